@@ -1,0 +1,1 @@
+"""Event types: one file a type, one line in the registry. Pure: no framework is imported here."""

@@ -1,0 +1,77 @@
+"""The event every room downstream reads, and what an event says about products. Pure.
+
+`Event` is the canonical record on the log. Doors translate foreign shapes (Segment, RudderStack, GA4) into it;
+nobody downstream sees anything else.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+import orjson
+
+Kind = Literal["track", "identify", "page", "screen", "group", "alias"]
+SIGNALS = ("view", "click", "hover", "engage", "search", "wishlist", "like", "cart", "remove", "checkout", "purchase", "rating")
+"""What a shopper may do to a product, weakest first; the position is the stored code, so append only."""
+Signal = Literal[
+    "view", "click", "hover", "engage", "search", "wishlist", "like", "cart", "remove", "checkout", "purchase", "rating"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened.
+
+    `at` (event time) and `received_at` are microseconds since the epoch, UTC. At least one of `user_id` and
+    `anonymous_id` is set. `previous_id` is set on alias only. `consents` are the decisions this event carried;
+    `allowed` are the purposes that were allowed for its subject when it was accepted, so that replay decides alike.
+    """
+
+    message_id: str
+    kind: Kind
+    name: str
+    at: int
+    received_at: int
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    previous_id: str | None = None
+    properties: dict[str, Any] = field(default_factory=dict)
+    traits: dict[str, Any] = field(default_factory=dict)
+    context: dict[str, Any] = field(default_factory=dict)
+    consents: dict[str, bool] = field(default_factory=dict)
+    allowed: tuple[str, ...] = ()
+    source: str = ""
+
+    @property
+    def raw_id(self) -> str:
+        """The id the log is sharded and the profile is kept by: `user:U` when known, else `anonymous:A`."""
+        return f"user:{self.user_id}" if self.user_id else f"anonymous:{self.anonymous_id}"
+
+    def encode(self) -> bytes:
+        """Return the bytes the log keeps (compact JSON, empty fields left out)."""
+        return orjson.dumps({name: value for name in self.__slots__ if (value := getattr(self, name)) not in (None, {}, (), "")})
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Return the event that `encode` wrote."""
+        fields = orjson.loads(data)
+        fields["allowed"] = tuple(fields.get("allowed", ()))
+        return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """What one event says about one product.
+
+    `at` in microseconds since the epoch; `quantity` units; `price` of one unit in the shop's currency, or None;
+    `value` is the stars of a rating, else 1.0.
+    """
+
+    message_id: str
+    at: int
+    signal: Signal
+    product_id: str
+    quantity: float = 1.0
+    price: float | None = None
+    value: float = 1.0
+    order_id: str | None = None
+    recommendation_id: str | None = None

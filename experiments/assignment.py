@@ -1,0 +1,39 @@
+"""From a hash to an arm: GrowthBook hash version 2, bit for bit. Pure.
+
+Source: GrowthBook SDK specification, "hash" and "chooseVariation". FNV-1a runs over UTF-16 code units,
+as JavaScript's `charCodeAt` does, so a non-ASCII id gets the same arm here as in a browser.
+"""
+
+from collections.abc import Sequence
+
+
+def fnv1a32(text: str) -> int:
+    """Return the 32-bit FNV-1a hash of the text's UTF-16 code units."""
+    units = text.encode("utf-16-le", "surrogatepass")
+    value = 0x811C9DC5
+    for i in range(0, len(units), 2):
+        value = ((value ^ (units[i] | units[i + 1] << 8)) * 0x01000193) & 0xFFFFFFFF
+    return value
+
+
+def hash_v2(seed: str, value: str) -> float:
+    """Return the bucket of a value in [0, 1), in steps of 1/10000."""
+    return fnv1a32(str(fnv1a32(seed + value))) % 10000 / 10000
+
+
+def bucket_ranges(weights: Sequence[float], coverage: float = 1.0) -> list[tuple[float, float]]:
+    """Return the half-open range of each arm: arms start at the cumulated weights, coverage narrows each.
+
+    Raises ValueError where weights are empty, negative or do not sum to 1, or coverage lies outside [0, 1].
+    """
+    if not weights or min(weights) < 0 or abs(sum(weights) - 1) > 1e-6:
+        raise ValueError("weights must be non-negative and sum to 1")
+    if not 0 <= coverage <= 1:
+        raise ValueError("coverage must lie in [0, 1]")
+    starts = [sum(weights[:i]) for i in range(len(weights))]
+    return [(start, start + coverage * weight) for start, weight in zip(starts, weights, strict=True)]
+
+
+def choose_arm(bucket: float, ranges: Sequence[tuple[float, float]]) -> int | None:
+    """Return the index of the arm whose range [low, high) holds the bucket, or None outside all."""
+    return next((i for i, (low, high) in enumerate(ranges) if low <= bucket < high), None)

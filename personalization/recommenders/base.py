@@ -1,0 +1,189 @@
+"""The contract of every recommender, and the columns they learn from. Pure.
+
+Items are integer codes: positions in `Catalogue.item_ids`. Shoppers are codes only while fitting; no artefact
+holds a shopper's vector (docs/adr/0011), so a shopper is always handed in as a `Profile` and folded in.
+Times are seconds since the epoch, UTC (float64).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int32]
+Floats = NDArray[np.float32]
+Times = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+SIGNAL_NAMES = ("view", "click", "hover", "engage", "search", "wishlist", "like", "cart", "remove", "checkout", "purchase", "rating")
+"""Signal codes, position = code; equal to `events.types.base.SIGNALS` (a test holds them together)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What can be recommended: columns of equal length n_items, position = item code.
+
+    `categories` are "/"-joined paths, broadest first; `attributes` are "key=value" strings; a missing text is "",
+    a missing price NaN, an unknown `first_seen` NaN. `images` is float32[n_items, d] or None.
+    """
+
+    item_ids: tuple[str, ...]
+    titles: tuple[str, ...] = ()
+    descriptions: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    brands: tuple[str, ...] = ()
+    attributes: tuple[tuple[str, ...], ...] = ()
+    group_ids: tuple[str, ...] = ()
+    prices: Floats | None = None
+    first_seen: Times | None = None
+    images: Floats | None = None
+
+    @property
+    def n_items(self) -> int:
+        """How many items there are."""
+        return len(self.item_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Interactions:
+    """Who did what to which item: columns of equal length n, sorted by time (stable).
+
+    `users` codes in [0, n_users); `items` catalogue codes; `signals` codes into SIGNAL_NAMES; `weights` > 0, how much
+    the interaction counts; `values` the stars of a rating (1.0 elsewhere); `baskets` code of the order or session the
+    row belongs to, -1 where unknown.
+    """
+
+    users: Ints
+    items: Ints
+    times: Times
+    signals: NDArray[np.int8]
+    weights: Floats
+    values: Floats
+    baskets: Ints
+    n_users: int
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One shopper, as known at `now`: columns of equal length, sorted by time. Everything may be empty.
+
+    `attributes` are "key=value" strings of the shopper (demographics, segment), for cold-start priors.
+    """
+
+    items: Ints
+    times: Times
+    signals: NDArray[np.int8]
+    weights: Floats
+    values: Floats
+    now: float
+    attributes: tuple[str, ...] = ()
+
+    @classmethod
+    def empty(cls, now: float) -> Self:
+        """Return the profile of a shopper nobody knows."""
+        return cls(
+            items=np.empty(0, np.int32),
+            times=np.empty(0, np.float64),
+            signals=np.empty(0, np.int8),
+            weights=np.empty(0, np.float32),
+            values=np.empty(0, np.float32),
+            now=now,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is asked for: `items` are the product looked at or the cart's lines; `allowed` is bool[n_items] or None.
+
+    `exclude` are item codes never to answer. `seen_allowed=False` asks for items new to the shopper only.
+    """
+
+    items: tuple[int, ...] = ()
+    allowed: Bools | None = None
+    exclude: tuple[int, ...] = ()
+    seen_allowed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Items best first with their scores (finite, non-increasing); equal lengths ≤ k; ties go to the lower code."""
+
+    items: Ints
+    scores: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class RankedMany:
+    """Row i answers profile i: items int32[n, k] padded with -1, scores float32[n, k] padded with -inf."""
+
+    items: Ints
+    scores: Floats
+
+
+@dataclass(frozen=True)
+class Config:
+    """Base of every recommender's frozen settings. Subclasses add fields with defaults; all are JSON values."""
+
+    seed: int = field(default=7, kw_only=True)
+
+
+class Recommender(ABC):
+    """One way to recommend. Deterministic: same data, same config, same answer."""
+
+    name: ClassVar[str]
+    config_class: ClassVar[type[Config]] = Config
+    reason: ClassVar[str] = "popular"
+    """Default `reason.code` of an item this recommender alone proposed."""
+    personal: ClassVar[bool] = False
+    """Whether the answer depends on the shopper's profile."""
+    contextual: ClassVar[bool] = False
+    """Whether the answer depends on the context's items (similar, bundle, cart)."""
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config or self.config_class()
+
+    @abstractmethod
+    def fit(self, interactions: Interactions, catalogue: Catalogue) -> Self:
+        """Learn, forgetting what was learnt before. Interactions may be empty. Raises ValueError on non-finite input."""
+
+    @abstractmethod
+    def recommend(self, profile: Profile, context: Context, k: int) -> Ranked:
+        """Return up to k items. Unknown or empty profiles give an empty or a non-personal answer, never an error."""
+
+    def recommend_many(self, profiles: Sequence[Profile], contexts: Sequence[Context], k: int) -> RankedMany:
+        """Return what `recommend` would, row by row; subclasses vectorise it."""
+        items = np.full((len(profiles), k), -1, np.int32)
+        scores = np.full((len(profiles), k), -np.inf, np.float32)
+        for row, (profile, context) in enumerate(zip(profiles, contexts, strict=True)):
+            ranked = self.recommend(profile, context, k)
+            items[row, : len(ranked.items)] = ranked.items
+            scores[row, : len(ranked.items)] = ranked.scores
+        return RankedMany(items, scores)
+
+    @abstractmethod
+    def score(self, profile: Profile, context: Context, items: Ints) -> Floats:
+        """Return float32[len(items)]: this recommender's score of given items, 0 where it has no opinion (ranker feature)."""
+
+    @abstractmethod
+    def knows(self, item: int) -> bool:
+        """Return whether anything was learnt about the item code."""
+
+    def because(self, profile: Profile, context: Context, item: int) -> tuple[int, ...]:
+        """Return the profile's or context's item codes that speak most for the item, best first; () where none does."""
+        return ()
+
+    @abstractmethod
+    def save(self, directory: Path) -> None:
+        """Write `.npz` and JSON files (no pickle) into an existing directory; same state, same bytes."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, directory: Path) -> Self:
+        """Return what `save` wrote, with `allow_pickle=False`."""
