@@ -10,7 +10,20 @@ from typing import Any, Literal, Self
 import orjson
 
 Kind = Literal["track", "identify", "page", "screen", "group", "alias"]
-SIGNALS = ("view", "click", "hover", "engage", "search", "wishlist", "like", "cart", "remove", "checkout", "purchase", "rating")
+SIGNALS = (
+    "view",
+    "click",
+    "hover",
+    "engage",
+    "search",
+    "wishlist",
+    "like",
+    "cart",
+    "remove",
+    "checkout",
+    "purchase",
+    "rating",
+)
 """What a shopper may do to a product, weakest first; the position is the stored code, so append only."""
 Signal = Literal[
     "view", "click", "hover", "engage", "search", "wishlist", "like", "cart", "remove", "checkout", "purchase", "rating"
@@ -48,7 +61,8 @@ class Event:
 
     def encode(self) -> bytes:
         """Return the bytes the log keeps (compact JSON, empty fields left out)."""
-        return orjson.dumps({name: value for name in self.__slots__ if (value := getattr(self, name)) not in (None, {}, (), "")})
+        fields = ((name, getattr(self, name)) for name in self.__slots__)
+        return orjson.dumps({name: value for name, value in fields if value not in (None, {}, (), "")})
 
     @classmethod
     def decode(cls, data: bytes) -> Self:

@@ -1,0 +1,85 @@
+"""From an order event to an order: money in decimals, and which figure its revenue came from. Pure."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+from events.types.base import Event
+from events.types.products import ProductLine, lines_of, number, text
+
+OrderStatus = Literal["completed", "updated", "refunded", "cancelled"]
+RevenueBasis = Literal["revenue", "total", "lines", "unknown"]
+_STATUS: dict[str, OrderStatus] = {
+    "Order Completed": "completed",
+    "Order Updated": "updated",
+    "Order Refunded": "refunded",
+    "Order Cancelled": "cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    """What one event says about one order.
+
+    `revenue` excludes shipping and tax; `revenue_basis` tells where it came from: the event's `revenue`, its `total`,
+    or the sum of its lines. A refund's amounts are what was given back; without lines it is a refund of the whole.
+    `currency` is None where the event names none: the shop's currency then.
+    """
+
+    order_id: str
+    status: OrderStatus
+    at: int
+    message_id: str
+    user_id: str | None
+    anonymous_id: str | None
+    revenue: Decimal | None
+    revenue_basis: RevenueBasis
+    total: Decimal | None
+    shipping: Decimal | None
+    tax: Decimal | None
+    discount: Decimal | None
+    currency: str | None
+    coupon: str | None
+    lines: tuple[ProductLine, ...]
+
+
+def order_of(event: Event) -> OrderRecord | None:
+    """Return the order an event tells of, or None where it is no order event or names no order."""
+    status = _STATUS.get(event.name) if event.kind == "track" else None
+    properties = event.properties
+    order_id = text(properties.get("order_id"))
+    if status is None or order_id is None:
+        return None
+    lines = lines_of(properties)
+    revenue, basis = _revenue(properties, lines)
+    return OrderRecord(
+        order_id=order_id,
+        status=status,
+        at=event.at,
+        message_id=event.message_id,
+        user_id=event.user_id,
+        anonymous_id=event.anonymous_id,
+        revenue=revenue,
+        revenue_basis=basis,
+        total=number(properties.get("total")),
+        shipping=number(properties.get("shipping")),
+        tax=number(properties.get("tax")),
+        discount=number(properties.get("discount")),
+        currency=_currency(properties.get("currency")),
+        coupon=text(properties.get("coupon")),
+        lines=lines,
+    )
+
+
+def _revenue(properties: dict[str, Any], lines: tuple[ProductLine, ...]) -> tuple[Decimal | None, RevenueBasis]:
+    if (revenue := number(properties.get("revenue"))) is not None:
+        return revenue, "revenue"
+    if (total := number(properties.get("total"))) is not None:
+        return total, "total"
+    priced = [line.price * line.quantity for line in lines if line.price is not None]
+    return (sum(priced, Decimal(0)), "lines") if priced and len(priced) == len(lines) else (None, "unknown")
+
+
+def _currency(value: object) -> str | None:
+    code = text(value)
+    return code.upper() if code and len(code) == 3 and code.isalpha() and code.isascii() else None

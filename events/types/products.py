@@ -1,0 +1,70 @@
+"""How a product is spelled on an event: alone on the properties, or in a `products` list (Segment). Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+MAX_PRODUCTS = 500
+"""The most products one event may list."""
+MAX_TEXT = 512
+"""The longest id or name, in characters."""
+_ID_FIELDS = ("product_id", "productId", "sku", "id")
+
+
+@dataclass(frozen=True, slots=True)
+class ProductLine:
+    """One product of an event. `price` is of one unit; `list_id` is the recommendation it came from."""
+
+    product_id: str
+    quantity: Decimal = Decimal(1)
+    price: Decimal | None = None
+    list_id: str | None = None
+
+
+def text(value: object) -> str | None:
+    """Return an id or a name as text, or None where it is neither a non-empty, not too long string nor an integer."""
+    if isinstance(value, str):
+        return value.strip() or None if len(value) <= MAX_TEXT else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return None
+
+
+def number(value: object) -> Decimal | None:
+    """Return a finite number, given as a JSON number or as numeric text, else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        result = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return result if result.is_finite() and abs(result) < Decimal(10) ** 12 else None
+
+
+def product_id_of(properties: Mapping[str, Any]) -> str | None:
+    """Return the product's id in the shop's own words, or None."""
+    return next((found for name in _ID_FIELDS if (found := text(properties.get(name)))), None)
+
+
+def line_of(product: object, *, list_id: str | None = None) -> ProductLine | None:
+    """Return one product object as a line, or None where it names no product."""
+    if not isinstance(product, Mapping) or (product_id := product_id_of(product)) is None:
+        return None
+    quantity = number(product.get("quantity"))
+    return ProductLine(
+        product_id=product_id,
+        quantity=Decimal(1) if quantity is None else quantity,
+        price=number(product.get("price")),
+        list_id=text(product.get("list_id")) or list_id,
+    )
+
+
+def lines_of(properties: Mapping[str, Any]) -> tuple[ProductLine, ...]:
+    """Return the lines of the `products` list; entries that name no product are left out."""
+    products = properties.get("products")
+    if not isinstance(products, list):
+        return ()
+    list_id = text(properties.get("list_id"))
+    found = (line_of(product, list_id=list_id) for product in products[:MAX_PRODUCTS])
+    return tuple(line for line in found if line is not None)
