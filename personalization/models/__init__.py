@@ -1,0 +1,7 @@
+"""What the merchandiser and the data scientist decide: placements, rules, model versions, training runs."""
+
+from personalization.models.placement import Placement
+from personalization.models.registry import ModelState, ModelVersion, RunState, TrainingRun
+from personalization.models.rule import Rule, RuleVersion
+
+__all__ = ["ModelState", "ModelVersion", "Placement", "Rule", "RuleVersion", "RunState", "TrainingRun"]

@@ -1,0 +1,51 @@
+"""A placement: one spot of the storefront, described by data alone."""
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+
+
+class Placement(models.Model):
+    """One spot that shows products.
+
+    `sources` is a list of `{"name": recommender, "weight": number}` in order of preference; empty means every source
+    of the model. `strategy` is `hybrid` (the model's released ranker), `blend` (the sources by weight) or the name of one
+    recommender. `fallback` names the recommenders that fill the slate when the strategy has too few, in order.
+    `filters` holds the same fields a request may send: category, brand, min_price, max_price, in_stock.
+    """
+
+    class About(models.TextChoices):
+        """What the request's products mean here."""
+
+        SHOPPER = "shopper", "The shopper; products in the request are ignored"
+        PRODUCT = "product", "The product looked at"
+        CART = "cart", "The lines of the cart"
+
+    key = models.SlugField(max_length=60, unique=True, validators=[RegexValidator(r"^[a-z0-9][a-z0-9-]*$")])
+    name = models.CharField(max_length=120)
+    about = models.CharField(max_length=10, choices=About, default=About.SHOPPER)
+    strategy = models.CharField(max_length=60, default="hybrid")
+    sources = models.JSONField(default=list, blank=True)
+    fallback = models.JSONField(default=list, blank=True)
+    size = models.PositiveSmallIntegerField(default=10, validators=[MinValueValidator(1), MaxValueValidator(100)])
+    filters = models.JSONField(default=dict, blank=True)
+    max_per_brand = models.PositiveSmallIntegerField(default=0, help_text="0 = no limit")
+    max_per_category = models.PositiveSmallIntegerField(default=0, help_text="0 = no limit")
+    fresh_slots = models.PositiveSmallIntegerField(
+        default=0, help_text="How many places are kept for products close to what the shopper looked at last"
+    )
+    repeat = models.BooleanField(default=True, help_text="May show products the shopper has bought before")
+    dedupe_group = models.SlugField(
+        max_length=60, default="page", help_text="Placements of one group never repeat a product on one page"
+    )
+    active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["key"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(size__gte=1, size__lte=100), name="placement_size_1_to_100"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key

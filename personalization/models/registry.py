@@ -1,0 +1,72 @@
+"""The model registry: the ModelVersion row decides what is live; artefacts lie in the model directory."""
+
+from django.db import models
+
+
+class ModelState(models.TextChoices):
+    """Where a version stands."""
+
+    CANDIDATE = "candidate", "Candidate"
+    CHAMPION = "champion", "Champion"
+    RETIRED = "retired", "Retired"
+    REFUSED = "refused", "Refused"
+
+
+class RunState(models.TextChoices):
+    """Where a training run stands."""
+
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+
+
+class ModelVersion(models.Model):
+    """One trained bundle. `artefact_hash` is what the directory must hash to before anything of it is loaded."""
+
+    version = models.CharField(max_length=40, unique=True)
+    state = models.CharField(max_length=10, choices=ModelState, default=ModelState.CANDIDATE)
+    directory = models.CharField(max_length=500, help_text="Relative to the model directory")
+    artefact_hash = models.CharField(max_length=64)
+    data_hash = models.CharField(max_length=64, blank=True)
+    seed = models.BigIntegerField(default=7)
+    rung = models.CharField(max_length=60, blank=True)
+    metrics = models.JSONField(default=dict, blank=True)
+    report = models.JSONField(default=dict, blank=True)
+    refusal = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    promoted_at = models.DateTimeField(null=True, blank=True)
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["state"], condition=models.Q(state="champion"), name="one_champion"),
+        ]
+
+    def __str__(self) -> str:
+        return self.version
+
+
+class TrainingRun(models.Model):
+    """One run of the training task, its progress written while it works."""
+
+    state = models.CharField(max_length=10, choices=RunState, default=RunState.QUEUED)
+    step = models.CharField(max_length=200, blank=True)
+    progress = models.FloatField(default=0.0, help_text="0 to 1")
+    budget_s = models.PositiveIntegerField(default=0)
+    seed = models.BigIntegerField(default=7)
+    actor = models.CharField(max_length=120)
+    model_version = models.ForeignKey(ModelVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs")
+    message = models.TextField(blank=True)
+    data_report = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"training {self.pk}"

@@ -1,0 +1,91 @@
+"""A merchandising rule and its versions; a version never changes, so a past answer can be rebuilt."""
+
+from decimal import Decimal
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+POSITIVE = MinValueValidator(Decimal("0"))
+
+
+class Rule(models.Model):
+    """What stays the same while a rule is edited: its name, and whether it is on."""
+
+    name = models.CharField(max_length=120, unique=True)
+    active = models.BooleanField(default=True)
+    current = models.ForeignKey("RuleVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RuleVersion(models.Model):
+    """One immutable wording of a rule: when it holds, which products it is about, what it does to them.
+
+    Empty lists and nulls mean "any". The database refuses to change a row.
+    """
+
+    class Effect(models.TextChoices):
+        """What a rule does to the products it matches."""
+
+        PIN = "pin", "Pin at a position"
+        BOOST = "boost", "Boost"
+        BURY = "bury", "Bury"
+        EXCLUDE = "exclude", "Exclude"
+        REQUIRE = "require", "Show only these"
+        CAP = "cap", "At most so many"
+
+    class CapBy(models.TextChoices):
+        """What a cap counts."""
+
+        ALL = "", "All matching products together"
+        BRAND = "brand", "Each brand"
+        CATEGORY = "category", "Each category"
+
+    rule = models.ForeignKey(Rule, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    effect = models.CharField(max_length=10, choices=Effect)
+    position = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(100)]
+    )
+    factor = models.FloatField(default=2.0, validators=[MinValueValidator(1.0), MaxValueValidator(100.0)])
+    cap = models.PositiveSmallIntegerField(null=True, blank=True)
+    cap_by = models.CharField(max_length=10, choices=CapBy, default=CapBy.ALL, blank=True)
+    priority = models.SmallIntegerField(default=0, help_text="Where two rules want the same place, the higher wins")
+
+    placements = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    segments = ArrayField(models.CharField(max_length=120), default=list, blank=True)
+    context_products = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    context_categories = ArrayField(models.CharField(max_length=400), default=list, blank=True)
+    starts_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
+
+    products = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    categories = ArrayField(models.CharField(max_length=400), default=list, blank=True)
+    brands = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    min_price = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True, validators=[POSITIVE])
+    max_price = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True, validators=[POSITIVE])
+    min_stock = models.IntegerField(null=True, blank=True)
+    max_stock = models.IntegerField(null=True, blank=True)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.CharField(max_length=120)
+
+    class Meta:
+        ordering = ["rule", "-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["rule", "number"], name="rule_version_number"),
+            models.CheckConstraint(
+                condition=~models.Q(effect="pin") | models.Q(position__gte=1), name="rule_version_pin_has_position"
+            ),
+            models.CheckConstraint(condition=~models.Q(effect="cap") | models.Q(cap__gte=0), name="rule_version_cap_has_cap"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule} v{self.number}"
