@@ -1,0 +1,61 @@
+"""Tables of who may come in: staff users and API keys."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from access.scopes import KINDS
+
+
+class User(AbstractUser):
+    """A member of staff. Shoppers are customers, never users."""
+
+
+class ApiKey(models.Model):
+    """A key of a storefront or server: only digests are kept, and two digests are live while a key is rotated."""
+
+    name = models.CharField(max_length=100, help_text="Which storefront or server holds this key.")
+    kind = models.CharField(max_length=2, choices=KINDS)
+    prefix = models.CharField(
+        max_length=24, unique=True, editable=False, help_text="The start of the key, to tell keys apart."
+    )
+    digest = models.BinaryField(max_length=32, unique=True, editable=False)
+    previous_digest = models.BinaryField(max_length=32, unique=True, null=True, editable=False)
+    previous_expires_at = models.DateTimeField(null=True, editable=False)
+    scopes = ArrayField(
+        models.CharField(max_length=40),
+        default=list,
+        blank=True,
+        help_text="What a secret key may do. A publishable key may collect events and read recommendations.",
+    )
+    origins = ArrayField(
+        models.CharField(max_length=255),
+        default=list,
+        blank=True,
+        help_text="Web origins that may use a publishable key, such as https://shop.example. Empty: any.",
+    )
+    requires_user_hash = models.BooleanField(
+        default=False, help_text="Trust a user id from a browser only with its HMAC under the identity secret."
+    )
+    identity_sealed = models.BinaryField(editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    revoked_at = models.DateTimeField(null=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        verbose_name = "API key"
+        ordering: ClassVar[list[str]] = ["-created_at"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=models.Q(kind__in=[kind for kind, _ in KINDS]), name="access_apikey_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    def live(self, now: datetime) -> bool:
+        """Return whether the key opens anything at this moment."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)

@@ -1,0 +1,22 @@
+"""The words of access: kinds of keys, scopes, and the staff roles with what each may do. Pure."""
+
+from typing import Final, Literal
+
+Kind = Literal["pk", "sk"]
+KINDS: Final = (("pk", "Publishable (browser)"), ("sk", "Secret (server)"))
+
+SCOPES: Final = (
+    ("events:write", "Send events"),
+    ("recommendations:read", "Read recommendations"),
+    ("catalog:read", "Read products"),
+    ("catalog:write", "Change products"),
+    ("customers:read", "Read customers' profiles"),
+    ("consents:read", "Read consent decisions"),
+    ("consents:write", "Change consent decisions"),
+    ("privacy:write", "Open privacy requests"),
+    ("models:read", "Read model versions"),
+    ("experiments:read", "Read experiments' results"),
+)
+SCOPE_NAMES: Final = frozenset(name for name, _ in SCOPES)
+PUBLISHABLE_SCOPES: Final = frozenset({"events:write", "recommendations:read"})
+"""What every publishable key may do, and all it may do."""

@@ -1,0 +1,21 @@
+"""The audit room as Django sees it, and what the app's database role may do to its tables."""
+
+from typing import ClassVar
+
+from django.apps import AppConfig
+
+
+class AuditConfig(AppConfig):
+    """The audit log."""
+
+    name = "audit"
+    verbose_name = "Audit log"
+    default_auto_field = "django.db.models.BigAutoField"
+    app_role_privileges: ClassVar[dict[str, tuple[str, ...]]] = {
+        "audit_event": ("SELECT", "INSERT"),
+        "audit_leaf": ("SELECT", "INSERT"),
+        "audit_checkpoint": ("SELECT", "INSERT"),
+        "audit_pending": ("SELECT", "INSERT", "DELETE"),
+        "audit_detail": ("SELECT", "INSERT", "DELETE"),
+        "audit_subject_key": ("SELECT", "INSERT", "DELETE"),
+    }
