@@ -1,0 +1,30 @@
+"""The one Redis client of a process, with short timeouts: a request must not wait for a dead store."""
+
+from functools import lru_cache
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+CONNECT_SECONDS = 1.0
+ANSWER_SECONDS = 2.0
+
+
+def client() -> redis.Redis:
+    """Return the process-wide client of the log and the hot state; it answers in bytes."""
+    from django.conf import settings
+
+    return connect(settings.REDIS_URL)
+
+
+@lru_cache(maxsize=8)
+def connect(url: str) -> redis.Redis:
+    """Return the pooled client of `url`."""
+    return redis.Redis.from_url(
+        url,
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        health_check_interval=30,
+        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2),
+        retry_on_error=[redis.exceptions.ConnectionError],
+    )

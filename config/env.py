@@ -1,0 +1,117 @@
+"""Typed reads of the environment, which fail loudly on what they cannot understand."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off", ""}
+
+
+class BadSetting(Exception):
+    """An environment variable holds something that its setting cannot mean."""
+
+
+def text(name: str, default: str = "") -> str:
+    """Return the variable as it stands."""
+    return os.environ.get(name, default)
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    """Return a yes or no."""
+    raw = os.environ.get(name)
+    if raw is None:
+        return default
+    if raw.lower() in TRUE:
+        return True
+    if raw.lower() in FALSE:
+        return False
+    raise BadSetting(f"{name}={raw!r}: expected one of 1, 0, true, false, yes, no, on, off")
+
+
+def integer(name: str, default: int, *, least: int | None = None) -> int:
+    """Return a whole number, not below `least`."""
+    raw = os.environ.get(name, str(default))
+    try:
+        value = int(raw)
+    except ValueError as error:
+        raise BadSetting(f"{name}={raw!r}: expected a whole number") from error
+    if least is not None and value < least:
+        raise BadSetting(f"{name}={raw!r}: expected at least {least}")
+    return value
+
+
+def number(name: str, default: float) -> float:
+    """Return a decimal number."""
+    raw = os.environ.get(name, str(default))
+    try:
+        return float(raw)
+    except ValueError as error:
+        raise BadSetting(f"{name}={raw!r}: expected a number") from error
+
+
+def listing(name: str, default: str = "") -> list[str]:
+    """Return the comma-separated parts."""
+    return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
+
+
+def mapping(name: str, default: dict[str, str]) -> dict[str, str]:
+    """Return a JSON object of strings."""
+    raw = os.environ.get(name)
+    if raw is None:
+        return default
+    try:
+        value = json.loads(raw)
+    except json.JSONDecodeError as error:
+        raise BadSetting(f"{name}: expected a JSON object: {error}") from error
+    if not isinstance(value, dict) or not all(isinstance(part, str) for part in value.values()):
+        raise BadSetting(f"{name}: expected a JSON object of strings")
+    return value
+
+
+def path(name: str, default: str) -> Path:
+    """Return a path, relative ones under the project's root."""
+    return ROOT / os.environ.get(name, default)
+
+
+def postgres(url: str) -> dict[str, Any]:
+    """Return Django's database settings for `postgresql://user:password@host:port/name?option=value`."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise BadSetting(f"a database URL starts with postgresql://, not {parts.scheme!r}")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 300,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 3, **dict(parse_qsl(parts.query))},
+    }
+
+
+def redis_database(url: str, offset: int) -> str:
+    """Return the URL of the database `offset` places behind the one that `url` names."""
+    parts = urlsplit(url)
+    number_in_path = parts.path.strip("/") or "0"
+    if not number_in_path.isdigit():
+        raise BadSetting(f"a Redis URL ends with a database number, not {number_in_path!r}")
+    return parts._replace(path=f"/{int(number_in_path) + offset}").geturl()
+
+
+def load_demo_environment() -> None:
+    """Read `var/demo/env`, written by `make demo`, so that commands meet the demo's services.
+
+    The environment wins: with a DATABASE_URL nothing is read.
+    """
+    file = ROOT / "var" / "demo" / "env"
+    if "DATABASE_URL" in os.environ or not file.exists():
+        return
+    for line in file.read_text().splitlines():
+        name, _, value = line.partition("=")
+        os.environ.setdefault(name, value)

@@ -1,0 +1,11 @@
+"""Vitrine's settings, one file a topic. Every name here is read from the environment through `config.env`."""
+
+from config.settings.admin import *  # noqa: F403
+from config.settings.api import *  # noqa: F403
+from config.settings.apps import *  # noqa: F403
+from config.settings.base import *  # noqa: F403
+from config.settings.jobs import *  # noqa: F403
+from config.settings.logs import *  # noqa: F403
+from config.settings.security import *  # noqa: F403
+from config.settings.shop import *  # noqa: F403
+from config.settings.stores import *  # noqa: F403

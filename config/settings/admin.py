@@ -1,0 +1,6 @@
+"""The admin's looks."""
+
+UNFOLD = {
+    "SITE_TITLE": "Vitrine",
+    "SITE_HEADER": "Vitrine",
+}

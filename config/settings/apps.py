@@ -1,0 +1,50 @@
+"""The apps and the middleware. A room is listed when its package has an `apps.py`."""
+
+from config import env
+
+ROOMS = [
+    "audit",
+    "access",
+    "catalog",
+    "customers",
+    "consents",
+    "events",
+    "profiles",
+    "personalization",
+    "portal",
+]
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "unfold.contrib.import_export",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "import_export",
+    "channels",
+    "django_celery_beat",
+    *[room for room in ROOMS if (env.ROOT / room / "apps.py").exists()],
+    *(["demo"] if env.flag("DEMO") and (env.ROOT / "demo" / "apps.py").exists() else []),
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    *(["common.problems.ProblemMiddleware"] if (env.ROOT / "common" / "problems.py").exists() else []),
+]

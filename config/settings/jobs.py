@@ -1,0 +1,20 @@
+"""Celery: what runs in the background, and how it is delivered."""
+
+from config import env
+from config.settings.stores import REDIS_BROKER_URL
+
+TRAINING_BUDGET_SECONDS = env.integer("TRAINING_BUDGET_SECONDS", 3600, least=10)
+
+CELERY_BROKER_URL = REDIS_BROKER_URL
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TIMEZONE = "UTC"
+CELERY_TASK_TRACK_STARTED = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A task not acknowledged for this long is given to another worker: longer than the longest training.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 2 * TRAINING_BUDGET_SECONDS + 3600}
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"

@@ -1,0 +1,28 @@
+"""PostgreSQL, Redis, the event log and the folder of model files."""
+
+from config import env
+
+DATABASE_URL = env.text("DATABASE_URL", "postgresql://vitrine_app@localhost/vitrine")
+DATABASE_OWNER_URL = env.text("DATABASE_OWNER_URL", DATABASE_URL)
+DATABASES = {
+    "default": env.postgres(DATABASE_URL),
+    # Migrations and test flushes; the app's own role cannot alter audit rows.
+    "owner": {**env.postgres(DATABASE_OWNER_URL), "CONN_MAX_AGE": 0, "TEST": {"MIRROR": "default"}},
+}
+DATABASE_APP_ROLE = env.text("DATABASE_APP_ROLE", DATABASES["default"]["USER"])
+
+REDIS_URL = env.text("REDIS_URL", "redis://localhost:6379/0")
+REDIS_BROKER_URL = env.text("REDIS_BROKER_URL", env.redis_database(REDIS_URL, 1))
+REDIS_CHANNELS_URL = env.text("REDIS_CHANNELS_URL", env.redis_database(REDIS_URL, 2))
+
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {"hosts": [REDIS_CHANNELS_URL]},
+    },
+}
+
+EVENT_LOG_SHARDS = env.integer("EVENT_LOG_SHARDS", 4, least=1)
+EVENT_LOG_MAX_BYTES = env.integer("EVENT_LOG_MAX_BYTES", 2 * 1024**3, least=1024**2)
+
+MODEL_DIR = env.path("MODEL_DIR", "var/models")

@@ -1,0 +1,30 @@
+"""Every room's URLs, from the root. No route ends in a slash, but the admin's."""
+
+from pathlib import Path
+
+from django.apps import apps
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from config.settings.apps import ROOMS
+
+
+def room_urls() -> list[URLPattern | URLResolver]:
+    """Return the URLs of every installed room that has any."""
+    rooms = [room for room in [*ROOMS, "demo"] if apps.is_installed(room)]
+    return [path("", include(f"{room}.urls")) for room in rooms if has_urls(room)]
+
+
+def has_urls(room: str) -> bool:
+    """Return whether the room opens doors of its own."""
+    folder = apps.get_app_config(room).path
+    return any((Path(folder) / name).exists() for name in ("urls.py", "urls/__init__.py"))
+
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/", admin.site.urls),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    *room_urls(),
+]

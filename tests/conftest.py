@@ -1,0 +1,66 @@
+"""What every test stands on: the stores, a clean Redis, and settings that are quick and shut off from the world."""
+
+import os
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+import redis
+from django.conf import settings as django_settings
+from django.test import override_settings
+
+from tests.services import Services, acquire
+
+SERVICES = pytest.StashKey[Services]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the stores and name them in the environment, before Django reads it."""
+    config.stash[SERVICES] = acquire()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
+    os.environ.setdefault("DEMO", "1")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Give the place in the stores back."""
+    if SERVICES in config.stash:
+        config.stash[SERVICES].leave()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_settings() -> Iterator[None]:
+    """Hash passwords quickly and serve static files without a manifest."""
+    static = "django.contrib.staticfiles.storage.StaticFilesStorage"
+    storages = {**django_settings.STORAGES, "staticfiles": {"BACKEND": static}}
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"], STORAGES=storages):
+        yield
+
+
+@pytest.fixture(scope="session")
+def redis_clients() -> Iterator[list[redis.Redis]]:
+    """Clients of the Redis databases that belong to this session."""
+    urls = (django_settings.REDIS_URL, django_settings.REDIS_BROKER_URL, django_settings.REDIS_CHANNELS_URL)
+    clients = [redis.Redis.from_url(url) for url in urls]
+    yield clients
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture(autouse=True)
+def clean_redis(redis_clients: list[redis.Redis]) -> Iterator[None]:
+    """Empty this session's Redis databases after each test."""
+    yield
+    for client in redis_clients:
+        client.flushdb()
+
+
+@pytest.fixture
+def process_environment(transactional_db: None) -> dict[str, str]:
+    """The environment of a process of the product that shall see this session's test database."""
+    database = django_settings.DATABASES["default"]
+    user, password = quote(database["USER"]), quote(database["PASSWORD"])
+    url = f"postgresql://{user}:{password}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
+    return {**os.environ, "DATABASE_URL": url, "DATABASE_OWNER_URL": url}
