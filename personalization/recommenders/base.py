@@ -19,7 +19,20 @@ Floats = NDArray[np.float32]
 Times = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-SIGNAL_NAMES = ("view", "click", "hover", "engage", "search", "wishlist", "like", "cart", "remove", "checkout", "purchase", "rating")
+SIGNAL_NAMES = (
+    "view",
+    "click",
+    "hover",
+    "engage",
+    "search",
+    "wishlist",
+    "like",
+    "cart",
+    "remove",
+    "checkout",
+    "purchase",
+    "rating",
+)
 """Signal codes, position = code; equal to `events.types.base.SIGNALS` (a test holds them together)."""
 
 
@@ -151,7 +164,10 @@ class Recommender(ABC):
 
     @abstractmethod
     def fit(self, interactions: Interactions, catalogue: Catalogue) -> Self:
-        """Learn, forgetting what was learnt before. Interactions may be empty. Raises ValueError on non-finite input."""
+        """Learn, forgetting what was learnt before. Interactions may be empty. Raises ValueError on non-finite input.
+
+        Deterministic for the same input and config.
+        """
 
     @abstractmethod
     def recommend(self, profile: Profile, context: Context, k: int) -> Ranked:
@@ -169,7 +185,7 @@ class Recommender(ABC):
 
     @abstractmethod
     def score(self, profile: Profile, context: Context, items: Ints) -> Floats:
-        """Return float32[len(items)]: this recommender's score of given items, 0 where it has no opinion (ranker feature)."""
+        """Return float32[len(items)]: the score of given items, 0 where there is no opinion."""
 
     @abstractmethod
     def knows(self, item: int) -> bool:

@@ -1,0 +1,19 @@
+"""Every recommender by name. One line adds one: the behaviour suite, the admin's choice and the docs row follow."""
+
+from typing import Any
+
+from personalization.recommenders.own_history import PersonalTop, Recent
+from personalization.recommenders.popular import Popular
+from personalization.recommenders.scoring import Scoring
+from personalization.recommenders.shuffled import CatalogOrder, Random
+from personalization.recommenders.trending import Trending
+
+_ALL: tuple[type[Scoring], ...] = (Random, CatalogOrder, Popular, Trending, Recent, PersonalTop)
+
+RECOMMENDERS: dict[str, type[Scoring]] = {recommender.name: recommender for recommender in _ALL}
+
+
+def make(name: str, **config: Any) -> Scoring:
+    """Return a fresh recommender of that name with these settings. Raises KeyError or TypeError on unknown ones."""
+    recommender = RECOMMENDERS[name]
+    return recommender(recommender.config_class(**config))

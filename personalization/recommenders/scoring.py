@@ -1,0 +1,133 @@
+"""What recommenders share: one place for checks, masks, ties, chunks and files, so that each file holds its idea only.
+
+A subclass gives `learn` (all that was learnt, as arrays) and `scores` (an opinion of every item). What `fit` keeps is
+exactly what `save` writes, so a loaded model cannot differ from a fitted one.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from personalization.recommenders import storage
+from personalization.recommenders.base import (
+    Catalogue,
+    Context,
+    Floats,
+    Interactions,
+    Ints,
+    Profile,
+    Ranked,
+    RankedMany,
+    Recommender,
+)
+from personalization.recommenders.storage import Arrays
+from personalization.recommenders.top import at, best
+
+CHUNK_CELLS = 1 << 24
+"""How many scores are held at once when many shoppers are answered: 64 MB of float32."""
+
+SearchSpace = dict[str, tuple[Any, ...]]
+"""What may be tuned: name -> ("float", low, high, log) | ("int", low, high) | ("choice", [values])."""
+
+
+class Scoring(Recommender):
+    """A recommender that can give its opinion of every item at once."""
+
+    SEARCH_SPACE: ClassVar[SearchSpace] = {}
+    learns_taste: ClassVar[bool] = False
+    """Whether it finds new items by the shopper's taste; the behaviour suite then asks for the obvious answer."""
+    n_items: int = 0
+
+    def __init__(self, config: Any = None) -> None:
+        super().__init__(config)
+        self.arrays: Arrays = {}
+
+    @abstractmethod
+    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+        """Return all that was learnt, as arrays without objects."""
+
+    @abstractmethod
+    def scores(self, profile: Profile, context: Context) -> Floats:
+        """Return float32[n_items], finite; 0 is no opinion. `best` of `top.py` turns it into an answer."""
+
+    def wake(self) -> None:
+        """Derive from `self.arrays` what answering needs; runs after both fit and load."""
+
+    def fit(self, interactions: Interactions, catalogue: Catalogue) -> Self:
+        """Learn, forgetting what was learnt before. Raises ValueError on malformed or non-finite input."""
+        check(interactions, catalogue)
+        self.n_items = catalogue.n_items
+        self.arrays = self.learn(interactions, catalogue)
+        self.wake()
+        return self
+
+    def scores_many(self, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
+        """Return float32[n, n_items], row i as `scores` of shopper i. Mind the size: see `CHUNK_CELLS`."""
+        rows = [self.scores(profile, context) for profile, context in zip(profiles, contexts, strict=True)]
+        return np.stack(rows) if rows else np.empty((0, self.n_items), np.float32)
+
+    def recommend(self, profile: Profile, context: Context, k: int) -> Ranked:
+        """Return up to k items; a contextual recommender does not answer the context's own items."""
+        return best(self.scores(profile, context), profile, context, k, drop=self._own(context))
+
+    def recommend_many(self, profiles: Sequence[Profile], contexts: Sequence[Context], k: int) -> RankedMany:
+        """Return what `recommend` would, row by row, in chunks of bounded memory."""
+        items = np.full((len(profiles), k), -1, np.int32)
+        values = np.full((len(profiles), k), -np.inf, np.float32)
+        size = max(1, CHUNK_CELLS // max(1, self.n_items))
+        for start in range(0, len(profiles), size):
+            chunk = slice(start, start + size)
+            scores = self.scores_many(profiles[chunk], contexts[chunk])
+            for row, line in enumerate(scores, start):
+                ranked = best(line, profiles[row], contexts[row], k, drop=self._own(contexts[row]))
+                items[row, : len(ranked.items)] = ranked.items
+                values[row, : len(ranked.items)] = ranked.scores
+        return RankedMany(items, values)
+
+    def score(self, profile: Profile, context: Context, items: Ints) -> Floats:
+        """Return float32[len(items)], 0 where there is no opinion."""
+        return at(self.scores(profile, context), items)
+
+    def knows(self, item: int) -> bool:
+        """Return whether the item was in the catalogue when the model was fitted."""
+        return 0 <= item < self.n_items
+
+    def save(self, directory: Path) -> None:
+        """Write `arrays.npz` and `recommender.json`."""
+        storage.write_arrays(directory / "arrays.npz", self.arrays)
+        facts = {"name": self.name, "n_items": self.n_items, "config": asdict(self.config)}
+        storage.write_json(directory / "recommender.json", facts)
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Return what `save` wrote, its arrays memory-mapped. Raises ValueError where another recommender wrote it."""
+        facts = storage.read_json(directory / "recommender.json")
+        if facts["name"] != cls.name:
+            raise ValueError(f"{directory.name} holds {facts['name']}, not {cls.name}")
+        settings: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in facts["config"].items()}
+        model = cls(cls.config_class(**settings))
+        model.n_items = facts["n_items"]
+        model.arrays = storage.read_arrays(directory / "arrays.npz")
+        model.wake()
+        return model
+
+    def _own(self, context: Context) -> tuple[int, ...]:
+        return context.items if self.contextual else ()
+
+
+def check(interactions: Interactions, catalogue: Catalogue) -> None:
+    """Raise ValueError where columns differ in length, codes lie outside, or numbers are not finite."""
+    columns = ("users", "items", "times", "signals", "weights", "values", "baskets")
+    if len({len(getattr(interactions, name)) for name in columns}) > 1:
+        raise ValueError("the columns of the interactions differ in length")
+    for name in ("times", "weights", "values"):
+        if not np.isfinite(getattr(interactions, name)).all():
+            raise ValueError(f"{name} must be finite")
+    for name, end in (("users", interactions.n_users), ("items", catalogue.n_items)):
+        codes = getattr(interactions, name)
+        if len(codes) and not (codes.min() >= 0 and codes.max() < end):
+            raise ValueError(f"{name} must lie in [0, {end})")

@@ -1,0 +1,71 @@
+"""Artefacts on disk: uncompressed `.npz` for arrays, JSON for settings, never pickle. Same state, same bytes."""
+
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Arrays = dict[str, Array]
+
+LOCAL_HEADER = struct.Struct("<4s5H3L2H")
+"""The fixed part of a zip member's header; the lengths of its name and extra field are the last two numbers."""
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Write the arrays in the order of their names. Raises TypeError on arrays of objects."""
+    if any(array.dtype.hasobject for array in arrays.values()):
+        raise TypeError("arrays of objects would need pickle")
+    np.savez(path, allow_pickle=False, **{name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)})
+
+
+def read_arrays(path: Path, *, mapped: bool = True) -> Arrays:
+    """Return what `write_arrays` wrote; mapped arrays are read-only views of the file, shared by all processes."""
+    if not mapped:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    with ZipFile(path) as archive, path.open("rb") as file:
+        return {member.filename.removesuffix(".npy"): _mapped(path, file, member) for member in archive.infolist()}
+
+
+def _mapped(path: Path, file: Any, member: ZipInfo) -> Array:
+    if member.compress_type != ZIP_STORED:
+        raise ValueError(f"{path.name}: {member.filename} is compressed and cannot be mapped")
+    file.seek(member.header_offset)
+    *_, name_length, extra_length = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
+    file.seek(name_length + extra_length, 1)
+    version = npy.read_magic(file)
+    header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, fortran, dtype = header(file)
+    if dtype.hasobject:
+        raise ValueError(f"{path.name}: {member.filename} holds objects")
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    order = "F" if fortran else "C"
+    return np.memmap(path, dtype, "r", offset=file.tell(), shape=shape, order=order).view(np.ndarray)  # type: ignore[call-overload,no-any-return]
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON with sorted keys, so that equal values give equal bytes."""
+    path.write_text(json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Return the JSON value of a file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def pack_texts(texts: tuple[str, ...]) -> Array:
+    """Return texts as one uint8 array (each text must be free of line feeds)."""
+    return np.frombuffer("\n".join(texts).encode(), np.uint8)
+
+
+def unpack_texts(array: Array) -> tuple[str, ...]:
+    """Return the texts that `pack_texts` packed; an empty array gives ()."""
+    return tuple(bytes(array).decode().split("\n")) if len(array) else ()
