@@ -8,144 +8,340 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Rule',
+            name="Rule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, unique=True)),
-                ('active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120, unique=True)),
+                ("active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='ModelVersion',
+            name="ModelVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.CharField(max_length=40, unique=True)),
-                ('state', models.CharField(choices=[('candidate', 'Candidate'), ('champion', 'Champion'), ('retired', 'Retired'), ('refused', 'Refused')], default='candidate', max_length=10)),
-                ('directory', models.CharField(help_text='Relative to the model directory', max_length=500)),
-                ('artefact_hash', models.CharField(max_length=64)),
-                ('data_hash', models.CharField(blank=True, max_length=64)),
-                ('seed', models.BigIntegerField(default=7)),
-                ('rung', models.CharField(blank=True, max_length=60)),
-                ('metrics', models.JSONField(blank=True, default=dict)),
-                ('report', models.JSONField(blank=True, default=dict)),
-                ('refusal', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('promoted_at', models.DateTimeField(blank=True, null=True)),
-                ('retired_at', models.DateTimeField(blank=True, null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("version", models.CharField(max_length=40, unique=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("candidate", "Candidate"),
+                            ("champion", "Champion"),
+                            ("retired", "Retired"),
+                            ("refused", "Refused"),
+                        ],
+                        default="candidate",
+                        max_length=10,
+                    ),
+                ),
+                ("directory", models.CharField(help_text="Relative to the model directory", max_length=500)),
+                ("artefact_hash", models.CharField(max_length=64)),
+                ("data_hash", models.CharField(blank=True, max_length=64)),
+                ("seed", models.BigIntegerField(default=7)),
+                ("rung", models.CharField(blank=True, max_length=60)),
+                ("metrics", models.JSONField(blank=True, default=dict)),
+                ("report", models.JSONField(blank=True, default=dict)),
+                ("refusal", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("promoted_at", models.DateTimeField(blank=True, null=True)),
+                ("retired_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'ordering': ['-created_at', '-id'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'champion')), fields=('state',), name='one_champion')],
+                "ordering": ["-created_at", "-id"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "champion")), fields=("state",), name="one_champion"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Placement',
+            name="Placement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.SlugField(max_length=60, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9-]*$')])),
-                ('name', models.CharField(max_length=120)),
-                ('about', models.CharField(choices=[('shopper', 'The shopper; products in the request are ignored'), ('product', 'The product looked at'), ('cart', 'The lines of the cart')], default='shopper', max_length=10)),
-                ('strategy', models.CharField(default='hybrid', max_length=60)),
-                ('sources', models.JSONField(blank=True, default=list)),
-                ('fallback', models.JSONField(blank=True, default=list)),
-                ('size', models.PositiveSmallIntegerField(default=10, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)])),
-                ('filters', models.JSONField(blank=True, default=dict)),
-                ('max_per_brand', models.PositiveSmallIntegerField(default=0, help_text='0 = no limit')),
-                ('max_per_category', models.PositiveSmallIntegerField(default=0, help_text='0 = no limit')),
-                ('fresh_slots', models.PositiveSmallIntegerField(default=0, help_text='How many places are kept for products close to what the shopper looked at last')),
-                ('repeat', models.BooleanField(default=True, help_text='May show products the shopper has bought before')),
-                ('dedupe_group', models.SlugField(default='page', help_text='Placements of one group never repeat a product on one page', max_length=60)),
-                ('active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "key",
+                    models.SlugField(
+                        max_length=60,
+                        unique=True,
+                        validators=[django.core.validators.RegexValidator("^[a-z0-9][a-z0-9-]*$")],
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "about",
+                    models.CharField(
+                        choices=[
+                            ("shopper", "The shopper; products in the request are ignored"),
+                            ("product", "The product looked at"),
+                            ("cart", "The lines of the cart"),
+                        ],
+                        default="shopper",
+                        max_length=10,
+                    ),
+                ),
+                ("strategy", models.CharField(default="hybrid", max_length=60)),
+                ("sources", models.JSONField(blank=True, default=list)),
+                ("fallback", models.JSONField(blank=True, default=list)),
+                (
+                    "size",
+                    models.PositiveSmallIntegerField(
+                        default=10,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(100),
+                        ],
+                    ),
+                ),
+                ("filters", models.JSONField(blank=True, default=dict)),
+                ("max_per_brand", models.PositiveSmallIntegerField(default=0, help_text="0 = no limit")),
+                ("max_per_category", models.PositiveSmallIntegerField(default=0, help_text="0 = no limit")),
+                (
+                    "fresh_slots",
+                    models.PositiveSmallIntegerField(
+                        default=0,
+                        help_text="How many places are kept for products close to what the shopper looked at last",
+                    ),
+                ),
+                (
+                    "repeat",
+                    models.BooleanField(default=True, help_text="May show products the shopper has bought before"),
+                ),
+                (
+                    "dedupe_group",
+                    models.SlugField(
+                        default="page",
+                        help_text="Placements of one group never repeat a product on one page",
+                        max_length=60,
+                    ),
+                ),
+                ("active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'ordering': ['key'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('size__gte', 1), ('size__lte', 100)), name='placement_size_1_to_100')],
+                "ordering": ["key"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("size__gte", 1), ("size__lte", 100)), name="placement_size_1_to_100"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='RuleVersion',
+            name="RuleVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('effect', models.CharField(choices=[('pin', 'Pin at a position'), ('boost', 'Boost'), ('bury', 'Bury'), ('exclude', 'Exclude'), ('require', 'Show only these'), ('cap', 'At most so many')], max_length=10)),
-                ('position', models.PositiveSmallIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)])),
-                ('factor', models.FloatField(default=2.0, validators=[django.core.validators.MinValueValidator(1.0), django.core.validators.MaxValueValidator(100.0)])),
-                ('cap', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('cap_by', models.CharField(blank=True, choices=[('', 'All matching products together'), ('brand', 'Each brand'), ('category', 'Each category')], default='', max_length=10)),
-                ('priority', models.SmallIntegerField(default=0, help_text='Where two rules want the same place, the higher wins')),
-                ('placements', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=60), blank=True, default=list, size=None)),
-                ('segments', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=120), blank=True, default=list, size=None)),
-                ('context_products', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, size=None)),
-                ('context_categories', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=400), blank=True, default=list, size=None)),
-                ('starts_at', models.DateTimeField(blank=True, null=True)),
-                ('ends_at', models.DateTimeField(blank=True, null=True)),
-                ('products', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, size=None)),
-                ('categories', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=400), blank=True, default=list, size=None)),
-                ('brands', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, size=None)),
-                ('min_price', models.DecimalField(blank=True, decimal_places=2, max_digits=12, null=True, validators=[django.core.validators.MinValueValidator(Decimal('0'))])),
-                ('max_price', models.DecimalField(blank=True, decimal_places=2, max_digits=12, null=True, validators=[django.core.validators.MinValueValidator(Decimal('0'))])),
-                ('min_stock', models.IntegerField(blank=True, null=True)),
-                ('max_stock', models.IntegerField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.CharField(max_length=120)),
-                ('rule', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='personalization.rule')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "effect",
+                    models.CharField(
+                        choices=[
+                            ("pin", "Pin at a position"),
+                            ("boost", "Boost"),
+                            ("bury", "Bury"),
+                            ("exclude", "Exclude"),
+                            ("require", "Show only these"),
+                            ("cap", "At most so many"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "position",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(100),
+                        ],
+                    ),
+                ),
+                (
+                    "factor",
+                    models.FloatField(
+                        default=2.0,
+                        validators=[
+                            django.core.validators.MinValueValidator(1.0),
+                            django.core.validators.MaxValueValidator(100.0),
+                        ],
+                    ),
+                ),
+                ("cap", models.PositiveSmallIntegerField(blank=True, null=True)),
+                (
+                    "cap_by",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "All matching products together"),
+                            ("brand", "Each brand"),
+                            ("category", "Each category"),
+                        ],
+                        default="",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "priority",
+                    models.SmallIntegerField(
+                        default=0, help_text="Where two rules want the same place, the higher wins"
+                    ),
+                ),
+                (
+                    "placements",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=60), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "segments",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=120), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "context_products",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=200), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "context_categories",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=400), blank=True, default=list, size=None
+                    ),
+                ),
+                ("starts_at", models.DateTimeField(blank=True, null=True)),
+                ("ends_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "products",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=200), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "categories",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=400), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "brands",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=200), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "min_price",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        max_digits=12,
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(Decimal("0"))],
+                    ),
+                ),
+                (
+                    "max_price",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        max_digits=12,
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(Decimal("0"))],
+                    ),
+                ),
+                ("min_stock", models.IntegerField(blank=True, null=True)),
+                ("max_stock", models.IntegerField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("created_by", models.CharField(max_length=120)),
+                (
+                    "rule",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="versions", to="personalization.rule"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['rule', '-number'],
+                "ordering": ["rule", "-number"],
             },
         ),
         migrations.AddField(
-            model_name='rule',
-            name='current',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='personalization.ruleversion'),
+            model_name="rule",
+            name="current",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="personalization.ruleversion",
+            ),
         ),
         migrations.CreateModel(
-            name='TrainingRun',
+            name="TrainingRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=10)),
-                ('step', models.CharField(blank=True, max_length=200)),
-                ('progress', models.FloatField(default=0.0, help_text='0 to 1')),
-                ('budget_s', models.PositiveIntegerField(default=0)),
-                ('seed', models.BigIntegerField(default=7)),
-                ('actor', models.CharField(max_length=120)),
-                ('message', models.TextField(blank=True)),
-                ('data_report', models.JSONField(blank=True, default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('heartbeat_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('model_version', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='runs', to='personalization.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("queued", "Queued"), ("running", "Running"), ("done", "Done"), ("failed", "Failed")],
+                        default="queued",
+                        max_length=10,
+                    ),
+                ),
+                ("step", models.CharField(blank=True, max_length=200)),
+                ("progress", models.FloatField(default=0.0, help_text="0 to 1")),
+                ("budget_s", models.PositiveIntegerField(default=0)),
+                ("seed", models.BigIntegerField(default=7)),
+                ("actor", models.CharField(max_length=120)),
+                ("message", models.TextField(blank=True)),
+                ("data_report", models.JSONField(blank=True, default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("heartbeat_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "model_version",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="runs",
+                        to="personalization.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at', '-id'],
+                "ordering": ["-created_at", "-id"],
             },
         ),
         migrations.AddConstraint(
-            model_name='ruleversion',
-            constraint=models.UniqueConstraint(fields=('rule', 'number'), name='rule_version_number'),
+            model_name="ruleversion",
+            constraint=models.UniqueConstraint(fields=("rule", "number"), name="rule_version_number"),
         ),
         migrations.AddConstraint(
-            model_name='ruleversion',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('effect', 'pin'), _negated=True), ('position__gte', 1), _connector='OR'), name='rule_version_pin_has_position'),
+            model_name="ruleversion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(models.Q(("effect", "pin"), _negated=True), ("position__gte", 1), _connector="OR"),
+                name="rule_version_pin_has_position",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ruleversion',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('effect', 'cap'), _negated=True), ('cap__gte', 0), _connector='OR'), name='rule_version_cap_has_cap'),
+            model_name="ruleversion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(models.Q(("effect", "cap"), _negated=True), ("cap__gte", 0), _connector="OR"),
+                name="rule_version_cap_has_cap",
+            ),
         ),
     ]

@@ -6,7 +6,7 @@ from django.apps.registry import Apps
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-FILL = ["trending", "popular", "catalogue_order"]
+FILL = ["trending", "popular", "catalog_order"]
 DEFAULTS: list[dict[str, Any]] = [
     {"key": "home", "name": "Home page", "fresh_slots": 1},
     {"key": "product", "name": "Product page: recommended for you", "about": "product"},

@@ -57,7 +57,9 @@ class TrainingRun(models.Model):
     budget_s = models.PositiveIntegerField(default=0)
     seed = models.BigIntegerField(default=7)
     actor = models.CharField(max_length=120)
-    model_version = models.ForeignKey(ModelVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs")
+    model_version = models.ForeignKey(
+        ModelVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs"
+    )
     message = models.TextField(blank=True)
     data_report = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -84,7 +84,9 @@ class RuleVersion(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(effect="pin") | models.Q(position__gte=1), name="rule_version_pin_has_position"
             ),
-            models.CheckConstraint(condition=~models.Q(effect="cap") | models.Q(cap__gte=0), name="rule_version_cap_has_cap"),
+            models.CheckConstraint(
+                condition=~models.Q(effect="cap") | models.Q(cap__gte=0), name="rule_version_cap_has_cap"
+            ),
         ]
 
     def __str__(self) -> str:

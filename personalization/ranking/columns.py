@@ -1,0 +1,135 @@
+"""The columns of the catalogue that filters, rules and caps look at. Pure.
+
+Position = item code, the same codes as the model's `Catalogue`. Text columns are factorised: `brands[brand_of[code]]`
+is the brand of an item, so a condition is evaluated once for each distinct value, not once for each item.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personalization.recommenders.base import Bools, Ints
+
+
+def factorise(values: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
+    """Return the distinct values in order of appearance, and the position of each value among them."""
+    seen: dict[str, int] = {}
+    codes = np.fromiter((seen.setdefault(value, len(seen)) for value in values), np.int32, len(values))
+    return tuple(seen), codes
+
+
+def within(path: str, category: str) -> bool:
+    """Return whether a "/"-joined path is the category, lies below it, or has it as one of its names."""
+    return path == category or path.startswith(category + "/") or category in path.split("/")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What conditions may ask about each item. Missing: brand, category and group "", price NaN."""
+
+    product_ids: tuple[str, ...]
+    codes: dict[str, int]
+    brands: tuple[str, ...]
+    brand_of: Ints
+    categories: tuple[str, ...]
+    category_of: Ints
+    group_of: Ints
+    """Variants of one product share a number; an item without group has a number of its own."""
+    prices: NDArray[np.float64]
+    stocks: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        product_ids: Sequence[str],
+        *,
+        brands: Sequence[str],
+        categories: Sequence[str],
+        groups: Sequence[str],
+        prices: Iterable[float],
+        stocks: Iterable[int],
+    ) -> Self:
+        """Return the columns of the given items, which are of equal length."""
+        brand_names, brand_of = factorise(brands)
+        category_names, category_of = factorise(categories)
+        n = len(product_ids)
+        _, group_of = factorise([group or f"\0{code}" for code, group in enumerate(groups)])
+        return cls(
+            product_ids=tuple(product_ids),
+            codes={product_id: code for code, product_id in enumerate(product_ids)},
+            brands=brand_names,
+            brand_of=brand_of,
+            categories=category_names,
+            category_of=category_of,
+            group_of=group_of,
+            prices=np.fromiter(prices, np.float64, n),
+            stocks=np.fromiter(stocks, np.int64, n),
+        )
+
+    @property
+    def n_items(self) -> int:
+        """How many items there are."""
+        return len(self.product_ids)
+
+    def everything(self) -> Bools:
+        """Return a mask that is true for each item."""
+        return np.ones(self.n_items, np.bool_)
+
+    def keys(self, column: str) -> Ints | None:
+        """Return what a cap by `brand`, `category` or `group` counts under, -1 for items without; None otherwise."""
+        match column:
+            case "brand":
+                return _named(self.brands, self.brand_of)
+            case "category":
+                return _named(self.categories, self.category_of)
+            case "group":
+                return self.group_of
+        return None
+
+    def in_products(self, product_ids: Iterable[str]) -> Bools:
+        """Return the mask of the named products; unknown names match nothing."""
+        mask = np.zeros(self.n_items, np.bool_)
+        mask[[code for product_id in product_ids if (code := self.codes.get(product_id)) is not None]] = True
+        return mask
+
+    def in_categories(self, wanted: Sequence[str]) -> Bools:
+        """Return the mask of items in (or below) any of the categories."""
+        return _spread(self.categories, self.category_of, lambda path: any(within(path, one) for one in wanted))
+
+    def in_brands(self, wanted: Sequence[str]) -> Bools:
+        """Return the mask of items of any of the brands, whatever the case of the letters."""
+        folded = {brand.casefold() for brand in wanted}
+        return _spread(self.brands, self.brand_of, lambda brand: brand.casefold() in folded)
+
+    def priced(self, low: float | None, high: float | None) -> Bools:
+        """Return the mask of items with low ≤ price ≤ high; an item without a price only where both are None."""
+        return _between(self.prices, low, high)
+
+    def stocked(self, low: int | None, high: int | None) -> Bools:
+        """Return the mask of items with low ≤ stock ≤ high."""
+        return _between(self.stocks, low, high)
+
+
+def _named(names: tuple[str, ...], codes: Ints) -> Ints:
+    nameless = names.index("") if "" in names else -1
+    return np.where(codes == nameless, np.int32(-1), codes).astype(np.int32)
+
+
+def _spread(names: tuple[str, ...], codes: Ints, wanted: Callable[[str], bool]) -> Bools:
+    if not names:
+        return np.zeros(len(codes), np.bool_)
+    flags = np.fromiter((wanted(name) for name in names), np.bool_, len(names))
+    chosen: Bools = flags[codes]
+    return chosen
+
+
+def _between(values: NDArray[np.float64] | NDArray[np.int64], low: float | None, high: float | None) -> Bools:
+    mask = np.ones(len(values), np.bool_)
+    if low is not None:
+        mask &= values >= low
+    if high is not None:
+        mask &= values <= high
+    return mask

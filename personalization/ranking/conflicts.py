@@ -1,0 +1,87 @@
+"""Rules that stand in each other's way, named before a shopper meets them. Pure."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+from personalization.ranking.rules import Rule, RuleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two rules that can hold at once and contradict each other, and how it ends."""
+
+    first: Rule
+    second: Rule
+    text: str
+
+
+def conflicts(rules: RuleSet) -> list[Conflict]:
+    """Return every pair of rules that may meet, are about the same items, and contradict each other."""
+    return list(_find(rules))
+
+
+def _find(rules: RuleSet) -> Iterator[Conflict]:
+    for first, second in combinations(rules.rules, 2):
+        judge = JUDGES.get(frozenset((first.effect, second.effect)))
+        if judge is not None and _may_meet(first, second) and (text := judge(first, second, rules)):
+            yield Conflict(first, second, text)
+
+
+def _may_meet(first: Rule, second: Rule) -> bool:
+    if first.placements and second.placements and not set(first.placements) & set(second.placements):
+        return False
+    if first.segments and second.segments and not set(first.segments) & set(second.segments):
+        return False
+    return _before(first.starts_at, second.ends_at) and _before(second.starts_at, first.ends_at)
+
+
+def _before(start: float | None, end: float | None) -> bool:
+    return start is None or end is None or start < end
+
+
+def _shared(first: Rule, second: Rule, rules: RuleSet) -> int:
+    return int((rules.matched[first.id] & rules.matched[second.id]).sum())
+
+
+def _hidden(first: Rule, second: Rule, rules: RuleSet) -> str:
+    shared = _shared(first, second, rules)
+    excluding, other = (first, second) if first.effect == "exclude" else (second, first)
+    return f"“{excluding.name}” excludes {shared} of the products of “{other.name}”; excluding wins" if shared else ""
+
+
+def _same_place(first: Rule, second: Rule, _rules: RuleSet) -> str:
+    if first.position != second.position:
+        return ""
+    return f"Both want place {first.position}; “{first.name}” gets it, “{second.name}” moves to the next free place"
+
+
+def _disjoint(first: Rule, second: Rule, rules: RuleSet) -> str:
+    if _shared(first, second, rules):
+        return ""
+    return f"“{first.name}” and “{second.name}” have no product in common: together they leave nothing to show"
+
+
+def _opposed(first: Rule, second: Rule, rules: RuleSet) -> str:
+    shared = _shared(first, second, rules)
+    return (
+        f"“{first.name}” and “{second.name}” pull {shared} products both ways; the factors multiply" if shared else ""
+    )
+
+
+def _left_out(first: Rule, second: Rule, rules: RuleSet) -> str:
+    required, other = (first, second) if first.effect == "require" else (second, first)
+    outside = int((rules.matched[other.id] & ~rules.matched[required.id]).sum())
+    return f"“{required.name}” leaves out {outside} of the products of “{other.name}”" if outside else ""
+
+
+Judge = Callable[[Rule, Rule, RuleSet], str]
+JUDGES: dict[frozenset[str], Judge] = {
+    frozenset(("exclude", "pin")): _hidden,
+    frozenset(("exclude", "boost")): _hidden,
+    frozenset(("exclude", "require")): _hidden,
+    frozenset(("pin",)): _same_place,
+    frozenset(("require",)): _disjoint,
+    frozenset(("boost", "bury")): _opposed,
+    frozenset(("require", "pin")): _left_out,
+}

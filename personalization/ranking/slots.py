@@ -1,0 +1,125 @@
+"""From an ordered list to the places of a slate: caps for diversity, then pins. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from personalization.ranking.rules import Rule, RuleSet, Trace
+from personalization.recommenders.base import Bools, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most `limit` items of one key. `keys` is int[n_items], -1 is not counted; None counts all under one key.
+
+    `about` limits the cap to some items. A soft cap gives way where the slate could not be filled otherwise.
+    """
+
+    limit: int
+    keys: Ints | None = None
+    about: Bools | None = None
+    soft: bool = False
+    sentence: str = ""
+
+    def key(self, code: int) -> int:
+        """Return what the item counts under, -1 where it does not count."""
+        if self.about is not None and not self.about[code]:
+            return -1
+        return 0 if self.keys is None else int(self.keys[code])
+
+
+def rule_caps(rules: RuleSet, holding: Sequence[Rule]) -> list[Cap]:
+    """Return the caps of the cap rules that hold."""
+    columns = rules.columns
+    return [
+        Cap(limit=rule.cap or 0, keys=columns.keys(rule.cap_by), about=rules.matched[rule.id], sentence=rule.sentence)
+        for rule in holding
+        if rule.stage == "diversity"
+    ]
+
+
+class Counter:
+    """Counts what a slate holds against its caps."""
+
+    def __init__(self, caps: Iterable[Cap]) -> None:
+        self._caps = tuple(caps)
+        self._counts: list[dict[int, int]] = [{} for _ in self._caps]
+
+    def full_for(self, code: int, *, strict: bool) -> Cap | None:
+        """Return the cap that the item would break, or None; soft caps are asked only when strict."""
+        for cap, counts in zip(self._caps, self._counts, strict=True):
+            if (strict or not cap.soft) and (key := cap.key(code)) >= 0 and counts.get(key, 0) >= cap.limit:
+                return cap
+        return None
+
+    def add(self, code: int) -> None:
+        """Count an item that is shown."""
+        for cap, counts in zip(self._caps, self._counts, strict=True):
+            if (key := cap.key(code)) >= 0:
+                counts[key] = counts.get(key, 0) + 1
+
+
+def pins(rules: RuleSet, holding: Sequence[Rule], items: Ints, mask: Bools, size: int, trace: Trace) -> dict[int, int]:
+    """Return place → item code (places from 0) of the pin rules that hold, the highest priority first.
+
+    A rule that names products pins each of them, one place after the other; else it pins its best ranked item. A place
+    that is taken moves the pin to the next free one; what the mask forbids is never pinned.
+    """
+    places: dict[int, int] = {}
+    for rule in (rule for rule in holding if rule.stage == "pin"):
+        for code in _pinned(rule, rules, items, mask):
+            place = (rule.position or 1) - 1
+            while place in places:
+                place += 1
+            if place < size and code not in places.values():
+                places[place] = code
+                trace.move(code, rule.sentence)
+    return places
+
+
+def _pinned(rule: Rule, rules: RuleSet, items: Ints, mask: Bools) -> list[int]:
+    matched = rules.matched[rule.id] & mask
+    if rule.products:
+        codes = (rules.columns.codes.get(product_id, -1) for product_id in rule.products)
+        return [code for code in codes if code >= 0 and matched[code]]
+    ranked: list[int] = items[matched[items]][:1].tolist()
+    return ranked or np.flatnonzero(matched)[:1].tolist()
+
+
+def fill(items: Ints, size: int, *, pinned: dict[int, int], caps: Sequence[Cap], trace: Trace) -> list[int]:
+    """Return up to `size` item codes: pinned ones at their places, the others in order as far as the caps allow.
+
+    Soft caps are dropped in a second pass where places stay free; a short list closes the gaps before later pins.
+    """
+    counter = Counter(caps)
+    for code in pinned.values():
+        counter.add(code)
+    taken = set(pinned.values())
+    chosen: list[int] = []
+    for strict in (True, False):
+        for code in items.tolist():
+            if len(chosen) + len(pinned) >= size:
+                break
+            if code in taken:
+                continue
+            if (cap := counter.full_for(code, strict=strict)) is not None:
+                if cap.sentence:
+                    trace.removed.setdefault(code, cap.sentence)
+                continue
+            counter.add(code)
+            taken.add(code)
+            chosen.append(code)
+    return _merge(_in_order(chosen, items), pinned)
+
+
+def _in_order(chosen: list[int], items: Ints) -> list[int]:
+    place = {code: index for index, code in enumerate(items.tolist())}
+    return sorted(chosen, key=place.__getitem__)
+
+
+def _merge(others: list[int], pinned: dict[int, int]) -> list[int]:
+    slate = list(others)
+    for place in sorted(pinned):
+        slate.insert(min(place, len(slate)), pinned[place])
+    return slate

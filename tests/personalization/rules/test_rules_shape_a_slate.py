@@ -1,0 +1,189 @@
+"""Rules on a small shelf whose right answer is obvious: filter, boost and bury, caps, pins, in this order."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from personalization.ranking.columns import Columns
+from personalization.ranking.conflicts import conflicts
+from personalization.ranking.rules import KINDS, STAGES, Rule, RuleSet, Situation, Trace, matches
+from personalization.ranking.slots import Cap, fill, pins, rule_caps
+
+SHELF = Columns.of(
+    ["desk", "desk-xl", "chair", "lamp", "rug", "mug"],
+    brands=["Nord", "Nord", "Nord", "Lux", "Lux", ""],
+    categories=["Furniture/Desks", "Furniture/Desks", "Furniture/Chairs", "Light", "Textiles", "Kitchen"],
+    groups=["desk", "desk", "", "", "", ""],
+    prices=[200.0, 300.0, 90.0, 40.0, 60.0, float("nan")],
+    stocks=[5, 0, 12, 3, 9, 100],
+)
+ALL = np.arange(6, dtype=np.int32)
+HOME = Situation(placement="home", now=1000.0)
+
+
+def rule(effect: str, **fields: Any) -> Rule:
+    """Return a rule of that effect."""
+    return Rule(id=fields.pop("id", 1), version=1, name=fields.pop("name", "R"), effect=effect, **fields)
+
+
+def pin(product_id: str) -> Rule:
+    """Return a second rule that pins one product to the first place."""
+    return rule("pin", id=2, name="B", products=(product_id,), position=1)
+
+
+def names(codes: Any) -> list[str]:
+    """Return product ids of item codes."""
+    return [SHELF.product_ids[code] for code in codes]
+
+
+def shown(*rules: Rule, size: int = 6, situation: Situation = HOME, caps: tuple[Cap, ...] = ()) -> list[str]:
+    """Return the slate that the rules make of the shelf in its own order."""
+    compiled, trace = RuleSet(rules, SHELF), Trace()
+    holding = compiled.holding(situation)
+    mask = compiled.filter(SHELF.everything(), holding)
+    items = compiled.reorder(ALL[mask], holding, trace)
+    pinned = pins(compiled, holding, items, mask, size, trace)
+    return names(fill(items, size, pinned=pinned, caps=[*rule_caps(compiled, holding), *caps], trace=trace))
+
+
+def test_every_kind_works_in_one_stage_and_tells_itself() -> None:
+    for effect, kind in KINDS.items():
+        assert kind.stage in STAGES
+        assert rule(effect, position=1, cap=2).sentence.startswith("R: ")
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"products": ("lamp", "nobody")}, ["lamp"]),
+        ({"categories": ("Furniture",)}, ["desk", "desk-xl", "chair"]),
+        ({"categories": ("Furniture/Desks",)}, ["desk", "desk-xl"]),
+        ({"categories": ("Desks",)}, ["desk", "desk-xl"]),
+        ({"categories": ("Furn",)}, []),
+        ({"brands": ("nord",)}, ["desk", "desk-xl", "chair"]),
+        ({"min_price": 60.0, "max_price": 200.0}, ["desk", "chair", "rug"]),
+        ({"min_stock": 1, "max_stock": 5}, ["desk", "lamp"]),
+        ({"brands": ("Nord",), "max_price": 100.0}, ["chair"]),
+        ({}, ["desk", "desk-xl", "chair", "lamp", "rug", "mug"]),
+    ],
+)
+def test_a_rule_is_about_products_that_meet_all_its_conditions(fields: dict[str, Any], expected: list[str]) -> None:
+    assert names(np.flatnonzero(matches(rule("boost", **fields), SHELF))) == expected
+
+
+def test_exclude_removes_and_says_why() -> None:
+    compiled, trace = RuleSet([rule("exclude", brands=("Lux",), name="No Lux")], SHELF), Trace()
+
+    mask = compiled.filter(SHELF.everything(), compiled.holding(HOME), trace)
+
+    assert names(np.flatnonzero(mask)) == ["desk", "desk-xl", "chair", "mug"]
+    assert trace.removed == {3: "No Lux: excluded", 4: "No Lux: excluded"}
+
+
+def test_require_keeps_only_what_every_require_rule_names() -> None:
+    assert shown(rule("require", categories=("Furniture",)), rule("require", id=2, max_price=200.0)) == [
+        "desk",
+        "chair",
+    ]
+
+
+def test_a_boost_divides_the_place_and_a_bury_multiplies_it() -> None:
+    assert shown(rule("boost", products=("rug",), factor=2.0)) == ["desk", "desk-xl", "rug", "chair", "lamp", "mug"]
+    assert shown(rule("bury", products=("desk",), factor=4.0)) == ["desk-xl", "chair", "lamp", "desk", "rug", "mug"]
+
+
+def test_a_cap_rule_limits_each_brand_and_does_not_count_items_without() -> None:
+    assert shown(rule("cap", cap=1, cap_by="brand")) == ["desk", "lamp", "mug"]
+    assert shown(rule("cap", brands=("Nord",), cap=1)) == ["desk", "lamp", "rug", "mug"]
+
+
+def test_a_soft_cap_gives_way_to_a_full_slate_a_hard_one_does_not() -> None:
+    variants = Cap(limit=1, keys=SHELF.keys("group"))
+    soft = Cap(limit=1, keys=SHELF.keys("brand"), soft=True)
+
+    assert shown(size=4, caps=(variants, soft)) == ["desk", "chair", "lamp", "mug"]
+    assert shown(size=6, caps=(variants,)) == ["desk", "chair", "lamp", "rug", "mug"]
+
+
+def test_a_pin_stands_at_its_place_whatever_the_ranking_said() -> None:
+    assert shown(rule("pin", products=("mug",), position=2), size=3) == ["desk", "mug", "desk-xl"]
+
+
+def test_a_pin_of_several_products_takes_places_one_after_the_other() -> None:
+    assert shown(rule("pin", products=("mug", "rug"), position=1), size=3) == ["mug", "rug", "desk"]
+
+
+def test_a_pin_without_products_pins_its_best_ranked_match() -> None:
+    assert shown(rule("pin", brands=("Lux",), position=1), size=3) == ["lamp", "desk", "desk-xl"]
+
+
+def test_of_two_pins_at_one_place_the_higher_priority_gets_it() -> None:
+    weak, strong = (
+        rule("pin", id=1, products=("mug",), position=1),
+        rule("pin", id=2, products=("rug",), position=1, priority=5),
+    )
+
+    assert shown(weak, strong, size=3) == ["rug", "mug", "desk"]
+
+
+def test_an_excluded_product_is_never_pinned() -> None:
+    assert "mug" not in shown(rule("exclude", products=("mug",)), rule("pin", id=2, products=("mug",), position=1))
+
+
+def test_a_pin_beyond_the_slate_changes_nothing() -> None:
+    assert shown(rule("pin", products=("mug",), position=9), size=3) == ["desk", "desk-xl", "chair"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "situation", "holds"),
+    [
+        ({"placements": ("cart",)}, HOME, False),
+        ({"placements": ("cart", "home")}, HOME, True),
+        ({"segments": ("vip",)}, HOME, False),
+        ({"segments": ("vip",)}, replace(HOME, segments=frozenset({"vip"})), True),
+        ({"context_products": ("desk",)}, HOME, False),
+        ({"context_products": ("desk",)}, replace(HOME, context=(0,)), True),
+        ({"context_categories": ("Furniture",)}, replace(HOME, context=(2,)), True),
+        ({"context_categories": ("Light",)}, replace(HOME, context=(2,)), False),
+        ({"starts_at": 1000.0}, HOME, True),
+        ({"ends_at": 1000.0}, HOME, False),
+        ({"starts_at": 1000.5}, HOME, False),
+    ],
+)
+def test_a_rule_holds_only_in_its_situation(condition: dict[str, Any], situation: Situation, holds: bool) -> None:
+    compiled = RuleSet([rule("boost", **condition)], SHELF)
+
+    assert bool(compiled.holding(situation)) is holds
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        (rule("exclude", name="A", brands=("Lux",)), pin("lamp"), "excluding wins"),
+        (rule("pin", name="A", position=1), pin("rug"), "Both want place 1"),
+        (rule("require", name="A", brands=("Lux",)), rule("require", id=2, brands=("Nord",)), "nothing to show"),
+        (rule("boost", name="A", brands=("Lux",)), rule("bury", id=2, max_price=50.0), "both ways"),
+        (rule("require", name="A", brands=("Lux",)), pin("mug"), "leaves out"),
+    ],
+)
+def test_contradicting_rules_are_named(first: Rule, second: Rule, told: str) -> None:
+    found = conflicts(RuleSet([first, second], SHELF))
+
+    assert len(found) == 1
+    assert told in found[0].text
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (rule("boost", placements=("home",)), rule("bury", id=2, placements=("cart",))),
+        (rule("boost", ends_at=10.0), rule("bury", id=2, starts_at=10.0)),
+        (rule("boost", brands=("Lux",)), rule("bury", id=2, brands=("Nord",))),
+        (rule("pin", position=1), rule("pin", id=2, position=2)),
+        (rule("boost"), rule("boost", id=2)),
+    ],
+)
+def test_rules_that_never_meet_do_not_conflict(first: Rule, second: Rule) -> None:
+    assert conflicts(RuleSet([first, second], SHELF)) == []
