@@ -1,0 +1,10 @@
+"""The Django app of the demo room."""
+
+from django.apps import AppConfig
+
+
+class DemoConfig(AppConfig):
+    """Demo data, drawn pictures and `manage.py demo`."""
+
+    name = "demo"
+    default_auto_field = "django.db.models.BigAutoField"

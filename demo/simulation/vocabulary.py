@@ -1,0 +1,128 @@
+# ruff: noqa: E501
+"""The words and numbers the simulated shop is made of: kinds, styles, colours, names. Pure data."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of product.
+
+    `path` is the category, broadest first; `picture` names the drawing; `low` and `high` are prices in euros;
+    `groups` how many designs are made; `again_days` the interval at which a buyer buys it again (0: never);
+    `goes_with` the kinds that complete it.
+    """
+
+    key: str
+    noun: str
+    room: str
+    path: tuple[str, ...]
+    picture: str
+    low: float
+    high: float
+    groups: int = 6
+    again_days: int = 0
+    goes_with: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """One taste: what it is called, the colours and materials it likes, who makes it, and how it is described."""
+
+    key: str
+    colors: tuple[str, ...]
+    materials: tuple[str, ...]
+    brands: tuple[str, ...]
+    mood: str
+
+
+COLORS: Final[dict[str, str]] = {
+    "oak": "#c9a36a", "walnut": "#7a5238", "pine": "#dcb985", "black": "#2f3033", "white": "#f1ede4", "sage": "#9bab86",
+    "terracotta": "#c36a4b", "mustard": "#d3a23a", "navy": "#32415f", "rose": "#d5a49f", "sand": "#d9c6a5",
+    "grey": "#90959a", "teal": "#2f7c7c", "brass": "#b9934b", "forest": "#43614a", "cream": "#eadfc8",
+    "rust": "#a5522f", "sky": "#9cb9cc",
+}  # fmt: skip
+
+STYLES: Final[tuple[Style, ...]] = (
+    Style("nordic", ("oak", "white", "grey", "sky"), ("oak", "wool", "birch"), ("Nord", "Fjell"), "light, calm and made to last"),
+    Style("industrial", ("black", "walnut", "rust", "grey"), ("steel", "walnut", "leather"), ("Werk", "Forge & Sons"), "raw, sturdy and honest"),
+    Style("country", ("pine", "cream", "sage", "rose"), ("pine", "linen", "rattan"), ("Hollyfarm", "Meadow"), "warm, soft and unhurried"),
+    Style("modern", ("white", "black", "teal", "mustard"), ("lacquer", "glass", "velvet"), ("Linea", "Studio Kant"), "clear lines with one bold colour"),
+    Style("japandi", ("oak", "sand", "black", "forest"), ("ash", "paper", "linen"), ("Kumo", "Stille"), "quiet, low and uncluttered"),
+    Style("boho", ("terracotta", "mustard", "rust", "cream"), ("rattan", "jute", "cotton"), ("Marisol", "Casbah"), "colourful, layered and a little wild"),
+)  # fmt: skip
+
+MATERIALS: Final[dict[str, tuple[str, ...]]] = {
+    "Textiles": ("linen", "wool", "cotton"), "Kitchen": ("stoneware", "enamel", "glass"), "Consumables": ("tones",),
+    "Decoration": ("ceramic", "rattan", "glass"),
+}  # fmt: skip
+"""What a family of products is made of, where the style's own materials would be odd."""
+
+ROOMS: Final = ("Living room", "Bedroom", "Dining room", "Office", "Kitchen", "Bathroom", "Outdoor")
+
+KINDS: Final[tuple[Kind, ...]] = (
+    Kind("sofa", "sofa", "Living room", ("Furniture", "Sofas"), "sofa", 490, 2400, 10, 0, ("cushion", "throw", "coffee-table", "rug")),
+    Kind("armchair", "armchair", "Living room", ("Furniture", "Armchairs"), "armchair", 190, 890, 10, 0, ("floor-lamp", "footstool", "throw")),
+    Kind("footstool", "footstool", "Living room", ("Furniture", "Armchairs"), "stool", 49, 240, 4),
+    Kind("coffee-table", "coffee table", "Living room", ("Furniture", "Tables", "Coffee tables"), "table", 89, 560, 8, 0, ("vase", "candle")),
+    Kind("tv-bench", "TV bench", "Living room", ("Furniture", "Storage", "TV benches"), "cabinet", 149, 790, 6),
+    Kind("bookcase", "bookcase", "Living room", ("Furniture", "Storage", "Bookcases"), "shelf", 119, 690, 8, 0, ("basket", "vase")),
+    Kind("rug", "rug", "Living room", ("Textiles", "Rugs"), "rug", 69, 620, 10),
+    Kind("cushion", "cushion", "Living room", ("Textiles", "Cushions"), "cushion", 14, 69, 12, 0, ("throw",)),
+    Kind("throw", "throw", "Living room", ("Textiles", "Throws"), "throw", 29, 139, 8),
+    Kind("curtain", "curtain", "Living room", ("Textiles", "Curtains"), "curtain", 35, 160, 6),
+    Kind("floor-lamp", "floor lamp", "Living room", ("Lighting", "Floor lamps"), "floor-lamp", 79, 430, 8, 0, ("bulb",)),
+    Kind("bed", "bed frame", "Bedroom", ("Furniture", "Beds"), "bed", 249, 1490, 8, 0, ("mattress", "bed-linen", "nightstand")),
+    Kind("mattress", "mattress", "Bedroom", ("Furniture", "Mattresses"), "mattress", 199, 990, 5, 0, ("bed-linen",)),
+    Kind("nightstand", "bedside table", "Bedroom", ("Furniture", "Tables", "Bedside tables"), "nightstand", 59, 290, 6, 0, ("table-lamp",)),
+    Kind("wardrobe", "wardrobe", "Bedroom", ("Furniture", "Storage", "Wardrobes"), "wardrobe", 290, 1690, 6),
+    Kind("bed-linen", "bed linen set", "Bedroom", ("Textiles", "Bed linen"), "linen", 39, 189, 10),
+    Kind("table-lamp", "table lamp", "Bedroom", ("Lighting", "Table lamps"), "table-lamp", 39, 230, 8, 0, ("bulb",)),
+    Kind("mirror", "mirror", "Bedroom", ("Decoration", "Mirrors"), "mirror", 49, 390, 6),
+    Kind("dining-table", "dining table", "Dining room", ("Furniture", "Tables", "Dining tables"), "dining-table", 249, 1690, 8, 0, ("dining-chair", "pendant", "table-linen")),
+    Kind("dining-chair", "dining chair", "Dining room", ("Furniture", "Chairs", "Dining chairs"), "chair", 59, 390, 10),
+    Kind("pendant", "pendant lamp", "Dining room", ("Lighting", "Pendant lamps"), "pendant", 49, 390, 8, 0, ("bulb",)),
+    Kind("table-linen", "tablecloth", "Dining room", ("Textiles", "Table linen"), "throw", 19, 89, 5, 0, ("napkins",)),
+    Kind("tableware", "plate set", "Dining room", ("Kitchen", "Tableware"), "plates", 29, 160, 8, 0, ("glasses", "napkins")),
+    Kind("glasses", "set of glasses", "Dining room", ("Kitchen", "Glasses"), "glasses", 15, 79, 6),
+    Kind("desk", "desk", "Office", ("Furniture", "Tables", "Desks"), "desk", 149, 990, 8, 0, ("office-chair", "desk-lamp", "organizer")),
+    Kind("office-chair", "desk chair", "Office", ("Furniture", "Chairs", "Desk chairs"), "office-chair", 99, 690, 8),
+    Kind("desk-lamp", "desk lamp", "Office", ("Lighting", "Desk lamps"), "desk-lamp", 29, 190, 6, 0, ("bulb",)),
+    Kind("organizer", "desk organizer", "Office", ("Decoration", "Storage boxes"), "basket", 12, 59, 5),
+    Kind("basket", "basket", "Living room", ("Decoration", "Storage boxes"), "basket", 15, 89, 6),
+    Kind("pan", "cooking pot", "Kitchen", ("Kitchen", "Cookware"), "pot", 29, 240, 6),
+    Kind("mug", "mug", "Kitchen", ("Kitchen", "Mugs"), "mug", 7, 32, 8),
+    Kind("kitchen-cloth", "tea towel", "Kitchen", ("Textiles", "Kitchen textiles"), "towel", 6, 29, 5),
+    Kind("towel", "towel", "Bathroom", ("Textiles", "Towels"), "towel", 9, 59, 8),
+    Kind("bath-mat", "bath mat", "Bathroom", ("Textiles", "Bath mats"), "rug", 15, 69, 4),
+    Kind("garden-chair", "garden chair", "Outdoor", ("Furniture", "Outdoor", "Garden chairs"), "garden-chair", 39, 290, 6, 0, ("cushion", "lantern")),
+    Kind("garden-table", "garden table", "Outdoor", ("Furniture", "Outdoor", "Garden tables"), "table", 79, 590, 5, 0, ("garden-chair", "lantern")),
+    Kind("lantern", "lantern", "Outdoor", ("Lighting", "Lanterns"), "lantern", 15, 89, 6, 0, ("candle",)),
+    Kind("planter", "planter", "Outdoor", ("Decoration", "Planters"), "plant", 12, 119, 8),
+    Kind("vase", "vase", "Living room", ("Decoration", "Vases"), "vase", 12, 119, 8),
+    Kind("candle", "scented candle", "Living room", ("Consumables", "Candles"), "candle", 8, 39, 8, 24),
+    Kind("napkins", "paper napkins", "Dining room", ("Consumables", "Napkins"), "napkins", 3, 9, 5, 21),
+    Kind("bulb", "LED bulb", "Living room", ("Consumables", "Light bulbs"), "bulb", 5, 19, 4, 45),
+    Kind("coffee", "ground coffee", "Kitchen", ("Consumables", "Coffee"), "coffee", 6, 18, 5, 14),
+    Kind("soap", "hand soap", "Bathroom", ("Consumables", "Soap"), "soap", 5, 19, 5, 28),
+)  # fmt: skip
+
+KIND_BY_KEY: Final = {kind.key: kind for kind in KINDS}
+
+SERIES: Final = (
+    "Alma", "Birka", "Calla", "Dova", "Elm", "Falk", "Gala", "Holm", "Ines", "Juna", "Kaja", "Lund", "Mira", "Nola", "Odin",
+    "Pilar", "Quill", "Runa", "Sola", "Tove", "Una", "Vega", "Wilma", "Yara", "Zita", "Arvo", "Bruno", "Cleo", "Dune", "Esker",
+    "Fia", "Grove", "Heath", "Isla", "Jarl", "Kite", "Loft", "Moss", "Nest", "Orla", "Pebble", "Reed", "Sage", "Thorn", "Umber",
+    "Vale", "Wren", "Yew", "Aster", "Bay", "Cove", "Drift", "Ember", "Fern",
+)  # fmt: skip
+
+FIRST_NAMES: Final = (
+    "Ada", "Bo", "Clara", "Dario", "Elif", "Finn", "Greta", "Hugo", "Ida", "Jonas", "Kemal", "Lea", "Mats", "Nina", "Oskar",
+    "Paula", "Quentin", "Rosa", "Samir", "Tilda", "Ugo", "Vera", "Wim", "Xenia", "Yusuf", "Zoe", "Amir", "Britta", "Carlo", "Dana",
+)  # fmt: skip
+
+CITIES: Final = (
+    ("Berlin", "DE"), ("Hamburg", "DE"), ("Munich", "DE"), ("Vienna", "AT"), ("Zurich", "CH"), ("Amsterdam", "NL"),
+    ("Paris", "FR"), ("Lyon", "FR"), ("Copenhagen", "DK"), ("Milan", "IT"),
+)  # fmt: skip

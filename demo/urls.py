@@ -1,0 +1,8 @@
+"""Addresses of the demo room, spelled from the root."""
+
+from django.urls import path
+
+from demo.views import picture
+
+app_name = "demo"
+urlpatterns = [path("shop/pictures/<slug:picture>/<slug:color>/<slug:style>.svg", picture, name="picture")]

@@ -1,0 +1,84 @@
+"""The simulated shop keeps what `docs/demo.md` says it planted."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from demo.simulation.behaviour import Act, live
+from demo.simulation.catalogue import SimulatedProduct, make_products
+from demo.simulation.payloads import Wire
+from demo.simulation.shoppers import Shopper, make_shoppers
+from demo.simulation.vocabulary import KIND_BY_KEY, KINDS
+
+END = 1_780_000_000.0
+World = tuple[list[SimulatedProduct], list[Shopper], list[Act]]
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    """A small simulated shop."""
+    products, shoppers = make_products(seed=3), make_shoppers(300, seed=3)
+    return products, shoppers, live(products, shoppers, end=END, seed=3)
+
+
+def test_the_same_seed_gives_the_same_shop(world: World) -> None:
+    products, shoppers, acts = world
+
+    again = live(make_products(seed=3), make_shoppers(300, seed=3), end=END, seed=3)
+
+    assert again == acts
+
+
+def test_every_kind_is_made_and_ids_are_unique(world: World) -> None:
+    products, _, _ = world
+
+    assert {product.kind.key for product in products} == {kind.key for kind in KINDS}
+    assert len({product.product_id for product in products}) == len(products)
+    assert all(float(product.data["cost"]) < float(product.data["price"]) for product in products)
+
+
+def test_shoppers_look_at_their_own_style(world: World) -> None:
+    products, shoppers, acts = world
+
+    looks = [act for act in acts if act.action == "view" and shoppers[act.shopper].styles.max() > 0.8]
+    own = [products[act.product].style == int(np.argmax(shoppers[act.shopper].styles)) for act in looks]
+
+    assert np.mean(own) > 0.5  # by chance: 1 in 6
+
+
+def test_complements_share_an_order(world: World) -> None:
+    products, _, acts = world
+
+    baskets = [{products[line.product].kind.key for line in act.lines} for act in acts if act.action == "order"]
+    desks = [basket for basket in baskets if "desk" in basket]
+    chairs = np.mean(["office-chair" in basket for basket in desks])
+
+    assert chairs > 3 * np.mean(["office-chair" in basket for basket in baskets])
+
+
+def test_consumables_are_bought_again(world: World) -> None:
+    products, _, acts = world
+
+    bought = Counter((act.shopper, line.product) for act in acts if act.action == "order" for line in act.lines)
+    again = {key: count for key, count in bought.items() if count > 1}
+
+    assert again
+    assert sum(KIND_BY_KEY[products[product].kind.key].again_days > 0 for _, product in again) > 0.8 * len(again)
+
+
+def test_the_wire_never_says_more_than_the_shopper_allowed(world: World) -> None:
+    products, shoppers, acts = world
+
+    items = list(Wire(products, shoppers, prefix="t").items(acts))
+    answers = {
+        item["anonymousId"]: item["context"]["consent"]["categoryPreferences"]["personalization"]
+        for item in items
+        if "consent" in item["context"]
+    }
+
+    for shopper in shoppers:
+        expected = {"yes": True, "no": False, "none": None}[shopper.consent]
+        assert {answers.get(device) for device in shopper.devices if device in answers} <= {expected}
+    assert len({item["messageId"] for item in items}) == len(items)
+    assert all(item["context"]["simulated"] for item in items)
