@@ -9,6 +9,7 @@ import redis
 from django.conf import settings as django_settings
 from django.test import override_settings
 
+from tests import programs
 from tests.services import Services, acquire
 
 SERVICES = pytest.StashKey[Services]()
@@ -28,6 +29,22 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Give the place in the stores back."""
     if SERVICES in config.stash:
         config.stash[SERVICES].leave()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a program that this machine has not."""
+    for item in items:
+        for marker in programs.missing():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=f"not found: {programs.NEEDS[marker]}"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name in one line what was not run for want of a program."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "not found: " in str(report.longrepr)]
+    if skipped:
+        names = ", ".join(programs.NEEDS[marker] for marker in programs.missing())
+        terminalreporter.write_line(f"{len(skipped)} tests not run, because this machine has not: {names}")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,63 @@
+# Vitrine. `make demo` brings a living shop, `make test` and `make check` what CI runs.
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready-$(shell cat requirements-dev.txt | cksum | cut -d' ' -f1)
+# Test processes at once.
+WORKERS ?= 2
+# A user without a home of their own keeps the download cache here.
+ifneq ($(shell test -w "$$HOME" && echo yes),yes)
+export UV_CACHE_DIR ?= $(CURDIR)/var/cache/uv
+export HOME := $(CURDIR)/var/home
+endif
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.PHONY: help setup demo stop-demo clean-demo test check format requirements
+
+help: ## this list
+	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+setup: $(READY)
+
+$(READY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Vitrine needs Python 3.11 or newer")'
+	@echo "• packages (once; about 1 GB)"
+	@mkdir -p var "$$HOME"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet "$$(grep -oE '^uv==[0-9.]+' requirements-dev.txt)"
+	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes --requirement requirements-dev.txt
+	@rm -f .venv/.ready-*
+	@touch $@
+
+demo: $(READY) ## a living demo shop; Ctrl-C stops it. DATASET=complete-journey for real data, DETACH=1 to get the prompt back
+	@$(BIN)/python -m common.embedded up $(if $(DETACH),--detach)
+
+stop-demo: $(READY) ## stop a demo that runs in the background
+	@$(BIN)/python -m common.embedded down
+
+clean-demo: $(READY) ## stop the demo and forget its data
+	@$(BIN)/python -m common.embedded clean
+
+test: $(READY) ## every test; those that need Chromium, Node.js or Java run where these are found
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+check: $(READY) ## format, lint, types, import directions, migrations, deployment settings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	SECRET_KEY=only-for-checks $(BIN)/python manage.py makemigrations --check --dry-run
+	HTTPS=1 SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFG $(BIN)/python -W ignore manage.py check --deploy --fail-level WARNING
+
+format: $(READY) ## rewrite the code as `make check` wants it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+requirements: $(READY) ## compile pyproject.toml into the requirements files
+	$(BIN)/uv pip compile $(COMPILE) pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile $(COMPILE) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+
+bench-%: $(READY) ## a benchmark: one of bench/*.py by name, e.g. make bench-quality
+	@$(BIN)/python -m bench.$(subst -,_,$*) $(ARGS)

@@ -1,0 +1,212 @@
+"""`make demo`: the embedded stores, the database, every process of the Procfile, and the demo shop, in that order."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from common.embedded import instance, ports, procfile, supervisor
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FOLDER = ROOT / "var" / "demo"
+STORES = ("postgres", "valkey")
+READY_SECONDS = 120
+
+
+def up(*, detach: bool) -> None:
+    """Start the demo and show its address; unless detached, stay until Ctrl-C and then stop it."""
+    if supervisor.running(FOLDER):
+        say("The demo is running already.")
+        show_screen()
+        return
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, interrupt)
+    try:
+        start()
+        if not detach:
+            say("Ctrl-C stops everything.")
+            watch()
+    except KeyboardInterrupt:
+        say("\nStopping …")
+        down()
+    except BaseException:
+        down()
+        raise
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Treat a termination like Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def start() -> None:
+    """Bring everything up, step by step, each with its name and its time."""
+    with step("embedded PostgreSQL and Valkey"):
+        stores = prepare_stores()
+        environment = prepare_environment(stores)
+        supervisor.configure(FOLDER, programs(stores, environment))
+        supervisor.launch(FOLDER, environment)
+        instance.wait(stores)
+    with step("database"):
+        manage(environment, "migrate", "--database", "owner", "--verbosity", "0")
+        manage(environment, "grant_app_role")
+    with step("static files"):
+        collect_static(environment)
+    with step("processes"):
+        supervisor.control(FOLDER, "start", *procfile.read(ROOT / "Procfile"))
+        wait_for(environment, "/healthz")
+    say("• demo shop")
+    manage(environment, "demo", quiet=False)
+    wait_for(environment, "/readyz")
+    show_screen()
+
+
+def down() -> None:
+    """Stop the demo's processes and stores."""
+    supervisor.shutdown(FOLDER)
+
+
+def clean() -> None:
+    """Stop the demo and forget everything it stored."""
+    down()
+    if (FOLDER / "instance.json").exists():
+        stores = instance.load(FOLDER)
+        shutil.rmtree(stores.postgres.data.parent, ignore_errors=True)
+    shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+def prepare_stores() -> instance.Instance:
+    """Return the demo's stores, made and with free ports."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    instance.move(FOLDER)
+    stores = instance.load(FOLDER, preferred={"postgres": 5432, "valkey": 6379})
+    stores.prepare()
+    return stores
+
+
+def prepare_environment(stores: instance.Instance) -> dict[str, str]:
+    """Return the environment of every process, and write our part of it to `env`, where `manage.py` finds it."""
+    known = read_env()
+    port = known.get("PORT", "8000")
+    if not ports.is_free(int(port)):
+        port = str(ports.pick())
+    ours = {
+        **stores.environment(),
+        "SECRET_KEY": known.get("SECRET_KEY", secrets.token_urlsafe(50)),
+        "DEMO": "1",
+        "PORT": port,
+        "PUBLIC_URL": f"http://localhost:{port}",
+        "MODEL_DIR": str(FOLDER / "models"),
+        "STATIC_ROOT": str(FOLDER / "static"),
+        "MEDIA_ROOT": str(FOLDER / "media"),
+        "PROMETHEUS_MULTIPROC_DIR": str(FOLDER / "metrics"),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "GRANIAN_WORKERS": os.environ.get("GRANIAN_WORKERS", "2"),
+        "WEB": f"127.0.0.1:{ports.pick()}",
+        "LIVE": f"127.0.0.1:{ports.pick()}",
+    }
+    fresh_folder(FOLDER / "metrics")
+    file = FOLDER / "env"
+    file.touch(mode=0o600)
+    file.write_text("".join(f"{name}={value}\n" for name, value in ours.items()))
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**os.environ, **ours, "PATH": path, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
+
+
+def read_env() -> dict[str, str]:
+    """Return what `env` held at the last start."""
+    file = FOLDER / "env"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return dict(line.split("=", 1) for line in lines)
+
+
+def fresh_folder(folder: Path) -> None:
+    """Make the folder empty: counters of dead processes would be added to those of living ones."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+def programs(stores: instance.Instance, environment: dict[str, str]) -> list[supervisor.Program]:
+    """Return what the supervisor keeps up: the stores at once, the Procfile's processes when told."""
+    engines = [
+        supervisor.Program("postgres", stores.postgres.command(), Path("/"), 1, autostart=True, stopsignal="INT"),
+        supervisor.Program("valkey", stores.valkey.command(), Path("/"), 2, autostart=True),
+    ]
+    granian = {name: {"GRANIAN_PORT": environment[name.upper()].split(":")[1]} for name in ("web", "live")}
+    granian["live"]["GRANIAN_WORKERS"] = "1"
+    return engines + [
+        supervisor.Program(name, command, ROOT, environment=granian.get(name, {}))
+        for name, command in procfile.read(ROOT / "Procfile").items()
+    ]
+
+
+def collect_static(environment: dict[str, str]) -> None:
+    """Collect static files when they or their packages changed since the last time."""
+    files = [ROOT / "requirements.txt", *sorted((ROOT / "static").rglob("*"))]
+    state = "\n".join(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files)
+    stamp = FOLDER / "static.stamp"
+    if stamp.exists() and stamp.read_text() == state:
+        return
+    manage(environment, "collectstatic", "--no-input", "--clear", "--verbosity", "0")
+    stamp.write_text(state)
+
+
+def manage(environment: dict[str, str], *words: str, quiet: bool = True) -> None:
+    """Run an administrative command; what a quiet one printed is shown when it fails."""
+    command = [sys.executable, "manage.py", *words]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=quiet, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"manage.py {' '.join(words)} failed\n{done.stdout or ''}{done.stderr or ''}")
+
+
+def wait_for(environment: dict[str, str], path: str) -> None:
+    """Return when the page answers 200 through the proxy."""
+    url = f"http://127.0.0.1:{environment['PORT']}{path}"
+    deadline = time.monotonic() + READY_SECONDS
+    answer = ""
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except urllib.error.HTTPError as error:
+            answer = f"{error.code} {error.read(500).decode(errors='replace')}"
+        except OSError as error:
+            answer = str(error)
+        time.sleep(0.1)
+    raise SystemExit(f"{url} does not answer 200 but: {answer}\nThe logs are in {FOLDER}")
+
+
+def watch() -> None:
+    """Wait until the supervisor ends or we are interrupted."""
+    while supervisor.running(FOLDER):
+        time.sleep(1)
+
+
+def show_screen() -> None:
+    """Print the addresses, the logins and a request that works."""
+    manage(dict(os.environ), "demo", "--screen", quiet=False)
+
+
+@contextlib.contextmanager
+def step(name: str) -> Iterator[None]:
+    """Say what is being done, and how long it took."""
+    began = time.monotonic()
+    sys.stdout.write(f"• {name} … ")
+    sys.stdout.flush()
+    yield
+    say(f"{time.monotonic() - began:.1f} s")
+
+
+def say(text: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

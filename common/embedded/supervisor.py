@@ -1,0 +1,168 @@
+"""The restarting supervisor of the demo: the embedded stores first, then the processes of the Procfile."""
+
+import hashlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# A Unix socket's path may not be longer than this on any system.
+SOCKET_PATH_LIMIT = 100
+
+HEAD = """\
+[supervisord]
+nodaemon=true
+silent=true
+logfile={folder}/supervisor.log
+pidfile={folder}/supervisor.pid
+childlogdir={folder}
+{user}
+[unix_http_server]
+file={socket}
+chmod=0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisorctl]
+serverurl=unix://{socket}
+"""
+
+PROGRAM = """
+[program:{name}]
+command={command}
+directory={directory}
+priority={priority}
+autostart={autostart}
+autorestart=true
+startsecs=1
+startretries=20
+stopsignal={stopsignal}
+stopwaitsecs=15
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={folder}/{name}.log
+stdout_logfile_maxbytes=20MB
+stdout_logfile_backups=1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One supervised process."""
+
+    name: str
+    command: list[str]
+    directory: Path
+    priority: int = 10
+    autostart: bool = False
+    stopsignal: str = "TERM"
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def section(self, folder: Path) -> str:
+        """Return its part of supervisor's configuration."""
+        text = PROGRAM.format(
+            name=self.name,
+            # Percent signs are expanded by supervisor unless doubled.
+            command=shlex.join(self.command).replace("%", "%%"),
+            directory=self.directory,
+            priority=self.priority,
+            autostart=str(self.autostart).lower(),
+            stopsignal=self.stopsignal,
+            folder=folder,
+        )
+        if self.environment:
+            text += "environment=" + ",".join(f'{name}="{value}"' for name, value in self.environment.items()) + "\n"
+        return text
+
+
+def socket_path(folder: Path) -> Path:
+    """Return where the supervisor listens: in its folder unless that path is too long for a socket."""
+    path = folder / "supervisor.sock"
+    if len(str(path)) <= SOCKET_PATH_LIMIT:
+        return path
+    name = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"vitrine-{os.geteuid()}-{name}.sock"
+
+
+def configure(folder: Path, programs: Iterable[Program]) -> None:
+    """Write the configuration of a supervisor that keeps its files in `folder`."""
+    user = "user=root\n" if os.geteuid() == 0 else ""
+    text = HEAD.format(folder=folder, socket=socket_path(folder), user=user)
+    (folder / "supervisor.conf").write_text(text + "".join(program.section(folder) for program in programs))
+
+
+def launch(folder: Path, environment: Mapping[str, str]) -> None:
+    """Start the supervisor in a session of its own, so that it survives us and hears no Ctrl-C."""
+    with (folder / "supervisor.out").open("ab") as out:
+        command = [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            "supervisor.supervisord",
+            "-c",
+            str(folder / "supervisor.conf"),
+        ]
+        process = subprocess.Popen(
+            command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+        )
+    deadline = time.monotonic() + 15
+    while not (running(folder) and socket_path(folder).exists()):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the supervisor did not start: see {folder}/supervisor.out and supervisor.log")
+        time.sleep(0.05)
+
+
+def control(folder: Path, *words: str) -> None:
+    """Give the supervisor an order; raise with its answer when it refuses."""
+    command = [sys.executable, "-W", "ignore", "-m", "supervisor.supervisorctl", "-c", str(folder / "supervisor.conf")]
+    done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"supervisorctl {' '.join(words)}: {done.stdout.strip()} {done.stderr.strip()}")
+
+
+def pid(folder: Path) -> int | None:
+    """Return the number of the running supervisor, or None."""
+    file = folder / "supervisor.pid"
+    try:
+        number = int(file.read_text())
+        os.kill(number, 0)
+    except (FileNotFoundError, ValueError, ProcessLookupError):
+        return None
+    return number if is_supervisor(number) else None
+
+
+def is_supervisor(number: int) -> bool:
+    """Return whether that process is a supervisor, not a stranger who got an old number."""
+    command = Path(f"/proc/{number}/cmdline")
+    return not command.exists() or b"supervisord" in command.read_bytes()
+
+
+def running(folder: Path) -> bool:
+    """Return whether the supervisor of this folder runs."""
+    return pid(folder) is not None
+
+
+def shutdown(folder: Path) -> None:
+    """Stop every process and the supervisor, and return when they are gone."""
+    number = pid(folder)
+    if number is None:
+        return
+    os.kill(number, signal.SIGTERM)
+    while running(folder) and not reaped(number):
+        time.sleep(0.1)
+
+
+def reaped(number: int) -> bool:
+    """Return whether the process was our child and has ended."""
+    try:
+        return os.waitpid(number, os.WNOHANG)[0] == number
+    except ChildProcessError:
+        return False

@@ -1,0 +1,25 @@
+"""Programs that some tests drive and not every machine has."""
+
+import os
+import shutil
+from functools import lru_cache
+
+NEEDS = {"browser": "Chromium", "sdk_node": "Node.js with npm", "spark": "Java"}
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@lru_cache(maxsize=1)
+def missing() -> tuple[str, ...]:
+    """Return the markers whose program is not here."""
+    found = {
+        "browser": chromium() is not None,
+        "sdk_node": bool(shutil.which("node") and shutil.which("npm")),
+        "spark": shutil.which("java") is not None,
+    }
+    return tuple(marker for marker, here in found.items() if not here)
+
+
+def chromium() -> str | None:
+    """Return the path of the browser: CHROMIUM, or the first known name on the PATH."""
+    named = os.environ.get("CHROMIUM")
+    return named or next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
