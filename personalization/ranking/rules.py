@@ -87,7 +87,7 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What the rules did: sentences by item code; `moved` items stand elsewhere than ranked, `removed` are not shown."""
+    """What the rules did: sentences by item code: `moved` stand elsewhere than ranked, `removed` are not shown."""
 
     moved: dict[int, list[str]] = field(default_factory=dict)
     removed: dict[int, str] = field(default_factory=dict)

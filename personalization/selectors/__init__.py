@@ -1,0 +1,1 @@
+"""Reads of this room: frozen records for serving, querysets for the admin."""

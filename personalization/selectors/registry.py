@@ -1,0 +1,43 @@
+"""Which model versions there are, and which one is live."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from common.errors import NotFound
+from personalization.models import ModelState, ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """The live version: where its artefact lies and what it must hash to."""
+
+    version: str
+    directory: Path
+    artefact_hash: str
+
+
+def champion() -> Champion | None:
+    """Return the live version, or None before anything was promoted."""
+    row = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
+    return None if row is None else Champion(row.version, directory_of(row), row.artefact_hash)
+
+
+def directory_of(version: ModelVersion) -> Path:
+    """Return where the artefact of a version lies."""
+    return Path(settings.MODEL_DIR) / version.directory
+
+
+def version_named(version: str) -> ModelVersion:
+    """Return a version by its name. Raises NotFound."""
+    row = ModelVersion.objects.filter(version=version).first()
+    if row is None:
+        raise NotFound(f"There is no model version {version}.")
+    return row
+
+
+def previous_champion() -> ModelVersion | None:
+    """Return the version that was live before the present one, where a rollback leads."""
+    retired = ModelVersion.objects.filter(state=ModelState.RETIRED, promoted_at__isnull=False)
+    return retired.order_by("-promoted_at").first()

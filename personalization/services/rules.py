@@ -1,0 +1,106 @@
+"""Making and editing rules. An edit writes a new version; old ones stay, so that past answers can be explained."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from audit.services import record
+from common.errors import FieldError, InvalidInput, NotFound
+from personalization.models import Rule, RuleVersion
+from personalization.services.live import announce
+
+
+@transaction.atomic
+def create_rule(*, name: str, wording: Mapping[str, Any], actor: str, active: bool = True) -> Rule:
+    """Make a rule with its first version and put it to work. Raises InvalidInput naming the field."""
+    rule = Rule(name=name, active=active)
+    _check(rule, exclude={"current"})
+    rule.save()
+    _add_version(rule, wording=wording, actor=actor)
+    record(category="rule", action="rule.created", actor=actor, object=f"rule:{rule.pk}", data=_facts(rule))
+    announce()
+    return rule
+
+
+@transaction.atomic
+def edit_rule(rule_id: int, *, actor: str, wording: Mapping[str, Any], name: str | None = None) -> Rule:
+    """Give a rule a new wording, and perhaps a new name; the former version stays. Raises NotFound, InvalidInput."""
+    rule = _locked(rule_id)
+    if name is not None:
+        rule.name = name
+        _check(rule, exclude={"current"})
+    _add_version(rule, wording=wording, actor=actor)
+    record(category="rule", action="rule.edited", actor=actor, object=f"rule:{rule.pk}", data=_facts(rule))
+    announce()
+    return rule
+
+
+@transaction.atomic
+def switch_rule(rule_id: int, *, active: bool, actor: str) -> Rule:
+    """Switch a rule on or off; switching to what it is changes nothing. Raises NotFound."""
+    rule = _locked(rule_id)
+    if rule.active == active:
+        return rule
+    rule.active = active
+    rule.save(update_fields=["active", "updated_at"])
+    action = "rule.switched_on" if active else "rule.switched_off"
+    record(category="rule", action=action, actor=actor, object=f"rule:{rule.pk}", data=_facts(rule))
+    announce()
+    return rule
+
+
+def draft(*, wording: Mapping[str, Any]) -> RuleVersion:
+    """Return a checked wording that is not saved, for a preview. Raises InvalidInput naming the field."""
+    version = RuleVersion(number=0, created_by="draft", **wording)
+    _check(version, exclude={"rule"})
+    check_wording(version)
+    return version
+
+
+def check_wording(version: RuleVersion) -> None:
+    """Raise InvalidInput where the fields of a wording do not fit together."""
+    needs = {RuleVersion.Effect.PIN: "position", RuleVersion.Effect.CAP: "cap"}
+    needed = needs.get(RuleVersion.Effect(version.effect))
+    if needed and getattr(version, needed) is None:
+        raise InvalidInput.of(needed, f"a {version.effect} rule needs it")
+    for low, high in (("min_price", "max_price"), ("min_stock", "max_stock"), ("starts_at", "ends_at")):
+        first, last = getattr(version, low), getattr(version, high)
+        if first is not None and last is not None and first > last:
+            raise InvalidInput.of(high, f"must not be less than {low}")
+
+
+def _locked(rule_id: int) -> Rule:
+    rule = Rule.objects.select_for_update().filter(pk=rule_id).first()
+    if rule is None:
+        raise NotFound(f"There is no rule {rule_id}.")
+    return rule
+
+
+def _add_version(rule: Rule, *, wording: Mapping[str, Any], actor: str) -> None:
+    last = rule.versions.order_by("-number").values_list("number", flat=True).first() or 0
+    version = RuleVersion(rule=rule, number=last + 1, created_by=actor, **wording)
+    _check(version, exclude={"rule"})
+    check_wording(version)
+    version.save(force_insert=True)
+    rule.current = version
+    rule.save()
+
+
+def _check(row: Rule | RuleVersion, *, exclude: set[str]) -> None:
+    try:
+        row.full_clean(exclude=exclude)
+    except ValidationError as error:
+        wrong = [FieldError(field, message) for field, texts in error.message_dict.items() for message in texts]
+        raise InvalidInput(f"{wrong[0].field}: {wrong[0].message}", errors=tuple(wrong)) from error
+
+
+def _facts(rule: Rule) -> dict[str, Any]:
+    version = rule.current
+    return {
+        "name": rule.name,
+        "active": rule.active,
+        "version": version.number if version else 0,
+        "effect": version.effect if version else "",
+    }
