@@ -1,0 +1,178 @@
+"""What is released: catalogue, sources, item facts and ranker, answering one shopper or many by the same code."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from personalization.ranking import artefact
+from personalization.ranking.blend import blend_scores
+from personalization.ranking.candidates import Candidates, gather
+from personalization.ranking.explain import Slate, told
+from personalization.ranking.extension import extended_catalogue, extended_facts
+from personalization.ranking.facts import ItemFacts
+from personalization.ranking.features import feature_names, features
+from personalization.ranking.ranker import Ranker
+from personalization.recommenders.base import Catalogue, Context, Floats, Ints, Profile
+from personalization.recommenders.registry import RECOMMENDERS
+from personalization.recommenders.scoring import Scoring
+
+RUNGS = ("popular", "single", "blend", "ranker")
+HYBRID = "hybrid"
+"""The strategy that means: whatever rung this bundle was released at."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model version in memory. Immutable, so that any number of threads may ask it.
+
+    `quotas` says how many candidates each source proposes, `blend` each source's weight in the blend, `kept` the
+    columns of the features the ranker looks at. `manifest["rung"]` is what validation earned.
+    """
+
+    catalogue: Catalogue
+    sources: Mapping[str, Scoring]
+    facts: ItemFacts
+    ranker: Ranker | None
+    quotas: Mapping[str, int]
+    blend: Mapping[str, float]
+    manifest: Mapping[str, Any]
+
+    @property
+    def rung(self) -> str:
+        """Which rung of the ladder was released."""
+        return str(self.manifest["rung"])
+
+    def slate(
+        self,
+        profile: Profile,
+        context: Context,
+        k: int,
+        *,
+        strategy: str | None = None,
+        sources: Sequence[str] | None = None,
+        explain: bool = False,
+    ) -> Slate:
+        """Return the k best items for one shopper.
+
+        `strategy` is a recommender's name, "blend", "ranker", or None / "hybrid" for the released rung; `sources`
+        narrows who may propose candidates. Raises KeyError for a strategy this bundle does not hold.
+        """
+        return self.slate_many([profile], [context], k, strategy=strategy, sources=sources, explain=explain)[0]
+
+    def slate_many(
+        self,
+        profiles: Sequence[Profile],
+        contexts: Sequence[Context],
+        k: int,
+        *,
+        strategy: str | None = None,
+        sources: Sequence[str] | None = None,
+        explain: bool = False,
+    ) -> list[Slate]:
+        """Return `slate` of each shopper, in order."""
+        rung = self._rung(strategy)
+        asked = self._asked(rung, sources, k)
+        candidates = gather(self._needed(rung, asked), profiles, contexts, quotas=asked, n_items=self.catalogue.n_items)
+        return self._told(candidates, profiles, contexts, k, rung=rung, explain=explain)
+
+    def rank(self, profile: Profile, context: Context, items: Ints) -> Slate:
+        """Return the given items, all of them, best first."""
+        rung = self._rung(None)
+        needed = self._needed(rung, self.quotas)
+        candidates = gather(
+            needed, [profile], [context], quotas=self.quotas, n_items=self.catalogue.n_items, given=items
+        )
+        return self._told(candidates, [profile], [context], len(items), rung=rung, explain=False)[0]
+
+    def extended(self, items: pd.DataFrame) -> Self:
+        """Return a bundle that also knows the frame's new products, behind the known codes, by their content alone."""
+        catalogue = extended_catalogue(self.catalogue, items)
+        if catalogue.n_items == self.catalogue.n_items:
+            return self
+        facts = extended_facts(self.facts, self.catalogue, catalogue)
+        return replace(self, catalogue=catalogue, facts=facts)
+
+    def save(self, directory: Path) -> str:
+        """Write the artefact into an empty directory and return its hash; the same bundle gives the same hash."""
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, source in self.sources.items():
+            (directory / "sources" / name).mkdir(parents=True)
+            source.save(directory / "sources" / name)
+        artefact.write_catalogue(directory, self.catalogue)
+        artefact.write_facts(directory, self.facts)
+        if self.ranker is not None:
+            (directory / "ranker.txt").write_text(self.ranker.text(), encoding="utf-8")
+        body = {
+            **self.manifest,
+            "sources": list(self.sources),
+            "quotas": dict(self.quotas),
+            "blend": dict(self.blend),
+            "features": list(self.ranker.names) if self.ranker is not None else [],
+        }
+        return artefact.seal(directory, body)
+
+    @classmethod
+    def load(cls, directory: Path, *, expected: str | None = None) -> Self:
+        """Return what `save` wrote. Raises ArtefactError when a file, or the hash, is not as it was."""
+        manifest = artefact.unseal(directory, expected=expected)
+        text = directory / "ranker.txt"
+        ranker = Ranker.parse(text.read_text(encoding="utf-8"), manifest["features"]) if text.exists() else None
+        return cls(
+            catalogue=artefact.read_catalogue(directory),
+            sources={name: RECOMMENDERS[name].load(directory / "sources" / name) for name in manifest["sources"]},
+            facts=artefact.read_facts(directory),
+            ranker=ranker,
+            quotas=manifest["quotas"],
+            blend=manifest["blend"],
+            manifest=manifest,
+        )
+
+    def _rung(self, strategy: str | None) -> str:
+        rung = self.rung if strategy in (None, HYBRID) else str(strategy)
+        rung = str(self.manifest["single"]) if rung == "single" else rung
+        if rung == "ranker" and self.ranker is None:
+            raise KeyError("this bundle was released without a ranker")
+        if rung not in ("blend", "ranker") and rung not in self.sources:
+            raise KeyError(f"no source named {rung}")
+        return rung
+
+    def _asked(self, rung: str, sources: Sequence[str] | None, k: int) -> dict[str, int]:
+        if rung in self.sources:
+            return {rung: max(k, 1)}
+        return {name: max(quota, k) if sources is None or name in sources else 0 for name, quota in self.quotas.items()}
+
+    def _needed(self, rung: str, asked: Mapping[str, int]) -> dict[str, Scoring]:
+        if rung in self.sources:
+            return {rung: self.sources[rung]}
+        if rung == "ranker":
+            return dict(self.sources)
+        return {name: source for name, source in self.sources.items() if self.blend.get(name, 0) and asked[name]}
+
+    def _told(
+        self,
+        candidates: Candidates,
+        profiles: Sequence[Profile],
+        contexts: Sequence[Context],
+        k: int,
+        *,
+        rung: str,
+        explain: bool,
+    ) -> list[Slate]:
+        if rung != "ranker" or self.ranker is None:
+            scores = blend_scores(candidates, self.blend) if rung == "blend" else candidates.scores[:, 0]
+            return told(candidates, scores, k)
+        seen = self.features(candidates, profiles, contexts)
+        ranker = self.ranker if explain else None
+        return told(candidates, self.ranker.scores(seen), k, ranker=ranker, features=seen)
+
+    def features(self, candidates: Candidates, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
+        """Return the ranker's columns for the candidates; ValueError where the bundle has no ranker."""
+        if self.ranker is None:
+            raise ValueError("this bundle was released without a ranker")
+        every = features(candidates, profiles, contexts, self.facts)
+        position = {name: at for at, name in enumerate(feature_names(candidates.sources))}
+        return every[:, np.fromiter((position[name] for name in self.ranker.names), np.int64, len(self.ranker.names))]

@@ -1,0 +1,74 @@
+"""Slates, and why each item is on them: who proposed it, and which features spoke for it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from personalization.ranking.candidates import Candidates
+from personalization.ranking.groups import Longs
+from personalization.ranking.ranker import Ranker
+from personalization.recommenders.base import Floats, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Slate:
+    """The ordered answer: items int32[k] best first, scores float32[k], and per item who proposed it.
+
+    `sources[i]` maps a source's name to its score where its list held the item; `contributions[i]` maps the strongest
+    features to their share of the score, and is empty unless asked for or where no ranker worked.
+    """
+
+    items: Ints
+    scores: Floats
+    sources: tuple[Mapping[str, float], ...]
+    contributions: tuple[Mapping[str, float], ...]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+STRONGEST = 8
+
+
+def told(
+    candidates: Candidates,
+    scores: Floats,
+    k: int,
+    *,
+    ranker: Ranker | None = None,
+    features: Floats | None = None,
+) -> list[Slate]:
+    """Return one slate per row of the candidates: the k best by score, ties to the lower code."""
+    order = np.lexsort((candidates.items, -scores, candidates.rows))
+    ends = np.searchsorted(candidates.rows[order], np.arange(candidates.n_rows + 1))
+    chosen = [order[start : min(end, start + k)] for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    return [_slate(candidates, scores, rows, ranker, features) for rows in chosen]
+
+
+def _slate(
+    candidates: Candidates, scores: Floats, rows: Longs, ranker: Ranker | None, features: Floats | None
+) -> Slate:
+    shares: tuple[Mapping[str, float], ...] = ({},) * len(rows)
+    if ranker is not None and features is not None and len(rows):
+        shares = _contributions(ranker.contributions(features[rows]), ranker.names)
+    return Slate(
+        candidates.items[rows].astype(np.int32), scores[rows].astype(np.float32), _proposers(candidates, rows), shares
+    )
+
+
+def _proposers(candidates: Candidates, rows: Longs) -> tuple[Mapping[str, float], ...]:
+    listed = ~np.isnan(candidates.ranks[rows])
+    scores = candidates.scores[rows].tolist()
+    names = candidates.sources
+    return tuple(
+        {names[column]: scores[at][column] for column in np.flatnonzero(listed[at]).tolist()} for at in range(len(rows))
+    )
+
+
+def _contributions(shares: Floats, names: Sequence[str]) -> tuple[Mapping[str, float], ...]:
+    told_of = []
+    for line in shares[:, :-1]:
+        strongest = np.argsort(-np.abs(line), kind="stable")[:STRONGEST]
+        told_of.append({names[at]: float(line[at]) for at in strongest.tolist() if line[at] != 0})
+    return tuple(told_of)

@@ -1,0 +1,75 @@
+"""The ranker's features: one function for training and for requests, so that there is one truth about each of them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from personalization.ranking.affinity import AFFINITY, affinity_features
+from personalization.ranking.candidates import Candidates
+from personalization.ranking.facts import COLUMNS, DAY, ItemFacts
+from personalization.ranking.groups import Doubles, Longs
+from personalization.ranking.history import OWN, SHOPPER, own_features, shopper_features
+from personalization.ranking.shoppers import Shoppers
+from personalization.recommenders.base import Context, Floats, Profile
+
+LIFE = ("age", "item_idle")
+CONTEXT = ("context_category", "context_brand")
+
+
+def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the columns of `features`, in order."""
+    scores = tuple(f"{name}_score" for name in sources)
+    ranks = tuple(f"{name}_rank" for name in sources)
+    return (*scores, *ranks, "agreeing", *OWN, *SHOPPER, *AFFINITY, *COLUMNS, *LIFE, *CONTEXT)
+
+
+def features(
+    candidates: Candidates, profiles: Sequence[Profile], contexts: Sequence[Context], facts: ItemFacts
+) -> Floats:
+    """Return float32[n_pairs, n_features]; NaN is unknown. Nothing later than a profile's `now` is looked at."""
+    shoppers = Shoppers.of(profiles)
+    rows, items = candidates.rows, candidates.items
+    columns = [
+        *own_features(shoppers, rows, items, facts),
+        *shopper_features(shoppers, rows, facts),
+        *affinity_features(shoppers, rows, items, facts),
+    ]
+    later = [*_life(shoppers, rows, items, facts), *_context(contexts, rows, items, facts)]
+    n_sources, width = len(candidates.sources), len(feature_names(candidates.sources))
+    matrix = np.empty((len(rows), width), np.float32)
+    matrix[:, :n_sources] = candidates.scores
+    matrix[:, n_sources : 2 * n_sources] = candidates.ranks
+    at = 2 * n_sources
+    matrix[:, at] = (~np.isnan(candidates.ranks)).sum(axis=1)
+    for column in columns:
+        at += 1
+        matrix[:, at] = column
+    at += 1
+    matrix[:, at : at + len(COLUMNS)] = facts.table[items]
+    at += len(COLUMNS)
+    for column in later:
+        matrix[:, at] = column
+        at += 1
+    return matrix
+
+
+def _life(shoppers: Shoppers, rows: Longs, items: Longs, facts: ItemFacts) -> list[Doubles]:
+    now = shoppers.now[rows]
+    return [(now - facts.born[items]) / DAY, (now - facts.last[items]) / DAY]
+
+
+def _context(contexts: Sequence[Context], rows: Longs, items: Longs, facts: ItemFacts) -> list[Doubles]:
+    """Return whether the item shares category and brand with the context's items; NaN without context items."""
+    sizes = np.fromiter((len(context.items) for context in contexts), np.int64, len(contexts))
+    if not sizes.any():
+        return [np.full(len(rows), np.nan)] * 2
+    asked = np.concatenate([np.asarray(context.items, np.int64) for context in contexts])
+    owner = np.repeat(np.arange(len(contexts)), sizes)
+    columns: list[Doubles] = []
+    for codes in (facts.category, facts.brand):
+        n = int(codes.max(initial=-1)) + 2
+        held = np.unique(owner * n + codes[asked] + 1)
+        shared = np.isin(rows * n + codes[items] + 1, held).astype(np.float64)
+        shared[(sizes[rows] == 0) | (codes[items] < 0)] = np.nan
+        columns.append(shared)
+    return columns

@@ -1,0 +1,57 @@
+"""Sums over (shopper, something) pairs by one key: the only aggregation that features need. All arrays, no loops."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Longs = NDArray[np.int64]
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """Distinct keys (int64, ascending) and, per event handed in, the position of its key."""
+
+    keys: Longs
+    inverse: Longs
+
+    @classmethod
+    def of(cls, keys: Longs) -> Self:
+        """Return the groups of the keys."""
+        distinct, inverse = np.unique(keys, return_inverse=True)
+        return cls(distinct, inverse.astype(np.int64, copy=False))
+
+    def sum(self, values: NDArray[np.generic] | None = None) -> Doubles:
+        """Return the sum of the values per group (without values: how many)."""
+        counted: Doubles = np.bincount(self.inverse, weights=values, minlength=len(self.keys)).astype(np.float64)
+        return counted
+
+    def max(self, values: Doubles, *, start: float) -> Doubles:
+        """Return the largest value per group."""
+        best = np.full(len(self.keys), start, np.float64)
+        np.maximum.at(best, self.inverse, values)
+        return best
+
+    def min(self, values: Doubles, *, start: float) -> Doubles:
+        """Return the smallest value per group."""
+        best = np.full(len(self.keys), start, np.float64)
+        np.minimum.at(best, self.inverse, values)
+        return best
+
+    def at(self, wanted: Longs) -> Longs:
+        """Return the position of each wanted key, or the number of groups where there is none.
+
+        `table(values)` has one more entry than there are groups, for those.
+        """
+        if not len(self.keys):
+            return np.zeros(len(wanted), np.int64)
+        place = np.searchsorted(self.keys, wanted)
+        place[place == len(self.keys)] = 0
+        return np.where(self.keys[place] == wanted, place, len(self.keys)).astype(np.int64)
+
+
+def table(values: Doubles, *, missing: float = 0.0) -> Doubles:
+    """Return the values with `missing` behind them, to be indexed by `Grouped.at`."""
+    return np.append(values, missing)
