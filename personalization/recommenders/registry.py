@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from personalization.recommenders.item_knn import ItemKNN
 from personalization.recommenders.own_history import PersonalTop, Recent
 from personalization.recommenders.popular import Popular
+from personalization.recommenders.rp3beta import RP3beta
 from personalization.recommenders.scoring import Scoring
 from personalization.recommenders.shuffled import CatalogOrder, Random
 from personalization.recommenders.trending import Trending
 
-_ALL: tuple[type[Scoring], ...] = (Random, CatalogOrder, Popular, Trending, Recent, PersonalTop)
+_ALL: tuple[type[Scoring], ...] = (Random, CatalogOrder, Popular, Trending, Recent, PersonalTop, RP3beta, ItemKNN)
 
 RECOMMENDERS: dict[str, type[Scoring]] = {recommender.name: recommender for recommender in _ALL}
 

@@ -6,7 +6,7 @@ exactly what `save` writes, so a loaded model cannot differ from a fitted one.
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -38,6 +38,8 @@ class Scoring(Recommender):
     """A recommender that can give its opinion of every item at once."""
 
     SEARCH_SPACE: ClassVar[SearchSpace] = {}
+    SERVE_TIME: ClassVar[frozenset[str]] = frozenset()
+    """Settings that only matter when answering: `reconfigured` changes them without another fit."""
     learns_taste: ClassVar[bool] = False
     """Whether it finds new items by the shopper's taste; the behaviour suite then asks for the obvious answer."""
     n_items: int = 0
@@ -64,6 +66,15 @@ class Scoring(Recommender):
         self.arrays = self.learn(interactions, catalogue)
         self.wake()
         return self
+
+    def reconfigured(self, **settings: Any) -> Self:
+        """Return the same learnt state under other SERVE_TIME settings. Raises ValueError on settings that need a fit."""
+        if unfit := set(settings) - self.SERVE_TIME:
+            raise ValueError(f"{', '.join(sorted(unfit))} of {self.name} need another fit")
+        model = type(self)(replace(self.config, **settings))
+        model.n_items, model.arrays = self.n_items, self.arrays
+        model.wake()
+        return model
 
     def scores_many(self, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
         """Return float32[n, n_items], row i as `scores` of shopper i. Mind the size: see `CHUNK_CELLS`."""

@@ -1,0 +1,63 @@
+"""Item kNN: cosine similarity of items over shoppers, shrunk where few shoppers speak."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from personalization.recommenders.base import Catalogue, Config, Floats, Interactions
+from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
+from personalization.recommenders.matrix import Matrix, inverse_power, scaled_columns, scaled_rows, user_item
+from personalization.recommenders.neighbors import Neighbors, products, table
+from personalization.recommenders.scoring import SearchSpace
+
+
+@dataclass(frozen=True)
+class ItemKNNConfig(ItemItemConfig):
+    """`damping` is the power of the raw weights, `shopper_power` tames busy shoppers, `balance` splits the norm.
+
+    balance .5 is cosine, 1 is the share of i's shoppers who take j (favors popular), 0 the other way around.
+    """
+
+    damping: float = 0.5
+    shopper_power: float = 0.3
+    balance: float = 0.5
+    shrink: float = 10.0
+    matrix_half_life_days: float = 365.0
+    own_weight: float = 0.3
+
+
+class ItemKNN(ItemItem):
+    """Items that the same shoppers took."""
+
+    name: ClassVar[str] = "item_knn"
+    config_class: ClassVar[type[Config]] = ItemKNNConfig
+    config: ItemKNNConfig
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        **ITEM_ITEM_SPACE,
+        "damping": ("float", 0.0, 1.0, False),
+        "shopper_power": ("float", 0.0, 1.0, False),
+        "balance": ("float", 0.3, 0.9, False),
+        "shrink": ("float", 0.1, 100.0, True),
+        "matrix_half_life_days": ("float", 7.0, 1500.0, True),
+    }
+
+    def neighbors(self, interactions: Interactions, catalogue: Catalogue) -> Neighbors:
+        """Return overlap / (norm_i ** 2·balance · norm_j ** 2·(1 - balance)), shrunk by support."""
+        c = self.config
+        weights = user_item(interactions, catalogue.n_items, half_life_days=c.matrix_half_life_days)
+        weights.data **= c.damping
+        weights = scaled_rows(weights, inverse_power(np.asarray(weights.sum(axis=1)).ravel(), c.shopper_power))
+        norms = np.asarray(weights.multiply(weights).sum(axis=0)).ravel()
+        left = scaled_rows(weights.T.tocsr(), inverse_power(norms, c.balance))
+        right = scaled_columns(weights, inverse_power(norms, 1 - c.balance))
+        support = np.bincount(weights.indices, minlength=catalogue.n_items).astype(np.float32)
+        return table(products(left, right, _shrunk(support, c.shrink)), most=c.neighbors)
+
+
+def _shrunk(support: Floats, shrink: float) -> Callable[[Matrix], Matrix]:
+    def finish(chunk: Matrix) -> Matrix:
+        return scaled_columns(chunk, (support / (support + shrink)).astype(np.float32))
+
+    return finish

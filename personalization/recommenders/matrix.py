@@ -1,0 +1,58 @@
+"""Interactions as a sparse matrix shoppers x items: decayed, capped, normalized. Pure."""
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from personalization.recommenders.base import Floats, Interactions
+from personalization.recommenders.decay import DAY
+
+Matrix = Any
+"""scipy.sparse.csr_matrix of float32; scipy has no types."""
+
+
+def user_item(
+    interactions: Interactions, n_items: int, *, half_life_days: float = 0.0, most_items: int = 1000
+) -> Matrix:
+    """Return csr float32[n_users, n_items]: summed weights, halved every `half_life_days` before the last row.
+
+    Each shopper keeps the `most_items` that count most, so that cost grows linearly with shoppers. 0 is no decay.
+    """
+    weights = interactions.weights.astype(np.float64)
+    if half_life_days > 0 and len(interactions):
+        weights *= np.exp2((interactions.times - interactions.times.max()) / (half_life_days * DAY))
+    shape = (interactions.n_users, n_items)
+    matrix = sparse.csr_matrix((weights, (interactions.users, interactions.items)), shape=shape)
+    matrix.sum_duplicates()
+    return capped(matrix, most_items).astype(np.float32)
+
+
+def capped(matrix: Matrix, most: int) -> Matrix:
+    """Return the matrix with the `most` largest entries of each row by absolute value, codes ascending; no zeros."""
+    for row in np.flatnonzero(np.diff(matrix.indptr) > most):
+        entries = matrix.data[matrix.indptr[row] : matrix.indptr[row + 1]]
+        entries[np.argpartition(np.abs(entries), len(entries) - most)[: len(entries) - most]] = 0
+    matrix.eliminate_zeros()
+    matrix.sort_indices()
+    return matrix
+
+
+def scaled_rows(matrix: Matrix, factors: Floats) -> Matrix:
+    """Return diag(factors) · matrix as float32."""
+    scaled = matrix.copy()
+    scaled.data = (scaled.data * np.repeat(factors, np.diff(matrix.indptr))).astype(np.float32)
+    return scaled
+
+
+def scaled_columns(matrix: Matrix, factors: Floats) -> Matrix:
+    """Return matrix · diag(factors) as float32."""
+    scaled = matrix.copy()
+    scaled.data = (scaled.data * factors[matrix.indices]).astype(np.float32)
+    return scaled
+
+
+def inverse_power(totals: Floats, power: float) -> Floats:
+    """Return totals ** -power, 0 where the total is 0."""
+    safe = np.maximum(totals, np.finfo(np.float32).tiny).astype(np.float64)
+    return np.where(totals > 0, safe**-power, 0.0).astype(np.float32)

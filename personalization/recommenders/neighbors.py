@@ -1,0 +1,115 @@
+"""Item-to-item tables: the best neighbors of each item, flat arrays that processes share by memory map. Pure."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from personalization.recommenders.base import Floats, Ints
+from personalization.recommenders.decay import Query, Weights
+from personalization.recommenders.matrix import Matrix, capped
+from personalization.recommenders.storage import Array, Arrays
+
+ROWS = 2048
+"""How many items' neighbors are computed at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbors:
+    """Row i, `indices[indptr[i]:indptr[i + 1]]`, are the neighbors of item i and `values` how much they gain from it.
+
+    `own[i]` is how much the item itself gains.
+    """
+
+    indptr: Array
+    indices: Ints
+    values: Floats
+    own: Floats
+
+    def arrays(self) -> Arrays:
+        """Return the arrays by name, as they are stored."""
+        return {"indptr": self.indptr, "indices": self.indices, "values": self.values, "own": self.own}
+
+    def entries(self, codes: Ints) -> tuple[Array, Array]:
+        """Return positions of all entries of the rows, and the place in `codes` that each belongs to."""
+        starts = self.indptr[codes]
+        lengths = self.indptr[codes + 1] - starts
+        ends = np.cumsum(lengths)
+        places = np.repeat(np.arange(len(codes)), lengths)
+        return np.arange(ends[-1] if len(ends) else 0) + (starts - (ends - lengths))[places], places
+
+    def spread(self, query: Query, own_weight: float) -> Weights:
+        """Return float64[n_items]: what each item gains from the query's items."""
+        codes, weights = query
+        if not len(codes):
+            return np.zeros(len(self.own))
+        entries, places = self.entries(codes)
+        gains = np.bincount(self.indices[entries], self.values[entries] * weights[places], len(self.own))
+        if own_weight:
+            gains[codes] += own_weight * weights * self.own[codes]
+        return gains
+
+    def spread_many(self, queries: Sequence[Query], own_weight: float) -> Weights:
+        """Return float64[n, n_items], row i what `spread` returns for query i, summed in the same order."""
+        n = len(self.own)
+        table = sparse.csr_matrix((self.values.astype(np.float64), self.indices, self.indptr), shape=(n, n))
+        rows = stacked(queries, n)
+        gains: Weights = (rows @ table).toarray()
+        if own_weight:
+            for row, (codes, weights) in enumerate(queries):
+                gains[row, codes] += own_weight * weights * self.own[codes]
+        return gains
+
+    def because(self, query: Query, item: int, most: int = 3) -> tuple[int, ...]:
+        """Return the query's items that speak most for the item, best first."""
+        codes, weights = query
+        entries, places = self.entries(codes)
+        hits = np.flatnonzero(self.indices[entries] == item)
+        gains = self.values[entries[hits]] * weights[places[hits]]
+        best = np.argsort(-gains, kind="stable")[:most]
+        return tuple(int(codes[places[hits[i]]]) for i in best if gains[i] > 0)
+
+
+def stacked(queries: Sequence[Query], n_items: int) -> Matrix:
+    """Return csr float64[n, n_items] of the queries."""
+    lengths = [len(codes) for codes, _ in queries]
+    indices = np.concatenate([codes for codes, _ in queries]) if queries else np.empty(0, np.int32)
+    data = np.concatenate([weights for _, weights in queries]) if queries else np.empty(0)
+    return sparse.csr_matrix((data, indices, np.cumsum([0, *lengths])), shape=(len(queries), n_items))
+
+
+def table(chunks: Iterator[Matrix] | Sequence[Matrix], *, most: int, own: Floats | None = None) -> Neighbors:
+    """Return the `most` best neighbors of each item from csr chunks of consecutive rows; diagonals become `own`.
+
+    `own` replaces the diagonal; where neither says anything, an item gains as much as its best neighbor.
+    """
+    parts, diagonals, start = [], [], 0
+    for chunk in chunks:
+        diagonals.append(chunk.diagonal(start).astype(np.float32))
+        parts.append(capped(without_diagonal(chunk, start), most))
+        start += chunk.shape[0]
+    whole = sparse.vstack(parts, format="csr") if parts else sparse.csr_matrix((0, 0))
+    diagonal = np.concatenate(diagonals) if diagonals else np.empty(0, np.float32)
+    best = whole.max(axis=1).toarray().ravel() if whole.nnz else np.zeros(whole.shape[0])
+    own = np.where(diagonal > 0, diagonal, best) if own is None else own
+    return Neighbors(
+        whole.indptr.astype(np.int64),
+        whole.indices.astype(np.int32),
+        whole.data.astype(np.float32),
+        own.astype(np.float32),
+    )
+
+
+def without_diagonal(chunk: Matrix, start: int) -> Matrix:
+    """Return the chunk, whose first row is row `start` of the square, with its diagonal removed."""
+    rows = np.repeat(np.arange(chunk.shape[0]), np.diff(chunk.indptr))
+    chunk.data[chunk.indices == rows + start] = 0
+    chunk.eliminate_zeros()
+    return chunk
+
+
+def products(left: Matrix, right: Matrix, finish: Callable[[Matrix], Matrix] = lambda chunk: chunk) -> Iterator[Matrix]:
+    """Yield `left @ right` in chunks of rows, each passed through `finish`."""
+    for start in range(0, left.shape[0], ROWS):
+        yield finish((left[start : start + ROWS] @ right).tocsr())

@@ -1,0 +1,52 @@
+"""RP3beta: three steps of a random walk shopper-item graph, discounted by popularity, over a decayed matrix.
+
+Source: Paudel, Christoffel, Newell, Bernstein, "Updatable, accurate, diverse, and scalable recommendations for
+interactive applications", TiiS 2017. The decay of matrix and profile is ours.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from personalization.recommenders.base import Catalogue, Config, Interactions
+from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
+from personalization.recommenders.matrix import inverse_power, scaled_columns, scaled_rows, user_item
+from personalization.recommenders.neighbors import Neighbors, products, table
+from personalization.recommenders.scoring import SearchSpace
+
+
+@dataclass(frozen=True)
+class RP3betaConfig(ItemItemConfig):
+    """`alpha` sharpens the steps, `beta` discounts popular items, `matrix_half_life_days` ages the matrix (0: never)."""
+
+    alpha: float = 0.8
+    beta: float = 0.4
+    matrix_half_life_days: float = 180.0
+    own_weight: float = 1.0
+
+
+class RP3beta(ItemItem):
+    """Random walk from the shopper's items through other shoppers to their items."""
+
+    name: ClassVar[str] = "rp3beta"
+    config_class: ClassVar[type[Config]] = RP3betaConfig
+    config: RP3betaConfig
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        **ITEM_ITEM_SPACE,
+        "alpha": ("float", 0.3, 1.6, False),
+        "beta": ("float", 0.0, 0.9, False),
+        "matrix_half_life_days": ("float", 7.0, 1500.0, True),
+    }
+
+    def neighbors(self, interactions: Interactions, catalogue: Catalogue) -> Neighbors:
+        """Return (P_iu ** alpha) · (P_ui ** alpha) / popularity ** beta."""
+        days = self.config.matrix_half_life_days
+        weights = user_item(interactions, catalogue.n_items, half_life_days=days)
+        popularity = np.asarray(weights.sum(axis=0)).ravel()
+        forth = scaled_rows(weights, inverse_power(np.asarray(weights.sum(axis=1)).ravel(), 1))
+        back = scaled_rows(weights.T.tocsr(), inverse_power(popularity, 1))
+        forth.data **= self.config.alpha
+        back.data **= self.config.alpha
+        forth = scaled_columns(forth, inverse_power(popularity, self.config.beta))
+        return table(products(back, forth), most=self.config.neighbors)
