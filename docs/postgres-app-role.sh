@@ -1,0 +1,7 @@
+#!/bin/sh
+# Run once by PostgreSQL's image: the role of the running product, which cannot alter audit rows.
+set -eu
+psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
+    --set password="$APP_PASSWORD" <<'SQL'
+CREATE ROLE vitrine_app LOGIN PASSWORD :'password';
+SQL
