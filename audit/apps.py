@@ -19,3 +19,11 @@ class AuditConfig(AppConfig):
         "audit_detail": ("SELECT", "INSERT", "DELETE"),
         "audit_subject_key": ("SELECT", "INSERT", "DELETE"),
     }
+    app_role_functions: ClassVar[tuple[str, ...]] = ("audit_ensure_month(timestamptz)",)
+
+    def ready(self) -> None:
+        """Register what the log holds about shoppers. It goes last: it holds the proof that the rest went."""
+        from audit import erasure
+        from common import privacy
+
+        privacy.register(erasure.STORE)

@@ -18,7 +18,7 @@ class AuditEvent(models.Model):
     action = models.TextField()
     actor = models.TextField()
     object = models.TextField()
-    subject = models.TextField(null=True)  # noqa: DJ001 - absent is not the same as empty: the key is left out of the body
+    subject = models.TextField(null=True)
     body = models.BinaryField()
 
     class Meta:
@@ -42,6 +42,9 @@ class AuditLeaf(models.Model):
         managed = False
         db_table = "audit_leaf"
 
+    def __str__(self) -> str:
+        return f"{self.idx} {self.event_id}"
+
 
 class AuditCheckpoint(models.Model):
     """A signed root of the tree at a size."""
@@ -55,6 +58,9 @@ class AuditCheckpoint(models.Model):
         managed = False
         db_table = "audit_checkpoint"
 
+    def __str__(self) -> str:
+        return f"checkpoint at {self.size}"
+
 
 class AuditPending(models.Model):
     """Outbox: events that no leaf holds yet."""
@@ -65,6 +71,9 @@ class AuditPending(models.Model):
 
     class Meta:
         db_table = "audit_pending"
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.event_id}"
 
 
 class SubjectKey(models.Model):
@@ -78,6 +87,9 @@ class SubjectKey(models.Model):
     class Meta:
         db_table = "audit_subject_key"
 
+    def __str__(self) -> str:
+        return bytes(self.lookup).hex()[:12]
+
 
 class AuditDetail(models.Model):
     """What identifies somebody, encrypted under the subject's data key: the only part of the log that can go."""
@@ -89,3 +101,6 @@ class AuditDetail(models.Model):
 
     class Meta:
         db_table = "audit_detail"
+
+    def __str__(self) -> str:
+        return f"detail of {self.event_id}"

@@ -1,5 +1,10 @@
 """Django REST framework and the OpenAPI document."""
 
+from config import env
+
+# Requests in a time, as `limits` writes it: a secret key as a whole, a publishable key for each client address.
+KEY_RATES = {"sk": env.text("KEY_RATE_SECRET", "60000/minute"), "pk": env.text("KEY_RATE_PUBLISHABLE", "1200/minute")}
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["access.authentication.KeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["access.permissions.HasScope"],
@@ -10,6 +15,8 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "common.problems.exception_handler",
     "COERCE_DECIMAL_TO_STRING": True,
     "UNAUTHENTICATED_USER": None,
+    # One proxy (Caddy) stands in front and writes the client's address into X-Forwarded-For.
+    "NUM_PROXIES": 1,
 }
 
 SPECTACULAR_SETTINGS = {

@@ -1,0 +1,62 @@
+"""Doors' key: from a request to a key record, for DRF and for plain views."""
+
+import base64
+import binascii
+
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from access import selectors, services
+from access.keys import KeyRecord
+from common.errors import Forbidden, Unauthenticated
+
+
+def key_from_request(request: HttpRequest | Request) -> str | None:
+    """Return the raw key of the headers: `Authorization: Bearer`, Basic user name, or `X-API-Key`."""
+    method, _, rest = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    match method.lower():
+        case "bearer":
+            return rest.strip() or None
+        case "basic":
+            return _basic_user(rest.strip())
+    return request.META.get("HTTP_X_API_KEY", "").strip() or None
+
+
+def admit(raw: str | None, *, origin: str | None) -> KeyRecord:
+    """Return the key's record where it may be used from this origin (None: not from a page), and note its use.
+
+    Raises Unauthenticated for no or an unknown key, Forbidden for a secret key on a page or a foreign origin.
+    """
+    if not raw:
+        raise Unauthenticated("An API key is needed.")
+    key = selectors.resolve_key(raw)
+    if not key.admits(origin):
+        reason = "from this origin" if key.publishable else "in a browser"
+        raise Forbidden(f"This key may not be used {reason}.")
+    services.note_use(key.id)
+    return key
+
+
+class KeyAuthentication(BaseAuthentication):
+    """DRF: `request.auth` becomes the KeyRecord. Shoppers and servers have keys; staff have sessions in the admin."""
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, KeyRecord] | None:
+        """Return nobody and the key, or None where the request carries no key."""
+        raw = key_from_request(request)
+        if raw is None:
+            return None
+        return AnonymousUser(), admit(raw, origin=request.META.get("HTTP_ORIGIN"))
+
+    def authenticate_header(self, request: Request) -> str:
+        """Return the challenge of a 401."""
+        return 'Bearer realm="vitrine"'
+
+
+def _basic_user(encoded: str) -> str | None:
+    try:
+        decoded = base64.b64decode(encoded, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return decoded.partition(":")[0] or None

@@ -1,0 +1,44 @@
+"""What a key is once it is known: a frozen record that doors decide by. Pure."""
+
+import hashlib
+from dataclasses import dataclass
+
+from access.scopes import PUBLISHABLE_SCOPES, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """A live API key. `identity_secret` signs user ids (HMAC); it is never the key itself."""
+
+    id: int
+    kind: Kind
+    name: str
+    scopes: frozenset[str]
+    origins: tuple[str, ...]
+    identity_secret: str
+    requires_user_hash: bool
+
+    @property
+    def actor(self) -> str:
+        """How the audit log names the key."""
+        return f"key:{self.id}"
+
+    @property
+    def publishable(self) -> bool:
+        """Whether a browser may hold the key."""
+        return self.kind == "pk"
+
+    def may(self, scope: str) -> bool:
+        """Return whether the key carries the scope."""
+        return scope in (PUBLISHABLE_SCOPES if self.publishable else self.scopes)
+
+    def admits(self, origin: str | None) -> bool:
+        """Return whether the key may be used from a page of this origin (None: not from a page)."""
+        if not self.publishable:
+            return origin is None
+        return origin is None or not self.origins or origin.lower().rstrip("/") in self.origins
+
+
+def digest(raw: str) -> bytes:
+    """Return what is stored of a key: SHA-256. A key has 256 random bits, so no slow hash is needed."""
+    return hashlib.sha256(raw.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,91 @@
+"""Reads of access: from a raw key to its record."""
+
+import time
+from dataclasses import dataclass
+from typing import Final, cast
+
+from django.db import InterfaceError, OperationalError
+from django.db.models import Q
+
+from access.keys import KeyRecord, digest
+from access.models import ApiKey
+from access.scopes import Kind
+from common import clock, sealed
+from common.errors import Unauthenticated, Unavailable
+
+FRESH_SECONDS: Final = 2.0
+STALE_SECONDS: Final = 600.0
+MOST: Final = 10_000
+MOST_CHARACTERS: Final = 200
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the database said of a digest (None: no live key), when it said so, and when it was last asked."""
+
+    record: KeyRecord | None
+    said: float
+    asked: float
+
+
+_cache: dict[bytes, _Known] = {}
+
+
+def resolve_key(raw: str) -> KeyRecord:
+    """Return the live key. Raises Unauthenticated for any other, Unavailable where the database is down.
+
+    Answers come from this process's memory for two seconds, so a revoked key stops within two seconds; while the
+    database is down a key seen in the last ten minutes still opens, because collecting must go on.
+    """
+    if not raw or len(raw) > MOST_CHARACTERS:
+        raise Unauthenticated("Unknown API key.")
+    hashed = digest(raw)
+    known = _cache.get(hashed)
+    if known is None or time.monotonic() - known.asked >= FRESH_SECONDS:
+        known = _ask(hashed, known)
+    if known.record is None:
+        raise Unauthenticated("Unknown API key.")
+    return known.record
+
+
+def forget_keys() -> None:
+    """Empty this process's memory of keys, for instance after one was changed."""
+    _cache.clear()
+
+
+def _ask(hashed: bytes, known: _Known | None) -> _Known:
+    now = time.monotonic()
+    try:
+        answer = _Known(_find(hashed), said=now, asked=now)
+    except (OperationalError, InterfaceError) as error:
+        if known is None or known.record is None or now - known.said >= STALE_SECONDS:
+            raise Unavailable("Keys cannot be checked at the moment.") from error
+        answer = _Known(known.record, said=known.said, asked=now)
+    if len(_cache) >= MOST:
+        _cache.clear()
+    _cache[hashed] = answer
+    return answer
+
+
+def _find(hashed: bytes) -> KeyRecord | None:
+    now = clock.now()
+    row = ApiKey.objects.filter(Q(digest=hashed) | Q(previous_digest=hashed, previous_expires_at__gt=now)).first()
+    return record_of(row) if row is not None and row.live(now) else None
+
+
+def record_of(row: ApiKey) -> KeyRecord:
+    """Return the frozen record of a row."""
+    return KeyRecord(
+        id=row.pk,
+        kind=cast(Kind, row.kind),
+        name=row.name,
+        scopes=frozenset(row.scopes),
+        origins=tuple(row.origins),
+        identity_secret=identity_secret(row),
+        requires_user_hash=row.requires_user_hash,
+    )
+
+
+def identity_secret(row: ApiKey) -> str:
+    """Return the secret that signs user ids for this key."""
+    return sealed.unseal(bytes(row.identity_sealed), purpose="access.identity").decode()

@@ -1,0 +1,184 @@
+"""Writes of access: keys are made, rotated, changed and revoked here, each on the audit log."""
+
+import logging
+import secrets
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from django.contrib.auth.models import Group, Permission
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Q
+
+from access.keys import digest
+from access.models import ApiKey
+from access.roles import ROLES, may
+from access.scopes import SCOPE_NAMES, Kind
+from access.selectors import forget_keys
+from audit.services import record
+from common import clock, sealed
+from common.errors import Conflict, InvalidInput
+
+NOTED_SECONDS: Final = 60.0
+OVERLAP: Final = timedelta(days=7)
+"""How long the old secret still opens after a rotation."""
+log = logging.getLogger(__name__)
+_noted: dict[int, float] = {}
+
+
+def create_key(
+    *,
+    kind: Kind,
+    name: str,
+    scopes: Sequence[str] = (),
+    origins: Sequence[str] = (),
+    requires_user_hash: bool = False,
+    expires_at: datetime | None = None,
+    raw: str | None = None,
+    actor: str = "system:setup",
+) -> tuple[ApiKey, str]:
+    """Return a new key and its raw text, which nothing stores: this is the only time it is seen.
+
+    `raw` names the key's text instead of drawing 256 random bits: for the demo alone.
+    """
+    check_scopes(kind, scopes)
+    prefix, drawn = _draw(kind)
+    with transaction.atomic():
+        key = ApiKey.objects.create(
+            kind=kind,
+            name=name,
+            prefix=raw[:24] if raw else prefix,
+            digest=digest(raw or drawn),
+            scopes=sorted(set(scopes)),
+            origins=[origin_of(text) for text in origins],
+            requires_user_hash=requires_user_hash,
+            expires_at=expires_at,
+            identity_sealed=sealed.seal(secrets.token_urlsafe(32).encode(), purpose="access.identity"),
+        )
+        _record("api_key.created", key, actor=actor, data=_facts(key))
+    return key, raw or drawn
+
+
+def rotate_key(key_id: int, *, actor: str, overlap: timedelta = OVERLAP) -> tuple[ApiKey, str]:
+    """Return the key with a new raw text. The old one opens until the overlap ends; an older one stops now.
+
+    Raises Conflict for a revoked key.
+    """
+    with transaction.atomic():
+        key = ApiKey.objects.select_for_update().get(pk=key_id)
+        if key.revoked_at is not None:
+            raise Conflict("A revoked key cannot be rotated.")
+        prefix, raw = _draw(key.kind)
+        key.previous_digest, key.previous_expires_at = key.digest, clock.now() + overlap
+        key.prefix, key.digest = prefix, digest(raw)
+        key.save(update_fields=["previous_digest", "previous_expires_at", "prefix", "digest"])
+        _record("api_key.rotated", key, actor=actor, data={"old_opens_until": key.previous_expires_at})
+    return key, raw
+
+
+def change_key(key_id: int, *, actor: str, changes: dict[str, Any]) -> ApiKey:
+    """Change name, scopes, origins, expiry or `requires_user_hash` of a key. Raises InvalidInput."""
+    with transaction.atomic():
+        key = ApiKey.objects.select_for_update().get(pk=key_id)
+        if "origins" in changes:
+            changes = {**changes, "origins": [origin_of(text) for text in changes["origins"]]}
+        check_scopes(key.kind, changes.get("scopes", key.scopes))
+        before = _facts(key)
+        for name, value in changes.items():
+            if name not in before:
+                raise InvalidInput.of(name, "cannot be changed")
+            setattr(key, name, value)
+        key.save(update_fields=list(changes))
+        after = _facts(key)
+        changed = {name: {"from": before[name], "to": after[name]} for name in after if before[name] != after[name]}
+        _record("api_key.changed", key, actor=actor, data=changed)
+    return key
+
+
+def revoke_key(key_id: int, *, actor: str) -> None:
+    """Close a key for good; it stops within two seconds everywhere. Again: nothing."""
+    with transaction.atomic():
+        key = ApiKey.objects.select_for_update().get(pk=key_id)
+        if key.revoked_at is None:
+            key.revoked_at = clock.now()
+            key.save(update_fields=["revoked_at"])
+            _record("api_key.revoked", key, actor=actor, data={})
+
+
+def sync_roles(*, actor: str) -> dict[str, int]:
+    """Make the role groups and set exactly their permissions; return how many each holds."""
+    permissions = {
+        f"{app}.{codename}": pk
+        for pk, app, codename in Permission.objects.values_list("pk", "content_type__app_label", "codename")
+    }
+    counts: dict[str, int] = {}
+    with transaction.atomic():
+        for role in ROLES:
+            group, created = Group.objects.get_or_create(name=role)
+            wanted = {pk for name, pk in permissions.items() if may(role, name)}
+            if created or wanted != set(group.permissions.values_list("pk", flat=True)):
+                group.permissions.set(wanted)
+                facts = {"role": role, "permissions": len(wanted)}
+                record(category="access", action="role.synced", actor=actor, object=f"role:{group.pk}", data=facts)
+            counts[role] = len(wanted)
+    return counts
+
+
+def note_use(key_id: int) -> None:
+    """Remember that a key was used, at most once a minute and process. A dead database does not stop the request."""
+    now = time.monotonic()
+    if now - _noted.get(key_id, -NOTED_SECONDS) < NOTED_SECONDS:
+        return
+    _noted[key_id] = now
+    moment = clock.now()
+    stale = Q(last_used_at=None) | Q(last_used_at__lt=moment - timedelta(seconds=NOTED_SECONDS))
+    try:
+        ApiKey.objects.filter(stale, pk=key_id).update(last_used_at=moment)
+    except (OperationalError, InterfaceError) as error:
+        log.warning("api_key.use_not_noted key=%s error=%s", key_id, error)
+
+
+def check_scopes(kind: str, scopes: Sequence[str]) -> None:
+    """Raise InvalidInput for an unknown scope, or any scope on a publishable key: its scopes are fixed."""
+    if unknown := sorted(set(scopes) - SCOPE_NAMES):
+        raise InvalidInput.of("scopes", f"unknown: {', '.join(unknown)}")
+    if kind == "pk" and scopes:
+        raise InvalidInput.of("scopes", "a publishable key has fixed scopes; leave this empty")
+
+
+def origin_of(text: str) -> str:
+    """Return the web origin as browsers send it: `https://shop.example`. Raises InvalidInput."""
+    try:
+        parts = urlsplit(text.strip().lower())
+        port = parts.port
+    except ValueError:
+        raise InvalidInput.of("origins", f"not a web origin: {text}") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise InvalidInput.of("origins", f"not a web origin: {text}")
+    default = {"http": 80, "https": 443}[parts.scheme]
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}" + (f":{port}" if port and port != default else "")
+
+
+def _draw(kind: str) -> tuple[str, str]:
+    """Return a prefix that tells keys apart and the whole key: the prefix, then 256 random bits."""
+    prefix = f"{kind}_{secrets.token_hex(5)}"
+    return prefix, f"{prefix}_{secrets.token_urlsafe(32)}"
+
+
+def _facts(key: ApiKey) -> dict[str, Any]:
+    return {
+        "name": key.name,
+        "scopes": list(key.scopes),
+        "origins": list(key.origins),
+        "requires_user_hash": key.requires_user_hash,
+        "expires_at": key.expires_at,
+    }
+
+
+def _record(action: str, key: ApiKey, *, actor: str, data: dict[str, Any]) -> None:
+    facts = {"kind": key.kind, "prefix": key.prefix, **data}
+    record(category="access", action=action, actor=actor, object=f"api_key:{key.pk}", data=facts)
+    transaction.on_commit(forget_keys)

@@ -1,0 +1,75 @@
+"""Rate limits by key, counted atomically in Redis; open while Redis is down, for a limit must not become an outage."""
+
+import logging
+import math
+import time
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from django.conf import settings
+from limits import RateLimitItem, parse
+from limits.errors import StorageError
+from limits.storage import storage_from_string
+from limits.strategies import SlidingWindowCounterRateLimiter
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from access.keys import KeyRecord
+
+if TYPE_CHECKING:  # rest_framework.views imports this module while it is loaded
+    from rest_framework.views import APIView
+
+REST_SECONDS: Final = 1.0
+"""How long counting rests after Redis failed, so that not every request waits for a dead store."""
+log = logging.getLogger(__name__)
+_rests_until = 0.0
+
+
+class KeyThrottle(BaseThrottle):
+    """DRF: a secret key has one allowance, a publishable key one for each client address."""
+
+    seconds: float = 0.0
+
+    def allow_request(self, request: Request, view: "APIView") -> bool:
+        """Return whether the request is within the allowance, and count it."""
+        key = request.auth
+        if not isinstance(key, KeyRecord):
+            return True
+        self.seconds = seconds_to_wait(key, client=self.get_ident(request))
+        return self.seconds == 0
+
+    def wait(self) -> float:
+        """Return the seconds until the next request may come."""
+        return self.seconds
+
+
+def seconds_to_wait(key: KeyRecord, *, client: str) -> float:
+    """Count one request of the key; return 0 where it is within the allowance, else the seconds to wait."""
+    global _rests_until
+    if time.monotonic() < _rests_until:
+        return 0.0
+    who = (str(key.id), client) if key.publishable else (str(key.id),)
+    item = _allowance(settings.KEY_RATES[key.kind])
+    try:
+        limiter = _limiter(settings.REDIS_URL)
+        if limiter.hit(item, *who):
+            return 0.0
+        return max(1.0, math.ceil(limiter.get_window_stats(item, *who).reset_time - time.time()))
+    except StorageError as error:
+        _rests_until = time.monotonic() + REST_SECONDS
+        log.warning("throttle.open error=%s", error.storage_error)
+        return 0.0
+
+
+@lru_cache(maxsize=16)
+def _allowance(rate: str) -> RateLimitItem:
+    return parse(rate)
+
+
+@lru_cache(maxsize=4)
+def _limiter(url: str) -> SlidingWindowCounterRateLimiter:
+    quick: dict[str, Any] = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25, "retry": Retry(NoBackoff(), 0)}
+    storage = storage_from_string(url, wrap_exceptions=True, key_prefix="v:limit", **quick)
+    return SlidingWindowCounterRateLimiter(storage)

@@ -1,0 +1,68 @@
+"""The bytes of an audit event: RFC 8785 canonical JSON, the same that are stored, hashed and exported. Pure.
+
+No floats: a number that two languages may print differently has no place in bytes that outsiders hash.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+import rfc8785
+
+VERSION: Final = 1
+LARGEST: Final = 2**53 - 1
+
+
+def event_bytes(
+    *,
+    id: UUID,
+    at: datetime,
+    category: str,
+    action: str,
+    actor: str,
+    object: str,
+    data: Mapping[str, Any],
+    subject: str | None = None,
+    detail: str | None = None,
+) -> bytes:
+    """Return the canonical bytes; absent `subject` and `detail` are left out.
+
+    Raises ValueError for a float, an integer beyond 2**53 or a type that JSON does not have.
+    """
+    event: dict[str, Any] = {
+        "v": VERSION,
+        "id": str(id),
+        "at": stamp(at),
+        "category": category,
+        "action": action,
+        "actor": actor,
+        "object": object,
+        "data": plain(data),
+    }
+    event.update({name: value for name, value in (("subject", subject), ("detail", detail)) if value is not None})
+    return rfc8785.dumps(event)
+
+
+def stamp(at: datetime) -> str:
+    """Return a time as the log writes it: UTC, microseconds, `Z`."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def plain(value: Any) -> Any:
+    """Return the value in JSON's words: decimals, ids and times as strings. Raises ValueError."""
+    match value:
+        case None | bool() | str():
+            return value
+        case int():
+            return value if abs(value) <= LARGEST else str(value)
+        case Decimal() | UUID():
+            return str(value)
+        case datetime():
+            return stamp(value)
+        case Mapping():
+            return {str(name): plain(inner) for name, inner in value.items()}
+        case Sequence() | set() | frozenset() if not isinstance(value, bytes | bytearray):
+            return [plain(inner) for inner in (sorted(value) if isinstance(value, set | frozenset) else value)]
+    raise ValueError(f"an audit event cannot hold {type(value).__name__} {value!r}; write it as a string")

@@ -1,0 +1,87 @@
+"""Reads of the audit log."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from audit.models import AuditDetail, AuditEvent, SubjectKey
+from audit.subjects import SubjectKeys, decrypt_detail, lookup_of
+from common import sealed
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One audit event as it was written."""
+
+    id: UUID
+    at: datetime
+    category: str
+    action: str
+    actor: str
+    object: str
+    subject: str | None
+    data: dict[str, Any]
+    body: bytes
+
+
+def entries(*, action: str | None = None, object: str | None = None, limit: int = 100) -> list[Entry]:
+    """Return the newest events, of one action or about one object where asked."""
+    asked = {"action": action, "object": object}
+    rows = AuditEvent.objects.filter(**{name: value for name, value in asked.items() if value is not None})
+    return [_entry(row) for row in rows.order_by("-at", "-id")[:limit]]
+
+
+def entries_about(subject: str) -> list[Entry]:
+    """Return all events about a subject, oldest first; none where its keys are destroyed."""
+    keys = open_keys(subject)
+    if keys is None:
+        return []
+    return [_entry(row) for row in AuditEvent.objects.filter(subject=keys.pseudonym(subject)).order_by("at", "id")]
+
+
+def read_detail(event_id: UUID) -> dict[str, Any] | None:
+    """Return the detail of an event, or None where there is none, or none any more."""
+    row = AuditDetail.objects.filter(event_id=event_id).first()
+    key = SubjectKey.objects.filter(lookup=bytes(row.key_lookup)).first() if row else None
+    if row is None or key is None:
+        return None
+    data_key = sealed.unseal(bytes(key.data_key), purpose="audit.subject")
+    detail, _ = decrypt_detail(bytes(row.ciphertext), nonce=bytes(row.nonce), data_key=data_key, event_id=event_id)
+    found: dict[str, Any] = orjson.loads(detail)
+    return found
+
+
+def open_keys(subject: str) -> SubjectKeys | None:
+    """Return the subject's keys, or None where it has none."""
+    row = SubjectKey.objects.filter(lookup=lookup_of(subject)).first()
+    if row is None:
+        return None
+    return SubjectKeys(
+        lookup=bytes(row.lookup),
+        pseudonym_key=sealed.unseal(bytes(row.pseudonym_key), purpose="audit.subject"),
+        data_key=sealed.unseal(bytes(row.data_key), purpose="audit.subject"),
+    )
+
+
+def traces_of(subject: str) -> int:
+    """Return how many keys and details of the subject are left."""
+    lookup = lookup_of(subject)
+    return SubjectKey.objects.filter(lookup=lookup).count() + AuditDetail.objects.filter(key_lookup=lookup).count()
+
+
+def _entry(row: AuditEvent) -> Entry:
+    body = bytes(row.body)
+    return Entry(
+        id=row.id,
+        at=row.at,
+        category=row.category,
+        action=row.action,
+        actor=row.actor,
+        object=row.object,
+        subject=row.subject,
+        data=orjson.loads(body)["data"],
+        body=body,
+    )

@@ -1,0 +1,122 @@
+"""Writes of the audit log. Everybody calls `record()` inside the transaction of what is recorded."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from django.db import connection, transaction
+
+from audit.canonical import event_bytes, plain
+from audit.models import AuditDetail, SubjectKey
+from audit.selectors import open_keys
+from audit.subjects import SealedDetail, SubjectKeys, encrypt_detail, lookup_of
+from common import clock, sealed
+from common.ids import uuid7
+
+INSERT: Final = """
+WITH event AS (INSERT INTO audit_event (id, at, body) VALUES (%(id)s, %(at)s, %(body)s))
+INSERT INTO audit_pending (event_id, at) VALUES (%(id)s, %(at)s)
+"""
+_open_months: set[tuple[object, int, int]] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was written: the event's id and its canonical bytes."""
+
+    id: UUID
+    body: bytes
+
+
+def record(
+    *,
+    category: str,
+    action: str,
+    actor: str,
+    object: str,
+    subject: str | None = None,
+    data: Mapping[str, Any] | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> Recorded:
+    """Write one event in the caller's transaction; when it fails, so must the caller.
+
+    `action` reads `entity.verb`; `actor` and `object` are `kind:id`. `subject` (`user:ID`, `anonymous:ID`) is kept as a
+    pseudonym. What identifies somebody (e-mail, address, order id, free text) belongs in `detail`, which is encrypted
+    under the subject's key, or the actor's where there is no subject; `data` is kept for good and holds none of it.
+    Raises ValueError for values that canonical JSON does not hold, floats among them.
+    """
+    id, at = uuid7(), clock.now()
+    with transaction.atomic(savepoint=False):
+        keys = _keys_for(subject or actor) if subject or detail else None
+        hidden = _encrypt(detail, keys, id) if detail and keys else None
+        body = event_bytes(
+            id=id,
+            at=at,
+            category=category,
+            action=action,
+            actor=actor,
+            object=object,
+            data=data or {},
+            subject=keys.pseudonym(subject) if subject and keys else None,
+            detail=hidden.digest if hidden else None,
+        )
+        _insert(id, at, body)
+        if hidden and keys:
+            AuditDetail.objects.create(
+                event_id=id, key_lookup=keys.lookup, nonce=hidden.nonce, ciphertext=hidden.ciphertext
+            )
+    return Recorded(id, body)
+
+
+def destroy_subject(subject: str) -> int:
+    """Destroy the subject's keys and details; return how many rows went. The log itself stays whole and verifiable."""
+    lookup = lookup_of(subject)
+    with transaction.atomic():
+        details, _ = AuditDetail.objects.filter(key_lookup=lookup).delete()
+        keys, _ = SubjectKey.objects.filter(lookup=lookup).delete()
+    return details + keys
+
+
+def _insert(id: UUID, at: datetime, body: bytes) -> None:
+    _ensure_month(at)
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, {"id": id, "at": at, "body": body})
+
+
+def _ensure_month(at: datetime) -> None:
+    """Open the partitions of this month and the next, asking the database once a month and process.
+
+    A month that was opened just now is asked for again: the caller may yet roll back.
+    """
+    month = (connection.settings_dict["NAME"], at.year, at.month)
+    if month in _open_months:
+        return
+    with connection.cursor() as cursor:
+        next_month = at.replace(day=1) + timedelta(days=32)
+        cursor.execute("SELECT audit_ensure_month(%s) AND audit_ensure_month(%s)", [at, next_month])
+        if cursor.fetchone() == (True,):
+            _open_months.add(month)
+
+
+def _keys_for(subject: str) -> SubjectKeys:
+    """Return the subject's keys, made at first need; whoever comes second waits and takes those of the first."""
+    while (keys := open_keys(subject)) is None:
+        SubjectKey.objects.bulk_create(
+            [
+                SubjectKey(
+                    lookup=lookup_of(subject),
+                    pseudonym_key=sealed.seal(os.urandom(32), purpose="audit.subject"),
+                    data_key=sealed.seal(os.urandom(32), purpose="audit.subject"),
+                )
+            ],
+            ignore_conflicts=True,
+        )
+    return keys
+
+
+def _encrypt(detail: Mapping[str, Any], keys: SubjectKeys, id: UUID) -> SealedDetail:
+    return encrypt_detail(orjson.dumps(plain(detail), option=orjson.OPT_SORT_KEYS), data_key=keys.data_key, event_id=id)

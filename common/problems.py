@@ -1,0 +1,197 @@
+"""Errors as RFC 9457 problem documents, for DRF and for plain Django views alike."""
+
+import json
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+import redis
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import DataError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from kombu.exceptions import OperationalError as BrokerError
+from rest_framework import exceptions as drf
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from common.errors import DomainError, FieldError, Forbidden, InvalidInput, NotFound, TooLarge, Unavailable
+
+CONTENT_TYPE: Final = "application/problem+json"
+MACHINE_PATHS: Final = ("/api/", "/v1/", "/mp/", "/cdn/", "/graphql", "/ofrep/", "/sub/", "/track")
+"""Paths that programs call: their errors are problem documents; elsewhere people get pages."""
+
+log = logging.getLogger(__name__)
+
+
+class FieldErrorSerializer(serializers.Serializer[Any]):
+    """What is wrong with one field."""
+
+    field = serializers.CharField(help_text="Dotted path of the field, empty for the whole body.")
+    message = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """A problem document (RFC 9457)."""
+
+    type = serializers.CharField(default="about:blank")
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    errors = FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]  # a field named as a property
+
+
+def problem(status: int, title: str, detail: str, *, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
+    """Return the body of a problem document."""
+    body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    if errors:
+        body["errors"] = [{"field": error.field, "message": error.message} for error in errors]
+    return body
+
+
+def respond(error: DomainError) -> HttpResponse:
+    """Return the answer to a plain Django request."""
+    body = problem(error.status, error.title, error.detail, errors=error.errors)
+    response = HttpResponse(json.dumps(body), status=error.status, content_type=CONTENT_TYPE)
+    for name, value in _headers(error).items():
+        response[name] = value
+    return response
+
+
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
+    """Return DRF's answer to an exception, or None for a bug, which then becomes a 500."""
+    error = domain_error(exc)
+    if error is not None:
+        body, status = problem(error.status, error.title, error.detail, errors=error.errors), error.status
+        headers = _headers(error)
+    elif isinstance(exc, drf.APIException):
+        body, status, headers = _drf_problem(exc), exc.status_code, _drf_headers(exc)
+    else:
+        return None
+    set_rollback()
+    response = Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def domain_error(exc: BaseException) -> DomainError | None:
+    """Return what an exception of the framework or of a store means to the caller, or None for a bug."""
+    match exc:
+        case DomainError():
+            return exc
+        case redis.ConnectionError() | redis.TimeoutError() | redis.OutOfMemoryError() | redis.ReadOnlyError():
+            log.warning("store.down kind=redis error=%s", exc)
+            return Unavailable("The event store is not reachable.")
+        case BrokerError():
+            log.warning("store.down kind=broker error=%s", exc)
+            return Unavailable("The job queue is not reachable.")
+        case OperationalError() | InterfaceError():
+            log.warning("store.down kind=postgres error=%s", exc)
+            return Unavailable("The database is not reachable.")
+        case Http404():
+            return NotFound(str(exc) or "Nothing is here.")
+        case PermissionDenied():
+            return Forbidden(str(exc) or "This is not allowed.")
+        case RequestDataTooBig():
+            return TooLarge("The body is too large.")
+        case SuspiciousOperation() | BadRequest():
+            return InvalidInput(str(exc) or "The request is malformed.")
+        case DataError():
+            return InvalidInput("A value does not fit its field.")
+        case ValueError() if "NUL (0x00)" in str(exc):
+            return InvalidInput("A value holds a NUL character.")
+    return None
+
+
+class ProblemMiddleware:
+    """Answers errors of plain Django views on machine paths with problem documents, and outages with 503 everywhere."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Pass on; turn an error page into a problem document."""
+        response = self.get_response(request)
+        if response.status_code < 400 or not is_machine(request):
+            return response
+        if response.get("Content-Type", "").startswith("text/html"):
+            return _page_to_problem(response)
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer what a view raised."""
+        error = domain_error(exception)
+        if error is None:
+            return None
+        if is_machine(request):
+            return respond(error)
+        return _outage_page(error) if isinstance(error, Unavailable) else None
+
+
+def is_machine(request: HttpRequest) -> bool:
+    """Return whether a program, not a person, called this path."""
+    return request.path.startswith(MACHINE_PATHS)
+
+
+def _outage_page(error: Unavailable) -> HttpResponse:
+    text = f"{error.detail} Please try again in a moment."
+    headers = {"Retry-After": str(error.retry_after)}
+    return HttpResponse(text, status=error.status, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+def _page_to_problem(page: HttpResponseBase) -> HttpResponse:
+    status = HTTPStatus(page.status_code)
+    body = problem(status.value, status.phrase, status.description or status.phrase)
+    response = HttpResponse(json.dumps(body), status=status.value, content_type=CONTENT_TYPE)
+    for name in ("Allow", "Retry-After"):
+        if name in page.headers:
+            response[name] = page.headers[name]
+    return response
+
+
+def _headers(error: DomainError) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    retry_after = getattr(error, "retry_after", None)
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="vitrine"'
+    return headers
+
+
+def _drf_headers(exc: drf.APIException) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    if isinstance(exc, drf.Throttled):
+        headers["Retry-After"] = str(math.ceil(getattr(exc, "wait", None) or 1))
+    if challenge := getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    return headers
+
+
+def _drf_problem(exc: drf.APIException) -> dict[str, Any]:
+    title = HTTPStatus(exc.status_code).phrase
+    if isinstance(exc, drf.ValidationError):
+        errors = list(flatten(exc.detail))
+        first = errors[0] if errors else FieldError("", "invalid")
+        detail = f"{first.field}: {first.message}" if first.field else first.message
+        return problem(exc.status_code, "Invalid input", detail, errors=errors)
+    return problem(exc.status_code, title, str(exc.detail))
+
+
+def flatten(detail: Any, path: str = "") -> Iterator[FieldError]:
+    """Yield DRF's nested errors with dotted field names: `items.3.price`."""
+    if isinstance(detail, Mapping):
+        for name, inner in detail.items():
+            yield from flatten(inner, path if name == "non_field_errors" else _join(path, name))
+    elif isinstance(detail, list):
+        for index, inner in enumerate(detail):
+            yield from flatten(inner, _join(path, index) if isinstance(inner, Mapping | list) else path)
+    else:
+        yield FieldError(path, str(detail))
+
+
+def _join(path: str, name: object) -> str:
+    return f"{path}.{name}" if path else str(name)
