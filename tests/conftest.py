@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from urllib.parse import quote
 
+import django
 import pytest
 import redis
 from django.conf import settings as django_settings
@@ -23,6 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
     os.environ.setdefault("DEMO", "1")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    django.setup()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
