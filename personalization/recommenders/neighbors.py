@@ -45,7 +45,8 @@ class Neighbors:
         if not len(codes):
             return np.zeros(len(self.own))
         entries, places = self.entries(codes)
-        gains = np.bincount(self.indices[entries], self.values[entries] * weights[places], len(self.own))
+        summed = np.bincount(self.indices[entries], self.values[entries] * weights[places], len(self.own))
+        gains: Weights = summed.astype(np.float64, copy=False)  # bincount of nothing gives integers
         if own_weight:
             gains[codes] += own_weight * weights * self.own[codes]
         return gains
@@ -93,12 +94,8 @@ def table(chunks: Iterator[Matrix] | Sequence[Matrix], *, most: int, own: Floats
     diagonal = np.concatenate(diagonals) if diagonals else np.empty(0, np.float32)
     best = whole.max(axis=1).toarray().ravel() if whole.nnz else np.zeros(whole.shape[0])
     own = np.where(diagonal > 0, diagonal, best) if own is None else own
-    return Neighbors(
-        whole.indptr.astype(np.int64),
-        whole.indices.astype(np.int32),
-        whole.data.astype(np.float32),
-        own.astype(np.float32),
-    )
+    indices, values = whole.indices.astype(np.int32), whole.data.astype(np.float32)
+    return Neighbors(whole.indptr.astype(np.int64), indices, values, own.astype(np.float32))
 
 
 def without_diagonal(chunk: Matrix, start: int) -> Matrix:

@@ -68,7 +68,7 @@ class Scoring(Recommender):
         return self
 
     def reconfigured(self, **settings: Any) -> Self:
-        """Return the same learnt state under other SERVE_TIME settings. Raises ValueError on settings that need a fit."""
+        """Return the same learnt state under other SERVE_TIME settings. Raises ValueError on any other."""
         if unfit := set(settings) - self.SERVE_TIME:
             raise ValueError(f"{', '.join(sorted(unfit))} of {self.name} need another fit")
         model = type(self)(replace(self.config, **settings))

@@ -28,7 +28,7 @@ def catalogue(n_items: int) -> Catalogue:
 def interactions(rows: list[tuple[int, int, float, str]], *, n_users: int, value: float = 1.0) -> Interactions:
     """Return columns of (user, item, time, signal) rows, sorted by time; the rows of one user and day are a basket."""
     rows = sorted(rows, key=lambda row: row[2])
-    users, items, times, signals = ([row[i] for row in rows] for i in range(4))
+    users, items, times, signals = zip(*rows, strict=True) if rows else ((), (), (), ())
     baskets = [user * 1000 + int((time - START) // DAY) for user, time in zip(users, times, strict=True)]
     return Interactions(
         users=np.array(users, np.int32),
