@@ -14,18 +14,20 @@ END $$;
 
 # The search columns are generated from the body, so that they cannot say anything else than what is hashed.
 EVENT = """
+CREATE FUNCTION audit_json(body bytea) RETURNS jsonb LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$ SELECT pg_catalog.convert_from(body, 'UTF8')::pg_catalog.jsonb $$;
 CREATE TABLE audit_event (
     id uuid NOT NULL,
     at timestamptz NOT NULL,
     body bytea NOT NULL,
-    category text NOT NULL GENERATED ALWAYS AS (convert_from(body, 'UTF8')::jsonb ->> 'category') STORED,
-    action text NOT NULL GENERATED ALWAYS AS (convert_from(body, 'UTF8')::jsonb ->> 'action') STORED,
-    actor text NOT NULL GENERATED ALWAYS AS (convert_from(body, 'UTF8')::jsonb ->> 'actor') STORED,
-    object text NOT NULL GENERATED ALWAYS AS (convert_from(body, 'UTF8')::jsonb ->> 'object') STORED,
-    subject text GENERATED ALWAYS AS (convert_from(body, 'UTF8')::jsonb ->> 'subject') STORED,
+    category text NOT NULL GENERATED ALWAYS AS (audit_json(body) ->> 'category') STORED,
+    action text NOT NULL GENERATED ALWAYS AS (audit_json(body) ->> 'action') STORED,
+    actor text NOT NULL GENERATED ALWAYS AS (audit_json(body) ->> 'actor') STORED,
+    object text NOT NULL GENERATED ALWAYS AS (audit_json(body) ->> 'object') STORED,
+    subject text GENERATED ALWAYS AS (audit_json(body) ->> 'subject') STORED,
     PRIMARY KEY (id, at),
-    CONSTRAINT audit_event_id_in_body CHECK (convert_from(body, 'UTF8')::jsonb ->> 'id' = id::text),
-    CONSTRAINT audit_event_at_in_body CHECK ((convert_from(body, 'UTF8')::jsonb ->> 'at')::timestamptz = at)
+    CONSTRAINT audit_event_id_in_body CHECK (audit_json(body) ->> 'id' = id::text),
+    CONSTRAINT audit_event_at_in_body CHECK ((audit_json(body) ->> 'at')::timestamptz = at)
 ) PARTITION BY RANGE (at);
 CREATE INDEX audit_event_at ON audit_event (at, id);
 CREATE INDEX audit_event_actor ON audit_event (actor, at);
@@ -74,7 +76,7 @@ SELECT audit_ensure_month(now()), audit_ensure_month(now() + interval '1 month')
 
 UNDO = """
 DROP TABLE audit_event, audit_leaf, audit_checkpoint;
-DROP FUNCTION audit_ensure_month, audit_deny;
+DROP FUNCTION audit_ensure_month, audit_json, audit_deny;
 """
 
 
