@@ -11,3 +11,7 @@ CONSENT_DEFAULT_REGION = env.text("CONSENT_DEFAULT_REGION") or None
 
 # Where storefronts and staff reach this installation.
 PUBLIC_URL = env.text("PUBLIC_URL", "http://localhost:8000")
+# The header in which a trusted proxy names the visitor's region, such as CF-IPCountry; empty: none.
+CONSENT_REGION_HEADER = env.text("CONSENT_REGION_HEADER")
+# Dotted path of a function from an IP address to a region code (DE, US-CA) or None; empty: none.
+CONSENT_REGION_RESOLVER = env.text("CONSENT_REGION_RESOLVER")

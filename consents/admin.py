@@ -1,0 +1,78 @@
+"""The compliance officer's doors: proofs by subject, purposes, texts, rules. Proofs are read-only."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from consents import selectors
+from consents.models import ConsentEvent, PolicyText, Purpose, RegionRule
+
+
+class WrittenOnce(ModelAdmin):
+    """Rows that are added and never changed."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+
+@admin.register(ConsentEvent)
+class ConsentEventAdmin(WrittenOnce):
+    """Proof of consent: search a subject, read what was decided, when, where, and under which text."""
+
+    list_display = ("raw_id", "purpose", "given", "at", "source", "policy_version", "region")
+    list_filter = ("purpose", "given", "source")
+    search_fields = ("raw_id__exact", "message_id__exact")
+    search_help_text = "A subject: user:ID or anonymous:ID"
+    date_hierarchy = "at"
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never: proofs come from shoppers."""
+        return False
+
+
+@admin.register(Purpose)
+class PurposeAdmin(WrittenOnce):
+    """Purposes: adding one with a known name writes its next version."""
+
+    list_display = ("name", "version", "title", "legal_basis", "sale_or_share", "created_at")
+    list_filter = ("legal_basis", "sale_or_share")
+    search_fields = ("name", "title")
+    exclude = ("version",)
+
+    def save_model(self, request: HttpRequest, obj: Purpose, form: Any, change: bool) -> None:
+        """Give the row the next version of its name."""
+        known: QuerySet[Purpose] = Purpose.objects.filter(name=obj.name).order_by("-version")
+        newest = known.values_list("version", flat=True).first()
+        obj.version = (newest or 0) + 1
+        super().save_model(request, obj, form, change)
+        selectors.forget_terms()
+
+
+@admin.register(PolicyText)
+class PolicyTextAdmin(WrittenOnce):
+    """Texts that shoppers are shown, each with its hash."""
+
+    list_display = ("version", "language", "sha256", "published_at")
+    search_fields = ("version",)
+
+
+@admin.register(RegionRule)
+class RegionRuleAdmin(ModelAdmin):
+    """Rules by region; they win over the setting."""
+
+    list_display = ("region", "mode")
+    list_filter: ClassVar[tuple[str, ...]] = ("mode",)
+
+    def save_model(self, request: HttpRequest, obj: RegionRule, form: Any, change: bool) -> None:
+        """Save, and let this process see it at once."""
+        super().save_model(request, obj, form, change)
+        selectors.forget_terms()

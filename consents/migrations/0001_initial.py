@@ -1,0 +1,159 @@
+"""The tables of consent."""
+
+import django.contrib.postgres.fields
+import django.core.validators
+from django.db import migrations, models
+
+import common.ids
+
+
+class Migration(migrations.Migration):
+    initial = True
+
+    dependencies = []
+
+    operations = [
+        migrations.CreateModel(
+            name="RegionRule",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "region",
+                    models.CharField(
+                        help_text="A country (DE), a part of one (US-CA), or * for all others.",
+                        max_length=6,
+                        unique=True,
+                        validators=[django.core.validators.RegexValidator("^(\\*|[A-Z]{2}(-[A-Z0-9]{1,3})?)$")],
+                    ),
+                ),
+                (
+                    "mode",
+                    models.CharField(
+                        choices=[("opt_in", "Opt in: nothing before a yes"), ("opt_out", "Opt out: until a no")],
+                        max_length=7,
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["region"],
+            },
+        ),
+        migrations.CreateModel(
+            name="ConsentEvent",
+            fields=[
+                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("raw_id", models.TextField()),
+                ("purpose", models.CharField(max_length=40)),
+                ("purpose_version", models.PositiveIntegerField(null=True)),
+                ("given", models.BooleanField()),
+                ("at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(auto_now_add=True)),
+                ("message_id", models.TextField()),
+                ("source", models.TextField(blank=True)),
+                ("policy_version", models.TextField(blank=True)),
+                ("policy_sha256", models.CharField(blank=True, max_length=64)),
+                ("region", models.CharField(blank=True, max_length=6)),
+            ],
+            options={
+                "ordering": ["-at", "-id"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("raw_id", "purpose", "message_id"), name="consents_consentevent_once"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="ConsentState",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("raw_id", models.TextField()),
+                ("purpose", models.CharField(max_length=40)),
+                ("given", models.BooleanField()),
+                ("at", models.DateTimeField()),
+                ("event_id", models.TextField()),
+                ("region", models.CharField(blank=True, max_length=6)),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("raw_id", "purpose"), name="consents_consentstate_latest")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="PolicyText",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("version", models.CharField(max_length=40)),
+                ("language", models.CharField(default="en", max_length=10)),
+                ("body", models.TextField()),
+                ("sha256", models.CharField(editable=False, max_length=64)),
+                ("published_at", models.DateTimeField(auto_now_add=True)),
+            ],
+            options={
+                "ordering": ["-published_at"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("version", "language"), name="consents_policytext_version")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Purpose",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=40, validators=[django.core.validators.RegexValidator("^[a-z][a-z0-9_]*$")]
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("title", models.CharField(max_length=100)),
+                ("description", models.TextField(help_text="In the shopper's words: what happens, and what does not.")),
+                (
+                    "legal_basis",
+                    models.CharField(
+                        choices=[
+                            ("consent", "Consent"),
+                            ("contract", "Contract"),
+                            ("legitimate_interest", "Legitimate interest"),
+                            ("legal_obligation", "Legal obligation"),
+                        ],
+                        default="consent",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "data_categories",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=60), blank=True, default=list, size=None
+                    ),
+                ),
+                ("retention_days", models.PositiveIntegerField(blank=True, null=True)),
+                (
+                    "recipients",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=100), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "sale_or_share",
+                    models.BooleanField(
+                        default=False,
+                        help_text="A sale or a sharing in the sense of the CCPA: Global Privacy Control refuses it.",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+            ],
+            options={
+                "ordering": ["name", "-version"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("name", "version"), name="consents_purpose_version"),
+                    models.CheckConstraint(
+                        condition=models.Q(("name__in", ("epoch", "region", "gpc")), _negated=True),
+                        name="consents_purpose_not_reserved",
+                    ),
+                ],
+            },
+        ),
+    ]

@@ -1,0 +1,103 @@
+"""The consent mirror: every subject's latest decisions in Redis, one hash a raw id, read within a request's one trip.
+
+PostgreSQL holds the proof; this copy decides. It can be rebuilt at any time: `manage.py rebuild_consents`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from consents.state import ConsentState, Decision
+
+_APPLY = """
+local changed = 0
+for i = 1, #ARGV, 4 do
+  local purpose, given, at, event_id = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local known = redis.call('HGET', KEYS[1], purpose)
+  local wins, differs = true, true
+  if known then
+    local known_given, known_at, known_id = string.match(known, '^(%d)|(%d+)|(.*)$')
+    differs = known_given ~= given
+    if tonumber(at) ~= tonumber(known_at) then wins = tonumber(at) > tonumber(known_at)
+    elseif differs then wins = given == '0'
+    else wins = event_id > known_id end
+  end
+  if wins then
+    redis.call('HSET', KEYS[1], purpose, given .. '|' .. at .. '|' .. event_id)
+    if differs then changed = changed + 1 end
+  end
+end
+if changed > 0 then redis.call('HINCRBY', KEYS[1], 'epoch', changed) end
+return changed
+"""
+"""Writes the decisions that win, by the order of `Decision.beats`, and counts the changes of mind; atomic."""
+
+_LINK = """
+for i = 1, 2 do
+  local field = ARGV[3 - i]
+  local known = redis.call('HGET', KEYS[i], field)
+  if not known or tonumber(ARGV[3]) < tonumber(known) then redis.call('HSET', KEYS[i], field, ARGV[3]) end
+end
+"""
+"""Writes the link on both hashes, and keeps the earliest time."""
+_LINK_PREFIX = "link:"
+
+
+def key(raw_id: str) -> str:
+    """Return the Redis key of a raw id's hash."""
+    return f"v:c:{raw_id}"
+
+
+def read(pipe: Any, raw_id: str) -> None:
+    """Queue the read of a raw id's hash; give the pipeline's answer to `parse`."""
+    pipe.hgetall(key(raw_id))
+
+
+def parse(stored: Mapping[bytes, bytes]) -> ConsentState:
+    """Return the state that a hash holds; an empty hash is a subject who decided nothing."""
+    if not stored:
+        return ConsentState()
+    fields = {name.decode(): value.decode() for name, value in stored.items()}
+    epoch, region = int(fields.pop("epoch", "0")), fields.pop("region", None)
+    links = {name: value for name, value in fields.items() if name.startswith(_LINK_PREFIX)}
+    return ConsentState(
+        decisions={name: _decision(value) for name, value in fields.items() if name not in links},
+        epoch=epoch,
+        region=region,
+        links={name.removeprefix(_LINK_PREFIX): int(value) for name, value in links.items()},
+    )
+
+
+def _decision(value: str) -> Decision:
+    given, at, event_id = value.split("|", 2)
+    return Decision(given == "1", int(at), event_id)
+
+
+def apply(pipe: Any, raw_id: str, purpose: str, given: bool, at_us: int, event_id: str) -> None:
+    """Queue one decision: it is kept only where it beats the known one, and a change raises the epoch."""
+    apply_all(pipe, raw_id, {purpose: Decision(given, at_us, event_id)})
+
+
+def apply_all(pipe: Any, raw_id: str, decisions: Mapping[str, Decision]) -> None:
+    """Queue several decisions of one raw id."""
+    arguments = [
+        part
+        for purpose, decision in decisions.items()
+        for part in (purpose, "1" if decision.given else "0", decision.at, decision.event_id)
+    ]
+    if arguments:
+        pipe.eval(_APPLY, 1, key(raw_id), *arguments)
+
+
+def link(pipe: Any, one: str, other: str, at_us: int) -> None:
+    """Queue that two raw ids were seen together at that time; the earliest time is kept."""
+    pipe.eval(_LINK, 2, key(one), key(other), f"{_LINK_PREFIX}{one}", f"{_LINK_PREFIX}{other}", at_us)
+
+
+def seen_in(pipe: Any, raw_id: str, region: str) -> None:
+    """Queue the region where the subject was last seen."""
+    pipe.hset(key(raw_id), "region", region)
+
+
+def forget(pipe: Any, raw_id: str) -> None:
+    """Queue the removal of everything known about the raw id."""
+    pipe.delete(key(raw_id))

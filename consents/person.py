@@ -1,0 +1,53 @@
+"""From one raw id to the person: the states of all ids it was seen together with. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from consents.decisions import Verdict, decide
+from consents.rules import PurposeTerms, Rule
+from consents.state import NOTHING_DECIDED, ConsentState
+
+MOST_LINKS = 50
+"""How many linked ids of one person are asked, the latest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentPerson:
+    """The states that decide about a person, and when each id joined."""
+
+    states: Mapping[str, ConsentState]
+    linked_at: Mapping[str, int]
+
+    def verdict(self, purpose: PurposeTerms | None, *, rule: Rule, gpc: bool = False) -> Verdict:
+        """Return whether the purpose is allowed for this person."""
+        return decide(purpose, self.states, rule=rule, gpc=gpc, linked_at=self.linked_at)
+
+    @property
+    def epoch(self) -> int:
+        """How often any of the person's ids changed its mind: part of every cache key."""
+        return sum(state.epoch for state in self.states.values())
+
+    def remembers(self, signal: str) -> bool:
+        """Return whether any of the ids remembers the signal."""
+        return any((known := state.on(signal)) is not None and known.given for state in self.states.values())
+
+    @property
+    def region(self) -> str | None:
+        """Where the person was last seen, or None."""
+        return next((state.region for state in self.states.values() if state.region), None)
+
+
+def person_of(raw_ids: Iterable[str], states: Mapping[str, ConsentState]) -> ConsentPerson:
+    """Return the person of the given ids: they, and the ids that each of them was linked to."""
+    own = list(raw_ids)
+    linked_at: dict[str, int] = {}
+    for raw_id in own:
+        for other, at in newest_links(states.get(raw_id, NOTHING_DECIDED)):
+            linked_at[other] = min(at, linked_at.get(other, at))
+    found = {raw_id: states.get(raw_id, NOTHING_DECIDED) for raw_id in [*own, *linked_at]}
+    return ConsentPerson(found, linked_at)
+
+
+def newest_links(state: ConsentState) -> list[tuple[str, int]]:
+    """Return the ids linked to this one with their times, the latest first."""
+    return sorted(state.links.items(), key=lambda link: (-link[1], link[0]))[:MOST_LINKS]

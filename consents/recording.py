@@ -1,0 +1,115 @@
+"""The tables' side of a decision: a proof on each change of mind, and the latest state. Called in a transaction."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+
+from consents.models import ConsentEvent
+from consents.models import ConsentState as StateRow
+from consents.state import ConsentState, Decision
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UPSERT = """
+INSERT INTO consents_consentstate AS known (raw_id, purpose, given, at, event_id, region)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::boolean[], %s::timestamptz[], %s::text[], %s::text[])
+ON CONFLICT (raw_id, purpose) DO UPDATE
+SET given = excluded.given, at = excluded.at, event_id = excluded.event_id,
+    region = CASE WHEN excluded.region = '' THEN known.region ELSE excluded.region END
+WHERE (excluded.at, NOT excluded.given, excluded.event_id) > (known.at, NOT known.given, known.event_id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One decision to record. `at` in microseconds since the epoch."""
+
+    raw_id: str
+    purpose: str
+    given: bool
+    at: int
+    message_id: str
+    source: str = ""
+    policy_version: str = ""
+    policy_sha256: str = ""
+    region: str = ""
+
+    @property
+    def decision(self) -> Decision:
+        """The yes or no itself."""
+        return Decision(self.given, self.at, self.message_id)
+
+
+def write(decisions: Iterable[Recorded], *, versions: Mapping[str, int]) -> int:
+    """Write proofs of the changes among the decisions, and the new states; return how many minds changed.
+
+    Decisions may come twice and in any order: the latest by event time wins, and of two at one time the refusal.
+    """
+    ordered = sorted(decisions, key=lambda one: (one.at, not one.given, one.message_id))
+    known = _known({one.raw_id for one in ordered})
+    changes, winners = [], {}
+    for one in ordered:
+        before = known[one.raw_id]
+        after = before.with_decision(one.purpose, one.decision)
+        if after is before:
+            continue
+        known[one.raw_id] = after
+        winners[one.raw_id, one.purpose] = one
+        if after.epoch > before.epoch:
+            changes.append(one)
+    _write_proofs(changes, versions)
+    _write_states(list(winners.values()))
+    return len(changes)
+
+
+def _known(raw_ids: set[str]) -> defaultdict[str, ConsentState]:
+    """Return the states in the table, their rows locked in one order until the transaction ends."""
+    found: defaultdict[str, ConsentState] = defaultdict(ConsentState)
+    rows = StateRow.objects.select_for_update().filter(raw_id__in=sorted(raw_ids)).order_by("raw_id", "purpose")
+    for row in rows:
+        decision = Decision(row.given, microseconds(row.at), row.event_id)
+        found[row.raw_id] = found[row.raw_id].with_decision(row.purpose, decision)
+    return found
+
+
+def _write_proofs(changes: list[Recorded], versions: Mapping[str, int]) -> None:
+    rows = [
+        ConsentEvent(
+            raw_id=one.raw_id,
+            purpose=one.purpose,
+            purpose_version=versions.get(one.purpose),
+            given=one.given,
+            at=moment(one.at),
+            message_id=one.message_id,
+            source=one.source,
+            policy_version=one.policy_version,
+            policy_sha256=one.policy_sha256,
+            region=one.region,
+        )
+        for one in changes
+    ]
+    ConsentEvent.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _write_states(winners: list[Recorded]) -> None:
+    if not winners:
+        return
+    winners.sort(key=lambda one: (one.raw_id, one.purpose))
+    columns = zip(
+        *((one.raw_id, one.purpose, one.given, moment(one.at), one.message_id, one.region) for one in winners),
+        strict=True,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_UPSERT, [list(column) for column in columns])
+
+
+def moment(at: int) -> datetime:
+    """Return microseconds since the epoch as an aware time."""
+    return EPOCH + timedelta(microseconds=at)
+
+
+def microseconds(at: datetime) -> int:
+    """Return an aware time as microseconds since the epoch."""
+    return (at - EPOCH) // timedelta(microseconds=1)

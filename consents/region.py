@@ -1,0 +1,44 @@
+"""Where a request comes from: the country, and for some countries a part of it. The address itself is dropped here."""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, cast
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+
+from consents.rules import normalize_region
+
+Resolver = Callable[[str], str | None]
+
+
+def region_of(request: HttpRequest) -> str | None:
+    """Return the region by the header that the shop's proxy sets, else by the configured resolver, else None."""
+    header = settings.CONSENT_REGION_HEADER
+    if header and (region := normalize_region(request.META.get(_meta_name(header)))):
+        return region
+    resolver, address = settings.CONSENT_REGION_RESOLVER, request.META.get("REMOTE_ADDR")
+    return normalize_region(_resolver(resolver)(address)) if resolver and address else None
+
+
+def region_in(context: Mapping[str, Any]) -> str | None:
+    """Return the region that an event's context names, or None.
+
+    The locale is not asked: en-US is spoken everywhere, and a wrong guess would loosen the rule.
+    """
+    location = context.get("location")
+    if not isinstance(location, Mapping):
+        return None
+    country = normalize_region(location.get("country_code")) or normalize_region(location.get("country"))
+    part = location.get("region")
+    return normalize_region(f"{country}-{part}") or country if country and part else country
+
+
+def _meta_name(header: str) -> str:
+    return "HTTP_" + header.upper().replace("-", "_")
+
+
+@lru_cache(maxsize=4)
+def _resolver(path: str) -> Resolver:
+    return cast(Resolver, import_string(path))

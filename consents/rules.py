@@ -1,0 +1,66 @@
+"""Which rule holds where: may a purpose begin without a yes, or only after one. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Mode = Literal["opt_in", "opt_out"]
+EVERYWHERE = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The rule of one region: an ISO 3166 country (`DE`), a part of one (`US-CA`), or `*` for all others."""
+
+    region: str
+    mode: Mode
+    id: str
+
+    @property
+    def opt_in(self) -> bool:
+        """Whether nothing optional may happen before a yes."""
+        return self.mode == "opt_in"
+
+
+STRICT = Rule(EVERYWHERE, "opt_in", "built-in:*")
+"""Holds where no rule is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class PurposeTerms:
+    """What `decide` must know of a purpose. An essential one rests on its `basis` and asks nobody."""
+
+    name: str
+    version: int
+    basis: str = "consent"
+    sale_or_share: bool = False
+
+    @property
+    def essential(self) -> bool:
+        """Whether the purpose needs no consent."""
+        return self.basis != "consent"
+
+
+def rule_for(region: str | None, rules: Mapping[str, Rule]) -> Rule:
+    """Return the rule of the most exact region: `US-CA`, else `US`, else `*`. An unknown region gets the strictest."""
+    if region is None:
+        return strictest(rules.values())
+    country = region.partition("-")[0]
+    return rules.get(region) or rules.get(country) or rules.get(EVERYWHERE) or STRICT
+
+
+def strictest(rules: Iterable[Rule]) -> Rule:
+    """Return an opt-in rule where there is one; with no rules at all, the strict one."""
+    ordered = sorted(rules, key=lambda rule: (not rule.opt_in, rule.region != EVERYWHERE, rule.region))
+    return ordered[0] if ordered else STRICT
+
+
+def normalize_region(value: object) -> str | None:
+    """Return `US-CA` from `us_ca`, `DE` from `de`; None for what is no such code."""
+    if not isinstance(value, str):
+        return None
+    country, separator, part = value.strip().upper().replace("_", "-").partition("-")
+    good = len(country) == 2 and country.isascii() and country.isalpha() and country not in {"XX", "T1"}
+    if not good or (separator and not (1 <= len(part) <= 3 and part.isascii() and part.isalnum())):
+        return None
+    return f"{country}-{part}" if separator else country

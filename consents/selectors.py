@@ -1,0 +1,152 @@
+"""Reads of consents: terms and rules (remembered for a few seconds), states from the mirror, proofs."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Generic, TypeVar, cast
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+
+from common import redis
+from consents import mirror
+from consents.decisions import Verdict
+from consents.models import ConsentEvent, PolicyText, Purpose, RegionRule
+from consents.person import ConsentPerson, newest_links, person_of
+from consents.purposes import BUILT_IN
+from consents.rules import Mode, PurposeTerms, Rule, normalize_region, rule_for
+from consents.state import ConsentState
+
+FRESH_SECONDS: Final = 2.0
+T = TypeVar("T")
+
+
+class Remembered(Generic[T]):
+    """A small table held in the process for two seconds; while the database is down, what was read last."""
+
+    def __init__(self, read: Callable[[], T], otherwise: Callable[[], T]) -> None:
+        self._read, self._otherwise = read, otherwise
+        self._value: T | None = None
+        self._asked = float("-inf")
+
+    def __call__(self) -> T:
+        """Return the table."""
+        now = time.monotonic()
+        if self._value is None or now - self._asked >= FRESH_SECONDS:
+            self._asked = now
+            try:
+                self._value = self._read()
+            except (OperationalError, InterfaceError):
+                self._value = self._value if self._value is not None else self._otherwise()
+        return self._value
+
+    def forget(self) -> None:
+        """Read anew at the next call."""
+        self._value, self._asked = None, float("-inf")
+
+
+def _read_terms() -> dict[str, PurposeTerms]:
+    rows = Purpose.objects.order_by("name", "version").values_list("name", "version", "legal_basis", "sale_or_share")
+    return {**BUILT_IN, **{name: PurposeTerms(name, version, basis, sale) for name, version, basis, sale in rows}}
+
+
+def _configured_rules() -> dict[str, Rule]:
+    return {
+        region: Rule(region, cast(Mode, mode), f"setting:{region}") for region, mode in settings.CONSENT_RULES.items()
+    }
+
+
+def _read_rules() -> dict[str, Rule]:
+    rows = RegionRule.objects.values_list("pk", "region", "mode")
+    return {**_configured_rules(), **{region: Rule(region, cast(Mode, mode), f"row:{pk}") for pk, region, mode in rows}}
+
+
+terms: Final = Remembered(_read_terms, lambda: dict(BUILT_IN))
+"""`terms()`: the current version of each purpose, by name."""
+rules: Final = Remembered(_read_rules, _configured_rules)
+"""`rules()`: the rule of each region; rows win over the setting."""
+
+
+def forget_terms() -> None:
+    """Empty this process's memory of purposes and rules, for instance after one was changed."""
+    terms.forget()
+    rules.forget()
+
+
+def rule_of(region: str | None) -> Rule:
+    """Return the rule of the region, of the shop's default region where it is None, else the strictest."""
+    return rule_for(region or normalize_region(settings.CONSENT_DEFAULT_REGION), rules())
+
+
+def states(raw_ids: Iterable[str]) -> dict[str, ConsentState]:
+    """Return the state of each raw id, read from the mirror in one trip. Raises redis errors."""
+    wanted = list(dict.fromkeys(raw_ids))
+    if not wanted:
+        return {}
+    pipe = redis.client().pipeline(transaction=False)
+    for raw_id in wanted:
+        mirror.read(pipe, raw_id)
+    return {raw_id: mirror.parse(stored) for raw_id, stored in zip(wanted, pipe.execute(), strict=True)}
+
+
+def states_of_people(raw_ids: Iterable[str]) -> dict[str, ConsentState]:
+    """Return the states of the raw ids and of all ids linked to them: one trip, and one more where there are links."""
+    found = states(raw_ids)
+    linked = {other for state in found.values() for other, _ in newest_links(state)}
+    return {**found, **states(linked - found.keys())}
+
+
+def person(subject: str) -> ConsentPerson:
+    """Return the person behind `user:ID` or `anonymous:ID`."""
+    return person_of([subject], states_of_people([subject]))
+
+
+def verdicts(whom: ConsentPerson, *, region: str | None, gpc: bool = False) -> dict[str, Verdict]:
+    """Return the verdict on every purpose."""
+    rule = rule_of(region or whom.region)
+    return {name: whom.verdict(purpose, rule=rule, gpc=gpc) for name, purpose in terms().items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One recorded decision, as a compliance officer shows it."""
+
+    id: str
+    purpose: str
+    purpose_version: int | None
+    given: bool
+    at: datetime
+    recorded_at: datetime
+    message_id: str
+    source: str
+    policy_version: str
+    policy_sha256: str
+    region: str
+
+
+def proofs(raw_ids: Iterable[str]) -> list[Proof]:
+    """Return all recorded decisions of the raw ids, the latest first."""
+    rows = ConsentEvent.objects.filter(raw_id__in=list(raw_ids)).order_by("-at", "-id")
+    return [
+        Proof(
+            id=str(row.id),
+            purpose=row.purpose,
+            purpose_version=row.purpose_version,
+            given=row.given,
+            at=row.at,
+            recorded_at=row.recorded_at,
+            message_id=row.message_id,
+            source=row.source,
+            policy_version=row.policy_version,
+            policy_sha256=row.policy_sha256,
+            region=row.region,
+        )
+        for row in rows
+    ]
+
+
+def policy_hash(version: str) -> str:
+    """Return the SHA-256 of the policy text of that version, or "" where no such text was published."""
+    found: Mapping[str, str] = dict(PolicyText.objects.filter(version=version).values_list("language", "sha256"))
+    return found.get("en") or next(iter(found.values()), "")

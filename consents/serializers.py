@@ -1,0 +1,66 @@
+"""Shapes of the consent doors."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from consents.decisions import Verdict
+from consents.recording import moment
+
+
+class StrictBooleanField(serializers.BooleanField):
+    """True or false, and nothing that merely looks like it: a decision must not be guessed."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Return the boolean; anything else is an error."""
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class DecisionsSerializer(serializers.Serializer[Any]):
+    """Body of a PUT."""
+
+    decisions = serializers.DictField(child=StrictBooleanField(), allow_empty=False, help_text="Purpose to yes or no.")
+    policy_version = serializers.CharField(
+        required=False, allow_blank=True, max_length=40, default="", help_text="The text the shopper was shown."
+    )
+    # The contract's name; DRF's own attribute of that name is about fields, not about their children.
+    source = serializers.CharField(  # type: ignore[assignment]
+        required=False, allow_blank=True, max_length=100, default="", help_text="Where it was decided: banner, account."
+    )
+    user_hash = serializers.CharField(
+        required=False, allow_blank=True, max_length=128, default="", help_text="HMAC of the user id, for a browser."
+    )
+
+
+class VerdictSerializer(serializers.Serializer[Any]):
+    """Whether one purpose is allowed, and why."""
+
+    allowed = serializers.BooleanField()
+    basis = serializers.CharField()
+    reason = serializers.CharField()
+    event_id = serializers.CharField(allow_null=True)
+    rule_id = serializers.CharField(allow_null=True)
+    at = serializers.DateTimeField(allow_null=True)
+
+
+class StateSerializer(serializers.Serializer[Any]):
+    """What a subject decided, and what follows from it."""
+
+    decisions = serializers.DictField(child=VerdictSerializer())
+    epoch = serializers.IntegerField()
+    gpc = serializers.BooleanField()
+    region = serializers.CharField(allow_null=True)
+
+
+def verdict_body(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as the API shows it."""
+    return {
+        "allowed": verdict.allowed,
+        "basis": verdict.basis,
+        "reason": verdict.reason,
+        "event_id": verdict.event_id,
+        "rule_id": verdict.rule_id,
+        "at": None if verdict.at is None else moment(verdict.at),
+    }

@@ -1,0 +1,138 @@
+"""Writes of consents: a decision made at our own door, and the decisions that events carried."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from django.db import transaction
+
+from audit.services import record
+from common import clock, redis
+from common.errors import FieldError, InvalidInput
+from common.ids import uuid7
+from consents import journal, mirror, recording, selectors
+from consents.recording import Recorded
+from consents.state import GPC
+
+
+class Deciding(Protocol):
+    """An event as the recorder hands it over: `consents` are the decisions it carried."""
+
+    @property
+    def message_id(self) -> str: ...
+    @property
+    def at(self) -> int: ...
+    @property
+    def user_id(self) -> str | None: ...
+    @property
+    def anonymous_id(self) -> str | None: ...
+    @property
+    def consents(self) -> dict[str, bool]: ...
+    @property
+    def context(self) -> dict[str, Any]: ...
+    @property
+    def source(self) -> str: ...
+
+
+def record_decisions(events: Iterable[Deciding]) -> int:
+    """Record the decisions that events carried; return how many minds changed. Called in the recorder's transaction.
+
+    An event may come twice and late. Decisions hold for both ids of the event. The mirror is written again after
+    commit, so that it heals where an earlier write of it was lost.
+    """
+    decisions = [one for event in events if event.consents for one in _carried(event)]
+    if not decisions:
+        return 0
+    changed = recording.write(decisions, versions=_versions())
+    transaction.on_commit(lambda: _mirror(decisions))
+    return changed
+
+
+def _carried(event: Deciding) -> list[Recorded]:
+    consent = event.context.get("consent")
+    policy = str(consent.get("policy_version", "")) if isinstance(consent, dict) else ""
+    region = str(event.context.get("region", ""))
+    return [
+        Recorded(
+            raw_id=raw_id,
+            purpose=purpose,
+            given=given,
+            at=event.at,
+            message_id=event.message_id,
+            source=event.source,
+            policy_version=policy,
+            region=region,
+        )
+        for raw_id in raw_ids(event.user_id, event.anonymous_id)
+        for purpose, given in event.consents.items()
+    ]
+
+
+def raw_ids(user_id: str | None, anonymous_id: str | None) -> list[str]:
+    """Return the raw ids of an event: the user first."""
+    pairs = (("user", user_id), ("anonymous", anonymous_id))
+    return [f"{kind}:{value}" for kind, value in pairs if value]
+
+
+def decide_for(
+    subject: str,
+    *,
+    decisions: Mapping[str, bool],
+    actor: str,
+    source: str = "",
+    policy_version: str = "",
+    region: str | None = None,
+    gpc: bool = False,
+) -> None:
+    """Record the decisions that a subject makes now: proof, audit and log, then the mirror, before this returns.
+
+    `gpc` tells that the request carried the signal: a known account remembers it.
+    Raises InvalidInput for unknown or essential purposes, Unavailable where the log is down (nothing is written then).
+    """
+    _refuse_unknown(decisions)
+    at, message_id = clock.epoch_us(), str(uuid7())
+    policy_sha256 = selectors.policy_hash(policy_version) if policy_version else ""
+    taken = {**decisions, GPC: True} if gpc and subject.startswith("user:") else dict(decisions)
+    rows = [
+        Recorded(subject, purpose, given, at, message_id, source, policy_version, policy_sha256, region or "")
+        for purpose, given in taken.items()
+    ]
+    change = journal.Change(message_id, subject, taken, at, source, policy_version, region or "")
+    with transaction.atomic():
+        recording.write(rows, versions=_versions())
+        record(
+            category="consent",
+            action="consent.decided",
+            actor=actor,
+            object="consent",
+            subject=subject,
+            data={"decisions": taken, "policy_version": policy_version, "source": source},
+        )
+        # Before the commit: when the log is down nothing is written, and when the commit fails the recorder, which
+        # reads the log, writes the same rows.
+        journal.write(change)
+    _mirror(rows)
+
+
+def _refuse_unknown(decisions: Mapping[str, bool]) -> None:
+    terms = selectors.terms()
+    errors = [
+        FieldError(f"decisions.{name}", "is not a purpose" if name not in terms else "needs no consent")
+        for name in decisions
+        if name not in terms or terms[name].essential
+    ]
+    if errors:
+        raise InvalidInput("Not every decision can be taken.", errors=tuple(errors))
+
+
+def _versions() -> dict[str, int]:
+    return {name: terms.version for name, terms in selectors.terms().items()}
+
+
+def _mirror(rows: Iterable[Recorded]) -> None:
+    """Write decisions and regions to the mirror, in one trip."""
+    pipe = redis.client().pipeline(transaction=False)
+    for one in rows:
+        mirror.apply_all(pipe, one.raw_id, {one.purpose: one.decision})
+        if one.region:
+            mirror.seen_in(pipe, one.raw_id, one.region)
+    pipe.execute()

@@ -1,0 +1,10 @@
+"""Addresses of consent."""
+
+from django.urls import path
+
+from consents.api import ConsentView, gpc_support
+
+urlpatterns = [
+    path("api/v1/consents/<str:subject>", ConsentView.as_view(), name="consents"),
+    path(".well-known/gpc.json", gpc_support, name="gpc"),
+]

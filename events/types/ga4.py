@@ -1,0 +1,74 @@
+"""From a Google Analytics 4 event to ours: names, and `items` to `products`. Pure.
+
+Source: Measurement Protocol reference, "Recommended events". `value` of a purchase is the sum of its items without
+shipping and tax, which is our `revenue`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+NAMES: Mapping[str, str] = {
+    "view_item": "Product Viewed",
+    "view_item_list": "Product List Viewed",
+    "select_item": "Product Clicked",
+    "add_to_cart": "Product Added",
+    "remove_from_cart": "Product Removed",
+    "add_to_wishlist": "Product Added to Wishlist",
+    "view_cart": "Cart Viewed",
+    "begin_checkout": "Checkout Started",
+    "add_payment_info": "Payment Info Entered",
+    "purchase": "Order Completed",
+    "refund": "Order Refunded",
+    "view_promotion": "Promotion Viewed",
+    "select_promotion": "Promotion Clicked",
+    "search": "Products Searched",
+    "experiment_viewed": "Experiment Viewed",
+}
+_PER_PRODUCT = {"view_item", "select_item", "add_to_cart", "remove_from_cart", "add_to_wishlist"}
+_ITEM_FIELDS = {
+    "item_id": "product_id",
+    "item_name": "name",
+    "item_brand": "brand",
+    "item_variant": "variant",
+    "item_list_id": "list_id",
+    "item_list_name": "list_name",
+    "index": "position",
+}
+_PARAM_FIELDS = {
+    "item_list_id": "list_id",
+    "item_list_name": "list_name",
+    "transaction_id": "order_id",
+    "search_term": "query",
+    "promotion_name": "name",
+}
+_CATEGORY_FIELDS = ("item_category", "item_category2", "item_category3", "item_category4", "item_category5")
+
+
+def translate(name: str, params: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the name and the properties of each of our events that the GA4 event stands for.
+
+    One, but for a list of several items on an event about one product: then one an item. Names without a
+    counterpart are kept as they are, as custom events.
+    """
+    properties = {_PARAM_FIELDS.get(key, key): value for key, value in params.items() if key != "items"}
+    items = params.get("items")
+    products = [_product(item) for item in items] if isinstance(items, list) else []
+    if name in {"purchase", "refund"} and "value" in properties:
+        properties["revenue"] = properties.pop("value")
+    if name in _PER_PRODUCT and products:
+        return [(NAMES[name], {**properties, **_mapping(product)}) for product in products]
+    if products:
+        properties["products"] = products
+    return [(NAMES.get(name, name), properties)]
+
+
+def _product(item: Any) -> Any:
+    if not isinstance(item, Mapping):
+        return item
+    product = {_ITEM_FIELDS.get(key, key): value for key, value in item.items() if key not in _CATEGORY_FIELDS}
+    path = [str(item[key]) for key in _CATEGORY_FIELDS if item.get(key)]
+    return {**product, "category": "/".join(path)} if path else product
+
+
+def _mapping(product: Any) -> Mapping[str, Any]:
+    return product if isinstance(product, Mapping) else {"product_id": product}
