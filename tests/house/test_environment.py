@@ -1,0 +1,56 @@
+"""Settings are read from the environment by type, and say loudly what they cannot understand."""
+
+import pytest
+
+from config import env
+
+
+@pytest.mark.parametrize(("raw", "value"), [("1", True), ("true", True), ("YES", True), ("0", False), ("", False)])
+def test_a_flag(monkeypatch: pytest.MonkeyPatch, raw: str, value: bool) -> None:
+    monkeypatch.setenv("SAMPLE", raw)
+
+    assert env.flag("SAMPLE") is value
+
+
+def test_a_flag_that_is_neither_yes_nor_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMPLE", "maybe")
+
+    with pytest.raises(env.BadSetting, match="SAMPLE='maybe'"):
+        env.flag("SAMPLE")
+
+
+def test_a_number_below_the_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMPLE", "0")
+
+    with pytest.raises(env.BadSetting, match="at least 1"):
+        env.integer("SAMPLE", 4, least=1)
+
+
+def test_a_listing_drops_blanks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMPLE", "a, b,,")
+
+    assert env.listing("SAMPLE") == ["a", "b"]
+
+
+def test_a_mapping_of_strings_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMPLE", '{"DE": 1}')
+
+    with pytest.raises(env.BadSetting, match="object of strings"):
+        env.mapping("SAMPLE", {})
+
+
+def test_a_database_url_with_an_encoded_password() -> None:
+    database = env.postgres("postgresql://ada:p%40ss@db.example:5433/shop?sslmode=require")
+
+    assert database["PASSWORD"] == "p@ss"
+    assert (database["HOST"], database["PORT"], database["NAME"]) == ("db.example", "5433", "shop")
+    assert database["OPTIONS"]["sslmode"] == "require"
+
+
+def test_a_database_of_another_kind() -> None:
+    with pytest.raises(env.BadSetting, match="postgresql://"):
+        env.postgres("mysql://localhost/shop")
+
+
+def test_a_redis_database_further_on() -> None:
+    assert env.redis_database("redis://:x@localhost:6379/4", 2) == "redis://:x@localhost:6379/6"
