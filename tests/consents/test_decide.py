@@ -1,0 +1,147 @@
+"""May we? Table of verdicts, then what holds for every history."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consents.decisions import Verdict, decide
+from consents.person import person_of
+from consents.rules import PurposeTerms, Rule
+from consents.state import GPC, ConsentState, Decision
+
+OPT_IN = Rule("DE", "opt_in", "row:1")
+OPT_OUT = Rule("US", "opt_out", "row:2")
+PERSONALIZATION = PurposeTerms("personalization", 1)
+ADS = PurposeTerms("ads_share", 1, sale_or_share=True)
+ESSENTIAL = PurposeTerms("essential", 1, basis="contract")
+ADA, BO = "user:ada", "anonymous:bo"
+
+
+def yes(at: int, event_id: str = "y") -> Decision:
+    return Decision(True, at, event_id)
+
+
+def no(at: int, event_id: str = "n") -> Decision:
+    return Decision(False, at, event_id)
+
+
+def said(**decisions: Decision) -> ConsentState:
+    return ConsentState(decisions)
+
+
+TABLE = [
+    # who decided what, rule, signal now, allowed, reason, proof
+    ({}, OPT_IN, False, False, "not_asked", None),
+    ({}, OPT_OUT, False, True, "not_objected", None),
+    ({ADA: said(personalization=yes(1))}, OPT_IN, False, True, "given", "y"),
+    ({ADA: said(personalization=no(1))}, OPT_OUT, False, False, "refused", "n"),
+    ({ADA: said(personalization=yes(1))}, OPT_IN, True, False, "gpc", None),
+    ({ADA: said(personalization=yes(1))}, OPT_OUT, True, True, "given", "y"),
+    ({ADA: said(personalization=yes(1), gpc=yes(2, "g"))}, OPT_IN, False, False, "gpc", "g"),
+    ({ADA: said(personalization=yes(3), gpc=yes(2, "g"))}, OPT_IN, False, True, "given", "y"),
+    ({ADA: said(gpc=yes(2, "g"))}, OPT_OUT, False, True, "not_objected", None),
+    ({ADA: said(personalization=yes(1)), BO: said()}, OPT_IN, False, True, "given", "y"),
+    ({ADA: said(), BO: said(personalization=yes(1))}, OPT_IN, False, True, "given", "y"),
+]
+
+
+@pytest.mark.parametrize(("states", "rule", "signal", "allowed", "reason", "proof"), TABLE)
+def test_each_verdict_names_its_reason_and_its_proof(
+    states: dict[str, ConsentState], rule: Rule, signal: bool, allowed: bool, reason: str, proof: str | None
+) -> None:
+    verdict = decide(PERSONALIZATION, states, rule=rule, gpc=signal)
+
+    assert (verdict.allowed, verdict.reason, verdict.event_id, verdict.rule_id) == (allowed, reason, proof, rule.id)
+
+
+def test_the_signal_covers_a_sale_in_an_opt_out_region() -> None:
+    states = {ADA: said(ads_share=yes(1))}
+
+    assert decide(ADS, states, rule=OPT_OUT).allowed
+    assert decide(ADS, states, rule=OPT_OUT, gpc=True).reason == "gpc"
+
+
+def test_an_essential_purpose_asks_nobody() -> None:
+    verdict = decide(ESSENTIAL, {ADA: said(essential=no(1), gpc=yes(1))}, rule=OPT_IN, gpc=True)
+
+    assert verdict == Verdict(True, "contract", "essential")
+
+
+def test_an_unknown_purpose_is_never_allowed() -> None:
+    assert not decide(None, {ADA: said(personalization=yes(1))}, rule=OPT_OUT).allowed
+
+
+MERGES = [
+    # Ada's decision, Bo's decision, when they became one person, allowed
+    (yes(1), no(2), 3, False),
+    (no(1), yes(2), 3, False),  # Bo's yes was later, but given before anybody knew that Bo is Ada
+    (no(1), yes(4), 3, True),
+    (yes(4), no(1), 3, True),
+    (yes(4), no(5), 3, False),
+    (yes(3), no(1), 3, False),  # not later than the link
+    (yes(2), no(2), 1, False),  # at one time the refusal wins
+]
+
+
+@pytest.mark.parametrize(("ada", "bo", "linked", "allowed"), MERGES)
+def test_a_refusal_on_either_id_survives_a_merge(ada: Decision, bo: Decision, linked: int, allowed: bool) -> None:
+    states = {ADA: said(personalization=ada), BO: said(personalization=bo)}
+
+    assert decide(PERSONALIZATION, states, rule=OPT_IN, linked_at={BO: linked}).allowed is allowed
+    assert decide(PERSONALIZATION, states, rule=OPT_IN, linked_at={ADA: linked}).allowed is allowed
+
+
+decisions = st.builds(
+    Decision, given=st.booleans(), at=st.integers(0, 5), event_id=st.text(alphabet="ab", min_size=1, max_size=2)
+)
+
+
+@given(st.lists(decisions, max_size=5))
+def test_the_latest_decision_wins_in_any_order_of_arrival(history: list[Decision]) -> None:
+    outcomes = set()
+    for order in itertools.islice(itertools.permutations(history), 24):
+        state = ConsentState()
+        for decision in order:
+            state = state.with_decision("personalization", decision)
+        outcomes.add(state.on("personalization"))
+
+    assert len(outcomes) == 1
+    last = outcomes.pop()
+    if last is not None:
+        latest = [decision for decision in history if decision.at == max(one.at for one in history)]
+        assert last.given == all(decision.given for decision in latest)
+
+
+@given(st.dictionaries(st.sampled_from([ADA, BO, "anonymous:cy"]), decisions), st.integers(0, 5), st.booleans())
+def test_no_merge_turns_a_standing_refusal_into_a_yes(
+    said_by: dict[str, Decision], linked: int, opt_in: bool
+) -> None:
+    states = {raw_id: said(personalization=decision) for raw_id, decision in said_by.items()}
+    rule = OPT_IN if opt_in else OPT_OUT
+
+    verdict = decide(PERSONALIZATION, states, rule=rule, linked_at={BO: linked})
+
+    refusals = [decision.at for decision in said_by.values() if not decision.given]
+    approvals = [decision.at for decision in said_by.values() if decision.given]
+    if verdict.allowed and refusals:
+        assert approvals
+        assert max(approvals) > max(refusals)
+    if not refusals:
+        assert verdict.allowed is (bool(approvals) or not opt_in)
+
+
+def test_a_person_is_the_id_and_all_it_was_linked_to() -> None:
+    states = {
+        ADA: ConsentState({}, 2, "DE", {BO: 7, "anonymous:tablet": 9}),
+        BO: said(personalization=no(3)),
+    }
+
+    whom = person_of([ADA], states)
+
+    assert set(whom.states) == {ADA, BO, "anonymous:tablet"}
+    assert whom.linked_at == {BO: 7, "anonymous:tablet": 9}
+    assert whom.region == "DE"
+    assert not whom.remembers(GPC)
+    assert whom.verdict(PERSONALIZATION, rule=OPT_OUT).reason == "refused"

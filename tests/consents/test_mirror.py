@@ -1,0 +1,41 @@
+"""The mirror in Redis decides as the pure state does."""
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from common import redis
+from consents import mirror
+from consents.state import ConsentState, Decision
+
+decisions = st.builds(
+    Decision, given=st.booleans(), at=st.integers(0, 3), event_id=st.text(alphabet="ab|é", min_size=1, max_size=2)
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from(["analytics", "personalization"]), decisions), max_size=6))
+def test_redis_keeps_what_the_pure_state_keeps(history: list[tuple[str, Decision]]) -> None:
+    client, expected = redis.client(), ConsentState()
+    client.delete(mirror.key("user:ada"))
+    pipe = client.pipeline(transaction=False)
+
+    for purpose, decision in history:
+        mirror.apply(pipe, "user:ada", purpose, decision.given, decision.at, decision.event_id)
+        expected = expected.with_decision(purpose, decision)
+    pipe.execute()
+
+    assert mirror.parse(client.hgetall(mirror.key("user:ada"))) == expected
+
+
+def test_a_link_is_kept_on_both_ids_from_its_earliest_time() -> None:
+    client = redis.client()
+    pipe = client.pipeline(transaction=False)
+
+    mirror.link(pipe, "anonymous:bo", "user:ada", 9)
+    mirror.link(pipe, "anonymous:bo", "user:ada", 7)
+    mirror.link(pipe, "anonymous:bo", "user:ada", 8)
+    mirror.seen_in(pipe, "user:ada", "US-CA")
+    pipe.execute()
+
+    assert mirror.parse(client.hgetall(mirror.key("anonymous:bo"))).links == {"user:ada": 7}
+    assert mirror.parse(client.hgetall(mirror.key("user:ada"))) == ConsentState({}, 0, "US-CA", {"anonymous:bo": 7})
