@@ -57,4 +57,6 @@ def reachable(directory: Path) -> Path:
     name = hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:12]
     place = Path("/var/tmp") / f"vitrine-{name}"
     place.mkdir(mode=0o755, exist_ok=True)
+    if place.is_symlink() or place.stat().st_uid != os.geteuid():
+        raise RuntimeError(f"{place} belongs to somebody else")
     return place
