@@ -1,0 +1,106 @@
+"""Which ids are one person. Pure: claims and joins in, people out, in whatever order they arrived.
+
+The rules. An anonymous id belongs at any moment to the user of the latest claim (`identify`) at or before it, ties by
+message id. Before its first claim its history belongs to its first claimer. A claim never joins two users, so a shared
+device does not glue accounts together; only a join (`alias`) does.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Claim:
+    """From `at` (microseconds) on, an anonymous id belongs to `user_id`."""
+
+    at: int
+    message_id: str
+    user_id: str
+
+
+def user_at(claims: Iterable[Claim], at: int) -> str | None:
+    """Return the user an anonymous id belonged to at a moment, or None when nobody ever claimed it."""
+    ordered = sorted(claims)
+    if not ordered:
+        return None
+    before = [claim for claim in ordered if claim.at <= at]
+    return (before[-1] if before else ordered[0]).user_id
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Half-open time, in microseconds, in which an anonymous id belonged to one user; None is without end."""
+
+    since: int | None
+    until: int | None
+
+    def __contains__(self, at: int) -> bool:
+        return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
+
+
+def spans_of(claims: Iterable[Claim], users: frozenset[str]) -> tuple[Span, ...]:
+    """Return when an anonymous id belonged to any of these users, in order."""
+    ordered = sorted(claims)
+    spans = []
+    for index, claim in enumerate(ordered):
+        if claim.user_id in users:
+            since = None if index == 0 else claim.at
+            until = ordered[index + 1].at if index + 1 < len(ordered) else None
+            spans.append(Span(since, until))
+    return tuple(spans)
+
+
+@dataclass(slots=True)
+class People:
+    """All links, ready to tell whose an event was. Filled with `claim` and `join`, in any order."""
+
+    _claims: dict[str, list[Claim]] = field(default_factory=lambda: defaultdict(list))
+    _parents: dict[str, str] = field(default_factory=dict)
+    _sorted: set[str] = field(default_factory=set)
+
+    def claim(self, anonymous_id: str, claim: Claim) -> None:
+        """Add that a user identified on an anonymous id."""
+        self._claims[anonymous_id].append(claim)
+        self._sorted.discard(anonymous_id)
+
+    def join(self, one: str, other: str) -> None:
+        """Add that two user ids are one person."""
+        low, high = sorted((self._root(one), self._root(other)))
+        if low != high:
+            self._parents[high] = low
+
+    def person(self, *, user_id: str | None, anonymous_id: str | None, at: int) -> str:
+        """Return the key of the person an event at that time belongs to: `user:ID` or `anonymous:ID`.
+
+        Of joined users the key is the least user id, whatever the order of the joins.
+        """
+        owner = user_id or self._owner(anonymous_id, at)
+        return f"user:{self._root(owner)}" if owner else f"anonymous:{anonymous_id}"
+
+    def _owner(self, anonymous_id: str | None, at: int) -> str | None:
+        claims = self._claims.get(anonymous_id or "")
+        if not claims or anonymous_id is None:
+            return None
+        if anonymous_id not in self._sorted:
+            claims.sort()
+            self._sorted.add(anonymous_id)
+        index = bisect_right(claims, at, key=lambda claim: claim.at)
+        return claims[max(0, index - 1)].user_id
+
+    def _root(self, user_id: str) -> str:
+        while (parent := self._parents.get(user_id)) is not None:
+            user_id = parent
+        return user_id
+
+
+def component(user_id: str, joins: Mapping[str, Iterable[str]]) -> frozenset[str]:
+    """Return all users joined with this one, directly or through others."""
+    found, waiting = {user_id}, [user_id]
+    while waiting:
+        for other in joins.get(waiting.pop(), ()):
+            if other not in found:
+                found.add(other)
+                waiting.append(other)
+    return frozenset(found)

@@ -1,0 +1,51 @@
+"""Customers and the links between ids."""
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class Customer(models.Model):
+    """One raw id that was seen, with what was said about it: `attributes` holds, per key, the latest value said."""
+
+    raw_id = models.TextField(unique=True, help_text="user:ID, or anonymous:ID where attributes came before a login.")
+    attributes = models.JSONField(default=dict, blank=True)
+    said = models.JSONField(
+        default=dict, blank=True, help_text="Per attribute the time (microseconds) and message id it was said with."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    personal_fields: ClassVar[dict[str, str]] = {
+        "raw_id": "identification of the shopper for the contract and, with consent, for personalization",
+        "attributes": "service and, with consent, personalization",
+    }
+    """Field to purpose, for the record of processing."""
+
+    class Meta:
+        db_table = "customers_customer"
+
+    def __str__(self) -> str:
+        return self.raw_id
+
+
+class CustomerLink(models.Model):
+    """A link seen once and never changed: an anonymous id claimed by a user (`identify`), or two users joined (`alias`)."""
+
+    KINDS: ClassVar = [("claim", "identify"), ("join", "alias")]
+
+    kind = models.CharField(max_length=5, choices=KINDS)
+    from_id = models.TextField(help_text="claim: the anonymous id; join: the previous user id.")
+    user_id = models.TextField()
+    at = models.DateTimeField()
+    message_id = models.TextField()
+    personal_fields: ClassVar[dict[str, str]] = {
+        "from_id": "one customer across touchpoints",
+        "user_id": "one customer across touchpoints",
+    }
+
+    class Meta:
+        db_table = "customers_link"
+        constraints = [models.UniqueConstraint(fields=["kind", "from_id", "message_id"], name="customers_link_once")]
+        indexes = [models.Index(fields=["user_id"], name="customers_link_user")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.from_id} -> {self.user_id}"

@@ -1,0 +1,36 @@
+"""What this room holds about a shopper, for access and erasure."""
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from common import privacy
+from customers.models import Customer, CustomerLink
+
+
+def register() -> None:
+    """Add this room to the registry."""
+    privacy.register(privacy.Store(name="customers", erase=_erase, export=_export, verify=_verify))
+
+
+def _rows(person: privacy.Person) -> tuple[QuerySet[Customer], QuerySet[CustomerLink]]:
+    users = [one.partition(":")[2] for one in person.subjects if one.startswith("user:")]
+    of_users = Q(user_id__in=users) | Q(kind="join", from_id__in=users)
+    # The claim of somebody else on a shared device is theirs and stays.
+    return Customer.objects.filter(raw_id__in=person.subjects), CustomerLink.objects.filter(of_users)
+
+
+def _erase(person: privacy.Person) -> int:
+    return sum(rows.delete()[0] for rows in _rows(person))
+
+
+def _verify(person: privacy.Person) -> int:
+    return sum(rows.count() for rows in _rows(person))
+
+
+def _export(person: privacy.Person) -> dict[str, list[dict[str, Any]]]:
+    customers, links = _rows(person)
+    return {
+        "customers": list(customers.values("raw_id", "attributes", "created_at")),
+        "links between ids": list(links.values("kind", "from_id", "user_id", "at")),
+    }

@@ -1,0 +1,104 @@
+"""Reads of customers: attributes of a person, whose an event was, the ids of a person."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Q
+
+from customers.identity import Claim, People, component, user_at
+from customers.models import Customer, CustomerLink
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def people() -> People:
+    """Return all links of the shop, to resolve whose each event was (training, reports)."""
+    found = People()
+    rows = CustomerLink.objects.values_list("kind", "from_id", "user_id", "at", "message_id").iterator(
+        chunk_size=10_000
+    )
+    for kind, from_id, user_id, at, message_id in rows:
+        if kind == "claim":
+            found.claim(from_id, Claim(microseconds(at), message_id, user_id))
+        else:
+            found.join(from_id, user_id)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The ids of one person and what was said about them."""
+
+    user_ids: tuple[str, ...]
+    anonymous_ids: tuple[str, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    known: bool = False
+    """Whether any of the ids was ever seen."""
+
+    @property
+    def raw_ids(self) -> tuple[str, ...]:
+        """All ids as subjects, users first."""
+        return tuple(f"user:{one}" for one in self.user_ids) + tuple(f"anonymous:{one}" for one in self.anonymous_ids)
+
+
+def identity_of(subject: str, *, now: datetime) -> Identity:
+    """Return the person behind `user:ID` or `anonymous:ID` (a bare id is a user)."""
+    kind, _, value = subject.partition(":") if subject.startswith(("user:", "anonymous:")) else ("user", "", subject)
+    user_id = value if kind == "user" else user_at(_claims_on([value])[value], microseconds(now))
+    if user_id is None:
+        return _with_attributes((), (value,))
+    users = component(user_id, _joins_around(user_id))
+    anonymous = _claimed_by(users) | ({value} if kind == "anonymous" else set())
+    return _with_attributes(tuple(sorted(users)), tuple(sorted(anonymous)))
+
+
+def _with_attributes(user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...]) -> Identity:
+    bare = Identity(user_ids, anonymous_ids)
+    rows = list(Customer.objects.filter(raw_id__in=bare.raw_ids).values_list("attributes", "said"))
+    return Identity(user_ids, anonymous_ids, merged(rows), known=bool(rows) or len(bare.raw_ids) > 1)
+
+
+def merged(rows: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, Any]:
+    """Return the attributes of several ids as one: per key the value said last, ties by message id."""
+    latest: dict[str, tuple[tuple[int, str], Any]] = {}
+    for attributes, said in rows:
+        for name, (at, message_id) in said.items():
+            if name not in latest or (at, message_id) > latest[name][0]:
+                latest[name] = ((at, message_id), attributes.get(name))
+    return {name: value for name, (_, value) in sorted(latest.items()) if value is not None}
+
+
+def _claims_on(anonymous_ids: Iterable[str]) -> dict[str, list[Claim]]:
+    claims: dict[str, list[Claim]] = defaultdict(list)
+    rows = CustomerLink.objects.filter(kind="claim", from_id__in=list(anonymous_ids))
+    for row in rows:
+        claims[row.from_id].append(Claim(microseconds(row.at), row.message_id, row.user_id))
+    return claims
+
+
+def _claimed_by(users: Iterable[str]) -> set[str]:
+    rows = CustomerLink.objects.filter(kind="claim", user_id__in=list(users))
+    return set(rows.values_list("from_id", flat=True))
+
+
+def _joins_around(user_id: str) -> dict[str, set[str]]:
+    joins: dict[str, set[str]] = defaultdict(set)
+    asked: set[str] = set()
+    waiting = {user_id}
+    while waiting:
+        asked |= waiting
+        rows = CustomerLink.objects.filter(kind="join").filter(Q(from_id__in=waiting) | Q(user_id__in=waiting))
+        for one, other in rows.values_list("from_id", "user_id"):
+            joins[one].add(other)
+            joins[other].add(one)
+        waiting = set(joins) - asked
+    return joins
+
+
+def microseconds(at: datetime) -> int:
+    """Return an aware time as microseconds since the epoch."""
+    delta = at - EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds

@@ -1,0 +1,81 @@
+"""Writes of customers, called by the recorder inside its transaction. All safe to run twice and in any order."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from customers.models import Customer, CustomerLink
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link seen on an event; `from_id` is an anonymous id (claim) or a previous user id (join)."""
+
+    kind: Literal["claim", "join"]
+    from_id: str
+    user_id: str
+    at: int
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Traits of one identify."""
+
+    raw_id: str
+    at: int
+    message_id: str
+    traits: Mapping[str, Any]
+
+
+def apply_links(links: Iterable[Link]) -> None:
+    """Keep each link once."""
+    rows = [
+        CustomerLink(
+            kind=link.kind,
+            from_id=link.from_id,
+            user_id=link.user_id,
+            at=EPOCH + timedelta(microseconds=link.at),
+            message_id=link.message_id,
+        )
+        for link in sorted(links, key=lambda link: (link.kind, link.from_id, link.message_id))
+    ]
+    if rows:
+        CustomerLink.objects.bulk_create(rows, ignore_conflicts=True, batch_size=2000)
+
+
+def meet(raw_ids: Iterable[str]) -> None:
+    """Make a row for each id not met before."""
+    rows = [Customer(raw_id=raw_id) for raw_id in sorted(set(raw_ids))]
+    if rows:
+        Customer.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5000)
+
+
+def apply_traits(said: Iterable[Said]) -> None:
+    """Merge what was said: per attribute the latest by event time wins, ties by message id. Ids must have been met."""
+    by_id: dict[str, list[Said]] = {}
+    for one in said:
+        by_id.setdefault(one.raw_id, []).append(one)
+    if not by_id:
+        return
+    rows = list(Customer.objects.select_for_update().filter(raw_id__in=by_id).order_by("raw_id"))
+    for row in rows:
+        for one in by_id[row.raw_id]:
+            merge(row.attributes, row.said, one)
+    Customer.objects.bulk_update(rows, ["attributes", "said"], batch_size=1000)
+
+
+def merge(attributes: dict[str, Any], said: dict[str, Any], one: Said) -> None:
+    """Take over each trait that is newer than what is known. A trait said to be null is removed, and stays removed."""
+    stamp = [one.at, one.message_id]
+    for name, value in one.traits.items():
+        if name in said and tuple(said[name]) >= tuple(stamp):
+            continue
+        said[name] = stamp
+        if value is None:
+            attributes.pop(name, None)
+        else:
+            attributes[name] = value

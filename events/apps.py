@@ -1,0 +1,14 @@
+"""The events room as Django sees it, and what the app's database role may do to its tables."""
+
+from typing import ClassVar
+
+from django.apps import AppConfig
+
+
+class EventsConfig(AppConfig):
+    """What happened."""
+
+    name = "events"
+    verbose_name = "Events and orders"
+    default_auto_field = "django.db.models.BigAutoField"
+    app_role_functions: ClassVar[tuple[str, ...]] = ("events_ensure_month(timestamptz)",)

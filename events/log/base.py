@@ -1,0 +1,87 @@
+"""The log behind one interface: an ordered, durable, sharded list of what happened.
+
+Offsets are whole numbers that grow within a shard; 0 lies before the first entry. Every engine passes the suite in
+`tests/behaviour/test_log.py`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from zlib import crc32
+
+EntryKind = Literal["event", "set_aside", "counted"]
+Batch = dict[int, list[tuple[int, "Entry"]]]
+"""Shard to its entries with their offsets, in order; shards that have nothing new are absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the log.
+
+    `event`: `events.types.base.Event.encode()`. `set_aside`: JSON of what was refused, where and why. `counted`: JSON
+    of a day, a name and a reason, without any id. Entries with one `shard_key` keep their order.
+    """
+
+    kind: EntryKind
+    shard_key: str
+    body: bytes
+
+
+def shard_of(shard_key: str, *, shards: int) -> int:
+    """Return the shard that holds the key."""
+    return crc32(shard_key.encode()) % shards
+
+
+class Log(ABC):
+    """What an engine promises.
+
+    Every method raises `common.errors.Unavailable` while the engine does not answer.
+    """
+
+    shards: int
+
+    @abstractmethod
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Append all entries; return when they are durable. Raises `errors.Unavailable` when the log is full or down.
+
+        After an error some entries may be in the log: append the same again, the recorder knows them by message id.
+        """
+
+    @abstractmethod
+    def read_many(self, after: Mapping[int, int], *, count: int = 1000, block_ms: int = 0) -> Batch:
+        """Return up to `count` entries of each shard behind its offset; wait up to `block_ms` where there are none."""
+
+    @abstractmethod
+    def first(self, shard: int) -> int | None:
+        """Return the offset of the oldest entry that is kept, or None when the shard is empty."""
+
+    @abstractmethod
+    def last(self, shard: int) -> int:
+        """Return the offset of the newest entry ever appended, 0 before the first."""
+
+    @abstractmethod
+    def backlog(self, shard: int, after: int) -> int:
+        """Return how many entries a consumer at that offset has before it; engines may estimate."""
+
+    @abstractmethod
+    def length(self) -> int:
+        """Return how many entries are kept."""
+
+    @abstractmethod
+    def size_bytes(self) -> int:
+        """Return how many bytes count against the limit."""
+
+    @abstractmethod
+    def trim(self, shard: int, *, consumed: int, keep_since_ms: int) -> int:
+        """Drop entries that are both at or before `consumed` and older than `keep_since_ms`; return how many."""
+
+    @abstractmethod
+    def forget(self, shard: int, offsets: Sequence[int]) -> int:
+        """Remove single entries, for the erasure of a shopper; return how many were there."""
+
+    def read(
+        self, shard: int, after: int | None = None, count: int = 1000, block_ms: int = 0
+    ) -> list[tuple[int, Entry]]:
+        """Return up to `count` entries of one shard behind the offset."""
+        return self.read_many({shard: after or 0}, count=count, block_ms=block_ms).get(shard, [])

@@ -1,0 +1,178 @@
+"""The log on Redis Streams (Valkey when embedded): one stream a shard.
+
+Durable means what the server's `appendfsync` says: it must be `always`, so that a kill loses no acknowledged
+event.
+The server must run with `noeviction`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import redis
+
+from common.errors import Unavailable
+from events.log.base import Batch, Entry, EntryKind, Log, shard_of
+
+SEQUENCE_BITS: Final = 20
+KINDS: Final[dict[bytes, EntryKind]] = {b"e": "event", b"s": "set_aside", b"c": "counted"}
+CODES: Final = {kind: code for code, kind in KINDS.items()}
+ENTRY_OVERHEAD: Final = 32
+"""Bytes of an entry beside its body: id, field names, bookkeeping."""
+
+APPEND: Final = """
+local size = tonumber(redis.call('GET', KEYS[2]) or '0')
+local added = 0
+for i = 2, #ARGV, 2 do added = added + #ARGV[i + 1] + 32 end
+if size + added > tonumber(ARGV[1]) then return redis.error_reply('LOGFULL ' .. size) end
+for i = 2, #ARGV, 2 do redis.call('XADD', KEYS[1], '*', 'k', ARGV[i], 'b', ARGV[i + 1]) end
+redis.call('INCRBY', KEYS[2], added)
+return added
+"""
+REMOVE: Final = """
+local gone, size = 0, 0
+for i = 1, #ARGV do
+  local found = redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i])
+  if #found > 0 then
+    size = size + #found[1][2][4] + 32
+    gone = gone + redis.call('XDEL', KEYS[1], ARGV[i])
+  end
+end
+if size > 0 then redis.call('DECRBY', KEYS[2], size) end
+return gone
+"""
+REMOVE_AT_ONCE: Final = 500
+
+
+class RedisStreams(Log):
+    """Sharded Redis Streams. `max_bytes` is the limit of all shards together."""
+
+    def __init__(self, client: redis.Redis, *, shards: int, max_bytes: int, prefix: str = "v:log") -> None:
+        self.client = client
+        self.shards = shards
+        self.max_shard_bytes = max_bytes // shards
+        self._streams = [f"{prefix}:{{{shard}}}" for shard in range(shards)]
+        self._shard_of_stream = {name.encode(): shard for shard, name in enumerate(self._streams)}
+        self._append = client.register_script(APPEND)
+        self._remove = client.register_script(REMOVE)
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Append in one round trip; return when the server has synced its file."""
+        batches: dict[int, list[bytes]] = {}
+        for entry in entries:
+            batch = batches.setdefault(shard_of(entry.shard_key, shards=self.shards), [])
+            batch += (CODES[entry.kind], entry.body)
+        with answering():
+            self._append_batches(batches)
+
+    def _append_batches(self, batches: Mapping[int, list[bytes]]) -> None:
+        for attempt in (1, 2):
+            # No MULTI: the server syncs once for the whole pipeline either way, and each shard may live elsewhere.
+            pipe = self.client.pipeline(transaction=False)
+            for shard, arguments in batches.items():
+                pipe.evalsha(self._append.sha, 2, *self._keys(shard), self.max_shard_bytes, *arguments)
+            try:
+                pipe.execute()
+            except redis.exceptions.NoScriptError:
+                # A server that was restarted has forgotten the script; nothing of this pipeline was run.
+                if attempt == 2:
+                    raise
+                self.client.script_load(APPEND)
+            else:
+                return
+
+    def read_many(self, after: Mapping[int, int], *, count: int = 1000, block_ms: int = 0) -> Batch:
+        """Read all shards in one call, which wakes at the first append to any of them."""
+        if not after:
+            return {}
+        streams: dict[Any, Any] = {self._streams[shard]: stream_id(offset) for shard, offset in after.items()}
+        with answering():
+            answer: Any = self.client.xread(streams, count=count, block=block_ms or None)
+        pairs = answer.items() if isinstance(answer, dict) else answer or ()
+        return {self._shard_of_stream[bytes(name)]: list(_entries(rows)) for name, rows in pairs}
+
+    def first(self, shard: int) -> int | None:
+        """Return the offset of the oldest entry kept."""
+        with answering():
+            rows: Any = self.client.xrange(self._streams[shard], count=1)
+        return offset_of(rows[0][0]) if rows else None
+
+    def last(self, shard: int) -> int:
+        """Return the offset last given, also when that entry is gone."""
+        with answering():
+            if not self.client.exists(self._streams[shard]):
+                return 0
+            info: Any = self.client.xinfo_stream(self._streams[shard])
+        return offset_of(info["last-generated-id"])
+
+    def backlog(self, shard: int, after: int) -> int:
+        """Return how many entries lie behind the offset, exact up to 10,000, then estimated from the time between."""
+        with answering():
+            rows: Any = self.client.xrange(self._streams[shard], min="(" + stream_id(after), count=1)
+            if not rows:
+                return 0
+            info: Any = self.client.xinfo_stream(self._streams[shard])
+        total, oldest, newest = info["length"], offset_of(info["first-entry"][0]), offset_of(info["last-entry"][0])
+        share = (newest - offset_of(rows[0][0])) / max(1, newest - oldest)
+        return max(1, round(total * share))
+
+    def length(self) -> int:
+        """Return how many entries all shards keep."""
+        with answering():
+            return sum(int(self.client.xlen(stream)) for stream in self._streams)  # type: ignore[arg-type]
+
+    def size_bytes(self) -> int:
+        """Return the bytes of all shards as the limit counts them."""
+        with answering():
+            values: Any = self.client.mget([self._keys(shard)[1] for shard in range(self.shards)])
+        return sum(int(value or 0) for value in values)
+
+    def trim(self, shard: int, *, consumed: int, keep_since_ms: int) -> int:
+        """Drop what every consumer has and retention no longer asks for, a few hundred entries at a time."""
+        newest = min(consumed, (keep_since_ms << SEQUENCE_BITS) - 1)
+        gone = 0
+        with answering():
+            while rows := self._oldest(shard, newest):
+                gone += int(self._remove(keys=self._keys(shard), args=rows))  # type: ignore[arg-type]
+        return gone
+
+    def forget(self, shard: int, offsets: Sequence[int]) -> int:
+        """Remove single entries."""
+        with answering():
+            return int(self._remove(keys=self._keys(shard), args=[stream_id(offset) for offset in offsets]))  # type: ignore[arg-type]
+
+    def _oldest(self, shard: int, newest: int) -> list[bytes]:
+        rows: Any = self.client.xrange(self._streams[shard], max=stream_id(newest), count=REMOVE_AT_ONCE)
+        return [row[0] for row in rows]
+
+    def _keys(self, shard: int) -> tuple[str, str]:
+        stream = self._streams[shard]
+        return stream, f"{stream}:bytes"
+
+
+def offset_of(identity: bytes) -> int:
+    """Return a stream id (`milliseconds-sequence`) as one number."""
+    milliseconds, sequence = identity.split(b"-")
+    return int(milliseconds) << SEQUENCE_BITS | int(sequence)
+
+
+def stream_id(offset: int) -> str:
+    """Return the stream id of an offset."""
+    return f"{offset >> SEQUENCE_BITS}-{offset & (1 << SEQUENCE_BITS) - 1}"
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn whatever keeps the server from answering into `Unavailable`."""
+    try:
+        yield
+    except redis.exceptions.RedisError as error:
+        if "LOGFULL" in str(error):
+            raise Unavailable("The event log is full; send the same again later.", retry_after=10) from error
+        raise Unavailable("The event log is not reachable; send the same again.") from error
+
+
+def _entries(rows: Sequence[tuple[bytes, Mapping[bytes, bytes] | None]]) -> Iterator[tuple[int, Entry]]:
+    for identity, fields in rows:
+        if fields:
+            yield offset_of(identity), Entry(KINDS[fields[b"k"]], "", fields[b"b"])

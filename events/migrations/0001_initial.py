@@ -1,0 +1,216 @@
+"""The tables of what happened; events are partitioned by month of event time."""
+
+from typing import ClassVar
+
+import django.contrib.postgres.fields
+import django.db.models.deletion
+from django.db import migrations, models
+
+EVENT = """
+CREATE TABLE events_event (
+    id uuid NOT NULL,
+    message_id text NOT NULL,
+    at timestamptz NOT NULL,
+    received_at timestamptz NOT NULL,
+    kind varchar(10) NOT NULL,
+    name text NOT NULL DEFAULT '',
+    user_id text,
+    anonymous_id text,
+    previous_id text,
+    properties jsonb NOT NULL DEFAULT '{}',
+    traits jsonb NOT NULL DEFAULT '{}',
+    context jsonb NOT NULL DEFAULT '{}',
+    consents jsonb NOT NULL DEFAULT '{}',
+    allowed text[] NOT NULL DEFAULT '{}',
+    source text NOT NULL DEFAULT '',
+    shard smallint NOT NULL,
+    log_offset bigint NOT NULL,
+    PRIMARY KEY (id, at)
+) PARTITION BY RANGE (at);
+CREATE INDEX events_event_user ON events_event (user_id, at) WHERE user_id IS NOT NULL;
+CREATE INDEX events_event_anonymous ON events_event (anonymous_id, at) WHERE anonymous_id IS NOT NULL;
+CREATE INDEX events_event_at ON events_event USING brin (at);
+CREATE INDEX events_event_offset ON events_event USING brin (log_offset);
+CREATE TABLE events_event_default PARTITION OF events_event DEFAULT;
+"""
+
+# A month is opened when its first event comes. Rows of it that went to the default partition before (clocks that run
+# ahead) move along. SECURITY DEFINER: the app's role may open a month, and nothing else.
+MONTHS = """
+CREATE FUNCTION events_ensure_month(moment timestamptz) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    opens timestamptz := date_trunc('month', moment);
+    closes timestamptz := opens + interval '1 month';
+    month text := 'events_event_' || to_char(opens, 'YYYY_MM');
+BEGIN
+    IF opens < '2010-01-01' OR opens > now() + interval '2 months' THEN RETURN false; END IF;
+    IF to_regclass(month) IS NOT NULL THEN RETURN true; END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('events_ensure_month'));
+    IF to_regclass(month) IS NOT NULL THEN RETURN true; END IF;
+    LOCK TABLE events_event_default IN ACCESS EXCLUSIVE MODE;
+    EXECUTE format('CREATE TABLE %I (LIKE events_event INCLUDING ALL)', month);
+    EXECUTE format('WITH moved AS (DELETE FROM events_event_default WHERE at >= %L AND at < %L RETURNING *) '
+                   'INSERT INTO %I SELECT * FROM moved', opens, closes, month);
+    EXECUTE format('ALTER TABLE events_event ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', month, opens, closes);
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION events_ensure_month IS 'Open the month of a moment; return whether it has a partition of its own.';
+REVOKE ALL ON FUNCTION events_ensure_month FROM PUBLIC;
+"""
+
+UNDO = """
+DROP FUNCTION events_ensure_month;
+DROP TABLE events_event;
+"""
+
+MONEY: dict[str, int] = {"max_digits": 18, "decimal_places": 4}
+
+
+class Migration(migrations.Migration):
+    initial = True
+    dependencies: ClassVar[list[tuple[str, str]]] = []
+
+    operations: ClassVar[list[migrations.operations.base.Operation]] = [
+        migrations.SeparateDatabaseAndState(
+            database_operations=[
+                migrations.RunSQL(EVENT, migrations.RunSQL.noop),
+                migrations.RunSQL(MONTHS, UNDO),
+            ],
+            state_operations=[
+                migrations.CreateModel(
+                    name="Event",
+                    fields=[
+                        ("id", models.UUIDField(primary_key=True, serialize=False)),
+                        ("message_id", models.TextField()),
+                        ("at", models.DateTimeField(help_text="When it happened, by the corrected clock of the sender.")),
+                        ("received_at", models.DateTimeField()),
+                        ("kind", models.CharField(max_length=10)),
+                        ("name", models.TextField(blank=True)),
+                        ("user_id", models.TextField(null=True)),
+                        ("anonymous_id", models.TextField(null=True)),
+                        ("previous_id", models.TextField(null=True)),
+                        ("properties", models.JSONField(default=dict)),
+                        ("traits", models.JSONField(default=dict)),
+                        ("context", models.JSONField(default=dict)),
+                        ("consents", models.JSONField(default=dict)),
+                        ("allowed", django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, help_text="Purposes that were allowed when it was accepted.", size=None)),
+                        ("source", models.TextField(blank=True)),
+                        ("shard", models.SmallIntegerField()),
+                        ("log_offset", models.BigIntegerField()),
+                    ],
+                    options={"verbose_name": "event", "db_table": "events_event"},
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Dedupe",
+            fields=[
+                ("message_hash", models.BinaryField(max_length=16, primary_key=True, serialize=False)),
+                ("seen_on", models.DateField()),
+            ],
+            options={"db_table": "events_dedupe"},
+        ),
+        migrations.RunSQL("CREATE INDEX events_dedupe_seen_on ON events_dedupe USING brin (seen_on)", migrations.RunSQL.noop),
+        migrations.CreateModel(
+            name="Offset",
+            fields=[
+                ("pk", models.CompositePrimaryKey("consumer", "shard", blank=True, editable=False, primary_key=True, serialize=False)),
+                ("consumer", models.CharField(max_length=40)),
+                ("shard", models.SmallIntegerField()),
+                ("log_offset", models.BigIntegerField(default=0)),
+            ],
+            options={"db_table": "events_offset"},
+        ),
+        migrations.CreateModel(
+            name="SetAside",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("message_id", models.TextField(blank=True, null=True)),
+                ("reason", models.TextField()),
+                ("field", models.TextField(blank=True)),
+                ("payload", models.TextField(help_text="The item as it came, cut at 32 KB.")),
+                ("source", models.TextField(blank=True)),
+                ("received_at", models.DateTimeField()),
+                ("shard", models.SmallIntegerField()),
+                ("log_offset", models.BigIntegerField()),
+                ("replayed_at", models.DateTimeField(blank=True, null=True)),
+                ("replay_error", models.TextField(blank=True)),
+            ],
+            options={
+                "verbose_name": "rejected event",
+                "db_table": "events_setaside",
+                "constraints": [models.UniqueConstraint(fields=["shard", "log_offset"], name="events_setaside_once")],
+                "indexes": [models.Index(fields=["-received_at"], name="events_setaside_received")],
+            },
+        ),
+        migrations.CreateModel(
+            name="Count",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("day", models.DateField()),
+                ("name", models.TextField()),
+                ("reason", models.TextField()),
+                ("n", models.BigIntegerField(default=0)),
+            ],
+            options={
+                "db_table": "events_count",
+                "constraints": [models.UniqueConstraint(fields=["day", "name", "reason"], name="events_count_once")],
+            },
+        ),
+        migrations.CreateModel(
+            name="Order",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("order_id", models.TextField(unique=True)),
+                ("user_id", models.TextField(blank=True, null=True)),
+                ("anonymous_id", models.TextField(blank=True, null=True)),
+                ("status", models.CharField(default="", max_length=10)),
+                ("placed_at", models.DateTimeField(null=True)),
+                ("revenue", models.DecimalField(**MONEY, null=True)),
+                ("revenue_basis", models.CharField(default="unknown", max_length=10)),
+                ("total", models.DecimalField(**MONEY, null=True)),
+                ("shipping", models.DecimalField(**MONEY, null=True)),
+                ("tax", models.DecimalField(**MONEY, null=True)),
+                ("discount", models.DecimalField(**MONEY, null=True)),
+                ("currency", models.CharField(blank=True, default="", max_length=3)),
+                ("coupon", models.TextField(blank=True, default="")),
+                ("refunded", models.DecimalField(**MONEY, default=0)),
+                ("wholly_refunded", models.BooleanField(default=False)),
+                ("status_at", models.DateTimeField(null=True)),
+                ("status_message", models.TextField(default="")),
+                ("content_at", models.DateTimeField(null=True)),
+                ("content_message", models.TextField(default="")),
+            ],
+            options={
+                "db_table": "events_order",
+                "indexes": [
+                    models.Index(fields=["user_id", "-placed_at"], name="events_order_user"),
+                    models.Index(fields=["anonymous_id", "-placed_at"], name="events_order_anonymous"),
+                    models.Index(fields=["-placed_at"], name="events_order_placed"),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="OrderLine",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("order", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="lines", to="events.order")),
+                ("position", models.SmallIntegerField()),
+                ("product_id", models.TextField()),
+                ("quantity", models.DecimalField(**MONEY)),
+                ("price", models.DecimalField(**MONEY, null=True)),
+                ("list_id", models.TextField(blank=True, default="")),
+                ("raw_id", models.TextField(help_text="user:ID, else anonymous:ID")),
+                ("placed_at", models.DateTimeField(null=True)),
+            ],
+            options={
+                "db_table": "events_orderline",
+                "constraints": [models.UniqueConstraint(fields=["order", "position"], name="events_orderline_once")],
+                "indexes": [
+                    models.Index(fields=["raw_id", "-placed_at"], name="events_orderline_raw_id"),
+                    models.Index(fields=["product_id", "-placed_at"], name="events_orderline_product"),
+                ],
+            },
+        ),
+    ]

@@ -1,0 +1,160 @@
+"""Tables of what happened: events by month, what was set aside, counts without ids, offsets, orders."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+
+class Event(models.Model):
+    """One event, exactly once. Partitioned by month of `at`; written by the recorder with COPY, never changed."""
+
+    id = models.UUIDField(primary_key=True)
+    message_id = models.TextField()
+    at = models.DateTimeField(help_text="When it happened, by the corrected clock of the sender.")
+    received_at = models.DateTimeField()
+    kind = models.CharField(max_length=10)
+    name = models.TextField(blank=True)
+    user_id = models.TextField(null=True)
+    anonymous_id = models.TextField(null=True)
+    previous_id = models.TextField(null=True)
+    properties = models.JSONField(default=dict)
+    traits = models.JSONField(default=dict)
+    context = models.JSONField(default=dict)
+    consents = models.JSONField(default=dict)
+    allowed = ArrayField(models.TextField(), default=list, help_text="Purposes that were allowed when it was accepted.")
+    source = models.TextField(blank=True)
+    shard = models.SmallIntegerField()
+    log_offset = models.BigIntegerField()
+
+    class Meta:
+        db_table = "events_event"
+        verbose_name = "event"
+
+    def __str__(self) -> str:
+        return f"{self.name or self.kind} {self.message_id}"
+
+
+class Dedupe(models.Model):
+    """A message id that was recorded. Its own table: a table partitioned by event time cannot hold this key."""
+
+    message_hash = models.BinaryField(primary_key=True, max_length=16)
+    seen_on = models.DateField()
+
+    class Meta:
+        db_table = "events_dedupe"
+
+    def __str__(self) -> str:
+        return bytes(self.message_hash).hex()
+
+
+class Offset(models.Model):
+    """How far a consumer that keeps its results in PostgreSQL has read; written in the transaction of the results."""
+
+    pk = models.CompositePrimaryKey("consumer", "shard")
+    consumer = models.CharField(max_length=40)
+    shard = models.SmallIntegerField()
+    log_offset = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "events_offset"
+
+    def __str__(self) -> str:
+        return f"{self.consumer}/{self.shard} at {self.log_offset}"
+
+
+class SetAside(models.Model):
+    """An item that was not accepted inside an otherwise good batch, or that could not be recorded, with the reason."""
+
+    message_id = models.TextField(null=True, blank=True)
+    reason = models.TextField()
+    field = models.TextField(blank=True)
+    payload = models.TextField(help_text="The item as it came, cut at 32 KB.")
+    source = models.TextField(blank=True)
+    received_at = models.DateTimeField()
+    shard = models.SmallIntegerField()
+    log_offset = models.BigIntegerField()
+    replayed_at = models.DateTimeField(null=True, blank=True)
+    replay_error = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "events_setaside"
+        verbose_name = "rejected event"
+        constraints = [models.UniqueConstraint(fields=["shard", "log_offset"], name="events_setaside_once")]
+        indexes = [models.Index(fields=["-received_at"], name="events_setaside_received")]
+
+    def __str__(self) -> str:
+        return f"{self.message_id or 'item'}: {self.reason}"
+
+
+class Count(models.Model):
+    """How often a thing happened that may not be kept: no ids, no address."""
+
+    day = models.DateField()
+    name = models.TextField()
+    reason = models.TextField()
+    n = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "events_count"
+        constraints = [models.UniqueConstraint(fields=["day", "name", "reason"], name="events_count_once")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.name} ({self.reason}): {self.n}"
+
+
+class Order(models.Model):
+    """An order as its events tell it: content from the latest Completed or Updated, status from the latest of all."""
+
+    order_id = models.TextField(unique=True)
+    user_id = models.TextField(null=True, blank=True)
+    anonymous_id = models.TextField(null=True, blank=True)
+    status = models.CharField(max_length=10, default="")
+    placed_at = models.DateTimeField(null=True)
+    revenue = models.DecimalField(max_digits=18, decimal_places=4, null=True)
+    revenue_basis = models.CharField(max_length=10, default="unknown")
+    total = models.DecimalField(max_digits=18, decimal_places=4, null=True)
+    shipping = models.DecimalField(max_digits=18, decimal_places=4, null=True)
+    tax = models.DecimalField(max_digits=18, decimal_places=4, null=True)
+    discount = models.DecimalField(max_digits=18, decimal_places=4, null=True)
+    currency = models.CharField(max_length=3, default="", blank=True)
+    coupon = models.TextField(blank=True, default="")
+    refunded = models.DecimalField(max_digits=18, decimal_places=4, default=0)
+    wholly_refunded = models.BooleanField(default=False)
+    status_at = models.DateTimeField(null=True)
+    status_message = models.TextField(default="")
+    content_at = models.DateTimeField(null=True)
+    content_message = models.TextField(default="")
+
+    class Meta:
+        db_table = "events_order"
+        indexes = [
+            models.Index(fields=["user_id", "-placed_at"], name="events_order_user"),
+            models.Index(fields=["anonymous_id", "-placed_at"], name="events_order_anonymous"),
+            models.Index(fields=["-placed_at"], name="events_order_placed"),
+        ]
+
+    def __str__(self) -> str:
+        return self.order_id
+
+
+class OrderLine(models.Model):
+    """One product of an order, with what a customer's history is asked by."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    position = models.SmallIntegerField()
+    product_id = models.TextField()
+    quantity = models.DecimalField(max_digits=18, decimal_places=4)
+    price = models.DecimalField(max_digits=18, decimal_places=4, null=True)
+    list_id = models.TextField(blank=True, default="")
+    raw_id = models.TextField(help_text="user:ID, else anonymous:ID")
+    placed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "events_orderline"
+        constraints = [models.UniqueConstraint(fields=["order", "position"], name="events_orderline_once")]
+        indexes = [
+            models.Index(fields=["raw_id", "-placed_at"], name="events_orderline_raw_id"),
+            models.Index(fields=["product_id", "-placed_at"], name="events_orderline_product"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} x {self.product_id}"
