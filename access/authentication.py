@@ -39,6 +39,13 @@ def admit(raw: str | None, *, origin: str | None) -> KeyRecord:
     return key
 
 
+def key_of(request: Request) -> KeyRecord:
+    """Return the key of an authenticated DRF request. Raises Unauthenticated."""
+    if not isinstance(request.auth, KeyRecord):
+        raise Unauthenticated("An API key is needed.")
+    return request.auth
+
+
 class KeyAuthentication(BaseAuthentication):
     """DRF: `request.auth` becomes the KeyRecord. Shoppers and servers have keys; staff have sessions in the admin."""
 

@@ -46,10 +46,20 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
 def problem(status: int, title: str, detail: str, *, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
     """Return the body of a problem document."""
-    body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": printable(detail)}
     if errors:
-        body["errors"] = [{"field": error.field, "message": error.message} for error in errors]
+        body["errors"] = listed(errors)
     return body
+
+
+def listed(errors: Sequence[FieldError]) -> list[dict[str, str]]:
+    """Return field errors as a body names them."""
+    return [{"field": printable(error.field), "message": printable(error.message)} for error in errors]
+
+
+def printable(text: str) -> str:
+    """Return the text fit to be sent: input that we quote may hold lone surrogates."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def respond(error: DomainError) -> HttpResponse:

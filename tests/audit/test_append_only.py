@@ -98,7 +98,8 @@ def test_search_columns_cannot_contradict_the_body() -> None:
         f"SELECT gen_random_uuid(), at, body FROM audit_event WHERE id = '{event.id}'"
     )
     other_time = refused(
-        f"INSERT INTO audit_event (id, at, body) SELECT id, at + interval '1 s', body FROM audit_event WHERE id = '{event.id}'"
+        "INSERT INTO audit_event (id, at, body) "
+        f"SELECT id, at + interval '1 s', body FROM audit_event WHERE id = '{event.id}'"
     )
 
     assert "audit_event_id_in_body" in other_id

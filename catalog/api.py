@@ -1,0 +1,166 @@
+"""Doors of the catalogue: upkeep of products over REST."""
+
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from access.authentication import key_of
+from catalog import limits, selectors, services
+from catalog.lines import read_lines
+from catalog.records import BulkResult, ProductRow
+from common.errors import InvalidInput
+from common.money import DECIMALS, plain
+from common.problems import FieldErrorSerializer, ProblemSerializer, listed
+
+PROBLEM = OpenApiResponse(ProblemSerializer)
+REFUSALS = {400: PROBLEM, 401: PROBLEM, 403: PROBLEM, 429: PROBLEM, 503: PROBLEM}
+
+
+class PriceField(serializers.DecimalField):
+    """A price in the document: a decimal, as string or number, or null."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_digits=16, decimal_places=limits.PRICE_DECIMALS, min_value=0, allow_null=True, **options)
+
+
+class ProductSerializer(serializers.Serializer[Any]):
+    """A product as the shop states it. For the document: `catalog.validation` checks the input."""
+
+    title = serializers.CharField(max_length=limits.TITLE)
+    description = serializers.CharField(max_length=limits.DESCRIPTION, required=False, allow_blank=True)
+    category = serializers.ListField(
+        child=serializers.CharField(max_length=limits.CATEGORY),
+        max_length=limits.CATEGORY_DEPTH,
+        required=False,
+        help_text="Path from the widest category to the narrowest.",
+    )
+    brand = serializers.CharField(max_length=limits.BRAND, required=False, allow_blank=True)
+    price = PriceField(help_text="Null: no price is shown.")
+    compare_at_price = PriceField(required=False)
+    cost = PriceField(required=False)
+    currency = serializers.ChoiceField(
+        choices=sorted(DECIMALS), required=False, help_text="ISO 4217; default: the shop's."
+    )
+    stock = serializers.IntegerField(
+        min_value=0,
+        max_value=limits.STOCK,
+        required=False,
+        allow_null=True,
+        help_text="Null: not counted, always in stock.",
+    )
+    active = serializers.BooleanField(required=False, default=True, help_text="False: never recommended.")
+    group_id = serializers.CharField(
+        max_length=limits.ID, required=False, allow_blank=True, help_text="Shared by the variants of one product."
+    )
+    attributes = serializers.DictField(child=serializers.JSONField(), required=False)
+    url = serializers.CharField(max_length=limits.URL, required=False, allow_blank=True)
+    image_url = serializers.CharField(max_length=limits.URL, required=False, allow_blank=True)
+    available_from = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class StoredProductSerializer(ProductSerializer):
+    """A product as it is kept."""
+
+    product_id = serializers.CharField(max_length=limits.ID)
+
+
+class RejectedLineSerializer(serializers.Serializer[Any]):
+    """A refused line, counted from 1."""
+
+    line = serializers.IntegerField()
+    product_id = serializers.CharField(allow_null=True)
+    errors = FieldErrorSerializer(many=True)  # type: ignore[assignment]  # a field named as a property
+
+
+class BulkResultSerializer(serializers.Serializer[Any]):
+    """What became of a bulk upload."""
+
+    accepted = serializers.IntegerField()
+    rejected = RejectedLineSerializer(many=True)
+
+
+class ProductView(APIView):
+    """One product."""
+
+    scope: ClassVar = {"GET": "catalog:read", "PUT": "catalog:write", "DELETE": "catalog:write"}
+
+    @extend_schema(operation_id="product_read", responses={200: StoredProductSerializer, **REFUSALS, 404: PROBLEM})
+    def get(self, request: Request, product_id: str) -> Response:
+        """Return the product."""
+        return Response(body_of(selectors.get(product_id)))
+
+    @extend_schema(
+        operation_id="product_put",
+        request=ProductSerializer,
+        responses={
+            200: StoredProductSerializer,
+            201: StoredProductSerializer,
+            **REFUSALS,
+            413: PROBLEM,
+            415: PROBLEM,
+        },
+    )
+    def put(self, request: Request, product_id: str) -> Response:
+        """Make the product what the body says: fields left out get their defaults, unknown ones are refused."""
+        created = services.put_product(product_id, data=request.data, actor=key_of(request).actor)
+        return Response(body_of(selectors.get(product_id.strip())), status=201 if created else 200)
+
+    @extend_schema(operation_id="product_delete", responses={204: None, **REFUSALS, 404: PROBLEM})
+    def delete(self, request: Request, product_id: str) -> Response:
+        """Take the product out of the catalogue: it is no longer recommended."""
+        services.remove_product(product_id, actor=key_of(request).actor)
+        return Response(status=204)
+
+
+class LinesParser(BaseParser):
+    """Lets every content type through: the stream is read, not parsed."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        """Return the stream as it is."""
+        return stream
+
+
+class ProductBulkView(APIView):
+    """Many products at once."""
+
+    scope: ClassVar = {"POST": "catalog:write"}
+    parser_classes = (LinesParser,)
+
+    @extend_schema(
+        operation_id="products_bulk",
+        request={"application/x-ndjson": OpenApiTypes.STR},
+        responses={200: BulkResultSerializer, **REFUSALS, 413: PROBLEM},
+    )
+    def post(self, request: Request) -> Response:
+        """Put one product a line (JSON, each with its `product_id`); may be gzipped, at most 16 MB unpacked."""
+        if request.stream is None:
+            raise InvalidInput("The body holds no line.")
+        result = services.bulk_upsert(read_lines(request.stream), actor=key_of(request).actor)
+        return Response(bulk_body(result))
+
+
+def body_of(row: ProductRow) -> dict[str, Any]:
+    """Return the product as the API shows it."""
+    body = asdict(row)
+    del body["first_seen"], body["removed"]
+    for name in ("price", "compare_at_price", "cost"):
+        amount = getattr(row, name)
+        body[name] = None if amount is None else plain(amount, row.currency)
+    return body
+
+
+def bulk_body(result: BulkResult) -> dict[str, Any]:
+    """Return the result line by line."""
+    rejected = [
+        {"line": line.line, "product_id": line.product_id, "errors": listed(line.errors)} for line in result.rejected
+    ]
+    return {"accepted": result.accepted, "rejected": rejected}

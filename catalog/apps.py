@@ -1,0 +1,11 @@
+"""The catalog room as Django sees it."""
+
+from django.apps import AppConfig
+
+
+class CatalogConfig(AppConfig):
+    """Products."""
+
+    name = "catalog"
+    verbose_name = "Catalog"
+    default_auto_field = "django.db.models.BigAutoField"

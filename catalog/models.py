@@ -1,0 +1,68 @@
+"""The table of products.
+
+`changed_xid` is set by a trigger to the transaction that last changed the row, whoever changed it and however: readers
+that poll for changes miss nothing, not even what commits late (`selectors.changed_since`).
+"""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from catalog import limits
+from common.money import DECIMALS
+
+
+class Product(models.Model):
+    """One sellable thing. Variants share a `group_id`. A removed product keeps its row: history still names it."""
+
+    product_id = models.CharField(
+        max_length=limits.ID, unique=True, help_text="The shop's own id, as its events name it."
+    )
+    title = models.CharField(max_length=limits.TITLE)
+    description = models.TextField(blank=True)
+    category = ArrayField(
+        models.CharField(max_length=limits.CATEGORY),
+        default=list,
+        blank=True,
+        help_text="Path from the widest category to the narrowest, separated by commas.",
+    )
+    brand = models.CharField(max_length=limits.BRAND, blank=True, db_index=True)
+    price = models.DecimalField(
+        max_digits=16, decimal_places=4, null=True, blank=True, validators=[MinValueValidator(0)]
+    )
+    compare_at_price = models.DecimalField(
+        max_digits=16, decimal_places=4, null=True, blank=True, validators=[MinValueValidator(0)]
+    )
+    cost = models.DecimalField(
+        max_digits=16, decimal_places=4, null=True, blank=True, validators=[MinValueValidator(0)]
+    )
+    currency = models.CharField(max_length=3, choices=[(code, code) for code in sorted(DECIMALS)])
+    stock = models.PositiveIntegerField(null=True, blank=True, help_text="Empty: not counted, always in stock.")
+    active = models.BooleanField(default=True, help_text="Off: never recommended.")
+    group_id = models.CharField(max_length=limits.ID, blank=True, db_index=True, help_text="Shared by variants.")
+    attributes = models.JSONField(default=dict, blank=True)
+    url = models.CharField(max_length=limits.URL, blank=True)
+    image_url = models.CharField(max_length=limits.URL, blank=True)
+    available_from = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now_add=True, editable=False)
+    removed_at = models.DateTimeField(null=True, editable=False)
+    changed_xid = models.BigIntegerField(default=0, editable=False, db_index=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["product_id"]
+        indexes: ClassVar[list[models.Index]] = [
+            GinIndex(fields=["category"], name="catalog_category"),
+            GinIndex(fields=["title"], name="catalog_title", opclasses=["gin_trgm_ops"]),
+        ]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=Q(price=None) | Q(price__gte=0), name="catalog_price"),
+            models.CheckConstraint(condition=Q(cost=None) | Q(cost__gte=0), name="catalog_cost"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title

@@ -1,0 +1,73 @@
+"""Reads of the catalogue."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from catalog.models import Product
+from catalog.records import ProductRow
+from common.errors import NotFound
+
+CHUNK: Final = 5_000
+COLUMNS: Final = (
+    "product_id",
+    "title",
+    "description",
+    "category",
+    "brand",
+    "price",
+    "compare_at_price",
+    "cost",
+    "currency",
+    "stock",
+    "active",
+    "group_id",
+    "attributes",
+    "url",
+    "image_url",
+    "available_from",
+    "created_at",
+    "removed_at",
+)
+
+
+def get(product_id: str) -> ProductRow:
+    """Return one product. Raises NotFound for an unknown or removed one."""
+    row = next(_rows(Product.objects.filter(product_id=product_id, removed_at=None)), None)
+    if row is None:
+        raise NotFound(f"No product {product_id}.")
+    return row
+
+
+def catalog_rows() -> list[ProductRow]:
+    """Return every product by id, inactive and removed ones too: history still names them."""
+    return list(_rows(Product.objects.order_by("product_id")))
+
+
+def changed_since(cursor: int | None) -> tuple[list[ProductRow], int]:
+    """Return the products changed since the cursor (None: all) and the next cursor.
+
+    Nothing is missed: the cursor is the oldest transaction that was still open, so what it wrote comes with the next
+    call. A product may come twice. A removed one comes with `removed` set.
+    """
+    with connection.cursor() as sql:
+        sql.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+        (following,) = sql.fetchone()
+    changed = Product.objects.all() if cursor is None else Product.objects.filter(changed_xid__gte=cursor)
+    return list(_rows(changed.order_by())), following
+
+
+def _rows(products: QuerySet[Product]) -> Iterator[ProductRow]:
+    for values in products.values_list(*COLUMNS).iterator(chunk_size=CHUNK):
+        yield _row(*values)
+
+
+def _row(*values: object) -> ProductRow:
+    fields = dict(zip(COLUMNS, values, strict=True))
+    removed = fields.pop("removed_at") is not None
+    available_from, created_at = fields["available_from"], fields.pop("created_at")
+    fields["category"] = tuple(fields["category"])  # type: ignore[arg-type]
+    fields["active"] = bool(fields["active"]) and not removed
+    return ProductRow(**fields, first_seen=available_from or created_at, removed=removed)  # type: ignore[arg-type]

@@ -1,0 +1,160 @@
+"""Writes of the catalogue. Each is one transaction with its audit event; then the catalogue's version moves on."""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any, Final
+
+import redis
+from django.conf import settings
+from django.db import transaction
+from rfc8785 import dumps
+
+from audit.canonical import plain
+from audit.services import record
+from catalog.models import Product
+from catalog.records import BulkResult, ProductData, RejectedLine
+from catalog.validation import check_id, parse_product
+from common import clock
+from common.errors import FieldError, InvalidInput, NotFound
+from common.problems import printable
+from common.redis import client
+
+VERSION_KEY: Final = "v:catalog"
+BATCH: Final = 1_000
+FIELDS: Final = tuple(field.name for field in fields(ProductData))
+log = logging.getLogger(__name__)
+
+
+def put_product(product_id: str, *, data: object, actor: str) -> bool:
+    """Make the product exactly what `data` says; return whether it is new. Raises InvalidInput."""
+    product_id = _checked_id(product_id)
+    product = parse_product(data, default_currency=settings.SHOP_CURRENCY)
+    with transaction.atomic():
+        before = Product.objects.select_for_update().filter(product_id=product_id).first()
+        _upsert({product_id: product})
+        changed = sorted(_changed(before, product))
+        created = before is None or before.removed_at is not None
+        if created or changed:
+            facts = {"created": created, "fields": changed, "sha256": fingerprint(product_id, product)}
+            _record("product.put", f"product:{product_id}", actor=actor, data=facts)
+    return created
+
+
+def remove_product(product_id: str, *, actor: str) -> None:
+    """Take the product out of the catalogue; its history stays. Raises NotFound when it is not there."""
+    with transaction.atomic():
+        gone = Product.objects.filter(product_id=product_id, removed_at=None).update(removed_at=clock.now())
+        if not gone:
+            raise NotFound(f"No product {product_id}.")
+        _record("product.removed", f"product:{product_id}", actor=actor, data={})
+
+
+def bulk_upsert(rows: Iterable[Any], *, actor: str, source: str = "bulk") -> BulkResult:
+    """Put many products, each a mapping with `product_id`; what is wrong is refused by line, the rest is written.
+
+    All or nothing where something of ours fails; one audit event tells counts and a hash over what was written.
+    Of two lines with one product id the later holds. A row that is an InvalidInput stands for a line that could not
+    be read.
+    """
+    accepted, total, rejected = 0, hashlib.sha256(), list[RejectedLine]()
+    batch: dict[str, ProductData] = {}
+    with transaction.atomic():
+        for line, row in enumerate(rows, start=1):
+            try:
+                product_id, product = parse_row(row)
+            except InvalidInput as error:
+                rejected.append(RejectedLine(line, _stated_id(row), error.errors))
+                continue
+            batch[product_id] = product
+            total.update(fingerprint(product_id, product).encode())
+            accepted += 1
+            if len(batch) >= BATCH:
+                _upsert(batch)
+                batch = {}
+        _upsert(batch)
+        if accepted:
+            facts = {"source": source, "accepted": accepted, "rejected": len(rejected), "sha256": total.hexdigest()}
+            _record("product.bulk_put", "catalog:products", actor=actor, data=facts)
+    return BulkResult(accepted, tuple(rejected))
+
+
+def parse_row(row: Any) -> tuple[str, ProductData]:
+    """Return the id and the product of a bulk row. Raises InvalidInput."""
+    if isinstance(row, InvalidInput):
+        raise row
+    if not isinstance(row, Mapping):
+        raise InvalidInput.of("", "expected an object")
+    errors: tuple[FieldError, ...] = ()
+    product_id = ""
+    try:
+        product_id = _checked_id(row.get("product_id"))
+    except InvalidInput as error:
+        errors = error.errors
+    data = {name: value for name, value in row.items() if name != "product_id"}
+    try:
+        product = parse_product(data, default_currency=settings.SHOP_CURRENCY)
+    except InvalidInput as error:
+        raise InvalidInput(error.detail, errors=(*errors, *error.errors)) from None
+    if errors:
+        raise InvalidInput("product_id", errors=errors)
+    return product_id, product
+
+
+def announce() -> None:
+    """Move the catalogue's version on, so that serving processes look for changes at once.
+
+    Without Redis they find them anyway, by polling.
+    """
+    try:
+        client().incr(VERSION_KEY)
+    except redis.RedisError as error:
+        log.warning("catalog.not_announced error=%s", error)
+
+
+def fingerprint(product_id: str, product: ProductData) -> str:
+    """Return the hash by which the audit log knows what was written."""
+    return hashlib.sha256(dumps(plain({"product_id": product_id, **_exact(asdict(product))}))).hexdigest()
+
+
+def _record(action: str, about: str, *, actor: str, data: dict[str, Any]) -> None:
+    record(category="catalog", action=action, actor=actor, object=about, data=data)
+    transaction.on_commit(announce)
+
+
+def _upsert(products: Mapping[str, ProductData]) -> None:
+    """Write in the order of the ids: two uploads that cross cannot lock each other out."""
+    rows = [Product(product_id=product_id, **_columns(products[product_id])) for product_id in sorted(products)]
+    Product.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["product_id"], update_fields=[*FIELDS, "removed_at"]
+    )
+
+
+def _columns(product: ProductData) -> dict[str, Any]:
+    return {**{name: getattr(product, name) for name in FIELDS}, "category": list(product.category)}
+
+
+def _changed(before: Product | None, product: ProductData) -> Sequence[str]:
+    return [name for name, value in _columns(product).items() if before is None or getattr(before, name) != value]
+
+
+def _checked_id(value: object) -> str:
+    try:
+        return check_id(value)
+    except ValueError as error:
+        raise InvalidInput.of("product_id", str(error)) from None
+
+
+def _stated_id(row: object) -> str | None:
+    stated = row.get("product_id") if isinstance(row, Mapping) else None
+    return printable(stated[:255]) if isinstance(stated, str) else None
+
+
+def _exact(value: Any) -> Any:
+    """Return the value with floats as text: canonical bytes hold none."""
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return {name: _exact(inner) for name, inner in value.items()}
+    return [_exact(inner) for inner in value] if isinstance(value, list | tuple) else value

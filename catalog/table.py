@@ -1,0 +1,100 @@
+"""Products as a table of text, one row a product: what CSV files and spreadsheets hold. Pure.
+
+Columns are the field names of the API. `category` is a path such as `Furniture > Chairs`; an attribute is a column
+`attributes.color`, or `attributes` holds them all as JSON. An empty cell means: not stated.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from catalog.validation import CHECKS
+from common.errors import FieldError, InvalidInput
+from common.strictjson import loads
+
+COLUMNS: Final = ("product_id", *CHECKS)
+ATTRIBUTE: Final = "attributes."
+TRUE: Final = frozenset({"1", "true", "yes", "y", "on"})
+FALSE: Final = frozenset({"0", "false", "no", "n", "off"})
+
+
+def unknown_columns(header: Iterable[str | None]) -> list[str]:
+    """Return the columns that mean nothing."""
+    names = [name or "" for name in header]
+    return [name for name in names if name not in COLUMNS and not (name.startswith(ATTRIBUTE) and name != ATTRIBUTE)]
+
+
+def row_of(cells: Mapping[str | None, Any]) -> dict[str, Any] | InvalidInput:
+    """Return the row as `bulk_upsert` takes it, or an InvalidInput that stands for a row that cannot be read."""
+    if None in cells or None in cells.values():
+        return InvalidInput.of("", "the row has more or fewer cells than the header")
+    row: dict[str, Any] = {"price": None}
+    attributes: dict[str, Any] = {}
+    errors: list[FieldError] = []
+    for name, cell in cells.items():
+        text = str(cell).strip()
+        if name is None or not text:
+            continue
+        if name.startswith(ATTRIBUTE):
+            attributes[name.removeprefix(ATTRIBUTE)] = text
+            continue
+        try:
+            row[name] = _value(name, text)
+        except ValueError as error:
+            errors.append(FieldError(name, str(error)))
+    if errors:
+        return InvalidInput(f"{errors[0].field}: {errors[0].message}", errors=tuple(errors))
+    if attributes:
+        row["attributes"] = {**row.get("attributes", {}), **attributes}
+    return row
+
+
+def cells_of(body: Mapping[str, Any]) -> dict[str, str]:
+    """Return a product, as the API shows it, as cells: the inverse of `row_of`."""
+    return {name: _cell(name, body[name]) for name in COLUMNS}
+
+
+def _value(name: str, text: str) -> Any:
+    match name:
+        case "category":
+            return [part for part in (part.strip() for part in text.split(">")) if part]
+        case "stock":
+            return int(text) if text.lstrip("+-").isdecimal() and len(text) < 20 else text
+        case "active":
+            return _flag(text)
+        case "attributes":
+            return _object(text)
+    return text
+
+
+def _flag(text: str) -> bool:
+    if text.lower() in TRUE:
+        return True
+    if text.lower() in FALSE:
+        return False
+    raise ValueError("must be true or false")
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = loads(text)
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError("must be a JSON object of names and values")
+    return value
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    match name:
+        case "category":
+            return " > ".join(value)
+        case "attributes":
+            return json.dumps(value, ensure_ascii=False) if value else ""
+        case "active":
+            return "true" if value else "false"
+        case "available_from":
+            return str(value.isoformat())
+    return str(value)

@@ -1,0 +1,10 @@
+"""Where the catalogue's doors are. A product id may hold slashes."""
+
+from django.urls import path
+
+from catalog.api import ProductBulkView, ProductView
+
+urlpatterns = [
+    path("api/v1/products/bulk", ProductBulkView.as_view(), name="products_bulk"),
+    path("api/v1/products/<path:product_id>", ProductView.as_view(), name="product"),
+]
