@@ -54,7 +54,13 @@ def quick_settings() -> Iterator[None]:
     """Hash passwords quickly and serve static files without a manifest."""
     static = "django.contrib.staticfiles.storage.StaticFilesStorage"
     storages = {**django_settings.STORAGES, "staticfiles": {"BACKEND": static}}
-    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"], STORAGES=storages):
+    with override_settings(
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+        STORAGES=storages,
+        # Static files are looked up when asked for, so that no test waits for their collection.
+        WHITENOISE_AUTOREFRESH=True,
+        WHITENOISE_USE_FINDERS=True,
+    ):
         yield
 
 

@@ -1,4 +1,4 @@
-"""Logs: one line an event, to standard error, named `entity.action`, with ids only."""
+"""What the operator reads: logs, one line an event, named `entity.action`, with ids only; and Prometheus' numbers."""
 
 from config import env
 
@@ -9,3 +9,6 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
 }
+
+# With a token, /metrics asks for it as a Bearer token. Without one, let the proxy keep strangers away.
+METRICS_TOKEN = env.text("METRICS_TOKEN")

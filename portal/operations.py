@@ -1,0 +1,121 @@
+"""The operator's doors: is the process alive, can it serve, and what does it count."""
+
+import hmac
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from common import errors
+from common import redis as stores
+from events.log import get_log
+from personalization.selectors import registry as models
+
+RETRY_SECONDS = 2
+
+
+@require_safe
+def healthz(request: HttpRequest) -> JsonResponse:
+    """Answer 200 as long as the process handles requests, whatever it depends on."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Answer 200 when requests can be served, 503 when a store that they need is down.
+
+    A missing model is shown, but recommendations are answered without one.
+    """
+    checks = {name: outcome(check) for name, check in CHECKS.items()}
+    ready = all(state["ok"] for name, state in checks.items() if name not in OPTIONAL)
+    answer = JsonResponse(
+        {"status": "ready" if ready else "unavailable", "checks": checks}, status=200 if ready else 503
+    )
+    if not ready:
+        answer["Retry-After"] = str(RETRY_SECONDS)
+    return answer
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Answer the counters of every process of this machine in Prometheus's text format."""
+    if settings.METRICS_TOKEN and not hmac.compare_digest(bearer(request), settings.METRICS_TOKEN):
+        raise errors.Unauthenticated("send the metrics token as a Bearer token")
+    return HttpResponse(generate_latest(registry()), content_type=CONTENT_TYPE_LATEST)
+
+
+def bearer(request: HttpRequest) -> str:
+    """Return the Bearer token of the request, or nothing."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" else ""
+
+
+def registry() -> CollectorRegistry:
+    """Return the counters of all workers where they share a folder, else this process's own."""
+    together = CollectorRegistry()
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        multiprocess.MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+    else:
+        together.register(REGISTRY)
+    together.register(LogGauges())
+    return together
+
+
+class LogGauges(Collector):
+    """What the event log holds, asked when Prometheus asks; absent while the log does not answer."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the gauges."""
+        log = get_log()
+        try:
+            entries, size = log.length(), log.size_bytes()
+        except errors.Unavailable:
+            return
+        yield GaugeMetricFamily("vitrine_log_entries", "Entries that the event log keeps", value=entries)
+        yield GaugeMetricFamily("vitrine_log_bytes", "Bytes that count against the event log's limit", value=size)
+
+
+def outcome(check: Callable[[], str]) -> dict[str, Any]:
+    """Return whether the check passed, and what it said."""
+    try:
+        return {"ok": True, "detail": check()}
+    except (DatabaseError, redis.RedisError, errors.DomainError) as error:
+        return {"ok": False, "detail": type(error).__name__}
+
+
+def check_postgres() -> str:
+    """Ask PostgreSQL for a number."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return "answers"
+
+
+def check_redis() -> str:
+    """Ask Redis for a sign of life."""
+    stores.client().ping()
+    return "answers"
+
+
+def check_log() -> str:
+    """Ask the event log how much it holds."""
+    return f"{get_log().length()} entries"
+
+
+def check_model() -> str:
+    """Name the released model version."""
+    champion = models.champion()
+    if champion is None:
+        raise errors.NotFound("no model is released")
+    return champion.version
+
+
+OPTIONAL = {"model"}
+CHECKS = {"postgres": check_postgres, "redis": check_redis, "log": check_log, "model": check_model}

@@ -1,0 +1,34 @@
+"""Counts and times every request, for Prometheus, by its route and not by its path."""
+
+import time
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponseBase
+from prometheus_client import Counter, Histogram
+
+REQUESTS = Counter("vitrine_requests", "Requests by route and status", ["method", "route", "status"])
+SECONDS = Histogram(
+    "vitrine_request_seconds",
+    "Time from request to answer, inside the process",
+    ["route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0),
+)
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+class RequestGauges:
+    """The middleware; outermost, so that it sees what the others answer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request and count it."""
+        began = time.perf_counter()
+        response = self.get_response(request)
+        # A path that no route knows, or an invented method, must not make a new time series.
+        route = request.resolver_match.route if request.resolver_match else "unknown"
+        method = request.method if request.method in METHODS else "other"
+        REQUESTS.labels(method, route, response.status_code).inc()
+        SECONDS.labels(route).observe(time.perf_counter() - began)
+        return response

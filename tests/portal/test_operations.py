@@ -1,0 +1,72 @@
+"""The operator's doors: alive, ready, counted."""
+
+import pytest
+from django.conf import LazySettings
+from django.test import Client
+
+from common import redis as stores
+
+pytestmark = pytest.mark.django_db
+NOBODY_LISTENS = "redis://127.0.0.1:1/0"
+
+
+def test_a_process_is_alive_without_its_stores(client: Client, settings: LazySettings) -> None:
+    settings.REDIS_URL = NOBODY_LISTENS
+
+    answer = client.get("/healthz")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_ready_without_a_model(client: Client) -> None:
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 200
+    assert answer.json()["checks"]["postgres"] == {"ok": True, "detail": "answers"}
+    assert answer.json()["checks"]["model"] == {"ok": False, "detail": "NotFound"}
+
+
+def test_not_ready_without_redis(client: Client, settings: LazySettings) -> None:
+    settings.REDIS_URL = NOBODY_LISTENS
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer["Retry-After"] == "2"
+    assert answer.json()["checks"]["redis"] == {"ok": False, "detail": "ConnectionError"}
+    assert answer.json()["checks"]["postgres"]["ok"]
+
+
+def test_requests_are_counted_by_route(client: Client) -> None:
+    client.get("/healthz")
+
+    text = client.get("/metrics").content.decode()
+
+    assert 'vitrine_requests_total{method="GET",route="healthz",status="200"}' in text
+
+
+def test_unknown_paths_make_one_series(client: Client) -> None:
+    client.get("/no/such/path/1")
+    client.get("/no/such/path/2")
+
+    text = client.get("/metrics").content.decode()
+
+    assert "no/such/path" not in text
+    assert 'route="unknown",status="404"' in text
+
+
+def test_the_log_is_measured(client: Client) -> None:
+    assert "vitrine_log_entries 0.0" in client.get("/metrics").content.decode()
+
+
+def test_numbers_are_for_who_has_the_token(client: Client, settings: LazySettings) -> None:
+    settings.METRICS_TOKEN = "let-me-see"
+
+    assert client.get("/metrics").status_code == 401
+    assert client.get("/metrics", headers={"Authorization": "Bearer guessed"}).status_code == 401
+    assert client.get("/metrics", headers={"Authorization": "Bearer let-me-see"}).status_code == 200
+
+
+def test_only_reading(client: Client) -> None:
+    assert client.post("/healthz").status_code == 405
+    assert stores.client().dbsize() == 0
