@@ -5,6 +5,9 @@ from config import env
 SHOP_NAME = env.text("SHOP_NAME", "Vitrine")
 SHOP_CURRENCY = env.text("SHOP_CURRENCY", "EUR")
 
+# The publishable key of the demo shop's own pages (/shop/).
+SHOP_PUBLIC_KEY = env.text("SHOP_PUBLIC_KEY", "pk_demo")
+
 # region -> "opt_in" or "opt_out"; "*" is every other region.
 CONSENT_RULES = env.mapping("CONSENT_RULES", {"*": "opt_in"})
 CONSENT_DEFAULT_REGION = env.text("CONSENT_DEFAULT_REGION") or None

@@ -9,6 +9,7 @@ from demo.simulation.catalogue import SimulatedProduct
 from demo.simulation.shoppers import Shopper
 
 PURPOSES: Final = ("analytics", "personalization", "cross_device", "train_models", "experiments")
+LIBRARY: Final = "vitrine-simulation"
 Item = dict[str, Any]
 
 
@@ -33,7 +34,7 @@ class Wire:
             "messageId": f"{self.prefix}-{self._count}",
             "timestamp": datetime.fromtimestamp(act.at, UTC).isoformat(),
             "anonymousId": device,
-            "context": {"simulated": True},
+            "context": {"library": {"name": LIBRARY}},
             **getattr(self, f"_{act.action}")(act, shopper),
         }
         if act.known or act.action == "login":

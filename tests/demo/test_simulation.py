@@ -81,4 +81,4 @@ def test_the_wire_never_says_more_than_the_shopper_allowed(world: World) -> None
         expected = {"yes": True, "no": False, "none": None}[shopper.consent]
         assert {answers.get(device) for device in shopper.devices if device in answers} <= {expected}
     assert len({item["messageId"] for item in items}) == len(items)
-    assert all(item["context"]["simulated"] for item in items)
+    assert all(item["context"]["library"]["name"] == "vitrine-simulation" for item in items)

@@ -1,0 +1,25 @@
+"""What every data set hands over: products for the catalogue, and what shoppers did as Segment items. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoData:
+    """One data set, ready to be sent in.
+
+    `note` says where it comes from, and is shown; `products` are PUT bodies with their `product_id`; `items` are in
+    time order, `n_items` how many there are; `known_shopper` is a user id with a rich history and a yes.
+    """
+
+    name: str
+    note: str
+    products: Iterable[Item]
+    n_products: int
+    items: Iterable[Item]
+    n_items: int
+    known_shopper: str
+    currency: str

@@ -1,0 +1,35 @@
+"""The simulated shop as a data set. Pure."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from demo.datasets.base import DemoData, Item
+from demo.simulation.behaviour import live
+from demo.simulation.catalogue import make_products
+from demo.simulation.payloads import Wire
+from demo.simulation.shoppers import make_shoppers
+
+SEED: Final = 7
+SHOPPERS: Final = 2_500
+DAYS: Final = 90
+NOTE: Final = "simulated: made-up shoppers with planted tastes, drawn pictures, nothing to buy"
+
+
+def load(*, now: datetime, currency: str, shoppers: int = SHOPPERS, seed: int = SEED) -> DemoData:
+    """Return the simulated shop whose ninety days end now."""
+    products, people = make_products(seed=seed, currency=currency), make_shoppers(shoppers, seed=seed)
+    acts = live(products, people, end=now.timestamp(), days=DAYS, seed=seed)
+    on_sale_since = (now.astimezone(UTC) - timedelta(days=DAYS + 30)).isoformat()
+    rows: list[Item] = [
+        {**product.data, "product_id": product.product_id, "available_from": on_sale_since} for product in products
+    ]
+    return DemoData(
+        name="simulated",
+        note=NOTE,
+        products=rows,
+        n_products=len(rows),
+        items=Wire(products, people, prefix=f"simulated-{seed}").items(acts),
+        n_items=len(acts),
+        known_shopper=people[0].user_id,
+        currency=currency,
+    )

@@ -1,0 +1,35 @@
+"""Whether a member of staff may open a page that joins rooms."""
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from functools import wraps
+
+from django.contrib import admin
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+
+View = Callable[..., HttpResponse]
+
+
+def may(user: AbstractBaseUser | AnonymousUser, pattern: str) -> bool:
+    """Return whether the user holds a permission that fits the pattern (`app.action_model`, `*` for any)."""
+    if not isinstance(user, PermissionsMixin):
+        return False
+    return any(fnmatchcase(permission, pattern) for permission in user.get_all_permissions())
+
+
+def staff_page(permission: str) -> Callable[[View], View]:
+    """Open a page to staff who hold the permission: others get 403, strangers the login form."""
+
+    def guard(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:
+            if not may(request.user, permission):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        opened: View = admin.site.admin_view(guarded)
+        return opened
+
+    return guard

@@ -1,0 +1,63 @@
+"""Who is logged in to the demo shop, with the proof the browser shows for it."""
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.conf import settings
+
+from access.identity import sign_user
+from access.selectors import resolve_key
+from common import clock
+from common.errors import Unauthenticated
+from customers.selectors import identity_of, named_users
+
+KEY: Final = "shop.user"
+GUIDES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A shopper of the demo; `user_hash` proves to the collector that the shop's server knows her."""
+
+    user_id: str
+    name: str
+    user_hash: str = ""
+    about: str = ""
+
+
+def become(session: MutableMapping[str, Any], user_id: str) -> None:
+    """Log in as the customer, or out with an empty id."""
+    if user_id:
+        session[KEY] = user_id
+    else:
+        session.pop(KEY, None)
+
+
+def logged_in(session: MutableMapping[str, Any]) -> Person | None:
+    """Return who is logged in, or None."""
+    user_id = session.get(KEY)
+    if not user_id:
+        return None
+    attributes = identity_of(f"user:{user_id}", now=clock.now()).attributes
+    return Person(user_id, str(attributes.get("first_name") or user_id), user_hash=_proof(user_id))
+
+
+def guides() -> list[Person]:
+    """Return some customers the visitor may become."""
+    return [
+        Person(user_id, str(attributes.get("first_name") or user_id), about=_about(attributes))
+        for user_id, attributes in named_users(limit=GUIDES)
+    ]
+
+
+def _about(attributes: dict[str, Any]) -> str:
+    told = (attributes.get(name) for name in ("city", "age_band", "loyalty", "household", "income"))
+    return ", ".join(str(value) for value in told if value and value != "none")
+
+
+def _proof(user_id: str) -> str:
+    try:
+        return sign_user(resolve_key(settings.SHOP_PUBLIC_KEY).identity_secret, user_id=user_id)
+    except Unauthenticated:
+        return ""

@@ -1,0 +1,104 @@
+"""The admin's sidebar: what each role comes for, in its own words; a door the person may not open is not shown."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.apps import apps
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+
+from portal.permissions import may
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One link: `to` is a model (`app.Model`) with its admin list, or the name of a URL with its permission."""
+
+    title: str
+    icon: str
+    to: str
+    permission: str = ""
+
+
+GROUPS: Final[dict[str, tuple[Door, ...]]] = {
+    "": (
+        Door("Home", "home", "admin:index"),
+        Door("Customers", "person_search", "portal:customers", "customers.view_*"),
+        Door("Preview", "visibility", "portal:preview", "personalization.view_placement"),
+    ),
+    "What is shown": (
+        Door("Placements", "dashboard_customize", "personalization.Placement"),
+        Door("Rules", "rule", "personalization.Rule"),
+        Door("Products", "chair", "catalog.Product"),
+    ),
+    "What is learned": (
+        Door("Model versions", "model_training", "personalization.ModelVersion"),
+        Door("Training runs", "exercise", "personalization.TrainingRun"),
+    ),
+    "What happened": (
+        Door("Events", "timeline", "events.Event"),
+        Door("Set aside", "report", "events.SetAside"),
+        Door("Orders", "receipt_long", "events.Order"),
+        Door("Counts", "functions", "events.Count"),
+    ),
+    "What is allowed": (
+        Door("Purposes", "policy", "consents.Purpose"),
+        Door("Decisions", "how_to_reg", "consents.ConsentState"),
+        Door("Proof", "history_edu", "consents.ConsentEvent"),
+        Door("Audit log", "gavel", "audit.Entry"),
+    ),
+    "House": (
+        Door("API keys", "key", "access.ApiKey"),
+        Door("Staff", "badge", "access.User"),
+        Door("Roles", "groups", "auth.Group"),
+        Door("Schedules", "schedule", "django_celery_beat.PeriodicTask"),
+    ),
+}
+"""Tables no door is named for are gathered under "More", so that nothing a room registers is hidden."""
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the sidebar of one person, as unfold wants it."""
+    groups = [_group(title, [_item(door) for door in doors if _open(door, request)]) for title, doors in GROUPS.items()]
+    rest = [_model_item(model._meta.label) for model in _unnamed(request)]
+    return [group for group in [*groups, _group("More", rest, collapsible=True)] if group["items"]]
+
+
+def _group(title: str, items: list[dict[str, Any]], *, collapsible: bool = False) -> dict[str, Any]:
+    return {"title": title, "items": items, "separator": bool(title), "collapsible": collapsible}
+
+
+def _item(door: Door) -> dict[str, Any]:
+    link = reverse(door.to) if ":" in door.to else _list_of(door.to)
+    return {"title": door.title, "icon": door.icon, "link": link}
+
+
+def _model_item(label: str) -> dict[str, Any]:
+    name = str(apps.get_model(label)._meta.verbose_name_plural)
+    return {"title": name[:1].upper() + name[1:], "icon": "table", "link": _list_of(label)}
+
+
+def _open(door: Door, request: HttpRequest) -> bool:
+    if ":" in door.to:
+        return not door.permission or may(request.user, door.permission)
+    return _listed(door.to, request)
+
+
+def _listed(label: str, request: HttpRequest) -> bool:
+    """Return whether the model is in the admin and this person may see its list."""
+    for model, model_admin in admin.site._registry.items():
+        if model._meta.label == label:
+            return bool(model_admin.has_view_or_change_permission(request))
+    return False
+
+
+def _list_of(label: str) -> str:
+    app, model = label.lower().split(".")
+    return reverse(f"admin:{app}_{model}_changelist")
+
+
+def _unnamed(request: HttpRequest) -> list[Any]:
+    named = {door.to for doors in GROUPS.values() for door in doors}
+    models = sorted((model for model in admin.site._registry if model._meta.label not in named), key=str)
+    return [model for model in models if _listed(model._meta.label, request)]

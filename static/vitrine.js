@@ -1,0 +1,239 @@
+/*! Vitrine's snippet. No dependency, no build. docs/snippet.md tells how to use it.
+ *  Nothing is stored and nothing that names the shopper is sent before the shopper said yes; a browser that sends
+ *  Global Privacy Control has said no. Every failure is silent for the shopper; `debug: true` shows it in the console. */
+(function () {
+  "use strict";
+  const PURPOSES = ["analytics", "personalization", "cross_device", "train_models", "experiments"];
+  const STORE = { consent: "vitrine.consent", visitor: "vitrine.visitor", user: "vitrine.user", queue: "vitrine.queue" };
+  const MOST_QUEUED = 500, MOST_SENT = 50, LONGEST_WAIT = 60000;
+  const settings = { key: "", host: "", user: null, debug: false };
+  const started = Date.now();
+  let held = [], timer = 0, failures = 0, sending = null, deepest = 0, ready = false;
+
+  const note = (...words) => settings.debug && console.info("vitrine:", ...words);
+  const guard = (work) => (...given) => { try { return work(...given); } catch (error) { note(error); return undefined; } };
+  const later = guard((work, wait) => { clearTimeout(timer); timer = setTimeout(work, wait); });
+  const uuid = () => crypto.randomUUID ? crypto.randomUUID() : "10000000-1000-4000-8000-100000000000".replace(/[018]/g,
+    (digit) => (digit ^ crypto.getRandomValues(new Uint8Array(1))[0] & 15 >> digit / 4).toString(16));
+
+  // Storage may be full or forbidden: then everything works for this page only.
+  const memory = {};
+  const read = (name) => { try { return JSON.parse(localStorage.getItem(name)); } catch { return memory[name] ?? null; } };
+  const write = (name, value) => {
+    memory[name] = value;
+    try { value === null ? localStorage.removeItem(name) : localStorage.setItem(name, JSON.stringify(value)); } catch (error) { note(error); }
+  };
+
+  // Consent ----------------------------------------------------------------------------------------------------
+  const gpc = () => navigator.globalPrivacyControl === true;
+  const decisions = () => (read(STORE.consent) || {}).decisions || null;
+  const allowed = (purpose) => !gpc() && Boolean((decisions() || {})[purpose]);
+  const mayCollect = () => allowed("analytics") || allowed("personalization");
+  const visitor = () => { let id = read(STORE.visitor); if (!id) { id = uuid(); write(STORE.visitor, id); } return id; };
+
+  /** Keep the shopper's answer: true, false, or an object of purposes. A withdrawal is told to the shop, then all ids go. */
+  function consent(answer) {
+    const choice = typeof answer === "object" ? answer : Object.fromEntries(PURPOSES.map((name) => [name, Boolean(answer)]));
+    const before = mayCollect();
+    if (before && !(choice.analytics || choice.personalization)) {
+      enqueue(item("track", { event: "Consent Updated", properties: {} }, choice));
+      flush(true);
+      [STORE.visitor, STORE.user, STORE.queue].forEach((name) => write(name, null));
+    }
+    write(STORE.consent, { decisions: choice, at: new Date().toISOString() });
+    if (mayCollect()) {
+      announceUser();
+      held.splice(0).forEach((make) => enqueue(make()));
+    }
+    banner(false);
+    document.dispatchEvent(new CustomEvent("vitrine:consent", { detail: choice }));
+  }
+  function banner(asked) {
+    const show = asked || (decisions() === null && !gpc());
+    document.querySelectorAll("[data-vitrine-banner]").forEach((node) => { node.hidden = !show; });
+  }
+
+  // Collect ----------------------------------------------------------------------------------------------------
+  function item(type, fields, choice) {
+    const page = { url: location.href, path: location.pathname, title: document.title, referrer: document.referrer };
+    const user = settings.user && allowed("personalization") ? { userId: settings.user.id } : {};
+    const context = { consent: { categoryPreferences: choice || decisions() || {} }, page, locale: navigator.language, library: { name: "vitrine.js" } };
+    if (settings.user && settings.user.hash) context.user_hash = settings.user.hash;
+    return { type, messageId: uuid(), anonymousId: visitor(), ...user, timestamp: new Date().toISOString(), context, ...fields };
+  }
+  /** Queue what happened; before an answer it waits in this page's memory, after a no it is forgotten. */
+  function record(type, fields) {
+    if (mayCollect()) enqueue(item(type, fields));
+    else if (decisions() === null && !gpc()) held.push(() => item(type, fields));
+  }
+  function enqueue(entry) {
+    write(STORE.queue, [...(read(STORE.queue) || []), entry].slice(-MOST_QUEUED));
+    if (!failures) later(flush, 30);
+  }
+  function sent(batch) {
+    const done = new Set(batch.map((entry) => entry.messageId));
+    const rest = (read(STORE.queue) || []).filter((entry) => !done.has(entry.messageId));
+    write(STORE.queue, rest.length ? rest : null);
+    return rest.length;
+  }
+  /** Send what is queued; `leaving` hands it to the browser, which sends it after the page is gone. */
+  function flush(leaving) {
+    const batch = (read(STORE.queue) || []).slice(0, MOST_SENT);
+    if (!batch.length) return Promise.resolve();
+    const body = JSON.stringify({ writeKey: settings.key, batch, sentAt: new Date().toISOString() });
+    const url = settings.host + "/v1/batch";
+    if (leaving === true) { if (navigator.sendBeacon && navigator.sendBeacon(url, body)) sent(batch); return Promise.resolve(); }
+    if (sending) return sending;
+    sending = fetch(url, { method: "POST", body, keepalive: body.length < 60000, headers: { "Content-Type": "text/plain" } })
+      .then((answer) => {
+        const retry = answer.status >= 500 || [408, 410, 429].includes(answer.status);
+        if (retry) throw Object.assign(new Error("status " + answer.status), { wait: 1000 * answer.headers.get("Retry-After") });
+        if (!answer.ok) note("dropped", batch.length, "events, status", answer.status);
+        failures = 0;
+        if (sent(batch)) later(flush, 0);
+      })
+      .catch((error) => {
+        note(error);
+        failures += 1;
+        later(flush, Math.max(error.wait || 0, Math.min(LONGEST_WAIT, 1000 * 2 ** failures * (0.5 + Math.random()))));
+      })
+      .finally(() => { sending = null; });
+    return sending;
+  }
+
+  // Who --------------------------------------------------------------------------------------------------------
+  function announceUser() {
+    const known = read(STORE.user), user = settings.user;
+    if (user && allowed("personalization") && known !== user.id) {
+      if (known) write(STORE.visitor, null); // another account on this device starts with an id of its own
+      write(STORE.user, user.id);
+      enqueue(item("identify", { traits: user.traits || {} }));
+    }
+    if (!user && known) { write(STORE.user, null); write(STORE.visitor, null); }
+  }
+  function identify(id, traits, hash) { settings.user = id ? { id, traits, hash } : null; if (mayCollect()) announceUser(); }
+
+  // Show -------------------------------------------------------------------------------------------------------
+  /** Ask for a placement and draw it into the element's <template>; resolves to the answer, or null on any trouble. */
+  async function recommend(placement, options = {}) {
+    const into = typeof options.into === "string" ? document.querySelector(options.into) : options.into;
+    try {
+      if (mayCollect()) await flush();
+      const answer = await fetch(settings.host + "/api/v1/recommendations/" + encodeURIComponent(placement) + "?" + query(options), {
+        headers: { Authorization: "Bearer " + settings.key }, credentials: "omit" });
+      if (!answer.ok) throw new Error("status " + answer.status);
+      const slate = await answer.json();
+      if (into) draw(slate, into);
+      return slate;
+    } catch (error) {
+      note(placement, error);
+      if (into) into.hidden = true;
+      return null;
+    }
+  }
+  function query(options) {
+    const asked = new URLSearchParams();
+    if (allowed("personalization")) {
+      asked.set("anonymous_id", visitor());
+      if (settings.user) { asked.set("user_id", settings.user.id); if (settings.user.hash) asked.set("user_hash", settings.user.hash); }
+    } else asked.set("personalized", "false");
+    for (const [name, value] of Object.entries(options)) {
+      if (name !== "into") [].concat(value).forEach((each) => each !== "" && each != null && asked.append(name, each));
+    }
+    return asked;
+  }
+  function draw(slate, into) {
+    const template = into.querySelector("template"), list = template.parentNode;
+    list.querySelectorAll("[data-vitrine-item]").forEach((node) => node.remove());
+    slate.items.forEach((product) => {
+      const node = template.content.firstElementChild.cloneNode(true);
+      node.dataset.vitrineItem = product.product_id;
+      node.addEventListener("click", () => record("track", { event: "Product Clicked", properties: {
+        product_id: product.product_id, name: product.title, position: product.position, list_id: slate.recommendation_id } }));
+      node.querySelectorAll("[data-vitrine-field]").forEach((part) => fill(part, product, slate));
+      list.append(node);
+    });
+    into.hidden = !slate.items.length;
+    into.dataset.vitrineDrawn = slate.recommendation_id;
+    whenSeen(into, () => record("track", { event: "Product List Viewed", properties: { list_id: slate.recommendation_id,
+      category: slate.placement, products: slate.items.map(({ product_id, position }) => ({ product_id, position })) } }));
+  }
+  function fill(part, product, slate) {
+    const name = part.dataset.vitrineField;
+    const value = name === "reason" ? (product.reason || {}).text : product[name];
+    if (part.tagName === "IMG") { part.src = value || ""; part.alt = ""; }
+    else if (part.tagName === "A") part.href = (value || "#") + (/\?/.test(value) ? "&" : "?") + "list=" + slate.recommendation_id;
+    else part.textContent = name === "price" && value ? money(value, product.currency) : value || "";
+  }
+  const money = (amount, currency) => { try { return new Intl.NumberFormat(document.documentElement.lang || undefined,
+    { style: "currency", currency }).format(amount); } catch { return amount + " " + currency; } };
+  function whenSeen(node, work) {
+    if (!slateSeen.has(node) && window.IntersectionObserver) {
+      slateSeen.set(node, new IntersectionObserver((entries, watcher) => {
+        if (entries.some((entry) => entry.isIntersecting)) { watcher.disconnect(); slateSeen.delete(node); guard(work)(); }
+      }, { threshold: 0.3 }));
+      slateSeen.get(node).observe(node);
+    }
+  }
+  const slateSeen = new Map();
+
+  // The page's own marks ---------------------------------------------------------------------------------------
+  const marked = (node) => {
+    const { product, name, price, currency, quantity, list } = node.dataset;
+    return Object.fromEntries(Object.entries({ product_id: product, name, price: price && Number(price), currency, quantity: quantity && Number(quantity), list_id: list })
+      .filter(([, value]) => value !== undefined && value !== ""));
+  };
+  const PAGE_MARKS = { view: "Product Viewed", cart: "Cart Viewed", checkout: "Checkout Started", order: "Order Completed", search: "Products Searched" };
+  const CLICK_MARKS = { add: "Product Added", remove: "Product Removed", wish: "Product Added to Wishlist" };
+  function readPage() {
+    record("page", { name: document.title, properties: { path: location.pathname } });
+    for (const [mark, event] of Object.entries(PAGE_MARKS)) {
+      document.querySelectorAll(`[data-vitrine-${mark}]`).forEach((node) => {
+        const given = node.getAttribute(`data-vitrine-${mark}`);
+        record("track", { event, properties: given ? JSON.parse(given) : marked(node) });
+      });
+    }
+  }
+  function clicked(event) {
+    const choice = event.target.closest("[data-vitrine-consent]");
+    if (choice) { const what = choice.dataset.vitrineConsent; what === "ask" ? banner(true) : consent(what === "yes"); }
+    for (const [mark, name] of Object.entries(CLICK_MARKS)) {
+      const node = event.target.closest(`[data-vitrine-${mark}]`);
+      if (node) record("track", { event: name, properties: marked(node) });
+    }
+  }
+  function left() {
+    if (document.visibilityState !== "hidden") return;
+    const seconds = Math.round((Date.now() - started) / 1000);
+    if (mayCollect()) record("track", { event: "Page Engaged", properties: { seconds, scroll_depth: deepest } });
+    flush(true);
+  }
+  const scrolled = () => {
+    const page = document.documentElement;
+    deepest = Math.max(deepest, Math.round(100 * Math.min(1, (scrollY + innerHeight) / page.scrollHeight)));
+  };
+
+  /** Start: `init({key, host, user: {id, hash, traits}, debug})`. The first call counts. */
+  function init(given) {
+    if (ready) return;
+    ready = true;
+    Object.assign(settings, given);
+    settings.host = (settings.host || "").replace(/\/$/, "");
+    if (mayCollect()) announceUser();
+    banner(false);
+    readPage();
+    scrolled();
+    document.addEventListener("click", guard(clicked), true);
+    document.addEventListener("visibilitychange", guard(left));
+    addEventListener("scroll", guard(scrolled), { passive: true });
+    addEventListener("online", guard(() => { failures = 0; flush(); }));
+    if (mayCollect()) later(flush, 0);
+  }
+
+  window.vitrine = {
+    init: guard(init), consent: guard(consent), identify: guard(identify), recommend, allowed: guard(allowed), flush: guard(flush),
+    track: guard((event, properties) => record("track", { event, properties: properties || {} })),
+    page: guard((name, properties) => record("page", { name, properties: properties || {} })),
+    visitor: guard(() => (mayCollect() ? visitor() : null)),
+  };
+})();
