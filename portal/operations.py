@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from common import errors
 from common import redis as stores
+from common.problems import respond
 from events.log import get_log
 from personalization.selectors import registry as models
 
@@ -48,7 +49,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def metrics(request: HttpRequest) -> HttpResponse:
     """Answer the counters of every process of this machine in Prometheus's text format."""
     if settings.METRICS_TOKEN and not hmac.compare_digest(bearer(request), settings.METRICS_TOKEN):
-        raise errors.Unauthenticated("send the metrics token as a Bearer token")
+        return respond(errors.Unauthenticated("send the metrics token as a Bearer token"))
     return HttpResponse(generate_latest(registry()), content_type=CONTENT_TYPE_LATEST)
 
 

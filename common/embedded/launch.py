@@ -26,7 +26,7 @@ def up(*, detach: bool) -> None:
     """Start the demo and show its address; unless detached, stay until Ctrl-C and then stop it."""
     if supervisor.running(FOLDER):
         say("The demo is running already.")
-        show_screen()
+        manage(dict(os.environ), "demo", quiet=False)
         return
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGHUP, interrupt)
@@ -63,11 +63,9 @@ def start() -> None:
         collect_static(environment)
     with step("processes"):
         supervisor.control(FOLDER, "start", *procfile.read(ROOT / "Procfile"))
-        wait_for(environment, "/healthz")
-    say("• demo shop")
+        wait_for(environment, "/readyz")
+    # Fills the shop and trains through the running processes, then prints addresses, logins and a request that works.
     manage(environment, "demo", quiet=False)
-    wait_for(environment, "/readyz")
-    show_screen()
 
 
 def down() -> None:
@@ -189,11 +187,6 @@ def watch() -> None:
     """Wait until the supervisor ends or we are interrupted."""
     while supervisor.running(FOLDER):
         time.sleep(1)
-
-
-def show_screen() -> None:
-    """Print the addresses, the logins and a request that works."""
-    manage(dict(os.environ), "demo", "--screen", quiet=False)
 
 
 @contextlib.contextmanager
