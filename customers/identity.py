@@ -9,6 +9,18 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link seen on an event; `from_id` is an anonymous id (claim) or a previous user id (join)."""
+
+    kind: Literal["claim", "join"]
+    from_id: str
+    user_id: str
+    at: int
+    message_id: str
 
 
 @dataclass(frozen=True, slots=True, order=True)

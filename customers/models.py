@@ -28,7 +28,7 @@ class Customer(models.Model):
 
 
 class CustomerLink(models.Model):
-    """A link seen once and never changed: an anonymous id claimed by a user (`identify`), or two users joined (`alias`)."""
+    """A link, never changed: an anonymous id claimed by a user (`identify`), or two users joined (`alias`)."""
 
     KINDS: ClassVar = [("claim", "identify"), ("join", "alias")]
 

@@ -55,6 +55,15 @@ def identity_of(subject: str, *, now: datetime) -> Identity:
     return _with_attributes(tuple(sorted(users)), tuple(sorted(anonymous)))
 
 
+def named_users(*, limit: int) -> list[tuple[str, dict[str, Any]]]:
+    """Return the first users by id about whom something was said, with what was said."""
+    rows = Customer.objects.filter(raw_id__startswith="user:").exclude(attributes={}).order_by("raw_id")
+    return [
+        (raw_id.removeprefix("user:"), attributes)
+        for raw_id, attributes in rows.values_list("raw_id", "attributes")[:limit]
+    ]
+
+
 def _with_attributes(user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...]) -> Identity:
     bare = Identity(user_ids, anonymous_ids)
     rows = list(Customer.objects.filter(raw_id__in=bare.raw_ids).values_list("attributes", "said"))

@@ -3,22 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
+from customers.identity import Link
 from customers.models import Customer, CustomerLink
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A link seen on an event; `from_id` is an anonymous id (claim) or a previous user id (join)."""
-
-    kind: Literal["claim", "join"]
-    from_id: str
-    user_id: str
-    at: int
-    message_id: str
 
 
 @dataclass(frozen=True, slots=True)

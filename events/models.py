@@ -36,14 +36,14 @@ class Event(models.Model):
 class Dedupe(models.Model):
     """A message id that was recorded. Its own table: a table partitioned by event time cannot hold this key."""
 
-    message_hash = models.BinaryField(primary_key=True, max_length=16)
+    message_hash = models.UUIDField(primary_key=True, help_text="The first 16 bytes of BLAKE2b of the message id.")
     seen_on = models.DateField()
 
     class Meta:
         db_table = "events_dedupe"
 
     def __str__(self) -> str:
-        return bytes(self.message_hash).hex()
+        return str(self.message_hash)
 
 
 class Offset(models.Model):

@@ -42,6 +42,8 @@ if size > 0 then redis.call('DECRBY', KEYS[2], size) end
 return gone
 """
 REMOVE_AT_ONCE: Final = 500
+NOT_NOW: Final = ("MISCONF", "READONLY", "LOADING", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "MASTERDOWN", "UNKILLABLE")
+"""Answers of a server that cannot take a write now; any other refusal is a bug of ours and is raised as it is."""
 
 
 class RedisStreams(Log):
@@ -129,7 +131,7 @@ class RedisStreams(Log):
 
     def trim(self, shard: int, *, consumed: int, keep_since_ms: int) -> int:
         """Drop what every consumer has and retention no longer asks for, a few hundred entries at a time."""
-        newest = min(consumed, (keep_since_ms << SEQUENCE_BITS) - 1)
+        newest = min(consumed, max(0, (keep_since_ms << SEQUENCE_BITS) - 1))
         gone = 0
         with answering():
             while rows := self._oldest(shard, newest):
@@ -167,8 +169,10 @@ def answering() -> Iterator[None]:
     try:
         yield
     except redis.exceptions.RedisError as error:
-        if "LOGFULL" in str(error):
+        if "LOGFULL" in str(error) or isinstance(error, redis.exceptions.OutOfMemoryError):
             raise Unavailable("The event log is full; send the same again later.", retry_after=10) from error
+        if isinstance(error, redis.exceptions.ResponseError) and not str(error).startswith(NOT_NOW):
+            raise
         raise Unavailable("The event log is not reachable; send the same again.") from error
 
 

@@ -106,7 +106,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Dedupe",
             fields=[
-                ("message_hash", models.BinaryField(max_length=16, primary_key=True, serialize=False)),
+                ("message_hash", models.UUIDField(help_text="The first 16 bytes of BLAKE2b of the message id.", primary_key=True, serialize=False)),
                 ("seen_on", models.DateField()),
             ],
             options={"db_table": "events_dedupe"},

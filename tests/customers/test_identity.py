@@ -1,5 +1,7 @@
 """Identity: any arrival order of the same events gives the same people."""
 
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +30,7 @@ def people_of(links: list[tuple[str, str, str, int, int]]) -> People:
 
 
 @given(LINKS, st.randoms())
-def test_any_arrival_order_gives_the_same_people(links: list, random) -> None:  # type: ignore[type-arg, no-untyped-def]
+def test_any_arrival_order_gives_the_same_people(links: list[tuple[str, str, str, int, int]], random: Random) -> None:
     shuffled = list(links)
     random.shuffle(shuffled)
 

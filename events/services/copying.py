@@ -1,0 +1,88 @@
+"""Events as the text that COPY reads. Pure."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+
+from events.services.decoding import Row
+
+COLUMNS: Final = (
+    "id, message_id, at, received_at, kind, name, user_id, anonymous_id, previous_id, properties, traits, context,"
+    " consents, allowed, source, shard, log_offset"
+)
+COPY: Final = f"COPY events_event ({COLUMNS}) FROM STDIN"
+_SPECIAL: Final[Callable[[str], Any]] = re.compile(r"[\\\t\n\r]").search
+
+
+def lines(rows: Iterable[Row], *, now_ms: int | None = None) -> list[str]:
+    """Return one line of COPY text for each event, with fresh ids (UUIDv7, in order)."""
+    stamp = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    return [_line(row, f"{stamp:012x}7{index & 0xFFF:03x}") for index, row in enumerate(rows)]
+
+
+def _line(row: Row, prefix: str) -> str:
+    fields = row.fields
+    get = fields.get
+    texts = (get("name", ""), get("source", ""), fields["message_id"])
+    ids = (get("user_id"), get("anonymous_id"), get("previous_id"))
+    name, source, message_id = (escaped(value) for value in texts)
+    user_id, anonymous_id, previous_id = ("\\N" if value is None else escaped(value) for value in ids)
+    return (
+        f"{prefix}{_random_tail()}\t{message_id}\t{moment(fields['at'])}\t{moment(fields['received_at'])}\t"
+        f"{fields['kind']}\t{name}\t{user_id}\t{anonymous_id}\t{previous_id}\t{_json(get('properties'))}\t"
+        f"{_json(get('traits'))}\t{_json(get('context'))}\t{_json(get('consents'))}\t"
+        f"{_array(tuple(get('allowed', ())))}\t{source}\t{row.shard}\t{row.offset}\n"
+    )
+
+
+def _random_tail() -> str:
+    tail = int.from_bytes(os.urandom(8), "big")
+    return f"{tail & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000:016x}"
+
+
+def escaped(value: str) -> str:
+    """Return a text as COPY spells it."""
+    if _SPECIAL(value):
+        return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    return value
+
+
+def _json(value: Any) -> str:
+    # JSON escapes control characters itself, so the backslash alone is left to double.
+    return orjson.dumps(value).decode().replace("\\", "\\\\") if value else "{}"
+
+
+@lru_cache(maxsize=1024)
+def _array(values: tuple[str, ...]) -> str:
+    quoted = ('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
+    return escaped("{" + ",".join(quoted) + "}")
+
+
+def moment(at: int) -> str:
+    """Return microseconds since the epoch as a timestamp in UTC. Raises OverflowError beyond the year 9999."""
+    second, rest = divmod(at, 1_000_000)
+    return f"{_second(second)}.{rest:06d}+00"
+
+
+@lru_cache(maxsize=8192)
+def _second(second: int) -> str:
+    if not -62_135_596_800 <= second <= 253_402_300_799:
+        raise OverflowError(f"the event time is out of range: {second} s since 1970")
+    year, month, day, hour, minute, rest = time.gmtime(second)[:6]
+    return f"{year:04d}-{month:02d}-{day:02d} {hour:02d}:{minute:02d}:{rest:02d}"
+
+
+@lru_cache(maxsize=8192)
+def month_of_day(day: int) -> str:
+    """Return the first moment of the month of a day (days since 1970)."""
+    return _second(day * 86_400)[:7] + "-01"
+
+
+def months(rows: Iterable[Row]) -> set[str]:
+    """Return the months the events lie in."""
+    return {month_of_day(day) for day in {row.fields["at"] // 86_400_000_000 for row in rows}}

@@ -1,0 +1,129 @@
+"""From log entries to what the recorder writes. Pure.
+
+What cannot be understood becomes a set-aside item, never an error.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final
+
+import orjson
+
+from common import clock
+from events.log.base import Batch, Entry
+from events.types.base import Event
+
+MAX_PAYLOAD: Final = 32 * 1024
+Position = tuple[int, int, Entry]
+"""Shard, offset, entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One event as the log holds it: the fields of `Event` that are not empty."""
+
+    shard: int
+    offset: int
+    fields: dict[str, Any]
+
+    def event(self) -> Event:
+        """Return the event itself."""
+        return Event(**{**self.fields, "allowed": tuple(self.fields.get("allowed", ()))})
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One item to set aside. `received_at` in microseconds since the epoch."""
+
+    shard: int
+    offset: int
+    message_id: str | None
+    reason: str
+    field: str
+    payload: str
+    source: str
+    received_at: int
+
+
+@dataclass(slots=True)
+class Decoded:
+    """What one batch of the log holds."""
+
+    rows: list[Row] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    counts: Counter[tuple[date, str, str]] = field(default_factory=Counter)
+
+
+def positions_of(batch: Batch) -> list[Position]:
+    """Return the entries in the order in which they are recorded."""
+    return [(shard, offset, entry) for shard in sorted(batch) for offset, entry in batch[shard]]
+
+
+def decode(positions: Iterable[Position]) -> Decoded:
+    """Return what the entries hold."""
+    decoded = Decoded()
+    for position in positions:
+        try:
+            _decode_one(decoded, position)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            decoded.refused.append(refused(position, f"not readable: {error}"))
+    return decoded
+
+
+def _decode_one(decoded: Decoded, position: Position) -> None:
+    shard, offset, entry = position
+    fields = orjson.loads(entry.body)
+    if b"\\u0000" in entry.body:
+        # PostgreSQL's text and jsonb cannot hold NUL.
+        fields = without_nul(fields)
+    if entry.kind == "event":
+        if not isinstance(fields["message_id"], str) or not isinstance(fields["at"], int):
+            raise TypeError("an event needs a message_id and a time")
+        decoded.rows.append(Row(shard, offset, fields))
+    elif entry.kind == "counted":
+        decoded.counts[date.fromisoformat(fields["day"]), str(fields["name"]), str(fields["reason"])] += 1
+    else:
+        decoded.refused.append(_as_refused(shard, offset, fields))
+
+
+def _as_refused(shard: int, offset: int, fields: dict[str, Any]) -> Refused:
+    payload = fields.get("payload", "")
+    text = payload if isinstance(payload, str) else orjson.dumps(payload).decode()
+    return Refused(
+        shard=shard,
+        offset=offset,
+        message_id=fields.get("message_id") and str(fields["message_id"]),
+        reason=str(fields["reason"]),
+        field=str(fields.get("field") or ""),
+        payload=text[:MAX_PAYLOAD],
+        source=str(fields.get("source") or ""),
+        received_at=int(fields.get("received_at") or clock.epoch_us()),
+    )
+
+
+def refused(position: Position, reason: str) -> Refused:
+    """Return an entry that could not be recorded, as an item to set aside."""
+    shard, offset, entry = position
+    return Refused(
+        shard=shard,
+        offset=offset,
+        message_id=None,
+        reason=reason.replace("\x00", "\N{REPLACEMENT CHARACTER}")[:1000],
+        field="",
+        payload=entry.body[:MAX_PAYLOAD].decode(errors="replace").replace("\x00", "\N{REPLACEMENT CHARACTER}"),
+        source="recorder",
+        received_at=clock.epoch_us(),
+    )
+
+
+def without_nul(value: Any) -> Any:
+    """Return JSON with every NUL character replaced."""
+    if isinstance(value, str):
+        return value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    if isinstance(value, list):
+        return [without_nul(inner) for inner in value]
+    if isinstance(value, dict):
+        return {without_nul(name): without_nul(inner) for name, inner in value.items()}
+    return value

@@ -1,0 +1,102 @@
+"""Orders from their events, whatever order those arrive in.
+
+An order's content (money, lines, owner) is what the latest Completed or Updated said, its status what the latest event
+of all said, ties by message id; what was refunded is the sum of its refunds. Each event comes here once.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Final
+
+from django.conf import settings
+
+from events.models import Order, OrderLine
+from events.times import from_microseconds
+from events.types.orders import OrderRecord
+
+CONTENT: Final = ("completed", "updated")
+FIELDS: Final = [field.name for field in Order._meta.concrete_fields if field.name not in ("id", "order_id")]
+MONEY: Final = ("revenue", "total", "shipping", "tax", "discount")
+
+
+def apply(records: Iterable[OrderRecord]) -> None:
+    """Merge what events said about orders. Call inside the recorder's transaction."""
+    by_order: dict[str, list[OrderRecord]] = defaultdict(list)
+    for record in records:
+        by_order[record.order_id].append(record)
+    if not by_order:
+        return
+    # Rows first, then their locks: two recorders that meet on a new order would else both insert their own truth.
+    stubs = [Order(order_id=order_id) for order_id in sorted(by_order)]
+    Order.objects.bulk_create(stubs, ignore_conflicts=True, batch_size=2000)
+    rows = list(Order.objects.select_for_update().filter(order_id__in=by_order).order_by("order_id"))
+    before = {row.pk: row.placed_at for row in rows}
+    contents = {row.pk: newest for row in rows if (newest := merge_all(row, by_order[row.order_id]))}
+    Order.objects.bulk_update(rows, FIELDS, batch_size=500)
+    _write_lines({row.pk: row for row in rows}, contents)
+    for row in rows:
+        if row.pk not in contents and row.placed_at != before[row.pk]:
+            row.lines.update(placed_at=row.placed_at)
+
+
+def merge_all(row: Order, records: Iterable[OrderRecord]) -> OrderRecord | None:
+    """Merge records into the row; return the one whose content it now has, or None when its content did not change."""
+    newest = None
+    for record in records:
+        newest = record if merge(row, record) else newest
+    return newest
+
+
+def merge(row: Order, record: OrderRecord) -> bool:
+    """Merge one record into the row; return whether the order's content is now this record's."""
+    at = from_microseconds(record.at)
+    stamp = (at, record.message_id)
+    if row.status_at is None or stamp > (row.status_at, row.status_message):
+        row.status, row.status_at, row.status_message = record.status, at, record.message_id
+    if row.user_id is None and row.anonymous_id is None:
+        row.user_id, row.anonymous_id = record.user_id, record.anonymous_id
+    if record.status == "completed" and (row.placed_at is None or at < row.placed_at):
+        row.placed_at = at
+    if record.status == "refunded":
+        row.refunded += record.revenue or 0
+        row.wholly_refunded = row.wholly_refunded or not (record.lines or record.revenue)
+    if record.status not in CONTENT or (row.content_at and stamp <= (row.content_at, row.content_message)):
+        return False
+    _take_content(row, record)
+    row.content_at, row.content_message = at, record.message_id
+    return True
+
+
+def _take_content(row: Order, record: OrderRecord) -> None:
+    row.user_id, row.anonymous_id = record.user_id, record.anonymous_id
+    for name in MONEY:
+        setattr(row, name, getattr(record, name))
+    row.revenue_basis = record.revenue_basis
+    row.currency = record.currency or settings.SHOP_CURRENCY
+    row.coupon = record.coupon or ""
+
+
+def _write_lines(orders: dict[int, Order], contents: dict[int, OrderRecord]) -> None:
+    if not contents:
+        return
+    OrderLine.objects.filter(order_id__in=contents).delete()
+    lines = [
+        OrderLine(
+            order_id=pk,
+            position=position,
+            product_id=line.product_id,
+            quantity=line.quantity,
+            price=line.price,
+            list_id=line.list_id or "",
+            raw_id=raw_id_of(orders[pk]),
+            placed_at=orders[pk].placed_at or orders[pk].content_at,
+        )
+        for pk, record in contents.items()
+        for position, line in enumerate(record.lines, start=1)
+    ]
+    OrderLine.objects.bulk_create(lines, batch_size=2000)
+
+
+def raw_id_of(order: Order) -> str:
+    """Return the subject an order belongs to."""
+    return f"user:{order.user_id}" if order.user_id else f"anonymous:{order.anonymous_id}"

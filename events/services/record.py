@@ -1,0 +1,209 @@
+"""The recorder's work on one batch: from the log into PostgreSQL, exactly once.
+
+Offsets, message ids, events, set-aside items, counts, orders, customers and consents are written in one transaction.
+Whoever dies in between has written nothing; whoever reads the same entries again finds the offset moved.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import blake2b
+from io import StringIO
+from typing import Any, Final
+
+from django.db import DatabaseError, DataError, IntegrityError, connection, transaction
+
+from consents.services import record_decisions
+from customers import services as customers
+from events.links import links_of
+from events.log.base import Batch
+from events.models import Offset, SetAside
+from events.services import copying, orders
+from events.services.decoding import Decoded, Position, Refused, Row, decode, positions_of, refused
+from events.times import from_microseconds
+from events.types.orders import order_of
+
+CONSUMER: Final = "recorder"
+MOST_KNOWN: Final = 200_000
+log = logging.getLogger(__name__)
+
+_CLAIM = """
+WITH fresh AS (
+    INSERT INTO events_dedupe (message_hash, seen_on)
+    SELECT hash, current_date FROM unnest(%s::uuid[]) AS hash ON CONFLICT DO NOTHING RETURNING message_hash
+)
+SELECT replace(hash::text, '-', '') FROM unnest(%s::uuid[]) AS hash
+WHERE NOT EXISTS (SELECT FROM fresh WHERE message_hash = hash)
+"""
+_ADVANCE = "UPDATE events_offset SET log_offset = %s WHERE consumer = %s AND shard = %s AND log_offset = %s"
+_COUNT = """
+INSERT INTO events_count AS known (day, name, reason, n) VALUES (%s, %s, %s, %s)
+ON CONFLICT (day, name, reason) DO UPDATE SET n = known.n + excluded.n
+"""
+
+
+class Superseded(Exception):
+    """Another recorder has taken the shard over and moved its offset: read the offsets again."""
+
+
+def offsets(shards: Iterable[int], *, consumer: str = CONSUMER) -> dict[int, int]:
+    """Return how far each shard is recorded."""
+    wanted = sorted(shards)
+    Offset.objects.bulk_create([Offset(consumer=consumer, shard=shard) for shard in wanted], ignore_conflicts=True)
+    rows = Offset.objects.filter(consumer=consumer, shard__in=wanted)
+    return dict(rows.values_list("shard", "log_offset"))
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Records batches. Remembers which months are open and which customers have a row, to ask for neither again."""
+
+    open_months: set[str] = field(default_factory=set)
+    met: set[str] = field(default_factory=set)
+
+    def record(self, batch: Batch, *, after: Mapping[int, int]) -> dict[int, int]:
+        """Record a batch that was read behind the offsets `after`; return the new offsets.
+
+        An entry that PostgreSQL or our own reading refuses is found by halving and set aside with the reason, so it
+        never blocks. Raises Superseded, and Django's OperationalError or InterfaceError when the database is away: read
+        the offsets again and go on from there.
+        """
+        return self._record(positions_of(batch), dict(after))
+
+    def _record(self, positions: list[Position], after: dict[int, int]) -> dict[int, int]:
+        try:
+            return self._write(positions, after)
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, DatabaseError) as error:
+            if not is_poison(error):
+                raise
+            if len(positions) == 1:
+                log.warning("event.set_aside shard=%s offset=%s error=%s", *positions[0][:2], error)
+                return self._write(positions, after, reason=f"{type(error).__name__}: {error}")
+        middle = len(positions) // 2
+        return self._record(positions[middle:], self._record(positions[:middle], after))
+
+    def _write(
+        self, positions: list[Position], after: Mapping[int, int], *, reason: str | None = None
+    ) -> dict[int, int]:
+        reached = {**after, **{shard: offset for shard, offset, _ in positions}}
+        with transaction.atomic():
+            _advance(after, reached)
+            if reason is None:
+                self._write_decoded(decode(positions))
+            else:
+                _set_aside([refused(position, reason) for position in positions])
+        return reached
+
+    def _write_decoded(self, decoded: Decoded) -> None:
+        rows = _claim(decoded.rows)
+        self._open(copying.months(rows))
+        _copy(rows)
+        _set_aside(decoded.refused)
+        _count(decoded)
+        self._follow(rows)
+
+    def _open(self, months: set[str]) -> None:
+        for month in sorted(months - self.open_months):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT events_ensure_month(%s::timestamptz)", [f"{month} 00:00:00+00"])
+                if cursor.fetchone()[0]:
+                    transaction.on_commit(partial(self.open_months.add, month))
+
+    def _follow(self, rows: list[Row]) -> None:
+        """Write what follows from the new events: customers and their links, orders, consents."""
+        telling = [row.event() for row in rows if _tells(row.fields)]
+        said = [
+            customers.Said(event.raw_id, event.at, event.message_id, event.traits)
+            for event in telling
+            if event.kind == "identify" and event.traits
+        ]
+        users = {f"user:{user}" for row in rows if (user := row.fields.get("user_id"))}
+        self._meet((users | {one.raw_id for one in said}) - self.met)
+        customers.apply_links(link for event in telling for link in links_of(event))
+        customers.apply_traits(said)
+        orders.apply(order for event in telling if (order := order_of(event)))
+        record_decisions(event for event in telling if event.consents)
+
+    def _meet(self, strangers: set[str]) -> None:
+        if len(self.met) > MOST_KNOWN:
+            self.met.clear()
+        customers.meet(strangers)
+        transaction.on_commit(partial(self.met.update, strangers))
+
+
+def is_poison(error: Exception) -> bool:
+    """Return whether an error comes from what an entry holds, so that trying again cannot help."""
+    if isinstance(error, DataError | IntegrityError) or not isinstance(error, DatabaseError):
+        return True
+    # Class 54, program limit exceeded: for instance an id too long for its index.
+    return str(getattr(error.__cause__, "pgcode", None) or "").startswith("54")
+
+
+def _advance(after: Mapping[int, int], reached: Mapping[int, int]) -> None:
+    # First, so that of two recorders on one shard the later waits here and then gives up before any work.
+    with connection.cursor() as cursor:
+        for shard in sorted(reached):
+            if reached[shard] != after[shard]:
+                cursor.execute(_ADVANCE, [reached[shard], CONSUMER, shard, after[shard]])
+                if cursor.rowcount != 1:
+                    raise Superseded(f"shard {shard} is no longer at {after[shard]}")
+
+
+def message_hash(message_id: str) -> str:
+    """Return what a message id is remembered by, as 32 hexadecimal digits."""
+    return blake2b(message_id.encode(), digest_size=16).hexdigest()
+
+
+def _claim(rows: Iterable[Row]) -> list[Row]:
+    """Return the events whose message id was never seen, each once: the first in the log's order."""
+    by_hash: dict[str, Row] = {}
+    for row in rows:
+        by_hash.setdefault(message_hash(row.fields["message_id"]), row)
+    if not by_hash:
+        return []
+    # In one order, so that two recorders which meet on several ids cannot lock each other out.
+    hashes = "{" + ",".join(sorted(by_hash)) + "}"
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [hashes, hashes])
+        for (seen,) in cursor.fetchall():
+            del by_hash[seen]
+    return list(by_hash.values())
+
+
+def _copy(rows: list[Row]) -> None:
+    if not rows:
+        return
+    text = "".join(copying.lines(rows))
+    # Django wraps errors of the methods it knows; COPY is not one of them.
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        cursor.copy_expert(copying.COPY, StringIO(text), size=1 << 20)
+
+
+def _set_aside(items: Iterable[Refused]) -> None:
+    rows = [
+        SetAside(
+            shard=item.shard,
+            log_offset=item.offset,
+            message_id=item.message_id,
+            reason=item.reason,
+            field=item.field,
+            payload=item.payload,
+            source=item.source,
+            received_at=from_microseconds(item.received_at),
+        )
+        for item in items
+    ]
+    if rows:
+        SetAside.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _count(decoded: Decoded) -> None:
+    with connection.cursor() as cursor:
+        for key in sorted(decoded.counts):
+            cursor.execute(_COUNT, [*key, decoded.counts[key]])
+
+
+def _tells(fields: Mapping[str, Any]) -> bool:
+    kind = fields["kind"]
+    return kind in ("identify", "alias") or "consents" in fields or str(fields.get("name")).startswith("Order ")
