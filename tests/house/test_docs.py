@@ -1,0 +1,43 @@
+"""The docs are complete: what exists is described, what is linked exists."""
+
+import re
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from tests.house.tree import ROOT, text_of, tracked
+
+READS_SETTING = re.compile(r'env\.(?:text|flag|integer|number|listing|mapping|path)\(\s*"([A-Z_]+)"')
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+PAGES = [name for name in tracked() if name.endswith(".md")]
+
+
+def settings_read() -> set[str]:
+    """Return the environment variables that the settings read."""
+    files = [name for name in tracked() if name.startswith("config/settings/")]
+    return {variable for name in files for variable in READS_SETTING.findall(text_of(name))}
+
+
+def test_every_setting_is_described() -> None:
+    described = set(re.findall(r"`([A-Z_]+)`", text_of("docs/operations.md")))
+
+    assert settings_read() - described == set()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    targets = [PurePosixPath(page).parent / target for target in LINK.findall(text_of(page))]
+
+    assert [str(target) for target in targets if not (ROOT / Path(target)).exists()] == []
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    numbers = [int(Path(name).name[:4]) for name in PAGES if name.startswith("docs/adr/")]
+
+    assert sorted(numbers) == list(range(1, len(numbers) + 1))
+
+
+def test_every_process_is_described() -> None:
+    processes = [line.split(":")[0] for line in text_of("Procfile").splitlines()]
+
+    assert [name for name in processes if f"| {name} |" not in text_of("docs/operations.md")] == []

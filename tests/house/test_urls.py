@@ -1,0 +1,59 @@
+"""Every URL of the product is in the OpenAPI document or on this short list."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+from drf_spectacular.generators import SchemaGenerator
+
+# Doors for people, and for machines that no shop's code calls.
+NAMED = {
+    "": "the way in, for people",
+    ".well-known/gpc.json": "the Global Privacy Control specification's",
+    "healthz": "the load balancer's",
+    "readyz": "the load balancer's",
+    "metrics": "Prometheus's",
+    "api/schema": "the document itself",
+    "api/docs": "the document, drawn",
+}
+PAGES = ("admin/", "shop", "portal/", "desk/")
+
+
+def routes(patterns: list[URLPattern | URLResolver] | None = None, prefix: str = "") -> Iterator[str]:
+    """Yield the route of every URL of the product."""
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns, route)
+        else:
+            yield route
+
+
+def spelled(route: str) -> str:
+    """Return the route as the OpenAPI document spells it."""
+    return "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route)
+
+
+@pytest.fixture(scope="module")
+def documented() -> set[str]:
+    """The paths of the OpenAPI document."""
+    return set(SchemaGenerator().get_schema(request=None, public=True)["paths"])
+
+
+def test_every_url_is_documented_or_named(documented: set[str]) -> None:
+    unknown = [
+        route
+        for route in routes()
+        if route not in NAMED and not route.startswith(PAGES) and spelled(route) not in documented
+    ]
+
+    assert unknown == []
+
+
+def test_no_name_is_on_the_list_for_nothing() -> None:
+    assert NAMED.keys() - set(routes()) == set()
+
+
+def test_no_machine_route_ends_in_a_slash(documented: set[str]) -> None:
+    assert [path for path in documented if path.endswith("/")] == []
