@@ -11,6 +11,8 @@ export UV_CACHE_DIR ?= $(CURDIR)/var/cache/uv
 export HOME := $(CURDIR)/var/home
 endif
 export MLFLOW_DISABLE_TELEMETRY := true
+# Compiled modules make the second start quick.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo stop-demo clean-demo test check format requirements
 
