@@ -1,0 +1,66 @@
+"""Reads of what happened: replay, the training frame, offsets, search."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from django.db import connection, transaction
+
+from events.models import Offset
+from events.times import to_microseconds
+from events.types.base import Event
+
+COLUMNS: Final = (
+    "message_id, kind, name, at, received_at, user_id, anonymous_id, previous_id, properties, traits, context,"
+    " consents, allowed, source"
+)
+AT_ONCE: Final = 5000
+
+
+def offsets_of(consumer: str) -> dict[int, int]:
+    """Return how far a consumer that keeps its offset in PostgreSQL has read each shard."""
+    return dict(Offset.objects.filter(consumer=consumer).values_list("shard", "log_offset"))
+
+
+def recorded(shard: int, *, after: int, before: int | None = None) -> Iterator[tuple[int, Event]]:
+    """Yield the recorded events of a shard with their offsets, in the log's order, between two offsets (exclusive).
+
+    This is how reading from an old offset goes on where the log itself has been trimmed.
+    """
+    query = f"SELECT log_offset, {COLUMNS} FROM events_event WHERE shard = %s AND log_offset > %s"
+    arguments: list[Any] = [shard, after]
+    if before is not None:
+        query, arguments = f"{query} AND log_offset < %s", [*arguments, before]
+    for offset, *columns in streamed(f"{query} ORDER BY log_offset", arguments):
+        yield offset, event_of(columns)
+
+
+def streamed(query: str, arguments: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+    """Yield rows through a cursor on the server, so that memory stays small whatever the table holds."""
+    with transaction.atomic():
+        connection.ensure_connection()
+        with connection.connection.cursor(name="events_streamed") as cursor:
+            cursor.itersize = AT_ONCE
+            cursor.execute(query, list(arguments))
+            yield from cursor
+
+
+def event_of(columns: Iterable[Any]) -> Event:
+    """Return the event of one row of `COLUMNS`."""
+    message_id, kind, name, at, received_at, user_id, anonymous_id, previous_id, *rest = columns
+    properties, traits, context, consents, allowed, source = rest
+    return Event(
+        message_id=message_id,
+        kind=kind,
+        name=name,
+        at=to_microseconds(at),
+        received_at=to_microseconds(received_at),
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        previous_id=previous_id,
+        properties=properties,
+        traits=traits,
+        context=context,
+        consents=consents,
+        allowed=tuple(allowed),
+        source=source,
+    )

@@ -1,0 +1,17 @@
+"""The profiles room as Django sees it."""
+
+from django.apps import AppConfig
+
+
+class ProfilesConfig(AppConfig):
+    """Histories and traits."""
+
+    name = "profiles"
+    verbose_name = "Profiles"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register what this room erases and exports."""
+        from profiles import privacy
+
+        privacy.register()

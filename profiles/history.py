@@ -1,0 +1,50 @@
+"""How an interaction is kept: the score of a sorted set is its time, the member is the rest. Pure.
+
+The time is no part of the member: a retried event comes with a slightly other time and must find itself there already.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import orjson
+
+from events.types.base import SIGNALS, Interaction, Signal
+
+KEPT: Final = 300
+"""Newest interactions kept of each kind and raw id: browsing apart from purchases and opinions."""
+LASTING: Final[frozenset[Signal]] = frozenset({"purchase", "rating", "like"})
+"""Signals kept apart, so that a long evening of browsing does not push them out."""
+_CODES: Final = {signal: code for code, signal in enumerate(SIGNALS)}
+
+
+def member(interaction: Interaction, *, line: int) -> bytes:
+    """Return what is kept of an interaction, the `line`-th of its event."""
+    return orjson.dumps(
+        [
+            interaction.message_id,
+            line,
+            _CODES[interaction.signal],
+            interaction.product_id,
+            interaction.quantity,
+            interaction.price,
+            interaction.value,
+            interaction.order_id,
+            interaction.recommendation_id,
+        ]
+    )
+
+
+def interactions(rows: Sequence[tuple[int, bytes]]) -> list[Interaction]:
+    """Return kept rows (time, member) as interactions."""
+    parsed = orjson.loads(b"[" + b",".join([kept for _, kept in rows]) + b"]")
+    return [
+        Interaction(message, at, SIGNALS[code], product, quantity, price, value, order, recommendation)  # type: ignore[arg-type]
+        for (at, _), (message, _, code, product, quantity, price, value, order, recommendation) in zip(
+            rows, parsed, strict=True
+        )
+    ]
+
+
+def newest(rows: Iterable[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """Return the rows of a person that count, by time: as many as one raw id may keep."""
+    return sorted(rows)[-2 * KEPT :]

@@ -1,0 +1,139 @@
+"""Reads of profiles: a person, whole, in one round trip."""
+
+from dataclasses import dataclass, field
+from hashlib import sha1
+from typing import Any, Final
+
+from redis.exceptions import NoScriptError
+
+from common import clock, redis
+from consents import mirror
+from consents.state import ConsentState
+from customers.identity import Claim
+from events.types.base import Interaction
+from profiles import history, keys
+from profiles.people import ALWAYS, RawState, history_of, is_anonymous
+
+MOST_IDS: Final = 64
+"""Ids of one person that are read, those linked last first."""
+
+READ: Final = f"""
+local user, anonymous, now = ARGV[1], ARGV[2], ARGV[3]
+local ids, known, users = {{}}, {{}}, {{}}
+local function add(id)
+  if known[id] or #ids >= {MOST_IDS} then return end
+  known[id] = true
+  ids[#ids + 1] = id
+  if string.sub(id, 1, 5) == 'user:' then users[#users + 1] = string.sub(id, 6) end
+end
+if user == '' and anonymous ~= '' then
+  local claims = '{keys.CLAIMS}' .. anonymous
+  local latest = redis.call('ZREVRANGEBYSCORE', claims, now, '-inf', 'LIMIT', 0, 1)
+  if #latest == 0 then latest = redis.call('ZRANGE', claims, 0, 0) end
+  if #latest > 0 then user = string.sub(latest[1], string.find(latest[1], '\\0', 1, true) + 1) end
+end
+if user ~= '' then add('user:' .. user) end
+if anonymous ~= '' then add('anonymous:' .. anonymous) end
+local at = 1
+while users[at] do
+  local linked = redis.call('ZREVRANGE', '{keys.LINKED}' .. users[at], 0, {MOST_IDS})
+  for i = 1, #linked do add(linked[i]) end
+  at = at + 1
+end
+local found = {{}}
+for i = 1, #ids do
+  local id = ids[i]
+  local claims = {{}}
+  if string.sub(id, 1, 10) == 'anonymous:' then
+    claims = redis.call('ZRANGE', '{keys.CLAIMS}' .. string.sub(id, 11), 0, -1, 'WITHSCORES')
+  end
+  found[i] = {{
+    id,
+    redis.call('HGETALL', 'v:c:' .. id),
+    redis.call('GET', '{keys.REFUSED}' .. id),
+    redis.call('GET', '{keys.STATE}' .. id),
+    redis.call('ZRANGE', '{keys.BROWSED}' .. id, 0, -1, 'WITHSCORES'),
+    redis.call('ZRANGE', '{keys.LASTING}' .. id, 0, -1, 'WITHSCORES'),
+    claims,
+  }}
+end
+local others = {{}}
+for i = 1, #ids do
+  local hash = found[i][2]
+  for j = 1, #hash, 2 do
+    if string.sub(hash[j], 1, 5) == 'link:' then
+      local id = string.sub(hash[j], 6)
+      if not known[id] and #others < {MOST_IDS} then
+        known[id] = true
+        others[#others + 1] = {{id, redis.call('HGETALL', 'v:c:' .. id)}}
+      end
+    end
+  end
+end
+return {{redis.call('GET', 'v:config'), redis.call('GET', 'v:catalog'), found, others}}
+"""
+READ_SHA: Final = sha1(READ.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What is known about one shopper. `ids` are raw ids; `history` is sorted by time and cut by identity and refusals.
+
+    `consent_states` also holds ids that consents know as linked. `epoch` grows with every change of mind and `version`
+    with every change of history or links, so together they key what was computed from this. `config_version` and
+    `catalog_version` tell a serving process whether what it holds is current.
+    """
+
+    ids: tuple[str, ...] = ()
+    history: tuple[Interaction, ...] = ()
+    consent_states: dict[str, ConsentState] = field(default_factory=dict)
+    epoch: int = 0
+    version: int = 0
+    config_version: int = 0
+    catalog_version: int = 0
+
+
+def read_person(*, user_id: str | None = None, anonymous_id: str | None = None) -> Person:
+    """Return the person of these ids in one round trip. Raises redis errors."""
+    client, arguments = redis.client(), (user_id or "", anonymous_id or "", clock.epoch_us())
+    try:
+        answer: Any = client.evalsha(READ_SHA, 0, *arguments)
+    except NoScriptError:
+        answer = client.eval(READ, 0, *arguments)
+    config, catalog, found, others = answer
+    consents = {row[0].decode(): mirror.parse(_paired(row[1])) for row in (*found, *others)}
+    ids = tuple(row[0].decode() for row in found)
+    states = {raw_id: _raw_state(row) for raw_id, row in zip(ids, found, strict=True)}
+    rows = history_of(states, users=frozenset(raw_id[5:] for raw_id in ids if not is_anonymous(raw_id)))
+    return Person(
+        ids=ids,
+        history=tuple(history.interactions(history.newest(rows))),
+        consent_states=consents,
+        epoch=sum(state.epoch for state in consents.values()),
+        version=sum(int(row[3] or 0) for row in found),
+        config_version=int(config or 0),
+        catalog_version=int(catalog or 0),
+    )
+
+
+def _raw_state(row: list[Any]) -> RawState:
+    _, _, refused, _, browsed, lasting, claims = row
+    return RawState(
+        rows=_scored(browsed) + _scored(lasting),
+        refused_at=int(refused) if refused else ALWAYS,
+        claims=tuple(_claim(member, at) for at, member in _scored(claims)),
+    )
+
+
+def _claim(member: bytes, at: int) -> Claim:
+    message_id, _, user_id = member.decode().partition("\0")
+    return Claim(at, message_id, user_id)
+
+
+def _scored(flat: list[bytes]) -> list[tuple[int, bytes]]:
+    # Scores are whole microseconds, below 2**53, so the double that Redis keeps is exact.
+    return [(int(float(at)), member) for member, at in zip(flat[::2], flat[1::2], strict=True)]
+
+
+def _paired(flat: list[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))

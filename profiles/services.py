@@ -1,0 +1,161 @@
+"""Writes of profiles: what a batch of the log changes, applied in one MULTI together with the offset.
+
+Every write gives the same state whenever, however often and in whatever order it is made.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha1
+from typing import Any, Final
+
+from common import redis
+from customers.identity import Link
+from events.links import links_of
+from events.log import Batch
+from events.services.decoding import decode, positions_of
+from events.types.base import Event
+from events.types.registry import interactions
+from profiles import history, keys
+
+PURPOSE: Final = "personalization"
+MOST_CLAIMS: Final = 200
+"""Newest claims kept of one anonymous id; PostgreSQL keeps all."""
+
+APPLY: Final = f"""
+local refused = tonumber(redis.call('GET', KEYS[3]) or -math.huge)
+local changed = 0
+if ARGV[1] ~= '' and tonumber(ARGV[1]) > refused then
+  refused = tonumber(ARGV[1])
+  redis.call('SET', KEYS[3], ARGV[1])
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[1])
+  changed = 1
+end
+for i = 2, #ARGV, 3 do
+  if tonumber(ARGV[i + 1]) > refused then
+    changed = changed + redis.call('ZADD', KEYS[tonumber(ARGV[i])], 'NX', ARGV[i + 1], ARGV[i + 2])
+  end
+end
+if changed > 0 then
+  redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -{history.KEPT + 1})
+  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -{history.KEPT + 1})
+  redis.call('INCR', KEYS[4])
+end
+return changed
+"""
+APPLY_SHA: Final = sha1(APPLY.encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class Change:
+    """What a batch changes of one raw id: a refusal, and rows to add (which set, time, member)."""
+
+    refused_at: int | None = None
+    rows: list[tuple[int, int, bytes]] = field(default_factory=list)
+
+    def refuse(self, at: int) -> None:
+        """Take a refusal at that time."""
+        self.refused_at = at if self.refused_at is None else max(self.refused_at, at)
+
+    def arguments(self) -> list[Any]:
+        """Return what `APPLY` takes."""
+        return ["" if self.refused_at is None else self.refused_at, *(part for row in self.rows for part in row)]
+
+
+def apply(batch: Batch) -> None:
+    """Apply a batch of the log and keep its last offsets. Raises redis errors; then apply it again."""
+    decoded = decode(positions_of(batch))
+    apply_events((row.event() for row in decoded.rows), offsets={shard: rows[-1][0] for shard, rows in batch.items()})
+
+
+def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int]) -> None:
+    """Apply events, wherever they were read, and keep the offsets."""
+    changes: dict[str, Change] = defaultdict(Change)
+    links: list[Link] = []
+    for event in events:
+        links += links_of(event)
+        _collect(changes, event)
+    pipe = redis.client().pipeline(transaction=True)
+    # Inside the transaction: a server that has just been restarted knows no script.
+    pipe.script_load(APPLY)
+    for raw_id, change in changes.items():
+        pipe.evalsha(APPLY_SHA, 4, *state_keys(raw_id), *change.arguments())
+    for link in links:
+        _link(pipe, link)
+    for shard, offset in offsets.items():
+        pipe.hset(keys.OFFSETS, str(shard), str(offset))
+    pipe.execute()
+
+
+def _collect(changes: dict[str, Change], event: Event) -> None:
+    if event.consents.get(PURPOSE) is False:
+        changes[event.raw_id].refuse(event.at)
+        if event.user_id and event.anonymous_id:
+            changes[f"anonymous:{event.anonymous_id}"].refuse(event.at)
+    if PURPOSE in event.allowed and (found := interactions(event)):
+        rows = changes[event.raw_id].rows
+        for line, interaction in enumerate(found):
+            kind = 2 if interaction.signal in history.LASTING else 1
+            rows.append((kind, interaction.at, history.member(interaction, line=line)))
+
+
+def _link(pipe: Any, link: Link) -> None:
+    user, other = f"user:{link.user_id}", link.from_id
+    if link.kind == "claim":
+        claims = f"{keys.CLAIMS}{other}"
+        pipe.zadd(claims, {f"{link.message_id}\0{link.user_id}": link.at}, nx=True)
+        pipe.zremrangebyrank(claims, 0, -MOST_CLAIMS - 1)
+        pipe.zadd(f"{keys.LINKED}{link.user_id}", {f"anonymous:{other}": link.at}, gt=True)
+        pipe.incr(f"{keys.STATE}anonymous:{other}")
+    else:
+        pipe.zadd(f"{keys.LINKED}{link.user_id}", {f"user:{other}": link.at}, gt=True)
+        pipe.zadd(f"{keys.LINKED}{other}", {user: link.at}, gt=True)
+        pipe.incr(f"{keys.STATE}user:{other}")
+    pipe.incr(f"{keys.STATE}{user}")
+
+
+def state_keys(raw_id: str) -> tuple[str, str, str, str]:
+    """Return the keys of one raw id's state, in the order `APPLY` takes them."""
+    return (
+        f"{keys.BROWSED}{raw_id}",
+        f"{keys.LASTING}{raw_id}",
+        f"{keys.REFUSED}{raw_id}",
+        f"{keys.STATE}{raw_id}",
+    )
+
+
+def offsets(shards: Iterable[int]) -> dict[int, int]:
+    """Return how far each shard is applied."""
+    wanted = list(shards)
+    if not wanted:
+        return {}
+    found: Any = redis.client().hmget(keys.OFFSETS, [str(shard) for shard in wanted])
+    return {shard: int(value or 0) for shard, value in zip(wanted, found, strict=True)}
+
+
+def forget(raw_ids: Iterable[str]) -> int:
+    """Remove everything kept of the raw ids; return how many keys went."""
+    names = [name for raw_id in raw_ids for name in all_keys(raw_id)]
+    return int(redis.client().delete(*names)) if names else 0  # type: ignore[arg-type]
+
+
+def all_keys(raw_id: str) -> tuple[str, ...]:
+    """Return every key this room may keep of a raw id."""
+    kind, _, value = raw_id.partition(":")
+    return (*state_keys(raw_id), f"{keys.CLAIMS if kind == 'anonymous' else keys.LINKED}{value}")
+
+
+def forget_everybody() -> int:
+    """Remove all profiles, to be rebuilt from the log; return how many keys went."""
+    client, gone = redis.client(), 0
+    for prefix in keys.ALL:
+        names: list[bytes] = []
+        for name in client.scan_iter(match=f"{prefix}*", count=1000):
+            names.append(name)
+            if len(names) == 1000:
+                gone += int(client.delete(*names))  # type: ignore[arg-type]
+                names = []
+        gone += int(client.delete(*names)) if names else 0  # type: ignore[arg-type]
+    client.delete(keys.OFFSETS)
+    return gone

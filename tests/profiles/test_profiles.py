@@ -1,0 +1,221 @@
+"""Profiles: the same whatever the order, however often, live or replayed."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from common import redis
+from consents import mirror
+from events.log import Log, get_log
+from events.models import Dedupe, Offset
+from events.models import Event as Recorded
+from events.services.record import Recorder, offsets
+from events.types.base import Event
+from profiles import history, keys, services
+from profiles.replay import replay
+from profiles.selectors import Person, read_person
+from tests.events.journal import START, entry, event
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def apply(*events: Event) -> None:
+    services.apply_events(events, offsets={})
+
+
+def products(person: Person) -> list[str]:
+    return [one.product_id for one in person.history]
+
+
+def identify(number: int, user: str, anonymous: str, **fields: Any) -> Event:
+    return event(number, kind="identify", name="", user_id=user, anonymous_id=anonymous, properties={}, **fields)
+
+
+def anonymous_view(number: int, anonymous: str = "phone") -> Event:
+    return event(number, user_id=None, anonymous_id=anonymous)
+
+
+def test_a_view_is_in_the_history_once_however_often_and_late_it_comes() -> None:
+    apply(event(2), event(1), event(2))
+    apply(event(1, at=event(1).at + 7))
+
+    person = read_person(user_id="ada")
+
+    assert products(person) == ["P1", "P2"]
+    assert person.history[0].at == event(1).at
+    assert person.ids == ("user:ada",)
+
+
+def test_nothing_is_kept_without_consent() -> None:
+    apply(event(1, allowed=("analytics",)))
+
+    assert read_person(user_id="ada").history == ()
+    assert not redis.client().keys("v:*:user:ada")
+
+
+def test_an_anonymous_history_counts_after_identify() -> None:
+    apply(anonymous_view(1))
+    before = read_person(user_id="ada", anonymous_id="phone")
+
+    apply(identify(5, "ada", "phone"))
+    after = read_person(user_id="ada")
+
+    assert products(before) == []
+    assert products(after) == ["P1"]
+    assert after.ids == ("user:ada", "anonymous:phone")
+    assert after.version > before.version
+    assert products(read_person(anonymous_id="phone")) == ["P1"]
+
+
+def test_a_shared_device_does_not_mix_two_accounts() -> None:
+    apply(identify(10, "ada", "phone"), anonymous_view(11), identify(20, "bo", "phone"), anonymous_view(21))
+
+    assert products(read_person(user_id="ada", anonymous_id="phone")) == ["P11"]
+    assert products(read_person(user_id="bo", anonymous_id="phone")) == ["P21"]
+    assert products(read_person(anonymous_id="phone")) == ["P21"]
+
+
+def test_an_alias_joins_two_users_and_all_their_devices() -> None:
+    apply(event(1), event(2, user_id="bo"), identify(3, "bo", "tablet"), anonymous_view(4, "tablet"))
+
+    apply(event(9, kind="alias", name="", user_id="ada", previous_id="bo", properties={}))
+
+    assert products(read_person(user_id="ada")) == ["P1", "P2", "P4"]
+    assert products(read_person(user_id="bo")) == ["P1", "P2", "P4"]
+
+
+def test_a_refusal_removes_what_was_before_it_and_what_comes_late() -> None:
+    refusal = event(5, name="Consent Updated", consents={"personalization": False}, anonymous_id="phone", allowed=())
+
+    apply(event(1), event(8), anonymous_view(2), refusal, event(3))
+    apply(identify(9, "ada", "phone"))
+
+    assert products(read_person(user_id="ada")) == ["P8"]
+    assert redis.client().zcard(f"{keys.BROWSED}user:ada") == 1
+    assert redis.client().zcard(f"{keys.BROWSED}anonymous:phone") == 0
+
+
+def test_the_newest_are_kept_and_browsing_does_not_push_out_purchases() -> None:
+    bought = event(0, name="Order Completed", properties={"order_id": "O1", "products": [{"product_id": "B"}]})
+
+    apply(bought, *(event(number) for number in range(1, history.KEPT + 51)))
+
+    found = products(read_person(user_id="ada"))
+    assert found == ["B", *(f"P{number}" for number in range(51, history.KEPT + 51))]
+
+
+def test_one_read_brings_consents_epochs_and_versions() -> None:
+    client = redis.client()
+    pipe = client.pipeline()
+    mirror.apply(pipe, "user:ada", "personalization", True, START, "e1")
+    mirror.link(pipe, "user:ada", "anonymous:old", START)
+    mirror.apply(pipe, "anonymous:old", "analytics", False, START, "e2")
+    pipe.set("v:config", 7)
+    pipe.set("v:catalog", 9)
+    pipe.execute()
+
+    person = read_person(user_id="ada")
+
+    assert person.consent_states["user:ada"].decisions["personalization"].given
+    assert not person.consent_states["anonymous:old"].decisions["analytics"].given
+    assert (person.epoch, person.config_version, person.catalog_version) == (2, 7, 9)
+    assert person.ids == ("user:ada",)
+
+
+IDS = st.sampled_from(
+    [("ada", None), ("bo", None), (None, "phone"), (None, "tablet"), ("ada", "phone"), ("bo", "phone")]
+)
+KINDS = st.sampled_from(["view", "view", "order", "identify", "alias", "refuse", "unwilling"])
+STREAMS = st.lists(st.tuples(KINDS, IDS, st.integers(0, 9)), max_size=25)
+
+
+def stream_of(drawn: Sequence[tuple[str, tuple[str | None, str | None], int]]) -> list[Event]:
+    return [told(number, kind, ids, second) for number, (kind, ids, second) in enumerate(drawn)]
+
+
+def told(number: int, kind: str, ids: tuple[str | None, str | None], second: int) -> Event:
+    fields: dict[str, Any] = {"user_id": ids[0], "anonymous_id": ids[1], "at": START + second * 1_000_000}
+    match kind:
+        case "order":
+            lines = [{"product_id": f"P{number}", "price": 5}, {"product_id": f"P{number}", "price": 5}]
+            return event(
+                number, name="Order Completed", properties={"order_id": f"O{number}", "products": lines}, **fields
+            )
+        case "identify" | "alias":
+            previous = "bo" if kind == "alias" else None
+            return event(number, kind=kind, name="", properties={}, previous_id=previous, **fields)
+        case "refuse":
+            return event(number, name="Consent Updated", consents={"personalization": False}, properties={}, **fields)
+        case "unwilling":
+            return event(number, allowed=("analytics",), **fields)
+    return event(number, **fields)
+
+
+def profiles_now() -> dict[bytes, Any]:
+    """Everything this room keeps, but the version counters, which tell how often state changed, not what it is."""
+    client, found = redis.client(), {}
+    for prefix in keys.ALL:
+        for name in client.keys(f"{prefix}*") if prefix != keys.STATE else ():
+            kind = client.type(name)
+            found[name] = client.zrange(name, 0, -1, withscores=True) if kind == b"zset" else client.get(name)
+    return found
+
+
+def run(log: Log) -> None:
+    """Let the recorder and the profiler read the log to its end."""
+    everything = log.read_many(dict.fromkeys(range(log.shards), 0), count=10_000)
+    if everything:
+        services.apply(everything)
+        after = offsets(everything)
+        for shard, rows in everything.items():
+            fresh = [row for row in rows if row[0] > after[shard]]
+            if fresh:
+                Recorder().record({shard: fresh}, after={shard: after[shard]})
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STREAMS, st.randoms())
+def test_any_order_with_duplicates_gives_the_same_profiles(
+    drawn: Sequence[tuple[str, tuple[str | None, str | None], int]], random: Random
+) -> None:
+    stream = stream_of(drawn)
+    redis.client().flushdb()
+    apply(*stream)
+    expected = profiles_now()
+    redis.client().flushdb()
+    shuffled = stream + random.choices(stream, k=5) if stream else []
+    random.shuffle(shuffled)
+
+    for one in shuffled:
+        apply(one)
+
+    assert profiles_now() == expected
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STREAMS, st.booleans(), st.randoms())
+def test_replay_gives_what_live_gave_also_beyond_the_log_s_retention(
+    drawn: Sequence[tuple[str, tuple[str | None, str | None], int]], trimmed: bool, random: Random
+) -> None:
+    redis.client().flushdb()
+    for table in (Recorded, Dedupe, Offset):
+        table.objects.all().delete()
+    stream = stream_of(drawn)
+    stream += random.choices(stream, k=4) if stream else []
+    random.shuffle(stream)
+    log = get_log()
+    for one in stream:
+        log.append([entry(one)])
+    run(log)
+    live = profiles_now()
+    if trimmed:
+        for shard in range(log.shards):
+            log.trim(shard, consumed=log.last(shard), keep_since_ms=1 << 42)
+
+    replay(log)
+
+    assert profiles_now() == live
