@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+import orjson
 from django.db import connection, transaction
 
 from events.models import Offset
@@ -47,7 +48,9 @@ def streamed(query: str, arguments: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
 def event_of(columns: Iterable[Any]) -> Event:
     """Return the event of one row of `COLUMNS`."""
     message_id, kind, name, at, received_at, user_id, anonymous_id, previous_id, *rest = columns
-    properties, traits, context, consents, allowed, source = rest
+    # Django leaves jsonb of such cursors as text.
+    properties, traits, context, consents = (orjson.loads(column) for column in rest[:4])
+    allowed, source = rest[4:]
     return Event(
         message_id=message_id,
         kind=kind,

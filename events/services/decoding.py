@@ -30,7 +30,7 @@ class Row:
 
     def event(self) -> Event:
         """Return the event itself."""
-        return Event(**{**self.fields, "allowed": tuple(self.fields.get("allowed", ()))})
+        return Event(**{"name": "", **self.fields, "allowed": tuple(self.fields.get("allowed", ()))})
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ class Event:
         """Return the event that `encode` wrote."""
         fields = orjson.loads(data)
         fields["allowed"] = tuple(fields.get("allowed", ()))
+        fields.setdefault("name", "")
         return cls(**fields)
 
 
