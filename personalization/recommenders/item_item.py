@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from personalization.recommenders.base import Catalogue, Context, Floats, Interactions, Profile
-from personalization.recommenders.decay import DECAY_SPACE, ProfileDecay, query
+from personalization.recommenders.decay import DECAY_SPACE, REPEAT_START, SESSION_START, ProfileDecay, query
 from personalization.recommenders.neighbors import Neighbors
 from personalization.recommenders.scoring import Scoring, SearchSpace
 from personalization.recommenders.storage import Arrays
@@ -32,6 +32,7 @@ class ItemItem(Scoring):
     """score(j) = sum over the query's items i of weight(i) · table[i, j]."""
 
     config: ItemItemConfig
+    STARTS = ({**REPEAT_START, "own_weight": 1.0}, {**SESSION_START, "own_weight": 0.0})
     reason: ClassVar[str] = "because_of_history"
     personal: ClassVar[bool] = True
     contextual: ClassVar[bool] = True

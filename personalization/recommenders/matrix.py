@@ -1,5 +1,6 @@
 """Interactions as a sparse matrix shoppers x items: decayed, capped, normalized. Pure."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,3 +57,15 @@ def inverse_power(totals: Floats, power: float) -> Floats:
     """Return totals ** -power, 0 where the total is 0."""
     safe = np.maximum(totals, np.finfo(np.float32).tiny).astype(np.float64)
     return np.where(totals > 0, safe**-power, 0.0).astype(np.float32)
+
+
+def decayed_histories(
+    interactions: Interactions, n_items: int, *, half_life_days: float, most_items: int = 1000
+) -> Matrix:
+    """Return csr float32[n_users, n_items]: summed weights, halved every so often before each one's own last row."""
+    last = np.full(interactions.n_users, -np.inf)
+    np.maximum.at(last, interactions.users, interactions.times)
+    age = last[interactions.users] - interactions.times
+    weights = interactions.weights * np.exp2(-age / (half_life_days * DAY))
+    aged = replace(interactions, weights=weights.astype(np.float32))
+    return user_item(aged, n_items, most_items=most_items)

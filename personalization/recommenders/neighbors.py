@@ -110,3 +110,13 @@ def products(left: Matrix, right: Matrix, finish: Callable[[Matrix], Matrix] = l
     """Yield `left @ right` in chunks of rows, each passed through `finish`."""
     for start in range(0, left.shape[0], ROWS):
         yield finish((left[start : start + ROWS] @ right).tocsr())
+
+
+def dense_chunk(chunk: Floats, most: int) -> Matrix:
+    """Return csr of the `most` largest entries of each row by absolute value."""
+    if chunk.shape[1] <= most:
+        return sparse.csr_matrix(chunk)
+    kept = np.sort(np.argpartition(np.abs(chunk), chunk.shape[1] - most, axis=1)[:, -most:], axis=1)
+    values = np.take_along_axis(chunk, kept, axis=1)
+    indptr = np.arange(0, values.size + 1, most)
+    return sparse.csr_matrix((values.ravel(), kept.ravel(), indptr), shape=chunk.shape)

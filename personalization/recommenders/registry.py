@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from personalization.recommenders.covisitation import Covisitation
+from personalization.recommenders.ease import EASE
 from personalization.recommenders.item_knn import ItemKNN
 from personalization.recommenders.own_history import PersonalTop, Recent
 from personalization.recommenders.popular import Popular
@@ -9,8 +11,21 @@ from personalization.recommenders.rp3beta import RP3beta
 from personalization.recommenders.scoring import Scoring
 from personalization.recommenders.shuffled import CatalogOrder, Random
 from personalization.recommenders.trending import Trending
+from personalization.recommenders.user_knn import UserKNN
 
-_ALL: tuple[type[Scoring], ...] = (Random, CatalogOrder, Popular, Trending, Recent, PersonalTop, RP3beta, ItemKNN)
+_ALL: tuple[type[Scoring], ...] = (
+    Random,
+    CatalogOrder,
+    Popular,
+    Trending,
+    Recent,
+    PersonalTop,
+    RP3beta,
+    ItemKNN,
+    UserKNN,
+    EASE,
+    Covisitation,
+)
 
 RECOMMENDERS: dict[str, type[Scoring]] = {recommender.name: recommender for recommender in _ALL}
 

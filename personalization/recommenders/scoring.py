@@ -40,6 +40,8 @@ class Scoring(Recommender):
     SEARCH_SPACE: ClassVar[SearchSpace] = {}
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset()
     """Settings that only matter when answering: `reconfigured` changes them without another fit."""
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = ()
+    """Settings worth trying before any search, beside the defaults: each suits one kind of shop."""
     learns_taste: ClassVar[bool] = False
     """Whether it finds new items by the shopper's taste; the behaviour suite then asks for the obvious answer."""
     n_items: int = 0

@@ -1,0 +1,85 @@
+"""Directed co-visitation: what comes next, and soon, after an item. The session's workhorse.
+
+Sequence rules with a gap weight (Ludewig, Jannach, "Evaluation of session-based recommendation algorithms", UMUAI
+2018), over each shopper's whole sequence.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy import sparse
+
+from personalization.recommenders.base import Catalogue, Config, Interactions
+from personalization.recommenders.decay import DAY
+from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
+from personalization.recommenders.matrix import Matrix, inverse_power, scaled_columns, scaled_rows
+from personalization.recommenders.neighbors import Neighbors, table
+from personalization.recommenders.scoring import SearchSpace
+
+
+@dataclass(frozen=True)
+class CovisitationConfig(ItemItemConfig):
+    """A pair `gap` events apart counts gap_decay ** (gap - 1) · 2 ** (-time between / pair_half_life_hours).
+
+    `backward` is what the reverse direction counts; pairs of the same moment count both ways in full.
+    `target_power` discounts popular followers, `source_power` items followed by many.
+    """
+
+    step: float = 0.6
+    max_gap: int = 10
+    gap_decay: float = 0.7
+    pair_half_life_hours: float = 168.0
+    backward: float = 0.3
+    target_power: float = 0.3
+    source_power: float = 0.7
+    matrix_half_life_days: float = 365.0
+
+
+class Covisitation(ItemItem):
+    """What shoppers went on to after this."""
+
+    name: ClassVar[str] = "covisitation"
+    config_class: ClassVar[type[Config]] = CovisitationConfig
+    config: CovisitationConfig
+    reason: ClassVar[str] = "viewed_next"
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        **ITEM_ITEM_SPACE,
+        "max_gap": ("int", 1, 20),
+        "gap_decay": ("float", 0.4, 1.0, False),
+        "pair_half_life_hours": ("float", 1.0, 8760.0, True),
+        "backward": ("float", 0.0, 1.0, False),
+        "target_power": ("float", 0.0, 0.8, False),
+        "source_power": ("float", 0.0, 1.0, False),
+        "matrix_half_life_days": ("float", 7.0, 1500.0, True),
+    }
+
+    def neighbors(self, interactions: Interactions, catalogue: Catalogue) -> Neighbors:
+        """Return the decayed pair counts, discounted on both sides."""
+        c = self.config
+        pairs = self._pairs(interactions, catalogue.n_items)
+        pairs = (pairs + c.backward * pairs.T).tocsr().astype(np.float32)
+        left = inverse_power(np.asarray(pairs.sum(axis=1)).ravel(), c.source_power)
+        right = inverse_power(np.asarray(pairs.sum(axis=0)).ravel(), c.target_power)
+        return table([scaled_columns(scaled_rows(pairs, left), right)], most=c.neighbors)
+
+    def _pairs(self, interactions: Interactions, n_items: int) -> Matrix:
+        """Return csr float64[n_items, n_items]: row i, column j is how much j follows i."""
+        c = self.config
+        order = np.argsort(interactions.users, kind="stable")
+        users, items, times = interactions.users[order], interactions.items[order], interactions.times[order]
+        weights = interactions.weights[order] * np.exp2(
+            (times - times.max(initial=0)) / (c.matrix_half_life_days * DAY)
+        )
+        total = sparse.csr_matrix((n_items, n_items))
+        for gap in range(1, c.max_gap + 1):
+            first, second = slice(0, max(0, len(users) - gap)), slice(gap, None)
+            same = (users[first] == users[second]) & (items[first] != items[second])
+            between = times[second][same] - times[first][same]
+            counts = weights[second][same] * c.gap_decay ** (gap - 1)
+            counts *= np.exp2(-between / (c.pair_half_life_hours * 3600))
+            found = sparse.csr_matrix((counts, (items[first][same], items[second][same])), shape=(n_items, n_items))
+            tied = between == 0
+            mirror = (counts[tied] * (1 - c.backward), (items[second][same][tied], items[first][same][tied]))
+            total = total + found + sparse.csr_matrix(mirror, shape=(n_items, n_items))
+        return total

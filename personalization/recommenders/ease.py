@@ -1,0 +1,107 @@
+"""EASE: the closed-form linear autoencoder with a zero diagonal.
+
+Source: Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019. Three exact or near ways to the same
+table, chosen by size so that memory and time stay bounded:
+few shoppers - the inverse over shoppers (Woodbury) instead of over items, exact;
+few items    - the dense inverse over items, exact;
+neither      - per item, ridge regression on its most similar items (SLIM with feature selection; Ning, Karypis 2011).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy import linalg
+
+from personalization.recommenders.base import Catalogue, Config, Floats, Interactions
+from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
+from personalization.recommenders.matrix import Matrix, inverse_power, scaled_rows, user_item
+from personalization.recommenders.neighbors import ROWS, Neighbors, dense_chunk, table
+from personalization.recommenders.ridge import ridge_columns
+from personalization.recommenders.scoring import SearchSpace
+
+
+@dataclass(frozen=True)
+class EASEConfig(ItemItemConfig):
+    """`ridge` is lambda. `dense_limit` is the largest side of a dense inverse; beyond it `features` items per ridge.
+
+    Good: ridge 50–500 on small shops, thousands on busy ones; damping .5 and shopper_power .3–.5 help.
+    """
+
+    ridge: float = 200.0
+    damping: float = 0.5
+    shopper_power: float = 0.3
+    matrix_half_life_days: float = 365.0
+    own_weight: float = 0.1
+    dense_limit: int = 20_000
+    features: int = 100
+
+
+class EASE(ItemItem):
+    """Each item predicted from all others at once, so that neighbors do not count twice."""
+
+    name: ClassVar[str] = "ease"
+    config_class: ClassVar[type[Config]] = EASEConfig
+    config: EASEConfig
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        **ITEM_ITEM_SPACE,
+        "own_weight": ("choice", [0.0, 0.03, 0.1, 0.3, 1.0, 3.0]),
+        "ridge": ("float", 1.0, 5000.0, True),
+        "damping": ("float", 0.0, 1.0, False),
+        "shopper_power": ("float", 0.0, 1.0, False),
+        "matrix_half_life_days": ("float", 7.0, 1500.0, True),
+    }
+
+    def neighbors(self, interactions: Interactions, catalogue: Catalogue) -> Neighbors:
+        """Return the `neighbors` largest weights, positive or negative, of each row of B."""
+        c = self.config
+        matrix = user_item(interactions, catalogue.n_items, half_life_days=c.matrix_half_life_days)
+        matrix.data **= c.damping
+        matrix = scaled_rows(matrix, inverse_power(np.asarray(matrix.sum(axis=1)).ravel(), c.shopper_power))
+        matrix = matrix[np.diff(matrix.indptr) > 0]
+        own = np.ones(catalogue.n_items, np.float32)
+        return table(self._rows(matrix), most=c.neighbors, own=own)
+
+    def _rows(self, matrix: Matrix) -> Iterator[Matrix]:
+        n_users, n_items = matrix.shape
+        if min(n_users, n_items) > self.config.dense_limit:
+            yield from ridge_columns(matrix, ridge=self.config.ridge, features=self.config.features)
+            return
+        rows = _over_shoppers if n_users < n_items else _over_items
+        for chunk in rows(matrix, self.config.ridge):
+            yield dense_chunk(chunk, self.config.neighbors + 1)
+
+
+def _over_items(matrix: Matrix, ridge: float) -> Iterator[Floats]:
+    """Yield B in rows: B[i, j] = -P[i, j] / P[j, j], P the inverse of XᵀX + ridge."""
+    inverse = _inverse((matrix.T @ matrix).toarray(), ridge)
+    scale = (-1 / np.diagonal(inverse)).astype(np.float32)
+    for start in range(0, len(inverse), ROWS):
+        yield inverse[start : start + ROWS] * scale
+
+
+def _over_shoppers(matrix: Matrix, ridge: float) -> Iterator[Floats]:
+    """Yield the same B by Woodbury: P = (1 - M) / ridge with M = Xᵀ (XXᵀ + ridge)⁻¹ X."""
+    inner = _inverse((matrix @ matrix.T).toarray(), ridge)
+    transposed = matrix.T.tocsr()
+    spread = np.asarray((transposed @ inner).T, order="C")  # inner is symmetric: spread = inner · X
+    diagonal = np.asarray(transposed.multiply(spread.T).sum(axis=1)).ravel()
+    scale = (1 / np.maximum(1 - diagonal, 1e-6)).astype(np.float32)
+    for start in range(0, transposed.shape[0], ROWS):
+        yield (transposed[start : start + ROWS] @ spread) * scale
+
+
+def _inverse(gram: Floats, ridge: float) -> Floats:
+    """Return the inverse of gram + ridge, symmetric positive definite, computed in place."""
+    if not len(gram):
+        return gram
+    gram[np.diag_indices_from(gram)] += ridge
+    factor, _ = linalg.lapack.spotrf(gram.T, lower=1, overwrite_a=1)
+    inverse, _ = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
+    for start in range(0, len(inverse), ROWS):  # mirror the lower triangle in blocks
+        stop = start + ROWS
+        inverse[start:stop, stop:] = inverse[stop:, start:stop].T
+        block = inverse[start:stop, start:stop]
+        block[:] = np.tril(block) + np.tril(block, -1).T
+    return np.asarray(inverse.T)
