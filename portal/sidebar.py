@@ -46,7 +46,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
         Door("Purposes", "policy", "consents.Purpose"),
         Door("Decisions", "how_to_reg", "consents.ConsentState"),
         Door("Proof", "history_edu", "consents.ConsentEvent"),
-        Door("Audit log", "gavel", "audit.Entry"),
+        Door("Audit log", "gavel", "audit.AuditEvent"),
     ),
     "House": (
         Door("API keys", "key", "access.ApiKey"),
