@@ -1,10 +1,85 @@
 """The admin's first page: what is happening, for the person who opened it."""
 
-from typing import Any
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
 
 from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from audit.selectors import entries
+from common import clock
+from common.errors import Unavailable
+from events import activity
+from personalization.selectors.overview import latest_run, live_model
+from personalization.selectors.placements import active_placements
+from portal.model_card import card_of
+from portal.permissions import may
+
+DOORS: Final = (
+    ("Preview what a shopper sees", "portal:preview", "personalization.view_placement"),
+    ("Find a customer", "portal:customers", "customers.view_customer"),
+    ("Add a rule", "admin:personalization_rule_add", "personalization.add_rule"),
+    ("Products", "admin:catalog_product_changelist", "catalog.view_product"),
+    ("Compare model versions", "admin:personalization_modelversion_changelist", "personalization.change_modelversion"),
+    ("Look up consent", "admin:consents_consentstate_changelist", "consents.change_*"),
+    ("API keys", "admin:access_apikey_changelist", "access.change_apikey"),
+)
+AUDIT_SIZE: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One day of the small chart, in hundredths of its height, from the top."""
+
+    day: date
+    count: int
+    height: int
+
+    @property
+    def top(self) -> int:
+        """Where the bar begins."""
+        return 100 - self.height
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Return the context of the admin's home."""
-    return {**context, "title": "What is happening"}
+    """Return the context of the admin's home: each card only for those who may see what it shows."""
+    user = request.user
+    doors = [(title, link) for title, name, permission in DOORS if may(user, permission) and (link := _link(name))]
+    return {
+        **context,
+        "title": "What is happening",
+        "doors": doors,
+        **(_events() if may(user, "events.view_event") else {}),
+        **(_model() if may(user, "personalization.view_modelversion") else {}),
+        "may_see_setaside": may(user, "events.view_setaside"),
+        "placements": list(active_placements().values()) if may(user, "personalization.view_placement") else [],
+        "audit": entries(limit=AUDIT_SIZE) if may(user, "audit.view_*") else [],
+    }
+
+
+def _link(name: str) -> str | None:
+    """Return the address, or None where no room registered that page in the admin."""
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return None
+
+
+def _events() -> dict[str, Any]:
+    pulse = activity.pulse(now=clock.now())
+    most = max(1, *(count for _, count in pulse.days))
+    bars = [Bar(day, count, max(1, round(100 * count / most)) if count else 0) for day, count in pulse.days]
+    return {"pulse": pulse, "bars": bars, "lag": _lag()}
+
+
+def _lag() -> int | None:
+    try:
+        return activity.lag()
+    except Unavailable:
+        return None
+
+
+def _model() -> dict[str, Any]:
+    model = live_model()
+    return {"may_see_model": True, "model": card_of(model) if model else None, "run": latest_run()}

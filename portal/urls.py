@@ -1,11 +1,27 @@
 """Addresses of the portal, spelled from the root. The demo shop's only where the demo is on."""
 
+from django.conf import settings
 from django.urls import path
 
-from portal import landing
+from portal import customers, landing, preview
+from portal.shop import views as shop
 
 app_name = "portal"
 
+SHOP = [
+    path("shop/", shop.home, name="shop-home"),
+    path("shop/search", shop.search, name="shop-search"),
+    path("shop/products/<str:product_id>", shop.product, name="shop-product"),
+    path("shop/cart", shop.cart_page, name="shop-cart"),
+    path("shop/checkout", shop.checkout, name="shop-checkout"),
+    path("shop/ordered", shop.ordered, name="shop-ordered"),
+    path("shop/login", shop.login, name="shop-login"),
+]
+
 urlpatterns = [
     path("", landing.landing, name="landing"),
+    path("portal/customers", customers.search, name="customers"),
+    path("portal/customers/<str:subject>", customers.page, name="customer"),
+    path("portal/preview", preview.page, name="preview"),
+    *(SHOP if settings.DEMO else []),
 ]

@@ -1,0 +1,75 @@
+"""What the demo needs before any data: keys, one login per role, the placements its pages show. All idempotent."""
+
+from typing import Final
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import transaction
+
+from access.scopes import SCOPE_NAMES
+from access.selectors import resolve_key
+from access.services import create_key, sync_roles
+from common.errors import Unauthenticated
+from personalization.selectors.placements import active_placements
+from personalization.services.placements import save_placement
+
+ACTOR: Final = "system:demo"
+PUBLIC_KEY: Final = "pk_demo"
+SECRET_KEY: Final = "sk_demo"
+PASSWORD: Final = "vitrine-demo"
+LOGINS: Final = {
+    "merchandiser": "merchandiser",
+    "marketer": "marketer",
+    "compliance": "compliance officer",
+    "scientist": "data scientist",
+    "operator": "operator",
+    "admin": "",
+}
+"""User name to role; the empty role is the superuser's."""
+
+SVD_PLACEMENT: Final = {
+    "name": "Home page: matrix factorization alone",
+    "strategy": "svd",
+    "fallback": ["trending", "popular", "catalog_order"],
+    "size": 12,
+    "dedupe_group": "home-svd",
+}
+
+
+def prepare() -> None:
+    """Make what is missing; change nothing that is there."""
+    sync_roles(actor=ACTOR)
+    _keys()
+    _logins()
+    if "home-svd" not in active_placements():
+        save_placement("home-svd", data=SVD_PLACEMENT, actor=ACTOR)
+
+
+def _keys() -> None:
+    if not _opens(PUBLIC_KEY):
+        create_key(kind="pk", name="Demo storefront", raw=PUBLIC_KEY, actor=ACTOR)
+    if not _opens(SECRET_KEY):
+        create_key(kind="sk", name="Demo server", scopes=sorted(SCOPE_NAMES), raw=SECRET_KEY, actor=ACTOR)
+
+
+def _opens(raw: str) -> bool:
+    try:
+        resolve_key(raw)
+    except Unauthenticated:
+        return False
+    return True
+
+
+@transaction.atomic
+def _logins() -> None:
+    users = get_user_model()
+    for name, role in LOGINS.items():
+        user, created = users.objects.get_or_create(
+            username=name, defaults={"is_staff": True, "is_superuser": not role, "email": f"{name}@example.com"}
+        )
+        if not created:
+            continue
+        user.set_password(PASSWORD)
+        user.save(update_fields=["password"])
+        if role:
+            user.groups.add(Group.objects.get(name=role))

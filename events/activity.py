@@ -1,0 +1,144 @@
+"""Reads for pages: what is happening now, and what happened to one person."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from django.db.models import Count, Q, Sum
+from django.db.models.functions import TruncDate
+
+from events.log import get_log
+from events.models import Count as Counted
+from events.models import Event, Offset, Order, SetAside
+
+DAYS: Final = 14
+RECORDER: Final = "recorder"
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """What happened lately. `days` are event counts of the last fourteen days, today last; money is in `currency`.
+
+    `counted` are today's events that were counted and not kept; `waiting` the set-aside items nobody replayed.
+    """
+
+    last_hour: int
+    days: tuple[tuple[date, int], ...]
+    counted: int
+    waiting: int
+    orders: int
+    revenue: Decimal
+    currency: str
+
+    @property
+    def today(self) -> int:
+        """Events of today."""
+        return self.days[-1][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One line of a person's timeline. `products` are the product ids it names."""
+
+    at: datetime
+    kind: str
+    name: str
+    raw_id: str
+    products: tuple[str, ...]
+    detail: str
+    allowed: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSummary:
+    """One order of a person."""
+
+    order_id: str
+    placed_at: datetime | None
+    status: str
+    total: Decimal | None
+    currency: str
+    product_ids: tuple[str, ...]
+
+
+def pulse(*, now: datetime) -> Pulse:
+    """Return what happened lately."""
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    recent = Event.objects.filter(at__gte=today - timedelta(days=DAYS - 1), at__lt=now + timedelta(hours=1))
+    per_day = dict(recent.annotate(day=TruncDate("at")).values_list("day").annotate(n=Count("*")))
+    days = [today.date() - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
+    sold = Order.objects.filter(placed_at__gte=now - timedelta(days=30))
+    sums = sold.values("currency").annotate(n=Count("*"), revenue=Sum("revenue")).order_by("-n").first()
+    return Pulse(
+        last_hour=Event.objects.filter(at__gte=now - timedelta(hours=1), at__lt=now + timedelta(hours=1)).count(),
+        days=tuple((day, per_day.get(day, 0)) for day in days),
+        counted=Counted.objects.filter(day=today.date()).aggregate(n=Sum("n"))["n"] or 0,
+        waiting=SetAside.objects.filter(replayed_at=None).count(),
+        orders=sums["n"] if sums else 0,
+        revenue=(sums["revenue"] or Decimal(0)) if sums else Decimal(0),
+        currency=sums["currency"] if sums else "",
+    )
+
+
+def lag() -> int:
+    """Return how many log entries are not recorded yet. Raises Unavailable while the log does not answer."""
+    log = get_log()
+    offsets = dict(Offset.objects.filter(consumer=RECORDER).values_list("shard", "log_offset"))
+    return sum(log.backlog(shard, offsets.get(shard, 0)) for shard in range(log.shards))
+
+
+def timeline(raw_ids: Sequence[str], *, limit: int, before: datetime | None = None) -> list[Happened]:
+    """Return the latest events of the raw ids, the newest first."""
+    events = Event.objects.filter(_whose(raw_ids))
+    if before is not None:
+        events = events.filter(at__lt=before)
+    return [_happened(row) for row in events.order_by("-at", "-id")[:limit]]
+
+
+def orders_of(raw_ids: Sequence[str], *, limit: int) -> list[OrderSummary]:
+    """Return the latest orders of the raw ids with the products in them."""
+    orders = Order.objects.filter(_whose(raw_ids)).prefetch_related("lines").order_by("-placed_at")[:limit]
+    return [
+        OrderSummary(
+            order_id=row.order_id,
+            placed_at=row.placed_at,
+            status=row.status,
+            total=row.total if row.total is not None else row.revenue,
+            currency=row.currency,
+            product_ids=tuple(line.product_id for line in row.lines.all()),
+        )
+        for row in orders
+    ]
+
+
+def _whose(raw_ids: Sequence[str]) -> Q:
+    users = [raw_id.removeprefix("user:") for raw_id in raw_ids if raw_id.startswith("user:")]
+    anonymous = [raw_id.removeprefix("anonymous:") for raw_id in raw_ids if raw_id.startswith("anonymous:")]
+    return Q(user_id__in=users) | Q(anonymous_id__in=anonymous, user_id=None)
+
+
+def _happened(row: Event) -> Happened:
+    properties: dict[str, Any] = row.properties if isinstance(row.properties, dict) else {}
+    named = [properties, *(line for line in properties.get("products") or [] if isinstance(line, dict))]
+    products = tuple(str(line["product_id"]) for line in named if line.get("product_id") is not None)
+    return Happened(
+        at=row.at,
+        kind=row.kind,
+        name=row.name or row.kind,
+        raw_id=f"user:{row.user_id}" if row.user_id else f"anonymous:{row.anonymous_id}",
+        products=products,
+        detail=_detail(properties),
+        allowed=tuple(row.allowed),
+        source=row.source,
+    )
+
+
+def _detail(properties: dict[str, Any]) -> str:
+    """Return the one or two facts a reader looks for."""
+    told = [
+        (name, properties.get(name)) for name in ("query", "path", "rating", "seconds", "order_id", "total", "list_id")
+    ]
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told if value not in (None, ""))

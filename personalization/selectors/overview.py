@@ -1,0 +1,64 @@
+"""What the admin's home shows of models and training."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from personalization.models import ModelState, ModelVersion, TrainingRun
+
+
+@dataclass(frozen=True, slots=True)
+class LiveModel:
+    """The champion with what was measured when it was trained."""
+
+    version: str
+    rung: str
+    promoted_at: datetime | None
+    metrics: dict[str, Any] = field(default_factory=dict)
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """Where a training run stands; `percent` is 0 to 100."""
+
+    id: int
+    state: str
+    step: str
+    percent: int
+    message: str
+    version: str | None
+    finished: bool
+    failed: bool
+
+
+def live_model() -> LiveModel | None:
+    """Return the champion, or None before anything was promoted."""
+    row = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
+    if row is None:
+        return None
+    return LiveModel(row.version, row.rung, row.promoted_at, dict(row.metrics), dict(row.report))
+
+
+def latest_run() -> RunState | None:
+    """Return the newest training run, or None where nothing was ever trained."""
+    row = TrainingRun.objects.select_related("model_version").first()
+    return None if row is None else _state(row)
+
+
+def run_state(run_id: int) -> RunState:
+    """Return where a run stands."""
+    return _state(TrainingRun.objects.select_related("model_version").get(pk=run_id))
+
+
+def _state(row: TrainingRun) -> RunState:
+    return RunState(
+        id=row.pk,
+        state=row.get_state_display().lower(),
+        step=row.step,
+        percent=round(100 * row.progress),
+        message=row.message,
+        version=row.model_version.version if row.model_version else None,
+        finished=row.state in ("done", "failed"),
+        failed=row.state == "failed",
+    )

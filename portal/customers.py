@@ -1,0 +1,91 @@
+"""A customer's page: who, what is known, what happened, what is allowed; and the search that leads there."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_safe
+
+from catalog import browsing
+from catalog.records import ProductRow
+from common import clock
+from consents import selectors as consents
+from customers.selectors import Identity, identity_of, named_users
+from events import activity
+from portal.permissions import may, staff_page
+from portal.profile import traits_of
+from portal.theme import staff_context
+
+TIMELINE_SIZE = 50
+ORDERS_SIZE = 20
+SOME = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of the timeline with the products it names."""
+
+    event: activity.Happened
+    products: list[ProductRow]
+
+
+@require_safe
+@staff_page("customers.view_customer")
+def search(request: HttpRequest) -> HttpResponse:
+    """Find a customer by id; without one, show a few."""
+    asked = request.GET.get("id", "").strip()[:300]
+    if asked:
+        return redirect("portal:customer", subject=subject_of(asked))
+    people = [(user_id, ", ".join(f"{k} {v}" for k, v in known.items())) for user_id, known in named_users(limit=SOME)]
+    return render(request, "portal/customers.html", {**staff_context(request, title="Customers"), "people": people})
+
+
+@require_safe
+@staff_page("customers.view_customer")
+def page(request: HttpRequest, subject: str) -> HttpResponse:
+    """Everything the rooms know about one person."""
+    now = clock.now()
+    identity = identity_of(subject, now=now)
+    context = {
+        **staff_context(request, title=subject_of(subject).partition(":")[2], subtitle="Customer"),
+        "subject": subject_of(subject),
+        "identity": identity,
+        "known": traits_of(identity, now=now),
+        "may_see_consents": may(request.user, "consents.view_*"),
+        **_consents(identity),
+        **_history(identity, request.GET.get("before")),
+    }
+    return render(request, "portal/customer.html", context)
+
+
+def subject_of(text: str) -> str:
+    """Return the subject that a typed id means: a bare id is a user."""
+    return text if text.startswith(("user:", "anonymous:")) else f"user:{text}"
+
+
+def _consents(identity: Identity) -> dict[str, Any]:
+    if not identity.raw_ids:
+        return {"verdicts": [], "proofs": []}
+    verdicts = consents.verdicts(consents.person(identity.raw_ids[0]), region=None)
+    return {"verdicts": sorted(verdicts.items()), "proofs": consents.proofs(identity.raw_ids)[:SOME]}
+
+
+def _history(identity: Identity, before: str | None) -> dict[str, Any]:
+    until: datetime | None = parse_datetime(before) if before else None
+    happened = activity.timeline(identity.raw_ids, limit=TIMELINE_SIZE, before=until)
+    orders = activity.orders_of(identity.raw_ids, limit=ORDERS_SIZE)
+    named = {product_id for event in happened for product_id in event.products[:6]}
+    named |= {product_id for order in orders for product_id in order.product_ids[:6]}
+    products = {row.product_id: row for row in browsing.named(sorted(named))}
+    return {
+        "timeline": [Moment(event, _known(event.products, products)) for event in happened],
+        "orders": [(order, _known(order.product_ids, products)) for order in orders],
+        "older": happened[-1].at.isoformat() if len(happened) == TIMELINE_SIZE else None,
+    }
+
+
+def _known(product_ids: tuple[str, ...], products: dict[str, ProductRow]) -> list[ProductRow]:
+    return [products[product_id] for product_id in product_ids[:6] if product_id in products]

@@ -1,0 +1,45 @@
+"""A model version as the admin's home shows it: the ladder with its intervals, and a few facts. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from personalization.selectors.overview import LiveModel
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One line: a source or rung, its NDCG@10, its interval, and the bar's length in percent of the best."""
+
+    name: str
+    value: float
+    interval: str
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What the home shows of the live model."""
+
+    version: str
+    rung: str
+    promoted_at: datetime | None
+    rows: tuple[Measured, ...]
+    facts: tuple[tuple[str, str], ...]
+
+
+def card_of(model: LiveModel) -> ModelCard:
+    """Return the card of a live model."""
+    return ModelCard(model.version, model.rung, model.promoted_at, measured(model.report), facts(model.metrics))
+
+
+def measured(report: Mapping[str, Any]) -> tuple[Measured, ...]:
+    """Return every rung and source that was measured, the best first."""
+    return ()
+
+
+def facts(metrics: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return the single numbers of a metrics mapping."""
+    numbers = ((name, value) for name, value in metrics.items() if isinstance(value, int | float))
+    return tuple((name.replace("_", " "), f"{value:.4g}") for name, value in numbers)

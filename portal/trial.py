@@ -1,0 +1,37 @@
+"""A question tried out: answered as serving would, with its explanation, and without an exposure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from personalization.ranking.conflicts import conflicts
+from personalization.selectors.rules import pure_rule
+from personalization.services.rules import draft
+from personalization.serving.answers import Answer
+from personalization.serving.asking import Ask
+from personalization.serving.engine import answer
+from personalization.serving.keeper import keeper
+
+DRAFT: Final = "your draft"
+DRAFT_ID: Final = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The answer now, and under the draft where there is one; `conflicts` are rules the draft contradicts."""
+
+    now: Answer
+    drafted: Answer | None = None
+    conflicts: tuple[str, ...] = ()
+
+
+def try_out(ask: Ask, *, wording: Mapping[str, Any] | None = None) -> Trial:
+    """Answer the question, and again with one more rule. Raises NotFound, InvalidInput; Unavailable before a start."""
+    snapshot = keeper.current()
+    now = answer(snapshot, ask)
+    if wording is None:
+        return Trial(now)
+    rule = pure_rule(DRAFT, draft(wording=wording), rule_id=DRAFT_ID)
+    changed = snapshot.with_rules([*snapshot.rules.rules, rule])
+    named = tuple(found.text for found in conflicts(changed.rules) if DRAFT_ID in (found.first.id, found.second.id))
+    return Trial(now, answer(changed, ask), named)

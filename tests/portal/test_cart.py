@@ -1,0 +1,38 @@
+"""The cart keeps what was put in, and where the shopper came from."""
+
+from typing import Any
+
+from portal.shop import cart
+
+
+def test_units_add_up_and_the_list_is_kept() -> None:
+    session: dict[str, Any] = {}
+
+    cart.add(session, "P1", list_id="R1")
+    cart.add(session, "P1")
+    cart.add(session, "P2")
+
+    assert cart.lines(session) == [cart.CartLine("P1", 2, "R1"), cart.CartLine("P2", 1, "")]
+    assert cart.units(session) == 3
+
+
+def test_a_line_goes_and_nothing_else() -> None:
+    session: dict[str, Any] = {}
+    cart.add(session, "P1")
+    cart.add(session, "P2")
+
+    cart.remove(session, "P1")
+    cart.remove(session, "P9")
+
+    assert [line.product_id for line in cart.lines(session)] == ["P2"]
+
+
+def test_a_full_cart_takes_more_of_the_same_only() -> None:
+    session: dict[str, Any] = {}
+    for number in range(cart.MOST_LINES + 5):
+        cart.add(session, f"P{number}")
+
+    cart.add(session, "P0")
+
+    assert len(cart.lines(session)) == cart.MOST_LINES
+    assert cart.lines(session)[0].quantity == 2

@@ -1,0 +1,58 @@
+"""Each role's home, sidebar and pages; what a role may not see it cannot open."""
+
+import pytest
+from django.test import Client
+
+from access.roles import ROLES
+from tests.portal.conftest import LogIn
+
+
+@pytest.mark.parametrize("role", ["", *ROLES])
+def test_every_role_has_a_home(log_in: LogIn, role: str) -> None:
+    page = log_in(role).get("/admin/")
+
+    assert page.status_code == 200
+    assert "What is happening" in page.content.decode()
+
+
+def test_the_home_shows_only_what_the_role_may_see(log_in: LogIn) -> None:
+    merchandiser = log_in("merchandiser").get("/admin/").content.decode()
+    compliance = log_in("compliance officer").get("/admin/").content.decode()
+
+    assert "The model that answers" in merchandiser
+    assert "Lately decided" not in merchandiser
+    assert "The model that answers" not in compliance
+    assert "Lately decided" in compliance
+
+
+def test_the_sidebar_has_no_door_that_stays_shut(log_in: LogIn) -> None:
+    scientist = log_in("data scientist")
+
+    page = scientist.get("/admin/").content.decode()
+
+    assert 'href="/admin/personalization/modelversion/"' in page
+    assert 'href="/admin/access/apikey/"' not in page
+
+
+@pytest.mark.parametrize("address", ["/portal/customers", "/portal/customers/user:u1", "/portal/preview"])
+def test_a_stranger_is_asked_to_log_in_and_staff_without_the_right_is_refused(log_in: LogIn, address: str) -> None:
+    stranger = Client().get(address)
+    nobody = log_in("nobody").get(address)
+
+    assert stranger.status_code == 302
+    assert stranger["Location"].startswith("/admin/login/")
+    assert nobody.status_code == 403
+
+
+def test_an_unknown_customer_says_so(log_in: LogIn) -> None:
+    page = log_in("").get("/portal/customers/user:nobody-at-all")
+
+    assert page.status_code == 200
+    assert "No event of this id was recorded" in page.content.decode()
+
+
+def test_a_search_leads_to_the_customer(log_in: LogIn) -> None:
+    root = log_in("")
+
+    assert root.get("/portal/customers?id=u1")["Location"] == "/portal/customers/user:u1"
+    assert root.get("/portal/customers?id=anonymous:a1")["Location"] == "/portal/customers/anonymous:a1"
