@@ -14,7 +14,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # Compiled modules make the second start quick.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo stop-demo clean-demo test check format requirements
+.PHONY: help setup demo stop-demo clean-demo test check format requirements bench
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -61,5 +61,8 @@ requirements: $(READY) ## compile pyproject.toml into the requirements files
 
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
-bench-%: $(READY) ## a benchmark: one of bench/*.py by name, e.g. make bench-quality
+bench: ## the benchmarks there are
+	@for file in bench/[a-z]*.py; do name=$$(basename $$file .py | tr _ -); printf 'make bench-%-20s%s\n' "$$name" "$$(sed -n '1s/"""//gp' $$file)"; done
+
+bench-%: $(READY) ## one of them by name; ARGS="…" goes to it
 	@$(BIN)/python -m bench.$(subst -,_,$*) $(ARGS)
