@@ -24,5 +24,7 @@ CHANNEL_LAYERS = {
 
 EVENT_LOG_SHARDS = env.integer("EVENT_LOG_SHARDS", 4, least=1)
 EVENT_LOG_MAX_BYTES = env.integer("EVENT_LOG_MAX_BYTES", 2 * 1024**3, least=1024**2)
+# The log is trimmed behind every consumer after this long; older offsets are read from PostgreSQL.
+EVENT_LOG_RETENTION_HOURS = env.integer("EVENT_LOG_RETENTION_HOURS", 168, least=0)
 
 MODEL_DIR = env.path("MODEL_DIR", "var/models")

@@ -1,0 +1,65 @@
+"""Which shards are mine: consumers of one name share them by beating a common heart in Redis.
+
+Shards go round the living members in order of their names, so everybody comes to the same answer without talking. Who
+has not beaten for a while is dead, and its shards are taken over. For a moment two may hold one shard: consumers stand
+that, because each moves its offset only together with its results.
+"""
+
+import os
+import socket
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import redis
+
+from events.log.redis_streams import answering
+
+BEAT_SECONDS: Final = 0.5
+DEAD_SECONDS: Final = 3.0
+
+BEAT: Final = """
+local now = redis.call('TIME')
+local at = now[1] * 1000 + math.floor(now[2] / 1000)
+redis.call('ZADD', KEYS[1], at, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', at - ARGV[2])
+return redis.call('ZRANGE', KEYS[1], 0, -1)
+"""
+
+
+def own_name() -> str:
+    """Return a name for this consumer that no other has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
+
+
+@dataclass(slots=True)
+class Membership:
+    """One member of the group of consumers named `group`."""
+
+    client: redis.Redis
+    group: str
+    shards: int
+    name: str = field(default_factory=own_name)
+    _mine: frozenset[int] = frozenset()
+    _beaten: float = float("-inf")
+
+    def mine(self) -> frozenset[int]:
+        """Return the shards of this member; beats when it is time to. Raises `errors.Unavailable`."""
+        if time.monotonic() - self._beaten >= BEAT_SECONDS:
+            with answering():
+                members: Any = self.client.eval(BEAT, 1, self._key, self.name, int(DEAD_SECONDS * 1000))
+            ordered = sorted(member.decode() for member in members)
+            rank = ordered.index(self.name)
+            self._mine = frozenset(range(rank, self.shards, len(ordered)))
+            self._beaten = time.monotonic()
+        return self._mine
+
+    def leave(self) -> None:
+        """Give the shards back at once."""
+        with answering():
+            self.client.zrem(self._key, self.name)
+
+    @property
+    def _key(self) -> str:
+        return f"v:consumers:{self.group}"

@@ -1,0 +1,44 @@
+"""The recorder as a consumer of the log, and what it tidies on its way."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+from django.db import connection
+
+from common import clock
+from events.log import Batch
+from events.services.record import CONSUMER, Recorder, offsets
+
+DEDUPE_DAYS: Final = 35
+"""A message id is known at least 30 days; a retry that comes later counts as new."""
+
+
+@dataclass(slots=True)
+class Recording:
+    """Work: from the log into PostgreSQL."""
+
+    name: str = CONSUMER
+    at_once: int = 2000
+    recorder: Recorder = field(default_factory=Recorder)
+    _tidied_on: date | None = None
+
+    def offsets(self, shards: Iterable[int]) -> dict[int, int]:
+        """Return how far each shard is recorded."""
+        return offsets(shards)
+
+    def apply(self, batch: Batch, *, after: Mapping[int, int]) -> dict[int, int]:
+        """Record the batch; once a day drop old message ids first."""
+        today = clock.now().date()
+        if self._tidied_on != today:
+            forget_old_message_ids()
+            self._tidied_on = today
+        return self.recorder.record(batch, after=after)
+
+
+def forget_old_message_ids() -> int:
+    """Drop message ids that no client retries any more; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM events_dedupe WHERE seen_on < current_date - %s", [DEDUPE_DAYS])
+        return int(cursor.rowcount)

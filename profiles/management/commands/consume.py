@@ -1,0 +1,87 @@
+"""Run the consumers of the log: the recorder (PostgreSQL) and the profiler (Redis)."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from types import FrameType
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from common import redis
+from events.consuming import Consumer, Housekeeping, Work
+from events.log import get_log
+from events.services.recording import Recording
+from profiles.profiling import Profiling
+
+WORKS: Final[dict[str, type[Work]]] = {"recorder": Recording, "profiler": Profiling}
+CONSUMERS: Final = ("recorder", "profiles")
+HOUR_MS: Final = 3_600_000
+
+
+class Command(BaseCommand):
+    """Without --only: one process for each work, restarted when it dies, stopped together on SIGTERM."""
+
+    help = "Run the recorder and the profiler. Start it as often as you like: they share the shards."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the choice of one work."""
+        parser.add_argument("--only", choices=sorted(WORKS), help="Run one work in this very process.")
+        parser.add_argument("--parent", type=int, help="Stop when the process of this number is gone.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until SIGTERM or SIGINT."""
+        stop = threading.Event()
+
+        def end(number: int, frame: FrameType | None) -> None:
+            stop.set()
+
+        signal.signal(signal.SIGTERM, end)
+        signal.signal(signal.SIGINT, end)
+        if options["parent"]:
+            threading.Thread(target=follow, args=(options["parent"], stop), daemon=True).start()
+        if options["only"]:
+            run(options["only"], stop)
+        else:
+            supervise(stop)
+
+
+def follow(parent: int, stop: threading.Event) -> None:
+    """Stop with the parent, also when that was killed."""
+    while not stop.wait(0.5):
+        if os.getppid() != parent:
+            stop.set()
+
+
+def run(name: str, stop: threading.Event) -> None:
+    """Run one work in this process."""
+    source, client = get_log(), redis.client()
+    housekeeping = None
+    if name == "recorder":
+        keep = settings.EVENT_LOG_RETENTION_HOURS * HOUR_MS
+        housekeeping = Housekeeping(CONSUMERS, keep_ms=keep, max_bytes=settings.EVENT_LOG_MAX_BYTES)
+    Consumer(WORKS[name](), source, client, stop, housekeeping).run()
+
+
+def supervise(stop: threading.Event) -> None:
+    """Run each work in a process of its own; start it again when it dies."""
+    processes = {name: start(name) for name in WORKS}
+    while not stop.wait(0.2):
+        for name, process in processes.items():
+            if process.poll() is not None:
+                sys.stderr.write(f"consumer.died work={name} code={process.returncode}\n")
+                time.sleep(0.5)
+                processes[name] = start(name)
+    for process in processes.values():
+        process.terminate()
+    for process in processes.values():
+        process.wait()
+
+
+def start(name: str) -> "subprocess.Popen[bytes]":
+    """Start one work."""
+    return subprocess.Popen([sys.executable, sys.argv[0], "consume", "--only", name, "--parent", str(os.getpid())])

@@ -1,0 +1,21 @@
+"""Rebuild all profiles from offset 0."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from tqdm import tqdm
+
+from events.log import get_log
+from profiles.replay import replay
+
+
+class Command(BaseCommand):
+    """Forget all profiles and fold them anew: from PostgreSQL what the log has trimmed, from the log the rest."""
+
+    help = "Rebuild all profiles from the log's beginning. May run beside the consumers."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Replay with a progress bar."""
+        with tqdm(unit=" events", disable=None) as bar:
+            count = replay(get_log(), progress=bar.update)
+        self.stdout.write(f"{count} events applied")

@@ -1,0 +1,28 @@
+"""The profiler as a consumer of the log."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from events.log import Batch
+from profiles import services
+
+CONSUMER: Final = "profiles"
+
+
+@dataclass(slots=True)
+class Profiling:
+    """Work: from the log into histories in Redis."""
+
+    name: str = CONSUMER
+    # Few at once: a click must not wait behind a long batch.
+    at_once: int = 250
+
+    def offsets(self, shards: Iterable[int]) -> dict[int, int]:
+        """Return how far each shard is applied."""
+        return services.offsets(shards)
+
+    def apply(self, batch: Batch, *, after: Mapping[int, int]) -> dict[int, int]:
+        """Apply the batch."""
+        services.apply(batch)
+        return {**after, **{shard: rows[-1][0] for shard, rows in batch.items()}}

@@ -1,0 +1,134 @@
+"""Every route of the contract, and how the key may be given."""
+
+import gzip
+import json
+from base64 import b64encode
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rest_framework.test import APIClient
+
+if TYPE_CHECKING:
+    from tests.events.collect.conftest import LogReader
+
+Maker = Callable[..., dict[str, Any]]
+ITEM: dict[str, dict[str, Any]] = {
+    "track": {"event": "Product Viewed", "properties": {"product_id": "P1"}},
+    "identify": {"userId": "ada", "traits": {"loyalty": "gold"}},
+    "page": {"name": "Home", "properties": {"path": "/"}},
+    "screen": {"name": "Home"},
+    "group": {"groupId": "g1", "traits": {"plan": "b2b"}},
+    "alias": {"userId": "ada", "previousId": "bo"},
+}
+CONSENT = {"context": {"consent": {"categoryPreferences": {"analytics": True}}}}
+
+
+@pytest.mark.parametrize("kind", list(ITEM))
+@pytest.mark.parametrize("short", [False, True])
+def test_each_kind_has_a_long_and_a_one_letter_route(
+    server: APIClient, log: "LogReader", kind: str, short: bool
+) -> None:
+    body = json.dumps({"messageId": "m1", "anonymousId": "bo", **CONSENT, **ITEM[kind]})
+
+    answer = server.post(f"/v1/{kind[0] if short else kind}", body, content_type="text/plain")
+
+    assert answer.status_code == 200
+    assert answer.json() == {"success": True}
+    assert log.event().kind == kind
+    assert log.event().anonymous_id == "bo"
+
+
+@pytest.mark.parametrize("route", ["/v1/batch", "/v1/b"])
+def test_a_batch_merges_its_context_and_integrations(
+    server: APIClient, log: "LogReader", viewed: Maker, route: str
+) -> None:
+    item = viewed(context={"page": {"path": "/p1"}})
+    skipped = viewed("m2", integrations={"Vitrine": False})
+    body = {
+        "batch": [item, skipped],
+        "context": {**CONSENT["context"], "library": {"name": "x"}},
+        "integrations": {"All": True},
+    }
+
+    answer = server.post(route, json.dumps(body), content_type="application/json")
+
+    assert answer.status_code == 200
+    assert log.event().message_id == "m1"
+    assert log.event().context == {"page": {"path": "/p1"}, "library": {"name": "x"}}
+    assert [one["reason"] for one in log.counted()] == ["not_for_us"]
+
+
+def test_browser_metrics_are_accepted_and_ignored(browser: APIClient, log: "LogReader") -> None:
+    answer = browser.post("/v1/m", "{}", content_type="text/plain")
+
+    assert answer.json() == {"success": True}
+    assert len(log) == 0
+
+
+def test_no_route_redirects(server: APIClient) -> None:
+    assert server.post("/v1/batch/", "{}", content_type="application/json").status_code == 404
+
+
+@pytest.mark.parametrize("form", ["bearer", "basic", "x-api-key", "body", "body of a batch"])
+def test_the_key_may_be_given_in_five_ways(log: "LogReader", viewed: Maker, browser_key: str, form: str) -> None:
+    headers = {
+        "bearer": {"HTTP_AUTHORIZATION": f"Bearer {browser_key}"},
+        "basic": {"HTTP_AUTHORIZATION": "Basic " + b64encode(f"{browser_key}:".encode()).decode()},
+        "x-api-key": {"HTTP_X_API_KEY": browser_key},
+    }.get(form, {})
+    body = viewed() if form != "body of a batch" else {"batch": [viewed()]}
+    if form.startswith("body"):
+        body["writeKey"] = browser_key
+
+    route = "/v1/b" if form == "body of a batch" else "/v1/t"
+    answer = APIClient().post(route, json.dumps(body), content_type="text/plain", **headers)
+
+    assert answer.status_code == 200
+    assert log.event().source.startswith("key:")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", None])
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain"])
+def test_a_packed_body_is_read_whatever_its_labels_say(
+    server: APIClient, log: "LogReader", viewed: Maker, encoding: str | None, content_type: str
+) -> None:
+    packed = gzip.compress(json.dumps({"batch": [viewed()]}).encode())
+    headers = {"HTTP_CONTENT_ENCODING": encoding} if encoding else {}
+
+    answer = server.post("/v1/batch", packed, content_type=content_type, **headers)
+
+    assert answer.status_code == 200
+    assert log.event().message_id == "m1"
+
+
+def test_a_preflight_allows_what_the_sdks_send(browser: APIClient) -> None:
+    answer = APIClient().options(
+        "/v1/t",
+        HTTP_ORIGIN="https://shop.example",
+        HTTP_ACCESS_CONTROL_REQUEST_METHOD="POST",
+        HTTP_ACCESS_CONTROL_REQUEST_HEADERS="authorization,content-type,x-retry-count",
+    )
+
+    assert answer.status_code in (200, 204)
+    assert answer["Access-Control-Allow-Origin"] in ("*", "https://shop.example")
+    allowed = answer["Access-Control-Allow-Headers"].lower()
+    assert all(name in allowed for name in ("authorization", "content-type", "x-retry-count"))
+    assert "POST" in answer["Access-Control-Allow-Methods"]
+
+
+def test_an_answer_may_be_read_by_the_page_that_asked(browser: APIClient, viewed: Maker) -> None:
+    answer = browser.post("/v1/t", json.dumps(viewed()), content_type="text/plain")
+
+    assert answer.status_code == 200
+    assert answer["Access-Control-Allow-Origin"] in ("*", "https://shop.example")
+    assert "Sec-GPC" in answer["Vary"]
+
+
+def test_the_settings_endpoint_names_key_host_and_protocol(browser_key: str) -> None:
+    answer = APIClient().get(f"/cdn/v1/projects/{browser_key}/settings", HTTP_HOST="localhost")
+
+    assert answer.json() == {
+        "integrations": {"Segment.io": {"apiKey": browser_key, "apiHost": "localhost/v1", "protocol": "http"}}
+    }
+    assert APIClient().get("/cdn/v1/projects/pk_nobody/settings").status_code == 401

@@ -1,0 +1,113 @@
+"""Consumers: they share shards, take over from the dead, and wait for what is away."""
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import pytest
+import redis as driver
+
+from common import redis
+from events.consuming import Consumer, Housekeeping, lags
+from events.log import Batch, Log
+from events.log.membership import Membership
+from events.log.redis_streams import RedisStreams
+from events.models import Event
+from events.services.recording import Recording
+from tests.events.journal import entry, event
+
+
+@pytest.fixture
+def log() -> Log:
+    return RedisStreams(redis.client(), shards=4, max_bytes=1 << 22)
+
+
+def member(name: str) -> Membership:
+    return Membership(redis.client(), "test", 4, name=name)
+
+
+def test_members_share_all_shards_and_each_shard_has_one() -> None:
+    ada, bo = member("ada"), member("bo")
+
+    assert ada.mine() == {0, 1, 2, 3}
+    bo.mine()
+    ada._beaten = bo._beaten = float("-inf")
+
+    assert (ada.mine(), bo.mine()) == ({0, 2}, {1, 3})
+
+
+def test_the_shards_of_one_who_left_or_died_are_taken_over() -> None:
+    ada, bo, cy = member("ada"), member("bo"), member("cy")
+    for one in (ada, bo, cy):
+        one.mine()
+
+    bo.leave()
+    redis.client().zadd("v:consumers:test", {"cy": 1})
+    ada._beaten = float("-inf")
+
+    assert ada.mine() == {0, 1, 2, 3}
+
+
+@dataclass
+class Collecting:
+    """Work that fails as often as told before it works."""
+
+    failures: list[Exception]
+    stop: threading.Event
+    name: str = "collecting"
+    at_once: int = 100
+    done: dict[int, int] = field(default_factory=dict)
+    seen: list[bytes] = field(default_factory=list)
+
+    def offsets(self, shards: Iterable[int]) -> dict[int, int]:
+        return {shard: self.done.get(shard, 0) for shard in shards}
+
+    def apply(self, batch: Batch, *, after: Mapping[int, int]) -> dict[int, int]:
+        if self.failures:
+            raise self.failures.pop()
+        for shard, rows in batch.items():
+            self.seen += [one.body for _, one in rows]
+            self.done[shard] = rows[-1][0]
+        self.stop.set()
+        return {**after, **self.done}
+
+
+def test_a_consumer_waits_for_what_is_away_and_then_goes_on(log: Log) -> None:
+    log.append([entry(event(1))])
+    stop = threading.Event()
+    work = Collecting([driver.ConnectionError("gone"), driver.TimeoutError("slow")], stop)
+
+    Consumer(work, log, redis.client(), stop).run()
+
+    assert work.seen == [event(1).encode()]
+    assert redis.client().zcard("v:consumers:collecting") == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_recorder_consumes_and_tells_how_far_it_is(log: Log) -> None:
+    log.append([entry(event(number, user_id=f"u{number}")) for number in range(20)])
+    consumer = Consumer(Recording(), log, redis.client())
+    membership = member("recorder")
+
+    count = consumer.step(membership)
+
+    assert count == 20
+    assert Event.objects.count() == 20
+    assert sum(lags(redis.client(), consumers=["recorder"]).values()) == 0
+    assert consumer.step(membership) == 0
+
+
+def test_the_log_is_trimmed_behind_the_slowest_consumer_only(log: Log) -> None:
+    log.append([entry(event(number)) for number in range(5)])
+    shard = next(shard for shard in range(4) if log.first(shard))
+    offsets = [offset for offset, _ in log.read(shard)]
+    housekeeping = Housekeeping(("recorder", "profiles"), keep_ms=-1000, max_bytes=1 << 22)
+    client = redis.client()
+
+    client.hset("v:offset:recorder", str(shard), offsets[4])
+    assert housekeeping.tidy(log, client, mine=[shard]) == 0
+
+    client.hset("v:offset:profiles", str(shard), offsets[1])
+    housekeeping.every = 0.0
+    assert housekeeping.tidy(log, client, mine=[shard]) == 2
+    assert [offset for offset, _ in log.read(shard)] == offsets[2:]
