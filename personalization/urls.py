@@ -1,5 +1,11 @@
 """The doors of this room."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from personalization.api.views import PageView, RankView, RecommendationsView
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/recommendations/<str:placement>", RecommendationsView.as_view(), name="recommendations"),
+    path("api/v1/rank", RankView.as_view(), name="rank"),
+    path("api/v1/page", PageView.as_view(), name="page"),
+]

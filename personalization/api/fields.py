@@ -1,0 +1,124 @@
+"""What a storefront may ask, field by field; the same names in a query and in a body."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from django.http import QueryDict
+from rest_framework import serializers
+
+from catalog import limits
+
+MOST_PRODUCTS = 500
+LISTS = ("product_id", "exclude", "category", "brand")
+
+
+class IdField(serializers.CharField):
+    """A shop's own id."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=limits.ID, trim_whitespace=False, **options)
+
+
+class IdList(serializers.ListField):
+    """Several ids; one alone need not be a list."""
+
+    def __init__(self, *, most: int = MOST_PRODUCTS, **options: Any) -> None:
+        super().__init__(child=IdField(), max_length=most, **options)
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """Accept a single id for a list of one."""
+        return super().to_internal_value([data] if isinstance(data, str) else data)
+
+
+class ShopperFields(serializers.Serializer[Any]):
+    """Who is asked for."""
+
+    user_id = IdField(required=False, allow_null=True, allow_blank=True, help_text="The shop's id of a known customer.")
+    anonymous_id = IdField(required=False, allow_null=True, allow_blank=True, help_text="The visitor's id.")
+    user_hash = serializers.CharField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=128,
+        help_text="HMAC-SHA256 of user_id under the key's identity secret, in hex. Without it, where the key asks for "
+        "it, reasons name no products.",
+    )
+    personalized = serializers.BooleanField(
+        required=False, default=True, help_text="false: an answer that looks at no profile; always available."
+    )
+
+
+class ShapeFields(serializers.Serializer[Any]):
+    """What an answer may hold. Filters apply before ranking, so a filtered answer is still full."""
+
+    product_id = IdList(required=False, help_text="The product looked at, or the lines of the cart; repeatable.")
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=100, help_text="Default: the placement's.")
+    exclude = IdList(required=False, help_text="Products never to answer; repeatable.")
+    category = IdList(
+        most=50, required=False, help_text='A path ("Furniture/Chairs") or one of its names; any of several.'
+    )
+    brand = IdList(most=50, required=False, help_text="Any of several brands.")
+    min_price = serializers.DecimalField(
+        16, 4, required=False, allow_null=True, min_value=Decimal(0), coerce_to_string=True
+    )
+    max_price = serializers.DecimalField(
+        16, 4, required=False, allow_null=True, min_value=Decimal(0), coerce_to_string=True
+    )
+    in_stock = serializers.BooleanField(required=False, allow_null=True, default=None)
+    explain = serializers.BooleanField(
+        required=False, default=False, help_text="Per item: sources with their scores, rules that moved it."
+    )
+
+
+class RecommendFields(ShapeFields, ShopperFields):
+    """One question."""
+
+    strategy = serializers.CharField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=60,
+        help_text="One recommender by its name (`svd`, `rp3beta`, …). Secret key only.",
+    )
+
+
+class RankFields(ShopperFields):
+    """The shop's own list, to be put into personal order."""
+
+    product_ids = serializers.ListField(child=IdField(), max_length=MOST_PRODUCTS, allow_empty=True)
+
+
+class SlotFields(ShapeFields):
+    """One slot of a page."""
+
+    placement = serializers.CharField(max_length=60)
+    deadline_ms = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=60_000,
+        help_text="How long after the call's beginning it may still think.",
+    )
+
+
+class PageFields(ShopperFields):
+    """Several placements at once."""
+
+    placements = SlotFields(many=True, allow_empty=False)
+
+    def validate_placements(self, slots: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Refuse too many, and one placement twice."""
+        if len(slots) > MOST_SLOTS:
+            raise serializers.ValidationError(f"At most {MOST_SLOTS} placements.")
+        names = [slot["placement"] for slot in slots]
+        if len(set(names)) < len(names):
+            raise serializers.ValidationError("A placement may come once.")
+        return slots
+
+
+MOST_SLOTS = 20
+
+
+def query_fields(query: QueryDict) -> dict[str, Any]:
+    """Return a query as a body would say it: repeatable fields as lists, of the others the last."""
+    return {name: query.getlist(name) if name in LISTS else query[name] for name in query}

@@ -1,0 +1,162 @@
+"""Doors of recommendation: one placement, the shop's own list, a page."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from django.utils.cache import patch_vary_headers
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from access.identity import verify_user_hash
+from access.keys import KeyRecord
+from common.errors import Forbidden
+from common.problems import ProblemSerializer
+from consents.region import region_of
+from personalization.api import examples
+from personalization.api.answers import AnswerBody, PageBody, RankBody, answer_body
+from personalization.api.fields import PageFields, RankFields, RecommendFields, query_fields
+from personalization.api.rendering import FastJSONRenderer
+from personalization.selectors.placements import Filters
+from personalization.services.recommend import Slot, rank, recommend, recommend_page
+from personalization.serving.asking import Ask, Who
+
+PROBLEMS = dict.fromkeys((400, 401, 403, 404, 413, 429, 503), ProblemSerializer)
+PLACEMENT = OpenApiParameter("placement", str, OpenApiParameter.PATH, description="The placement's key, as `home`.")
+
+
+class ShopperView(APIView):
+    """What all answers to shoppers' requests share: the scope, and headers that keep them out of shared caches."""
+
+    scope = "recommendations:read"
+    renderer_classes = [FastJSONRenderer]
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """Add the headers of the contract."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response["Cache-Control"] = "private, no-store"
+        patch_vary_headers(response, ["Sec-GPC"])
+        return response
+
+
+class RecommendationsView(ShopperView):
+    """One placement, answered."""
+
+    @extend_schema(
+        operation_id="recommend",
+        parameters=[PLACEMENT, RecommendFields],
+        responses={200: AnswerBody, **PROBLEMS},
+        examples=[examples.answered(examples.ANSWER)],
+        tags=["recommend"],
+    )
+    def get(self, request: Request, placement: str) -> Response:
+        """Answer what to show at a placement. It always answers; `degraded` says what was missing."""
+        return self._answer(request, placement, query_fields(request.query_params))
+
+    @extend_schema(
+        operation_id="recommend_long",
+        parameters=[PLACEMENT],
+        request=RecommendFields,
+        responses={200: AnswerBody, **PROBLEMS},
+        examples=[examples.asked(examples.QUESTION), examples.answered(examples.ANSWER)],
+        tags=["recommend"],
+    )
+    def post(self, request: Request, placement: str) -> Response:
+        """Answer the same with the fields as JSON, for long contexts."""
+        return self._answer(request, placement, request.data)
+
+    def _answer(self, request: Request, placement: str, data: Any) -> Response:
+        fields = checked(RecommendFields, data)
+        if fields.get("strategy") and _key(request).publishable:
+            raise Forbidden("A strategy may be asked for with a secret key only.")
+        ask = ask_of(fields, placement=placement, who=who_of(request, fields))
+        return Response(answer_body(recommend(ask)))
+
+
+class RankView(ShopperView):
+    """The shop's own list, in personal order."""
+
+    @extend_schema(
+        operation_id="rank",
+        request=RankFields,
+        responses={200: RankBody, **PROBLEMS},
+        examples=[examples.asked(examples.RANK), examples.answered(examples.RANKED)],
+        tags=["recommend"],
+    )
+    def post(self, request: Request) -> Response:
+        """Put up to 500 products into the shopper's order; ids that nobody knows stay at the end."""
+        fields = checked(RankFields, request.data)
+        who = who_of(request, fields)
+        found = rank(who, product_ids=fields["product_ids"], personalized=fields["personalized"])
+        body = {"recommendation_id": found.recommendation_id, "product_ids": list(found.product_ids)}
+        return Response({**body, "degraded": found.degraded})
+
+
+class PageView(ShopperView):
+    """Several placements at once."""
+
+    @extend_schema(
+        operation_id="page",
+        request=PageFields,
+        responses={200: PageBody, **PROBLEMS},
+        examples=[
+            examples.asked(examples.PAGE),
+            examples.answered({"placements": {"home": examples.ANSWER}}),
+        ],
+        tags=["recommend"],
+    )
+    def post(self, request: Request) -> Response:
+        """Answer several placements: no product twice, each slot by its deadline, none of them empty."""
+        fields = checked(PageFields, request.data)
+        who = who_of(request, fields)
+        slots = {
+            slot["placement"]: Slot(
+                ask_of({**slot, "personalized": fields["personalized"]}, placement=slot["placement"], who=who),
+                deadline_ms=slot.get("deadline_ms"),
+            )
+            for slot in fields["placements"]
+        }
+        return Response({"placements": {name: answer_body(one) for name, one in recommend_page(slots).items()}})
+
+
+def checked(kind: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
+    """Return the checked fields; raises DRF's ValidationError."""
+    serializer = kind(data=data)
+    serializer.is_valid(raise_exception=True)
+    return cast(dict[str, Any], serializer.validated_data)
+
+
+def who_of(request: Request, fields: Mapping[str, Any]) -> Who:
+    """Return the shopper; a user id that the key wants proved, or whose proof is wrong, is not verified."""
+    key, user_id, user_hash = _key(request), fields.get("user_id") or None, fields.get("user_hash") or None
+    verified = True
+    if user_id and key.publishable and (key.requires_user_hash or user_hash):
+        verified = verify_user_hash(key, user_id=user_id, user_hash=user_hash)
+    return Who(
+        user_id=user_id,
+        anonymous_id=fields.get("anonymous_id") or None,
+        verified=verified,
+        gpc=request.META.get("HTTP_SEC_GPC") == "1",
+        region=region_of(request),
+    )
+
+
+def ask_of(fields: Mapping[str, Any], *, placement: str, who: Who) -> Ask:
+    """Return the question."""
+    return Ask(
+        placement=placement,
+        who=who,
+        product_ids=tuple(fields.get("product_id", ())),
+        limit=fields.get("limit"),
+        exclude=tuple(fields.get("exclude", ())),
+        filters=Filters.of(fields),
+        personalized=fields["personalized"],
+        strategy=fields.get("strategy") or None,
+        explain=fields["explain"],
+    )
+
+
+def _key(request: Request) -> KeyRecord:
+    return cast(KeyRecord, request.auth)

@@ -1,0 +1,191 @@
+"""One question answered: filter → recall → rank → boost / bury → diversity → pin → explain."""
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from common import clock
+from common.errors import InvalidInput, NotFound
+from common.ids import uuid7
+from personalization.ranking.rules import Rule, Situation, Trace
+from personalization.ranking.slots import Cap, fill, pins, rule_caps
+from personalization.recommenders.base import Bools, Context, Ints
+from personalization.selectors.placements import Filters, PlacementConfig
+from personalization.serving.answers import Answer
+from personalization.serving.asking import Ask
+from personalization.serving.degrading import degraded
+from personalization.serving.freshness import freshen
+from personalization.serving.naming import items_of, removed_of
+from personalization.serving.reasons import PINNED, Reasoner
+from personalization.serving.recall import Question, Recalled, popular_only, recall
+from personalization.serving.shoppers import Shopper, nobody, read_shopper
+from personalization.serving.snapshot import Snapshot
+
+CANDIDATES = 100
+"""How many candidates are ranked at least, so that boosts and caps have something to choose from."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A question with everything looked up: who, where, which rules hold, what may be shown."""
+
+    ask: Ask
+    placement: PlacementConfig
+    strategy: str
+    shopper: Shopper
+    context: tuple[int, ...]
+    unknown: tuple[str, ...]
+    holding: tuple[Rule, ...]
+    allowed: Bools
+    trace: Trace
+    size: int
+    hurried: bool
+
+
+def answer(
+    snapshot: Snapshot,
+    ask: Ask,
+    *,
+    shopper: Shopper | None = None,
+    taken: Ints | None = None,
+    hurried: bool = False,
+) -> Answer:
+    """Return the answer to a question.
+
+    `shopper` where the caller has read it already (a page); `taken` are item codes that other slots show; a `hurried`
+    answer takes popular products without asking the model. Raises NotFound for an unknown placement and InvalidInput
+    for a strategy that the model does not hold.
+    """
+    started = time.perf_counter()
+    placement = snapshot.placements.get(ask.placement)
+    if placement is None:
+        raise NotFound(f"There is no placement {ask.placement}.")
+    if shopper is None:
+        now = clock.now().timestamp()
+        shopper = read_shopper(ask.who, shelf=snapshot.shelf, now=now) if ask.personalized else nobody(now)
+    scene = _scene(snapshot, ask, placement, shopper, taken=taken, hurried=hurried)
+    return replace(_answered(snapshot, scene), took_ms=round((time.perf_counter() - started) * 1000, 3))
+
+
+def _scene(
+    snapshot: Snapshot,
+    ask: Ask,
+    placement: PlacementConfig,
+    shopper: Shopper,
+    *,
+    taken: Ints | None,
+    hurried: bool,
+) -> Scene:
+    codes = snapshot.shelf.codes
+    known = tuple(dict.fromkeys(codes[product_id] for product_id in ask.product_ids if product_id in codes))
+    context = known if placement.about != "shopper" else ()
+    situation = Situation(ask.placement, clock.now().timestamp(), context=known)
+    holding = snapshot.rules.holding(situation)
+    trace = Trace()
+    passing = snapshot.on_sale & snapshot.shelf.passing(_filters(placement.filters, ask.filters))
+    allowed = snapshot.rules.filter(passing, holding, trace if ask.explain else None).copy()
+    allowed[[codes[product_id] for product_id in ask.exclude if product_id in codes]] = False
+    if context:
+        groups = snapshot.shelf.columns.group_of
+        allowed &= ~np.isin(groups, groups[list(context)])
+    if not placement.repeat:
+        allowed[shopper.bought] = False
+    if taken is not None:
+        allowed[taken] = False
+    return Scene(
+        ask=ask,
+        placement=placement,
+        strategy=_strategy(snapshot, ask, placement),
+        shopper=shopper,
+        context=context,
+        unknown=tuple(product_id for product_id in ask.product_ids if product_id not in codes),
+        holding=holding,
+        allowed=allowed,
+        trace=trace,
+        size=ask.limit or placement.size,
+        hurried=hurried,
+    )
+
+
+def _filters(standing: Filters, asked: Filters) -> Filters:
+    """Return both filters as one: what the request says of a field stands over the placement."""
+    return Filters(
+        category=asked.category or standing.category,
+        brand=asked.brand or standing.brand,
+        min_price=standing.min_price if asked.min_price is None else asked.min_price,
+        max_price=standing.max_price if asked.max_price is None else asked.max_price,
+        in_stock=standing.in_stock if asked.in_stock is None else asked.in_stock,
+    )
+
+
+def _strategy(snapshot: Snapshot, ask: Ask, placement: PlacementConfig) -> str:
+    if ask.strategy is None:
+        return placement.strategy
+    known = {"hybrid", "blend", *(snapshot.bundle.sources if snapshot.bundle is not None else ())}
+    if ask.strategy not in known:
+        raise InvalidInput.of(
+            "strategy", f"the live model holds no {ask.strategy}; it holds {', '.join(sorted(known))}"
+        )
+    return ask.strategy
+
+
+def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
+    asked = Context(items=scene.context, allowed=scene.allowed, seen_allowed=True)
+    question = Question(
+        placement=scene.placement,
+        strategy=scene.strategy,
+        shopper=scene.shopper,
+        context=asked,
+        allowed=scene.allowed,
+        k=max(CANDIDATES, 2 * scene.size),
+        explain=scene.ask.explain,
+    )
+    found = popular_only(snapshot, question) if scene.hurried else recall(snapshot, question)
+    slate, pinned = _ruled(snapshot, scene, found)
+    reasoner = Reasoner(
+        shelf=snapshot.shelf,
+        shopper=scene.shopper,
+        sources=snapshot.bundle.sources if snapshot.bundle is not None else {},
+        context=Context(items=scene.context),
+        named=scene.ask.who.verified,
+    )
+    reasons = {code: reasoner.reason(code, found.sources.get(code, ())) for code in slate}
+    reasons.update(dict.fromkeys(pinned, PINNED))
+    if scene.placement.fresh_slots:
+        slate = freshen(snapshot, reasoner, slate, reasons, mask=scene.allowed, fixed=pinned)
+    return Answer(
+        recommendation_id=str(uuid7()),
+        placement=scene.ask.placement,
+        strategy=scene.strategy,
+        model_version=snapshot.model_version,
+        personalized=scene.shopper.personal,
+        degraded=degraded(snapshot, scene.shopper, hurried=scene.hurried),
+        items=items_of(snapshot.shelf, slate, found, reasons, scene.trace, explain=scene.ask.explain),
+        unknown_products=scene.unknown,
+        rules=tuple(f"{rule.id}.{rule.version}" for rule in scene.holding),
+        removed=removed_of(snapshot.shelf, scene.trace) if scene.ask.explain else (),
+    )
+
+
+def _ruled(snapshot: Snapshot, scene: Scene, found: Recalled) -> tuple[list[int], set[int]]:
+    """Return the slate and which of its items are pinned."""
+    rules, trace = snapshot.rules, scene.trace
+    items = rules.reorder(np.asarray(found.items, np.int32), scene.holding, trace)
+    pinned = pins(rules, scene.holding, items, scene.allowed, scene.size, trace)
+    caps = [*_caps(snapshot, scene.placement), *rule_caps(rules, scene.holding)]
+    slate = fill(items, scene.size, pinned=pinned, caps=caps, trace=trace)
+    if len(slate) < scene.size:
+        rest = snapshot.popular[scene.allowed[snapshot.popular]]
+        everything = np.concatenate([items, rest[~np.isin(rest, items)]]).astype(np.int32)
+        slate = fill(everything, scene.size, pinned=pinned, caps=caps, trace=trace)
+    return slate, set(pinned.values()) & set(slate)
+
+
+def _caps(snapshot: Snapshot, placement: PlacementConfig) -> list[Cap]:
+    columns = snapshot.shelf.columns
+    caps = [Cap(limit=1, keys=columns.group_of)]
+    for column, limit in (("brand", placement.max_per_brand), ("category", placement.max_per_category)):
+        if limit:
+            caps.append(Cap(limit=limit, keys=columns.keys(column), soft=True))
+    return caps

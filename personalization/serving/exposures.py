@@ -1,0 +1,111 @@
+"""Exposures to the log: a buffer of this process, flushed within 50 ms and when the process ends.
+
+What a kill can lose is what lies in the buffer (at most 50 ms of answers); what is dropped because the log is down or
+the buffer is full is counted in `vitrine_exposures{outcome="lost"}`. An exposure that was clicked or bought comes back
+with the event that carries its recommendation id.
+"""
+
+import atexit
+import logging
+import os
+import threading
+from collections import deque
+from typing import Any
+
+import redis
+
+from common import clock
+from common.errors import Unavailable
+from common.ids import uuid7
+from events.services.server import ServerEvent, append_server_events
+from personalization.serving.answers import Answer
+from personalization.serving.asking import Ask
+from personalization.serving.gauges import EXPOSURES
+
+FLUSH_SECONDS = 0.05
+MOST_WAITING = 10_000
+NAME = "Recommendation Served"
+log = logging.getLogger(__name__)
+
+
+class Exposures:
+    """The buffer. `note` never waits and never fails; a thread of the process writes."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[ServerEvent] = deque()
+        self._filled = threading.Event()
+        self._lock = threading.Lock()
+        self._pid = 0
+
+    def note(self, event: ServerEvent) -> None:
+        """Keep an exposure for the next flush."""
+        if self._pid != os.getpid():
+            self._start()
+        if len(self._waiting) >= MOST_WAITING:
+            EXPOSURES.labels(outcome="lost").inc()
+            return
+        self._waiting.append(event)
+        self._filled.set()
+
+    def flush(self) -> int:
+        """Write what waits; return how many were written. What the log does not take is lost, and counted."""
+        with self._lock:
+            batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            if not batch:
+                return 0
+            try:
+                append_server_events(batch)
+            except (Unavailable, redis.ConnectionError, redis.TimeoutError) as error:
+                EXPOSURES.labels(outcome="lost").inc(len(batch))
+                log.warning("exposures.lost n=%d error=%s", len(batch), error)
+                return 0
+            EXPOSURES.labels(outcome="written").inc(len(batch))
+            return len(batch)
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._pid == os.getpid():
+                return
+            self._pid = os.getpid()
+            self._waiting.clear()
+            threading.Thread(target=self._run, name="vitrine-exposures", daemon=True).start()
+            atexit.register(self.flush)
+
+    def _run(self) -> None:
+        while True:
+            self._filled.wait()
+            threading.Event().wait(FLUSH_SECONDS)
+            self._filled.clear()
+            self.flush()
+
+
+exposures = Exposures()
+"""The one of this process."""
+
+
+def exposure_of(answer: Answer, ask: Ask) -> ServerEvent:
+    """Return the event of a shown list. Without consent it names no shopper and no product that the request named."""
+    named = answer.degraded != "no_consent" and ask.personalized
+    properties: dict[str, Any] = {
+        "recommendation_id": answer.recommendation_id,
+        "placement": answer.placement,
+        "strategy": answer.strategy,
+        "model_version": answer.model_version,
+        "personalized": answer.personalized,
+        "degraded": answer.degraded,
+        "rules": list(answer.rules),
+        "products": [
+            {"product_id": item.product_id, "position": item.position, "score": item.score, "reason": item.reason.code}
+            for item in answer.items
+        ],
+    }
+    if named:
+        properties["context"] = list(ask.product_ids)
+    return ServerEvent(
+        message_id=str(uuid7()),
+        name=NAME,
+        at=clock.epoch_us(),
+        user_id=ask.who.user_id if named else None,
+        anonymous_id=ask.who.anonymous_id if named else None,
+        properties=properties,
+    )

@@ -1,0 +1,17 @@
+"""Machine counters of serving, for Prometheus."""
+
+from prometheus_client import Counter, Histogram
+
+ANSWERS = Counter(
+    "vitrine_recommendations",
+    "Answers by placement and by what they fell back to",
+    ["placement", "degraded"],
+)
+SECONDS = Histogram(
+    "vitrine_recommendation_seconds",
+    "Time from question to answer, inside the process",
+    ["placement"],
+    buckets=(0.001, 0.002, 0.004, 0.006, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1.0),
+)
+EXPOSURES = Counter("vitrine_exposures", "Exposures by what became of them", ["outcome"])
+RELOADS = Counter("vitrine_snapshot_reloads", "Reloads of the serving snapshot by part", ["part"])

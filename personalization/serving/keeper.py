@@ -1,0 +1,158 @@
+"""Keeps this process's snapshot fresh: one background thread polls two counters and reloads what changed."""
+
+import logging
+import os
+import threading
+import time
+from dataclasses import replace
+
+import redis
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connections
+
+from catalog.records import ProductRow
+from catalog.selectors import changed_since
+from common import clock
+from common.errors import Unavailable
+from common.redis import client
+from personalization.ranking.artefact import ArtefactError
+from personalization.ranking.bundle import Bundle
+from personalization.selectors.placements import active_placements
+from personalization.selectors.registry import Champion, champion
+from personalization.selectors.rules import live_rules
+from personalization.serving.gauges import RELOADS
+from personalization.serving.snapshot import Snapshot
+
+POLL_SECONDS = 0.5
+DATABASE_POLL_SECONDS = 2.0
+"""How often the database is asked although no counter moved: the counters may be lost with Redis."""
+log = logging.getLogger(__name__)
+Counters = tuple[bytes | None, ...]
+
+
+class Keeper:
+    """Holds the snapshot of one process. Readers take it without a lock; only `refresh` replaces it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._wake = threading.Event()
+        self._pid = 0
+        self._snapshot: Snapshot | None = None
+        self._rows: dict[str, ProductRow] = {}
+        self._cursor: int | None = None
+        self._bundle: tuple[Champion, Bundle] | None = None
+        self._counters: Counters | None = None
+        self._asked_at = float("-inf")
+
+    def current(self) -> Snapshot:
+        """Return the snapshot; the first call of a process makes it. Raises Unavailable where it cannot be made."""
+        if settings.SERVING_REFRESH == "inline":
+            self.refresh()
+        elif self._pid != os.getpid():
+            self._start()
+        if self._snapshot is None:
+            self.refresh()
+        if self._snapshot is None:
+            raise Unavailable("The catalogue is not loaded yet.")
+        return self._snapshot
+
+    def hint(self, *, config_version: int, catalog_version: int) -> None:
+        """Refresh at once when a shopper's read shows counters that this process has not seen."""
+        if self._counters is not None and self._counters != _counters_of(config_version, catalog_version):
+            self._wake.set()
+
+    def refresh(self, *, force: bool = False) -> None:
+        """Reload what changed. Where the database is down, what was loaded before stays."""
+        with self._lock:
+            counters = _read_counters()
+            due = time.monotonic() - self._asked_at >= DATABASE_POLL_SECONDS
+            if self._snapshot is not None and not (force or due or counters != self._counters or _inline()):
+                return
+            try:
+                self._reload()
+            except (OperationalError, InterfaceError) as error:
+                log.warning("snapshot.refresh_failed error=%s", error)
+                return
+            self._counters, self._asked_at = counters, time.monotonic()
+
+    def forget(self) -> None:
+        """Drop everything: the next call loads from the start."""
+        with self._lock:
+            self._snapshot = self._bundle = self._cursor = self._counters = None
+            self._rows = {}
+            self._asked_at = float("-inf")
+
+    def _reload(self) -> None:
+        goods_changed = self._reload_rows()
+        model_changed = self._reload_model()
+        placements, rules, now = active_placements(), live_rules(), clock.now()
+        old = self._snapshot
+        if old is None or goods_changed or model_changed:
+            self._snapshot = Snapshot.build(
+                bundle=self._bundle[1] if self._bundle else None,
+                model_version=self._bundle[0].version if self._bundle else None,
+                rows=self._rows.values(),
+                placements=placements,
+                rules=rules,
+                now=now,
+            )
+            if not _inline():
+                _ = self._snapshot.shelf.kinship
+            RELOADS.labels(part="catalogue" if goods_changed else "model").inc()
+        else:
+            same_rules = set(rules) == set(old.rules.rules)
+            fresh = old if same_rules else old.with_rules(rules)
+            self._snapshot = replace(fresh, placements=placements, on_sale=old.shelf.on_sale(now))
+
+    def _reload_rows(self) -> bool:
+        rows, self._cursor = changed_since(self._cursor)
+        changed = {row.product_id: row for row in rows if self._rows.get(row.product_id) != row}
+        self._rows = {**self._rows, **changed}
+        return bool(changed)
+
+    def _reload_model(self) -> bool:
+        live = champion()
+        if live == (self._bundle[0] if self._bundle else None):
+            return False
+        try:
+            loaded = None if live is None else (live, Bundle.load(live.directory, expected=live.artefact_hash))
+        except ArtefactError as error:
+            # The model that served until now is better than none; the row's error shows in health and metrics.
+            log.error("model.refused version=%s error=%s", live.version if live else None, error)
+            RELOADS.labels(part="model_refused").inc()
+            return False
+        self._bundle = loaded
+        return True
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._pid == os.getpid():
+                return
+            self._pid = os.getpid()
+            threading.Thread(target=self._run, name="vitrine-snapshot", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            self.refresh()
+            connections.close_all()
+            self._wake.wait(POLL_SECONDS)
+            self._wake.clear()
+
+
+def _inline() -> bool:
+    return bool(settings.SERVING_REFRESH == "inline")
+
+
+def _read_counters() -> Counters | None:
+    try:
+        return tuple(client().mget("v:config", "v:catalog"))
+    except (redis.ConnectionError, redis.TimeoutError):
+        return None
+
+
+def _counters_of(config_version: int, catalog_version: int) -> Counters:
+    return tuple(str(version).encode() if version else None for version in (config_version, catalog_version))
+
+
+keeper = Keeper()
+"""The one of this process."""

@@ -1,0 +1,112 @@
+"""Why an item is shown, in words a shopper reads."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from personalization.recommenders.base import Context, Profile, Recommender
+from personalization.serving.answers import Reason
+from personalization.serving.shelf import Shelf
+from personalization.serving.shoppers import Shopper
+
+OWN = ("recent", "buy_again", "personal_top")
+ABOUT_CONTEXT = {
+    "bought_together": ("bought_together", "Often bought together with {title}"),
+    "complements": ("completes_cart", "Goes well with {title}"),
+    "content": ("similar", "Similar to {title}"),
+}
+SIMILAR = ("similar", "Similar to {title}")
+BECAUSE = {
+    "purchase": ("because_bought", "Because you bought {title}", "Because of what you bought"),
+    "cart": ("because_carted", "Because you put {title} in your cart", "Because of what is in your cart"),
+    "checkout": ("because_carted", "Because you put {title} in your cart", "Because of what is in your cart"),
+    "like": ("because_liked", "Because you like {title}", "Because of what you like"),
+    "wishlist": ("because_liked", "Because you like {title}", "Because of what you like"),
+    "rating": ("because_liked", "Because you rated {title}", "Because of what you rated"),
+}
+VIEWED = ("because_viewed", "Because you viewed {title}", "Because of what you viewed")
+PLAIN = {
+    "predicted_rating": Reason("predicted_rating", "We think you will like this"),
+    "trending": Reason("trending", "Trending now"),
+    "popular": Reason("popular", "Popular in our shop"),
+    "new": Reason("new", "New in our shop"),
+}
+FROM_THE_RANGE = Reason("exploration", "From our range")
+PINNED = Reason("pinned", "Our pick")
+PERSONAL_SOURCES = (
+    *("session_knn", "covisitation", "rp3beta", "item_knn", "ease", "sequence_net", "content"),
+    *("als", "nmf", "user_knn", "svd"),
+)
+"""Which source speaks first where several proposed an item: those that point at one product come first."""
+COMMON_SOURCES = ("trending", "popular")
+
+
+@dataclass(frozen=True)
+class Reasoner:
+    """Finds the reason of each item of one answer."""
+
+    shelf: Shelf
+    shopper: Shopper
+    sources: Mapping[str, Recommender]
+    context: Context
+    named: bool = True
+    """Whether reasons may name products of the shopper's history."""
+
+    def reason(self, code: int, proposers: Iterable[str]) -> Reason:
+        """Return why the item is shown, given who proposed it."""
+        by = set(proposers)
+        return (
+            (self._about_context(code, by) if self.context.items else None)
+            or (self._about_history(code, by) if self.shopper.personal else None)
+            or self._common(by)
+        )
+
+    def because(self, code: int) -> Reason:
+        """Return the reason that names this item of the shopper's history."""
+        signal = (self.shopper.latest or {}).get(code, "view")
+        kind, text, unnamed = BECAUSE.get(signal, VIEWED)
+        return self._naming(kind, text, code) if self.named else Reason(kind, unnamed)
+
+    def about(self, code: int) -> Reason:
+        """Return the reason that an item is like the given item of the context."""
+        return self._naming(*SIMILAR, code)
+
+    def own(self, code: int) -> Reason:
+        """Return the reason for an item of the shopper's own history."""
+        if code in self.shopper.bought:
+            return Reason("buy_again", "You bought this before", self._ids(code))
+        return Reason("because_viewed", "You looked at this lately", self._ids(code))
+
+    def _about_context(self, code: int, by: set[str]) -> Reason | None:
+        for name in (*ABOUT_CONTEXT, *PERSONAL_SOURCES):
+            source = self.sources.get(name)
+            if name not in by or source is None or not source.contextual or not source.knows(code):
+                continue
+            for cause in source.because(Profile.empty(self.shopper.profile.now), self.context, code):
+                if cause in self.context.items:
+                    return self._naming(*ABOUT_CONTEXT.get(name, SIMILAR), cause)
+        return None
+
+    def _about_history(self, code: int, by: set[str]) -> Reason | None:
+        latest = self.shopper.latest or {}
+        if code in latest and not by.isdisjoint(OWN):
+            return self.own(code)
+        for name in PERSONAL_SOURCES:
+            source = self.sources.get(name)
+            if name not in by or source is None or not source.knows(code):
+                continue
+            causes = source.because(self.shopper.profile, Context(), code)
+            cause = next((one for one in causes if one in latest and one != code), None)
+            if cause is not None:
+                return self.because(cause)
+        if code in latest:
+            return self.own(code)
+        return PLAIN["predicted_rating"] if not by.isdisjoint(("svd", "als", "nmf")) else None
+
+    def _common(self, by: set[str]) -> Reason:
+        return next((PLAIN[name] for name in COMMON_SOURCES if name in by), FROM_THE_RANGE)
+
+    def _naming(self, kind: str, text: str, cause: int) -> Reason:
+        return Reason(kind, text.format(title=self.shelf.title(cause)), (self.shelf.columns.product_ids[cause],))
+
+    def _ids(self, code: int) -> tuple[str, ...]:
+        return (self.shelf.columns.product_ids[code],) if self.named else ()

@@ -1,0 +1,157 @@
+"""Candidates in order: the placement's strategy first, then its fallback chain, then likeness, then what is left."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from personalization.ranking.blend import DAMPING
+from personalization.recommenders.base import Bools, Context, Ints, Profile, Ranked
+from personalization.selectors.placements import PlacementConfig
+from personalization.serving.shoppers import Shopper
+from personalization.serving.snapshot import Snapshot
+
+HYBRID, BLEND = "hybrid", "blend"
+KINSHIP = "content"
+"""Likeness by words proposes under the name of the recommender it stands in for."""
+
+Proposal = tuple[str, Ints, Sequence[float]]
+"""A recommender's name, its items best first, their scores."""
+
+
+@dataclass
+class Recalled:
+    """Item codes best first, without repeats; who proposed each, and with what score."""
+
+    items: list[int] = field(default_factory=list)
+    scores: dict[int, float] = field(default_factory=dict)
+    sources: dict[int, dict[str, float]] = field(default_factory=dict)
+    contributions: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    used_model: bool = False
+
+    def add(self, name: str, items: Ints, scores: Sequence[float]) -> None:
+        """Append what is not there yet; note the source in any case."""
+        for code, score in zip(items.tolist(), scores, strict=True):
+            if code not in self.scores:
+                self.items.append(code)
+                self.scores[code] = score
+            self.sources.setdefault(code, {}).setdefault(name, score)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What recall needs to know: who, about what, from what (`allowed`), how many at least."""
+
+    placement: PlacementConfig
+    strategy: str
+    shopper: Shopper
+    context: Context
+    allowed: Bools
+    k: int
+    explain: bool = False
+
+
+def recall(snapshot: Snapshot, question: Question) -> Recalled:
+    """Return at least `k` candidates, or all there are."""
+    found = Recalled()
+    _by_strategy(snapshot, question, found)
+    wanted = min(question.k, int(question.allowed.sum()))
+    for name, items, scores in _fallbacks(snapshot, question):
+        if len(found.items) >= wanted:
+            break
+        found.add(name, items, scores)
+    return found
+
+
+def popular_only(snapshot: Snapshot, question: Question) -> Recalled:
+    """Return popular products, in no time."""
+    found = Recalled()
+    found.add(*_popular(snapshot, question))
+    return found
+
+
+def _popular(snapshot: Snapshot, question: Question) -> Proposal:
+    popular = snapshot.popular[question.allowed[snapshot.popular]]
+    return "popular" if snapshot.bundle is not None else "catalog_order", popular, [0.0] * len(popular)
+
+
+def _by_strategy(snapshot: Snapshot, question: Question, found: Recalled) -> None:
+    bundle, strategy, placement = snapshot.bundle, question.strategy, question.placement
+    if bundle is None:
+        return
+    if strategy == BLEND and placement.sources:
+        blended = _blend(snapshot, question, placement.sources, found)
+        found.used_model = bool(len(blended))
+    elif strategy in (HYBRID, BLEND) or strategy in bundle.sources:
+        slate = bundle.slate(
+            question.shopper.profile,
+            question.context,
+            question.k,
+            strategy=None if strategy == HYBRID else strategy,
+            sources=tuple(placement.sources) or None,
+            explain=question.explain,
+        )
+        found.used_model = True
+        for at, (code, score) in enumerate(zip(slate.items.tolist(), slate.scores.tolist(), strict=True)):
+            found.items.append(code)
+            found.scores[code] = score
+            found.sources[code] = dict(slate.sources[at])
+            found.contributions[code] = slate.contributions[at]
+
+
+def _blend(snapshot: Snapshot, question: Question, weights: Mapping[str, float], found: Recalled) -> Ints:
+    """Fuse the sources' lists by reciprocal rank, weighed."""
+    totals: dict[int, float] = {}
+    for name, weight in weights.items():
+        ranked = _ask(snapshot, name, question)
+        for place, (code, score) in enumerate(zip(ranked.items.tolist(), ranked.scores.tolist(), strict=True), 1):
+            totals[code] = totals.get(code, 0.0) + weight / (DAMPING + place)
+            found.sources.setdefault(code, {})[name] = score
+    ordered = sorted(totals, key=lambda code: (-totals[code], code))[: question.k]
+    found.items.extend(ordered)
+    found.scores.update((code, totals[code]) for code in ordered)
+    return np.asarray(ordered, np.int32)
+
+
+def _fallbacks(snapshot: Snapshot, question: Question) -> Iterator[Proposal]:
+    """Yield lists that fill a slate, the more telling first; the last one holds everything that is allowed."""
+    if question.context.items or question.strategy in (HYBRID, KINSHIP):
+        yield from _alike(snapshot, question)
+    for name in question.placement.fallback:
+        ranked = _ask(snapshot, name, question)
+        yield name, ranked.items, ranked.scores.tolist()
+    yield _popular(snapshot, question)
+
+
+def _alike(snapshot: Snapshot, question: Question) -> Iterator[Proposal]:
+    """Yield what is like the context, else like the shopper's latest products: needs no model at all."""
+    causes = question.context.items or tuple(reversed(question.shopper.latest or {}))[:3]
+    untaught = [code for code in causes if not _taught(snapshot, code)]
+    for code in untaught:
+        near = snapshot.shelf.kinship.near(code, mask=question.allowed, k=question.k)
+        yield KINSHIP, near, [0.0] * len(near)
+
+
+def _taught(snapshot: Snapshot, code: int) -> bool:
+    source = None if snapshot.bundle is None else snapshot.bundle.sources.get(KINSHIP)
+    return source is not None and source.knows(code)
+
+
+def _ask(snapshot: Snapshot, name: str, question: Question) -> Ranked:
+    source = None if snapshot.bundle is None else snapshot.bundle.sources.get(name)
+    if source is None:
+        return NOTHING
+    return source.recommend(question.shopper.profile, question.context, question.k)
+
+
+NOTHING = Ranked(np.empty(0, np.int32), np.empty(0, np.float32))
+
+
+def neighbours(snapshot: Snapshot, code: int, *, mask: Bools, now: float, k: int) -> Iterator[int]:
+    """Yield items close to the given one that the mask allows: by behavior, by content, then by their words."""
+    asked = Context(items=(code,), allowed=mask)
+    for name in ("covisitation", "content", "rp3beta"):
+        source = None if snapshot.bundle is None else snapshot.bundle.sources.get(name)
+        if source is not None and source.contextual and source.knows(code):
+            yield from source.recommend(Profile.empty(now), asked, k).items.tolist()
+    yield from snapshot.shelf.kinship.near(code, mask=mask, k=k).tolist()

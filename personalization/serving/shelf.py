@@ -1,0 +1,128 @@
+"""The catalogue as serving holds it: the model's codes first, products made since behind them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from catalog.records import ProductRow
+from personalization.ranking.columns import Columns
+from personalization.ranking.kinship import Kinship
+from personalization.recommenders.base import Bools, Catalogue, Ints
+from personalization.selectors.placements import Filters
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """All products by code. `rows[code]` is None for a product the model knows and the catalogue no longer holds."""
+
+    catalogue: Catalogue
+    rows: tuple[ProductRow | None, ...]
+    columns: Columns
+    _masks: dict[Filters, Bools] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, rows: Iterable[ProductRow]) -> "Shelf":
+        """Return the shelf of a catalogue whose ids include those of all rows."""
+        by_id = {row.product_id: row for row in rows}
+        ordered = tuple(by_id.get(product_id) for product_id in catalogue.item_ids)
+        return cls(catalogue, ordered, columns_of(catalogue, ordered))
+
+    @property
+    def codes(self) -> dict[str, int]:
+        """Item code by product id."""
+        return self.columns.codes
+
+    @cached_property
+    def kinship(self) -> Kinship:
+        """Likeness by words; built at first need, which the keeper makes its own need."""
+        return Kinship.of(self.catalogue)
+
+    @cached_property
+    def order(self) -> Ints:
+        """All codes in catalogue order: in stock first, then by product id."""
+        stocks = self.columns.stocks
+        return np.lexsort((np.asarray(self.columns.product_ids), stocks <= 0)).astype(np.int32)
+
+    def on_sale(self, now: datetime) -> Bools:
+        """Return the mask of products that may be shown: in the catalogue, active, available by now."""
+        shown = (row is not None and _shown(row, now) for row in self.rows)
+        return np.fromiter(shown, np.bool_, len(self.rows))
+
+    def passing(self, filters: Filters) -> Bools:
+        """Return the mask of products that pass the filters; remembered, so do not write into it."""
+        mask = self._masks.get(filters)
+        if mask is None:
+            if len(self._masks) >= MOST_MASKS:
+                self._masks.clear()
+            mask = self._masks[filters] = self._passing(filters)
+        return mask
+
+    def title(self, code: int) -> str:
+        """Return the title of a product, its id where it has none."""
+        row = self.rows[code]
+        return (row.title if row is not None else "") or self.columns.product_ids[code]
+
+    def _passing(self, filters: Filters) -> Bools:
+        low = None if filters.min_price is None else float(filters.min_price)
+        high = None if filters.max_price is None else float(filters.max_price)
+        mask = self.columns.priced(low, high)
+        if filters.category:
+            mask &= self.columns.in_categories(filters.category)
+        if filters.brand:
+            mask &= self.columns.in_brands(filters.brand)
+        if filters.in_stock is not None:
+            mask &= (self.columns.stocks > 0) == filters.in_stock
+        return mask
+
+
+MOST_MASKS = 512
+UNCOUNTED = 10**9
+"""The stock of a product whose stock the shop does not count."""
+
+
+def columns_of(catalogue: Catalogue, rows: Sequence[ProductRow | None]) -> Columns:
+    """Return the columns that conditions look at, from the catalogue's rows of the moment."""
+    return Columns.of(
+        catalogue.item_ids,
+        brands=[row.brand if row else "" for row in rows],
+        categories=["/".join(row.category) if row else "" for row in rows],
+        groups=[row.group_id if row else "" for row in rows],
+        prices=(float(row.price) if row and row.price is not None else float("nan") for row in rows),
+        stocks=((UNCOUNTED if row.stock is None else row.stock) if row else 0 for row in rows),
+    )
+
+
+def items_frame(rows: Iterable[ProductRow]) -> pd.DataFrame:
+    """Return products as the frame that training and `Bundle.extended` read."""
+    listed = [
+        {
+            "item_id": row.product_id,
+            "title": row.title,
+            "description": row.description,
+            "category": "/".join(row.category),
+            "brand": row.brand,
+            "price": float(row.price) if row.price is not None else float("nan"),
+            "attributes": attributes_of(row),
+            "group_id": row.group_id,
+            "first_seen": row.first_seen.timestamp(),
+        }
+        for row in rows
+    ]
+    columns = ["item_id", "title", "description", "category", "brand", "price", "attributes", "group_id", "first_seen"]
+    return pd.DataFrame(listed, columns=columns)
+
+
+def attributes_of(row: ProductRow) -> list[str]:
+    """Return the attributes as "key=value", one a value, in the order of their names."""
+    found = []
+    for key, value in sorted(row.attributes.items()):
+        found += [f"{key}={one}" for one in (value if isinstance(value, list) else [value])]
+    return found
+
+
+def _shown(row: ProductRow, now: datetime) -> bool:
+    return row.active and (row.available_from is None or row.available_from <= now)

@@ -1,0 +1,110 @@
+"""The shopper of one request: may we, and what do we know, in one Redis round trip."""
+
+import logging
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import redis
+
+from consents.person import person_of
+from consents.selectors import rule_of, terms
+from events.types.base import SIGNALS, Interaction
+from personalization.recommenders.base import Ints, Profile
+from personalization.serving.answers import Degraded
+from personalization.serving.asking import Who
+from personalization.serving.keeper import keeper
+from personalization.serving.shelf import Shelf
+from personalization.training.dataset import SIGNAL_WEIGHTS
+from profiles.selectors import Person, read_person
+
+PURPOSE = "personalization"
+MOMENT_SECONDS = 3600.0
+REST_SECONDS = 0.5
+"""How long a process leaves Redis alone after it failed, so that not every request waits for a dead store."""
+SIGNAL_CODES = {name: code for code, name in enumerate(SIGNALS)}
+WEIGHTS = np.array([SIGNAL_WEIGHTS[name] for name in SIGNALS], np.float32)
+PURCHASE = SIGNAL_CODES["purchase"]
+log = logging.getLogger(__name__)
+_rests_until = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shopper:
+    """What serving may use of a shopper. `personal` is false where nothing of them may be, or is, known.
+
+    `latest` maps an item code to the signal of the shopper's latest event on it, in order of time.
+    """
+
+    profile: Profile
+    personal: bool = False
+    degraded: Degraded | None = None
+    latest: dict[int, str] | None = None
+
+    @property
+    def bought(self) -> Ints:
+        """Codes of the items the shopper bought."""
+        return self.profile.items[self.profile.signals == PURCHASE]
+
+
+def nobody(now: float, degraded: Degraded | None = None) -> Shopper:
+    """Return the shopper of whom nothing is known."""
+    return Shopper(Profile.empty(_moment(now)), degraded=degraded)
+
+
+def read_shopper(who: Who, *, shelf: Shelf, now: float) -> Shopper:
+    """Return what may be used of the shopper whom a request names."""
+    if not who.named:
+        return nobody(now)
+    person = _read(who)
+    if person is None:
+        return nobody(now, "store_down")
+    keeper.hint(config_version=person.config_version, catalog_version=person.catalog_version)
+    if not allowed(person, gpc=who.gpc, region=who.region):
+        return nobody(now, "no_consent")
+    known = [(code, one) for one in person.history if (code := shelf.codes.get(one.product_id)) is not None]
+    if not known:
+        return nobody(now, "no_profile")
+    latest: dict[int, str] = {}
+    for code, one in known:
+        latest.pop(code, None)
+        latest[code] = one.signal
+    return Shopper(profile_of(known, now=now), personal=True, latest=latest)
+
+
+def allowed(person: Person, *, gpc: bool, region: str | None = None) -> bool:
+    """Return whether the person may be shown what their behavior suggests."""
+    whom = person_of(person.ids, person.consent_states)
+    return whom.verdict(terms().get(PURPOSE), rule=rule_of(region or whom.region), gpc=gpc).allowed
+
+
+def profile_of(history: list[tuple[int, Interaction]], *, now: float) -> Profile:
+    """Return the columns of a history that is sorted by time."""
+    n = len(history)
+    signals = np.fromiter((SIGNAL_CODES[one.signal] for _, one in history), np.int8, n)
+    times = np.fromiter((one.at / 1e6 for _, one in history), np.float64, n)
+    return Profile(
+        items=np.fromiter((code for code, _ in history), np.int32, n),
+        times=times,
+        signals=signals,
+        weights=WEIGHTS[signals],
+        values=np.fromiter((one.value for _, one in history), np.float32, n),
+        now=max(_moment(now), float(times[-1])),
+    )
+
+
+def _moment(now: float) -> float:
+    """Return the full hour: a shopper who did nothing gets the same answer to the same question."""
+    return now // MOMENT_SECONDS * MOMENT_SECONDS
+
+
+def _read(who: Who) -> Person | None:
+    global _rests_until
+    if time.monotonic() < _rests_until:
+        return None
+    try:
+        return read_person(user_id=who.user_id, anonymous_id=who.anonymous_id)
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        _rests_until = time.monotonic() + REST_SECONDS
+        log.warning("profile.store_down error=%s", error)
+        return None

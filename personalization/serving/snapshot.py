@@ -1,0 +1,76 @@
+"""Everything a process needs to answer, as of one moment. Immutable: a refresh makes a new one."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+
+from catalog.records import ProductRow
+from personalization.ranking.bundle import Bundle
+from personalization.ranking.extension import extended_catalogue
+from personalization.ranking.rules import Rule, RuleSet
+from personalization.recommenders.base import Bools, Catalogue, Ints, Profile
+from personalization.recommenders.base import Context as Asked
+from personalization.selectors.placements import PlacementConfig
+from personalization.serving.shelf import Shelf, items_frame
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One state of the shop. `popular` are all codes a cold start shows, best first."""
+
+    bundle: Bundle | None
+    model_version: str | None
+    shelf: Shelf
+    on_sale: Bools
+    popular: Ints
+    placements: dict[str, PlacementConfig]
+    rules: RuleSet
+
+    @classmethod
+    def build(
+        cls,
+        *,
+        bundle: Bundle | None,
+        model_version: str | None,
+        rows: Iterable[ProductRow],
+        placements: dict[str, PlacementConfig],
+        rules: Sequence[Rule],
+        now: datetime,
+    ) -> "Snapshot":
+        """Return the state made of the given parts; the bundle is extended by products it does not know."""
+        listed = sorted(rows, key=lambda row: row.product_id)
+        known = Catalogue(item_ids=()) if bundle is None else bundle.catalogue
+        fresh = items_frame(_unknown(known, listed))
+        bundle = None if bundle is None else bundle.extended(fresh)
+        catalogue = extended_catalogue(known, fresh) if bundle is None else bundle.catalogue
+        shelf = Shelf.of(catalogue, listed)
+        return cls(
+            bundle=bundle,
+            model_version=model_version,
+            shelf=shelf,
+            on_sale=shelf.on_sale(now),
+            popular=_popular(bundle, shelf, now),
+            placements=placements,
+            rules=RuleSet(rules, shelf.columns),
+        )
+
+    def with_rules(self, rules: Sequence[Rule]) -> "Snapshot":
+        """Return the same shop under other rules: what a draft would change."""
+        return replace(self, rules=RuleSet(rules, self.shelf.columns))
+
+
+def _unknown(catalogue: Catalogue, rows: list[ProductRow]) -> list[ProductRow]:
+    known = set(catalogue.item_ids)
+    return [row for row in rows if row.product_id not in known]
+
+
+def _popular(bundle: Bundle | None, shelf: Shelf, now: datetime) -> Ints:
+    """Return all codes: the model's popular ones, then the rest in catalogue order."""
+    source = None if bundle is None else bundle.sources.get("popular")
+    if source is None:
+        return shelf.order
+    ranked = source.recommend(Profile.empty(now.timestamp()), Asked(), shelf.catalogue.n_items).items
+    rest = shelf.order[~np.isin(shelf.order, ranked)]
+    return np.concatenate([ranked, rest]).astype(np.int32)
