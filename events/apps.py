@@ -12,3 +12,10 @@ class EventsConfig(AppConfig):
     verbose_name = "Events and orders"
     default_auto_field = "django.db.models.BigAutoField"
     app_role_functions: ClassVar[tuple[str, ...]] = ("events_ensure_month(timestamptz)",)
+
+    def ready(self) -> None:
+        """Say where the consent door writes its decisions."""
+        from consents import journal
+        from events.services.journal import write_change
+
+        journal.write_with(write_change)

@@ -29,6 +29,8 @@ Signal = Literal[
     "view", "click", "hover", "engage", "search", "wishlist", "like", "cart", "remove", "checkout", "purchase", "rating"
 ]
 
+_EMPTY: tuple[Any, ...] = (None, {}, (), "")
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -62,7 +64,7 @@ class Event:
     def encode(self) -> bytes:
         """Return the bytes the log keeps (compact JSON, empty fields left out)."""
         fields = ((name, getattr(self, name)) for name in self.__slots__)
-        return orjson.dumps({name: value for name, value in fields if value not in (None, {}, (), "")})
+        return orjson.dumps({name: value for name, value in fields if value not in _EMPTY or name == "name"})
 
     @classmethod
     def decode(cls, data: bytes) -> Self:

@@ -1,0 +1,101 @@
+"""The Segment and RudderStack HTTP API: batches, single events, and the one-letter routes of browsers."""
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from common.problems import ProblemSerializer
+from consents import gpc
+from events.api.reading import admit_sender, envelope_of, read_content, sender_in_headers
+from events.api.serializers import AcceptedSerializer, BatchSerializer, EventSerializer
+from events.intake.parse import parse_batch, parse_single
+from events.services.collect import collect
+
+PROBLEMS = dict.fromkeys((400, 401, 403, 413, 429, 503), ProblemSerializer)
+EXAMPLE = OpenApiExample(
+    "Product Viewed",
+    value={
+        "anonymousId": "a1",
+        "event": "Product Viewed",
+        "properties": {"product_id": "P123"},
+        "context": {"consent": {"categoryPreferences": {"analytics": True, "personalization": True}}},
+    },
+    request_only=True,
+)
+
+
+class CollectView(APIView):
+    """Base of the doors that read the body themselves: whatever its type, packed or not, with the key in it or not."""
+
+    authentication_classes: ClassVar[list[Any]] = []
+    permission_classes: ClassVar[list[Any]] = []
+    throttle_classes: ClassVar[list[Any]] = []
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Say that a browser's privacy signal was heard."""
+        gpc.vary(response)
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+class BatchView(CollectView):
+    """Many events at once."""
+
+    @extend_schema(
+        operation_id="collect_batch",
+        request=BatchSerializer,
+        responses={200: AcceptedSerializer, **PROBLEMS},
+        auth=[{"ApiKey": []}],
+        tags=["collect"],
+    )
+    def post(self, request: Request) -> Response:
+        """Accept a batch. Items that are not sound are set aside, the others are kept."""
+        return accept_batch(request)
+
+
+class SingleView(CollectView):
+    """One event, whose type the route says."""
+
+    kind = "track"
+
+    @extend_schema(
+        request=EventSerializer,
+        responses={200: AcceptedSerializer, **PROBLEMS},
+        examples=[EXAMPLE],
+        auth=[{"ApiKey": []}],
+        tags=["collect"],
+    )
+    def post(self, request: Request) -> Response:
+        """Accept one event."""
+        return accept_single(request, kind=self.kind)
+
+
+class MetricsView(CollectView):
+    """Browsers' own metrics: nothing of them is kept."""
+
+    @extend_schema(operation_id="collect_metrics", request=None, responses={200: AcceptedSerializer}, tags=["collect"])
+    def post(self, request: Request) -> Response:
+        """Accept and ignore."""
+        return Response({"success": True})
+
+
+def accept_batch(request: Request) -> Response:
+    """Answer a batch once the log holds it. A key in the headers is checked before the body is read."""
+    sender = sender_in_headers(request)
+    content = read_content(request)
+    body = parse_batch(content.text)
+    sender = sender or admit_sender(request, body.rest.get("writeKey"))
+    collect(body.items, sender=sender, envelope=envelope_of(request, content, sender, body.rest))
+    return Response({"success": True})
+
+
+def accept_single(request: Request, *, kind: str) -> Response:
+    """Answer one event once the log holds it."""
+    sender = sender_in_headers(request)
+    content = read_content(request)
+    item = parse_single(content.text)
+    sender = sender or admit_sender(request, item.get("writeKey"))
+    collect([item], sender=sender, envelope=envelope_of(request, content, sender, {}), kind=kind, prefix="")
+    return Response({"success": True})

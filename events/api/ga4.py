@@ -1,0 +1,36 @@
+"""GA4's Measurement Protocol."""
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from access.authentication import key_from_request
+from events.api.collect import PROBLEMS, CollectView
+from events.api.reading import admit_sender, envelope_of, read_content
+from events.api.serializers import Ga4Serializer
+from events.intake.ga4 import items_of
+from events.intake.parse import parse_single
+from events.services.collect import collect
+
+_SECRET = OpenApiParameter("api_secret", str, description="An API key.")
+_MEASUREMENT = OpenApiParameter("measurement_id", str, description="Accepted, not used: one installation is one shop.")
+
+
+class Ga4View(CollectView):
+    """Google Analytics 4 events, translated to ours."""
+
+    @extend_schema(
+        operation_id="collect_ga4",
+        parameters=[_MEASUREMENT, _SECRET],
+        request=Ga4Serializer,
+        responses={204: None, **PROBLEMS},
+        auth=[{}],
+        tags=["collect"],
+    )
+    def post(self, request: Request) -> Response:
+        """Accept Measurement Protocol events."""
+        sender = admit_sender(request, request.query_params.get("api_secret") or key_from_request(request))
+        content = read_content(request)
+        items = items_of(parse_single(content.text))
+        collect(items, sender=sender, envelope=envelope_of(request, content, sender, {}), prefix="events")
+        return Response(status=204)

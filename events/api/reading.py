@@ -1,0 +1,78 @@
+"""What every collection door does first: whose key, how much, and what the headers say of the shopper."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from rest_framework.request import Request
+
+from access.authentication import admit, key_from_request
+from access.throttles import KeyThrottle, seconds_to_wait
+from common import clock
+from common.errors import Forbidden, Throttled, TooLarge
+from consents import gpc
+from consents.region import region_of
+from events.intake.items import Envelope
+from events.intake.limits import MAX_BODY, MAX_ITEM
+from events.intake.times import parse_time
+from events.intake.unpack import unpack
+from events.services.collect import Sender
+
+SCOPE = "events:write"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The unpacked text of a request, and when it came (microseconds since the epoch)."""
+
+    text: bytes
+    received_at: int
+
+
+def read_content(request: Request) -> Content:
+    """Return the request's unpacked body. Raises TooLarge, before reading where the length is told."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if length.isascii() and length.isdigit() and int(length) > MAX_BODY:
+        raise TooLarge(f"The body holds more than {MAX_BODY} bytes.")
+    received_at = clock.epoch_us()
+    return Content(unpack(request._request.read(MAX_BODY + 1)), received_at)
+
+
+def sender_in_headers(request: Request) -> Sender | None:
+    """Return who sends by the key in the headers, or None where they hold none."""
+    raw = key_from_request(request)
+    return admit_sender(request, raw) if raw else None
+
+
+def admit_sender(request: Request, raw: Any) -> Sender:
+    """Return who sends by the raw key.
+
+    Raises Unauthenticated, Forbidden, Throttled, and Unavailable where keys cannot be checked.
+    """
+    key = admit(raw if isinstance(raw, str) else None, origin=request.META.get("HTTP_ORIGIN"))
+    if not key.may(SCOPE):
+        raise Forbidden(f"This key lacks the scope {SCOPE}.")
+    seconds = seconds_to_wait(key, client=KeyThrottle().get_ident(request))
+    if seconds:
+        raise Throttled("Too many requests with this key.", retry_after=math.ceil(seconds))
+    if not key.publishable:
+        return Sender(key=key)
+    return Sender(key=key, gpc=gpc.signaled(request._request), region=region_of(request._request))
+
+
+def envelope_of(request: Request, content: Content, sender: Sender, rest: dict[str, Any]) -> Envelope:
+    """Return what holds for all items: the body's own fields, and a browser's user agent for the device's type."""
+    context, integrations = rest.get("context"), rest.get("integrations")
+    shared = context if isinstance(context, dict) else {}
+    if sender.key and sender.key.publishable and (agent := request.META.get("HTTP_USER_AGENT")):
+        shared = {"userAgent": agent, **shared}
+    return Envelope(
+        received_at=content.received_at,
+        source=sender.source,
+        sent_at=parse_time(rest.get("sentAt")),
+        context=shared,
+        integrations=integrations if isinstance(integrations, dict) else {},
+        user_hash=request.META.get("HTTP_X_USER_HASH"),
+        maybe_large=len(content.text) > MAX_ITEM,
+        maybe_nul=b"\\u0000" in content.text,
+    )

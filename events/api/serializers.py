@@ -1,0 +1,72 @@
+"""Shapes of collection, for the OpenAPI document: bodies are read by `events.intake`, which is far more forgiving."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+
+class EventSerializer(serializers.Serializer[Any]):
+    """One event, as Segment's SDKs write it. One of `userId` and `anonymousId` is needed."""
+
+    messageId = serializers.CharField(required=False, help_text="Twice the same id is counted once.")
+    userId = serializers.CharField(required=False, allow_null=True)
+    anonymousId = serializers.CharField(required=False, allow_null=True)
+    previousId = serializers.CharField(required=False, help_text="Alias: the user id that joins.")
+    event = serializers.CharField(required=False, help_text="Track: the event's name.")
+    name = serializers.CharField(required=False, help_text="Page, screen: the name.")
+    properties = serializers.DictField(required=False)
+    traits = serializers.DictField(required=False, help_text="Identify: what is known of the customer.")
+    context = serializers.DictField(  # type: ignore[assignment]
+        required=False, help_text="`consent.categoryPreferences`: purpose to yes or no."
+    )
+    integrations = serializers.DictField(required=False)
+    timestamp = serializers.DateTimeField(required=False)
+    originalTimestamp = serializers.DateTimeField(required=False)
+    sentAt = serializers.DateTimeField(required=False)
+    writeKey = serializers.CharField(required=False, help_text="The key, where no header carries it.")
+
+
+class BatchItemSerializer(EventSerializer):
+    """One event of a batch."""
+
+    type = serializers.ChoiceField(["track", "identify", "page", "screen", "group", "alias"])
+
+
+class BatchSerializer(serializers.Serializer[Any]):
+    """A batch of at most 2500 events and 4 MB, unpacked."""
+
+    batch = BatchItemSerializer(many=True)
+    context = serializers.DictField(required=False, help_text="Holds for all items.")  # type: ignore[assignment]
+    integrations = serializers.DictField(required=False)
+    sentAt = serializers.DateTimeField(required=False)
+    writeKey = serializers.CharField(required=False, help_text="The key, where no header carries it.")
+
+
+class AcceptedSerializer(serializers.Serializer[Any]):
+    """The log holds it."""
+
+    success = serializers.BooleanField()
+
+
+class Ga4EventSerializer(serializers.Serializer[Any]):
+    """One GA4 event."""
+
+    name = serializers.CharField()
+    params = serializers.DictField(required=False)
+
+
+class Ga4Serializer(serializers.Serializer[Any]):
+    """A Measurement Protocol body."""
+
+    client_id = serializers.CharField(required=False)
+    user_id = serializers.CharField(required=False)
+    timestamp_micros = serializers.IntegerField(required=False)
+    user_properties = serializers.DictField(required=False)
+    consent = serializers.DictField(required=False)
+    events = Ga4EventSerializer(many=True)
+
+
+class SettingsSerializer(serializers.Serializer[Any]):
+    """What `analytics.js` asks before it sends."""
+
+    integrations = serializers.DictField()

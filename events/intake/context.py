@@ -1,0 +1,74 @@
+"""Data minimization: what of an event's context is kept. Pure.
+
+No address, no user agent, no query of a page's address, no position finer than a region.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+_KEPT: Final[dict[str, tuple[str, ...]]] = {
+    "app": ("name", "version"),
+    "campaign": ("name", "source", "medium", "term", "content"),
+    "device": ("type",),
+    "library": ("name", "version"),
+    "os": ("name",),
+    "page": ("path", "title", "url", "referrer"),
+    "screen": ("width", "height"),
+}
+_KEPT_VALUES: Final = ("locale", "timezone", "sessionId", "sessionStart")
+_ADDRESSES: Final = {"url", "referrer"}
+_LONGEST: Final = 512
+
+
+def minimized(context: Mapping[str, Any], *, region: str | None, policy_version: str = "") -> dict[str, Any]:
+    """Return what is kept of a context, with the region that was worked out and the device type that was guessed."""
+    kept: dict[str, Any] = {
+        name: inner for name, fields in _KEPT.items() if (inner := _part(context.get(name), fields))
+    }
+    kept |= {name: value for name in _KEPT_VALUES if (value := _scalar(context.get(name))) is not None}
+    if "type" not in kept.get("device", {}) and (guess := device_type(context.get("userAgent"))):
+        kept["device"] = {**kept.get("device", {}), "type": guess}
+    if region:
+        kept["region"] = region
+    if policy_version:
+        kept["consent"] = {"policy_version": policy_version}
+    return kept
+
+
+def _part(value: Any, fields: tuple[str, ...]) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        return {}
+    found = {name: _scalar(value.get(name)) for name in fields}
+    return {
+        name: _without_query(inner) if name in _ADDRESSES else inner
+        for name, inner in found.items()
+        if inner is not None
+    }
+
+
+def _scalar(value: Any) -> str | int | float | bool | None:
+    if isinstance(value, str):
+        return value[:_LONGEST]
+    return value if isinstance(value, int | float) else None
+
+
+def _without_query(address: Any) -> str:
+    """Return the address without user, query and fragment, which may name a person."""
+    try:
+        parts = urlsplit(str(address))
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    except ValueError:
+        return ""
+
+
+def device_type(user_agent: Any) -> str | None:
+    """Return bot, tablet, mobile or desktop by the words of a user agent, or None without one."""
+    if not isinstance(user_agent, str) or not user_agent:
+        return None
+    words = user_agent.lower()
+    if any(word in words for word in ("bot", "crawl", "spider", "headless")):
+        return "bot"
+    if "ipad" in words or "tablet" in words or ("android" in words and "mobile" not in words):
+        return "tablet"
+    return "mobile" if "mobi" in words or "iphone" in words else "desktop"

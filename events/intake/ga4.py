@@ -1,0 +1,86 @@
+"""From a GA4 Measurement Protocol body to items in Segment's shape. Pure.
+
+Source: Measurement Protocol reference: `client_id`, `user_id`, `timestamp_micros`, `user_properties`, `consent`,
+`events[].name`, `events[].params`; at most 25 events.
+"""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, Final
+
+import orjson
+
+from events.intake.soundness import unsound
+from events.types.ga4 import translate
+
+_CLOCK: Final = "timestamp_micros"
+_AD_CHOICES: Final = ("ad_user_data", "ad_personalization")
+
+
+def items_of(body: Mapping[str, Any]) -> list[Any]:
+    """Return the items that a body stands for; what is no event stays as it is, to be set aside with its reason."""
+    events = body.get("events")
+    if not isinstance(events, list):
+        return []
+    shared = {
+        "anonymousId": body.get("client_id") or body.get("app_instance_id"),
+        "userId": body.get("user_id"),
+        "context": _context(body),
+    }
+    items = [part for position, event in enumerate(events) for part in _items(event, position, body, shared)]
+    traits = _user_properties(body.get("user_properties"))
+    if traits and shared["userId"]:
+        items.insert(0, {**shared, "type": "identify", "traits": traits, **_moment(body.get(_CLOCK))})
+    return items
+
+
+def _items(event: Any, position: int, body: Mapping[str, Any], shared: dict[str, Any]) -> list[Any]:
+    if not isinstance(event, dict) or not isinstance(event.get("name"), str):
+        return [event]
+    params = event.get("params")
+    params = params if isinstance(params, dict) else {}
+    clock = event.get(_CLOCK) or body.get(_CLOCK)
+    translated = translate(event["name"], params)
+    return [
+        {
+            **shared,
+            "type": "track",
+            "event": name,
+            "properties": properties,
+            **_moment(clock),
+            **_message_id(clock, event, (body.get("client_id"), position, part)),
+        }
+        for part, (name, properties) in enumerate(translated)
+    ]
+
+
+def _moment(clock: Any) -> dict[str, Any]:
+    micros = int(clock) if isinstance(clock, str) and clock.isascii() and clock.isdigit() and len(clock) < 18 else clock
+    return {"timestamp": micros} if micros else {}
+
+
+def _message_id(clock: Any, event: dict[str, Any], place: tuple[Any, ...]) -> dict[str, str]:
+    """GA4 has no message id: an event that tells its time is known again by its content and its place."""
+    if not clock or unsound(event):
+        return {}
+    told = orjson.dumps([clock, event, place], option=orjson.OPT_SORT_KEYS)
+    return {"messageId": "ga4-" + sha256(told).hexdigest()[:40]}
+
+
+def _context(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return library and consent: a GRANTED or DENIED of either kind of advertising decides on `ads_share`."""
+    consent = body.get("consent")
+    consent = consent if isinstance(consent, dict) else {}
+    choices = [consent[name] for name in _AD_CHOICES if consent.get(name) in ("GRANTED", "DENIED")]
+    categories = consent.get("categoryPreferences")
+    decided = dict(categories) if isinstance(categories, dict) else {}
+    if choices:
+        decided["ads_share"] = "DENIED" not in choices
+    library = {"library": {"name": "ga4-measurement-protocol"}}
+    return {**library, "consent": {"categoryPreferences": decided}} if decided else library
+
+
+def _user_properties(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        return {}
+    return {name: inner.get("value") if isinstance(inner, dict) else inner for name, inner in value.items()}

@@ -1,0 +1,194 @@
+"""From one item in Segment's shape to the canonical event, or to the reason why it is none. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Final, cast, get_args
+
+import orjson
+
+from common.errors import FieldError
+from common.ids import uuid7
+from events.intake.soundness import unsound
+from events.intake.times import event_time, parse_time
+from events.types.base import Event, Kind
+from events.types.products import MAX_TEXT, text
+from events.types.registry import event_type
+
+KINDS: Final = frozenset(get_args(Kind))
+OURSELVES: Final = "Vitrine"
+"""Our name among a sender's `integrations`; false there means that the event is not for us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why an item is set aside: the reason, and the field where it lies ("" for the whole item)."""
+
+    reason: str
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A sound event, and what came with it but is not kept on it.
+
+    `context` is the whole context as sent; the event's own is filled when it is minimized. `categories` are the
+    consent preferences it carried. `user_hash` may prove the user id.
+    """
+
+    event: Event
+    context: Mapping[str, Any] = field(default_factory=dict)
+    categories: Mapping[str, Any] = field(default_factory=dict)
+    user_hash: str | None = None
+    wanted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What holds for all items of a request."""
+
+    received_at: int
+    source: str = ""
+    sent_at: int | None = None
+    context: Mapping[str, Any] = field(default_factory=dict)
+    integrations: Mapping[str, Any] = field(default_factory=dict)
+    user_hash: str | None = None
+    maybe_large: bool = True
+    maybe_nul: bool = True
+
+
+def read_item(item: Any, envelope: Envelope, *, kind: str | None = None) -> Item | Refused:
+    """Return the item's event, not yet minimized and without consent, or why it is set aside. `kind` fixes the type."""
+    if not isinstance(item, dict):
+        return Refused("must be an object")
+    if found := unsound(item, maybe_large=envelope.maybe_large, maybe_nul=envelope.maybe_nul):
+        return Refused(*found)
+    try:
+        return _read(item, envelope, kind=kind or item.get("type"))
+    except _Wrong as wrong:
+        return Refused(wrong.error.message, wrong.error.field)
+
+
+class _Wrong(Exception):
+    """Leaves the reading of an item at its first fault."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.error = FieldError(name, message)
+
+
+def _read(item: dict[str, Any], envelope: Envelope, *, kind: Any) -> Item:
+    if kind not in KINDS:
+        raise _Wrong("type", f"must be one of {', '.join(sorted(KINDS))}")
+    context = {**envelope.context, **_object(item, "context")}
+    own, ambient = _object(item, "traits"), _mapping(context.get("traits"))
+    hashes = (own.get("user_hash"), ambient.get("user_hash"), context.get("user_hash"))
+    return Item(
+        event=_event(item, envelope, kind=cast(Kind, kind), traits={**ambient, **own} if kind == "identify" else own),
+        context=context,
+        categories=_mapping(_mapping(context.get("consent")).get("categoryPreferences")),
+        user_hash=next((text(value) for value in hashes if text(value)), envelope.user_hash),
+        wanted={**envelope.integrations, **_mapping(item.get("integrations"))}.get(OURSELVES) is not False,
+    )
+
+
+def _event(item: dict[str, Any], envelope: Envelope, *, kind: Kind, traits: Mapping[str, Any]) -> Event:
+    user_id, anonymous_id, previous_id = _ids(item, kind)
+    properties = _properties(item, kind)
+    return Event(
+        message_id=_message_id(item),
+        kind=kind,
+        name=_name(item, kind, properties),
+        at=_event_time(item, envelope),
+        received_at=envelope.received_at,
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        previous_id=previous_id,
+        properties=properties,
+        traits={name: value for name, value in traits.items() if name != "user_hash"},
+        source=envelope.source,
+    )
+
+
+def _ids(item: dict[str, Any], kind: str) -> tuple[str | None, str | None, str | None]:
+    user_id, anonymous_id, previous_id = (_id(item, name) for name in ("userId", "anonymousId", "previousId"))
+    if not user_id and not anonymous_id:
+        raise _Wrong("userId", "one of userId and anonymousId is needed")
+    if kind != "alias":
+        return user_id, anonymous_id, None
+    if not (previous_id and user_id):
+        raise _Wrong("previousId" if user_id else "userId", "is needed on an alias")
+    return user_id, anonymous_id, previous_id
+
+
+def _id(item: dict[str, Any], spelled: str) -> str | None:
+    value = item.get(spelled)
+    if value is None or value == "":
+        return None
+    found = text(value)
+    if found is None:
+        raise _Wrong(spelled, f"must be a string of at most {MAX_TEXT} characters")
+    return found
+
+
+def _message_id(item: dict[str, Any]) -> str:
+    """Return the sender's message id; without one, the same for the same item that tells its time, else a new one."""
+    value = item.get("messageId")
+    if value is not None and value != "":
+        found = text(value)
+        if found is None:
+            raise _Wrong("messageId", f"must be a string of at most {MAX_TEXT} characters")
+        return found
+    if item.get("originalTimestamp") or item.get("timestamp"):
+        told = {name: inner for name, inner in item.items() if name not in ("sentAt", "writeKey")}
+        return "content-" + sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()[:40]
+    return str(uuid7())
+
+
+def _name(item: dict[str, Any], kind: str, properties: dict[str, Any]) -> str:
+    if kind == "track":
+        found = item.get("event")
+        if not isinstance(found, str) or not found.strip() or len(found) > MAX_TEXT:
+            raise _Wrong("event", f"must be a non-empty string of at most {MAX_TEXT} characters")
+        return _checked_name(found, properties)
+    name = item.get("name") if kind in ("page", "screen") else None
+    return name[:MAX_TEXT] if isinstance(name, str) else ""
+
+
+def _checked_name(name: str, properties: dict[str, Any]) -> str:
+    """Return the canonical name, once the properties pass what its type asks."""
+    found = event_type(name)
+    if found.server_only:
+        raise _Wrong("event", "is written by the server alone")
+    errors = found.validate(properties)
+    if errors:
+        raise _Wrong(errors[0].field, errors[0].message)
+    return found.name
+
+
+def _event_time(item: dict[str, Any], envelope: Envelope) -> int:
+    spelled = "originalTimestamp" if item.get("originalTimestamp") else "timestamp"
+    original = parse_time(item.get(spelled))
+    if original is None and item.get(spelled):
+        raise _Wrong(spelled, "must be an ISO 8601 time")
+    sent_at = parse_time(item.get("sentAt")) or envelope.sent_at
+    return event_time(received_at=envelope.received_at, sent_at=sent_at, original=original)
+
+
+def _properties(item: dict[str, Any], kind: str) -> dict[str, Any]:
+    properties = dict(_object(item, "properties"))
+    group_id = text(item.get("groupId"))
+    return {**properties, "group_id": group_id} if kind == "group" and group_id else properties
+
+
+def _object(item: dict[str, Any], name: str) -> dict[str, Any]:
+    value = item.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise _Wrong(name, "must be an object")
+    return value
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

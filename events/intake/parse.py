@@ -1,0 +1,134 @@
+"""From JSON text to the items of a request. Pure.
+
+A batch is read whole and fast. Only where that fails is it cut into its items, so that one item with a NaN, a number
+beyond a double, a broken text or a thousand brackets does not cost the others their place.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from common.errors import InvalidInput, TooLarge
+from events.intake.limits import MAX_ITEMS
+
+# Possessive, and the closing quote optional: never goes back, so hostile text costs no more than its length.
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?+|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
+_OPEN, _CLOSE = b"{[", b"}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An item that is no JSON value as RFC 8259 means it, and why."""
+
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A request's content: its items, and what stands beside them."""
+
+    items: list[Any]
+    rest: dict[str, Any]
+
+
+def parse_batch(text: bytes) -> Body:
+    """Return the items of `{"batch": [...]}` and the fields beside. Raises InvalidInput, TooLarge for too many."""
+    try:
+        whole = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        whole = _parse_apart(text)
+    if not isinstance(whole, dict):
+        raise InvalidInput.of("", "the body must be a JSON object")
+    items = whole.pop("batch", None)
+    if not isinstance(items, list) or not items:
+        raise InvalidInput.of("batch", "must be a list of at least one event")
+    if len(items) > MAX_ITEMS:
+        raise TooLarge(f"The batch holds more than {MAX_ITEMS} events.")
+    return Body(items, whole)
+
+
+def parse_single(text: bytes) -> dict[str, Any]:
+    """Return the one event of a body, or raise InvalidInput."""
+    try:
+        item = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        item = _item(text)
+    if isinstance(item, Unreadable):
+        raise InvalidInput.of("", item.reason)
+    if not isinstance(item, dict):
+        raise InvalidInput.of("", "the body must be a JSON object")
+    return item
+
+
+def _parse_apart(text: bytes) -> dict[str, Any]:
+    """Return the body with each item of its batch parsed alone; raise InvalidInput where it is no JSON object."""
+    start, pieces, end = _cut(text)
+    try:
+        rest = orjson.loads(text[:start] + text[end:])
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput.of("", f"the body is not JSON: {error.msg}") from error
+    if not isinstance(rest, dict):
+        raise InvalidInput.of("", "the body must be a JSON object")
+    return {**rest, "batch": [_item(piece) for piece in pieces]}
+
+
+def _cut(text: bytes) -> tuple[int, list[bytes], int]:
+    """Return where the batch's content starts, its items as text, and where its content ends."""
+    depth, key, previous = 0, b"", b""
+    tokens = _tokens(text)
+    for token, _, end in tokens:
+        if depth == 1 and previous == b'"batch"' and token == b":":
+            key = previous
+        elif depth == 1 and key and token == b"[":
+            pieces, stop = _pieces(text, tokens, end)
+            return end, pieces, stop
+        elif key:
+            break
+        depth += (token in _OPEN) - (token in _CLOSE)
+        previous = token
+    raise InvalidInput.of("", "the body is not JSON")
+
+
+def _pieces(text: bytes, tokens: Iterator[tuple[bytes, int, int]], start: int) -> tuple[list[bytes], int]:
+    pieces, depth = [], 0
+    for token, begin, end in tokens:
+        if depth == 0 and token in (b",", b"]"):
+            pieces.append(text[start:begin])
+            start = end
+            if len(pieces) > MAX_ITEMS:
+                raise TooLarge(f"The batch holds more than {MAX_ITEMS} events.")
+            if token == b"]":
+                return pieces, begin
+        depth += (token in _OPEN) - (token in _CLOSE)
+    raise InvalidInput.of("", "the body is not JSON: it ends too early")
+
+
+def _tokens(text: bytes) -> Iterator[tuple[bytes, int, int]]:
+    return ((found.group(), found.start(), found.end()) for found in _TOKEN.finditer(text))
+
+
+def _item(text: bytes) -> Any:
+    """Return the item, or why it is unreadable; raise InvalidInput where it is not even nearly JSON."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        return Unreadable(_reason(text, error.msg), text.decode("utf-8", "replace"))
+
+
+def _reason(text: bytes, message: str) -> str:
+    try:
+        json.loads(text)
+    except RecursionError:
+        return "is nested too deeply"
+    except UnicodeDecodeError:
+        return "is not UTF-8"
+    except ValueError as error:
+        raise InvalidInput.of("", f"the body is not JSON: {message}") from error
+    if "surrogate" in message:
+        return "holds a broken text"
+    return "holds NaN or infinity" if "depth" not in message else "is nested too deeply"

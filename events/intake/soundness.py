@@ -1,0 +1,36 @@
+"""Whether a parsed item may be kept: its size, its depth, and texts that no store takes. Pure."""
+
+from typing import Any, Final
+
+import orjson
+
+from events.intake.limits import MAX_DEPTH, MAX_ITEM
+
+_NUL: Final = "\x00"
+
+
+def unsound(item: dict[str, Any], *, maybe_large: bool = True, maybe_nul: bool = True) -> tuple[str, str] | None:
+    """Return reason and field of what is wrong with the item, or None.
+
+    The flags let the caller leave out what the whole body rules out already.
+    """
+    if found := _check(item, "", 1, nul=maybe_nul):
+        return found
+    if maybe_large and len(orjson.dumps(item)) > MAX_ITEM:
+        return f"is larger than {MAX_ITEM} bytes", ""
+    return None
+
+
+def _check(value: Any, path: str, depth: int, *, nul: bool) -> tuple[str, str] | None:
+    if depth > MAX_DEPTH:
+        return f"is nested deeper than {MAX_DEPTH}", path
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, inner in pairs:
+        if isinstance(inner, dict | list):
+            if found := _check(inner, f"{path}.{name}" if path else str(name), depth + 1, nul=nul):
+                return found
+        elif nul and isinstance(inner, str) and _NUL in inner:
+            return "holds a NUL character", f"{path}.{name}" if path else str(name)
+        if nul and isinstance(name, str) and _NUL in name:
+            return "holds a NUL character", path
+    return None

@@ -1,0 +1,40 @@
+"""Bytes in, text of JSON out: unpacks gzip, never more than the cap. Pure."""
+
+import zlib
+from typing import Final
+
+from common.errors import InvalidInput, TooLarge
+from events.intake.limits import MAX_BODY
+
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+def unpack(body: bytes) -> bytes:
+    """Return the body, unpacked where its first bytes say that it is gzip: clients mislabel it both ways.
+
+    Raises TooLarge over the cap, before or after unpacking, and InvalidInput for a broken archive.
+    """
+    unpacked = _gunzip(body) if body.startswith(_GZIP_MAGIC) else body
+    if len(unpacked) > MAX_BODY:
+        raise TooLarge(f"The body holds more than {MAX_BODY} bytes.")
+    return unpacked.removeprefix(_BOM)
+
+
+def _gunzip(packed: bytes) -> bytes:
+    parts, room = [], MAX_BODY + 1
+    while packed and room > 0:
+        archive = zlib.decompressobj(_GZIP_WINDOW)
+        try:
+            part = archive.decompress(packed, room)
+        except zlib.error as error:
+            raise InvalidInput.of("", "the body is not a sound gzip archive") from error
+        if not archive.eof and len(part) < room:
+            raise InvalidInput.of("", "the gzip archive ends too early")
+        parts.append(part)
+        room -= len(part)
+        packed = archive.unused_data
+        if packed and not packed.startswith(_GZIP_MAGIC):
+            break
+    return b"".join(parts)

@@ -1,0 +1,156 @@
+"""Accepting events: items in, the log's entries out; returns once the log holds them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from access.identity import verify_user_hash
+from access.keys import KeyRecord
+from common import clock, redis
+from common.errors import FieldError, InvalidInput
+from consents.selectors import states_of_people, terms
+from events.intake.items import Envelope, Item, Refused, read_item
+from events.intake.limits import MAX_ITEM
+from events.intake.parse import Unreadable
+from events.log import get_log
+from events.log.base import Entry
+from events.services.judging import Judge
+
+MOST_ERRORS: Final = 20
+"""How many items' faults a refusal of a whole batch names."""
+DROPPED: Final = ("ip", "userAgent", "location", "network")
+"""What of an item's context is not even kept aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sends: a key (None: our own server), and what the request's headers say of the shopper."""
+
+    key: KeyRecord | None = None
+    gpc: bool = False
+    region: str | None = None
+
+    @property
+    def source(self) -> str:
+        """How the events name where they came from."""
+        return self.key.actor if self.key else "server"
+
+    def verifies(self, item: Item) -> bool:
+        """Return whether the sender may speak for the item's user: a server always, a browser by the user hash."""
+        user_id = item.event.user_id
+        if self.key is None or not self.key.publishable or user_id is None:
+            return True
+        return verify_user_hash(self.key, user_id=user_id, user_hash=item.user_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a batch: how many events are kept, how many only counted, and what was set aside."""
+
+    kept: int
+    counted: int
+    set_aside: tuple[Refused, ...]
+
+
+def collect(
+    items: Sequence[Any], *, sender: Sender, envelope: Envelope, kind: str | None = None, prefix: str = "batch"
+) -> Outcome:
+    """Accept the sound items of a request, set the others aside; return when the log holds all of it.
+
+    Raises InvalidInput where no item is sound (then nothing is written), Unavailable or redis errors where the log or
+    the consent mirror does not answer: the same request may be sent again.
+    """
+    sound, refused = _sort(items, sender, envelope, kind)
+    if not sound:
+        raise InvalidInput("No event of the request is sound.", errors=_errors(refused, prefix))
+    judge = Judge(
+        states_of_people(_ids(item for item, _ in sound)), terms=terms(), gpc=sender.gpc, region=sender.region
+    )
+    kept = sum(judge.take(item, verified=verified) for item, verified in sound)
+    aside = [_entry_aside(items[position], why, envelope) for position, why in refused]
+    get_log().append([*judge.writes.entries, *aside])
+    pipe = redis.client().pipeline(transaction=False)
+    if judge.writes.queue_mirror(pipe):
+        pipe.execute()
+    return Outcome(kept, len(sound) - kept, tuple(why for _, why in refused))
+
+
+def collect_server_items(items: Sequence[Any], *, source: str = "server") -> Outcome:
+    """Accept items in Segment's shape that our own server makes, such as the demo shop's orders."""
+    return collect(items, sender=Sender(), envelope=Envelope(received_at=clock.epoch_us(), source=source))
+
+
+def replay(payload: str, *, source: str) -> Outcome:
+    """Accept an item that was set aside, once more; with its message id it is never counted twice.
+
+    Raises InvalidInput while it is still not sound.
+    """
+    try:
+        item = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput.of("", f"is not JSON: {error.msg}") from error
+    return collect([item], sender=Sender(), envelope=Envelope(received_at=clock.epoch_us(), source=source))
+
+
+def _sort(
+    items: Sequence[Any], sender: Sender, envelope: Envelope, kind: str | None
+) -> tuple[list[tuple[Item, bool]], list[tuple[int, Refused]]]:
+    """Return the sound items, each with whether its user is proven, and the others with their position and fault."""
+    sound: list[tuple[Item, bool]] = []
+    refused: list[tuple[int, Refused]] = []
+    for position, raw in enumerate(items):
+        found = Refused(raw.reason) if isinstance(raw, Unreadable) else read_item(raw, envelope, kind=kind)
+        if isinstance(found, Refused):
+            refused.append((position, found))
+            continue
+        verified = sender.verifies(found)
+        if not verified and sender.key and sender.key.requires_user_hash:
+            refused.append((position, Refused("is needed with this key, and must prove the user id", "user_hash")))
+        else:
+            sound.append((found, verified))
+    return sound, refused
+
+
+def _ids(items: Any) -> list[str]:
+    """Return every raw id that the items name."""
+    found: dict[str, None] = {}
+    for item in items:
+        event = item.event
+        pairs = (("user", event.user_id), ("anonymous", event.anonymous_id))
+        previous = (("user", event.previous_id), ("anonymous", event.previous_id))
+        found |= {f"{kind}:{value}": None for kind, value in (*pairs, *previous) if value}
+    return list(found)
+
+
+def _errors(refused: Sequence[tuple[int, Refused]], prefix: str) -> tuple[FieldError, ...]:
+    def place(position: int, name: str) -> str:
+        return ".".join(part for part in ((f"{prefix}.{position}" if prefix else ""), name) if part)
+
+    return tuple(FieldError(place(position, why.field), why.reason) for position, why in refused[:MOST_ERRORS])
+
+
+def _entry_aside(raw: Any, why: Refused, envelope: Envelope) -> Entry:
+    """Return the entry of an item that is set aside: what came, without address and user agent, cut to size."""
+    message_id = raw.get("messageId") if isinstance(raw, Mapping) else None
+    body = {
+        "message_id": message_id if isinstance(message_id, str) else None,
+        "reason": why.reason,
+        "field": why.field,
+        "payload": _payload(raw)[:MAX_ITEM],
+        "received_at": envelope.received_at,
+        "source": envelope.source,
+    }
+    return Entry("set_aside", str(message_id or envelope.received_at), orjson.dumps(body))
+
+
+def _payload(raw: Any) -> str:
+    if isinstance(raw, Unreadable):
+        return raw.text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    if isinstance(raw, dict) and isinstance(context := raw.get("context"), dict):
+        raw = {**raw, "context": {name: value for name, value in context.items() if name not in DROPPED}}
+    try:
+        return orjson.dumps(raw).decode()
+    except TypeError:
+        return "nested too deeply to be shown"

@@ -1,0 +1,227 @@
+"""Which events may be kept, and for what: the consent of each event's person, as the batch goes on.
+
+Earlier items of a batch count for later ones. A decision holds for both ids of its event; a user id that a browser
+did not prove (`user_hash`) may decide for the first time, but only its anonymous id may change its mind.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+from consents import mirror
+from consents.person import person_of
+from consents.region import region_in
+from consents.rules import PurposeTerms, normalize_region
+from consents.selectors import rule_of
+from consents.services import raw_ids
+from consents.state import GPC, NOTHING_DECIDED, ConsentState, Decision
+from events.intake.context import minimized
+from events.intake.items import Item
+from events.log.base import Entry
+from events.types.base import Event
+from events.types.consent_updated import CONSENT_UPDATED
+from events.types.registry import EVENT_TYPES, event_type
+
+KEPT_FOR: Final = ("analytics", "personalization")
+"""An event is kept where one of these is allowed, or the purpose of its own type."""
+Said = dict[str, Decision]
+
+
+@dataclass(slots=True)
+class Writes:
+    """What a batch writes: to the log first, then to the mirror."""
+
+    entries: list[Entry] = field(default_factory=list)
+    decisions: list[tuple[str, Said]] = field(default_factory=list)
+    links: list[tuple[str, str, int]] = field(default_factory=list)
+    regions: dict[str, str] = field(default_factory=dict)
+
+    def queue_mirror(self, pipe: Any) -> bool:
+        """Queue the mirror's part; return whether there is any."""
+        for raw_id, said in self.decisions:
+            mirror.apply_all(pipe, raw_id, said)
+        for one, other, at in self.links:
+            mirror.link(pipe, one, other, at)
+        for raw_id, region in self.regions.items():
+            mirror.seen_in(pipe, raw_id, region)
+        return bool(self.decisions or self.links or self.regions)
+
+
+class Judge:
+    """Judges the items of one request, in their order, and gathers what is to be written."""
+
+    def __init__(
+        self,
+        states: Mapping[str, ConsentState],
+        *,
+        terms: Mapping[str, PurposeTerms],
+        gpc: bool = False,
+        region: str | None = None,
+    ) -> None:
+        self.writes = Writes()
+        self._states = dict(states)
+        self._terms = {name: purpose for name, purpose in terms.items() if not purpose.essential}
+        self._gpc, self._region = gpc, region
+        self._remembered: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {}
+
+    def take(self, item: Item, *, verified: bool = True) -> bool:
+        """Put the item's entries among the writes; return whether the event itself is kept."""
+        event = item.event
+        ids = raw_ids(event.user_id, event.anonymous_id)
+        region = region_in(item.context) or self._region
+        links = self._link(ids, event)
+        before = {raw_id: self._state(raw_id) for raw_id in ids}
+        said = {raw_id: self._fresh(raw_id, item, verified=verified) for raw_id in ids}
+        allowed, reason = self._allowed(ids, region)
+        kept = item.wanted and (is_essential(event) or _may_keep(event, allowed))
+        if kept or any(self._state(raw_id).decisions for raw_id in ids):
+            self._note_places(ids, links, region)
+        self.writes.decisions += [(raw_id, decisions) for raw_id, decisions in said.items() if decisions]
+        carried = _shared(said) if kept else None
+        if kept:
+            self._keep(item, allowed, consents=carried or {}, region=region)
+        else:
+            self._count(event, reason if item.wanted else "not_for_us")
+        if carried is None:
+            changed = {raw_id: _changes(before[raw_id], decisions) for raw_id, decisions in said.items()}
+            self._tell_apart(item, changed, region)
+        return kept
+
+    def purposes_for(self, item: Item) -> tuple[str, ...] | None:
+        """Return the purposes allowed for the person of an event of our own, or None where it may not name them."""
+        event = item.event
+        allowed, _ = self._allowed(raw_ids(event.user_id, event.anonymous_id), self._region)
+        return allowed if is_essential(event) or _may_keep(event, allowed) else None
+
+    def _state(self, raw_id: str) -> ConsentState:
+        return self._states.get(raw_id, NOTHING_DECIDED)
+
+    def _fresh(self, raw_id: str, item: Item, *, verified: bool) -> Said:
+        """Return the decisions of the item that hold for the raw id now, and remember them."""
+        state, event = self._state(raw_id), item.event
+        said = {
+            name: Decision(given, event.at, event.message_id)
+            for name, given in item.categories.items()
+            if name in self._terms and isinstance(given, bool)
+        }
+        if raw_id.startswith("user:"):
+            said = {name: one for name, one in said.items() if verified or _may_still_say(state, name, one)}
+            if self._gpc and verified and not _remembers_signal(state):
+                said[GPC] = Decision(True, event.at, event.message_id)
+        fresh = {name: one for name, one in said.items() if one.beats(state.on(name)) or one == state.on(name)}
+        for name, one in fresh.items():
+            state = state.with_decision(name, one)
+        self._states[raw_id] = state
+        if fresh:
+            self._remembered.clear()
+        return fresh
+
+    def _link(self, ids: list[str], event: Event) -> list[tuple[str, str, int]]:
+        """Return the links that are new with this event, and remember them."""
+        others = [*ids[1:]]
+        if event.previous_id:
+            others += [f"user:{event.previous_id}", f"anonymous:{event.previous_id}"]
+        found = []
+        for other in others:
+            known, unknown = self._state(ids[0]), self._state(other)
+            joined = known.with_link(other, event.at)
+            if joined is not known and other != ids[0]:
+                self._states[ids[0]], self._states[other] = joined, unknown.with_link(ids[0], event.at)
+                found.append((ids[0], other, event.at))
+        if found:
+            self._remembered.clear()
+        return found
+
+    def _allowed(self, ids: list[str], region: str | None) -> tuple[tuple[str, ...], str]:
+        """Return the purposes allowed for the person of the ids, and why analytics is or is not."""
+        place = (*ids, region or "")
+        if place not in self._remembered:
+            whom = person_of(ids, self._states)
+            rule = rule_of(region or whom.region)
+            verdicts = {name: whom.verdict(purpose, rule=rule, gpc=self._gpc) for name, purpose in self._terms.items()}
+            allowed = tuple(sorted(name for name, verdict in verdicts.items() if verdict.allowed))
+            self._remembered[place] = allowed, verdicts["analytics"].reason
+        return self._remembered[place]
+
+    def _note_places(self, ids: list[str], links: list[tuple[str, str, int]], region: str | None) -> None:
+        self.writes.links += links
+        for raw_id in ids:
+            state = self._state(raw_id)
+            if region and state.region != region:
+                self._states[raw_id] = replace(state, region=region)
+                self.writes.regions[raw_id] = region
+
+    def _keep(self, item: Item, allowed: tuple[str, ...], *, consents: dict[str, bool], region: str | None) -> None:
+        context = minimized(item.context, region=region, policy_version=_policy(item))
+        event = replace(item.event, context=context, consents=consents, allowed=allowed)
+        self.writes.entries.append(Entry("event", event.raw_id, event.encode()))
+
+    def _count(self, event: Event, reason: str) -> None:
+        """Count the event without ids. A name of the shop's own may name a person: it is counted as custom."""
+        name = event.name if event.name in EVENT_TYPES else "custom" if event.kind == "track" else event.kind
+        day = datetime.fromtimestamp(event.received_at / 1e6, UTC).date().isoformat()
+        self.writes.entries.append(Entry("counted", name, orjson.dumps({"name": name, "day": day, "reason": reason})))
+
+    def _tell_apart(self, item: Item, said: Mapping[str, Said], region: str | None) -> None:
+        """Write decisions that their event cannot carry, for it is not kept, or its ids decided unlike.
+
+        Changes of mind alone: what a shopper who refuses does next must leave no trail of repeated refusals.
+        """
+        event = item.event
+        for raw_id, decisions in said.items():
+            if decisions:
+                kind, _, value = raw_id.partition(":")
+                told = Event(
+                    message_id=f"{event.message_id}#{kind}",
+                    kind="track",
+                    name=CONSENT_UPDATED.name,
+                    at=event.at,
+                    received_at=event.received_at,
+                    user_id=value if kind == "user" else None,
+                    anonymous_id=value if kind == "anonymous" else None,
+                    context=minimized({}, region=normalize_region(region), policy_version=_policy(item)),
+                    consents={name: one.given for name, one in decisions.items()},
+                    source=event.source,
+                )
+                self.writes.entries.append(Entry("event", told.raw_id, told.encode()))
+
+
+def is_essential(event: Event) -> bool:
+    """Return whether the event is kept whatever the shopper allows: an order is a contract."""
+    return (
+        event.kind == "track" and event_type(event.name).purpose == "essential" and event.name != CONSENT_UPDATED.name
+    )
+
+
+def _may_keep(event: Event, allowed: Iterable[str]) -> bool:
+    own = event_type(event.name).purpose if event.kind == "track" else "analytics"
+    return any(purpose in allowed for purpose in (*KEPT_FOR, own))
+
+
+def _may_still_say(state: ConsentState, purpose: str, decision: Decision) -> bool:
+    known = state.on(purpose)
+    return known is None or known == decision
+
+
+def _remembers_signal(state: ConsentState) -> bool:
+    signal = state.on(GPC)
+    return signal is not None and signal.given and all(one.at <= signal.at for one in state.decisions.values())
+
+
+def _changes(before: ConsentState, said: Said) -> Said:
+    return {name: one for name, one in said.items() if (known := before.on(name)) is None or known.given != one.given}
+
+
+def _shared(said: Mapping[str, Said]) -> dict[str, bool] | None:
+    """Return what all ids decided alike, or None where they did not."""
+    first, *others = said.values()
+    return {name: one.given for name, one in first.items()} if all(other == first for other in others) else None
+
+
+def _policy(item: Item) -> str:
+    consent = item.context.get("consent")
+    version = consent.get("policy_version") if isinstance(consent, Mapping) else None
+    return str(version)[:40] if isinstance(version, str | int) else ""

@@ -1,0 +1,66 @@
+"""Events that the server itself writes, such as what was recommended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from common import clock
+from consents.selectors import states_of_people, terms
+from consents.services import raw_ids
+from events.intake.items import Item
+from events.log import get_log
+from events.log.base import Entry
+from events.services.judging import Judge
+from events.types.base import Event
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEvent:
+    """One event of ours. `at` in microseconds since the epoch; both ids None: it names nobody."""
+
+    message_id: str
+    name: str
+    at: int
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    properties: dict[str, Any] = field(default_factory=dict)
+    consents: dict[str, bool] = field(default_factory=dict)
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+def append_server_event(event: ServerEvent, *, source: str = "server") -> None:
+    """Append one event of ours; see `append_server_events`."""
+    append_server_events([event], source=source)
+
+
+def append_server_events(events: Sequence[ServerEvent], *, source: str = "server") -> None:
+    """Append events of ours; return when the log holds them.
+
+    Where the shopper allows none of the event's purposes, it is kept without ids: it then says what the shop did,
+    and to nobody. Raises Unavailable or redis errors.
+    """
+    ids = [raw_id for event in events for raw_id in raw_ids(event.user_id, event.anonymous_id)]
+    judge = Judge(states_of_people(ids), terms=terms())
+    get_log().append([_entry(event, judge, source) for event in events])
+
+
+def _entry(told: ServerEvent, judge: Judge, source: str) -> Entry:
+    event = Event(
+        message_id=told.message_id,
+        kind="track",
+        name=told.name,
+        at=told.at,
+        received_at=clock.epoch_us(),
+        user_id=told.user_id,
+        anonymous_id=told.anonymous_id,
+        properties=told.properties,
+        context=told.context,
+        consents=told.consents,
+        source=source,
+    )
+    named = event.user_id or event.anonymous_id
+    allowed = judge.purposes_for(Item(event)) if named else None
+    if allowed is None:
+        event = replace(event, user_id=None, anonymous_id=None)
+        return Entry("event", event.message_id, event.encode())
+    return Entry("event", event.raw_id, replace(event, allowed=allowed).encode())
