@@ -26,7 +26,7 @@ def up(*, detach: bool) -> None:
     """Start the demo and show its address; unless detached, stay until Ctrl-C and then stop it."""
     if supervisor.running(FOLDER):
         say("The demo is running already.")
-        manage(dict(os.environ), "demo", quiet=False)
+        show_screen(dict(os.environ))
         return
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGHUP, interrupt)
@@ -64,8 +64,9 @@ def start() -> None:
     with step("processes"):
         supervisor.control(FOLDER, "start", *procfile.read(ROOT / "Procfile"))
         wait_for(environment, "/readyz")
-    # Fills the shop and trains through the running processes, then prints addresses, logins and a request that works.
+    say("• demo shop, filled and trained through the running processes")
     manage(environment, "demo", quiet=False)
+    show_screen(environment)
 
 
 def down() -> None:
@@ -187,6 +188,11 @@ def watch() -> None:
     """Wait until the supervisor ends or we are interrupted."""
     while supervisor.running(FOLDER):
         time.sleep(1)
+
+
+def show_screen(environment: dict[str, str]) -> None:
+    """Print the addresses, the logins and a request that works."""
+    manage(environment, "demo", "--screen", quiet=False)
 
 
 @contextlib.contextmanager
