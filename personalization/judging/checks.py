@@ -1,0 +1,234 @@
+"""The checks, each a function of the challenger, the champion (or None) and the shelf. One file, one list.
+
+Limits: docs/adr/0013. Absolute bars (group ratio, supplier share, popularity lift, new items) describe the data as much
+as the model: no recommender serves a shopper with one purchase as well as one with a thousand. So they refuse only a
+model that misses the bar and is also worse there than the reference it would replace (the champion, else popularity).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from personalization.judging.slates import Shelf, SlateTable
+from personalization.training.metrics import Doubles, bootstrap, gini
+
+DRAWS = 1_000
+MIN_GROUP = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where each check draws its line (privacy-and-audit: Fairness gate)."""
+
+    group_loss: float = 0.05
+    group_ratio: float = 0.80
+    supplier_low: float = 0.80
+    supplier_high: float = 1.25
+    gini_slack: float = 0.02
+    coverage: float = 0.95
+    popularity_lift: float = 1.5
+    new_items: float = 0.5
+    latency_p99_ms: float = 25.0
+    leak_factor: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One verdict: what was measured, where the limit lay, in words for the person who must decide."""
+
+    name: str
+    passed: bool
+    value: float | None
+    limit: float | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is judged: `reference` is the champion, or popularity where there is none yet (`has_champion` False)."""
+
+    challenger: SlateTable
+    reference: SlateTable
+    shelf: Shelf
+    has_champion: bool
+    limits: Limits = Limits()
+
+
+def quality(case: Case) -> Iterable[Check]:
+    """NDCG@10 must not lie below the reference's own 95 % interval."""
+    ours = float(case.challenger.ndcg(case.shelf.n_items).mean())
+    theirs = bootstrap(case.reference.ndcg(case.shelf.n_items))
+    yield Check(
+        "quality",
+        ours >= theirs.low,
+        ours,
+        theirs.low,
+        f"NDCG@10 {ours:.4f} against {theirs.mean:.4f} [{theirs.low:.4f}, {theirs.high:.4f}]",
+    )
+
+
+def group_loss(case: Case) -> Iterable[Check]:
+    """No group of at least 500 shoppers may lose more than 5 % against the champion."""
+    if not case.has_champion:
+        return
+    ours, theirs = case.challenger.ndcg(case.shelf.n_items), case.reference.ndcg(case.shelf.n_items)
+    for kind, label, rows in _groups(case.challenger):
+        before = float(theirs[rows].mean())
+        if before <= 0:
+            continue
+        loss = 1 - float(ours[rows].mean()) / before
+        limit = case.limits.group_loss
+        words = f"{kind} {label} ({len(rows)} shoppers) loses {loss:.1%} of its NDCG@10"
+        yield Check(f"group_loss:{kind}:{label}", loss <= limit, loss, limit, words)
+
+
+def group_ratio(case: Case) -> Iterable[Check]:
+    """The worst group's NDCG over the best group's: lower 95 % bound at least .80, or no worse than the reference's."""
+    for kind in case.challenger.groups:
+        members = [rows for name, _, rows in _groups(case.challenger) if name == kind]
+        if len(members) < 2:
+            continue
+        ours = _ratio(case.challenger.ndcg(case.shelf.n_items), members)
+        theirs = _ratio(case.reference.ndcg(case.shelf.n_items), members)
+        passed = ours[0] >= case.limits.group_ratio or ours[1] >= theirs[0]
+        words = f"worst over best {kind} group {ours[1]:.2f} (lower bound {ours[0]:.2f}); reference {theirs[1]:.2f}"
+        yield Check(f"group_ratio:{kind}", passed, ours[0], case.limits.group_ratio, words)
+
+
+def supplier_share(case: Case) -> Iterable[Check]:
+    """Exposure over catalogue share by supplier within .80–1.25, or no further off than the reference."""
+    limits, supplier = case.limits, case.shelf.supplier
+    known = supplier >= 0
+    if len(np.unique(supplier[known])) < 2:
+        return
+    ours, theirs = (
+        _spread(table.exposure(case.shelf.n_items), supplier) for table in (case.challenger, case.reference)
+    )
+    inside = limits.supplier_low <= ours[0] and ours[1] <= limits.supplier_high
+    passed = inside or ours[2] <= theirs[2] + 1e-9
+    words = (
+        f"exposure ÷ catalogue share by supplier {ours[0]:.2f}–{ours[1]:.2f}; gap {ours[2]:.2f}, was {theirs[2]:.2f}"
+    )
+    yield Check("supplier_share", passed, ours[2], theirs[2], words)
+
+
+def concentration(case: Case) -> Iterable[Check]:
+    """Gini of exposure at most the champion's + .02; coverage at least .95 of the champion's."""
+    if not case.has_champion:
+        return
+    ours, theirs = (table.exposure(case.shelf.n_items) for table in (case.challenger, case.reference))
+    limit = gini(theirs) + case.limits.gini_slack
+    yield Check("gini", gini(ours) <= limit, gini(ours), limit, f"Gini of exposure {gini(ours):.3f}, limit {limit:.3f}")
+    covered, least = float((ours > 0).mean()), case.limits.coverage * float((theirs > 0).mean())
+    yield Check("coverage", covered >= least, covered, least, f"coverage {covered:.3f}, at least {least:.3f}")
+
+
+def popularity_lift(case: Case) -> Iterable[Check]:
+    """Mean popularity of shown items over that of wanted items at most 1.5, or no more than the reference's."""
+    ours, theirs = _lift(case.challenger, case.shelf), _lift(case.reference, case.shelf)
+    passed = ours <= case.limits.popularity_lift or ours <= theirs
+    words = f"shown items are {ours:.2f} × as popular as wanted ones; reference {theirs:.2f}"
+    yield Check("popularity_lift", passed, ours, case.limits.popularity_lift, words)
+
+
+def new_items(case: Case) -> Iterable[Check]:
+    """Exposure share of new items at least half their catalogue share, or no less than the reference's."""
+    share = float(case.shelf.new.mean()) if case.shelf.n_items else 0.0
+    if share == 0:
+        return
+    ours, theirs = (_share(table.exposure(case.shelf.n_items), case) for table in (case.challenger, case.reference))
+    limit = case.limits.new_items * share
+    words = f"new items get {ours:.1%} of exposure, {share:.1%} of the catalogue; reference {theirs:.1%}"
+    yield Check("new_items", ours >= limit or ours >= theirs, ours, limit, words)
+
+
+def latency(case: Case) -> Iterable[Check]:
+    """The 99th percentile of one slate within the budget."""
+    measured = case.challenger.latency_ms
+    if measured is None or not len(measured):
+        return
+    p99, limit = float(np.quantile(measured, 0.99)), case.limits.latency_p99_ms
+    yield Check("latency", p99 <= limit, p99, limit, f"one slate takes {p99:.1f} ms (p99), budget {limit:.1f} ms")
+
+
+def leakage(case: Case) -> Iterable[Check]:
+    """The model saw nothing from the held-out window, and is not better than learning from the past explains."""
+    until, cut = case.challenger.fitted_until, case.shelf.cut
+    yield Check(
+        "leak:time", until <= cut, until, cut, f"fitted on rows until {until:.0f}, held-out window starts {cut:.0f}"
+    )
+    ours = float(case.challenger.ndcg(case.shelf.n_items).mean())
+    theirs = float(case.reference.ndcg(case.shelf.n_items).mean())
+    limit = case.limits.leak_factor * theirs
+    if case.has_champion and theirs > 0:
+        words = f"NDCG@10 {ours:.4f} is {ours / theirs:.1f} × the champion's: check its features for the future"
+        yield Check("leak:too_good", ours <= limit, ours, limit, words)
+
+
+CHECKS: tuple[Callable[[Case], Iterable[Check]], ...] = (
+    quality,
+    group_loss,
+    group_ratio,
+    supplier_share,
+    concentration,
+    popularity_lift,
+    new_items,
+    latency,
+    leakage,
+)
+
+
+def judge(case: Case) -> list[Check]:
+    """Return every check's verdict, in the order of CHECKS; the model may pass where all have passed."""
+    return [verdict for check in CHECKS for verdict in check(case)]
+
+
+def _groups(table: SlateTable) -> list[tuple[str, str, np.ndarray[tuple[int], np.dtype[np.int64]]]]:
+    found = []
+    for kind, labels in table.groups.items():
+        column = np.asarray(labels, dtype=object).astype(str)
+        for label in np.unique(column[column != ""]):
+            rows = np.flatnonzero(column == label)
+            if len(rows) >= MIN_GROUP:
+                found.append((kind, str(label), rows))
+    return found
+
+
+def _ratio(ndcg: Doubles, members: list[np.ndarray[tuple[int], np.dtype[np.int64]]]) -> tuple[float, float]:
+    """Return (lower 95 % bootstrap bound, point) of the worst group's mean over the best group's."""
+    means = np.array([ndcg[rows].mean() for rows in members])
+    worst, best = members[int(means.argmin())], members[int(means.argmax())]
+    rng = np.random.default_rng(7)
+    low, high = (_means(ndcg[rows], rng) for rows in (worst, best))
+    point = float(means.min() / means.max()) if means.max() > 0 else 1.0
+    return float(np.quantile(low / np.maximum(high, 1e-12), 0.05)), point
+
+
+def _means(values: Doubles, rng: np.random.Generator) -> Doubles:
+    means: Doubles = np.array([values[rng.integers(0, len(values), len(values))].mean() for _ in range(DRAWS)])
+    return means
+
+
+def _spread(exposure: Doubles, supplier: np.ndarray[tuple[int], np.dtype[np.int32]]) -> tuple[float, float, float]:
+    """Return the least and the largest exposure ÷ catalogue share, and the mean distance |log| weighed by share."""
+    known = supplier >= 0
+    shown = np.bincount(supplier[known], exposure[known])
+    listed = np.bincount(supplier[known]).astype(np.float64)
+    share = listed[listed > 0] / listed.sum()
+    ratio = shown[listed > 0] / max(shown.sum(), 1e-12) / share
+    gap = float((share * np.abs(np.log(np.maximum(ratio, 1e-3)))).sum())
+    return float(ratio.min()), float(ratio.max()), gap
+
+
+def _lift(table: SlateTable, shelf: Shelf) -> float:
+    wanted = np.concatenate([*table.targets, np.empty(0, np.int64)])
+    exposure = table.exposure(shelf.n_items)
+    if not len(wanted) or exposure.sum() == 0:
+        return 0.0
+    shown = float((exposure * shelf.popularity).sum() / exposure.sum())
+    return shown / max(float(shelf.popularity[wanted].mean()), 1e-12)
+
+
+def _share(exposure: Doubles, case: Case) -> float:
+    return float(exposure[case.shelf.new].sum() / max(exposure.sum(), 1e-12))
