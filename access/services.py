@@ -93,7 +93,8 @@ def change_key(key_id: int, *, actor: str, changes: dict[str, Any]) -> ApiKey:
         key.save(update_fields=list(changes))
         after = _facts(key)
         changed = {name: {"from": before[name], "to": after[name]} for name in after if before[name] != after[name]}
-        _record("api_key.changed", key, actor=actor, data=changed)
+        if changed:
+            _record("api_key.changed", key, actor=actor, data=changed)
     return key
 
 

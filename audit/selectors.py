@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from django.db.models import Q, QuerySet
 
 from audit.models import AuditDetail, AuditEvent, SubjectKey
 from audit.subjects import SubjectKeys, decrypt_detail, lookup_of
@@ -40,6 +41,15 @@ def entries_about(subject: str) -> list[Entry]:
     if keys is None:
         return []
     return [_entry(row) for row in AuditEvent.objects.filter(subject=keys.pseudonym(subject)).order_by("at", "id")]
+
+
+def search(events: QuerySet[AuditEvent], words: str) -> QuerySet[AuditEvent]:
+    """Return the events that name exactly these words as object, actor or action, or are about this subject."""
+    if "\x00" in words:
+        return events.none()
+    named = Q(object=words) | Q(actor=words) | Q(action=words)
+    keys = open_keys(words)
+    return events.filter(named | Q(subject=keys.pseudonym(words)) if keys else named)
 
 
 def read_detail(event_id: UUID) -> dict[str, Any] | None:

@@ -80,6 +80,11 @@ def bulk_upsert(rows: Iterable[Any], *, actor: str, source: str = "bulk") -> Bul
     return BulkResult(accepted, tuple(rejected))
 
 
+def note_import(*, counts: Mapping[str, int], actor: str) -> None:
+    """Record a file that was imported row by row, and move the version on. Call within its transaction."""
+    _record("product.imported", "catalog:products", actor=actor, data={"source": "admin", "rows": counts})
+
+
 def parse_row(row: Any) -> tuple[str, ProductData]:
     """Return the id and the product of a bulk row. Raises InvalidInput."""
     if isinstance(row, InvalidInput):
@@ -125,18 +130,19 @@ def _record(action: str, about: str, *, actor: str, data: dict[str, Any]) -> Non
 
 def _upsert(products: Mapping[str, ProductData]) -> None:
     """Write in the order of the ids: two uploads that cross cannot lock each other out."""
-    rows = [Product(product_id=product_id, **_columns(products[product_id])) for product_id in sorted(products)]
+    rows = [Product(product_id=product_id, **columns(products[product_id])) for product_id in sorted(products)]
     Product.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["product_id"], update_fields=[*FIELDS, "removed_at"]
     )
 
 
-def _columns(product: ProductData) -> dict[str, Any]:
+def columns(product: ProductData) -> dict[str, Any]:
+    """Return the product as the table's columns hold it."""
     return {**{name: getattr(product, name) for name in FIELDS}, "category": list(product.category)}
 
 
 def _changed(before: Product | None, product: ProductData) -> Sequence[str]:
-    return [name for name, value in _columns(product).items() if before is None or getattr(before, name) != value]
+    return [name for name, value in columns(product).items() if before is None or getattr(before, name) != value]
 
 
 def _checked_id(value: object) -> str:

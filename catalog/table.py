@@ -24,7 +24,7 @@ def unknown_columns(header: Iterable[str | None]) -> list[str]:
     return [name for name in names if name not in COLUMNS and not (name.startswith(ATTRIBUTE) and name != ATTRIBUTE)]
 
 
-def row_of(cells: Mapping[str | None, Any]) -> dict[str, Any] | InvalidInput:
+def row_of(cells: Mapping[Any, Any]) -> dict[str, Any] | InvalidInput:
     """Return the row as `bulk_upsert` takes it, or an InvalidInput that stands for a row that cannot be read."""
     if None in cells or None in cells.values():
         return InvalidInput.of("", "the row has more or fewer cells than the header")
@@ -47,11 +47,6 @@ def row_of(cells: Mapping[str | None, Any]) -> dict[str, Any] | InvalidInput:
     if attributes:
         row["attributes"] = {**row.get("attributes", {}), **attributes}
     return row
-
-
-def cells_of(body: Mapping[str, Any]) -> dict[str, str]:
-    """Return a product, as the API shows it, as cells: the inverse of `row_of`."""
-    return {name: _cell(name, body[name]) for name in COLUMNS}
 
 
 def _value(name: str, text: str) -> Any:
@@ -85,7 +80,8 @@ def _object(text: str) -> dict[str, Any]:
     return value
 
 
-def _cell(name: str, value: Any) -> str:
+def cell(name: str, value: Any) -> str:
+    """Return a value as its cell."""
     if value is None:
         return ""
     match name:

@@ -1,0 +1,175 @@
+"""The operator's doors: staff and API keys. A key's text is shown once, when it is made or rotated."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.contrib.postgres.forms import SimpleArrayField
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
+
+from access import services
+from access.models import ApiKey, User
+from access.scopes import SCOPES
+from access.selectors import identity_secret
+from audit.staff import AuditedAdmin, actor_of
+from common import clock
+from common.errors import InvalidInput
+
+admin.site.unregister(Group)
+CHANGEABLE = ("name", "scopes", "origins", "requires_user_hash", "expires_at")
+
+
+@admin.register(User)
+class UserAdmin(AuditedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
+    """Staff. Only a superuser makes superusers, or changes one."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "email", "roles", "is_active", "last_login")
+    list_filter = ("groups", "is_active", "is_staff")
+
+    @display(description="Roles")
+    def roles(self, user: User) -> str:
+        """Show the user's roles."""
+        return ", ".join(group.name for group in user.groups.all())
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Read the roles along."""
+        users: QuerySet[User] = super().get_queryset(request)
+        return users.prefetch_related("groups")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        """Keep what makes a superuser from everybody else."""
+        guarded = () if _superuser(request) else ("is_superuser", "user_permissions")
+        return (*super().get_readonly_fields(request, obj), "last_login", "date_joined", *guarded)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """A superuser's row is for superusers."""
+        allowed: bool = super().has_change_permission(request, obj)
+        return allowed and (obj is None or not obj.is_superuser or _superuser(request))
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """A superuser's row is for superusers."""
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed and (obj is None or not obj.is_superuser or _superuser(request))
+
+
+@admin.register(Group)
+class RoleAdmin(AuditedAdmin, DjangoGroupAdmin, ModelAdmin):
+    """Roles; `manage.py sync_roles` restores the five that come with the product."""
+
+
+class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when it runs
+    """A key's facts, checked by the service's own rules."""
+
+    scopes = forms.MultipleChoiceField(
+        choices=SCOPES, required=False, widget=forms.CheckboxSelectMultiple, help_text="For secret keys only."
+    )
+    origins = SimpleArrayField(
+        forms.CharField(),
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Web origins that may use a publishable key, separated by commas. Empty: any.",
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ("name", "kind", "scopes", "origins", "requires_user_hash", "expires_at")
+        widgets: ClassVar = {"requires_user_hash": UnfoldBooleanSwitchWidget}
+
+    def clean(self) -> dict[str, Any]:
+        """Check scopes and origins."""
+        cleaned = super().clean() or self.cleaned_data
+        kind = cleaned.get("kind") or self.instance.kind
+        try:
+            services.check_scopes(kind, cleaned.get("scopes") or [])
+            for origin in cleaned.get("origins") or []:
+                services.origin_of(origin)
+        except InvalidInput as error:
+            for wrong in error.errors:
+                self.add_error(wrong.field, wrong.message)
+        return cleaned
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ModelAdmin):
+    """Keys are made, rotated and revoked, never deleted: the audit log names them."""
+
+    form = ApiKeyForm
+    list_display = ("name", "kind", "prefix", "state", "last_used_at", "expires_at")
+    list_filter = ("kind",)
+    search_fields = ("name", "prefix")
+    actions_submit_line: ClassVar = ["rotate", "revoke"]
+
+    @display(description="State", label={"live": "success", "expired": "warning", "revoked": "danger"})
+    def state(self, key: ApiKey) -> str:
+        """Show whether the key opens anything."""
+        if key.revoked_at:
+            return "revoked"
+        return "live" if key.live(clock.now()) else "expired"
+
+    @display(description="Identity secret")
+    def secret_for_users(self, key: ApiKey) -> str:
+        """Show the secret that signs user ids to those who may change keys."""
+        return identity_secret(key)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
+        """Show what cannot be changed."""
+        if obj is None:
+            return ()
+        shown = ("kind", "prefix", "created_at", "last_used_at", "revoked_at", "previous_expires_at")
+        return (*shown, "secret_for_users") if self.has_change_permission(request) else shown
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: ApiKeyForm, change: bool) -> None:
+        """Make or change the key by its service."""
+        values = {name: form.cleaned_data[name] for name in CHANGEABLE}
+        if change:
+            services.change_key(obj.pk, actor=actor_of(request), changes=values)
+            for button in self.get_actions_submit_line(request, obj.pk):
+                if button.action_name in request.POST:
+                    button.method(request, obj)
+            return
+        made, raw = services.create_key(kind=form.cleaned_data["kind"], actor=actor_of(request), **values)
+        obj.pk = made.pk
+        obj.refresh_from_db()
+        _show(request, raw)
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        """Keys are revoked, not deleted."""
+        return False
+
+    def has_rotate_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
+        """Rotating and revoking are changes, of a key that is not revoked."""
+        live = object_id is None or ApiKey.objects.filter(pk=object_id, revoked_at=None).exists()
+        return live and bool(self.has_change_permission(request))
+
+    @action(description="Save and rotate", permissions=["rotate"])
+    def rotate(self, request: HttpRequest, obj: ApiKey) -> None:
+        """Give the key a new text; the old one opens for seven days."""
+        _, raw = services.rotate_key(obj.pk, actor=actor_of(request))
+        _show(request, raw)
+
+    @action(description="Revoke for good", permissions=["rotate"])
+    def revoke(self, request: HttpRequest, obj: ApiKey) -> None:
+        """Close the key."""
+        services.revoke_key(obj.pk, actor=actor_of(request))
+        messages.success(request, "The key is revoked; it stops within two seconds.")
+
+
+def _show(request: HttpRequest, raw: str) -> None:
+    text = format_html("The key is <code>{}</code>. Copy it now: it is not stored and never shown again.", raw)
+    messages.warning(request, text)
+
+
+def _superuser(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))

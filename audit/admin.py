@@ -1,0 +1,69 @@
+"""The compliance officer's door: the audit log, to read and to search."""
+
+from typing import ClassVar
+
+import orjson
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from audit.models import AuditEvent
+from audit.selectors import read_detail, search
+from common.pagination import EstimatingPaginator
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ModelAdmin):
+    """Read only, newest first. A search for a shopper (`user:ID`, `anonymous:ID`) finds what was done about them."""
+
+    list_display = ("at", "action", "actor", "object", "facts")
+    list_filter = ("category",)
+    date_hierarchy = None
+    search_fields = ("object",)
+    search_help_text = "An object, an actor or an action as it is written, or a shopper: user:ID, anonymous:ID"
+    ordering = ("-at", "-id")
+    list_per_page = 50
+    show_full_result_count = False
+    paginator = EstimatingPaginator
+    fields: ClassVar = ("id", "at", "category", "action", "actor", "object", "subject", "facts", "detail", "canonical")
+    readonly_fields = fields
+
+    @display(description="Data")
+    def facts(self, event: AuditEvent) -> str:
+        """Show the event's data in one line."""
+        return orjson.dumps(orjson.loads(bytes(event.body))["data"]).decode()[:300]
+
+    @display(description="Detail")
+    def detail(self, event: AuditEvent) -> str:
+        """Show the encrypted detail, while its key exists."""
+        if "detail" not in orjson.loads(bytes(event.body)):
+            return "none"
+        detail = read_detail(event.id)
+        return "erased" if detail is None else orjson.dumps(detail).decode()
+
+    @display(description="Canonical bytes")
+    def canonical(self, event: AuditEvent) -> SafeString:
+        """Show the very bytes that are hashed."""
+        return format_html("<code style='word-break:break-all'>{}</code>", bytes(event.body).decode())
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[AuditEvent], search_term: str
+    ) -> tuple[QuerySet[AuditEvent], bool]:
+        """Search by exact words, which the indices answer."""
+        return (search(queryset, search_term.strip()) if search_term.strip() else queryset), False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody writes by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:
+        """Nobody alters."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:
+        """Nobody deletes."""
+        return False

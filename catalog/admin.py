@@ -1,0 +1,132 @@
+"""The merchandiser's door to the catalogue: every change goes through the room's services."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.postgres.forms import SimpleArrayField
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from import_export.admin import ImportExportModelAdmin
+from unfold.admin import ModelAdmin
+from unfold.contrib.import_export.forms import ExportForm, ImportForm
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from audit.staff import actor_of
+from catalog import services
+from catalog.models import Product
+from catalog.resources import ProductResource
+from catalog.validation import CHECKS, check_id, parse_product
+from common.errors import InvalidInput
+from common.money import plain
+from common.pagination import EstimatingPaginator
+
+
+class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when it runs
+    """A product, checked by the same code as REST."""
+
+    category = SimpleArrayField(
+        forms.CharField(),
+        required=False,
+        delimiter=">",
+        widget=UnfoldAdminTextInputWidget,
+        help_text="From the widest category to the narrowest: Furniture > Chairs",
+    )
+
+    class Meta:
+        model = Product
+        fields = ("product_id", *CHECKS)
+        widgets: ClassVar = {"title": UnfoldAdminTextInputWidget, "description": UnfoldAdminTextareaWidget}
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if "currency" in self.fields and not self.instance.pk:
+            self.fields["currency"].initial = settings.SHOP_CURRENCY
+
+    def clean(self) -> dict[str, Any]:
+        """Show what the room's checks say at the fields they say it of."""
+        cleaned = super().clean() or self.cleaned_data
+        stated = {name: cleaned[name] for name in CHECKS if name in cleaned}
+        try:
+            if "product_id" in cleaned:
+                check_id(cleaned["product_id"])
+            parse_product({"price": None, **stated}, default_currency=settings.SHOP_CURRENCY)
+        except InvalidInput as error:
+            for wrong in error.errors:
+                if wrong.field in self.fields and wrong.field not in self.errors:
+                    self.add_error(wrong.field, wrong.message)
+        except ValueError as error:
+            self.add_error("product_id", str(error))
+        return cleaned
+
+
+@admin.register(Product)
+class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
+    """Products, quick with a million of them: found by id or by a part of the title, never counted in full."""
+
+    form = ProductForm
+    resource_classes = (ProductResource,)
+    import_form_class = ImportForm
+    export_form_class = ExportForm
+    skip_admin_log = True
+    list_display = ("picture", "product_id", "title", "path", "brand", "shown_price", "stock", "active")
+    list_display_links = ("product_id", "title")
+    list_filter = ("active",)
+    search_fields = ("=product_id", "title", "=brand", "=group_id")
+    search_help_text = "A part of the title, or a whole id, brand or group"
+    show_full_result_count = False
+    paginator = EstimatingPaginator
+    list_per_page = 50
+
+    @display(description="")
+    def picture(self, product: Product) -> str:
+        """Show the product's image, small."""
+        if not product.image_url:
+            return ""
+        style = "height:2rem;width:2rem;object-fit:cover;border-radius:.25rem"
+        return format_html('<img src="{}" alt="" loading="lazy" style="{}">', product.image_url, style)
+
+    @display(description="Category")
+    def path(self, product: Product) -> str:
+        """Show the category's path."""
+        return " › ".join(product.category)
+
+    @display(description="Price", ordering="price")
+    def shown_price(self, product: Product) -> str:
+        """Show the price with its currency."""
+        return "" if product.price is None else f"{plain(product.price, product.currency)} {product.currency}"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
+        """Leave out what was removed."""
+        products: QuerySet[Product] = super().get_queryset(request)
+        return products.filter(removed_at=None)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
+        """The id of a product never changes: events name it."""
+        return ("product_id", "created_at", "updated_at") if obj else ()
+
+    def get_import_resource_kwargs(self, request: HttpRequest, **options: Any) -> dict[str, Any]:
+        """Say who imports."""
+        return {"actor": actor_of(request)}
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        """A file may add and change."""
+        return self.has_add_permission(request) and bool(self.has_change_permission(request))
+
+    def save_model(self, request: HttpRequest, obj: Product, form: ProductForm, change: bool) -> None:
+        """Put the product by its service."""
+        data = {name: form.cleaned_data[name] for name in CHECKS if name in form.cleaned_data}
+        services.put_product(obj.product_id, data=data, actor=actor_of(request))
+        obj.pk = Product.objects.values_list("pk", flat=True).get(product_id=obj.product_id)
+
+    def delete_model(self, request: HttpRequest, obj: Product) -> None:
+        """Remove the product by its service."""
+        services.remove_product(obj.product_id, actor=actor_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
+        """Remove each product by its service."""
+        for product in queryset:
+            services.remove_product(product.product_id, actor=actor_of(request))

@@ -1,0 +1,82 @@
+"""The catalogue as a file in the admin: the same columns and checks as `manage.py import_products`."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from import_export import fields, resources
+from import_export.widgets import Widget
+
+from catalog import services
+from catalog.models import Product
+from catalog.table import ATTRIBUTE, COLUMNS, cell, row_of, unknown_columns
+from common.errors import InvalidInput
+
+
+class Checked(Widget):  # type: ignore[misc]  # import_export has no types
+    """Takes what the room's own checks returned; writes what they would read."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def clean(self, value: Any, row: Any = None, **options: Any) -> Any:
+        """Return the value, which was checked with its row."""
+        return value
+
+    def render(self, value: Any, obj: Any = None, **options: Any) -> str:
+        """Return the cell."""
+        return cell(self.name, value)
+
+
+class ProductResource(resources.ModelResource):  # type: ignore[misc]  # import_export has no types
+    """Products, one a row, known by their `product_id`."""
+
+    class Meta:
+        model = Product
+        fields = COLUMNS
+        import_order = export_order = COLUMNS
+        import_id_fields = ("product_id",)
+        skip_unchanged = True
+        report_skipped = False
+
+    @classmethod
+    def field_from_django_field(cls, field_name: str, django_field: Any, readonly: bool) -> fields.Field:
+        """Return a column that leaves reading and checking to the room's own code."""
+        return fields.Field(attribute=field_name, column_name=field_name, widget=Checked(field_name), readonly=readonly)
+
+    def __init__(self, actor: str = "system:import", **options: Any) -> None:
+        super().__init__(**options)
+        self.actor = actor
+
+    def before_import(self, dataset: Any, **options: Any) -> None:
+        """Refuse columns that mean nothing."""
+        if unknown := unknown_columns(dataset.headers or ()):
+            raise ValidationError(f"unknown columns: {', '.join(unknown)}")
+
+    def before_import_row(self, row: dict[str, Any], **options: Any) -> None:
+        """Check the row as REST would; put what the checks returned in its place."""
+        cells = {name: "" if value is None else value for name, value in row.items()}
+        try:
+            product_id, product = services.parse_row(row_of(cells))
+        except InvalidInput as error:
+            raise ValidationError(_messages(error)) from error
+        for name in [name for name in row if name.startswith(ATTRIBUTE)]:
+            del row[name]
+        row.update(services.columns(product), product_id=product_id)
+
+    def before_save_instance(self, instance: Product, row: Any, **options: Any) -> None:
+        """A product that comes again is no longer removed."""
+        instance.removed_at = None
+
+    def after_import(self, dataset: Any, result: Any, **options: Any) -> None:
+        """Record one event for the whole file, in its transaction."""
+        super().after_import(dataset, result, **options)
+        if not options.get("dry_run"):
+            services.note_import(counts=dict(result.totals), actor=self.actor)
+
+
+def _messages(error: InvalidInput) -> dict[str, Any]:
+    found: dict[str, list[str]] = {}
+    for wrong in error.errors:
+        found.setdefault(wrong.field if wrong.field in COLUMNS else "__all__", []).append(wrong.message)
+    return found

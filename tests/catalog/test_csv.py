@@ -1,0 +1,137 @@
+"""Products from CSV files: by command and in the admin, with the same columns, checks and report."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.test import Client
+from rest_framework.test import APIClient
+
+from access.models import User
+from audit import selectors as audit
+from catalog import selectors
+from catalog.models import Product
+
+pytestmark = pytest.mark.django_db
+GOOD = """product_id,title,price,category,stock,active,attributes.color,attributes
+P1,Oak chair,89.90,Furniture > Chairs,12,yes,oak,
+P2,"Desk, large",,,,,,"{""width"": 120}"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "products.csv"
+    path.write_text(text, encoding="utf-8-sig")
+    return path
+
+
+@pytest.fixture
+def dee(admin_user: User) -> Client:
+    """Dee the merchandiser, at the admin."""
+    client = Client()
+    client.force_login(admin_user)
+    return client
+
+
+def test_the_command_imports_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("import_products", write(tmp_path, GOOD), no_progress=True)
+
+    chair, desk = selectors.catalog_rows()
+    assert (chair.title, str(chair.price), chair.category) == ("Oak chair", "89.9000", ("Furniture", "Chairs"))
+    assert (chair.stock, chair.active, chair.attributes) == (12, True, {"color": "oak"})
+    assert (desk.title, desk.price, desk.stock, desk.attributes) == ("Desk, large", None, None, {"width": 120})
+    assert "2 products imported, 0 rows refused" in capsys.readouterr().out
+    assert audit.entries(action="product.bulk_put")[0].data["source"] == "csv:products.csv"
+
+
+def test_the_command_lists_refused_rows_and_keeps_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "product_id,title,price,stock\nP1,Chair,1,1\nP2,Desk,NaN,x\nP3,short\nP4,Lamp,2,3\n"
+
+    with pytest.raises(CommandError, match="2 rows were refused"):
+        call_command("import_products", write(tmp_path, text), no_progress=True)
+
+    report = capsys.readouterr().err
+    assert "row 2 (P2): price: must be a finite number" in report
+    assert "row 2 (P2): stock: must be a whole number" in report
+    assert "row 3 (?): : the row has more or fewer cells than the header" in report
+    assert [row.product_id for row in selectors.catalog_rows()] == ["P1", "P4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("product_id,title,colour\n", "unknown columns: colour"),
+        ("title,price\n", "no product_id"),
+        ("", "no product_id"),
+    ],
+)
+def test_a_wrong_header_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        call_command("import_products", write(tmp_path, text), no_progress=True)
+
+    assert not Product.objects.exists()
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"product_id,title,price\nP1,a\x00b,1\n"])
+def test_a_file_that_is_no_text_is_no_crash(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "products.csv"
+    path.write_bytes(content)
+
+    with pytest.raises(CommandError):
+        call_command("import_products", path, no_progress=True)
+
+    assert not Product.objects.exists()
+
+
+def test_a_merchandiser_imports_a_file_in_the_admin(dee: Client) -> None:
+    Product.objects.create(product_id="P1", title="Old", currency="EUR")
+
+    answer = upload(dee, GOOD)
+    form = answer.context["confirm_form"]
+    confirmed = dee.post("/admin/catalog/product/process_import/", form.initial)
+
+    assert confirmed.status_code == 302
+    assert [(row.product_id, row.title) for row in selectors.catalog_rows()] == [
+        ("P1", "Oak chair"),
+        ("P2", "Desk, large"),
+    ]
+    (event,) = audit.entries(action="product.imported")
+    assert (event.data["rows"]["new"], event.data["rows"]["update"]) == (1, 1)
+    assert event.actor.startswith("staff:")
+
+
+def test_the_admin_shows_what_is_wrong_and_writes_nothing(dee: Client) -> None:
+    answer = upload(dee, "product_id,title,price\nP1,Chair,NaN\n")
+
+    assert "must be a finite number" in answer.content.decode()
+    assert "confirm_form" not in answer.context
+    assert not Product.objects.exists()
+
+
+def test_an_export_reads_back_as_it_was(dee: Client, shop: APIClient, chair: dict[str, Any], tmp_path: Path) -> None:
+    shop.put("/api/v1/products/P456", chair, format="json")
+    before = selectors.get("P456")
+
+    answer = dee.post("/admin/catalog/product/export/", export_form(dee))
+    Product.objects.all().delete()
+    call_command("import_products", write(tmp_path, answer.content.decode("utf-8-sig")), no_progress=True)
+
+    after = selectors.get("P456")
+    assert (after.price, after.category, after.attributes) == (before.price, before.category, before.attributes)
+    assert (after.stock, after.cost, after.url, after.active) == (before.stock, before.cost, before.url, True)
+
+
+def upload(client: Client, text: str) -> Any:
+    file = SimpleUploadedFile("products.csv", text.encode(), content_type="text/csv")
+    return client.post("/admin/catalog/product/import/", {"import_file": file, "format": "0"})
+
+
+def export_form(client: Client) -> dict[str, str]:
+    form = client.get("/admin/catalog/product/export/").context["form"]
+    return {
+        "format": "0",
+        "resource": "",
+        **{name: "on" for name in form.fields if name.startswith("productresource_")},
+    }
