@@ -45,7 +45,9 @@ def create(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Add the missing defaults."""
     model = apps.get_model("personalization", "Placement")
     for row in DEFAULTS:
-        model.objects.get_or_create(key=row["key"], defaults={"fallback": FILL, **row})
+        model.objects.using(schema_editor.connection.alias).get_or_create(
+            key=row["key"], defaults={"fallback": FILL, **row}
+        )
 
 
 class Migration(migrations.Migration):
