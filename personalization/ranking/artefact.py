@@ -87,4 +87,4 @@ def write_facts(directory: Path, facts: ItemFacts) -> None:
 def read_facts(directory: Path) -> ItemFacts:
     """Return what `write_facts` wrote."""
     arrays: dict[str, Any] = storage.read_arrays(directory / "facts.npz")
-    return ItemFacts(**{**arrays, "until": float(arrays["until"])})
+    return ItemFacts(**{**arrays, "until": float(arrays["until"].item())})
