@@ -15,6 +15,7 @@ import numpy as np
 from scipy import linalg
 
 from personalization.recommenders.base import Catalogue, Config, Floats, Interactions
+from personalization.recommenders.decay import REPEAT_START, SESSION_START
 from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from personalization.recommenders.matrix import Matrix, inverse_power, scaled_rows, user_item
 from personalization.recommenders.neighbors import ROWS, Neighbors, dense_chunk, table
@@ -44,9 +45,10 @@ class EASE(ItemItem):
     name: ClassVar[str] = "ease"
     config_class: ClassVar[type[Config]] = EASEConfig
     config: EASEConfig
+    STARTS = ({**REPEAT_START, "own_weight": 1.0}, {**SESSION_START, "own_weight": 0.0})
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
-        "own_weight": ("choice", [0.0, 0.03, 0.1, 0.3, 1.0, 3.0]),
+        "own_weight": ("choice", [0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0]),
         "ridge": ("float", 1.0, 5000.0, True),
         "damping": ("float", 0.0, 1.0, False),
         "shopper_power": ("float", 0.0, 1.0, False),

@@ -18,21 +18,21 @@ from personalization.recommenders.storage import Arrays
 class ItemItemConfig(ProfileDecay):
     """`neighbors` kept per item bound memory and time; `own_weight` is what an item's own past counts for itself.
 
-    Good: own_weight 0 where products are bought once, .5–5 where they are bought again.
+    Good: own_weight 0 where products are bought once, 1–100 where they are bought again.
     """
 
     neighbors: int = 200
     own_weight: float = 0.0
 
 
-ITEM_ITEM_SPACE: SearchSpace = {**DECAY_SPACE, "own_weight": ("choice", [0.0, 0.3, 1.0, 3.0, 10.0])}
+ITEM_ITEM_SPACE: SearchSpace = {**DECAY_SPACE, "own_weight": ("choice", [0.0, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0])}
 
 
 class ItemItem(Scoring):
     """score(j) = sum over the query's items i of weight(i) · table[i, j]."""
 
     config: ItemItemConfig
-    STARTS = ({**REPEAT_START, "own_weight": 1.0}, {**SESSION_START, "own_weight": 0.0})
+    STARTS = ({**REPEAT_START, "own_weight": 30.0}, {**SESSION_START, "own_weight": 0.0})
     reason: ClassVar[str] = "because_of_history"
     personal: ClassVar[bool] = True
     contextual: ClassVar[bool] = True

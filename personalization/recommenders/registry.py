@@ -2,14 +2,17 @@
 
 from typing import Any
 
+from personalization.recommenders.als import ALS
 from personalization.recommenders.covisitation import Covisitation
 from personalization.recommenders.ease import EASE
 from personalization.recommenders.item_knn import ItemKNN
+from personalization.recommenders.nmf import NMF
 from personalization.recommenders.own_history import PersonalTop, Recent
 from personalization.recommenders.popular import Popular
 from personalization.recommenders.rp3beta import RP3beta
 from personalization.recommenders.scoring import Scoring
 from personalization.recommenders.shuffled import CatalogOrder, Random
+from personalization.recommenders.svd import SVD
 from personalization.recommenders.trending import Trending
 from personalization.recommenders.user_knn import UserKNN
 
@@ -25,6 +28,9 @@ _ALL: tuple[type[Scoring], ...] = (
     UserKNN,
     EASE,
     Covisitation,
+    SVD,
+    ALS,
+    NMF,
 )
 
 RECOMMENDERS: dict[str, type[Scoring]] = {recommender.name: recommender for recommender in _ALL}

@@ -42,6 +42,8 @@ class Scoring(Recommender):
     """Settings that only matter when answering: `reconfigured` changes them without another fit."""
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = ()
     """Settings worth trying before any search, beside the defaults: each suits one kind of shop."""
+    exact: ClassVar[bool] = True
+    """Whether many answers equal single ones to the last bit; matrix products of factor models round otherwise."""
     learns_taste: ClassVar[bool] = False
     """Whether it finds new items by the shopper's taste; the behaviour suite then asks for the obvious answer."""
     n_items: int = 0

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from personalization.recommenders.base import Catalogue, Config, Context, Floats, Interactions, Profile
-from personalization.recommenders.decay import Query, Weights, query
+from personalization.recommenders.decay import REPEAT_START, SESSION_START, Query, Weights, query
 from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from personalization.recommenders.matrix import decayed_histories, inverse_power, scaled_rows
 from personalization.recommenders.neighbors import products, table
@@ -47,8 +47,10 @@ class UserKNN(ItemItem):
     config_class: ClassVar[type[Config]] = UserKNNConfig
     config: UserKNNConfig
     reason: ClassVar[str] = "similar_shoppers"
+    STARTS = ({**REPEAT_START, "own_weight": 1.0}, {**SESSION_START, "own_weight": 0.0})
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
+        "own_weight": ("choice", [0.0, 0.3, 0.7, 1.0, 1.5, 3.0]),
         "fit_half_life_days": ("float", 7.0, 720.0, True),
         "damping": ("float", 0.3, 1.0, False),
         "cosine": ("float", 0.3, 1.2, False),

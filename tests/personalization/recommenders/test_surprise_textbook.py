@@ -1,0 +1,82 @@
+"""The textbook Surprise example runs on rows of our shape, and our SVD learns the same stars."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from surprise import SVD, Dataset, Reader, accuracy
+from surprise.model_selection import train_test_split
+
+from personalization.recommenders import svd
+from personalization.recommenders.base import Interactions, Profile
+from tests.behaviour import shops
+
+
+@pytest.fixture
+def rated() -> Interactions:
+    """Return 60 shoppers who rate 20 items each: 5 stars for their own kind, 2 for the other, noise of half a star."""
+    rng = np.random.default_rng(7)
+    rows = [
+        (user, int(item), shops.START + user * 100 + place, "rating")
+        for user in range(60)
+        for place, item in enumerate(rng.permutation(40)[:20])
+    ]
+    data = shops.interactions(rows, n_users=60)
+    stars = np.where(data.users % 2 == data.items % 2, 5.0, 2.0) + rng.choice([-0.5, 0, 0.5], len(data))
+    return replace(data, values=np.clip(stars, 1, 5).astype(np.float32))
+
+
+def test_load_split_fit_predict(rated: Interactions) -> None:
+    frame = pd.DataFrame({"user_id": rated.users, "item_id": rated.items, "value": rated.values})
+    frame = frame.astype({"user_id": str, "item_id": str})
+    data = Dataset.load_from_df(frame, Reader(rating_scale=(1, 5)))
+    trainset, testset = train_test_split(data, test_size=0.25, random_state=7)
+    model = SVD(n_factors=50, n_epochs=20, reg_all=0.1, random_state=7)
+
+    model.fit(trainset)
+    prediction = model.predict(uid="0", iid="2")
+
+    assert 1 <= prediction.est <= 5
+    assert not prediction.details["was_impossible"]
+    assert accuracy.rmse(model.test(testset), verbose=False) < 1.5
+
+
+def test_ours_predicts_stars_of_a_folded_in_shopper(rated: Interactions) -> None:
+    model = svd.SVD().fit(rated, shops.catalogue(40))
+    even = shopper({0: 5.0, 2: 5.0, 4: 4.5, 1: 2.0, 3: 1.5, 5: 2.0})
+
+    liked, disliked = model.predict_rating(even, 10), model.predict_rating(even, 11)
+
+    assert model.predicts_ratings
+    assert liked is not None
+    assert disliked is not None
+    assert 1 <= disliked < liked <= 5
+    assert liked > 3.8
+    assert disliked < 3.2
+    assert model.predict_rating(even, 99) is None
+
+
+def test_an_unknown_shopper_gets_the_items_mean(rated: Interactions) -> None:
+    model = svd.SVD().fit(rated, shops.catalogue(40))
+
+    assert model.predict_rating(Profile.empty(shops.START), 3) == pytest.approx(rated.values.mean(), abs=0.5)
+
+
+def test_a_constant_rating_column_switches_ratings_off(rated: Interactions) -> None:
+    model = svd.SVD().fit(replace(rated, values=np.ones(len(rated), np.float32)), shops.catalogue(40))
+
+    assert not model.predicts_ratings
+    assert model.predict_rating(shopper({0: 1.0}), 3) is None
+
+
+def shopper(stars: dict[int, float]) -> Profile:
+    n = len(stars)
+    return Profile(
+        items=np.array(list(stars), np.int32),
+        times=shops.START + np.arange(n, dtype=np.float64),
+        signals=np.full(n, shops.CODES["rating"], np.int8),
+        weights=np.ones(n, np.float32),
+        values=np.array(list(stars.values()), np.float32),
+        now=shops.START + n,
+    )
