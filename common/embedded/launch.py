@@ -62,7 +62,7 @@ def start() -> None:
     with step("static files"):
         collect_static(environment)
     with step("processes"):
-        supervisor.control(FOLDER, "start", *procfile.read(ROOT / "Procfile"))
+        supervisor.control(FOLDER, "start", "all")
         wait_for(environment, "/readyz")
     say("• demo shop, filled and trained through the running processes")
     manage(environment, "demo", quiet=False)
