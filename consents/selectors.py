@@ -13,8 +13,10 @@ from common import redis
 from consents import mirror
 from consents.decisions import Verdict
 from consents.models import ConsentEvent, PolicyText, Purpose, RegionRule
+from consents.models import ConsentState as StateRow
 from consents.person import ConsentPerson, newest_links, person_of
 from consents.purposes import BUILT_IN
+from consents.recording import microseconds
 from consents.rules import Mode, PurposeTerms, Rule, normalize_region, rule_for
 from consents.state import ConsentState
 
@@ -150,3 +152,16 @@ def policy_hash(version: str) -> str:
     """Return the SHA-256 of the policy text of that version, or "" where no such text was published."""
     found: Mapping[str, str] = dict(PolicyText.objects.filter(version=version).values_list("language", "sha256"))
     return found.get("en") or next(iter(found.values()), "")
+
+
+def refusing(purpose: str) -> dict[str, int]:
+    """Return every raw id whose person refuses the purpose now because of it, with the time of its refusal."""
+    rows = StateRow.objects.filter(purpose=purpose, given=False).values_list("raw_id", "at")
+    refused = {raw_id: microseconds(at) for raw_id, at in rows}
+    found = states_of_people(refused)
+    terms_of = terms().get(purpose)
+    return {
+        raw_id: at
+        for raw_id, at in refused.items()
+        if not (whom := person_of([raw_id], found)).verdict(terms_of, rule=rule_of(whom.region)).allowed
+    }

@@ -1,20 +1,22 @@
-"""Reads of what happened: replay, the training frame, offsets, search."""
+"""Reads of what happened: replay, the training frame, offsets."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import orjson
-from django.db import connection, transaction
 
+from events.frames import training_frame
 from events.models import Offset
+from events.reading import streamed
 from events.times import to_microseconds
 from events.types.base import Event
+
+__all__ = ["event_of", "offsets_of", "recorded", "training_frame"]
 
 COLUMNS: Final = (
     "message_id, kind, name, at, received_at, user_id, anonymous_id, previous_id, properties, traits, context,"
     " consents, allowed, source"
 )
-AT_ONCE: Final = 5000
 
 
 def offsets_of(consumer: str) -> dict[int, int]:
@@ -33,16 +35,6 @@ def recorded(shard: int, *, after: int, before: int | None = None) -> Iterator[t
         query, arguments = f"{query} AND log_offset < %s", [*arguments, before]
     for offset, *columns in streamed(f"{query} ORDER BY log_offset", arguments):
         yield offset, event_of(columns)
-
-
-def streamed(query: str, arguments: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
-    """Yield rows through a cursor on the server, so that memory stays small whatever the table holds."""
-    with transaction.atomic():
-        connection.ensure_connection()
-        with connection.connection.cursor(name="events_streamed") as cursor:
-            cursor.itersize = AT_ONCE
-            cursor.execute(query, list(arguments))
-            yield from cursor
 
 
 def event_of(columns: Iterable[Any]) -> Event:

@@ -1,0 +1,119 @@
+"""Interactions as columns, for training: read through the same code that live profiles use."""
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from consents.selectors import refusing
+from customers.identity import People
+from customers.selectors import people
+from events.reading import streamed
+from events.times import to_microseconds
+from events.types.base import Event
+from events.types.registry import EVENT_TYPES, event_type
+
+PURPOSE: Final = "train_models"
+QUERY: Final = """
+SELECT message_id, name, at, user_id, anonymous_id, properties FROM events_event
+WHERE kind = 'track' AND lower(name) = ANY(%s) AND %s = ANY(allowed) AND at >= %s
+ORDER BY at, message_id
+"""
+BEGINNING: Final = datetime.fromisoformat("0001-01-01T00:00:00+00:00")
+
+
+def training_frame(*, since: datetime | None = None) -> pd.DataFrame:
+    """Return the interactions that may train models, sorted by time: one row for each product an event names.
+
+    Columns: user_id (the person's key: `user:ID` or `anonymous:ID`), item_id, timestamp (seconds since 1970), event
+    (the signal's name), value, quantity, price (NaN when unknown), order_id (None when there is none). Events count
+    whose subject allowed training when they came and has not refused it since; persons follow the identity rules.
+    """
+    resolver = people()
+    excluded = _Excluded(resolver)
+    names = [name.lower() for name, kind in EVENT_TYPES.items() if kind.reader]
+    columns = _Columns()
+    for event in _events(names, since or BEGINNING):
+        person = resolver.person(user_id=event.user_id, anonymous_id=event.anonymous_id, at=event.at)
+        if not excluded(event, person):
+            columns.add(person, event)
+    return columns.frame()
+
+
+def _events(names: list[str], since: datetime) -> Iterator[Event]:
+    for message_id, name, at, user_id, anonymous_id, properties in streamed(QUERY, [names, PURPOSE, since]):
+        yield Event(
+            message_id=message_id,
+            kind="track",
+            name=name,
+            at=to_microseconds(at),
+            received_at=0,
+            user_id=user_id,
+            anonymous_id=anonymous_id,
+            properties=orjson.loads(properties),
+        )
+
+
+class _Excluded:
+    """Who refuses training now: the raw id and everybody it was when it refused."""
+
+    def __init__(self, resolver: People) -> None:
+        refusals = refusing(PURPOSE)
+        self.raw_ids = set(refusals)
+        self.persons = {
+            resolver.person(user_id=value, anonymous_id=None, at=at)
+            if kind == "user"
+            else resolver.person(user_id=None, anonymous_id=value, at=at)
+            for raw_id, at in refusals.items()
+            for kind, _, value in [raw_id.partition(":")]
+        }
+
+    def __call__(self, event: Event, person: str) -> bool:
+        return person in self.persons or event.raw_id in self.raw_ids
+
+
+@dataclass(slots=True)
+class _Columns:
+    """Columns under construction; each distinct text is held once."""
+
+    persons: list[str] = field(default_factory=list)
+    items: list[str] = field(default_factory=list)
+    signals: list[str] = field(default_factory=list)
+    orders: list[str | None] = field(default_factory=list)
+    numbers: tuple[Any, ...] = field(default_factory=lambda: tuple(array("d") for _ in range(4)))
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def add(self, person: str, event: Event) -> None:
+        """Add a row for each product that the event names."""
+        at, values, quantities, prices = self.numbers
+        text = self.texts.setdefault
+        for one in event_type(event.name).interactions(event):
+            self.persons.append(text(person, person))
+            self.items.append(text(one.product_id, one.product_id))
+            self.signals.append(one.signal)
+            self.orders.append(text(one.order_id, one.order_id) if one.order_id else None)
+            at.append(one.at / 1e6)
+            values.append(one.value)
+            quantities.append(one.quantity)
+            prices.append(np.nan if one.price is None else one.price)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the columns as a frame."""
+        at, values, quantities, prices = (np.asarray(numbers, dtype=np.float64) for numbers in self.numbers)
+        return pd.DataFrame(
+            {
+                "user_id": pd.Series(self.persons, dtype=object),
+                "item_id": pd.Series(self.items, dtype=object),
+                "timestamp": at,
+                "event": pd.Series(self.signals, dtype=object),
+                "value": values,
+                "quantity": quantities,
+                "price": prices,
+                "order_id": pd.Series(self.orders, dtype=object),
+            }
+        )

@@ -1,0 +1,92 @@
+"""The training frame: who may train models, resolved to persons."""
+
+from typing import Any
+
+import pytest
+
+from events.log import get_log
+from events.selectors import training_frame
+from events.services.record import Recorder, offsets
+from events.types.base import Event
+from tests.events.journal import START, entry, event
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def recorded(*events: Event) -> None:
+    log = get_log()
+    log.append([entry(one) for one in events])
+    shards = range(log.shards)
+    after = offsets(shards)
+    Recorder().record(log.read_many(after, count=10_000), after=after)
+
+
+def rows(**options: Any) -> list[tuple[str, str, str]]:
+    frame = training_frame(**options)
+    return list(zip(frame["user_id"], frame["item_id"], frame["event"], strict=True))
+
+
+def test_each_product_of_an_event_is_a_row_in_the_order_of_time() -> None:
+    lines = [{"product_id": "A", "price": "2.50", "quantity": 3}, {"product_id": "B"}]
+    recorded(
+        event(5, name="Order Completed", properties={"order_id": "O1", "products": lines}),
+        event(1),
+        event(2, name="Page Engaged", properties={}),
+        event(3, kind="identify", name=""),
+    )
+
+    frame = training_frame()
+
+    assert rows() == [("user:ada", "P1", "view"), ("user:ada", "A", "purchase"), ("user:ada", "B", "purchase")]
+    assert list(frame["timestamp"]) == [START / 1e6 + 1, START / 1e6 + 5, START / 1e6 + 5]
+    assert list(frame["quantity"]) == [1.0, 3.0, 1.0]
+    assert frame["price"][1] == 2.5
+    assert frame["price"].isna().tolist() == [True, False, True]
+    assert frame["order_id"].tolist() == [None, "O1", "O1"]
+    assert list(frame.columns) == [
+        "user_id",
+        "item_id",
+        "timestamp",
+        "event",
+        "value",
+        "quantity",
+        "price",
+        "order_id",
+    ]
+
+
+def test_only_events_of_those_who_allow_training_count() -> None:
+    recorded(event(1, allowed=("analytics", "personalization")), event(2, user_id="bo"))
+
+    assert rows() == [("user:bo", "P2", "view")]
+
+
+def test_a_later_refusal_takes_the_whole_person_out() -> None:
+    recorded(
+        event(1, user_id=None, anonymous_id="phone"),
+        event(2, kind="identify", name="", anonymous_id="phone"),
+        event(3),
+        event(4, user_id="bo"),
+        event(9, name="Consent Updated", consents={"train_models": False}, properties={}),
+    )
+
+    assert rows() == [("user:bo", "P4", "view")]
+
+
+def test_events_go_to_the_person_who_had_the_device() -> None:
+    recorded(
+        event(1, user_id=None, anonymous_id="phone"),
+        event(2, kind="identify", name="", user_id="ada", anonymous_id="phone"),
+        event(5, kind="identify", name="", user_id="bo", anonymous_id="phone"),
+        event(6, user_id=None, anonymous_id="phone"),
+        event(7, kind="alias", name="", user_id="zoe", previous_id="bo"),
+    )
+
+    assert rows() == [("user:ada", "P1", "view"), ("user:bo", "P6", "view")]
+
+
+def test_an_empty_shop_has_an_empty_frame() -> None:
+    frame = training_frame()
+
+    assert len(frame) == 0
+    assert frame["timestamp"].dtype == float
