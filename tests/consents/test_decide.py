@@ -115,9 +115,7 @@ def test_the_latest_decision_wins_in_any_order_of_arrival(history: list[Decision
 
 
 @given(st.dictionaries(st.sampled_from([ADA, BO, "anonymous:cy"]), decisions), st.integers(0, 5), st.booleans())
-def test_no_merge_turns_a_standing_refusal_into_a_yes(
-    said_by: dict[str, Decision], linked: int, opt_in: bool
-) -> None:
+def test_no_merge_turns_a_standing_refusal_into_a_yes(said_by: dict[str, Decision], linked: int, opt_in: bool) -> None:
     states = {raw_id: said(personalization=decision) for raw_id, decision in said_by.items()}
     rule = OPT_IN if opt_in else OPT_OUT
 

@@ -1,5 +1,7 @@
 """The mirror in Redis decides as the pure state does."""
 
+from typing import cast
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +12,10 @@ from consents.state import ConsentState, Decision
 decisions = st.builds(
     Decision, given=st.booleans(), at=st.integers(0, 3), event_id=st.text(alphabet="ab|é", min_size=1, max_size=2)
 )
+
+
+def stored(raw_id: str) -> ConsentState:
+    return mirror.parse(cast(dict[bytes, bytes], redis.client().hgetall(mirror.key(raw_id))))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -24,7 +30,7 @@ def test_redis_keeps_what_the_pure_state_keeps(history: list[tuple[str, Decision
         expected = expected.with_decision(purpose, decision)
     pipe.execute()
 
-    assert mirror.parse(client.hgetall(mirror.key("user:ada"))) == expected
+    assert stored("user:ada") == expected
 
 
 def test_a_link_is_kept_on_both_ids_from_its_earliest_time() -> None:
@@ -37,5 +43,5 @@ def test_a_link_is_kept_on_both_ids_from_its_earliest_time() -> None:
     mirror.seen_in(pipe, "user:ada", "US-CA")
     pipe.execute()
 
-    assert mirror.parse(client.hgetall(mirror.key("anonymous:bo"))).links == {"user:ada": 7}
-    assert mirror.parse(client.hgetall(mirror.key("user:ada"))) == ConsentState({}, 0, "US-CA", {"anonymous:bo": 7})
+    assert stored("anonymous:bo").links == {"user:ada": 7}
+    assert stored("user:ada") == ConsentState({}, 0, "US-CA", {"anonymous:bo": 7})

@@ -44,8 +44,8 @@ def test_a_batch_merges_its_context_and_integrations(
     server: APIClient, log: "LogReader", viewed: Maker, route: str
 ) -> None:
     item = viewed(context={"page": {"path": "/p1"}})
-    skipped = viewed("m2", integrations={"Vitrine": False})
-    body = {
+    skipped = viewed("m2", integrations={"Vitrine": False}, context={})
+    body: dict[str, Any] = {
         "batch": [item, skipped],
         "context": {**CONSENT["context"], "library": {"name": "x"}},
         "integrations": {"All": True},
@@ -72,17 +72,17 @@ def test_no_route_redirects(server: APIClient) -> None:
 
 @pytest.mark.parametrize("form", ["bearer", "basic", "x-api-key", "body", "body of a batch"])
 def test_the_key_may_be_given_in_five_ways(log: "LogReader", viewed: Maker, browser_key: str, form: str) -> None:
-    headers = {
+    headers: dict[str, Any] = {
         "bearer": {"HTTP_AUTHORIZATION": f"Bearer {browser_key}"},
         "basic": {"HTTP_AUTHORIZATION": "Basic " + b64encode(f"{browser_key}:".encode()).decode()},
         "x-api-key": {"HTTP_X_API_KEY": browser_key},
-    }.get(form, {})
-    body = viewed() if form != "body of a batch" else {"batch": [viewed()]}
+    }
+    body: dict[str, Any] = viewed() if form != "body of a batch" else {"batch": [viewed()]}
     if form.startswith("body"):
         body["writeKey"] = browser_key
 
     route = "/v1/b" if form == "body of a batch" else "/v1/t"
-    answer = APIClient().post(route, json.dumps(body), content_type="text/plain", **headers)
+    answer = APIClient().post(route, json.dumps(body), content_type="text/plain", **headers.get(form, {}))
 
     assert answer.status_code == 200
     assert log.event().source.startswith("key:")
@@ -94,7 +94,7 @@ def test_a_packed_body_is_read_whatever_its_labels_say(
     server: APIClient, log: "LogReader", viewed: Maker, encoding: str | None, content_type: str
 ) -> None:
     packed = gzip.compress(json.dumps({"batch": [viewed()]}).encode())
-    headers = {"HTTP_CONTENT_ENCODING": encoding} if encoding else {}
+    headers: dict[str, Any] = {"HTTP_CONTENT_ENCODING": encoding} if encoding else {}
 
     answer = server.post("/v1/batch", packed, content_type=content_type, **headers)
 
