@@ -1,0 +1,46 @@
+"""Everything known about one customer, as the shop's own server reads it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from catalog.browsing import named
+from common.errors import NotFound
+from customers.selectors import Identity, identity_of
+from events.times import to_microseconds
+from profiles.selectors import read_person
+from profiles.traits.base import ProductFacts
+from profiles.traits.registry import values
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """Ids, attributes and the traits that have something to say."""
+
+    identity: Identity
+    traits: dict[str, Any]
+
+
+def portrait_of(subject: str, *, now: datetime) -> Portrait:
+    """Return what is known about `user:ID` or `anonymous:ID` (a bare id is a user).
+
+    Raises NotFound for one who was never seen, redis errors when the profile store is down.
+    """
+    identity = identity_of(subject, now=now)
+    traits = traits_of(identity, now=now)
+    if not identity.known and not traits:
+        raise NotFound(f"No customer {subject}.")
+    return Portrait(identity, traits)
+
+
+def traits_of(identity: Identity, *, now: datetime) -> dict[str, Any]:
+    """Return the value of each trait of a person."""
+    user_id = identity.user_ids[0] if identity.user_ids else None
+    anonymous_id = identity.anonymous_ids[0] if identity.anonymous_ids and user_id is None else None
+    history = read_person(user_id=user_id, anonymous_id=anonymous_id).history
+    rows = named(sorted({one.product_id for one in history}))
+    facts = {
+        row.product_id: ProductFacts(row.category, row.brand, None if row.price is None else float(row.price))
+        for row in rows
+    }
+    return values(history, now=to_microseconds(now), products=facts)

@@ -1,0 +1,50 @@
+"""How often the shopper did what."""
+
+from events.types.base import Interaction
+from profiles.traits.base import DAY, Products, Trait, add
+
+
+class ActionCounts(Trait[dict[str, int]]):
+    """State: how often each signal came."""
+
+    key = "action_counts"
+    title = "Actions"
+
+    def empty(self) -> dict[str, int]:
+        """Return no counts."""
+        return {}
+
+    def update(self, state: dict[str, int], one: Interaction) -> dict[str, int]:
+        """Count one."""
+        return add(state, {one.signal: 1})
+
+    def merge(self, state: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+        """Add the counts."""
+        return add(dict(state), other)
+
+    def value(self, state: dict[str, int], *, now: int, products: Products) -> dict[str, int] | None:
+        """Return the counts by name."""
+        return dict(sorted(state.items())) or None
+
+
+class ActiveDays(Trait[frozenset[int]]):
+    """State: the days on which the shopper did something."""
+
+    key = "active_days"
+    title = "Days active"
+
+    def empty(self) -> frozenset[int]:
+        """Return no days."""
+        return frozenset()
+
+    def update(self, state: frozenset[int], one: Interaction) -> frozenset[int]:
+        """Add the day."""
+        return state | {one.at // DAY}
+
+    def merge(self, state: frozenset[int], other: frozenset[int]) -> frozenset[int]:
+        """Join the days."""
+        return state | other
+
+    def value(self, state: frozenset[int], *, now: int, products: Products) -> int | None:
+        """Return how many days."""
+        return len(state) or None

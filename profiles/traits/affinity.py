@@ -1,0 +1,76 @@
+"""Which categories and brands the shopper likes, by what they did to their products."""
+
+from abc import abstractmethod
+from typing import Any, Final
+
+from events.types.base import Interaction, Signal
+from profiles.traits.base import ProductFacts, Products, Trait, add
+
+WEIGHTS: Final[dict[Signal, int]] = {
+    "view": 1,
+    "click": 1,
+    "hover": 1,
+    "engage": 1,
+    "wishlist": 3,
+    "like": 4,
+    "cart": 3,
+    "checkout": 3,
+    "purchase": 5,
+}
+SHOWN: Final = 5
+
+
+class Affinity(Trait[dict[str, int]]):
+    """State: a weight for each product; what is liked is worked out from the catalogue when it is read."""
+
+    def empty(self) -> dict[str, int]:
+        """Return no weights."""
+        return {}
+
+    def update(self, state: dict[str, int], one: Interaction) -> dict[str, int]:
+        """Add the weight of the action; a rating counts by its distance from the middle."""
+        weight = round(2 * (one.value - 3)) if one.signal == "rating" else WEIGHTS.get(one.signal, 0)
+        return add(state, {one.product_id: weight}) if weight else state
+
+    def merge(self, state: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+        """Add the weights."""
+        return add(dict(state), other)
+
+    def value(self, state: dict[str, int], *, now: int, products: Products) -> list[dict[str, Any]] | None:
+        """Return the most liked with their share of all liking, the strongest first."""
+        sums: dict[str, int] = {}
+        for product_id, weight in state.items():
+            if facts := products.get(product_id):
+                for name in self.names(facts):
+                    add(sums, {name: weight})
+        liked = sorted(
+            ((weight, name) for name, weight in sums.items() if weight > 0), key=lambda one: (-one[0], one[1])
+        )
+        total = sum(weight for weight, _ in liked)
+        return [{"name": name, "share": round(weight / total, 3)} for weight, name in liked[:SHOWN]] or None
+
+    @abstractmethod
+    def names(self, facts: ProductFacts) -> tuple[str, ...]:
+        """Return what of the product is liked."""
+
+
+class FavoriteCategories(Affinity):
+    """By the most special category of each product."""
+
+    key = "favorite_categories"
+    title = "Favorite categories"
+
+    def names(self, facts: ProductFacts) -> tuple[str, ...]:
+        """Return the whole path, so that two categories of one name stay apart."""
+        return (" / ".join(facts.category),) if facts.category else ()
+
+
+class FavoriteBrands(Affinity):
+    """By the brand of each product."""
+
+    key = "favorite_brands"
+    title = "Favorite brands"
+
+    def names(self, facts: ProductFacts) -> tuple[str, ...]:
+        """Return the brand."""
+        return (facts.brand,) if facts.brand else ()

@@ -1,0 +1,68 @@
+"""What a trait is. Pure.
+
+A trait folds interactions into a small state. `update` must not depend on the order of interactions and `merge` must be
+commutative and associative, so that a person's value is the same live and replayed, from one id or from many. Counts
+and money are therefore whole numbers: sums of floats depend on their order.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Generic, TypeVar
+
+from events.types.base import Interaction
+
+S = TypeVar("S")
+DAY: Final = 86_400_000_000
+"""Microseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFacts:
+    """What traits may ask about a product when their value is read; `price` in the shop's currency."""
+
+    category: tuple[str, ...] = ()
+    brand: str = ""
+    price: float | None = None
+
+
+Products = Mapping[str, ProductFacts]
+
+
+class Trait(ABC, Generic[S]):
+    """One trait."""
+
+    key: ClassVar[str]
+    """Its name in the API."""
+    title: ClassVar[str]
+    """Its name for people."""
+
+    @abstractmethod
+    def empty(self) -> S:
+        """Return the state before any interaction."""
+
+    @abstractmethod
+    def update(self, state: S, one: Interaction) -> S:
+        """Return the state after one more interaction; may change `state` in place."""
+
+    @abstractmethod
+    def merge(self, state: S, other: S) -> S:
+        """Return the state of both together; leaves `other` alone."""
+
+    @abstractmethod
+    def value(self, state: S, *, now: int, products: Products) -> Any:
+        """Return what is shown, as JSON, or None when there is nothing to say. `now` in microseconds."""
+
+    def fold(self, history: Iterable[Interaction]) -> S:
+        """Return the state of a history."""
+        state = self.empty()
+        for one in history:
+            state = self.update(state, one)
+        return state
+
+
+def add(counts: dict[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    """Add counts into the first."""
+    for key, count in other.items():
+        counts[key] = counts.get(key, 0) + count
+    return counts

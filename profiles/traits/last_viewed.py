@@ -1,0 +1,35 @@
+"""The products the shopper looked at last."""
+
+from typing import Final
+
+from events.types.base import Interaction
+from profiles.traits.base import Products, Trait
+
+SHOWN: Final = 10
+Latest = dict[str, int]
+
+
+class LastViewed(Trait[Latest]):
+    """State: for each product when it was last viewed, the latest ten."""
+
+    key = "last_viewed"
+    title = "Last viewed"
+
+    def empty(self) -> Latest:
+        """Return nothing."""
+        return {}
+
+    def update(self, state: Latest, one: Interaction) -> Latest:
+        """Keep the view when it is among the latest."""
+        return self.merge(state, {one.product_id: one.at}) if one.signal == "view" else state
+
+    def merge(self, state: Latest, other: Latest) -> Latest:
+        """Keep the latest of both."""
+        merged = dict(state)
+        for product_id, at in other.items():
+            merged[product_id] = max(at, merged.get(product_id, at))
+        return dict(sorted(merged.items(), key=lambda seen: (-seen[1], seen[0]))[:SHOWN])
+
+    def value(self, state: Latest, *, now: int, products: Products) -> list[str] | None:
+        """Return product ids, the latest first."""
+        return [product_id for product_id, _ in sorted(state.items(), key=lambda seen: (-seen[1], seen[0]))] or None

@@ -1,0 +1,45 @@
+"""In which price range the shopper looks and buys."""
+
+from events.types.base import Interaction
+from profiles.traits.base import Products, Trait, add
+
+
+class PriceBand(Trait[dict[str, int]]):
+    """State: how often each product was looked at or bought; a purchase counts three times."""
+
+    key = "price_band"
+    title = "Price range"
+
+    def empty(self) -> dict[str, int]:
+        """Return no counts."""
+        return {}
+
+    def update(self, state: dict[str, int], one: Interaction) -> dict[str, int]:
+        """Count the product."""
+        weight = {"view": 1, "cart": 2, "purchase": 3}.get(one.signal, 0)
+        return add(state, {one.product_id: weight}) if weight else state
+
+    def merge(self, state: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+        """Add the counts."""
+        return add(dict(state), other)
+
+    def value(self, state: dict[str, int], *, now: int, products: Products) -> dict[str, float] | None:
+        """Return the weighted quartiles of today's prices."""
+        priced = sorted(
+            (price, count)
+            for product_id, count in state.items()
+            if (facts := products.get(product_id)) and (price := facts.price) is not None
+        )
+        if not priced:
+            return None
+        return {name: quantile(priced, share) for name, share in (("low", 0.25), ("middle", 0.5), ("high", 0.75))}
+
+
+def quantile(priced: list[tuple[float, int]], share: float) -> float:
+    """Return the lowest price that at least this share of the weight does not exceed."""
+    wanted, passed = share * sum(count for _, count in priced), 0
+    for price, count in priced:
+        passed += count
+        if passed >= wanted:
+            return price
+    return priced[-1][0]

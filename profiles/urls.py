@@ -1,0 +1,10 @@
+"""Where the doors of the profiles are. A customer id may hold slashes."""
+
+from django.urls import path
+
+from profiles.api import CustomerSegmentsView, CustomerView
+
+urlpatterns = [
+    path("api/v1/customers/<path:customer_id>/segments", CustomerSegmentsView.as_view(), name="customer_segments"),
+    path("api/v1/customers/<path:customer_id>", CustomerView.as_view(), name="customer"),
+]

@@ -1,0 +1,65 @@
+"""GET /api/v1/customers/{id}: the exact body, for keys with the scope only."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from access.services import create_key
+from customers import services as customers
+from customers.identity import Link
+from profiles import services
+from tests.events.journal import START, event
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ada() -> None:
+    customers.meet(["user:ada"])
+    customers.apply_links([Link("claim", "phone", "ada", START, "m0")])
+    customers.apply_traits(
+        [
+            customers.Said("user:ada", START + 2, "m2", {"city": "Bremen", "loyalty": "gold"}),
+            customers.Said("user:ada", START + 1, "m1", {"city": "Oslo", "email": "ada@example.com"}),
+            customers.Said("user:ada", START + 3, "m3", {"email": None}),
+        ]
+    )
+    identified = event(0, kind="identify", name="", properties={}, anonymous_id="phone")
+    services.apply_events([identified, event(1), event(2, user_id=None, anonymous_id="phone")], offsets={})
+
+
+def get(path: str, *, scopes: tuple[str, ...] = ("customers:read",), kind: Any = "sk") -> Any:
+    _, raw = create_key(kind=kind, name="test", scopes=scopes)
+    return Client().get(path, headers={"authorization": f"Bearer {raw}"})
+
+
+@pytest.mark.parametrize("subject", ["user:ada", "ada", "anonymous:phone"])
+def test_a_customer_is_found_by_any_id(ada: None, subject: str) -> None:
+    answer = get(f"/api/v1/customers/{subject}")
+
+    body = answer.json()
+    assert answer.status_code == 200
+    assert list(body) == ["user_ids", "anonymous_ids", "traits", "segments", "attributes"]
+    assert (body["user_ids"], body["anonymous_ids"], body["segments"]) == (["ada"], ["phone"], [])
+    assert body["attributes"] == {"city": "Bremen", "loyalty": "gold"}
+    assert body["traits"]["last_viewed"] == ["P2", "P1"]
+    assert body["traits"]["action_counts"] == {"view": 2}
+
+
+def test_a_stranger_is_not_found() -> None:
+    answer = get("/api/v1/customers/eve")
+
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert get("/api/v1/customers/eve/segments").status_code == 404
+
+
+def test_segments_are_empty_until_there_are_some(ada: None) -> None:
+    assert get("/api/v1/customers/ada/segments").json() == {"segments": []}
+
+
+@pytest.mark.parametrize(("kind", "scopes"), [("sk", ("catalog:read",)), ("pk", ())])
+def test_a_key_without_the_scope_is_refused(ada: None, kind: str, scopes: tuple[str, ...]) -> None:
+    assert get("/api/v1/customers/ada", kind=kind, scopes=scopes).status_code == 403
+    assert Client().get("/api/v1/customers/ada").status_code == 401
