@@ -7,11 +7,12 @@ from django.db import connection, transaction
 
 from catalog import selectors, services
 from catalog.models import Product
+from catalog.records import ProductRow
 
 ROW = {"title": "Chair", "price": 1}
 
 
-def ids(rows: list[selectors.ProductRow]) -> list[str]:
+def ids(rows: list[ProductRow]) -> list[str]:
     return sorted(row.product_id for row in rows)
 
 

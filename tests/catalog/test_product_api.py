@@ -123,7 +123,7 @@ def test_all_wrong_fields_are_named_at_once(shop: APIClient) -> None:
     ],
 )
 def test_what_is_no_product_at_all_is_a_400(shop: APIClient, body: bytes) -> None:
-    answer = shop.generic("PUT", URL, body, content_type="application/json")
+    answer = shop.put(URL, body, content_type="application/json")
 
     assert answer.status_code == 400
     assert answer["Content-Type"] == "application/problem+json"

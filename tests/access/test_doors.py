@@ -1,0 +1,122 @@
+"""How a key is presented, what it opens, and from where."""
+
+import base64
+from typing import Any
+
+import pytest
+from django.test import Client
+from rest_framework.test import APIClient
+
+from access.identity import sign_user, verify_user_hash
+from access.selectors import resolve_key
+from access.services import create_key
+
+pytestmark = pytest.mark.django_db
+URL = "/api/v1/products/P1"
+HERE = "https://shop.example"
+
+
+def basic(raw: str) -> str:
+    return "Basic " + base64.b64encode(f"{raw}:".encode()).decode()
+
+
+@pytest.mark.parametrize("way", ["bearer", "basic", "header"])
+def test_a_key_comes_in_three_ways(way: str) -> None:
+    _, raw = create_key(kind="sk", name="server", scopes=["catalog:read"])
+    headers = {
+        "bearer": {"authorization": f"Bearer {raw}"},
+        "basic": {"authorization": basic(raw)},
+        "header": {"x-api-key": raw},
+    }[way]
+
+    assert APIClient(headers=headers).get(URL).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": "Bearer "},
+        {"authorization": "Bearer sk_wrong"},
+        {"authorization": "Basic !!!"},
+        {"authorization": "Basic " + base64.b64encode(b"\xff\xfe:").decode()},
+        {"authorization": "Digest x"},
+        {"x-api-key": "x" * 10_000},
+    ],
+)
+def test_eve_is_refused(headers: dict[str, str]) -> None:
+    answer = APIClient(headers=headers).get(URL)
+
+    assert answer.status_code == 401
+    assert answer["Content-Type"] == "application/problem+json"
+    assert answer["WWW-Authenticate"] == 'Bearer realm="vitrine"'
+    assert answer.json()["status"] == 401
+
+
+def test_a_session_of_staff_is_no_key(admin_client: Client) -> None:
+    assert admin_client.get(URL).status_code == 401
+
+
+def test_a_secret_key_is_refused_in_a_browser() -> None:
+    _, raw = create_key(kind="sk", name="server", scopes=["catalog:read"])
+
+    answer = APIClient(headers={"authorization": f"Bearer {raw}", "origin": HERE}).get(URL)
+
+    assert answer.status_code == 403
+    assert "in a browser" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("origins", "origin", "status"),
+    [
+        ([], HERE, 403),
+        ([HERE], HERE, 403),
+        ([HERE], None, 403),
+        ([HERE], "https://evil.example", 403),
+        ([HERE], "null", 403),
+    ],
+)
+def test_a_publishable_key_is_held_to_its_origins(origins: list[str], origin: str | None, status: int) -> None:
+    _, raw = create_key(kind="pk", name="storefront", origins=origins)
+    headers = {"authorization": f"Bearer {raw}", **({"origin": origin} if origin else {})}
+
+    answer = APIClient(headers=headers).get(URL)
+
+    foreign = bool(origins) and origin not in (None, HERE)
+    assert answer.status_code == status
+    assert ("from this origin" in answer.json()["detail"]) is foreign
+    assert ("lacks the scope" in answer.json()["detail"]) is not foreign
+
+
+@pytest.mark.parametrize("path", ["/api/v1/products/bulk", "/v1/batch", "/v1/t", "/api/v1/recommendations/home"])
+def test_a_preflight_is_answered(path: str, client: Client) -> None:
+    answer = client.options(path, headers={"origin": HERE, "access-control-request-method": "POST"})
+
+    assert answer.status_code == 204
+    assert answer["Access-Control-Allow-Origin"] == HERE
+    assert answer["Vary"] == "Origin"
+    for header in ("authorization", "content-type", "x-retry-count", "x-api-key"):
+        assert header in answer["Access-Control-Allow-Headers"]
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+def test_an_answer_names_the_origin_and_pages_for_people_do_not(client: Client) -> None:
+    assert client.get(URL, headers={"origin": HERE})["Access-Control-Allow-Origin"] == HERE
+    assert "Access-Control-Allow-Origin" not in client.get("/admin/login/", headers={"origin": HERE}).headers
+    assert "Access-Control-Allow-Origin" not in client.get(URL).headers
+
+
+def test_a_user_hash_proves_one_user_to_one_key() -> None:
+    ada = resolve_key(create_key(kind="pk", name="shop")[1])
+    other = resolve_key(create_key(kind="pk", name="other")[1])
+    proof = sign_user(ada.identity_secret, user_id="ada")
+
+    def proves(key: Any, user: str, user_hash: str | None) -> bool:
+        return verify_user_hash(key, user_id=user, user_hash=user_hash)
+
+    assert proves(ada, "ada", proof)
+    assert proves(ada, "ada", proof.upper())
+    assert not proves(ada, "eve", proof)
+    assert not proves(other, "ada", proof)
+    assert not proves(ada, "ada", None)
+    assert not proves(ada, "ada", "ключ\ud800")

@@ -1,0 +1,138 @@
+"""Roles come with their permissions, again and again the same; nobody makes himself more than he is."""
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.core.management import call_command
+from django.test import Client
+
+from access.models import ApiKey, User
+from access.roles import ROLES
+from access.services import create_key, sync_roles
+from audit import selectors as audit
+
+pytestmark = pytest.mark.django_db
+
+
+def permissions(role: str) -> set[str]:
+    rows = Permission.objects.filter(group__name=role).values_list("content_type__app_label", "codename")
+    return {f"{app}.{codename}" for app, codename in rows}
+
+
+def staff(name: str, role: str) -> Client:
+    sync_roles(actor="system:test")
+    user = User.objects.create_user(name, password="correct horse battery", is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_roles_hold_what_their_people_need() -> None:
+    call_command("sync_roles", verbosity=0)
+
+    assert {"catalog.add_product", "catalog.change_product"} <= permissions("merchandiser")
+    assert "audit.view_auditevent" in permissions("compliance officer")
+    assert {"access.add_apikey", "access.change_user"} <= permissions("operator")
+    for role in ("merchandiser", "marketer", "data scientist"):
+        assert not any(name.startswith(("access.", "audit.", "auth.")) for name in permissions(role))
+    assert not any(name.split(".")[1].startswith(("change_", "add_", "delete_")) and name.startswith("audit.")
+                   for role in ROLES for name in permissions(role))  # fmt: skip
+
+
+def test_syncing_again_changes_and_records_nothing_and_repairs_what_was_changed() -> None:
+    sync_roles(actor="system:test")
+    before = len(audit.entries(action="role.synced"))
+
+    sync_roles(actor="system:test")
+    assert len(audit.entries(action="role.synced")) == before
+
+    Group.objects.get(name="marketer").permissions.add(Permission.objects.get(codename="change_user"))
+    sync_roles(actor="system:test")
+    assert "access.change_user" not in permissions("marketer")
+    assert len(audit.entries(action="role.synced")) == before + 1
+
+
+def test_an_operator_cannot_become_superuser() -> None:
+    operator = staff("ops", "operator")
+    me, root = User.objects.get(username="ops"), User.objects.create_superuser("root")
+
+    operator.post(f"/admin/access/user/{me.pk}/change/", {**form(me), "is_superuser": "on"})
+    denied = operator.post(f"/admin/access/user/{root.pk}/change/", {**form(root), "username": "mine"})
+    password = operator.post(
+        f"/admin/access/user/{root.pk}/password/", {"password1": "new horse battery", "password2": "new horse battery"}
+    )
+    deleted = operator.post(f"/admin/access/user/{root.pk}/delete/", {"post": "yes"})
+
+    assert (denied.status_code, password.status_code, deleted.status_code) == (403, 403, 403)
+    me.refresh_from_db()
+    root.refresh_from_db()
+    assert (me.is_superuser, root.username, root.has_usable_password()) == (False, "root", False)
+
+
+def test_a_change_of_staff_is_on_the_log_without_what_identifies() -> None:
+    operator = staff("ops", "operator")
+    dee = User.objects.create_user("dee", email="dee@shop.example", is_staff=True)
+
+    answer = operator.post(f"/admin/access/user/{dee.pk}/change/", {**form(dee), "first_name": "Deirdre"})
+
+    assert answer.status_code == 302
+    (event,) = audit.entries(object=f"user:{dee.pk}")
+    assert event.action == "user.changed"
+    assert b"First name" in event.body
+    assert b"Deirdre" not in event.body
+
+
+def test_an_operator_makes_rotates_and_revokes_a_key_and_sees_it_once() -> None:
+    operator = staff("ops", "operator")
+    answer = operator.post(
+        "/admin/access/apikey/add/", {"name": "shop", "kind": "sk", "scopes": ["catalog:read"]}, follow=True
+    )
+    key = ApiKey.objects.get()
+    url = f"/admin/access/apikey/{key.pk}/change/"
+
+    assert f"{key.prefix}_" in answer.content.decode()
+    assert f"{key.prefix}_" not in operator.get(url).content.decode()
+    facts = {"name": "shop", "scopes": ["catalog:read"]}
+    rotated = operator.post(url, {**facts, button(operator, url, "rotate"): "1"}, follow=True)
+    key.refresh_from_db()
+    assert f"{key.prefix}_" in rotated.content.decode()
+    operator.post(url, {**facts, button(operator, url, "revoke"): "1"})
+    key.refresh_from_db()
+    assert key.revoked_at is not None
+    assert operator.post(f"/admin/access/apikey/{key.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("field", "facts"),
+    [
+        ("scopes", {"kind": "pk", "scopes": ["catalog:read"]}),
+        ("scopes", {"kind": "sk", "scopes": ["catalog:eat"]}),
+        ("origins", {"kind": "pk", "origins": "https://shop.example, shop"}),
+    ],
+)
+def test_a_key_that_cannot_be_is_refused_at_its_field(field: str, facts: dict[str, object]) -> None:
+    answer = staff("ops", "operator").post("/admin/access/apikey/add/", {"name": "x", **facts})
+
+    assert list(answer.context["adminform"].form.errors) == [field]
+    assert not ApiKey.objects.exists()
+
+
+def test_olu_sees_keys_but_neither_changes_them_nor_reads_their_secrets() -> None:
+    key, _ = create_key(kind="pk", name="shop")
+    olu = staff("olu", "compliance officer")
+    url = f"/admin/access/apikey/{key.pk}/change/"
+
+    shown = olu.get(url)
+
+    assert shown.status_code == 200
+    assert "Identity secret" not in shown.content.decode()
+    assert olu.post(url, {"name": "mine"}).status_code == 403
+
+
+def form(user: User) -> dict[str, str]:
+    return {"username": user.username, "email": user.email, "is_active": "on", "is_staff": "on"}
+
+
+def button(client: Client, url: str, name: str) -> str:
+    buttons = client.get(url).context["actions_submit_line"]
+    return str(next(one.action_name for one in buttons if name in one.action_name))

@@ -1,0 +1,59 @@
+"""Limits: counted by key, by client for publishable keys, exactly, and open while Redis is down."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from access import throttles
+from access.keys import KeyRecord
+from access.services import create_key
+
+
+def key(id: int, kind: Any = "sk") -> KeyRecord:
+    return KeyRecord(id, kind, "k", frozenset(), (), "s", False)
+
+
+@pytest.fixture(autouse=True)
+def five_a_minute(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Allow five requests a minute, and forget that Redis ever failed."""
+    settings.KEY_RATES = {"sk": "5/minute", "pk": "5/minute"}
+    monkeypatch.setattr(throttles, "_rests_until", 0.0)
+
+
+@pytest.mark.django_db
+def test_the_sixth_request_is_answered_429_with_retry_after() -> None:
+    _, raw = create_key(kind="sk", name="server", scopes=["catalog:read"])
+    client = APIClient(headers={"authorization": f"Bearer {raw}"})
+
+    answers = [client.get("/api/v1/products/P1") for _ in range(6)]
+
+    assert [answer.status_code for answer in answers] == [404] * 5 + [429]
+    assert answers[5]["Content-Type"] == "application/problem+json"
+    assert 1 <= int(answers[5]["Retry-After"]) <= 60
+
+
+def test_of_many_at_once_exactly_the_allowance_passes() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        waits = list(pool.map(lambda _: throttles.seconds_to_wait(key(1), client="x"), range(40)))
+
+    assert waits.count(0.0) == 5
+
+
+def test_a_shoppers_haste_does_not_stop_another_shopper() -> None:
+    for _ in range(6):
+        throttles.seconds_to_wait(key(2, "pk"), client="192.0.2.1")
+
+    assert throttles.seconds_to_wait(key(2, "pk"), client="192.0.2.1") > 0
+    assert throttles.seconds_to_wait(key(2, "pk"), client="192.0.2.2") == 0
+    assert throttles.seconds_to_wait(key(3, "pk"), client="192.0.2.1") == 0
+
+
+def test_without_redis_nobody_waits(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+
+    waits = [throttles.seconds_to_wait(key(4), client="x") for _ in range(20)]
+
+    assert waits == [0.0] * 20
+    assert caplog.text.count("throttle.open") == 1

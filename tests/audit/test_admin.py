@@ -1,0 +1,78 @@
+"""Olu the compliance officer reads and searches the log; Dee the merchandiser may not; nobody changes it."""
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from access.models import User
+from access.services import sync_roles
+from audit import selectors
+from audit.models import AuditEvent
+from audit.services import destroy_subject, record
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/audit/auditevent/"
+
+
+def staff(name: str, role: str) -> Client:
+    sync_roles(actor="system:test")
+    user = User.objects.create_user(name, password="correct horse battery", is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def found(client: Client, words: str) -> list[str]:
+    answer = client.get(LIST, {"q": words})
+    assert answer.status_code == 200
+    return [event.object for event in answer.context["cl"].result_list]
+
+
+def test_olu_finds_events_by_object_actor_action_and_shopper() -> None:
+    olu = staff("olu", "compliance officer")
+    record(category="privacy", action="erasure.requested", actor="staff:77", object="request:1", subject="user:ada")
+    record(category="catalog", action="product.put", actor="key:5", object="product:P1")
+
+    assert found(olu, "product:P1") == ["product:P1"]
+    assert found(olu, "staff:77") == ["request:1"]
+    assert found(olu, "erasure.requested") == ["request:1"]
+    assert found(olu, "user:ada") == ["request:1"]
+    assert found(olu, "user:eve") == []
+    assert olu.get(LIST, {"q": "a\x00b"}).status_code == 200
+
+
+def test_olu_opens_an_event_with_its_detail_until_it_is_erased() -> None:
+    olu = staff("olu", "compliance officer")
+    event = record(
+        category="privacy", action="access.requested", actor="staff:7", object="request:1",
+        subject="user:ada", detail={"email": "ada@shop.example"},
+    )  # fmt: skip
+
+    before = olu.get(f"{LIST}{event.id}/change/").content.decode()
+    destroy_subject("user:ada")
+    after = olu.get(f"{LIST}{event.id}/change/").content.decode()
+
+    assert "ada@shop.example" in before
+    assert "ada@shop.example" not in after
+    assert "erased" in after
+
+
+def test_nobody_changes_the_log_in_the_admin(admin_client: Client) -> None:
+    event = record(category="catalog", action="product.put", actor="key:5", object="product:P1")
+
+    assert admin_client.get(f"{LIST}add/").status_code == 403
+    assert admin_client.post(f"{LIST}{event.id}/change/", {"action": "x"}).status_code == 403
+    assert admin_client.post(f"{LIST}{event.id}/delete/", {"post": "yes"}).status_code == 403
+    assert AuditEvent.objects.filter(id=event.id).count() == 1
+
+
+def test_a_merchandiser_does_not_read_the_log() -> None:
+    assert staff("dee", "merchandiser").get(LIST).status_code == 403
+
+
+def test_entries_are_the_newest_first() -> None:
+    for number in range(3):
+        record(category="catalog", action="product.put", actor="key:1", object=f"product:{number}")
+
+    assert [entry.object for entry in selectors.entries(action="product.put", limit=2)] == ["product:2", "product:1"]

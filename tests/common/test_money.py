@@ -1,0 +1,25 @@
+"""Money is written with its currency's own decimals, and loses none that it has."""
+
+from decimal import Decimal
+
+import pytest
+
+from common.money import Money, plain
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "written"),
+    [
+        ("89.9000", "EUR", "89.90"),
+        ("89", "EUR", "89.00"),
+        ("0", "EUR", "0.00"),
+        ("0.0125", "EUR", "0.0125"),
+        ("1200.0000", "JPY", "1200"),
+        ("1.5", "KWD", "1.500"),
+        ("1E+3", "EUR", "1000.00"),
+        ("999999999999.9999", "USD", "999999999999.9999"),
+    ],
+)
+def test_an_amount_is_written(amount: str, currency: str, written: str) -> None:
+    assert plain(Decimal(amount), currency) == written
+    assert str(Money(Decimal(amount), currency)) == f"{written} {currency}"
