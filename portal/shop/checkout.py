@@ -7,13 +7,12 @@ from django.conf import settings
 
 from common import clock
 from common.ids import uuid7
+from events.services.collect import collect_server_items
 from portal.shop.shelf import PricedLine, total
 
 
 def place_order(lines: Sequence[PricedLine], *, user_id: str | None, anonymous_id: str = "") -> str:
     """Send Order Completed and return the order's id. Raises Unavailable while the log does not answer."""
-    from events.services.collect import collect_server_items  # TEMPORARY: until the module lands
-
     order_id = f"shop-{uuid7()}"
     collect_server_items([order_item(order_id, lines, user_id=user_id, anonymous_id=anonymous_id)])
     return order_id

@@ -1,0 +1,79 @@
+"""Fill an empty installation with a demo shop, train a model, and show where to look. Safe to run again."""
+
+import os
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from common import clock
+from common.errors import DomainError
+from demo import filling, screen, setup, training
+from demo.datasets.base import DemoData
+from demo.datasets.registry import DATASETS, load
+from demo.progress import Bar
+
+RECORDER_PATIENCE_S = 60.0
+
+
+class Command(BaseCommand):
+    """The demo: keys, logins, placements, data, a trained model, one screen."""
+
+    help = "Load the demo shop, train, and print where to look. What is there already stays."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the data set and the switch for the screen alone."""
+        default = os.environ.get("DATASET") or "simulated"
+        parser.add_argument("--dataset", default=default, help=f"One of {', '.join(DATASETS)} (or DATASET).")
+        parser.add_argument("--screen", action="store_true", help="Only print the addresses of a loaded demo.")
+        parser.add_argument("--here", action="store_true", help="Train in this process, without a Celery worker.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do what is missing."""
+        if not settings.DEMO:
+            raise CommandError("this is no demo installation: set DEMO=1")
+        try:
+            if not options["screen"]:
+                self._fill(options["dataset"])
+                self._train(here=options["here"])
+        except DomainError as error:
+            raise CommandError(error.detail) from error
+        known = filling.loaded()
+        if known is None:
+            raise CommandError("nothing is loaded yet: run `manage.py demo`")
+        if options["screen"]:
+            self.stdout.write("\n".join(screen.lines(known)))
+
+    def _fill(self, dataset: str) -> None:
+        setup.prepare()
+        if filling.check_loaded(dataset):
+            self.stdout.write(f"  {dataset} is loaded already")
+            return
+        began = time.monotonic()
+        data = load(dataset, now=clock.now(), currency=settings.SHOP_CURRENCY)
+        self.stdout.write(f"  {data.name}: {data.note}")
+        with Bar("products", total=data.n_products) as bar:
+            filling.fill_catalogue(data, bar)
+        with Bar("events sent", total=data.n_items) as bar:
+            filling.send_events(data, bar)
+        self._wait_for_recorder(data)
+        filling.note_loaded(data)
+        self.stdout.write(f"  loaded in {time.monotonic() - began:.0f} s")
+
+    def _wait_for_recorder(self, data: DemoData) -> None:
+        with Bar("events recorded", total=data.n_items) as bar:
+            done = filling.wait_until_recorded(
+                lambda waiting: bar.reach(max(0, data.n_items - waiting)), timeout_s=RECORDER_PATIENCE_S
+            )
+            bar.reach(data.n_items if done else 0)
+        if not done:
+            raise CommandError("the recorder does not move: start `manage.py consume`, then run this again")
+
+    def _train(self, *, here: bool) -> None:
+        if training.trained():
+            self.stdout.write("  a model is live already")
+            return
+        with Bar("training", total=100, unit=" %") as bar:
+            version = training.train(lambda percent, step: bar.reach(percent, note=f" {step}"), here=here)
+        self.stdout.write(f"  model {version} is live")

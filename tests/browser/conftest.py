@@ -1,0 +1,137 @@
+"""A real Chromium before the real pages, with the consumers of the log running as in production."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SCREENSHOTS = ROOT / "var" / "screenshots"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+SMALL_SHOP = 160
+Shoot = Callable[[Page, str], None]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything in this folder; leave it out where there is no Chromium."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            if CHROMIUM is None:
+                item.add_marker(pytest.mark.skip(reason="no Chromium on this machine"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the session."""
+    # Playwright runs an event loop in this thread; Django must not take our own queries for calls from a coroutine.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The running demo shop."""
+
+    url: str
+
+    @property
+    def home(self) -> str:
+        """Its first page."""
+        return f"{self.url}/shop/"
+
+    def product(self, product_id: str) -> str:
+        """Return the address of a product."""
+        return f"{self.url}/shop/products/{product_id}"
+
+
+@pytest.fixture
+def shop(
+    process_environment: dict[str, str],
+    live_server: LiveServer,
+    settings: Settings,
+) -> Iterator[Shop]:
+    """A small simulated catalogue, the demo's keys and logins, and `manage.py consume` beside the server."""
+    from access.selectors import forget_keys
+    from catalog.services import bulk_upsert
+    from demo import setup
+    from demo.simulation.catalogue import make_products
+    from personalization.serving.keeper import keeper
+
+    settings.SERVING_REFRESH = "inline"
+    keeper.forget()
+    forget_keys()
+    default_placements()
+    setup.prepare()
+    products = make_products(seed=7)[:SMALL_SHOP]
+    bulk_upsert([{**one.data, "product_id": one.product_id} for one in products], actor="system:test")
+    command = [sys.executable, "manage.py", "consume"]
+    consumers = subprocess.Popen(command, cwd=ROOT, env=process_environment)
+    yield Shop(live_server.url)
+    consumers.terminate()
+    consumers.wait(timeout=20)
+    keeper.forget()
+
+
+def default_placements() -> None:
+    """Make the placements every shop starts with, where an emptied database lost what its migration had made."""
+    from personalization.selectors.placements import active_placements
+    from personalization.services.placements import save_placement
+
+    migration = import_module("personalization.migrations.0002_default_placements")
+    for row in migration.DEFAULTS:
+        if row["key"] not in active_placements():
+            data = {"fallback": migration.FILL, **{name: value for name, value in row.items() if name != "key"}}
+            save_placement(row["key"], data=data, actor="system:test")
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser nobody used before."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(visitor: BrowserContext) -> Page:
+    """An empty tab. A script error on a page fails the test."""
+    page = visitor.new_page()
+    page.on("pageerror", lambda error: pytest.fail(f"script error: {error}"))
+    return page
+
+
+@pytest.fixture
+def requests(visitor: BrowserContext) -> list[Request]:
+    """Every request the browser makes, as it makes them."""
+    made: list[Request] = []
+    visitor.on("request", lambda request: made.append(request))  # Playwright cannot mark a built-in method
+    return made
+
+
+@pytest.fixture
+def shoot() -> Shoot:
+    """Take a picture of the whole page into var/screenshots."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+
+    def take(page: Page, name: str) -> None:
+        page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+    return take

@@ -1,0 +1,131 @@
+"""The demo shop in a real browser: consent first, shelves that follow, a login that merges."""
+
+import json
+
+from playwright.sync_api import BrowserContext, Page, Request, expect
+
+from profiles.selectors import read_person
+from tests.browser.conftest import Shop
+from tests.browser.waiting import until
+
+YES = "[data-vitrine-consent=yes]"
+NO = "[data-vitrine-consent=no]"
+DRAWN = "body[data-drawn]"
+
+
+def stored(page: Page) -> dict[str, str]:
+    """Return what the page's origin keeps in the browser."""
+    found: dict[str, str] = page.evaluate("() => ({...localStorage})")
+    return found
+
+
+def collected(requests: list[Request]) -> list[dict[str, str]]:
+    """Return every event that was sent to the collector."""
+    bodies = [request.post_data or "{}" for request in requests if "/v1/batch" in request.url]
+    return [item for body in bodies for item in json.loads(body)["batch"]]
+
+
+def visitor_of(page: Page) -> str:
+    """Return the visitor's anonymous id."""
+    found: str = page.evaluate("() => vitrine.visitor()")
+    return found
+
+
+def has_looked(anonymous_id: str, product_id: str) -> bool:
+    """Return whether the profiler knows that the visitor looked at the product."""
+    history = read_person(anonymous_id=anonymous_id).history
+    return any(one.product_id == product_id for one in history)
+
+
+def test_nothing_is_stored_or_sent_before_a_yes(shop: Shop, page: Page, requests: list[Request]) -> None:
+    page.goto(shop.product("P0001"))
+    page.wait_for_selector(DRAWN)
+    page.locator("[data-vitrine-add]").click()
+    page.goto(shop.home)
+    page.wait_for_selector(DRAWN)
+
+    expect(page.locator("[data-vitrine-banner]")).to_be_visible()
+    assert stored(page) == {}
+    assert collected(requests) == []
+    asked = [request.url for request in requests if "/recommendations/" in request.url]
+    assert asked
+    assert all("personalized=false" in url and "anonymous_id" not in url for url in asked)
+
+    page.locator(YES).click()
+
+    expect(page.locator("[data-vitrine-banner]")).to_be_hidden()
+    until(lambda: (page.wait_for_timeout(50), collected(requests))[1])
+    assert {item["type"] for item in collected(requests)} >= {"page"}
+    assert collected(requests)[0]["anonymousId"] == visitor_of(page)
+
+
+def test_a_no_is_kept_and_nothing_else(shop: Shop, page: Page, requests: list[Request]) -> None:
+    page.goto(shop.home)
+    page.wait_for_selector(DRAWN)
+
+    page.locator(NO).click()
+    page.goto(shop.product("P0002"))
+    page.wait_for_selector(DRAWN)
+
+    expect(page.locator("[data-vitrine-banner]")).to_be_hidden()
+    assert list(stored(page)) == ["vitrine.consent"]
+    assert collected(requests) == []
+
+
+def test_global_privacy_control_is_a_no(
+    shop: Shop, visitor: BrowserContext, page: Page, requests: list[Request]
+) -> None:
+    visitor.add_init_script("Object.defineProperty(navigator, 'globalPrivacyControl', {value: true})")
+
+    page.goto(shop.product("P0001"))
+    page.wait_for_selector(DRAWN)
+
+    expect(page.locator("[data-vitrine-banner]")).to_be_hidden()
+    assert stored(page) == {}
+    assert collected(requests) == []
+
+
+def test_a_look_changes_the_home_page(shop: Shop, page: Page) -> None:
+    page.goto(shop.home)
+    page.locator(YES).click()
+    page.goto(shop.product("P0003"))
+    title = page.locator("h1").inner_text()
+    until(lambda: (page.wait_for_timeout(50), has_looked(visitor_of(page), "P0003"))[1])
+
+    page.goto(shop.home)
+
+    expect(page.locator("[data-placement=home] .why", has_text=f"Because you viewed {title}").first).to_be_visible()
+    expect(page.locator("[data-placement=recent] .card", has_text=title)).to_be_visible()
+
+
+def test_a_login_takes_the_visitors_history_along(shop: Shop, visitor: BrowserContext, page: Page) -> None:
+    page.goto(shop.home)
+    page.locator(YES).click()
+    page.goto(shop.product("P0004"))
+    anonymous_id = visitor_of(page)
+    until(lambda: (page.wait_for_timeout(50), has_looked(anonymous_id, "P0004"))[1])
+
+    page.goto(f"{shop.url}/shop/login")
+    page.locator("#user_id").fill("ada")
+    page.locator(".other button").click()
+    page.wait_for_selector(DRAWN)
+
+    def merged() -> bool:
+        page.wait_for_timeout(50)
+        history = read_person(user_id="ada").history
+        return any(one.product_id == "P0004" for one in history)
+
+    assert until(merged)
+
+
+def test_an_order_is_recorded(shop: Shop, page: Page) -> None:
+    from events.activity import orders_of
+
+    page.goto(shop.product("P0005"))
+    page.locator("[data-vitrine-add]").click()
+    page.locator("text=Order and pretend to pay").click()
+
+    expect(page.locator("h1")).to_have_text("Thank you")
+    order_id = page.locator(".thanks strong").inner_text()
+    orders = until(lambda: orders_of([f"anonymous:guest-{order_id}"], limit=1))
+    assert orders[0].product_ids == ("P0005",)
