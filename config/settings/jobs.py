@@ -18,3 +18,6 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A task not acknowledged for this long is given to another worker: longer than the longest training.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 2 * TRAINING_BUDGET_SECONDS + 3600}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+
+# Where model versions are mirrored for comparison; empty: nowhere.
+MLFLOW_TRACKING_URI = env.text("MLFLOW_TRACKING_URI")
