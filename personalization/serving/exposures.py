@@ -9,10 +9,13 @@ import atexit
 import logging
 import os
 import threading
+import time
 from collections import deque
 from typing import Any
 
 import redis
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 from common import clock
 from common.errors import Unavailable
@@ -36,10 +39,11 @@ class Exposures:
         self._filled = threading.Event()
         self._lock = threading.Lock()
         self._pid = 0
+        self._thread: threading.Thread | None = None
 
     def note(self, event: ServerEvent) -> None:
         """Keep an exposure for the next flush."""
-        if self._pid != os.getpid():
+        if settings.SERVING_REFRESH == "background" and not self._runs():
             self._start()
         if len(self._waiting) >= MOST_WAITING:
             EXPOSURES.labels(outcome="lost").inc()
@@ -55,7 +59,7 @@ class Exposures:
                 return 0
             try:
                 append_server_events(batch)
-            except (Unavailable, redis.ConnectionError, redis.TimeoutError) as error:
+            except (Unavailable, redis.RedisError, OperationalError, InterfaceError) as error:
                 EXPOSURES.labels(outcome="lost").inc(len(batch))
                 log.warning("exposures.lost n=%d error=%s", len(batch), error)
                 return 0
@@ -64,19 +68,25 @@ class Exposures:
 
     def _start(self) -> None:
         with self._lock:
-            if self._pid == os.getpid():
+            if self._runs():
                 return
-            self._pid = os.getpid()
-            self._waiting.clear()
-            threading.Thread(target=self._run, name="vitrine-exposures", daemon=True).start()
-            atexit.register(self.flush)
+            if self._pid != os.getpid():
+                self._pid = os.getpid()
+                self._waiting.clear()  # after a fork these are the parent's to write
+                atexit.register(self.flush)
+            self._thread = threading.Thread(target=self._run, name="vitrine-exposures", daemon=True)
+            self._thread.start()
+
+    def _runs(self) -> bool:
+        return self._pid == os.getpid() and self._thread is not None and self._thread.is_alive()
 
     def _run(self) -> None:
         while True:
             self._filled.wait()
-            threading.Event().wait(FLUSH_SECONDS)
+            time.sleep(FLUSH_SECONDS)
             self._filled.clear()
             self.flush()
+            close_old_connections()
 
 
 exposures = Exposures()

@@ -27,7 +27,7 @@ POLL_SECONDS = 0.5
 DATABASE_POLL_SECONDS = 2.0
 """How often the database is asked although no counter moved: the counters may be lost with Redis."""
 log = logging.getLogger(__name__)
-Counters = tuple[bytes | None, ...]
+Counters = tuple[int, int]
 
 
 class Keeper:
@@ -37,6 +37,7 @@ class Keeper:
         self._lock = threading.RLock()
         self._wake = threading.Event()
         self._pid = 0
+        self._thread: threading.Thread | None = None
         self._snapshot: Snapshot | None = None
         self._rows: dict[str, ProductRow] = {}
         self._cursor: int | None = None
@@ -48,7 +49,7 @@ class Keeper:
         """Return the snapshot; the first call of a process makes it. Raises Unavailable where it cannot be made."""
         if settings.SERVING_REFRESH == "inline":
             self.refresh()
-        elif self._pid != os.getpid():
+        elif not self._runs():
             self._start()
         if self._snapshot is None:
             self.refresh()
@@ -58,7 +59,7 @@ class Keeper:
 
     def hint(self, *, config_version: int, catalog_version: int) -> None:
         """Refresh at once when a shopper's read shows counters that this process has not seen."""
-        if self._counters is not None and self._counters != _counters_of(config_version, catalog_version):
+        if self._counters is not None and self._counters != (config_version, catalog_version):
             self._wake.set()
 
     def refresh(self, *, force: bool = False) -> None:
@@ -116,7 +117,7 @@ class Keeper:
             return False
         try:
             loaded = None if live is None else (live, Bundle.load(live.directory, expected=live.artefact_hash))
-        except ArtefactError as error:
+        except (ArtefactError, KeyError, ValueError, OSError) as error:
             # The model that served until now is better than none; the row's error shows in health and metrics.
             log.error("model.refused version=%s error=%s", live.version if live else None, error)
             RELOADS.labels(part="model_refused").inc()
@@ -126,10 +127,15 @@ class Keeper:
 
     def _start(self) -> None:
         with self._lock:
-            if self._pid == os.getpid():
+            if self._runs():
                 return
             self._pid = os.getpid()
-            threading.Thread(target=self._run, name="vitrine-snapshot", daemon=True).start()
+            self._thread = threading.Thread(target=self._run, name="vitrine-snapshot", daemon=True)
+            self._thread.start()
+
+    def _runs(self) -> bool:
+        """Return whether the thread lives, in this process: a fork has none, and a bug may have ended it."""
+        return self._pid == os.getpid() and self._thread is not None and self._thread.is_alive()
 
     def _run(self) -> None:
         while True:
@@ -145,13 +151,10 @@ def _inline() -> bool:
 
 def _read_counters() -> Counters | None:
     try:
-        return tuple(client().mget("v:config", "v:catalog"))
+        config, catalog = client().mget("v:config", "v:catalog")
     except (redis.ConnectionError, redis.TimeoutError):
         return None
-
-
-def _counters_of(config_version: int, catalog_version: int) -> Counters:
-    return tuple(str(version).encode() if version else None for version in (config_version, catalog_version))
+    return (int(config or 0), int(catalog or 0))
 
 
 keeper = Keeper()

@@ -44,7 +44,8 @@ class Shopper:
     @property
     def bought(self) -> Ints:
         """Codes of the items the shopper bought."""
-        return self.profile.items[self.profile.signals == PURCHASE]
+        bought: Ints = self.profile.items[self.profile.signals == PURCHASE]
+        return bought
 
 
 def nobody(now: float, degraded: Degraded | None = None) -> Shopper:

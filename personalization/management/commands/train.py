@@ -1,0 +1,50 @@
+"""Train a model now, in this process, with a progress bar; promote it, or say why not."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from personalization.models import RunState
+from personalization.services.training import queue_training, run_training
+
+
+class Command(BaseCommand):
+    """`manage.py train [--budget SECONDS] [--seed N] [--recommendations OUT.parquet] [--background]`."""
+
+    help = "Train, judge, register and promote a model."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Name the options."""
+        parser.add_argument("--budget", type=int, default=0, help="Seconds of tuning; 0: none.")
+        parser.add_argument("--seed", type=int, default=7)
+        parser.add_argument("--recommendations", type=Path, help="Write the held-out answers to this Parquet file.")
+        parser.add_argument("--background", action="store_true", help="Hand the training to a worker and return.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run it."""
+        background = options["background"]
+        if background and options["recommendations"]:
+            raise CommandError("--recommendations needs a training in this process")
+        wishes = {"budget_s": options["budget"], "seed": options["seed"]}
+        run = queue_training(actor="system:command", hand_over=background, **wishes)
+        if background:
+            self.stdout.write(f"training run {run.pk} is queued")
+            return
+        with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed} {desc}") as bar:
+            run = run_training(run.pk, listener=_listener(bar), slates=options["recommendations"])
+        if run.state == RunState.FAILED:
+            raise CommandError(run.message)
+        self.stdout.write(run.message)
+        for name, value in (run.model_version.metrics if run.model_version else {}).items():
+            self.stdout.write(f"  {name}: {value}")
+
+
+def _listener(bar: "tqdm[Any]") -> Any:
+    def told(step: str, share: float) -> None:
+        bar.set_description_str(step, refresh=False)
+        bar.update(max(0.0, round(100 * share, 1) - bar.n))
+
+    return told

@@ -1,0 +1,135 @@
+"""The model registry: a trained bundle becomes a version; one version at a time is live. The row decides."""
+
+import logging
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from audit.services import record
+from common import clock
+from common.errors import Conflict
+from common.ids import uuid7
+from personalization.models import ModelState, ModelVersion
+from personalization.ranking.artefact import ArtefactError, unseal
+from personalization.ranking.bundle import Bundle
+from personalization.selectors.registry import directory_of, previous_champion, version_named
+from personalization.services.judging import headline
+from personalization.services.live import announce
+
+log = logging.getLogger(__name__)
+LOCK = 0x766D_7267
+"""Advisory lock of the registry: numbering, promotion and rollback happen one at a time."""
+
+
+def register(bundle: Bundle, *, report: Mapping[str, Any], actor: str) -> ModelVersion:
+    """Write the bundle under a new version, `YYYY-MM-DD.n`, as a candidate."""
+    root = Path(settings.MODEL_DIR)
+    draft = root / f".writing-{uuid7()}"
+    root.mkdir(parents=True, exist_ok=True)
+    try:
+        artefact_hash = bundle.save(draft)
+        with transaction.atomic():
+            return _registered(bundle, draft, artefact_hash, report=report, actor=actor)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def promote(version: str, *, actor: str) -> ModelVersion:
+    """Make the version live; the former champion retires. Live in every process within its next poll.
+
+    Raises NotFound; Conflict for a refused version and for one whose artefact is not what was registered.
+    """
+    with transaction.atomic():
+        _one_at_a_time()
+        row = version_named(version)
+        if row.state == ModelState.CHAMPION:
+            return row
+        if row.state == ModelState.REFUSED:
+            raise Conflict(f"{version} was refused: {row.refusal}")
+        return _enthroned(row, action="model.promoted", actor=actor)
+
+
+def roll_back(*, actor: str) -> ModelVersion:
+    """Make the version live again that was live before. Raises Conflict where there is none."""
+    with transaction.atomic():
+        _one_at_a_time()
+        row = previous_champion()
+        if row is None:
+            raise Conflict("No version was live before this one.")
+        return _enthroned(row, action="model.rolled_back", actor=actor)
+
+
+def refuse(version: str, *, reason: str, actor: str) -> ModelVersion:
+    """Mark a candidate as one that must not go live, and why."""
+    with transaction.atomic():
+        _one_at_a_time()
+        row = version_named(version)
+        if row.state == ModelState.CHAMPION:
+            raise Conflict(f"{version} is live; roll back first.")
+        row.state, row.refusal = ModelState.REFUSED, reason
+        row.save(update_fields=["state", "refusal"])
+        _record("model.refused", row, actor=actor, data={"reason": reason})
+    return row
+
+
+def _registered(
+    bundle: Bundle, draft: Path, artefact_hash: str, *, report: Mapping[str, Any], actor: str
+) -> ModelVersion:
+    _one_at_a_time()
+    version = _next_version()
+    directory = Path(settings.MODEL_DIR) / version
+    shutil.rmtree(directory, ignore_errors=True)  # left by a transaction that was rolled back
+    draft.rename(directory)
+    row = ModelVersion.objects.create(
+        version=version,
+        directory=version,
+        artefact_hash=artefact_hash,
+        data_hash=str(bundle.manifest.get("data", "")),
+        seed=int(bundle.manifest.get("seed", 7)),
+        rung=bundle.rung,
+        metrics=headline(report),
+        report=dict(report),
+    )
+    _record("model.registered", row, actor=actor, data={"rung": row.rung})
+    return row
+
+
+def _enthroned(row: ModelVersion, *, action: str, actor: str) -> ModelVersion:
+    _check_artefact(row)
+    former = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
+    if former is not None:
+        former.state, former.retired_at = ModelState.RETIRED, clock.now()
+        former.save(update_fields=["state", "retired_at"])
+    row.state, row.promoted_at, row.retired_at = ModelState.CHAMPION, clock.now(), None
+    row.save(update_fields=["state", "promoted_at", "retired_at"])
+    _record(action, row, actor=actor, data={"former": former.version if former else None})
+    announce()
+    return row
+
+
+def _check_artefact(row: ModelVersion) -> None:
+    try:
+        unseal(directory_of(row), expected=row.artefact_hash)
+    except ArtefactError as error:
+        log.error("model.artefact_refused version=%s error=%s", row.version, error)
+        raise Conflict(f"{row.version} cannot go live: {error}") from error
+
+
+def _next_version() -> str:
+    day = clock.now().date().isoformat()
+    numbers = ModelVersion.objects.filter(version__startswith=f"{day}.").values_list("version", flat=True)
+    return f"{day}.{max((int(version.rpartition('.')[2]) for version in numbers), default=0) + 1}"
+
+
+def _one_at_a_time() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+
+
+def _record(action: str, row: ModelVersion, *, actor: str, data: Mapping[str, Any]) -> None:
+    facts = {"version": row.version, "artefact_hash": row.artefact_hash, **data}
+    record(category="model", action=action, actor=actor, object=f"model_version:{row.version}", data=facts)

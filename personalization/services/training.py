@@ -1,0 +1,136 @@
+"""Training, from events to a version that is live or was refused with its reason. Progress is a row."""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from audit.services import record
+from catalog.selectors import catalog_rows
+from common import clock
+from common.errors import DomainError, NotFound
+from events.selectors import training_frame
+from personalization.models import ModelState, ModelVersion, RunState, TrainingRun
+from personalization.services.judging import refusal
+from personalization.services.registry import promote, refuse, register
+from personalization.serving.shelf import items_frame
+from personalization.training.dataset import Dataset, build
+from personalization.training.heldout import write_slates
+from personalization.training.pipeline import TrainedBundle, train
+
+Told = Callable[[str, float], None]
+DATA_SHARE, TRAIN_SHARE = 0.15, 0.95
+"""Where on the bar reading the data ends, and where training does."""
+LIVE_EVENTS = 300
+"""How many events a live profile holds of browsing; the model is judged on profiles as short."""
+TELL_SECONDS = 0.5
+log = logging.getLogger(__name__)
+
+
+class Bar:
+    """Writes a run's progress into its row, at most twice a second, and to who else listens."""
+
+    def __init__(self, run: TrainingRun, listener: Told | None) -> None:
+        self.run, self._listener, self._told_at = run, listener, float("-inf")
+
+    def begin(self) -> None:
+        """Mark the run as running."""
+        self._write(state=RunState.RUNNING, started_at=clock.now(), step="Reading events", progress=0.0)
+
+    def tell(self, step: str, share: float) -> None:
+        """Note the step and how much of the whole is done."""
+        if self._listener is not None:
+            self._listener(step, share)
+        if step != self.run.step or time.monotonic() - self._told_at >= TELL_SECONDS:
+            self._told_at = time.monotonic()
+            self._write(step=step[:200], progress=share)
+
+    def end(self, state: RunState, *, message: str, version: ModelVersion | None = None) -> None:
+        """Mark the run as over."""
+        share = 1.0 if state == RunState.DONE else self.run.progress
+        self._write(state=state, message=message, model_version=version, progress=share, finished_at=clock.now())
+
+    def part(self, low: float, high: float) -> Told:
+        """Return a listener for a part of the whole."""
+        return lambda step, share: self.tell(step, low + (high - low) * share)
+
+    def _write(self, **fields: Any) -> None:
+        for name, value in fields.items():
+            setattr(self.run, name, value)
+        self.run.heartbeat_at = clock.now()
+        self.run.save(update_fields=[*fields, "heartbeat_at"])
+
+
+def queue_training(*, actor: str, budget_s: int = 0, seed: int = 7, hand_over: bool = True) -> TrainingRun:
+    """Make the row of a run and, unless the caller runs it, hand it to a worker once the row is there."""
+    with transaction.atomic():
+        run = TrainingRun.objects.create(actor=actor, budget_s=budget_s, seed=seed)
+        record(category="model", action="training.queued", actor=actor, object=f"training_run:{run.pk}")
+        if hand_over:
+            transaction.on_commit(lambda: _to_worker(run.pk))
+    return run
+
+
+def run_training(run_id: int, *, listener: Told | None = None, slates: Path | None = None) -> TrainingRun:
+    """Train as the row says; a run that is over is not run again.
+
+    `slates` is a Parquet file for the held-out answers (user, rank, item, score). Raises NotFound.
+    """
+    run = TrainingRun.objects.filter(pk=run_id).first()
+    if run is None:
+        raise NotFound(f"There is no training run {run_id}.")
+    if run.state in (RunState.DONE, RunState.FAILED):
+        return run
+    bar = Bar(run, listener)
+    bar.begin()
+    try:
+        version, message = _trained(bar, slates)
+    except (DomainError, ValueError) as error:
+        log.warning("training.failed run=%s error=%s", run.pk, error)
+        bar.end(RunState.FAILED, message=str(error))
+    except BaseException as error:
+        bar.end(RunState.FAILED, message=f"{type(error).__name__}: {error}")
+        raise
+    else:
+        bar.end(RunState.DONE, message=message, version=version)
+    return run
+
+
+def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
+    run = bar.run
+    dataset = _dataset(bar)
+    trained = train(
+        dataset, budget_s=run.budget_s, seed=run.seed, progress=bar.part(DATA_SHARE, TRAIN_SHARE), newest=LIVE_EVENTS
+    )
+    if slates is not None:
+        write_slates(trained, dataset.user_ids, slates)
+    bar.tell("Registering", TRAIN_SHARE)
+    return _released(trained, actor=run.actor)
+
+
+def _dataset(bar: Bar) -> Dataset:
+    frame = training_frame()
+    bar.tell("Cleaning and coding", DATA_SHARE / 2)
+    dataset = build(frame, items_frame(row for row in catalog_rows() if not row.removed))
+    bar.run.data_report = dict(dataset.report)
+    bar.run.save(update_fields=["data_report"])
+    return dataset
+
+
+def _released(trained: TrainedBundle, *, actor: str) -> tuple[ModelVersion, str]:
+    """Register the bundle, then promote or refuse it."""
+    version = register(trained.bundle, report=trained.report, actor=actor)
+    champion = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
+    reason = refusal(trained.report, champion.report if champion else None)
+    if reason is None:
+        return promote(version.version, actor=actor), f"{version.version} is live"
+    return refuse(version.version, reason=reason, actor=actor), f"{version.version} was refused: {reason}"
+
+
+def _to_worker(run_id: int) -> None:
+    from config.celery import app
+
+    app.send_task("personalization.train", args=[run_id])
