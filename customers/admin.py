@@ -8,7 +8,7 @@ from unfold.admin import ModelAdmin
 from customers.models import Customer, CustomerLink
 
 
-class ReadOnly(ModelAdmin):  # type: ignore[misc]
+class ReadOnly(ModelAdmin):
     """Rows that only events may change."""
 
     show_full_result_count = False

@@ -31,6 +31,6 @@ def _verify(person: privacy.Person) -> int:
 def _export(person: privacy.Person) -> dict[str, list[dict[str, Any]]]:
     customers, links = _rows(person)
     return {
-        "customers": list(customers.values("raw_id", "attributes", "created_at")),
-        "links between ids": list(links.values("kind", "from_id", "user_id", "at")),
+        "customers": [dict(row) for row in customers.values("raw_id", "attributes", "created_at")],
+        "links between ids": [dict(row) for row in links.values("kind", "from_id", "user_id", "at")],
     }

@@ -18,7 +18,7 @@ def _erase(person: privacy.Person) -> int:
 
 def _verify(person: privacy.Person) -> int:
     names = [name for raw_id in person.subjects for name in services.all_keys(raw_id)]
-    return int(redis.client().exists(*names)) if names else 0  # type: ignore[arg-type]
+    return int(redis.client().exists(*names)) if names else 0
 
 
 def _export(person: privacy.Person) -> dict[str, list[dict[str, Any]]]:

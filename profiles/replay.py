@@ -13,7 +13,7 @@ from profiles import services
 AT_ONCE: Final = 1000
 
 
-def replay(log: Log, *, progress: Callable[[int], None] = lambda count: None) -> int:
+def replay(log: Log, *, progress: Callable[[int], object] = lambda count: None) -> int:
     """Forget all profiles and apply everything again; return how many events were applied.
 
     May run beside the live profiler: what both apply is the same.

@@ -137,7 +137,7 @@ def offsets(shards: Iterable[int]) -> dict[int, int]:
 def forget(raw_ids: Iterable[str]) -> int:
     """Remove everything kept of the raw ids; return how many keys went."""
     names = [name for raw_id in raw_ids for name in all_keys(raw_id)]
-    return int(redis.client().delete(*names)) if names else 0  # type: ignore[arg-type]
+    return int(redis.client().delete(*names)) if names else 0
 
 
 def all_keys(raw_id: str) -> tuple[str, ...]:
@@ -154,8 +154,8 @@ def forget_everybody() -> int:
         for name in client.scan_iter(match=f"{prefix}*", count=1000):
             names.append(name)
             if len(names) == 1000:
-                gone += int(client.delete(*names))  # type: ignore[arg-type]
+                gone += int(client.delete(*names))
                 names = []
-        gone += int(client.delete(*names)) if names else 0  # type: ignore[arg-type]
+        gone += int(client.delete(*names)) if names else 0
     client.delete(keys.OFFSETS)
     return gone

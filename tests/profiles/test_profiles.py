@@ -157,7 +157,8 @@ def told(number: int, kind: str, ids: tuple[str | None, str | None], second: int
 
 def profiles_now() -> dict[bytes, Any]:
     """Everything this room keeps, but the version counters, which tell how often state changed, not what it is."""
-    client, found = redis.client(), {}
+    client: Any = redis.client()
+    found: dict[bytes, Any] = {}
     for prefix in keys.ALL:
         for name in client.keys(f"{prefix}*") if prefix != keys.STATE else ():
             kind = client.type(name)

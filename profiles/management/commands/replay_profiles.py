@@ -17,5 +17,5 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Replay with a progress bar."""
         with tqdm(unit=" events", disable=None) as bar:
-            count = replay(get_log(), progress=bar.update)
+            count = replay(get_log(), progress=lambda more: bar.update(more))
         self.stdout.write(f"{count} events applied")
