@@ -131,6 +131,4 @@ def _released(trained: TrainedBundle, *, actor: str) -> tuple[ModelVersion, str]
 
 
 def _to_worker(run_id: int) -> None:
-    from config.celery import app
-
-    app.send_task("personalization.train", args=[run_id])
+    current_app.send_task("personalization.train", args=[run_id])
