@@ -4,6 +4,7 @@ import configparser
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,16 +15,35 @@ from tests.house.tree import ROOT
 PLANTED = [
     ("catalog/planted.py", "from personalization import services", "A room may import only the rooms below it"),
     ("personalization/recommenders/planted.py", "import django.db", "know no framework"),
-    ("events/selectors/planted.py", "from events.api import urls", "Doors call services"),
+    ("events/selectors.py", "from events import api", "Doors call services"),
     ("portal/planted.py", "from events import models", "Only the events room touches its tables"),
 ]
 
 
+PRIVATE = ("models", "api", "admin", "tasks")
+
+
+def contracts() -> configparser.ConfigParser:
+    """Return what the linter is told."""
+    told = configparser.ConfigParser()
+    told.read(ROOT / ".importlinter")
+    return told
+
+
 def listed_rooms() -> set[str]:
     """Return the rooms that the linter looks at."""
-    contracts = configparser.ConfigParser()
-    contracts.read(ROOT / ".importlinter")
-    return set(contracts["importlinter"]["root_packages"].split())
+    return set(contracts()["importlinter"]["root_packages"].split())
+
+
+def floors(room: str) -> set[str]:
+    """Return which private floors the room has, as modules."""
+    return {f"{room}.{name}" for name in PRIVATE if find_spec(f"{room}.{name}") is not None}
+
+
+def protected(room: str) -> set[str]:
+    """Return which modules of the room only the room itself may import."""
+    section = f"importlinter:contract:private_{room}"
+    return set(contracts()[section]["protected_modules"].split()) if section in contracts() else set()
 
 
 def lint(tree: Path) -> subprocess.CompletedProcess[str]:
@@ -47,10 +67,19 @@ def test_every_local_app_is_listed() -> None:
     assert local <= listed_rooms()
 
 
+def test_every_private_floor_is_protected() -> None:
+    joining = {"config", "portal", "demo"}
+
+    open_floors = {room: floors(room) - protected(room) for room in listed_rooms() - joining}
+
+    assert {room: names for room, names in open_floors.items() if names} == {}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("path", "line", "contract"), PLANTED)
 def test_a_forbidden_import_is_caught(copy: Path, path: str, line: str, contract: str) -> None:
-    (copy / path).write_text(f"{line}\n")
+    with (copy / path).open("a") as file:
+        file.write(f"{line}\n")
 
     done = lint(copy)
 
