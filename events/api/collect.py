@@ -36,6 +36,13 @@ class CollectView(APIView):
     def perform_authentication(self, request: Request) -> None:
         """Wait: the key may stand in the body."""
 
+    def handle_exception(self, exc: Exception) -> Any:
+        """Answer with a problem document, and in it the two members that RudderStack's SDK reads of a failure."""
+        response = super().handle_exception(exc)
+        if isinstance(response.data, dict):
+            response.data |= {"code": str(response.status_code), "message": response.data.get("detail", "")}
+        return response
+
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Say that a browser's privacy signal was heard."""
         gpc.vary(response)

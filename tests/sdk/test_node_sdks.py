@@ -1,0 +1,114 @@
+"""The Node SDKs of Segment and RudderStack, unmodified, against the real server; the browser's one in a browser."""
+
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import pytest
+from django.conf import settings
+
+from tests import programs
+from tests.sdk.conftest import Shop
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Response
+
+    from events.types.base import Event
+
+Reader = Callable[[], dict[str, "Event"]]
+SOURCES = Path(__file__).parent / "node"
+EXPECTED = {"identify", "Product Viewed", "Trumpet Blown", "Home", "Start", "group", "alias"}
+pytestmark = pytest.mark.sdk_node
+
+
+@pytest.fixture(scope="session")
+def node_folder() -> Path:
+    """A folder with the SDKs of `node/package.json`, installed once and kept between runs."""
+    folder = settings.BASE_DIR / "var" / "sdk-node"
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = (SOURCES / "package.json").read_text()
+    installed = folder / "installed.json"
+    for source in SOURCES.iterdir():
+        shutil.copy(source, folder / source.name)
+    if not installed.exists() or installed.read_text() != wanted:
+        command = ["npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=180, check=False)
+        if done.returncode:
+            pytest.skip(f"not found: the npm packages of the SDKs ({done.stderr.strip()[-200:]})")
+        installed.write_text(wanted)
+    return folder
+
+
+@pytest.mark.parametrize("sdk", ["segment", "rudder"])
+def test_every_call_of_a_server_sdk_is_on_the_log(shop: Shop, logged: Reader, node_folder: Path, sdk: str) -> None:
+    done = subprocess.run(
+        ["node", f"{sdk}.mjs"],
+        cwd=node_folder,
+        env={**os.environ, "HOST": shop.host, "KEY": shop.key},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    events = logged()
+    assert set(events) == EXPECTED
+    assert events["Product Viewed"].user_id == "ada"
+    assert events["Product Viewed"].allowed == ("analytics", "personalization")
+    assert events["identify"].traits == {"loyalty": "gold"}
+
+
+@pytest.fixture
+def page_address(node_folder: Path) -> Iterator[str]:
+    """The address of a shop's page, on another origin than the server's."""
+    script = node_folder / "node_modules" / "@segment" / "analytics-next" / "dist" / "umd" / "index.js"
+    shutil.copy(script, node_folder / "analytics-next.js")
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    pages = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(node_folder)))
+    thread = threading.Thread(target=pages.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{pages.server_port}/page.html"
+    pages.shutdown()
+    thread.join()
+    pages.server_close()
+
+
+def posted_to(route: str) -> Callable[["Response"], bool]:
+    """Return a test for the answer to a POST to the route."""
+    return lambda answer: answer.url.endswith(route) and answer.request.method == "POST"
+
+
+@pytest.mark.browser
+def test_the_browser_sdk_talks_across_origins(shop: Shop, logged: Reader, page_address: str) -> None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=programs.chromium(), args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(page_address + "?" + urlencode({"host": shop.host, "key": shop.key}))
+        with (
+            page.expect_response(posted_to("/v1/p")),
+            page.expect_response(posted_to("/v1/t")),
+            page.expect_response(posted_to("/v1/i")),
+        ):
+            anonymous_id = page.evaluate("talk()")
+        browser.close()
+
+    events = logged()
+    assert {"Home", "Product Viewed", "identify"} <= set(events)
+    assert events["Product Viewed"].anonymous_id == anonymous_id
+    assert events["Product Viewed"].context["device"] == {"type": "bot"}
+    assert events["identify"].user_id == "ada"
+    assert "userAgent" not in events["Product Viewed"].context
