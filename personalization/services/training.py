@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from celery import current_app
 from django.db import transaction
 
 from audit.services import record
