@@ -1,0 +1,193 @@
+"""What happened, to look up; what was set aside, to send again; orders."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
+
+from audit.staff import actor_of
+from common.pagination import EstimatingPaginator
+from events.models import Event, Order, OrderLine, SetAside
+from events.services.setting_aside import send_again
+from events.types.registry import EVENT_TYPES
+
+KNOWN_NAMES = sorted(EVENT_TYPES)
+
+
+class Recorded(ModelAdmin):
+    """Rows that only the recorder writes; lists that stay quick with millions of them."""
+
+    show_full_result_count = False
+    paginator = EstimatingPaginator
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody adds by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody edits by hand."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Erasure goes through a privacy request, which reaches every store."""
+        return False
+
+
+class NameFilter(admin.SimpleListFilter):
+    """By the canonical name; the list of names is not asked of the table."""
+
+    title = "name"
+    parameter_name = "name"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the names Vitrine knows."""
+        return [(name, name) for name in KNOWN_NAMES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
+        """Return the events of the chosen name."""
+        return queryset.filter(name=self.value()) if self.value() else queryset
+
+
+@admin.register(Event)
+class EventAdmin(Recorded):
+    """Events, the last recorded first; those of one shopper by event time."""
+
+    list_display = ("at", "name", "kind", "user_id", "anonymous_id", "source")
+    list_filter = (NameFilter,)
+    search_fields = ("user_id",)
+    search_help_text = "user:ID or anonymous:ID (a bare id is either), or an event's own id"
+    fields: ClassVar = (
+        ("id", "message_id"),
+        ("at", "received_at"),
+        ("kind", "name"),
+        ("user_id", "anonymous_id", "previous_id"),
+        "properties",
+        "traits",
+        "context",
+        ("consents", "allowed"),
+        ("source", "shard", "log_offset"),
+    )
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Return the order that an index gives."""
+        return ("-at",) if request.GET.get("q") else ("-id",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
+    ) -> tuple[QuerySet[Event], bool]:
+        """Search by whole ids only, through their indexes."""
+        term = search_term.strip().replace("\x00", "")
+        if not term:
+            return queryset, False
+        kind, _, value = term.partition(":")
+        if kind in ("user", "anonymous") and value:
+            return queryset.filter(**{f"{kind}_id": value}), False
+        try:
+            return queryset.filter(id=UUID(term)), False
+        except ValueError:
+            return queryset.filter(Q(user_id=term) | Q(anonymous_id=term)), False
+
+
+class WaitingFilter(admin.SimpleListFilter):
+    """By what was done about it."""
+
+    title = "sent again"
+    parameter_name = "sent"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the states."""
+        return [("no", "Not yet"), ("accepted", "Accepted"), ("refused", "Refused once more")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[SetAside]) -> QuerySet[SetAside]:
+        """Return the items in the chosen state."""
+        match self.value():
+            case "no":
+                return queryset.filter(replayed_at=None)
+            case "accepted":
+                return queryset.exclude(replayed_at=None).filter(replay_error="")
+            case "refused":
+                return queryset.exclude(replay_error="")
+        return queryset
+
+
+@admin.register(SetAside)
+class SetAsideAdmin(Recorded):
+    """Rejected events: why, what, and whether they were sent again."""
+
+    list_display = ("received_at", "reason", "field", "message_id", "source", "replayed_at", "replay_error")
+    list_filter = (WaitingFilter,)
+    search_fields = ("=message_id", "reason")
+    ordering = ("-received_at",)
+    actions: ClassVar = ["send_again"]
+    fields: ClassVar = (
+        "received_at",
+        "reason",
+        "field",
+        "message_id",
+        "source",
+        "payload",
+        "replayed_at",
+        "replay_error",
+    )
+
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        """Return whether the person may send items again."""
+        return request.user.has_perm("events.change_setaside")
+
+    @action(description="Send again", permissions=["replay"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[SetAside]) -> None:
+        """Send the chosen items through the collection door again."""
+        accepted, refused = send_again(queryset, actor=actor_of(request))
+        if accepted:
+            messages.success(request, f"{accepted} accepted.")
+        if refused:
+            messages.warning(request, f"{refused} refused once more; see the last column.")
+
+
+class OrderLineInline(TabularInline):
+    """The products of an order."""
+
+    model = OrderLine
+    fields = ("position", "product_id", "quantity", "price", "list_id")
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody adds by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody edits by hand."""
+        return False
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """By the latest status."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the four states."""
+        return [(name, name.title()) for name in ("completed", "updated", "refunded", "cancelled")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        """Return the orders in the chosen state."""
+        return queryset.filter(status=self.value()) if self.value() else queryset
+
+
+@admin.register(Order)
+class OrderAdmin(Recorded):
+    """Orders as their events tell them."""
+
+    list_display = ("order_id", "placed_at", "status", "user_id", "revenue", "currency", "refunded")
+    list_filter = (StatusFilter,)
+    search_fields = ("=order_id", "=user_id", "=anonymous_id")
+    ordering = ("-placed_at",)
+    inlines: ClassVar = [OrderLineInline]
+    exclude = ("status_message", "content_message")

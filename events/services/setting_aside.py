@@ -1,0 +1,49 @@
+"""Sending set-aside items again, after what kept them out was mended."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import orjson
+from django.db import transaction
+
+from audit.services import record
+from common import clock
+from common.errors import InvalidInput
+from events.log import Entry, get_log
+from events.models import SetAside
+from events.services.collect import replay
+from events.types.base import Event
+
+FROM_RECORDER: Final = "recorder"
+
+
+def send_again(items: Iterable[SetAside], *, actor: str) -> tuple[int, int]:
+    """Send items through the same door again; return how many were accepted and how many refused once more.
+
+    With its message id an item is never counted twice, however often it is sent. Raises Unavailable or redis errors
+    while the log is down; what was sent until then stays sent.
+    """
+    accepted = refused = 0
+    for item in items:
+        error = _send(item)
+        item.replayed_at, item.replay_error = clock.now(), error
+        with transaction.atomic():
+            item.save(update_fields=["replayed_at", "replay_error"])
+            action = "event.replay_refused" if error else "event.replayed"
+            record(category="events", action=action, actor=actor, object=f"set_aside:{item.pk}")
+        accepted, refused = accepted + (not error), refused + bool(error)
+    return accepted, refused
+
+
+def _send(item: SetAside) -> str:
+    try:
+        if item.source == FROM_RECORDER:
+            event = Event.decode(item.payload.encode())
+            get_log().append([Entry("event", event.raw_id, event.encode())])
+        else:
+            replay(item.payload, source=item.source)
+    except InvalidInput as error:
+        return "; ".join([error.detail, *(f"{one.field}: {one.message}" for one in error.errors)])
+    except (orjson.JSONDecodeError, TypeError) as error:
+        return f"not an event: {error}"
+    return ""

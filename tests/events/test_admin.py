@@ -1,0 +1,133 @@
+"""Events, rejected events and orders in the admin: to look up and to send again, never to edit."""
+
+import orjson
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+
+from audit.models import AuditEvent
+from events.log import Entry, get_log
+from events.models import Event, SetAside
+from events.services.record import Recorder, offsets
+from events.types.base import Event as Happened
+from tests.events.journal import START, entry, event
+
+pytestmark = pytest.mark.django_db
+
+ITEM = {
+    "type": "track",
+    "event": "Product Viewed",
+    "messageId": "m9",
+    "userId": "ada",
+    "properties": {"product_id": "P"},
+}
+CONSENT = {"context": {"consent": {"categoryPreferences": {"analytics": True}}}}
+LIST, ORDERS, ASIDE = (reverse(f"admin:events_{name}_changelist") for name in ("event", "order", "setaside"))
+
+
+def person(role: str) -> Client:
+    call_command("sync_roles", verbosity=0)
+    user = get_user_model().objects.create_user(username=role, password="x" * 12, is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def record(*entries: Entry) -> None:
+    after = offsets([0])
+    first = after[0] + 1
+    Recorder().record({0: list(enumerate(entries, start=first))}, after=after)
+
+
+def set_aside(payload: bytes, source: str = "key:1") -> SetAside:
+    body = {"message_id": "m9", "reason": "bad", "field": "x", "payload": payload.decode(), "source": source}
+    record(Entry("set_aside", "k", orjson.dumps({**body, "received_at": START})))
+    return SetAside.objects.latest("id")
+
+
+def appended() -> list[Happened]:
+    log = get_log()
+    read = log.read_many(dict.fromkeys(range(log.shards), 0))
+    return [Happened.decode(one.body) for rows in read.values() for _, one in rows]
+
+
+@pytest.mark.parametrize("query", ["user:bo", "bo", "anonymous:phone", "phone"])
+def test_events_of_one_shopper_are_found_by_whole_id(query: str) -> None:
+    record(entry(event(1)), entry(event(2, user_id="bo", anonymous_id="phone")))
+
+    page = person("operator").get(LIST, {"q": query})
+
+    assert page.status_code == 200
+    assert [row.message_id for row in page.context["cl"].result_list] == ["m2"]
+
+
+def test_the_last_recorded_comes_first_and_an_event_is_read_only() -> None:
+    record(entry(event(1)), entry(event(2)))
+    client, row = person("operator"), Event.objects.get(message_id="m1")
+
+    listed = client.get(LIST).context["cl"].result_list
+    page = client.get(reverse("admin:events_event_change", args=[row.pk]))
+
+    assert [one.message_id for one in listed] == ["m2", "m1"]
+    assert page.status_code == 200
+    assert "P1" in page.content.decode()
+    assert client.post(reverse("admin:events_event_change", args=[row.pk]), {"name": "x"}).status_code == 403
+    assert client.get(LIST, {"name": "Product Viewed"}).status_code == 200
+
+
+def test_orders_are_listed_with_their_lines() -> None:
+    bought = {"order_id": "O1", "revenue": 20, "products": [{"product_id": "A", "price": 10, "quantity": 2}]}
+    record(entry(event(1, name="Order Completed", properties=bought)))
+    client = person("operator")
+
+    (order,) = client.get(ORDERS, {"q": "O1", "status": "completed"}).context["cl"].result_list
+    page = client.get(reverse("admin:events_order_change", args=[order.pk]))
+
+    assert "A" in page.content.decode()
+    assert order.revenue == 20
+
+
+def test_an_operator_sends_a_mended_item_again() -> None:
+    item = set_aside(orjson.dumps({**ITEM, **CONSENT}))
+
+    person("operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
+
+    item.refresh_from_db()
+    assert item.replayed_at
+    assert item.replay_error == ""
+    assert [one.message_id for one in appended()] == ["m9"]
+    assert AuditEvent.objects.filter(action="event.replayed", object=f"set_aside:{item.pk}").count() == 1
+
+
+def test_an_item_that_is_still_bad_says_why() -> None:
+    item = set_aside(b'{"type": "track"}')
+
+    person("operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
+
+    item.refresh_from_db()
+    assert item.replay_error
+    assert appended() == []
+
+
+def test_what_the_recorder_set_aside_goes_back_to_the_log_as_it_was() -> None:
+    item = set_aside(event(5).encode(), source="recorder")
+
+    person("operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
+
+    assert appended() == [event(5)]
+
+
+def test_one_who_may_only_look_cannot_send_again() -> None:
+    item = set_aside(orjson.dumps({**ITEM, **CONSENT}))
+    client = person("merchandiser")
+
+    assert client.get(ASIDE).status_code == 200
+    client.post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
+
+    item.refresh_from_db()
+    assert item.replayed_at is None
+    assert appended() == []
