@@ -1,0 +1,210 @@
+"""The Recommend part of the storefront contract, over HTTP."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from access.identity import sign_user
+from personalization.api.examples import ANSWER
+from tests.personalization.shop import ADA, views
+
+if TYPE_CHECKING:
+    from rest_framework.test import APIClient
+
+HOME = "/api/v1/recommendations/home"
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
+
+
+def ids(answer: Any) -> list[str]:
+    """Return the product ids of a body."""
+    return [item["product_id"] for item in answer["items"]]
+
+
+def test_an_answer_has_exactly_the_fields_of_the_contract(browser: "APIClient") -> None:
+    views(ADA, "desk")
+
+    response = browser.get(HOME, ADA)
+
+    body = response.json()
+    assert response.status_code == 200
+    assert set(body) == set(ANSWER)
+    assert set(body["items"][0]) == set(ANSWER["items"][0])
+    assert body["placement"] == "home"
+    assert body["strategy"] == "hybrid"
+    assert body["personalized"] is True
+    assert body["experiments"] == []
+
+
+def test_answers_stay_out_of_shared_caches(browser: "APIClient") -> None:
+    response = browser.get(HOME)
+
+    assert response["Cache-Control"] == "private, no-store"
+    assert "Sec-GPC" in response["Vary"]
+
+
+def test_get_and_post_answer_alike(browser: "APIClient") -> None:
+    query = {"product_id": ["desk", "lamp"], "limit": 3, "exclude": ["rug"], "category": "Textiles"}
+
+    asked, posted = (
+        browser.get("/api/v1/recommendations/cart", query),
+        browser.post("/api/v1/recommendations/cart", query, format="json"),
+    )
+
+    assert asked.json()["items"] == posted.json()["items"]
+    assert ids(asked.json()) == ["throw"]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"category": "Furniture/Chairs"}, {"chair", "stool"}),
+        ({"category": ["Light", "Kitchen"]}, {"lamp", "bulb", "mug", "bowl"}),
+        ({"brand": "weft"}, {"rug", "throw"}),
+        ({"min_price": "40", "max_price": "60.00"}, {"stool", "lamp", "rug"}),
+        ({"in_stock": "true", "category": "Kitchen"}, {"bowl"}),
+        ({"category": "Light", "exclude": "bulb"}, {"lamp"}),
+        ({"category": "Nowhere"}, set()),
+    ],
+)
+def test_filters_come_before_ranking_so_the_answer_is_full(
+    browser: "APIClient", query: dict[str, Any], expected: set[str]
+) -> None:
+    assert set(ids(browser.get(HOME, {**query, "limit": 10}).json())) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"limit": 0}, "limit"),
+        ({"limit": 101}, "limit"),
+        ({"limit": "many"}, "limit"),
+        ({"min_price": "NaN"}, "min_price"),
+        ({"min_price": "-1"}, "min_price"),
+        ({"in_stock": "perhaps"}, "in_stock"),
+        ({"user_id": "x" * 300}, "user_id"),
+        ({"product_id": ["p"] * 501}, "product_id"),
+    ],
+)
+def test_a_wrong_field_is_named(browser: "APIClient", query: dict[str, Any], field: str) -> None:
+    response = browser.get(HOME, query)
+
+    assert response.status_code == 400
+    assert response["Content-Type"] == "application/problem+json"
+    assert response.json()["errors"][0]["field"].startswith(field)
+
+
+def test_an_unknown_placement_is_not_found(browser: "APIClient") -> None:
+    response = browser.get("/api/v1/recommendations/nowhere")
+
+    assert response.status_code == 404
+    assert response["Content-Type"] == "application/problem+json"
+
+
+def test_without_a_key_nothing_is_answered(browser: "APIClient") -> None:
+    browser.credentials()
+
+    assert browser.get(HOME).status_code == 401
+
+
+def test_a_strategy_needs_a_secret_key(browser: "APIClient", server: "APIClient") -> None:
+    assert browser.get(HOME, {"strategy": "rp3beta"}).status_code == 403
+
+    answer = server.get(HOME, {"strategy": "popular"})
+    assert answer.json()["strategy"] == "popular"
+    assert server.get(HOME, {"strategy": "magic"}).json()["errors"][0]["field"] == "strategy"
+
+
+def test_explain_shows_sources_and_rules(server: "APIClient") -> None:
+    from personalization.services.rules import create_rule
+
+    create_rule(name="Rugs first", wording={"effect": "boost", "products": ["rug"], "factor": 50}, actor="staff:1")
+    create_rule(name="No mugs", wording={"effect": "exclude", "products": ["mug"]}, actor="staff:1")
+
+    body = server.get(HOME, {"explain": "true"}).json()
+
+    assert body["items"][0]["product_id"] == "rug"
+    assert body["items"][0]["explain"]["rules"] == ["Rugs first: boosted ×50"]
+    assert body["items"][0]["explain"]["sources"]
+    assert body["removed"] == [{"product_id": "mug", "title": "Blue mug", "by": "No mugs: excluded"}]
+
+
+def test_a_user_the_key_wants_proved_gets_named_reasons_with_the_right_hash_only(browser: "APIClient") -> None:
+    from access.models import ApiKey
+    from access.selectors import forget_keys, identity_secret
+
+    views(ADA, "desk")
+    ApiKey.objects.update(requires_user_hash=True)
+    forget_keys()
+    proof = sign_user(identity_secret(ApiKey.objects.get()), user_id="ada")
+
+    def named(query: dict[str, str]) -> bool:
+        items = browser.get(HOME, query).json()["items"]
+        return any(item["reason"]["product_ids"] for item in items)
+
+    assert not named(ADA)
+    assert not named({**ADA, "user_hash": "0" * 64})
+    assert named({**ADA, "user_hash": proof})
+
+
+def test_rank_orders_the_shops_own_list_and_leaves_the_unknown_at_the_end(browser: "APIClient") -> None:
+    views(ADA, "rug")
+
+    body = browser.post(
+        "/api/v1/rank", {**ADA, "product_ids": ["?", "mug", "throw", "!", "desk"]}, format="json"
+    ).json()
+
+    assert set(body) == {"recommendation_id", "product_ids", "degraded"}
+    assert body["product_ids"][0] == "throw"
+    assert sorted(body["product_ids"][:3]) == ["desk", "mug", "throw"]
+    assert body["product_ids"][3:] == ["?", "!"]
+
+
+def test_rank_takes_at_most_500(browser: "APIClient") -> None:
+    five_hundred = [f"p{number}" for number in range(500)]
+
+    assert browser.post("/api/v1/rank", {"product_ids": five_hundred}, format="json").status_code == 200
+    assert browser.post("/api/v1/rank", {"product_ids": [*five_hundred, "x"]}, format="json").status_code == 400
+
+
+def test_a_page_shows_no_product_twice_and_no_slot_is_empty(browser: "APIClient") -> None:
+    slots = [{"placement": name, "limit": 3} for name in ("home", "trending", "onboarding")]
+
+    answers = browser.post("/api/v1/page", {**ADA, "placements": slots}, format="json").json()["placements"]
+
+    shown = [product for answer in answers.values() for product in ids(answer)]
+    assert set(answers) == {"home", "trending", "onboarding"}
+    assert len(shown) == 9
+    assert len(set(shown)) == 9
+
+
+def test_a_slot_whose_products_were_all_taken_repeats_rather_than_stay_empty(browser: "APIClient") -> None:
+    slots = [{"placement": "home", "limit": 20}, {"placement": "trending", "limit": 3}]
+
+    answers = browser.post("/api/v1/page", {"placements": slots}, format="json").json()["placements"]
+
+    assert ids(answers["trending"])
+
+
+def test_a_slot_past_its_deadline_gets_popular_products(browser: "APIClient", monkeypatch: pytest.MonkeyPatch) -> None:
+    from personalization.services import recommend
+
+    moments = iter(range(0, 1000, 10))
+    monkeypatch.setattr(recommend.time, "perf_counter", lambda: next(moments))
+    views(ADA, "desk")
+
+    slots = [{"placement": "home", "deadline_ms": 5}]
+    answer = browser.post("/api/v1/page", {**ADA, "placements": slots}, format="json").json()["placements"]["home"]
+
+    assert answer["degraded"] == "deadline"
+    assert answer["personalized"] is False
+    assert ids(answer)
+
+
+def test_a_page_with_an_unknown_or_doubled_placement_is_refused(browser: "APIClient") -> None:
+    def status(*names: str) -> int:
+        body = {"placements": [{"placement": name} for name in names]}
+        return int(browser.post("/api/v1/page", body, format="json").status_code)
+
+    assert status("home", "nowhere") == 404
+    assert status("home", "home") == 400
+    assert status() == 400

@@ -1,0 +1,116 @@
+"""One version is live; what was altered on disk never is; each change is on record."""
+
+from pathlib import Path
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.db.utils import InternalError
+
+from audit.models import AuditEvent
+from common.errors import Conflict, NotFound
+from personalization.models import ModelState, ModelVersion, RuleVersion
+from personalization.services.judging import refusal
+from personalization.services.registry import promote, refuse, register, roll_back
+from personalization.services.rules import create_rule, edit_rule
+from tests.personalization.shop import model
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+
+
+def made() -> str:
+    """Register a version and return its name."""
+    return register(model(("popular",)), report={}, actor="system:training").version
+
+
+def states() -> dict[str, str]:
+    return dict(ModelVersion.objects.order_by("id").values_list("version", "state"))
+
+
+def test_versions_are_numbered_within_a_day() -> None:
+    first, second = made(), made()
+
+    assert first.rpartition(".")[0] == second.rpartition(".")[0]
+    assert (first.rpartition(".")[2], second.rpartition(".")[2]) == ("1", "2")
+
+
+def test_the_same_bundle_gives_the_same_hash() -> None:
+    made()
+    made()
+
+    assert ModelVersion.objects.values("artefact_hash").distinct().count() == 1
+
+
+def test_promotion_retires_the_former_champion_and_is_on_record() -> None:
+    first, second = made(), made()
+
+    promote(first, actor="staff:7")
+    promote(second, actor="staff:7")
+
+    assert states() == {first: ModelState.RETIRED, second: ModelState.CHAMPION}
+    assert b"model.promoted" in bytes(AuditEvent.objects.first().body)  # type: ignore[union-attr]
+
+
+def test_rollback_goes_back_and_forth_between_the_last_two() -> None:
+    first, second = made(), made()
+    promote(first, actor="staff:7")
+    promote(second, actor="staff:7")
+
+    assert roll_back(actor="staff:7").version == first
+    assert states() == {first: ModelState.CHAMPION, second: ModelState.RETIRED}
+
+
+def test_a_tampered_artefact_is_not_promoted_and_nothing_changes(tmp_path: Path) -> None:
+    first, second = made(), made()
+    promote(first, actor="staff:7")
+    before = states()
+    file = next((tmp_path / second).rglob("*.npz"))
+    file.write_bytes(file.read_bytes() + b"x")
+
+    with pytest.raises(Conflict, match="altered"):
+        promote(second, actor="staff:7")
+
+    assert states() == before
+
+
+def test_refused_and_unknown_versions_cannot_go_live() -> None:
+    refused = made()
+    refuse(refused, reason="worse", actor="system:training")
+
+    with pytest.raises(Conflict, match="worse"):
+        promote(refused, actor="staff:7")
+    with pytest.raises(NotFound):
+        promote("2020-01-01.1", actor="staff:7")
+    with pytest.raises(Conflict):
+        roll_back(actor="staff:7")
+
+
+def test_the_database_allows_one_champion() -> None:
+    made()
+    made()
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ModelVersion.objects.update(state=ModelState.CHAMPION)
+
+
+def test_a_rule_version_never_changes() -> None:
+    rule = create_rule(name="R", wording={"effect": "boost"}, actor="staff:7")
+    edit_rule(rule.pk, wording={"effect": "bury"}, actor="staff:7")
+
+    assert list(rule.versions.order_by("number").values_list("number", "effect")) == [(1, "boost"), (2, "bury")]
+    with pytest.raises((IntegrityError, InternalError)), transaction.atomic():
+        RuleVersion.objects.update(effect="exclude")
+
+
+def report(low: float, high: float, p99: float = 5.0) -> dict[str, object]:
+    """Return the part of a report that decides."""
+    interval = {"value": (low + high) / 2, "low": low, "high": high}
+    return {"rung": "blend", "test": {"blend": {"together": {"ndcg@10": interval}}}, "latency_ms": {"p99": p99}}
+
+
+def test_a_candidate_is_refused_only_when_surely_worse_or_too_slow() -> None:
+    champion = report(0.40, 0.44)
+
+    assert refusal(report(0.39, 0.41), champion) is None
+    assert refusal(report(0.10, 0.20), None) is None
+    assert "worse" in str(refusal(report(0.30, 0.39), champion))
+    assert "slow" in str(refusal(report(0.50, 0.60, p99=500.0), champion))

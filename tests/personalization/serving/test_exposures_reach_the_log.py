@@ -1,0 +1,71 @@
+"""A shown list is an event; without consent it names nobody."""
+
+from typing import Any
+
+import pytest
+
+from events.log import get_log
+from events.types.base import Event
+from personalization.services.recommend import recommend
+from personalization.serving.asking import Ask, Who
+from personalization.serving.exposures import exposures
+from tests.personalization.shop import ADA, CY, says, views
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
+
+
+def served(**fields: Any) -> Event:
+    """Answer, flush, and return the exposure the log holds."""
+    exposures.flush()
+    answer = recommend(Ask(**fields))
+    exposures.flush()
+    log = get_log()
+    events = [
+        Event.decode(entry.body)
+        for shard in range(log.shards)
+        for _, entry in log.read(shard, None, 1000, 1)
+        if entry.kind == "event"
+    ]
+    (event,) = [one for one in events if one.properties.get("recommendation_id") == answer.recommendation_id]
+    return event
+
+
+def test_an_exposure_says_what_was_shown_and_why() -> None:
+    says(ADA, "analytics")
+    views(ADA, "desk")
+
+    event = served(placement="home", who=Who(**ADA), limit=3)
+
+    assert (event.name, event.user_id, event.source) == ("Recommendation Served", "ada", "server")
+    assert event.properties["placement"] == "home"
+    assert [shown["position"] for shown in event.properties["products"]] == [1, 2, 3]
+    assert set(event.properties["products"][0]) == {"product_id", "position", "score", "reason"}
+
+
+def test_without_consent_an_exposure_carries_no_ids() -> None:
+    event = served(placement="similar", who=Who(**CY, anonymous_id="cy-phone"), product_ids=("desk",))
+
+    assert (event.user_id, event.anonymous_id) == (None, None)
+    assert "context" not in event.properties
+    assert b"cy" not in event.encode()
+
+
+def test_exposures_that_the_log_does_not_take_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    import redis
+    from prometheus_client import REGISTRY
+
+    from personalization.serving import exposures as module
+
+    def down(_: object) -> None:
+        raise redis.ConnectionError("refused")
+
+    def lost() -> float:
+        return REGISTRY.get_sample_value("vitrine_exposures_total", {"outcome": "lost"}) or 0.0
+
+    exposures.flush()
+    before = lost()
+    monkeypatch.setattr(module, "append_server_events", down)
+    recommend(Ask(placement="home"))
+
+    assert exposures.flush() == 0
+    assert lost() == before + 1

@@ -1,0 +1,97 @@
+"""What the shop changes is in the next answer: products, placements, rules, the live model."""
+
+from typing import Any
+
+import pytest
+
+from catalog.services import put_product, remove_product
+from common.errors import NotFound
+from personalization.services.placements import save_placement
+from personalization.services.recommend import recommend
+from personalization.services.registry import promote, register, roll_back
+from personalization.services.rules import create_rule, edit_rule, switch_rule
+from personalization.serving.asking import Ask, Who
+from personalization.serving.exposures import Exposures
+from personalization.serving.keeper import Keeper
+from tests.personalization.shop import ADA, model, views
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
+SOFA = {"title": "Oak sofa", "category": ["Furniture", "Sofas"], "brand": "Nord", "price": "900.00", "currency": "EUR"}
+
+
+def ids(placement: str = "home", who: dict[str, str] | None = None, **fields: Any) -> list[str]:
+    answer = recommend(Ask(placement=placement, who=Who(**(who or {})), **fields))
+    return [item.product_id for item in answer.items]
+
+
+def test_a_new_product_is_recommendable_and_near_what_it_is_like() -> None:
+    put_product("sofa", data=SOFA, actor="key:test")
+
+    assert "sofa" in ids(limit=100)
+    assert "sofa" in ids("similar", product_ids=("chair",))
+    assert ids("similar", product_ids=("sofa",), limit=1)[0] in {"chair", "desk", "desk-xl", "stool"}
+
+
+def test_a_view_of_a_product_no_model_knows_changes_the_next_answer() -> None:
+    put_product("sofa", data=SOFA, actor="key:test")
+    views(ADA, "rug", "sofa")
+
+    answer = recommend(Ask(placement="home", who=Who(**ADA)))
+
+    assert "sofa" in [named for item in answer.items for named in item.reason.product_ids]
+
+
+def test_a_removed_or_inactive_product_is_gone() -> None:
+    remove_product("rug", actor="key:test")
+    put_product("sofa", data={**SOFA, "active": False}, actor="key:test")
+
+    assert not {"rug", "sofa"} & set(ids(limit=100))
+
+
+def test_a_placement_is_a_row() -> None:
+    with pytest.raises(NotFound):
+        ids("checkout-tips")
+
+    save_placement("checkout-tips", data={"name": "Tips", "strategy": "popular", "size": 2}, actor="staff:1")
+
+    assert len(ids("checkout-tips")) == 2
+
+
+def test_a_rule_holds_from_the_next_answer_on_edited_and_switched() -> None:
+    without = ids()
+    rule = create_rule(name="Mug first", wording={"effect": "pin", "position": 1, "products": ["mug"]}, actor="staff:1")
+    assert ids()[0] == "mug"
+
+    edit_rule(rule.pk, wording={"effect": "pin", "position": 2, "products": ["mug"]}, actor="staff:1")
+    assert ids()[1] == "mug"
+
+    switch_rule(rule.pk, active=False, actor="staff:1")
+    assert ids() == without
+
+
+def test_promotion_and_rollback_are_live_in_the_next_answer() -> None:
+    def live() -> str | None:
+        return recommend(Ask(placement="home")).model_version
+
+    first = live()
+    second = register(model(("popular", "rp3beta")), report={}, actor="staff:1").version
+    assert live() == first
+
+    promote(second, actor="staff:1")
+    assert live() == second
+
+    roll_back(actor="staff:1")
+    assert live() == first
+
+
+def test_nothing_is_asked_of_the_database_while_a_request_waits(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    views(ADA, "desk")
+    recommend(Ask(placement="home", who=Who(**ADA)))
+    settings.SERVING_REFRESH = "background"
+    monkeypatch.setattr(Keeper, "_runs", lambda _: True)
+    monkeypatch.setattr(Exposures, "_runs", lambda _: True)
+
+    with django_assert_num_queries(0):
+        recommend(Ask(placement="home", who=Who(**ADA)))
