@@ -54,4 +54,5 @@ def answered(base: str, *, user_id: str) -> list[str]:
     kind = "personalized" if answer["personalized"] else "NOT personalized"
     fell_back = f", fell back: {answer['degraded']}" if answer["degraded"] else ""
     heading = f"  … which answers {kind}{fell_back}, model {answer['model_version']}, in {answer['took_ms']} ms:"
-    return [heading, *(f"    {item['position']}. {item['title']}: {item['reason']['text']}" for item in answer["items"])]
+    shown = (f"    {item['position']}. {item['title']}: {item['reason']['text']}" for item in answer["items"])
+    return [heading, *shown]

@@ -28,6 +28,7 @@ class RunState:
     percent: int
     message: str
     version: str | None
+    started: bool
     finished: bool
     failed: bool
 
@@ -46,6 +47,12 @@ def latest_run() -> RunState | None:
     return None if row is None else _state(row)
 
 
+def unfinished_run() -> RunState | None:
+    """Return the newest run that waits or works, or None."""
+    row = TrainingRun.objects.select_related("model_version").filter(state__in=("queued", "running")).first()
+    return None if row is None else _state(row)
+
+
 def run_state(run_id: int) -> RunState:
     """Return where a run stands."""
     return _state(TrainingRun.objects.select_related("model_version").get(pk=run_id))
@@ -59,6 +66,7 @@ def _state(row: TrainingRun) -> RunState:
         percent=round(100 * row.progress),
         message=row.message,
         version=row.model_version.version if row.model_version else None,
+        started=row.started_at is not None,
         finished=row.state in ("done", "failed"),
         failed=row.state == "failed",
     )

@@ -1,6 +1,8 @@
 """The demo shop in a real browser: consent first, shelves that follow, a login that merges."""
 
 import json
+from collections.abc import Callable
+from typing import TypeVar
 
 from playwright.sync_api import BrowserContext, Page, Request, expect
 
@@ -8,6 +10,7 @@ from profiles.selectors import read_person
 from tests.browser.conftest import Shop
 from tests.browser.waiting import until
 
+T = TypeVar("T")
 YES = "[data-vitrine-consent=yes]"
 NO = "[data-vitrine-consent=no]"
 DRAWN = "body[data-drawn]"
@@ -37,6 +40,16 @@ def has_looked(anonymous_id: str, product_id: str) -> bool:
     return any(one.product_id == product_id for one in history)
 
 
+def soon(page: Page, question: Callable[[], T]) -> T:
+    """Return the first true answer, while the page goes on living."""
+
+    def asked() -> T:
+        page.wait_for_timeout(50)
+        return question()
+
+    return until(asked)
+
+
 def test_nothing_is_stored_or_sent_before_a_yes(shop: Shop, page: Page, requests: list[Request]) -> None:
     page.goto(shop.product("P0001"))
     page.wait_for_selector(DRAWN)
@@ -54,7 +67,7 @@ def test_nothing_is_stored_or_sent_before_a_yes(shop: Shop, page: Page, requests
     page.locator(YES).click()
 
     expect(page.locator("[data-vitrine-banner]")).to_be_hidden()
-    until(lambda: (page.wait_for_timeout(50), collected(requests))[1])
+    soon(page, lambda: collected(requests))
     assert {item["type"] for item in collected(requests)} >= {"page"}
     assert collected(requests)[0]["anonymousId"] == visitor_of(page)
 
@@ -90,7 +103,7 @@ def test_a_look_changes_the_home_page(shop: Shop, page: Page) -> None:
     page.locator(YES).click()
     page.goto(shop.product("P0003"))
     title = page.locator("h1").inner_text()
-    until(lambda: (page.wait_for_timeout(50), has_looked(visitor_of(page), "P0003"))[1])
+    soon(page, lambda: has_looked(visitor_of(page), "P0003"))
 
     page.goto(shop.home)
 
@@ -103,7 +116,7 @@ def test_a_login_takes_the_visitors_history_along(shop: Shop, visitor: BrowserCo
     page.locator(YES).click()
     page.goto(shop.product("P0004"))
     anonymous_id = visitor_of(page)
-    until(lambda: (page.wait_for_timeout(50), has_looked(anonymous_id, "P0004"))[1])
+    soon(page, lambda: has_looked(anonymous_id, "P0004"))
 
     page.goto(f"{shop.url}/shop/login")
     page.locator("#user_id").fill("ada")
@@ -111,11 +124,9 @@ def test_a_login_takes_the_visitors_history_along(shop: Shop, visitor: BrowserCo
     page.wait_for_selector(DRAWN)
 
     def merged() -> bool:
-        page.wait_for_timeout(50)
-        history = read_person(user_id="ada").history
-        return any(one.product_id == "P0004" for one in history)
+        return any(one.product_id == "P0004" for one in read_person(user_id="ada").history)
 
-    assert until(merged)
+    assert soon(page, merged)
 
 
 def test_an_order_is_recorded(shop: Shop, page: Page) -> None:
