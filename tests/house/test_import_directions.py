@@ -37,7 +37,8 @@ def listed_rooms() -> set[str]:
 
 def floors(room: str) -> set[str]:
     """Return which private floors the room has, as modules."""
-    return {f"{room}.{name}" for name in PRIVATE if find_spec(f"{room}.{name}") is not None}
+    names = {f"{room}.{name}" for name in PRIVATE}
+    return {name for name in names if (found := find_spec(name)) is not None and found.origin is not None}
 
 
 def protected(room: str) -> set[str]:
