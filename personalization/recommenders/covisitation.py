@@ -14,8 +14,9 @@ from personalization.recommenders.base import Catalogue, Config, Interactions
 from personalization.recommenders.decay import DAY
 from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from personalization.recommenders.matrix import Matrix, inverse_power, scaled_columns, scaled_rows
-from personalization.recommenders.neighbors import Neighbors, table
+from personalization.recommenders.neighbors import table
 from personalization.recommenders.scoring import SearchSpace
+from personalization.recommenders.storage import Arrays
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,14 @@ class Covisitation(ItemItem):
         "matrix_half_life_days": ("float", 7.0, 1500.0, True),
     }
 
-    def neighbors(self, interactions: Interactions, catalogue: Catalogue) -> Neighbors:
+    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
         """Return the decayed pair counts, discounted on both sides."""
         c = self.config
         pairs = self._pairs(interactions, catalogue.n_items)
         pairs = (pairs + c.backward * pairs.T).tocsr().astype(np.float32)
         left = inverse_power(np.asarray(pairs.sum(axis=1)).ravel(), c.source_power)
         right = inverse_power(np.asarray(pairs.sum(axis=0)).ravel(), c.target_power)
-        return table([scaled_columns(scaled_rows(pairs, left), right)], most=c.neighbors)
+        return table([scaled_columns(scaled_rows(pairs, left), right)], most=c.neighbors).arrays()
 
     def _pairs(self, interactions: Interactions, n_items: int) -> Matrix:
         """Return csr float64[n_items, n_items]: row i, column j is how much j follows i."""

@@ -18,9 +18,11 @@ from personalization.recommenders.base import Catalogue, Config, Floats, Interac
 from personalization.recommenders.decay import REPEAT_START, SESSION_START
 from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from personalization.recommenders.matrix import Matrix, inverse_power, scaled_rows, user_item
-from personalization.recommenders.neighbors import ROWS, Neighbors, dense_chunk, table
+from personalization.recommenders.neighbors import ROWS, dense_chunk, table
+from personalization.recommenders.repeat import own_gain
 from personalization.recommenders.ridge import ridge_columns
 from personalization.recommenders.scoring import SearchSpace
+from personalization.recommenders.storage import Arrays
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class EASEConfig(ItemItemConfig):
     own_weight: float = 0.1
     dense_limit: int = 20_000
     features: int = 100
+    rate_power: float = 0.5
+    prior: float = 10.0
 
 
 class EASE(ItemItem):
@@ -49,21 +53,22 @@ class EASE(ItemItem):
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
         "own_weight": ("choice", [0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0]),
+        "rate_power": ("float", 0.0, 1.5, False),
         "ridge": ("float", 1.0, 5000.0, True),
         "damping": ("float", 0.0, 1.0, False),
         "shopper_power": ("float", 0.0, 1.0, False),
         "matrix_half_life_days": ("float", 7.0, 1500.0, True),
     }
 
-    def neighbors(self, interactions: Interactions, catalogue: Catalogue) -> Neighbors:
+    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
         """Return the `neighbors` largest weights, positive or negative, of each row of B."""
         c = self.config
         matrix = user_item(interactions, catalogue.n_items, half_life_days=c.matrix_half_life_days)
         matrix.data **= c.damping
         matrix = scaled_rows(matrix, inverse_power(np.asarray(matrix.sum(axis=1)).ravel(), c.shopper_power))
         matrix = matrix[np.diff(matrix.indptr) > 0]
-        own = np.ones(catalogue.n_items, np.float32)
-        return table(self._rows(matrix), most=c.neighbors, own=own)
+        own = own_gain(interactions, catalogue.n_items, prior=c.prior, power=c.rate_power)
+        return table(self._rows(matrix), most=c.neighbors, own=own).arrays()
 
     def _rows(self, matrix: Matrix) -> Iterator[Matrix]:
         n_users, n_items = matrix.shape

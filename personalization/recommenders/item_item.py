@@ -1,17 +1,15 @@
 """What all item-to-item recommenders share: a neighbor table that answers from the decayed history or the context."""
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from personalization.recommenders.base import Catalogue, Context, Floats, Interactions, Profile
+from personalization.recommenders.base import Context, Floats, Profile
 from personalization.recommenders.decay import DECAY_SPACE, REPEAT_START, SESSION_START, ProfileDecay, query
 from personalization.recommenders.neighbors import Neighbors
 from personalization.recommenders.scoring import Scoring, SearchSpace
-from personalization.recommenders.storage import Arrays
 
 
 @dataclass(frozen=True)
@@ -39,14 +37,6 @@ class ItemItem(Scoring):
     learns_taste: ClassVar[bool] = True
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset(ITEM_ITEM_SPACE) | {"signal_weights"}
     table: Neighbors
-
-    @abstractmethod
-    def neighbors(self, interactions: Interactions, catalogue: Catalogue) -> Neighbors:
-        """Return the table."""
-
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
-        """Return the arrays of the neighbor table."""
-        return self.neighbors(interactions, catalogue).arrays()
 
     def wake(self) -> None:
         """Name the arrays of the table."""

@@ -9,8 +9,9 @@ import numpy as np
 from personalization.recommenders.base import Catalogue, Config, Floats, Interactions
 from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from personalization.recommenders.matrix import Matrix, inverse_power, scaled_columns, scaled_rows, user_item
-from personalization.recommenders.neighbors import Neighbors, products, table
+from personalization.recommenders.neighbors import products, table
 from personalization.recommenders.scoring import SearchSpace
+from personalization.recommenders.storage import Arrays
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class ItemKNN(ItemItem):
         "matrix_half_life_days": ("float", 7.0, 1500.0, True),
     }
 
-    def neighbors(self, interactions: Interactions, catalogue: Catalogue) -> Neighbors:
+    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
         """Return overlap / (norm_i ** 2·balance · norm_j ** 2·(1 - balance)), shrunk by support."""
         c = self.config
         weights = user_item(interactions, catalogue.n_items, half_life_days=c.matrix_half_life_days)
@@ -53,7 +54,7 @@ class ItemKNN(ItemItem):
         left = scaled_rows(weights.T.tocsr(), inverse_power(norms, c.balance))
         right = scaled_columns(weights, inverse_power(norms, 1 - c.balance))
         support = np.bincount(weights.indices, minlength=catalogue.n_items).astype(np.float32)
-        return table(products(left, right, _shrunk(support, c.shrink)), most=c.neighbors)
+        return table(products(left, right, _shrunk(support, c.shrink)), most=c.neighbors).arrays()
 
 
 def _shrunk(support: Floats, shrink: float) -> Callable[[Matrix], Matrix]:

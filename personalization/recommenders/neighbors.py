@@ -108,8 +108,14 @@ def without_diagonal(chunk: Matrix, start: int) -> Matrix:
 
 def products(left: Matrix, right: Matrix, finish: Callable[[Matrix], Matrix] = lambda chunk: chunk) -> Iterator[Matrix]:
     """Yield `left @ right` in chunks of rows, each passed through `finish`."""
-    for start in range(0, left.shape[0], ROWS):
-        yield finish((left[start : start + ROWS] @ right).tocsr())
+    size = block_rows(right.shape[1])
+    for start in range(0, left.shape[0], size):
+        yield finish((left[start : start + size] @ right).tocsr())
+
+
+def block_rows(n_columns: int) -> int:
+    """Return how many rows of so many columns are held at once: 32 million cells, at most `ROWS`."""
+    return max(1, min(ROWS, (1 << 25) // max(1, n_columns)))
 
 
 def dense_chunk(chunk: Floats, most: int) -> Matrix:

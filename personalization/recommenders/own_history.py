@@ -15,11 +15,10 @@ from personalization.recommenders.base import (
     Interactions,
     Profile,
 )
-from personalization.recommenders.decay import DECAY_SPACE, ProfileDecay, event_weights, gathered
+from personalization.recommenders.decay import DAY, DECAY_SPACE, ProfileDecay, event_weights, gathered
+from personalization.recommenders.repeat import PURCHASE, repeats
 from personalization.recommenders.scoring import Scoring, SearchSpace
 from personalization.recommenders.storage import Arrays
-
-PURCHASE = SIGNAL_NAMES.index("purchase")
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,7 @@ class PersonalTop(Scoring):
     config: ProfileDecay
     reason: ClassVar[str] = "favorite"
     personal: ClassVar[bool] = True
+    SERVE_TIME: ClassVar[frozenset[str]] = frozenset(DECAY_SPACE) | {"signal_weights"}
     SEARCH_SPACE: ClassVar[SearchSpace] = DECAY_SPACE
 
     def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
@@ -78,3 +78,53 @@ def of_signals(profile: Profile, signals: tuple[str, ...]) -> Bools:
     """Return bool[len(profile.items)]: which events carry one of the named signals."""
     wanted = np.isin(np.arange(len(SIGNAL_NAMES)), [SIGNAL_NAMES.index(name) for name in signals])
     return wanted[profile.signals]
+
+
+@dataclass(frozen=True)
+class BuyAgainConfig(ProfileDecay):
+    """score = decayed purchases · repeat rate ** rate_power · how due it is ** due_power.
+
+    An item's repeat rate is the share of its buyers who bought it again, pulled to the shop's by `prior` buyers; it is
+    due when the time since the shopper's last purchase nears the usual interval. Good: rate_power .6; due_power 0
+    unless purchases are regular.
+    """
+
+    half_life_days: float = 120.0
+    step: float = 1.0
+    rate_power: float = 0.6
+    due_power: float = 0.0
+    prior: float = 10.0
+
+
+class BuyAgain(Scoring):
+    """What the shopper bought before and is likely to need again."""
+
+    name: ClassVar[str] = "buy_again"
+    config_class: ClassVar[type[Config]] = BuyAgainConfig
+    config: BuyAgainConfig
+    reason: ClassVar[str] = "buy_again"
+    personal: ClassVar[bool] = True
+    SERVE_TIME: ClassVar[frozenset[str]] = frozenset(DECAY_SPACE) | {"rate_power", "due_power"}
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        **DECAY_SPACE,
+        "rate_power": ("float", 0.0, 2.0, False),
+        "due_power": ("float", 0.0, 1.0, False),
+    }
+
+    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+        """Return each item's repeat rate and usual interval in seconds."""
+        found = repeats(interactions, catalogue.n_items, prior=self.config.prior)
+        return {"rate": found.rate, "interval": found.interval}
+
+    def scores(self, profile: Profile, context: Context) -> Floats:
+        """Return the score of each item bought before."""
+        scores = np.zeros(self.n_items, np.float32)
+        bought = (profile.signals == PURCHASE) & (profile.items >= 0) & (profile.items < self.n_items)
+        items = profile.items[bought]
+        codes, weights = gathered(items, event_weights(profile, self.config)[bought], self.n_items)
+        last = np.full(self.n_items, -np.inf)
+        np.maximum.at(last, items, profile.times[bought])
+        age = np.maximum(0.0, profile.now - last[codes])
+        due = 1 - np.exp2(-(age + DAY) / self.arrays["interval"][codes])
+        scores[codes] = weights * self.arrays["rate"][codes] ** self.config.rate_power * due**self.config.due_power
+        return scores

@@ -3,11 +3,14 @@
 from typing import Any
 
 from personalization.recommenders.als import ALS
+from personalization.recommenders.bought_together import BoughtTogether
+from personalization.recommenders.complements import Complements
+from personalization.recommenders.content import Content
 from personalization.recommenders.covisitation import Covisitation
 from personalization.recommenders.ease import EASE
 from personalization.recommenders.item_knn import ItemKNN
 from personalization.recommenders.nmf import NMF
-from personalization.recommenders.own_history import PersonalTop, Recent
+from personalization.recommenders.own_history import BuyAgain, PersonalTop, Recent
 from personalization.recommenders.popular import Popular
 from personalization.recommenders.rp3beta import RP3beta
 from personalization.recommenders.scoring import Scoring
@@ -23,6 +26,7 @@ _ALL: tuple[type[Scoring], ...] = (
     Trending,
     Recent,
     PersonalTop,
+    BuyAgain,
     RP3beta,
     ItemKNN,
     UserKNN,
@@ -31,6 +35,9 @@ _ALL: tuple[type[Scoring], ...] = (
     SVD,
     ALS,
     NMF,
+    Content,
+    BoughtTogether,
+    Complements,
 )
 
 RECOMMENDERS: dict[str, type[Scoring]] = {recommender.name: recommender for recommender in _ALL}

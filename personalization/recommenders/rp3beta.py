@@ -12,8 +12,10 @@ import numpy as np
 from personalization.recommenders.base import Catalogue, Config, Interactions
 from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from personalization.recommenders.matrix import inverse_power, scaled_columns, scaled_rows, user_item
-from personalization.recommenders.neighbors import Neighbors, products, table
+from personalization.recommenders.neighbors import products, table
+from personalization.recommenders.repeat import own_gain
 from personalization.recommenders.scoring import SearchSpace
+from personalization.recommenders.storage import Arrays
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class RP3betaConfig(ItemItemConfig):
     beta: float = 0.4
     matrix_half_life_days: float = 180.0
     own_weight: float = 1.0
+    rate_power: float = 0.5
+    prior: float = 10.0
 
 
 class RP3beta(ItemItem):
@@ -37,12 +41,13 @@ class RP3beta(ItemItem):
     config: RP3betaConfig
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
+        "rate_power": ("float", 0.0, 1.5, False),
         "alpha": ("float", 0.3, 1.6, False),
         "beta": ("float", 0.0, 0.9, False),
         "matrix_half_life_days": ("float", 7.0, 1500.0, True),
     }
 
-    def neighbors(self, interactions: Interactions, catalogue: Catalogue) -> Neighbors:
+    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
         """Return (P_iu ** alpha) · (P_ui ** alpha) / popularity ** beta."""
         days = self.config.matrix_half_life_days
         weights = user_item(interactions, catalogue.n_items, half_life_days=days)
@@ -52,4 +57,6 @@ class RP3beta(ItemItem):
         forth.data **= self.config.alpha
         back.data **= self.config.alpha
         forth = scaled_columns(forth, inverse_power(popularity, self.config.beta))
-        return table(products(back, forth), most=self.config.neighbors)
+        found = table(products(back, forth), most=self.config.neighbors)
+        gain = own_gain(interactions, catalogue.n_items, prior=self.config.prior, power=self.config.rate_power)
+        return {**found.arrays(), "own": found.own * gain}

@@ -18,13 +18,14 @@ from personalization.recommenders.decay import REPEAT_START, SESSION_START, Quer
 from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from personalization.recommenders.matrix import decayed_histories, inverse_power, scaled_rows
 from personalization.recommenders.neighbors import products, table
+from personalization.recommenders.repeat import own_gain
 from personalization.recommenders.scoring import SearchSpace
 from personalization.recommenders.storage import Arrays
 
 
 @dataclass(frozen=True)
 class UserKNNConfig(ItemItemConfig):
-    """score = own_weight · own decayed frequencies + cosine-weighted mean of all shoppers' decayed frequencies.
+    """score = own_weight · own frequency · repeat rate ** rate_power + mean frequency of all shoppers, by cosine.
 
     `fit_half_life_days` and `fit_step` decay the shoppers learnt from; `damping` is the power of their frequencies;
     `cosine` 1 divides by the whole norm, less lets busy shoppers speak louder. Good on groceries: half-lives
@@ -38,6 +39,8 @@ class UserKNNConfig(ItemItemConfig):
     fit_half_life_days: float = 120.0
     damping: float = 1.0
     cosine: float = 1.0
+    rate_power: float = 0.6
+    prior: float = 10.0
 
 
 class UserKNN(ItemItem):
@@ -54,6 +57,7 @@ class UserKNN(ItemItem):
         "fit_half_life_days": ("float", 7.0, 720.0, True),
         "damping": ("float", 0.3, 1.0, False),
         "cosine": ("float", 0.3, 1.2, False),
+        "rate_power": ("float", 0.0, 1.5, False),
     }
 
     def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
@@ -63,8 +67,9 @@ class UserKNN(ItemItem):
         vectors.data **= c.damping
         norms = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
         unit = scaled_rows(vectors, inverse_power(norms, c.cosine))
+        own = own_gain(interactions, catalogue.n_items, prior=c.prior, power=c.rate_power)
         found = table(products(unit.T.tocsr(), vectors), most=c.neighbors)
-        return {**found.arrays(), "pull": np.asarray(unit.sum(axis=0), np.float32).ravel()}
+        return {**found.arrays(), "gain": own, "pull": np.asarray(unit.sum(axis=0), np.float32).ravel()}
 
     def scores(self, profile: Profile, context: Context) -> Floats:
         """Return own decayed frequencies plus the neighbors' mean."""
@@ -83,8 +88,5 @@ class UserKNN(ItemItem):
         codes, weights = found
         pull = float((self.arrays["pull"][codes] * weights).sum())
         mean = sums / pull if pull > 0 else sums
-        mean[codes] += own_weight * weights
+        mean[codes] += own_weight * weights * self.arrays["gain"][codes]
         return mean.astype(np.float32)
-
-    def neighbors(self, interactions: Interactions, catalogue: Catalogue) -> None:  # type: ignore[override]
-        """Not used: `learn` needs more than the table."""

@@ -1,0 +1,41 @@
+"""Orders and sessions as sets of items: what was taken together. Pure."""
+
+import numpy as np
+from scipy import sparse
+
+from personalization.recommenders.base import SIGNAL_NAMES, Interactions
+from personalization.recommenders.matrix import Matrix
+from personalization.recommenders.storage import Array
+
+PURCHASE = SIGNAL_NAMES.index("purchase")
+SESSION_GAP_S = 1800.0
+
+
+def basket_codes(interactions: Interactions) -> Array:
+    """Return int64[n], a code per order or session; rows without one are cut into sessions at 30 minutes' silence."""
+    order = np.lexsort((interactions.times, interactions.users))
+    users, times = interactions.users[order], interactions.times[order]
+    starts = (np.diff(users, prepend=-1) != 0) | (np.diff(times, prepend=-np.inf) > SESSION_GAP_S)
+    derived = np.empty(len(order), np.int64)
+    derived[order] = np.cumsum(starts)
+    given = interactions.baskets.astype(np.int64)
+    keys = np.where(given >= 0, given, given.max(initial=0) + derived)
+    return np.unique(keys, return_inverse=True)[1]
+
+
+def basket_item(interactions: Interactions, n_items: int, *, purchases: bool, most_items: int = 100) -> Matrix:
+    """Return csr float32[baskets, n_items] of ones. With `purchases`, of orders only, where there are any.
+
+    Baskets over `most_items` items (an office's order, a robot's session) say little about pairs and are left out.
+    """
+    codes = basket_codes(interactions)
+    rows = interactions.signals == PURCHASE
+    if not purchases or not rows.any():
+        rows = np.ones(len(interactions), np.bool_)
+    n_baskets = int(codes.max(initial=-1)) + 1
+    cells = (np.ones(int(rows.sum()), np.float32), (codes[rows], interactions.items[rows]))
+    matrix = sparse.csr_matrix(cells, shape=(n_baskets, n_items))
+    matrix.sum_duplicates()
+    matrix.data[:] = 1
+    sizes = np.diff(matrix.indptr)
+    return matrix[(sizes > 0) & (sizes <= most_items)]

@@ -1,0 +1,84 @@
+"""Complements: bought together, minus what one would buy instead (substitutes) and minus variants of the same thing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Config, Interactions
+from personalization.recommenders.baskets import PURCHASE, basket_item
+from personalization.recommenders.bought_together import BoughtTogether, BoughtTogetherConfig
+from personalization.recommenders.matrix import Matrix
+from personalization.recommenders.neighbors import products, table
+from personalization.recommenders.popular import category_codes
+from personalization.recommenders.storage import Array, Arrays
+
+LOOKING = [SIGNAL_NAMES.index(name) for name in ("view", "click", "engage")]
+
+
+@dataclass(frozen=True)
+class ComplementsConfig(BoughtTogetherConfig):
+    """`same_category` is what a pair of one deepest category still counts: such pairs are mostly alternatives.
+
+    A pair is a substitute when sessions look at both more than `substitute_ratio` times as often, against how often
+    each is looked at or bought at all, as orders hold both.
+    """
+
+    same_category: float = 0.3
+    substitute_ratio: float = 3.0
+
+
+class Complements(BoughtTogether):
+    """What completes the product or cart."""
+
+    name: ClassVar[str] = "complements"
+    config_class: ClassVar[type[Config]] = ComplementsConfig
+    config: ComplementsConfig
+    reason: ClassVar[str] = "completes"
+
+    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+        """Return bought-together scores without siblings, with substitutes removed and own categories dampened."""
+        c, n = self.config, catalogue.n_items
+        orders = basket_item(interactions, n, purchases=True)
+        chunks = self._completing(self.pairs(orders), orders, _sessions(interactions, n), catalogue)
+        return table(chunks, most=c.neighbors, own=np.zeros(n, np.float32)).arrays()
+
+    def _completing(
+        self, pairs: Iterator[Matrix], orders: Matrix, sessions: Matrix, catalogue: Catalogue
+    ) -> Iterator[Matrix]:
+        bought, looked = (products(m.T.tocsr(), m) for m in (orders, sessions))
+        bought_norm, looked_norm = (np.sqrt(np.asarray(m.sum(axis=0)).ravel()) for m in (orders, sessions))
+        categories, groups, start = category_codes(catalogue), group_codes(catalogue), 0
+        for chunk, buying, looking in zip(pairs, bought, looked, strict=True):
+            rows = np.repeat(np.arange(chunk.shape[0]), np.diff(chunk.indptr))
+            first, second = rows + start, chunk.indices
+            factor = np.where(_alike(categories, first, second), self.config.same_category, 1.0)
+            factor[_alike(groups, first, second)] = 0
+            seen = np.asarray(looking[rows, second]).ravel() / np.maximum(looked_norm[first] * looked_norm[second], 1)
+            sold = np.asarray(buying[rows, second]).ravel() / np.maximum(bought_norm[first] * bought_norm[second], 1)
+            factor[seen > self.config.substitute_ratio * sold] = 0
+            chunk.data = (chunk.data * factor).astype(np.float32)
+            start += chunk.shape[0]
+            yield chunk
+
+
+def _alike(codes: Array, first: Array, second: Array) -> Array:
+    return np.asarray((codes[first] == codes[second]) & (codes[first] >= 0))
+
+
+def group_codes(catalogue: Catalogue) -> Array:
+    """Return int64[n_items]: a code per variant group, -1 where an item stands alone."""
+    names = np.array(catalogue.group_ids or [""] * catalogue.n_items)
+    codes: Array = np.where(names == "", -1, np.unique(names, return_inverse=True)[1])
+    return codes
+
+
+def _sessions(interactions: Interactions, n_items: int) -> Matrix:
+    """Return sessions x items of looks that led to no purchase by that shopper: doubt between alternatives."""
+    pairs = interactions.users * np.int64(n_items) + interactions.items
+    taken = pairs[interactions.signals == PURCHASE]
+    rows = np.isin(interactions.signals, LOOKING) & ~np.isin(pairs, taken)
+    names = ("users", "items", "times", "signals", "weights", "values", "baskets")
+    columns = {name: getattr(interactions, name)[rows] for name in names}
+    return basket_item(replace(interactions, **columns), n_items, purchases=False)

@@ -1,0 +1,135 @@
+"""Content: items alike in attributes, words and, where given, pictures. Knows products nobody has touched yet."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from scipy import sparse
+
+from personalization.recommenders import text
+from personalization.recommenders.base import Catalogue, Config, Floats, Interactions
+from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
+from personalization.recommenders.matrix import Matrix, capped, scaled_columns
+from personalization.recommenders.neighbors import block_rows, dense_chunk, table
+from personalization.recommenders.scoring import SearchSpace
+from personalization.recommenders.storage import Arrays, pack_texts, unpack_texts
+
+
+@dataclass(frozen=True)
+class ContentConfig(ItemItemConfig):
+    """Weights of the blocks: attributes (one-hot, by idf), words (TF-IDF), pictures (`Catalogue.images`).
+
+    `popularity` lifts what sells among equals: similarity is multiplied by
+    (1 + interactions) ** popularity. Good: attributes 1, words .5–2, popularity .1–.4.
+    """
+
+    half_life_days: float = 30.0
+    step: float = 0.7
+    attributes: float = 1.0
+    words: float = 1.0
+    pictures: float = 1.0
+    popularity: float = 0.2
+    vocabulary: int = 30_000
+
+
+class Content(ItemItem):
+    """Cosine similarity over what the catalogue says of the items."""
+
+    name: ClassVar[str] = "content"
+    config_class: ClassVar[type[Config]] = ContentConfig
+    config: ContentConfig
+    reason: ClassVar[str] = "similar_to"
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        **ITEM_ITEM_SPACE,
+        "attributes": ("float", 0.1, 2.0, False),
+        "words": ("float", 0.1, 2.0, False),
+        "popularity": ("float", 0.0, 0.6, False),
+    }
+
+    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+        """Return features, vocabularies, counts and the neighbor table."""
+        n = catalogue.n_items
+        arrays: Arrays = {"counts": np.bincount(interactions.items, minlength=n).astype(np.float32)}
+        most = max(2000, n // 20)
+        for name, bags in (("attribute", text.attribute_bags(catalogue)), ("word", text.word_bags(catalogue))):
+            columns = text.vocabulary(bags, most_common=most, largest=self.config.vocabulary)
+            arrays[f"{name}_vocabulary"] = pack_texts(tuple(columns))
+            _, arrays[f"{name}_idf"] = text.encoded(bags, columns)
+        words, dense = self._features(catalogue, arrays)
+        found = table(self._similar(words, dense, slice(0, n), arrays["counts"]), most=self.config.neighbors)
+        return {**arrays, **_stored(words), "dense": dense, **found.arrays()}
+
+    def extend(self, catalogue: Catalogue) -> Self:
+        """Return a model that also knows the items behind the first n_items of this larger catalogue, without a refit.
+
+        The first n_items must be those fitted on. New items become neighbors of old ones and the other way around.
+        """
+        old, n = self.n_items, catalogue.n_items
+        added = _tail(catalogue, old)
+        fresh, fresh_dense = self._features(added, self.arrays)
+        words = sparse.vstack([self._words(), fresh], format="csr")
+        dense = np.vstack([self.arrays["dense"], fresh_dense])
+        counts = np.concatenate([self.arrays["counts"], np.zeros(n - old, np.float32)])
+        below = sparse.vstack([*self._similar(words, dense, slice(old, n), counts)], format="csr")
+        above = sparse.csr_matrix((self.table.values, self.table.indices, self.table.indptr), shape=(old, old))
+        # similarity is symmetric up to the popularity of its column, and a new item's is 1
+        aside = scaled_columns(below[:, :old], (1 / self._lift(counts[:old])).astype(np.float32)).T
+        whole = sparse.vstack([sparse.hstack([above, aside]), below], format="csr")
+        model = type(self)(self.config)
+        model.n_items = n
+        model.arrays = {**self.arrays, **_stored(words), "dense": dense, "counts": counts}
+        model.arrays |= table([capped(whole, self.config.neighbors + 1)], most=self.config.neighbors).arrays()
+        model.wake()
+        return model
+
+    def _features(self, catalogue: Catalogue, arrays: Arrays) -> tuple[Matrix, Floats]:
+        """Return csr float32[n, words] and float32[n, d], each block weighted by its share of the similarity."""
+        c, blocks, bags = self.config, [], (text.attribute_bags(catalogue), text.word_bags(catalogue))
+        for name, weight, bag in zip(("attribute", "word"), (c.attributes, c.words), bags, strict=True):
+            columns = {word: column for column, word in enumerate(unpack_texts(arrays[f"{name}_vocabulary"]))}
+            blocks.append(text.encoded(bag, columns, arrays[f"{name}_idf"])[0] * np.float32(np.sqrt(weight)))
+        dense = [np.empty((catalogue.n_items, 0), np.float32)]
+        if catalogue.images is not None and c.pictures > 0:
+            dense.append(_unit(catalogue.images) * np.float32(np.sqrt(c.pictures)))
+        return sparse.hstack(blocks, format="csr", dtype=np.float32), np.hstack(dense)
+
+    def _similar(self, words: Matrix, dense: Floats, rows: slice, counts: Floats) -> Iterator[Matrix]:
+        """Yield the similarity of these rows to all items, lifted by popularity, in chunks."""
+        lift, size, others = self._lift(counts), block_rows(words.shape[0]), words.T.tocsr()
+        for start in range(rows.start, rows.stop, size):
+            block = slice(start, min(start + size, rows.stop))
+            chunk = words[block] @ others
+            if dense.shape[1]:
+                chunk = dense_chunk((chunk + dense[block] @ dense.T) * lift, self.config.neighbors + 1)
+            else:
+                chunk = scaled_columns(chunk.tocsr(), lift)
+            yield chunk
+
+    def _lift(self, counts: Floats) -> Floats:
+        return np.asarray((1 + counts) ** self.config.popularity, np.float32)
+
+    def _words(self) -> Matrix:
+        arrays = self.arrays
+        parts = (arrays["word_data"], arrays["word_columns"], arrays["word_rows"])
+        return sparse.csr_matrix(parts, shape=(self.n_items, int(arrays["word_shape"][0])))
+
+
+def _stored(words: Matrix) -> Arrays:
+    indices, indptr = words.indices.astype(np.int32), words.indptr.astype(np.int64)
+    shape = np.array([words.shape[1]])
+    return {"word_data": words.data, "word_columns": indices, "word_rows": indptr, "word_shape": shape}
+
+
+def _unit(vectors: Floats) -> Floats:
+    """Return rows of length 1; rows that are zero or not finite (no picture) become zero."""
+    clean = np.nan_to_num(vectors, nan=0.0, posinf=0.0, neginf=0.0)
+    return np.asarray(clean / np.maximum(np.linalg.norm(clean, axis=1, keepdims=True), 1e-9), np.float32)
+
+
+def _tail(catalogue: Catalogue, start: int) -> Catalogue:
+    """Return the catalogue from an item code on."""
+    names = ("titles", "descriptions", "categories", "brands", "attributes", "prices", "images")
+    columns: dict[str, Any] = {name: getattr(catalogue, name) for name in names}
+    cut: dict[str, Any] = {name: None if column is None else column[start:] for name, column in columns.items()}
+    return Catalogue(item_ids=catalogue.item_ids[start:], **cut)

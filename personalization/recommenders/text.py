@@ -1,0 +1,75 @@
+"""Words of titles and descriptions as TF-IDF, and attributes as one-hot columns, under one vocabulary. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from scipy import sparse
+
+from personalization.recommenders.base import Catalogue
+from personalization.recommenders.matrix import Matrix, inverse_power, scaled_columns, scaled_rows
+from personalization.recommenders.storage import Array
+
+WORD = re.compile(r"[^\W_]{2,}", re.UNICODE)
+Bags = list[Counter[str]]
+
+
+def word_bags(catalogue: Catalogue) -> Bags:
+    """Return the words of each item; a word of the title counts twice."""
+    titles = catalogue.titles or ("",) * catalogue.n_items
+    descriptions = catalogue.descriptions or ("",) * catalogue.n_items
+    return [
+        Counter(WORD.findall(f"{title} {title} {description}".lower()))
+        for title, description in zip(titles, descriptions, strict=True)
+    ]
+
+
+def attribute_bags(catalogue: Catalogue) -> Bags:
+    """Return the facts of each item: every level of its category path, brand, attributes and price band."""
+    return [Counter(dict.fromkeys(_facts(catalogue, item), 1)) for item in range(catalogue.n_items)]
+
+
+def _facts(catalogue: Catalogue, item: int) -> Iterator[str]:
+    if catalogue.categories and (path := catalogue.categories[item]):
+        levels = path.split("/")
+        yield from ("category=" + "/".join(levels[: depth + 1]) for depth in range(len(levels)))
+    if catalogue.brands and catalogue.brands[item]:
+        yield f"brand={catalogue.brands[item]}"
+    if catalogue.attributes:
+        yield from catalogue.attributes[item]
+    if catalogue.prices is not None and catalogue.prices[item] > 0:
+        yield f"price band={int(np.log2(catalogue.prices[item]) * 2)}"
+
+
+def vocabulary(bags: Bags, *, most_common: int, largest: int) -> dict[str, int]:
+    """Return word -> column of the `largest` most used words that 2 to `most_common` items carry."""
+    counts = Counter(word for bag in bags for word in bag)
+    kept = [word for word, count in counts.items() if 1 < count <= most_common]
+    kept = sorted(kept, key=lambda word: (-counts[word], word))[:largest]
+    return {word: column for column, word in enumerate(sorted(kept))}
+
+
+def encoded(bags: Bags, columns: dict[str, int], idf: Array | None = None) -> tuple[Matrix, Array]:
+    """Return csr float32[n, words] with rows of length 1 (1 + log count, times idf), and the idf used."""
+    cells = [[(columns[word], count) for word, count in bag.items() if word in columns] for bag in bags]
+    indptr = np.cumsum([0, *(len(row) for row in cells)])
+    indices, counts = _flat(cells)
+    matrix = sparse.csr_matrix((1 + np.log(counts), indices, indptr), shape=(len(bags), len(columns)), dtype=np.float32)
+    matrix.sort_indices()
+    if idf is None:
+        documents = np.bincount(indices, minlength=len(columns))
+        idf = (np.log((1 + len(bags)) / (1 + documents)) + 1).astype(np.float32)
+    return unit_rows(scaled_columns(matrix, idf)), idf
+
+
+def unit_rows(matrix: Matrix) -> Matrix:
+    """Return the matrix with each row scaled to length 1 (rows of zeros stay)."""
+    squares = np.asarray(matrix.multiply(matrix).sum(axis=1), np.float32).ravel()
+    return scaled_rows(matrix, inverse_power(squares, 0.5))
+
+
+def _flat(rows: Iterable[list[tuple[int, int]]]) -> tuple[Array, Array]:
+    pairs = [pair for row in rows for pair in row]
+    columns = np.array([column for column, _ in pairs], np.int64)
+    return columns, np.array([count for _, count in pairs], np.float64)
