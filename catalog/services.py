@@ -3,15 +3,14 @@
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any, Final
 
+import orjson
 import redis
 from django.conf import settings
 from django.db import transaction
-from rfc8785 import dumps
 
-from audit.canonical import plain
 from audit.services import record
 from catalog.models import Product
 from catalog.records import BulkResult, ProductData, RejectedLine
@@ -119,8 +118,9 @@ def announce() -> None:
 
 
 def fingerprint(product_id: str, product: ProductData) -> str:
-    """Return the hash by which the audit log knows what was written."""
-    return hashlib.sha256(dumps(plain({"product_id": product_id, **_exact(asdict(product))}))).hexdigest()
+    """Return the hash by which the audit log knows what was written: SHA-256 over JSON with sorted names."""
+    stated = {"product_id": product_id, **columns(product)}
+    return hashlib.sha256(orjson.dumps(stated, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _record(action: str, about: str, *, actor: str, data: dict[str, Any]) -> None:
@@ -155,12 +155,3 @@ def _checked_id(value: object) -> str:
 def _stated_id(row: object) -> str | None:
     stated = row.get("product_id") if isinstance(row, Mapping) else None
     return printable(stated[:255]) if isinstance(stated, str) else None
-
-
-def _exact(value: Any) -> Any:
-    """Return the value with floats as text: canonical bytes hold none."""
-    if isinstance(value, float):
-        return repr(value)
-    if isinstance(value, Mapping):
-        return {name: _exact(inner) for name, inner in value.items()}
-    return [_exact(inner) for inner in value] if isinstance(value, list | tuple) else value
