@@ -149,8 +149,8 @@ class Bundle:
         if rung in self.sources:
             return {rung: self.sources[rung]}
         if rung == "ranker":
-            return dict(self.sources)
-        return {name: source for name, source in self.sources.items() if self.blend.get(name, 0) and asked[name]}
+            return {name: self.sources[name] for name in self.quotas}
+        return {name: source for name, source in self.sources.items() if self.blend.get(name, 0) and asked.get(name)}
 
     def _told(
         self,
@@ -173,6 +173,10 @@ class Bundle:
         """Return the ranker's columns for the candidates; ValueError where the bundle has no ranker."""
         if self.ranker is None:
             raise ValueError("this bundle was released without a ranker")
-        every = features(candidates, profiles, contexts, self.facts)
-        position = {name: at for at, name in enumerate(feature_names(candidates.sources))}
-        return every[:, np.fromiter((position[name] for name in self.ranker.names), np.int64, len(self.ranker.names))]
+        return self.narrowed(features(candidates, profiles, contexts, self.facts), candidates.sources)
+
+    def narrowed(self, every: Floats, sources: Sequence[str]) -> Floats:
+        """Return the ranker's columns of all features."""
+        names = () if self.ranker is None else self.ranker.names
+        position = {name: at for at, name in enumerate(feature_names(sources))}
+        return np.ascontiguousarray(every[:, [position[name] for name in names]])

@@ -1,0 +1,113 @@
+"""What is set aside before learning, and why: duplicates, impossible values, machines. Each rule says what it took."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+NEEDED = ("user_id", "item_id", "timestamp")
+MAX_STARS = 100.0
+FUTURE_SLACK = 86_400.0
+BOT_RATE = 200
+"""Events of one shopper within one minute that no hand can make."""
+BOT_DAY = 5_000
+"""Events of one shopper within one day that no hand can make."""
+IMPUTATION = {
+    "event": "an unknown or missing name counts as a view",
+    "value": "missing becomes 1.0, which says nothing about liking",
+    "order_id": "missing stays unknown: the row belongs to no basket",
+    "price": "missing stays unknown: the ranker's trees send it their own way",
+    "category": "missing stays unknown: affinity features are unknown for the item",
+    "first_seen": "missing becomes the time of the first interaction",
+}
+SCALING = {
+    "price": "logarithm, and Z-score within the category",
+    "popularity": "logarithm of decayed counts",
+    "weights": "fixed per signal",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How many rows a rule took, and the rule in words."""
+
+    rule: str
+    rows: int
+    reason: str
+
+
+Rule = Callable[[pd.DataFrame], "pd.Series[bool]"]
+
+
+def clean(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Removed]]:
+    """Return the rows to learn from, values imputed, in the order they came, and what each rule took.
+
+    Raises ValueError when a needed column is missing.
+    """
+    missing = [name for name in NEEDED if name not in frame]
+    if missing:
+        raise ValueError(f"missing columns: {', '.join(missing)}")
+    rows = _typed(frame)
+    removed = []
+    for name, rule, reason in RULES:
+        bad = rule(rows).to_numpy(bool)
+        removed.append(Removed(name, int(bad.sum()), reason))
+        if bad.any():
+            rows = rows[~bad]
+    return rows.reset_index(drop=True), removed
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    rows = frame.copy(deep=False)
+    rows["missing"] = frame["user_id"].isna() | frame["item_id"].isna()
+    for name in ("user_id", "item_id"):
+        rows[name] = frame[name].astype(str)
+    rows["timestamp"] = pd.to_numeric(frame["timestamp"], errors="coerce").astype(np.float64)
+    stars = frame["value"] if "value" in frame else pd.Series(1.0, index=frame.index)
+    rows["value"] = pd.to_numeric(stars, errors="coerce").astype(np.float64).fillna(1.0)
+    return rows
+
+
+def _without_ids(rows: pd.DataFrame) -> "pd.Series[bool]":
+    return rows["missing"] | (rows["user_id"] == "") | (rows["item_id"] == "")
+
+
+def _without_time(rows: pd.DataFrame) -> "pd.Series[bool]":
+    return ~np.isfinite(rows["timestamp"]) | (rows["timestamp"] <= 0)
+
+
+def _impossible_values(rows: pd.DataFrame) -> "pd.Series[bool]":
+    bad = ~np.isfinite(rows["value"]) | (rows["value"].abs() > MAX_STARS)
+    for name in ("quantity", "price"):
+        if name in rows:
+            bad |= pd.to_numeric(rows[name], errors="coerce") < 0
+    return bad
+
+
+def _duplicates(rows: pd.DataFrame) -> "pd.Series[bool]":
+    same = [name for name in ("user_id", "item_id", "timestamp", "event", "order_id") if name in rows]
+    return rows.duplicated(same)
+
+
+def _machines(rows: pd.DataFrame) -> "pd.Series[bool]":
+    users, _ = pd.factorize(rows["user_id"])
+    bad = np.zeros(len(rows), bool)
+    for seconds, limit in ((60, BOT_RATE), (86_400, BOT_DAY)):
+        span = (rows["timestamp"].to_numpy() // seconds).astype(np.int64)
+        _, inverse, count = np.unique(
+            users.astype(np.int64) * (1 << 36) + span, return_inverse=True, return_counts=True
+        )
+        busy = count[inverse] > limit
+        browsing = ~rows["event"].isin(["purchase"]).to_numpy() if "event" in rows else np.ones(len(rows), bool)
+        bad |= np.isin(users, np.unique(users[busy & browsing]))
+    return pd.Series(bad, index=rows.index)
+
+
+RULES: tuple[tuple[str, Rule, str], ...] = (
+    ("ids", _without_ids, "a row without shopper or item says nothing"),
+    ("time", _without_time, "a row without a time cannot be placed before or after anything"),
+    ("values", _impossible_values, "stars out of range, negative quantity or price"),
+    ("duplicates", _duplicates, "the same shopper, item, time, event and order was there already"),
+    ("machines", _machines, f"a shopper with over {BOT_RATE} events in a minute or {BOT_DAY} in a day is a machine"),
+)

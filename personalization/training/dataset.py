@@ -1,0 +1,158 @@
+"""From frames to the columns that recommenders learn from: clean, encode, code. Pure; pandas in, arrays out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Floats, Interactions, Ints, Times
+from personalization.training.cleaning import Removed, clean
+
+SIGNAL_WEIGHTS: Mapping[str, float] = {
+    "view": 1.0,
+    "click": 1.0,
+    "hover": 0.3,
+    "engage": 1.0,
+    "search": 0.5,
+    "wishlist": 2.0,
+    "like": 2.0,
+    "cart": 3.0,
+    "remove": 0.1,
+    "checkout": 3.0,
+    "purchase": 4.0,
+    "rating": 1.0,
+}
+UNKNOWN_SIGNAL = "view"
+TEXTS = {
+    "titles": "title",
+    "descriptions": "description",
+    "categories": "category",
+    "brands": "brand",
+    "group_ids": "group_id",
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Interactions and catalogue in codes; `user_ids[u]` names shopper code u; `report` says what cleaning took."""
+
+    interactions: Interactions
+    catalogue: Catalogue
+    user_ids: tuple[str, ...]
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.interactions)
+
+
+def build(frame: pd.DataFrame, items: pd.DataFrame | None = None) -> Dataset:
+    """Return the dataset of an interactions frame and an items frame (both as the warehouse gives them).
+
+    Needed columns: user_id, item_id, timestamp; event, value, order_id are optional. Rows are sorted by time (stable);
+    items of interactions that the items frame lacks are in the catalogue all the same. Raises ValueError when a needed
+    column is missing.
+    """
+    rows, removed = clean(frame)
+    rows = rows.sort_values("timestamp", kind="stable", ignore_index=True)
+    catalogue = catalogue_of(items, seen=rows["item_id"])
+    users, user_ids = _codes(rows["user_id"])
+    interactions = _interactions(rows, users, len(user_ids), catalogue)
+    return Dataset(interactions, catalogue, user_ids, _report(rows, removed, catalogue, len(user_ids)))
+
+
+def catalogue_of(items: pd.DataFrame | None, *, seen: pd.Series) -> Catalogue:
+    """Return the catalogue: every item of the frame and every item seen, in the order of their ids."""
+    known = (
+        pd.DataFrame({"item_id": []}, dtype=str)
+        if items is None
+        else items.assign(item_id=items["item_id"].astype(str))
+    )
+    known = known.drop_duplicates("item_id", keep="last").set_index("item_id")
+    ids = np.union1d(known.index.to_numpy(str), seen.to_numpy(str))
+    known = known.reindex(ids)
+    texts: dict[str, Any] = {column: _text(known, source) for column, source in TEXTS.items()}
+    return Catalogue(
+        item_ids=tuple(ids.tolist()),
+        attributes=_attributes(known),
+        prices=_number(known, "price", np.float32),
+        first_seen=_number(known, "first_seen", np.float64),
+        **texts,
+    )
+
+
+def _interactions(rows: pd.DataFrame, users: Ints, n_users: int, catalogue: Catalogue) -> Interactions:
+    signals = _signals(rows)
+    weights = np.array([SIGNAL_WEIGHTS[name] for name in SIGNAL_NAMES], np.float32)[signals]
+    items = np.searchsorted(np.asarray(catalogue.item_ids), rows["item_id"].to_numpy(str)).astype(np.int32)
+    return Interactions(
+        users=users,
+        items=items,
+        times=rows["timestamp"].to_numpy(np.float64),
+        signals=signals,
+        weights=weights,
+        values=rows["value"].to_numpy(np.float32),
+        baskets=_baskets(rows),
+        n_users=n_users,
+    )
+
+
+def _signals(rows: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.int8]]":
+    """Return signal codes; an event name that nobody knows counts as a view."""
+    codes = {name: code for code, name in enumerate(SIGNAL_NAMES)}
+    if "event" not in rows:
+        return np.full(len(rows), codes["purchase"], np.int8)
+    coded = rows["event"].map(codes).fillna(codes[UNKNOWN_SIGNAL])
+    return np.asarray(coded, np.int8)
+
+
+def _baskets(rows: pd.DataFrame) -> Ints:
+    if "order_id" not in rows:
+        return np.full(len(rows), -1, np.int32)
+    codes, _ = pd.factorize(rows["order_id"], use_na_sentinel=True)
+    return np.asarray(codes, np.int32)
+
+
+def _codes(column: pd.Series) -> tuple[Ints, tuple[str, ...]]:
+    names, codes = np.unique(column.to_numpy(str), return_inverse=True)
+    return codes.astype(np.int32), tuple(names.tolist())
+
+
+def _text(known: pd.DataFrame, column: str) -> tuple[str, ...]:
+    if column not in known:
+        return ()
+    return tuple(known[column].fillna("").astype(str).str.replace("\n", " ").tolist())
+
+
+def _number(known: pd.DataFrame, column: str, dtype: type[np.floating[Any]]) -> Any:
+    if column not in known:
+        return None
+    return pd.to_numeric(known[column], errors="coerce").to_numpy(dtype)
+
+
+def _attributes(known: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
+    """Return attributes as lists; a text is split at "|" or, without one, at blanks."""
+    if "attributes" not in known:
+        return ()
+    return tuple(_split(own) for own in known["attributes"])
+
+
+def _split(own: object) -> tuple[str, ...]:
+    if isinstance(own, str):
+        return tuple(part for part in (own.split("|") if "|" in own else own.split()) if part)
+    if isinstance(own, list | tuple | np.ndarray):
+        return tuple(str(part) for part in own)
+    return ()
+
+
+def _report(rows: pd.DataFrame, removed: list[Removed], catalogue: Catalogue, n_users: int) -> dict[str, Any]:
+    return {
+        "interactions": len(rows),
+        "shoppers": n_users,
+        "items": catalogue.n_items,
+        "removed": [{"rows": one.rows, "reason": one.reason, "rule": one.rule} for one in removed],
+    }
+
+
+__all__ = ["Catalogue", "Dataset", "Floats", "Times", "build", "catalogue_of"]

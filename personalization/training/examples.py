@@ -1,0 +1,84 @@
+"""From a fold to what the ranker learns: candidates, point-in-time features, labels, one group a shopper."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from personalization.ranking.candidates import Candidates, gather
+from personalization.ranking.facts import ItemFacts
+from personalization.ranking.features import features
+from personalization.ranking.ranker import Judged
+from personalization.recommenders.base import Bools, Floats
+from personalization.recommenders.scoring import Scoring
+from personalization.training.folds import Fold
+from personalization.training.split import Longs
+
+NEGATIVES = 150
+"""Candidates without a hit that are kept for each shopper in training; ranking is always over all candidates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Candidates of a fold's questions with their features and whether each was a target."""
+
+    candidates: Candidates
+    features: Floats
+    labels: Bools
+
+    def judged(self, columns: Longs | None = None) -> Judged:
+        """Return them as the ranker takes them, narrowed to some feature columns."""
+        sizes = np.bincount(self.candidates.rows, minlength=self.candidates.n_rows)
+        chosen = self.features if columns is None else np.ascontiguousarray(self.features[:, columns])
+        return Judged(chosen, self.labels.astype(np.int32), sizes[sizes > 0].astype(np.int64))
+
+    def thinned(self, *, negatives: int = NEGATIVES, seed: int = 7) -> "Examples":
+        """Return the shoppers whose candidates hold a target, with at most so many negatives each."""
+        hit_rows = np.zeros(self.candidates.n_rows, bool)
+        hit_rows[self.candidates.rows[self.labels]] = True
+        draw = np.random.default_rng(seed).random(len(self.labels))
+        draw[self.labels] = -1.0
+        order = np.lexsort((draw, self.candidates.rows))
+        rows = self.candidates.rows[order]
+        positives = np.bincount(self.candidates.rows[self.labels], minlength=self.candidates.n_rows)
+        place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+        kept = np.zeros(len(rows), bool)
+        kept[order] = (place < positives[rows] + negatives) & hit_rows[rows]
+        return Examples(self.candidates.part(kept), self.features[kept], self.labels[kept])
+
+    def of_rows(self, rows: Longs) -> "Examples":
+        """Return the examples of some shoppers (ascending), their rows numbered anew."""
+        kept = np.isin(self.candidates.rows, rows)
+        part = self.candidates.part(kept)
+        part = replace(part, rows=np.searchsorted(rows, part.rows), n_rows=len(rows))
+        return Examples(part, self.features[kept], self.labels[kept])
+
+
+def joined(parts: Sequence[Judged]) -> Judged:
+    """Return several folds' judged pairs as one."""
+    return Judged(
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.groups for part in parts]),
+    )
+
+
+def label(candidates: Candidates, targets: Sequence[Longs], n_items: int) -> Bools:
+    """Return whether each candidate is a target of its shopper."""
+    wanted = [row * n_items + own for row, own in enumerate(targets)]
+    codes = candidates.rows * n_items + candidates.items
+    found: Bools = np.isin(codes, np.concatenate(wanted) if wanted else np.empty(0, np.int64))
+    return found
+
+
+def examples(
+    sources: Mapping[str, Scoring],
+    facts: ItemFacts,
+    fold: Fold,
+    *,
+    quotas: Mapping[str, int],
+) -> Examples:
+    """Return the examples of a fold. Sources and facts must have been fitted on its past."""
+    candidates = gather(sources, fold.profiles, fold.contexts, quotas=quotas, n_items=facts.n_items)
+    seen = features(candidates, fold.profiles, fold.contexts, facts)
+    return Examples(candidates, seen, label(candidates, fold.targets, facts.n_items))

@@ -1,0 +1,163 @@
+"""Questions with known answers, by three protocols: temporal, leave-one-out, next-item."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from personalization.recommenders.base import Bools, Context, Interactions, Profile
+from personalization.training.split import Longs, Sequences, before, taken
+
+Protocol = Literal["temporal", "leave-one-out", "next-item"]
+LIMIT = 5_000
+SEED = 7
+
+
+@dataclass(frozen=True)
+class Fold:
+    """`past` is all that models may learn from; question i is `profiles[i]`, its right answers `targets[i]` (distinct).
+
+    `users[i]` is the shopper who is asked about; `until` the moment that popularity and trends are told of.
+    """
+
+    past: Interactions
+    users: Longs
+    profiles: Sequence[Profile]
+    targets: Sequence[Longs]
+    until: float
+    new_only: bool = False
+    contexts: Sequence[Context] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "contexts", [Context(seen_allowed=not self.new_only)] * len(self.users))
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def sample(self, limit: int, *, seed: int = SEED) -> "Fold":
+        """Return at most so many of the questions."""
+        if len(self) <= limit:
+            return self
+        chosen = np.sort(np.random.default_rng(seed).choice(len(self), limit, replace=False)).tolist()
+        return Fold(
+            self.past,
+            self.users[chosen],
+            [self.profiles[at] for at in chosen],
+            [self.targets[at] for at in chosen],
+            self.until,
+            self.new_only,
+        )
+
+    def warm(self, n_items: int) -> Bools:
+        """Return bool[n_items]: which items the past knows."""
+        return np.bincount(self.past.items, minlength=n_items)[:n_items] > 0
+
+
+def temporal(
+    interactions: Interactions,
+    *,
+    start: float,
+    end: float,
+    new_only: bool,
+    trusted: Bools | None = None,
+    limit: int | None = LIMIT,
+    newest: int | None = None,
+) -> Fold:
+    """Return what shoppers with a row before `start` touched in [start, end); `new_only` drops what they had before.
+
+    `trusted` marks the rows that models may learn from (questions are asked about all).
+    """
+    past = before(interactions, start)
+    last = int(np.searchsorted(interactions.times, end, side="left"))
+    n = int(interactions.items.max(initial=0)) + 1
+    future = taken(interactions, slice(len(past), last))
+    pairs = np.unique(future.users.astype(np.int64) * n + future.items)
+    known = np.bincount(past.users, minlength=interactions.n_users) > 0
+    pairs = pairs[known[pairs // n]]
+    if new_only:
+        pairs = np.setdiff1d(pairs, past.users.astype(np.int64) * n + past.items)
+    users = sampled(np.unique(pairs // n), limit)
+    low, high = np.searchsorted(pairs, users * n), np.searchsorted(pairs, (users + 1) * n)
+    targets = [pairs[a:b] % n for a, b in zip(low.tolist(), high.tolist(), strict=True)]
+    profiles = Sequences.of(past).profiles(users, now=start, newest=newest)
+    learnt = past if trusted is None else taken(past, trusted[: len(past)])
+    return Fold(learnt, users, profiles, targets, start, new_only)
+
+
+def leave_one_out(
+    interactions: Interactions, *, back: int, new_only: bool, limit: int | None = LIMIT, newest: int | None = None
+) -> Fold:
+    """Return each shopper's last row but `back` as the only target; all earlier rows are the past."""
+    sequences = Sequences.of(interactions)
+    rows = sequences.rows
+    target = sequences.starts[1:] - 1 - back
+    asked = np.flatnonzero(target > sequences.starts[:-1])
+    place = np.arange(len(rows)) - sequences.starts[rows.users]
+    learnt = place < (target - sequences.starts[:-1])[rows.users]
+    past = taken(rows, np.flatnonzero(learnt))
+    past = taken(past, np.argsort(past.times, kind="stable"))
+    questions = [(int(user), int(target[user])) for user in asked]
+    until = float(past.times.max(initial=0.0))
+    return _asked(sequences, past, questions, until=until, new_only=new_only, limit=limit, newest=newest)
+
+
+def next_item(
+    interactions: Interactions,
+    *,
+    start: float,
+    end: float,
+    new_only: bool,
+    live: bool = True,
+    limit: int | None = LIMIT,
+    newest: int | None = None,
+) -> Fold:
+    """Return rows in [start, end) of shoppers known before as targets, one each; the profile is all that came before.
+
+    With `live=False` the profile is frozen at `start`, as where a model only learns at night.
+    """
+    past = before(interactions, start)
+    sequences = Sequences.of(before(interactions, end))
+    rows = sequences.rows
+    known = np.bincount(past.users, minlength=interactions.n_users) > 0
+    asked = np.flatnonzero((rows.times >= start) & known[rows.users])
+    questions = [(int(rows.users[at]), int(at)) for at in asked]
+    fold = _asked(sequences, past, questions, until=start, new_only=new_only, limit=limit, newest=newest)
+    if live:
+        return fold
+    frozen = Sequences.of(past).profiles(fold.users, now=start, newest=newest)
+    return Fold(past, fold.users, frozen, fold.targets, start, new_only)
+
+
+def _asked(
+    sequences: Sequences,
+    past: Interactions,
+    questions: list[tuple[int, int]],
+    *,
+    until: float,
+    new_only: bool,
+    limit: int | None,
+    newest: int | None,
+) -> Fold:
+    """Return one question per (shopper, row of the target)."""
+    items, starts = sequences.rows.items, sequences.starts
+    if new_only:
+        questions = [(user, at) for user, at in questions if not (items[starts[user] : at] == items[at]).any()]
+    kept = sampled(np.arange(len(questions)), limit).tolist()
+    times = sequences.rows.times
+    chosen = [questions[at] for at in kept]
+    return Fold(
+        past,
+        np.fromiter((user for user, _ in chosen), np.int64, len(chosen)),
+        [sequences.profile(int(starts[user]), at, now=float(times[at]), newest=newest) for user, at in chosen],
+        [items[at : at + 1].astype(np.int64) for _, at in chosen],
+        until,
+        new_only,
+    )
+
+
+def sampled(values: Longs, limit: int | None, *, seed: int = SEED) -> Longs:
+    """Return at most `limit` of the values, drawn with the seed, in their order."""
+    if limit is None or len(values) <= limit:
+        return values
+    return np.sort(np.random.default_rng(seed).choice(values, limit, replace=False))

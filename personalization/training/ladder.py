@@ -1,0 +1,101 @@
+"""Popular, single, blend, ranker: each rung is taken only when validation earns it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from personalization.ranking.blend import blend_scores
+from personalization.ranking.candidates import Candidates
+from personalization.recommenders.base import Floats, Ints
+from personalization.training.metrics import Doubles, Interval, Longs, bootstrap, hits, per_shopper
+
+EARNED = 0.9
+"""How sure the bootstrap must be that a rung is better than the one below."""
+RUNGS = ("popular", "single", "blend", "ranker")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rung: its NDCG@10 with interval, the chance that it beats the rung held so far, and whether it was taken."""
+
+    rung: str
+    name: str
+    ndcg: Interval
+    chance: float
+    taken: bool
+
+
+def slates(candidates: Candidates, scores: Floats, *, k: int = 20) -> Ints:
+    """Return int32[n_rows, k]: each shopper's best by score, ties to the lower code, -1 behind the end."""
+    order = np.lexsort((candidates.items, -scores, candidates.rows))
+    rows = candidates.rows[order]
+    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    kept = place < k
+    found = np.full((candidates.n_rows, k), -1, np.int32)
+    found[rows[kept], place[kept]] = candidates.items[order][kept]
+    return found
+
+
+def source_slates(candidates: Candidates, name: str, *, k: int = 20) -> Ints:
+    """Return the head of a source's own lists."""
+    ranks = candidates.ranks[:, candidates.sources.index(name)]
+    own = ~np.isnan(ranks) & (ranks < k)
+    found = np.full((candidates.n_rows, k), -1, np.int32)
+    found[candidates.rows[own], ranks[own].astype(np.int64)] = candidates.items[own]
+    return found
+
+
+def ndcg(found: Ints, targets: Sequence[Longs], n_items: int) -> Doubles:
+    """Return NDCG@10 per shopper."""
+    sizes = np.fromiter((len(own) for own in targets), np.int64, len(targets))
+    return per_shopper(hits(found, targets, n_items), sizes, k=10)["ndcg"]
+
+
+def best_single(candidates: Candidates, targets: Sequence[Longs], n_items: int) -> dict[str, float]:
+    """Return the mean NDCG@10 of each source alone, best first."""
+    means = {name: float(ndcg(source_slates(candidates, name), targets, n_items).mean()) for name in candidates.sources}
+    return dict(sorted(means.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def tuned_blend(candidates: Candidates, targets: Sequence[Longs], n_items: int) -> dict[str, float]:
+    """Return blend weights: start with the best source, add each next one while the blend gains by it."""
+    order = list(best_single(candidates, targets, n_items))
+    weights, best = {order[0]: 1.0}, -1.0
+    for name in order[1:]:
+        for weight in (1.0, 0.5):
+            tried = {**weights, name: weight}
+            mean = float(ndcg(slates(candidates, blend_scores(candidates, tried)), targets, n_items).mean())
+            if mean > best:
+                weights, best = tried, mean
+                break
+    return weights
+
+
+def climb(rungs: Mapping[str, tuple[str, Doubles]], *, seed: int) -> tuple[list[Step], str]:
+    """Return the steps and the rung released. `rungs` maps rung to name and per-shopper NDCG@10, in climbing order."""
+    steps: list[Step] = []
+    held, standing = "popular", rungs["popular"][1]
+    for rung, (name, values) in rungs.items():
+        chance = better(values, standing, seed=seed) if rung != "popular" else 1.0
+        taken = rung == "popular" or chance >= EARNED
+        steps.append(Step(rung, name, bootstrap(values, seed=seed), chance, taken))
+        if taken:
+            held, standing = rung, values
+    return steps, held
+
+
+def better(values: Doubles, than: Doubles, *, seed: int, draws: int = 1_000) -> float:
+    """Return the share of paired bootstrap samples in which the mean is higher."""
+    if not len(values):
+        return 0.0
+    difference = values - than
+    if not difference.any():
+        return 0.0
+    rng = np.random.default_rng(seed)
+    size = max(1, 4_000_000 // len(values))
+    wins = 0
+    for at in range(0, draws, size):
+        picks = rng.integers(0, len(values), (min(size, draws - at), len(values)))
+        wins += int((difference[picks].mean(axis=1) > 0).sum())
+    return wins / draws

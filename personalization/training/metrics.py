@@ -1,0 +1,110 @@
+"""Ranking metrics over full slates, per shopper first, so that every mean carries a bootstrap interval. Pure numpy."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personalization.recommenders.base import Bools, Ints
+
+Doubles = NDArray[np.float64]
+Longs = NDArray[np.int64]
+CUTOFFS = (5, 10, 20)
+DRAWS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean with its 95 % bootstrap interval over `n` shoppers."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+def hits(slates: Ints, targets: Sequence[Longs], n_items: int) -> Bools:
+    """Return bool[n, k]: whether each item of the slates (int32[n, k], -1 behind the end) is a target."""
+    if not len(slates):
+        return np.zeros(slates.shape, bool)
+    wanted = np.concatenate([row * n_items + own for row, own in enumerate(targets)])
+    rows = np.arange(len(slates), dtype=np.int64)[:, None]
+    found: Bools = np.isin(rows * n_items + slates, wanted) & (slates >= 0)
+    return found
+
+
+def per_shopper(hit: Bools, n_targets: Longs, *, k: int) -> dict[str, Doubles]:
+    """Return float64[n] per metric at cut-off k; relevance is binary, the ideal list holds min(k, targets) of them."""
+    top = hit[:, :k]
+    found = top.sum(axis=1).astype(np.float64)
+    discount = 1 / np.log2(np.arange(k) + 2)
+    ideal = np.cumsum(discount)[np.minimum(np.maximum(n_targets, 1), k) - 1]
+    first = np.where(top.any(axis=1), top.argmax(axis=1) + 1.0, np.inf)
+    return {
+        "ndcg": (top * discount[: top.shape[1]]).sum(axis=1) / ideal,
+        "precision": found / k,
+        "recall": found / np.maximum(n_targets, 1),
+        "hit_rate": (found > 0).astype(np.float64),
+        "mrr": 1 / first,
+    }
+
+
+def bootstrap(values: Doubles, *, seed: int = 7, draws: int = DRAWS) -> Interval:
+    """Return the mean of per-shopper values with its percentile interval."""
+    n = len(values)
+    if n == 0:
+        return Interval(float("nan"), float("nan"), float("nan"), 0)
+    means = _resampled(values, seed=seed, draws=draws)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Interval(float(values.mean()), float(low), float(high), n)
+
+
+def _resampled(values: Doubles, *, seed: int, draws: int) -> Doubles:
+    """Return the means of bootstrap samples, in chunks of bounded memory."""
+    rng = np.random.default_rng(seed)
+    size = max(1, 4_000_000 // len(values))
+    parts = [
+        values[rng.integers(0, len(values), (min(size, draws - at), len(values)))].mean(axis=1)
+        for at in range(0, draws, size)
+    ]
+    return np.concatenate(parts)
+
+
+def beyond_accuracy(slates: Ints, popularity: Doubles, *, n_items: int, k: int = 10) -> dict[str, float]:
+    """Return coverage, Gini of exposure, novelty (mean self-information, bits) and popularity lift of the slates."""
+    shown = slates[:, :k]
+    shown = shown[shown >= 0]
+    exposure = np.bincount(shown, minlength=n_items).astype(np.float64)
+    share = (popularity + 1) / (popularity + 1).sum()
+    mean_popularity = float((popularity * popularity).sum() / max(popularity.sum(), 1e-9))
+    return {
+        "coverage": float((exposure > 0).mean()),
+        "gini": gini(exposure),
+        "novelty": float(-np.log2(share[shown]).mean()) if len(shown) else float("nan"),
+        "popularity_lift": float(popularity[shown].mean() / max(mean_popularity, 1e-9)) if len(shown) else float("nan"),
+    }
+
+
+def gini(exposure: Doubles) -> float:
+    """Return the Gini coefficient of exposure: 0 is equal, 1 is all on one item."""
+    total = exposure.sum()
+    if total == 0:
+        return 0.0
+    ordered = np.sort(exposure)
+    n = len(ordered)
+    return float((2 * (np.arange(1, n + 1) * ordered).sum() / total - (n + 1)) / n)
+
+
+def rmse(predicted: Doubles, actual: Doubles) -> float:
+    """Return the root mean squared error."""
+    return float(np.sqrt(np.mean((predicted - actual) ** 2)))
+
+
+def all_metrics(hit: Bools, n_targets: Longs, *, seed: int = 7) -> Mapping[str, Interval]:
+    """Return every metric at every cut-off, as `ndcg@10` and so on."""
+    return {
+        f"{name}@{k}": bootstrap(values, seed=seed)
+        for k in CUTOFFS
+        for name, values in per_shopper(hit, n_targets, k=k).items()
+    }

@@ -1,0 +1,110 @@
+"""From a dataset to a judged bundle: choose on validation, refit, judge on what no model saw, refit on everything."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from personalization.ranking.bundle import Bundle
+from personalization.recommenders.base import Interactions
+from personalization.training.choose import choose, columns_of
+from personalization.training.dataset import Dataset
+from personalization.training.examples import Examples, examples
+from personalization.training.folds import Fold, temporal
+from personalization.training.release import release
+from personalization.training.report import judged_report
+from personalization.training.split import cut_times
+
+Progress = Callable[[str, float], None]
+LEAST = 20
+REPEATING = 0.05
+"""Where at least this share of what known shoppers take are things they had before, those are recommended too."""
+
+
+@dataclass(frozen=True)
+class TrainedBundle:
+    """The bundle fitted on all data, and the report of the same plan on the last 15 %, which it had not seen."""
+
+    bundle: Bundle
+    report: Mapping[str, Any]
+
+
+def train(
+    dataset: Dataset,
+    *,
+    budget_s: float = 0.0,
+    seed: int = 7,
+    progress: Progress = lambda message, share: None,
+    newest: int | None = None,
+) -> TrainedBundle:
+    """Return a bundle and its report.
+
+    `budget_s` is spent on tuning; without one, the outcome depends on data and seed alone. `newest` is how many events
+    a live profile holds at most, where it is bounded. Raises ValueError where there is too little to hold any back.
+    """
+    rows = dataset.interactions
+    if len(rows) < LEAST:
+        raise ValueError(f"at least {LEAST} interactions are needed to hold some back for judging")
+    learning, validation, test = _folds(rows, newest=newest)
+    choice = choose(
+        learning, validation, dataset.catalogue, budget_s=budget_s, seed=seed, progress=_part(progress, 0.0, 0.5)
+    )
+    plan, catalogue = choice.plan, dataset.catalogue
+    tested = release(
+        plan, test.past, catalogue, until=test.until, learnt=choice.learnt, progress=_part(progress, 0.5, 0.7)
+    )
+    progress("Judging on what no model has seen", 0.7)
+    asked = asked_of(tested, test)
+    report = judged_report(tested, test, asked, choice, dataset)
+    bundle = release(
+        plan,
+        rows,
+        catalogue,
+        until=float(rows.times[-1]),
+        learnt=[*choice.learnt, asked.thinned(seed=seed).judged(columns_of(plan))],
+        extras=True,
+        manifest={"data": fingerprint(dataset), "seed": seed, "shoppers": len(dataset.user_ids)},
+        progress=_part(progress, 0.8, 1.0),
+    )
+    progress("Done", 1.0)
+    return TrainedBundle(bundle, report)
+
+
+def asked_of(bundle: Bundle, fold: Fold) -> Examples:
+    """Return the candidates of a bundle for a fold's questions, with features and labels."""
+    sources = {name: bundle.sources[name] for name in bundle.quotas}
+    return examples(sources, bundle.facts, fold, quotas=bundle.quotas)
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Return a SHA-256 over all that is learnt from."""
+    rows = dataset.interactions
+    digest = hashlib.sha256("\n".join(dataset.catalogue.item_ids).encode())
+    for column in (rows.users, rows.items, rows.times, rows.signals, rows.weights, rows.values):
+        digest.update(np.ascontiguousarray(column).tobytes())
+    return digest.hexdigest()
+
+
+def _folds(rows: Interactions, *, newest: int | None) -> tuple[Fold, Fold, Fold]:
+    starts = [*cut_times(rows.times), float("inf")]
+    new_only = not _repeats(rows, starts[1])
+    first, second, third = (
+        temporal(rows, start=start, end=end, new_only=new_only, newest=newest)
+        for start, end in zip(starts[:-1], starts[1:], strict=True)
+    )
+    return first, second, third
+
+
+def _repeats(rows: Interactions, start: float) -> bool:
+    """Return whether shoppers take again what they had before."""
+    both, fresh = (
+        sum(len(own) for own in temporal(rows, start=start, end=float("inf"), new_only=new, limit=2_000).targets)
+        for new in (False, True)
+    )
+    return both > 0 and (both - fresh) / both >= REPEATING
+
+
+def _part(progress: Progress, low: float, high: float) -> Progress:
+    return lambda message, share: progress(message, low + (high - low) * share)

@@ -1,0 +1,55 @@
+"""What validation decided: everything needed to fit the released model again on more data."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from personalization.recommenders.registry import RECOMMENDERS, make
+from personalization.recommenders.scoring import Scoring
+
+UNRANKED = frozenset(
+    {"random", "catalog_order", "recent", "bought_together", "complements", "sequence_net", "spark_als"}
+)
+"""Sources that placements may ask for by name but that propose nothing to the ranker."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Settings per source, quotas, blend weights, the ranker's settings, and the rung of the ladder that was earned.
+
+    `features` are the names the ranker keeps; `single` is the best source alone.
+    """
+
+    configs: Mapping[str, Mapping[str, Any]]
+    quotas: Mapping[str, int]
+    blend: Mapping[str, float]
+    single: str
+    rung: str
+    features: tuple[str, ...]
+    rounds: int
+    ranker: Mapping[str, Any] = field(default_factory=dict)
+    new_only: bool = False
+    seed: int = 7
+
+    def json(self) -> dict[str, Any]:
+        """Return the plan as JSON values."""
+        return {**asdict(self), "configs": {name: dict(own) for name, own in self.configs.items()}}
+
+    def sources(self) -> dict[str, Scoring]:
+        """Return the ranked sources, fresh."""
+        return fresh(self.quotas, self.configs)
+
+
+def ranked_sources() -> tuple[str, ...]:
+    """Return the names of the sources that propose candidates, in the order of their names."""
+    return tuple(sorted(set(RECOMMENDERS) - UNRANKED))
+
+
+def extra_sources() -> tuple[str, ...]:
+    """Return the names of light sources that placements may ask for by name."""
+    return tuple(sorted(set(RECOMMENDERS) & UNRANKED - {"sequence_net", "spark_als"}))
+
+
+def fresh(names: Mapping[str, Any] | tuple[str, ...], configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Scoring]:
+    """Return fresh sources of those names, with their settings where there are any."""
+    return {name: make(name, **configs.get(name, {})) for name in sorted(names)}

@@ -1,0 +1,59 @@
+"""How many candidates each source proposes: blocks of its list, taken while they find targets nobody else found."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from personalization.ranking.candidates import Candidates
+from personalization.recommenders.base import Bools, Floats
+from personalization.training.split import Longs
+
+BLOCK = 20
+DEPTH = 200
+TOTAL = 250
+"""How many candidates a shopper has on average."""
+LEAST_GAIN = 0.002
+"""Share of all findable targets that a source must add to be worth asking at all."""
+
+
+def tuned_quotas(found: Candidates, hit: Bools, *, total: int = TOTAL, always: Sequence[str] = ()) -> dict[str, int]:
+    """Return the quota of each source, greedily by targets found per candidate added; 0 means: do not ask.
+
+    `found` are candidates gathered at `DEPTH` from each source and `hit` says which are targets. Sources in `always`
+    keep one block at least, for shoppers of whom nothing is known.
+    """
+    names, blocks = found.sources, _blocks(found)
+    quotas = {name: BLOCK if name in always else 0 for name in names}
+    taken = _taken(blocks, quotas, names)
+    closed: set[str] = set()
+    while taken.sum() < total * max(1, found.n_rows) and len(closed) < len(names):
+        gains = {}
+        for at, name in enumerate(names):
+            fresh = (blocks[:, at] == quotas[name] // BLOCK) & ~taken
+            hits, added = int(hit[fresh].sum()), int(fresh.sum())
+            worth = hits >= LEAST_GAIN * hit.sum() or quotas[name] > 0
+            if name in closed or not hits or not worth:
+                closed.add(name)
+            else:
+                gains[name] = hits / added
+        if not gains:
+            break
+        best = max(sorted(gains), key=lambda name: gains[name])
+        quotas[best] += BLOCK
+        taken |= blocks[:, names.index(best)] < quotas[best] // BLOCK
+    return quotas
+
+
+def recall(found: Candidates, targets: Sequence[Longs], hit: Bools) -> float:
+    """Return the share of all targets that the candidates hold."""
+    return float(hit.sum() / max(1, sum(len(own) for own in targets)))
+
+
+def _blocks(found: Candidates) -> Floats:
+    blocks: Floats = np.where(np.isnan(found.ranks), np.float32(np.inf), found.ranks // BLOCK).astype(np.float32)
+    return blocks
+
+
+def _taken(blocks: Floats, quotas: Mapping[str, int], names: tuple[str, ...]) -> Bools:
+    limits = np.array([quotas[name] // BLOCK for name in names], np.float32)
+    return np.asarray((blocks < limits).any(axis=1), np.bool_)

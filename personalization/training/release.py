@@ -1,0 +1,51 @@
+"""From a plan to a bundle: the sources and the ranker fitted again on all that may be learnt from."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from personalization.ranking.bundle import Bundle
+from personalization.ranking.facts import ItemFacts
+from personalization.ranking.ranker import Judged, Ranker
+from personalization.recommenders.base import Catalogue, Interactions
+from personalization.training.examples import joined
+from personalization.training.plan import Plan, extra_sources, fresh
+
+MORE_ROUNDS = 1.2
+"""Rounds grow a little with the data of the validation fold."""
+
+
+def release(
+    plan: Plan,
+    past: Interactions,
+    catalogue: Catalogue,
+    *,
+    until: float,
+    learnt: Sequence[Judged],
+    extras: bool = False,
+    manifest: Mapping[str, Any] | None = None,
+    progress: Callable[[str, float], None] = lambda message, share: None,
+) -> Bundle:
+    """Return the bundle of a plan; with `extras` it also holds sources that placements may ask for by name."""
+    sources = plan.sources()
+    if extras:
+        sources |= fresh(extra_sources(), {})
+    for at, (name, source) in enumerate(sorted(sources.items())):
+        progress(f"Fitting {name}", 0.8 * at / len(sources))
+        source.fit(past, catalogue)
+    progress("Fitting the ranker", 0.8)
+    ranker = Ranker.fit(
+        joined(learnt),
+        names=plan.features,
+        seed=plan.seed,
+        rounds=round(plan.rounds * MORE_ROUNDS),
+        params=plan.ranker,
+    )
+    return Bundle(
+        catalogue=catalogue,
+        sources=dict(sorted(sources.items())),
+        facts=ItemFacts.fit(past, catalogue, until=until),
+        ranker=ranker,
+        quotas=plan.quotas,
+        blend=plan.blend,
+        manifest={"rung": plan.rung, "single": plan.single, "until": until, "plan": plan.json(), **(manifest or {})},
+    )

@@ -1,0 +1,120 @@
+"""The evaluation report as JSON values: ladder, every source and rung with intervals, groups, coverage, ablation."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from personalization.ranking.blend import blend_scores
+from personalization.ranking.bundle import Bundle
+from personalization.recommenders.base import Bools, Ints
+from personalization.training.choose import Choice
+from personalization.training.dataset import Dataset
+from personalization.training.examples import Examples
+from personalization.training.folds import Fold
+from personalization.training.ladder import ndcg, slates, source_slates
+from personalization.training.metrics import all_metrics, beyond_accuracy, bootstrap, hits
+
+LATENCY_CALLS = 50
+ACTIVITY = ("few events", "some events", "many events")
+
+
+def judged_report(bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, dataset: Dataset) -> dict[str, Any]:
+    """Return what the admin's page shows, as JSON values."""
+    n_items = bundle.catalogue.n_items
+    lists = rung_slates(bundle, asked)
+    released = lists[bundle.rung if bundle.rung != "single" else "single"]
+    return {
+        "rung": bundle.rung,
+        "single": choice.plan.single,
+        "ladder": [asdict(step) for step in choice.steps],
+        "data": dict(dataset.report),
+        "test": {name: judged(found, fold, n_items) for name, found in lists.items()},
+        "beyond": {name: beyond(found, fold, n_items) for name, found in lists.items()},
+        "groups": groups(released, fold, n_items),
+        "ablation": ablation(bundle, fold, asked),
+        "importance": dict(sorted(choice.importance.items(), key=lambda pair: -pair[1])),
+        "candidate_recall": choice.recall,
+        "validation_singles": dict(choice.singles),
+        "tuning": {name: asdict(one) for name, one in choice.tuned.items()},
+        "quotas": dict(choice.plan.quotas),
+        "blend": dict(choice.plan.blend),
+        "latency_ms": latency(bundle, fold),
+    }
+
+
+def rung_slates(bundle: Bundle, asked: Examples) -> dict[str, Ints]:
+    """Return int32[n, 20] slates of the ranker, the blend and each source for the same questions."""
+    found: dict[str, Ints] = {}
+    if bundle.ranker is not None:
+        scores = bundle.ranker.scores(bundle.narrowed(asked.features, asked.candidates.sources))
+        found["ranker"] = slates(asked.candidates, scores)
+    found["blend"] = slates(asked.candidates, blend_scores(asked.candidates, bundle.blend))
+    found["single"] = source_slates(asked.candidates, str(bundle.manifest["single"]))
+    return found | {name: source_slates(asked.candidates, name) for name in asked.candidates.sources}
+
+
+def judged(found: Ints, fold: Fold, n_items: int) -> dict[str, Any]:
+    """Return every metric with its interval for all targets together, for warm ones and for cold ones."""
+    warm = fold.warm(n_items)
+    return {
+        "together": _metrics(found, fold, np.ones(n_items, bool), n_items),
+        "warm": _metrics(found, fold, warm, n_items),
+        "cold": _metrics(found, fold, ~warm, n_items),
+    }
+
+
+def _metrics(found: Ints, fold: Fold, counted: Bools, n_items: int) -> dict[str, Any]:
+    targets = [own[counted[own]] for own in fold.targets]
+    sizes = np.fromiter((len(own) for own in targets), np.int64, len(targets))
+    asked = np.flatnonzero(sizes > 0)
+    hit = hits(found[asked], [targets[row] for row in asked.tolist()], n_items)
+    return {name: asdict(interval) for name, interval in all_metrics(hit, sizes[asked]).items()}
+
+
+def beyond(found: Ints, fold: Fold, n_items: int) -> dict[str, float]:
+    """Return coverage, Gini, novelty and popularity lift."""
+    popularity = np.bincount(fold.past.items, minlength=n_items).astype(np.float64)
+    return beyond_accuracy(found, popularity, n_items=n_items)
+
+
+def groups(found: Ints, fold: Fold, n_items: int) -> dict[str, Any]:
+    """Return NDCG@10 of shoppers by how much is known of them, in thirds."""
+    values = ndcg(found, fold.targets, n_items)
+    known = np.fromiter((len(profile.items) for profile in fold.profiles), np.int64, len(fold))
+    thirds = np.array_split(np.argsort(known, kind="stable"), len(ACTIVITY))
+    return {name: asdict(bootstrap(values[rows])) for name, rows in zip(ACTIVITY, thirds, strict=True)}
+
+
+def ablation(bundle: Bundle, fold: Fold, asked: Examples) -> dict[str, float]:
+    """Return the NDCG@10 that the released ranker loses when a source falls silent (not trained again without it)."""
+    if bundle.ranker is None:
+        return {}
+    n_items = bundle.catalogue.n_items
+    features = bundle.narrowed(asked.features, asked.candidates.sources)
+    whole = float(ndcg(slates(asked.candidates, bundle.ranker.scores(features)), fold.targets, n_items).mean())
+    losses = {}
+    for at, name in enumerate(asked.candidates.sources):
+        muted = features.copy()
+        for column, feature in enumerate(bundle.ranker.names):
+            if feature in (f"{name}_score", f"{name}_rank"):
+                muted[:, column] = np.nan if feature.endswith("_rank") else 0.0
+        others = np.delete(asked.candidates.ranks, at, axis=1)
+        scores = bundle.ranker.scores(muted)
+        scores[np.isnan(others).all(axis=1)] = -np.inf
+        losses[name] = whole - float(ndcg(slates(asked.candidates, scores), fold.targets, n_items).mean())
+    return losses
+
+
+def latency(bundle: Bundle, fold: Fold) -> Mapping[str, float]:
+    """Return p50 and p99 milliseconds of a whole slate of ten for one shopper."""
+    taken = []
+    for row in range(min(LATENCY_CALLS, len(fold))):
+        start = time.perf_counter()
+        bundle.slate(fold.profiles[row], fold.contexts[row], 10)
+        taken.append((time.perf_counter() - start) * 1e3)
+    if not taken:
+        return {}
+    return {"p50": float(np.quantile(taken, 0.5)), "p99": float(np.quantile(taken, 0.99))}
