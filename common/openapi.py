@@ -1,0 +1,43 @@
+"""What holds for every operation of the OpenAPI document, said once."""
+
+from typing import Any, Final
+
+from common.problems import CONTENT_TYPE
+
+PROBLEM: Final = "#/components/schemas/Problem"
+EVERYWHERE: Final = {
+    "400": "The input is wrong; `errors` names the fields.",
+    "401": "No key, or an unknown one.",
+    "403": "The key may not do this.",
+    "429": "Too many requests; retry after `Retry-After` seconds.",
+    "503": "A part of ours is down; retry after `Retry-After` seconds.",
+}
+
+
+def describe_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """drf-spectacular's hook: problems have their own media type, and operations with a key share their refusals.
+
+    Ways to send a key are alternatives; drf-spectacular writes those of one class as if all were needed at once.
+    """
+    for operation in _operations(result):
+        if "security" in operation:
+            operation["security"] = [
+                {way: of[way]} if way else {} for of in operation["security"] for way in of or [""]
+            ]
+        for response in operation["responses"].values():
+            content = response.get("content", {})
+            if content.get("application/json", {}).get("schema", {}).get("$ref") == PROBLEM:
+                content[CONTENT_TYPE] = content.pop("application/json")
+        if any(operation.get("security", ())):
+            for status, description in EVERYWHERE.items():
+                operation["responses"].setdefault(status, _problem(description))
+    return result
+
+
+def _operations(result: dict[str, Any]) -> list[dict[str, Any]]:
+    items = result["paths"].values()
+    return [operation for item in items for operation in item.values() if "responses" in operation]
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {CONTENT_TYPE: {"schema": {"$ref": PROBLEM}}}}

@@ -1,0 +1,36 @@
+"""Signing in, out and failing to is on the audit log; addresses and names only in the detail."""
+
+import pytest
+from django.test import Client
+
+from access.models import User
+from audit import selectors as audit
+
+pytestmark = pytest.mark.django_db
+LOGIN = "/admin/login/"
+
+
+def test_dee_signs_in_and_out(client: Client) -> None:
+    dee = User.objects.create_user("dee", password="correct horse battery", is_staff=True)
+
+    client.post(LOGIN, {"username": "dee", "password": "correct horse battery"}, headers={"user-agent": "Firefox"})
+    client.post("/admin/logout/")
+
+    out, came = audit.entries(object=f"user:{dee.pk}")
+    assert (came.action, out.action, came.actor) == ("user.signed_in", "user.signed_out", f"staff:{dee.pk}")
+    assert audit.read_detail(came.id) == {"ip": "127.0.0.1", "user_agent": "Firefox"}
+    assert b"Firefox" not in came.body
+    assert b"127.0.0.1" not in came.body
+
+
+@pytest.mark.parametrize("name", ["dee", "eve@evil.example", "a\x00b", "😀" * 500])
+def test_eve_is_refused_and_recorded(client: Client, name: str) -> None:
+    User.objects.create_user("dee", password="correct horse battery", is_staff=True)
+
+    answer = client.post(LOGIN, {"username": name, "password": "guess"})
+
+    assert answer.status_code == 200
+    assert "_auth_user_id" not in client.session
+    events = audit.entries(action="user.sign_in_refused")
+    assert len(events) == ("\x00" not in name)
+    assert all(name.encode() not in event.body for event in events)
