@@ -21,11 +21,12 @@ def register() -> None:
 
 def erase(person: privacy.Person) -> int:
     """Cut the proofs from the person, remove states and mirror; return how many records went."""
-    gone, pseudonym = 0, f"erased:{uuid7()}"
+    gone = 0
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL vitrine.erasing = 'on'")
-        gone += ConsentEvent.objects.filter(raw_id__in=person.subjects).update(raw_id=pseudonym)
+        for raw_id in person.subjects:
+            gone += ConsentEvent.objects.filter(raw_id=raw_id).update(raw_id=f"erased:{uuid7()}")
         gone += ConsentState.objects.filter(raw_id__in=person.subjects).delete()[0]
     pipe = redis.client().pipeline(transaction=False)
     for raw_id in person.subjects:

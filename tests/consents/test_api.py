@@ -1,0 +1,165 @@
+"""The consent door: exact bodies, who may speak for whom, and that a decision holds at once."""
+
+import json
+from typing import Any
+from unittest import mock
+
+import pytest
+from rest_framework.test import APIClient
+
+from access.identity import sign_user
+from access.selectors import resolve_key
+from access.services import create_key
+from audit.selectors import entries
+from common.errors import Unavailable
+from consents.models import ConsentEvent
+from consents.selectors import proofs
+from events.log import get_log
+from events.types.base import Event
+
+URL = "/api/v1/consents/"
+
+
+@pytest.fixture
+def shop(db: None) -> APIClient:
+    """The shop's server."""
+    return client_with(create_key(kind="sk", name="server", scopes=["consents:read", "consents:write"])[1])
+
+
+@pytest.fixture
+def browser_key(db: None) -> str:
+    """The key of the shop's pages."""
+    return create_key(kind="pk", name="pages")[1]
+
+
+def client_with(raw: str) -> APIClient:
+    client = APIClient(raise_request_exception=False)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {raw}")
+    return client
+
+
+def put(client: APIClient, subject: str, body: Any, **headers: Any) -> Any:
+    return client.put(URL + subject, json.dumps(body), content_type="application/json", **headers)
+
+
+def test_the_contract_s_bodies_in_and_out(shop: APIClient) -> None:
+    body = {"decisions": {"personalization": True, "experiments": False}, "policy_version": "3", "source": "banner"}
+
+    answer = put(shop, "user:U1", body)
+
+    assert answer.status_code == 200
+    assert answer.json() == shop.get(URL + "user:U1").json() == shop.get(URL + "U1").json()
+    state = answer.json()
+    assert set(state) == {"decisions", "epoch", "gpc", "region"}
+    assert (state["epoch"], state["gpc"], state["region"]) == (2, False, None)
+    given, refused = state["decisions"]["personalization"], state["decisions"]["experiments"]
+    assert set(given) == {"allowed", "basis", "reason", "event_id", "rule_id", "at"}
+    assert (given["allowed"], given["basis"], given["reason"]) == (True, "consent", "given")
+    assert (refused["allowed"], refused["reason"]) == (False, "refused")
+    assert state["decisions"]["essential"]["basis"] == "contract"
+    assert state["decisions"]["analytics"]["reason"] == "not_asked"
+    assert answer["Cache-Control"] == "private, no-store"
+    assert "Sec-GPC" in answer["Vary"]
+
+
+def test_a_decision_is_proven_audited_and_on_the_log(shop: APIClient) -> None:
+    answer = put(shop, "user:ada", {"decisions": {"analytics": True}, "policy_version": "3", "source": "banner"})
+
+    (proof,) = proofs(["user:ada"])
+    assert (proof.purpose, proof.given, proof.source, proof.policy_version) == ("analytics", True, "banner", "3")
+    assert proof.purpose_version == 1
+    assert answer.json()["decisions"]["analytics"]["event_id"] == proof.message_id
+    log = get_log()
+    (entry,) = [entry for shard in range(log.shards) for _, entry in log.read(shard)]
+    event = Event.decode(entry.body)
+    assert (event.name, event.user_id, event.consents) == ("Consent Updated", "ada", {"analytics": True})
+    assert event.message_id == proof.message_id
+    assert len(entries(action="consent.decided")) == 1
+
+
+def test_saying_the_same_again_is_no_second_proof(shop: APIClient) -> None:
+    for given in (True, True, False, False, True):
+        put(shop, "user:ada", {"decisions": {"analytics": given}})
+
+    assert [proof.given for proof in proofs(["user:ada"])] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"decisions": {"sports": True}}, "decisions.sports"),
+        ({"decisions": {"essential": False}}, "decisions.essential"),
+        ({"decisions": {"analytics": "yes"}}, "decisions.analytics"),
+        ({"decisions": {"analytics": 1}}, "decisions.analytics"),
+        ({"decisions": {}}, "decisions"),
+        ({"decisions": [1]}, "decisions"),
+        ({}, "decisions"),
+        ([], ""),
+    ],
+)
+def test_a_bad_body_names_the_field_and_changes_nothing(shop: APIClient, body: Any, field: str) -> None:
+    answer = put(shop, "user:ada", body)
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"] == field
+    assert proofs(["user:ada"]) == []
+    assert get_log().length() == 0
+
+
+@pytest.mark.parametrize("subject", ["user:", "anonymous:", "%00", "user:" + "x" * 600])
+def test_a_subject_must_name_somebody(shop: APIClient, subject: str) -> None:
+    assert put(shop, subject, {"decisions": {"analytics": True}}).status_code == 400
+
+
+def test_a_browser_speaks_for_its_anonymous_id_and_for_a_proven_user(browser_key: str) -> None:
+    browser = client_with(browser_key)
+    proof = sign_user(resolve_key(browser_key).identity_secret, user_id="ada")
+    body = {"decisions": {"analytics": True}}
+
+    assert put(browser, "anonymous:bo", body).status_code == 200
+    assert put(browser, "user:ada", body).status_code == 403
+    assert put(browser, "user:ada", {**body, "user_hash": "0" * 64}).status_code == 403
+    assert browser.get(URL + "user:ada").status_code == 403
+    assert proofs(["user:ada"]) == []
+    assert put(browser, "user:ada", {**body, "user_hash": proof}).status_code == 200
+    assert browser.get(URL + "user:ada", {"user_hash": proof}).json()["decisions"]["analytics"]["allowed"]
+
+
+def test_a_key_needs_the_scope(db: None) -> None:
+    reader = client_with(create_key(kind="sk", name="reader", scopes=["consents:read"])[1])
+
+    assert reader.get(URL + "user:ada").status_code == 200
+    assert put(reader, "user:ada", {"decisions": {"analytics": True}}).status_code == 403
+    assert APIClient().get(URL + "user:ada").status_code == 401
+    assert proofs(["user:ada"]) == []
+
+
+def test_nothing_is_written_while_the_log_is_down(shop: APIClient) -> None:
+    with mock.patch("events.log.redis_streams.RedisStreams.append", side_effect=Unavailable("down")):
+        answer = put(shop, "user:ada", {"decisions": {"analytics": True}})
+
+    assert answer.status_code == 503
+    assert "Retry-After" in answer
+    assert not ConsentEvent.objects.exists()
+    assert shop.get(URL + "user:ada").json()["decisions"]["analytics"]["reason"] == "not_asked"
+
+
+def test_the_privacy_signal_is_honored_exactly_and_shown(browser_key: str) -> None:
+    browser = client_with(browser_key)
+    put(browser, "anonymous:bo", {"decisions": {"analytics": True, "ads_share": True}})
+
+    heard = browser.get(URL + "anonymous:bo", HTTP_SEC_GPC="1").json()
+    not_heard = browser.get(URL + "anonymous:bo", HTTP_SEC_GPC="true").json()
+
+    assert heard["gpc"]
+    assert heard["decisions"]["ads_share"]["reason"] == heard["decisions"]["analytics"]["reason"] == "gpc"
+    assert not not_heard["gpc"]
+    assert not_heard["decisions"]["ads_share"]["allowed"]
+
+
+@pytest.mark.django_db
+def test_the_shop_says_that_it_honors_the_signal() -> None:
+    answer = APIClient().get("/.well-known/gpc.json")
+
+    assert answer.status_code == 200
+    assert answer.json()["gpc"] is True

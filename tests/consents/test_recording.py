@@ -1,0 +1,142 @@
+"""The tables' side: proofs on change only, in any order, never altered; the mirror rebuilt; a shopper erased."""
+
+import itertools
+from importlib import import_module
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.db import InternalError, ProgrammingError, connection, transaction
+
+from common import clock, privacy, redis
+from consents import privacy as store
+from consents.models import ConsentEvent, ConsentState, PolicyText, Purpose
+from consents.purposes import BUILT_IN
+from consents.rules import PurposeTerms
+from consents.selectors import forget_terms, person, proofs, states, terms
+from consents.services import record_decisions
+from events.types.base import Event
+
+pytestmark = pytest.mark.django_db
+
+
+def decided(message_id: str, given: bool, at: int, user_id: str | None = None, purpose: str = "analytics") -> Event:
+    return Event(
+        message_id=message_id,
+        kind="track",
+        name="Product Viewed",
+        at=at * 1_000_000,
+        received_at=clock.epoch_us(),
+        user_id=user_id,
+        anonymous_id="bo",
+        consents={purpose: given},
+        context={"region": "DE", "consent": {"policy_version": "3"}},
+        source="key:1",
+    )
+
+
+def test_events_decide_for_both_ids_and_only_changes_are_proven() -> None:
+    story = [decided("m1", True, 1, "ada"), decided("m2", True, 2), decided("m3", False, 3), decided("m3", False, 3)]
+
+    changed = record_decisions(story)
+
+    assert changed == 3
+    assert [(proof.message_id, proof.given) for proof in proofs(["anonymous:bo"])] == [("m3", False), ("m1", True)]
+    assert [proof.message_id for proof in proofs(["user:ada"])] == ["m1"]
+    (first,) = proofs(["user:ada"])
+    assert (first.region, first.policy_version, first.source, first.purpose_version) == ("DE", "3", "key:1", 1)
+
+
+def test_the_latest_wins_in_any_order_and_however_often_it_comes() -> None:
+    story = [decided("m1", True, 1), decided("m2", False, 2), decided("m3", True, 2)]
+
+    for order in itertools.permutations(story):
+        with transaction.atomic():
+            for event in order:
+                record_decisions([event])
+                record_decisions([event])
+            latest = ConsentState.objects.get(raw_id="anonymous:bo")
+            assert (latest.given, latest.event_id) == (False, "m2")
+            transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE consents_consentevent SET given = NOT given",
+        "UPDATE consents_consentevent SET raw_id = 'erased:x'",
+        "DELETE FROM consents_consentevent",
+        "UPDATE consents_purpose SET title = 'x'",
+        "DELETE FROM consents_policytext",
+    ],
+)
+def test_nobody_alters_a_proof_a_purpose_or_a_text(statement: str) -> None:
+    record_decisions([decided("m1", True, 1)])
+    Purpose.objects.get_or_create(name="analytics", version=1, defaults={"title": "x", "description": "x"})
+    PolicyText.objects.create(version="3", body="We ask.")
+
+    with pytest.raises((InternalError, ProgrammingError)), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+    assert ConsentEvent.objects.get().given
+
+
+def test_even_erasure_may_only_replace_the_id() -> None:
+    record_decisions([decided("m1", True, 1)])
+
+    forged = "SET LOCAL vitrine.erasing = 'on'; UPDATE consents_consentevent SET raw_id = 'erased:x', given = false"
+    with pytest.raises((InternalError, ProgrammingError)), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(forged)
+
+    assert ConsentEvent.objects.get().given
+
+
+def test_the_mirror_is_rebuilt_from_the_tables() -> None:
+    record_decisions([decided("m1", True, 1, "ada"), decided("m2", False, 5, purpose="train_models")])
+    redis.client().flushdb()
+
+    call_command("rebuild_consents", stdout=StringIO(), stderr=StringIO())
+
+    found = states(["user:ada", "anonymous:bo"])
+    assert found["user:ada"].decisions["analytics"].given
+    assert not found["anonymous:bo"].decisions["train_models"].given
+    assert found["anonymous:bo"].region == "DE"
+
+
+def test_erasing_keeps_the_proof_and_forgets_whose_it_was() -> None:
+    record_decisions([decided("m1", True, 1, "ada"), decided("m2", False, 3, "ada")])
+    ada = privacy.Person(("user:ada", "anonymous:bo"))
+    exported = store.export(ada)["consent_decisions"]
+    assert len(list(exported)) == 4
+
+    gone = store.erase(ada)
+
+    assert gone >= 6
+    assert store.verify(ada) == 0
+    assert ConsentEvent.objects.count() == 4
+    assert not ConsentEvent.objects.filter(raw_id__contains="ada").exists()
+    assert person("user:ada").epoch == 0
+    assert store.erase(ada) == 0
+
+
+def test_the_seeded_purposes_are_those_that_decide_while_the_table_is_down() -> None:
+    seeds = import_module("consents.migrations.0003_seed_purposes").SEEDS
+
+    seeded = {name: PurposeTerms(name, 1, basis, share) for name, _, _, basis, _, _, share in seeds}
+
+    assert seeded == BUILT_IN
+
+
+def test_a_new_version_of_a_purpose_is_what_counts() -> None:
+    Purpose.objects.create(name="analytics", version=2, title="x", description="x", legal_basis="legitimate_interest")
+    forget_terms()
+
+    assert terms()["analytics"].version == 2
+    assert terms()["analytics"].essential
+    forget_terms()
+
+
+def test_a_policy_text_carries_the_hash_of_its_body() -> None:
+    text = PolicyText.objects.create(version="7", body="We ask.")
+
+    assert text.sha256 == "9259f8a592645b11656d21a52831bbe99179154fdb9f5844445a404066aa5d3b"

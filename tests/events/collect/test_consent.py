@@ -1,0 +1,232 @@
+"""What a shopper allows decides what is kept of an event."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.test import override_settings
+from rest_framework.test import APIClient
+
+from consents.selectors import forget_terms, person, rule_of, terms
+
+if TYPE_CHECKING:
+    from tests.events.collect.conftest import LogReader
+
+Maker = Callable[..., dict[str, Any]]
+
+
+def preferring(**categories: Any) -> dict[str, Any]:
+    return {"consent": {"categoryPreferences": categories}}
+
+
+def send(client: APIClient, *items: dict[str, Any], **headers: Any) -> None:
+    answer = client.post("/v1/batch", json.dumps({"batch": items}), content_type="application/json", **headers)
+    assert answer.status_code == 200, answer.content
+
+
+def may(subject: str, purpose: str = "personalization") -> bool:
+    return person(subject).verdict(terms()[purpose], rule=rule_of(None)).allowed
+
+
+def test_what_is_allowed_is_written_on_the_event(server: APIClient, log: "LogReader", viewed: Maker) -> None:
+    send(server, viewed(context=preferring(analytics=True, train_models=True, essential=False, sports=True)))
+
+    assert log.event().allowed == ("analytics", "train_models")
+    assert log.event().consents == {"analytics": True, "train_models": True}
+    assert log.event().context == {}
+
+
+@pytest.mark.parametrize(
+    ("categories", "kept"),
+    [
+        ({}, False),
+        ({"analytics": True}, True),
+        ({"personalization": True}, True),
+        ({"analytics": False, "personalization": True}, True),
+        ({"analytics": False}, False),
+        ({"analytics": False, "personalization": False}, False),
+        ({"train_models": True}, False),
+        ({"analytics": "yes"}, False),
+    ],
+)
+def test_an_event_is_kept_for_analytics_or_personalization(
+    server: APIClient, log: "LogReader", viewed: Maker, categories: dict[str, Any], kept: bool
+) -> None:
+    send(server, viewed(userId="ada", context=preferring(**categories)))
+
+    assert [event.name for event in log.events() if event.name == "Product Viewed"] == ["Product Viewed"] * kept
+    assert len(log.counted()) == (not kept)
+
+
+def test_what_is_not_kept_is_counted_once_without_ids(server: APIClient, log: "LogReader", viewed: Maker) -> None:
+    send(server, viewed(context={"ip": "203.0.113.9"}), viewed("m2", event="Saw ada@shop.example", context={}))
+
+    assert log.events() == []
+    assert [
+        (one["name"], one["reason"], sorted(one)) for one in sorted(log.counted(), key=lambda one: one["name"])
+    ] == [
+        ("Product Viewed", "not_asked", ["day", "name", "reason"]),
+        ("custom", "not_asked", ["day", "name", "reason"]),
+    ]
+
+
+def test_a_refusal_is_proven_once_and_leaves_no_trail(server: APIClient, log: "LogReader", viewed: Maker) -> None:
+    refusal = preferring(analytics=False, personalization=False)
+
+    send(server, *(viewed(f"m{number}", context=refusal) for number in range(5)))
+
+    (proof,) = log.events()
+    assert (proof.name, proof.anonymous_id, proof.properties) == ("Consent Updated", "bo", {})
+    assert proof.consents == {"analytics": False, "personalization": False}
+    assert len(log.counted()) == 5
+
+
+def test_an_order_is_kept_whatever_is_refused(server: APIClient, log: "LogReader", viewed: Maker) -> None:
+    order = {"order_id": "o1", "total": 5, "products": [{"product_id": "P1", "price": 5}]}
+    refusal = preferring(analytics=False, personalization=False)
+
+    send(server, viewed(event="Order Completed", properties=order, context=refusal))
+
+    assert log.event().name == "Order Completed"
+    assert log.event().allowed == ()
+
+
+def test_an_earlier_item_of_a_batch_counts_for_a_later_one(server: APIClient, log: "LogReader", viewed: Maker) -> None:
+    send(
+        server,
+        viewed("m1", context={}),
+        viewed("m2", context=preferring(analytics=True)),
+        viewed("m3", context={}),
+        viewed("m4", anonymousId="eve", context={}),
+    )
+
+    assert {event.message_id for event in log.events()} == {"m2", "m3"}
+
+
+def test_a_decision_holds_for_the_next_request_and_for_both_ids(
+    server: APIClient, log: "LogReader", viewed: Maker
+) -> None:
+    send(server, viewed("m1", userId="ada"))
+    send(server, viewed("m2", context={}))
+    send(server, viewed("m3", anonymousId=None, userId="ada", context={}))
+
+    assert {event.message_id for event in log.events()} == {"m1", "m2", "m3"}
+    assert may("user:ada")
+    assert may("anonymous:bo")
+
+
+@pytest.mark.parametrize("late", ["yes", "no"])
+def test_the_latest_decision_by_event_time_wins(server: APIClient, viewed: Maker, late: str) -> None:
+    yes = viewed("yes", context=preferring(personalization=True), timestamp="2026-01-02T00:00:00Z")
+    no = viewed("no", context=preferring(personalization=False), timestamp="2026-01-01T00:00:00Z")
+
+    for item in (yes, no) if late == "no" else (no, yes):
+        send(server, item)
+
+    assert may("anonymous:bo")
+
+
+def test_a_refusal_on_either_id_survives_the_login(server: APIClient, log: "LogReader", viewed: Maker) -> None:
+    send(server, viewed("m1", context=preferring(personalization=False, analytics=False)))
+    send(server, viewed("m2", anonymousId=None, userId="ada", context=preferring(personalization=True)))
+
+    send(server, {"type": "identify", "messageId": "m3", "userId": "ada", "anonymousId": "bo"})
+
+    assert not may("user:ada")
+    assert not may("anonymous:bo")
+    send(server, viewed("m4", userId="ada", context=preferring(personalization=True)))
+    assert may("user:ada")
+
+
+def test_the_privacy_signal_refuses_and_is_remembered_on_the_known_account(
+    browser: APIClient, browser_key: str, log: "LogReader", viewed: Maker
+) -> None:
+    from access.identity import sign_user
+    from access.selectors import resolve_key
+
+    proof = sign_user(resolve_key(browser_key).identity_secret, user_id="ada")
+    ada = viewed(userId="ada", context={**preferring(analytics=True), "traits": {"user_hash": proof}})
+
+    send(browser, viewed("m0", anonymousId="eve"), HTTP_SEC_GPC="true")
+    assert log.event().anonymous_id == "eve"
+    send(browser, ada, HTTP_SEC_GPC="1")
+
+    assert [one["reason"] for one in log.counted()] == ["gpc"]
+    assert person("user:ada").remembers("gpc")
+    assert not person("anonymous:bo").states["anonymous:bo"].on("gpc")
+    assert not may("user:ada", "analytics")
+
+
+def test_an_unproven_user_id_may_not_change_its_mind_but_its_device_may(
+    browser: APIClient, server: APIClient, viewed: Maker
+) -> None:
+    send(server, viewed("m1", anonymousId=None, userId="ada", context=preferring(personalization=False)))
+
+    send(browser, viewed("m2", anonymousId=None, userId="ada", context=preferring(personalization=True)))
+    assert not may("user:ada")
+    send(browser, viewed("m3", userId="cy", anonymousId="tablet", context=preferring(personalization=True)))
+    assert may("user:cy")
+    send(browser, viewed("m4", userId="cy", anonymousId="tablet", context=preferring(personalization=False)))
+    assert not may("user:cy")
+
+
+def test_a_key_that_asks_for_the_user_hash_takes_no_user_id_without_it(
+    log: "LogReader", viewed: Maker, db: None
+) -> None:
+    from access.identity import sign_user
+    from access.selectors import resolve_key
+    from access.services import create_key
+
+    raw = create_key(kind="pk", name="pages", requires_user_hash=True)[1]
+    client = APIClient()
+    client.credentials(HTTP_X_API_KEY=raw)
+    proof = sign_user(resolve_key(raw).identity_secret, user_id="ada")
+
+    send(
+        client,
+        viewed("none", userId="ada"),
+        viewed("wrong", userId="eve", traits={"user_hash": proof}),
+        viewed("right", userId="ada", traits={"user_hash": proof}),
+        viewed("anonymous"),
+    )
+
+    assert {event.message_id for event in log.events()} == {"right", "anonymous"}
+    assert {one["message_id"]: one["field"] for one in log.set_aside()} == {"none": "user_hash", "wrong": "user_hash"}
+    assert all(proof not in json.dumps([event.traits, event.context]) for event in log.events())
+
+
+def test_the_region_comes_from_the_proxy_and_decides_the_rule(
+    browser: APIClient, log: "LogReader", viewed: Maker
+) -> None:
+    with override_settings(CONSENT_REGION_HEADER="CF-IPCountry", CONSENT_RULES={"*": "opt_in", "US": "opt_out"}):
+        forget_terms()
+        send(browser, viewed("m1", context={}), HTTP_CF_IPCOUNTRY="US")
+        send(browser, viewed("m2", anonymousId="cy", context={}), HTTP_CF_IPCOUNTRY="DE")
+        send(browser, viewed("m3", anonymousId="eve", context={}))
+
+    assert log.event().message_id == "m1"
+    assert log.event().context["region"] == "US"
+    forget_terms()
+
+
+def test_a_context_is_minimized(browser: APIClient, log: "LogReader", viewed: Maker) -> None:
+    context = {
+        **preferring(analytics=True),
+        "ip": "203.0.113.9",
+        "userAgent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X)",
+        "page": {"url": "https://a:b@shop.example/p1?mail=ada@x#y", "path": "/p1", "search": "?mail=ada@x"},
+        "traits": {"email": "ada@x"},
+        "locale": "de-DE",
+        "location": {"country": "DE", "city": "Kiel", "latitude": 54.3},
+        "device": {"id": "aaaa-bbbb"},
+    }
+
+    send(browser, viewed(context=context))
+
+    assert log.event().context == {
+        "page": {"url": "https://shop.example/p1", "path": "/p1"},
+        "locale": "de-DE",
+        "device": {"type": "mobile"},
+        "region": "DE",
+    }

@@ -1,0 +1,104 @@
+"""GA4's Measurement Protocol at the door."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rest_framework.test import APIClient
+
+if TYPE_CHECKING:
+    from tests.events.collect.conftest import LogReader
+
+CONSENT = {"categoryPreferences": {"analytics": True, "personalization": True}}
+SOFA = {"item_id": "P1", "price": 9.5, "quantity": 2}
+
+
+def send(key: str, body: Any, query: str = "") -> Any:
+    url = f"/mp/collect?measurement_id=G-1&api_secret={key}{query}"
+    return APIClient().post(url, json.dumps(body), content_type="text/plain")
+
+
+def body(*events: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {"client_id": "bo.1", "consent": CONSENT, "events": list(events), **fields}
+
+
+def test_a_purchase_becomes_an_order_of_the_client(browser_key: str, log: "LogReader") -> None:
+    params = {"transaction_id": "o1", "value": 19, "currency": "EUR", "items": [SOFA]}
+
+    answer = send(browser_key, body({"name": "purchase", "params": params}))
+
+    assert answer.status_code == 204
+    assert answer.content == b""
+    event = log.event()
+    assert (event.name, event.anonymous_id, event.user_id) == ("Order Completed", "bo.1", None)
+    assert event.properties["revenue"] == 19
+    assert event.properties["products"] == [{"product_id": "P1", "price": 9.5, "quantity": 2}]
+    assert event.allowed == ("analytics", "personalization")
+
+
+def test_the_time_is_the_sender_s_and_the_same_event_has_the_same_id(browser_key: str, log: "LogReader") -> None:
+    event = {"name": "view_item", "params": {"items": [SOFA]}}
+
+    for _ in range(2):
+        send(browser_key, body(event, event, timestamp_micros=1_764_000_000_000_000))
+    send(browser_key, body(event))
+    send(browser_key, body(event))
+
+    timed = [found for found in log.events() if found.at == 1_764_000_000_000_000]
+    assert len(timed) == 4
+    assert len({found.message_id for found in timed}) == 2
+    assert len({found.message_id for found in log.events()}) == 4
+
+
+def test_user_properties_of_a_known_user_are_an_identify(browser_key: str, log: "LogReader") -> None:
+    send(
+        browser_key,
+        body(
+            {"name": "search", "params": {"search_term": "oak"}},
+            user_id="ada",
+            user_properties={"loyalty": {"value": "gold"}},
+        ),
+    )
+
+    found = {event.kind: event for event in log.events()}
+    assert found["identify"].traits == {"loyalty": "gold"}
+    assert (found["track"].name, found["track"].user_id) == ("Products Searched", "ada")
+    assert found["track"].properties == {"query": "oak"}
+
+
+def test_a_denied_advertising_consent_refuses_to_share(browser_key: str, log: "LogReader") -> None:
+    consent = {**CONSENT, "ad_user_data": "GRANTED", "ad_personalization": "DENIED"}
+
+    send(browser_key, body({"name": "search"}, consent=consent))
+
+    assert log.event().consents["ads_share"] is False
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (body(), 400),
+        ({"events": [{"name": "search"}]}, 400),
+        (body({"params": {}}), 400),
+        (body({"name": "view_item", "params": {"items": [{}]}}), 400),
+        ([], 400),
+    ],
+)
+def test_what_holds_no_sound_event_is_a_problem(browser_key: str, log: "LogReader", sent: Any, status: int) -> None:
+    answer = send(browser_key, sent)
+
+    assert answer.status_code == status
+    assert answer["Content-Type"] == "application/problem+json"
+    assert len(log) == 0
+
+
+def test_a_bad_event_beside_a_good_one_is_set_aside(browser_key: str, log: "LogReader") -> None:
+    answer = send(browser_key, body({"name": "search"}, {"name": "view_item", "params": {"items": [{"price": 1}]}}))
+
+    assert answer.status_code == 204
+    assert [one["field"] for one in log.set_aside()] == ["properties.product_id"]
+
+
+def test_an_unknown_secret_is_401(db: None, log: "LogReader") -> None:
+    assert send("pk_nobody", body({"name": "search"})).status_code == 401
+    assert len(log) == 0

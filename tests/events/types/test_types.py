@@ -1,0 +1,192 @@
+"""Every registered event type: what it refuses, what it reads, and that odd input never breaks the reading."""
+
+import json
+import math
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.types.base import SIGNALS, Event
+from events.types.ga4 import NAMES
+from events.types.registry import EVENT_TYPES, custom, event_type, interactions
+
+CANONICAL = """
+Products Searched · Product List Viewed · Product List Filtered · Promotion Viewed · Promotion Clicked · Product Clicked
+· Product Viewed · Product Added · Product Removed · Cart Viewed · Checkout Started · Checkout Step Viewed
+· Checkout Step Completed · Payment Info Entered · Order Completed · Order Updated · Order Refunded · Order Cancelled
+· Coupon Entered · Coupon Applied · Coupon Denied · Coupon Removed · Product Added to Wishlist · Product Reviewed
+· Experiment Viewed · Page Engaged · Product Hovered · Preference Given · Recommendation Served · Consent Updated
+"""
+
+
+def happened(name: str, properties: dict[str, Any], kind: Any = "track") -> Event:
+    return Event("m1", kind, name, at=5, received_at=6, user_id="ada", properties=properties)
+
+
+def test_every_name_of_the_contract_is_known_in_any_case() -> None:
+    names = [name.strip() for name in CANONICAL.replace("\n", " ").split("·")]
+
+    assert set(names) <= set(EVENT_TYPES)
+    assert all(event_type(name.upper()) is EVENT_TYPES[name] for name in names)
+    assert set(NAMES.values()) <= set(EVENT_TYPES)
+
+
+def test_an_unknown_name_is_a_custom_type_that_refuses_nothing() -> None:
+    assert event_type("Trumpet Blown") == custom("Trumpet Blown")
+    assert event_type("Trumpet Blown").validate({"product_id": None, "products": 7}) == []
+
+
+@pytest.mark.parametrize("name", list(EVENT_TYPES))
+def test_each_type_says_what_it_is_and_why_it_is_kept(name: str) -> None:
+    found = EVENT_TYPES[name]
+
+    assert found.summary.endswith(".")
+    assert found.purpose in {"essential", "analytics", "personalization", "experiments"}
+    assert len({field.name for field in found.fields}) == len(found.fields)
+    assert all(field.note for field in found.fields)
+
+
+ONE = {"product_id": "P1", "price": "9.50", "quantity": 2, "list_id": "r1"}
+MANY = {"order_id": "o1", "list_id": "r2", "products": [ONE, {"sku": 7}]}
+
+
+@pytest.mark.parametrize(
+    ("name", "signal"),
+    [
+        ("Product Viewed", "view"),
+        ("Product Clicked", "click"),
+        ("Product Hovered", "hover"),
+        ("Page Engaged", "engage"),
+        ("Product Added", "cart"),
+        ("Product Removed", "remove"),
+        ("Product Added to Wishlist", "wishlist"),
+        ("Wishlist Product Added to Cart", "cart"),
+    ],
+)
+def test_an_event_about_one_product_is_one_interaction(name: str, signal: str) -> None:
+    (found,) = interactions(happened(name, ONE))
+
+    assert (found.signal, found.product_id, found.quantity, found.price) == (signal, "P1", 2.0, 9.5)
+    assert (found.message_id, found.at, found.value, found.recommendation_id) == ("m1", 5, 1.0, "r1")
+
+
+@pytest.mark.parametrize(("name", "signal"), [("Checkout Started", "checkout"), ("Order Completed", "purchase")])
+def test_an_event_about_many_products_is_one_interaction_each(name: str, signal: str) -> None:
+    first, second = interactions(happened(name, MANY))
+
+    assert (first.signal, first.product_id, first.recommendation_id) == (signal, "P1", "r1")
+    assert (second.signal, second.product_id, second.recommendation_id) == (signal, "7", "r2")
+    assert (first.order_id, second.quantity, second.price) == ("o1", 1.0, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "properties", "signal", "value"),
+    [
+        ("Product Reviewed", {"product_id": "P1", "rating": 4}, "rating", 4.0),
+        ("Preference Given", {"product_id": "P1", "rating": "4.5"}, "rating", 4.5),
+        ("Preference Given", {"product_id": "P1", "liked": True}, "like", 1.0),
+        ("Preference Given", {"product_id": "P1", "liked": False}, "rating", 1.0),
+    ],
+)
+def test_feedback_is_a_rating_or_a_like(name: str, properties: dict[str, Any], signal: str, value: float) -> None:
+    (found,) = interactions(happened(name, properties))
+
+    assert (found.signal, found.value) == (signal, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "properties"),
+    [
+        ("Preference Given", {"product_id": "P1"}),
+        ("Page Engaged", {"seconds": 3}),
+        ("Product List Viewed", MANY),
+        ("Order Cancelled", MANY),
+        ("Trumpet Blown", MANY),
+    ],
+)
+def test_what_says_nothing_of_a_product_is_no_interaction(name: str, properties: dict[str, Any]) -> None:
+    assert interactions(happened(name, properties)) == []
+
+
+def test_only_track_events_are_read() -> None:
+    assert interactions(happened("Product Viewed", ONE, kind="page")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "properties", "field"),
+    [
+        ("Product Viewed", {}, "properties.product_id"),
+        ("Product Viewed", {"product_id": ["P1"]}, "properties.product_id"),
+        ("Product Viewed", {"product_id": "P1", "price": -1}, "properties.price"),
+        ("Product Viewed", {"product_id": "P1", "currency": "Euro"}, "properties.currency"),
+        ("Product Added", {"product_id": "P1", "quantity": 0}, "properties.quantity"),
+        ("Product Reviewed", {"product_id": "P1", "rating": 6}, "properties.rating"),
+        ("Order Completed", {"products": []}, "properties.order_id"),
+        ("Order Completed", {"order_id": "o1", "products": {}}, "properties.products"),
+        ("Order Completed", {"order_id": "o1", "products": [ONE, 3]}, "properties.products[1]"),
+        ("Order Completed", {"order_id": "o1", "products": [{"price": 3}]}, "properties.products[0].product_id"),
+        ("Order Completed", {"order_id": "o1", "revenue": "much"}, "properties.revenue"),
+        ("Experiment Viewed", {}, "properties.experiment_id"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_field(name: str, properties: dict[str, Any], field: str) -> None:
+    assert [error.field for error in event_type(name).validate(properties)] == [field]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+FIELDS = [
+    "product_id",
+    "sku",
+    "id",
+    "price",
+    "quantity",
+    "rating",
+    "liked",
+    "list_id",
+    "order_id",
+    "products",
+    "revenue",
+]
+product_like = st.dictionaries(st.sampled_from(FIELDS), json_values)
+properties_like = st.dictionaries(st.sampled_from(FIELDS), json_values | st.lists(product_like, max_size=3))
+
+
+@given(st.sampled_from(list(EVENT_TYPES)), properties_like)
+def test_any_properties_are_judged_and_read_without_an_error(name: str, properties: dict[str, Any]) -> None:
+    errors = event_type(name).validate(properties)
+
+    for found in interactions(happened(name, properties)):
+        assert found.signal in SIGNALS
+        assert found.product_id
+        assert math.isfinite(found.quantity)
+        assert math.isfinite(found.value)
+        assert errors or (found.quantity > 0 and (found.price is None or found.price >= 0))
+        json.dumps(asdict(found), allow_nan=False)
+
+
+texts = st.text(max_size=5)
+events = st.builds(
+    Event,
+    message_id=st.text(min_size=1, max_size=5),
+    kind=st.sampled_from(["track", "page"]),
+    name=texts,
+    at=st.integers(0, 2**53),
+    received_at=st.integers(0, 2**53),
+    user_id=st.none() | st.text(min_size=1, max_size=5),
+    anonymous_id=st.text(min_size=1, max_size=5),
+    properties=st.dictionaries(texts, st.integers(-(2**53), 2**53) | texts, max_size=3),
+    consents=st.dictionaries(texts, st.booleans(), max_size=3),
+    allowed=st.tuples(texts, texts) | st.just(()),
+)
+
+
+@given(events)
+def test_an_event_is_decoded_as_it_was_encoded(event: Event) -> None:
+    assert Event.decode(event.encode()) == event
