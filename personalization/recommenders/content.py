@@ -101,7 +101,7 @@ class Content(ItemItem):
             block = slice(start, min(start + size, rows.stop))
             chunk = words[block] @ others
             if dense.shape[1]:
-                chunk = dense_chunk((chunk + dense[block] @ dense.T) * lift, self.config.neighbors + 1)
+                chunk = dense_chunk((chunk.toarray() + dense[block] @ dense.T) * lift, self.config.neighbors + 1)
             else:
                 chunk = scaled_columns(chunk.tocsr(), lift)
             yield chunk

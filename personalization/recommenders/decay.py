@@ -36,8 +36,8 @@ DECAY_SPACE: dict[str, tuple[object, ...]] = {
     "gap_minutes": ("choice", [0.0, 30.0, 1440.0]),
 }
 
-REPEAT_START: dict[str, object] = {"half_life_days": 120.0, "step": 1.0, "gap_minutes": 0.0}
-"""A start for shops where baskets repeat: history counts long, steps do not matter."""
+REPEAT_START: dict[str, object] = {"half_life_days": 400.0, "step": 0.97, "gap_minutes": 1440.0}
+"""A start for shops where baskets repeat: history counts long, a shopping day is a step."""
 SESSION_START: dict[str, object] = {"half_life_days": 14.0, "step": 0.6, "gap_minutes": 0.0}
 """A start for shops where the last views tell most."""
 

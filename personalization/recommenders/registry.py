@@ -14,6 +14,7 @@ from personalization.recommenders.own_history import BuyAgain, PersonalTop, Rece
 from personalization.recommenders.popular import Popular
 from personalization.recommenders.rp3beta import RP3beta
 from personalization.recommenders.scoring import Scoring
+from personalization.recommenders.session_knn import SessionKNN
 from personalization.recommenders.shuffled import CatalogOrder, Random
 from personalization.recommenders.svd import SVD
 from personalization.recommenders.trending import Trending
@@ -38,6 +39,7 @@ _ALL: tuple[type[Scoring], ...] = (
     Content,
     BoughtTogether,
     Complements,
+    SessionKNN,
 )
 
 RECOMMENDERS: dict[str, type[Scoring]] = {recommender.name: recommender for recommender in _ALL}

@@ -27,19 +27,20 @@ from personalization.recommenders.storage import Arrays
 class UserKNNConfig(ItemItemConfig):
     """score = own_weight · own frequency · repeat rate ** rate_power + mean frequency of all shoppers, by cosine.
 
-    `fit_half_life_days` and `fit_step` decay the shoppers learnt from; `damping` is the power of their frequencies;
-    `cosine` 1 divides by the whole norm, less lets busy shoppers speak louder. Good on groceries: half-lives
-    60–200 days, step 1, own_weight 1.
+    `fit_half_life_days` decays the shoppers learnt from; `damping` is the power of their frequencies;
+    `cosine` 1 divides by the whole norm, less lets busy shoppers speak louder. Good on groceries: half-life a
+    year, step .97 a shopping day, own_weight 1.
     """
 
-    half_life_days: float = 120.0
-    step: float = 1.0
+    half_life_days: float = 400.0
+    step: float = 0.97
+    gap_minutes: float = 1440.0
     own_weight: float = 1.0
     neighbors: int = 400
-    fit_half_life_days: float = 120.0
-    damping: float = 1.0
-    cosine: float = 1.0
-    rate_power: float = 0.6
+    fit_half_life_days: float = 600.0
+    damping: float = 0.7
+    cosine: float = 0.75
+    rate_power: float = 0.3
     prior: float = 10.0
 
 
@@ -54,7 +55,7 @@ class UserKNN(ItemItem):
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
         "own_weight": ("choice", [0.0, 0.3, 0.7, 1.0, 1.5, 3.0]),
-        "fit_half_life_days": ("float", 7.0, 720.0, True),
+        "fit_half_life_days": ("float", 7.0, 1500.0, True),
         "damping": ("float", 0.3, 1.0, False),
         "cosine": ("float", 0.3, 1.2, False),
         "rate_power": ("float", 0.0, 1.5, False),

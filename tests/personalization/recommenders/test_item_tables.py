@@ -1,0 +1,140 @@
+"""Directions, significance, siblings, repeats: what each item table says of a shop built to show it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from personalization.recommenders.base import Context, Interactions, Profile
+from personalization.recommenders.bought_together import likelihood_ratio
+from personalization.recommenders.ease import EASE, EASEConfig
+from personalization.recommenders.registry import make
+from personalization.recommenders.scoring import Scoring
+from tests.behaviour import shops
+
+DAY = shops.DAY
+
+
+def orders(*baskets: tuple[int, ...], times: int = 10) -> Interactions:
+    """Return a shop where each basket is bought by `times` shoppers, one order each."""
+    rows = [
+        (user * len(baskets) + place, item, shops.START + (user * len(baskets) + place) * 60, "purchase")
+        for user in range(times)
+        for place, basket in enumerate(baskets)
+        for item in basket
+    ]
+    return shops.interactions(rows, n_users=times * len(baskets))
+
+
+def answer(model: Scoring, *items: int, k: int = 5) -> list[int]:
+    return model.recommend(Profile.empty(shops.START), Context(items=items), k).items.tolist()  # type: ignore[no-any-return]
+
+
+def test_covisitation_follows_the_direction_of_travel() -> None:
+    rows = [(user, item, shops.START + user * DAY + item * 60, "view") for user in range(9) for item in (0, 1, 2)]
+    model = make("covisitation", backward=0.0).fit(shops.interactions(rows, n_users=9), shops.catalogue(4))
+
+    assert answer(model, 1) == [2]
+    assert answer(model, 2) == []
+    assert answer(model, 0) == [1, 2]
+
+
+def test_bought_together_ignores_chance_and_needs_two_orders() -> None:
+    model = make("bought_together").fit(orders((0, 1), (2, 3), (4,), (5,)), shops.catalogue(8))
+    once = make("bought_together").fit(orders((0, 1), (2,), (3,), times=1), shops.catalogue(8))
+
+    assert answer(model, 0) == [1]
+    assert answer(model, 0, 2) == [1, 3]
+    assert answer(model, 4) == []
+    assert answer(once, 0) == []
+
+
+def test_the_likelihood_ratio_is_dunnings() -> None:
+    # 110, 2442, 111, 29114: the table of the paper for "the swiss"
+    assert float(likelihood_ratio(110.0, 2552.0, 221.0, 31777.0)) == pytest.approx(270.72, abs=0.01)
+    assert float(likelihood_ratio(10.0, 100.0, 100.0, 1000.0)) == pytest.approx(0, abs=1e-9)
+
+
+def test_complements_leave_out_variants_and_substitutes() -> None:
+    bought = orders((0, 1, 3), (2, 5), *[(2,), (5,)] * 3, (4, 6), *[(8,)] * 30)
+    n = bought.n_users
+    looks = [(n + user, item, shops.START + user * DAY + item, "view") for user in range(30) for item in (2, 5)]
+    columns = (bought.users.tolist(), bought.items.tolist(), bought.times.tolist())
+    rows = [(user, item, time, "purchase") for user, item, time in zip(*columns, strict=True)]
+    data = shops.interactions([*rows, *looks], n_users=n + 30)
+    catalogue = shops.catalogue(9)
+    groups = ("same", "same", *catalogue.group_ids[2:])
+    catalogue = replace(catalogue, group_ids=groups)
+
+    together = make("bought_together").fit(data, catalogue)
+    complements = make("complements").fit(data, catalogue)
+
+    assert answer(together, 2) == [5]
+    assert answer(complements, 2) == []
+    assert set(answer(together, 0)) == {1, 3}
+    assert answer(complements, 0) == [3]
+    assert answer(complements, 4) == [6]
+
+
+def test_buy_again_prefers_what_people_buy_again() -> None:
+    rows = [(user, 0, shops.START + day * DAY + user, "purchase") for user in range(9) for day in range(0, 70, 7)]
+    rows += [(user, 1, shops.START + 64 * DAY + user, "purchase") for user in range(9)]
+    model = make("buy_again").fit(shops.interactions(rows, n_users=9), shops.catalogue(3))
+    bought_both_once = Profile(
+        items=np.array([1, 0], np.int32),
+        times=np.array([shops.START, shops.START]),
+        signals=np.full(2, shops.CODES["purchase"], np.int8),
+        weights=np.ones(2, np.float32),
+        values=np.ones(2, np.float32),
+        now=shops.START + 7 * DAY,
+    )
+
+    assert model.recommend(bought_both_once, Context(), 3).items.tolist() == [0, 1]
+
+
+def test_content_knows_new_products_without_a_refit() -> None:
+    data, before, after = shops.checkerboard(), shops.catalogue(12), shops.catalogue(15)
+
+    model = make("content").fit(data, before)
+    wider = model.extend(after)  # type: ignore[attr-defined]
+
+    assert wider.n_items == 15
+    assert model.n_items == 12
+    assert answer(wider, 13, k=1)[0] % 2 == 1
+    assert set(answer(wider, 12, k=6)) <= set(range(0, 15, 2))
+    assert 13 in answer(wider, 1, k=15)
+    assert wider.knows(14)
+
+
+def test_content_sees_pictures() -> None:
+    pictures = np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1, 2]]
+    bare = replace(shops.catalogue(6), titles=(), descriptions=(), categories=(), brands=(), attributes=(), prices=None)
+    model = make("content").fit(shops.interactions([], n_users=0), replace(bare, images=pictures))
+
+    assert answer(model, 0) == [3]
+    assert answer(model, 4) == [1]
+
+
+def test_the_three_ways_of_ease_agree() -> None:
+    data, catalogue = shops.checkerboard(n_users=30), shops.catalogue(12)
+    wide = shops.checkerboard(n_users=8)
+    over_items = EASE().fit(data, catalogue)
+    by_ridge = EASE(EASEConfig(dense_limit=1)).fit(data, catalogue)
+    over_shoppers = EASE().fit(wide, catalogue)
+    wide_by_ridge = EASE(EASEConfig(dense_limit=1)).fit(wide, catalogue)
+
+    for exact, ridge, rows in ((over_items, by_ridge, data), (over_shoppers, wide_by_ridge, wide)):
+        profile = shops.profile(rows, 0)
+        assert ridge.scores(profile, Context()) == pytest.approx(exact.scores(profile, Context()), abs=1e-3)
+
+
+def test_answering_settings_change_without_another_fit() -> None:
+    model = make("rp3beta").fit(shops.checkerboard(), shops.catalogue(12))
+
+    fresh = make("rp3beta", step=0.5, own_weight=0.0).fit(shops.checkerboard(), shops.catalogue(12))
+    profile = shops.profile(shops.checkerboard(), 4)
+
+    changed = model.reconfigured(step=0.5, own_weight=0.0)
+    assert changed.scores(profile, Context()).tolist() == fresh.scores(profile, Context()).tolist()
+    with pytest.raises(ValueError, match="alpha"):
+        model.reconfigured(alpha=1.0)

@@ -1,0 +1,58 @@
+"""Artefacts are plain arrays and JSON, mapped into memory, equal bytes for equal state, and never pickle."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from personalization.recommenders import storage
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_arrays_come_back(mapped: bool, tmp_path: Path) -> None:
+    arrays: storage.Arrays = {
+        "b": np.arange(12, dtype=np.float32).reshape(3, 4),
+        "a": np.empty((0, 5), np.int8),
+        "text": storage.pack_texts(("größe", "x=1")),
+        "flags": np.array([True, False]),
+    }
+    storage.write_arrays(tmp_path / "x.npz", arrays)
+
+    found = storage.read_arrays(tmp_path / "x.npz", mapped=mapped)
+
+    assert sorted(found) == sorted(arrays)
+    for name, array in arrays.items():
+        assert found[name].dtype == array.dtype
+        assert found[name].tolist() == array.tolist()
+    assert storage.unpack_texts(found["text"]) == ("größe", "x=1")
+
+
+def test_mapped_arrays_cannot_be_written(tmp_path: Path) -> None:
+    storage.write_arrays(tmp_path / "x.npz", {"a": np.arange(3)})
+
+    with pytest.raises(ValueError, match="read-only"):
+        storage.read_arrays(tmp_path / "x.npz")["a"][0] = 9
+
+
+def test_the_order_of_arrays_does_not_change_bytes(tmp_path: Path) -> None:
+    storage.write_arrays(tmp_path / "x.npz", {"a": np.arange(3), "b": np.ones(2)})
+    storage.write_arrays(tmp_path / "y.npz", {"b": np.ones(2), "a": np.arange(3)})
+
+    assert (tmp_path / "x.npz").read_bytes() == (tmp_path / "y.npz").read_bytes()
+
+
+def test_objects_are_refused_in_both_directions(tmp_path: Path) -> None:
+    objects = np.array([{"pickle": 1}], dtype=object)
+    np.savez(tmp_path / "x.npz", a=objects)
+
+    with pytest.raises(TypeError):
+        storage.write_arrays(tmp_path / "y.npz", {"a": objects})
+    with pytest.raises(ValueError, match="objects"):
+        storage.read_arrays(tmp_path / "x.npz")
+
+
+def test_compressed_files_are_not_mapped(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "x.npz", a=np.arange(3))
+
+    with pytest.raises(ValueError, match="compressed"):
+        storage.read_arrays(tmp_path / "x.npz")
