@@ -14,8 +14,10 @@ class EventsConfig(AppConfig):
     app_role_functions: ClassVar[tuple[str, ...]] = ("events_ensure_month(timestamptz)",)
 
     def ready(self) -> None:
-        """Say where the consent door writes its decisions."""
+        """Say where the consent door writes its decisions, and register what this room erases and exports."""
         from consents import journal
+        from events import privacy
         from events.services.journal import write_change
 
         journal.write_with(write_change)
+        privacy.register()

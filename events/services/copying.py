@@ -16,16 +16,24 @@ COLUMNS: Final = (
     " consents, allowed, source, shard, log_offset"
 )
 COPY: Final = f"COPY events_event ({COLUMNS}) FROM STDIN"
+_VARIANTS: Final = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+"""The first hexadecimal digit of a UUID's second half says which variant it is (RFC 9562)."""
 _SPECIAL: Final[Callable[[str], Any]] = re.compile(r"[\\\t\n\r]").search
 
 
 def lines(rows: Iterable[Row], *, now_ms: int | None = None) -> list[str]:
     """Return one line of COPY text for each event, with fresh ids (UUIDv7, in order)."""
     stamp = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-    return [_line(row, f"{stamp:012x}7{index & 0xFFF:03x}") for index, row in enumerate(rows)]
+    kept = list(rows)
+    noise = os.urandom(8 * len(kept)).hex()
+    return [
+        _line(row, f"{stamp:012x}7{index & 0xFFF:03x}{_VARIANTS[noise[at]]}{noise[at + 1 : at + 16]}")
+        for index, row in enumerate(kept)
+        for at in (16 * index,)
+    ]
 
 
-def _line(row: Row, prefix: str) -> str:
+def _line(row: Row, identity: str) -> str:
     fields = row.fields
     get = fields.get
     texts = (get("name", ""), get("source", ""), fields["message_id"])
@@ -33,16 +41,11 @@ def _line(row: Row, prefix: str) -> str:
     name, source, message_id = (escaped(value) for value in texts)
     user_id, anonymous_id, previous_id = ("\\N" if value is None else escaped(value) for value in ids)
     return (
-        f"{prefix}{_random_tail()}\t{message_id}\t{moment(fields['at'])}\t{moment(fields['received_at'])}\t"
+        f"{identity}\t{message_id}\t{moment(fields['at'])}\t{moment(fields['received_at'])}\t"
         f"{fields['kind']}\t{name}\t{user_id}\t{anonymous_id}\t{previous_id}\t{_json(get('properties'))}\t"
         f"{_json(get('traits'))}\t{_json(get('context'))}\t{_json(get('consents'))}\t"
         f"{_array(tuple(get('allowed', ())))}\t{source}\t{row.shard}\t{row.offset}\n"
     )
-
-
-def _random_tail() -> str:
-    tail = int.from_bytes(os.urandom(8), "big")
-    return f"{tail & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000:016x}"
 
 
 def escaped(value: str) -> str:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from common import redis
-from events.consuming import Consumer, Housekeeping, Work
+from events.consuming import Consumer, Housekeeping, Work, calm_collector
 from events.log import get_log
 from events.services.recording import Recording
 from profiles.profiling import Profiling
@@ -59,6 +59,7 @@ def follow(parent: int, stop: threading.Event) -> None:
 
 def run(name: str, stop: threading.Event) -> None:
     """Run one work in this process."""
+    calm_collector()
     source, client = get_log(), redis.client()
     housekeeping = None
     if name == "recorder":

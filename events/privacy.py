@@ -1,0 +1,99 @@
+"""What this room holds about a shopper, for access and erasure: events, the log, orders, rejected events."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import orjson
+from django.db.models import Q, QuerySet
+
+from common import privacy
+from events.log import Entry, Log, get_log
+from events.models import Event, Order, OrderLine, SetAside
+
+ERASED = "erased"
+"""The owner of an order whose shopper was erased: the order itself is kept for tax."""
+
+
+ID_FIELDS: Final = ("userId", "anonymousId", "previousId", "user_id", "anonymous_id", "previous_id")
+
+
+def register() -> None:
+    """Add this room to the registry."""
+    privacy.register(privacy.Store(name="events", erase=_erase, export=_export, verify=_verify))
+
+
+def _erase(person: privacy.Person) -> int:
+    gone = _rows(Event, person).delete()[0]
+    gone += SetAside.objects.filter(pk__in=_set_aside(person)).delete()[0]
+    orders = _rows(Order, person)
+    lines = OrderLine.objects.filter(order__in=list(orders.values_list("pk", flat=True)))
+    lines.update(raw_id=ERASED, list_id="")
+    gone += orders.update(user_id=None, anonymous_id=None, coupon="")
+    log = get_log()
+    return gone + sum(log.forget(shard, offsets) for shard, offsets in _in_log(log, person) if offsets)
+
+
+def _verify(person: privacy.Person) -> int:
+    in_log = sum(len(offsets) for _, offsets in _in_log(get_log(), person))
+    return _rows(Event, person).count() + _rows(Order, person).count() + len(_set_aside(person)) + in_log
+
+
+def _export(person: privacy.Person) -> dict[str, Iterator[dict[str, Any]]]:
+    events = _rows(Event, person).order_by("at").values("at", "name", "kind", "properties", "traits", "context")
+    orders = _rows(Order, person).order_by("placed_at").values("order_id", "placed_at", "status", "revenue", "currency")
+    return {
+        "events": (dict(row) for row in events.iterator()),
+        "orders": (dict(row) for row in orders.iterator()),
+    }
+
+
+def _rows(model: Any, person: privacy.Person) -> QuerySet[Any]:
+    users, visitors = _ids(person, "user:"), _ids(person, "anonymous:")
+    # An event of another account on a shared device is theirs: it goes by its user.
+    return QuerySet(model).filter(Q(user_id__in=users) | Q(user_id=None, anonymous_id__in=visitors))
+
+
+def _set_aside(person: privacy.Person) -> list[int]:
+    """Return the rejected items that name the person."""
+    ids = {subject.partition(":")[2] for subject in person.subjects}
+    spelled = Q(pk__in=[])
+    for one in ids:
+        spelled |= Q(payload__contains=orjson.dumps(one).decode())
+    return [item.pk for item in SetAside.objects.filter(spelled) if _names(item.payload, ids)]
+
+
+def _names(payload: str, ids: set[str]) -> bool:
+    try:
+        fields = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return True
+    return not isinstance(fields, dict) or any(fields.get(name) in ids for name in ID_FIELDS)
+
+
+def _in_log(log: Log, person: privacy.Person) -> Iterator[tuple[int, list[int]]]:
+    """Yield for each shard the offsets of the person's events in the log."""
+    subjects = set(person.subjects)
+    for shard in range(log.shards):
+        after, found = 0, []
+        while rows := log.read(shard, after):
+            found += [offset for offset, entry in rows if _is_about(entry, subjects)]
+            after = rows[-1][0]
+        yield shard, found
+
+
+def _is_about(entry: Entry, subjects: set[str]) -> bool:
+    try:
+        fields = orjson.loads(entry.body)
+    except orjson.JSONDecodeError:
+        return False
+    if entry.kind == "set_aside":
+        ids = {subject.partition(":")[2] for subject in subjects}
+        payload = fields.get("payload", "")
+        text = payload if isinstance(payload, str) else orjson.dumps(payload).decode()
+        return any(one in text for one in ids) and _names(text, ids)
+    user_id, anonymous_id = fields.get("user_id"), fields.get("anonymous_id")
+    return (f"user:{user_id}" if user_id else f"anonymous:{anonymous_id}") in subjects
+
+
+def _ids(person: privacy.Person, prefix: str) -> list[str]:
+    return [subject.removeprefix(prefix) for subject in person.subjects if subject.startswith(prefix)]

@@ -1,0 +1,63 @@
+"""Erasure reaches events, the log and profiles; orders stay without their owner."""
+
+import orjson
+import pytest
+
+from common import privacy
+from events.log import Entry, get_log
+from events.models import Event, Order, OrderLine, SetAside
+from events.services.record import Recorder, offsets
+from profiles import services as profiles
+from profiles.selectors import read_person
+from tests.events.journal import START, entry, event
+
+pytestmark = pytest.mark.django_db
+
+ADA = privacy.Person(("user:ada", "anonymous:phone"))
+STORES = {store.name: store for store in privacy.stores()}
+
+
+@pytest.fixture
+def shop() -> None:
+    bought = {"order_id": "O1", "revenue": 20, "products": [{"product_id": "A", "price": 10, "quantity": 2}]}
+    log = get_log()
+    events = [
+        event(1),
+        event(2, user_id=None, anonymous_id="phone"),
+        event(3, name="Order Completed", properties=bought),
+        event(4, user_id="bo", anonymous_id="phone"),
+        event(5, kind="identify", name="", anonymous_id="phone", traits={"city": "Bremen"}, properties={}),
+    ]
+    log.append([entry(one) for one in events])
+    after = offsets(range(log.shards))
+    aside = {"reason": "bad", "payload": '{"userId": "ada"}', "received_at": START}
+    log.append([Entry("set_aside", "k", orjson.dumps(aside))])
+    batch = log.read_many(after)
+    Recorder().record(batch, after=after)
+    profiles.apply(batch)
+
+
+@pytest.mark.parametrize("name", ["events", "customers", "profiles"])
+def test_a_store_exports_then_erases_then_verifies(shop: None, name: str) -> None:
+    store = STORES[name]
+
+    exported = {table: list(rows) for table, rows in store.export(ADA).items()}
+
+    assert any(exported.values())
+    assert store.verify(ADA) > 0
+    assert store.erase(ADA) > 0
+    assert store.verify(ADA) == 0
+    assert store.erase(ADA) == 0
+
+
+def test_others_keep_what_is_theirs_and_the_order_stays_without_its_owner(shop: None) -> None:
+    for name in ("events", "customers", "profiles"):
+        STORES[name].erase(ADA)
+
+    assert list(Event.objects.values_list("message_id", flat=True)) == ["m4"]
+    assert [one.product_id for one in read_person(user_id="bo").history] == ["P4"]
+    assert read_person(user_id="ada").history == ()
+    order, line = Order.objects.get(), OrderLine.objects.get()
+    assert (order.user_id, order.revenue, line.raw_id) == (None, 20, "erased")
+    assert not SetAside.objects.exists()
+    assert [entry.kind for shard in range(4) for _, entry in get_log().read(shard)] == ["event"]
