@@ -17,6 +17,7 @@ from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import feature_names, features
 from personalization.ranking.ranker import Ranker
 from personalization.recommenders.base import Catalogue, Context, Floats, Ints, Profile
+from personalization.recommenders.content import Content
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.recommenders.scoring import Scoring
 
@@ -94,7 +95,8 @@ class Bundle:
         if catalogue.n_items == self.catalogue.n_items:
             return self
         facts = extended_facts(self.facts, self.catalogue, catalogue)
-        return replace(self, catalogue=catalogue, facts=facts)
+        known = {name: _extended(source, catalogue) for name, source in self.sources.items()}
+        return replace(self, catalogue=catalogue, facts=facts, sources=known)
 
     def save(self, directory: Path) -> str:
         """Write the artefact into an empty directory and return its hash; the same bundle gives the same hash."""
@@ -180,3 +182,8 @@ class Bundle:
         names = () if self.ranker is None else self.ranker.names
         position = {name: at for at, name in enumerate(feature_names(sources))}
         return np.ascontiguousarray(every[:, [position[name] for name in names]])
+
+
+def _extended(source: Scoring, catalogue: Catalogue) -> Scoring:
+    """Return a content source that knows the new items too; others have nothing to say of them."""
+    return source.extend(catalogue) if isinstance(source, Content) else source

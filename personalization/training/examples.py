@@ -14,7 +14,7 @@ from personalization.recommenders.scoring import Scoring
 from personalization.training.folds import Fold
 from personalization.training.split import Longs
 
-NEGATIVES = 150
+NEGATIVES = 60
 """Candidates without a hit that are kept for each shopper in training; ranking is always over all candidates."""
 
 

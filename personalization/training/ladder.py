@@ -8,7 +8,7 @@ import numpy as np
 from personalization.ranking.blend import blend_scores
 from personalization.ranking.candidates import Candidates
 from personalization.recommenders.base import Floats, Ints
-from personalization.training.metrics import Doubles, Interval, Longs, bootstrap, hits, per_shopper
+from personalization.training.metrics import Doubles, Interval, Longs, bootstrap, hits, per_shopper, resample_counts
 
 EARNED = 0.9
 """How sure the bootstrap must be that a rung is better than the one below."""
@@ -92,10 +92,4 @@ def better(values: Doubles, than: Doubles, *, seed: int, draws: int = 1_000) -> 
     difference = values - than
     if not difference.any():
         return 0.0
-    rng = np.random.default_rng(seed)
-    size = max(1, 4_000_000 // len(values))
-    wins = 0
-    for at in range(0, draws, size):
-        picks = rng.integers(0, len(values), (min(size, draws - at), len(values)))
-        wins += int((difference[picks].mean(axis=1) > 0).sum())
-    return wins / draws
+    return float((resample_counts(len(values), seed=seed, draws=draws) @ difference > 0).mean())

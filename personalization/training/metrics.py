@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from personalization.recommenders.base import Bools, Ints
+from personalization.recommenders.base import Bools, Floats, Ints
 
 Doubles = NDArray[np.float64]
 Longs = NDArray[np.int64]
@@ -18,7 +19,7 @@ DRAWS = 1_000
 class Interval:
     """A mean with its 95 % bootstrap interval over `n` shoppers."""
 
-    mean: float
+    value: float
     low: float
     high: float
     n: int
@@ -55,20 +56,24 @@ def bootstrap(values: Doubles, *, seed: int = 7, draws: int = DRAWS) -> Interval
     n = len(values)
     if n == 0:
         return Interval(float("nan"), float("nan"), float("nan"), 0)
-    means = _resampled(values, seed=seed, draws=draws)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Interval(float(values.mean()), float(low), float(high), n)
+    return intervals(values[:, None], seed=seed, draws=draws)[0]
 
 
-def _resampled(values: Doubles, *, seed: int, draws: int) -> Doubles:
-    """Return the means of bootstrap samples, in chunks of bounded memory."""
+def intervals(columns: Doubles, *, seed: int = 7, draws: int = DRAWS) -> list[Interval]:
+    """Return the interval of each column of float64[n, m]; all columns share the same resamples."""
+    n = len(columns)
+    if n == 0:
+        return [Interval(float("nan"), float("nan"), float("nan"), 0)] * columns.shape[1]
+    low, high = np.quantile(resample_counts(n, seed=seed, draws=draws) @ columns / n, [0.025, 0.975], axis=0)
+    means = columns.mean(axis=0)
+    return [Interval(float(m), float(a), float(b), n) for m, a, b in zip(means, low, high, strict=True)]
+
+
+@lru_cache(maxsize=4)
+def resample_counts(n: int, *, seed: int, draws: int) -> Floats:
+    """Return float32[draws, n]: how often each shopper is drawn in each bootstrap sample."""
     rng = np.random.default_rng(seed)
-    size = max(1, 4_000_000 // len(values))
-    parts = [
-        values[rng.integers(0, len(values), (min(size, draws - at), len(values)))].mean(axis=1)
-        for at in range(0, draws, size)
-    ]
-    return np.concatenate(parts)
+    return np.stack([np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(draws)]).astype(np.float32)
 
 
 def beyond_accuracy(slates: Ints, popularity: Doubles, *, n_items: int, k: int = 10) -> dict[str, float]:
@@ -103,8 +108,5 @@ def rmse(predicted: Doubles, actual: Doubles) -> float:
 
 def all_metrics(hit: Bools, n_targets: Longs, *, seed: int = 7) -> Mapping[str, Interval]:
     """Return every metric at every cut-off, as `ndcg@10` and so on."""
-    return {
-        f"{name}@{k}": bootstrap(values, seed=seed)
-        for k in CUTOFFS
-        for name, values in per_shopper(hit, n_targets, k=k).items()
-    }
+    columns = {f"{name}@{k}": values for k in CUTOFFS for name, values in per_shopper(hit, n_targets, k=k).items()}
+    return dict(zip(columns, intervals(np.stack(list(columns.values()), axis=1), seed=seed), strict=True))

@@ -25,10 +25,15 @@ REPEATING = 0.05
 
 @dataclass(frozen=True)
 class TrainedBundle:
-    """The bundle fitted on all data, and the report of the same plan on the last 15 %, which it had not seen."""
+    """The bundle fitted on all data, and the report of the same plan on the last 15 %, which it had not seen.
+
+    `tested` is the bundle that was judged, `test` the questions it was judged on.
+    """
 
     bundle: Bundle
     report: Mapping[str, Any]
+    tested: Bundle
+    test: Fold
 
 
 def train(
@@ -69,7 +74,7 @@ def train(
         progress=_part(progress, 0.8, 1.0),
     )
     progress("Done", 1.0)
-    return TrainedBundle(bundle, report)
+    return TrainedBundle(bundle, report, tested, test)
 
 
 def asked_of(bundle: Bundle, fold: Fold) -> Examples:
