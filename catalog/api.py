@@ -137,7 +137,7 @@ class ProductBulkView(APIView):
 
     @extend_schema(
         operation_id="products_bulk",
-        request={"application/x-ndjson": OpenApiTypes.STR},
+        request={"application/x-ndjson": OpenApiTypes.STR, "text/plain": OpenApiTypes.STR},
         responses={200: BulkResultSerializer, **REFUSALS, 413: PROBLEM},
     )
     def post(self, request: Request) -> Response:

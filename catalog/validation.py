@@ -5,6 +5,7 @@ are reported at once.
 """
 
 import math
+import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -40,7 +41,7 @@ def check_id(value: object) -> str:
     text = _text(most=limits.ID)(value)
     if not text:
         raise ValueError("must not be empty")
-    if not text.isprintable():
+    if any(unicodedata.category(character) == "Cc" for character in text):
         raise ValueError("must not hold control characters")
     return text
 
