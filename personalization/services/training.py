@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import current_app
 from django.db import transaction
@@ -18,9 +18,10 @@ from personalization.models import ModelState, ModelVersion, RunState, TrainingR
 from personalization.services.judging import refusal
 from personalization.services.registry import promote, refuse, register
 from personalization.serving.shelf import items_frame
-from personalization.training.dataset import Dataset, build
-from personalization.training.heldout import write_slates
-from personalization.training.pipeline import TrainedBundle, train
+
+if TYPE_CHECKING:
+    from personalization.training.dataset import Dataset
+    from personalization.training.pipeline import TrainedBundle
 
 Told = Callable[[str, float], None]
 DATA_SHARE, TRAIN_SHARE = 0.15, 0.95
@@ -101,6 +102,10 @@ def run_training(run_id: int, *, listener: Told | None = None, slates: Path | No
 
 
 def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
+    # Here, not above: the web processes, which only queue, need none of the learning libraries.
+    from personalization.training.heldout import write_slates
+    from personalization.training.pipeline import train
+
     run = bar.run
     dataset = _dataset(bar)
     trained = train(
@@ -112,7 +117,9 @@ def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
     return _released(trained, actor=run.actor)
 
 
-def _dataset(bar: Bar) -> Dataset:
+def _dataset(bar: Bar) -> "Dataset":
+    from personalization.training.dataset import build
+
     frame = training_frame()
     bar.tell("Cleaning and coding", DATA_SHARE / 2)
     dataset = build(frame, items_frame(row for row in catalog_rows() if not row.removed))
@@ -121,7 +128,7 @@ def _dataset(bar: Bar) -> Dataset:
     return dataset
 
 
-def _released(trained: TrainedBundle, *, actor: str) -> tuple[ModelVersion, str]:
+def _released(trained: "TrainedBundle", *, actor: str) -> tuple[ModelVersion, str]:
     """Register the bundle, then promote or refuse it."""
     version = register(trained.bundle, report=trained.report, actor=actor)
     champion = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()

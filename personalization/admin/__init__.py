@@ -1,0 +1,8 @@
+"""The merchandiser's and the data scientist's doors: placements, rules, model versions, training runs."""
+
+from personalization.admin.placements import PlacementAdmin
+from personalization.admin.rules import RuleAdmin
+from personalization.admin.runs import TrainingRunAdmin
+from personalization.admin.versions import ModelVersionAdmin
+
+__all__ = ["ModelVersionAdmin", "PlacementAdmin", "RuleAdmin", "TrainingRunAdmin"]

@@ -1,0 +1,217 @@
+"""Forms that a merchandiser can read: lists as commas, filters as fields, a rule and its wording on one page."""
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from django import forms
+from django.core.exceptions import ValidationError
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminSplitDateTimeWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from common.errors import InvalidInput
+from personalization.models import Placement, Rule, RuleVersion
+from personalization.services.placements import RANKERS, check_placement
+from personalization.services.rules import draft
+
+if TYPE_CHECKING:  # Django's own classes take no parameters when they run
+    PlacementModelForm = forms.ModelForm[Placement]
+    RuleModelForm = forms.ModelForm[Rule]
+else:
+    PlacementModelForm = RuleModelForm = forms.ModelForm
+
+WORDING: Final = (
+    *("effect", "position", "factor", "cap", "cap_by", "priority"),
+    *("placements", "segments", "context_products", "context_categories", "starts_at", "ends_at"),
+    *("products", "categories", "brands", "min_price", "max_price", "min_stock", "max_stock"),
+)
+
+
+class Listed(forms.CharField):
+    """A list as text with commas."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, widget=UnfoldAdminTextInputWidget(), empty_value="", **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        """Show a list."""
+        return ", ".join(value) if isinstance(value, list | tuple) else value
+
+    def to_python(self, value: Any) -> Any:
+        """Read a list; each name once."""
+        return list(dict.fromkeys(part.strip() for part in (super().to_python(value) or "").split(",") if part.strip()))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare as lists."""
+        return list(initial or []) != self.to_python(data)
+
+
+class Weighed(Listed):
+    """Sources with their weights: `content 1, covisitation 0.6`."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Show names and weights."""
+        if isinstance(value, list):
+            return ", ".join(f"{one['name']} {one.get('weight', 1):g}" for one in value if isinstance(one, dict))
+        return value
+
+    def to_python(self, value: Any) -> Any:
+        """Read names and weights; a name alone weighs 1."""
+        return [self._source(part) for part in super().to_python(value)]
+
+    @staticmethod
+    def _source(part: str) -> dict[str, Any]:
+        name, _, weight = part.partition(" ")
+        try:
+            return {"name": name, "weight": float(weight or 1)}
+        except ValueError as error:
+            raise ValidationError(f"{part}: a weight is a number") from error
+
+
+def number(**options: Any) -> forms.IntegerField:
+    """Return a field for a whole number that may be empty."""
+    return forms.IntegerField(required=False, widget=UnfoldAdminIntegerFieldWidget(), **options)
+
+
+def amount(**options: Any) -> forms.DecimalField:
+    """Return a field for a price that may be empty."""
+    return forms.DecimalField(
+        required=False, min_value=Decimal(0), decimal_places=2, widget=UnfoldAdminDecimalFieldWidget(), **options
+    )
+
+
+def moment(**options: Any) -> forms.SplitDateTimeField:
+    """Return a field for a date and time that may be empty."""
+    return forms.SplitDateTimeField(required=False, widget=UnfoldAdminSplitDateTimeWidget(), **options)
+
+
+class PlacementForm(PlacementModelForm):
+    """A placement; its filters are fields of their own."""
+
+    sources = Weighed(help_text="Recommenders with weights: content 1, covisitation 0.6. Empty: all of the model.")
+    fallback = Listed(help_text="Recommenders that fill a slate which is too short, in this order.")
+    filter_category = Listed(label="Only categories", help_text="Furniture/Chairs, or one name of a path.")
+    filter_brand = Listed(label="Only brands")
+    filter_min_price = amount(label="Price from")
+    filter_max_price = amount(label="Price to")
+    filter_in_stock = forms.BooleanField(label="Only what is in stock", required=False)
+
+    class Meta:
+        model = Placement
+        fields = (
+            *("key", "name", "about", "size", "active", "strategy", "sources", "fallback", "fresh_slots", "repeat"),
+            *("max_per_brand", "max_per_category", "dedupe_group"),
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, value in (self.instance.filters or {}).items():
+            self.initial.setdefault(f"filter_{name}", [value] if isinstance(value, str) else value)
+
+    def clean(self) -> dict[str, Any]:
+        """Check what no single field can."""
+        cleaned = super().clean() or {}
+        if not self.errors:
+            self.instance.filters = self.filters()
+            for name in ("sources", "fallback", "strategy", "key", "name", "size"):
+                if name in cleaned:
+                    setattr(self.instance, name, cleaned[name])
+            complain(self, lambda: check_placement(self.instance))
+        return cleaned
+
+    def filters(self) -> dict[str, Any]:
+        """Return the filters that are set."""
+        found: dict[str, Any] = {}
+        for name in ("category", "brand"):
+            if values := self.cleaned_data.get(f"filter_{name}"):
+                found[name] = values
+        for name in ("min_price", "max_price"):
+            if (price := self.cleaned_data.get(f"filter_{name}")) is not None:
+                found[name] = str(price)
+        return {**found, "in_stock": True} if self.cleaned_data.get("filter_in_stock") else found
+
+
+class RuleForm(RuleModelForm):
+    """A rule with the wording it has now; saving another wording makes a new version."""
+
+    effect = forms.ChoiceField(
+        choices=RuleVersion.Effect.choices, widget=UnfoldAdminSelectWidget(), label="What it does"
+    )
+    position = number(min_value=1, max_value=100, help_text="Pin: the place, from 1.")
+    factor = forms.FloatField(
+        min_value=1,
+        max_value=100,
+        initial=2.0,
+        widget=UnfoldAdminDecimalFieldWidget(),
+        help_text="Boost, bury: 2 moves place 10 to place 5, or to place 20.",
+    )
+    cap = number(min_value=0, label="At most", help_text="Cap: how many of the products below.")
+    cap_by = forms.ChoiceField(
+        choices=RuleVersion.CapBy.choices, required=False, widget=UnfoldAdminSelectWidget(), label="Counted for"
+    )
+    priority = forms.IntegerField(
+        initial=0,
+        min_value=-1000,
+        max_value=1000,
+        widget=UnfoldAdminIntegerFieldWidget(),
+        help_text="Where two rules want one place, the higher wins.",
+    )
+    placements = Listed(help_text="home, cart. Empty: everywhere.")
+    segments = Listed(help_text="Only shoppers of these segments. Empty: everybody.")
+    context_products = Listed(label="When looking at products", help_text="Product ids.")
+    context_categories = Listed(
+        label="When looking at categories", help_text="Furniture/Chairs, or one name of a path."
+    )
+    starts_at = moment(label="From")
+    ends_at = moment(label="Until")
+    products = Listed(help_text="Product ids. A pin of several takes places one after the other.")
+    categories = Listed(help_text="Furniture/Chairs, or one name of a path.")
+    brands = Listed()
+    min_price = amount(label="Price from")
+    max_price = amount(label="Price to")
+    min_stock = number(label="Stock from")
+    max_stock = number(label="Stock to")
+
+    class Meta:
+        model = Rule
+        fields = ("name", "active")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        current = self.instance.current
+        if current is not None:
+            for name in WORDING:
+                self.initial.setdefault(name, getattr(current, name))
+
+    def clean(self) -> dict[str, Any]:
+        """Check what no single field can."""
+        cleaned = super().clean() or {}
+        if not self.errors:
+            complain(self, lambda: draft(wording=self.wording()))
+        return cleaned
+
+    def wording(self) -> dict[str, Any]:
+        """Return the fields of the version."""
+        return {name: self.cleaned_data[name] for name in WORDING}
+
+
+def complain(form: forms.BaseForm, check: Any) -> None:
+    """Run the check; put what it finds at the fields it names."""
+    try:
+        check()
+    except InvalidInput as error:
+        for wrong in error.errors:
+            known = next((name for name in (wrong.field, f"filter_{wrong.field}") if name in form.fields), None)
+            form.add_error(known, wrong.message)
+
+
+def strategies() -> list[tuple[str, str]]:
+    """Return what may rank a placement."""
+    from personalization.recommenders.registry import RECOMMENDERS
+
+    told = {"hybrid": "hybrid: the ranker that the model was released with", "blend": "blend: the sources by weight"}
+    return [(name, told[name]) for name in RANKERS] + [(name, name) for name in sorted(RECOMMENDERS)]

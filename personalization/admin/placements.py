@@ -1,0 +1,61 @@
+"""Placements: rows, no code."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from audit.staff import actor_of
+from personalization.admin.forms import PlacementForm, strategies
+from personalization.models import Placement
+from personalization.services.placements import save_placement
+
+ORDER = "Applied in this order: filter → recall → rank → boost / bury → diversity → pin."
+
+
+@admin.register(Placement)
+class PlacementAdmin(ModelAdmin):
+    """Every spot of the storefront; a change is live within two seconds."""
+
+    form = PlacementForm
+    list_display = ("key", "name", "about", "strategy", "size", "active")
+    list_filter = ("active", "about")
+    search_fields = ("key", "name")
+    fieldsets: ClassVar = (
+        (None, {"fields": (("key", "name"), ("about", "size", "active")), "description": ORDER}),
+        ("Who proposes and ranks", {"fields": ("strategy", "sources", "fallback", ("fresh_slots", "repeat"))}),
+        (
+            "Only these products",
+            {
+                "fields": (
+                    ("filter_category", "filter_brand"),
+                    ("filter_min_price", "filter_max_price", "filter_in_stock"),
+                )
+            },
+        ),
+        ("Diversity", {"fields": (("max_per_brand", "max_per_category"), "dedupe_group")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Placement | None = None) -> tuple[str, ...]:
+        """Keep the key of a placement that storefronts may use already."""
+        return ("key",) if obj is not None else ()
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer the strategies there are."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "strategy" and field is not None:
+            field.widget = UnfoldAdminSelectWidget(choices=strategies())
+        return field
+
+    def save_model(self, request: HttpRequest, obj: Placement, form: PlacementForm, change: bool) -> None:
+        """Save through the service, which records it and tells the serving processes."""
+        named = [field.name for field in Placement._meta.fields if field.name in form.cleaned_data]
+        data = {name: getattr(obj, name) for name in named if name != "key"}
+        saved = save_placement(obj.key, data={**data, "filters": form.filters()}, actor=actor_of(request))
+        obj.pk = saved.pk
+
+    def has_delete_permission(self, request: HttpRequest, obj: Placement | None = None) -> bool:
+        """Exposures name placements: switch one off instead."""
+        return False

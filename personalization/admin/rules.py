@@ -1,0 +1,116 @@
+"""Rules: pin, boost, bury, exclude, show only, cap. Conflicts are named when a rule is saved and on its page."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from audit.staff import actor_of
+from personalization.admin.forms import RuleForm
+from personalization.models import Rule
+from personalization.selectors.conflicts import conflicts_of
+from personalization.selectors.rules import pure_rule
+from personalization.services.rules import create_rule, edit_rule, switch_rule
+
+CONDITIONS = "Empty means: always. All conditions that are set must hold."
+TARGETS = "Empty means: every product. A product must meet all conditions that are set."
+
+
+@admin.register(Rule)
+class RuleAdmin(ModelAdmin):
+    """Rules with their wording; every edit is a new version, the old ones stay."""
+
+    form = RuleForm
+    list_display = ("name", "sentence", "places", "window", "version", "active")
+    list_filter = ("active", "current__effect")
+    list_select_related = ("current",)
+    search_fields = ("name",)
+    actions: ClassVar = ["switch_on", "switch_off"]
+    readonly_fields = ("conflicts", "history")
+    fieldsets: ClassVar = (
+        (None, {"fields": (("name", "active"), "conflicts")}),
+        ("What it does", {"fields": ("effect", ("position", "factor"), ("cap", "cap_by"), "priority")}),
+        ("To which products", {"fields": ("products", "categories", "brands", ("min_price", "max_price"),
+                                          ("min_stock", "max_stock")), "description": TARGETS}),
+        ("When", {"fields": ("placements", "segments", "context_products", "context_categories",
+                             ("starts_at", "ends_at")), "description": CONDITIONS}),
+        ("Versions", {"fields": ("history",), "classes": ("tab",)}),
+    )  # fmt: skip
+
+    def save_model(self, request: HttpRequest, obj: Rule, form: RuleForm, change: bool) -> None:
+        """Save through the services; name the conflicts."""
+        actor = actor_of(request)
+        if not change:
+            saved = create_rule(name=obj.name, wording=form.wording(), active=obj.active, actor=actor)
+        else:
+            saved = self._changed(obj, form, actor)
+        obj.pk, obj.current = saved.pk, saved.current
+        for conflict in conflicts_of(obj.pk):
+            messages.warning(request, conflict)
+
+    def _changed(self, obj: Rule, form: RuleForm, actor: str) -> Rule:
+        saved = obj
+        if set(form.changed_data) - {"active"}:
+            saved = edit_rule(obj.pk, name=obj.name, wording=form.wording(), actor=actor)
+        if "active" in form.changed_data:
+            saved = switch_rule(obj.pk, active=obj.active, actor=actor)
+        return saved
+
+    def has_delete_permission(self, request: HttpRequest, obj: Rule | None = None) -> bool:
+        """Past answers name rules: switch one off instead."""
+        return False
+
+    @admin.action(description="Switch on", permissions=["change"])
+    def switch_on(self, request: HttpRequest, chosen: QuerySet[Rule]) -> None:
+        """Switch the chosen rules on."""
+        self._switch(request, chosen, active=True)
+
+    @admin.action(description="Switch off", permissions=["change"])
+    def switch_off(self, request: HttpRequest, chosen: QuerySet[Rule]) -> None:
+        """Switch the chosen rules off."""
+        self._switch(request, chosen, active=False)
+
+    def _switch(self, request: HttpRequest, chosen: QuerySet[Rule], *, active: bool) -> None:
+        for rule in chosen:
+            switch_rule(rule.pk, active=active, actor=actor_of(request))
+        messages.success(request, f"{len(chosen)} switched {'on' if active else 'off'}.")
+
+    @admin.display(description="what it does")
+    def sentence(self, rule: Rule) -> str:
+        """Return the effect in words."""
+        return pure_rule("", rule.current).sentence.removeprefix(": ") if rule.current else ""
+
+    @admin.display(description="where")
+    def places(self, rule: Rule) -> str:
+        """Return the placements."""
+        return ", ".join(rule.current.placements) or "everywhere" if rule.current else ""
+
+    @admin.display(description="when")
+    def window(self, rule: Rule) -> str:
+        """Return the date window."""
+        if rule.current is None or not (rule.current.starts_at or rule.current.ends_at):
+            return "always"
+        start, end = (f"{at:%Y-%m-%d %H:%M}" if at else "…" for at in (rule.current.starts_at, rule.current.ends_at))
+        return f"{start} – {end}"
+
+    @admin.display(description="version")
+    def version(self, rule: Rule) -> int:
+        """Return the number of the present wording."""
+        return rule.current.number if rule.current else 0
+
+    @admin.display(description="conflicts")
+    def conflicts(self, rule: Rule) -> str:
+        """Return what stands in the way of this rule."""
+        return "\n".join(conflicts_of(rule.pk)) or "none" if rule.pk else "named once the rule is saved"
+
+    @admin.display(description="versions")
+    def history(self, rule: Rule) -> str:
+        """Return who worded it how, the latest first."""
+        return "\n".join(self._told(version) for version in rule.versions.order_by("-number")) if rule.pk else ""
+
+    @staticmethod
+    def _told(version: Any) -> str:
+        told = pure_rule("", version).sentence.removeprefix(": ")
+        return f"v{version.number} {version.created_at:%Y-%m-%d %H:%M} {version.created_by}: {told}"

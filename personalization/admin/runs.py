@@ -1,0 +1,88 @@
+"""Training runs: start one, watch it."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+
+from audit.staff import actor_of
+from personalization.models import TrainingRun
+from personalization.services.training import queue_training
+
+COLORS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger"}
+LISTED = 50
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(ModelAdmin):
+    """Each row is written by the run itself while it works; the list follows it."""
+
+    list_display = ("id", "standing", "bar", "step", "message", "model_version", "actor", "created_at", "finished_at")
+    list_filter = ("state",)
+    list_select_related = ("model_version",)
+    list_before_template = "personalization/live_runs.html"
+    actions_list: ClassVar = ["train_page"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A run is started by its button, which also hands it to a worker."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: TrainingRun | None = None) -> bool:
+        """Only the run writes its row."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: TrainingRun | None = None) -> bool:
+        """Runs are history."""
+        return False
+
+    def has_train_permission(self, request: HttpRequest) -> bool:
+        """Return whether this person may start a training."""
+        return request.user.has_perm("personalization.add_trainingrun")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the door that the live list asks."""
+        live = path("live", self.admin_site.admin_view(self.live), name="personalization_trainingrun_live")
+        urls: list[URLPattern] = super().get_urls()
+        return [live, *urls]
+
+    def live(self, request: HttpRequest) -> HttpResponse:
+        """Return state, step and percent of the latest runs."""
+        if not self.has_view_permission(request):
+            return HttpResponse(status=403)
+        runs = TrainingRun.objects.order_by("-created_at")[:LISTED]
+        return JsonResponse({"runs": [_told(run) for run in runs]}, headers={"Cache-Control": "no-store"})
+
+    @action(description="Train now", url_path="train", permissions=["train"])
+    def train_page(self, request: HttpRequest) -> HttpResponse:
+        """Ask, then hand a training to a worker."""
+        back = reverse("admin:personalization_trainingrun_changelist")
+        if request.method != "POST":
+            context = {**self.admin_site.each_context(request), "title": "Train a new model?", "back": back}
+            return render(request, "personalization/confirm_training.html", context)
+        run = queue_training(actor=actor_of(request))
+        messages.success(request, f"Training {run.pk} is queued.")
+        return HttpResponseRedirect(back)
+
+    @display(description="state", label=COLORS)
+    def standing(self, run: TrainingRun) -> str:
+        """Return the state as a label."""
+        return run.state
+
+    @admin.display(description="done")
+    def bar(self, run: TrainingRun) -> str:
+        """Return how much is done, in percent."""
+        return f"{100 * run.progress:.0f} %"
+
+
+def _told(run: TrainingRun) -> dict[str, Any]:
+    return {
+        "id": run.pk,
+        "state": run.state,
+        "step": run.step,
+        "percent": round(100 * run.progress),
+        "message": run.message,
+    }

@@ -1,0 +1,120 @@
+"""Model versions: side by side, with their ladder; promote and roll back, asked twice and on record."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+
+from audit.staff import actor_of
+from common.errors import DomainError
+from personalization.models import ModelState, ModelVersion
+from personalization.selectors.comparison import compared, ladder_of
+from personalization.selectors.registry import previous_champion
+from personalization.services.registry import promote, roll_back
+
+COLORS = {"champion": "success", "candidate": "info", "retired": "warning", "refused": "danger"}
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(ModelAdmin):
+    """Versions are made by training; here they are compared, promoted and rolled back."""
+
+    list_display = ("version", "standing", "rung", "ndcg", "precision", "recall", "rmse", "created_at", "promoted_at")
+    list_filter = ("state",)
+    search_fields = ("version",)
+    ordering = ("-created_at",)
+    fields = ("version", "state", "rung", "metrics", "ladder", "refusal", "seed", "data_hash", "artefact_hash",
+              "created_at", "promoted_at", "retired_at", "report")  # fmt: skip
+    actions_list: ClassVar = ["side_by_side", "roll_back_page"]
+    actions_detail: ClassVar = ["promote_page"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Training makes versions."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ModelVersion | None = None) -> bool:
+        """Past answers name versions."""
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ModelVersion | None = None) -> Any:
+        """Nothing of a version is edited by hand."""
+        return self.fields
+
+    @action(description="Side by side", url_path="side-by-side", permissions=["view"])
+    def side_by_side(self, request: HttpRequest) -> HttpResponse:
+        """Show metrics and ladders of the latest versions beside each other."""
+        context = {"title": "Model versions side by side", **compared()}
+        return self._page(request, "personalization/side_by_side.html", context)
+
+    @action(description="Roll back", url_path="roll-back", permissions=["change"])
+    def roll_back_page(self, request: HttpRequest) -> HttpResponse:
+        """Ask, then make the version live again that was live before."""
+        target = previous_champion()
+        if request.method == "POST":
+            return self._done(request, lambda: roll_back(actor=actor_of(request)), "is live again")
+        return self._ask(request, target, verb="Roll back")
+
+    @action(description="Promote", url_path="promote", permissions=["change"])
+    def promote_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then make this version live."""
+        target = get_object_or_404(ModelVersion, pk=object_id)
+        if request.method == "POST":
+            return self._done(request, lambda: promote(target.version, actor=actor_of(request)), "is live")
+        return self._ask(request, target, verb="Promote")
+
+    def _ask(self, request: HttpRequest, target: ModelVersion | None, *, verb: str) -> HttpResponse:
+        live = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
+        title = f"{verb} to {target.version}?" if target else "There is no version to go back to"
+        context = {"title": title, "target": target, "live": live, "verb": verb}
+        return self._page(request, "personalization/confirm_version.html", context)
+
+    def _done(self, request: HttpRequest, change: Any, told: str) -> HttpResponse:
+        try:
+            messages.success(request, f"{change().version} {told}; every web process follows within two seconds.")
+        except DomainError as error:
+            messages.error(request, error.detail)
+        return HttpResponseRedirect(reverse("admin:personalization_modelversion_changelist"))
+
+    def _page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+        back = reverse("admin:personalization_modelversion_changelist")
+        return render(request, template, {**self.admin_site.each_context(request), "back": back, **context})
+
+    @display(description="state", label=COLORS)
+    def standing(self, row: ModelVersion) -> str:
+        """Return the state as a label."""
+        return row.state
+
+    @admin.display(description="NDCG@10")
+    def ndcg(self, row: ModelVersion) -> str:
+        """Return NDCG@10 on the test fold."""
+        return _number(row, "ndcg@10")
+
+    @admin.display(description="Precision@10")
+    def precision(self, row: ModelVersion) -> str:
+        """Return Precision@10 on the test fold."""
+        return _number(row, "precision@10")
+
+    @admin.display(description="Recall@10")
+    def recall(self, row: ModelVersion) -> str:
+        """Return Recall@10 on the test fold."""
+        return _number(row, "recall@10")
+
+    @admin.display(description="RMSE")
+    def rmse(self, row: ModelVersion) -> str:
+        """Return the RMSE of rating models, where the shop has ratings."""
+        named = next((name for name in sorted(row.metrics) if name.startswith("rmse")), "")
+        return _number(row, named)
+
+    @admin.display(description="ladder")
+    def ladder(self, row: ModelVersion) -> str:
+        """Return the rungs with their figures."""
+        return "\n".join(step.sentence for step in ladder_of(row.report)) or "not judged"
+
+
+def _number(row: ModelVersion, name: str) -> str:
+    value = row.metrics.get(name)
+    return "–" if value is None else f"{value:.4f}"

@@ -1,0 +1,27 @@
+// Follows the newest training run. Asks each second while one works, each five seconds otherwise.
+const panel = document.getElementById("live-training");
+let last = null;
+
+async function look() {
+  let busy = false;
+  try {
+    const { runs } = await (await fetch(panel.dataset.url, { credentials: "same-origin" })).json();
+    const run = runs.find((one) => one.state === "running" || one.state === "queued");
+    busy = Boolean(run);
+    if (!run && last) location.reload(); // the list shows how it ended
+    last = run || null;
+    panel.hidden = !run;
+    if (run) show(run);
+  } catch {
+    panel.hidden = true; // logged out or offline: the next look tries again
+  }
+  setTimeout(look, busy ? 1000 : 5000);
+}
+
+function show(run) {
+  panel.querySelector("[data-step]").textContent = `Training ${run.id}: ${run.step || run.state}`;
+  panel.querySelector("progress").value = run.percent;
+  panel.querySelector("[data-percent]").textContent = `${run.percent} %`;
+}
+
+if (panel) look();

@@ -1,0 +1,153 @@
+"""The admin of this room: who may, readable forms, conflicts named, confirmation before what bites."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from personalization.models import ModelState, ModelVersion, Placement, Rule, TrainingRun
+from personalization.services.registry import promote, register
+from tests.personalization.shop import model
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+LogIn = Callable[[str], Client]
+RULE = {
+    "name": "Rugs first", "active": "on", "effect": "boost", "factor": "3", "priority": "0", "cap_by": "",
+    "products": "rug, throw", "placements": "home",
+}  # fmt: skip
+
+
+@pytest.fixture
+def log_in() -> LogIn:
+    """Return a browser in which somebody of the role is logged in."""
+    from django.contrib.auth import get_user_model
+    from django.contrib.auth.models import Group
+
+    from access.services import sync_roles
+
+    sync_roles(actor="system:test")
+
+    def enter(role: str) -> Client:
+        user = get_user_model().objects.create_user(username=role, password="x", is_staff=True)
+        user.groups.add(Group.objects.get(name=role))
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return enter
+
+
+def test_dee_makes_a_rule_and_edits_it(log_in: LogIn) -> None:
+    dee = log_in("merchandiser")
+
+    made = dee.post(reverse("admin:personalization_rule_add"), RULE)
+    rule = Rule.objects.get()
+    edited = dee.post(reverse("admin:personalization_rule_change", args=[rule.pk]), {**RULE, "factor": "5"})
+
+    assert (made.status_code, edited.status_code) == (302, 302)
+    assert list(rule.versions.order_by("number").values_list("factor", "products")) == [
+        (3.0, ["rug", "throw"]),
+        (5.0, ["rug", "throw"]),
+    ]
+    assert rule.versions.first().created_by.startswith("staff:")  # type: ignore[union-attr]
+
+
+def test_a_pin_without_a_place_is_refused_at_its_field(log_in: LogIn) -> None:
+    response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), {**RULE, "effect": "pin"})
+
+    assert response.status_code == 200
+    assert "position" in response.context["adminform"].form.errors
+    assert not Rule.objects.exists()
+
+
+def test_conflicts_are_named_on_saving(log_in: LogIn) -> None:
+    dee = log_in("merchandiser")
+    dee.post(reverse("admin:personalization_rule_add"), {**RULE, "name": "No rugs", "effect": "exclude"})
+
+    response = dee.post(reverse("admin:personalization_rule_add"), RULE, follow=True)
+
+    assert any("excluding wins" in str(message) for message in response.context["messages"])
+
+
+def test_dee_changes_a_placement_with_readable_fields(log_in: LogIn) -> None:
+    dee = log_in("merchandiser")
+    home = Placement.objects.get(key="home")
+    page = dee.get(reverse("admin:personalization_placement_change", args=[home.pk]))
+    form = {"name": "Home", "about": "shopper", "size": 8, "active": "on", "strategy": "blend", "fresh_slots": 1,
+            "sources": "content 1, rp3beta 0.5", "fallback": "trending, popular", "filter_category": "Furniture",
+            "filter_max_price": "100", "max_per_brand": 2, "max_per_category": 0, "dedupe_group": "page"}  # fmt: skip
+
+    response = dee.post(reverse("admin:personalization_placement_change", args=[home.pk]), form)
+
+    home.refresh_from_db()
+    assert (page.status_code, response.status_code) == (200, 302)
+    assert home.sources == [{"name": "content", "weight": 1.0}, {"name": "rp3beta", "weight": 0.5}]
+    assert home.filters == {"category": ["Furniture"], "max_price": "100"}
+    assert home.repeat is False
+
+
+def test_a_source_that_does_not_exist_is_refused(log_in: LogIn) -> None:
+    dee = log_in("merchandiser")
+    form = {"key": "tips", "name": "Tips", "about": "shopper", "size": 8, "strategy": "blend", "sources": "magic 1",
+            "fresh_slots": 0, "max_per_brand": 0, "max_per_category": 0, "dedupe_group": "page"}  # fmt: skip
+
+    response = dee.post(reverse("admin:personalization_placement_add"), form)
+
+    assert response.status_code == 200
+    assert "sources" in response.context["adminform"].form.errors
+    assert not Placement.objects.filter(key="tips").exists()
+
+
+def test_promotion_asks_first_and_rollback_too(log_in: LogIn) -> None:
+    first, second = (register(model(("popular",)), report={}, actor="system:x") for _ in range(2))
+    promote(first.version, actor="system:x")
+    ada = log_in("data scientist")
+    page = reverse("admin:personalization_modelversion_promote_page", args=[second.pk])
+    back = reverse("admin:personalization_modelversion_roll_back_page")
+
+    assert second.version in ada.get(page).content.decode()
+    assert ModelVersion.objects.get(state=ModelState.CHAMPION) == first
+    ada.post(page)
+    assert ModelVersion.objects.get(state=ModelState.CHAMPION) == second
+    assert first.version in ada.get(back).content.decode()
+    ada.post(back)
+    assert ModelVersion.objects.get(state=ModelState.CHAMPION) == first
+
+
+def test_others_may_look_and_not_promote(log_in: LogIn) -> None:
+    version = register(model(("popular",)), report={}, actor="system:x")
+    dee = log_in("merchandiser")
+
+    page = dee.post(reverse("admin:personalization_modelversion_promote_page", args=[version.pk]))
+
+    assert page.status_code == 403
+    assert dee.get(reverse("admin:personalization_modelversion_changelist")).status_code == 200
+    assert not ModelVersion.objects.filter(state=ModelState.CHAMPION).exists()
+
+
+@pytest.mark.parametrize("page", ["modelversion_changelist", "modelversion_side_by_side", "trainingrun_changelist"])
+def test_pages_of_the_data_scientist_open(log_in: LogIn, page: str) -> None:
+    register(model(("popular",)), report={"ladder": []}, actor="system:x")
+    TrainingRun.objects.create(actor="system:x", step="Fitting", progress=0.4)
+
+    assert log_in("data scientist").get(reverse(f"admin:personalization_{page}")).status_code == 200
+
+
+def test_a_version_page_opens(log_in: LogIn) -> None:
+    version = register(model(("popular",)), report={}, actor="system:x")
+
+    response = log_in("data scientist").get(reverse("admin:personalization_modelversion_change", args=[version.pk]))
+
+    assert response.status_code == 200
+
+
+def test_progress_is_told_live_to_staff_who_may_see_it(log_in: LogIn) -> None:
+    run = TrainingRun.objects.create(actor="system:x", step="Fitting", progress=0.4)
+    live = reverse("admin:personalization_trainingrun_live")
+
+    assert log_in("data scientist").get(live).json()["runs"] == [
+        {"id": run.pk, "state": "queued", "step": "Fitting", "percent": 40, "message": ""}
+    ]
+    assert log_in("operator").get(live).status_code in (200, 403)
+    assert Client().get(live).status_code == 302
