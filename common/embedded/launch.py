@@ -70,7 +70,9 @@ def start() -> None:
 
 
 def down() -> None:
-    """Stop the demo's processes and stores."""
+    """Stop the demo's processes and stores. Once begun, it is not interrupted: half a stop would leave orphans."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     supervisor.shutdown(FOLDER)
 
 
