@@ -104,6 +104,8 @@ class ConsentEvent(models.Model):
     policy_version = models.TextField(blank=True)
     policy_sha256 = models.CharField(max_length=64, blank=True)
     region = models.CharField(max_length=6, blank=True)
+    personal_fields: ClassVar[dict[str, str]] = {"raw_id": "proof that the shop may do what it does"}
+    """Field to purpose, for the record of processing."""
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-at", "-id"]
@@ -124,6 +126,7 @@ class ConsentState(models.Model):
     at = models.DateTimeField()
     event_id = models.TextField()
     region = models.CharField(max_length=6, blank=True)
+    personal_fields: ClassVar[dict[str, str]] = {"raw_id": "knowing what the shopper allows"}
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [

@@ -1,4 +1,4 @@
-"""The mirror, written anew from the table of states. Safe while the shop runs: only what is newer wins."""
+"""The mirror, written anew from the tables. Safe while the shop runs: the newer decision wins, and the older link."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -8,6 +8,7 @@ from consents import mirror
 from consents.models import ConsentState
 from consents.recording import microseconds
 from consents.state import Decision
+from customers.selectors import first_links
 
 CHUNK = 1000
 
@@ -29,3 +30,14 @@ def rebuild() -> Iterator[int]:
                 mirror.seen_in(pipe, row.raw_id, row.region)
         pipe.execute()
         yield len(chunk)
+    _rebuild_links()
+
+
+def _rebuild_links() -> None:
+    """Write which ids were seen together: a refusal on one of them must hold for the other."""
+    links = first_links()
+    while chunk := list(islice(links, CHUNK)):
+        pipe = redis.client().pipeline(transaction=False)
+        for one, other, at in chunk:
+            mirror.link(pipe, one, other, at)
+        pipe.execute()

@@ -1,12 +1,12 @@
 """Reads of customers: attributes of a person, whose an event was, the ids of a person."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Min, Q
 
 from customers.identity import Claim, People, component, user_at
 from customers.models import Customer, CustomerLink
@@ -105,6 +105,15 @@ def _joins_around(user_id: str) -> dict[str, set[str]]:
             joins[other].add(one)
         waiting = set(joins) - asked
     return joins
+
+
+def first_links() -> Iterator[tuple[str, str, int]]:
+    """Yield every two raw ids that were linked, with the earliest time (microseconds) they were."""
+    kinds = {"claim": ("anonymous",), "join": ("user", "anonymous")}
+    rows = CustomerLink.objects.values("kind", "from_id", "user_id").annotate(first=Min("at")).order_by()
+    for row in rows.iterator(chunk_size=10_000):
+        for kind in kinds[row["kind"]]:
+            yield f"user:{row['user_id']}", f"{kind}:{row['from_id']}", microseconds(row["first"])
 
 
 def microseconds(at: datetime) -> int:

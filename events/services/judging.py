@@ -35,13 +35,13 @@ class Writes:
     """What a batch writes: to the log first, then to the mirror."""
 
     entries: list[Entry] = field(default_factory=list)
-    decisions: list[tuple[str, Said]] = field(default_factory=list)
+    decisions: dict[str, Said] = field(default_factory=dict)
     links: list[tuple[str, str, int]] = field(default_factory=list)
     regions: dict[str, str] = field(default_factory=dict)
 
     def queue_mirror(self, pipe: Any) -> bool:
         """Queue the mirror's part; return whether there is any."""
-        for raw_id, said in self.decisions:
+        for raw_id, said in self.decisions.items():
             mirror.apply_all(pipe, raw_id, said)
         for one, other, at in self.links:
             mirror.link(pipe, one, other, at)
@@ -72,14 +72,19 @@ class Judge:
         event = item.event
         ids = raw_ids(event.user_id, event.anonymous_id)
         region = region_in(item.context) or self._region
-        links = self._link(ids, event)
         before = {raw_id: self._state(raw_id) for raw_id in ids}
+        links = self._link(ids, event)
         said = {raw_id: self._fresh(raw_id, item, verified=verified) for raw_id in ids}
         allowed, reason = self._allowed(ids, region)
         kept = item.wanted and (is_essential(event) or _may_keep(event, allowed))
         if kept or any(self._state(raw_id).decisions for raw_id in ids):
             self._note_places(ids, links, region)
-        self.writes.decisions += [(raw_id, decisions) for raw_id, decisions in said.items() if decisions]
+        else:
+            # Of a shopper who decided nothing and may not be kept, not even the link is remembered.
+            self._states.update(before)
+        for raw_id, decisions in said.items():
+            if decisions:
+                self.writes.decisions.setdefault(raw_id, {}).update(decisions)
         carried = _shared(said) if kept else None
         if kept:
             self._keep(item, allowed, consents=carried or {}, region=region)
@@ -112,12 +117,22 @@ class Judge:
             if self._gpc and verified and not _remembers_signal(state):
                 said[GPC] = Decision(True, event.at, event.message_id)
         fresh = {name: one for name, one in said.items() if one.beats(state.on(name)) or one == state.on(name)}
-        for name, one in fresh.items():
-            state = state.with_decision(name, one)
-        self._states[raw_id] = state
         if fresh:
-            self._remembered.clear()
+            changes = len(_changes(state, fresh))
+            decisions = {**state.decisions, **fresh}
+            self._states[raw_id] = replace(state, decisions=decisions, epoch=state.epoch + changes)
+            if changes or not self._agrees(raw_id):
+                self._remembered.clear()
         return fresh
+
+    def _agrees(self, raw_id: str) -> bool:
+        """Return whether nobody among the id's person refuses anything: then a later yes alone changes no verdict."""
+        state = self._state(raw_id)
+        return all(
+            one.given and name != GPC
+            for other in (state, *(self._state(linked) for linked in state.links))
+            for name, one in other.decisions.items()
+        )
 
     def _link(self, ids: list[str], event: Event) -> list[tuple[str, str, int]]:
         """Return the links that are new with this event, and remember them."""

@@ -15,6 +15,8 @@ from consents.purposes import BUILT_IN
 from consents.rules import PurposeTerms
 from consents.selectors import forget_terms, person, proofs, states, terms
 from consents.services import record_decisions
+from customers.identity import Link
+from customers.services import apply_links
 from events.types.base import Event
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +95,7 @@ def test_even_erasure_may_only_replace_the_id() -> None:
 
 def test_the_mirror_is_rebuilt_from_the_tables() -> None:
     record_decisions([decided("m1", True, 1, "ada"), decided("m2", False, 5, purpose="train_models")])
+    apply_links([Link("claim", "bo", "ada", at=at, message_id=f"m{at}") for at in (9, 7, 8)])
     redis.client().flushdb()
 
     call_command("rebuild_consents", stdout=StringIO(), stderr=StringIO())
@@ -101,6 +104,8 @@ def test_the_mirror_is_rebuilt_from_the_tables() -> None:
     assert found["user:ada"].decisions["analytics"].given
     assert not found["anonymous:bo"].decisions["train_models"].given
     assert found["anonymous:bo"].region == "DE"
+    assert found["anonymous:bo"].links == {"user:ada": 7}
+    assert found["user:ada"].links == {"anonymous:bo": 7}
 
 
 def test_erasing_keeps_the_proof_and_forgets_whose_it_was() -> None:
