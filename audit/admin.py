@@ -21,8 +21,6 @@ class AuditEventAdmin(ModelAdmin):
     """Read only, newest first. A search for a shopper (`user:ID`, `anonymous:ID`) finds what was done about them."""
 
     list_display = ("at", "action", "actor", "object", "facts")
-    list_filter = ("category",)
-    date_hierarchy = None
     search_fields = ("object",)
     search_help_text = "An object, an actor or an action as it is written, or a shopper: user:ID, anonymous:ID"
     ordering = ("-at", "-id")

@@ -2,9 +2,11 @@
 
 from typing import IO, Any
 
+from django.conf import settings
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
+from common.errors import TooLarge
 from common.strictjson import loads_unique
 
 
@@ -14,8 +16,12 @@ class StrictJSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
-        """Return the parsed body. Raises ParseError."""
+        """Return the parsed body. Raises ParseError, TooLarge beyond DATA_UPLOAD_MAX_MEMORY_SIZE."""
+        most: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
+        body = stream.read(most + 1)
+        if len(body) > most:
+            raise TooLarge(f"The body is larger than {most} bytes.")
         try:
-            return loads_unique(stream.read())
+            return loads_unique(body)
         except ValueError as error:
             raise ParseError(f"The body is not valid JSON: {error}") from error

@@ -31,6 +31,7 @@ CREATE TABLE audit_event (
 ) PARTITION BY RANGE (at);
 CREATE INDEX audit_event_at ON audit_event (at, id);
 CREATE INDEX audit_event_actor ON audit_event (actor, at);
+CREATE INDEX audit_event_action ON audit_event (action, at);
 CREATE INDEX audit_event_object ON audit_event (object, at);
 CREATE INDEX audit_event_subject ON audit_event (subject, at) WHERE subject IS NOT NULL;
 CREATE TRIGGER audit_event_rows BEFORE UPDATE OR DELETE ON audit_event FOR EACH ROW EXECUTE FUNCTION audit_deny();

@@ -111,6 +111,7 @@ def test_retry_after_is_what_was_said(caller: Client) -> None:
         ("POST", "/api/door", '{"a": 1, "a": 2}', "application/json", 400),
         ("POST", "/api/door", "[" * 200_000, "application/json", 400),
         ("POST", "/api/door", "[" * 100 + "]" * 100, "application/json", 400),
+        ("POST", "/api/door", '"' + "a" * 9_000_000 + '"', "application/json", 413),
         ("POST", "/api/door", "<a/>", "application/xml", 415),
         ("DELETE", "/api/door", "", "application/json", 405),
         ("GET", "/api/nowhere", "", "application/json", 404),
