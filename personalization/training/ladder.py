@@ -37,6 +37,17 @@ def slates(candidates: Candidates, scores: Floats, *, k: int = 20) -> Ints:
     return found
 
 
+def slate_scores(candidates: Candidates, scores: Floats, *, k: int = 20) -> Floats:
+    """Return float32[n_rows, k]: the scores that belong to `slates`, NaN behind the end."""
+    order = np.lexsort((candidates.items, -scores, candidates.rows))
+    rows = candidates.rows[order]
+    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    kept = place < k
+    found = np.full((candidates.n_rows, k), np.nan, np.float32)
+    found[rows[kept], place[kept]] = scores[order][kept]
+    return found
+
+
 def source_slates(candidates: Candidates, name: str, *, k: int = 20) -> Ints:
     """Return the head of a source's own lists."""
     ranks = candidates.ranks[:, candidates.sources.index(name)]

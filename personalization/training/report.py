@@ -9,12 +9,12 @@ import numpy as np
 
 from personalization.ranking.blend import blend_scores
 from personalization.ranking.bundle import Bundle
-from personalization.recommenders.base import Bools, Ints
+from personalization.recommenders.base import Bools, Floats, Ints
 from personalization.training.choose import Choice
 from personalization.training.dataset import Dataset
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold
-from personalization.training.ladder import ndcg, slates, source_slates
+from personalization.training.ladder import ndcg, slate_scores, slates, source_slates
 from personalization.training.metrics import all_metrics, beyond_accuracy, bootstrap, hits
 
 LATENCY_CALLS = 50
@@ -25,7 +25,7 @@ def judged_report(bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, d
     """Return what the admin's page shows, as JSON values."""
     n_items = bundle.catalogue.n_items
     lists = rung_slates(bundle, asked)
-    released = lists[bundle.rung if bundle.rung != "single" else "single"]
+    released, _ = released_slates(bundle, asked)
     return {
         "rung": bundle.rung,
         "single": choice.plan.single,
@@ -54,6 +54,22 @@ def rung_slates(bundle: Bundle, asked: Examples) -> dict[str, Ints]:
     found["blend"] = slates(asked.candidates, blend_scores(asked.candidates, bundle.blend))
     found["single"] = source_slates(asked.candidates, str(bundle.manifest["single"]))
     return found | {name: source_slates(asked.candidates, name) for name in asked.candidates.sources}
+
+
+def released_slates(bundle: Bundle, asked: Examples) -> tuple[Ints, Floats]:
+    """Return the slates of the released rung, int32[n, 20], and their scores."""
+    if bundle.rung == "ranker" and bundle.ranker is not None:
+        scores = bundle.ranker.scores(bundle.narrowed(asked.features, asked.candidates.sources))
+    elif bundle.rung == "blend":
+        scores = blend_scores(asked.candidates, bundle.blend)
+    else:
+        name = str(bundle.manifest["single"]) if bundle.rung == "single" else bundle.rung
+        ranks = asked.candidates.ranks[:, asked.candidates.sources.index(name)]
+        scores = np.where(np.isnan(ranks), -np.inf, -ranks).astype(np.float32)
+    found = slates(asked.candidates, scores)
+    values = slate_scores(asked.candidates, scores)
+    found[~np.isfinite(values)] = -1
+    return found, values
 
 
 def judged(found: Ints, fold: Fold, n_items: int) -> dict[str, Any]:

@@ -1,0 +1,91 @@
+"""`manage.py evaluate PATH`: our pipeline and tuned open-source models on a shop's history. Needs no database."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from personalization.training.dataset import build
+from personalization.training.evaluate import Asked, evaluate
+
+PROTOCOLS = ("temporal", "leave-one-out", "next-item")
+
+
+class Command(BaseCommand):
+    """Judges what the pipeline would release, on data in files."""
+
+    help = "Train on interactions.parquet (and items.parquet) of a folder, judge on its last part, compare with peers."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Name the folder and what to write."""
+        parser.add_argument("path", type=Path, help="folder with interactions.parquet and perhaps items.parquet")
+        parser.add_argument("--protocol", choices=PROTOCOLS, default="temporal")
+        parser.add_argument("--mode", choices=("repeat", "new"), default="repeat", help="new: drop items had before")
+        parser.add_argument("--peers", action="store_true", help="tune and judge open-source models in the same run")
+        parser.add_argument("--budget", type=float, default=0.0, metavar="SECONDS", help="tuning time of each side")
+        parser.add_argument("--seed", type=int, default=7)
+        parser.add_argument("--json", type=Path, metavar="OUT", help="write the whole report")
+        parser.add_argument("--recommendations", type=Path, metavar="OUT", help="write user, rank, item, score")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Read, evaluate, print, write."""
+        dataset = build(*_frames(options["path"]))
+        asked = Asked(
+            protocol=options["protocol"],
+            new_only=options["mode"] == "new",
+            with_peers=options["peers"],
+            budget_s=options["budget"],
+            seed=options["seed"],
+        )
+        with tqdm(total=100, file=sys.stderr, bar_format="{percentage:3.0f}% {elapsed} {desc}") as bar:
+
+            def progress(message: str, share: float) -> None:
+                bar.set_description_str(message)
+                bar.update(max(0.0, round(100 * share) - bar.n))
+
+            found = evaluate(dataset, asked, progress=progress)
+        if options["json"]:
+            options["json"].write_text(json.dumps(found.report, indent=1, default=str) + "\n")
+        if options["recommendations"]:
+            found.recommendations.to_parquet(options["recommendations"], index=False)
+        for line in told(found.report):
+            self.stdout.write(line)
+
+
+def told(report: dict[str, Any] | Any) -> list[str]:
+    """Return the report's few most asked-for lines."""
+    ours = report["ours"]
+    lines = [f"{report['protocol']}, {report['mode']}, {report['questions']} questions: released is {ours['rung']}"]
+    lines += [_line(f"  rung {step['rung']} ({step['name']}), validation", step["ndcg"]) for step in ours["ladder"]]
+    lines += [_metric(f"  {kind} targets", report["released"][kind]) for kind in ("warm", "cold", "together")]
+    lines += [_metric(f"  own {name}", found["warm"]) for name, found in ours["test"].items()]
+    lines += [_metric(f"  peer {name}", found["warm"]) for name, found in report.get("peers", {}).items()]
+    for name in ("newest_in_last_category", "frozen_profile"):
+        if name in report:
+            kind = "cold" if name.startswith("newest") else "together"
+            lines.append(_metric(f"  {name}, {kind}", report[name][kind]))
+    if "best_peer" in report:
+        over = report["over_best_peer"]
+        lines.append(_line(f"  over {report['best_peer']} ×{over['ratio']:.3f}, difference", over["difference"]))
+    return lines
+
+
+def _metric(name: str, found: dict[str, Any]) -> str:
+    return _line(f"{name}: NDCG@10", found["ndcg@10"]) + f"  HR@10 {found['hit_rate@10']['value']:.4f}"
+
+
+def _line(name: str, interval: dict[str, Any]) -> str:
+    return f"{name} {interval['value']:.4f} [{interval['low']:.4f}, {interval['high']:.4f}] n={interval['n']}"
+
+
+def _frames(path: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    interactions, items = path / "interactions.parquet", path / "items.parquet"
+    if not interactions.exists():
+        raise CommandError(f"{interactions} does not exist")
+    return pd.read_parquet(interactions), pd.read_parquet(items) if items.exists() else None

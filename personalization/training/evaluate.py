@@ -1,0 +1,176 @@
+"""One honest comparison: our pipeline and tuned peers on the same questions, with paired bootstrap intervals."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from personalization.ranking.bundle import Bundle
+from personalization.recommenders.base import Interactions, Ints
+from personalization.training.choose import Choice, choose
+from personalization.training.cold import newest_in_last_category
+from personalization.training.dataset import Dataset
+from personalization.training.examples import Examples
+from personalization.training.folds import Fold, Protocol, leave_one_out, next_item, temporal
+from personalization.training.ladder import better
+from personalization.training.metrics import Doubles, Longs, bootstrap, hits, per_shopper
+from personalization.training.packaged_peers import peers
+from personalization.training.peers import tuned_peer
+from personalization.training.pipeline import asked_of
+from personalization.training.release import release
+from personalization.training.report import judged, judged_report, released_slates
+from personalization.training.split import cut_times
+
+Progress = Callable[[str, float], None]
+LEARNING_LIMIT = 5_000
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was found, as JSON values, and the released model's answers (columns user, rank, item, score)."""
+
+    report: Mapping[str, Any]
+    recommendations: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What to compare: protocol, whether only items new to the shopper count, peers or not, seconds for each side."""
+
+    protocol: Protocol = "temporal"
+    new_only: bool = False
+    with_peers: bool = False
+    budget_s: float = 0.0
+    seed: int = 7
+    shares: tuple[float, ...] = field(default=(0.55, 0.70, 0.85))
+
+
+def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda message, share: None) -> Evaluation:
+    """Return the comparison. The budget is what our tuning gets, and what all peers together get."""
+    started = time.monotonic()
+    learning, validation, test = folds_of(dataset.interactions, asked)
+    choice = choose(
+        learning,
+        validation,
+        dataset.catalogue,
+        budget_s=asked.budget_s,
+        seed=asked.seed,
+        progress=lambda message, share: progress(message, share * 0.5),
+    )
+    bundle = release(choice.plan, test.past, dataset.catalogue, until=test.until, learnt=choice.learnt)
+    progress("Judging on what no model has seen", 0.6)
+    found = asked_of(bundle, test)
+    slates, scores = released_slates(bundle, found)
+    report: dict[str, Any] = {
+        "protocol": asked.protocol,
+        "mode": "new" if asked.new_only else "repeat",
+        "questions": len(test),
+        "ours": judged_report(bundle, test, found, choice, dataset),
+        "released": judged(slates, test, dataset.catalogue.n_items),
+        "seconds": time.monotonic() - started,
+    }
+    report |= _beside(dataset, asked, bundle, choice, test, slates, found)
+    if asked.with_peers:
+        told = lambda message, share: progress(message, 0.7 + 0.3 * share)  # noqa: E731
+        report |= compared(slates, validation, test, dataset, asked, told)
+    progress("Done", 1.0)
+    return Evaluation(report, recommendations(slates, scores, test, dataset))
+
+
+def folds_of(rows: Interactions, asked: Asked) -> tuple[Fold, Fold, Fold]:
+    """Return the folds that the ranker learns on, that decides, and that judges."""
+    if asked.protocol == "leave-one-out":
+        made = [leave_one_out(rows, back=back, new_only=asked.new_only) for back in (2, 1, 0)]
+        return made[0], made[1], made[2]
+    starts = [*cut_times(rows.times, asked.shares), float("inf")]
+    spans = list(zip(starts[:-1], starts[1:], strict=True))
+    protocol = next_item if asked.protocol == "next-item" else temporal
+    made = [protocol(rows, start=start, end=end, new_only=asked.new_only) for start, end in spans]
+    return made[0], made[1], made[2]
+
+
+def compared(
+    slates: Ints, validation: Fold, test: Fold, dataset: Dataset, asked: Asked, progress: Progress
+) -> dict[str, Any]:
+    """Return every peer's figures and the difference to the best of them."""
+    kinds, missing = peers(asked.protocol)
+    catalogue, metric = dataset.catalogue, "hit_rate" if asked.protocol == "next-item" else "ndcg"
+    warm = test.warm(catalogue.n_items)
+    mine = warm_values(slates, test, catalogue.n_items, metric=metric, warm=warm)
+    report: dict[str, Any] = {}
+    values: dict[str, Doubles] = {}
+    for at, kind in enumerate(kinds):
+        progress(f"Tuning {kind.name}", at / len(kinds))
+        begun = time.monotonic()
+        config, _, tried = tuned_peer(
+            kind, validation, catalogue, budget_s=asked.budget_s / len(kinds), seed=asked.seed
+        )
+        peer = kind(**config)
+        peer.fit(test.past, catalogue)
+        answer = peer.answer(test, 20)
+        values[kind.name] = warm_values(answer, test, catalogue.n_items, metric=metric, warm=warm)
+        report[kind.name] = {
+            "config": config,
+            "tried": tried,
+            "seconds": time.monotonic() - begun,
+            **judged(answer, test, catalogue.n_items),
+        }
+    best = max(sorted(values), key=lambda name: float(values[name].mean()))
+    difference = bootstrap(mine - values[best], seed=asked.seed)
+    return {
+        "peers": report,
+        "peers_not_installed": missing,
+        "best_peer": best,
+        "over_best_peer": {
+            "metric": f"{metric}@10 on warm targets",
+            "ratio": float(mine.mean() / max(float(values[best].mean()), 1e-12)),
+            "difference": asdict(difference),
+            "chance": better(mine, values[best], seed=asked.seed),
+        },
+    }
+
+
+def warm_values(slates: Ints, fold: Fold, n_items: int, *, metric: str, warm: np.ndarray) -> Doubles:
+    """Return a metric at 10 per shopper who has a warm target, counting warm targets only."""
+    targets: list[Longs] = [own[warm[own]] for own in fold.targets]
+    asked = [row for row, own in enumerate(targets) if len(own)]
+    sizes = np.fromiter((len(targets[row]) for row in asked), np.int64, len(asked))
+    hit = hits(slates[asked], [targets[row] for row in asked], n_items)
+    return per_shopper(hit, sizes, k=10)[metric]
+
+
+def _beside(
+    dataset: Dataset, asked: Asked, bundle: Bundle, choice: Choice, test: Fold, slates: Ints, found: Examples
+) -> dict[str, Any]:
+    """Return the baselines that belong to the protocol: newest in the last category, the frozen profile."""
+    n_items = dataset.catalogue.n_items
+    report: dict[str, Any] = {}
+    if dataset.catalogue.categories:
+        newest = newest_in_last_category(bundle.facts, test, k=20)
+        report["newest_in_last_category"] = judged(newest, test, n_items)
+    if asked.protocol == "next-item":
+        starts = cut_times(dataset.interactions.times, asked.shares)
+        frozen = next_item(
+            dataset.interactions, start=starts[-1], end=float("inf"), new_only=asked.new_only, live=False
+        )
+        answer, _ = released_slates(bundle, asked_of(bundle, frozen))
+        report["frozen_profile"] = judged(answer, frozen, n_items)
+    return report
+
+
+def recommendations(slates: Ints, scores: np.ndarray, fold: Fold, dataset: Dataset) -> pd.DataFrame:
+    """Return the slates as rows (user, rank from 1, item, score)."""
+    rows, places = np.nonzero(slates >= 0)
+    ids = np.asarray(dataset.catalogue.item_ids, dtype=object)
+    users = np.asarray(dataset.user_ids, dtype=object)
+    return pd.DataFrame(
+        {
+            "user": users[fold.users[rows]],
+            "rank": places + 1,
+            "item": ids[slates[rows, places]],
+            "score": scores[rows, places],
+        }
+    )

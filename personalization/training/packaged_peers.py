@@ -1,0 +1,162 @@
+"""Peers from packages: `implicit`, `scikit-surprise`, `lightfm-next` (asked for only when it is installed)."""
+
+import importlib.util
+from typing import Any, ClassVar
+
+import numpy as np
+from implicit.cpu.als import AlternatingLeastSquares
+from implicit.cpu.bpr import BayesianPersonalizedRanking
+from implicit.nearest_neighbours import BM25Recommender, CosineRecommender, TFIDFRecommender
+from surprise import SVD, Dataset, Reader
+
+from personalization.recommenders.base import Floats, Ints
+from personalization.training.peers import Dense, Matrix, Peer, Space, ours
+
+NEIGHBORS = ("choice", [20, 50, 100, 200, 500, 1000])
+
+
+class Neighbors(Dense):
+    """Item neighbors by one of implicit's similarities."""
+
+    made: ClassVar[Any]
+    space: ClassVar[Space] = {"K": NEIGHBORS}
+
+    def learn(self, matrix: Matrix) -> None:
+        """Fit the similarities."""
+        self.model = self.made(**self.config)
+        self.model.fit(matrix, show_progress=False)
+
+    def scores(self, users: Ints, histories: Matrix) -> Floats:
+        """Return histories times similarities."""
+        return np.asarray((histories @ self.model.similarity).toarray(), np.float32)
+
+
+class Cosine(Neighbors):
+    name, made = "implicit cosine", CosineRecommender
+
+
+class TFIDF(Neighbors):
+    name, made = "implicit TF-IDF", TFIDFRecommender
+
+
+class BM25(Neighbors):
+    name, made = "implicit BM25", BM25Recommender
+    space: ClassVar[Space] = {"K": NEIGHBORS, "K1": ("float", 0.1, 3.0, True), "B": ("float", 0.0, 1.0, False)}
+
+
+class ImplicitALS(Dense):
+    name = "implicit ALS"
+    space: ClassVar[Space] = {
+        "factors": ("choice", [32, 64, 128, 256]),
+        "regularization": ("float", 0.01, 100.0, True),
+        "alpha": ("float", 0.5, 60.0, True),
+        "iterations": ("int", 5, 20),
+    }
+
+    def learn(self, matrix: Matrix) -> None:
+        """Fit the factors."""
+        self.model = AlternatingLeastSquares(**self.config, random_state=7)
+        self.model.fit(matrix, show_progress=False)
+
+    def scores(self, users: Ints, histories: Matrix) -> Floats:
+        """Return scores of shoppers folded in from their histories."""
+        factors = self.model.recalculate_user(np.arange(histories.shape[0]), histories)
+        return np.asarray(factors @ self.model.item_factors.T, np.float32)
+
+
+class ImplicitBPR(Dense):
+    name = "implicit BPR"
+    space: ClassVar[Space] = {
+        "factors": ("choice", [32, 64, 128]),
+        "regularization": ("float", 0.001, 0.2, True),
+        "learning_rate": ("float", 0.005, 0.2, True),
+        "iterations": ("int", 20, 150),
+    }
+
+    def learn(self, matrix: Matrix) -> None:
+        """Fit the factors."""
+        self.model = BayesianPersonalizedRanking(**self.config, random_state=7)
+        self.model.fit(matrix, show_progress=False)
+
+    def scores(self, users: Ints, histories: Matrix) -> Floats:
+        """Return scores by the shoppers' learnt factors."""
+        return np.asarray(self.model.user_factors[users] @ self.model.item_factors.T, np.float32)
+
+
+class TutorialSVD(Dense):
+    """Surprise SVD as in its tutorial: every interaction a rating of 1, all items ranked by the estimate."""
+
+    name = "Surprise SVD"
+
+    def learn(self, matrix: Matrix) -> None:
+        """Fit 50 factors, 20 epochs, regularization .1."""
+        cells = matrix.tocoo()
+        ratings = [(user, item, 1.0, None) for user, item in zip(cells.row.tolist(), cells.col.tolist(), strict=True)]
+        reader = Reader(rating_scale=(0, 1))
+        data = Dataset(reader)
+        self.trainset = data.construct_trainset(ratings)
+        self.model = SVD(n_factors=50, n_epochs=20, reg_all=0.1, random_state=7)
+        self.model.fit(self.trainset)
+
+    def scores(self, users: Ints, histories: Matrix) -> Floats:
+        """Return the estimates of known items, nothing for unknown ones."""
+        known = np.fromiter((self.trainset.to_raw_iid(i) for i in range(self.trainset.n_items)), np.int64)
+        inner = [self.trainset.to_inner_uid(int(user)) for user in users]
+        scores = np.full((len(users), self.n_items), -1e9, np.float32)
+        scores[:, known] = self.model.pu[inner] @ self.model.qi.T + self.model.bi
+        return scores
+
+
+class LightFMPeer(Dense):
+    """LightFM with the WARP loss."""
+
+    name = "LightFM"
+    space: ClassVar[Space] = {
+        "no_components": ("choice", [32, 64, 128]),
+        "learning_rate": ("float", 0.01, 0.1, True),
+        "item_alpha": ("float", 1e-7, 1e-4, True),
+        "epochs": ("int", 10, 40),
+    }
+
+    def learn(self, matrix: Matrix) -> None:
+        """Fit the representations."""
+        from lightfm import LightFM
+
+        settings = {"loss": "warp", "random_state": 7, **self.config}
+        epochs = settings.pop("epochs", 20)
+        self.model = LightFM(**settings)
+        self.model.fit((matrix > 0).astype(np.float32).tocoo(), epochs=epochs, num_threads=1)
+
+    def scores(self, users: Ints, histories: Matrix) -> Floats:
+        """Return scores by the shoppers' learnt representations."""
+        biases, items = self.model.get_item_representations()
+        _, shoppers = self.model.get_user_representations()
+        return np.asarray(shoppers[users] @ items.T + biases, np.float32)
+
+
+def peers(protocol: str) -> tuple[list[type[Peer]], list[str]]:
+    """Return the peers of a protocol, and the names of those whose package is not installed."""
+    found: list[type[Peer]] = [
+        ours("most popular", "popular", half_lives_days=(100_000.0,)),
+        ours("recent popular", "popular"),
+        ours("personal top", "personal_top"),
+        ImplicitALS,
+        ImplicitBPR,
+        Cosine,
+        TFIDF,
+        BM25,
+        ours("EASE", "ease"),
+        ours("RP3beta", "rp3beta"),
+        ours("user-kNN", "user_knn"),
+        TutorialSVD,
+    ]
+    missing = []
+    if importlib.util.find_spec("lightfm") is None:
+        missing.append(LightFMPeer.name)
+    else:
+        found.append(LightFMPeer)
+    if protocol == "next-item":
+        from personalization.training.session_peers import VSKNN, SequenceRules
+
+        found += [SequenceRules, VSKNN]
+    return found, missing

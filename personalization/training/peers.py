@@ -1,0 +1,142 @@
+"""The open-source models we are compared with, each tuned for as long as we are, on the same folds."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy import sparse
+
+from personalization.recommenders.base import Catalogue, Floats, Interactions, Ints
+from personalization.recommenders.registry import RECOMMENDERS, make
+from personalization.training.folds import Fold
+from personalization.training.ladder import ndcg
+
+Space = Mapping[str, tuple[Any, ...]]
+Matrix = Any
+CHUNK = 500
+SHOPPERS = 800
+
+
+class Peer(ABC):
+    """A competitor: learns from a fold's past, answers its questions with int32[n, k], -1 behind the end."""
+
+    name: ClassVar[str]
+    space: ClassVar[Space] = {}
+
+    def __init__(self, **config: Any) -> None:
+        self.config = config
+
+    @abstractmethod
+    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+        """Learn."""
+
+    @abstractmethod
+    def answer(self, fold: Fold, k: int) -> Ints:
+        """Return slates."""
+
+
+class Ours(Peer):
+    """A model that no package offers in this form, as this project implements it, by itself."""
+
+    recommender: ClassVar[str]
+    fixed: ClassVar[Mapping[str, Any]] = {}
+
+    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+        """Fit the recommender."""
+        self.model = make(self.recommender, **{**self.fixed, **self.config}).fit(past, catalogue)
+
+    def answer(self, fold: Fold, k: int) -> Ints:
+        """Return the recommender's lists."""
+        return self.model.recommend_many(fold.profiles, fold.contexts, k).items
+
+
+class Dense(Peer):
+    """A model that scores every item for a matrix of shoppers' histories, or for shopper codes."""
+
+    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+        """Build the matrix shoppers x items of counts and learn from it."""
+        self.n_items = catalogue.n_items
+        ones = np.ones(len(past), np.float32)
+        matrix = sparse.csr_matrix((ones, (past.users, past.items)), shape=(past.n_users, catalogue.n_items))
+        matrix.sum_duplicates()
+        self.learn(matrix)
+
+    @abstractmethod
+    def learn(self, matrix: Matrix) -> None:
+        """Learn from csr float32[n_users, n_items]."""
+
+    @abstractmethod
+    def scores(self, users: Ints, histories: Matrix) -> Floats:
+        """Return float32[n, n_items]."""
+
+    def answer(self, fold: Fold, k: int) -> Ints:
+        """Return the best items by score; items had before are dropped where only new ones count."""
+        parts = []
+        for start in range(0, len(fold), CHUNK):
+            rows = range(start, min(start + CHUNK, len(fold)))
+            histories = profile_matrix(fold, rows, self.n_items)
+            scores = self.scores(fold.users[rows.start : rows.stop].astype(np.int32), histories)
+            parts.append(top(scores, histories if fold.new_only else None, k))
+        return np.concatenate(parts) if parts else np.empty((0, k), np.int32)
+
+
+def profile_matrix(fold: Fold, rows: range, n_items: int) -> Matrix:
+    """Return csr float32[len(rows), n_items] of how often each item is in the profiles."""
+    sizes = [len(fold.profiles[row].items) for row in rows]
+    items = np.concatenate([fold.profiles[row].items for row in rows])
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    matrix = sparse.csr_matrix((np.ones(len(items), np.float32), (owner, items)), shape=(len(sizes), n_items))
+    matrix.sum_duplicates()
+    return matrix
+
+
+def top(scores: Floats, hidden: Matrix | None, k: int) -> Ints:
+    """Return the k best columns of each row, without the hidden ones; ties go to the lower code."""
+    scores = np.array(scores, np.float32)
+    if hidden is not None:
+        rows = np.repeat(np.arange(hidden.shape[0]), np.diff(hidden.indptr))
+        scores[rows, hidden.indices] = -np.inf
+    k = min(k, scores.shape[1])
+    found = np.sort(np.argpartition(-scores, k - 1, axis=1)[:, :k], axis=1)
+    order = np.argsort(-np.take_along_axis(scores, found, 1), axis=1, kind="stable")
+    return np.take_along_axis(found, order, 1).astype(np.int32)
+
+
+def tuned_peer(
+    kind: type[Peer], validation: Fold, catalogue: Catalogue, *, budget_s: float, seed: int
+) -> tuple[dict[str, Any], float, int]:
+    """Return the best settings by random search within the budget, their NDCG@10, and how many were tried.
+
+    The package's defaults are always tried first.
+    """
+    rng = np.random.default_rng(seed)
+    asked = validation.sample(SHOPPERS, seed=seed)
+    end, best, value, tried = time.monotonic() + budget_s, {}, -1.0, 0
+    while tried == 0 or (kind.space and time.monotonic() < end):
+        config = {} if tried == 0 else {name: drawn(rng, knob) for name, knob in kind.space.items()}
+        peer = kind(**config)
+        peer.fit(validation.past, catalogue)
+        mean = float(ndcg(peer.answer(asked, 10), asked.targets, catalogue.n_items).mean())
+        tried += 1
+        if mean > value:
+            best, value = config, mean
+    return best, value, tried
+
+
+def drawn(rng: np.random.Generator, knob: tuple[Any, ...]) -> Any:
+    """Return a random value of a knob of a search space."""
+    kind, *rest = knob
+    if kind == "choice":
+        return rest[0][int(rng.integers(len(rest[0])))]
+    if kind == "int":
+        return int(rng.integers(rest[0], rest[1] + 1))
+    low, high, log = rest
+    return float(np.exp(rng.uniform(np.log(low), np.log(high)))) if log else float(rng.uniform(low, high))
+
+
+def ours(peer_name: str, recommender: str, **fixed: Any) -> type[Peer]:
+    """Return a peer that is one of our recommenders by itself, with its own search space."""
+    space = {knob: values for knob, values in RECOMMENDERS[recommender].SEARCH_SPACE.items() if knob not in fixed}
+    return type(peer_name, (Ours,), {"name": peer_name, "recommender": recommender, "fixed": fixed, "space": space})

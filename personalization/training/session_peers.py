@@ -1,0 +1,95 @@
+"""Session-based peers: sequence rules and VS-kNN (Ludewig, Jannach, UMUAI 2018), over sessions split at pauses."""
+
+from typing import ClassVar
+
+import numpy as np
+from scipy import sparse
+
+from personalization.recommenders.base import Catalogue, Interactions, Ints, Profile
+from personalization.training.folds import Fold
+from personalization.training.peers import CHUNK, Matrix, Peer, Space, profile_matrix, top
+
+PAUSE = 1_800.0
+
+
+class SequenceRules(Peer):
+    """What follows the last item, weighed by one over the distance."""
+
+    name = "sequence rules"
+    space: ClassVar[Space] = {"steps": ("int", 1, 30)}
+
+    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+        """Count what follows what."""
+        order = np.argsort(past.users, kind="stable")
+        users, items = past.users[order], past.items[order]
+        self.n_items = catalogue.n_items
+        self.rules: Matrix = sparse.csr_matrix((self.n_items, self.n_items), dtype=np.float32)
+        for gap in range(1, self.config.get("steps", 10) + 1):
+            same = users[:-gap] == users[gap:]
+            weights = np.full(int(same.sum()), 1 / gap, np.float32)
+            cells = (items[:-gap][same], items[gap:][same])
+            self.rules = self.rules + sparse.csr_matrix((weights, cells), shape=(self.n_items, self.n_items))
+
+    def answer(self, fold: Fold, k: int) -> Ints:
+        """Return what follows each profile's last item."""
+        parts = []
+        for start in range(0, len(fold), CHUNK):
+            rows = range(start, min(start + CHUNK, len(fold)))
+            last = np.array([fold.profiles[row].items[-1] for row in rows])
+            hidden = profile_matrix(fold, rows, self.n_items) if fold.new_only else None
+            parts.append(top(self.rules[last].toarray(), hidden, k))
+        return np.concatenate(parts) if parts else np.empty((0, k), np.int32)
+
+
+class VSKNN(Peer):
+    """Sessions like the current one, later items counting more."""
+
+    name = "VS-kNN"
+    space: ClassVar[Space] = {
+        "neighbors": ("choice", [50, 100, 200, 500, 1000]),
+        "recall": ("choice", [0.3, 0.5, 0.7, 0.85, 1.0]),
+        "length": ("choice", [5, 10, 20, 50]),
+        "whole": ("choice", [False, True]),
+    }
+
+    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+        """Cut the past into sessions."""
+        self.n_items = catalogue.n_items
+        order = np.argsort(past.users, kind="stable")
+        users, items, times = past.users[order], past.items[order], past.times[order]
+        starts = np.ones(len(users), bool)
+        moved = users[1:] != users[:-1]
+        starts[1:] = moved if self.config.get("whole") else moved | (np.diff(times) > PAUSE)
+        session = np.cumsum(starts) - 1
+        shape = (int(session.max(initial=-1)) + 1, self.n_items)
+        matrix = sparse.csr_matrix((np.ones(len(items), np.float32), (session, items)), shape=shape)
+        matrix.data[:] = 1.0
+        self.sessions = matrix
+        sizes = np.maximum(np.asarray(matrix.sum(axis=1)).ravel(), 1)
+        self.unit = sparse.diags(1 / np.sqrt(sizes)).dot(matrix).T.tocsr()
+
+    def answer(self, fold: Fold, k: int) -> Ints:
+        """Return the neighbors' items."""
+        parts = []
+        for start in range(0, len(fold), CHUNK):
+            rows = range(start, min(start + CHUNK, len(fold)))
+            current = sparse.vstack([self._current(fold.profiles[row]) for row in rows], format="csr")
+            alike = (current @ self.unit).toarray()
+            most = min(self.config.get("neighbors", 100), alike.shape[1])
+            chosen = np.argpartition(-alike, most - 1, axis=1)[:, :most]
+            weights = np.take_along_axis(alike, chosen, 1)
+            owner = np.repeat(np.arange(len(rows)), most)
+            votes = sparse.csr_matrix((weights.ravel(), (owner, chosen.ravel())), shape=alike.shape) @ self.sessions
+            hidden = profile_matrix(fold, rows, self.n_items) if fold.new_only else None
+            parts.append(top(votes.toarray(), hidden, k))
+        return np.concatenate(parts) if parts else np.empty((0, k), np.int32)
+
+    def _current(self, profile: Profile) -> Matrix:
+        """Return the last items, the newest weighing most."""
+        items = profile.items[-self.config.get("length", 10) :]
+        fade = self.config.get("recall", 0.7)
+        weights = fade ** np.arange(len(items), dtype=np.float32)[::-1]
+        row = np.zeros(len(items), np.int64)
+        current = sparse.csr_matrix((weights, (row, items)), shape=(1, self.n_items))
+        current.sum_duplicates()
+        return current
