@@ -9,6 +9,7 @@ from scipy import sparse
 
 from personalization.recommenders import text
 from personalization.recommenders.base import Catalogue, Config, Floats, Interactions
+from personalization.recommenders.deep_features import sentence_vectors
 from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from personalization.recommenders.matrix import Matrix, capped, scaled_columns
 from personalization.recommenders.neighbors import block_rows, dense_chunk, table
@@ -18,10 +19,11 @@ from personalization.recommenders.storage import Arrays, pack_texts, unpack_text
 
 @dataclass(frozen=True)
 class ContentConfig(ItemItemConfig):
-    """Weights of the blocks: attributes (one-hot, by idf), words (TF-IDF), pictures (`Catalogue.images`).
+    """Weights of the blocks: attributes (one-hot, by idf), words (TF-IDF), pictures (`Catalogue.images`), sentences.
 
-    `popularity` lifts what sells among equals: similarity is multiplied by
-    (1 + interactions) ** popularity. Good: attributes 1, words .5–2, popularity .1–.4.
+    `sentences` above 0 needs the extra [deep], as do picture features (`deep_features.image_vectors`). `popularity`
+    lifts what sells among equals: similarity is multiplied by (1 + interactions) ** popularity. Good: attributes 1,
+    words .5–2, popularity .1–.4.
     """
 
     half_life_days: float = 30.0
@@ -29,6 +31,7 @@ class ContentConfig(ItemItemConfig):
     attributes: float = 1.0
     words: float = 1.0
     pictures: float = 1.0
+    sentences: float = 0.0
     popularity: float = 0.2
     vocabulary: int = 30_000
 
@@ -92,6 +95,8 @@ class Content(ItemItem):
         dense = [np.empty((catalogue.n_items, 0), np.float32)]
         if catalogue.images is not None and c.pictures > 0:
             dense.append(_unit(catalogue.images) * np.float32(np.sqrt(c.pictures)))
+        if c.sentences > 0:
+            dense.append(_unit(sentence_vectors(catalogue)) * np.float32(np.sqrt(c.sentences)))
         return sparse.hstack(blocks, format="csr", dtype=np.float32), np.hstack(dense)
 
     def _similar(self, words: Matrix, dense: Floats, rows: slice, counts: Floats) -> Iterator[Matrix]:

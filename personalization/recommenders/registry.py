@@ -1,5 +1,6 @@
 """Every recommender by name. One line adds one: the behaviour suite, the admin's choice and the docs row follow."""
 
+from importlib.util import find_spec
 from typing import Any
 
 from personalization.recommenders.als import ALS
@@ -14,6 +15,7 @@ from personalization.recommenders.own_history import BuyAgain, PersonalTop, Rece
 from personalization.recommenders.popular import Popular
 from personalization.recommenders.rp3beta import RP3beta
 from personalization.recommenders.scoring import Scoring
+from personalization.recommenders.sequence_net import SequenceNet
 from personalization.recommenders.session_knn import SessionKNN
 from personalization.recommenders.shuffled import CatalogOrder, Random
 from personalization.recommenders.svd import SVD
@@ -40,9 +42,15 @@ _ALL: tuple[type[Scoring], ...] = (
     BoughtTogether,
     Complements,
     SessionKNN,
+    SequenceNet,
 )
 
 RECOMMENDERS: dict[str, type[Scoring]] = {recommender.name: recommender for recommender in _ALL}
+
+
+def available() -> tuple[str, ...]:
+    """Return the names of the recommenders whose optional extras are installed, in the order of the registry."""
+    return tuple(name for name, recommender in RECOMMENDERS.items() if all(map(find_spec, recommender.needs)))
 
 
 def make(name: str, **config: Any) -> Scoring:

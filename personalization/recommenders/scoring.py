@@ -42,6 +42,8 @@ class Scoring(Recommender):
     """Settings that only matter when answering: `reconfigured` changes them without another fit."""
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = ()
     """Settings worth trying before any search, beside the defaults: each suits one kind of shop."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Modules of an optional extra, imported only when fitting or answering."""
     exact: ClassVar[bool] = True
     """Whether many answers equal single ones to the last bit; matrix products of factor models round otherwise."""
     learns_taste: ClassVar[bool] = False

