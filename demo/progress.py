@@ -6,11 +6,13 @@ from tqdm import tqdm
 
 PERSON_SECONDS, FILE_SECONDS = 0.3, 15.0
 
+
 class Bar:
     """One step with its bar. Use as a context manager; call with how much more is done."""
 
     def __init__(self, label: str, *, total: int, unit: str = "") -> None:
         self._watched = sys.stderr.isatty()
+        self._shown = (-1, "")
         self._bar = tqdm(
             total=total, desc=f"  {label:<22}", unit=unit, ascii=" ━", leave=True,
             mininterval=PERSON_SECONDS if self._watched else FILE_SECONDS, maxinterval=FILE_SECONDS,

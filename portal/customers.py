@@ -16,7 +16,7 @@ from consents import selectors as consents
 from customers.selectors import Identity, identity_of, named_users
 from events import activity
 from portal.permissions import may, staff_page
-from portal.profile import traits_of
+from portal.profile import live_profile
 from portal.theme import staff_context
 
 TIMELINE_SIZE = 50
@@ -53,7 +53,7 @@ def page(request: HttpRequest, subject: str) -> HttpResponse:
         **staff_context(request, title=subject_of(subject).partition(":")[2], subtitle="Customer"),
         "subject": subject_of(subject),
         "identity": identity,
-        "known": traits_of(identity, now=now),
+        "profile": live_profile(identity, now=now),
         "may_see_consents": may(request.user, "consents.view_*"),
         **_consents(identity),
         **_history(identity, request.GET.get("before")),

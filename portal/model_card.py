@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from personalization.selectors.overview import LiveModel
+
+METRIC: Final = "ndcg@10"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,18 @@ def card_of(model: LiveModel) -> ModelCard:
 
 
 def measured(report: Mapping[str, Any]) -> tuple[Measured, ...]:
-    """Return every rung and source that was measured, the best first."""
-    return ()
+    """Return every rung and source that was judged on the test data, the best first."""
+    found = [
+        (name, ndcg)
+        for name, judged in report.get("test", {}).items()
+        if (ndcg := judged.get("together", {}).get(METRIC)) and ndcg.get("value") is not None
+    ]
+    found.sort(key=lambda pair: -pair[1]["value"])
+    most = max((ndcg["value"] for _, ndcg in found), default=0.0) or 1.0
+    return tuple(
+        Measured(name, ndcg["value"], f"{ndcg['low']:.4f} – {ndcg['high']:.4f}", round(100 * ndcg["value"] / most))
+        for name, ndcg in found
+    )
 
 
 def facts(metrics: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from common import errors
 from common import redis as stores
 from common.problems import respond
+from events.consuming import lags
 from events.log import get_log
 from personalization.selectors import registry as models
 
@@ -82,6 +83,15 @@ class LogGauges(Collector):
             return
         yield GaugeMetricFamily("vitrine_log_entries", "Entries that the event log keeps", value=entries)
         yield GaugeMetricFamily("vitrine_log_bytes", "Bytes that count against the event log's limit", value=size)
+        lag = GaugeMetricFamily(
+            "vitrine_consumer_lag", "Entries that a consumer has before it", labels=["consumer", "shard"]
+        )
+        try:
+            for (consumer, shard), entries in lags(stores.client()).items():
+                lag.add_metric([consumer, str(shard)], entries)
+        except redis.RedisError:
+            return
+        yield lag
 
 
 def outcome(check: Callable[[], str]) -> dict[str, Any]:

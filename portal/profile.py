@@ -1,45 +1,41 @@
 """A person's live profile as the customer's page shows it."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any
 
 import redis
 
 from customers.selectors import Identity
-from events.types.base import Interaction
-from profiles.selectors import read_person
+from profiles.portrait import traits_of
 
 
 @dataclass(frozen=True, slots=True)
-class KnownTraits:
+class LiveProfile:
     """Trait names and values to read; `why_empty` says why there are none."""
 
-    interactions: int
-    traits: tuple[tuple[str, str], ...]
+    traits: tuple[tuple[str, str], ...] = ()
     why_empty: str = ""
 
 
-def traits_of(identity: Identity, *, now: datetime) -> KnownTraits:
+def live_profile(identity: Identity, *, now: datetime) -> LiveProfile:
     """Return what the profiler keeps about the person at this moment."""
-    user_id = identity.user_ids[0] if identity.user_ids else None
-    anonymous_id = identity.anonymous_ids[0] if identity.anonymous_ids and not user_id else None
     try:
-        person = read_person(user_id=user_id, anonymous_id=anonymous_id)
+        traits = traits_of(identity, now=now)
     except (redis.ConnectionError, redis.TimeoutError):
-        return KnownTraits(0, (), "The profile store does not answer.")
-    if not person.history:
-        return KnownTraits(0, (), "No profile: nothing was looked at, or personalization is not allowed.")
-    return KnownTraits(len(person.history), tuple(_facts(person.history, now=now)))
+        return LiveProfile(why_empty="The profile store does not answer.")
+    if not traits:
+        return LiveProfile(why_empty="Nothing was looked at, or personalization is not allowed.")
+    return LiveProfile(tuple((name.replace("_", " "), readable(value)) for name, value in traits.items()))
 
 
-def _facts(history: Sequence[Interaction], *, now: datetime) -> list[tuple[str, str]]:
-    counts = Counter(interaction.signal for interaction in history)
-    last = datetime.fromtimestamp(history[-1].at / 1e6, UTC)
-    products = len({interaction.product_id for interaction in history})
-    return [
-        ("last seen", f"{last:%Y-%m-%d %H:%M} ({(now - last).days} days ago)"),
-        ("products", str(products)),
-        *((signal, str(count)) for signal, count in counts.most_common()),
-    ]
+def readable(value: Any) -> str:
+    """Return a trait's value as a person reads it."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {readable(inner)}" for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(readable(inner) for inner in value)
+    if isinstance(value, float):
+        return f"{value:.2f}".rstrip("0").rstrip(".")
+    return str(value)

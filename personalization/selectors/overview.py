@@ -1,10 +1,13 @@
 """What the admin's home shows of models and training."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
+from common import clock
 from personalization.models import ModelState, ModelVersion, TrainingRun
+
+SILENCE: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,9 @@ def latest_run() -> RunState | None:
 
 
 def unfinished_run() -> RunState | None:
-    """Return the newest run that waits or works, or None."""
-    row = TrainingRun.objects.select_related("model_version").filter(state__in=("queued", "running")).first()
+    """Return the newest run that works and was heard of lately, or None: a silent one died with its worker."""
+    alive = TrainingRun.objects.filter(state="running", heartbeat_at__gte=clock.now() - SILENCE)
+    row = alive.select_related("model_version").first()
     return None if row is None else _state(row)
 
 
