@@ -34,10 +34,10 @@ def ladder_of(report: Mapping[str, Any]) -> list[Rung]:
         Rung(
             rung=str(step["rung"]),
             name=str(step["name"]),
-            value=float(step["ndcg"]["value"]),
-            low=float(step["ndcg"]["low"]),
-            high=float(step["ndcg"]["high"]),
-            chance=float(step["chance"]),
+            value=_finite(step["ndcg"]["value"]),
+            low=_finite(step["ndcg"]["low"]),
+            high=_finite(step["ndcg"]["high"]),
+            chance=_finite(step["chance"]),
             taken=bool(step["taken"]),
         )
         for step in report.get("ladder", ())
@@ -51,3 +51,8 @@ def compared(limit: int = SHOWN) -> dict[str, Any]:
     rows = [(name, [version.metrics.get(name) for version in versions]) for name in names]
     ladders = [(version, ladder_of(version.report)) for version in versions]
     return {"versions": versions, "rows": rows, "ladders": ladders}
+
+
+def _finite(value: float | None) -> float:
+    """Return the number; what could not be measured is stored as null and shown as not a number."""
+    return float("nan") if value is None else float(value)

@@ -1,5 +1,6 @@
 """May a freshly trained version go live? Pure: two reports in, a reason to refuse or None out."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,7 +29,9 @@ def refusal(report: Mapping[str, Any], champion: Mapping[str, Any] | None) -> st
 def released_interval(report: Mapping[str, Any]) -> Mapping[str, float] | None:
     """Return value, low and high of the released rung's NDCG@10 on the test fold, where it was judged."""
     interval = report.get("test", {}).get(report.get("rung"), {}).get("together", {}).get(METRIC)
-    return interval if interval and {"low", "high"} <= interval.keys() else None
+    if not interval or not all(isinstance(interval.get(end), int | float) for end in ("low", "high")):
+        return None
+    return interval if all(math.isfinite(interval[end]) for end in ("low", "high")) else None
 
 
 def headline(report: Mapping[str, Any]) -> dict[str, float]:
@@ -37,4 +40,15 @@ def headline(report: Mapping[str, Any]) -> dict[str, float]:
     numbers = {name: judged[name]["value"] for name in (METRIC, "precision@10", "recall@10") if name in judged}
     for name, rmse in report.get("rmse", {}).items():
         numbers[f"rmse_{name}"] = rmse["value"] if isinstance(rmse, Mapping) else rmse
-    return {name: round(float(value), 5) for name, value in numbers.items()}
+    return {
+        name: round(float(value), 5) for name, value in numbers.items() if value is not None and math.isfinite(value)
+    }
+
+
+def storable(value: Any) -> Any:
+    """Return the value as JSON can hold it: what is not a finite number becomes null."""
+    if isinstance(value, Mapping):
+        return {str(name): storable(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

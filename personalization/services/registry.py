@@ -17,7 +17,7 @@ from personalization.models import ModelState, ModelVersion
 from personalization.ranking.artefact import ArtefactError, unseal
 from personalization.ranking.bundle import Bundle
 from personalization.selectors.registry import directory_of, previous_champion, version_named
-from personalization.services.judging import headline
+from personalization.services.judging import headline, storable
 from personalization.services.live import announce
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ def _registered(
         seed=int(bundle.manifest.get("seed", 7)),
         rung=bundle.rung,
         metrics=headline(report),
-        report=dict(report),
+        report=storable(report),
     )
     _record("model.registered", row, actor=actor, data={"rung": row.rung})
     return row

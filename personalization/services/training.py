@@ -15,7 +15,7 @@ from common import clock
 from common.errors import DomainError, NotFound
 from events.selectors import training_frame
 from personalization.models import ModelState, ModelVersion, RunState, TrainingRun
-from personalization.services.judging import refusal
+from personalization.services.judging import refusal, storable
 from personalization.services.registry import promote, refuse, register
 from personalization.serving.shelf import items_frame
 
@@ -123,7 +123,7 @@ def _dataset(bar: Bar) -> "Dataset":
     frame = training_frame()
     bar.tell("Cleaning and coding", DATA_SHARE / 2)
     dataset = build(frame, items_frame(row for row in catalog_rows() if not row.removed))
-    bar.run.data_report = dict(dataset.report)
+    bar.run.data_report = storable(dataset.report)
     bar.run.save(update_fields=["data_report"])
     return dataset
 
