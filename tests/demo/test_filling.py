@@ -1,0 +1,60 @@
+"""The demo goes in through the doors a shop uses, once; what it makes is safe to make again."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.contrib.auth import authenticate
+
+from access.selectors import forget_keys, resolve_key
+from catalog.selectors import catalog_rows
+from common.errors import Conflict
+from demo import filling, setup
+from demo.datasets import simulated
+from demo.datasets.base import DemoData
+from events.log import get_log
+from personalization.selectors.placements import active_placements
+
+
+@pytest.fixture
+def small(db: None) -> DemoData:
+    """A simulated shop of forty shoppers."""
+    forget_keys()
+    return simulated.load(now=datetime.now(UTC), currency="EUR", shoppers=40)
+
+
+def ignore(amount: int) -> None:
+    """Show no progress."""
+
+
+def test_preparing_twice_makes_everything_once(db: None) -> None:
+    forget_keys()
+    setup.prepare()
+    forget_keys()
+    before = resolve_key(setup.SECRET_KEY).id
+
+    setup.prepare()
+
+    forget_keys()
+    assert resolve_key(setup.SECRET_KEY).id == before
+    assert active_placements()["home-svd"].strategy == "svd"
+    assert all(authenticate(username=name, password=setup.PASSWORD) for name in setup.LOGINS)
+
+
+def test_every_product_and_event_is_accepted(small: DemoData) -> None:
+    filling.fill_catalogue(small, ignore)
+    filling.send_events(small, ignore)
+
+    assert len(catalog_rows()) == small.n_products
+    entries = [entry for shard in range(get_log().shards) for _, entry in get_log().read(shard, count=100_000)]
+    kinds = {entry.kind for entry in entries}
+    assert kinds == {"event", "counted"}
+    assert len([entry for entry in entries if entry.kind == "event"]) > small.n_items / 2
+
+
+def test_two_data_sets_do_not_mix(small: DemoData) -> None:
+    assert not filling.check_loaded("simulated")
+    filling.note_loaded(small)
+
+    assert filling.check_loaded("simulated")
+    with pytest.raises(Conflict):
+        filling.check_loaded("complete-journey")

@@ -1,0 +1,50 @@
+"""The preview shows a slate and what a draft rule would change, and records no exposure."""
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from catalog.services import bulk_upsert
+from events.log import get_log
+from personalization.serving.keeper import keeper
+from tests.portal.conftest import LogIn
+
+
+@pytest.fixture
+def dee(log_in: LogIn, settings: Settings) -> Client:
+    """Dee the merchandiser, before a shop of six products."""
+    settings.SERVING_REFRESH = "inline"
+    keeper.forget()
+    rows = [
+        {"product_id": f"P{n}", "title": f"Thing {n}", "price": "10.00", "category": ["Things"], "brand": "Nord"}
+        for n in range(1, 7)
+    ]
+    bulk_upsert(rows, actor="system:test")
+    return log_in("merchandiser")
+
+
+def test_a_stranger_sees_the_cold_start(dee: Client) -> None:
+    page = dee.get("/portal/preview?placement=home").content.decode()
+
+    assert all(f"Thing {number}" in page for number in range(1, 7))
+    assert "not personal" in page
+
+
+def test_a_draft_rule_is_shown_beside_and_saved_nowhere(dee: Client) -> None:
+    answer = dee.get("/portal/preview?placement=home&effect=pin&products=P5&position=1")
+    columns = answer.context["columns"]
+
+    _, drafted, shown = columns[1]
+    assert drafted.items[0].product_id == "P5"
+    assert shown[0].moved == 4
+    assert any("your draft" in rule for rule in shown[0].item.explanation.rules)
+    assert [item.product_id for item in columns[0][1].items] == [f"P{number}" for number in range(1, 7)]
+    assert len(dee.get("/portal/preview?placement=home").context["columns"]) == 1
+    assert get_log().length() == 0
+
+
+def test_what_is_wrong_with_a_draft_is_said(dee: Client) -> None:
+    page = dee.get("/portal/preview?placement=home&effect=pin&products=P5").content.decode()
+
+    assert "position" in page
+    assert "a pin rule needs it" in page

@@ -1,0 +1,82 @@
+"""The shop's pages without a browser: they load nothing foreign, keep the cart, and send the order from the server."""
+
+import orjson
+import pytest
+from django.test import Client
+
+from access.identity import verify_user_hash
+from access.selectors import forget_keys, resolve_key
+from access.services import create_key
+from catalog.services import bulk_upsert
+from events.log import get_log
+
+
+@pytest.fixture
+def bo(db: None) -> Client:
+    """Bo, a visitor of a shop of two variants."""
+    forget_keys()
+    create_key(kind="pk", name="demo", raw="pk_demo")
+    rows = [
+        {
+            "product_id": f"P{n}", "title": f"Oak desk {n}", "price": "90.00", "category": ["Furniture", "Desks"],
+            "group_id": "desk", "image_url": f"/shop/pictures/desk/{color}/nordic.svg", "currency": "EUR",
+        }
+        for n, color in enumerate(("oak", "white"), start=1)
+    ]  # fmt: skip
+    bulk_upsert(rows, actor="system:test")
+    return Client()
+
+
+PAGES = (
+    "/shop/",
+    "/shop/search?q=oak",
+    "/shop/search?category=Furniture/Desks",
+    "/shop/products/P1",
+    "/shop/cart",
+    "/shop/login",
+)
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_every_page_keeps_to_our_own_files(bo: Client, address: str) -> None:
+    page = bo.get(address)
+
+    assert page.status_code == 200
+    assert "script-src 'self'" in page["Content-Security-Policy"]
+    assert page["Cache-Control"] == "private, no-store"
+    assert "https://" not in page.content.decode()
+
+
+def test_search_finds_by_words_and_by_path(bo: Client) -> None:
+    assert bo.get("/shop/search?q=desk oak").context["found"] == 2
+    assert bo.get("/shop/search?category=Furniture").context["found"] == 2
+    assert bo.get("/shop/search?category=Desks").context["found"] == 0
+    assert bo.get("/shop/search?q=sofa").context["found"] == 0
+
+
+def test_an_unknown_product_is_not_found(bo: Client) -> None:
+    assert bo.get("/shop/products/P9").status_code == 404
+
+
+def test_an_order_leaves_the_cart_empty_and_is_on_the_log(bo: Client) -> None:
+    bo.post("/shop/cart", {"action": "add", "product_id": "P1", "list_id": "R1"})
+    bo.post("/shop/cart", {"action": "add", "product_id": "P1"})
+    bo.post("/shop/cart", {"action": "add", "product_id": "no such product"})
+
+    bo.post("/shop/checkout")
+
+    assert bo.get("/shop/cart").context["lines"] == []
+    (entry,) = [entry for shard in range(get_log().shards) for _, entry in get_log().read(shard)]
+    event = orjson.loads(entry.body)
+    assert event["name"] == "Order Completed"
+    assert event["properties"]["total"] == 180.0
+    assert [line["list_id"] for line in event["properties"]["products"]] == ["R1"]
+
+
+def test_a_login_proves_the_user_id(bo: Client) -> None:
+    bo.post("/shop/login", {"user_id": "ada"})
+
+    shopper = bo.get("/shop/").context["shopper"]
+    assert verify_user_hash(resolve_key("pk_demo"), user_id="ada", user_hash=shopper.user_hash)
+    bo.post("/shop/login", {"user_id": ""})
+    assert bo.get("/shop/").context["shopper"] is None
