@@ -20,6 +20,8 @@ from events.services.record import Superseded
 BLOCK_MS: Final = 200
 REPORT_SECONDS: Final = 1.0
 LONGEST_WAIT: Final = 2.0
+CONSUMERS: Final = ("recorder", "profiles")
+"""Everybody the log waits for before it is trimmed."""
 AWAY: Final = (Unavailable, redis.RedisError, OperationalError, InterfaceError)
 log = logging.getLogger(__name__)
 
@@ -113,7 +115,7 @@ def report(client: redis.Redis, source: Log, *, consumer: str, offsets: Mapping[
     pipe.execute()
 
 
-def lags(client: redis.Redis, *, consumers: Iterable[str]) -> dict[tuple[str, int], int]:
+def lags(client: redis.Redis, *, consumers: Iterable[str] = CONSUMERS) -> dict[tuple[str, int], int]:
     """Return how many entries each consumer had before it on each shard when it last told."""
     found: dict[tuple[str, int], int] = {}
     for consumer in consumers:

@@ -116,7 +116,7 @@ class RedisStreams(Log):
             info: Any = self.client.xinfo_stream(self._streams[shard])
         total, oldest, newest = info["length"], offset_of(info["first-entry"][0]), offset_of(info["last-entry"][0])
         share = (newest - offset_of(rows[0][0])) / max(1, newest - oldest)
-        return max(1, round(total * share))
+        return max(1, int(total * share))
 
     def length(self) -> int:
         """Return how many entries all shards keep."""

@@ -83,7 +83,10 @@ class Migration(migrations.Migration):
                     fields=[
                         ("id", models.UUIDField(primary_key=True, serialize=False)),
                         ("message_id", models.TextField()),
-                        ("at", models.DateTimeField(help_text="When it happened, by the corrected clock of the sender.")),
+                        (
+                            "at",
+                            models.DateTimeField(help_text="When it happened, by the corrected clock of the sender."),
+                        ),
                         ("received_at", models.DateTimeField()),
                         ("kind", models.CharField(max_length=10)),
                         ("name", models.TextField(blank=True)),
@@ -94,7 +97,15 @@ class Migration(migrations.Migration):
                         ("traits", models.JSONField(default=dict)),
                         ("context", models.JSONField(default=dict)),
                         ("consents", models.JSONField(default=dict)),
-                        ("allowed", django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, help_text="Purposes that were allowed when it was accepted.", size=None)),
+                        (
+                            "allowed",
+                            django.contrib.postgres.fields.ArrayField(
+                                base_field=models.TextField(),
+                                default=list,
+                                help_text="Purposes that were allowed when it was accepted.",
+                                size=None,
+                            ),
+                        ),
                         ("source", models.TextField(blank=True)),
                         ("shard", models.SmallIntegerField()),
                         ("log_offset", models.BigIntegerField()),
@@ -106,16 +117,28 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Dedupe",
             fields=[
-                ("message_hash", models.UUIDField(help_text="The first 16 bytes of BLAKE2b of the message id.", primary_key=True, serialize=False)),
+                (
+                    "message_hash",
+                    models.UUIDField(
+                        help_text="The first 16 bytes of BLAKE2b of the message id.", primary_key=True, serialize=False
+                    ),
+                ),
                 ("seen_on", models.DateField()),
             ],
             options={"db_table": "events_dedupe"},
         ),
-        migrations.RunSQL("CREATE INDEX events_dedupe_seen_on ON events_dedupe USING brin (seen_on)", migrations.RunSQL.noop),
+        migrations.RunSQL(
+            "CREATE INDEX events_dedupe_seen_on ON events_dedupe USING brin (seen_on)", migrations.RunSQL.noop
+        ),
         migrations.CreateModel(
             name="Offset",
             fields=[
-                ("pk", models.CompositePrimaryKey("consumer", "shard", blank=True, editable=False, primary_key=True, serialize=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "consumer", "shard", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
                 ("consumer", models.CharField(max_length=40)),
                 ("shard", models.SmallIntegerField()),
                 ("log_offset", models.BigIntegerField(default=0)),
@@ -195,7 +218,12 @@ class Migration(migrations.Migration):
             name="OrderLine",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("order", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="lines", to="events.order")),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="lines", to="events.order"
+                    ),
+                ),
                 ("position", models.SmallIntegerField()),
                 ("product_id", models.TextField()),
                 ("quantity", models.DecimalField(**MONEY)),

@@ -13,13 +13,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from common import redis
-from events.consuming import Consumer, Housekeeping, Work, calm_collector
+from events.consuming import CONSUMERS, Consumer, Housekeeping, Work, calm_collector
 from events.log import get_log
 from events.services.recording import Recording
 from profiles.profiling import Profiling
 
 WORKS: Final[dict[str, type[Work]]] = {"recorder": Recording, "profiler": Profiling}
-CONSUMERS: Final = ("recorder", "profiles")
 HOUR_MS: Final = 3_600_000
 
 
