@@ -1,0 +1,109 @@
+"""Every operation of the OpenAPI document, asked whatever its schema allows and forbids, inside this process.
+
+Half of the cases name things that exist, so that good answers are among them; an operation with a documented example
+is asked that too.
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
+from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
+
+CHECKS = (not_a_server_error, status_code_conformance, response_schema_conformance)
+KNOWN_BODIES: dict[str, Any] = {
+    "POST /api/v1/rank": {"user_id": "ada", "product_ids": ["desk", "chair", "?"]},
+    "POST /api/v1/page": {"user_id": "ada", "placements": [{"placement": "home"}, {"placement": "trending"}]},
+    "POST /api/v1/recommendations/{placement}": {"user_id": "ada", "product_id": ["desk"], "limit": 5},
+    "PUT /api/v1/consents/{subject}": {"decisions": {"personalization": True}},
+    "PUT /api/v1/products/{product_id}": {"title": "Oak desk", "currency": "EUR", "price": "300.00"},
+    "POST /api/v1/products/bulk": b'{"product_id": "rug", "title": "Wool rug", "currency": "EUR", "price": "60.00"}',
+    "POST /mp/collect": {"client_id": "bo", "events": [{"name": "view_item", "params": {"items": []}}]},
+}
+BATCH = {"batch": [{"type": "track", "event": "Product Viewed", "userId": "ada", "properties": {}}]}
+EVENT = {"userId": "ada", "event": "Product Viewed", "name": "Home", "properties": {"product_id": "desk"}}
+ALIAS = {**EVENT, "previousId": "ada-phone", "groupId": "family"}
+
+
+@dataclass
+class Tally:
+    """What came back, by operation: how many of each status, and what was wrong."""
+
+    statuses: dict[str, Counter[int]] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def cases(self) -> int:
+        """How many requests were answered."""
+        return sum(counted.total() for counted in self.statuses.values())
+
+    @property
+    def never_good(self) -> list[str]:
+        """Operations that never answered with a 2xx."""
+        good = range(200, 300)
+        return [name for name, counted in self.statuses.items() if not any(status in good for status in counted)]
+
+
+def fuzz(app: Any, *, secret: str, publishable: str, each: int, seed_value: int = 7) -> Iterator[tuple[str, Tally]]:
+    """Ask every operation `each` times; yield its name and the tally so far."""
+    schema = schemathesis.openapi.from_wsgi("/api/schema", app, headers={"Accept": "application/vnd.oai.openapi+json"})
+    tally = Tally()
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        name = f"{operation.method.upper()} {operation.path}"
+        tally.statuses[name] = Counter()
+        _ask(operation, name, tally, keys=(secret, publishable), each=each, seed_value=seed_value)
+        yield name, tally
+
+
+def _ask(operation: Any, name: str, tally: Tally, *, keys: tuple[str, str], each: int, seed_value: int) -> None:
+    numbers = itertools.count()
+
+    @seed(seed_value)
+    @settings(
+        max_examples=each,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy())
+    def asked(case: Any) -> None:
+        number = next(numbers)
+        if number % 2 == 0:
+            _befriend(case, name, keys[1], whole=number % 4 == 0)
+        response = case.call(headers={"Authorization": f"Bearer {keys[0]}"})
+        tally.statuses[name][response.status_code] += 1
+        try:
+            case.validate_response(response, checks=list(CHECKS))
+        except (AssertionError, FailureGroup) as error:
+            tally.wrong.append(f"{name} {response.status_code}: {str(error)[:600]}")
+
+    asked()
+
+
+def _befriend(case: Any, name: str, publishable: str, *, whole: bool) -> None:
+    """Let the case name what exists; `whole`: ask exactly what the documentation shows."""
+    known = {"placement": "home", "product_id": "desk", "subject": "user:ada", "customer_id": "ada", "key": publishable}
+    case.path_parameters = {part: known.get(part, value) for part, value in (case.path_parameters or {}).items()}
+    if not whole:
+        return
+    case.query = {"measurement_id": "G-1", "api_secret": publishable} if name.endswith("/mp/collect") else {}
+    body = _known_body(name)
+    if body is not None:
+        case.body = body
+
+
+def _known_body(name: str) -> Any:
+    if name in KNOWN_BODIES:
+        return KNOWN_BODIES[name]
+    if name in ("POST /v1/batch", "POST /v1/b"):
+        return BATCH
+    return ALIAS if name.startswith("POST /v1/") and name != "POST /v1/m" else None

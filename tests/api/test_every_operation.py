@@ -1,0 +1,29 @@
+"""Every operation of the OpenAPI document survives whatever is sent to it (`bench/fuzz_api.py` is the long run)."""
+
+import pytest
+
+from tests.api.fuzzing import Tally, fuzz
+from tests.personalization.shop import ADA, views
+
+CASES_EACH = 12
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("stocked")
+def test_no_operation_fails_and_each_can_succeed() -> None:
+    from access.scopes import SCOPE_NAMES
+    from access.services import create_key
+    from config.wsgi import application
+
+    views(ADA, "desk")
+    _, secret = create_key(kind="sk", name="server", scopes=sorted(SCOPE_NAMES))
+    _, publishable = create_key(kind="pk", name="page")
+    tally = Tally()
+
+    for _, found in fuzz(application, secret=secret, publishable=publishable, each=CASES_EACH):
+        tally = found
+
+    assert tally.wrong == []
+    assert tally.never_good == []
+    assert tally.cases >= CASES_EACH * len(tally.statuses) * 0.5
