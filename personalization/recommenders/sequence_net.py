@@ -70,7 +70,8 @@ class SequenceNet(Scoring):
 
     def scores(self, profile: Profile, context: Context) -> Floats:
         """Return the logits of all items learnt from, 0 for a shopper without known items."""
-        return self.scores_many([profile], [context])[0]
+        first: Floats = self.scores_many([profile], [context])[0]
+        return first
 
     def scores_many(self, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
         """Return `scores` of all, by batches through the network."""
@@ -94,7 +95,8 @@ class SequenceNet(Scoring):
     def _sequence(self, profile: Profile, context: Context) -> Ints:
         items = np.asarray(context.items, np.int32) if context.items else profile.items
         items = items[(items >= 0) & (items < self.n_items)]
-        return items[self.arrays["seen"][items]][-self.config.length :]
+        known: Ints = items[self.arrays["seen"][items]]
+        return known[-self.config.length :]
 
 
 def windows(interactions: Interactions, config: SequenceNetConfig) -> Ints:
@@ -103,7 +105,7 @@ def windows(interactions: Interactions, config: SequenceNetConfig) -> Ints:
     users, items = interactions.users[order], interactions.items[order]
     ends = np.flatnonzero(np.diff(users, append=-1) != 0) + 1 if len(users) else np.empty(0, np.int64)
     pieces, start = [], 0
-    for end in ends:
+    for end in ends.tolist():
         for stop in range(end, start + 1, -config.length):  # a piece of one item has nothing to predict
             pieces.append((stop, pad(items[max(start, stop - config.length - 1) : stop], config.length + 1)))
         start = end

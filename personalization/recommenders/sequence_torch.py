@@ -83,7 +83,8 @@ def built(arrays: Arrays, n_items: int, config: "SequenceNetConfig") -> Network:
     network = Network(n_items, config)
     weights = {name[4:]: torch.from_numpy(np.array(array)) for name, array in arrays.items() if name.startswith("net.")}
     network.load_state_dict(weights)
-    return network.eval()
+    network.eval()
+    return network
 
 
 def logits(network: Network, sequences: Ints) -> Floats:
