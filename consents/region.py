@@ -35,7 +35,7 @@ def region_in(context: Mapping[str, Any]) -> str | None:
     The locale is not asked: en-US is spoken everywhere, and a wrong guess would loosen the rule.
     """
     location = context.get("location")
-    if not isinstance(location, Mapping):
+    if not isinstance(location, dict):
         return None
     country = normalize_region(location.get("country_code")) or normalize_region(location.get("country"))
     part = location.get("region")

@@ -3,32 +3,31 @@
 from collections.abc import Iterator
 
 from django.urls import URLPattern, path
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 
-from events.api.collect import BatchView, MetricsView, SingleView
+from events.api.collect import BatchView, CollectView, MetricsView, SingleView
 from events.api.ga4 import Ga4View
 from events.api.settings import SettingsView
 
 KINDS = ("track", "identify", "page", "screen", "group", "alias")
 
 
-def single_routes() -> Iterator[URLPattern]:
-    """Yield the long and the one-letter route of each kind of event."""
-    for kind in KINDS:
-        for route in (kind, kind[0]):
-            view = extend_schema(operation_id=f"collect_{route}")(single_view(kind))
+def named(view: type[CollectView], operation: str, **attributes: str) -> type[CollectView]:
+    """Return a class of its own for one route, so that the OpenAPI document tells the routes apart."""
+    made = type(f"{operation.title()}View", (view,), {**attributes, "__doc__": view.__doc__})
+    return extend_schema_view(post=extend_schema(operation_id=f"collect_{operation}"))(made)
+
+
+def event_routes() -> Iterator[URLPattern]:
+    """Yield the long and the one-letter route of a batch, and of each kind of event."""
+    for long in ("batch", *KINDS):
+        for route in (long, long[0]):
+            view = named(BatchView, route) if long == "batch" else named(SingleView, route, kind=long)
             yield path(f"v1/{route}", view.as_view(), name=f"collect-{route}")
 
 
-def single_view(kind: str) -> type[SingleView]:
-    """Return the door of one kind of event, a class of its own so that the OpenAPI document tells them apart."""
-    return type(f"{kind.title()}View", (SingleView,), {"kind": kind, "__doc__": SingleView.__doc__})
-
-
 urlpatterns = [
-    path("v1/batch", BatchView.as_view(), name="collect-batch"),
-    path("v1/b", BatchView.as_view(), name="collect-b"),
-    *single_routes(),
+    *event_routes(),
     path("v1/m", MetricsView.as_view(), name="collect-m"),
     path("cdn/v1/projects/<str:key>/settings", SettingsView.as_view(), name="collect-settings"),
     path("mp/collect", Ga4View.as_view(), name="collect-ga4"),

@@ -53,7 +53,6 @@ class BatchView(CollectView):
     """Many events at once."""
 
     @extend_schema(
-        operation_id="collect_batch",
         request=BatchSerializer,
         responses={200: AcceptedSerializer, **PROBLEMS},
         tags=["collect"],

@@ -19,6 +19,7 @@ _KEPT: Final[dict[str, tuple[str, ...]]] = {
 _KEPT_VALUES: Final = ("locale", "timezone", "sessionId", "sessionStart")
 _ADDRESSES: Final = {"url", "referrer"}
 _LONGEST: Final = 512
+_NUMBER: Final = (int, float)
 
 
 def minimized(context: Mapping[str, Any], *, region: str | None, policy_version: str = "") -> dict[str, Any]:
@@ -37,7 +38,7 @@ def minimized(context: Mapping[str, Any], *, region: str | None, policy_version:
 
 
 def _part(value: Any, fields: tuple[str, ...]) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return {}
     found = {name: _scalar(value.get(name)) for name in fields}
     return {
@@ -50,7 +51,7 @@ def _part(value: Any, fields: tuple[str, ...]) -> dict[str, Any]:
 def _scalar(value: Any) -> str | int | float | bool | None:
     if isinstance(value, str):
         return value[:_LONGEST]
-    return value if isinstance(value, int | float) else None
+    return value if isinstance(value, _NUMBER) else None
 
 
 def _without_query(address: Any) -> str:

@@ -78,7 +78,7 @@ class _Wrong(Exception):
 
 
 def _read(item: dict[str, Any], envelope: Envelope, *, kind: Any) -> Item:
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise _Wrong("type", f"must be one of {', '.join(sorted(KINDS))}")
     context = {**envelope.context, **_object(item, "context")}
     own, ambient = _object(item, "traits"), _mapping(context.get("traits"))

@@ -7,6 +7,7 @@ import orjson
 from events.intake.limits import MAX_DEPTH, MAX_ITEM
 
 _NUL: Final = "\x00"
+_NESTED: Final = (dict, list)
 
 
 def unsound(item: dict[str, Any], *, maybe_large: bool = True, maybe_nul: bool = True) -> tuple[str, str] | None:
@@ -26,7 +27,7 @@ def _check(value: Any, path: str, depth: int, *, nul: bool) -> tuple[str, str] |
         return f"is nested deeper than {MAX_DEPTH}", path
     pairs = value.items() if isinstance(value, dict) else enumerate(value)
     for name, inner in pairs:
-        if isinstance(inner, dict | list):
+        if isinstance(inner, _NESTED):
             if found := _check(inner, f"{path}.{name}" if path else str(name), depth + 1, nul=nul):
                 return found
         elif nul and isinstance(inner, str) and _NUL in inner:

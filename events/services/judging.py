@@ -238,5 +238,5 @@ def _shared(said: Mapping[str, Said]) -> dict[str, bool] | None:
 
 def _policy(item: Item) -> str:
     consent = item.context.get("consent")
-    version = consent.get("policy_version") if isinstance(consent, Mapping) else None
-    return str(version)[:40] if isinstance(version, str | int) else ""
+    version = consent.get("policy_version") if isinstance(consent, dict) else None
+    return str(version)[:40] if isinstance(version, (str, int)) else ""

@@ -9,6 +9,7 @@ MAX_PRODUCTS = 500
 """The most products one event may list."""
 MAX_TEXT = 512
 """The longest id or name, in characters."""
+_NUMERIC = (int, float, str)
 _ID_FIELDS = ("product_id", "productId", "sku", "id")
 
 
@@ -33,7 +34,7 @@ def text(value: object) -> str | None:
 
 def number(value: object) -> Decimal | None:
     """Return a finite number, given as a JSON number or as numeric text, else None."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, _NUMERIC):
         return None
     try:
         result = Decimal(str(value).strip())
@@ -49,7 +50,7 @@ def product_id_of(properties: Mapping[str, Any]) -> str | None:
 
 def line_of(product: object, *, list_id: str | None = None) -> ProductLine | None:
     """Return one product object as a line, or None where it names no product."""
-    if not isinstance(product, Mapping) or (product_id := product_id_of(product)) is None:
+    if not isinstance(product, dict) or (product_id := product_id_of(product)) is None:
         return None
     quantity = number(product.get("quantity"))
     return ProductLine(
