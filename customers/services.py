@@ -55,7 +55,13 @@ def apply_traits(said: Iterable[Said]) -> None:
     for row in rows:
         for one in by_id[row.raw_id]:
             merge(row.attributes, row.said, one)
-    Customer.objects.bulk_update(rows, ["attributes", "said"], batch_size=1000)
+    Customer.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["raw_id"],
+        update_fields=["attributes", "said"],
+        batch_size=2000,
+    )
 
 
 def merge(attributes: dict[str, Any], said: dict[str, Any], one: Said) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from hashlib import sha1
 from typing import Any, Final
 
+import orjson
 from redis.exceptions import NoScriptError
 
 from common import clock, redis
@@ -131,8 +132,9 @@ def _claim(member: bytes, at: int) -> Claim:
 
 
 def _scored(flat: list[bytes]) -> list[tuple[int, bytes]]:
-    # Scores are whole microseconds, below 2**53, so the double that Redis keeps is exact.
-    return [(int(float(at)), member) for member, at in zip(flat[::2], flat[1::2], strict=True)]
+    # Scores are whole microseconds, below 2**53, so the double that Redis keeps is exact; parsed at once, for speed.
+    times: list[int | float] = orjson.loads(b"[" + b",".join(flat[1::2]) + b"]")
+    return list(zip(map(int, times), flat[::2], strict=True))
 
 
 def _paired(flat: list[bytes]) -> dict[bytes, bytes]:

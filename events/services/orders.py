@@ -6,16 +6,25 @@ of all said, ties by message id; what was refunded is the sum of its refunds. Ea
 
 from collections import defaultdict
 from collections.abc import Iterable
+from copy import copy
+from io import StringIO
 from typing import Final
 
 from django.conf import settings
+from django.db import connection
 
 from events.models import Order, OrderLine
+from events.services.copying import escaped
 from events.times import from_microseconds
 from events.types.orders import OrderRecord
+from events.types.products import ProductLine
 
 CONTENT: Final = ("completed", "updated")
 FIELDS: Final = [field.name for field in Order._meta.concrete_fields if field.name not in ("id", "order_id")]
+NULL: Final = "\\N"
+COPY_LINES: Final = (
+    "COPY events_orderline (order_id, raw_id, placed_at, position, product_id, quantity, price, list_id) FROM STDIN"
+)
 MONEY: Final = ("revenue", "total", "shipping", "tax", "discount")
 
 
@@ -30,12 +39,16 @@ def apply(records: Iterable[OrderRecord]) -> None:
     stubs = [Order(order_id=order_id) for order_id in sorted(by_order)]
     Order.objects.bulk_create(stubs, ignore_conflicts=True, batch_size=2000)
     rows = list(Order.objects.select_for_update().filter(order_id__in=by_order).order_by("order_id"))
-    before = {row.pk: row.placed_at for row in rows}
+    before = {row.pk: copy(row) for row in rows}
     contents = {row.pk: newest for row in rows if (newest := merge_all(row, by_order[row.order_id]))}
-    Order.objects.bulk_update(rows, FIELDS, batch_size=500)
+    # An upsert of locked rows: Django's bulk_update takes many times as long.
+    Order.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["order_id"], update_fields=FIELDS, batch_size=2000
+    )
+    OrderLine.objects.filter(order_id__in=[pk for pk in contents if before[pk].content_at]).delete()
     _write_lines({row.pk: row for row in rows}, contents)
     for row in rows:
-        if row.pk not in contents and row.placed_at != before[row.pk]:
+        if row.pk not in contents and row.placed_at != before[row.pk].placed_at:
             row.lines.update(placed_at=row.placed_at)
 
 
@@ -77,24 +90,26 @@ def _take_content(row: Order, record: OrderRecord) -> None:
 
 
 def _write_lines(orders: dict[int, Order], contents: dict[int, OrderRecord]) -> None:
-    if not contents:
-        return
-    OrderLine.objects.filter(order_id__in=contents).delete()
-    lines = [
-        OrderLine(
-            order_id=pk,
-            position=position,
-            product_id=line.product_id,
-            quantity=line.quantity,
-            price=line.price,
-            list_id=line.list_id or "",
-            raw_id=raw_id_of(orders[pk]),
-            placed_at=orders[pk].placed_at or orders[pk].content_at,
-        )
+    text = "".join(
+        f"{head}\t{position}\t{_line(line)}\n"
         for pk, record in contents.items()
+        for head in (_head(orders[pk]),)
         for position, line in enumerate(record.lines, start=1)
-    ]
-    OrderLine.objects.bulk_create(lines, batch_size=2000)
+    )
+    if text:
+        with connection.cursor() as cursor, connection.wrap_database_errors:
+            cursor.copy_expert(COPY_LINES, StringIO(text), size=1 << 20)
+
+
+def _head(order: Order) -> str:
+    """Return what all lines of an order begin with."""
+    placed = order.placed_at or order.content_at
+    return f"{order.pk}\t{escaped(raw_id_of(order))}\t{placed.isoformat() if placed else NULL}"
+
+
+def _line(line: ProductLine) -> str:
+    price = NULL if line.price is None else line.price
+    return f"{escaped(line.product_id)}\t{line.quantity}\t{price}\t{escaped(line.list_id or '')}"
 
 
 def raw_id_of(order: Order) -> str:
