@@ -1,0 +1,23 @@
+"""The product's own server with one more route: a fixed JSON after one Redis round trip, the floor of every answer."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpRequest, JsonResponse
+from django.urls import include, path
+
+from common.redis import client
+
+
+def floor(request: HttpRequest) -> JsonResponse:
+    """Answer after one round trip."""
+    client().get("v:config")
+    return JsonResponse({"items": [{"product_id": f"P{number}", "position": number} for number in range(10)]})
+
+
+settings.ROOT_URLCONF = "bench._floor"
+application = get_wsgi_application()
+urlpatterns = [path("floor", floor), path("", include("config.urls"))]
