@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDER = ROOT / "var" / "demo"
 STORES = ("postgres", "valkey")
 READY_SECONDS = 120
+# Training shares the cores with all other processes: threads that spin while they wait would take them all.
+SHARED_CORES = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 
 
 def up(*, detach: bool) -> None:
@@ -120,7 +122,7 @@ def prepare_environment(stores: instance.Instance) -> dict[str, str]:
     file.touch(mode=0o600)
     file.write_text("".join(f"{name}={value}\n" for name, value in ours.items()))
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return {**os.environ, **ours, "PATH": path, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
+    return {**os.environ, **ours, "PATH": path, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **SHARED_CORES}
 
 
 def read_env() -> dict[str, str]:
