@@ -22,6 +22,8 @@ from personalization.recommenders.storage import Array, Arrays
 class SessionKNNConfig(ProfileDecay):
     """The `candidates` newest sessions sharing an item are compared, the `neighbors` most alike vote.
 
+    Sessions of over `longest` items are not learnt from; of a shopper, the `longest` items that count most are read.
+
     `idf` is the power of an item's rarity in likeness and vote, `session_half_life_days` ages sessions. Good:
     neighbors 100–500, candidates 1,000–5,000, idf .5–1, step .5–.8.
     """
@@ -96,7 +98,7 @@ class SessionKNN(Scoring):
 
     def _neighbors(self, found: Query) -> tuple[Array, Array]:
         """Return session codes, ascending, and their likeness: shared weight x rarity over the session's length."""
-        codes, weights = found
+        codes, weights = _heaviest(found, self.config.longest)
         rows, newest = self.arrays["item_rows"], self.config.candidates
         parts = [self.arrays["item_sessions"][max(rows[i], rows[i + 1] - newest) : rows[i + 1]] for i in codes]
         if not sum(map(len, parts)):
@@ -129,3 +131,10 @@ class SessionKNN(Scoring):
         usable = np.flatnonzero((lengths > 1) & (lengths <= c.longest))[-c.most_sessions :]
         ages = (interactions.times.max(initial=0) - ends[order][usable]) // 86_400
         return matrix[usable], ages
+
+
+def _heaviest(found: Query, most: int) -> Query:
+    """Return the `most` items of the query that count most, ascending; ties go to the lower code."""
+    codes, weights = found
+    kept = np.sort(np.argsort(-weights, kind="stable")[:most])
+    return codes[kept], weights[kept]
