@@ -15,6 +15,7 @@ from common import clock
 from consents import selectors as consents
 from customers.selectors import Identity, identity_of, named_users
 from events import activity
+from events.times import from_microseconds
 from portal.permissions import may, staff_page
 from portal.profile import live_profile
 from portal.theme import staff_context
@@ -30,6 +31,11 @@ class Moment:
 
     event: activity.Happened
     products: list[ProductRow]
+
+    @property
+    def others(self) -> int:
+        """How many products it names besides the first."""
+        return len(self.event.products) - 1
 
 
 @require_safe
@@ -70,7 +76,8 @@ def _consents(identity: Identity) -> dict[str, Any]:
     if not identity.raw_ids:
         return {"verdicts": [], "proofs": []}
     verdicts = consents.verdicts(consents.person(identity.raw_ids[0]), region=None)
-    return {"verdicts": sorted(verdicts.items()), "proofs": consents.proofs(identity.raw_ids)[:SOME]}
+    rows = [(name, one, from_microseconds(one.at) if one.at else None) for name, one in sorted(verdicts.items())]
+    return {"verdicts": rows, "proofs": consents.proofs(identity.raw_ids)[:SOME]}
 
 
 def _history(identity: Identity, before: str | None) -> dict[str, Any]:

@@ -8,7 +8,14 @@ function drawShelves() {
     into: shelf,
     limit: shelf.dataset.limit,
     product_id: shelf.dataset.products.split(",").filter(Boolean),
-  }))).then(() => { document.body.dataset.drawn = String(Number(document.body.dataset.drawn || 0) + 1); });
+  }).then((slate) => keepOnly(shelf, slate)))).then(() => { document.body.dataset.drawn = String(Number(document.body.dataset.drawn || 0) + 1); });
+}
+// A shelf of what was looked at is no place for what fills a short list.
+function keepOnly(shelf, slate) {
+  if (!slate || !shelf.dataset.onlyFor) return;
+  const kept = slate.items.filter((item) => item.reason.code === shelf.dataset.onlyFor).map((item) => item.product_id);
+  shelf.querySelectorAll("[data-vitrine-item]").forEach((node) => { node.hidden = !kept.includes(node.dataset.vitrineItem); });
+  shelf.hidden = !kept.length;
 }
 drawShelves();
 document.addEventListener("vitrine:consent", drawShelves);
