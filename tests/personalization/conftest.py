@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -56,7 +56,7 @@ def server(stocked: None) -> "APIClient":
     return _client("sk", scopes=["recommendations:read"])
 
 
-def _client(kind: str, **fields: Any) -> "APIClient":
+def _client(kind: Literal["pk", "sk"], **fields: Any) -> "APIClient":
     from rest_framework.test import APIClient
 
     from access.services import create_key

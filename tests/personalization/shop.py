@@ -19,7 +19,10 @@ from personalization.recommenders.registry import make
 from personalization.training.dataset import build
 from profiles.services import apply_events
 
-ADA, BO, CY = {"user_id": "ada"}, {"anonymous_id": "bo"}, {"user_id": "cy"}
+Ids = dict[str, Any]
+ADA: Ids = {"user_id": "ada"}
+BO: Ids = {"anonymous_id": "bo"}
+CY: Ids = {"user_id": "cy"}
 """The customer, the anonymous visitor (both said yes), and the one without consent."""
 PRODUCTS: dict[str, dict[str, Any]] = {
     "desk": {"title": "Oak desk", "category": ["Furniture", "Desks"], "brand": "Nord", "price": "300.00"},
@@ -49,7 +52,7 @@ def stock_the_shop() -> None:
     assert bulk_upsert(rows, actor="key:test").rejected == ()
 
 
-def says(who: dict[str, str], purpose: str = "personalization", *, given: bool = True) -> None:
+def says(who: Ids, purpose: str = "personalization", *, given: bool = True) -> None:
     """Let a shopper decide on a purpose."""
     pipe = redis.client().pipeline(transaction=False)
     for kind, value in who.items():
@@ -58,7 +61,7 @@ def says(who: dict[str, str], purpose: str = "personalization", *, given: bool =
     pipe.execute()
 
 
-def does(who: dict[str, str], name: str, product_id: str, **properties: Any) -> None:
+def does(who: Ids, name: str, product_id: str, **properties: Any) -> None:
     """Let a shopper do something to a product, now."""
     happened = Event(
         message_id=str(uuid7()),
@@ -74,7 +77,7 @@ def does(who: dict[str, str], name: str, product_id: str, **properties: Any) -> 
     apply_events([happened], offsets={})
 
 
-def views(who: dict[str, str], *product_ids: str) -> None:
+def views(who: Ids, *product_ids: str) -> None:
     """Let a shopper look at products, one after the other."""
     for product_id in product_ids:
         does(who, "Product Viewed", product_id)

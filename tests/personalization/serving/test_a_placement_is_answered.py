@@ -12,7 +12,7 @@ from tests.personalization.shop import ADA, BO, CY, does, finite, says, views
 pytestmark = pytest.mark.django_db
 
 
-def asked(who: dict[str, str] | None = None, placement: str = "home", **fields: Any) -> Answer:
+def asked(who: dict[str, Any] | None = None, placement: str = "home", **fields: Any) -> Answer:
     """Return the answer to a shopper."""
     return recommend(Ask(placement=placement, who=Who(**(who or {})), **fields))
 

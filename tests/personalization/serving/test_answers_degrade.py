@@ -1,5 +1,7 @@
 """Whatever is missing, there is an answer, and it says what was missing."""
 
+from typing import Any
+
 import pytest
 import redis as redis_library
 from prometheus_client import REGISTRY
@@ -14,7 +16,7 @@ from tests.personalization.shop import ADA, views
 pytestmark = pytest.mark.django_db
 
 
-def asked(**fields: str) -> Ask:
+def asked(**fields: Any) -> Ask:
     return Ask(placement="home", who=Who(**fields))
 
 

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
 SOFA = {"title": "Oak sofa", "category": ["Furniture", "Sofas"], "brand": "Nord", "price": "900.00", "currency": "EUR"}
 
 
-def ids(placement: str = "home", who: dict[str, str] | None = None, **fields: Any) -> list[str]:
+def ids(placement: str = "home", who: dict[str, Any] | None = None, **fields: Any) -> list[str]:
     answer = recommend(Ask(placement=placement, who=Who(**(who or {})), **fields))
     return [item.product_id for item in answer.items]
 
