@@ -44,13 +44,16 @@ def integer(name: str, default: int, *, least: int | None = None) -> int:
     return value
 
 
-def number(name: str, default: float) -> float:
-    """Return a decimal number."""
+def number(name: str, default: float, *, least: float | None = None) -> float:
+    """Return a decimal number, not below `least`."""
     raw = os.environ.get(name, str(default))
     try:
-        return float(raw)
+        value = float(raw)
     except ValueError as error:
         raise BadSetting(f"{name}={raw!r}: expected a number") from error
+    if least is not None and value < least:
+        raise BadSetting(f"{name}={raw!r}: expected at least {least}")
+    return value
 
 
 def listing(name: str, default: str = "") -> list[str]:
