@@ -1,7 +1,8 @@
 """What validation decides: settings, quotas, features, rounds, and which rung of the ladder is released."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from personalization.ranking.features import feature_names
 from personalization.ranking.ranker import Judged, Ranker
 from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS
-from personalization.training.examples import Examples, examples, label
+from personalization.training.examples import Examples, examples, joined, label
 from personalization.training.folds import Fold
 from personalization.training.importance import permutation_importance
 from personalization.training.ladder import Step, best_single, climb, ndcg, slates, source_slates, tuned_blend
@@ -26,6 +27,12 @@ Progress = Callable[[str, float], None]
 SAMPLE = 500
 """Shoppers that quotas are tuned on."""
 ROUNDS = 400
+PRESETS: tuple[Mapping[str, Any], ...] = (
+    {},
+    {"num_leaves": 7, "min_data_in_leaf": 50, "learning_rate": 0.04, "lambda_l2": 20.0, "feature_fraction": 0.3},
+    {"objective": "binary", "num_leaves": 15, "learning_rate": 0.04},
+)
+"""Settings of the ranker that validation chooses from: as usual, calm for little data, pointwise for many targets."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +55,12 @@ class _Ranked:
     ranker: Ranker
     columns: Longs
     values: Any
-    importance: Mapping[str, float]
+    params: Mapping[str, Any]
+    importance: Mapping[str, float] = field(default_factory=dict)
 
 
 def choose(
-    learning: Fold,
+    learning: Sequence[Fold],
     validation: Fold,
     catalogue: Catalogue,
     *,
@@ -61,16 +69,18 @@ def choose(
     progress: Progress,
     names: Sequence[str] | None = None,
 ) -> Choice:
-    """Return what to release: the ranker learns on one fold and stops, is cut and is compared on the next."""
+    """Return what to release: the ranker learns on earlier folds and stops, is cut and compared on the next."""
     wanted = tuple(names or ranked_sources())
     tuned = _tuned(wanted, validation, catalogue, budget_s=budget_s, seed=seed, progress=progress)
     configs = {name: dict(one.config) for name, one in tuned.items()}
     progress("Tuning candidates for recall", 0.4)
-    early, quotas = _early(wanted, configs, learning, catalogue, seed=seed)
+    quotas = _quotas(wanted, configs, learning[-1], catalogue, seed=seed)
+    progress("Asking the sources of the learning folds", 0.45)
+    asked = [_asked(quotas, configs, fold, catalogue).thinned(seed=seed) for fold in learning]
     progress("Asking the sources again, later", 0.55)
     late = _asked(quotas, configs, validation, catalogue)
     progress("Training the ranker", 0.7)
-    ranked = _ranker(early, late, validation, catalogue, seed=seed)
+    ranked = _ranker(asked, late, validation, catalogue, seed=seed)
     progress("Climbing the ladder", 0.95)
     singles = best_single(late.candidates, validation.targets, catalogue.n_items)
     blend = tuned_blend(late.candidates, validation.targets, catalogue.n_items)
@@ -83,12 +93,13 @@ def choose(
         rung=rung,
         features=ranked.ranker.names,
         rounds=max(ranked.ranker.rounds, 10),
+        ranker=ranked.params,
         new_only=validation.new_only,
         seed=seed,
     )
     return Choice(
         plan,
-        [early.judged(ranked.columns), late.thinned(seed=seed).judged(ranked.columns)],
+        [*(part.judged(ranked.columns) for part in asked), late.thinned(seed=seed).judged(ranked.columns)],
         steps,
         singles,
         recall(late.candidates, validation.targets, late.labels),
@@ -116,20 +127,17 @@ def _tuned(
     return tuned
 
 
-def _early(
+def _quotas(
     names: Sequence[str], configs: Mapping[str, Mapping[str, Any]], fold: Fold, catalogue: Catalogue, *, seed: int
-) -> tuple[Examples, dict[str, int]]:
-    """Return the examples of the learning fold and the quotas tuned on a part of it."""
+) -> dict[str, int]:
+    """Return the quotas tuned on a part of a fold."""
     sources = {name: source.fit(fold.past, catalogue) for name, source in fresh(tuple(names), configs).items()}
     part = fold.sample(SAMPLE, seed=seed)
     deep = gather(
         sources, part.profiles, part.contexts, quotas=dict.fromkeys(sources, DEPTH), n_items=catalogue.n_items
     )
-    quotas = tuned_quotas(deep, label(deep, part.targets, catalogue.n_items), always=("popular",))
-    quotas = {name: quota for name, quota in sorted(quotas.items()) if quota}
-    facts = ItemFacts.fit(fold.past, catalogue, until=fold.until)
-    asked = examples({name: sources[name] for name in quotas}, facts, fold, quotas=quotas)
-    return asked.thinned(seed=seed), quotas
+    quotas = tuned_quotas(deep, label(deep, part.targets, catalogue.n_items), always=tuple(sources))
+    return {name: quota for name, quota in sorted(quotas.items()) if quota}
 
 
 def _asked(
@@ -140,38 +148,42 @@ def _asked(
     return examples(sources, facts, fold, quotas=quotas)
 
 
-def _ranker(early: Examples, late: Examples, fold: Fold, catalogue: Catalogue, *, seed: int) -> _Ranked:
-    """Return the ranker on all features or, where validation loses nothing by it, on those that help."""
-    names = feature_names(early.candidates.sources)
+def _ranker(early: Sequence[Examples], late: Examples, fold: Fold, catalogue: Catalogue, *, seed: int) -> _Ranked:
+    """Return the ranker of the best settings on all features or, where validation loses nothing, on those that help."""
+    names = feature_names(late.candidates.sources)
     everything = np.arange(len(names))
-    whole = _fitted(early, late, fold, catalogue, names, everything, seed=seed)
+    fit = partial(_fitted, early, late, fold, catalogue, names, seed=seed)
+    whole = max((fit(everything, preset) for preset in PRESETS), key=lambda one: float(one.values.mean()))
     losses = permutation_importance(whole.ranker, late, fold.targets, catalogue.n_items, columns=everything, seed=seed)
     helping = np.flatnonzero([losses[name] > 0 for name in names])
     if not len(helping):
         return replace(whole, importance=losses)
-    cut = _fitted(early, late, fold, catalogue, names, helping, seed=seed)
+    cut = fit(helping, whole.params)
     return replace(cut if cut.values.mean() >= whole.values.mean() else whole, importance=losses)
 
 
 def _fitted(
-    early: Examples,
+    early: Sequence[Examples],
     late: Examples,
     fold: Fold,
     catalogue: Catalogue,
     names: Sequence[str],
     columns: Longs,
+    params: Mapping[str, Any],
     *,
     seed: int,
 ) -> _Ranked:
     ranker = Ranker.fit(
-        early.judged(columns),
+        joined([part.judged(columns) for part in early]),
         names=[names[at] for at in columns.tolist()],
         seed=seed,
         valid=late.thinned(seed=seed).judged(columns),
         rounds=ROUNDS,
+        params=params,
     )
     scores = ranker.scores(np.ascontiguousarray(late.features[:, columns]))
-    return _Ranked(ranker, columns, ndcg(slates(late.candidates, scores), fold.targets, catalogue.n_items), {})
+    values = ndcg(slates(late.candidates, scores), fold.targets, catalogue.n_items)
+    return _Ranked(ranker, columns, values, params)
 
 
 def _ladder(

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from personalization.training.choose import Choice, choose
 from personalization.training.cold import newest_in_last_category
 from personalization.training.dataset import Dataset
 from personalization.training.examples import Examples
-from personalization.training.folds import Fold, Protocol, leave_one_out, next_item, temporal
+from personalization.training.folds import Fold, Protocol, learning_folds, leave_one_out, next_item, temporal
 from personalization.training.ladder import better
 from personalization.training.metrics import Doubles, Longs, bootstrap, hits, per_shopper
 from personalization.training.packaged_peers import peers
@@ -80,16 +81,15 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
     return Evaluation(report, recommendations(slates, scores, test, dataset))
 
 
-def folds_of(rows: Interactions, asked: Asked) -> tuple[Fold, Fold, Fold]:
-    """Return the folds that the ranker learns on, that decides, and that judges."""
+def folds_of(rows: Interactions, asked: Asked) -> tuple[list[Fold], Fold, Fold]:
+    """Return the folds that the ranker learns on, the one that decides, and the one that judges."""
     if asked.protocol == "leave-one-out":
         made = [leave_one_out(rows, back=back, new_only=asked.new_only) for back in (2, 1, 0)]
-        return made[0], made[1], made[2]
-    starts = [*cut_times(rows.times, asked.shares), float("inf")]
-    spans = list(zip(starts[:-1], starts[1:], strict=True))
-    protocol = next_item if asked.protocol == "next-item" else temporal
-    made = [protocol(rows, start=start, end=end, new_only=asked.new_only) for start, end in spans]
-    return made[0], made[1], made[2]
+        return made[:1], made[1], made[2]
+    _, validation, test = cut_times(rows.times, asked.shares)
+    protocol = partial(next_item if asked.protocol == "next-item" else temporal, rows, new_only=asked.new_only)
+    learning = learning_folds(rows.times, protocol)
+    return learning, protocol(start=validation, end=test), protocol(start=test, end=float("inf"))
 
 
 def compared(

@@ -1,13 +1,13 @@
 """Questions with known answers, by three protocols: temporal, leave-one-out, next-item."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
-from personalization.recommenders.base import Bools, Context, Interactions, Profile
-from personalization.training.split import Longs, Sequences, before, taken
+from personalization.recommenders.base import Bools, Context, Interactions, Profile, Times
+from personalization.training.split import Longs, Sequences, before, cut_times, taken
 
 Protocol = Literal["temporal", "leave-one-out", "next-item"]
 LIMIT = 5_000
@@ -83,6 +83,26 @@ def temporal(
     profiles = Sequences.of(past).profiles(users, now=start, newest=newest)
     learnt = past if trusted is None else taken(past, trusted[: len(past)])
     return Fold(learnt, users, profiles, targets, start, new_only)
+
+
+ENOUGH = 2_500
+"""Questions that the ranker learns well from; a shop with fewer gets more, earlier folds."""
+EARLIER = (0.55, 0.45, 0.35, 0.25)
+SPAN = 0.15
+
+
+def learning_folds(times: Times, asked: Callable[..., Fold]) -> list[Fold]:
+    """Return folds for the ranker to learn on, oldest first: the latest and, until there is enough, earlier ones.
+
+    `asked(start=…, end=…)` makes a fold. All end before validation starts.
+    """
+    folds: list[Fold] = []
+    for share in EARLIER:
+        start, end = cut_times(times, (share, share + SPAN))
+        folds.append(asked(start=start, end=end))
+        if sum(len(fold) for fold in folds) >= ENOUGH:
+            break
+    return [fold for fold in reversed(folds) if len(fold)] or folds[:1]
 
 
 def leave_one_out(

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from personalization.recommenders.base import Interactions
 from personalization.training.choose import choose, columns_of
 from personalization.training.dataset import Dataset
 from personalization.training.examples import Examples, examples
-from personalization.training.folds import Fold, temporal
+from personalization.training.folds import Fold, learning_folds, temporal
+from personalization.training.plan import Plan
 from personalization.training.release import release
 from personalization.training.report import judged_report
-from personalization.training.split import cut_times
+from personalization.training.rival import refitted
+from personalization.training.split import SHARES, cut_times
 
 Progress = Callable[[str, float], None]
 LEAST = 20
@@ -27,13 +30,15 @@ REPEATING = 0.05
 class TrainedBundle:
     """The bundle fitted on all data, and the report of the same plan on the last 15 %, which it had not seen.
 
-    `tested` is the bundle that was judged, `test` the questions it was judged on.
+    `tested` is the bundle that was judged, `test` the questions it was judged on, `rival` the champion's plan fitted on
+    the same past, where a champion was named.
     """
 
     bundle: Bundle
     report: Mapping[str, Any]
     tested: Bundle
     test: Fold
+    rival: Bundle | None = None
 
 
 def train(
@@ -43,8 +48,9 @@ def train(
     seed: int = 7,
     progress: Progress = lambda message, share: None,
     newest: int | None = None,
+    rival: Plan | None = None,
 ) -> TrainedBundle:
-    """Return a bundle and its report.
+    """Return a bundle and its report; `rival` is the plan of the champion that the bundle must not be worse than.
 
     `budget_s` is spent on tuning; without one, the outcome depends on data and seed alone. `newest` is how many events
     a live profile holds at most, where it is bounded. Raises ValueError where there is too little to hold any back.
@@ -73,8 +79,10 @@ def train(
         manifest={"data": fingerprint(dataset), "seed": seed, "shoppers": len(dataset.user_ids)},
         progress=_part(progress, 0.8, 1.0),
     )
+    progress("Fitting the champion's plan on the same past", 1.0)
+    held = refitted(rival, [*learning, validation], test, catalogue, beside=tested) if rival else None
     progress("Done", 1.0)
-    return TrainedBundle(bundle, report, tested, test)
+    return TrainedBundle(bundle, report, tested, test, held)
 
 
 def asked_of(bundle: Bundle, fold: Fold) -> Examples:
@@ -92,14 +100,12 @@ def fingerprint(dataset: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _folds(rows: Interactions, *, newest: int | None) -> tuple[Fold, Fold, Fold]:
-    starts = [*cut_times(rows.times), float("inf")]
-    new_only = not _repeats(rows, starts[1])
-    first, second, third = (
-        temporal(rows, start=start, end=end, new_only=new_only, newest=newest)
-        for start, end in zip(starts[:-1], starts[1:], strict=True)
-    )
-    return first, second, third
+def _folds(rows: Interactions, *, newest: int | None) -> tuple[list[Fold], Fold, Fold]:
+    _, validation, test = cut_times(rows.times, SHARES)
+    new_only = not _repeats(rows, validation)
+    asked = partial(temporal, rows, new_only=new_only, newest=newest)
+    learning = learning_folds(rows.times, asked)
+    return learning, asked(start=validation, end=test), asked(start=test, end=float("inf"))
 
 
 def _repeats(rows: Interactions, start: float) -> bool:

@@ -1,0 +1,79 @@
+"""The champion's plan, fitted on the challenger's past, so that both are asked about a window that neither has seen.
+
+The champion's own bundle would not do: it was released on all rows of its day, and trainings are days apart while the
+held-out window is the last 15 %, so it has seen most of the answers. Its plan (settings, quotas, features, rung) is
+refitted on the very rows the challenger was given. What is compared is then the better recipe, not the fresher data.
+
+Cost: sources that the challenger fitted with the same settings are not fitted again, and no ranker is learnt for a
+champion that was released below that rung.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from personalization.ranking.bundle import Bundle
+from personalization.ranking.facts import ItemFacts
+from personalization.ranking.features import feature_names
+from personalization.ranking.ranker import Judged, Ranker
+from personalization.recommenders.base import Catalogue
+from personalization.recommenders.registry import RECOMMENDERS
+from personalization.recommenders.scoring import Scoring
+from personalization.training.choose import columns_of
+from personalization.training.examples import examples, joined
+from personalization.training.folds import Fold
+from personalization.training.plan import Plan
+from personalization.training.release import MORE_ROUNDS
+
+
+def plan_of(manifest: Mapping[str, Any]) -> Plan | None:
+    """Return the plan a bundle was made by, or None where this code can no longer follow it."""
+    told = manifest.get("plan", {})
+    known = {part.name for part in fields(Plan)}
+    if not {"configs", "quotas", "blend", "single", "rung", "features", "rounds"} <= told.keys() <= known:
+        return None
+    plan = Plan(**{**told, "features": tuple(told["features"])})
+    followed = set(plan.quotas) | set(plan.configs) <= RECOMMENDERS.keys()
+    return plan if followed and set(plan.features) <= set(feature_names(tuple(sorted(plan.quotas)))) else None
+
+
+def refitted(plan: Plan, earlier: Sequence[Fold], test: Fold, catalogue: Catalogue, *, beside: Bundle) -> Bundle:
+    """Return the plan's bundle on the test fold's past; its ranker learns on the earlier folds.
+
+    `beside` is the challenger, fitted on the same past: equal sources are shared with it.
+    """
+    ours = beside.manifest.get("plan", {}).get("configs", {})
+    sources = {
+        name: beside.sources[name]
+        if name in beside.sources and ours.get(name, {}) == plan.configs.get(name, {})
+        else source.fit(test.past, catalogue)
+        for name, source in plan.sources().items()
+    }
+    return Bundle(
+        catalogue=catalogue,
+        sources=dict(sorted(sources.items())),
+        facts=beside.facts,
+        ranker=_ranker(plan, earlier, catalogue) if plan.rung == "ranker" else None,
+        quotas=plan.quotas,
+        blend=plan.blend,
+        manifest={"rung": plan.rung, "single": plan.single, "until": test.until, "plan": plan.json()},
+    )
+
+
+def _ranker(plan: Plan, earlier: Sequence[Fold], catalogue: Catalogue) -> Ranker:
+    return Ranker.fit(
+        joined([_learnt(plan, fold, catalogue) for fold in earlier]),
+        names=plan.features,
+        seed=plan.seed,
+        rounds=round(plan.rounds * MORE_ROUNDS),
+        params=plan.ranker,
+    )
+
+
+def _learnt(plan: Plan, fold: Fold, catalogue: Catalogue) -> Judged:
+    sources: dict[str, Scoring] = {
+        name: source.fit(fold.past, catalogue) for name, source in plan.sources().items()
+    }
+    facts = ItemFacts.fit(fold.past, catalogue, until=fold.until)
+    asked = examples(sources, facts, fold, quotas=plan.quotas)
+    return asked.thinned(seed=plan.seed).judged(columns_of(plan))
