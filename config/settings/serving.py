@@ -1,7 +1,17 @@
-"""Serving: how a process keeps its snapshot fresh, and how long a slot of a page may take."""
+"""Serving: how a process keeps its snapshot fresh, how long a slot of a page may take, when models are trained anew."""
+
+from celery.schedules import crontab
 
 from config import env
 
 # "background": a thread of each process; "inline": before each answer (tests, commands).
 SERVING_REFRESH = env.text("SERVING_REFRESH", "background")
 SERVING_SLOT_MILLISECONDS = env.integer("SERVING_SLOT_MILLISECONDS", 150, least=1)
+
+# Nightly, in UTC. The schedule is copied into the admin's periodic tasks, where it may be changed.
+CELERY_BEAT_SCHEDULE = {
+    "nightly training": {
+        "task": "personalization.train",
+        "schedule": crontab(hour=env.integer("TRAINING_HOUR", 3), minute=17),
+    },
+}
