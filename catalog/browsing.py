@@ -46,5 +46,12 @@ def top_categories(limit: int = 8) -> list[str]:
         return [name for (name,) in sql.fetchall()]
 
 
+def samples(limit: int) -> list[ProductRow]:
+    """Return one product on sale of each narrowest category, spread evenly over them."""
+    pictured = _on_sale().exclude(image_url="").order_by("category", "product_id").distinct("category")
+    rows = list(_rows(pictured))
+    return rows[:: max(1, len(rows) // limit)][:limit]
+
+
 def _on_sale() -> QuerySet[Product]:
     return Product.objects.filter(active=True, removed_at=None)

@@ -37,11 +37,8 @@ class PricedLine:
 
 
 def front(size: int) -> Front:
-    """Return the widest categories and some pictures, one a category."""
-    tops = browsing.top_categories()
-    samples = [browsing.search("", category=name, limit=2)[0] for name in tops]
-    pictures = [row.image_url for rows in samples for row in rows if row.image_url]
-    return Front(tops, pictures[:size])
+    """Return the widest categories and some pictures."""
+    return Front(browsing.top_categories(), [row.image_url for row in browsing.samples(size)])
 
 
 def find(query: str, *, category: str, limit: int) -> Found:
