@@ -1,0 +1,42 @@
+"""The last screen shows a request whose answer was really seen, or says that nothing answers."""
+
+import socket
+
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from access.selectors import forget_keys
+from catalog.services import bulk_upsert
+from demo import screen, setup
+from personalization.services.placements import save_placement
+from personalization.serving.keeper import keeper
+
+KNOWN = {"known_shopper": "ada", "note": "a test", "name": "simulated"}
+
+
+def test_the_request_on_the_screen_was_answered(
+    transactional_db: None, live_server: LiveServer, settings: Settings
+) -> None:
+    settings.SERVING_REFRESH, settings.PUBLIC_URL = "inline", live_server.url
+    forget_keys()
+    keeper.forget()
+    setup.prepare()
+    save_placement("home", data={"name": "Home"}, actor="system:test")
+    bulk_upsert([{"product_id": "P1", "title": "Oak desk", "price": "90.00"}], actor="system:test")
+
+    text = "\n".join(screen.lines(KNOWN))
+
+    assert f"curl -H 'Authorization: Bearer sk_demo' '{live_server.url}/api/v1/recommendations/home?user_id=ada" in text
+    assert "which answers NOT personalized, fell back:" in text
+    assert "1. Oak desk:" in text
+    assert all(name in text for name in setup.LOGINS)
+
+
+def test_silence_is_said(settings: Settings) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        settings.PUBLIC_URL = f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+        text = "\n".join(screen.lines(KNOWN))
+
+    assert "which does not answer yet" in text
