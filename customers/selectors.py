@@ -64,6 +64,13 @@ def named_users(*, limit: int) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+def attribute_of(subjects: Iterable[str], *, name: str) -> dict[str, str]:
+    """Return what was said under one name about each of the subjects (`user:ID`, `anonymous:ID`), where a text was."""
+    rows = Customer.objects.filter(raw_id__in=list(subjects), attributes__has_key=name)
+    values = rows.values_list("raw_id", f"attributes__{name}")
+    return {raw_id: value for raw_id, value in values if isinstance(value, str)}
+
+
 def _with_attributes(user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...]) -> Identity:
     bare = Identity(user_ids, anonymous_ids)
     rows = list(Customer.objects.filter(raw_id__in=bare.raw_ids).values_list("attributes", "said"))

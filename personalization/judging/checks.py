@@ -64,7 +64,7 @@ def quality(case: Case) -> Iterable[Check]:
         ours >= theirs.low,
         ours,
         theirs.low,
-        f"NDCG@10 {ours:.4f} against {theirs.mean:.4f} [{theirs.low:.4f}, {theirs.high:.4f}]",
+        f"NDCG@10 {ours:.4f} against {theirs.value:.4f} [{theirs.low:.4f}, {theirs.high:.4f}]",
     )
 
 

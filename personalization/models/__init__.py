@@ -3,5 +3,15 @@
 from personalization.models.placement import Placement
 from personalization.models.registry import ModelState, ModelVersion, RunState, TrainingRun
 from personalization.models.rule import Rule, RuleVersion
+from personalization.models.waiver import ModelWaiver
 
-__all__ = ["ModelState", "ModelVersion", "Placement", "Rule", "RuleVersion", "RunState", "TrainingRun"]
+__all__ = [
+    "ModelState",
+    "ModelVersion",
+    "ModelWaiver",
+    "Placement",
+    "Rule",
+    "RuleVersion",
+    "RunState",
+    "TrainingRun",
+]

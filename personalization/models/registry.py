@@ -33,6 +33,9 @@ class ModelVersion(models.Model):
     rung = models.CharField(max_length=60, blank=True)
     metrics = models.JSONField(default=dict, blank=True)
     report = models.JSONField(default=dict, blank=True)
+    gate = models.JSONField(
+        default=dict, blank=True, help_text="Every check of the gate with its number and limit; empty: never judged"
+    )
     refusal = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     promoted_at = models.DateTimeField(null=True, blank=True)
@@ -46,6 +49,11 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return self.version
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate judged this version and found nothing against it."""
+        return self.gate.get("passed") is True
 
 
 class TrainingRun(models.Model):

@@ -1,12 +1,14 @@
 """Which model versions there are, and which one is live."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
+from django.db.models import F
 
 from common.errors import NotFound
-from personalization.models import ModelState, ModelVersion
+from personalization.models import ModelState, ModelVersion, ModelWaiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,17 @@ def champion() -> Champion | None:
 def directory_of(version: ModelVersion) -> Path:
     """Return where the artefact of a version lies."""
     return Path(settings.MODEL_DIR) / version.directory
+
+
+def table_of(version: ModelVersion) -> Path:
+    """Return where the held-out table lies that the gate judged a version by: beside its artefact, sealed apart."""
+    return Path(settings.MODEL_DIR) / f"{version.directory}.judged"
+
+
+def valid_waiver(version: ModelVersion, *, now: datetime) -> ModelWaiver | None:
+    """Return a waiver of the version that two persons stand behind and that has not run out."""
+    approved = version.waivers.filter(approved_by__isnull=False, expires_at__gt=now)
+    return approved.exclude(approved_by=F("requested_by")).first()
 
 
 def version_named(version: str) -> ModelVersion:

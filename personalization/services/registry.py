@@ -13,11 +13,11 @@ from audit.services import record
 from common import clock
 from common.errors import Conflict
 from common.ids import uuid7
-from personalization.models import ModelState, ModelVersion
+from personalization.models import ModelState, ModelVersion, ModelWaiver
 from personalization.ranking.artefact import ArtefactError, unseal
 from personalization.ranking.bundle import Bundle
-from personalization.selectors.registry import directory_of, previous_champion, version_named
-from personalization.services.judging import headline, storable
+from personalization.selectors.registry import directory_of, previous_champion, valid_waiver, version_named
+from personalization.services.figures import headline, storable
 from personalization.services.live import announce
 
 log = logging.getLogger(__name__)
@@ -41,16 +41,15 @@ def register(bundle: Bundle, *, report: Mapping[str, Any], actor: str) -> ModelV
 def promote(version: str, *, actor: str) -> ModelVersion:
     """Make the version live; the former champion retires. Live in every process within its next poll.
 
-    Raises NotFound; Conflict for a refused version and for one whose artefact is not what was registered.
+    Raises NotFound; Conflict for a version that has not passed the gate and has no valid waiver, for one that was
+    refused by hand, and for one whose artefact is not what was registered.
     """
     with transaction.atomic():
         _one_at_a_time()
         row = version_named(version)
         if row.state == ModelState.CHAMPION:
             return row
-        if row.state == ModelState.REFUSED:
-            raise Conflict(f"{version} was refused: {row.refusal}")
-        return _enthroned(row, action="model.promoted", actor=actor)
+        return _enthroned(row, action="model.promoted", actor=actor, waiver=_permission(row))
 
 
 def roll_back(*, actor: str) -> ModelVersion:
@@ -98,7 +97,21 @@ def _registered(
     return row
 
 
-def _enthroned(row: ModelVersion, *, action: str, actor: str) -> ModelVersion:
+def _permission(row: ModelVersion) -> ModelWaiver | None:
+    """Return the waiver that lets the version go live, None where it needs none. Raises Conflict where it must not."""
+    if row.passed and row.state != ModelState.REFUSED:
+        return None
+    if row.passed:
+        raise Conflict(f"{row.version} was refused: {row.refusal}")
+    if not row.gate:
+        raise Conflict(f"{row.version} was never judged: only what passed the gate goes live.")
+    waiver = valid_waiver(row, now=clock.now())
+    if waiver is None:
+        raise Conflict(f"{row.version} was refused: {row.refusal}. A waiver takes two persons.")
+    return waiver
+
+
+def _enthroned(row: ModelVersion, *, action: str, actor: str, waiver: ModelWaiver | None = None) -> ModelVersion:
     _check_artefact(row)
     former = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
     if former is not None:
@@ -106,9 +119,20 @@ def _enthroned(row: ModelVersion, *, action: str, actor: str) -> ModelVersion:
         former.save(update_fields=["state", "retired_at"])
     row.state, row.promoted_at, row.retired_at = ModelState.CHAMPION, clock.now(), None
     row.save(update_fields=["state", "promoted_at", "retired_at"])
-    _record(action, row, actor=actor, data={"former": former.version if former else None})
+    former_name = former.version if former else None
+    _record(action, row, actor=actor, data={"former": former_name, **(_waived(row, waiver) if waiver else {})})
     announce()
     return row
+
+
+def _waived(row: ModelVersion, waiver: ModelWaiver) -> dict[str, Any]:
+    """Return what the audit log keeps of a promotion that a waiver allowed."""
+    return {
+        "waiver": waiver.pk,
+        "requested_by": f"staff:{waiver.requested_by_id}",
+        "approved_by": f"staff:{waiver.approved_by_id}",
+        "failed": [check["name"] for check in row.gate["checks"] if not check["passed"]],
+    }
 
 
 def _check_artefact(row: ModelVersion) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,18 @@ from catalog.selectors import catalog_rows
 from common import clock
 from common.errors import DomainError, NotFound
 from events.selectors import training_frame
-from personalization.models import ModelState, ModelVersion, RunState, TrainingRun
-from personalization.services.judging import refusal, storable
-from personalization.services.registry import promote, refuse, register
+from personalization.models import ModelVersion, RunState, TrainingRun
+from personalization.ranking.artefact import ArtefactError, unseal
+from personalization.selectors.registry import champion
+from personalization.services.figures import storable
+from personalization.services.gate import judge_training
+from personalization.services.registry import promote, register
 from personalization.serving.shelf import items_frame
 
 if TYPE_CHECKING:
     from personalization.training.dataset import Dataset
     from personalization.training.pipeline import TrainedBundle
+    from personalization.training.plan import Plan
 
 Told = Callable[[str, float], None]
 DATA_SHARE, TRAIN_SHARE = 0.15, 0.95
@@ -109,12 +113,31 @@ def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
     run = bar.run
     dataset = _dataset(bar)
     trained = train(
-        dataset, budget_s=run.budget_s, seed=run.seed, progress=bar.part(DATA_SHARE, TRAIN_SHARE), newest=LIVE_EVENTS
+        dataset,
+        budget_s=run.budget_s,
+        seed=run.seed,
+        progress=bar.part(DATA_SHARE, TRAIN_SHARE),
+        newest=LIVE_EVENTS,
+        rival=_champions_plan(),
     )
     if slates is not None:
         write_slates(trained, dataset.user_ids, slates)
-    bar.tell("Registering", TRAIN_SHARE)
-    return _released(trained, actor=run.actor)
+    bar.tell("Judging before the gate", TRAIN_SHARE)
+    return _released(trained, dataset.user_ids, actor=run.actor)
+
+
+def _champions_plan() -> "Plan | None":
+    """Return the plan of the live version, None where there is none or this code can no longer follow it."""
+    from personalization.training.rival import plan_of
+
+    live = champion()
+    if live is None:
+        return None
+    try:
+        return plan_of(unseal(live.directory, expected=live.artefact_hash))
+    except ArtefactError as error:
+        log.error("model.champion_unreadable version=%s error=%s", live.version, error)
+        return None
 
 
 def _dataset(bar: Bar) -> "Dataset":
@@ -128,14 +151,13 @@ def _dataset(bar: Bar) -> "Dataset":
     return dataset
 
 
-def _released(trained: "TrainedBundle", *, actor: str) -> tuple[ModelVersion, str]:
-    """Register the bundle, then promote or refuse it."""
+def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, actor: str) -> tuple[ModelVersion, str]:
+    """Register the bundle, judge it, and promote it where it passed."""
     version = register(trained.bundle, report=trained.report, actor=actor)
-    champion = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
-    reason = refusal(trained.report, champion.report if champion else None)
-    if reason is None:
+    judged = judge_training(version.version, trained, user_ids, actor=actor)
+    if judged.passed:
         return promote(version.version, actor=actor), f"{version.version} is live"
-    return refuse(version.version, reason=reason, actor=actor), f"{version.version} was refused: {reason}"
+    return judged, f"{version.version} was refused: {judged.refusal}"
 
 
 def _to_worker(run_id: int) -> None:

@@ -71,9 +71,7 @@ def _ranker(plan: Plan, earlier: Sequence[Fold], catalogue: Catalogue) -> Ranker
 
 
 def _learnt(plan: Plan, fold: Fold, catalogue: Catalogue) -> Judged:
-    sources: dict[str, Scoring] = {
-        name: source.fit(fold.past, catalogue) for name, source in plan.sources().items()
-    }
+    sources: dict[str, Scoring] = {name: source.fit(fold.past, catalogue) for name, source in plan.sources().items()}
     facts = ItemFacts.fit(fold.past, catalogue, until=fold.until)
     asked = examples(sources, facts, fold, quotas=plan.quotas)
     return asked.thinned(seed=plan.seed).judged(columns_of(plan))

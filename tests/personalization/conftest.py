@@ -37,11 +37,11 @@ def stocked(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
 @pytest.fixture
 def trained(stocked: None, tmp_path: Path) -> None:
     """The same shop with a live model."""
-    from personalization.services.registry import promote, register
+    from personalization.services.registry import promote
+    from tests.personalization.releases import admitted
     from tests.personalization.shop import model
 
-    version = register(model(), report={}, actor="system:test")
-    promote(version.version, actor="staff:1")
+    promote(admitted(model()), actor="staff:1")
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from django.test import Client
 from django.urls import reverse
 
 from personalization.models import ModelState, ModelVersion, Placement, Rule, TrainingRun
-from personalization.services.registry import promote, register
+from personalization.services.registry import promote
+from tests.personalization.releases import admitted
 from tests.personalization.shop import model
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
@@ -100,7 +101,7 @@ def test_a_source_that_does_not_exist_is_refused(log_in: LogIn) -> None:
 
 
 def test_promotion_asks_first_and_rollback_too(log_in: LogIn) -> None:
-    first, second = (register(model(("popular",)), report={}, actor="system:x") for _ in range(2))
+    first, second = (ModelVersion.objects.get(version=admitted(model(("popular",)))) for _ in range(2))
     promote(first.version, actor="system:x")
     ada = log_in("data scientist")
     page = reverse("admin:personalization_modelversion_promote_page", args=[second.pk])
@@ -116,7 +117,7 @@ def test_promotion_asks_first_and_rollback_too(log_in: LogIn) -> None:
 
 
 def test_others_may_look_and_not_promote(log_in: LogIn) -> None:
-    version = register(model(("popular",)), report={}, actor="system:x")
+    version = ModelVersion.objects.get(version=admitted(model(("popular",))))
     dee = log_in("merchandiser")
 
     page = dee.post(reverse("admin:personalization_modelversion_promote_page", args=[version.pk]))
@@ -128,14 +129,14 @@ def test_others_may_look_and_not_promote(log_in: LogIn) -> None:
 
 @pytest.mark.parametrize("page", ["modelversion_changelist", "modelversion_side_by_side", "trainingrun_changelist"])
 def test_pages_of_the_data_scientist_open(log_in: LogIn, page: str) -> None:
-    register(model(("popular",)), report={"ladder": []}, actor="system:x")
+    admitted(model(("popular",)), report={"ladder": []})
     TrainingRun.objects.create(actor="system:x", step="Fitting", progress=0.4)
 
     assert log_in("data scientist").get(reverse(f"admin:personalization_{page}")).status_code == 200
 
 
 def test_a_version_page_opens(log_in: LogIn) -> None:
-    version = register(model(("popular",)), report={}, actor="system:x")
+    version = ModelVersion.objects.get(version=admitted(model(("popular",))))
 
     response = log_in("data scientist").get(reverse("admin:personalization_modelversion_change", args=[version.pk]))
 

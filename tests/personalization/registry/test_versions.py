@@ -9,17 +9,17 @@ from django.db.utils import InternalError
 from audit.models import AuditEvent
 from common.errors import Conflict, NotFound
 from personalization.models import ModelState, ModelVersion, RuleVersion
-from personalization.services.judging import refusal
-from personalization.services.registry import promote, refuse, register, roll_back
+from personalization.services.registry import promote, refuse, roll_back
 from personalization.services.rules import create_rule, edit_rule
+from tests.personalization.releases import admitted
 from tests.personalization.shop import model
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
 
 
 def made() -> str:
-    """Register a version and return its name."""
-    return register(model(("popular",)), report={}, actor="system:training").version
+    """Register a version that passed the gate, and return its name."""
+    return admitted(model(("popular",)))
 
 
 def states() -> dict[str, str]:
@@ -99,18 +99,3 @@ def test_a_rule_version_never_changes() -> None:
     assert list(rule.versions.order_by("number").values_list("number", "effect")) == [(1, "boost"), (2, "bury")]
     with pytest.raises((IntegrityError, InternalError)), transaction.atomic():
         RuleVersion.objects.update(effect="exclude")
-
-
-def report(low: float, high: float, p99: float = 5.0) -> dict[str, object]:
-    """Return the part of a report that decides."""
-    interval = {"value": (low + high) / 2, "low": low, "high": high}
-    return {"rung": "blend", "test": {"blend": {"together": {"ndcg@10": interval}}}, "latency_ms": {"p99": p99}}
-
-
-def test_a_candidate_is_refused_only_when_surely_worse_or_too_slow() -> None:
-    champion = report(0.40, 0.44)
-
-    assert refusal(report(0.39, 0.41), champion) is None
-    assert refusal(report(0.10, 0.20), None) is None
-    assert "worse" in str(refusal(report(0.30, 0.39), champion))
-    assert "slow" in str(refusal(report(0.50, 0.60, p99=500.0), champion))

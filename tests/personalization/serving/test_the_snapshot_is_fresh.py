@@ -8,11 +8,12 @@ from catalog.services import put_product, remove_product
 from common.errors import NotFound
 from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
-from personalization.services.registry import promote, register, roll_back
+from personalization.services.registry import promote, roll_back
 from personalization.services.rules import create_rule, edit_rule, switch_rule
 from personalization.serving.asking import Ask, Who
 from personalization.serving.exposures import Exposures
 from personalization.serving.keeper import Keeper
+from tests.personalization.releases import admitted
 from tests.personalization.shop import ADA, model, views
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
@@ -74,7 +75,7 @@ def test_promotion_and_rollback_are_live_in_the_next_answer() -> None:
         return recommend(Ask(placement="home")).model_version
 
     first = live()
-    second = register(model(("popular", "rp3beta")), report={}, actor="staff:1").version
+    second = admitted(model(("popular", "rp3beta")))
     assert live() == first
 
     promote(second, actor="staff:1")

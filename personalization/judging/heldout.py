@@ -1,0 +1,103 @@
+"""From bundles and a fold to the case the gate judges: what each would have shown to the same held-out shoppers."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from personalization.judging.checks import Case, Limits
+from personalization.judging.slates import Shelf, SlateTable
+from personalization.ranking.bundle import Bundle
+from personalization.recommenders.base import Catalogue, Floats, Ints
+from personalization.training.folds import Fold
+from personalization.training.metrics import Doubles
+from personalization.training.report import ACTIVITY
+
+K = 20
+TIMED, TAKES = 200, 3
+SUPPLIER = "supplier="
+POPULAR = "popular"
+
+
+def case_of(
+    challenger: Bundle,
+    fold: Fold,
+    *,
+    champion: Bundle | None,
+    labels: Mapping[str, Sequence[str]],
+    limits: Limits | None = None,
+) -> Case:
+    """Return the case of a challenger against the champion's plan, or against popularity where there is none.
+
+    Both must have been fitted on the fold's past alone. `labels` holds one label per question of a kind of group
+    ("region", "device"), "" where unknown; groups by activity are added here.
+    """
+    groups = {"activity": activity(fold), **{kind: tuple(own) for kind, own in labels.items()}}
+    theirs = shown(champion or challenger, fold, strategy=None if champion else POPULAR)
+    targets = tuple(np.asarray(own, np.int64) for own in fold.targets)
+    ours = shown(challenger, fold)
+    return Case(
+        challenger=SlateTable(ours, targets, groups, timed(challenger, fold), seen(challenger, fold)),
+        reference=SlateTable(theirs, targets, groups, None, seen(champion or challenger, fold)),
+        shelf=shelf_of(challenger.catalogue, fold),
+        has_champion=champion is not None,
+        limits=limits or Limits(),
+    )
+
+
+def shown(bundle: Bundle, fold: Fold, *, strategy: str | None = None) -> Ints:
+    """Return int32[n, 20]: the slates the bundle would serve, padded with -1."""
+    table = np.full((len(fold), K), -1, np.int32)
+    for row, slate in enumerate(bundle.slate_many(fold.profiles, fold.contexts, K, strategy=strategy)):
+        table[row, : len(slate.items)] = slate.items
+    return table
+
+
+def timed(bundle: Bundle, fold: Fold) -> Floats:
+    """Return milliseconds of one slate for each of up to 200 shoppers: the best of three takes.
+
+    The best, not the mean: what else the machine does while we measure is no property of the model.
+    """
+    rows = np.unique(np.linspace(0, len(fold) - 1, min(TIMED, len(fold))).astype(np.int64)).tolist()
+    return np.array([min(_once(bundle, fold, row) for _ in range(TAKES)) for row in rows], np.float32)
+
+
+def seen(bundle: Bundle, fold: Fold) -> float:
+    """Return the time of the latest row the bundle may have learnt from."""
+    return max(float(bundle.manifest.get("until", fold.until)), float(fold.past.times.max(initial=float("-inf"))))
+
+
+def activity(fold: Fold) -> tuple[str, ...]:
+    """Return each shopper's third by how much is known of them."""
+    known = np.fromiter((len(profile.items) for profile in fold.profiles), np.int64, len(fold))
+    labels = np.empty(len(fold), dtype=object)
+    for name, rows in zip(ACTIVITY, np.array_split(np.argsort(known, kind="stable"), len(ACTIVITY)), strict=True):
+        labels[rows] = name
+    return tuple(labels.tolist())
+
+
+def shelf_of(catalogue: Catalogue, fold: Fold) -> Shelf:
+    """Return the items as the checks see them; the supplier is the attribute of that name, else the brand."""
+    n_items = catalogue.n_items
+    popularity: Doubles = np.bincount(fold.past.items, minlength=n_items)[:n_items].astype(np.float64)
+    first_seen = catalogue.first_seen if catalogue.first_seen is not None else np.full(n_items, np.nan)
+    return Shelf.of(supplier=suppliers(catalogue), popularity=popularity, first_seen=first_seen, cut=fold.until)
+
+
+def suppliers(catalogue: Catalogue) -> Ints:
+    """Return int32[n_items]: a code per supplier, -1 where unknown."""
+    brands = catalogue.brands or ("",) * catalogue.n_items
+    attributes = catalogue.attributes or ((),) * catalogue.n_items
+    names = [_supplier(own, brand) for own, brand in zip(attributes, brands, strict=True)]
+    code = {name: at for at, name in enumerate(sorted({name for name in names if name}))}
+    return np.fromiter((code.get(name, -1) for name in names), np.int32, catalogue.n_items)
+
+
+def _supplier(attributes: Sequence[str], brand: str) -> str:
+    return next((one.removeprefix(SUPPLIER) for one in attributes if one.startswith(SUPPLIER)), brand)
+
+
+def _once(bundle: Bundle, fold: Fold, row: int) -> float:
+    start = time.perf_counter()
+    bundle.slate(fold.profiles[row], fold.contexts[row], 10)
+    return (time.perf_counter() - start) * 1e3

@@ -1,0 +1,27 @@
+"""A training report as the registry keeps it: the few numbers that stand beside a version, and valid JSON. Pure."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+METRIC = "ndcg@10"
+
+
+def headline(report: Mapping[str, Any]) -> dict[str, float]:
+    """Return the few numbers that stand beside a version: Precision, Recall, NDCG at 10, and RMSE where rated."""
+    judged = report.get("test", {}).get(report.get("rung"), {}).get("together", {})
+    numbers = {name: judged[name]["value"] for name in (METRIC, "precision@10", "recall@10") if name in judged}
+    for name, rmse in report.get("rmse", {}).items():
+        numbers[f"rmse_{name}"] = rmse["value"] if isinstance(rmse, Mapping) else rmse
+    return {
+        name: round(float(value), 5) for name, value in numbers.items() if value is not None and math.isfinite(value)
+    }
+
+
+def storable(value: Any) -> Any:
+    """Return the value as JSON can hold it: what is not a finite number becomes null."""
+    if isinstance(value, Mapping):
+        return {str(name): storable(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

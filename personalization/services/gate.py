@@ -1,0 +1,93 @@
+"""The gate at work: a registered version is judged on its held-out table; the verdict is on its row and on record."""
+
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import transaction
+
+from audit.services import record
+from common.errors import Conflict
+from customers.selectors import attribute_of
+from personalization.judging.checks import Case, Limits
+from personalization.judging.verdict import Verdict, write_case
+from personalization.models import ModelState, ModelVersion
+from personalization.selectors.registry import table_of
+
+if TYPE_CHECKING:
+    from personalization.training.pipeline import TrainedBundle
+
+KINDS: Mapping[str, Sequence[str]] = {"region": ("region", "country"), "device": ("device",)}
+"""Kinds of groups, and the customer's attributes that tell them, the first one known."""
+POPULARITY = "popularity"
+log = logging.getLogger(__name__)
+
+
+def judge_version(version: str, case: Case, *, reference: str, actor: str) -> ModelVersion:
+    """Keep the held-out table beside the artefact and the verdict on the row; who failed is refused, with reasons.
+
+    Raises Conflict where the version was judged before: its verdict stands.
+    """
+    verdict = Verdict.of(case, reference=reference)
+    with transaction.atomic():
+        row = ModelVersion.objects.select_for_update().get(version=version)
+        if row.gate:
+            raise Conflict(f"{version} was judged already.")
+        directory = table_of(row)
+        shutil.rmtree(directory, ignore_errors=True)  # left by a transaction that was rolled back
+        row.gate = {**verdict.json(), "table": {"directory": directory.name, "hash": write_case(directory, case)}}
+        if not verdict.passed:
+            row.state, row.refusal = ModelState.REFUSED, verdict.reason
+        row.save(update_fields=["gate", "state", "refusal"])
+        _record(row, verdict, actor=actor)
+    log.info("model.judged version=%s passed=%s reference=%s", version, verdict.passed, reference)
+    return row
+
+
+def judge_training(version: str, trained: "TrainedBundle", user_ids: Sequence[str], *, actor: str) -> ModelVersion:
+    """Judge what a training registered, against the champion's plan or, where there is none to follow, popularity."""
+    # Here, not above: the web processes need none of the learning libraries.
+    from personalization.judging.heldout import case_of
+
+    asked = [user_ids[user] for user in trained.test.users.tolist()]
+    case = case_of(
+        trained.tested,
+        trained.test,
+        champion=trained.rival,
+        labels=labels_of(asked),
+        limits=Limits(latency_p99_ms=settings.GATE_LATENCY_MILLISECONDS),
+    )
+    champion = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
+    reference = champion.version if champion and trained.rival else POPULARITY
+    return judge_version(version, case, reference=reference, actor=actor)
+
+
+def labels_of(subjects: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return region and device of each shopper, "" where unknown; a kind nobody is known by is left out."""
+    found = {}
+    for kind, names in KINDS.items():
+        known: dict[str, str] = {}
+        for name in reversed(names):
+            known |= attribute_of(subjects, name=name)
+        if known:
+            found[kind] = tuple(known.get(subject, "") for subject in subjects)
+    return found
+
+
+def _record(row: ModelVersion, verdict: Verdict, *, actor: str) -> None:
+    record(
+        category="model",
+        action="model.judged" if verdict.passed else "model.refused",
+        actor=actor,
+        object=f"model_version:{row.version}",
+        data={
+            "version": row.version,
+            "artefact_hash": row.artefact_hash,
+            "table_hash": row.gate["table"]["hash"],
+            "reference": verdict.reference,
+            "failed": [check.name for check in verdict.failed],
+            "reason": verdict.reason,
+        },
+    )

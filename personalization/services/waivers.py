@@ -1,0 +1,83 @@
+"""Waivers: one person asks, another approves, each on record; only then may a refused version go live."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser
+from django.db import transaction
+
+from audit.services import record
+from common import clock
+from common.errors import Conflict, Forbidden, InvalidInput
+from personalization.models import ModelState, ModelWaiver
+from personalization.models.waiver import LONGEST
+from personalization.selectors.registry import version_named
+
+ASK, APPROVE = "personalization.add_modelwaiver", "personalization.approve_modelwaiver"
+
+
+def request_waiver(version: str, *, by: AbstractUser, reason: str, days: int) -> ModelWaiver:
+    """Ask that a version which failed the gate may go live for the reason; the waiver ends after so many days.
+
+    Raises Forbidden, NotFound, InvalidInput, and Conflict for a version that needs none.
+    """
+    _must(by, ASK)
+    if not reason.strip():
+        raise InvalidInput.of("reason", "say why this version should go live although it failed")
+    if not 1 <= days <= LONGEST.days:
+        raise InvalidInput.of("days", f"a waiver lasts 1 to {LONGEST.days} days")
+    with transaction.atomic():
+        row = version_named(version)
+        if not row.gate or row.passed or row.state == ModelState.CHAMPION:
+            raise Conflict(f"{version} needs no waiver: only a version that failed the gate does.")
+        now = clock.now()
+        waiver = ModelWaiver.objects.create(
+            model_version=row,
+            reason=reason.strip(),
+            requested_by_id=by.pk,
+            requested_at=now,
+            expires_at=now + timedelta(days=days),
+        )
+        _record("waiver.requested", waiver, by, detail={"reason": waiver.reason})
+    return waiver
+
+
+def approve_waiver(waiver_id: int, *, by: AbstractUser) -> ModelWaiver:
+    """Approve what somebody else asked for. Raises Forbidden; Conflict for one's own, an approved or an ended one."""
+    _must(by, APPROVE)
+    with transaction.atomic():
+        waiver = ModelWaiver.objects.select_for_update(of=("self",)).get(pk=waiver_id)
+        if waiver.requested_by_id == by.pk:
+            raise Conflict("A waiver takes two persons: somebody else must approve it.")
+        if waiver.approved_by_id is not None:
+            raise Conflict("This waiver is approved already.")
+        if waiver.expires_at <= clock.now():
+            raise Conflict("This waiver has run out.")
+        waiver.approved_by_id, waiver.approved_at = by.pk, clock.now()
+        waiver.save(update_fields=["approved_by", "approved_at"])
+        _record("waiver.approved", waiver, by, detail=None)
+    return waiver
+
+
+def _must(person: AbstractUser, permission: str) -> None:
+    if not (person.is_active and person.has_perm(permission)):
+        raise Forbidden("You may not do this.")
+
+
+def _record(action: str, waiver: ModelWaiver, by: AbstractUser, *, detail: dict[str, Any] | None) -> None:
+    """What was written as the reason is free text and so belongs into the deletable detail."""
+    row = waiver.model_version
+    record(
+        category="model",
+        action=action,
+        actor=f"staff:{by.pk}",
+        object=f"model_version:{row.version}",
+        data={
+            "waiver": waiver.pk,
+            "version": row.version,
+            "requested_by": f"staff:{waiver.requested_by_id}",
+            "expires_at": waiver.expires_at.isoformat(),
+            "failed": [check["name"] for check in row.gate["checks"] if not check["passed"]],
+        },
+        detail=detail,
+    )

@@ -1,0 +1,126 @@
+"""A waiver takes two persons, a reason and an end; with it a refused version goes live, and the log says who let it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.db import IntegrityError, transaction
+
+from audit.selectors import entries
+from common import clock
+from common.errors import Conflict, Forbidden, InvalidInput
+from personalization.models import ModelState, ModelVersion, ModelWaiver
+from personalization.services.registry import promote, roll_back
+from personalization.services.waivers import approve_waiver, request_waiver
+from tests.personalization.planted import case, harmless, slow, usual
+from tests.personalization.releases import admitted, judged
+from tests.personalization.shop import model
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+
+
+def person(name: str, *codenames: str) -> Any:
+    """Return a member of staff with these permissions."""
+    user = get_user_model().objects.create_user(username=name, password="x", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    return user
+
+
+@pytest.fixture
+def ada(stocked: None) -> Any:
+    return person("ada", "add_modelwaiver", "approve_modelwaiver")
+
+
+@pytest.fixture
+def bo(stocked: None) -> Any:
+    return person("bo", "approve_modelwaiver")
+
+
+@pytest.fixture
+def refused(stocked: None) -> ModelVersion:
+    return judged(model(("popular",)), case(slow(usual()), usual()))
+
+
+def asked(version: ModelVersion, by: Any, *, days: int = 7) -> ModelWaiver:
+    return request_waiver(version.version, by=by, reason="The new search needs it.", days=days)
+
+
+def test_two_persons_let_a_refused_version_go_live_and_the_log_names_them(
+    refused: ModelVersion, ada: Any, bo: Any
+) -> None:
+    waiver = asked(refused, ada)
+    approve_waiver(waiver.pk, by=bo)
+
+    assert promote(refused.version, actor=f"staff:{ada.pk}").state == ModelState.CHAMPION
+
+    by_action = {event.action: event for event in entries(object=f"model_version:{refused.version}")}
+    assert by_action["waiver.requested"].actor == f"staff:{ada.pk}"
+    assert by_action["waiver.approved"].actor == f"staff:{bo.pk}"
+    promoted = by_action["model.promoted"].data
+    assert (promoted["waiver"], promoted["failed"]) == (waiver.pk, ["latency"])
+    assert (promoted["requested_by"], promoted["approved_by"]) == (f"staff:{ada.pk}", f"staff:{bo.pk}")
+
+
+def test_one_person_does_not(refused: ModelVersion, ada: Any) -> None:
+    waiver = asked(refused, ada)
+
+    with pytest.raises(Conflict, match="two persons"):
+        approve_waiver(waiver.pk, by=ada)
+    with pytest.raises(Conflict, match="two persons"):
+        promote(refused.version, actor=f"staff:{ada.pk}")
+    refused.refresh_from_db()
+    assert refused.state == ModelState.REFUSED
+
+
+def test_the_database_counts_the_persons_and_the_days(refused: ModelVersion, ada: Any, bo: Any) -> None:
+    waiver = asked(refused, ada)
+    now = clock.now()
+    forbidden: list[dict[str, Any]] = [
+        {"approved_by": ada, "approved_at": now},
+        {"approved_by": bo},
+        {"expires_at": now + timedelta(days=31)},
+        {"reason": ""},
+    ]
+
+    for change in forbidden:
+        with pytest.raises(IntegrityError), transaction.atomic():
+            ModelWaiver.objects.filter(pk=waiver.pk).update(**change)
+
+
+def test_a_waiver_ends(refused: ModelVersion, ada: Any, bo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiver = asked(refused, ada, days=1)
+    approve_waiver(waiver.pk, by=bo)
+
+    monkeypatch.setattr(clock, "now", lambda: waiver.expires_at + timedelta(seconds=1))
+    with pytest.raises(Conflict, match="refused"):
+        promote(refused.version, actor=f"staff:{bo.pk}")
+
+
+def test_who_lacks_the_permission_neither_asks_nor_approves(refused: ModelVersion, ada: Any, bo: Any) -> None:
+    with pytest.raises(Forbidden):
+        asked(refused, bo)
+    with pytest.raises(Forbidden):
+        approve_waiver(asked(refused, ada).pk, by=person("cy"))
+
+
+def test_a_waiver_needs_a_reason_an_end_and_a_failed_gate(refused: ModelVersion, ada: Any) -> None:
+    passed = admitted(model(("popular",)))
+
+    with pytest.raises(InvalidInput, match="reason"):
+        request_waiver(refused.version, by=ada, reason=" ", days=7)
+    with pytest.raises(InvalidInput, match="30 days"):
+        asked(refused, ada, days=31)
+    with pytest.raises(Conflict, match="needs no waiver"):
+        request_waiver(passed, by=ada, reason="x", days=7)
+
+
+def test_going_back_needs_no_waiver(ada: Any, bo: Any) -> None:
+    first = judged(model(("popular",)), case(slow(usual()), usual()))
+    approve_waiver(asked(first, ada).pk, by=bo)
+    promote(first.version, actor="staff:1")
+    second = judged(model(("popular",)), harmless())
+    promote(second.version, actor="staff:1")
+
+    assert roll_back(actor="staff:1").version == first.version

@@ -1,0 +1,22 @@
+"""Model versions for tests: registered, and judged by the gate."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from personalization.judging.checks import Case
+from personalization.models import ModelVersion
+from personalization.ranking.bundle import Bundle
+from personalization.services.gate import judge_version
+from personalization.services.registry import register
+from tests.personalization.planted import harmless
+
+
+def admitted(bundle: Bundle, *, report: Mapping[str, Any] | None = None) -> str:
+    """Register a bundle that passes the gate, and return its version."""
+    return judged(bundle, harmless(), report=report).version
+
+
+def judged(bundle: Bundle, case: Case, *, report: Mapping[str, Any] | None = None) -> ModelVersion:
+    """Register a bundle, hold the case before the gate, and return its row."""
+    version = register(bundle, report=report or {}, actor="system:training")
+    return judge_version(version.version, case, reference="2026-11-24.1", actor="system:training")
