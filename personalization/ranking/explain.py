@@ -58,12 +58,12 @@ def _slate(
 
 
 def _proposers(candidates: Candidates, rows: Longs) -> tuple[Mapping[str, float], ...]:
-    listed = ~np.isnan(candidates.ranks[rows])
-    scores = candidates.scores[rows].tolist()
-    names = candidates.sources
-    return tuple(
-        {names[column]: scores[at][column] for column in np.flatnonzero(listed[at]).tolist()} for at in range(len(rows))
-    )
+    found: list[dict[str, float]] = [{} for _ in rows]
+    places, columns = np.nonzero(~np.isnan(candidates.ranks[rows]))
+    scores = candidates.scores[rows[places], columns]
+    for at, column, score in zip(places.tolist(), columns.tolist(), scores.tolist(), strict=True):
+        found[at][candidates.sources[column]] = score
+    return tuple(found)
 
 
 def _contributions(shares: Floats, names: Sequence[str]) -> tuple[Mapping[str, float], ...]:
