@@ -39,7 +39,7 @@ def host(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with output_file.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(port), "config.wsgi:application"],
-            env=_environment(),
+            env=environment(),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -51,7 +51,7 @@ def host(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
             process.wait(timeout=20)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return the environment of a process that shall see this session's test database."""
     from django.conf import settings
 
