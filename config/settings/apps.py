@@ -1,4 +1,4 @@
-"""The apps and the middleware. A room is listed when its package has an `apps.py`."""
+"""The apps, in the order of the house, and the middleware."""
 
 from config import env
 
@@ -33,8 +33,8 @@ INSTALLED_APPS = [
     "import_export",
     "channels",
     "django_celery_beat",
-    *[room for room in ROOMS if (env.ROOT / room / "apps.py").exists()],
-    *(["demo"] if env.flag("DEMO") and (env.ROOT / "demo" / "apps.py").exists() else []),
+    *ROOMS,
+    *(["demo"] if env.flag("DEMO") else []),
 ]
 
 MIDDLEWARE = [
