@@ -22,7 +22,11 @@ def test_ranges_are_half_open() -> None:
 def test_coverage_narrows_every_arm_without_moving_anyone() -> None:
     narrow, wide = bucket_ranges([0.5, 0.5], coverage=0.2), bucket_ranges([0.5, 0.5], coverage=0.8)
 
-    moved = [b for b in range(10000) if (arm := choose_arm(b / 10000, narrow)) is not None and choose_arm(b / 10000, wide) != arm]
+    moved = [
+        b
+        for b in range(10000)
+        if (arm := choose_arm(b / 10000, narrow)) is not None and choose_arm(b / 10000, wide) != arm
+    ]
 
     assert moved == []
 
