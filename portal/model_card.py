@@ -8,6 +8,7 @@ from typing import Any, Final
 from personalization.selectors.overview import LiveModel
 
 METRIC: Final = "ndcg@10"
+SHOWN: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +23,21 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What the home shows of the live model."""
+    """What the home shows of the live model: the best `rows`, and the `rest` behind a click."""
 
     version: str
     rung: str
     promoted_at: datetime | None
     rows: tuple[Measured, ...]
+    rest: tuple[Measured, ...]
     facts: tuple[tuple[str, str], ...]
 
 
 def card_of(model: LiveModel) -> ModelCard:
     """Return the card of a live model."""
-    return ModelCard(model.version, model.rung, model.promoted_at, measured(model.report), facts(model.metrics))
+    rows = measured(model.report)
+    numbers = facts(model.metrics)
+    return ModelCard(model.version, model.rung, model.promoted_at, rows[:SHOWN], rows[SHOWN:], numbers)
 
 
 def measured(report: Mapping[str, Any]) -> tuple[Measured, ...]:

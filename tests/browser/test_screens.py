@@ -91,5 +91,5 @@ def staff_walk(shop: Shop, page: Page, shoot: Shoot) -> None:
     shoot(page, "preview")
 
     page.goto(f"{shop.url}/portal/customers/user:shopper-0001")
-    expect(page.locator("h2", has_text="What happened")).to_be_visible()
+    expect(page.locator("#content h2", has_text="What happened")).to_be_visible()
     shoot(page, "customer")
