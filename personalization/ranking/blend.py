@@ -18,3 +18,13 @@ def blend_scores(candidates: Candidates, weights: Mapping[str, float]) -> Floats
         if weights.get(name, 0.0) > 0:
             total += weights[name] * np.nan_to_num(1 / (DAMPING + 1 + candidates.ranks[:, column]))
     return total.astype(np.float32)
+
+
+def followed(candidates: Candidates) -> Floats:
+    """Return float32[n_pairs]: the first source's list in its order, then what only the next ones list."""
+    place = np.full(len(candidates.rows), np.inf)
+    behind = 0.0
+    for column in range(len(candidates.sources)):
+        place = np.where(np.isinf(place), np.nan_to_num(candidates.ranks[:, column], nan=np.inf) + behind, place)
+        behind += 1e4
+    return (1 / (1 + place)).astype(np.float32)

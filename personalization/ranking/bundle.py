@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from personalization.ranking import artefact
-from personalization.ranking.blend import blend_scores
+from personalization.ranking.blend import blend_scores, followed
 from personalization.ranking.candidates import Candidates, gather
 from personalization.ranking.explain import Slate, told
 from personalization.ranking.extension import extended_catalogue, extended_facts
@@ -135,21 +135,24 @@ class Bundle:
 
     def _rung(self, strategy: str | None) -> str:
         rung = self.rung if strategy in (None, HYBRID) else str(strategy)
-        rung = str(self.manifest["single"]) if rung == "single" else rung
         if rung == "ranker" and self.ranker is None:
             raise KeyError("this bundle was released without a ranker")
-        if rung not in ("blend", "ranker") and rung not in self.sources:
+        if rung not in ("single", "blend", "ranker") and rung not in self.sources:
             raise KeyError(f"no source named {rung}")
         return rung
 
     def _asked(self, rung: str, sources: Sequence[str] | None, k: int) -> dict[str, int]:
         if rung in self.sources:
             return {rung: max(k, 1)}
+        if rung == "single":
+            return dict.fromkeys(self._alone(), max(k, 1))
         return {name: max(quota, k) if sources is None or name in sources else 0 for name, quota in self.quotas.items()}
 
     def _needed(self, rung: str, asked: Mapping[str, int]) -> dict[str, Scoring]:
         if rung in self.sources:
             return {rung: self.sources[rung]}
+        if rung == "single":
+            return {name: self.sources[name] for name in self._alone()}
         if rung == "ranker":
             return {name: self.sources[name] for name in self.quotas}
         return {name: source for name, source in self.sources.items() if self.blend.get(name, 0) and asked.get(name)}
@@ -165,11 +168,21 @@ class Bundle:
         explain: bool,
     ) -> list[Slate]:
         if rung != "ranker" or self.ranker is None:
-            scores = blend_scores(candidates, self.blend) if rung == "blend" else candidates.scores[:, 0]
-            return told(candidates, scores, k)
+            return told(candidates, self._unlearned(candidates, rung), k)
         seen = self.features(candidates, profiles, contexts)
         ranker = self.ranker if explain else None
         return told(candidates, self.ranker.scores(seen), k, ranker=ranker, features=seen)
+
+    def _alone(self) -> tuple[str, ...]:
+        """Return the best single source, and what fills its slates where it has too little to say."""
+        return tuple(dict.fromkeys((str(self.manifest["single"]), "popular")))
+
+    def _unlearned(self, candidates: Candidates, rung: str) -> Floats:
+        if rung == "blend":
+            return blend_scores(candidates, self.blend)
+        if rung == "single":
+            return followed(candidates)
+        return candidates.scores[:, 0]
 
     def features(self, candidates: Candidates, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
         """Return the ranker's columns for the candidates; ValueError where the bundle has no ranker."""

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from personalization.recommenders.base import Floats
 
 THREADS = 2
-"""Fixed: LightGBM's sums, and so the trees, depend on the number of threads."""
+"""Fixed by the size of the data: LightGBM's sums, and so the trees, depend on the number of threads."""
+FEW_ROWS = 50_000
+"""Up to here a second thread waits more than it works."""
 DEFAULTS: dict[str, Any] = {
     "objective": "lambdarank",
     "metric": "ndcg",
@@ -29,7 +31,6 @@ DEFAULTS: dict[str, Any] = {
 FIXED: dict[str, Any] = {
     "deterministic": True,
     "force_row_wise": True,
-    "num_threads": THREADS,
     "verbosity": -1,
 }
 
@@ -63,7 +64,8 @@ class Ranker:
         params: Mapping[str, Any] | None = None,
     ) -> Self:
         """Return the model; with `valid`, the one of the best round, stopped after `patience` rounds without gain."""
-        settings = {**DEFAULTS, **(params or {}), **FIXED, "seed": seed}
+        threads = 1 if len(train.labels) <= FEW_ROWS else THREADS
+        settings = {**DEFAULTS, **(params or {}), **FIXED, "num_threads": threads, "seed": seed}
         data = lgb.Dataset(train.features, train.labels, group=train.groups, feature_name=list(names), params=settings)
         watched: list[lgb.Dataset] = []
         callbacks: list[Any] = []
@@ -82,7 +84,7 @@ class Ranker:
         """Return float32[n]: higher is better, comparable within one shopper only."""
         if not len(features):
             return np.empty(0, np.float32)
-        threads = 1 if len(features) < 5_000 else THREADS
+        threads = 1 if len(features) <= FEW_ROWS else THREADS
         scores = self.booster.predict(features, num_threads=threads)
         return np.asarray(scores, np.float32)
 

@@ -1,7 +1,7 @@
 """From a dataset to a judged bundle: choose on validation, refit, judge on what no model saw, refit on everything."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -49,18 +49,26 @@ def train(
     progress: Progress = lambda message, share: None,
     newest: int | None = None,
     rival: Plan | None = None,
+    names: Sequence[str] | None = None,
 ) -> TrainedBundle:
     """Return a bundle and its report; `rival` is the plan of the champion that the bundle must not be worse than.
 
     `budget_s` is spent on tuning; without one, the outcome depends on data and seed alone. `newest` is how many events
-    a live profile holds at most, where it is bounded. Raises ValueError where there is too little to hold any back.
+    a live profile holds at most, where it is bounded; `names` narrows the sources. Raises ValueError where there is
+    too little to hold any back.
     """
     rows = dataset.interactions
     if len(rows) < LEAST:
         raise ValueError(f"at least {LEAST} interactions are needed to hold some back for judging")
     learning, validation, test = _folds(rows, newest=newest)
     choice = choose(
-        learning, validation, dataset.catalogue, budget_s=budget_s, seed=seed, progress=_part(progress, 0.0, 0.5)
+        learning,
+        validation,
+        dataset.catalogue,
+        budget_s=budget_s,
+        seed=seed,
+        progress=_part(progress, 0.0, 0.5),
+        names=names,
     )
     plan, catalogue = choice.plan, dataset.catalogue
     tested = release(

@@ -1,0 +1,115 @@
+"""A bundle answers alike before and after it was saved, and one that was touched is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from personalization.ranking.artefact import ArtefactError
+from personalization.ranking.bundle import Bundle
+from personalization.recommenders.base import Context, Profile
+from personalization.training.dataset import build
+from personalization.training.pipeline import TrainedBundle, train
+from tests.personalization.shop_history import START, history, products
+
+SOURCES = ("content", "personal_top", "popular", "rp3beta")
+NOW = START + 400 * 86_400.0
+
+
+@pytest.fixture(scope="module")
+def trained() -> TrainedBundle:
+    return train(build(history(), products()), seed=7, names=SOURCES)
+
+
+def test_saved_and_loaded_answers_are_the_same(trained: TrainedBundle, tmp_path: Path) -> None:
+    profiles = trained.test.profiles[:5]
+    contexts = [Context()] * 5
+
+    digest = trained.bundle.save(tmp_path / "one")
+    loaded = Bundle.load(tmp_path / "one", expected=digest)
+
+    for before, after in zip(
+        trained.bundle.slate_many(profiles, contexts, 10), loaded.slate_many(profiles, contexts, 10), strict=True
+    ):
+        np.testing.assert_array_equal(before.items, after.items)
+        np.testing.assert_array_equal(before.scores, after.scores)
+    assert loaded.save(tmp_path / "two") != ""
+
+
+def test_same_data_and_seed_give_the_same_hash(trained: TrainedBundle, tmp_path: Path) -> None:
+    again = train(build(history(), products()), seed=7, names=SOURCES)
+
+    assert again.bundle.save(tmp_path / "again") == trained.bundle.save(tmp_path / "first")
+
+
+@pytest.mark.parametrize("touch", ["altered", "added", "lost", "manifest"])
+def test_a_touched_artefact_is_refused(trained: TrainedBundle, tmp_path: Path, touch: str) -> None:
+    digest = trained.bundle.save(tmp_path / "model")
+    facts = tmp_path / "model" / "facts.npz"
+    if touch == "altered":
+        content = bytearray(facts.read_bytes())
+        content[-30] ^= 1
+        facts.write_bytes(bytes(content))
+    elif touch == "added":
+        (tmp_path / "model" / "more.txt").write_text("x")
+    elif touch == "lost":
+        facts.unlink()
+    else:
+        manifest = tmp_path / "model" / "manifest.json"
+        manifest.write_text(manifest.read_text().replace('"seed"', '"sead"'))
+
+    with pytest.raises(ArtefactError):
+        Bundle.load(tmp_path / "model", expected=digest)
+
+
+def test_every_strategy_answers_anybody(trained: TrainedBundle) -> None:
+    nobody = Profile.empty(NOW)
+
+    for strategy in (None, "hybrid", "blend", *trained.bundle.sources):
+        slate = trained.bundle.slate(nobody, Context(), 10, strategy=strategy)
+        assert len(slate) <= 10
+        assert (np.diff(slate.scores) <= 0).all()
+    assert len(trained.bundle.slate(nobody, Context(), 10)) == 10
+    with pytest.raises(KeyError):
+        trained.bundle.slate(nobody, Context(), 10, strategy="astrology")
+
+
+def test_masks_and_exclusions_hold(trained: TrainedBundle) -> None:
+    profile = trained.test.profiles[0]
+    allowed = np.zeros(trained.bundle.catalogue.n_items, bool)
+    allowed[:6] = True
+
+    slate = trained.bundle.slate(profile, Context(allowed=allowed, exclude=(2,)), 10)
+    fresh = trained.bundle.slate(profile, Context(seen_allowed=False), 10)
+
+    assert set(slate.items.tolist()) <= {0, 1, 3, 4, 5}
+    assert not set(fresh.items.tolist()) & set(profile.items.tolist())
+
+
+def test_given_items_are_all_ranked(trained: TrainedBundle) -> None:
+    given = np.array([7, 3, 30], np.int32)
+
+    slate = trained.bundle.rank(trained.test.profiles[0], Context(), given)
+
+    assert sorted(slate.items.tolist()) == [3, 7, 30]
+
+
+def test_a_new_product_is_known_at_once(trained: TrainedBundle) -> None:
+    n = trained.bundle.catalogue.n_items
+    fresh = pd.DataFrame({"item_id": ["i000", "new"], "title": ["", "Product 2"], "category": ["", "even"]})
+
+    more = trained.bundle.extended(fresh)
+
+    assert more.catalogue.item_ids[n:] == ("new",)
+    assert more.facts.n_items == n + 1
+    ranked = more.rank(trained.test.profiles[0], Context(), np.array([n, 1], np.int32))
+    assert sorted(ranked.items.tolist()) == [1, n]
+
+
+def test_contributions_are_told_when_asked(trained: TrainedBundle) -> None:
+    bundle = trained.bundle
+    slate = bundle.slate(trained.test.profiles[0], Context(), 3, strategy="ranker", explain=True)
+
+    assert all(slate.contributions)
+    assert {name for item in slate.contributions for name in item} <= set(bundle.ranker.names if bundle.ranker else ())

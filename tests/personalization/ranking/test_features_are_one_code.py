@@ -1,0 +1,80 @@
+"""A feature is the same number for one shopper in a request and for many in training, and never knows the future."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from personalization.ranking.candidates import gather
+from personalization.ranking.facts import ItemFacts
+from personalization.ranking.features import feature_names, features
+from personalization.recommenders.base import Context
+from personalization.recommenders.registry import make
+from personalization.training.dataset import build
+from personalization.training.folds import temporal
+from personalization.training.split import cut_times
+from tests.personalization.shop_history import history, products
+
+QUOTAS = {"personal_top": 20, "popular": 20}
+
+
+def test_one_shopper_and_many_give_the_same_features() -> None:
+    dataset = build(history(), products())
+    start = cut_times(dataset.interactions.times, [0.7])[0]
+    fold = temporal(dataset.interactions, start=start, end=float("inf"), new_only=False)
+    sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in QUOTAS}
+    facts = ItemFacts.fit(fold.past, dataset.catalogue, until=start)
+
+    n = dataset.catalogue.n_items
+    many = gather(sources, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=n)
+    together = features(many, fold.profiles, fold.contexts, facts)
+    for row in (0, 7, len(fold) - 1):
+        one = gather(sources, [fold.profiles[row]], [fold.contexts[row]], quotas=QUOTAS, n_items=n)
+        alone = features(one, [fold.profiles[row]], [fold.contexts[row]], facts)
+
+        assert one.items.tolist() == many.items[many.rows == row].tolist()
+        np.testing.assert_array_equal(alone, together[many.rows == row])
+
+
+def test_facts_ignore_what_comes_after_their_moment() -> None:
+    dataset = build(history(), products())
+    start = cut_times(dataset.interactions.times, [0.5])[0]
+    past = temporal(dataset.interactions, start=start, end=float("inf"), new_only=False).past
+
+    with_future = ItemFacts.fit(dataset.interactions, dataset.catalogue, until=np.nextafter(start, 0))
+    without = ItemFacts.fit(past, dataset.catalogue, until=np.nextafter(start, 0))
+
+    np.testing.assert_array_equal(with_future.table, without.table)
+    np.testing.assert_array_equal(with_future.last, without.last)
+
+
+def test_own_history_is_counted_and_timed() -> None:
+    dataset = build(history(), products())
+    start = cut_times(dataset.interactions.times, [0.7])[0]
+    fold = temporal(dataset.interactions, start=start, end=float("inf"), new_only=False)
+    source = {"personal_top": make("personal_top").fit(fold.past, dataset.catalogue)}
+    facts = ItemFacts.fit(fold.past, dataset.catalogue, until=start)
+
+    found = gather(source, fold.profiles[:1], fold.contexts[:1], quotas={"personal_top": 5}, n_items=facts.n_items)
+    seen = features(found, fold.profiles[:1], fold.contexts[:1], facts)
+
+    names = feature_names(found.sources)
+    profile, item = fold.profiles[0], found.items[0]
+    own = profile.times[profile.items == item]
+    assert seen[0, names.index("own_times")] == len(own)
+    assert seen[0, names.index("own_idle")] == np.float32((start - own[-1]) / 86_400)
+    assert seen[0, names.index("category_share")] == 1.0
+
+
+def test_kin_of_a_context_is_told() -> None:
+    dataset = build(history(), products())
+    rows = dataset.interactions
+    sources = {"popular": make("popular").fit(rows, dataset.catalogue)}
+    facts = ItemFacts.fit(rows, dataset.catalogue, until=float(rows.times[-1]))
+    fold = temporal(rows, start=float(rows.times[-1]), end=float("inf"), new_only=False)
+    context = replace(Context(), items=(0,))
+
+    found = gather(sources, fold.profiles[:1], [context], quotas={"popular": 40}, n_items=facts.n_items)
+    seen = features(found, fold.profiles[:1], [context], facts)
+
+    same = seen[:, feature_names(found.sources).index("context_category")]
+    np.testing.assert_array_equal(same, (found.items % 2 == 0).astype(np.float32))

@@ -1,0 +1,83 @@
+"""Metrics against numbers worked out by hand."""
+
+import numpy as np
+import pytest
+
+from personalization.ranking.candidates import Candidates
+from personalization.training.ladder import climb, slates
+from personalization.training.metrics import beyond_accuracy, bootstrap, gini, hits, per_shopper, rmse
+from personalization.training.recall import tuned_quotas
+
+SLATES = np.array([[4, 1, 2], [0, 3, -1]], np.int32)
+TARGETS = [np.array([1, 9]), np.array([7])]
+
+
+def test_ranking_metrics() -> None:
+    hit = hits(SLATES, TARGETS, 10)
+    found = per_shopper(hit, np.array([2, 1]), k=3)
+
+    second = 1 / np.log2(3)
+    assert hit.tolist() == [[False, True, False], [False, False, False]]
+    assert found["ndcg"] == pytest.approx([second / (1 + second), 0])
+    assert found["precision"] == pytest.approx([1 / 3, 0])
+    assert found["recall"] == pytest.approx([0.5, 0])
+    assert found["hit_rate"].tolist() == [1, 0]
+    assert found["mrr"].tolist() == [0.5, 0]
+
+
+def test_intervals_hold_the_mean_and_shrink() -> None:
+    values = np.random.default_rng(0).normal(1.0, 1.0, 400)
+
+    few, many = bootstrap(values[:40]), bootstrap(values)
+
+    assert few.low < few.value < few.high
+    assert many.high - many.low < few.high - few.low
+    assert bootstrap(values) == many
+    assert many.value == pytest.approx(values.mean())
+
+
+def test_spread_of_exposure() -> None:
+    popularity = np.array([8.0, 1.0, 1.0, 0.0])
+
+    assert gini(np.array([1.0, 1.0, 1.0, 1.0])) == pytest.approx(0)
+    assert gini(np.array([0.0, 0.0, 0.0, 4.0])) == pytest.approx(0.75)
+    assert beyond_accuracy(np.array([[0, 1]], np.int32), popularity, n_items=4)["coverage"] == 0.5
+    assert rmse(np.array([1.0, 3.0]), np.array([1.0, 1.0])) == pytest.approx(np.sqrt(2))
+
+
+def test_slates_break_ties_by_the_lower_code() -> None:
+    nothing = np.empty((4, 0), np.float32)
+    found = Candidates(np.array([0, 0, 0, 2]), np.array([3, 5, 8, 1]), nothing, nothing, (), 3)
+
+    assert slates(found, np.array([1, 2, 1, 0], np.float32), k=2).tolist() == [[5, 3], [-1, -1], [1, -1]]
+
+
+def test_a_rung_must_be_earned() -> None:
+    rng = np.random.default_rng(0)
+    low, noise = rng.random(300), rng.normal(0, 0.2, 300)
+
+    steps, released = climb(
+        {
+            "popular": ("popular", low),
+            "single": ("ease", low + 0.2),
+            "blend": ("blend", low + 0.2 + noise - noise.mean() - 0.001),
+            "ranker": ("ranker", low + 0.1),
+        },
+        seed=7,
+    )
+
+    assert [step.taken for step in steps] == [True, True, False, False]
+    assert released == "single"
+
+
+def test_quotas_go_to_the_source_that_finds_targets() -> None:
+    n = 100
+    ranks = np.full((2 * n, 2), np.nan, np.float32)
+    ranks[:n, 0], ranks[n:, 1] = np.arange(n), np.arange(n)
+    found = Candidates(np.zeros(2 * n, np.int64), np.arange(2 * n), ranks, ranks, ("good", "poor"), 1)
+    hit = np.zeros(2 * n, bool)
+    hit[:60:3] = True
+
+    quotas = tuned_quotas(found, hit, total=60)
+
+    assert quotas == {"good": 60, "poor": 0}

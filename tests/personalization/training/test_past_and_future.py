@@ -1,0 +1,92 @@
+"""Cuts lie where the protocol says, questions know nothing of their answers, and a planted leak shows."""
+
+import numpy as np
+import pytest
+
+from personalization.training.dataset import build
+from personalization.training.folds import Fold, leave_one_out, next_item, temporal
+from personalization.training.split import cut_times
+from tests.personalization.shop_history import history, products
+
+
+def leaks(fold: Fold) -> list[int]:
+    """Return the questions whose profile holds something as late as the question, or whose models saw its answers."""
+    late = [at for at, profile in enumerate(fold.profiles) if (profile.times >= profile.now).any()]
+    return late + ([-1] if (fold.past.times >= fold.until).any() else [])
+
+
+def test_cuts_are_the_times_of_the_named_rows() -> None:
+    assert cut_times(np.arange(100.0), [0.55, 0.70, 0.85]) == [55.0, 70.0, 85.0]
+    assert cut_times(np.arange(7.0), [0.70]) == [4.0]
+
+
+@pytest.mark.parametrize("new_only", [False, True])
+def test_temporal_questions_are_about_the_future_only(new_only: bool) -> None:
+    rows = build(history(), products()).interactions
+    start = cut_times(rows.times, [0.7])[0]
+
+    fold = temporal(rows, start=start, end=float("inf"), new_only=new_only)
+
+    assert len(fold) > 50
+    assert leaks(fold) == []
+    for user, profile, targets in zip(fold.users, fold.profiles, fold.targets, strict=True):
+        own = rows.users == user
+        assert profile.items.tolist() == rows.items[own & (rows.times < start)].tolist()
+        future = set(rows.items[own & (rows.times >= start)].tolist())
+        expected = future - set(profile.items.tolist()) if new_only else future
+        assert set(targets.tolist()) == expected
+
+
+def test_a_planted_leak_is_found() -> None:
+    rows = build(history(), products()).interactions
+    start = cut_times(rows.times, [0.7])[0]
+    honest = temporal(rows, start=start, end=float("inf"), new_only=False)
+
+    models = Fold(rows, honest.users, honest.profiles, honest.targets, start)
+    later = temporal(rows, start=start + 86_400.0 * 60, end=float("inf"), new_only=False)
+    shoppers = Fold(honest.past, later.users, [_asked_at(p, start) for p in later.profiles], later.targets, start)
+
+    assert leaks(models) == [-1]
+    assert leaks(shoppers) != []
+
+
+def _asked_at(profile, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    from dataclasses import replace
+
+    return replace(profile, now=now)
+
+
+def test_equal_times_stay_on_one_side() -> None:
+    frame = history()
+    frame["timestamp"] = (frame["timestamp"] // (90 * 86_400)) * 90 * 86_400
+    rows = build(frame, products()).interactions
+    start = cut_times(rows.times, [0.7])[0]
+
+    fold = temporal(rows, start=start, end=float("inf"), new_only=False)
+
+    assert (fold.past.times < start).all()
+    assert leaks(fold) == []
+
+
+def test_leave_one_out_asks_for_the_last_row() -> None:
+    rows = build(history(), products()).interactions
+
+    fold = leave_one_out(rows, back=0, new_only=False)
+
+    own = rows.items[rows.users == fold.users[3]]
+    assert fold.targets[3].tolist() == [own[-1]]
+    assert fold.profiles[3].items.tolist() == own[:-1].tolist()
+    assert len(fold.past) == len(rows) - rows.n_users
+
+
+def test_next_item_knows_all_that_came_before_or_is_frozen() -> None:
+    rows = build(history(), products()).interactions
+    start = cut_times(rows.times, [0.85])[0]
+
+    live = next_item(rows, start=start, end=float("inf"), new_only=False)
+    frozen = next_item(rows, start=start, end=float("inf"), new_only=False, live=False)
+
+    assert len(live) == (rows.times >= start).sum()
+    assert [t.tolist() for t in live.targets] == [t.tolist() for t in frozen.targets]
+    assert all((profile.times < start).all() for profile in frozen.profiles)
+    assert sum(len(p.items) for p in live.profiles) > sum(len(p.items) for p in frozen.profiles)
