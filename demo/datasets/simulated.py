@@ -10,7 +10,7 @@ from demo.simulation.payloads import Wire
 from demo.simulation.shoppers import make_shoppers
 
 SEED: Final = 7
-SHOPPERS: Final = 2_500
+SHOPPERS: Final = 2_000
 DAYS: Final = 90
 NOTE: Final = "simulated: made-up shoppers with planted tastes, drawn pictures, nothing to buy"
 
