@@ -1,7 +1,10 @@
 """Celery doors of this room."""
 
+from typing import Any
+
 from celery import shared_task
 
+from personalization.services.mirror import MirrorDown, mirror
 from personalization.services.training import queue_training, run_training
 
 
@@ -11,3 +14,12 @@ def train(run_id: int | None = None) -> None:
     if run_id is None:
         run_id = queue_training(actor="system:schedule", hand_over=False).pk
     run_training(run_id)
+
+
+@shared_task(name="personalization.mirror", bind=True, max_retries=8)  # type: ignore[untyped-decorator]
+def mirror_task(self: Any, version: str) -> None:
+    """Copy a version to MLflow; while MLflow is down, try again for about an hour."""
+    try:
+        mirror(version)
+    except MirrorDown as error:
+        raise self.retry(exc=error, countdown=15 * 2**self.request.retries) from error

@@ -16,6 +16,8 @@ from common.embedded.postgres import Postgres
 from common.embedded.valkey import Valkey
 
 START_SECONDS = 60
+STORES = ("postgres", "valkey")
+PASSWORDS = ("owner_password", "app_password", "valkey_password", "mlflow_password")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def load(directory: Path, *, throwaway: bool = False, preferred: dict[str, int] 
         port=int(remembered["postgres_port"]),
         owner_password=remembered["owner_password"],
         app_password=remembered["app_password"],
+        mlflow_password="" if throwaway else remembered["mlflow_password"],
         fast=throwaway,
     )
     valkey = Valkey(
@@ -67,15 +70,14 @@ def load(directory: Path, *, throwaway: bool = False, preferred: dict[str, int] 
 
 
 def remember(directory: Path, preferred: dict[str, int]) -> dict[str, str]:
-    """Return the passwords and ports in `instance.json`, which is made at the first call."""
+    """Return the passwords and ports in `instance.json`; what it lacks is made now, and remembered."""
     file = directory / "instance.json"
-    if file.exists():
-        values: dict[str, str] = json.loads(file.read_text())
-        return values
-    values = {name: secrets.token_hex(16) for name in ("owner_password", "app_password", "valkey_password")}
-    values |= {f"{name}_port": str(ports.pick(preferred.get(name))) for name in ("postgres", "valkey")}
-    write(file, values)
-    return values
+    known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    values = {name: secrets.token_hex(16) for name in PASSWORDS if name not in known}
+    values |= {f"{name}_port": str(ports.pick(preferred.get(name))) for name in STORES if f"{name}_port" not in known}
+    if values:
+        write(file, {**known, **values})
+    return {**known, **values}
 
 
 def move(directory: Path) -> None:

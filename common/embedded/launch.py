@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDER = ROOT / "var" / "demo"
 STORES = ("postgres", "valkey")
 READY_SECONDS = 120
+LATE = ("mlflow",)
+"""Processes that nobody waits for: they start when the shop answers, and their own start is slow."""
 # Training shares the cores with all other processes: threads that spin while they wait would take them all.
 SHARED_CORES = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 
@@ -64,11 +66,12 @@ def start() -> None:
     with step("static files"):
         collect_static(environment)
     with step("processes"):
-        supervisor.control(FOLDER, "start", "all")
+        supervisor.control(FOLDER, "start", *(name for name in procfile.read(ROOT / "Procfile") if name not in LATE))
         wait_for(environment, "/readyz")
     say("• demo shop, filled and trained through the running processes")
     manage(environment, "demo", quiet=False)
     show_screen(environment)
+    supervisor.control(FOLDER, "start", *LATE)
 
 
 def down() -> None:
@@ -112,10 +115,10 @@ def prepare_environment(stores: instance.Instance) -> dict[str, str]:
         "STATIC_ROOT": str(FOLDER / "static"),
         "MEDIA_ROOT": str(FOLDER / "media"),
         "PROMETHEUS_MULTIPROC_DIR": str(FOLDER / "metrics"),
-        "MLFLOW_DISABLE_TELEMETRY": "true",
         "GRANIAN_WORKERS": os.environ.get("GRANIAN_WORKERS", "2"),
         "WEB": f"127.0.0.1:{ports.pick()}",
         "LIVE": f"127.0.0.1:{ports.pick()}",
+        **mlflow_environment(stores),
     }
     fresh_folder(FOLDER / "metrics")
     file = FOLDER / "env"
@@ -123,6 +126,20 @@ def prepare_environment(stores: instance.Instance) -> dict[str, str]:
     file.write_text("".join(f"{name}={value}\n" for name, value in ours.items()))
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return {**os.environ, **ours, "PATH": path, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **SHARED_CORES}
+
+
+def mlflow_environment(stores: instance.Instance) -> dict[str, str]:
+    """Return where MLflow's server listens and what it keeps where, and where the product mirrors to."""
+    port = ports.pick(5000)
+    return {
+        "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}",
+        "MLFLOW_HOST": "127.0.0.1",
+        "MLFLOW_PORT": str(port),
+        "MLFLOW_BACKEND_STORE_URI": stores.postgres.mlflow_url,
+        "MLFLOW_ARTIFACTS_DESTINATION": str(FOLDER / "mlflow"),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
 
 
 def read_env() -> dict[str, str]:

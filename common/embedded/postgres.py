@@ -14,6 +14,7 @@ from common.embedded.privileges import reachable, unprivileged
 DATABASE = "vitrine"
 OWNER = "vitrine_owner"
 APP = "vitrine_app"
+MLFLOW, MLFLOW_DATABASE = "vitrine_mlflow", "mlflow"
 # A test database is thrown away, so it need not survive a power cut.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "1GB"}
 SETTINGS = {"max_connections": "200", "unix_socket_directories": "", "listen_addresses": LOOPBACK, "timezone": "UTC"}
@@ -25,6 +26,11 @@ ROLES = (
     "GRANT {app} TO {owner}",
     "CREATE DATABASE {database} OWNER {owner}",
 )
+# MLflow makes its own tables, in a database that holds nothing else.
+MLFLOW_ROLES = (
+    "CREATE ROLE {mlflow} LOGIN PASSWORD '{mlflow_password}'",
+    "CREATE DATABASE {mlflow_database} OWNER {mlflow}",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,7 @@ class Postgres:
     port: int
     owner_password: str
     app_password: str
+    mlflow_password: str = ""
     fast: bool = False
 
     @property
@@ -52,8 +59,24 @@ class Postgres:
         """The URL for the running product."""
         return f"postgresql://{APP}:{self.app_password}@{LOOPBACK}:{self.port}/{DATABASE}"
 
+    @property
+    def mlflow_url(self) -> str:
+        """The URL of MLflow's own database."""
+        return f"postgresql+psycopg2://{MLFLOW}:{self.mlflow_password}@{LOOPBACK}:{self.port}/{MLFLOW_DATABASE}"
+
     def prepare(self) -> None:
-        """Make the cluster, its roles and its database, unless they are there."""
+        """Make the cluster, its roles and its databases, unless they are there."""
+        self._prepare_cluster()
+        if self.mlflow_password and not (self.data / "prepared-mlflow").exists():
+            for statement in MLFLOW_ROLES:
+                self._single(
+                    statement.format(
+                        mlflow=MLFLOW, mlflow_database=MLFLOW_DATABASE, mlflow_password=self.mlflow_password
+                    )
+                )
+            (self.data / "prepared-mlflow").touch()
+
+    def _prepare_cluster(self) -> None:
         if (self.data / "prepared").exists():
             return
         shutil.rmtree(self.data, ignore_errors=True)

@@ -15,6 +15,8 @@ from personalization.training.metrics import Doubles, bootstrap, gini
 
 DRAWS = 1_000
 MIN_GROUP = 500
+MIN_SHELF = 50
+"""Five slates' worth of products: below, ten places show so much of the shelf that shares tell nothing of a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def supplier_share(case: Case) -> Iterable[Check]:
     """Exposure over catalogue share by supplier within .80–1.25, or no further off than the reference."""
     limits, supplier = case.limits, case.shelf.supplier
     known = supplier >= 0
-    if len(np.unique(supplier[known])) < 2:
+    if case.shelf.n_items < MIN_SHELF or len(np.unique(supplier[known])) < 2:
         return
     ours, theirs = (
         _spread(table.exposure(case.shelf.n_items), supplier) for table in (case.challenger, case.reference)
@@ -135,7 +137,7 @@ def popularity_lift(case: Case) -> Iterable[Check]:
 def new_items(case: Case) -> Iterable[Check]:
     """Exposure share of new items at least half their catalogue share, or no less than the reference's."""
     share = float(case.shelf.new.mean()) if case.shelf.n_items else 0.0
-    if share == 0:
+    if share == 0 or case.shelf.n_items < MIN_SHELF:
         return
     ours, theirs = (_share(table.exposure(case.shelf.n_items), case) for table in (case.challenger, case.reference))
     limit = case.limits.new_items * share

@@ -15,6 +15,7 @@ from personalization.judging.checks import Case, Limits
 from personalization.judging.verdict import Verdict, write_case
 from personalization.models import ModelState, ModelVersion
 from personalization.selectors.registry import table_of
+from personalization.services.mirror import mirror_soon
 
 if TYPE_CHECKING:
     from personalization.training.pipeline import TrainedBundle
@@ -42,6 +43,7 @@ def judge_version(version: str, case: Case, *, reference: str, actor: str) -> Mo
             row.state, row.refusal = ModelState.REFUSED, verdict.reason
         row.save(update_fields=["gate", "state", "refusal"])
         _record(row, verdict, actor=actor)
+        mirror_soon(version)
     log.info("model.judged version=%s passed=%s reference=%s", version, verdict.passed, reference)
     return row
 

@@ -5,20 +5,28 @@ stops a release, and mirroring twice changes nothing.
 """
 
 import json
-import tempfile
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from celery import current_app
 from django.conf import settings
+from django.db import transaction
 
 from personalization.models import ModelState, ModelVersion
+from personalization.ranking.artefact import MANIFEST
 from personalization.selectors.registry import directory_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 NAME = "vitrine"
+MODEL = "model"
 ALIASES = {ModelState.CHAMPION: "champion", ModelState.CANDIDATE: "challenger"}
+
+
+class MirrorDown(Exception):
+    """MLflow did not answer, or not as hoped; asking later may help."""
 
 
 def mirror_version(version: str) -> str | None:
@@ -32,6 +40,25 @@ def mirror_version(version: str) -> str | None:
     return run_id
 
 
+def mirror(version: str) -> None:
+    """Write one version to MLflow and point the aliases at what is live. Raises MirrorDown where MLflow fails."""
+    if not settings.MLFLOW_TRACKING_URI:
+        return
+    from mlflow.exceptions import MlflowException
+
+    try:
+        mirror_version(version)
+        mirror_aliases()
+    except (MlflowException, OSError) as error:
+        raise MirrorDown(str(error)) from error
+
+
+def mirror_soon(version: str) -> None:
+    """Have a worker mirror a version once the transaction is through; a lost message costs a copy, no release."""
+    if settings.MLFLOW_TRACKING_URI:
+        transaction.on_commit(lambda: _to_worker(version), robust=True)
+
+
 def mirror_aliases() -> None:
     """Point the alias `champion` at the version that is live now, after a promotion or a rollback."""
     row = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
@@ -39,7 +66,14 @@ def mirror_aliases() -> None:
         mirror_version(row.version)
 
 
+def _to_worker(version: str) -> None:
+    current_app.send_task("personalization.mirror", args=[version])
+
+
 def _client() -> "MlflowClient":
+    # MLflow's own patience is minutes; the worker has other things to do, and asks again later.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
     # Importing MLflow takes seconds, which no web request should wait for.
     from mlflow import MlflowClient
 
@@ -50,11 +84,14 @@ def _experiment(client: "MlflowClient") -> str:
     known = client.get_experiment_by_name(NAME)
     if known is not None:
         return str(known.experiment_id)
-    return str(client.create_experiment(NAME, artifact_location=_artifacts().as_uri()))
+    return str(client.create_experiment(NAME, artifact_location=_artifacts()))
 
 
-def _artifacts() -> Path:
-    return Path(settings.MODEL_DIR).resolve() / "mlflow"
+def _artifacts() -> str | None:
+    """Return where files go; a server keeps them itself."""
+    if settings.MLFLOW_TRACKING_URI.startswith("http"):
+        return None
+    return (Path(settings.MODEL_DIR).resolve() / "mlflow").as_uri()
 
 
 def _known_run(client: "MlflowClient", row: ModelVersion) -> str | None:
@@ -69,19 +106,25 @@ def _new_run(client: "MlflowClient", row: ModelVersion) -> str:
     client.log_param(run_id, "rung", row.rung)
     for name, value in flat_metrics(row.metrics).items():
         client.log_metric(run_id, name, value)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "report.json"
-        file.write_text(json.dumps(row.report, indent=1, sort_keys=True))
-        client.log_artifact(run_id, str(file))
+    client.log_text(run_id, json.dumps(row.report, indent=1, sort_keys=True), "report.json")
+    client.log_text(run_id, json.dumps(row.gate, indent=1, sort_keys=True), "gate.json")
+    client.log_text(run_id, _manifest(row), f"{MODEL}/manifest.json")
     client.set_terminated(run_id)
     return run_id
+
+
+def _manifest(row: ModelVersion) -> str:
+    """Return what the artefact is made of and hashes to: MLflow holds the words, we the files."""
+    file = directory_of(row) / MANIFEST
+    return file.read_text(encoding="utf-8") if file.exists() else "{}"
 
 
 def _register(client: "MlflowClient", row: ModelVersion, run_id: str) -> None:
     if not client.search_registered_models(f"name = '{NAME}'"):
         client.create_registered_model(NAME)
     known = client.search_model_versions(f"name = '{NAME}' and run_id = '{run_id}'")
-    source = directory_of(row).resolve().as_uri()
+    # A server takes no source outside of the run's own files.
+    source = f"{client.get_run(run_id).info.artifact_uri}/{MODEL}"
     made = known[0] if known else client.create_model_version(NAME, source=source, run_id=run_id)
     if alias := ALIASES.get(ModelState(row.state)):
         client.set_registered_model_alias(NAME, alias, made.version)

@@ -19,6 +19,7 @@ from personalization.ranking.bundle import Bundle
 from personalization.selectors.registry import directory_of, previous_champion, valid_waiver, version_named
 from personalization.services.figures import headline, storable
 from personalization.services.live import announce
+from personalization.services.mirror import mirror_soon
 
 log = logging.getLogger(__name__)
 LOCK = 0x766D_7267
@@ -122,6 +123,7 @@ def _enthroned(row: ModelVersion, *, action: str, actor: str, waiver: ModelWaive
     former_name = former.version if former else None
     _record(action, row, actor=actor, data={"former": former_name, **(_waived(row, waiver) if waiver else {})})
     announce()
+    mirror_soon(row.version)
     return row
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from personalization.judging.checks import judge
-from personalization.judging.slates import SlateTable
+from personalization.judging.slates import Shelf, SlateTable
 from tests.personalization.planted import (
     N_SHOPPERS,
+    SUPPLIER,
     K,
     case,
     leaking,
@@ -70,3 +71,13 @@ def test_the_first_model_is_held_against_popularity_only_where_it_is_worse(champ
     checks = judge(replace(case(champion, popular), has_champion=False))
 
     assert [check.name for check in checks if not check.passed] == []
+
+
+def test_shares_of_a_shelf_of_a_few_products_are_not_judged(champion: SlateTable) -> None:
+    slates = np.tile(np.array([0, 4, 8], np.int32), (N_SHOPPERS, 1))
+    tiny = Shelf(SUPPLIER[:12], np.ones(12), np.arange(12) < 6, cut=100.0)
+    table = replace(champion, slates=slates, targets=(np.array([0]),) * N_SHOPPERS)
+
+    names = {check.name for check in judge(replace(case(table, table), shelf=tiny))}
+
+    assert not {"supplier_share", "new_items"} & names

@@ -1,12 +1,18 @@
 """MLflow holds a copy of each version and knows which one is live; the rows decide."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from celery import current_app
 from pytest_django.fixtures import Settings
 
+from common.embedded.ports import pick
 from personalization.models import ModelState, ModelVersion
-from personalization.services.mirror import NAME, flat_metrics, mirror_aliases, mirror_version
+from personalization.services.mirror import NAME, MirrorDown, flat_metrics, mirror, mirror_aliases, mirror_version
+from personalization.services.registry import promote, roll_back
+from tests.personalization.releases import admitted
+from tests.personalization.shop import model
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore")]
 
@@ -58,6 +64,35 @@ def test_without_a_tracking_server_nothing_happens(version: ModelVersion, settin
     settings.MLFLOW_TRACKING_URI = ""
 
     assert mirror_version(version.version) is None
+
+
+def test_judging_promoting_and_going_back_have_a_worker_mirror_the_version(
+    version: ModelVersion, stocked: None, settings: Settings, monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:  # fmt: skip
+    sent: list[list[str]] = []
+    monkeypatch.setattr(current_app, "send_task", lambda name, args: sent.append(args))
+    ModelVersion.objects.all().delete()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        first = admitted(model(("popular",)))
+        promote(first, actor="staff:1")
+    with django_capture_on_commit_callbacks(execute=True):
+        second = admitted(model(("popular",)))
+        promote(second, actor="staff:1")
+        roll_back(actor="staff:1")
+
+    assert sent == [[first], [first], [second], [second], [first]]
+
+
+def test_a_server_that_is_down_is_told_apart_so_that_the_worker_asks_again(
+    version: ModelVersion, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MLFLOW_TRACKING_URI = f"http://127.0.0.1:{pick()}"
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+
+    with pytest.raises(MirrorDown):
+        mirror(version.version)
 
 
 def test_only_numbers_become_metrics() -> None:
