@@ -152,8 +152,6 @@ class Recommender(ABC):
 
     name: ClassVar[str]
     config_class: ClassVar[type[Config]] = Config
-    reason: ClassVar[str] = "popular"
-    """Default `reason.code` of an item this recommender alone proposed."""
     personal: ClassVar[bool] = False
     """Whether the answer depends on the shopper's profile."""
     contextual: ClassVar[bool] = False

@@ -36,7 +36,6 @@ class BoughtTogether(ItemItem):
     name: ClassVar[str] = "bought_together"
     config_class: ClassVar[type[Config]] = BoughtTogetherConfig
     config: BoughtTogetherConfig
-    reason: ClassVar[str] = "bought_together"
     learns_taste: ClassVar[bool] = False
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,

@@ -35,7 +35,6 @@ class Complements(BoughtTogether):
     name: ClassVar[str] = "complements"
     config_class: ClassVar[type[Config]] = ComplementsConfig
     config: ComplementsConfig
-    reason: ClassVar[str] = "completes"
 
     def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
         """Return bought-together scores without siblings, with substitutes removed and own categories dampened."""

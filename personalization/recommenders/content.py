@@ -42,7 +42,6 @@ class Content(ItemItem):
     name: ClassVar[str] = "content"
     config_class: ClassVar[type[Config]] = ContentConfig
     config: ContentConfig
-    reason: ClassVar[str] = "similar_to"
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
         "attributes": ("float", 0.1, 2.0, False),

@@ -43,7 +43,6 @@ class Covisitation(ItemItem):
     name: ClassVar[str] = "covisitation"
     config_class: ClassVar[type[Config]] = CovisitationConfig
     config: CovisitationConfig
-    reason: ClassVar[str] = "viewed_next"
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
         "max_gap": ("int", 1, 20),

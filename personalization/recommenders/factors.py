@@ -27,7 +27,6 @@ class Factors(Scoring):
     """score(j) = bias[j] + shopper · factors[j]; the shopper's vector exists only while a request is answered."""
 
     config: FactorConfig
-    reason: ClassVar[str] = "because_of_history"
     personal: ClassVar[bool] = True
     contextual: ClassVar[bool] = True
     learns_taste: ClassVar[bool] = True

@@ -31,7 +31,6 @@ class ItemItem(Scoring):
 
     config: ItemItemConfig
     STARTS = ({**REPEAT_START, "own_weight": 30.0}, {**SESSION_START, "own_weight": 0.0})
-    reason: ClassVar[str] = "because_of_history"
     personal: ClassVar[bool] = True
     contextual: ClassVar[bool] = True
     learns_taste: ClassVar[bool] = True

@@ -34,7 +34,6 @@ class Recent(Scoring):
     name: ClassVar[str] = "recent"
     config_class: ClassVar[type[Config]] = RecentConfig
     config: RecentConfig
-    reason: ClassVar[str] = "recently_viewed"
     personal: ClassVar[bool] = True
 
     def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
@@ -57,7 +56,6 @@ class PersonalTop(Scoring):
     name: ClassVar[str] = "personal_top"
     config_class: ClassVar[type[Config]] = ProfileDecay
     config: ProfileDecay
-    reason: ClassVar[str] = "favorite"
     personal: ClassVar[bool] = True
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset(DECAY_SPACE) | {"signal_weights"}
     SEARCH_SPACE: ClassVar[SearchSpace] = DECAY_SPACE
@@ -102,7 +100,6 @@ class BuyAgain(Scoring):
     name: ClassVar[str] = "buy_again"
     config_class: ClassVar[type[Config]] = BuyAgainConfig
     config: BuyAgainConfig
-    reason: ClassVar[str] = "buy_again"
     personal: ClassVar[bool] = True
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset(DECAY_SPACE) | {"rate_power", "due_power"}
     SEARCH_SPACE: ClassVar[SearchSpace] = {

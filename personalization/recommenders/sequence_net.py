@@ -43,7 +43,6 @@ class SequenceNet(Scoring):
     name: ClassVar[str] = "sequence_net"
     config_class: ClassVar[type[Config]] = SequenceNetConfig
     config: SequenceNetConfig
-    reason: ClassVar[str] = "because_of_history"
     personal: ClassVar[bool] = True
     contextual: ClassVar[bool] = True
     exact: ClassVar[bool] = False

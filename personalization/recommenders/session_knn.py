@@ -45,7 +45,6 @@ class SessionKNN(Scoring):
     name: ClassVar[str] = "session_knn"
     config_class: ClassVar[type[Config]] = SessionKNNConfig
     config: SessionKNNConfig
-    reason: ClassVar[str] = "similar_sessions"
     personal: ClassVar[bool] = True
     contextual: ClassVar[bool] = True
     learns_taste: ClassVar[bool] = True

@@ -14,7 +14,6 @@ class Random(Scoring):
     """A random order, the same for the same shopper state and seed, different between shoppers."""
 
     name: ClassVar[str] = "random"
-    reason: ClassVar[str] = "explore"
     personal: ClassVar[bool] = True
 
     def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
@@ -31,7 +30,6 @@ class CatalogOrder(Scoring):
     """The catalogue's own order: the last fallback, needs no data at all."""
 
     name: ClassVar[str] = "catalog_order"
-    reason: ClassVar[str] = "catalog"
 
     def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
         """Return nothing: the order is given."""

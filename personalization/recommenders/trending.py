@@ -29,7 +29,6 @@ class Trending(Popular):
     name: ClassVar[str] = "trending"
     config_class: ClassVar[type[Config]] = TrendingConfig
     config: TrendingConfig
-    reason: ClassVar[str] = "trending"
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         "half_lives_days": ("choice", [(1.0,), (3.0,), (7.0,), (14.0,), (30.0,)]),
         "usual_half_life_days": ("float", 30.0, 365.0, True),

@@ -50,7 +50,6 @@ class UserKNN(ItemItem):
     name: ClassVar[str] = "user_knn"
     config_class: ClassVar[type[Config]] = UserKNNConfig
     config: UserKNNConfig
-    reason: ClassVar[str] = "similar_shoppers"
     STARTS = ({**REPEAT_START, "own_weight": 1.0}, {**SESSION_START, "own_weight": 0.0})
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
