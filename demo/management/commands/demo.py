@@ -52,7 +52,7 @@ class Command(BaseCommand):
             return
         began = time.monotonic()
         data = load(dataset, now=clock.now(), currency=settings.SHOP_CURRENCY)
-        self.stdout.write(f"  {data.name}: {data.note}")
+        self.stdout.write(f"  {data.note}")
         with Bar("products", total=data.n_products) as bar:
             filling.fill_catalogue(data, bar)
         with Bar("events sent", total=data.n_items) as bar:
