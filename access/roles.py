@@ -33,6 +33,8 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "profiles.view_*",
         "access.view_apikey",
         "access.view_user",
+        "personalization.view_model*",
+        "personalization.approve_modelwaiver",
     ),
     "data scientist": (
         "personalization.*_model*",

@@ -35,6 +35,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
     "What is learned": (
         Door("Model versions", "model_training", "personalization.ModelVersion"),
         Door("Training runs", "exercise", "personalization.TrainingRun"),
+        Door("Waivers", "approval", "personalization.ModelWaiver"),
     ),
     "What happened": (
         Door("Events", "timeline", "events.Event"),

@@ -4,5 +4,6 @@ from personalization.admin.placements import PlacementAdmin
 from personalization.admin.rules import RuleAdmin
 from personalization.admin.runs import TrainingRunAdmin
 from personalization.admin.versions import ModelVersionAdmin
+from personalization.admin.waivers import ModelWaiverAdmin
 
-__all__ = ["ModelVersionAdmin", "PlacementAdmin", "RuleAdmin", "TrainingRunAdmin"]
+__all__ = ["ModelVersionAdmin", "ModelWaiverAdmin", "PlacementAdmin", "RuleAdmin", "TrainingRunAdmin"]

@@ -11,6 +11,8 @@ from unfold.decorators import action, display
 
 from audit.staff import actor_of
 from common.errors import DomainError
+from personalization.admin.evaluation import EvaluationPage
+from personalization.admin.waivers import WaiverRequestPage
 from personalization.models import ModelState, ModelVersion
 from personalization.selectors.comparison import compared, ladder_of
 from personalization.selectors.registry import previous_champion
@@ -20,17 +22,17 @@ COLORS = {"champion": "success", "candidate": "info", "retired": "warning", "ref
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(ModelAdmin):
+class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
     """Versions are made by training; here they are compared, promoted and rolled back."""
 
     list_display = ("version", "standing", "rung", "ndcg", "precision", "recall", "rmse", "created_at", "promoted_at")
     list_filter = ("state",)
     search_fields = ("version",)
     ordering = ("-created_at",)
-    fields = ("version", "state", "rung", "metrics", "ladder", "refusal", "seed", "data_hash", "artefact_hash",
-              "created_at", "promoted_at", "retired_at", "report")  # fmt: skip
+    fields = ("version", "state", "rung", "metrics", "ladder", "checks", "refusal", "seed", "data_hash",
+              "artefact_hash", "created_at", "promoted_at", "retired_at", "report")  # fmt: skip
     actions_list: ClassVar = ["side_by_side", "roll_back_page"]
-    actions_detail: ClassVar = ["promote_page"]
+    actions_detail: ClassVar = ["evaluation_page", "promote_page", "ask_waiver_page"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Training makes versions."""
@@ -113,6 +115,13 @@ class ModelVersionAdmin(ModelAdmin):
     def ladder(self, row: ModelVersion) -> str:
         """Return the rungs with their figures."""
         return "\n".join(step.sentence for step in ladder_of(row.report)) or "not judged"
+
+    @admin.display(description="gate")
+    def checks(self, row: ModelVersion) -> str:
+        """Return every check in words, what failed first."""
+        checks = sorted(row.gate.get("checks", ()), key=lambda check: bool(check["passed"]))
+        words = (f"{'✓' if one['passed'] else '✗'} {one['name']}: {one['detail']}" for one in checks)
+        return "\n".join(words) or "never judged"
 
 
 def _number(row: ModelVersion, name: str) -> str:

@@ -1,0 +1,109 @@
+"""Waivers: asked for at the version that failed, approved here by somebody else."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+
+from common import clock
+from common.errors import DomainError
+from personalization.models import ModelVersion, ModelWaiver
+from personalization.models.waiver import LONGEST
+from personalization.services.waivers import approve_waiver, request_waiver
+
+COLORS = {"waits": "warning", "approved": "success", "ended": "info"}
+
+
+class WaiverForm(forms.Form):
+    """Why, and for how long."""
+
+    reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=2_000)
+    days = forms.IntegerField(min_value=1, max_value=LONGEST.days, initial=7)
+
+
+class WaiverRequestPage:
+    """A mixin in front of the admin of model versions: asking for a waiver."""
+
+    admin_site: Any
+
+    def has_ask_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Return whether this person may ask for a waiver."""
+        return request.user.has_perm("personalization.add_modelwaiver")
+
+    @action(description="Ask for a waiver", url_path="ask-waiver", permissions=["ask"])
+    def ask_waiver_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask why and for how long, then put the request on record."""
+        version = get_object_or_404(ModelVersion, pk=object_id)
+        form = WaiverForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            return _told(
+                request,
+                lambda: request_waiver(version.version, by=request.user, **form.cleaned_data),  # type: ignore[arg-type]
+                "The request is on record. Somebody else must approve it.",
+            )
+        context = {"title": f"Ask for a waiver of {version.version}?", "version": version, "form": form,
+                   "back": reverse("admin:personalization_modelversion_change", args=[version.pk])}  # fmt: skip
+        return render(request, "personalization/ask_waiver.html", {**self.admin_site.each_context(request), **context})
+
+
+@admin.register(ModelWaiver)
+class ModelWaiverAdmin(ModelAdmin):
+    """Waivers are never edited: asked for, approved, outlived."""
+
+    list_display = ("model_version", "standing", "requested_by", "requested_at", "approved_by", "expires_at", "reason")
+    list_select_related = ("model_version", "requested_by", "approved_by")
+    fields = ("model_version", "reason", "requested_by", "requested_at", "approved_by", "approved_at", "expires_at")
+    actions_detail: ClassVar = ["approve_page"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A waiver is asked for at its version."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: ModelWaiver | None = None) -> bool:
+        """What was asked and approved stands."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ModelWaiver | None = None) -> bool:
+        """Waivers are history."""
+        return False
+
+    def has_approve_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Return whether this person may approve what others ask for."""
+        return request.user.has_perm("personalization.approve_modelwaiver")
+
+    @action(description="Approve", url_path="approve", permissions=["approve"])
+    def approve_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then approve."""
+        waiver = get_object_or_404(ModelWaiver.objects.select_related("model_version"), pk=object_id)
+        if request.method == "POST":
+            return _told(
+                request,
+                lambda: approve_waiver(waiver.pk, by=request.user),  # type: ignore[arg-type]
+                f"{waiver.model_version} may go live until {waiver.expires_at:%Y-%m-%d}.",
+            )
+        context = {"title": f"Let {waiver.model_version} go live?", "waiver": waiver,
+                   "back": reverse("admin:personalization_modelwaiver_changelist")}  # fmt: skip
+        return render(
+            request, "personalization/approve_waiver.html", {**self.admin_site.each_context(request), **context}
+        )
+
+    @display(description="state", label=COLORS)
+    def standing(self, row: ModelWaiver) -> str:
+        """Return whether the waiver counts."""
+        if row.expires_at <= clock.now():
+            return "ended"
+        return "waits" if row.approved_by_id is None else "approved"
+
+
+def _told(request: HttpRequest, change: Any, done: str) -> HttpResponse:
+    try:
+        change()
+        messages.success(request, done)
+    except DomainError as error:
+        messages.error(request, error.detail)
+    return HttpResponseRedirect(reverse("admin:personalization_modelwaiver_changelist"))

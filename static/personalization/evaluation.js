@@ -1,0 +1,49 @@
+// Draws the figures of the evaluation report in the admin's colours, light or dark.
+"use strict";
+(function () {
+  const figures = JSON.parse(document.getElementById("figures").textContent);
+
+  function colours() {
+    const style = getComputedStyle(document.documentElement);
+    const of = (name) => style.getPropertyValue(name).trim();
+    const dark = document.documentElement.classList.contains("dark");
+    return {
+      ink: of(dark ? "--color-base-300" : "--color-base-600"),
+      line: of(dark ? "--color-base-800" : "--color-base-200"),
+      series: dark ? ["#5ba696", "#e0a45c", "#8fb4e3", "#d58fb0"] : ["#2d6e62", "#a8590f", "#3f6ea8", "#9a3f6c"],
+      fill: dark ? "#3d8a7a" : "#8ec5b8",
+    };
+  }
+
+  function axis(own, colour) {
+    return { automargin: true, gridcolor: colour.line, zerolinecolor: colour.line, linecolor: colour.line, ...own };
+  }
+
+  function draw() {
+    const colour = colours();
+    for (const place of document.querySelectorAll("[data-figure]")) {
+      const figure = figures[place.dataset.figure];
+      const data = figure.data.map((trace, at) => ({
+        ...trace,
+        marker: { ...trace.marker, color: trace.type === "bar" ? colour.fill : colour.series[at % 4] },
+        line: { color: colour.series[at % 4], width: 2 },
+        ...(trace.error_y ? { error_y: { ...trace.error_y, color: colour.ink } } : {}),
+      }));
+      const layout = {
+        margin: { l: 56, r: 24, t: 24, b: 48 },
+        font: { family: "inherit", size: 12, color: colour.ink },
+        paper_bgcolor: "rgba(0,0,0,0)",
+        plot_bgcolor: "rgba(0,0,0,0)",
+        showlegend: false,
+        legend: { orientation: "h", y: 1.15 },
+        ...figure.layout,
+        xaxis: axis(figure.layout.xaxis, colour),
+        yaxis: axis(figure.layout.yaxis, colour),
+      };
+      window.Plotly.react(place, data, layout, { displayModeBar: false, responsive: true });
+    }
+  }
+
+  draw();
+  new MutationObserver(draw).observe(document.documentElement, { attributes: true, attributeFilter: ["class"] });
+})();
