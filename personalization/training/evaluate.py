@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,7 @@ from personalization.training.peers import tuned_peer
 from personalization.training.pipeline import asked_of
 from personalization.training.release import release
 from personalization.training.report import judged, judged_report, released_slates
-from personalization.training.split import cut_times
+from personalization.training.split import SHARES, cut_times
 
 Progress = Callable[[str, float], None]
 LEARNING_LIMIT = 5_000
@@ -39,14 +39,18 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What to compare: protocol, whether only items new to the shopper count, peers or not, seconds for each side."""
+    """What to compare: protocol, whether only items new to the shopper count, peers or not, seconds for each side.
+
+    `names` narrows our sources (default: all).
+    """
 
     protocol: Protocol = "temporal"
     new_only: bool = False
     with_peers: bool = False
     budget_s: float = 0.0
     seed: int = 7
-    shares: tuple[float, ...] = field(default=(0.55, 0.70, 0.85))
+    shares: tuple[float, ...] = SHARES
+    names: tuple[str, ...] | None = None
 
 
 def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda message, share: None) -> Evaluation:
@@ -60,6 +64,7 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
         budget_s=asked.budget_s,
         seed=asked.seed,
         progress=lambda message, share: progress(message, share * 0.5),
+        names=asked.names,
     )
     bundle = release(choice.plan, test.past, dataset.catalogue, until=test.until, learnt=choice.learnt)
     progress("Judging on what no model has seen", 0.6)

@@ -16,6 +16,7 @@ from personalization.training.examples import Examples
 from personalization.training.folds import Fold
 from personalization.training.ladder import ndcg, slate_scores, slates, source_slates
 from personalization.training.metrics import all_metrics, beyond_accuracy, bootstrap, hits
+from personalization.training.quality_gate import checked, profile_of
 
 LATENCY_CALLS = 50
 ACTIVITY = ("few events", "some events", "many events")
@@ -31,6 +32,8 @@ def judged_report(bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, d
         "single": choice.plan.single,
         "ladder": [asdict(step) for step in choice.steps],
         "data": dict(dataset.report),
+        "data_profile": profile_of(dataset),
+        "data_checks": [asdict(check) for check in checked(dataset)],
         "test": {name: judged(found, fold, n_items) for name, found in lists.items()},
         "beyond": {name: beyond(found, fold, n_items) for name, found in lists.items()},
         "groups": groups(released, fold, n_items),

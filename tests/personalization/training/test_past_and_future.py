@@ -1,8 +1,11 @@
 """Cuts lie where the protocol says, questions know nothing of their answers, and a planted leak shows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from personalization.recommenders.base import Profile
 from personalization.training.dataset import build
 from personalization.training.folds import Fold, leave_one_out, next_item, temporal
 from personalization.training.split import cut_times
@@ -50,9 +53,7 @@ def test_a_planted_leak_is_found() -> None:
     assert leaks(shoppers) != []
 
 
-def _asked_at(profile, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    from dataclasses import replace
-
+def _asked_at(profile: Profile, now: float) -> Profile:
     return replace(profile, now=now)
 
 

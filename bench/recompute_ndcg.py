@@ -1,0 +1,57 @@
+"""Recompute NDCG@10 from `manage.py evaluate --recommendations` output by other code than the code that trains.
+
+Reads the raw files only: rows sorted by time (stable), the cut at the timestamp of row floor(.85 n); a shopper's
+targets are the distinct items at or after the cut, in mode "new" without those had before; warm ones appear before it.
+"""
+
+import argparse
+import math
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pandas as pd
+
+
+def main() -> int:
+    """Print the figure; end with 1 when it is below --at-least."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("path", type=Path, help="folder with interactions.parquet")
+    parser.add_argument("recommendations", type=Path)
+    parser.add_argument("--mode", choices=("repeat", "new"), default="repeat")
+    parser.add_argument("--all-targets", action="store_true", help="count cold targets too")
+    parser.add_argument("--at-least", type=float, default=0.0)
+    options = parser.parse_args()
+    rows = pd.read_parquet(options.path / "interactions.parquet").sort_values("timestamp", kind="stable")
+    value, shoppers = recomputed(
+        rows,
+        pd.read_parquet(options.recommendations),
+        new_only=options.mode == "new",
+        warm_only=not options.all_targets,
+    )
+    print(f"NDCG@10 {value:.4f} over {shoppers} shoppers")
+    return 0 if value >= options.at_least else 1
+
+
+def recomputed(rows: pd.DataFrame, answers: pd.DataFrame, *, new_only: bool, warm_only: bool) -> tuple[float, int]:
+    """Return the mean NDCG@10 over the answered shoppers who have targets, and how many there are."""
+    cut = rows["timestamp"].iloc[math.floor(0.85 * len(rows))]
+    past, future = rows[rows["timestamp"] < cut], rows[rows["timestamp"] >= cut]
+    known = set(past["item_id"].astype(str))
+    had: dict[str, set[str]] = defaultdict(set)
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for users, frame in ((had, past), (wanted, future)):
+        for user, item in zip(frame["user_id"].astype(str), frame["item_id"].astype(str), strict=True):
+            users[user].add(item)
+    gains = []
+    for user, own in answers.sort_values("rank").groupby("user")["item"]:
+        targets = wanted[user] - (had[user] if new_only else set())
+        targets = targets & known if warm_only else targets
+        if targets:
+            got = sum(1 / math.log2(place + 2) for place, item in enumerate(list(own)[:10]) if item in targets)
+            gains.append(got / sum(1 / math.log2(place + 2) for place in range(min(10, len(targets)))))
+    return sum(gains) / max(1, len(gains)), len(gains)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""Too little, too dirty, shrunken or shifted data is named; equal data passes; unstable answers raise the alarm."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from personalization.training.dataset import build
+from personalization.training.quality_gate import checked, failed, overlap, profile_of, stability, stability_index
+from tests.personalization.shop_history import history
+
+
+def test_the_same_data_passes() -> None:
+    dataset = build(history())
+
+    assert failed(checked(dataset, last=profile_of(dataset))) == []
+
+
+def test_little_data_is_named() -> None:
+    names = [line.split(":")[0] for line in failed(checked(build(history().head(60))))]
+
+    assert names[0] == "rows"
+
+
+def test_dirty_data_is_named() -> None:
+    frame = history()
+    frame.loc[frame.index % 2 == 0, "value"] = 10_000.0
+
+    assert any(line.startswith("set aside") for line in failed(checked(build(frame))))
+
+
+@pytest.mark.parametrize(("change", "name"), [("half", "volume"), ("views", "shift of signals")])
+def test_another_distribution_is_named(change: str, name: str) -> None:
+    last = profile_of(build(history()))
+    frame = history()
+    after: pd.DataFrame = frame.sample(frac=0.5, random_state=1) if change == "half" else frame.assign(event="view")
+
+    assert any(line.startswith(name) for line in failed(checked(build(after), last=last)))
+
+
+def test_equal_histograms_have_index_zero() -> None:
+    assert stability_index(np.array([1.0, 3.0]), np.array([10.0, 30.0])) == pytest.approx(0)
+    assert stability_index(np.array([1.0, 0.0]), np.array([0.0, 1.0])) > 1
+
+
+def test_overlap_counts_shared_answers() -> None:
+    before = np.array([[1, 2, -1], [3, 4, 5]], np.int32)
+
+    assert overlap(before, before, k=2) == 1
+    assert overlap(before, np.array([[2, 9, -1], [7, 8, 9]], np.int32), k=2) == 0.25
+    assert not stability(before, before + 100).passed
