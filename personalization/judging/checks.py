@@ -7,6 +7,7 @@ model that misses the bar and is also worse there than the reference it would re
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -157,9 +158,8 @@ def latency(case: Case) -> Iterable[Check]:
 def leakage(case: Case) -> Iterable[Check]:
     """The model saw nothing from the held-out window, and is not better than learning from the past explains."""
     until, cut = case.challenger.fitted_until, case.shelf.cut
-    yield Check(
-        "leak:time", until <= cut, until, cut, f"fitted on rows until {until:.0f}, held-out window starts {cut:.0f}"
-    )
+    words = f"fitted on rows until {_moment(until)}, the held-out window starts {_moment(cut)}"
+    yield Check("leak:time", until <= cut, until, cut, words)
     ours = float(case.challenger.ndcg(case.shelf.n_items).mean())
     theirs = float(case.reference.ndcg(case.shelf.n_items).mean())
     limit = case.limits.leak_factor * theirs
@@ -184,6 +184,10 @@ CHECKS: tuple[Callable[[Case], Iterable[Check]], ...] = (
 def judge(case: Case) -> list[Check]:
     """Return every check's verdict, in the order of CHECKS; the model may pass where all have passed."""
     return [verdict for check in CHECKS for verdict in check(case)]
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _groups(table: SlateTable) -> list[tuple[str, str, np.ndarray[tuple[int], np.dtype[np.int64]]]]:

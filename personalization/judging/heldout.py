@@ -14,7 +14,7 @@ from personalization.training.metrics import Doubles
 from personalization.training.report import ACTIVITY
 
 K = 20
-TIMED, TAKES = 200, 3
+TIMED, TAKES = 100, 5
 SUPPLIER = "supplier="
 POPULAR = "popular"
 
@@ -54,7 +54,7 @@ def shown(bundle: Bundle, fold: Fold, *, strategy: str | None = None) -> Ints:
 
 
 def timed(bundle: Bundle, fold: Fold) -> Floats:
-    """Return milliseconds of one slate for each of up to 200 shoppers: the best of three takes.
+    """Return milliseconds of one slate for each of up to 100 shoppers: the best of five takes.
 
     The best, not the mean: what else the machine does while we measure is no property of the model.
     """

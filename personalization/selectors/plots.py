@@ -19,6 +19,7 @@ def bars(names: Sequence[str], values: Sequence[Interval], *, title: str) -> Fig
         "thickness": 1.5,
     }
     trace = {"type": "bar", "x": list(names), "y": [value for value, _, _ in values], "error_y": spread}
+    trace["width"] = [min(0.8, 0.12 * max(len(names), 2))] * len(names)
     return {"data": [trace], "layout": {"yaxis": {"title": {"text": title}, "rangemode": "tozero"}, "height": HEIGHT}}
 
 

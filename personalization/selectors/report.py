@@ -17,6 +17,7 @@ BESIDE = ("ndcg@10", "precision@10", "recall@10", "hit_rate@10", "mrr@10")
 CUTOFFS = (5, 10, 20)
 FAMILIES = ("ndcg", "precision", "recall", "hit_rate", "mrr")
 MOST_FEATURES = 20
+BIG = 1e6
 Row = Sequence[str]
 
 
@@ -256,7 +257,9 @@ def span(low: float, high: float) -> str:
 
 def number(one: float | None, places: int = 4) -> str:
     """Return a number, a dash where there is none."""
-    return "–" if one is None or one != one else f"{one:,.{places}f}"
+    if one is None or one != one:
+        return "–"
+    return f"{one:,.{places}f}" if abs(one) < BIG else f"{one:.0f}"
 
 
 def yes(one: bool) -> str:

@@ -76,6 +76,7 @@ def shop(
     from personalization.serving.keeper import keeper
 
     settings.SERVING_REFRESH = "inline"
+    settings.GATE_LATENCY_MILLISECONDS = 1_000.0  # a machine that runs many tests at once is slow
     keeper.forget()
     forget_keys()
     default_placements()

@@ -1,0 +1,29 @@
+"""A training report with every part."""
+
+from typing import Any
+
+METRICS = {
+    f"{family}@{k}": {"value": 0.1, "low": 0.08, "high": 0.12, "n": 900}
+    for family in ("ndcg", "precision", "recall", "hit_rate", "mrr")
+    for k in (5, 10, 20)
+}
+UNKNOWN = {name: {"value": None, "low": None, "high": None, "n": 0} for name in METRICS}
+REPORT: dict[str, Any] = {
+    "rung": "blend",
+    "ladder": [
+        {"rung": "popular", "name": "popular", "ndcg": METRICS["ndcg@10"], "chance": 1.0, "taken": True},
+        {"rung": "blend", "name": "blend", "ndcg": METRICS["ndcg@10"], "chance": 0.99, "taken": True},
+    ],
+    "test": {name: {"together": METRICS, "warm": METRICS, "cold": UNKNOWN} for name in ("blend", "popular")},
+    "beyond": {"blend": {"coverage": 0.5, "gini": 0.6, "novelty": 9.0, "popularity_lift": 1.1}},
+    "groups": {"few events": METRICS["ndcg@10"], "many events": METRICS["ndcg@10"]},
+    "ablation": {"rp3beta": 0.01, "popular": -0.001},
+    "importance": {"rp3beta_score": 0.02},
+    "rmse": {"svd": {"value": 0.9, "low": 0.85, "high": 0.95}},
+    "surprise": {"textbook": METRICS["ndcg@10"], "with negatives": 0.02},
+    "exposure": {
+        "chosen": 0.2,
+        "curve": [{"strength": 0.0, "ndcg": 0.1, "gini": 0.6, "coverage": 0.5, "new_items": 0.02}],
+    },
+    "latency_ms": {"p50": 2.0, "p99": 8.0},
+}
