@@ -9,7 +9,7 @@ from personalization.training.examples import Examples
 from personalization.training.ladder import ndcg, slates
 from personalization.training.split import Longs
 
-SHOPPERS = 400
+SHOPPERS = 200
 
 
 def permutation_importance(
