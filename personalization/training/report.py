@@ -19,6 +19,8 @@ from personalization.training.metrics import all_metrics, beyond_accuracy, boots
 from personalization.training.quality_gate import checked, profile_of
 
 LATENCY_CALLS = 50
+ABLATED = 500
+"""Shoppers that the ablation is told of."""
 ACTIVITY = ("few events", "some events", "many events")
 
 
@@ -109,11 +111,13 @@ def groups(found: Ints, fold: Fold, n_items: int) -> dict[str, Any]:
 
 def ablation(bundle: Bundle, fold: Fold, asked: Examples) -> dict[str, float]:
     """Return the NDCG@10 that the released ranker loses when a source falls silent (not trained again without it)."""
-    if bundle.ranker is None:
+    if bundle.ranker is None or not len(fold):
         return {}
     n_items = bundle.catalogue.n_items
+    rows = np.unique(np.linspace(0, len(fold) - 1, min(len(fold), ABLATED)).astype(np.int64))
+    asked, targets = asked.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
     features = bundle.narrowed(asked.features, asked.candidates.sources)
-    whole = float(ndcg(slates(asked.candidates, bundle.ranker.scores(features)), fold.targets, n_items).mean())
+    whole = float(ndcg(slates(asked.candidates, bundle.ranker.scores(features)), targets, n_items).mean())
     losses = {}
     for at, name in enumerate(asked.candidates.sources):
         muted = features.copy()
@@ -123,7 +127,7 @@ def ablation(bundle: Bundle, fold: Fold, asked: Examples) -> dict[str, float]:
         others = np.delete(asked.candidates.ranks, at, axis=1)
         scores = bundle.ranker.scores(muted)
         scores[np.isnan(others).all(axis=1)] = -np.inf
-        losses[name] = whole - float(ndcg(slates(asked.candidates, scores), fold.targets, n_items).mean())
+        losses[name] = whole - float(ndcg(slates(asked.candidates, scores), targets, n_items).mean())
     return losses
 
 
