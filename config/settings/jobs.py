@@ -24,3 +24,5 @@ MLFLOW_TRACKING_URI = env.text("MLFLOW_TRACKING_URI")
 
 # The gate refuses a model that needs longer for one slate (99 % of them).
 GATE_LATENCY_MILLISECONDS = env.number("GATE_LATENCY_MILLISECONDS", 25.0)
+# How strongly newly trained models hold back over-exposed items, 0 to 1: the report shows what each strength costs.
+EXPOSURE_STRENGTH = env.number("EXPOSURE_STRENGTH", 0.0)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from personalization.ranking.exposure import Exposure
 from personalization.ranking.facts import ItemFacts
 from personalization.recommenders import storage
 from personalization.recommenders.base import Catalogue
@@ -82,6 +83,18 @@ def write_facts(directory: Path, facts: ItemFacts) -> None:
     storage.write_arrays(
         directory / "facts.npz", {part.name: np.asarray(getattr(facts, part.name)) for part in fields(ItemFacts)}
     )
+
+
+def write_exposure(directory: Path, exposure: Exposure | None) -> None:
+    """Write `exposure.npz` where over-exposed items are held back."""
+    if exposure is not None:
+        storage.write_arrays(directory / "exposure.npz", {"excess": exposure.excess})
+
+
+def read_exposure(directory: Path, *, strength: float) -> Exposure | None:
+    """Return what `write_exposure` wrote."""
+    file = directory / "exposure.npz"
+    return Exposure(strength, storage.read_arrays(file)["excess"]) if file.exists() else None
 
 
 def read_facts(directory: Path) -> ItemFacts:

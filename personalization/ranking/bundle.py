@@ -12,6 +12,7 @@ from personalization.ranking import artefact
 from personalization.ranking.blend import blend_scores, followed
 from personalization.ranking.candidates import Candidates, gather
 from personalization.ranking.explain import Slate, told
+from personalization.ranking.exposure import Exposure
 from personalization.ranking.extension import extended_catalogue, extended_facts
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import feature_names, features
@@ -41,6 +42,8 @@ class Bundle:
     quotas: Mapping[str, int]
     blend: Mapping[str, float]
     manifest: Mapping[str, Any]
+    exposure: Exposure | None = None
+    """What holds back over-exposed items on the rungs that blend sources; None where the knob is at 0."""
 
     @property
     def rung(self) -> str:
@@ -96,7 +99,8 @@ class Bundle:
             return self
         facts = extended_facts(self.facts, self.catalogue, catalogue)
         known = {name: _extended(source, catalogue) for name, source in self.sources.items()}
-        return replace(self, catalogue=catalogue, facts=facts, sources=known)
+        exposure = self.exposure.extended(catalogue.n_items) if self.exposure else None
+        return replace(self, catalogue=catalogue, facts=facts, sources=known, exposure=exposure)
 
     def save(self, directory: Path) -> str:
         """Write the artefact into an empty directory and return its hash; the same bundle gives the same hash."""
@@ -106,6 +110,7 @@ class Bundle:
             source.save(directory / "sources" / name)
         artefact.write_catalogue(directory, self.catalogue)
         artefact.write_facts(directory, self.facts)
+        artefact.write_exposure(directory, self.exposure)
         if self.ranker is not None:
             (directory / "ranker.txt").write_text(self.ranker.text(), encoding="utf-8")
         body = {
@@ -114,6 +119,7 @@ class Bundle:
             "quotas": dict(self.quotas),
             "blend": dict(self.blend),
             "features": list(self.ranker.names) if self.ranker is not None else [],
+            "exposure": self.exposure.strength if self.exposure else 0.0,
         }
         return artefact.seal(directory, body)
 
@@ -131,6 +137,7 @@ class Bundle:
             quotas=manifest["quotas"],
             blend=manifest["blend"],
             manifest=manifest,
+            exposure=artefact.read_exposure(directory, strength=manifest.get("exposure", 0.0)),
         )
 
     def _rung(self, strategy: str | None) -> str:
@@ -168,10 +175,15 @@ class Bundle:
         explain: bool,
     ) -> list[Slate]:
         if rung != "ranker" or self.ranker is None:
-            return told(candidates, self._unlearned(candidates, rung), k)
+            return told(candidates, self.spread(candidates, self._unlearned(candidates, rung), rung=rung), k)
         seen = self.features(candidates, profiles, contexts)
         ranker = self.ranker if explain else None
-        return told(candidates, self.ranker.scores(seen), k, ranker=ranker, features=seen)
+        scores = self.spread(candidates, self.ranker.scores(seen), rung=rung)
+        return told(candidates, scores, k, ranker=ranker, features=seen)
+
+    def spread(self, candidates: Candidates, scores: Floats, *, rung: str) -> Floats:
+        """Return the scores with over-exposed items held back, where several sources are blended and the knob is on."""
+        return self.exposure.eased(candidates, scores) if self.exposure and rung in ("blend", "ranker") else scores
 
     def _alone(self) -> tuple[str, ...]:
         """Return the best single source, and what fills its slates where it has too little to say."""

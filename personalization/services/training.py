@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from celery import current_app
+from django.conf import settings
 from django.db import transaction
 
 from audit.services import record
@@ -119,6 +120,7 @@ def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
         progress=bar.part(DATA_SHARE, TRAIN_SHARE),
         newest=LIVE_EVENTS,
         rival=_champions_plan(),
+        exposure=settings.EXPOSURE_STRENGTH,
     )
     if slates is not None:
         write_slates(trained, dataset.user_ids, slates)

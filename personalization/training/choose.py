@@ -9,6 +9,7 @@ import numpy as np
 
 from personalization.ranking.blend import blend_scores
 from personalization.ranking.candidates import gather
+from personalization.ranking.exposure import Exposure
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import feature_names
 from personalization.ranking.ranker import Judged, Ranker
@@ -21,11 +22,14 @@ from personalization.training.ladder import Step, best_single, climb, ndcg, slat
 from personalization.training.plan import Plan, fresh, ranked_sources
 from personalization.training.recall import DEPTH, recall, tuned_quotas
 from personalization.training.split import Longs
+from personalization.training.tradeoff import curve, new_items
 from personalization.training.tune import Tuned, tune
 
 Progress = Callable[[str, float], None]
 SAMPLE = 500
 """Shoppers that quotas are tuned on."""
+TRADED = 1_000
+"""Shoppers that the exposure constraint is measured on."""
 ROUNDS = 400
 PRESETS: tuple[Mapping[str, Any], ...] = (
     {},
@@ -46,6 +50,9 @@ class Choice:
     recall: float
     importance: Mapping[str, float]
     tuned: Mapping[str, Tuned]
+    exposure: Exposure | None = None
+    """What holds back over-exposed items, measured on validation; None where the knob is at 0 or can do nothing."""
+    tradeoff: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +75,12 @@ def choose(
     seed: int,
     progress: Progress,
     names: Sequence[str] | None = None,
+    exposure: float = 0.0,
 ) -> Choice:
-    """Return what to release: the ranker learns on earlier folds and stops, is cut and compared on the next."""
+    """Return what to release: the ranker learns on earlier folds and stops, is cut and compared on the next.
+
+    `exposure` is how strongly over-exposed items are held back, 0 to 1.
+    """
     wanted = tuple(names or ranked_sources())
     tuned = _tuned(wanted, validation, catalogue, budget_s=budget_s, seed=seed, progress=progress)
     configs = {name: dict(one.config) for name, one in tuned.items()}
@@ -85,6 +96,7 @@ def choose(
     singles = best_single(late.candidates, validation.targets, catalogue.n_items)
     blend = tuned_blend(late.candidates, validation.targets, catalogue.n_items)
     steps, rung = _ladder(late, validation, catalogue, blend, next(iter(singles)), ranked, seed=seed)
+    limit, tradeoff = _exposure(late, validation, catalogue, blend, rung, ranked, strength=exposure)
     plan = Plan(
         configs=configs,
         quotas=quotas,
@@ -96,6 +108,7 @@ def choose(
         ranker=ranked.params,
         new_only=validation.new_only,
         seed=seed,
+        exposure=limit.strength if limit else 0.0,
     )
     return Choice(
         plan,
@@ -105,6 +118,8 @@ def choose(
         recall(late.candidates, validation.targets, late.labels),
         ranked.importance,
         tuned,
+        limit,
+        tradeoff,
     )
 
 
@@ -184,6 +199,28 @@ def _fitted(
     scores = ranker.scores(np.ascontiguousarray(late.features[:, columns]))
     values = ndcg(slates(late.candidates, scores), fold.targets, catalogue.n_items)
     return _Ranked(ranker, columns, values, params)
+
+
+def _exposure(
+    late: Examples,
+    fold: Fold,
+    catalogue: Catalogue,
+    blend: Mapping[str, float],
+    rung: str,
+    ranked: _Ranked,
+    *,
+    strength: float,
+) -> tuple[Exposure | None, list[dict[str, Any]]]:
+    """Return the exposure constraint of the rung, and its trade-off curve; a rung of one source's own has neither."""
+    if rung not in ("blend", "ranker") or not len(fold):
+        return None, []
+    rows = np.unique(np.linspace(0, len(fold) - 1, min(len(fold), TRADED)).astype(np.int64))
+    part, targets = late.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
+    seen = np.ascontiguousarray(part.features[:, ranked.columns])
+    scores = ranked.ranker.scores(seen) if rung == "ranker" else blend_scores(part.candidates, blend)
+    limit = Exposure.measured(slates(part.candidates, scores), n_items=catalogue.n_items, strength=strength)
+    points = curve(part.candidates, scores, targets, exposure=limit, new=new_items(catalogue, until=fold.until))
+    return limit if strength else None, points
 
 
 def _ladder(

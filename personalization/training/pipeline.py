@@ -50,12 +50,13 @@ def train(
     newest: int | None = None,
     rival: Plan | None = None,
     names: Sequence[str] | None = None,
+    exposure: float = 0.0,
 ) -> TrainedBundle:
     """Return a bundle and its report; `rival` is the plan of the champion that the bundle must not be worse than.
 
     `budget_s` is spent on tuning; without one, the outcome depends on data and seed alone. `newest` is how many events
-    a live profile holds at most, where it is bounded; `names` narrows the sources. Raises ValueError where there is
-    too little to hold any back.
+    a live profile holds at most, where it is bounded; `names` narrows the sources; `exposure` is how strongly
+    over-exposed items are held back, 0 to 1. Raises ValueError where there is too little to hold any back.
     """
     rows = dataset.interactions
     if len(rows) < LEAST:
@@ -69,10 +70,17 @@ def train(
         seed=seed,
         progress=_part(progress, 0.0, 0.5),
         names=names,
+        exposure=exposure,
     )
     plan, catalogue = choice.plan, dataset.catalogue
     tested = release(
-        plan, test.past, catalogue, until=test.until, learnt=choice.learnt, progress=_part(progress, 0.5, 0.7)
+        plan,
+        test.past,
+        catalogue,
+        until=test.until,
+        learnt=choice.learnt,
+        exposure=choice.exposure,
+        progress=_part(progress, 0.5, 0.7),
     )
     progress("Judging on what no model has seen", 0.7)
     asked = asked_of(tested, test)
@@ -84,6 +92,7 @@ def train(
         until=float(rows.times[-1]),
         learnt=[*choice.learnt, asked.thinned(seed=seed).judged(columns_of(plan))],
         extras=True,
+        exposure=choice.exposure,
         manifest={"data": fingerprint(dataset), "seed": seed, "shoppers": len(dataset.user_ids)},
         progress=_part(progress, 0.8, 1.0),
     )

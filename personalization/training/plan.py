@@ -20,7 +20,8 @@ SVD is among them: it takes a third of all fitting time and, alone, finds the le
 class Plan:
     """Settings per source, quotas, blend weights, the ranker's settings, and the rung of the ladder that was earned.
 
-    `features` are the names the ranker keeps; `single` is the best source alone.
+    `features` are the names the ranker keeps; `single` is the best source alone; `exposure` is how strongly
+    over-exposed items are held back, 0 to 1.
     """
 
     configs: Mapping[str, Mapping[str, Any]]
@@ -33,6 +34,7 @@ class Plan:
     ranker: Mapping[str, Any] = field(default_factory=dict)
     new_only: bool = False
     seed: int = 7
+    exposure: float = 0.0
 
     def json(self) -> dict[str, Any]:
         """Return the plan as JSON values."""

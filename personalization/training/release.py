@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from personalization.ranking.bundle import Bundle
+from personalization.ranking.exposure import Exposure
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.ranker import Judged, Ranker
 from personalization.recommenders.base import Catalogue, Interactions
@@ -22,6 +23,7 @@ def release(
     until: float,
     learnt: Sequence[Judged],
     extras: bool = False,
+    exposure: Exposure | None = None,
     manifest: Mapping[str, Any] | None = None,
     progress: Callable[[str, float], None] = lambda message, share: None,
 ) -> Bundle:
@@ -47,5 +49,6 @@ def release(
         ranker=ranker,
         quotas=plan.quotas,
         blend=plan.blend,
+        exposure=exposure,
         manifest={"rung": plan.rung, "single": plan.single, "until": until, "plan": plan.json(), **(manifest or {})},
     )

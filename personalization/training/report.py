@@ -46,6 +46,7 @@ def judged_report(bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, d
         "tuning": {name: asdict(one) for name, one in choice.tuned.items()},
         "quotas": dict(choice.plan.quotas),
         "blend": dict(choice.plan.blend),
+        "exposure": {"chosen": choice.plan.exposure, "curve": list(choice.tradeoff)},
         "latency_ms": latency(bundle, fold),
     }
 
@@ -55,8 +56,9 @@ def rung_slates(bundle: Bundle, asked: Examples) -> dict[str, Ints]:
     found: dict[str, Ints] = {}
     if bundle.ranker is not None:
         scores = bundle.ranker.scores(bundle.narrowed(asked.features, asked.candidates.sources))
-        found["ranker"] = slates(asked.candidates, scores)
-    found["blend"] = slates(asked.candidates, blend_scores(asked.candidates, bundle.blend))
+        found["ranker"] = slates(asked.candidates, bundle.spread(asked.candidates, scores, rung="ranker"))
+    fused = blend_scores(asked.candidates, bundle.blend)
+    found["blend"] = slates(asked.candidates, bundle.spread(asked.candidates, fused, rung="blend"))
     found["single"] = source_slates(asked.candidates, str(bundle.manifest["single"]))
     return found | {name: source_slates(asked.candidates, name) for name in asked.candidates.sources}
 
@@ -71,6 +73,7 @@ def released_slates(bundle: Bundle, asked: Examples) -> tuple[Ints, Floats]:
         name = str(bundle.manifest["single"]) if bundle.rung == "single" else bundle.rung
         ranks = asked.candidates.ranks[:, asked.candidates.sources.index(name)]
         scores = np.where(np.isnan(ranks), -np.inf, -ranks).astype(np.float32)
+    scores = bundle.spread(asked.candidates, scores, rung=bundle.rung)
     found = slates(asked.candidates, scores)
     values = slate_scores(asked.candidates, scores)
     found[~np.isfinite(values)] = -1

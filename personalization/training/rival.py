@@ -9,10 +9,13 @@ champion that was released below that rung.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
+
 from personalization.ranking.bundle import Bundle
+from personalization.ranking.exposure import TOP, Exposure
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import feature_names
 from personalization.ranking.ranker import Judged, Ranker
@@ -49,7 +52,7 @@ def refitted(plan: Plan, earlier: Sequence[Fold], test: Fold, catalogue: Catalog
         else source.fit(test.past, catalogue)
         for name, source in plan.sources().items()
     }
-    return Bundle(
+    free = Bundle(
         catalogue=catalogue,
         sources=dict(sorted(sources.items())),
         facts=beside.facts,
@@ -58,6 +61,15 @@ def refitted(plan: Plan, earlier: Sequence[Fold], test: Fold, catalogue: Catalog
         blend=plan.blend,
         manifest={"rung": plan.rung, "single": plan.single, "until": test.until, "plan": plan.json()},
     )
+    return replace(free, exposure=_exposure(free, test, strength=plan.exposure)) if plan.exposure else free
+
+
+def _exposure(bundle: Bundle, fold: Fold, *, strength: float) -> Exposure:
+    """Return the plan's exposure constraint, measured on what the bundle would show; no answer is needed for that."""
+    shown = np.full((len(fold), TOP), -1, np.int32)
+    for row, slate in enumerate(bundle.slate_many(fold.profiles, fold.contexts, TOP)):
+        shown[row, : len(slate.items)] = slate.items
+    return Exposure.measured(shown, n_items=bundle.catalogue.n_items, strength=strength)
 
 
 def _ranker(plan: Plan, earlier: Sequence[Fold], catalogue: Catalogue) -> Ranker:

@@ -1,0 +1,52 @@
+"""What the exposure constraint costs and earns: NDCG against spread, on validation, for several strengths."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from personalization.ranking.candidates import Candidates
+from personalization.ranking.exposure import TOP, Exposure
+from personalization.recommenders.base import Bools, Catalogue, Floats
+from personalization.training.ladder import ndcg, slates
+from personalization.training.metrics import Longs, gini
+
+STRENGTHS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0)
+NEW_DAYS = 30.0
+
+
+def curve(
+    candidates: Candidates, scores: Floats, targets: Sequence[Longs], *, exposure: Exposure, new: Bools
+) -> list[dict[str, Any]]:
+    """Return NDCG@10, Gini and coverage of exposure, and the share of it that new items get, per strength.
+
+    The chosen strength is on the curve too. `new` is bool[n_items].
+    """
+    strengths = sorted({*STRENGTHS, exposure.strength})
+    return [_point(candidates, scores, targets, replace(exposure, strength=one), new) for one in strengths]
+
+
+def new_items(catalogue: Catalogue, *, until: float) -> Bools:
+    """Return bool[n_items]: which items appeared in the last 30 days before the moment."""
+    if catalogue.first_seen is None:
+        return np.zeros(catalogue.n_items, bool)
+    with np.errstate(invalid="ignore"):
+        fresh: Bools = (catalogue.first_seen >= until - NEW_DAYS * 86_400) & (catalogue.first_seen <= until)
+    return fresh
+
+
+def _point(
+    candidates: Candidates, scores: Floats, targets: Sequence[Longs], exposure: Exposure, new: Bools
+) -> dict[str, Any]:
+    n_items = len(exposure.excess)
+    found = slates(candidates, exposure.eased(candidates, scores))
+    shown = found[:, :TOP]
+    counts = np.bincount(shown[shown >= 0], minlength=n_items).astype(np.float64)
+    return {
+        "strength": exposure.strength,
+        "ndcg": float(ndcg(found, targets, n_items).mean()),
+        "gini": gini(counts),
+        "coverage": float((counts > 0).mean()),
+        "new_items": float(counts[new].sum() / max(counts.sum(), 1.0)) if new.any() else None,
+    }
