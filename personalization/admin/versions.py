@@ -30,7 +30,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
     search_fields = ("version",)
     ordering = ("-created_at",)
     fields = ("version", "state", "rung", "metrics", "ladder", "checks", "refusal", "seed", "data_hash",
-              "artefact_hash", "created_at", "promoted_at", "retired_at", "report")  # fmt: skip
+              "artefact_hash", "created_at", "promoted_at", "retired_at")  # fmt: skip
     actions_list: ClassVar = ["side_by_side", "roll_back_page"]
     actions_detail: ClassVar = ["evaluation_page", "promote_page", "ask_waiver_page"]
 
@@ -45,6 +45,15 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: ModelVersion | None = None) -> Any:
         """Nothing of a version is edited by hand."""
         return self.fields
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show a version without buttons that would save nothing."""
+        nothing_to_save = {"show_save": False, "show_save_and_continue": False}
+        context = {**(extra_context or {}), **nothing_to_save}
+        page: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return page
 
     @action(description="Side by side", url_path="side-by-side", permissions=["view"])
     def side_by_side(self, request: HttpRequest) -> HttpResponse:

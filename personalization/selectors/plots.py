@@ -36,13 +36,15 @@ def lying_bars(names: Sequence[str], values: Sequence[float], *, title: str) -> 
 
 def points(names: Sequence[str], places: Sequence[tuple[float, float]], *, x: str, y: str) -> Figure:
     """Return named points."""
+    order = sorted(range(len(names)), key=lambda at: places[at])
     trace = {
         "type": "scatter",
         "mode": "markers+text",
-        "x": [place[0] for place in places],
-        "y": [place[1] for place in places],
-        "text": list(names),
-        "textposition": "top center",
+        "x": [places[at][0] for at in order],
+        "y": [places[at][1] for at in order],
+        "text": [names[at] for at in order],
+        # Neighbours' names would lie on each other.
+        "textposition": ["top center" if at % 2 else "bottom center" for at in range(len(order))],
         "cliponaxis": False,
         "marker": {"size": 10},
     }

@@ -40,6 +40,7 @@
         xaxis: axis(figure.layout.xaxis, colour),
         yaxis: axis(figure.layout.yaxis, colour),
       };
+      place.style.height = layout.height + "px";
       window.Plotly.react(place, data, layout, { displayModeBar: false, responsive: true });
     }
   }
