@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 import numpy as np
 
 from personalization.judging.slates import Shelf, SlateTable
-from personalization.training.metrics import Doubles, bootstrap, gini
+from personalization.recommenders.base import Floats
+from personalization.training.metrics import Doubles, bootstrap, gini, resample_counts
 
 DRAWS = 1_000
+PAIRED_DRAWS = 200
 MIN_GROUP = 500
 MIN_SHELF = 50
 """Five slates' worth of products: below, ten places show so much of the shelf that shares tell nothing of a model."""
@@ -109,7 +111,7 @@ def supplier_share(case: Case) -> Iterable[Check]:
         _spread(table.exposure(case.shelf.n_items), supplier) for table in (case.challenger, case.reference)
     )
     inside = limits.supplier_low <= ours[0] and ours[1] <= limits.supplier_high
-    passed = inside or ours[2] <= theirs[2] + 1e-9
+    passed = inside or not _surely_worse(case, lambda exposure: _spread(exposure, supplier)[2])
     words = (
         f"exposure ÷ catalogue share by supplier {ours[0]:.2f}–{ours[1]:.2f}; gap {ours[2]:.2f}, was {theirs[2]:.2f}"
     )
@@ -130,7 +132,10 @@ def concentration(case: Case) -> Iterable[Check]:
 def popularity_lift(case: Case) -> Iterable[Check]:
     """Mean popularity of shown items over that of wanted items at most 1.5, or no more than the reference's."""
     ours, theirs = _lift(case.challenger, case.shelf), _lift(case.reference, case.shelf)
-    passed = ours <= case.limits.popularity_lift or ours <= theirs
+    popularity = case.shelf.popularity
+    passed = ours <= case.limits.popularity_lift or not _surely_worse(
+        case, lambda exposure: float(exposure @ popularity) / max(float(exposure.sum()), 1e-12)
+    )
     words = f"shown items are {ours:.2f} × as popular as wanted ones; reference {theirs:.2f}"
     yield Check("popularity_lift", passed, ours, case.limits.popularity_lift, words)
 
@@ -143,7 +148,8 @@ def new_items(case: Case) -> Iterable[Check]:
     ours, theirs = (_share(table.exposure(case.shelf.n_items), case) for table in (case.challenger, case.reference))
     limit = case.limits.new_items * share
     words = f"new items get {ours:.1%} of exposure, {share:.1%} of the catalogue; reference {theirs:.1%}"
-    yield Check("new_items", ours >= limit or ours >= theirs, ours, limit, words)
+    passed = ours >= limit or not _surely_worse(case, lambda exposure: -_share(exposure, case))
+    yield Check("new_items", passed, ours, limit, words)
 
 
 def latency(case: Case) -> Iterable[Check]:
@@ -184,6 +190,27 @@ CHECKS: tuple[Callable[[Case], Iterable[Check]], ...] = (
 def judge(case: Case) -> list[Check]:
     """Return every check's verdict, in the order of CHECKS; the model may pass where all have passed."""
     return [verdict for check in CHECKS for verdict in check(case)]
+
+
+def _surely_worse(case: Case, badness: Callable[[Doubles], float]) -> bool:
+    """Return whether the challenger's exposure is worse than the reference's beyond chance.
+
+    A paired bootstrap over shoppers: both are shown to the same ones, so only where they differ counts. Two trainings
+    of one plan differ by chance too, and that refuses nobody.
+    """
+    n, n_items = len(case.challenger.slates), case.shelf.n_items
+    weights = resample_counts(n, seed=7, draws=PAIRED_DRAWS)
+    ours, theirs = (_drawn(table, weights, n_items) for table in (case.challenger, case.reference))
+    gaps = [badness(mine) - badness(other) for mine, other in zip(ours, theirs, strict=True)]
+    return float(np.quantile(gaps, 0.05)) > 1e-9 if gaps else False
+
+
+def _drawn(table: SlateTable, weights: Floats, n_items: int, *, k: int = 10) -> Iterable[Doubles]:
+    """Yield float64[n_items] exposures, one per bootstrap draw."""
+    rows, places = np.nonzero(table.slates[:, :k] >= 0)
+    items = table.slates[rows, places]
+    for drawn in weights:
+        yield np.bincount(items, weights=drawn[rows], minlength=n_items).astype(np.float64)
 
 
 def _moment(seconds: float) -> str:

@@ -81,3 +81,13 @@ def test_shares_of_a_shelf_of_a_few_products_are_not_judged(champion: SlateTable
     names = {check.name for check in judge(replace(case(table, table), shelf=tiny))}
 
     assert not {"supplier_share", "new_items"} & names
+
+
+def test_a_difference_by_chance_on_an_absolute_bar_refuses_nobody(champion: SlateTable) -> None:
+    lopsided = unfair(champion)
+    slates = lopsided.slates.copy()
+    slates[0, 1] = slates[0, 1] - slates[0, 1] % 4
+    odd = replace(lopsided, slates=slates)
+
+    assert "supplier_share" not in refusals(odd, lopsided)
+    assert "supplier_share" in refusals(odd, champion)
