@@ -1,8 +1,13 @@
 """LambdaMART over the candidates: trained with early stopping, deterministic, kept as LightGBM's text."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
+
+# Read when LightGBM's OpenMP is loaded: threads that wait shall sleep. Spinning, they took ten times as long on a
+# machine that had other work to do.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import lightgbm as lgb
 import numpy as np
@@ -60,7 +65,7 @@ class Ranker:
         seed: int,
         valid: Judged | None = None,
         rounds: int = 600,
-        patience: int = 40,
+        patience: int = 25,
         params: Mapping[str, Any] | None = None,
     ) -> Self:
         """Return the model; with `valid`, the one of the best round, stopped after `patience` rounds without gain."""
