@@ -23,7 +23,7 @@ from personalization.training.plan import Plan, fresh, ranked_sources
 from personalization.training.recall import DEPTH, recall, tuned_quotas
 from personalization.training.split import Longs
 from personalization.training.tradeoff import curve, new_items
-from personalization.training.tune import Tuned, tune
+from personalization.training.tune import Tuned, started, tune
 
 Progress = Callable[[str, float], None]
 SAMPLE = 500
@@ -133,13 +133,25 @@ def _tuned(
     names: Sequence[str], fold: Fold, catalogue: Catalogue, *, budget_s: float, seed: int, progress: Progress
 ) -> dict[str, Tuned]:
     if budget_s <= 0:
-        return {}
+        return _started(names, fold, catalogue, seed=seed, progress=progress)
     tunable = [name for name in names if RECOMMENDERS[name].SEARCH_SPACE]
     tuned = {}
     for at, name in enumerate(tunable):
         progress(f"Tuning {name}", 0.4 * at / len(tunable))
         tuned[name] = tune(name, fold, catalogue, budget_s=budget_s / len(tunable), seed=seed)
     return tuned
+
+
+def _started(
+    names: Sequence[str], fold: Fold, catalogue: Catalogue, *, seed: int, progress: Progress
+) -> dict[str, Tuned]:
+    """Return the better of the settings that each source suggests: those of one kind of shop serve another badly."""
+    open_to = [name for name in names if RECOMMENDERS[name].STARTS]
+    begun = {}
+    for at, name in enumerate(open_to):
+        progress(f"Trying settings of {name}", 0.4 * at / len(open_to))
+        begun[name] = started(name, fold, catalogue, seed=seed)
+    return begun
 
 
 def _quotas(

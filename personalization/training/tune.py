@@ -51,8 +51,10 @@ def tune(
     space, quick = RECOMMENDERS[name].SEARCH_SPACE, RECOMMENDERS[name].SERVE_TIME
     asked = fold.sample(SHOPPERS, seed=seed)
     fitted = make(name).fit(fold.past, catalogue)
+    begun = _best_start(fitted, asked, catalogue)
     first = _Study(f"{name}:serve", {k: v for k, v in space.items() if k in quick}, seed, sampler, storage)
-    best = first.run(lambda own: fitted.reconfigured(**own), asked, catalogue, budget_s / 2, max_trials)
+    found = first.run(lambda own: fitted.reconfigured(**own), asked, catalogue, budget_s / 2, max_trials)
+    best = found if found.value > begun.value else begun
     second = _Study(f"{name}:fit", {k: v for k, v in space.items() if k not in quick}, seed, sampler, storage)
 
     def refitted(own: Mapping[str, Any]) -> Scoring:
@@ -60,6 +62,18 @@ def tune(
 
     last = second.run(refitted, asked, catalogue, budget_s / 2, max_trials)
     return Tuned({**best.config, **last.config}, max(best.value, last.value), best.trials + last.trials)
+
+
+def started(name: str, fold: Fold, catalogue: Catalogue, *, seed: int) -> Tuned:
+    """Return the best of a source's defaults and its STARTS on one fit: what a training without a budget can afford."""
+    return _best_start(make(name).fit(fold.past, catalogue), fold.sample(SHOPPERS, seed=seed), catalogue)
+
+
+def _best_start(fitted: Scoring, asked: Fold, catalogue: Catalogue) -> Tuned:
+    starts: list[dict[str, Any]] = [{}, *type(fitted).STARTS]
+    values = [judge(fitted.reconfigured(**own), asked, catalogue) for own in starts]
+    best = int(np.argmax(values))
+    return Tuned(starts[best], values[best], len(starts))
 
 
 @dataclass(frozen=True, slots=True)
