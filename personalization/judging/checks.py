@@ -34,6 +34,7 @@ class Limits:
     coverage: float = 0.95
     popularity_lift: float = 1.5
     new_items: float = 0.5
+    absolute_slack: float = 0.02
     latency_p99_ms: float = 25.0
     leak_factor: float = 3.0
 
@@ -196,13 +197,14 @@ def _surely_worse(case: Case, badness: Callable[[Doubles], float]) -> bool:
     """Return whether the challenger's exposure is worse than the reference's beyond chance.
 
     A paired bootstrap over shoppers: both are shown to the same ones, so only where they differ counts. Two trainings
-    of one plan differ by chance too, and that refuses nobody.
+    of one plan differ a little too: as with Gini, .02 (of the reference's number) refuses nobody.
     """
     n, n_items = len(case.challenger.slates), case.shelf.n_items
     weights = resample_counts(n, seed=7, draws=PAIRED_DRAWS)
     ours, theirs = (_drawn(table, weights, n_items) for table in (case.challenger, case.reference))
     gaps = [badness(mine) - badness(other) for mine, other in zip(ours, theirs, strict=True)]
-    return float(np.quantile(gaps, 0.05)) > 1e-9 if gaps else False
+    slack = case.limits.absolute_slack * abs(badness(case.reference.exposure(n_items))) + 1e-9
+    return float(np.quantile(gaps, 0.05)) > slack if gaps else False
 
 
 def _drawn(table: SlateTable, weights: Floats, n_items: int, *, k: int = 10) -> Iterable[Doubles]:

@@ -1,0 +1,48 @@
+"""The champion's plan on the challenger's past: an equal plan gives equal slates, and the window stays unseen."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from personalization.judging.heldout import case_of, shown
+from personalization.judging.verdict import Verdict
+from personalization.training.dataset import Dataset, build
+from personalization.training.pipeline import train
+from personalization.training.rival import plan_of
+from tests.personalization.shop_history import history, products
+
+SOURCES = ("covisitation", "popular", "rp3beta")
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    return build(history(), products())
+
+
+@pytest.mark.slow
+def test_the_same_plan_is_as_good_as_itself_and_passes_the_gate(dataset: Dataset) -> None:
+    manifest = json.loads(json.dumps(train(dataset, names=SOURCES, exposure=0.2).bundle.manifest))
+    plan = plan_of(manifest)
+    assert plan is not None
+
+    again = train(dataset, names=SOURCES, exposure=0.2, rival=plan)
+
+    assert again.rival is not None
+    assert (shown(again.rival, again.test) == shown(again.tested, again.test)).all()
+    assert again.rival.manifest["until"] == again.test.until
+    case = case_of(replace(again.tested), again.test, champion=again.rival, labels={})
+    assert [check.name for check in Verdict.of(case, reference="itself").failed if check.name != "latency"] == []
+
+
+def test_a_plan_that_this_code_cannot_follow_is_none() -> None:
+    plan = {"configs": {}, "quotas": {"popular": 5}, "blend": {}, "single": "popular", "rung": "popular",
+            "features": [], "rounds": 10}  # fmt: skip
+
+    assert plan_of({}) is None
+    assert plan_of({"plan": {**plan, "quotas": {"magic": 5}}}) is None
+    assert plan_of({"plan": {**plan, "features": ["magic"]}}) is None
+    assert plan_of({"plan": {**plan, "unheard_of": 1}}) is None
+    found = plan_of({"plan": plan})
+    assert found is not None
+    assert found.features == ()
