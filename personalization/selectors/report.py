@@ -55,7 +55,7 @@ def gate(verdict: Mapping[str, Any]) -> Section | None:
         )
         for one in checks
     ]
-    note = f"Held against {verdict.get('reference', 'nothing')} on the same shoppers and the same window, which neither saw."
+    note = f"Held against {verdict.get('reference', 'nothing')} on the same shoppers and window, which neither saw."
     return Section("gate", "Gate", note, ("", "Check", "Measured", "Limit", "In words"), rows)
 
 
