@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import django
@@ -14,6 +15,9 @@ from pytest_django import DjangoDbBlocker
 
 from tests import programs
 from tests.services import Services, acquire
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # As the tables' owner: no other role may, and the owner only by switching the triggers off.
 EMPTY_AUDIT_LOG = """
@@ -74,6 +78,8 @@ def quick_settings() -> Iterator[None]:
         # Static files are looked up when asked for, so that no test waits for their collection.
         WHITENOISE_AUTOREFRESH=True,
         WHITENOISE_USE_FINDERS=True,
+        # No thread of this process outlives a test and writes into the next one's log.
+        SERVING_REFRESH="inline",
     ):
         yield
 
@@ -90,8 +96,11 @@ def redis_clients() -> Iterator[list[redis.Redis]]:
 
 @pytest.fixture(autouse=True)
 def clean_redis(redis_clients: list[redis.Redis]) -> Iterator[None]:
-    """Empty this session's Redis databases after each test."""
+    """Empty this session's Redis databases after each test, and what this process would still write into them."""
     yield
+    from personalization.serving.exposures import exposures
+
+    exposures.forget()
     for client in redis_clients:
         client.flushdb()
 
@@ -113,3 +122,17 @@ def process_environment(transactional_db: None) -> dict[str, str]:
     user, password = quote(database["USER"]), quote(database["PASSWORD"])
     url = f"postgresql://{user}:{password}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
     return {**os.environ, "DATABASE_URL": url, "DATABASE_OWNER_URL": url}
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator["Browser"]:
+    """One Chromium for the session: Playwright's loop runs once a process."""
+    from playwright.sync_api import sync_playwright
+
+    # Playwright runs an event loop in this thread; Django must not take our own queries for calls from a coroutine.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=programs.chromium(), args=programs.CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]

@@ -6,6 +6,10 @@ from functools import lru_cache
 
 NEEDS = {"browser": "Chromium", "sdk_node": "Node.js with npm", "spark": "Java"}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 
 
 @lru_cache(maxsize=1)

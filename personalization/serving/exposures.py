@@ -66,6 +66,10 @@ class Exposures:
             EXPOSURES.labels(outcome="written").inc(len(batch))
             return len(batch)
 
+    def forget(self) -> None:
+        """Drop what waits, as if nothing had been answered."""
+        self._waiting.clear()
+
     def _start(self) -> None:
         with self._lock:
             if self._runs():

@@ -28,6 +28,6 @@ def test_one_command_records_and_profiles_and_ends_on_sigterm(process_environmen
     _, errors = process.communicate(timeout=30)
 
     assert process.returncode == 0, errors
-    assert Event.objects.count() == 5
+    assert Event.objects.count() == 5, errors.decode()
     assert len(read_person(user_id="ada").history) == 5
     assert redis.client().zcard("v:consumers:recorder") == 0

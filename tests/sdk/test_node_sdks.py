@@ -14,11 +14,10 @@ from urllib.parse import urlencode
 import pytest
 from django.conf import settings
 
-from tests import programs
 from tests.sdk.conftest import Shop
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Response
+    from playwright.sync_api import Browser, Response
 
     from events.types.base import Event
 
@@ -91,20 +90,18 @@ def posted_to(route: str) -> Callable[["Response"], bool]:
 
 
 @pytest.mark.browser
-def test_the_browser_sdk_talks_across_origins(shop: Shop, logged: Reader, page_address: str) -> None:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=programs.chromium(), args=["--no-sandbox"])
-        page = browser.new_page()
-        page.goto(page_address + "?" + urlencode({"host": shop.host, "key": shop.key}))
-        with (
-            page.expect_response(posted_to("/v1/p")),
-            page.expect_response(posted_to("/v1/t")),
-            page.expect_response(posted_to("/v1/i")),
-        ):
-            anonymous_id = page.evaluate("talk()")
-        browser.close()
+def test_the_browser_sdk_talks_across_origins(
+    shop: Shop, logged: Reader, page_address: str, chromium: "Browser"
+) -> None:
+    page = chromium.new_page()
+    page.goto(page_address + "?" + urlencode({"host": shop.host, "key": shop.key}))
+    with (
+        page.expect_response(posted_to("/v1/p")),
+        page.expect_response(posted_to("/v1/t")),
+        page.expect_response(posted_to("/v1/i")),
+    ):
+        anonymous_id = page.evaluate("talk()")
+    page.close()
 
     events = logged()
     assert {"Home", "Product Viewed", "identify"} <= set(events)
