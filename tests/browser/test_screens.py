@@ -29,9 +29,9 @@ def lively(shop: Shop) -> Shop:
 
 
 @pytest.mark.slow
-def test_the_pages_are_photographed(lively: Shop, page: Page, browser: Browser, shoot: Shoot) -> None:
+def test_the_pages_are_photographed(lively: Shop, page: Page, chromium: Browser, shoot: Shoot) -> None:
     shop_walk(lively, page, shoot)
-    phone(lively, browser, shoot)
+    phone(lively, chromium, shoot)
     staff_walk(lively, page, shoot)
 
 
@@ -57,9 +57,9 @@ def shop_walk(shop: Shop, page: Page, shoot: Shoot) -> None:
     shoot(page, "cart")
 
 
-def phone(shop: Shop, browser: Browser, shoot: Shoot) -> None:
+def phone(shop: Shop, chromium: Browser, shoot: Shoot) -> None:
     """See the first page on a phone, in the dark: nothing is wider than the screen."""
-    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
     page = context.new_page()
     page.goto(shop.home)
     page.wait_for_selector(DRAWN)
