@@ -1,4 +1,4 @@
-"""Recompute NDCG@10 from `manage.py evaluate --recommendations` output by other code than the code that trains.
+"""Recompute NDCG@10 from what `evaluate` or `train` wrote with --recommendations, by code that does not train.
 
 Reads the raw files only: rows sorted by time (stable), the cut at the timestamp of row floor(.85 n); a shopper's
 targets are the distinct items at or after the cut, in mode "new" without those had before; warm ones appear before it.
@@ -21,11 +21,15 @@ def main() -> int:
     parser.add_argument("--mode", choices=("repeat", "new"), default="repeat")
     parser.add_argument("--all-targets", action="store_true", help="count cold targets too")
     parser.add_argument("--at-least", type=float, default=0.0)
+    parser.add_argument("--strategy", help="one of the strategies of a file that `manage.py train` wrote")
     options = parser.parse_args()
+    answers = pd.read_parquet(options.recommendations)
+    if options.strategy:
+        answers = answers[answers["strategy"] == options.strategy]
     rows = pd.read_parquet(options.path / "interactions.parquet").sort_values("timestamp", kind="stable")
     value, shoppers = recomputed(
         rows,
-        pd.read_parquet(options.recommendations),
+        answers,
         new_only=options.mode == "new",
         warm_only=not options.all_targets,
     )

@@ -1,5 +1,6 @@
 """Celery doors of this room."""
 
+from pathlib import Path
 from typing import Any
 
 from celery import shared_task
@@ -9,11 +10,11 @@ from personalization.services.training import queue_training, run_training
 
 
 @shared_task(name="personalization.train", acks_late=True)  # type: ignore[untyped-decorator]
-def train(run_id: int | None = None) -> None:
-    """Run a training that was asked for, or (by the schedule, without an id) a new one."""
+def train(run_id: int | None = None, *, slates: str | None = None) -> None:
+    """Run a training that was asked for, or (by the schedule, without an id) a new one; `slates` as in the service."""
     if run_id is None:
         run_id = queue_training(actor="system:schedule", hand_over=False).pk
-    run_training(run_id)
+    run_training(run_id, slates=Path(slates) if slates else None)
 
 
 @shared_task(name="personalization.mirror", bind=True, max_retries=8)  # type: ignore[untyped-decorator]

@@ -38,9 +38,7 @@ class Exposure:
         low = np.repeat(np.minimum.reduceat(scores, starts), sizes)
         high = np.repeat(np.maximum.reduceat(scores, starts), sizes)
         scaled = (scores - low) / np.maximum(high - low, 1e-12)
-        eased: Floats = (scaled - self.strength * self.excess[candidates.items]).astype(
-            np.float32
-        )
+        eased: Floats = (scaled - self.strength * self.excess[candidates.items]).astype(np.float32)
         return eased
 
     def extended(self, n_items: int) -> Self:

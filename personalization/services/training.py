@@ -71,20 +71,25 @@ class Bar:
         self.run.save(update_fields=[*fields, "heartbeat_at"])
 
 
-def queue_training(*, actor: str, budget_s: int = 0, seed: int = 7, hand_over: bool = True) -> TrainingRun:
-    """Make the row of a run and, unless the caller runs it, hand it to a worker once the row is there."""
+def queue_training(
+    *, actor: str, budget_s: int = 0, seed: int = 7, hand_over: bool = True, slates: Path | None = None
+) -> TrainingRun:
+    """Make the row of a run and, unless the caller runs it, hand it to a worker once the row is there.
+
+    `slates` is where the worker, on this machine, writes the held-out answers: see `run_training`.
+    """
     with transaction.atomic():
         run = TrainingRun.objects.create(actor=actor, budget_s=budget_s, seed=seed)
         record(category="model", action="training.queued", actor=actor, object=f"training_run:{run.pk}")
         if hand_over:
-            transaction.on_commit(lambda: _to_worker(run.pk))
+            transaction.on_commit(lambda: _to_worker(run.pk, slates))
     return run
 
 
 def run_training(run_id: int, *, listener: Told | None = None, slates: Path | None = None) -> TrainingRun:
     """Train as the row says; a run that is over is not run again.
 
-    `slates` is a Parquet file for the held-out answers (user, rank, item, score). Raises NotFound.
+    `slates` is a Parquet file for the held-out answers (user, rank, item, score, strategy). Raises NotFound.
     """
     run = TrainingRun.objects.filter(pk=run_id).first()
     if run is None:
@@ -162,5 +167,6 @@ def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, actor: str) 
     return judged, f"{version.version} was refused: {judged.refusal}"
 
 
-def _to_worker(run_id: int) -> None:
-    current_app.send_task("personalization.train", args=[run_id])
+def _to_worker(run_id: int, slates: Path | None) -> None:
+    path = str(slates.resolve()) if slates else None
+    current_app.send_task("personalization.train", args=[run_id], kwargs={"slates": path})

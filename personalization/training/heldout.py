@@ -12,22 +12,27 @@ DEPTH = 20
 
 
 def write_slates(trained: TrainedBundle, user_ids: Sequence[str], path: Path) -> int:
-    """Write a Parquet file with the columns user, rank (from 1), item, score; return how many shoppers were answered.
+    """Write a Parquet file with the columns user, rank (from 1), item, score, strategy; return how many were answered.
 
-    The answers are those of the bundle that had not seen the last 15 %, on the very questions of the report.
+    The answers are those of the bundle that had not seen the last 15 %, on the very questions of the report: of the
+    released rung (strategy "hybrid") and of each source alone.
     """
+    users = [user_ids[user] for user in trained.test.users.tolist()]
+    frames = [_answers(trained, users, strategy) for strategy in ("hybrid", *sorted(trained.tested.quotas))]
+    pd.concat(frames, ignore_index=True).to_parquet(path, index=False)
+    return len(users)
+
+
+def _answers(trained: TrainedBundle, users: Sequence[str], strategy: str) -> pd.DataFrame:
     fold, bundle = trained.test, trained.tested
-    slates = bundle.slate_many(fold.profiles, fold.contexts, DEPTH)
+    slates = bundle.slate_many(fold.profiles, fold.contexts, DEPTH, strategy=strategy)
     sizes = [len(slate) for slate in slates]
-    users = np.repeat([user_ids[user] for user in fold.users.tolist()], sizes)
-    items = np.asarray(bundle.catalogue.item_ids)[np.concatenate([slate.items for slate in slates])]
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
-            "user": users,
+            "user": np.repeat(users, sizes),
             "rank": np.concatenate([np.arange(1, size + 1) for size in sizes]),
-            "item": items,
+            "item": np.asarray(bundle.catalogue.item_ids)[np.concatenate([slate.items for slate in slates])],
             "score": np.concatenate([slate.scores for slate in slates]),
+            "strategy": strategy,
         }
     )
-    frame.to_parquet(path, index=False)
-    return len(slates)

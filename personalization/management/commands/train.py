@@ -26,10 +26,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run it."""
         background = options["background"]
-        if background and options["recommendations"]:
-            raise CommandError("--recommendations needs a training in this process")
         wishes = {"budget_s": options["budget"], "seed": options["seed"]}
-        run = queue_training(actor="system:command", hand_over=background, **wishes)
+        run = queue_training(actor="system:command", hand_over=background, slates=options["recommendations"], **wishes)
         if background:
             self.stdout.write(f"training run {run.pk} is queued")
             return
