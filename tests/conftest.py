@@ -36,7 +36,14 @@ SERVICES = pytest.StashKey[Services]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the stores and name them in the environment, before Django reads it."""
+    """Start the stores and name them in the environment, before Django reads it.
+
+    The process that only hands tests out to xdist's workers takes no place and sets nothing: they would inherit it.
+    """
+    if getattr(config.option, "numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
+        # Named in a worker's environment, it would have pytest-django read the settings before the stores are known.
+        os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+        return
     config.stash[SERVICES] = acquire()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)

@@ -16,8 +16,6 @@ from config import env
 ROOT = Path(__file__).resolve().parent.parent
 PLACES = 200
 REDIS_DATABASES_A_PLACE = 4
-OURS = "VITRINE_TEST_STORES"
-"""Set where a session has named embedded stores: its workers inherit those names, but take places of their own."""
 
 
 @dataclass
@@ -38,7 +36,7 @@ class Services:
 
 def acquire() -> Services:
     """Point the environment at the stores of this session, starting them if need be."""
-    if "DATABASE_URL" in os.environ and "REDIS_URL" in os.environ and OURS not in os.environ:
+    if "DATABASE_URL" in os.environ and "REDIS_URL" in os.environ:
         # pytest-django gives each of xdist's workers a database of its own; Valkey's are ours to share out.
         worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
         os.environ["REDIS_URL"] = env.redis_database(os.environ["REDIS_URL"], worker * REDIS_DATABASES_A_PLACE)
@@ -54,7 +52,6 @@ def acquire() -> Services:
             instance = embedded.load(directory, throwaway=True)
             embedded.start(instance)
     place, holder = take_place(directory)
-    os.environ[OURS] = str(directory)
     # Django puts test_ in front: each place has a test database of its own.
     os.environ["DATABASE_URL"] = os.environ["DATABASE_OWNER_URL"] = f"{instance.postgres.owner_url}_{place}"
     os.environ["DATABASE_APP_ROLE"] = "vitrine_app"
