@@ -86,7 +86,8 @@ def parts(text: str) -> tuple[str, ...]:
 def page(request: HttpRequest) -> HttpResponse:
     """The preview; nothing it does is recorded as shown."""
     placements = [(key, f"{key}: {config.name}") for key, config in active_placements().items()]
-    form = PreviewForm({"placement": placements[0][0], **request.GET.dict()}, placements=placements)
+    first = placements[0][0] if placements else ""
+    form = PreviewForm({"placement": first, **request.GET.dict()}, placements=placements)
     context = staff_context(request, title="Preview")
     if form.is_valid():
         context |= _tried(form)

@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Iterator
+from importlib import import_module
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import django
 import pytest
 import redis
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.db import connection
 from django.test import override_settings
@@ -113,13 +116,27 @@ def clean_redis(redis_clients: list[redis.Redis]) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def clean_audit_log(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Empty the audit log after a test that commits: its triggers keep Django's flush from doing so."""
+def restored(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """After a test that commits: empty the audit log, whose triggers keep Django's flush out, and put back what
+    migrations had filled in and the flush took.
+    """
     yield
     marker = request.node.get_closest_marker("django_db")
     if "transactional_db" in request.fixturenames or (marker is not None and marker.kwargs.get("transaction")):
-        with django_db_blocker.unblock(), connection.cursor() as cursor:
-            cursor.execute(EMPTY_AUDIT_LOG)
+        with django_db_blocker.unblock():
+            restore()
+
+
+def restore() -> None:
+    """Leave the database as the migrations do."""
+    from consents.models import Purpose
+
+    with connection.cursor() as cursor:
+        cursor.execute(EMPTY_AUDIT_LOG)
+    editor = SimpleNamespace(connection=connection)
+    import_module("personalization.migrations.0002_default_placements").create(apps, editor)
+    if not Purpose.objects.exists():
+        import_module("consents.migrations.0003_seed_purposes").seed(apps, editor)
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +14,7 @@ import requests
 from rudderstack.analytics.client import Client as RudderClient
 from segment.analytics.client import Client as SegmentClient
 
-from tests.conftest import EMPTY_AUDIT_LOG
+from tests.conftest import restore
 from tests.sdk.conftest import CONSENT, environment
 
 # No test of these opens a transaction of its own; the mark is what makes the session's database.
@@ -102,29 +100,20 @@ def storefront(
 def emptied() -> None:
     """Leave the session's stores as they were."""
     from django.core.management import call_command
-    from django.db import connection
 
     from common import redis
 
     call_command("flush", interactive=False, verbosity=0)
-    with connection.cursor() as cursor:
-        cursor.execute(EMPTY_AUDIT_LOG)
+    restore()
     redis.client().flushdb()
 
 
 def stocked(host: str) -> str:
     """Fill the shop through its API; return a browser's key."""
-    from django.apps import apps
-    from django.db import connection
-
     from access.services import create_key
     from common import redis
 
     redis.client().flushdb()
-    # A transactional test before this one may have emptied the tables, the default placements too.
-    import_module("personalization.migrations.0002_default_placements").create(
-        apps, SimpleNamespace(connection=connection)
-    )
     _, secret = create_key(kind="sk", name="server", scopes=["catalog:write"])
     lines = [
         {

@@ -65,7 +65,7 @@ def test_the_command_ends_with_a_live_model_that_is_served(tmp_path: Path, capsy
     assert version.report["ladder"]
     assert recommend(Ask(placement="home")).model_version == version.version
     slates = pd.read_parquet(tmp_path / "slates.parquet")
-    assert list(slates.columns) == ["user", "rank", "item", "score"]
+    assert list(slates.columns) == ["user", "rank", "item", "score", "strategy"]
     assert slates["user"].str.startswith("user:u").all()
 
 
