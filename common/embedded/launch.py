@@ -57,7 +57,8 @@ def start() -> None:
     with step("embedded PostgreSQL and Valkey"):
         stores = prepare_stores()
         environment = prepare_environment(stores)
-        supervisor.configure(FOLDER, programs(stores, environment))
+        together = [name for name in procfile.read(ROOT / "Procfile") if name not in LATE]
+        supervisor.configure(FOLDER, programs(stores, environment), together=together)
         supervisor.launch(FOLDER, environment)
         instance.wait(stores)
     with step("database"):
@@ -66,7 +67,7 @@ def start() -> None:
     with step("static files"):
         collect_static(environment)
     with step("processes"):
-        supervisor.control(FOLDER, "start", *(name for name in procfile.read(ROOT / "Procfile") if name not in LATE))
+        supervisor.control(FOLDER, "start", f"{supervisor.TOGETHER}:*")
         wait_for(environment, "/readyz")
     say("• demo shop, filled and trained through the running processes")
     manage(environment, "demo", quiet=False)

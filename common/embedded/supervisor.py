@@ -51,6 +51,8 @@ stdout_logfile={folder}/{name}.log
 stdout_logfile_maxbytes=20MB
 stdout_logfile_backups=1
 """
+TOGETHER = "product"
+"""The name of the group of programs that start together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +93,17 @@ def socket_path(folder: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"vitrine-{os.geteuid()}-{name}.sock"
 
 
-def configure(folder: Path, programs: Iterable[Program]) -> None:
-    """Write the configuration of a supervisor that keeps its files in `folder`."""
+def configure(folder: Path, programs: Iterable[Program], *, together: Iterable[str]) -> None:
+    """Write the configuration of a supervisor that keeps its files in `folder`.
+
+    The programs named by `together` are started by `control(folder, "start", f"{TOGETHER}:*")`.
+    """
     user = "user=root\n" if os.geteuid() == 0 else ""
     text = HEAD.format(folder=folder, socket=socket_path(folder), user=user)
-    (folder / "supervisor.conf").write_text(text + "".join(program.section(folder) for program in programs))
+    sections = [program.section(folder) for program in programs]
+    # As a group they start at the same moment; named one by one, each would wait for the one before.
+    together = f"[group:{TOGETHER}]\nprograms={','.join(together)}\n"
+    (folder / "supervisor.conf").write_text(text + "".join(sections) + together)
 
 
 def launch(folder: Path, environment: Mapping[str, str]) -> None:
