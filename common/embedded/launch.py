@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -62,8 +62,7 @@ def start() -> None:
         supervisor.launch(FOLDER, environment)
         instance.wait(stores)
     with step("database"):
-        manage(environment, "migrate", "--database", "owner", "--verbosity", "0")
-        manage(environment, "grant_app_role")
+        prepare_database(stores, environment)
     with step("static files"):
         collect_static(environment)
     with step("processes"):
@@ -172,10 +171,26 @@ def programs(stores: instance.Instance, environment: dict[str, str]) -> list[sup
     ]
 
 
+def prepare_database(stores: instance.Instance, environment: dict[str, str]) -> None:
+    """Migrate and grant when migrations or rights changed since this cluster was last prepared."""
+    state = state_of([ROOT / "requirements.txt", *ROOT.glob("*/migrations/*.py"), *ROOT.glob("*/apps.py")])
+    # Beside the cluster, so that a cluster made anew is prepared anew.
+    stamp = stores.postgres.data / "vitrine.stamp"
+    if stamp.exists() and stamp.read_text() == state:
+        return
+    manage(environment, "migrate", "--database", "owner", "--verbosity", "0")
+    manage(environment, "grant_app_role")
+    stamp.write_text(state)
+
+
+def state_of(files: Iterable[Path]) -> str:
+    """Return a text that changes when one of the files does."""
+    return "\n".join(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in sorted(files))
+
+
 def collect_static(environment: dict[str, str]) -> None:
     """Collect static files when they or their packages changed since the last time."""
-    files = [ROOT / "requirements.txt", *sorted((ROOT / "static").rglob("*"))]
-    state = "\n".join(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files)
+    state = state_of([ROOT / "requirements.txt", *(ROOT / "static").rglob("*")])
     stamp = FOLDER / "static.stamp"
     if stamp.exists() and stamp.read_text() == state:
         return
