@@ -37,6 +37,8 @@ class Tally:
 
     statuses: dict[str, Counter[int]] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
+    last: dict[str, str] = field(default_factory=dict)
+    """The latest answer of each operation that was asked what the documentation shows."""
 
     @property
     def cases(self) -> int:
@@ -81,6 +83,8 @@ def _ask(operation: Any, name: str, tally: Tally, *, keys: tuple[str, str], each
             _befriend(case, name, keys[1], whole=number % 4 == 0)
         response = case.call(headers={"Authorization": f"Bearer {keys[0]}"})
         tally.statuses[name][response.status_code] += 1
+        if number % 4 == 0:
+            tally.last[name] = f"{case.media_type} {case.body!r:.200} -> {response.text:.400}"
         try:
             case.validate_response(response, checks=list(CHECKS))
         except (AssertionError, FailureGroup) as error:
@@ -99,6 +103,9 @@ def _befriend(case: Any, name: str, publishable: str, *, whole: bool) -> None:
     body = _known_body(name)
     if body is not None:
         case.body = body
+        if isinstance(body, dict):
+            # The strategy may have drawn text/plain, in which a dictionary is not JSON.
+            case.media_type = "application/json"
 
 
 def _known_body(name: str) -> Any:
