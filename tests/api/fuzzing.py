@@ -26,7 +26,7 @@ KNOWN_BODIES: dict[str, Any] = {
     "POST /api/v1/products/bulk": b'{"product_id": "rug", "title": "Wool rug", "currency": "EUR", "price": "60.00"}',
     "POST /mp/collect": {"client_id": "bo", "events": [{"name": "view_item", "params": {"items": []}}]},
 }
-BATCH = {"batch": [{"type": "track", "event": "Product Viewed", "userId": "ada", "properties": {}}]}
+BATCH = {"batch": [{"type": "track", "event": "Product Viewed", "userId": "ada", "properties": {"product_id": "desk"}}]}
 EVENT = {"userId": "ada", "event": "Product Viewed", "name": "Home", "properties": {"product_id": "desk"}}
 ALIAS = {**EVENT, "previousId": "ada-phone", "groupId": "family"}
 
