@@ -127,6 +127,11 @@ def sync_roles(*, actor: str) -> dict[str, int]:
     return counts
 
 
+def forget_uses() -> None:
+    """Empty this process's memory of noted uses, for instance where a new database numbers its keys anew."""
+    _noted.clear()
+
+
 def note_use(key_id: int) -> None:
     """Remember that a key was used, at most once a minute and process. A dead database does not stop the request."""
     now = time.monotonic()
