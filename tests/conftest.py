@@ -131,27 +131,39 @@ def clean_redis(redis_clients: list[redis.Redis]) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def restored(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """After a test that commits: empty the audit log, whose triggers keep Django's flush out, and put back what
-    migrations had filled in and the flush took.
+def filled(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Give each test the rows that migrations fill in, and the next one an empty audit log.
+
+    A test that commits is followed by a flush, which takes those rows and runs later than any fixture here: so they are
+    put back before a test, not after. The audit log's triggers keep the flush out, so it is emptied by hand.
     """
-    yield
     marker = request.node.get_closest_marker("django_db")
-    if "transactional_db" in request.fixturenames or (marker is not None and marker.kwargs.get("transaction")):
+    commits = "transactional_db" in request.fixturenames or (marker is not None and marker.kwargs.get("transaction"))
+    if marker is not None or not {"db", "transactional_db"}.isdisjoint(request.fixturenames):
         with django_db_blocker.unblock():
-            restore()
+            fill()
+    yield
+    if commits:
+        with django_db_blocker.unblock():
+            empty_audit_log()
 
 
-def restore() -> None:
-    """Leave the database as the migrations do."""
+def fill() -> None:
+    """Put back the rows of migrations that a flush took."""
     from consents.models import Purpose
+    from personalization.selectors.placements import active_placements
 
-    with connection.cursor() as cursor:
-        cursor.execute(EMPTY_AUDIT_LOG)
     editor = SimpleNamespace(connection=connection)
-    import_module("personalization.migrations.0002_default_placements").create(apps, editor)
+    if not active_placements():
+        import_module("personalization.migrations.0002_default_placements").create(apps, editor)
     if not Purpose.objects.exists():
         import_module("consents.migrations.0003_seed_purposes").seed(apps, editor)
+
+
+def empty_audit_log() -> None:
+    """Empty it as the tables' owner."""
+    with connection.cursor() as cursor:
+        cursor.execute(EMPTY_AUDIT_LOG)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -62,7 +61,6 @@ def shop(
     settings.GATE_LATENCY_MILLISECONDS = 1_000.0  # a machine that runs many tests at once is slow
     keeper.forget()
     forget_keys()
-    default_placements()
     setup.prepare()
     products = make_products(seed=7)[:SMALL_SHOP]
     bulk_upsert([{**one.data, "product_id": one.product_id} for one in products], actor="system:test")
@@ -72,18 +70,6 @@ def shop(
     consumers.terminate()
     consumers.wait(timeout=20)
     keeper.forget()
-
-
-def default_placements() -> None:
-    """Make the placements every shop starts with, where an emptied database lost what its migration had made."""
-    from personalization.selectors.placements import active_placements
-    from personalization.services.placements import save_placement
-
-    migration = import_module("personalization.migrations.0002_default_placements")
-    for row in migration.DEFAULTS:
-        if row["key"] not in active_placements():
-            data = {"fallback": migration.FILL, **{name: value for name, value in row.items() if name != "key"}}
-            save_placement(row["key"], data=data, actor="system:test")
 
 
 @pytest.fixture

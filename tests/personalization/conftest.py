@@ -1,9 +1,7 @@
 """The shop of these tests, its keys, and serving that reads its snapshot anew for each answer."""
 
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
@@ -15,19 +13,12 @@ if TYPE_CHECKING:  # Django is set up after this file is read
 @pytest.fixture
 def stocked(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
     """A stocked shop without a model; Ada and Bo said yes to personalization, Cy said nothing."""
-    from django.apps import apps
-    from django.db import connection
-
     from personalization.serving.keeper import keeper
     from tests.personalization.shop import ADA, BO, says, stock_the_shop
 
     settings.SERVING_REFRESH, settings.MODEL_DIR = "inline", tmp_path
     settings.GATE_LATENCY_MILLISECONDS = 1_000.0  # a machine that runs many tests at once is slow
     keeper.forget()
-    # A transactional test before this one may have emptied the tables, the default placements too.
-    import_module("personalization.migrations.0002_default_placements").create(
-        apps, SimpleNamespace(connection=connection)
-    )
     stock_the_shop()
     says(ADA)
     says(BO)

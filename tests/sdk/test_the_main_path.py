@@ -14,7 +14,7 @@ import requests
 from rudderstack.analytics.client import Client as RudderClient
 from segment.analytics.client import Client as SegmentClient
 
-from tests.conftest import restore
+from tests.conftest import empty_audit_log, fill
 from tests.sdk.conftest import CONSENT, environment
 
 # No test of these opens a transaction of its own; the mark is what makes the session's database.
@@ -104,7 +104,7 @@ def emptied() -> None:
     from common import redis
 
     call_command("flush", interactive=False, verbosity=0)
-    restore()
+    empty_audit_log()
     redis.client().flushdb()
 
 
@@ -113,6 +113,7 @@ def stocked(host: str) -> str:
     from access.services import create_key
     from common import redis
 
+    fill()
     redis.client().flushdb()
     _, secret = create_key(kind="sk", name="server", scopes=["catalog:write"])
     lines = [
