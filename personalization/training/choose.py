@@ -82,7 +82,9 @@ def choose(
     `exposure` is how strongly over-exposed items are held back, 0 to 1.
     """
     wanted = tuple(names or ranked_sources())
-    tuned = _tuned(wanted, validation, catalogue, budget_s=budget_s, seed=seed, progress=progress)
+    tuned = _tuned(
+        wanted, [validation, *reversed(learning)], catalogue, budget_s=budget_s, seed=seed, progress=progress
+    )
     configs = {name: dict(one.config) for name, one in tuned.items()}
     progress("Tuning candidates for recall", 0.4)
     quotas = _quotas(wanted, configs, learning[-1], catalogue, seed=seed)
@@ -103,20 +105,20 @@ def choose(
         blend=blend,
         single=next(iter(singles)),
         rung=rung,
-        features=ranked.ranker.names,
-        rounds=max(ranked.ranker.rounds, 10),
-        ranker=ranked.params,
+        features=ranked.ranker.names if ranked else (),
+        rounds=max(ranked.ranker.rounds, 10) if ranked else 0,
+        ranker=ranked.params if ranked else {},
         new_only=validation.new_only,
         seed=seed,
         exposure=limit.strength if limit else 0.0,
     )
     return Choice(
         plan,
-        [*(part.judged(ranked.columns) for part in asked), late.thinned(seed=seed).judged(ranked.columns)],
+        [part.judged(ranked.columns) for part in (*asked, late.thinned(seed=seed))] if ranked else [],
         steps,
         singles,
         recall(late.candidates, validation.targets, late.labels),
-        ranked.importance,
+        ranked.importance if ranked else {},
         tuned,
         limit,
         tradeoff,
@@ -130,27 +132,27 @@ def columns_of(plan: Plan) -> Longs:
 
 
 def _tuned(
-    names: Sequence[str], fold: Fold, catalogue: Catalogue, *, budget_s: float, seed: int, progress: Progress
+    names: Sequence[str], folds: Sequence[Fold], catalogue: Catalogue, *, budget_s: float, seed: int, progress: Progress
 ) -> dict[str, Tuned]:
     if budget_s <= 0:
-        return _started(names, fold, catalogue, seed=seed, progress=progress)
+        return _started(names, folds, catalogue, seed=seed, progress=progress)
     tunable = [name for name in names if RECOMMENDERS[name].SEARCH_SPACE]
     tuned = {}
     for at, name in enumerate(tunable):
         progress(f"Tuning {name}", 0.4 * at / len(tunable))
-        tuned[name] = tune(name, fold, catalogue, budget_s=budget_s / len(tunable), seed=seed)
+        tuned[name] = tune(name, folds, catalogue, budget_s=budget_s / len(tunable), seed=seed)
     return tuned
 
 
 def _started(
-    names: Sequence[str], fold: Fold, catalogue: Catalogue, *, seed: int, progress: Progress
+    names: Sequence[str], folds: Sequence[Fold], catalogue: Catalogue, *, seed: int, progress: Progress
 ) -> dict[str, Tuned]:
     """Return the better of the settings that each source suggests: those of one kind of shop serve another badly."""
     open_to = [name for name in names if RECOMMENDERS[name].STARTS]
     begun = {}
     for at, name in enumerate(open_to):
         progress(f"Trying settings of {name}", 0.4 * at / len(open_to))
-        begun[name] = started(name, fold, catalogue, seed=seed)
+        begun[name] = started(name, folds, catalogue, seed=seed)
     return begun
 
 
@@ -175,8 +177,15 @@ def _asked(
     return examples(sources, facts, fold, quotas=quotas)
 
 
-def _ranker(early: Sequence[Examples], late: Examples, fold: Fold, catalogue: Catalogue, *, seed: int) -> _Ranked:
-    """Return the ranker of the best settings on all features or, where validation loses nothing, on those that help."""
+def _ranker(
+    early: Sequence[Examples], late: Examples, fold: Fold, catalogue: Catalogue, *, seed: int
+) -> _Ranked | None:
+    """Return the ranker of the best settings on all features or, where validation loses nothing, on those that help.
+
+    None where the candidates of the learning folds, or of validation, hold no target: then nothing can be learnt.
+    """
+    if not (any(part.labels.any() for part in early) and late.labels.any()):
+        return None
     names = feature_names(late.candidates.sources)
     everything = np.arange(len(names))
     fit = partial(_fitted, early, late, fold, catalogue, names, seed=seed)
@@ -219,7 +228,7 @@ def _exposure(
     catalogue: Catalogue,
     blend: Mapping[str, float],
     rung: str,
-    ranked: _Ranked,
+    ranked: _Ranked | None,
     *,
     strength: float,
 ) -> tuple[Exposure | None, list[dict[str, Any]]]:
@@ -228,8 +237,10 @@ def _exposure(
         return None, []
     rows = np.unique(np.linspace(0, len(fold) - 1, min(len(fold), TRADED)).astype(np.int64))
     part, targets = late.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
-    seen = np.ascontiguousarray(part.features[:, ranked.columns])
-    scores = ranked.ranker.scores(seen) if rung == "ranker" else blend_scores(part.candidates, blend)
+    if ranked is not None and rung == "ranker":
+        scores = ranked.ranker.scores(np.ascontiguousarray(part.features[:, ranked.columns]))
+    else:
+        scores = blend_scores(part.candidates, blend)
     limit = Exposure.measured(slates(part.candidates, scores), n_items=catalogue.n_items, strength=strength)
     points = curve(part.candidates, scores, targets, exposure=limit, new=new_items(catalogue, until=fold.until))
     return limit if strength else None, points
@@ -241,7 +252,7 @@ def _ladder(
     catalogue: Catalogue,
     blend: Mapping[str, float],
     single: str,
-    ranked: _Ranked,
+    ranked: _Ranked | None,
     *,
     seed: int,
 ) -> tuple[list[Step], str]:
@@ -250,6 +261,7 @@ def _ladder(
         "popular": ("popular", ndcg(source_slates(found, "popular"), fold.targets, n)),
         "single": (single, ndcg(source_slates(found, single), fold.targets, n)),
         "blend": ("blend", ndcg(slates(found, blend_scores(found, blend)), fold.targets, n)),
-        "ranker": ("ranker", ranked.values),
     }
+    if ranked is not None:
+        rungs["ranker"] = ("ranker", ranked.values)
     return climb(rungs, seed=seed)

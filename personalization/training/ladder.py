@@ -63,9 +63,15 @@ def ndcg(found: Ints, targets: Sequence[Longs], n_items: int) -> Doubles:
     return per_shopper(hits(found, targets, n_items), sizes, k=10)["ndcg"]
 
 
+def mean_ndcg(found: Ints, targets: Sequence[Longs], n_items: int) -> float:
+    """Return the mean NDCG@10; 0 where nobody was asked."""
+    values = ndcg(found, targets, n_items)
+    return float(values.mean()) if len(values) else 0.0
+
+
 def best_single(candidates: Candidates, targets: Sequence[Longs], n_items: int) -> dict[str, float]:
     """Return the mean NDCG@10 of each source alone, best first."""
-    means = {name: float(ndcg(source_slates(candidates, name), targets, n_items).mean()) for name in candidates.sources}
+    means = {name: mean_ndcg(source_slates(candidates, name), targets, n_items) for name in candidates.sources}
     return dict(sorted(means.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
@@ -76,7 +82,7 @@ def tuned_blend(candidates: Candidates, targets: Sequence[Longs], n_items: int) 
     for name in order[1:]:
         for weight in (1.0, 0.5):
             tried = {**weights, name: weight}
-            mean = float(ndcg(slates(candidates, blend_scores(candidates, tried)), targets, n_items).mean())
+            mean = mean_ndcg(slates(candidates, blend_scores(candidates, tried)), targets, n_items)
             if mean > best:
                 weights, best = tried, mean
                 break

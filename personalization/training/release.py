@@ -35,20 +35,26 @@ def release(
         progress(f"Fitting {name}", 0.8 * at / len(sources))
         source.fit(past, catalogue)
     progress("Fitting the ranker", 0.8)
-    ranker = Ranker.fit(
+    return Bundle(
+        catalogue=catalogue,
+        sources=dict(sorted(sources.items())),
+        facts=ItemFacts.fit(past, catalogue, until=until),
+        ranker=learned(plan, learnt),
+        quotas=plan.quotas,
+        blend=plan.blend,
+        exposure=exposure,
+        manifest={"rung": plan.rung, "single": plan.single, "until": until, "plan": plan.json(), **(manifest or {})},
+    )
+
+
+def learned(plan: Plan, learnt: Sequence[Judged]) -> Ranker | None:
+    """Return the plan's ranker, None where the plan has none or there is nothing to learn from."""
+    if not plan.features or not any(len(part.labels) for part in learnt):
+        return None
+    return Ranker.fit(
         joined(learnt),
         names=plan.features,
         seed=plan.seed,
         rounds=round(plan.rounds * MORE_ROUNDS),
         params=plan.ranker,
-    )
-    return Bundle(
-        catalogue=catalogue,
-        sources=dict(sorted(sources.items())),
-        facts=ItemFacts.fit(past, catalogue, until=until),
-        ranker=ranker,
-        quotas=plan.quotas,
-        blend=plan.blend,
-        exposure=exposure,
-        manifest={"rung": plan.rung, "single": plan.single, "until": until, "plan": plan.json(), **(manifest or {})},
     )

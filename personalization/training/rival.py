@@ -23,10 +23,10 @@ from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.recommenders.scoring import Scoring
 from personalization.training.choose import columns_of
-from personalization.training.examples import examples, joined
+from personalization.training.examples import examples
 from personalization.training.folds import Fold
 from personalization.training.plan import Plan
-from personalization.training.release import MORE_ROUNDS
+from personalization.training.release import learned
 
 
 def plan_of(manifest: Mapping[str, Any]) -> Plan | None:
@@ -40,11 +40,16 @@ def plan_of(manifest: Mapping[str, Any]) -> Plan | None:
     return plan if followed and set(plan.features) <= set(feature_names(tuple(sorted(plan.quotas)))) else None
 
 
-def refitted(plan: Plan, earlier: Sequence[Fold], test: Fold, catalogue: Catalogue, *, beside: Bundle) -> Bundle:
+def refitted(plan: Plan, earlier: Sequence[Fold], test: Fold, catalogue: Catalogue, *, beside: Bundle) -> Bundle | None:
     """Return the plan's bundle on the test fold's past; its ranker learns on the earlier folds.
+
+    None where the plan's ranker finds nothing there to learn from: then nobody can follow the plan.
 
     `beside` is the challenger, fitted on the same past: equal sources are shared with it.
     """
+    ranker = _ranker(plan, earlier, catalogue) if plan.rung == "ranker" else None
+    if plan.rung == "ranker" and ranker is None:
+        return None
     ours = beside.manifest.get("plan", {}).get("configs", {})
     sources = {
         name: beside.sources[name]
@@ -56,7 +61,7 @@ def refitted(plan: Plan, earlier: Sequence[Fold], test: Fold, catalogue: Catalog
         catalogue=catalogue,
         sources=dict(sorted(sources.items())),
         facts=beside.facts,
-        ranker=_ranker(plan, earlier, catalogue) if plan.rung == "ranker" else None,
+        ranker=ranker,
         quotas=plan.quotas,
         blend=plan.blend,
         manifest={"rung": plan.rung, "single": plan.single, "until": test.until, "plan": plan.json()},
@@ -72,14 +77,8 @@ def _exposure(bundle: Bundle, fold: Fold, *, strength: float) -> Exposure:
     return Exposure.measured(shown, n_items=bundle.catalogue.n_items, strength=strength)
 
 
-def _ranker(plan: Plan, earlier: Sequence[Fold], catalogue: Catalogue) -> Ranker:
-    return Ranker.fit(
-        joined([_learnt(plan, fold, catalogue) for fold in earlier]),
-        names=plan.features,
-        seed=plan.seed,
-        rounds=round(plan.rounds * MORE_ROUNDS),
-        params=plan.ranker,
-    )
+def _ranker(plan: Plan, earlier: Sequence[Fold], catalogue: Catalogue) -> Ranker | None:
+    return learned(plan, [_learnt(plan, fold, catalogue) for fold in earlier])
 
 
 def _learnt(plan: Plan, fold: Fold, catalogue: Catalogue) -> Judged:

@@ -1,0 +1,62 @@
+"""However small or odd a shop is, training ends with a bundle that answers: a rung below the ranker, if need be."""
+
+import pandas as pd
+import pytest
+
+from personalization.recommenders.base import Context, Profile
+from personalization.training.dataset import build
+from personalization.training.pipeline import train
+from personalization.training.rival import plan_of
+
+START, HOUR, ROWS = 1.7e9, 3_600.0, 30
+
+
+def rows(*, shoppers: int, items: int, times: list[float] | None = None) -> pd.DataFrame:
+    """Return thirty purchases, shoppers and items taking turns, an hour apart."""
+    return pd.DataFrame(
+        {
+            "user_id": [f"u{at % shoppers}" for at in range(ROWS)],
+            "item_id": [f"i{at % items}" for at in range(ROWS)],
+            "timestamp": times or [START + at * HOUR for at in range(ROWS)],
+            "event": "purchase",
+            "value": 1.0,
+        }
+    )
+
+
+ODD = {
+    "nothing is ever bought twice": rows(shoppers=5, items=ROWS),
+    "nobody ever comes back": rows(shoppers=ROWS, items=7),
+    "all at one moment": rows(shoppers=5, items=7, times=[START] * ROWS),
+    "at two moments": rows(shoppers=5, items=7, times=[START] * 15 + [START + 1e6] * 15),
+    "one shopper": rows(shoppers=1, items=7),
+    "one item": rows(shoppers=5, items=1),
+    "one shopper and one item": rows(shoppers=1, items=1),
+}
+
+
+@pytest.mark.parametrize("frame", ODD.values(), ids=ODD.keys())
+def test_an_odd_shop_gets_a_bundle_that_answers(frame: pd.DataFrame) -> None:
+    dataset = build(frame)
+
+    trained = train(dataset)
+
+    slate = trained.bundle.slate(Profile.empty(START + 1e6), Context(), 5)
+    assert len(slate) == min(5, dataset.catalogue.n_items)
+
+
+@pytest.mark.parametrize("name", ["nothing is ever bought twice", "nobody ever comes back", "all at one moment"])
+def test_where_nothing_can_be_learnt_there_is_no_ranker(name: str) -> None:
+    trained = train(build(ODD[name]))
+
+    assert trained.bundle.ranker is None
+    assert trained.bundle.rung in ("popular", "single", "blend")
+    assert "ranker" not in [step["rung"] for step in trained.report["ladder"]]
+
+
+def test_a_champion_whose_ranker_has_nothing_left_to_learn_from_is_no_rival() -> None:
+    plan = plan_of({"plan": {**train(build(ODD["one shopper"])).tested.manifest["plan"], "rung": "ranker"}})
+
+    trained = train(build(ODD["nothing is ever bought twice"]), rival=plan)
+
+    assert trained.rival is None
