@@ -15,7 +15,7 @@ from personalization.ranking.features import feature_names
 from personalization.ranking.ranker import Judged, Ranker
 from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS
-from personalization.training.examples import Examples, examples, joined, label
+from personalization.training.examples import Examples, examples, joined, label, teaches
 from personalization.training.folds import Fold
 from personalization.training.importance import permutation_importance
 from personalization.training.ladder import Step, best_single, climb, ndcg, slates, source_slates, tuned_blend
@@ -182,9 +182,9 @@ def _ranker(
 ) -> _Ranked | None:
     """Return the ranker of the best settings on all features or, where validation loses nothing, on those that help.
 
-    None where the candidates of the learning folds, or of validation, hold no target: then nothing can be learnt.
+    None where the candidates of the learning folds, or of validation, hold no target, or nothing else.
     """
-    if not (any(part.labels.any() for part in early) and late.labels.any()):
+    if not (any(teaches(part.labels) for part in early) and teaches(late.thinned(seed=seed).labels)):
         return None
     names = feature_names(late.candidates.sources)
     everything = np.arange(len(names))

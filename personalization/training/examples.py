@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from personalization.ranking.candidates import Candidates, gather
 from personalization.ranking.facts import ItemFacts
@@ -52,6 +53,11 @@ class Examples:
         part = self.candidates.part(kept)
         part = replace(part, rows=np.searchsorted(rows, part.rows), n_rows=len(rows))
         return Examples(part, self.features[kept], self.labels[kept])
+
+
+def teaches(labels: NDArray[np.bool_ | np.int32]) -> bool:
+    """Return whether there are both hits and misses: else there is nothing to put in order."""
+    return 0 < np.count_nonzero(labels) < len(labels)
 
 
 def joined(parts: Sequence[Judged]) -> Judged:

@@ -27,12 +27,13 @@ def _answers(trained: TrainedBundle, users: Sequence[str], strategy: str) -> pd.
     fold, bundle = trained.test, trained.tested
     slates = bundle.slate_many(fold.profiles, fold.contexts, DEPTH, strategy=strategy)
     sizes = [len(slate) for slate in slates]
+    items = np.concatenate([np.empty(0, np.int32), *(slate.items for slate in slates)])
     return pd.DataFrame(
         {
             "user": np.repeat(users, sizes),
-            "rank": np.concatenate([np.arange(1, size + 1) for size in sizes]),
-            "item": np.asarray(bundle.catalogue.item_ids)[np.concatenate([slate.items for slate in slates])],
-            "score": np.concatenate([slate.scores for slate in slates]),
+            "rank": np.concatenate([np.empty(0, np.int64), *(np.arange(1, size + 1) for size in sizes)]),
+            "item": np.asarray(bundle.catalogue.item_ids)[items],
+            "score": np.concatenate([np.empty(0, np.float32), *(slate.scores for slate in slates)]),
             "strategy": strategy,
         }
     )

@@ -8,7 +8,7 @@ from personalization.ranking.exposure import Exposure
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.ranker import Judged, Ranker
 from personalization.recommenders.base import Catalogue, Interactions
-from personalization.training.examples import joined
+from personalization.training.examples import joined, teaches
 from personalization.training.plan import Plan, extra_sources, fresh
 
 MORE_ROUNDS = 1.2
@@ -49,7 +49,7 @@ def release(
 
 def learned(plan: Plan, learnt: Sequence[Judged]) -> Ranker | None:
     """Return the plan's ranker, None where the plan has none or there is nothing to learn from."""
-    if not plan.features or not any(len(part.labels) for part in learnt):
+    if not plan.features or not any(teaches(part.labels) for part in learnt):
         return None
     return Ranker.fit(
         joined(learnt),

@@ -1,10 +1,15 @@
 """However small or odd a shop is, training ends with a bundle that answers: a rung below the ranker, if need be."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from personalization.recommenders.base import Context, Profile
 from personalization.training.dataset import build
+from personalization.training.evaluate import Asked, evaluate
+from personalization.training.folds import Protocol
+from personalization.training.heldout import write_slates
 from personalization.training.pipeline import train
 from personalization.training.rival import plan_of
 
@@ -36,13 +41,20 @@ ODD = {
 
 
 @pytest.mark.parametrize("frame", ODD.values(), ids=ODD.keys())
-def test_an_odd_shop_gets_a_bundle_that_answers(frame: pd.DataFrame) -> None:
+def test_an_odd_shop_gets_a_bundle_that_answers(frame: pd.DataFrame, tmp_path: Path) -> None:
     dataset = build(frame)
 
     trained = train(dataset)
 
     slate = trained.bundle.slate(Profile.empty(START + 1e6), Context(), 5)
     assert len(slate) == min(5, dataset.catalogue.n_items)
+    assert write_slates(trained, dataset.user_ids, tmp_path / "slates.parquet") == len(trained.test)
+
+
+@pytest.mark.parametrize("protocol", ["temporal", "leave-one-out", "next-item"])
+@pytest.mark.parametrize("frame", ODD.values(), ids=ODD.keys())
+def test_an_odd_file_is_evaluated(frame: pd.DataFrame, protocol: Protocol) -> None:
+    assert evaluate(build(frame), Asked(protocol=protocol)).report["ours"]["rung"]
 
 
 @pytest.mark.parametrize("name", ["nothing is ever bought twice", "nobody ever comes back", "all at one moment"])
