@@ -57,7 +57,7 @@ class Examples:
 
 def teaches(labels: NDArray[np.bool_ | np.int32]) -> bool:
     """Return whether there are both hits and misses: else there is nothing to put in order."""
-    return 0 < np.count_nonzero(labels) < len(labels)
+    return bool(0 < np.count_nonzero(labels) < len(labels))
 
 
 def joined(parts: Sequence[Judged]) -> Judged:
