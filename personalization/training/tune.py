@@ -1,7 +1,7 @@
 """Optuna over the knobs of sources: grid, random or TPE, within a time budget, resumable, with pruning."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -33,7 +33,7 @@ class Tuned:
 
 def tune(
     name: str,
-    fold: Fold,
+    folds: Sequence[Fold],
     catalogue: Catalogue,
     *,
     budget_s: float,
@@ -42,38 +42,92 @@ def tune(
     storage: str | None = None,
     max_trials: int | None = None,
 ) -> Tuned:
-    """Return the best settings of a source within the budget; the defaults are always the first trial.
+    """Return the best settings of a source within the budget; the defaults and its STARTS are always tried first.
 
-    Settings that only matter when answering are tuned first, on one fit; then those of the fit. With `storage` (an
-    Optuna URL) a study of the same name goes on where it stopped. With `max_trials` and no budget the outcome depends
-    on data and seed alone.
+    Settings are judged on the questions of all folds together. Those that only matter when answering are tuned first,
+    on one fit; then those of the fit. With `storage` (an Optuna URL) a study of the same name goes on where it stopped.
+    With `max_trials` and no budget the outcome depends on data and seed alone.
     """
     space, quick = RECOMMENDERS[name].SEARCH_SPACE, RECOMMENDERS[name].SERVE_TIME
-    asked = fold.sample(SHOPPERS, seed=seed)
-    fitted = make(name).fit(fold.past, catalogue)
-    begun = _best_start(fitted, asked, catalogue)
+    bench = Bench.of(folds, catalogue, seed=seed)
+    begun = started(name, folds, catalogue, seed=seed)
+    rest = {k: v for k, v in begun.config.items() if k not in quick}
+    fitted = bench.fitted(name, rest)
     first = _Study(f"{name}:serve", {k: v for k, v in space.items() if k in quick}, seed, sampler, storage)
-    found = first.run(lambda own: fitted.reconfigured(**own), asked, catalogue, budget_s / 2, max_trials)
-    best = found if found.value > begun.value else begun
+    found = first.run(lambda own: [one.reconfigured(**own) for one in fitted], bench, budget_s / 2, max_trials)
+    best = begun
+    if found.value > begun.value:
+        best = Tuned({**rest, **found.config}, found.value, found.trials)
     second = _Study(f"{name}:fit", {k: v for k, v in space.items() if k not in quick}, seed, sampler, storage)
 
-    def refitted(own: Mapping[str, Any]) -> Scoring:
-        return make(name, **best.config, **own).fit(fold.past, catalogue) if own else fitted.reconfigured(**best.config)
+    def refitted(own: Mapping[str, Any]) -> list[Scoring]:
+        return bench.fitted(name, {**best.config, **own})
 
-    last = second.run(refitted, asked, catalogue, budget_s / 2, max_trials)
-    return Tuned({**best.config, **last.config}, max(best.value, last.value), best.trials + last.trials)
-
-
-def started(name: str, fold: Fold, catalogue: Catalogue, *, seed: int) -> Tuned:
-    """Return the best of a source's defaults and its STARTS on one fit: what a training without a budget can afford."""
-    return _best_start(make(name).fit(fold.past, catalogue), fold.sample(SHOPPERS, seed=seed), catalogue)
+    last = second.run(refitted, bench, budget_s / 2, max_trials)
+    trials = begun.trials + found.trials + last.trials
+    return Tuned({**best.config, **last.config}, max(best.value, last.value), trials)
 
 
-def _best_start(fitted: Scoring, asked: Fold, catalogue: Catalogue) -> Tuned:
-    starts: list[dict[str, Any]] = [{}, *type(fitted).STARTS]
-    values = [judge(fitted.reconfigured(**own), asked, catalogue) for own in starts]
-    best = int(np.argmax(values))
-    return Tuned(starts[best], values[best], len(starts))
+def started(name: str, folds: Sequence[Fold], catalogue: Catalogue, *, seed: int) -> Tuned:
+    """Return the best of a source's defaults and its STARTS: what a training without a budget can afford.
+
+    Starts that agree on the settings of the fit share one.
+    """
+    bench = Bench.of(folds, catalogue, seed=seed)
+    quick = RECOMMENDERS[name].SERVE_TIME
+    fits: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
+    for start in ({}, *RECOMMENDERS[name].STARTS):
+        fit = {k: v for k, v in start.items() if k not in quick}
+        fits.setdefault(repr(sorted(fit.items())), (fit, []))[1].append({k: start[k] for k in start if k in quick})
+    best, tried = Tuned({}, -1.0, 0), 0
+    for fit, starts in fits.values():
+        fitted = bench.fitted(name, fit)
+        for serve in starts:
+            value, tried = bench.judge([one.reconfigured(**serve) for one in fitted]), tried + 1
+            if value > best.value:
+                best = Tuned({**fit, **serve}, value, tried)
+    return Tuned(best.config, best.value, tried)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """The questions that settings are judged on: at most `SHOPPERS`, of one fold or of several."""
+
+    folds: Sequence[Fold]
+    catalogue: Catalogue
+
+    @classmethod
+    def of(cls, folds: Sequence[Fold], catalogue: Catalogue, *, seed: int) -> "Bench":
+        """Return the bench of some folds, the most telling first: later ones are taken only while questions lack."""
+        taken: list[Fold] = []
+        missing = SHOPPERS
+        for fold in folds:
+            if missing > 0 and len(fold):
+                taken.append(fold.sample(missing, seed=seed))
+                missing -= len(taken[-1])
+        return cls(taken, catalogue)
+
+    def fitted(self, name: str, config: Mapping[str, Any]) -> list[Scoring]:
+        """Return the source, fitted on the past of each fold."""
+        return [make(name, **config).fit(fold.past, self.catalogue) for fold in self.folds]
+
+    def judge(self, sources: Sequence[Scoring], trial: optuna.Trial | None = None) -> float:
+        """Return the mean NDCG@10 of a source alone over all questions; a trial that falls behind is pruned."""
+        values: list[float] = []
+        for source, fold in zip(sources, self.folds, strict=True):
+            for part in np.array_split(np.arange(len(fold)), max(1, CHUNKS // len(self.folds))):
+                values += self._asked(source, fold, part.tolist())
+                if trial is not None:
+                    trial.report(float(np.mean(values)) if values else 0.0, len(values))
+                    if trial.should_prune():
+                        raise optuna.TrialPruned
+        return float(np.mean(values)) if values else 0.0
+
+    def _asked(self, source: Scoring, fold: Fold, rows: list[int]) -> list[float]:
+        profiles, contexts = [fold.profiles[r] for r in rows], [fold.contexts[r] for r in rows]
+        found = source.recommend_many(profiles, contexts, 10).items
+        values: list[float] = ndcg(found, [fold.targets[r] for r in rows], self.catalogue.n_items).tolist()
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +140,8 @@ class _Study:
 
     def run(
         self,
-        made: Callable[[Mapping[str, Any]], Scoring],
-        fold: Fold,
-        catalogue: Catalogue,
+        made: Callable[[Mapping[str, Any]], Sequence[Scoring]],
+        bench: Bench,
         budget_s: float,
         max_trials: int | None,
     ) -> Tuned:
@@ -102,12 +155,12 @@ class _Study:
             study_name=self.name,
             load_if_exists=True,
         )
-        default = judge(made({}), fold, catalogue)
+        default = bench.judge(made({}))
         if not self.space:
             return Tuned({}, default, 1)
 
         def objective(trial: optuna.Trial) -> float:
-            return judge(made({k: suggest(trial, k, v) for k, v in self.space.items()}), fold, catalogue, trial)
+            return bench.judge(made({k: suggest(trial, k, v) for k, v in self.space.items()}), trial)
 
         limit = max_trials if max_trials is not None else 10_000
         while time.monotonic() < end and len(study.trials) < limit:
@@ -124,20 +177,6 @@ class _Study:
         if self.sampler == "random":
             return optuna.samplers.RandomSampler(seed=self.seed)
         return optuna.samplers.TPESampler(seed=self.seed, multivariate=True, n_startup_trials=8)
-
-
-def judge(source: Scoring, fold: Fold, catalogue: Catalogue, trial: optuna.Trial | None = None) -> float:
-    """Return the mean NDCG@10 of a source alone; a trial that falls behind is pruned."""
-    values: list[float] = []
-    for part in np.array_split(np.arange(len(fold)), CHUNKS):
-        rows = part.tolist()
-        found = source.recommend_many([fold.profiles[r] for r in rows], [fold.contexts[r] for r in rows], 10).items
-        values += ndcg(found, [fold.targets[r] for r in rows], catalogue.n_items).tolist()
-        if trial is not None:
-            trial.report(float(np.mean(values)) if values else 0.0, len(values))
-            if trial.should_prune():
-                raise optuna.TrialPruned
-    return float(np.mean(values)) if values else 0.0
 
 
 def suggest(trial: optuna.Trial, name: str, space: tuple[Any, ...]) -> Any:
