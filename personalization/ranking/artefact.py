@@ -10,6 +10,7 @@ import numpy as np
 
 from personalization.ranking.exposure import Exposure
 from personalization.ranking.facts import ItemFacts
+from personalization.ranking.stars import read_stars, write_stars
 from personalization.recommenders import storage
 from personalization.recommenders.base import Catalogue
 
@@ -79,10 +80,10 @@ def read_catalogue(directory: Path) -> Catalogue:
 
 
 def write_facts(directory: Path, facts: ItemFacts) -> None:
-    """Write `facts.npz`."""
-    storage.write_arrays(
-        directory / "facts.npz", {part.name: np.asarray(getattr(facts, part.name)) for part in fields(ItemFacts)}
-    )
+    """Write `facts.npz` and, where the shop has ratings, `stars.npz`."""
+    names = [part.name for part in fields(ItemFacts) if part.name != "stars"]
+    storage.write_arrays(directory / "facts.npz", {name: np.asarray(getattr(facts, name)) for name in names})
+    write_stars(directory, facts.stars)
 
 
 def write_exposure(directory: Path, exposure: Exposure | None) -> None:
@@ -100,4 +101,4 @@ def read_exposure(directory: Path, *, strength: float) -> Exposure | None:
 def read_facts(directory: Path) -> ItemFacts:
     """Return what `write_facts` wrote."""
     arrays: dict[str, Any] = storage.read_arrays(directory / "facts.npz")
-    return ItemFacts(**{**arrays, "until": float(arrays["until"].item())})
+    return ItemFacts(**{**arrays, "until": float(arrays["until"].item())}, stars=read_stars(directory))

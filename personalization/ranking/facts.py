@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personalization.ranking.groups import Grouped
+from personalization.ranking.stars import Stars
 from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Floats, Interactions, Ints, Times
 
 DAY = 86_400.0
@@ -56,6 +57,8 @@ class ItemFacts:
     attributes: Ints
     rarity: Floats
     until: float
+    stars: Stars | None = None
+    """What ratings taught; None where there are none, or all are equal."""
 
     @property
     def n_items(self) -> int:
@@ -99,6 +102,7 @@ class ItemFacts:
             attributes=attributes,
             rarity=rarity,
             until=until,
+            stars=Stars.fit(interactions, catalogue.n_items, until=until),
             **kin,
         )
 

@@ -10,6 +10,7 @@ from personalization.ranking.facts import COLUMNS, DAY, ItemFacts
 from personalization.ranking.groups import Doubles, Longs
 from personalization.ranking.history import OWN, SHOPPER, own_features, shopper_features
 from personalization.ranking.shoppers import Shoppers
+from personalization.ranking.stars import PREDICTED
 from personalization.recommenders.base import Context, Floats, Profile
 
 LIFE = ("age", "item_idle")
@@ -20,7 +21,7 @@ def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the columns of `features`, in order."""
     scores = tuple(f"{name}_score" for name in sources)
     ranks = tuple(f"{name}_rank" for name in sources)
-    return (*scores, *ranks, "agreeing", *OWN, *SHOPPER, *AFFINITY, *COLUMNS, *LIFE, *CONTEXT)
+    return (*scores, *ranks, "agreeing", *OWN, *SHOPPER, *AFFINITY, *COLUMNS, *LIFE, *CONTEXT, PREDICTED)
 
 
 def features(
@@ -50,6 +51,7 @@ def features(
     for column in later:
         matrix[:, at] = column
         at += 1
+    matrix[:, at] = facts.stars.predicted(shoppers, rows, items) if facts.stars else np.nan
     return matrix
 
 
