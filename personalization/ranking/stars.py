@@ -10,22 +10,20 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import surprise
 
 from personalization.ranking.groups import Doubles, Longs
 from personalization.ranking.shoppers import Shoppers
 from personalization.recommenders import storage
 from personalization.recommenders.base import SIGNAL_NAMES, Floats, Interactions, Profile
 from personalization.recommenders.factors import solved
-from personalization.recommenders.svd import Columns
+from personalization.recommenders.svd import SVDConfig, factorized
 
 PREDICTED = "predicted_stars"
 """The ranker's feature: stars the shopper would give the item; NaN where shopper or item was never rated with."""
 FILE = "stars.npz"
 RATING = SIGNAL_NAMES.index("rating")
-FACTORS, EPOCHS, LEARNING_RATE, REG, SEED = 20, 20, 0.02, 0.1, 7
-MOST_ROWS = 500_000
-"""The newest ratings that are learnt from, which bounds time."""
+SETTINGS = SVDConfig(factors=20, epochs=20, learning_rate=0.02, reg=0.1, most_rows=500_000)
+"""How ratings are learnt. The newest `most_rows` are, which bounds time."""
 TASTE_RIDGE, GENEROSITY_RIDGE = 2.0, 4.0
 """Fixed, not growing with the ratings as in training: one rating shall not make a shopper's whole taste."""
 
@@ -46,14 +44,13 @@ class Stars:
     @classmethod
     def fit(cls, interactions: Interactions, n_items: int, *, until: float) -> Self | None:
         """Return what the ratings up to `until` taught; None where there are none, or all are equal."""
-        rows = latest_ratings(interactions, until=until)[-MOST_ROWS:]
+        rows = latest_ratings(interactions, until=until)[-SETTINGS.most_rows :]
         if not len(rows) or np.ptp(interactions.values[rows]) == 0:
             return None
-        rows = np.random.default_rng(SEED).permutation(rows)
+        rows = np.random.default_rng(SETTINGS.seed).permutation(rows)
         users, items = interactions.users[rows], interactions.items[rows]
         values = interactions.values[rows].astype(np.float64)
-        model = surprise.SVD(n_factors=FACTORS, n_epochs=EPOCHS, lr_all=LEARNING_RATE, reg_all=REG, random_state=SEED)
-        model.fit(Columns(users, items, values, interactions.n_users, n_items))
+        model = factorized(users, items, values, SETTINGS, n_users=interactions.n_users, n_items=n_items)
         bias = model.bi.astype(np.float32)
         bias[np.bincount(items, minlength=n_items) == 0] = np.nan
         vectors = model.qi.astype(np.float32)
@@ -64,13 +61,21 @@ class Stars:
         stars = np.full(len(rows), np.nan)
         for shopper, taste in self._tastes(shoppers):
             own = slice(*np.searchsorted(rows, (shopper, shopper + 1)).tolist())
-            stars[own] = self._stars(taste, items[own])
+            stars[own] = self.given(taste, items[own])
         return stars
 
-    def of(self, profile: Profile, item: int) -> float | None:
-        """Return the stars that the shopper would give one item, None where nothing is known of either."""
-        found = self.predicted(Shoppers.of([profile]), np.zeros(1, np.int64), np.array([item], np.int64))
-        return None if np.isnan(found[0]) else float(found[0])
+    def taste(self, profile: Profile) -> Floats | None:
+        """Return float32[factors + 1], the shopper's taste and generosity; None for who rated nothing known."""
+        return next((taste for _, taste in self._tastes(Shoppers.of([profile]))), None)
+
+    def given(self, taste: Floats, items: Longs) -> Doubles:
+        """Return the stars that a shopper of this taste would give the items; NaN for items nobody rated."""
+        stars = np.full(len(items), np.nan)
+        known = items < len(self.bias)
+        codes = items[known]
+        agreement = (self.vectors[codes].astype(np.float64) * taste[:-1]).sum(axis=1)
+        stars[known] = np.clip(self.mean + self.bias[codes] + agreement + taste[-1], self.low, self.high)
+        return stars
 
     def _tastes(self, shoppers: Shoppers) -> Iterator[tuple[int, Floats]]:
         """Yield each shopper with known ratings and float32[factors + 1]: taste, and generosity behind it."""
@@ -83,14 +88,6 @@ class Stars:
             items = shoppers.items[events]
             tall = np.column_stack([self.vectors[items], np.ones(len(items), np.float32)])
             yield owner, solved(tall, np.ones(len(items)), shoppers.values[events] - self.mean - self.bias[items], base)
-
-    def _stars(self, taste: Floats, items: Longs) -> Doubles:
-        stars = np.full(len(items), np.nan)
-        known = items < len(self.bias)
-        codes = items[known]
-        agreement = (self.vectors[codes].astype(np.float64) * taste[:-1]).sum(axis=1)
-        stars[known] = np.clip(self.mean + self.bias[codes] + agreement + taste[-1], self.low, self.high)
-        return stars
 
 
 def latest_ratings(interactions: Interactions, *, until: float) -> Longs:

@@ -1,8 +1,7 @@
 """Surprise's SVD, trained so that it can retrieve: sampled negatives, item factors folded in at answering time.
 
 SVD on positives alone learns nothing to rank by (all ratings are 1); unseen items drawn by popularity ** .75 serve as
-zeros. Where the shop has real ratings a second SVD learns the stars, and `predict_rating` says how many a shopper
-would give; a constant rating column leaves it out.
+zeros. Real ratings are another matter: `personalization.ranking.stars` learns those.
 """
 
 from collections.abc import Iterator
@@ -12,13 +11,11 @@ from typing import ClassVar
 import numpy as np
 import surprise
 
-from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Config, Floats, Interactions, Profile
+from personalization.recommenders.base import Catalogue, Config, Floats, Interactions
 from personalization.recommenders.decay import Query
 from personalization.recommenders.factors import FACTOR_SPACE, FactorConfig, Factors, solved
 from personalization.recommenders.scoring import SearchSpace
 from personalization.recommenders.storage import Array, Arrays
-
-RATING = SIGNAL_NAMES.index("rating")
 
 
 @dataclass(frozen=True)
@@ -38,11 +35,10 @@ class SVDConfig(FactorConfig):
     fold_ridge: float = 5.0
     bias_weight: float = 0.3
     most_rows: int = 250_000
-    rating_reg: float = 0.1
 
 
 class SVD(Factors):
-    """Surprise's matrix factorization, for ranking and, where there are stars, for predicted ratings."""
+    """Surprise's matrix factorization, for ranking."""
 
     name: ClassVar[str] = "svd"
     config_class: ClassVar[type[Config]] = SVDConfig
@@ -60,15 +56,15 @@ class SVD(Factors):
     }
 
     def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
-        """Return item factors and biases for ranking and, where values differ, for stars."""
-        n = catalogue.n_items
-        newest = slice(max(0, len(interactions) - self.config.most_rows), None)
+        """Return item factors, item biases, and which items were learnt from."""
+        c, n = self.config, catalogue.n_items
+        newest = slice(max(0, len(interactions) - c.most_rows), None)
         users, items = interactions.users[newest], interactions.items[newest]
-        popularity = np.bincount(items, minlength=n).astype(np.float64)
-        columns = self._with_negatives(users, items, popularity)
-        _, bias, vectors = self._trained(*columns, interactions.n_users, n, self.config.reg)
-        arrays = {"vectors": vectors, "bias": bias, "seen": popularity > 0}
-        return {**arrays, **self._stars(interactions, n)}
+        seen = np.bincount(items, minlength=n) > 0
+        if not len(items):
+            return {"vectors": np.zeros((n, c.factors), np.float32), "bias": np.zeros(n, np.float32), "seen": seen}
+        model = factorized(*with_negatives(users, items, n, c), c, n_users=interactions.n_users, n_items=n)
+        return {"vectors": model.qi.astype(np.float32), "bias": model.bi.astype(np.float32), "seen": seen}
 
     def bias(self) -> Floats:
         """Return each item's share of popularity."""
@@ -81,64 +77,30 @@ class SVD(Factors):
         base = self.config.fold_ridge * np.eye(chosen.shape[1])
         return solved(chosen, weights, 1 - self.arrays["bias"][codes], base)
 
-    @property
-    def predicts_ratings(self) -> bool:
-        """Whether the shop's ratings had anything to teach."""
-        return bool(len(self.arrays["star_facts"]))
 
-    def predict_rating(self, profile: Profile, item: int) -> float | None:
-        """Return the stars the shopper would give, within the shop's scale; None where nothing was learnt of either."""
-        if not self.predicts_ratings or not 0 <= item < self.n_items or not self.arrays["star_seen"][item]:
-            return None
-        mean, low, high = (float(fact) for fact in self.arrays["star_facts"])
-        biases, vectors = self.arrays["star_bias"], self.arrays["star_vectors"]
-        rated = (profile.signals == RATING) & (profile.items >= 0) & (profile.items < self.n_items)
-        codes = profile.items[rated]
-        tall = np.column_stack([vectors[codes], np.ones(len(codes), np.float32)])  # last: the shopper's own bias
-        base = self.config.rating_reg * max(1, len(codes)) * np.eye(tall.shape[1])
-        taste = solved(tall, np.ones(len(codes)), profile.values[rated] - mean - biases[codes], base)
-        stars = mean + float(biases[item]) + float(taste[:-1] @ vectors[item]) + float(taste[-1])
-        return min(high, max(low, stars))
+def with_negatives(users: Array, items: Array, n_items: int, config: SVDConfig) -> tuple[Array, Array, Array]:
+    """Return shuffled (users, items, 1 or 0). A drawn zero may hit a positive; with many items that is rare."""
+    rng = np.random.default_rng(config.seed)
+    chance = np.bincount(items, minlength=n_items).astype(np.float64) ** config.negative_power
+    drawn = rng.choice(n_items, len(users) * config.negatives, p=chance / chance.sum())
+    values = np.concatenate([np.ones(len(users)), np.zeros(len(drawn))])
+    order = rng.permutation(len(values))
+    repeated = np.concatenate([users, np.repeat(users, config.negatives)])
+    return repeated[order], np.concatenate([items, drawn])[order], values[order]
 
-    def _with_negatives(self, users: Array, items: Array, popularity: Array) -> tuple[Array, Array, Array]:
-        """Return shuffled (users, items, 1 or 0). A drawn zero may hit a positive; with many items that is rare."""
-        rng = np.random.default_rng(self.config.seed)
-        count = len(users) * self.config.negatives
-        chance = popularity**self.config.negative_power
-        drawn = rng.choice(len(popularity), count, p=chance / chance.sum()) if count else np.empty(0, np.int64)
-        values = np.concatenate([np.ones(len(users)), np.zeros(count)])
-        order = rng.permutation(len(values))
-        repeated = np.concatenate([users, np.repeat(users, self.config.negatives)])
-        return repeated[order], np.concatenate([items, drawn])[order], values[order]
 
-    def _trained(
-        self, users: Array, items: Array, values: Array, n_users: int, n_items: int, reg: float
-    ) -> tuple[float, Array, Floats]:
-        """Return mean, item biases float32[n_items] and item factors float32[n_items, factors]."""
-        c = self.config
-        if not len(users):
-            return 0.0, np.zeros(n_items, np.float32), np.zeros((n_items, c.factors), np.float32)
-        model = surprise.SVD(
-            n_factors=c.factors, n_epochs=c.epochs, lr_all=c.learning_rate, reg_all=reg, random_state=c.seed
-        )
-        model.fit(Columns(users, items, values, n_users, n_items))
-        return float(values.mean()), model.bi.astype(np.float32), model.qi.astype(np.float32)
-
-    def _stars(self, interactions: Interactions, n_items: int) -> Arrays:
-        """Return the second SVD, empty where there are no ratings or all are equal."""
-        rows = np.flatnonzero(interactions.signals == RATING)[-self.config.most_rows :]
-        values = interactions.values[rows].astype(np.float64)
-        if not len(rows) or values.min() == values.max():
-            rows = rows[:0]
-        rng = np.random.default_rng(self.config.seed)
-        rows, facts = rng.permutation(rows), np.empty(0)
-        users, items = interactions.users[rows], interactions.items[rows]
-        stars = interactions.values[rows].astype(np.float64)
-        mean, bias, vectors = self._trained(users, items, stars, interactions.n_users, n_items, self.config.rating_reg)
-        if len(rows):
-            facts = np.array([mean, values.min(), values.max()])
-        seen = np.bincount(items, minlength=n_items) > 0
-        return {"star_facts": facts, "star_bias": bias, "star_vectors": vectors, "star_seen": seen}
+def factorized(
+    users: Array, items: Array, values: Array, config: SVDConfig, *, n_users: int, n_items: int
+) -> surprise.SVD:
+    """Return Surprise's model, fitted on the columns (one row at least)."""
+    model = surprise.SVD(
+        n_factors=config.factors,
+        n_epochs=config.epochs,
+        lr_all=config.learning_rate,
+        reg_all=config.reg,
+        random_state=config.seed,
+    )
+    return model.fit(Columns(users, items, values, n_users, n_items))
 
 
 class Columns(surprise.Trainset):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""The textbook Surprise example runs on rows of our shape, and our SVD learns the same stars."""
+"""The textbook Surprise example runs on rows of our shape, and ours learns the same stars from them."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import pytest
 from surprise import SVD, Dataset, Reader, accuracy
 from surprise.model_selection import train_test_split
 
-from personalization.recommenders import svd
+from personalization.ranking.stars import Stars
 from personalization.recommenders.base import Interactions, Profile
 from tests.behaviour import shops
 
@@ -43,31 +43,17 @@ def test_load_split_fit_predict(rated: Interactions) -> None:
 
 
 def test_ours_predicts_stars_of_a_folded_in_shopper(rated: Interactions) -> None:
-    model = svd.SVD().fit(rated, shops.catalogue(40))
-    even = shopper({0: 5.0, 2: 5.0, 4: 4.5, 1: 2.0, 3: 1.5, 5: 2.0})
+    model = Stars.fit(rated, 40, until=float(rated.times[-1]))
+    assert model is not None
 
-    liked, disliked = model.predict_rating(even, 10), model.predict_rating(even, 11)
+    taste = model.taste(shopper({0: 5.0, 2: 5.0, 4: 4.5, 1: 2.0, 3: 1.5, 5: 2.0}))
+    assert taste is not None
+    liked, disliked, unknown = model.given(taste, np.array([10, 11, 99])).tolist()
 
-    assert model.predicts_ratings
-    assert liked is not None
-    assert disliked is not None
     assert 1 <= disliked < liked <= 5
     assert liked > 3.8
     assert disliked < 3.2
-    assert model.predict_rating(even, 99) is None
-
-
-def test_an_unknown_shopper_gets_the_items_mean(rated: Interactions) -> None:
-    model = svd.SVD().fit(rated, shops.catalogue(40))
-
-    assert model.predict_rating(Profile.empty(shops.START), 3) == pytest.approx(rated.values.mean(), abs=0.5)
-
-
-def test_a_constant_rating_column_switches_ratings_off(rated: Interactions) -> None:
-    model = svd.SVD().fit(replace(rated, values=np.ones(len(rated), np.float32)), shops.catalogue(40))
-
-    assert not model.predicts_ratings
-    assert model.predict_rating(shopper({0: 1.0}), 3) is None
+    assert np.isnan(unknown)
 
 
 def shopper(stars: dict[int, float]) -> Profile:
