@@ -21,6 +21,7 @@ from personalization.serving.reasons import PINNED, Reasoner
 from personalization.serving.recall import Question, Recalled, popular_only, recall
 from personalization.serving.shoppers import Shopper, nobody, read_shopper
 from personalization.serving.snapshot import Snapshot
+from personalization.serving.starred import Starred
 
 CANDIDATES = 100
 """How many candidates are ranked at least, so that boosts and caps have something to choose from."""
@@ -149,6 +150,7 @@ def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
         sources=snapshot.bundle.sources if snapshot.bundle is not None else {},
         context=Context(items=scene.context),
         named=scene.ask.who.verified,
+        starred=Starred(snapshot.bundle.facts.stars, scene.shopper.profile) if snapshot.bundle is not None else None,
     )
     reasons = {code: reasoner.reason(code, found.sources.get(code, ())) for code in slate}
     reasons.update(dict.fromkeys(pinned, PINNED))

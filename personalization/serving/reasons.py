@@ -7,6 +7,7 @@ from personalization.recommenders.base import Context, Profile, Recommender
 from personalization.serving.answers import Reason
 from personalization.serving.shelf import Shelf
 from personalization.serving.shoppers import Shopper
+from personalization.serving.starred import Starred
 
 OWN = ("recent", "buy_again", "personal_top")
 ABOUT_CONTEXT = {
@@ -50,6 +51,8 @@ class Reasoner:
     context: Context
     named: bool = True
     """Whether reasons may name products of the shopper's history."""
+    starred: Starred | None = None
+    """Predicted ratings; None where nobody asks for them."""
 
     def reason(self, code: int, proposers: Iterable[str]) -> Reason:
         """Return why the item is shown, given who proposed it."""
@@ -90,6 +93,8 @@ class Reasoner:
         latest = self.shopper.latest or {}
         if code in latest and not by.isdisjoint(OWN):
             return self.own(code)
+        if code not in latest and self.starred and (praise := self.starred.reason(code)):
+            return praise
         for name in PERSONAL_SOURCES:
             source = self.sources.get(name)
             if name not in by or source is None or not source.knows(code):

@@ -1,0 +1,35 @@
+"""The reason that says how many stars we think a shopper would give: "We think 4.6 of 5"."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from personalization.ranking.stars import Stars
+from personalization.recommenders.base import Floats, Profile
+from personalization.serving.answers import Reason
+
+CODE = "predicted_rating"
+
+
+@dataclass(frozen=True)
+class Starred:
+    """The predictions for one shopper of one answer. `stars` is None where the shop has no ratings."""
+
+    stars: Stars | None
+    profile: Profile
+
+    def reason(self, code: int) -> Reason | None:
+        """Return the prediction in words where it speaks for the item: nearer to the top than to the usual rating.
+
+        None where shop, shopper or item has no ratings.
+        """
+        if self.stars is None or self._taste is None:
+            return None
+        found = float(self.stars.given(self._taste, np.array([code], np.int64))[0])
+        praise = (self.stars.mean + self.stars.high) / 2
+        return Reason(CODE, f"We think {found:.1f} of {self.stars.high:g}") if found >= praise else None
+
+    @cached_property
+    def _taste(self) -> Floats | None:
+        return None if self.stars is None else self.stars.taste(self.profile)

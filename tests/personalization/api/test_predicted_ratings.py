@@ -1,0 +1,81 @@
+""" "We think 4.6 of 5" is said over HTTP to who rated something, in a shop whose ratings differ, and to nobody else."""
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+
+from personalization.ranking.facts import ItemFacts
+from personalization.training.dataset import build
+from tests.personalization.shop import ADA, BO, PRODUCTS, TASTES, does, history, items, model, views
+
+if TYPE_CHECKING:
+    from rest_framework.test import APIClient
+
+HOME = "/api/v1/recommendations/home"
+SAID = re.compile(r"We think (\d\.\d) of 5")
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+
+
+def rated(*, liked: float, disliked: float) -> pd.DataFrame:
+    """Return the shop's history, and what each of its shoppers thinks of what they bought and of other things."""
+    rows = [
+        {
+            "user_id": f"u{user}",
+            "item_id": item,
+            "timestamp": 1_750_000_000.0 + 86_400 * user + 100 + at,
+            "event": "rating",
+            "value": liked if item in TASTES[user % 4] else disliked,
+        }
+        for user in range(40)
+        for at, item in enumerate(PRODUCTS)
+    ]
+    return pd.concat([history(), pd.DataFrame(rows)], ignore_index=True)
+
+
+def release(*, liked: float, disliked: float) -> None:
+    """Let a model of the rated shop go live."""
+    from personalization.services.registry import promote
+    from tests.personalization.releases import admitted
+
+    rows = build(rated(liked=liked, disliked=disliked), items())
+    facts = ItemFacts.fit(rows.interactions, rows.catalogue, until=float(rows.interactions.times[-1]))
+    promote(admitted(replace(model(), facts=facts)), actor="staff:1")
+
+
+def said(browser: "APIClient", who: dict[str, Any]) -> dict[str, float]:
+    """Return the predicted stars of an answer by product."""
+    answer = browser.get(HOME, {**who, "limit": 10}).json()
+    reasons = {item["product_id"]: item["reason"] for item in answer["items"]}
+    told = {name: reason for name, reason in reasons.items() if reason["code"] == "predicted_rating"}
+    assert all(reason["product_ids"] == [] for reason in told.values())
+    return {name: float(SAID.fullmatch(reason["text"])[1]) for name, reason in told.items()}  # type: ignore[index]
+
+
+def test_who_rated_something_reads_what_we_think(browser: "APIClient") -> None:
+    release(liked=5, disliked=1)
+    does(ADA, "Product Reviewed", "rug", rating=5)
+    does(ADA, "Product Reviewed", "mug", rating=1)
+    does(ADA, "Product Reviewed", "desk", rating=1)
+
+    stars = said(browser, ADA)
+
+    assert "throw" in stars
+    assert all(3.5 <= one <= 5 for one in stars.values())
+    assert not {"chair", "bowl", "rug", "mug", "desk"} & set(stars)
+
+
+def test_who_rated_nothing_reads_other_reasons(browser: "APIClient") -> None:
+    release(liked=5, disliked=1)
+    views(BO, "rug")
+
+    assert said(browser, BO) == {}
+
+
+def test_ratings_that_do_not_differ_are_not_spoken_of(browser: "APIClient") -> None:
+    release(liked=5, disliked=5)
+    does(ADA, "Product Reviewed", "rug", rating=5)
+
+    assert said(browser, ADA) == {}
