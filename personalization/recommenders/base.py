@@ -67,7 +67,8 @@ class Interactions:
 
     `users` codes in [0, n_users); `items` catalogue codes; `signals` codes into SIGNAL_NAMES; `weights` > 0, how much
     the interaction counts; `values` the stars of a rating (1.0 elsewhere); `baskets` code of the order or session the
-    row belongs to, -1 where unknown.
+    row belongs to, -1 where unknown. `shoppers` are the attributes of each user code as "key=value" strings, () where
+    nobody's are known; only aggregates of them may be learnt.
     """
 
     users: Ints
@@ -78,6 +79,7 @@ class Interactions:
     values: Floats
     baskets: Ints
     n_users: int
+    shoppers: tuple[tuple[str, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.items)

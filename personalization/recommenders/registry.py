@@ -13,6 +13,7 @@ from personalization.recommenders.item_knn import ItemKNN
 from personalization.recommenders.nmf import NMF
 from personalization.recommenders.own_history import BuyAgain, PersonalTop, Recent
 from personalization.recommenders.popular import Popular
+from personalization.recommenders.prior import Prior
 from personalization.recommenders.rp3beta import RP3beta
 from personalization.recommenders.scoring import Scoring
 from personalization.recommenders.sequence_net import SequenceNet
@@ -43,6 +44,7 @@ _ALL: tuple[type[Scoring], ...] = (
     Complements,
     SessionKNN,
     SequenceNet,
+    Prior,
 )
 
 RECOMMENDERS: dict[str, type[Scoring]] = {recommender.name: recommender for recommender in _ALL}

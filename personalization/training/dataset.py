@@ -1,7 +1,7 @@
 """From frames to the columns that recommenders learn from: clean, encode, code. Pure; pandas in, arrays out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 
 from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Floats, Interactions, Ints, Times
 from personalization.training.cleaning import Removed, clean
+from personalization.training.shoppers import attributes_of
 
 SIGNAL_WEIGHTS: Mapping[str, float] = {
     "view": 1.0,
@@ -47,18 +48,20 @@ class Dataset:
         return len(self.interactions)
 
 
-def build(frame: pd.DataFrame, items: pd.DataFrame | None = None) -> Dataset:
+def build(frame: pd.DataFrame, items: pd.DataFrame | None = None, shoppers: pd.DataFrame | None = None) -> Dataset:
     """Return the dataset of an interactions frame and an items frame (both as the warehouse gives them).
 
     Needed columns: user_id, item_id, timestamp; event, value, order_id are optional. Rows are sorted by time (stable);
-    items of interactions that the items frame lacks are in the catalogue all the same. Raises ValueError when a needed
-    column is missing.
+    items of interactions that the items frame lacks are in the catalogue all the same. `shoppers` holds user_id and a
+    column for each attribute; those without interactions are left out. Raises ValueError when a needed column is
+    missing.
     """
     rows, removed = clean(frame)
     rows = rows.sort_values("timestamp", kind="stable", ignore_index=True)
     catalogue = catalogue_of(items, seen=rows["item_id"])
     users, user_ids = _codes(rows["user_id"])
-    interactions = _interactions(rows, users, len(user_ids), catalogue)
+    known = attributes_of(shoppers, user_ids) if shoppers is not None else ()
+    interactions = replace(_interactions(rows, users, len(user_ids), catalogue), shoppers=known)
     return Dataset(interactions, catalogue, user_ids, _report(rows, removed, catalogue, len(user_ids)))
 
 

@@ -8,7 +8,10 @@ from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.recommenders.scoring import Scoring
 
 UNRANKED = frozenset(
-    {"random", "catalog_order", "recent", "svd", "bought_together", "complements", "sequence_net", "spark_als"}
+    {
+        *("random", "catalog_order", "recent", "svd", "bought_together", "complements", "sequence_net", "spark_als"),
+        *("prior",),
+    }
 )
 """Sources that placements may ask for by name but that propose nothing to the ranker.
 

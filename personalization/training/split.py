@@ -52,7 +52,7 @@ class Sequences:
         return cls(rows, np.searchsorted(rows.users, np.arange(interactions.n_users + 1)))
 
     def profile(self, first: int, end: int, *, now: float, newest: int | None = None) -> Profile:
-        """Return the rows [first, end) as a profile, cut to the `newest` ones."""
+        """Return the rows [first, end) of one shopper as a profile, cut to the `newest` ones."""
         part = slice(first if newest is None else max(first, end - newest), end)
         rows = self.rows
         return Profile(
@@ -62,6 +62,7 @@ class Sequences:
             weights=rows.weights[part],
             values=rows.values[part],
             now=now,
+            attributes=rows.shoppers[int(rows.users[first])] if rows.shoppers and first < end else (),
         )
 
     def profiles(self, users: Longs, *, now: float, newest: int | None = None) -> list[Profile]:

