@@ -6,11 +6,11 @@ model that misses the bar and is also worse there than the reference it would re
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 
+from personalization.judging.case import Case, Check
+from personalization.judging.leaks import saw_the_future, too_good, unlike_validation
 from personalization.judging.slates import Shelf, SlateTable
 from personalization.recommenders.base import Floats
 from personalization.training.metrics import Doubles, bootstrap, gini, resample_counts
@@ -20,45 +20,6 @@ PAIRED_DRAWS = 200
 MIN_GROUP = 500
 MIN_SHELF = 50
 """Five slates' worth of products: below, ten places show so much of the shelf that shares tell nothing of a model."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Where each check draws its line (privacy-and-audit: Fairness gate)."""
-
-    group_loss: float = 0.05
-    group_ratio: float = 0.80
-    supplier_low: float = 0.80
-    supplier_high: float = 1.25
-    gini_slack: float = 0.02
-    coverage: float = 0.95
-    popularity_lift: float = 1.5
-    new_items: float = 0.5
-    absolute_slack: float = 0.02
-    latency_p99_ms: float = 25.0
-    leak_factor: float = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One verdict: what was measured, where the limit lay, in words for the person who must decide."""
-
-    name: str
-    passed: bool
-    value: float | None
-    limit: float | None
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What is judged: `reference` is the champion, or popularity where there is none yet (`has_champion` False)."""
-
-    challenger: SlateTable
-    reference: SlateTable
-    shelf: Shelf
-    has_champion: bool
-    limits: Limits = Limits()
 
 
 def quality(case: Case) -> Iterable[Check]:
@@ -162,19 +123,6 @@ def latency(case: Case) -> Iterable[Check]:
     yield Check("latency", p99 <= limit, p99, limit, f"one slate takes {p99:.1f} ms (p99), budget {limit:.1f} ms")
 
 
-def leakage(case: Case) -> Iterable[Check]:
-    """The model saw nothing from the held-out window, and is not better than learning from the past explains."""
-    until, cut = case.challenger.fitted_until, case.shelf.cut
-    words = f"fitted on rows until {_moment(until)}, the held-out window starts {_moment(cut)}"
-    yield Check("leak:time", until <= cut, until, cut, words)
-    ours = float(case.challenger.ndcg(case.shelf.n_items).mean())
-    theirs = float(case.reference.ndcg(case.shelf.n_items).mean())
-    limit = case.limits.leak_factor * theirs
-    if case.has_champion and theirs > 0:
-        words = f"NDCG@10 {ours:.4f} is {ours / theirs:.1f} × the champion's: check its features for the future"
-        yield Check("leak:too_good", ours <= limit, ours, limit, words)
-
-
 CHECKS: tuple[Callable[[Case], Iterable[Check]], ...] = (
     quality,
     group_loss,
@@ -184,12 +132,17 @@ CHECKS: tuple[Callable[[Case], Iterable[Check]], ...] = (
     popularity_lift,
     new_items,
     latency,
-    leakage,
+    saw_the_future,
+    too_good,
+    unlike_validation,
 )
 
 
 def judge(case: Case) -> list[Check]:
     """Return every check's verdict, in the order of CHECKS; the model may pass where all have passed."""
+    if not case.challenger.targets:
+        words = "nobody could be asked: no shopper known before the held-out window came back in it"
+        return [Check("quality", False, None, None, words)]
     return [verdict for check in CHECKS for verdict in check(case)]
 
 
@@ -213,10 +166,6 @@ def _drawn(table: SlateTable, weights: Floats, n_items: int, *, k: int = 10) -> 
     items = table.slates[rows, places]
     for drawn in weights:
         yield np.bincount(items, weights=drawn[rows], minlength=n_items).astype(np.float64)
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _groups(table: SlateTable) -> list[tuple[str, str, np.ndarray[tuple[int], np.dtype[np.int64]]]]:

@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from personalization.judging.checks import Case, Limits
+from personalization.judging.case import Case, Limits
 from personalization.judging.slates import Shelf, SlateTable
 from personalization.ranking.bundle import Bundle
-from personalization.recommenders.base import Catalogue, Floats, Ints
+from personalization.recommenders.base import Catalogue, Floats, Ints, Times
 from personalization.training.folds import Fold
-from personalization.training.metrics import Doubles
+from personalization.training.metrics import Doubles, Interval
 from personalization.training.report import ACTIVITY
 
-K = 20
+K, NEVER = 20, float("-inf")
 TIMED, TAKES = 100, 5
 SUPPLIER = "supplier="
 POPULAR = "popular"
@@ -26,22 +26,24 @@ def case_of(
     champion: Bundle | None,
     labels: Mapping[str, Sequence[str]],
     limits: Limits | None = None,
+    expected: Interval | None = None,
 ) -> Case:
     """Return the case of a challenger against the champion's plan, or against popularity where there is none.
 
     Both must have been fitted on the fold's past alone. `labels` holds one label per question of a kind of group
-    ("region", "device"), "" where unknown; groups by activity are added here.
+    ("region", "device"), "" where unknown; groups by activity are added here. `expected` is what validation promised.
     """
     groups = {"activity": activity(fold), **{kind: tuple(own) for kind, own in labels.items()}}
     theirs = shown(champion or challenger, fold, strategy=None if champion else POPULAR)
     targets = tuple(np.asarray(own, np.int64) for own in fold.targets)
-    ours = shown(challenger, fold)
+    ours, parts, other = shown(challenger, fold), learnt(challenger, fold), learnt(champion or challenger, fold)
     return Case(
-        challenger=SlateTable(ours, targets, groups, timed(challenger, fold), seen(challenger, fold)),
-        reference=SlateTable(theirs, targets, groups, None, seen(champion or challenger, fold)),
+        challenger=SlateTable(ours, targets, groups, timed(challenger, fold), max(parts.values()), parts),
+        reference=SlateTable(theirs, targets, groups, None, max(other.values()), other),
         shelf=shelf_of(challenger.catalogue, fold),
         has_champion=champion is not None,
         limits=limits or Limits(),
+        expected=expected,
     )
 
 
@@ -62,9 +64,16 @@ def timed(bundle: Bundle, fold: Fold) -> Floats:
     return np.array([min(_once(bundle, fold, row) for _ in range(TAKES)) for row in rows], np.float32)
 
 
-def seen(bundle: Bundle, fold: Fold) -> float:
-    """Return the time of the latest row the bundle may have learnt from."""
-    return max(float(bundle.manifest.get("until", fold.until)), float(fold.past.times.max(initial=float("-inf"))))
+def learnt(bundle: Bundle, fold: Fold) -> dict[str, float]:
+    """Return the time of the latest row that each part learnt from, or was asked with; parts that hold none are out."""
+    latest = {
+        "plan": float(bundle.manifest.get("until", fold.until)),
+        "past": _latest(fold.past.times),
+        "facts": _latest(bundle.facts.last),
+        "profiles": max((_latest(profile.times) for profile in fold.profiles), default=NEVER),
+        **{f"source {name}": _known(one.learned_until) for name, one in bundle.sources.items()},
+    }
+    return {name: moment for name, moment in latest.items() if moment > NEVER}
 
 
 def activity(fold: Fold) -> tuple[str, ...]:
@@ -95,6 +104,15 @@ def suppliers(catalogue: Catalogue) -> Ints:
 
 def _supplier(attributes: Sequence[str], brand: str) -> str:
     return next((one.removeprefix(SUPPLIER) for one in attributes if one.startswith(SUPPLIER)), brand)
+
+
+def _latest(times: Times) -> float:
+    """Return the latest known time."""
+    return float(np.nanmax(times, initial=NEVER))
+
+
+def _known(moment: float | None) -> float:
+    return NEVER if moment is None else moment
 
 
 def _once(bundle: Bundle, fold: Fold, row: int) -> float:

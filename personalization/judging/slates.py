@@ -22,6 +22,8 @@ class SlateTable:
     latency_ms: Floats | None = None
     fitted_until: float = 0.0
     """Time of the latest row the model saw, seconds since the epoch."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """The same of each part of the model that tells: its sources, its facts, the profiles it was asked with."""
 
     def ndcg(self, n_items: int, *, k: int = 10) -> Doubles:
         """Return float64[n]: each shopper's NDCG at k."""

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from personalization.judging.checks import Case, Check, Limits, judge
+from personalization.judging.case import Case, Check, Limits
+from personalization.judging.checks import judge
 from personalization.judging.slates import Shelf, SlateTable
 from personalization.ranking import artefact
 from personalization.recommenders import storage
+from personalization.training.metrics import Interval
 
 TABLE, ARRAYS = "table.json", "table.npz"
 
@@ -71,10 +73,12 @@ def write_case(directory: Path, case: Case) -> str:
     facts = {
         "groups": {kind: list(labels) for kind, labels in challenger.groups.items()},
         "fitted_until": challenger.fitted_until,
+        "parts": dict(challenger.parts),
         "reference_fitted_until": reference.fitted_until,
         "cut": case.shelf.cut,
         "has_champion": case.has_champion,
         "limits": asdict(case.limits),
+        "expected": asdict(case.expected) if case.expected else None,
     }
     storage.write_json(directory / TABLE, facts)
     return artefact.seal(directory, {"kind": "held-out slates"})
@@ -89,11 +93,14 @@ def read_case(directory: Path, *, expected: str | None = None) -> Case:
     groups = {kind: tuple(labels) for kind, labels in facts["groups"].items()}
     timing = arrays.get("latency_ms")
     return Case(
-        challenger=SlateTable(arrays["challenger"], targets, groups, timing, facts["fitted_until"]),
+        challenger=SlateTable(
+            arrays["challenger"], targets, groups, timing, facts["fitted_until"], facts.get("parts", {})
+        ),
         reference=SlateTable(arrays["reference"], targets, groups, None, facts["reference_fitted_until"]),
         shelf=Shelf(arrays["supplier"], arrays["popularity"], arrays["new"], facts["cut"]),
         has_champion=facts["has_champion"],
         limits=Limits(**facts["limits"]),
+        expected=Interval(**facts["expected"]) if facts.get("expected") else None,
     )
 
 

@@ -79,7 +79,7 @@ class Content(ItemItem):
         aside = scaled_columns(below[:, :old], (1 / self._lift(counts[:old])).astype(np.float32)).T
         whole = sparse.vstack([sparse.hstack([above, aside]), below], format="csr")
         model = type(self)(self.config)
-        model.n_items = n
+        model.n_items, model.learned_until = n, self.learned_until
         model.arrays = {**self.arrays, **_stored(words), "dense": dense, "counts": counts}
         model.arrays |= table([capped(whole, self.config.neighbors + 1)], most=self.config.neighbors).arrays()
         model.wake()

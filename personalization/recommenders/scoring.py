@@ -49,6 +49,8 @@ class Scoring(Recommender):
     learns_taste: ClassVar[bool] = False
     """Whether it finds new items by the shopper's taste; the behaviour suite then asks for the obvious answer."""
     n_items: int = 0
+    learned_until: float | None = None
+    """Time of the latest row that was learnt from; None where there was none. The gate asks for it."""
 
     def __init__(self, config: Any = None) -> None:
         super().__init__(config)
@@ -69,6 +71,7 @@ class Scoring(Recommender):
         """Learn, forgetting what was learnt before. Raises ValueError on malformed or non-finite input."""
         check(interactions, catalogue)
         self.n_items = catalogue.n_items
+        self.learned_until = float(interactions.times.max()) if len(interactions) else None
         self.arrays = self.learn(interactions, catalogue)
         self.wake()
         return self
@@ -78,7 +81,7 @@ class Scoring(Recommender):
         if unfit := set(settings) - self.SERVE_TIME:
             raise ValueError(f"{', '.join(sorted(unfit))} of {self.name} need another fit")
         model = type(self)(replace(self.config, **settings))
-        model.n_items, model.arrays = self.n_items, self.arrays
+        model.n_items, model.arrays, model.learned_until = self.n_items, self.arrays, self.learned_until
         model.wake()
         return model
 
@@ -116,7 +119,12 @@ class Scoring(Recommender):
     def save(self, directory: Path) -> None:
         """Write `arrays.npz` and `recommender.json`."""
         storage.write_arrays(directory / "arrays.npz", self.arrays)
-        facts = {"name": self.name, "n_items": self.n_items, "config": asdict(self.config)}
+        facts = {
+            "name": self.name,
+            "n_items": self.n_items,
+            "learned_until": self.learned_until,
+            "config": asdict(self.config),
+        }
         storage.write_json(directory / "recommender.json", facts)
 
     @classmethod
@@ -127,7 +135,7 @@ class Scoring(Recommender):
             raise ValueError(f"{directory.name} holds {facts['name']}, not {cls.name}")
         settings: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in facts["config"].items()}
         model = cls(cls.config_class(**settings))
-        model.n_items = facts["n_items"]
+        model.n_items, model.learned_until = facts["n_items"], facts.get("learned_until")
         model.arrays = storage.read_arrays(directory / "arrays.npz")
         model.wake()
         return model

@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import transaction
@@ -11,11 +11,12 @@ from django.db import transaction
 from audit.services import record
 from common.errors import Conflict
 from customers.selectors import attribute_of
-from personalization.judging.checks import Case, Limits
+from personalization.judging.case import Case, Limits
 from personalization.judging.verdict import Verdict, write_case
 from personalization.models import ModelState, ModelVersion
 from personalization.selectors.registry import table_of
 from personalization.services.mirror import mirror_soon
+from personalization.training.metrics import Interval
 
 if TYPE_CHECKING:
     from personalization.training.pipeline import TrainedBundle
@@ -60,10 +61,17 @@ def judge_training(version: str, trained: "TrainedBundle", user_ids: Sequence[st
         champion=trained.rival,
         labels=labels_of(asked),
         limits=Limits(latency_p99_ms=settings.GATE_LATENCY_MILLISECONDS),
+        expected=promised(trained.report),
     )
     champion = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
     reference = champion.version if champion and trained.rival else POPULARITY
     return judge_version(version, case, reference=reference, actor=actor)
+
+
+def promised(report: Mapping[str, Any]) -> Interval | None:
+    """Return the NDCG@10 that the released rung had on validation, None where that is not known."""
+    found = (step["ndcg"] for step in report.get("ladder", ()) if step["rung"] == report.get("rung"))
+    return next((Interval(**one) for one in found), None)
 
 
 def labels_of(subjects: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -229,6 +229,7 @@ def test_saved_and_loaded_is_the_same_model(
         path.name: path.read_bytes() for path in second.iterdir()
     }
     assert loaded.config == fitted[name].config
+    assert loaded.learned_until == shops.checkerboard().times.max()
     assert all(same(loaded.recommend(p, Context(), 5), fitted[name].recommend(p, Context(), 5)) for p in shoppers)
     assert {path.suffix for path in first.iterdir()} <= {".npz", ".json"}
 

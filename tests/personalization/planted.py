@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from personalization.judging.checks import Case
+from personalization.judging.case import Case
 from personalization.judging.slates import Shelf, SlateTable
 
 N_SHOPPERS, N_ITEMS, K = 2_000, 400, 10

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from personalization.judging.checks import Case
+from personalization.judging.case import Case
 from personalization.models import ModelVersion
 from personalization.ranking.bundle import Bundle
 from personalization.services.gate import judge_version

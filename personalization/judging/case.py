@@ -1,0 +1,49 @@
+"""What is judged, by which limits, and what a check says."""
+
+from dataclasses import dataclass
+
+from personalization.judging.slates import Shelf, SlateTable
+from personalization.training.metrics import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where each check draws its line (privacy-and-audit: Fairness gate)."""
+
+    group_loss: float = 0.05
+    group_ratio: float = 0.80
+    supplier_low: float = 0.80
+    supplier_high: float = 1.25
+    gini_slack: float = 0.02
+    coverage: float = 0.95
+    popularity_lift: float = 1.5
+    new_items: float = 0.5
+    absolute_slack: float = 0.02
+    latency_p99_ms: float = 25.0
+    leak_factor: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One verdict: what was measured, where the limit lay, in words for the person who must decide."""
+
+    name: str
+    passed: bool
+    value: float | None
+    limit: float | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is judged: `reference` is the champion, or popularity where there is none yet (`has_champion` False).
+
+    `expected` is the NDCG@10 that validation had promised of the challenger; None where it promised nothing.
+    """
+
+    challenger: SlateTable
+    reference: SlateTable
+    shelf: Shelf
+    has_champion: bool
+    limits: Limits = Limits()
+    expected: Interval | None = None

@@ -1,0 +1,55 @@
+"""Did the model see what it was asked about? Three ways to tell.
+
+What it learnt from, part by part: each source notes the latest row it was fitted on, so nobody has to be believed.
+How good it is: implausibly better than the champion, or than validation had promised, means that the answer was in the
+question, by whatever way it came there (a feature, an attribute of the catalogue, a label).
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from personalization.judging.case import Case, Check
+from personalization.training.metrics import bootstrap
+
+ENOUGH = 50
+"""Shoppers that a comparison with validation takes at least, on either side."""
+REMEDY = ": look for the future in its features and in the catalogue"
+
+
+def saw_the_future(case: Case) -> Iterable[Check]:
+    """No part of the model, and no profile it was asked with, holds a row of the held-out window."""
+    until, cut = case.challenger.fitted_until, case.shelf.cut
+    late = sorted(name for name, moment in case.challenger.parts.items() if moment > cut)
+    who = f" ({', '.join(late)})" if late else ""
+    words = f"learnt from rows until {_moment(until)}{who}, the held-out window starts {_moment(cut)}"
+    yield Check("leak:time", until <= cut, until, cut, words)
+
+
+def too_good(case: Case) -> Iterable[Check]:
+    """At most three times the champion's odds."""
+    ours = float(case.challenger.ndcg(case.shelf.n_items).mean())
+    theirs = float(case.reference.ndcg(case.shelf.n_items).mean())
+    limit = _odds_times(case.limits.leak_factor, theirs)
+    if case.has_champion and theirs > 0:
+        words = f"NDCG@10 {ours:.4f} is {ours / theirs:.1f} × the champion's"
+        yield Check("leak:too_good", ours <= limit, ours, limit, words + ("" if ours <= limit else REMEDY))
+
+
+def unlike_validation(case: Case) -> Iterable[Check]:
+    """At most three times the odds of the same plan on validation, beyond chance on both sides."""
+    promised, found = case.expected, bootstrap(case.challenger.ndcg(case.shelf.n_items))
+    if promised is None or min(promised.n, found.n) < ENOUGH or not promised.high > 0:
+        return
+    limit = _odds_times(case.limits.leak_factor, promised.high)
+    words = f"NDCG@10 {found.value:.4f} [{found.low:.4f}, {found.high:.4f}], on validation {promised.value:.4f}"
+    passed = found.low <= limit
+    yield Check("leak:unlike_validation", passed, found.low, limit, words + ("" if passed else REMEDY))
+
+
+def _odds_times(factor: float, ndcg: float) -> float:
+    """Return the NDCG of so many times the odds: of .05 and 3 about .14, of .5 and 3 it is .75, never over 1."""
+    return factor * ndcg / (1 + (factor - 1) * ndcg)
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
