@@ -1,15 +1,21 @@
-"""May this data be learnt from? Schema, volume and distribution against the last training; and alarms afterwards."""
+"""May this data be learnt from? Schema, volume and distribution against the last training; and alarms afterwards.
+
+What says that the feed is broken refuses the training. What says that the shop has changed raises an alarm: a new model
+is the remedy, not the danger. That a shop is small is noted: the ladder releases no more than such data can carry.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from personalization.recommenders.base import SIGNAL_NAMES, Ints
+from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Ints
 from personalization.training.dataset import Dataset
+from personalization.training.drift import LEAST, usual_day
 
+Grade = Literal["refuses", "alarms", "notes"]
 LEAST_ROWS = 1_000
 LEAST_SHOPPERS = 50
 LEAST_ITEMS = 10
@@ -21,17 +27,22 @@ SHIFT = 0.25
 """Population stability index above which a distribution counts as another one (the usual bar)."""
 STABLE = 0.3
 """Mean overlap@10 of successive models' answers below which shoppers would see another shop overnight."""
+FILLED = ("titles", "categories", "brands", "prices")
+"""Columns of the catalogue that must not fall empty overnight."""
+EMPTIED = 0.5
+"""A column that is filled for less than this share of what it was has been lost on the way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: what was measured, the bar, and whether it holds."""
+    """One check: what was measured, the bar, whether it holds, and what follows where it does not."""
 
     name: str
     value: float
     bar: float
     passed: bool
     message: str
+    grade: Grade = "refuses"
 
 
 def profile_of(dataset: Dataset) -> dict[str, Any]:
@@ -47,7 +58,21 @@ def profile_of(dataset: Dataset) -> dict[str, Any]:
         "signals": signals.tolist(),
         "activity": np.pad(activity, (0, 13 - len(activity))).tolist(),
         "hours": hours.tolist(),
+        "filled": filled(dataset.catalogue, rows.items),
+        "day": usual_day(rows, dataset.catalogue.n_items),
     }
+
+
+def filled(catalogue: Catalogue, items: Ints) -> dict[str, float]:
+    """Return the share of interactions about products that have a title, a category, a brand, a price."""
+    found = {}
+    for name in FILLED:
+        column = getattr(catalogue, name)
+        known = np.zeros(catalogue.n_items, bool)
+        if column is not None and len(column):
+            known = ~np.isnan(column) if name == "prices" else np.array([bool(one) for one in column])
+        found[name] = float(known[items].mean()) if len(items) else 0.0
+    return found
 
 
 def checked(dataset: Dataset, *, last: Mapping[str, Any] | None = None) -> list[Check]:
@@ -56,18 +81,27 @@ def checked(dataset: Dataset, *, last: Mapping[str, Any] | None = None) -> list[
     removed = sum(one["rows"] for one in dataset.report.get("removed", []))
     share = removed / max(1, removed + now["rows"])
     checks = [
-        _least("rows", now["rows"], LEAST_ROWS),
-        _least("shoppers", now["shoppers"], LEAST_SHOPPERS),
-        _least("items", now["items"], LEAST_ITEMS),
+        _least("rows", now["rows"], LEAST_ROWS, grade="notes"),
+        _least("shoppers", now["shoppers"], LEAST_SHOPPERS, grade="notes"),
+        _least("items", now["items"], LEAST_ITEMS, grade="notes"),
         Check("set aside", share, REMOVED_SHARE, share <= REMOVED_SHARE, "share of rows that cleaning set aside"),
     ]
-    if last is None:
-        return checks
-    checks.append(_least("volume", now["rows"] / max(1, last["rows"]), SHRINKAGE))
-    for name in ("signals", "activity", "hours"):
-        index = stability_index(np.asarray(last[name], np.float64), np.asarray(now[name], np.float64))
-        checks.append(Check(f"shift of {name}", index, SHIFT, index <= SHIFT, "population stability index"))
-    return checks
+    return checks if not last else [*checks, *_against(last, now)]
+
+
+def drifted(usual: Mapping[str, Any], now: Mapping[str, Any]) -> list[Check]:
+    """Return the checks of a day's traffic against the usual day of the live model's training; [] where it is little.
+
+    Both are as `drift.day_of` gives them.
+    """
+    if now["rows"] < LEAST:
+        return []
+    return [_shift(f"drift of {name}", usual[name], now[name]) for name in ("signals", "activity", "popularity")]
+
+
+def served(before: Sequence[float], now: Sequence[float]) -> list[Check]:
+    """Return the check of how popular the products are that were shown; [] where few were."""
+    return [_shift("drift of what is shown", before, now)] if min(sum(before), sum(now)) >= LEAST else []
 
 
 def stability_index(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
@@ -78,22 +112,45 @@ def stability_index(before: NDArray[np.float64], after: NDArray[np.float64]) -> 
 
 def overlap(before: Ints, after: Ints, *, k: int = 10) -> float:
     """Return the mean share of each shopper's first k answers (int32[n, ≥ k], -1 behind the end) that both give."""
-    shares = [
-        len(set(one[:k].tolist()) & set(two[:k].tolist()) - {-1}) / k for one, two in zip(before, after, strict=True)
-    ]
+    shares = []
+    for one, two in zip(before, after, strict=True):
+        old, new = (set(part[:k].tolist()) - {-1} for part in (one, two))
+        shares.append(len(old & new) / max(len(old), len(new), 1))
     return float(np.mean(shares)) if shares else 1.0
 
 
 def stability(before: Ints, after: Ints) -> Check:
     """Return whether a new model answers enough like the last one."""
     share = overlap(before, after)
-    return Check("stability", share, STABLE, share >= STABLE, "mean overlap@10 with the last model's answers")
+    message = "mean overlap@10 with the live model's answers to the same questions"
+    return Check("stability", share, STABLE, share >= STABLE, message, "alarms")
 
 
-def failed(checks: Sequence[Check]) -> list[str]:
-    """Return a sentence per check that does not hold: the alarm's text."""
-    return [f"{one.name}: {one.value:.3g}, bar {one.bar:.3g} ({one.message})" for one in checks if not one.passed]
+def failed(checks: Sequence[Check], grade: Grade | None = None) -> list[str]:
+    """Return a sentence per check that does not hold (of that grade, where named): the alarm's text."""
+    return [
+        f"{one.name}: {one.value:.3g}, bar {one.bar:.3g} ({one.message})"
+        for one in checks
+        if not one.passed and grade in (None, one.grade)
+    ]
 
 
-def _least(name: str, value: float, bar: float) -> Check:
-    return Check(name, float(value), float(bar), value >= bar, "must not be lower")
+def _against(last: Mapping[str, Any], now: Mapping[str, Any]) -> list[Check]:
+    checks = [_least("volume", now["rows"] / max(1, last["rows"]), SHRINKAGE, "rows, as a share of the last training")]
+    for name, before in last.get("filled", {}).items():
+        kept = now["filled"].get(name, 0.0) / before if before else 1.0
+        checks.append(_least(f"filled {name}", kept, EMPTIED, "interactions whose product has one, against last time"))
+    if min(last["rows"], now["rows"]) < LEAST_ROWS:
+        return checks  # of so few rows a histogram is mostly chance
+    return [*checks, *(_shift(f"shift of {name}", last[name], now[name]) for name in ("signals", "activity", "hours"))]
+
+
+def _shift(name: str, before: Sequence[float], after: Sequence[float]) -> Check:
+    size = max(len(before), len(after))  # a signal more or less is another release of ours, not of the shop
+    one, two = (np.pad(np.asarray(part, np.float64), (0, size - len(part))) for part in (before, after))
+    index = stability_index(one, two)
+    return Check(name, index, SHIFT, index <= SHIFT, "population stability index", "alarms")
+
+
+def _least(name: str, value: float, bar: float, message: str = "must not be lower", grade: Grade = "refuses") -> Check:
+    return Check(name, float(value), float(bar), value >= bar, message, grade)

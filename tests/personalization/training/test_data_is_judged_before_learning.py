@@ -6,7 +6,7 @@ import pytest
 
 from personalization.training.dataset import build
 from personalization.training.quality_gate import checked, failed, overlap, profile_of, stability, stability_index
-from tests.personalization.shop_history import history
+from tests.personalization.shop_history import history, products
 
 
 def test_the_same_data_passes() -> None:
@@ -37,6 +37,27 @@ def test_another_distribution_is_named(change: str, name: str) -> None:
     assert any(line.startswith(name) for line in failed(checked(build(after), last=last)))
 
 
+def test_a_column_of_the_catalogue_that_fell_empty_is_named() -> None:
+    last = profile_of(build(history(), products()))
+
+    lost = build(history(), products().assign(price=float("nan"), title=""))
+
+    assert [line.split(":")[0] for line in failed(checked(lost, last=last))] == ["filled titles", "filled prices"]
+    assert failed(checked(build(history()), last=profile_of(build(history())))) == []
+
+
+def test_a_broken_feed_refuses_a_changed_shop_alarms_a_small_one_is_noted() -> None:
+    last = profile_of(build(history()))
+    half = checked(build(history().sample(frac=0.5, random_state=1)), last=last)
+    views = checked(build(history().assign(event="view")), last=last)
+
+    assert [line.split(":")[0] for line in failed(half, "refuses")] == ["volume"]
+    assert [line.split(":")[0] for line in failed(views, "alarms")] == ["shift of signals"]
+    assert failed(views, "refuses") == []
+    assert failed(checked(build(history().head(60))), "notes")
+    assert failed(checked(build(history().head(60))), "refuses") == []
+
+
 def test_equal_histograms_have_index_zero() -> None:
     assert stability_index(np.array([1.0, 3.0]), np.array([10.0, 30.0])) == pytest.approx(0)
     assert stability_index(np.array([1.0, 0.0]), np.array([0.0, 1.0])) > 1
@@ -47,4 +68,5 @@ def test_overlap_counts_shared_answers() -> None:
 
     assert overlap(before, before, k=2) == 1
     assert overlap(before, np.array([[2, 9, -1], [7, 8, 9]], np.int32), k=2) == 0.25
+    assert overlap(before[:1], before[:1]) == 1
     assert not stability(before, before + 100).passed

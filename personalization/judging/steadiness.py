@@ -1,0 +1,54 @@
+"""Would shoppers see another shop tomorrow? The live model and the new one, asked the same questions."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from personalization.ranking.bundle import Bundle
+from personalization.recommenders.base import Catalogue, Ints, Profile
+from personalization.training.folds import Fold
+from personalization.training.quality_gate import Check, stability
+
+ASKED, K = 500, 10
+
+
+def steadiness(live: Bundle, fresh: Bundle, fold: Fold) -> Check:
+    """Return the check of overlap@10 between what both answer to the fold's questions, in the fresh bundle's codes.
+
+    The live bundle counts products in its own codes: profiles are told to it, and its answers read, by product id.
+    """
+    part = fold.sample(ASKED)
+    there = codes_in(live.catalogue, fresh.catalogue.item_ids)
+    back = codes_in(fresh.catalogue, live.catalogue.item_ids)
+    told = [translated(profile, there) for profile in part.profiles]
+    before = [back[slate.items] for slate in live.slate_many(told, part.contexts, K)]
+    after = [slate.items for slate in fresh.slate_many(part.profiles, part.contexts, K)]
+    return stability(_table(before), _table(after))
+
+
+def codes_in(catalogue: Catalogue, item_ids: Sequence[str]) -> Ints:
+    """Return int32[len(item_ids)]: the catalogue's code of each product, -1 where it has none."""
+    codes = {name: code for code, name in enumerate(catalogue.item_ids)}
+    return np.fromiter((codes.get(name, -1) for name in item_ids), np.int32, len(item_ids))
+
+
+def translated(profile: Profile, codes: Ints) -> Profile:
+    """Return the profile in other codes, without what they do not know."""
+    items = codes[profile.items]
+    known = items >= 0
+    return replace(
+        profile,
+        items=items[known],
+        times=profile.times[known],
+        signals=profile.signals[known],
+        weights=profile.weights[known],
+        values=profile.values[known],
+    )
+
+
+def _table(slates: Sequence[Ints]) -> Ints:
+    table = np.full((len(slates), K), -1, np.int32)
+    for row, items in enumerate(slates):
+        table[row, : len(items)] = items
+    return table

@@ -1,0 +1,93 @@
+"""A day like those of training is no drift; other signals, other shoppers or other products are named."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from personalization.recommenders.base import SIGNAL_NAMES, Interactions
+from personalization.training.drift import DAY, LEAST, day_of, popularity, shown_by, standings, usual_day
+from personalization.training.quality_gate import drifted, failed, profile_of, served
+from tests.personalization.planted_bundles import shop
+
+N_ITEMS = 200
+END = 1.7e9
+
+
+def traffic(*, days: float, per_day: int, seed: int, until: float = END, shift: int = 0) -> Interactions:
+    """Return views and purchases of products whose popularity falls with their code."""
+    rng = np.random.default_rng(seed)
+    n = int(days * per_day)
+    items = (rng.integers(0, int(N_ITEMS**0.5), n) ** 2 + shift) % N_ITEMS
+    return Interactions(
+        users=rng.integers(0, per_day // 4, n).astype(np.int32),
+        items=items.astype(np.int32),
+        times=np.sort(until - rng.uniform(0, days, n) * DAY),
+        signals=np.where(rng.random(n) < 0.2, SIGNAL_NAMES.index("purchase"), 0).astype(np.int8),
+        weights=np.ones(n, np.float32),
+        values=np.ones(n, np.float32),
+        baskets=np.full(n, -1, np.int32),
+        n_users=per_day // 4,
+    )
+
+
+LEARNT = traffic(days=30, per_day=400, seed=1)
+
+
+def day(rows: Interactions) -> dict[str, object]:
+    """Return the histograms of the last day, held against what the model had learnt by then."""
+    standing = standings(popularity(LEARNT.items, LEARNT.times, LEARNT.weights, N_ITEMS))
+    ages = rows.times[-1] - rows.times
+    return day_of(rows.signals.astype(np.int64), rows.users.astype(np.int64), ages, standing[rows.items])
+
+
+def drift(rows: Interactions) -> list[str]:
+    usual = usual_day(LEARNT, N_ITEMS)
+    assert usual is not None
+    return [line.split(":")[0] for line in failed(drifted(usual, day(rows)))]
+
+
+def test_a_day_like_any_other_is_no_drift() -> None:
+    assert drift(traffic(days=1, per_day=400, seed=2, until=END + DAY)) == []
+
+
+def test_other_products_are_named() -> None:
+    assert drift(traffic(days=1, per_day=400, seed=2, shift=101)) == ["drift of popularity"]
+
+
+def test_other_signals_are_named() -> None:
+    usual = traffic(days=1, per_day=400, seed=2)
+
+    changed = replace(usual, signals=np.full(len(usual), SIGNAL_NAMES.index("search"), np.int8))
+
+    assert drift(changed) == ["drift of signals"]
+
+
+def test_one_machine_that_makes_all_the_traffic_is_named() -> None:
+    usual = traffic(days=1, per_day=400, seed=2)
+
+    assert drift(replace(usual, users=np.zeros(len(usual), np.int32))) == ["drift of activity"]
+
+
+def test_little_traffic_is_not_judged() -> None:
+    assert drifted(usual_day(LEARNT, N_ITEMS) or {}, day(traffic(days=1, per_day=LEAST - 40, seed=2, shift=50))) == []
+    assert usual_day(traffic(days=30, per_day=5, seed=1), N_ITEMS) is None
+
+
+def test_standings_are_bins_of_rank_and_the_untouched_come_last() -> None:
+    popular = np.array([0.0, 5.0, 100.0, 0.0, 1.0])
+
+    assert standings(popular).tolist() == [5, 4, 3, 5, 4]
+    assert shown_by(standings(popular), np.array([1.0, 0, 2, 0, 0])) == [0, 0, 0, 2, 0, 1]
+
+
+def test_what_is_shown_is_held_against_the_week_before() -> None:
+    assert failed(served([50.0, 150.0], [100.0, 300.0])) == []
+    assert len(failed(served([50.0, 150.0], [300.0, 10.0]))) == 1
+    assert served([1.0, 1.0], [0.0, 500.0]) == []
+
+
+def test_a_trainings_profile_holds_its_usual_day() -> None:
+    usual = profile_of(shop())["day"]
+
+    assert usual["rows"] == sum(usual["popularity"]) == pytest.approx(len(shop()) * 7 / 365, rel=0.2)
