@@ -35,7 +35,7 @@ def training_frame(*, since: datetime | None = None) -> pd.DataFrame:
     whose subject allowed training when they came and has not refused it since; persons follow the identity rules.
     """
     resolver = people()
-    excluded = _Excluded(resolver)
+    excluded = Excluded(resolver)
     names = [name.lower() for name, kind in EVENT_TYPES.items() if kind.reader]
     columns = _Columns()
     for event in _events(names, since or BEGINNING):
@@ -59,7 +59,7 @@ def _events(names: list[str], since: datetime) -> Iterator[Event]:
         )
 
 
-class _Excluded:
+class Excluded:
     """Who refuses training now: the raw id and everybody it was when it refused."""
 
     def __init__(self, resolver: People) -> None:

@@ -8,10 +8,11 @@ import orjson
 from events.frames import training_frame
 from events.models import Offset
 from events.reading import streamed
+from events.shoppers import shoppers_frame
 from events.times import to_microseconds
 from events.types.base import Event
 
-__all__ = ["event_of", "offsets_of", "recorded", "training_frame"]
+__all__ = ["event_of", "offsets_of", "recorded", "shoppers_frame", "training_frame"]
 
 COLUMNS: Final = (
     "message_id, kind, name, at, received_at, user_id, anonymous_id, previous_id, properties, traits, context,"

@@ -4,7 +4,7 @@ from typing import Any
 
 from common import privacy, redis
 from profiles import services
-from profiles.selectors import read_person
+from profiles.selectors import Person, read_person
 
 
 def register() -> None:
@@ -25,11 +25,16 @@ def _export(person: privacy.Person) -> dict[str, list[dict[str, Any]]]:
     rows = [
         {"at": one.at, "what": one.signal, "product_id": one.product_id, "quantity": one.quantity, "price": one.price}
         for subject in person.subjects
-        for one in _history(subject)
+        for one in _person(subject).history
     ]
-    return {"profile": rows}
+    said = [
+        {"name": name, "value": value}
+        for subject in person.subjects
+        for name, value in _person(subject).attributes.items()
+    ]
+    return {"profile": rows, "said": said}
 
 
-def _history(subject: str) -> tuple[Any, ...]:
+def _person(subject: str) -> Person:
     kind, _, value = subject.partition(":")
-    return read_person(**{"user_id" if kind == "user" else "anonymous_id": value}).history
+    return read_person(**{"user_id" if kind == "user" else "anonymous_id": value})

@@ -12,8 +12,8 @@ from consents import mirror
 from consents.state import ConsentState
 from customers.identity import Claim
 from events.types.base import Interaction
-from profiles import history, keys
-from profiles.people import ALWAYS, RawState, history_of, is_anonymous
+from profiles import attributes, history, keys
+from profiles.people import ALWAYS, RawState, history_of, is_anonymous, said_of
 
 MOST_IDS: Final = 64
 """Ids of one person that are read, those linked last first."""
@@ -56,6 +56,7 @@ for i = 1, #ids do
     redis.call('ZRANGE', '{keys.BROWSED}' .. id, 0, -1, 'WITHSCORES'),
     redis.call('ZRANGE', '{keys.LASTING}' .. id, 0, -1, 'WITHSCORES'),
     claims,
+    redis.call('HVALS', '{keys.SAID}' .. id),
   }}
 end
 local others = {{}}
@@ -80,6 +81,7 @@ READ_SHA: Final = sha1(READ.encode()).hexdigest()
 class Person:
     """What is known about one shopper. `ids` are raw ids; `history` is sorted by time and cut by identity and refusals.
 
+    `attributes` are what was said of them last, by name, of those that may count (`SHOPPER_ATTRIBUTES`).
     `consent_states` also holds ids that consents know as linked. `epoch` grows with every change of mind and `version`
     with every change of history or links, so together they key what was computed from this. `config_version` and
     `catalog_version` tell a serving process whether what it holds is current.
@@ -92,6 +94,7 @@ class Person:
     version: int = 0
     config_version: int = 0
     catalog_version: int = 0
+    attributes: dict[str, Any] = field(default_factory=dict)
 
 
 def read_person(*, user_id: str | None = None, anonymous_id: str | None = None) -> Person:
@@ -105,7 +108,8 @@ def read_person(*, user_id: str | None = None, anonymous_id: str | None = None) 
     consents = {row[0].decode(): mirror.parse(_paired(row[1])) for row in (*found, *others)}
     ids = tuple(row[0].decode() for row in found)
     states = {raw_id: _raw_state(row) for raw_id, row in zip(ids, found, strict=True)}
-    rows = history_of(states, users=frozenset(raw_id[5:] for raw_id in ids if not is_anonymous(raw_id)))
+    users = frozenset(raw_id[5:] for raw_id in ids if not is_anonymous(raw_id))
+    rows = history_of(states, users=users)
     return Person(
         ids=ids,
         history=tuple(history.interactions(history.newest(rows))),
@@ -114,13 +118,15 @@ def read_person(*, user_id: str | None = None, anonymous_id: str | None = None) 
         version=sum(int(row[3] or 0) for row in found),
         config_version=int(config or 0),
         catalog_version=int(catalog or 0),
+        attributes=attributes.latest(said_of(states, users=users)),
     )
 
 
 def _raw_state(row: list[Any]) -> RawState:
-    _, _, refused, _, browsed, lasting, claims = row
+    _, _, refused, _, browsed, lasting, claims, said = row
     return RawState(
         rows=_scored(browsed) + _scored(lasting),
+        said=attributes.sayings(said),
         refused_at=int(refused) if refused else ALWAYS,
         claims=tuple(_claim(member, at) for at, member in _scored(claims)),
     )

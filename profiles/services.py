@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from hashlib import sha1
 from typing import Any, Final
 
+from django.conf import settings
+
 from common import redis
 from customers.identity import Link
 from events.links import links_of
 from events.log import Batch
+from events.said import said_in
 from events.services.decoding import decode, positions_of
 from events.types.base import Event
 from events.types.registry import interactions
-from profiles import history, keys
+from profiles import attributes, history, keys
 
 PURPOSE: Final = "personalization"
 MOST_CLAIMS: Final = 200
@@ -30,11 +33,24 @@ if ARGV[1] ~= '' and tonumber(ARGV[1]) > refused then
   redis.call('SET', KEYS[3], ARGV[1])
   redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
   redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[1])
+  for _, said in ipairs(redis.call('HVALS', KEYS[5])) do
+    local known = cjson.decode(said)
+    if known[2] <= refused then redis.call('HDEL', KEYS[5], known[1]) end
+  end
   changed = 1
+end
+local function say(text)
+  local said = cjson.decode(text)
+  local kept = redis.call('HGET', KEYS[5], said[1])
+  local known = kept and cjson.decode(kept)
+  if known and (known[2] > said[2] or (known[2] == said[2] and known[3] >= said[3])) then return 0 end
+  redis.call('HSET', KEYS[5], said[1], text)
+  return 1
 end
 for i = 2, #ARGV, 3 do
   if tonumber(ARGV[i + 1]) > refused then
-    changed = changed + redis.call('ZADD', KEYS[tonumber(ARGV[i])], 'NX', ARGV[i + 1], ARGV[i + 2])
+    if ARGV[i] == '5' then changed = changed + say(ARGV[i + 2])
+    else changed = changed + redis.call('ZADD', KEYS[tonumber(ARGV[i])], 'NX', ARGV[i + 1], ARGV[i + 2]) end
   end
 end
 if changed > 0 then
@@ -49,7 +65,7 @@ APPLY_SHA: Final = sha1(APPLY.encode()).hexdigest()
 
 @dataclass(slots=True)
 class Change:
-    """What a batch changes of one raw id: a refusal, and rows to add (which set, time, member)."""
+    """What a batch changes of one raw id: a refusal, and rows to add (which key of `state_keys`, time, member)."""
 
     refused_at: int | None = None
     rows: list[tuple[int, int, bytes]] = field(default_factory=list)
@@ -80,7 +96,7 @@ def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int]) -> None
     # Inside the transaction: a server that has just been restarted knows no script.
     pipe.script_load(APPLY)
     for raw_id, change in changes.items():
-        pipe.evalsha(APPLY_SHA, 4, *state_keys(raw_id), *change.arguments())
+        pipe.evalsha(APPLY_SHA, 5, *state_keys(raw_id), *change.arguments())
     for link in links:
         _link(pipe, link)
     for shard, offset in offsets.items():
@@ -98,6 +114,8 @@ def _collect(changes: dict[str, Change], event: Event) -> None:
         for line, interaction in enumerate(found):
             kind = 2 if interaction.signal in history.LASTING else 1
             rows.append((kind, interaction.at, history.member(interaction, line=line)))
+    if PURPOSE in event.allowed and (said := said_in(event, settings.SHOPPER_ATTRIBUTES)):
+        changes[event.raw_id].rows += [(5, event.at, attributes.saying(event, *one)) for one in said.items()]
 
 
 def _link(pipe: Any, link: Link) -> None:
@@ -115,13 +133,14 @@ def _link(pipe: Any, link: Link) -> None:
     pipe.incr(f"{keys.STATE}{user}")
 
 
-def state_keys(raw_id: str) -> tuple[str, str, str, str]:
+def state_keys(raw_id: str) -> tuple[str, str, str, str, str]:
     """Return the keys of one raw id's state, in the order `APPLY` takes them."""
     return (
         f"{keys.BROWSED}{raw_id}",
         f"{keys.LASTING}{raw_id}",
         f"{keys.REFUSED}{raw_id}",
         f"{keys.STATE}{raw_id}",
+        f"{keys.SAID}{raw_id}",
     )
 
 

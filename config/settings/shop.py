@@ -12,6 +12,11 @@ SHOP_PUBLIC_KEY = env.text("SHOP_PUBLIC_KEY", "pk_demo")
 CONSENT_RULES = env.mapping("CONSENT_RULES", {"*": "opt_in"})
 CONSENT_DEFAULT_REGION = env.text("CONSENT_DEFAULT_REGION") or None
 
+# What may be known of a shopper besides what they do: traits of `identify` that may count in recommendations.
+SHOPPER_ATTRIBUTES = env.listing(
+    "SHOPPER_ATTRIBUTES", "region,country,language,device,age,age_band,household_size,loyalty,segment"
+)
+
 # Where storefronts and staff reach this installation.
 PUBLIC_URL = env.text("PUBLIC_URL", "http://localhost:8000")
 # The header in which a trusted proxy names the visitor's region, such as CF-IPCountry; empty: none.

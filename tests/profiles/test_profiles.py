@@ -147,7 +147,8 @@ def told(number: int, kind: str, ids: tuple[str | None, str | None], second: int
             )
         case "identify" | "alias":
             previous = "bo" if kind == "alias" else None
-            return event(number, kind=kind, name="", properties={}, previous_id=previous, **fields)
+            traits = {"country": f"C{number}" if number % 3 else None, "email": "kept@nowhere"}
+            return event(number, kind=kind, name="", properties={}, previous_id=previous, traits=traits, **fields)
         case "refuse":
             return event(number, name="Consent Updated", consents={"personalization": False}, properties={}, **fields)
         case "unwilling":
@@ -161,8 +162,13 @@ def profiles_now() -> dict[bytes, Any]:
     found: dict[bytes, Any] = {}
     for prefix in keys.ALL:
         for name in client.keys(f"{prefix}*") if prefix != keys.STATE else ():
-            kind = client.type(name)
-            found[name] = client.zrange(name, 0, -1, withscores=True) if kind == b"zset" else client.get(name)
+            match client.type(name):
+                case b"zset":
+                    found[name] = client.zrange(name, 0, -1, withscores=True)
+                case b"hash":
+                    found[name] = client.hgetall(name)
+                case _:
+                    found[name] = client.get(name)
     return found
 
 

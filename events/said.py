@@ -1,0 +1,22 @@
+"""What an identify says about a shopper that may count in recommendations. Pure: live and training read the same."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import orjson
+
+from events.types.base import Event
+
+MOST_BYTES: Final = 200
+"""Longer values are texts, not attributes."""
+
+
+def said_in(event: Event, names: Iterable[str]) -> dict[str, Any]:
+    """Return the named traits of an identify, null where a trait is taken back; nothing of other events."""
+    if event.kind != "identify":
+        return {}
+    return {name: event.traits[name] for name in names if name in event.traits and _short(event.traits[name])}
+
+
+def _short(value: Any) -> bool:
+    return len(orjson.dumps(value)) <= MOST_BYTES

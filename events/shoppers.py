@@ -1,0 +1,45 @@
+"""Attributes of shoppers as columns, for training: of those who allow it, read as live profiles read them."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import orjson
+import pandas as pd
+
+from customers.selectors import people
+from events.frames import PURPOSE, Excluded
+from events.reading import streamed
+from events.said import said_in
+from events.times import to_microseconds
+from events.types.base import Event
+
+QUERY: Final = """
+SELECT message_id, at, user_id, anonymous_id, traits FROM events_event
+WHERE kind = 'identify' AND %s = ANY(allowed) ORDER BY at, message_id
+"""
+
+
+def shoppers_frame(names: Sequence[str]) -> pd.DataFrame:
+    """Return user_id (the person's key, as in `training_frame`) and a column for each name: what was said last.
+
+    Identify events count whose subject allowed training when they came and has not refused it since.
+    """
+    resolver = people()
+    excluded = Excluded(resolver)
+    found: dict[str, dict[str, Any]] = {}
+    for message_id, at, user_id, anonymous_id, traits in streamed(QUERY, [PURPOSE]):
+        event = Event(
+            message_id=message_id,
+            kind="identify",
+            name="",
+            at=to_microseconds(at),
+            received_at=0,
+            user_id=user_id,
+            anonymous_id=anonymous_id,
+            traits=orjson.loads(traits),
+        )
+        person = resolver.person(user_id=user_id, anonymous_id=anonymous_id, at=event.at)
+        if not excluded(event, person) and (said := said_in(event, names)):
+            found.setdefault(person, {}).update(said)
+    rows = [{"user_id": person, **said} for person, said in found.items()]
+    return pd.DataFrame(rows, columns=["user_id", *names], dtype=object)
