@@ -16,6 +16,7 @@ from personalization.ranking.exposure import Exposure
 from personalization.ranking.extension import extended_catalogue, extended_facts
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import feature_names, features
+from personalization.ranking.newcomers import PRIOR, newcomers
 from personalization.ranking.ranker import Ranker
 from personalization.recommenders.base import Catalogue, Context, Floats, Ints, Profile
 from personalization.recommenders.content import Content
@@ -62,8 +63,9 @@ class Bundle:
     ) -> Slate:
         """Return the k best items for one shopper.
 
-        `strategy` is a recommender's name, "blend", "ranker", or None / "hybrid" for the released rung; `sources`
-        narrows who may propose candidates. Raises KeyError for a strategy this bundle does not hold.
+        `strategy` is a recommender's name, "blend", "ranker", or None / "hybrid" for the released rung (for a newcomer
+        of whom attributes are known: the prior); `sources` narrows who may propose candidates. Raises KeyError for a
+        strategy this bundle does not hold.
         """
         return self.slate_many([profile], [context], k, strategy=strategy, sources=sources, explain=explain)[0]
 
@@ -78,7 +80,26 @@ class Bundle:
         explain: bool = False,
     ) -> list[Slate]:
         """Return `slate` of each shopper, in order."""
-        rung = self._rung(strategy)
+        fresh = newcomers(self.sources, profiles, contexts) if strategy in (None, HYBRID) and sources is None else []
+        if not fresh:
+            return self._slates(profiles, contexts, k, rung=self._rung(strategy), sources=sources, explain=explain)
+        others = [row for row in range(len(profiles)) if row not in set(fresh)]
+        found: dict[int, Slate] = {}
+        for rows, rung in ((fresh, PRIOR), (others, self._rung(strategy))):
+            part = [profiles[row] for row in rows], [contexts[row] for row in rows]
+            found |= zip(rows, self._slates(*part, k, rung=rung, sources=sources, explain=explain), strict=True)
+        return [found[row] for row in range(len(profiles))]
+
+    def _slates(
+        self,
+        profiles: Sequence[Profile],
+        contexts: Sequence[Context],
+        k: int,
+        *,
+        rung: str,
+        sources: Sequence[str] | None,
+        explain: bool,
+    ) -> list[Slate]:
         asked = self._asked(rung, sources, k)
         candidates = gather(self._needed(rung, asked), profiles, contexts, quotas=asked, n_items=self.catalogue.n_items)
         return self._told(candidates, profiles, contexts, k, rung=rung, explain=explain)

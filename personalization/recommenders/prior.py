@@ -65,6 +65,10 @@ class Prior(Scoring):
         """Name the kinds of shoppers."""
         self.codes = {name: code for code, name in enumerate(unpack_texts(self.arrays["names"]))}
 
+    def knows_kind(self, profile: Profile) -> bool:
+        """Return whether the shopper is of any kind that was learnt about."""
+        return any(name in self.codes for name in profile.attributes)
+
     def scores(self, profile: Profile, context: Context) -> Floats:
         """Return the share of each item among shoppers like this one; nothing for those of whom nothing is known."""
         kinds = [self.codes[name] for name in profile.attributes if name in self.codes]

@@ -30,6 +30,7 @@ PLAIN = {
     "trending": Reason("trending", "Trending now"),
     "popular": Reason("popular", "Popular in our shop"),
     "new": Reason("new", "New in our shop"),
+    "prior": Reason("in_segment", "Popular with shoppers like you"),
 }
 FROM_THE_RANGE = Reason("exploration", "From our range")
 PINNED = Reason("pinned", "Our pick")
@@ -38,7 +39,7 @@ PERSONAL_SOURCES = (
     *("als", "nmf", "user_knn", "svd"),
 )
 """Which source speaks first where several proposed an item: those that point at one product come first."""
-COMMON_SOURCES = ("trending", "popular")
+COMMON_SOURCES = ("prior", "trending", "popular")
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,16 @@
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import redis
+from django.conf import settings
 
 from consents.person import person_of
 from consents.selectors import rule_of, terms
 from events.types.base import SIGNALS, Interaction
+from personalization.recommenders.attributes import named
 from personalization.recommenders.base import Ints, Profile
 from personalization.serving.answers import Degraded
 from personalization.serving.asking import Who
@@ -32,6 +34,8 @@ _rests_until = 0.0
 @dataclass(frozen=True, slots=True)
 class Shopper:
     """What serving may use of a shopper. `personal` is false where nothing of them may be, or is, known.
+
+    Who did nothing yet and of whom attributes are known is a newcomer: personal, with an empty history.
 
     `latest` maps an item code to the signal of the shopper's latest event on it, in order of time.
     """
@@ -63,14 +67,20 @@ def read_shopper(who: Who, *, shelf: Shelf, now: float) -> Shopper:
     keeper.hint(config_version=person.config_version, catalog_version=person.catalog_version)
     if not allowed(person, gpc=who.gpc, region=who.region):
         return nobody(now, "no_consent")
+    attributes = named(person.attributes, settings.SHOPPER_ATTRIBUTES)
     known = [(code, one) for one in person.history if (code := shelf.codes.get(one.product_id)) is not None]
     if not known:
-        return nobody(now, "no_profile")
+        return newcomer(now, attributes) if attributes else nobody(now, "no_profile")
     latest: dict[int, str] = {}
     for code, one in known:
         latest.pop(code, None)
         latest[code] = one.signal
-    return Shopper(profile_of(known, now=now), personal=True, latest=latest)
+    return Shopper(replace(profile_of(known, now=now), attributes=attributes), personal=True, latest=latest)
+
+
+def newcomer(now: float, attributes: tuple[str, ...]) -> Shopper:
+    """Return the shopper of whom only attributes are known."""
+    return Shopper(replace(Profile.empty(_moment(now)), attributes=attributes), personal=True)
 
 
 def allowed(person: Person, *, gpc: bool, region: str | None = None) -> bool:

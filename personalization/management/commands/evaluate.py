@@ -19,12 +19,14 @@ PROTOCOLS = ("temporal", "leave-one-out", "next-item")
 class Command(BaseCommand):
     """Judges what the pipeline would release, on data in files."""
 
-    help = "Train on interactions.parquet (and items.parquet) of a folder, judge on its last part, compare with peers."
+    help = (
+        "Train on interactions.parquet (and items, shoppers) of a folder, judge on its last part, compare with peers."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Name the folder and what to write."""
-        parser.add_argument("path", type=Path, help="folder with interactions.parquet and perhaps items.parquet")
+        parser.add_argument("path", type=Path, help="folder with interactions.parquet, perhaps items and shoppers")
         parser.add_argument("--protocol", choices=PROTOCOLS, default="temporal")
         parser.add_argument("--mode", choices=("repeat", "new"), default="repeat", help="new: drop items had before")
         parser.add_argument("--peers", action="store_true", help="tune and judge open-source models in the same run")
@@ -84,8 +86,13 @@ def _line(name: str, interval: dict[str, Any]) -> str:
     return f"{name} {interval['value']:.4f} [{interval['low']:.4f}, {interval['high']:.4f}] n={interval['n']}"
 
 
-def _frames(path: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    interactions, items = path / "interactions.parquet", path / "items.parquet"
+def _frames(path: Path) -> tuple[pd.DataFrame, pd.DataFrame | None, pd.DataFrame | None]:
+    """Return interactions, and items and shoppers where there are any."""
+    interactions = path / "interactions.parquet"
     if not interactions.exists():
         raise CommandError(f"{interactions} does not exist")
-    return pd.read_parquet(interactions), pd.read_parquet(items) if items.exists() else None
+    items, shoppers = (
+        pd.read_parquet(file) if (file := path / name).exists() else None
+        for name in ("items.parquet", "shoppers.parquet")
+    )
+    return pd.read_parquet(interactions), items, shoppers
