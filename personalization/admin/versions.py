@@ -116,9 +116,8 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
 
     @admin.display(description="RMSE")
     def rmse(self, row: ModelVersion) -> str:
-        """Return the RMSE of rating models, where the shop has ratings."""
-        named = next((name for name in sorted(row.metrics) if name.startswith("rmse")), "")
-        return _number(row, named)
+        """Return the error of predicted stars, where the shop has ratings."""
+        return _number(row, "rmse_svd")
 
     @admin.display(description="ladder")
     def ladder(self, row: ModelVersion) -> str:

@@ -63,8 +63,13 @@ class SVD(Factors):
         seen = np.bincount(items, minlength=n) > 0
         if not len(items):
             return {"vectors": np.zeros((n, c.factors), np.float32), "bias": np.zeros(n, np.float32), "seen": seen}
-        model = factorized(*with_negatives(users, items, n, c), c, n_users=interactions.n_users, n_items=n)
+        model = self.trained(users, items, n_users=interactions.n_users, n_items=n)
         return {"vectors": model.qi.astype(np.float32), "bias": model.bi.astype(np.float32), "seen": seen}
+
+    def trained(self, users: Array, items: Array, *, n_users: int, n_items: int) -> surprise.SVD:
+        """Return Surprise's model of who took what (one row at least), with zeros drawn in between."""
+        columns = with_negatives(users, items, n_items, self.config)
+        return factorized(*columns, self.config, n_users=n_users, n_items=n_items)
 
     def bias(self) -> Floats:
         """Return each item's share of popularity."""

@@ -11,8 +11,8 @@ def headline(report: Mapping[str, Any]) -> dict[str, float]:
     """Return the few numbers that stand beside a version: Precision, Recall, NDCG at 10, and RMSE where rated."""
     judged = report.get("test", {}).get(report.get("rung"), {}).get("together", {})
     numbers = {name: judged[name]["value"] for name in (METRIC, "precision@10", "recall@10") if name in judged}
-    for name, rmse in report.get("rmse", {}).items():
-        numbers[f"rmse_{name}"] = rmse["value"] if isinstance(rmse, Mapping) else rmse
+    if svd := report.get("rmse", {}).get("svd"):
+        numbers["rmse_svd"] = svd["value"]
     return {
         name: round(float(value), 5) for name, value in numbers.items() if value is not None and math.isfinite(value)
     }

@@ -17,6 +17,8 @@ from personalization.training.folds import Fold
 from personalization.training.ladder import ndcg, slate_scores, slates, source_slates
 from personalization.training.metrics import all_metrics, beyond_accuracy, bootstrap, hits
 from personalization.training.quality_gate import checked, profile_of
+from personalization.training.ratings import rating_errors
+from personalization.training.surprise_ablation import surprise_ablation
 
 LATENCY_CALLS = 50
 ABLATED = 500
@@ -29,6 +31,7 @@ def judged_report(bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, d
     n_items = bundle.catalogue.n_items
     lists = rung_slates(bundle, asked)
     released, _ = released_slates(bundle, asked)
+    popular = {name: lists[name] for name in ("popular",) if name in lists}
     return {
         "rung": bundle.rung,
         "single": choice.plan.single,
@@ -47,6 +50,8 @@ def judged_report(bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, d
         "quotas": dict(choice.plan.quotas),
         "blend": dict(choice.plan.blend),
         "exposure": {"chosen": choice.plan.exposure, "curve": list(choice.tradeoff)},
+        "rmse": rating_errors(bundle.facts.stars, fold, dataset.interactions),
+        **surprise_ablation(bundle, fold, asked, beside={**popular, "released": released}),
         "latency_ms": latency(bundle, fold),
     }
 

@@ -19,8 +19,17 @@ REPORT: dict[str, Any] = {
     "groups": {"few events": METRICS["ndcg@10"], "many events": METRICS["ndcg@10"]},
     "ablation": {"rp3beta": 0.01, "popular": -0.001},
     "importance": {"rp3beta_score": 0.02},
-    "rmse": {"svd": {"value": 0.9, "low": 0.85, "high": 0.95}},
-    "surprise": {"textbook": METRICS["ndcg@10"], "with negatives": 0.02},
+    "rmse": {
+        "svd": {"value": 0.9, "low": 0.85, "high": 0.95, "n": 90, "ratings": 400},
+        "item_mean": {"value": 1.1, "low": 1.05, "high": 1.15, "n": 90, "ratings": 400},
+    },
+    "surprise": dict.fromkeys(("as in the tutorial", "popular"), METRICS["ndcg@10"]),
+    "surprise_basis": {
+        "rows": 100_000,
+        "of_rows": 250_000,
+        "shoppers": 1_000,
+        "steps": ["as in the tutorial", "popular"],
+    },
     "exposure": {
         "chosen": 0.2,
         "curve": [{"strength": 0.0, "ndcg": 0.1, "gini": 0.6, "coverage": 0.5, "new_items": 0.02}],

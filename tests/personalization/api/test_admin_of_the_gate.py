@@ -56,6 +56,16 @@ def test_the_report_shows_every_part_as_plot_and_table(log_in: LogIn) -> None:
     assert not re.search(r"https?://(?!localhost|testserver)[^\"']+\.js", text)
 
 
+def test_the_steps_of_svd_keep_their_order_and_tell_their_basis(log_in: LogIn) -> None:
+    version = judged(model(("popular",)), harmless(), report=REPORT)
+
+    text = log_in("data scientist").get(page_of(version, "evaluation_page")).content.decode()
+
+    section = text[text.index('id="surprise"') :]
+    assert section.index("as in the tutorial") < section.index("popular")
+    assert "SVD learnt from 100,000 interactions; 1,000 shoppers were asked." in section
+
+
 def test_a_version_without_a_report_has_a_page_too(log_in: LogIn) -> None:
     version = register(model(("popular",)), report={}, actor="system:x")
 

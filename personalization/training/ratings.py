@@ -1,0 +1,74 @@
+"""How far predicted stars are from those that shoppers gave afterwards, beside what needs no learning."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from personalization.ranking.groups import Doubles
+from personalization.ranking.shoppers import Shoppers
+from personalization.ranking.stars import RATING, Stars, latest_ratings
+from personalization.recommenders.base import Interactions
+from personalization.training.folds import Fold
+from personalization.training.metrics import DRAWS, Interval, Longs, resample_counts, rmse
+
+
+def rating_errors(stars: Stars | None, fold: Fold, interactions: Interactions) -> Mapping[str, Any]:
+    """Return the RMSE of SVD, of the item's mean and of the overall mean, on the ratings that the fold's shoppers gave
+    after their questions; {} where the shop has no ratings or none can be held against a prediction.
+
+    `stars` must have been fitted on the fold's past, `interactions` are all rows. Counted are products that had been
+    rated, by shoppers who had rated, for the first time: the three models answer the same ratings.
+    """
+    if stars is None or not len(fold):
+        return {}
+    rows, held = _held_out(fold, interactions)
+    predicted = stars.predicted(Shoppers.of(fold.profiles), rows, interactions.items[held].astype(np.int64))
+    told = ~np.isnan(predicted)
+    rows, held, predicted = rows[told], held[told], predicted[told]
+    if not len(held):
+        return {}
+    actual = interactions.values[held].astype(np.float64)
+    models = {
+        "svd": predicted,
+        "item_mean": _item_means(fold.past, len(stars.bias))[interactions.items[held]],
+        "overall_mean": np.full(len(held), stars.mean),
+    }
+    return {
+        name: {**asdict(rmse_interval(found, actual, rows)), "ratings": len(held)} for name, found in models.items()
+    }
+
+
+def rmse_interval(predicted: Doubles, actual: Doubles, shoppers: Longs, *, seed: int = 7) -> Interval:
+    """Return the RMSE with its bootstrap interval; shoppers are drawn, not ratings, for theirs are alike."""
+    _, owner = np.unique(shoppers, return_inverse=True)
+    n = int(owner.max()) + 1
+    sums = np.stack([np.bincount(owner, (predicted - actual) ** 2, n), np.bincount(owner, minlength=n)], axis=1)
+    drawn = resample_counts(n, seed=seed, draws=DRAWS) @ sums
+    low, high = np.quantile(np.sqrt(drawn[:, 0] / drawn[:, 1]), [0.025, 0.975])
+    return Interval(rmse(predicted, actual), float(low), float(high), n)
+
+
+def _held_out(fold: Fold, interactions: Interactions) -> tuple[Longs, Longs]:
+    """Return the question (ascending) and the row of each rating to be predicted."""
+    users, question = np.unique(fold.users, return_index=True)  # of a shopper asked about twice, the first question
+    question_of = np.full(interactions.n_users, -1, np.int64)
+    question_of[users] = question
+    now = np.array([profile.now for profile in fold.profiles])
+    rows = latest_ratings(interactions, until=np.inf)
+    asked = question_of[interactions.users[rows]]
+    later = (asked >= 0) & (interactions.times[rows] >= now[asked])
+    rows, asked = rows[later], asked[later]
+    n = int(interactions.items.max(initial=0)) + 1
+    before = [at * n + one.items[one.signals == RATING].astype(np.int64) for at, one in enumerate(fold.profiles)]
+    fresh = ~np.isin(asked * n + interactions.items[rows], np.concatenate(before))
+    order = np.argsort(asked[fresh], kind="stable")
+    return asked[fresh][order], rows[fresh][order]
+
+
+def _item_means(past: Interactions, n_items: int) -> Doubles:
+    rows = latest_ratings(past, until=np.inf)
+    count = np.bincount(past.items[rows], minlength=n_items)
+    means: Doubles = np.bincount(past.items[rows], past.values[rows], n_items) / np.maximum(count, 1)
+    return means

@@ -1,0 +1,107 @@
+"""How far Surprise's SVD comes, step by step: from its tutorial to what is used here, beside the released model.
+
+Everything is asked of the same shoppers of the test fold, all items ranked. Time is bounded: SVD learns from the newest
+`MOST_ROWS` interactions, and at most `MOST_SHOPPERS` of the shoppers in them are asked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import surprise
+
+from personalization.ranking.bundle import Bundle
+from personalization.recommenders.base import Catalogue, Floats, Ints
+from personalization.recommenders.svd import SVD
+from personalization.training.examples import Examples
+from personalization.training.folds import Fold
+from personalization.training.ladder import ndcg
+from personalization.training.metrics import bootstrap
+from personalization.training.packaged_peers import TutorialSVD
+from personalization.training.peers import Dense, Matrix
+from personalization.training.split import Longs, taken
+from personalization.training.surprise_added import added
+
+MOST_ROWS = 100_000
+MOST_SHOPPERS = 1_000
+FLAT: Mapping[str, Any] = {"step": 1.0, "half_life_days": 0.0}
+"""Settings under which all of a history counts alike."""
+
+
+class Remembering(SVD):
+    """The svd recommender that also keeps what SVD learnt of shoppers: to be judged, never to be saved."""
+
+    learnt: surprise.SVD
+
+    def trained(self, users: Any, items: Any, *, n_users: int, n_items: int) -> surprise.SVD:
+        """Return Surprise's model, and remember it."""
+        self.learnt = super().trained(users, items, n_users=n_users, n_items=n_items)
+        return self.learnt
+
+
+class OwnFactors(Dense):
+    """SVD with drawn zeros, asked with the factors that it learnt of each shopper itself."""
+
+    name: ClassVar[str] = "with sampled negatives"
+
+    def __init__(self, svd: Remembering) -> None:
+        super().__init__()
+        self.svd, self.n_items = svd, svd.n_items
+
+    def learn(self, matrix: Matrix) -> None:
+        """Leave it at what was learnt already."""
+
+    def scores(self, users: Ints, histories: Matrix) -> Floats:
+        """Return the estimates of items learnt from, next to nothing for others."""
+        model = self.svd.learnt
+        scores = np.asarray(model.pu[users] @ model.qi.T + model.bi, np.float32)
+        scores[:, ~self.svd.arrays["seen"]] = -1e9
+        return scores
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The fold narrowed to what SVD learns from and who is asked; `rows` are their places in the whole fold."""
+
+    fold: Fold
+    rows: Longs
+
+    @classmethod
+    def of(cls, fold: Fold) -> "Asked":
+        """Return the newest rows, and an even choice of the shoppers in them who are asked."""
+        past = taken(fold.past, slice(max(0, len(fold.past) - MOST_ROWS), None))
+        known = np.flatnonzero(np.isin(fold.users, past.users))
+        places = np.linspace(0, max(0, len(known) - 1), min(len(known), MOST_SHOPPERS)).astype(np.int64)
+        rows = known[np.unique(places)]
+        profiles, targets = [fold.profiles[row] for row in rows.tolist()], [fold.targets[row] for row in rows.tolist()]
+        return cls(Fold(past, fold.users[rows], profiles, targets, fold.until, fold.new_only), rows)
+
+
+def surprise_ablation(bundle: Bundle, fold: Fold, asked: Examples, *, beside: Mapping[str, Ints]) -> dict[str, Any]:
+    """Return under "surprise" the NDCG@10 of each step and of the slates `beside`, under "surprise_basis" what was
+    learnt from, who was asked and the order of the steps; both empty where nobody can be asked.
+    """
+    part = Asked.of(fold)
+    if not len(part.rows):
+        return {"surprise": {}, "surprise_basis": {}}
+    svd = Remembering().fit(part.fold.past, bundle.catalogue)
+    found = {**_steps(svd, part.fold, bundle.catalogue), **{name: slates[part.rows] for name, slates in beside.items()}}
+    n_items = bundle.catalogue.n_items
+    judged = {name: asdict(bootstrap(ndcg(slates, part.fold.targets, n_items))) for name, slates in found.items()}
+    judged |= added(bundle, fold, asked, svd)
+    rows, of_rows = len(part.fold.past), len(fold.past)
+    basis = {"rows": rows, "of_rows": of_rows, "shoppers": len(part.rows), "steps": list(judged)}
+    return {"surprise": judged, "surprise_basis": basis}
+
+
+def _steps(svd: Remembering, fold: Fold, catalogue: Catalogue) -> dict[str, Ints]:
+    """Return the slates of each step, each with one thing changed: zeros, folding in, recency."""
+    tutorial, flat = TutorialSVD(), svd.reconfigured(**FLAT)
+    tutorial.fit(fold.past, catalogue)
+    return {
+        "as in the tutorial": tutorial.answer(fold, 10),
+        OwnFactors.name: OwnFactors(svd).answer(fold, 10),
+        "item factors folded in": flat.recommend_many(fold.profiles, fold.contexts, 10).items,
+        "folded in, recent events first (svd)": svd.recommend_many(fold.profiles, fold.contexts, 10).items,
+    }

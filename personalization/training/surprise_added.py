@@ -1,0 +1,81 @@
+"""What the learned ranker gains or loses when svd's opinion is added to what it sees.
+
+Two rankers learn anew on one half of the test shoppers and are asked about the other half, and the other way round; one
+of them sees svd's score and rank of each candidate too. Both know equally little, so their difference is svd's alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from personalization.ranking.bundle import Bundle
+from personalization.ranking.candidates import Candidates
+from personalization.ranking.ranker import Ranker
+from personalization.recommenders.base import Context, Floats, Profile
+from personalization.recommenders.svd import SVD
+from personalization.recommenders.top import best
+from personalization.training.examples import Examples
+from personalization.training.folds import Fold
+from personalization.training.ladder import ndcg, slates
+from personalization.training.metrics import Doubles, Longs, bootstrap
+
+MOST_SHOPPERS = 2_000
+ROUNDS = 100
+LISTED = 200
+"""How long svd's own list is, in which a candidate has a rank."""
+CHUNK_CELLS = 1 << 23
+LEAST_HITS = 20
+"""Shoppers of each half whose candidates hold a target: with fewer there is nothing to learn from."""
+
+
+def added(bundle: Bundle, fold: Fold, asked: Examples, svd: SVD) -> dict[str, Any]:
+    """Return the NDCG@10 of a ranker without and with svd, and the difference; {} where there is no ranker to learn."""
+    rows = np.unique(np.linspace(0, len(fold) - 1, min(len(fold), MOST_SHOPPERS)).astype(np.int64))
+    part, targets = asked.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
+    hit = np.unique(part.candidates.rows[part.labels]) % 2
+    if bundle.ranker is None or np.bincount(hit, minlength=2).min() < LEAST_HITS:
+        return {}
+    shoppers = [(fold.profiles[row], fold.contexts[row]) for row in rows.tolist()]
+    seen = bundle.narrowed(part.features, part.candidates.sources)
+    more = np.concatenate([seen, opinions(svd, part.candidates, shoppers)], axis=1)
+    names = bundle.ranker.names
+    without, beside = (
+        _values(bundle, replace(part, features=features), targets, names=named)
+        for features, named in ((seen, names), (more, (*names, "svd_score", "svd_rank")))
+    )
+    return {
+        "ranker learnt on half of the shoppers": asdict(bootstrap(without)),
+        "the same, and svd's opinion": asdict(bootstrap(beside)),
+        "what svd adds": asdict(bootstrap(beside - without)),
+    }
+
+
+def opinions(svd: SVD, candidates: Candidates, shoppers: Sequence[tuple[Profile, Context]]) -> Floats:
+    """Return float32[n_pairs, 2]: svd's score of each candidate, and its rank where svd's own list holds it."""
+    found = np.full((len(candidates.rows), 2), np.nan, np.float32)
+    ends = np.searchsorted(candidates.rows, np.arange(candidates.n_rows + 1))
+    size = max(1, CHUNK_CELLS // max(1, svd.n_items))
+    for start in range(0, len(shoppers), size):
+        chunk = shoppers[start : start + size]
+        dense = svd.scores_many([profile for profile, _ in chunk], [context for _, context in chunk])
+        for row, (line, (profile, context)) in enumerate(zip(dense, chunk, strict=True), start):
+            own = slice(ends[row], ends[row + 1])
+            rank = np.full(svd.n_items, np.nan, np.float32)
+            listed = best(line, profile, context, LISTED).items
+            rank[listed] = np.arange(len(listed))
+            found[own, 0], found[own, 1] = line[candidates.items[own]], rank[candidates.items[own]]
+    return found
+
+
+def _values(bundle: Bundle, part: Examples, targets: Sequence[Longs], *, names: Sequence[str]) -> Doubles:
+    """Return each shopper's NDCG@10 by the ranker that learnt on the other half."""
+    plan, scores = bundle.manifest["plan"], np.zeros(len(part.labels), np.float32)
+    for half in (0, 1):
+        learnt = part.of_rows(np.arange(half, part.candidates.n_rows, 2)).thinned(seed=plan["seed"]).judged()
+        rounds = min(plan["rounds"], ROUNDS)
+        ranker = Ranker.fit(learnt, names=names, seed=plan["seed"], rounds=rounds, params=plan["ranker"])
+        other = part.candidates.rows % 2 != half
+        scores[other] = ranker.scores(part.features[other])
+    return ndcg(slates(part.candidates, scores), targets, bundle.catalogue.n_items)

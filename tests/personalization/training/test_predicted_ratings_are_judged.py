@@ -1,0 +1,112 @@
+"""The error of predicted stars: near the planted noise, below what needs no learning, and absent without ratings."""
+
+import numpy as np
+import pytest
+
+from personalization.ranking.facts import ItemFacts
+from personalization.ranking.stars import Stars
+from personalization.services.figures import headline
+from personalization.training.dataset import Dataset, build
+from personalization.training.folds import Fold, Protocol, leave_one_out, next_item, temporal
+from personalization.training.pipeline import train
+from personalization.training.ratings import rating_errors, rmse_interval
+from personalization.training.split import cut_times
+from tests.personalization.rated_shop import NOISE, of_one_value, ratings
+
+SOURCES = ("personal_top", "popular", "rp3beta")
+
+
+@pytest.fixture(scope="module")
+def rated() -> Dataset:
+    return build(ratings())
+
+
+def folded(dataset: Dataset, protocol: Protocol = "temporal") -> Fold:
+    """Return the test fold of a protocol."""
+    rows = dataset.interactions
+    if protocol == "leave-one-out":
+        return leave_one_out(rows, back=0, new_only=True)
+    asked = next_item if protocol == "next-item" else temporal
+    return asked(rows, start=cut_times(rows.times, [0.85])[0], end=float("inf"), new_only=True)
+
+
+def stars_at(dataset: Dataset, fold: Fold) -> Stars | None:
+    return ItemFacts.fit(fold.past, dataset.catalogue, until=fold.until).stars
+
+
+def test_the_error_approaches_the_planted_noise_and_beats_the_baselines(rated: Dataset) -> None:
+    fold = folded(rated)
+
+    found = rating_errors(stars_at(rated, fold), fold, rated.interactions)
+
+    svd, item, overall = (found[name] for name in ("svd", "item_mean", "overall_mean"))
+    assert NOISE * 0.95 < svd["value"] < NOISE * 1.25
+    assert svd["low"] < svd["value"] < svd["high"] < item["low"]
+    assert item["value"] < overall["value"]
+    assert svd["ratings"] == item["ratings"] == overall["ratings"] > 2_000
+
+
+def test_exactly_the_ratings_after_the_question_are_held_against(rated: Dataset) -> None:
+    fold = folded(rated)
+    rows = rated.interactions
+
+    found = rating_errors(stars_at(rated, fold), fold, rows)
+
+    assert found["svd"]["ratings"] == ((rows.times >= fold.until) & np.isin(rows.users, fold.users)).sum()
+    assert found["svd"]["n"] == len(fold)
+
+
+@pytest.mark.parametrize("protocol", ["leave-one-out", "next-item"])
+def test_every_protocol_is_judged(rated: Dataset, protocol: Protocol) -> None:
+    fold = folded(rated, protocol)
+
+    found = rating_errors(stars_at(rated, fold), fold, rated.interactions)
+
+    assert found["svd"]["value"] < found["item_mean"]["value"] < found["overall_mean"]["value"]
+    assert found["svd"]["n"] == len(np.unique(fold.users))
+
+
+def test_a_rating_given_before_is_not_asked_for_again(rated: Dataset) -> None:
+    again = ratings()
+    last = again.groupby("user_id").head(1).assign(timestamp=again["timestamp"].max() + 1, value=0.0)
+    dataset = build(again.merge(last, how="outer").sort_values("timestamp", kind="stable"))
+    fold = folded(rated)
+
+    found = rating_errors(stars_at(rated, fold), fold, dataset.interactions)
+
+    assert found == rating_errors(stars_at(rated, fold), fold, rated.interactions)
+
+
+def test_the_interval_is_of_the_root_of_the_mean() -> None:
+    rng = np.random.default_rng(5)
+    error, shoppers = rng.normal(0, 2, 4_000), np.repeat(np.arange(400), 10)
+
+    found = rmse_interval(error, np.zeros(4_000), shoppers)
+
+    assert found.value == pytest.approx(np.sqrt((error**2).mean()))
+    assert found.n == 400
+    assert found.low == pytest.approx(found.value - 1.96 * 2 / np.sqrt(8_000), abs=0.01)
+    assert found.high == pytest.approx(found.value + 1.96 * 2 / np.sqrt(8_000), abs=0.01)
+
+
+def test_training_reports_it_and_the_version_shows_it() -> None:
+    report = train(build(ratings(shoppers=120)), names=SOURCES).report
+
+    assert report["rmse"]["svd"]["value"] < report["rmse"]["item_mean"]["value"]
+    assert headline(report)["rmse_svd"] == round(report["rmse"]["svd"]["value"], 5)
+    assert [name for name in headline(report) if name.startswith("rmse")] == ["rmse_svd"]
+
+
+def test_a_constant_rating_column_leaves_it_out() -> None:
+    trained = train(build(of_one_value(ratings(shoppers=120))), names=SOURCES)
+
+    assert trained.report["rmse"] == {}
+    assert not [name for name in headline(trained.report) if name.startswith("rmse")]
+    assert trained.bundle.facts.stars is None
+    assert trained.bundle.ranker is None or "predicted_stars" not in {
+        name
+        for name, splits in zip(
+            trained.bundle.ranker.names, trained.bundle.ranker.booster.feature_importance("split"), strict=True
+        )
+        if splits
+    }
