@@ -5,6 +5,7 @@ from typing import Any
 
 from celery import shared_task
 
+from personalization.services.drift import watch_drift
 from personalization.services.mirror import MirrorDown, mirror
 from personalization.services.training import queue_training, run_training
 
@@ -24,3 +25,9 @@ def mirror_task(self: Any, version: str) -> None:
         mirror(version)
     except MirrorDown as error:
         raise self.retry(exc=error, countdown=15 * 2**self.request.retries) from error
+
+
+@shared_task(name="personalization.watch_drift")  # type: ignore[untyped-decorator]
+def watch_drift_task() -> None:
+    """Hold the last day against what the live model learnt from."""
+    watch_drift(actor="system:schedule")

@@ -8,10 +8,13 @@ from config import env
 SERVING_REFRESH = env.text("SERVING_REFRESH", "background")
 SERVING_SLOT_MILLISECONDS = env.integer("SERVING_SLOT_MILLISECONDS", 150, least=1)
 
+TRAINING_HOUR = env.integer("TRAINING_HOUR", 3)
 # Nightly, in UTC. The schedule is copied into the admin's periodic tasks, where it may be changed.
 CELERY_BEAT_SCHEDULE = {
-    "nightly training": {
-        "task": "personalization.train",
-        "schedule": crontab(hour=env.integer("TRAINING_HOUR", 3), minute=17),
+    "nightly training": {"task": "personalization.train", "schedule": crontab(hour=TRAINING_HOUR, minute=17)},
+    # Before the training: afterwards the model knows the day that it would be held against.
+    "nightly drift watch": {
+        "task": "personalization.watch_drift",
+        "schedule": crontab(hour=(TRAINING_HOUR - 1) % 24, minute=47),
     },
 }

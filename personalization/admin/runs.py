@@ -63,7 +63,7 @@ class TrainingRunAdmin(ModelAdmin):
         if request.method != "POST":
             context = {**self.admin_site.each_context(request), "title": "Train a new model?", "back": back}
             return render(request, "personalization/confirm_training.html", context)
-        run = queue_training(actor=actor_of(request))
+        run = queue_training(actor=actor_of(request), forced="forced" in request.POST)
         messages.success(request, f"Training {run.pk} is queued.")
         return HttpResponseRedirect(back)
 

@@ -63,6 +63,7 @@ class TrainingRun(models.Model):
     step = models.CharField(max_length=200, blank=True)
     progress = models.FloatField(default=0.0, help_text="0 to 1")
     budget_s = models.PositiveIntegerField(default=0)
+    forced = models.BooleanField(default=False, help_text="Train although a check of the data refuses it")
     seed = models.BigIntegerField(default=7)
     actor = models.CharField(max_length=120)
     model_version = models.ForeignKey(

@@ -14,12 +14,15 @@ from customers.selectors import attribute_of
 from personalization.judging.case import Case, Limits
 from personalization.judging.verdict import Verdict, write_case
 from personalization.models import ModelState, ModelVersion
-from personalization.selectors.registry import table_of
+from personalization.ranking.artefact import ArtefactError
+from personalization.ranking.bundle import Bundle
+from personalization.selectors.registry import champion, table_of
 from personalization.services.mirror import mirror_soon
 from personalization.training.metrics import Interval
 
 if TYPE_CHECKING:
     from personalization.training.pipeline import TrainedBundle
+    from personalization.training.quality_gate import Check as Steadiness
 
 KINDS: Mapping[str, Sequence[str]] = {"region": ("region", "country"), "device": ("device",)}
 """Kinds of groups, and the customer's attributes that tell them, the first one known."""
@@ -63,9 +66,24 @@ def judge_training(version: str, trained: "TrainedBundle", user_ids: Sequence[st
         limits=Limits(latency_p99_ms=settings.GATE_LATENCY_MILLISECONDS),
         expected=promised(trained.report),
     )
-    champion = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
-    reference = champion.version if champion and trained.rival else POPULARITY
+    live = champion()
+    reference = live.version if live and trained.rival else POPULARITY
     return judge_version(version, case, reference=reference, actor=actor)
+
+
+def steadiness_of(trained: "TrainedBundle") -> "Steadiness | None":
+    """Return how much of the live version's answers the new bundle keeps; None where none is live, or can be read."""
+    from personalization.judging.steadiness import steadiness
+
+    live = champion()
+    if live is None or not len(trained.test):
+        return None
+    try:
+        before = Bundle.load(live.directory, expected=live.artefact_hash)
+    except (ArtefactError, KeyError, ValueError, OSError) as error:
+        log.error("model.champion_unreadable version=%s error=%s", live.version, error)
+        return None
+    return steadiness(before, trained.bundle, trained.test)
 
 
 def promised(report: Mapping[str, Any]) -> Interval | None:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,13 @@ from audit.services import record
 from catalog.selectors import catalog_rows
 from common import clock
 from common.errors import DomainError, NotFound
-from events.selectors import training_frame
-from personalization.models import ModelVersion, RunState, TrainingRun
+from events.selectors import shoppers_frame, training_frame
+from personalization.models import AlarmKind, ModelVersion, RunState, TrainingRun
 from personalization.ranking.artefact import ArtefactError, unseal
 from personalization.selectors.registry import champion
-from personalization.services.figures import storable
-from personalization.services.gate import judge_training
+from personalization.services.alarms import sound
+from personalization.services.data_gate import examine
+from personalization.services.gate import judge_training, steadiness_of
 from personalization.services.registry import promote, register
 from personalization.serving.shelf import items_frame
 
@@ -72,15 +74,23 @@ class Bar:
 
 
 def queue_training(
-    *, actor: str, budget_s: int = 0, seed: int = 7, hand_over: bool = True, slates: Path | None = None
+    *,
+    actor: str,
+    budget_s: int = 0,
+    seed: int = 7,
+    forced: bool = False,
+    hand_over: bool = True,
+    slates: Path | None = None,
 ) -> TrainingRun:
     """Make the row of a run and, unless the caller runs it, hand it to a worker once the row is there.
 
-    `slates` is where the worker, on this machine, writes the held-out answers: see `run_training`.
+    A `forced` run trains although a check of the data refuses it. `slates` is where the worker, on this machine, writes
+    the held-out answers: see `run_training`.
     """
     with transaction.atomic():
-        run = TrainingRun.objects.create(actor=actor, budget_s=budget_s, seed=seed)
-        record(category="model", action="training.queued", actor=actor, object=f"training_run:{run.pk}")
+        run = TrainingRun.objects.create(actor=actor, budget_s=budget_s, seed=seed, forced=forced)
+        wishes = {"forced": True} if forced else None
+        record(category="model", action="training.queued", actor=actor, object=f"training_run:{run.pk}", data=wishes)
         if hand_over:
             transaction.on_commit(lambda: _to_worker(run.pk, slates))
     return run
@@ -152,19 +162,24 @@ def _dataset(bar: Bar) -> "Dataset":
 
     frame = training_frame()
     bar.tell("Cleaning and coding", DATA_SHARE / 2)
-    dataset = build(frame, items_frame(row for row in catalog_rows() if not row.removed))
-    bar.run.data_report = storable(dataset.report)
-    bar.run.save(update_fields=["data_report"])
+    known = shoppers_frame(settings.SHOPPER_ATTRIBUTES)
+    dataset = build(frame, items_frame(row for row in catalog_rows() if not row.removed), known)
+    examine(dataset, bar.run)
     return dataset
 
 
 def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, actor: str) -> tuple[ModelVersion, str]:
-    """Register the bundle, judge it, and promote it where it passed."""
-    version = register(trained.bundle, report=trained.report, actor=actor)
+    """Register the bundle, judge it, and promote it where it passed; say where shoppers will see another shop."""
+    steady = steadiness_of(trained)
+    report = {**trained.report, "stability": asdict(steady)} if steady else trained.report
+    version = register(trained.bundle, report=report, actor=actor)
     judged = judge_training(version.version, trained, user_ids, actor=actor)
-    if judged.passed:
-        return promote(version.version, actor=actor), f"{version.version} is live"
-    return judged, f"{version.version} was refused: {judged.refusal}"
+    if not judged.passed:
+        return judged, f"{version.version} was refused: {judged.refusal}"
+    live = promote(version.version, actor=actor)
+    if steady:
+        sound(AlarmKind.STABILITY, [steady], actor=actor, version=live)
+    return live, f"{version.version} is live"
 
 
 def _to_worker(run_id: int, slates: Path | None) -> None:

@@ -12,7 +12,7 @@ from personalization.services.training import queue_training, run_training
 
 
 class Command(BaseCommand):
-    """`manage.py train [--budget SECONDS] [--seed N] [--recommendations OUT.parquet] [--background]`."""
+    """`manage.py train [--budget SECONDS] [--seed N] [--recommendations OUT.parquet] [--background] [--force]`."""
 
     help = "Train, judge, register and promote a model."
 
@@ -21,12 +21,13 @@ class Command(BaseCommand):
         parser.add_argument("--budget", type=int, default=0, help="Seconds of tuning; 0: none.")
         parser.add_argument("--seed", type=int, default=7)
         parser.add_argument("--recommendations", type=Path, help="Write the held-out answers to this Parquet file.")
+        parser.add_argument("--force", action="store_true", help="Train although a check of the data refuses it.")
         parser.add_argument("--background", action="store_true", help="Hand the training to a worker and return.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run it."""
         background = options["background"]
-        wishes = {"budget_s": options["budget"], "seed": options["seed"]}
+        wishes = {"budget_s": options["budget"], "seed": options["seed"], "forced": options["force"]}
         run = queue_training(actor="system:command", hand_over=background, slates=options["recommendations"], **wishes)
         if background:
             self.stdout.write(f"training run {run.pk} is queued")

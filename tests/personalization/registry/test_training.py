@@ -7,16 +7,17 @@ import pandas as pd
 import pytest
 from django.core.management import call_command
 
-from events.log import get_log
-from events.log.base import Entry
-from events.services.record import Recorder, offsets
-from events.types.base import Event
-from personalization.models import ModelState, ModelVersion, RunState, TrainingRun
+from audit.selectors import entries
+from personalization.models import ModelAlarm, ModelState, ModelVersion, RunState, TrainingRun
 from personalization.services.recommend import recommend
+from personalization.services.registry import promote
+from personalization.services.training import queue_training, run_training
 from personalization.serving.asking import Ask
 from personalization.tasks import train
 from tests.events.journal import START
-from tests.personalization.shop import TASTES
+from tests.personalization.purchases import bought, put
+from tests.personalization.releases import admitted
+from tests.personalization.shop import TASTES, model
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked")]
 
@@ -30,24 +31,7 @@ def record(shoppers: int) -> None:
         for shopper in range(shoppers)
         for at, product_id in enumerate(TASTES[shopper % 4] * 2)
     ]
-    log = get_log()
-    log.append([Entry("event", event.raw_id, event.encode()) for event in events])
-    after = offsets(range(log.shards))
-    Recorder().record(log.read_many(after, count=10_000), after=after)
-
-
-def bought(message_id: str, shopper: int, product_id: str, at: int) -> Event:
-    return Event(
-        message_id=message_id,
-        kind="track",
-        name="Order Completed",
-        at=at,
-        received_at=at,
-        user_id=f"u{shopper}",
-        properties={"order_id": message_id, "products": [{"product_id": product_id, "quantity": 1, "price": 5}]},
-        allowed=("analytics", "personalization", "train_models"),
-        source="test",
-    )
+    put(events)
 
 
 @pytest.mark.slow
@@ -67,6 +51,25 @@ def test_the_command_ends_with_a_live_model_that_is_served(tmp_path: Path, capsy
     slates = pd.read_parquet(tmp_path / "slates.parquet")
     assert list(slates.columns) == ["user", "rank", "item", "score", "strategy"]
     assert slates["user"].str.startswith("user:u").all()
+
+
+@pytest.mark.slow
+def test_half_the_data_of_the_live_model_is_refused_unless_forced_and_steadiness_is_reported() -> None:
+    record(120)
+    live = promote(admitted(model(), report={"data_profile": {"rows": 10_000}}), actor="staff:1")
+
+    refused = run_training(queue_training(actor="staff:1", hand_over=False).pk)
+
+    assert (refused.state, refused.model_version) == (RunState.FAILED, None)
+    assert "volume: 0.072, bar 0.7" in refused.message
+    alarm = ModelAlarm.objects.get()
+    assert (alarm.run, alarm.model_version) == (refused, live)
+
+    forced = run_training(queue_training(actor="staff:1", forced=True, hand_over=False).pk)
+
+    assert forced.model_version is not None
+    assert 0 < forced.model_version.report["stability"]["value"] <= 1
+    assert [event.object for event in entries(action="training.forced")] == [f"training_run:{forced.pk}"]
 
 
 def test_a_run_that_is_over_is_not_run_again() -> None:

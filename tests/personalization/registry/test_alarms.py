@@ -1,0 +1,143 @@
+"""A broken feed refuses the training, a changed shop raises an alarm, and what is over or looked at is settled."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.db import IntegrityError, transaction
+
+from audit.selectors import entries
+from common import clock
+from common.errors import Conflict, Forbidden
+from personalization.models import AlarmKind, ModelAlarm, ModelState, ModelVersion, TrainingRun
+from personalization.services.alarms import settle, sound
+from personalization.services.data_gate import examine
+from personalization.training.dataset import Dataset, build
+from personalization.training.quality_gate import Check, profile_of
+from tests.personalization.shop_history import history, products
+
+pytestmark = pytest.mark.django_db
+BAD = Check("drift of signals", 0.9, 0.25, False, "population stability index", "alarms")
+GOOD = Check("drift of signals", 0.1, 0.25, True, "population stability index", "alarms")
+
+
+def half(frame: pd.DataFrame) -> Dataset:
+    return build(frame.sample(frac=0.5, random_state=1), products())
+
+
+def lost_titles(frame: pd.DataFrame) -> Dataset:
+    return build(frame, products().assign(title=""))
+
+
+def only_views(frame: pd.DataFrame) -> Dataset:
+    return build(frame.assign(event="view"), products())
+
+
+@pytest.fixture
+def live() -> ModelVersion:
+    """A live version, with the profile of the data it learnt from."""
+    return ModelVersion.objects.create(
+        version="2026-11-24.1",
+        directory="2026-11-24.1",
+        state=ModelState.CHAMPION,
+        artefact_hash="a" * 64,
+        report={"data_profile": profile_of(build(history(), products()))},
+    )
+
+
+def run(*, forced: bool = False) -> TrainingRun:
+    return TrainingRun.objects.create(actor="staff:1", forced=forced)
+
+
+def open_alarms() -> list[str]:
+    return list(ModelAlarm.objects.filter(settled_at=None).values_list("kind", flat=True))
+
+
+@pytest.mark.parametrize(("broken", "name"), [(half, "volume"), (lost_titles, "filled titles")])
+def test_a_broken_feed_refuses_the_training(
+    broken: Callable[[pd.DataFrame], Dataset], name: str, live: ModelVersion
+) -> None:
+    asked = run()
+
+    with pytest.raises(Conflict, match=f"{name}.*train by force"):
+        examine(broken(history()), asked)
+
+    asked.refresh_from_db()
+    unmet = [check["name"] for check in asked.data_report["checks"] if not check["passed"]]
+    assert name in unmet
+    (event,) = entries(action="training.refused")
+    assert (event.object, event.data["forced"], event.data["live"]) == (f"training_run:{asked.pk}", False, live.version)
+    assert open_alarms() == ["data"]
+
+
+def test_an_operator_may_force_it_which_is_on_record(live: ModelVersion) -> None:
+    examine(half(history()), run(forced=True))
+
+    (event,) = entries(action="training.forced")
+    assert event.data["failed"][0].startswith("volume")
+    assert open_alarms() == ["data"]
+
+
+def test_a_changed_shop_is_learnt_from_and_raises_an_alarm(live: ModelVersion) -> None:
+    examine(only_views(history()), run())
+
+    (alarm,) = ModelAlarm.objects.all()
+    assert "shift of signals" in alarm.message
+    assert alarm.model_version == live
+    assert list(entries(action="training.refused")) == []
+
+
+def test_the_first_small_shop_raises_nothing() -> None:
+    examine(build(history().head(60)), run())
+
+    assert open_alarms() == []
+
+
+def test_an_alarm_counts_while_it_is_open_and_ends_with_a_good_measurement() -> None:
+    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+    sound(AlarmKind.DRIFT, [BAD, GOOD], actor="system:schedule")
+    sound(AlarmKind.STABILITY, [GOOD], actor="system:schedule")
+
+    (alarm,) = ModelAlarm.objects.all()
+    assert (alarm.times, alarm.message) == (2, "drift of signals: 0.9, bar 0.25 (population stability index)")
+
+    sound(AlarmKind.DRIFT, [GOOD], actor="system:schedule")
+
+    alarm.refresh_from_db()
+    assert alarm.settled_at is not None
+    assert [event.action for event in entries(object=f"model_alarm:{alarm.pk}")] == [
+        "alarm.settled",
+        "alarm.raised",
+        "alarm.raised",
+    ]
+
+
+def test_somebody_who_may_settles_it_and_the_next_one_is_new() -> None:
+    alarm = sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+    assert alarm is not None
+
+    with pytest.raises(Forbidden):
+        settle(alarm.pk, by=person("eve"))
+    assert open_alarms() == ["drift"]
+
+    ada = person("ada", "change_modelalarm")
+    assert settle(alarm.pk, by=ada).settled_by == ada
+    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+    assert ModelAlarm.objects.count() == 2
+
+
+def test_the_database_keeps_one_open_alarm_a_kind() -> None:
+    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ModelAlarm.objects.create(kind=AlarmKind.DRIFT, message="x", raised_at=clock.now(), latest_at=clock.now())
+
+
+def person(name: str, *codenames: str) -> Any:
+    """Return a member of staff with these permissions."""
+    user = get_user_model().objects.create_user(username=name, password="x", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    return user
