@@ -11,7 +11,7 @@ from audit.selectors import entries
 from common import clock
 from common.errors import Unavailable
 from events import activity
-from personalization.selectors.overview import latest_run, live_model
+from personalization.selectors.overview import latest_run, live_model, open_alarms
 from personalization.selectors.placements import active_placements
 from portal.model_card import card_of
 from portal.permissions import may
@@ -52,6 +52,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "doors": doors,
         **(_events() if may(user, "events.view_event") else {}),
         **(_model() if may(user, "personalization.view_modelversion") else {}),
+        "alarms": open_alarms() if may(user, "personalization.view_modelalarm") else [],
         "may_see_setaside": may(user, "events.view_setaside"),
         "placements": list(active_placements().values()) if may(user, "personalization.view_placement") else [],
         "audit": entries(limit=AUDIT_SIZE) if may(user, "audit.view_*") else [],

@@ -20,6 +20,7 @@ from common.problems import respond
 from events.consuming import lags
 from events.log import get_log
 from personalization.selectors import registry as models
+from personalization.selectors.overview import open_alarms
 
 RETRY_SECONDS = 2
 
@@ -68,6 +69,7 @@ def registry() -> CollectorRegistry:
     else:
         together.register(REGISTRY)
     together.register(LogGauges())
+    together.register(AlarmGauges())
     return together
 
 
@@ -92,6 +94,21 @@ class LogGauges(Collector):
         except redis.RedisError:
             return
         yield lag
+
+
+class AlarmGauges(Collector):
+    """Which alarms about data and models are open, asked when Prometheus asks; absent while PostgreSQL is down."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield 1 for each open alarm, by what it is about."""
+        gauge = GaugeMetricFamily("vitrine_model_alarms", "Open alarms about data and models", labels=["kind"])
+        try:
+            kinds = [alarm.kind for alarm in open_alarms()]
+        except DatabaseError:
+            return
+        for kind in kinds:
+            gauge.add_metric([kind], 1)
+        yield gauge
 
 
 def outcome(check: Callable[[], str]) -> dict[str, Any]:

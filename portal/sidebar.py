@@ -36,6 +36,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
         Door("Model versions", "model_training", "personalization.ModelVersion"),
         Door("Training runs", "exercise", "personalization.TrainingRun"),
         Door("Waivers", "approval", "personalization.ModelWaiver"),
+        Door("Alarms", "notifications_active", "personalization.ModelAlarm"),
     ),
     "What happened": (
         Door("Events", "timeline", "events.Event"),

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from common import clock
-from personalization.models import ModelState, ModelVersion, TrainingRun
+from personalization.models import ModelAlarm, ModelState, ModelVersion, TrainingRun
 
 SILENCE: Final = timedelta(seconds=30)
 
@@ -19,6 +19,18 @@ class LiveModel:
     promoted_at: datetime | None
     metrics: dict[str, Any] = field(default_factory=dict)
     report: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An open alarm about data or models; `title` is its kind in words."""
+
+    id: int
+    kind: str
+    title: str
+    message: str
+    raised_at: datetime
+    times: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,12 @@ def live_model() -> LiveModel | None:
     if row is None:
         return None
     return LiveModel(row.version, row.rung, row.promoted_at, dict(row.metrics), dict(row.report))
+
+
+def open_alarms() -> list[Alarm]:
+    """Return what somebody should look at, the latest first."""
+    rows = ModelAlarm.objects.filter(settled_at=None)
+    return [Alarm(row.pk, row.kind, row.get_kind_display(), row.message, row.raised_at, row.times) for row in rows]
 
 
 def latest_run() -> RunState | None:

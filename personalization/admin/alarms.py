@@ -1,0 +1,83 @@
+"""Alarms about data and models: what does not hold, since when, and whether somebody has looked."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+
+from common.errors import DomainError
+from personalization.models import ModelAlarm
+from personalization.services.alarms import SETTLE, settle
+
+COLORS = {"open": "danger", "settled": "success"}
+
+
+@admin.register(ModelAlarm)
+class ModelAlarmAdmin(ModelAdmin):
+    """Alarms are raised by training and by the nightly watch; here they are read, and settled."""
+
+    list_display = ("kind", "standing", "message", "model_version", "times", "raised_at", "latest_at", "settled_by")
+    list_display_links = ("kind", "message")
+    list_filter = ("kind",)
+    list_select_related = ("model_version", "settled_by")
+    fields = ("kind", "message", "measured", "model_version", "run", "raised_at", "latest_at", "times", "settled_at",
+              "settled_by")  # fmt: skip
+    actions_detail: ClassVar = ["settle_page"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Measurements raise alarms."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ModelAlarm | None = None) -> bool:
+        """Alarms are history."""
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ModelAlarm | None = None) -> Any:
+        """Nothing of an alarm is edited by hand."""
+        return self.fields
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show an alarm without buttons that would save nothing."""
+        context = {**(extra_context or {}), "show_save": False, "show_save_and_continue": False}
+        page: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return page
+
+    def has_settle_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Return whether this person may settle an alarm."""
+        return request.user.has_perm(SETTLE)
+
+    @action(description="Settle", url_path="settle", permissions=["settle"])
+    def settle_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then note that somebody has looked."""
+        alarm = get_object_or_404(ModelAlarm.objects.select_related("model_version"), pk=object_id)
+        back = reverse("admin:personalization_modelalarm_changelist")
+        if request.method == "POST":
+            try:
+                settle(alarm.pk, by=request.user)  # type: ignore[arg-type]
+                messages.success(request, "Settled. The next bad measurement raises it anew.")
+            except DomainError as error:
+                messages.error(request, error.detail)
+            return HttpResponseRedirect(back)
+        context = {"title": f"Settle “{alarm.get_kind_display()}”?", "alarm": alarm, "back": back}
+        return render(
+            request, "personalization/settle_alarm.html", {**self.admin_site.each_context(request), **context}
+        )
+
+    @display(description="state", label=COLORS)
+    def standing(self, row: ModelAlarm) -> str:
+        """Return whether somebody should still look."""
+        return "open" if row.settled_at is None else "settled"
+
+    @admin.display(description="measured")
+    def measured(self, row: ModelAlarm) -> str:
+        """Return every check with its number and bar, what failed first."""
+        checks = sorted(row.checks, key=lambda check: bool(check["passed"]))
+        return "\n".join(
+            f"{'✓' if one['passed'] else '✗'} {one['name']}: {one['value']:.3g}, bar {one['bar']:.3g}" for one in checks
+        )

@@ -1,0 +1,69 @@
+"""An open alarm meets staff on their first page, in the list and in the metrics; settling it is a step on record."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from audit.selectors import entries
+from tests.portal.conftest import LogIn
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def alarm() -> Any:
+    """An open alarm of drift."""
+    from personalization.models import AlarmKind
+    from personalization.services.alarms import sound
+    from personalization.training.quality_gate import Check
+
+    check = Check("drift of popularity", 0.9, 0.25, False, "population stability index", "alarms")
+    return sound(AlarmKind.DRIFT, [check], actor="system:schedule")
+
+
+@pytest.mark.parametrize("role", ["data scientist", "operator", "merchandiser"])
+def test_it_is_on_the_first_page(log_in: LogIn, alarm: Any, role: str) -> None:
+    page = log_in(role).get("/admin/").content.decode()
+
+    assert "drift of popularity: 0.9, bar 0.25" in page
+    assert reverse("admin:personalization_modelalarm_change", args=[alarm.pk]) in page
+
+
+def test_who_may_see_no_models_is_not_told(log_in: LogIn, alarm: Any) -> None:
+    assert "drift of popularity" not in log_in("nobody").get("/admin/").content.decode()
+
+
+def test_a_data_scientist_settles_it(log_in: LogIn, alarm: Any) -> None:
+    scientist = log_in("data scientist")
+    page = scientist.get(reverse("admin:personalization_modelalarm_change", args=[alarm.pk])).content.decode()
+    settle = reverse("admin:personalization_modelalarm_settle_page", args=[alarm.pk])
+    assert "✗ drift of popularity: 0.9, bar 0.25" in page
+    assert "drift of popularity" in scientist.get(settle).content.decode()
+
+    answer = scientist.post(settle, follow=True)
+
+    assert "Settled." in answer.content.decode()
+    assert "drift of popularity: 0.9" not in scientist.get("/admin/").content.decode()
+    assert next(iter(entries(action="alarm.settled"))).object == f"model_alarm:{alarm.pk}"
+
+
+def test_others_read_it_and_do_not_settle_it(log_in: LogIn, alarm: Any) -> None:
+    merchandiser = log_in("merchandiser")
+
+    listed = merchandiser.get(reverse("admin:personalization_modelalarm_changelist"))
+    refused = merchandiser.post(reverse("admin:personalization_modelalarm_settle_page", args=[alarm.pk]))
+
+    assert "drift of popularity" in listed.content.decode()
+    assert refused.status_code == 403
+    alarm.refresh_from_db()
+    assert alarm.settled_at is None
+
+
+def test_prometheus_reads_what_is_open(client: Client, alarm: Any) -> None:
+    assert 'vitrine_model_alarms{kind="drift"} 1.0' in client.get("/metrics").content.decode()
+
+    alarm.delete()
+
+    assert 'vitrine_model_alarms{kind="drift"}' not in client.get("/metrics").content.decode()
