@@ -14,7 +14,7 @@ from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, It
 from personalization.recommenders.matrix import Matrix, capped, scaled_columns
 from personalization.recommenders.neighbors import block_rows, dense_chunk, table
 from personalization.recommenders.scoring import SearchSpace
-from personalization.recommenders.storage import Arrays, pack_texts, unpack_texts
+from personalization.recommenders.storage import Array, Arrays, pack_texts, unpack_texts
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,24 @@ class Content(ItemItem):
     def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
         """Return features, vocabularies, counts and the neighbor table."""
         n = catalogue.n_items
-        arrays: Arrays = {"counts": np.bincount(interactions.items, minlength=n).astype(np.float32)}
+        arrays: Arrays = {"lift": self.lifts(interactions, catalogue)}
         most = max(2000, n // 20)
         for name, bags in (("attribute", text.attribute_bags(catalogue)), ("word", text.word_bags(catalogue))):
             columns = text.vocabulary(bags, most_common=most, largest=self.config.vocabulary)
             arrays[f"{name}_vocabulary"] = pack_texts(tuple(columns))
             _, arrays[f"{name}_idf"] = text.encoded(bags, columns)
         words, dense = self._features(catalogue, arrays)
-        found = table(self._similar(words, dense, slice(0, n), arrays["counts"]), most=self.config.neighbors)
+        found = table(self._similar(words, dense, slice(0, n), arrays["lift"]), most=self.config.neighbors)
         return {**arrays, **_stored(words), "dense": dense, **found.arrays()}
+
+    def lifts(self, interactions: Interactions, catalogue: Catalogue) -> Array:
+        """Return float32[n_items]: what similarity to each item is multiplied by."""
+        counts = np.bincount(interactions.items, minlength=catalogue.n_items)
+        return ((1.0 + counts) ** self.config.popularity).astype(np.float32)
+
+    def lift_of_new(self) -> float:
+        """Return the factor of a product created after the fit."""
+        return 1.0
 
     def extend(self, catalogue: Catalogue) -> Self:
         """Return a model that also knows the items behind the first n_items of this larger catalogue, without a refit.
@@ -72,15 +81,15 @@ class Content(ItemItem):
         fresh, fresh_dense = self._features(added, self.arrays)
         words = sparse.vstack([self._words(), fresh], format="csr")
         dense = np.vstack([self.arrays["dense"], fresh_dense])
-        counts = np.concatenate([self.arrays["counts"], np.zeros(n - old, np.float32)])
-        below = sparse.vstack([*self._similar(words, dense, slice(old, n), counts)], format="csr")
+        lift = np.concatenate([self.arrays["lift"], np.full(n - old, self.lift_of_new(), np.float32)])
+        alike = sparse.vstack([*self._similar(words, dense, slice(old, n), np.ones(n, np.float32))], format="csr")
         above = sparse.csr_matrix((self.table.values, self.table.indices, self.table.indptr), shape=(old, old))
-        # similarity is symmetric up to the popularity of its column, and a new item's is 1
-        aside = scaled_columns(below[:, :old], (1 / self._lift(counts[:old])).astype(np.float32)).T
-        whole = sparse.vstack([sparse.hstack([above, aside]), below], format="csr")
+        aside = (alike[:, :old] * np.float32(self.lift_of_new())).T
+        whole = sparse.vstack([sparse.hstack([above, aside]), scaled_columns(alike, lift)], format="csr")
+        whole.eliminate_zeros()
         model = type(self)(self.config)
-        model.n_items, model.learned_until = n, self.learned_until
-        model.arrays = {**self.arrays, **_stored(words), "dense": dense, "counts": counts}
+        model.n_items = n
+        model.arrays = {**self.arrays, **_stored(words), "dense": dense, "lift": lift}
         model.arrays |= table([capped(whole, self.config.neighbors + 1)], most=self.config.neighbors).arrays()
         model.wake()
         return model
@@ -98,20 +107,21 @@ class Content(ItemItem):
             dense.append(_unit(sentence_vectors(catalogue)) * np.float32(np.sqrt(c.sentences)))
         return sparse.hstack(blocks, format="csr", dtype=np.float32), np.hstack(dense)
 
-    def _similar(self, words: Matrix, dense: Floats, rows: slice, counts: Floats) -> Iterator[Matrix]:
-        """Yield the similarity of these rows to all items, lifted by popularity, in chunks."""
-        lift, size, others = self._lift(counts), block_rows(words.shape[0]), words.T.tocsr()
+    def _similar(self, words: Matrix, dense: Floats, rows: slice, lift: Floats) -> Iterator[Matrix]:
+        """Yield the similarity of these rows to all items, times each item's lift, in chunks."""
+        size, others = block_rows(words.shape[0]), scaled_columns(words.T.tocsr(), lift)
+        others.eliminate_zeros()
+        lively = np.flatnonzero(lift)
         for start in range(rows.start, rows.stop, size):
             block = slice(start, min(start + size, rows.stop))
             chunk = words[block] @ others
             if dense.shape[1]:
-                chunk = dense_chunk((chunk.toarray() + dense[block] @ dense.T) * lift, self.config.neighbors + 1)
+                chunk = chunk.toarray()
+                chunk[:, lively] += (dense[block] @ dense[lively].T) * lift[lively]
+                chunk = dense_chunk(chunk, self.config.neighbors + 1)
             else:
-                chunk = scaled_columns(chunk.tocsr(), lift)
-            yield chunk
-
-    def _lift(self, counts: Floats) -> Floats:
-        return np.asarray((1 + counts) ** self.config.popularity, np.float32)
+                chunk.eliminate_zeros()
+            yield chunk.tocsr()
 
     def _words(self) -> Matrix:
         arrays = self.arrays

@@ -1,6 +1,5 @@
 """Every recommender by name. One line adds one: the behaviour suite, the admin's choice and the docs row follow."""
 
-from importlib.util import find_spec
 from typing import Any
 
 from personalization.recommenders.als import ALS
@@ -10,6 +9,7 @@ from personalization.recommenders.content import Content
 from personalization.recommenders.covisitation import Covisitation
 from personalization.recommenders.ease import EASE
 from personalization.recommenders.item_knn import ItemKNN
+from personalization.recommenders.new_arrivals import NewArrivals
 from personalization.recommenders.nmf import NMF
 from personalization.recommenders.own_history import BuyAgain, PersonalTop, Recent
 from personalization.recommenders.popular import Popular
@@ -19,6 +19,7 @@ from personalization.recommenders.scoring import Scoring
 from personalization.recommenders.sequence_net import SequenceNet
 from personalization.recommenders.session_knn import SessionKNN
 from personalization.recommenders.shuffled import CatalogOrder, Random
+from personalization.recommenders.spark_als import SparkALS
 from personalization.recommenders.svd import SVD
 from personalization.recommenders.trending import Trending
 from personalization.recommenders.user_knn import UserKNN
@@ -40,11 +41,13 @@ _ALL: tuple[type[Scoring], ...] = (
     ALS,
     NMF,
     Content,
+    NewArrivals,
     BoughtTogether,
     Complements,
     SessionKNN,
     SequenceNet,
     Prior,
+    SparkALS,
 )
 
 RECOMMENDERS: dict[str, type[Scoring]] = {recommender.name: recommender for recommender in _ALL}
@@ -52,7 +55,7 @@ RECOMMENDERS: dict[str, type[Scoring]] = {recommender.name: recommender for reco
 
 def available() -> tuple[str, ...]:
     """Return the names of the recommenders whose optional extras are installed, in the order of the registry."""
-    return tuple(name for name, recommender in RECOMMENDERS.items() if all(map(find_spec, recommender.needs)))
+    return tuple(name for name, recommender in RECOMMENDERS.items() if recommender.installed())
 
 
 def make(name: str, **config: Any) -> Scoring:

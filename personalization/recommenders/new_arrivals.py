@@ -1,0 +1,55 @@
+"""New arrivals: the newest products, untouched ones first, that are alike to what the shopper had. For cold products.
+
+Collaborative sources cannot propose what nobody touched yet; `content` can, but there a new product stands behind all
+old ones that are alike. Here only new products compete.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from personalization.recommenders.base import Catalogue, Config, Floats, Interactions
+from personalization.recommenders.content import Content, ContentConfig
+from personalization.recommenders.decay import DAY
+from personalization.recommenders.item_item import ITEM_ITEM_SPACE
+from personalization.recommenders.scoring import SearchSpace
+from personalization.recommenders.storage import Array
+
+
+@dataclass(frozen=True)
+class NewArrivalsConfig(ContentConfig):
+    """Likeness counts 2 ** (-days since the first interaction / `new_half_life_days`); untouched products count 1.
+
+    Products older than `oldest_half_lives` of these are left out. Good: a long profile (step 1), 7–60 days.
+    """
+
+    half_life_days: float = 1000.0
+    step: float = 1.0
+    popularity: float = 0.0
+    new_half_life_days: float = 14.0
+    oldest_half_lives: float = 4.0
+
+
+class NewArrivals(Content):
+    """The newest products that suit the shopper by content alone."""
+
+    name: ClassVar[str] = "new_arrivals"
+    config_class: ClassVar[type[Config]] = NewArrivalsConfig
+    config: NewArrivalsConfig
+    learns_taste: ClassVar[bool] = False
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        **ITEM_ITEM_SPACE,
+        "attributes": ("float", 0.1, 2.0, False),
+        "words": ("float", 0.1, 2.0, False),
+        "new_half_life_days": ("float", 3.0, 120.0, True),
+    }
+
+    def lifts(self, interactions: Interactions, catalogue: Catalogue) -> Array:
+        """Return float32[n_items]: how new each item is, 1 where untouched, 0 where it is too old to count."""
+        first = np.full(catalogue.n_items, np.inf)
+        np.minimum.at(first, interactions.items, interactions.times)
+        age = np.maximum(interactions.times.max(initial=0.0) - first, 0.0) / DAY
+        age[np.isinf(first)] = 0.0
+        halved = age / self.config.new_half_life_days
+        return np.where(halved <= self.config.oldest_half_lives, np.exp2(-halved), 0.0).astype(np.float32)
