@@ -43,7 +43,7 @@ class ModelAlarm(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}: {self.message}"
+        return f"{self.get_kind_display()}, {self.raised_at:%Y-%m-%d}"
 
 
 class ModelDrift(models.Model):

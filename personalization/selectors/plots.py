@@ -7,10 +7,12 @@ Figure = dict[str, Any]
 Interval = tuple[float, float, float]
 """Value, low end, high end."""
 HEIGHT, ROW = 300, 22
+NAME_WIDE, NAME_HIGH = 0.3, 0.08
+"""What a name takes of a plot that is as narrow as a phone, as shares of its width and height."""
 
 
-def bars(names: Sequence[str], values: Sequence[Interval], *, title: str) -> Figure:
-    """Return upright bars with their 95 % intervals."""
+def bars(names: Sequence[str], values: Sequence[Interval], *, title: str, chosen: Sequence[int] = ()) -> Figure:
+    """Return upright bars with their 95 % intervals; the chosen ones are told to the page, which colours them."""
     spread = {
         "type": "data",
         "symmetric": False,
@@ -18,8 +20,14 @@ def bars(names: Sequence[str], values: Sequence[Interval], *, title: str) -> Fig
         "arrayminus": [value - low for value, low, _ in values],
         "thickness": 1.5,
     }
-    trace = {"type": "bar", "x": list(names), "y": [value for value, _, _ in values], "error_y": spread}
-    trace["width"] = [min(0.8, 0.12 * max(len(names), 2))] * len(names)
+    trace: dict[str, Any] = {
+        "type": "bar",
+        "x": list(names),
+        "y": [value for value, _, _ in values],
+        "error_y": spread,
+        "width": [min(0.8, 0.12 * max(len(names), 2))] * len(names),
+        "meta": {"chosen": list(chosen)},
+    }
     return {"data": [trace], "layout": {"yaxis": {"title": {"text": title}, "rangemode": "tozero"}, "height": HEIGHT}}
 
 
@@ -35,20 +43,33 @@ def lying_bars(names: Sequence[str], values: Sequence[float], *, title: str) -> 
 
 
 def points(names: Sequence[str], places: Sequence[tuple[float, float]], *, x: str, y: str) -> Figure:
-    """Return named points."""
-    order = sorted(range(len(names)), key=lambda at: places[at])
+    """Return points, the first one chosen; a name that would lie on an earlier one shows when pointed at."""
+    written = _apart(places)
     trace = {
         "type": "scatter",
         "mode": "markers+text",
-        "x": [places[at][0] for at in order],
-        "y": [places[at][1] for at in order],
-        "text": [names[at] for at in order],
-        # Neighbours' names would lie on each other.
-        "textposition": ["top center" if at % 2 else "bottom center" for at in range(len(order))],
+        "x": [across for across, _ in places],
+        "y": [up for _, up in places],
+        "text": [name if at in written else "" for at, name in enumerate(names)],
+        "hovertext": list(names),
+        "hoverinfo": "text+x+y",
+        "textposition": "top center",
         "cliponaxis": False,
         "marker": {"size": 10},
+        "meta": {"chosen": [0]},
     }
-    return {"data": [trace], "layout": _axes(x, y) | {"height": 360}}
+    return {"data": [trace], "layout": _axes(x, y) | {"height": 360, "margin": {"l": 56, "r": 48, "t": 36, "b": 48}}}
+
+
+def _apart(places: Sequence[tuple[float, float]]) -> set[int]:
+    """Return the points whose names fit beside those of the points before them."""
+    wide, high = (max((abs(one[axis] - two[axis]) for one in places for two in places), default=0) for axis in (0, 1))
+    written: list[int] = []
+    for at, (across, up) in enumerate(places):
+        beside = (places[other] for other in written)
+        if all(abs(across - x) > NAME_WIDE * wide or abs(up - y) > NAME_HIGH * high for x, y in beside):
+            written.append(at)
+    return set(written)
 
 
 def lines(xs: Sequence[Any], series: Sequence[tuple[str, Sequence[float | None]]], *, x: str, y: str) -> Figure:
@@ -57,7 +78,11 @@ def lines(xs: Sequence[Any], series: Sequence[tuple[str, Sequence[float | None]]
         {"type": "scatter", "mode": "lines+markers", "name": name, "x": list(xs), "y": list(values)}
         for name, values in series
     ]
-    return {"data": traces, "layout": _axes(x, y) | {"height": HEIGHT, "showlegend": True}}
+    height = HEIGHT + ROW * len(series)  # on a phone the legend takes a row a line
+    axes = _axes(x, y)
+    if any(isinstance(one, str) for one in xs):
+        axes["xaxis"]["type"] = "category"  # names of versions and days are no numbers to be spaced by
+    return {"data": traces, "layout": axes | {"height": height, "showlegend": True}}
 
 
 def _axes(x: str, y: str) -> Figure:

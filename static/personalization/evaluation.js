@@ -11,12 +11,20 @@
       ink: of(dark ? "--color-base-300" : "--color-base-600"),
       line: of(dark ? "--color-base-800" : "--color-base-200"),
       series: dark ? ["#5ba696", "#e0a45c", "#8fb4e3", "#d58fb0"] : ["#2d6e62", "#a8590f", "#3f6ea8", "#9a3f6c"],
-      fill: dark ? "#3d8a7a" : "#8ec5b8",
+      fill: dark ? "#2f6a5e" : "#a9d5ca",
+      chosen: dark ? "#6fc0af" : "#4f9f8f",
     };
   }
 
   function axis(own, colour) {
     return { automargin: true, gridcolor: colour.line, zerolinecolor: colour.line, linecolor: colour.line, ...own };
+  }
+
+  // What was chosen is dark; bars and points beside it are pale.
+  function markers(trace, colour, own) {
+    const chosen = trace.meta && trace.meta.chosen;
+    if (!chosen) return trace.type === "bar" ? colour.fill : own;
+    return trace.x.map((_, at) => (chosen.includes(at) ? colour.chosen : colour.fill));
   }
 
   function draw() {
@@ -25,7 +33,7 @@
       const figure = figures[place.dataset.figure];
       const data = figure.data.map((trace, at) => ({
         ...trace,
-        marker: { ...trace.marker, color: trace.type === "bar" ? colour.fill : colour.series[at % 4] },
+        marker: { ...trace.marker, color: markers(trace, colour, colour.series[at % 4]) },
         line: { color: colour.series[at % 4], width: 2 },
         ...(trace.error_y ? { error_y: { ...trace.error_y, color: colour.ink } } : {}),
       }));
@@ -35,7 +43,7 @@
         paper_bgcolor: "rgba(0,0,0,0)",
         plot_bgcolor: "rgba(0,0,0,0)",
         showlegend: false,
-        legend: { orientation: "h", y: 1.15 },
+        legend: { orientation: "h", yanchor: "bottom", y: 1.02 },
         ...figure.layout,
         xaxis: axis(figure.layout.xaxis, colour),
         yaxis: axis(figure.layout.yaxis, colour),

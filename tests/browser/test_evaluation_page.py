@@ -14,7 +14,8 @@ from tests.personalization.releases import judged
 from tests.personalization.reports import REPORT
 from tests.personalization.shop import model
 
-PLOTS = 7
+PLOTS = 8
+PHONE = {"width": 390, "height": 844}
 
 
 def test_every_plot_is_drawn(
@@ -36,4 +37,9 @@ def test_every_plot_is_drawn(
     page.evaluate("document.documentElement.classList.add('dark')")
     expect(page.locator(".js-plotly-plot .main-svg:first-child")).to_have_count(PLOTS)
     shoot(page, "evaluation-dark")
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.reload()
+    expect(page.locator(".js-plotly-plot .main-svg:first-child")).to_have_count(PLOTS)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= PHONE["width"]
+    shoot(page, "evaluation-phone")
     assert [one.url for one in requests if not one.url.startswith((live_server.url, "data:", "blob:"))] == []

@@ -34,5 +34,16 @@ REPORT: dict[str, Any] = {
         "chosen": 0.2,
         "curve": [{"strength": 0.0, "ndcg": 0.1, "gini": 0.6, "coverage": 0.5, "new_items": 0.02}],
     },
+    "validation_singles": {"rp3beta": 0.09, "popular": 0.05},
+    "tuning": {"rp3beta": {"config": {"alpha": 0.7, "neighbors": 100}, "value": 0.09, "trials": 12}},
+    "quotas": {"rp3beta": 60, "popular": 20},
+    "stability": {"name": "stability", "value": 0.62, "bar": 0.3, "passed": True, "message": "overlap@10"},
+    "data": {
+        "interactions": 5_000,
+        "shoppers": 900,
+        "items": 300,
+        "removed": [{"rule": "duplicates", "rows": 17, "reason": "the same was there already"}],
+    },
+    "data_checks": [{"name": "rows", "value": 5_000.0, "bar": 1_000.0, "passed": True, "message": "must not be lower"}],
     "latency_ms": {"p50": 2.0, "p99": 8.0},
 }

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from personalization.models import ModelState, ModelVersion, ModelWaiver
+from common import clock
+from personalization.models import ModelDrift, ModelState, ModelVersion, ModelWaiver
+from personalization.selectors.plots import points
 from personalization.services.registry import register
 from tests.personalization.planted import case, harmless, slow, usual
 from tests.personalization.releases import judged
@@ -47,13 +50,37 @@ def test_the_report_shows_every_part_as_plot_and_table(log_in: LogIn) -> None:
 
     text = log_in("data scientist").get(page_of(version, "evaluation_page")).content.decode()
 
-    parts = ["gate", "ladder", "sources", "released", "groups", "ablation", "reach", "exposure", "importance",
-             "ratings", "surprise", "speed"]  # fmt: skip
+    parts = ["gate", "ladder", "sources", "released", "groups", "ablation", "reach", "exposure", "importance", "tuning",
+             "stability", "ratings", "surprise", "speed", "data"]  # fmt: skip
     assert [part for part in parts if f'id="{part}"' not in text] == []
     assert "0.0800 – 0.1200" in text
     plotted = set(re.findall(r'data-figure="([a-z-]+)"', text))
-    assert plotted == {"ladder", "sources", "groups", "ablation", "reach", "exposure", "importance"}
+    assert plotted == {"ladder", "sources", "groups", "ablation", "reach", "exposure", "importance", "tuning"}
+    assert "alpha 0.7, neighbors 100" in text
+    assert "removed: duplicates" in text
     assert not re.search(r"https?://(?!localhost|testserver)[^\"']+\.js", text)
+
+
+def test_the_nights_of_a_live_version_are_drawn(log_in: LogIn) -> None:
+    version = judged(model(("popular",)), harmless(), report=REPORT)
+    for night, index in enumerate((0.05, 0.4)):
+        checks = [{"name": "drift of signals", "value": index, "bar": 0.25, "passed": index < 0.25}]
+        taken_at = clock.now() + timedelta(days=night)
+        ModelDrift.objects.create(model_version=version, taken_at=taken_at, rows=1_000, checks=checks)
+
+    text = log_in("data scientist").get(page_of(version, "evaluation_page")).content.decode()
+
+    section = text[text.index('id="drift"') :]
+    assert section.index("0.400") < section.index("0.050")
+    assert 'data-figure="drift"' in section
+
+
+def test_names_that_would_lie_on_each_other_are_left_to_the_pointer() -> None:
+    figure = points(["ranker", "blend", "popular"], [(1.0, 0.9), (1.01, 0.9), (2.0, 0.1)], x="lift", y="coverage")
+
+    (trace,) = figure["data"]
+    assert trace["text"] == ["ranker", "", "popular"]
+    assert trace["hovertext"] == ["ranker", "blend", "popular"]
 
 
 def test_the_steps_of_svd_keep_their_order_and_tell_their_basis(log_in: LogIn) -> None:

@@ -1,0 +1,34 @@
+"""The evaluation report of a version as sections of a page: each a table, most with a plot of the same numbers.
+
+A version may lack parts (it was trained before they were measured, or the shop has no ratings): those sections are left
+out. Nothing here computes a metric; training did.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from personalization.models import ModelVersion
+from personalization.selectors import plots
+from personalization.selectors.report.accuracy import groups, ladder, released, sources
+from personalization.selectors.report.learning import ablation, importance, tuning
+from personalization.selectors.report.running import data, drift, gate, speed, stability, warm_and_cold_over_time
+from personalization.selectors.report.section import Section
+from personalization.selectors.report.spread import exposure, reach
+from personalization.selectors.report.stars import ratings, surprise
+
+SECTIONS: tuple[Callable[[Mapping[str, Any]], Section | None], ...] = (
+    ladder, sources, released, groups, ablation, importance, tuning, reach, exposure, stability, ratings, surprise,
+    speed, data,
+)  # fmt: skip
+
+
+def sections_of(version: ModelVersion) -> list[Section]:
+    """Return the sections there are data for."""
+    found = (make(version.report) for make in SECTIONS)
+    made = [gate(version.gate), *found, drift(version), warm_and_cold_over_time()]
+    return [section for section in made if section is not None and section.rows]
+
+
+def figures(sections: Iterable[Section]) -> dict[str, plots.Figure]:
+    """Return the plots by the slug of their section."""
+    return {section.slug: section.figure for section in sections if section.figure is not None}

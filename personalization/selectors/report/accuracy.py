@@ -1,0 +1,102 @@
+"""How good the answers are: the ladder, every source, every metric, groups."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from personalization.selectors import plots
+from personalization.selectors.comparison import ladder_of
+from personalization.selectors.report.section import (
+    METRIC,
+    Section,
+    ends,
+    interval,
+    measured,
+    number,
+    point,
+    span,
+    value,
+    yes,
+)
+
+BESIDE = ("ndcg@10", "precision@10", "recall@10", "hit_rate@10", "mrr@10")
+CUTOFFS = (5, 10, 20)
+FAMILIES = {"ndcg": "NDCG", "precision": "Precision", "recall": "Recall", "hit_rate": "Hit rate", "mrr": "MRR"}
+ACTIVITY = ("few events", "some events", "many events")
+PRODUCTS = {"warm": "known products", "cold": "new products"}
+
+
+def ladder(report: Mapping[str, Any]) -> Section | None:
+    """Return the rungs, each taken only where validation earned it."""
+    steps = ladder_of(report)
+    rows = [
+        (one.rung, one.name, number(one.value), span(one.low, one.high), number(one.chance, 2), yes(one.taken))
+        for one in steps
+    ]
+    names = [one.rung if one.rung == one.name else f"{one.rung} ({one.name})" for one in steps]
+    values = [(one.value, one.low, one.high) for one in steps]
+    chosen = [at for at, one in enumerate(steps) if one.rung == report.get("rung")]
+    return Section(
+        "ladder",
+        "The ladder",
+        "NDCG@10 on validation. A rung is taken where the bootstrap is 90 % sure that it beats the one held. "
+        "Dark: what is released.",
+        ("Rung", "What", "NDCG@10", "95 % interval", "Chance to be better", "Taken"),
+        rows,
+        plots.bars(names, values, title="NDCG@10, validation", chosen=chosen),
+    )
+
+
+def sources(report: Mapping[str, Any]) -> Section | None:
+    """Return each rung and each source alone on the test shoppers."""
+    judged = [(name, found.get("together", {})) for name, found in report.get("test", {}).items()]
+    judged = sorted((pair for pair in judged if value(pair[1], METRIC) is not None), key=lambda pair: -point(pair[1]))
+    rows = [
+        (name, number(value(found, METRIC)), span(*ends(found)), *(number(value(found, one)) for one in BESIDE[1:]))
+        for name, found in judged
+    ]
+    chosen = [at for at, (name, _) in enumerate(judged) if name == report.get("rung")]
+    return Section(
+        "sources",
+        "On held-out shoppers",
+        f"The last 15 % of the data, which no model had seen. Released, and dark: {report.get('rung')}.",
+        ("Model", "NDCG@10", "95 % interval", "Precision@10", "Recall@10", "Hit rate@10", "MRR@10"),
+        rows,
+        plots.bars(
+            [name for name, _ in judged], [interval(found) for _, found in judged], title="NDCG@10, test", chosen=chosen
+        ),
+    )
+
+
+def released(report: Mapping[str, Any]) -> Section | None:
+    """Return every metric of the released rung at every cut-off."""
+    found = report.get("test", {}).get(report.get("rung"), {}).get("together", {})
+    rows = [
+        (title, *(measured(found.get(f"{family}@{k}")) for k in CUTOFFS))
+        for family, title in FAMILIES.items()
+        if f"{family}@10" in found
+    ]
+    return Section(
+        "released", "The released model, all metrics", "With 95 % bootstrap intervals over shoppers.",
+        ("Metric", *(f"@{k}" for k in CUTOFFS)), rows,
+    )  # fmt: skip
+
+
+def groups(report: Mapping[str, Any]) -> Section | None:
+    """Return NDCG@10 by how much is known of the shopper, for all targets, known products and new ones."""
+    thirds = report.get("groups", {})
+    found = {name: thirds[name] for name in sorted(thirds, key=_by_activity) if thirds[name].get("value") is not None}
+    judged = report.get("test", {}).get(report.get("rung"), {})
+    for kind, title in PRODUCTS.items():
+        if value(judged.get(kind, {}), METRIC) is not None:
+            found[title] = judged[kind][METRIC]
+    rows = [(name, number(one["value"]), span(one["low"], one["high"]), str(one["n"])) for name, one in found.items()]
+    return Section(
+        "groups", "Groups", "Shoppers in thirds by how much is known of them; products by whether training knew them.",
+        ("Group", "NDCG@10", "95 % interval", "Shoppers"), rows,
+        plots.bars(list(found), [(one["value"], one["low"], one["high"]) for one in found.values()], title="NDCG@10"),
+    )  # fmt: skip
+
+
+def _by_activity(name: str) -> int:
+    """Return the place of a third; the database hands them out by the length of their names."""
+    return ACTIVITY.index(name) if name in ACTIVITY else len(ACTIVITY)

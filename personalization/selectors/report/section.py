@@ -1,0 +1,91 @@
+"""A section of the report, and numbers in words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from personalization.selectors import plots
+
+METRIC = "ndcg@10"
+BIG = 1e8
+
+
+class Two(NamedTuple):
+    """A cell of two lines, the second one aside."""
+
+    head: str
+    tail: str
+
+
+Row = Sequence[str | Two]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading, a sentence about it, a table, and perhaps the table's numbers as a plot."""
+
+    slug: str
+    title: str
+    note: str
+    columns: Row
+    rows: Sequence[Row]
+    figure: plots.Figure | None = None
+
+
+def value(found: Mapping[str, Any], metric: str) -> float | None:
+    """Return a metric's value, None where it was not measured."""
+    measured_value = found.get(metric, {}).get("value")
+    return None if measured_value is None else float(measured_value)
+
+
+def point(found: Mapping[str, Any]) -> float:
+    """Return NDCG@10."""
+    return value(found, METRIC) or 0.0
+
+
+def ends(found: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the ends of the interval of NDCG@10; both the value where it has none."""
+    one = found[METRIC]
+    low, high = (one["value"] if one.get(end) is None else one[end] for end in ("low", "high"))
+    return float(low), float(high)
+
+
+def interval(found: Mapping[str, Any]) -> plots.Interval:
+    """Return NDCG@10 with its ends."""
+    return (point(found), *ends(found))
+
+
+def measured(one: Mapping[str, Any] | None) -> str:
+    """Return a value with its interval in words."""
+    if not one or one.get("value") is None:
+        return "–"
+    known = one.get("low") is not None and one.get("high") is not None
+    return number(one["value"]) + (f" [{span(one['low'], one['high'])}]" if known else "")
+
+
+def span(low: float, high: float) -> str:
+    """Return an interval in words."""
+    return f"{number(low)} – {number(high)}"
+
+
+def shown(one: float | None) -> str:
+    """Return a check's number; what can only be a moment (seconds since 1970) as its day, never broken in two."""
+    if one is None or one < BIG:
+        return number(one) if one is None or one != int(one) or one < 2 else f"{one:,.0f}"
+    return f"{datetime.fromtimestamp(one, UTC):%Y\u2011%m\u2011%d}"
+
+
+def number(one: float | None, places: int = 4) -> str:
+    """Return a number, a dash where there is none."""
+    return "–" if one is None or one != one else f"{one:,.{places}f}".replace("-", "−")
+
+
+def yes(one: bool) -> str:
+    """Return yes or no."""
+    return "yes" if one else "no"
+
+
+def passed(one: bool) -> str:
+    """Return the word that the page shows as a label."""
+    return "passed" if one else "failed"

@@ -1,0 +1,43 @@
+"""How widely it shows the catalogue, and what it costs to show more of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from personalization.selectors import plots
+from personalization.selectors.report.section import Section, number
+
+NAMED_FIRST = ("popular", "blend", "single", "trending")
+
+
+def reach(report: Mapping[str, Any]) -> Section | None:
+    """Return coverage against popularity, one point a model."""
+    found = {name: one for name, one in report.get("beyond", {}).items() if one.get("popularity_lift") is not None}
+    order = [name for name in (str(report.get("rung")), *NAMED_FIRST, *found) if name in found]
+    found = {name: found[name] for name in dict.fromkeys(order)}
+    rows = [
+        (name, *(number(one.get(part), 3) for part in ("coverage", "gini", "novelty", "popularity_lift")))
+        for name, one in found.items()
+    ]
+    places = [(float(one["popularity_lift"]), float(one["coverage"])) for one in found.values()]
+    return Section(
+        "reach", "Coverage and popularity",
+        "Up: more of the catalogue is shown. Left: less of it is what everybody buys. Dark: what is released. "
+        "Names that would lie on each other show when pointed at.",
+        ("Model", "Coverage", "Gini of exposure", "Novelty, bits", "Popularity lift"), rows,
+        plots.points(list(found), places, x="popularity lift", y="coverage"),
+    )  # fmt: skip
+
+
+def exposure(report: Mapping[str, Any]) -> Section | None:
+    """Return the trade-off curve of the exposure constraint."""
+    curve = report.get("exposure", {}).get("curve", ())
+    parts = ("ndcg", "gini", "coverage", "new_items")
+    rows = [(number(one["strength"], 2), *(number(one.get(part)) for part in parts)) for one in curve]
+    titles = ("NDCG@10", "Gini", "coverage", "exposure of new items")
+    series = [(title, [one.get(part) for one in curve]) for title, part in zip(titles, parts, strict=True)]
+    return Section(
+        "exposure", "Exposure constraint",
+        f"What each strength would cost and earn on validation. Chosen: {report.get('exposure', {}).get('chosen', 0)}.",
+        ("Strength", "NDCG@10", "Gini", "Coverage", "Exposure of new items"), rows,
+        plots.lines([one["strength"] for one in curve], series, x="strength", y="value"),
+    )  # fmt: skip
