@@ -21,6 +21,8 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 
 # Where model versions are mirrored for comparison; empty: nowhere.
 MLFLOW_TRACKING_URI = env.text("MLFLOW_TRACKING_URI")
+# Whether the model's files go there too, or only the manifest that names and hashes them.
+MLFLOW_COPIES_ARTEFACTS = env.flag("MLFLOW_COPIES_ARTEFACTS", default=True)
 
 # The gate refuses a model that needs longer for one slate (99 % of them).
 GATE_LATENCY_MILLISECONDS = env.number("GATE_LATENCY_MILLISECONDS", 25.0)

@@ -1,4 +1,4 @@
-"""A copy of every model version in MLflow: run, parameters, metrics, report, registered version, alias.
+"""A copy of every model version in MLflow: run, parameters, metrics, plots, artefacts, registered version, alias.
 
 The ModelVersion row decides (docs/adr/0010); MLflow is where a data scientist compares. A mirror that fails never
 stops a release, and mirroring twice changes nothing.
@@ -6,8 +6,10 @@ stops a release, and mirroring twice changes nothing.
 
 import json
 import os
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from celery import current_app
 from django.conf import settings
@@ -15,14 +17,19 @@ from django.db import transaction
 
 from personalization.models import ModelState, ModelVersion
 from personalization.ranking.artefact import MANIFEST
-from personalization.selectors.registry import directory_of
+from personalization.selectors.registry import directory_of, previous_champion, table_of
+from personalization.services.mirrored import metrics_of, page_of, params_of, plots_of, tags_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 NAME = "vitrine"
-MODEL = "model"
+MODEL, JUDGED, PLOTS = "model", "judged", "plots"
 ALIASES = {ModelState.CHAMPION: "champion", ModelState.CANDIDATE: "challenger"}
+WHOLE = "mirrored"
+"""The tag of a run that was written to its end; without it the next try writes the run again."""
+AT_ONCE = 100
+"""Parameters that MLflow takes in one call; it takes more metrics."""
 
 
 class MirrorDown(Exception):
@@ -35,7 +42,9 @@ def mirror_version(version: str) -> str | None:
         return None
     row = ModelVersion.objects.get(version=version)
     client = _client()
-    run_id = _known_run(client, row) or _new_run(client, row)
+    run_id = _run_of(client, row)
+    for name, value in tags_of(row).items():
+        client.set_tag(run_id, name, value)
     _register(client, row, run_id)
     return run_id
 
@@ -60,10 +69,11 @@ def mirror_soon(version: str) -> None:
 
 
 def mirror_aliases() -> None:
-    """Point the alias `champion` at the version that is live now, after a promotion or a rollback."""
-    row = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
-    if row is not None:
-        mirror_version(row.version)
+    """Point the alias `champion` at the version that is live now, and tell of the one before that it is not."""
+    live = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
+    for row in (previous_champion(), live):
+        if row is not None:
+            mirror_version(row.version)
 
 
 def _to_worker(version: str) -> None:
@@ -94,49 +104,67 @@ def _artifacts() -> str | None:
     return (Path(settings.MODEL_DIR).resolve() / "mlflow").as_uri()
 
 
-def _known_run(client: "MlflowClient", row: ModelVersion) -> str | None:
+def _run_of(client: "MlflowClient", row: ModelVersion) -> str:
+    """Return the version's run, written whole."""
     runs = client.search_runs([_experiment(client)], f"tags.version = '{row.version}'", max_results=1)
-    return str(runs[0].info.run_id) if runs else None
+    if runs and WHOLE in runs[0].data.tags:
+        return str(runs[0].info.run_id)
+    run_id = runs[0].info.run_id if runs else _opened(client, row)
+    _write(client, row, run_id)
+    client.set_tag(run_id, WHOLE, "whole")
+    client.set_terminated(run_id)
+    return str(run_id)
 
 
-def _new_run(client: "MlflowClient", row: ModelVersion) -> str:
-    tags = {"version": row.version, "artefact_hash": row.artefact_hash, "data_hash": row.data_hash, "rung": row.rung}
-    run_id = str(client.create_run(_experiment(client), run_name=row.version, tags=tags).info.run_id)
-    client.log_param(run_id, "seed", row.seed)
-    client.log_param(run_id, "rung", row.rung)
-    for name, value in flat_metrics(row.metrics).items():
-        client.log_metric(run_id, name, value)
+def _opened(client: "MlflowClient", row: ModelVersion) -> str:
+    return str(client.create_run(_experiment(client), run_name=row.version, tags=tags_of(row)).info.run_id)
+
+
+def _write(client: "MlflowClient", row: ModelVersion, run_id: str) -> None:
+    from mlflow.entities import Metric, Param
+
+    at = int(row.created_at.timestamp() * 1000)
+    for some in _chunks(params_of(row)):
+        client.log_batch(run_id, params=[Param(name, value) for name, value in some.items()])
+    for some in _chunks(metrics_of(row)):
+        client.log_batch(run_id, metrics=[Metric(name, value, at, 0) for name, value in some.items()])
     client.log_text(run_id, json.dumps(row.report, indent=1, sort_keys=True), "report.json")
     client.log_text(run_id, json.dumps(row.gate, indent=1, sort_keys=True), "gate.json")
-    client.log_text(run_id, _manifest(row), f"{MODEL}/manifest.json")
-    client.set_terminated(run_id)
-    return run_id
+    client.log_text(run_id, page_of(row), f"{PLOTS}/evaluation.html")
+    for slug, figure in plots_of(row).items():
+        client.log_text(run_id, figure, f"{PLOTS}/{slug}.json")
+    _copy_files(client, row, run_id)
 
 
-def _manifest(row: ModelVersion) -> str:
-    """Return what the artefact is made of and hashes to: MLflow holds the words, we the files."""
-    file = directory_of(row) / MANIFEST
-    return file.read_text(encoding="utf-8") if file.exists() else "{}"
+def _copy_files(client: "MlflowClient", row: ModelVersion, run_id: str) -> None:
+    """Copy the artefact and the judged table; where files are not wanted, the manifest that names and hashes them."""
+    if settings.MLFLOW_COPIES_ARTEFACTS:
+        for directory, path in ((directory_of(row), MODEL), (table_of(row), JUDGED)):
+            if directory.exists():
+                client.log_artifacts(run_id, str(directory), path)
+    elif (manifest := directory_of(row) / MANIFEST).exists():
+        client.log_text(run_id, manifest.read_text(encoding="utf-8"), f"{MODEL}/{MANIFEST}")
+
+
+def _chunks(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    pairs = iter(values.items())
+    while some := dict(islice(pairs, AT_ONCE)):
+        yield some
 
 
 def _register(client: "MlflowClient", row: ModelVersion, run_id: str) -> None:
+    """Register the run's model once, tell where it stands, and give or take its alias."""
     if not client.search_registered_models(f"name = '{NAME}'"):
         client.create_registered_model(NAME)
     known = client.search_model_versions(f"name = '{NAME}' and run_id = '{run_id}'")
     # A server takes no source outside of the run's own files.
     source = f"{client.get_run(run_id).info.artifact_uri}/{MODEL}"
     made = known[0] if known else client.create_model_version(NAME, source=source, run_id=run_id)
-    if alias := ALIASES.get(ModelState(row.state)):
-        client.set_registered_model_alias(NAME, alias, made.version)
-
-
-def flat_metrics(metrics: dict[str, object], prefix: str = "") -> dict[str, float]:
-    """Return nested numbers by dotted names in MLflow's alphabet: `{"ndcg@10": {"mean": .5}}` → `ndcg_at_10.mean`."""
-    flat: dict[str, float] = {}
-    for key, value in metrics.items():
-        name = prefix + key.replace("@", "_at_")
-        if isinstance(value, dict):
-            flat |= flat_metrics(value, name + ".")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            flat[name] = float(value)
-    return flat
+    for name, value in tags_of(row).items():
+        client.set_model_version_tag(NAME, made.version, name, value)
+    wanted = ALIASES.get(ModelState(row.state))
+    if wanted is not None:
+        client.set_registered_model_alias(NAME, wanted, made.version)
+    for alias in client.get_model_version(NAME, made.version).aliases:
+        if alias in ALIASES.values() and alias != wanted:
+            client.delete_registered_model_alias(NAME, alias)

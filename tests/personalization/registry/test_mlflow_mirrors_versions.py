@@ -1,5 +1,6 @@
 """MLflow holds a copy of each version and knows which one is live; the rows decide."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,38 @@ from pytest_django.fixtures import Settings
 
 from common.embedded.ports import pick
 from personalization.models import ModelState, ModelVersion
-from personalization.services.mirror import NAME, MirrorDown, flat_metrics, mirror, mirror_aliases, mirror_version
+from personalization.ranking.artefact import unseal
+from personalization.ranking.bundle import Bundle
+from personalization.services.mirror import NAME, MirrorDown, mirror, mirror_aliases, mirror_version
+from personalization.services.mirrored import flat_metrics
 from personalization.services.registry import promote, roll_back
-from tests.personalization.releases import admitted
+from tests.personalization.planted import case, slow, usual
+from tests.personalization.releases import admitted, judged
+from tests.personalization.reports import REPORT
 from tests.personalization.shop import model
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore")]
 
 
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow store: making one takes seconds, copying it none."""
+    from mlflow import MlflowClient
+
+    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{file}", registry_uri=f"sqlite:///{file}").search_registered_models()
+    return file
+
+
+@pytest.fixture(autouse=True)
+def tracking(empty_store: Path, settings: Settings, tmp_path: Path) -> None:
+    """An MLflow store of the test's own."""
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    settings.MLFLOW_TRACKING_URI = f"sqlite:///{tmp_path}/mlflow.db"
+
+
 @pytest.fixture
 def version(settings: Settings, tmp_path: Path) -> ModelVersion:
-    settings.MLFLOW_TRACKING_URI = f"sqlite:///{tmp_path}/mlflow.db"
     settings.MODEL_DIR = tmp_path
     return ModelVersion.objects.create(
         version="2026-11-25.1",
@@ -42,6 +64,100 @@ def test_a_version_is_mirrored_once_with_its_alias(version: ModelVersion, settin
     assert first == second
     assert client.get_run(str(first)).data.metrics["ndcg_at_10.mean"] == 0.5
     assert client.get_model_version_by_alias(NAME, "champion").run_id == first
+
+
+def test_the_mirror_holds_parameters_metrics_plots_and_a_model_that_loads(
+    stocked: None, settings: Settings, tmp_path: Path
+) -> None:
+    row = judged(model(("popular",)), case(slow(usual()), usual()), report=REPORT)
+
+    run_id = str(mirror_version(row.version))
+
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI, registry_uri=settings.MLFLOW_TRACKING_URI)
+    run = client.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["source.rp3beta.alpha"] == "0.7"
+    assert (run.data.params["seed"], run.data.params["candidates.rp3beta"]) == ("7", "60")
+    assert run.data.metrics["test.blend.together.ndcg_at_10.low"] == 0.08
+    assert run.data.metrics["gate.latency"] == pytest.approx(80.0)
+    assert run.data.tags["state"] == "refused"
+
+    assert {one.path for one in client.list_artifacts(run_id)} == {
+        "gate.json",
+        "judged",
+        "model",
+        "plots",
+        "report.json",
+    }
+    plots = {one.path for one in client.list_artifacts(run_id, "plots")}
+    assert {"plots/evaluation.html", "plots/ladder.json", "plots/groups.json", "plots/reach.json"} <= plots
+    page = Path(client.download_artifacts(run_id, "plots/evaluation.html", str(tmp_path))).read_text()
+    assert "The ladder" in page
+    assert page.count("Plotly.newPlot(") == len(plots) - 1
+    assert "<script src=" not in page
+
+    (registered,) = client.search_model_versions(f"run_id = '{run_id}'")
+    assert registered.tags["artefact_hash"] == row.artefact_hash
+    copied = Path(client.download_artifacts(run_id, "model", str(tmp_path / "there")))
+    assert Bundle.load(copied, expected=row.artefact_hash).rung == row.rung
+    assert unseal(Path(client.download_artifacts(run_id, "judged", str(tmp_path / "there"))))
+
+
+def test_only_the_manifest_goes_where_files_are_not_wanted(stocked: None, settings: Settings) -> None:
+    settings.MLFLOW_COPIES_ARTEFACTS = False
+    version = admitted(model(("popular",)))
+
+    run_id = str(mirror_version(version))
+
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI)
+    assert [one.path for one in client.list_artifacts(run_id, "model")] == ["model/manifest.json"]
+
+
+def test_a_challenger_that_goes_live_is_no_challenger_any_more_and_the_former_champion_is_told_so(
+    stocked: None, settings: Settings
+) -> None:
+    first, second = admitted(model(("popular",))), admitted(model(("popular",)))
+    promote(first, actor="staff:1")
+    mirror(first)
+    mirror(second)
+
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI, registry_uri=settings.MLFLOW_TRACKING_URI)
+    aliases = client.get_registered_model(NAME).aliases
+    assert set(aliases) == {"champion", "challenger"}
+
+    promote(second, actor="staff:1")
+    mirror(second)
+
+    assert client.get_registered_model(NAME).aliases == {"champion": aliases["challenger"]}
+    states = {one.tags["version"]: one.tags["state"] for one in client.search_model_versions(f"name = '{NAME}'")}
+    assert states == {first: "retired", second: "champion"}
+
+
+def test_a_run_that_broke_off_is_written_to_its_end(
+    version: ModelVersion, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    with monkeypatch.context() as broken:
+        broken.setattr(MlflowClient, "log_text", _refuse)
+        with pytest.raises(OSError, match="disk"):
+            mirror_version(version.version)
+
+    run_id = str(mirror_version(version.version))
+
+    client = MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI)
+    assert {one.path for one in client.list_artifacts(run_id)} >= {"report.json", "gate.json", "plots"}
+    assert len(client.search_runs([client.get_run(run_id).info.experiment_id])) == 1
+
+
+def _refuse(*arguments: Any, **named: Any) -> None:
+    raise OSError("the disk is full")
 
 
 def test_the_alias_follows_the_champion(version: ModelVersion, settings: Settings) -> None:
