@@ -38,7 +38,7 @@ class ALS(Factors):
     name: ClassVar[str] = "als"
     config_class: ClassVar[type[Config]] = ALSConfig
     config: ALSConfig
-    base: Array
+    gram: Array
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **FACTOR_SPACE,
         "alpha": ("float", 0.5, 60.0, True),
@@ -62,17 +62,22 @@ class ALS(Factors):
         return {"vectors": vectors, "seen": count > 0, "scale": scale}
 
     def wake(self) -> None:
-        """Prepare what every fold-in shares: YᵀY + ridge."""
+        """Prepare what every fold-in shares: YᵀY."""
         super().wake()
         vectors = self.vectors.astype(np.float64)
-        self.base = vectors.T @ vectors + self.config.ridge * np.eye(self.config.factors)
+        self.gram = vectors.T @ vectors
+
+    def ridge(self, n_cells: int) -> float:
+        """Return what is added to the diagonal for someone of so many cells."""
+        return self.config.ridge
 
     def fold(self, found: Query) -> Floats:
         """Return the least-squares vector of the shopper, as in training."""
         codes, weights = found
         extra = self.config.alpha * self.arrays["scale"][codes] * weights**self.config.damping
         chosen = self.vectors[codes]
-        return solved(chosen, extra, (1 + extra) / np.maximum(extra, 1e-12), self.base)
+        base = self.gram + self.ridge(len(codes)) * np.eye(self.config.factors)
+        return solved(chosen, extra, (1 + extra) / np.maximum(extra, 1e-12), base)
 
     def _factorized(self, confidence: Matrix) -> Floats:
         c = self.config

@@ -7,6 +7,7 @@ exactly what `save` writes, so a loaded model cannot differ from a fitted one.
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -55,6 +56,11 @@ class Scoring(Recommender):
     def __init__(self, config: Any = None) -> None:
         super().__init__(config)
         self.arrays: Arrays = {}
+
+    @classmethod
+    def installed(cls) -> bool:
+        """Return whether all that it needs is on this machine."""
+        return all(map(find_spec, cls.needs))
 
     @abstractmethod
     def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:

@@ -20,7 +20,7 @@ LEARNS_TASTE = {name for name in available() if RECOMMENDERS[name].learns_taste}
 every = pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[] if name in available() else pytest.mark.skip(reason="the extra [deep] is missing"))
+        pytest.param(name, marks=[] if name in available() else pytest.mark.skip(reason="its extra is not installed"))
         for name in sorted(RECOMMENDERS)
     ],
 )
