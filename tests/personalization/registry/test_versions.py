@@ -72,6 +72,19 @@ def test_a_tampered_artefact_is_not_promoted_and_nothing_changes(tmp_path: Path)
     assert states() == before
 
 
+def test_nobody_goes_back_to_a_tampered_artefact(tmp_path: Path) -> None:
+    first, second = made(), made()
+    promote(first, actor="staff:7")
+    promote(second, actor="staff:7")
+    file = next((tmp_path / first).rglob("*.npz"))
+    file.write_bytes(file.read_bytes() + b"x")
+
+    with pytest.raises(Conflict, match="altered"):
+        roll_back(actor="staff:7")
+
+    assert states() == {first: ModelState.RETIRED, second: ModelState.CHAMPION}
+
+
 def test_refused_and_unknown_versions_cannot_go_live() -> None:
     refused = made()
     refuse(refused, reason="worse", actor="system:training")
