@@ -1,5 +1,6 @@
 """Alarms about data and models: what does not hold, since when, and whether somebody has looked."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -77,7 +78,13 @@ class ModelAlarmAdmin(ModelAdmin):
     @admin.display(description="measured")
     def measured(self, row: ModelAlarm) -> str:
         """Return every check with its number and bar, what failed first."""
-        checks = sorted(row.checks, key=lambda check: bool(check["passed"]))
-        return "\n".join(
-            f"{'✓' if one['passed'] else '✗'} {one['name']}: {one['value']:.3g}, bar {one['bar']:.3g}" for one in checks
-        )
+        return in_words(row.checks)
+
+
+def in_words(checks: Sequence[Mapping[str, Any]]) -> str:
+    """Return checks of data, steadiness or drift as lines, what failed first."""
+    ordered = sorted(checks, key=lambda check: bool(check["passed"]))
+    return "\n".join(
+        f"{'✓' if one['passed'] else '✗'} {one['name']}: {one['value']:,.4g}, bar {one['bar']:,.4g} ({one['message']})"
+        for one in ordered
+    )

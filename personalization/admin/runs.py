@@ -10,11 +10,13 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from audit.staff import actor_of
+from personalization.admin.alarms import in_words
 from personalization.models import TrainingRun
 from personalization.services.training import queue_training
 
 COLORS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger"}
 LISTED = 50
+SIZES = ("interactions", "shoppers", "items")
 
 
 @admin.register(TrainingRun)
@@ -24,6 +26,8 @@ class TrainingRunAdmin(ModelAdmin):
     list_display = ("id", "standing", "bar", "step", "message", "model_version", "actor", "created_at", "finished_at")
     list_filter = ("state",)
     list_select_related = ("model_version",)
+    fields = ("state", "step", "progress", "message", "model_version", "actor", "budget_s", "seed", "forced", "sizes",
+              "removed", "checks", "created_at", "started_at", "finished_at")  # fmt: skip
     list_before_template = "personalization/live_runs.html"
     actions_list: ClassVar = ["train_page"]
 
@@ -38,6 +42,10 @@ class TrainingRunAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: TrainingRun | None = None) -> bool:
         """Runs are history."""
         return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: TrainingRun | None = None) -> Any:
+        """Only the run writes its row."""
+        return self.fields
 
     def has_train_permission(self, request: HttpRequest) -> bool:
         """Return whether this person may start a training."""
@@ -66,6 +74,23 @@ class TrainingRunAdmin(ModelAdmin):
         run = queue_training(actor=actor_of(request), forced="forced" in request.POST)
         messages.success(request, f"Training {run.pk} is queued.")
         return HttpResponseRedirect(back)
+
+    @admin.display(description="data")
+    def sizes(self, run: TrainingRun) -> str:
+        """Return how much was learnt from."""
+        parts = [f"{run.data_report[name]:,} {name}" for name in SIZES if name in run.data_report]
+        return ", ".join(parts) or "not read yet"
+
+    @admin.display(description="set aside by cleaning")
+    def removed(self, run: TrainingRun) -> str:
+        """Return what each rule took, and why."""
+        taken = [one for one in run.data_report.get("removed", ()) if one["rows"]]
+        return "\n".join(f"{one['rows']:,} ({one['rule']}): {one['reason']}" for one in taken) or "nothing"
+
+    @admin.display(description="checks of the data")
+    def checks(self, run: TrainingRun) -> str:
+        """Return every check with its number and bar, what failed first."""
+        return in_words(run.data_report.get("checks", ())) or "none yet"
 
     @display(description="state", label=COLORS)
     def standing(self, run: TrainingRun) -> str:

@@ -29,7 +29,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
     list_filter = ("state",)
     search_fields = ("version",)
     ordering = ("-created_at",)
-    fields = ("version", "state", "rung", "metrics", "ladder", "checks", "refusal", "seed", "data_hash",
+    fields = ("version", "state", "rung", "metrics", "ladder", "checks", "refusal", "alarms", "seed", "data_hash",
               "artefact_hash", "created_at", "promoted_at", "retired_at")  # fmt: skip
     actions_list: ClassVar = ["side_by_side", "roll_back_page"]
     actions_detail: ClassVar = ["evaluation_page", "promote_page", "ask_waiver_page"]
@@ -130,6 +130,15 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
         checks = sorted(row.gate.get("checks", ()), key=lambda check: bool(check["passed"]))
         words = (f"{'✓' if one['passed'] else '✗'} {one['name']}: {one['detail']}" for one in checks)
         return "\n".join(words) or "never judged"
+
+    @admin.display(description="alarms")
+    def alarms(self, row: ModelVersion) -> str:
+        """Return what staff should look at, or have looked at, while this version was live."""
+        raised = row.alarms.order_by("raised_at")
+        words = (
+            f"{'settled' if one.settled_at else 'open'}, {one.raised_at:%Y-%m-%d}: {one.message}" for one in raised
+        )
+        return "\n".join(words) or "none"
 
 
 def _number(row: ModelVersion, name: str) -> str:

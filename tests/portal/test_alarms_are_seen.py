@@ -39,7 +39,7 @@ def test_a_data_scientist_settles_it(log_in: LogIn, alarm: Any) -> None:
     scientist = log_in("data scientist")
     page = scientist.get(reverse("admin:personalization_modelalarm_change", args=[alarm.pk])).content.decode()
     settle = reverse("admin:personalization_modelalarm_settle_page", args=[alarm.pk])
-    assert "✗ drift of popularity: 0.9, bar 0.25" in page
+    assert "✗ drift of popularity: 0.9, bar 0.25 (population stability index)" in page
     assert "drift of popularity" in scientist.get(settle).content.decode()
 
     answer = scientist.post(settle, follow=True)

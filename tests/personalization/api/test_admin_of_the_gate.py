@@ -2,16 +2,20 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 
 import pytest
+from celery import current_app
 from django.test import Client
 from django.urls import reverse
 
 from common import clock
-from personalization.models import ModelDrift, ModelState, ModelVersion, ModelWaiver
+from personalization.models import AlarmKind, ModelDrift, ModelState, ModelVersion, ModelWaiver, TrainingRun
 from personalization.selectors.plots import points
+from personalization.services.alarms import sound
 from personalization.services.registry import register
+from personalization.training.quality_gate import Check
 from tests.personalization.planted import case, harmless, slow, usual
 from tests.personalization.releases import judged
 from tests.personalization.reports import REPORT
@@ -146,3 +150,31 @@ def test_a_wrong_request_is_told_on_the_form(log_in: LogIn) -> None:
 
     assert "less than or equal to 30" in answer.content.decode()
     assert not ModelWaiver.objects.exists()
+
+
+def test_a_run_shows_what_was_set_aside_and_every_check_and_its_version_shows_the_alarm(log_in: LogIn) -> None:
+    version = judged(model(("popular",)), harmless(), report=REPORT)
+    bad = Check("volume", 0.5, 0.7, False, "rows, as a share of the last training")
+    rule = {"rows": 17, "rule": "duplicates", "reason": "was there already"}
+    report = {"interactions": 5_000, "removed": [rule], "checks": [asdict(bad)]}
+    run = TrainingRun.objects.create(actor="staff:1", data_report=report, forced=True)
+    sound(AlarmKind.DATA, [bad], actor="staff:1", version=version, run=run)
+    scientist = log_in("data scientist")
+
+    page = scientist.get(reverse("admin:personalization_trainingrun_change", args=[run.pk])).content.decode()
+
+    assert "5,000 interactions" in page
+    assert "17 (duplicates): was there already" in page
+    assert "✗ volume: 0.5, bar 0.7" in page
+    assert "volume: 0.5, bar 0.7" in scientist.get(page_of(version, "change")).content.decode()
+
+
+def test_a_training_is_forced_by_its_box(log_in: LogIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(current_app, "send_task", lambda *named, **more: None)
+    scientist, door = log_in("data scientist"), reverse("admin:personalization_trainingrun_train_page")
+    assert "Train although a check of the data refuses it" in scientist.get(door).content.decode()
+
+    scientist.post(door)
+    scientist.post(door, {"forced": "on"})
+
+    assert list(TrainingRun.objects.order_by("id").values_list("forced", flat=True)) == [False, True]
