@@ -6,7 +6,7 @@ exactly what `save` writes, so a loaded model cannot differ from a fitted one.
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -135,11 +135,16 @@ class Scoring(Recommender):
 
     @classmethod
     def load(cls, directory: Path) -> Self:
-        """Return what `save` wrote, its arrays memory-mapped. Raises ValueError where another recommender wrote it."""
+        """Return what `save` wrote, its arrays memory-mapped.
+
+        Raises ValueError where another recommender wrote it, or one with settings that this code no longer has.
+        """
         facts = storage.read_json(directory / "recommender.json")
         if facts["name"] != cls.name:
             raise ValueError(f"{directory.name} holds {facts['name']}, not {cls.name}")
         settings: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in facts["config"].items()}
+        if gone := set(settings) - {part.name for part in fields(cls.config_class)}:
+            raise ValueError(f"{directory.name} was made with {', '.join(sorted(gone))}, which {cls.name} has no more")
         model = cls(cls.config_class(**settings))
         model.n_items, model.learned_until = facts["n_items"], facts.get("learned_until")
         model.arrays = storage.read_arrays(directory / "arrays.npz")

@@ -243,6 +243,16 @@ def test_another_recommenders_files_are_refused(name: str, fitted: dict[str, Sco
         other.load(tmp_path)
 
 
+@every
+def test_settings_of_another_time_are_refused(name: str, fitted: dict[str, Scoring], tmp_path: Path) -> None:
+    fitted[name].save(tmp_path)
+    facts = tmp_path / "recommender.json"
+    facts.write_text(facts.read_text(encoding="utf-8").replace('"seed"', '"sead"'), encoding="utf-8")
+
+    with pytest.raises(ValueError, match="sead"):
+        RECOMMENDERS[name].load(tmp_path)
+
+
 ELSEWHERE = """
 import sys
 from pathlib import Path

@@ -112,7 +112,7 @@ def test_without_a_ranker_nothing_is_added(trained: TrainedBundle) -> None:
 def test_a_fold_that_nobody_can_be_asked_in_says_so(trained: TrainedBundle) -> None:
     empty = replace(trained.test, users=np.empty(0, np.int64), profiles=[], targets=[])
 
-    asked = asked_of(trained.tested, empty)
+    asked = asked_of(trained.tested, trained.test).of_rows(np.empty(0, np.int64))
     found = surprise_ablation.surprise_ablation(trained.tested, empty, asked, beside={})
 
     assert found == {"surprise": {}, "surprise_basis": {}}
