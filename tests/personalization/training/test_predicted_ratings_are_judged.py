@@ -1,14 +1,17 @@
 """The error of predicted stars: near the planted noise, below what needs no learning, and absent without ratings."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from personalization.ranking.bundle import Bundle
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.stars import Stars
 from personalization.services.figures import headline
 from personalization.training.dataset import Dataset, build
 from personalization.training.folds import Fold, Protocol, leave_one_out, next_item, temporal
-from personalization.training.pipeline import train
+from personalization.training.pipeline import TrainedBundle, train
 from personalization.training.ratings import rating_errors, rmse_interval
 from personalization.training.split import cut_times
 from tests.personalization.rated_shop import NOISE, of_one_value, ratings
@@ -89,12 +92,33 @@ def test_the_interval_is_of_the_root_of_the_mean() -> None:
     assert found.high == pytest.approx(found.value + 1.96 * 2 / np.sqrt(8_000), abs=0.01)
 
 
-def test_training_reports_it_and_the_version_shows_it() -> None:
-    report = train(build(ratings(shoppers=120)), names=SOURCES).report
+@pytest.fixture(scope="module")
+def trained() -> TrainedBundle:
+    return train(build(ratings(shoppers=120)), names=SOURCES)
+
+
+def test_training_reports_it_and_the_version_shows_it(trained: TrainedBundle) -> None:
+    report = trained.report
 
     assert report["rmse"]["svd"]["value"] < report["rmse"]["item_mean"]["value"]
     assert headline(report)["rmse_svd"] == round(report["rmse"]["svd"]["value"], 5)
     assert [name for name in headline(report) if name.startswith("rmse")] == ["rmse_svd"]
+
+
+def test_the_release_carries_what_all_ratings_taught(trained: TrainedBundle, tmp_path: Path) -> None:
+    sealed = trained.bundle.save(tmp_path / "model")
+
+    loaded = Bundle.load(tmp_path / "model", expected=sealed)
+
+    before, after = trained.bundle.facts.stars, loaded.facts.stars
+    assert before is not None
+    assert after is not None
+    assert "stars.npz" in loaded.manifest["files"]
+    np.testing.assert_array_equal(before.vectors, after.vectors)
+    asked = trained.test.profiles[:5], trained.test.contexts[:5], 10
+    for one, other in zip(trained.bundle.slate_many(*asked), loaded.slate_many(*asked), strict=True):
+        np.testing.assert_array_equal(one.items, other.items)
+        np.testing.assert_array_equal(one.scores, other.scores)
 
 
 def test_a_constant_rating_column_leaves_it_out() -> None:
