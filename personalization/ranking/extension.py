@@ -17,6 +17,8 @@ TEXTS = {
     "brands": "brand",
     "group_ids": "group_id",
 }
+KIN_FACTS = (("category_popular", "category"), ("brand_popular", "brand"), ("category_velocity", "category"))
+"""Facts that a new item shares with its kin."""
 
 
 def extended_catalogue(catalogue: Catalogue, items: pd.DataFrame) -> Catalogue:
@@ -52,8 +54,8 @@ def extended_facts(facts: ItemFacts, before: Catalogue, after: Catalogue) -> Ite
     if after.prices is not None:
         fresh[:, COLUMNS.index("price")] = np.log1p(after.prices[before.n_items :])
     table = np.concatenate([facts.table, fresh])
-    for name in ("category", "brand"):
-        column = COLUMNS.index(f"{name}_popular")
+    for fact, name in KIN_FACTS:
+        column = COLUMNS.index(fact)
         table[before.n_items :, column] = _of_kin(table[: before.n_items, column], kin[name], before.n_items)
     unknown = np.full(added, np.nan)
     born = unknown if after.first_seen is None else after.first_seen[before.n_items :]

@@ -31,7 +31,12 @@ COLUMNS = (
     "category_popular",
     "brand_popular",
     "share_of_category",
+    "velocity",
+    "category_velocity",
+    "category_newness",
 )
+SETTLING_DAYS = 7.0
+"""Added to an item's age before its speed is told, so that one shopper on the first day is no sensation."""
 REMOVED = SIGNAL_NAMES.index("remove")
 PURCHASE = SIGNAL_NAMES.index("purchase")
 
@@ -78,6 +83,7 @@ class ItemFacts:
         signals, values = interactions.signals[known], interactions.values[known]
         prices = catalogue.prices if catalogue.prices is not None else np.full(catalogue.n_items, np.nan, np.float32)
         by_category = _group_sums(popularity[:, 3], kin["category"])
+        velocity = _velocity(shoppers, born, until=until)
         columns = [
             np.log1p(popularity),
             np.log1p(shoppers)[:, None],
@@ -91,6 +97,9 @@ class ItemFacts:
             np.log1p(by_category)[:, None],
             np.log1p(_group_sums(popularity[:, 3], kin["brand"]))[:, None],
             (popularity[:, 3] / np.maximum(by_category, 1e-9))[:, None],
+            velocity[:, None],
+            (_group_sums(velocity, kin["category"]) / _group_sizes(kin["category"]))[:, None],
+            _newness(born, kin["category"])[:, None],
         ]
         starts, attributes, rarity = attribute_rows(catalogue)
         return cls(
@@ -183,6 +192,25 @@ def _group_sums(values: Times, codes: Ints) -> Times:
     sums[0] = 0.0
     total: Times = sums[codes + 1]
     return total
+
+
+def _group_sizes(codes: Ints) -> Times:
+    return _group_sums(np.ones(len(codes)), codes).clip(min=1.0)
+
+
+def _velocity(shoppers: Times, born: Times, *, until: float) -> Times:
+    """Return log(1 + shoppers a month of life)."""
+    age = np.where(np.isnan(born), 0.0, np.maximum(until - born, 0.0) / DAY)
+    speed: Times = np.log1p(30.0 * shoppers / (age + SETTLING_DAYS))
+    return speed
+
+
+def _newness(born: Times, category: Ints) -> Times:
+    """Return the place of each item among its category's by birth: 0 is the newest; untouched items are newer still."""
+    order = np.lexsort((-np.where(np.isnan(born), np.inf, born), category))
+    place = np.empty(len(born), np.float64)
+    place[order] = np.arange(len(born)) - np.searchsorted(category[order], category[order])
+    return place
 
 
 def _price_in_category(prices: Floats, category: Ints) -> Times:

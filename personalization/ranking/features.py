@@ -11,6 +11,7 @@ from personalization.ranking.groups import Doubles, Longs
 from personalization.ranking.history import OWN, SHOPPER, own_features, shopper_features
 from personalization.ranking.shoppers import Shoppers
 from personalization.ranking.stars import PREDICTED
+from personalization.ranking.taste import TASTE, taste_features
 from personalization.recommenders.base import Context, Floats, Profile
 
 LIFE = ("age", "item_idle")
@@ -21,7 +22,7 @@ def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the columns of `features`, in order."""
     scores = tuple(f"{name}_score" for name in sources)
     ranks = tuple(f"{name}_rank" for name in sources)
-    return (*scores, *ranks, "agreeing", *OWN, *SHOPPER, *AFFINITY, *COLUMNS, *LIFE, *CONTEXT, PREDICTED)
+    return (*scores, *ranks, "agreeing", *OWN, *SHOPPER, *AFFINITY, *TASTE, *COLUMNS, *LIFE, *CONTEXT, PREDICTED)
 
 
 def features(
@@ -34,6 +35,7 @@ def features(
         *own_features(shoppers, rows, items, facts),
         *shopper_features(shoppers, rows, facts),
         *affinity_features(shoppers, rows, items, facts),
+        *taste_features(shoppers, rows, items, facts),
     ]
     later = [*_life(shoppers, rows, items, facts), *_context(contexts, rows, items, facts)]
     n_sources, width = len(candidates.sources), len(feature_names(candidates.sources))
