@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from personalization.recommenders.base import Catalogue, Config, Floats, Interactions
+from personalization.recommenders.base import Catalogue, Config, Interactions
 from personalization.recommenders.content import Content, ContentConfig
 from personalization.recommenders.decay import DAY
 from personalization.recommenders.item_item import ITEM_ITEM_SPACE

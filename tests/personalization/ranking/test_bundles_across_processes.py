@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -100,8 +101,11 @@ def test_another_process_answers_fifty_shoppers_alike_and_gives_the_same_reasons
 
 
 @pytest.mark.slow
-def test_another_process_refuses_a_tampered_file_and_another_hash(saved: tuple[Bundle, Path, str]) -> None:
-    _, directory, digest = saved
+def test_another_process_refuses_a_tampered_file_and_another_hash(
+    saved: tuple[Bundle, Path, str], tmp_path: Path
+) -> None:
+    _, untouched, digest = saved
+    directory = shutil.copytree(untouched, tmp_path / "copy")
 
     other = elsewhere(ANSWER, str(directory), "0" * 64)
     assert (other.returncode, "not the registered one" in other.stderr) == (1, True)

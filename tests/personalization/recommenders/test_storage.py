@@ -34,6 +34,18 @@ def test_mapped_arrays_cannot_be_written(tmp_path: Path) -> None:
         storage.read_arrays(tmp_path / "x.npz")["a"][0] = 9
 
 
+def test_mapped_arrays_are_aligned_as_fitted_ones_are_so_that_products_round_alike(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    arrays = {name: rng.random((24, 64), np.float32) for name in ("a", "longer_name", "z")}
+    storage.write_arrays(tmp_path / "x.npz", {**arrays, "odd": np.arange(7, dtype=np.int8)})
+
+    found = storage.read_arrays(tmp_path / "x.npz")
+
+    assert {array.ctypes.data % 64 for array in found.values()} == {0}
+    for name, array in arrays.items():
+        assert (array @ array.T).tobytes() == (array @ found[name].T).tobytes()
+
+
 def test_the_order_of_arrays_does_not_change_bytes(tmp_path: Path) -> None:
     storage.write_arrays(tmp_path / "x.npz", {"a": np.arange(3), "b": np.ones(2)})
     storage.write_arrays(tmp_path / "y.npz", {"b": np.ones(2), "a": np.arange(3)})
