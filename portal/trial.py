@@ -1,7 +1,7 @@
 """A question tried out: answered as serving would, with its explanation, and without an exposure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from personalization.ranking.conflicts import conflicts
@@ -27,7 +27,7 @@ class Trial:
 
 def try_out(ask: Ask, *, wording: Mapping[str, Any] | None = None) -> Trial:
     """Answer the question, and again with one more rule. Raises NotFound, InvalidInput; Unavailable before a start."""
-    snapshot = keeper.current()
+    snapshot, ask = keeper.current(), replace(ask, explores=False)
     now = answer(snapshot, ask)
     if wording is None:
         return Trial(now)

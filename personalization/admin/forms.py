@@ -104,6 +104,7 @@ class PlacementForm(PlacementModelForm):
         model = Placement
         fields = (
             *("key", "name", "about", "size", "active", "strategy", "sources", "fallback", "fresh_slots", "repeat"),
+            *("explore_share", "explore_cap", "explore_days", "explore_enough"),
             *("max_per_brand", "max_per_category", "dedupe_group"),
         )
 

@@ -27,6 +27,14 @@ class PlacementAdmin(ModelAdmin):
         (None, {"fields": (("key", "name"), ("about", "size", "active")), "description": ORDER}),
         ("Who proposes and ranks", {"fields": ("strategy", "sources", "fallback", ("fresh_slots", "repeat"))}),
         (
+            "A start for new products",
+            {
+                "fields": (("explore_share", "explore_cap"), ("explore_days", "explore_enough")),
+                "description": "Now and then an answer shows a new product among those that suit the shopper. "
+                "Its reason says so, and the exposure keeps the chance it had.",
+            },
+        ),
+        (
             "Only these products",
             {
                 "fields": (

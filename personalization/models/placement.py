@@ -34,6 +34,30 @@ class Placement(models.Model):
     fresh_slots = models.PositiveSmallIntegerField(
         default=0, help_text="How many places are kept for products close to what the shopper looked at last"
     )
+    explore_share = models.FloatField(
+        "New products in",
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(0.5)],
+        help_text="Share of the answers, 0 to 0.5, in which one place goes to a new product that suits the shopper; "
+        "0 = never",
+    )
+    explore_days = models.PositiveSmallIntegerField(
+        "New for days",
+        default=14,
+        validators=[MinValueValidator(1), MaxValueValidator(365)],
+        help_text="A product is new for so many days after its creation",
+    )
+    explore_enough = models.PositiveIntegerField(
+        "Until shown",
+        default=500,
+        help_text="After so many impressions, counted on all placements that show new products, it has to stand "
+        "on its own",
+    )
+    explore_cap = models.PositiveIntegerField(
+        "At most a day",
+        default=100,
+        help_text="The budget: how many of these impressions a day one product may get here",
+    )
     repeat = models.BooleanField(default=True, help_text="May show products the shopper has bought before")
     dedupe_group = models.SlugField(
         max_length=60, default="page", help_text="Placements of one group never repeat a product on one page"

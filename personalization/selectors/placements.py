@@ -45,6 +45,10 @@ class PlacementConfig:
     max_per_brand: int = 0
     max_per_category: int = 0
     fresh_slots: int = 0
+    explore_share: float = 0.0
+    explore_days: int = 14
+    explore_enough: int = 500
+    explore_cap: int = 100
     repeat: bool = True
     dedupe_group: str = "page"
 
@@ -68,6 +72,10 @@ def config_of(row: Placement) -> PlacementConfig:
         max_per_brand=row.max_per_brand,
         max_per_category=row.max_per_category,
         fresh_slots=row.fresh_slots,
+        explore_share=row.explore_share,
+        explore_days=row.explore_days,
+        explore_enough=row.explore_enough,
+        explore_cap=row.explore_cap,
         repeat=row.repeat,
         dedupe_group=row.dedupe_group,
     )

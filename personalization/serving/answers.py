@@ -64,6 +64,8 @@ class Answer:
     took_ms: float = 0.0
     rules: tuple[str, ...] = ()
     removed: tuple[Removed, ...] = ()
+    propensities: dict[str, float] = field(default_factory=dict)
+    """Of explored products: the chance each had to be shown."""
 
 
 @dataclass(frozen=True, slots=True)

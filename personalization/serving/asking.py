@@ -38,3 +38,5 @@ class Ask:
     personalized: bool = True
     strategy: str | None = None
     explain: bool = False
+    explores: bool = True
+    """False for what no shopper will see: it spends no budget of a new product."""

@@ -12,9 +12,11 @@ from personalization.ranking.rules import Rule, Situation, Trace
 from personalization.ranking.slots import Cap, fill, pins, rule_caps
 from personalization.recommenders.base import Bools, Context, Ints
 from personalization.selectors.placements import Filters, PlacementConfig
-from personalization.serving.answers import Answer
+from personalization.serving.answers import Answer, Reason
 from personalization.serving.asking import Ask
 from personalization.serving.degrading import degraded
+from personalization.serving.exploring import REASON as EXPLORED
+from personalization.serving.exploring import explore
 from personalization.serving.freshness import freshen
 from personalization.serving.naming import items_of, removed_of
 from personalization.serving.reasons import PINNED, Reasoner
@@ -156,6 +158,7 @@ def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
     reasons.update(dict.fromkeys(pinned, PINNED))
     if scene.placement.fresh_slots:
         slate = freshen(snapshot, reasoner, slate, reasons, mask=scene.allowed, fixed=pinned)
+    slate, propensities = _explored(snapshot, scene, slate, reasons, fixed=pinned)
     return Answer(
         recommendation_id=str(uuid7()),
         placement=scene.ask.placement,
@@ -167,7 +170,31 @@ def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
         unknown_products=scene.unknown,
         rules=tuple(f"{rule.id}.{rule.version}" for rule in scene.holding),
         removed=removed_of(snapshot.shelf, scene.trace) if scene.ask.explain else (),
+        propensities=propensities,
     )
+
+
+def _explored(
+    snapshot: Snapshot, scene: Scene, slate: list[int], reasons: dict[int, Reason], *, fixed: set[int]
+) -> tuple[list[int], dict[str, float]]:
+    """Return the slate, perhaps with a new product on it, and the chance that product had."""
+    if scene.hurried or not scene.ask.explores:
+        return slate, {}
+    found = explore(
+        snapshot,
+        scene.placement,
+        scene.shopper,
+        scene.context,
+        slate,
+        mask=scene.allowed,
+        fixed=fixed,
+        caps=_every_cap(snapshot, scene),
+    )
+    if found is None:
+        return slate, {}
+    reasons[found.code] = EXPLORED
+    scene.trace.move(found.code, found.sentence)
+    return found.slate, {snapshot.shelf.columns.product_ids[found.code]: found.propensity}
 
 
 def _ruled(snapshot: Snapshot, scene: Scene, found: Recalled) -> tuple[list[int], set[int]]:
@@ -175,13 +202,17 @@ def _ruled(snapshot: Snapshot, scene: Scene, found: Recalled) -> tuple[list[int]
     rules, trace = snapshot.rules, scene.trace
     items = rules.reorder(np.asarray(found.items, np.int32), scene.holding, trace)
     pinned = pins(rules, scene.holding, items, scene.allowed, scene.size, trace)
-    caps = [*_caps(snapshot, scene.placement), *rule_caps(rules, scene.holding)]
+    caps = _every_cap(snapshot, scene)
     slate = fill(items, scene.size, pinned=pinned, caps=caps, trace=trace)
     if len(slate) < scene.size:
         rest = snapshot.popular[scene.allowed[snapshot.popular]]
         everything = np.concatenate([items, rest[~np.isin(rest, items)]]).astype(np.int32)
         slate = fill(everything, scene.size, pinned=pinned, caps=caps, trace=trace)
     return slate, set(pinned.values()) & set(slate)
+
+
+def _every_cap(snapshot: Snapshot, scene: Scene) -> list[Cap]:
+    return [*_caps(snapshot, scene.placement), *rule_caps(snapshot.rules, scene.holding)]
 
 
 def _caps(snapshot: Snapshot, placement: PlacementConfig) -> list[Cap]:

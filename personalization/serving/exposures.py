@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 import redis
@@ -21,7 +22,7 @@ from common import clock
 from common.errors import Unavailable
 from common.ids import uuid7
 from events.services.server import ServerEvent, append_server_events
-from personalization.serving.answers import Answer
+from personalization.serving.answers import Answer, Item
 from personalization.serving.asking import Ask
 from personalization.serving.gauges import EXPOSURES
 
@@ -108,10 +109,7 @@ def exposure_of(answer: Answer, ask: Ask) -> ServerEvent:
         "personalized": answer.personalized,
         "degraded": answer.degraded,
         "rules": list(answer.rules),
-        "products": [
-            {"product_id": item.product_id, "position": item.position, "score": item.score, "reason": item.reason.code}
-            for item in answer.items
-        ],
+        "products": [_line(item, answer.propensities) for item in answer.items],
     }
     if named:
         properties["context"] = list(ask.product_ids)
@@ -123,3 +121,15 @@ def exposure_of(answer: Answer, ask: Ask) -> ServerEvent:
         anonymous_id=ask.who.anonymous_id if named else None,
         properties=properties,
     )
+
+
+def _line(item: Item, propensities: Mapping[str, float]) -> dict[str, Any]:
+    """Return a shown product; an explored one with the chance it had."""
+    line = {
+        "product_id": item.product_id,
+        "position": item.position,
+        "score": item.score,
+        "reason": item.reason.code,
+    }
+    chance = propensities.get(item.product_id)
+    return line if chance is None else {**line, "propensity": round(chance, 6)}

@@ -14,4 +14,9 @@ SECONDS = Histogram(
     buckets=(0.001, 0.002, 0.004, 0.006, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1.0),
 )
 EXPOSURES = Counter("vitrine_exposures", "Exposures by what became of them", ["outcome"])
+EXPLORATIONS = Counter(
+    "vitrine_explorations",
+    "Answers that wanted to show a new product, by whether a budget was left",
+    ["placement", "outcome"],
+)
 RELOADS = Counter("vitrine_snapshot_reloads", "Reloads of the serving snapshot by part", ["part"])

@@ -11,7 +11,7 @@ import pandas as pd
 from catalog.records import ProductRow
 from personalization.ranking.columns import Columns
 from personalization.ranking.kinship import Kinship
-from personalization.recommenders.base import Bools, Catalogue, Ints
+from personalization.recommenders.base import Bools, Catalogue, Ints, Times
 from personalization.selectors.placements import Filters
 
 
@@ -40,6 +40,19 @@ class Shelf:
     def kinship(self) -> Kinship:
         """Likeness by words; built at first need, which the keeper makes its own need."""
         return Kinship.of(self.catalogue)
+
+    @cached_property
+    def born(self) -> Times:
+        """When each product appeared, seconds since the epoch; NaN for what the catalogue no longer holds."""
+        moments = (float("nan") if row is None else row.first_seen.timestamp() for row in self.rows)
+        return np.fromiter(moments, np.float64, len(self.rows))
+
+    @cached_property
+    def newest(self) -> tuple[Ints, Times]:
+        """All codes the catalogue holds, the newest first, and when each appeared."""
+        known = np.flatnonzero(~np.isnan(self.born))
+        codes = known[np.argsort(-self.born[known], kind="stable")].astype(np.int32)
+        return codes, self.born[codes]
 
     @cached_property
     def order(self) -> Ints:
