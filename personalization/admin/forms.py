@@ -214,5 +214,9 @@ def strategies() -> list[tuple[str, str]]:
     """Return what may rank a placement."""
     from personalization.recommenders.registry import RECOMMENDERS
 
-    told = {"hybrid": "hybrid: the ranker that the model was released with", "blend": "blend: the sources by weight"}
+    told = {
+        "hybrid": "hybrid: the ranker that the model was released with",
+        "blend": "blend: the sources by weight",
+        "onboarding": "onboarding: questions to a newcomer, the ones that tell most",
+    }
     return [(name, told[name]) for name in RANKERS] + [(name, name) for name in sorted(RECOMMENDERS)]

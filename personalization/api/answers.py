@@ -10,7 +10,7 @@ DEGRADED = ("no_model", "no_profile", "no_consent", "store_down", "deadline")
 REASONS = (
     *("because_viewed", "because_carted", "because_bought", "because_liked", "similar", "bought_together"),
     *("completes_cart", "buy_again", "popular", "trending", "new", "in_segment", "predicted_rating", "pinned"),
-    "exploration",
+    *("exploration", "onboarding"),
 )
 
 

@@ -46,6 +46,10 @@ class Kinship:
         present = csr_matrix((np.ones(len(indices), np.float32), indices, ends), shape=shape)
         return cls(_normalised(present, np.asarray(weights or [0.0], np.float32)))
 
+    def rows(self, codes: Ints) -> csr_matrix:
+        """Return csr float32[len(codes), words]: the items' words, each row of length 1, or empty."""
+        return self._rows[codes]
+
     def likeness(self, code: int) -> Floats:
         """Return float32[n_items]: how like each item is to the given one; the item itself 0."""
         scores = np.zeros(self._rows.shape[0], np.float32)

@@ -10,11 +10,12 @@ from django.db import transaction
 from audit.services import record
 from common.errors import FieldError, InvalidInput
 from personalization.models import Placement
+from personalization.ranking.onboarding import ONBOARDING
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.services.live import announce
 
 FILTERS = {"category", "brand", "min_price", "max_price", "in_stock"}
-RANKERS = ("hybrid", "blend")
+RANKERS = ("hybrid", "blend", ONBOARDING)
 
 
 @transaction.atomic

@@ -8,6 +8,7 @@ import numpy as np
 from common import clock
 from common.errors import InvalidInput, NotFound
 from common.ids import uuid7
+from personalization.ranking.onboarding import NO_ANSWERS, ONBOARDING, put_back
 from personalization.ranking.rules import Rule, Situation, Trace
 from personalization.ranking.slots import Cap, fill, pins, rule_caps
 from personalization.recommenders.base import Bools, Context, Ints
@@ -96,10 +97,12 @@ def _scene(
         allowed[shopper.bought] = False
     if taken is not None:
         allowed[taken] = False
+    strategy = _strategy(snapshot, ask, placement)
+    allowed = _without(allowed, shopper, asking=strategy == ONBOARDING)
     return Scene(
         ask=ask,
         placement=placement,
-        strategy=_strategy(snapshot, ask, placement),
+        strategy=strategy,
         shopper=shopper,
         context=context,
         unknown=tuple(product_id for product_id in ask.product_ids if product_id not in codes),
@@ -109,6 +112,13 @@ def _scene(
         size=ask.limit or placement.size,
         hurried=hurried,
     )
+
+
+def _without(allowed: Bools, shopper: Shopper, *, asking: bool) -> Bools:
+    """Return what is allowed without what the shopper dislikes, unless nothing is left; no question comes twice."""
+    rest = allowed.copy()
+    rest[shopper.answered if asking else shopper.disliked] = False
+    return rest if asking or rest.any() else allowed
 
 
 def _filters(standing: Filters, asked: Filters) -> Filters:
@@ -125,7 +135,7 @@ def _filters(standing: Filters, asked: Filters) -> Filters:
 def _strategy(snapshot: Snapshot, ask: Ask, placement: PlacementConfig) -> str:
     if ask.strategy is None:
         return placement.strategy
-    known = {"hybrid", "blend", *(snapshot.bundle.sources if snapshot.bundle is not None else ())}
+    known = {"hybrid", "blend", ONBOARDING, *(snapshot.bundle.sources if snapshot.bundle is not None else ())}
     if ask.strategy not in known:
         raise InvalidInput.of(
             "strategy", f"the live model holds no {ask.strategy}; it holds {', '.join(sorted(known))}"
@@ -200,7 +210,10 @@ def _explored(
 def _ruled(snapshot: Snapshot, scene: Scene, found: Recalled) -> tuple[list[int], set[int]]:
     """Return the slate and which of its items are pinned."""
     rules, trace = snapshot.rules, scene.trace
-    items = rules.reorder(np.asarray(found.items, np.int32), scene.holding, trace)
+    found_items = np.asarray(found.items, np.int32)
+    if len(scene.shopper.disliked) and not scene.context and scene.strategy != ONBOARDING:
+        found_items = put_back(snapshot.survey.space, scene.shopper.answers or NO_ANSWERS, found_items)
+    items = rules.reorder(found_items, scene.holding, trace)
     pinned = pins(rules, scene.holding, items, scene.allowed, scene.size, trace)
     caps = _every_cap(snapshot, scene)
     slate = fill(items, scene.size, pinned=pinned, caps=caps, trace=trace)

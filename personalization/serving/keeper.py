@@ -98,7 +98,7 @@ class Keeper:
                 now=now,
             )
             if not _inline():
-                _ = self._snapshot.shelf.kinship
+                _ = self._snapshot.shelf.kinship, self._snapshot.survey.space
             RELOADS.labels(part="catalogue" if goods_changed else "model").inc()
         else:
             same_rules = set(rules) == set(old.rules.rules)

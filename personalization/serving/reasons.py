@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from personalization.ranking.onboarding import ONBOARDING
 from personalization.recommenders.base import Context, Profile, Recommender
 from personalization.serving.answers import Reason
 from personalization.serving.shelf import Shelf
@@ -30,6 +31,7 @@ PLAIN = {
     "trending": Reason("trending", "Trending now"),
     "popular": Reason("popular", "Popular in our shop"),
     "new": Reason("new", "New in our shop"),
+    ONBOARDING: Reason(ONBOARDING, "Do you like this?"),
     "prior": Reason("in_segment", "Popular with shoppers like you"),
 }
 FROM_THE_RANGE = Reason("exploration", "From our range")
@@ -58,6 +60,8 @@ class Reasoner:
     def reason(self, code: int, proposers: Iterable[str]) -> Reason:
         """Return why the item is shown, given who proposed it."""
         by = set(proposers)
+        if ONBOARDING in by:
+            return PLAIN[ONBOARDING]
         return (
             (self._about_context(code, by) if self.context.items else None)
             or (self._about_history(code, by) if self.shopper.personal else None)

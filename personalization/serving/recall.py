@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from personalization.ranking.blend import DAMPING
+from personalization.ranking.onboarding import NO_ANSWERS, ONBOARDING, questions
 from personalization.recommenders.base import Bools, Context, Ints, Profile, Ranked
 from personalization.selectors.placements import PlacementConfig
 from personalization.serving.shoppers import Shopper
 from personalization.serving.snapshot import Snapshot
 
 HYBRID, BLEND = "hybrid", "blend"
+QUESTIONS = 24
+"""How many questions are thought out; behind them come popular products."""
 KINSHIP = "content"
 """Likeness by words proposes under the name of the recommender it stands in for."""
 
@@ -77,6 +80,12 @@ def _popular(snapshot: Snapshot, question: Question) -> Proposal:
 
 def _by_strategy(snapshot: Snapshot, question: Question, found: Recalled) -> None:
     bundle, strategy, placement = snapshot.bundle, question.strategy, question.placement
+    if strategy == ONBOARDING:
+        asked = questions(
+            snapshot.survey.space, question.shopper.answers or NO_ANSWERS, question.allowed, min(question.k, QUESTIONS)
+        )
+        found.add(ONBOARDING, asked.items, asked.worth.tolist())
+        return
     if bundle is None:
         return
     if strategy == BLEND and placement.sources:

@@ -11,6 +11,7 @@ from django.conf import settings
 from consents.person import person_of
 from consents.selectors import rule_of, terms
 from events.types.base import SIGNALS, Interaction
+from personalization.ranking.onboarding import Answers, answers_of
 from personalization.recommenders.attributes import named
 from personalization.recommenders.base import Ints, Profile
 from personalization.serving.answers import Degraded
@@ -27,6 +28,7 @@ REST_SECONDS = 0.5
 SIGNAL_CODES = {name: code for code, name in enumerate(SIGNALS)}
 WEIGHTS = np.array([SIGNAL_WEIGHTS[name] for name in SIGNALS], np.float32)
 PURCHASE = SIGNAL_CODES["purchase"]
+NO_ITEMS = np.empty(0, np.int32)
 log = logging.getLogger(__name__)
 _rests_until = 0.0
 
@@ -44,12 +46,24 @@ class Shopper:
     personal: bool = False
     degraded: Degraded | None = None
     latest: dict[int, str] | None = None
+    answers: Answers | None = None
+    """What the shopper said they like and dislike; None where they said nothing."""
 
     @property
     def bought(self) -> Ints:
         """Codes of the items the shopper bought."""
         bought: Ints = self.profile.items[self.profile.signals == PURCHASE]
         return bought
+
+    @property
+    def disliked(self) -> Ints:
+        """Codes of the items the shopper does not like."""
+        return NO_ITEMS if self.answers is None else self.answers.disliked
+
+    @property
+    def answered(self) -> Ints:
+        """Codes of the items the shopper need not be asked about any more."""
+        return NO_ITEMS if self.answers is None else self.answers.said
 
 
 def nobody(now: float, degraded: Degraded | None = None) -> Shopper:
@@ -71,11 +85,17 @@ def read_shopper(who: Who, *, shelf: Shelf, now: float) -> Shopper:
     known = [(code, one) for one in person.history if (code := shelf.codes.get(one.product_id)) is not None]
     if not known:
         return newcomer(now, attributes) if attributes else nobody(now, "no_profile")
+    profile = replace(profile_of(known, now=now), attributes=attributes)
+    answers = answers_of(profile)
     latest: dict[int, str] = {}
     for code, one in known:
         latest.pop(code, None)
         latest[code] = one.signal
-    return Shopper(replace(profile_of(known, now=now), attributes=attributes), personal=True, latest=latest)
+    if len(answers.disliked):
+        # Recommenders take what is in a history for what is liked; predicted stars read the rating all the same.
+        profile = replace(profile, weights=np.where(np.isin(profile.items, answers.disliked), 0, profile.weights))
+        latest = {code: signal for code, signal in latest.items() if code not in set(answers.disliked.tolist())}
+    return Shopper(profile, personal=True, latest=latest, answers=answers)
 
 
 def newcomer(now: float, attributes: tuple[str, ...]) -> Shopper:

@@ -14,6 +14,7 @@ from personalization.recommenders.base import Bools, Catalogue, Ints, Profile
 from personalization.recommenders.base import Context as Asked
 from personalization.selectors.placements import PlacementConfig
 from personalization.serving.shelf import Shelf, items_frame
+from personalization.serving.survey import Survey
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Snapshot:
     popular: Ints
     placements: dict[str, PlacementConfig]
     rules: RuleSet
+    survey: Survey
 
     @classmethod
     def build(
@@ -46,14 +48,17 @@ class Snapshot:
         bundle = None if bundle is None else bundle.extended(fresh)
         catalogue = extended_catalogue(known, fresh) if bundle is None else bundle.catalogue
         shelf = Shelf.of(catalogue, listed)
+        on_sale, popular = shelf.on_sale(now), _popular(bundle, shelf, now)
+        sources, facts = ({}, None) if bundle is None else (bundle.sources, bundle.facts)
         return cls(
             bundle=bundle,
             model_version=model_version,
             shelf=shelf,
-            on_sale=shelf.on_sale(now),
-            popular=_popular(bundle, shelf, now),
+            on_sale=on_sale,
+            popular=popular,
             placements=placements,
             rules=RuleSet(rules, shelf.columns),
+            survey=Survey(shelf, popular, on_sale, sources, facts),
         )
 
     def with_rules(self, rules: Sequence[Rule]) -> "Snapshot":

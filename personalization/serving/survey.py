@@ -1,0 +1,28 @@
+"""What onboarding asks about in this state of the shop: the taste space, made when somebody first asks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from personalization.ranking.facts import ItemFacts
+from personalization.ranking.taste_space import TasteSpace, pool_of, rows_of
+from personalization.recommenders.base import Bools, Ints
+from personalization.recommenders.scoring import Scoring
+from personalization.serving.shelf import Shelf
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The products on sale at the snapshot's making, `popular` codes best first; `facts` None where no model is."""
+
+    shelf: Shelf
+    popular: Ints
+    on_sale: Bools
+    sources: Mapping[str, Scoring]
+    facts: ItemFacts | None
+
+    @cached_property
+    def space(self) -> TasteSpace:
+        """The well known products by what the model says is alike, else by their words."""
+        pool = pool_of(self.popular, self.shelf.columns.group_of, self.on_sale)
+        return TasteSpace.of(rows_of(self.sources) or self.shelf.kinship.rows, pool, self.facts)
