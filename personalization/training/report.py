@@ -11,6 +11,7 @@ from personalization.ranking.blend import blend_scores
 from personalization.ranking.bundle import Bundle
 from personalization.recommenders.base import Bools, Floats, Ints
 from personalization.training.choose import Choice
+from personalization.training.cold_start_curve import cold_start
 from personalization.training.dataset import Dataset
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold
@@ -52,6 +53,7 @@ def judged_report(bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, d
         "exposure": {"chosen": choice.plan.exposure, "curve": list(choice.tradeoff)},
         "rmse": rating_errors(bundle.facts.stars, fold, dataset.interactions),
         **surprise_ablation(bundle, fold, asked, beside={**popular, "released": released}),
+        "cold_start": cold_start(bundle, fold),
         "latency_ms": latency(bundle, fold),
     }
 

@@ -17,6 +17,7 @@ REPORT: dict[str, Any] = {
     "test": {name: {"together": METRICS, "warm": METRICS, "cold": UNKNOWN} for name in ("blend", "popular")},
     "beyond": {"blend": {"coverage": 0.5, "gini": 0.6, "novelty": 9.0, "popularity_lift": 1.1}},
     "groups": {"few events": METRICS["ndcg@10"], "many events": METRICS["ndcg@10"]},
+    "cold_start": [{"events": events, "released": METRICS, "popular": METRICS} for events in (0, 1, 5, None)],
     "ablation": {"rp3beta": 0.01, "popular": -0.001},
     "importance": {"rp3beta_score": 0.02},
     "rmse": {

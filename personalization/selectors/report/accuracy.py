@@ -97,6 +97,27 @@ def groups(report: Mapping[str, Any]) -> Section | None:
     )  # fmt: skip
 
 
+def newcomers(report: Mapping[str, Any]) -> Section | None:
+    """Return how the answers improve with each of the first events known of a shopper."""
+    curve = report.get("cold_start", ())
+    rows = [
+        (_known(one["events"]), measured(one["released"][METRIC]), measured(one["popular"][METRIC]),
+         measured(one["released"]["hit_rate@10"]))
+        for one in curve
+    ]  # fmt: skip
+    series = [(name, [one[name][METRIC]["value"] for one in curve]) for name in ("released", "popular")]
+    return Section(
+        "newcomers", "How fast a newcomer is known",
+        "The same held-out shoppers, of whom only the newest so many events are known. With 95 % intervals.",
+        ("Known events", "NDCG@10", "NDCG@10, popular", "Hit rate@10"), rows,
+        plots.lines([_known(one["events"]) for one in curve], series, x="known events", y="NDCG@10"),
+    )  # fmt: skip
+
+
+def _known(events: int | None) -> str:
+    return "all" if events is None else str(events)
+
+
 def _by_activity(name: str) -> int:
     """Return the place of a third; the database hands them out by the length of their names."""
     return ACTIVITY.index(name) if name in ACTIVITY else len(ACTIVITY)

@@ -55,11 +55,21 @@ def test_the_report_shows_every_part_as_plot_and_table(log_in: LogIn) -> None:
     text = log_in("data scientist").get(page_of(version, "evaluation_page")).content.decode()
 
     parts = ["gate", "ladder", "sources", "released", "groups", "ablation", "reach", "exposure", "importance", "tuning",
-             "stability", "ratings", "surprise", "speed", "data"]  # fmt: skip
+             "stability", "ratings", "surprise", "speed", "data", "newcomers"]  # fmt: skip
     assert [part for part in parts if f'id="{part}"' not in text] == []
     assert "0.0800 – 0.1200" in text
     plotted = set(re.findall(r'data-figure="([a-z-]+)"', text))
-    assert plotted == {"ladder", "sources", "groups", "ablation", "reach", "exposure", "importance", "tuning"}
+    assert plotted == {
+        "ladder",
+        "sources",
+        "groups",
+        "ablation",
+        "reach",
+        "exposure",
+        "importance",
+        "tuning",
+        "newcomers",
+    }
     assert "alpha 0.7, neighbors 100" in text
     assert "removed: duplicates" in text
     assert not re.search(r"https?://(?!localhost|testserver)[^\"']+\.js", text)

@@ -1,0 +1,55 @@
+"""How fast a newcomer is known: the same shoppers, with ever more of their newest events."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from personalization.training.cold_start_curve import KNOWN, SHOPPERS, cold_start, newest
+from personalization.training.dataset import build
+from personalization.training.pipeline import TrainedBundle, train
+from tests.personalization.shop_history import history, products
+
+
+@pytest.fixture(scope="module")
+def trained() -> TrainedBundle:
+    return train(build(history(), products()), names=("personal_top", "popular", "rp3beta"))
+
+
+def test_each_point_tells_of_the_same_shoppers_beside_popularity(trained: TrainedBundle) -> None:
+    curve = trained.report["cold_start"]
+
+    assert [point["events"] for point in curve] == [*KNOWN, None]
+    counts = {point[model]["ndcg@10"]["n"] for point in curve for model in ("released", "popular")}
+    assert counts == {min(len(trained.test), SHOPPERS)}
+    assert len({point["popular"]["ndcg@10"]["value"] for point in curve}) == 1
+
+
+def test_whole_histories_are_answered_better_than_none(trained: TrainedBundle) -> None:
+    curve = trained.report["cold_start"]
+
+    assert curve[-1]["released"]["ndcg@10"]["value"] > curve[0]["released"]["ndcg@10"]["value"]
+
+
+def test_only_the_newest_events_are_kept(trained: TrainedBundle) -> None:
+    profile = next(one for one in trained.test.profiles if len(one.items) > 3)
+
+    assert newest(profile, 2).items.tolist() == profile.items[-2:].tolist()
+    assert newest(profile, 2).times.tolist() == profile.times[-2:].tolist()
+    assert len(newest(profile, 0).items) == 0
+    assert newest(profile, 10_000).items.tolist() == profile.items.tolist()
+
+
+def test_without_held_out_shoppers_there_is_no_curve(trained: TrainedBundle) -> None:
+    nobody = replace(trained.test, users=np.empty(0, np.int64), profiles=[], targets=[])
+
+    assert cold_start(trained.bundle, nobody) == []
+
+
+def test_it_costs_seconds_at_most(trained: TrainedBundle) -> None:
+    started = time.perf_counter()
+
+    cold_start(trained.bundle, trained.test)
+
+    assert time.perf_counter() - started < 10
