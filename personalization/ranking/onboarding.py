@@ -14,6 +14,7 @@ trees", WSDM 2011 (adaptive questions); Cohn, Ghahramani, Jordan, "Active learni
 (the expected reduction of variance).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,8 @@ EXPLICIT_NOISE = 0.25
 NOISE = {"like": EXPLICIT_NOISE, "rating": EXPLICIT_NOISE, "purchase": EXPLICIT_NOISE, "wishlist": 0.5, "cart": 0.5}
 OTHER_NOISE = 2.0
 """Of a view, a click: looking is not yet liking."""
+SKIPPED, SKIPPED_NOISE = -1.0, 1.0
+"""A skipped question is a "no" that is not sure: many skip what they do not care for, some what they do not know."""
 SILENT = ("remove",)
 SAID = ("like", "rating", "purchase")
 """Signals that answer a question: the product is not asked about again."""
@@ -58,6 +61,17 @@ class Answers:
         """Codes of the products that the shopper does not like."""
         disliked: Ints = self.items[self.values < 0]
         return disliked
+
+    def skipping(self, items: Sequence[int]) -> "Answers":
+        """Return the same with these products skipped, as far as the history says nothing of them."""
+        known = set(self.items.tolist())
+        fresh = [item for item in dict.fromkeys(items) if item not in known][-MOST_ANSWERS:]
+        return Answers(
+            items=np.concatenate([self.items, np.asarray(fresh, np.int32)]),
+            values=np.concatenate([self.values, np.full(len(fresh), SKIPPED)]),
+            noise=np.concatenate([self.noise, np.full(len(fresh), SKIPPED_NOISE)]),
+            said=self.said,
+        )
 
 
 NO_ANSWERS = Answers(np.empty(0, np.int32), np.empty(0), np.empty(0), np.empty(0, np.int32))

@@ -144,6 +144,7 @@ def _strategy(snapshot: Snapshot, ask: Ask, placement: PlacementConfig) -> str:
 
 
 def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
+    codes = snapshot.shelf.codes
     asked = Context(items=scene.context, allowed=scene.allowed, seen_allowed=True)
     question = Question(
         placement=scene.placement,
@@ -153,6 +154,7 @@ def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
         allowed=scene.allowed,
         k=max(CANDIDATES, 2 * scene.size),
         explain=scene.ask.explain,
+        skipped=tuple(codes[one] for one in scene.ask.exclude if one in codes),
     )
     found = popular_only(snapshot, question) if scene.hurried else recall(snapshot, question)
     slate, pinned = _ruled(snapshot, scene, found)

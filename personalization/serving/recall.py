@@ -52,6 +52,8 @@ class Question:
     allowed: Bools
     k: int
     explain: bool = False
+    skipped: tuple[int, ...] = ()
+    """What the request does not want to see."""
 
 
 def recall(snapshot: Snapshot, question: Question) -> Recalled:
@@ -81,9 +83,8 @@ def _popular(snapshot: Snapshot, question: Question) -> Proposal:
 def _by_strategy(snapshot: Snapshot, question: Question, found: Recalled) -> None:
     bundle, strategy, placement = snapshot.bundle, question.strategy, question.placement
     if strategy == ONBOARDING:
-        asked = questions(
-            snapshot.survey.space, question.shopper.answers or NO_ANSWERS, question.allowed, min(question.k, QUESTIONS)
-        )
+        answers = (question.shopper.answers or NO_ANSWERS).skipping(question.skipped)
+        asked = questions(snapshot.survey.space, answers, question.allowed, min(question.k, QUESTIONS))
         found.add(ONBOARDING, asked.items, asked.worth.tolist())
         return
     if bundle is None:

@@ -104,6 +104,23 @@ def test_stars_are_answers_by_degrees(stars: float, value: float) -> None:
     assert answers_of(said((3, "rating", stars))).values.tolist() == [value]
 
 
+def test_a_skip_leads_away_as_a_dislike_does_but_less_surely() -> None:
+    where, nothing = space(), answers_of(said())
+    kinds = [
+        sum(item % 2 for item in questions(where, answers, EVERYTHING, 8).items.tolist())
+        for answers in (nothing.skipping([2, 4, 6]), answers_of(said(*disliked(2, 4, 6))))
+    ]
+
+    assert 4 < kinds[0] <= kinds[1]
+
+
+def test_a_skip_does_not_take_an_answer_back() -> None:
+    answers = answers_of(said(*liked(2))).skipping([2, 5, 5])
+
+    assert dict(zip(answers.items.tolist(), answers.values.tolist(), strict=True)) == {2: 1.0, 5: -1.0}
+    assert answers.said.tolist() == [2]
+
+
 def test_what_is_not_allowed_is_not_asked() -> None:
     allowed = EVERYTHING.copy()
     allowed[::2] = False

@@ -1,4 +1,4 @@
-"""A shop on its first day: no products, no events, one event. Every placement answers; training says what is missing."""
+"""A shop on its first day: no products, no events, one. Every placement answers; training says what is missing."""
 
 from typing import TYPE_CHECKING, Any
 
