@@ -63,8 +63,14 @@ class TasteSpace:
 
     def at(self, codes: Ints) -> Doubles:
         """Return float64[len(codes), d]: where products stand, also such that are not in the pool."""
-        cross = np.asarray(_dense(_unit(self._rows(codes)) @ self._pooled.T), np.float64)
-        found: Doubles = cross @ self._axes
+        places = {code: place for place, code in enumerate(self.pool.tolist())}
+        known = np.array([places.get(code, -1) for code in codes.tolist()], np.int64)
+        inside = known >= 0
+        found = np.zeros((len(codes), self.points.shape[1]))
+        found[inside] = self.points[known[inside]]
+        if not inside.all():
+            cross = np.asarray(_dense(_unit(self._rows(codes[~inside])) @ self._pooled.T), np.float64)
+            found[~inside] = cross @ self._axes
         return found
 
 

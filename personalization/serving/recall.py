@@ -13,7 +13,7 @@ from personalization.serving.shoppers import Shopper
 from personalization.serving.snapshot import Snapshot
 
 HYBRID, BLEND = "hybrid", "blend"
-QUESTIONS = 24
+QUESTIONS = 16
 """How many questions are thought out; behind them come popular products."""
 KINSHIP = "content"
 """Likeness by words proposes under the name of the recommender it stands in for."""

@@ -160,6 +160,18 @@ def test_an_empty_shop_and_products_without_a_word_raise_nothing() -> None:
     assert asked(silent, liked(0), k=3) == [1, 2, 3]
 
 
+def test_a_product_outside_the_pool_stands_where_its_kind_does() -> None:
+    rows, shop = checkerboard(n_users=40, n_items=N_ITEMS), catalogue(N_ITEMS)
+    told = rows_of({"ease": make("ease").fit(rows, shop)})
+    assert told is not None
+    whole = TasteSpace.of(told, ALL[:16], None)
+
+    even, odd, outside = (whole.at(np.array([code], np.int32))[0] for code in (2, 3, 20))
+
+    assert whole.at(ALL[:16]).tolist() == whole.points.tolist()
+    assert outside @ even > 0.5 > 0.1 > abs(outside @ odd)
+
+
 def test_the_pool_holds_the_best_known_one_of_each_variant_group_on_sale() -> None:
     popular, groups = np.array([4, 2, 0, 1, 3], np.int32), np.array([7, -1, 7, -1, 8], np.int32)
     on_sale = np.array([True, False, True, True, True])
