@@ -11,6 +11,7 @@ import pandas as pd
 from personalization.ranking import artefact
 from personalization.ranking.blend import blend_scores, followed
 from personalization.ranking.candidates import Candidates, gather
+from personalization.ranking.cold_lift import lifted
 from personalization.ranking.explain import Slate, told
 from personalization.ranking.exposure import Exposure
 from personalization.ranking.extension import extended_catalogue, extended_facts
@@ -45,6 +46,8 @@ class Bundle:
     manifest: Mapping[str, Any]
     exposure: Exposure | None = None
     """What holds back over-exposed items on the rungs that blend sources; None where the knob is at 0."""
+    cold_lift: float = 0.0
+    """What the ranker's scores of products nobody touched yet gain, in standard deviations of the shopper's scores."""
 
     @property
     def rung(self) -> str:
@@ -141,6 +144,7 @@ class Bundle:
             "blend": dict(self.blend),
             "features": list(self.ranker.names) if self.ranker is not None else [],
             "exposure": self.exposure.strength if self.exposure else 0.0,
+            "cold_lift": self.cold_lift,
         }
         return artefact.seal(directory, body)
 
@@ -159,6 +163,7 @@ class Bundle:
             blend=manifest["blend"],
             manifest=manifest,
             exposure=artefact.read_exposure(directory, strength=manifest.get("exposure", 0.0)),
+            cold_lift=manifest.get("cold_lift", 0.0),
         )
 
     def _rung(self, strategy: str | None) -> str:
@@ -203,7 +208,13 @@ class Bundle:
         return told(candidates, scores, k, ranker=ranker, features=seen)
 
     def spread(self, candidates: Candidates, scores: Floats, *, rung: str) -> Floats:
-        """Return the scores with over-exposed items held back, where several sources are blended and the knob is on."""
+        """Return the scores with cold products lifted where the ranker ranks, and over-exposed items held back.
+
+        The latter where several sources are blended and the knob is on.
+        """
+        if rung == "ranker":
+            untouched = np.isnan(self.facts.last[candidates.items])
+            scores = lifted(candidates, scores, untouched, self.cold_lift)
         return self.exposure.eased(candidates, scores) if self.exposure and rung in ("blend", "ranker") else scores
 
     def _alone(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ neither      - per item, ridge regression on its most similar items (SLIM with f
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import linalg
@@ -49,7 +49,10 @@ class EASE(ItemItem):
     name: ClassVar[str] = "ease"
     config_class: ClassVar[type[Config]] = EASEConfig
     config: EASEConfig
-    STARTS = ({**REPEAT_START, "own_weight": 1.0}, {**SESSION_START, "own_weight": 0.0})
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
+        {**REPEAT_START, "own_weight": 1.0},
+        {**SESSION_START, "own_weight": 0.0},
+    )
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
         "own_weight": ("choice", [0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0]),

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class Factors(Scoring):
     learns_taste: ClassVar[bool] = True
     exact: ClassVar[bool] = False
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset(DECAY_SPACE) | {"signal_weights"}
-    STARTS = (REPEAT_START, SESSION_START)
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = (REPEAT_START, SESSION_START)
     vectors: Floats
     seen: Floats
 

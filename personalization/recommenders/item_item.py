@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -30,7 +30,10 @@ class ItemItem(Scoring):
     """score(j) = sum over the query's items i of weight(i) · table[i, j]."""
 
     config: ItemItemConfig
-    STARTS = ({**REPEAT_START, "own_weight": 30.0}, {**SESSION_START, "own_weight": 0.0})
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
+        {**REPEAT_START, "own_weight": 30.0},
+        {**SESSION_START, "own_weight": 0.0},
+    )
     personal: ClassVar[bool] = True
     contextual: ClassVar[bool] = True
     learns_taste: ClassVar[bool] = True

@@ -5,17 +5,21 @@ interactive applications", TiiS 2017. The decay of matrix and profile is ours.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from personalization.recommenders.base import Catalogue, Config, Interactions
+from personalization.recommenders.decay import REPEAT_START
 from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from personalization.recommenders.matrix import inverse_power, scaled_columns, scaled_rows, user_item
 from personalization.recommenders.neighbors import products, table
 from personalization.recommenders.repeat import own_gain
 from personalization.recommenders.scoring import SearchSpace
 from personalization.recommenders.storage import Arrays
+
+TURNING = {"alpha": 0.5, "beta": 0.05, "matrix_half_life_days": 75.0}
+"""A start for shops where the assortment turns: what sold last season says little, what sells is not discounted."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class RP3beta(ItemItem):
     name: ClassVar[str] = "rp3beta"
     config_class: ClassVar[type[Config]] = RP3betaConfig
     config: RP3betaConfig
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = (*ItemItem.STARTS, {**REPEAT_START, "own_weight": 30.0, **TURNING})
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
         "rate_power": ("float", 0.0, 1.5, False),

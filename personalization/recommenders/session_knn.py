@@ -6,7 +6,7 @@ The artefact holds a sample of sessions as sets of items in order, without shopp
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -48,7 +48,7 @@ class SessionKNN(Scoring):
     personal: ClassVar[bool] = True
     contextual: ClassVar[bool] = True
     learns_taste: ClassVar[bool] = True
-    STARTS = (SESSION_START,)
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = (SESSION_START,)
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset(DECAY_SPACE) | {"neighbors", "candidates", "idf", "signal_weights"}
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **DECAY_SPACE,

@@ -9,7 +9,7 @@ or 300 neighbors instead of all change NDCG@10 by less than .001.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from personalization.recommenders.neighbors import products, table
 from personalization.recommenders.repeat import own_gain
 from personalization.recommenders.scoring import SearchSpace
 from personalization.recommenders.storage import Arrays
+
+TURNING = {"fit_half_life_days": 30.0, "damping": 0.35, "cosine": 1.2}
+"""A start for shops where the assortment turns: only what others took lately counts, and that they took it."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,11 @@ class UserKNN(ItemItem):
     name: ClassVar[str] = "user_knn"
     config_class: ClassVar[type[Config]] = UserKNNConfig
     config: UserKNNConfig
-    STARTS = ({**REPEAT_START, "own_weight": 1.0}, {**SESSION_START, "own_weight": 0.0})
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
+        {**REPEAT_START, "own_weight": 1.0},
+        {**SESSION_START, "own_weight": 0.0},
+        {**TURNING, "half_life_days": 30.0, "step": 0.98, "own_weight": 0.3},
+    )
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
         "own_weight": ("choice", [0.0, 0.3, 0.7, 1.0, 1.5, 3.0]),

@@ -55,6 +55,11 @@ class Examples:
         return Examples(part, self.features[kept], self.labels[kept])
 
 
+def even(n: int, limit: int) -> Longs:
+    """Return at most `limit` of the rows 0 … n - 1, evenly spread and ascending."""
+    return np.unique(np.linspace(0, n - 1, min(n, limit)).astype(np.int64))
+
+
 def teaches(labels: NDArray[np.bool_ | np.int32]) -> bool:
     """Return whether there are both hits and misses: else there is nothing to put in order."""
     return bool(0 < np.count_nonzero(labels) < len(labels))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from personalization.ranking.ranker import Ranker
-from personalization.training.examples import Examples
+from personalization.training.examples import Examples, even
 from personalization.training.ladder import ndcg, slates
 from personalization.training.split import Longs
 
@@ -35,6 +35,5 @@ def permutation_importance(
 
 def _first(judged: Examples, targets: Sequence[Longs]) -> tuple[Examples, Sequence[Longs]]:
     """Return the examples of an even choice of shoppers, their rows numbered anew."""
-    n = judged.candidates.n_rows
-    rows = np.unique(np.linspace(0, n - 1, min(n, SHOPPERS)).astype(np.int64))
+    rows = even(judged.candidates.n_rows, SHOPPERS)
     return judged.of_rows(rows), [targets[row] for row in rows.tolist()]

@@ -24,7 +24,7 @@ class Plan:
     """Settings per source, quotas, blend weights, the ranker's settings, and the rung of the ladder that was earned.
 
     `features` are the names the ranker keeps; `single` is the best source alone; `exposure` is how strongly
-    over-exposed items are held back, 0 to 1.
+    over-exposed items are held back, 0 to 1; `cold_lift` what the ranker's scores of untouched products gain.
     """
 
     configs: Mapping[str, Mapping[str, Any]]
@@ -38,6 +38,7 @@ class Plan:
     new_only: bool = False
     seed: int = 7
     exposure: float = 0.0
+    cold_lift: float = 0.0
 
     def json(self) -> dict[str, Any]:
         """Return the plan as JSON values."""

@@ -43,6 +43,7 @@ def release(
         quotas=plan.quotas,
         blend=plan.blend,
         exposure=exposure,
+        cold_lift=plan.cold_lift,
         manifest={"rung": plan.rung, "single": plan.single, "until": until, "plan": plan.json(), **(manifest or {})},
     )
 

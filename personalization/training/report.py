@@ -13,7 +13,7 @@ from personalization.recommenders.base import Bools, Floats, Ints
 from personalization.training.choose import Choice
 from personalization.training.cold_start_curve import cold_start
 from personalization.training.dataset import Dataset
-from personalization.training.examples import Examples
+from personalization.training.examples import Examples, even
 from personalization.training.folds import Fold
 from personalization.training.ladder import ndcg, slate_scores, slates, source_slates
 from personalization.training.metrics import all_metrics, beyond_accuracy, bootstrap, hits
@@ -51,6 +51,7 @@ def judged_report(bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, d
         "quotas": dict(choice.plan.quotas),
         "blend": dict(choice.plan.blend),
         "exposure": {"chosen": choice.plan.exposure, "curve": list(choice.tradeoff)},
+        "cold_lift": {"chosen": choice.plan.cold_lift, "curve": list(choice.lifting)},
         "rmse": rating_errors(bundle.facts.stars, fold, dataset.interactions),
         **surprise_ablation(bundle, fold, asked, beside={**popular, "released": released}),
         "cold_start": cold_start(bundle, fold),
@@ -124,7 +125,7 @@ def ablation(bundle: Bundle, fold: Fold, asked: Examples) -> dict[str, float]:
     if bundle.ranker is None or not len(fold):
         return {}
     n_items = bundle.catalogue.n_items
-    rows = np.unique(np.linspace(0, len(fold) - 1, min(len(fold), ABLATED)).astype(np.int64))
+    rows = even(len(fold), ABLATED)
     asked, targets = asked.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
     features = bundle.narrowed(asked.features, asked.candidates.sources)
     whole = float(ndcg(slates(asked.candidates, bundle.ranker.scores(features)), targets, n_items).mean())

@@ -64,6 +64,7 @@ def refitted(plan: Plan, earlier: Sequence[Fold], test: Fold, catalogue: Catalog
         ranker=ranker,
         quotas=plan.quotas,
         blend=plan.blend,
+        cold_lift=plan.cold_lift,
         manifest={"rung": plan.rung, "single": plan.single, "until": test.until, "plan": plan.json()},
     )
     return replace(free, exposure=_exposure(free, test, strength=plan.exposure)) if plan.exposure else free

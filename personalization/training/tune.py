@@ -50,22 +50,24 @@ def tune(
     """
     space, quick = RECOMMENDERS[name].SEARCH_SPACE, RECOMMENDERS[name].SERVE_TIME
     bench = Bench.of(folds, catalogue, seed=seed)
-    begun = started(name, folds, catalogue, seed=seed)
-    rest = {k: v for k, v in begun.config.items() if k not in quick}
-    fitted = bench.fitted(name, rest)
+    clock = time.monotonic()
+    begun, fitted = _begun(name, bench)
+    fits = 1 + len({repr(_split(start, quick)[0]) for start in RECOMMENDERS[name].STARTS} - {"{}"})
+    once = (time.monotonic() - clock) / fits
     first = _Study(f"{name}:serve", {k: v for k, v in space.items() if k in quick}, seed, sampler, storage)
-    found = first.run(lambda own: [one.reconfigured(**own) for one in fitted], bench, budget_s / 2, max_trials)
-    best = begun
-    if found.value > begun.value:
-        best = Tuned({**rest, **found.config}, found.value, found.trials)
+    found = first.run(
+        lambda own: [one.reconfigured(**own) for one in fitted], bench, begun.value, budget_s / 2, max_trials
+    )
+    best = Tuned({**begun.config, **found.config}, found.value, begun.trials + found.trials)
+    if max_trials is None and once > budget_s / 2:
+        return best  # not one more fit is affordable
     second = _Study(f"{name}:fit", {k: v for k, v in space.items() if k not in quick}, seed, sampler, storage)
 
     def refitted(own: Mapping[str, Any]) -> list[Scoring]:
         return bench.fitted(name, {**best.config, **own})
 
-    last = second.run(refitted, bench, budget_s / 2, max_trials)
-    trials = begun.trials + found.trials + last.trials
-    return Tuned({**best.config, **last.config}, max(best.value, last.value), trials)
+    last = second.run(refitted, bench, best.value, budget_s / 2, max_trials)
+    return Tuned({**best.config, **last.config}, last.value, best.trials + last.trials)
 
 
 def started(name: str, folds: Sequence[Fold], catalogue: Catalogue, *, seed: int) -> Tuned:
@@ -73,20 +75,31 @@ def started(name: str, folds: Sequence[Fold], catalogue: Catalogue, *, seed: int
 
     Starts that agree on the settings of the fit share one.
     """
-    bench = Bench.of(folds, catalogue, seed=seed)
+    return _begun(name, Bench.of(folds, catalogue, seed=seed))[0]
+
+
+def _begun(name: str, bench: "Bench") -> tuple[Tuned, Sequence[Scoring]]:
+    """Return the best start, and the source fitted with it on each fold."""
     quick = RECOMMENDERS[name].SERVE_TIME
     fits: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
     for start in ({}, *RECOMMENDERS[name].STARTS):
-        fit = {k: v for k, v in start.items() if k not in quick}
-        fits.setdefault(repr(sorted(fit.items())), (fit, []))[1].append({k: start[k] for k in start if k in quick})
-    best, tried = Tuned({}, -1.0, 0), 0
+        fit, serve = _split(start, quick)
+        fits.setdefault(repr(fit), (fit, []))[1].append(serve)
+    best, kept, tried = Tuned({}, -1.0, 0), [], 0
     for fit, starts in fits.values():
         fitted = bench.fitted(name, fit)
         for serve in starts:
             value, tried = bench.judge([one.reconfigured(**serve) for one in fitted]), tried + 1
             if value > best.value:
-                best = Tuned({**fit, **serve}, value, tried)
-    return Tuned(best.config, best.value, tried)
+                best, kept = Tuned({**fit, **serve}, value, tried), fitted
+    return Tuned(best.config, best.value, tried), [
+        one.reconfigured(**{k: v for k, v in best.config.items() if k in quick}) for one in kept
+    ]
+
+
+def _split(start: Mapping[str, Any], quick: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the settings of the fit, in the order of their names, and those that only matter when answering."""
+    return {k: start[k] for k in sorted(start) if k not in quick}, {k: start[k] for k in start if k in quick}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +155,13 @@ class _Study:
         self,
         made: Callable[[Mapping[str, Any]], Sequence[Scoring]],
         bench: Bench,
+        default: float,
         budget_s: float,
         max_trials: int | None,
     ) -> Tuned:
-        """Return the best of the study; where nothing can be tuned, the defaults' value after one trial."""
+        """Return what the study found above `default`, the value without it; no settings where it found nothing."""
+        if not self.space:
+            return Tuned({}, default, 0)
         end = time.monotonic() + budget_s
         study = optuna.create_study(
             direction="maximize",
@@ -155,9 +171,6 @@ class _Study:
             study_name=self.name,
             load_if_exists=True,
         )
-        default = bench.judge(made({}))
-        if not self.space:
-            return Tuned({}, default, 1)
 
         def objective(trial: optuna.Trial) -> float:
             return bench.judge(made({k: suggest(trial, k, v) for k, v in self.space.items()}), trial)
@@ -168,8 +181,8 @@ class _Study:
         done = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE and t.value is not None]
         best = max(done, key=lambda t: (t.value, -t.number), default=None)
         if best is None or float(best.value or 0) <= default:
-            return Tuned({}, default, len(study.trials) + 1)
-        return Tuned(_native(self.space, best.params), float(best.value or 0), len(study.trials) + 1)
+            return Tuned({}, default, len(study.trials))
+        return Tuned(_native(self.space, best.params), float(best.value or 0), len(study.trials))
 
     def _sampler(self) -> optuna.samplers.BaseSampler:
         if self.sampler == "grid":

@@ -1,0 +1,22 @@
+"""The cold lift: what a product that nobody touched yet is given above the ranker's score, so that it gets its chance.
+
+A ranker learns mostly from products with a history and, with none to go by, puts the others behind. How much lift pays
+is measured by every training (`training/lifting.py`). Pure.
+"""
+
+import numpy as np
+
+from personalization.ranking.candidates import Candidates
+from personalization.recommenders.base import Bools, Floats
+
+
+def lifted(candidates: Candidates, scores: Floats, untouched: Bools, lift: float) -> Floats:
+    """Return float32[n_pairs]: scores, and `lift` standard deviations of the shopper's own scores where `untouched`."""
+    if lift == 0 or not untouched.any():
+        return scores
+    rows, n_rows = candidates.rows, candidates.n_rows
+    sizes = np.maximum(np.bincount(rows, minlength=n_rows), 1)
+    mean = np.bincount(rows, scores, n_rows) / sizes
+    spread = np.sqrt(np.bincount(rows, (scores - mean[rows]) ** 2, n_rows) / sizes)
+    found: Floats = (scores + lift * spread[rows] * untouched).astype(np.float32)
+    return found

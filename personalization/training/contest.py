@@ -1,0 +1,147 @@
+"""Which ranker a shop gets: settings compete on questions that they did not learn from.
+
+Where validation asks plenty, rankers learn on earlier folds and are judged on it, as time will judge them. Where
+questions are few, one fold decides by luck: then the questions of all folds decide, each ranked by a model that
+learned from other shoppers (cross-validation by shopper).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from personalization.ranking.features import feature_names
+from personalization.ranking.ranker import Ranker
+from personalization.recommenders.base import Floats
+from personalization.training.examples import Examples, even, joined, teaches
+from personalization.training.importance import permutation_importance
+from personalization.training.judging import Judging
+from personalization.training.ladder import ndcg, slates
+from personalization.training.metrics import Doubles
+from personalization.training.split import Longs
+
+PRESETS: tuple[Mapping[str, Any], ...] = (
+    {"objective": "rank_xendcg", "num_leaves": 7, "learning_rate": 0.05},
+    {"objective": "binary", "num_leaves": 15, "learning_rate": 0.04},
+    {"num_leaves": 31},
+    {"num_leaves": 7, "min_data_in_leaf": 50, "learning_rate": 0.04, "lambda_l2": 20.0, "feature_fraction": 0.3},
+)
+"""Settings that compete: listwise and calm; pointwise; LambdaMART as usual; LambdaMART calm for little data."""
+HEAT_SHOPPERS = 2_000
+"""Shoppers of each learning fold that presets compete on; the winner then learns from all."""
+HEAT_ROUNDS, ROUNDS, FEW_ROUNDS = 200, 600, 150
+"""Trees at most in the contest, of the winner, and always where questions are few: these leave nothing to stop by."""
+PARTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """The winner: its settings, how many trees, the feature columns it looks at, and what it scores the judges' pairs.
+
+    `values` is NDCG@10 per question that judges.
+    """
+
+    params: Mapping[str, Any]
+    rounds: int
+    columns: Longs
+    names: tuple[str, ...]
+    scores: Floats
+    values: Doubles
+    importance: Mapping[str, float] = field(default_factory=dict)
+
+
+def contest(early: Sequence[Examples], late: Examples, judging: Judging, *, pooled: bool, seed: int) -> Ranked | None:
+    """Return the winner; `pooled` says that `judging` holds the questions of all folds.
+
+    `early` are the learning folds' examples, `late` validation's. None where either holds no hit, or nothing but hits.
+    """
+    if not (any(teaches(part.labels) for part in early) and teaches(late.thinned(seed=seed).labels)):
+        return None
+    names = feature_names(late.candidates.sources)
+    every = np.arange(len(names))
+    early = [part.thinned(seed=seed) for part in early]
+    if pooled:
+        tried = [_crossed(judging, names, preset, seed=seed) for preset in PRESETS]
+        best = max(tried, key=_mean)
+        model, _ = _fitted(early, late, names, every, best.params, rounds=FEW_ROUNDS, seed=seed, stops=False)
+        return replace(best, importance=_importance(model, late, judging, every, pooled=True, seed=seed))
+    heat = [part.of_rows(even(part.candidates.n_rows, HEAT_SHOPPERS)) for part in early]
+    tries = [_judged(heat, late, judging, names, every, preset, rounds=HEAT_ROUNDS, seed=seed) for preset in PRESETS]
+    params = max(tries, key=lambda pair: _mean(pair[0]))[0].params
+    whole, model = _judged(early, late, judging, names, every, params, rounds=ROUNDS, seed=seed)
+    losses = _importance(model, late, judging, every, pooled=False, seed=seed)
+    helping = np.flatnonzero([losses[name] > 0 for name in names])
+    if not len(helping):
+        return replace(whole, importance=losses)
+    cut, _ = _judged(early, late, judging, names, helping, params, rounds=ROUNDS, seed=seed)
+    return replace(max((cut, whole), key=_mean), importance=losses)
+
+
+def _mean(ranked: Ranked) -> float:
+    return float(ranked.values.mean())
+
+
+def _fitted(
+    early: Sequence[Examples],
+    late: Examples,
+    names: Sequence[str],
+    columns: Longs,
+    params: Mapping[str, Any],
+    *,
+    rounds: int,
+    seed: int,
+    stops: bool = True,
+) -> tuple[Ranker, tuple[str, ...]]:
+    kept = tuple(names[at] for at in columns.tolist())
+    model = Ranker.fit(
+        joined([part.judged(columns) for part in early]),
+        names=kept,
+        seed=seed,
+        valid=late.thinned(seed=seed).judged(columns) if stops else None,
+        rounds=rounds,
+        params=params,
+    )
+    return model, kept
+
+
+def _judged(
+    early: Sequence[Examples],
+    late: Examples,
+    judging: Judging,
+    names: Sequence[str],
+    columns: Longs,
+    params: Mapping[str, Any],
+    *,
+    rounds: int,
+    seed: int,
+) -> tuple[Ranked, Ranker]:
+    """Return what the next fold says of the settings, learned on earlier ones and stopped when it gains no more."""
+    model, kept = _fitted(early, late, names, columns, params, rounds=rounds, seed=seed)
+    scores = model.scores(np.ascontiguousarray(judging.asked.features[:, columns]))
+    values = ndcg(slates(judging.asked.candidates, scores), judging.targets, judging.n_items)
+    return Ranked(params, max(model.rounds, 10), columns, kept, scores, values), model
+
+
+def _crossed(judging: Judging, names: Sequence[str], params: Mapping[str, Any], *, seed: int) -> Ranked:
+    """Return what other shoppers' rankers say of each shopper's questions."""
+    rng = np.random.default_rng(seed)
+    part_of = rng.permutation(int(judging.users.max(initial=0)) + 1)[judging.users] % PARTS
+    scores = np.zeros(len(judging.asked.labels), np.float32)
+    every = np.arange(len(names))
+    for part in range(PARTS):
+        held = part_of[judging.asked.candidates.rows] == part
+        learnt = judging.asked.of_rows(np.flatnonzero(part_of != part)).thinned(seed=seed)
+        if held.any() and teaches(learnt.labels):
+            model = Ranker.fit(learnt.judged(every), names=names, seed=seed, rounds=FEW_ROUNDS, params=params)
+            scores[held] = model.scores(np.ascontiguousarray(judging.asked.features[held]))
+    values = ndcg(slates(judging.asked.candidates, scores), judging.targets, judging.n_items)
+    return Ranked(params, FEW_ROUNDS, every, tuple(names), scores, values)
+
+
+def _importance(
+    model: Ranker, late: Examples, judging: Judging, columns: Longs, *, pooled: bool, seed: int
+) -> dict[str, float]:
+    """Return the importance of features to validation's questions, which are the last ones that judge."""
+    targets = judging.targets[-late.candidates.n_rows :] if pooled else judging.targets
+    return permutation_importance(model, late, targets, judging.n_items, columns=columns, seed=seed)

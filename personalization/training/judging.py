@@ -1,0 +1,69 @@
+"""The questions that decide: those of the validation fold or, where it asks few, those of all folds together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from personalization.ranking.candidates import Candidates
+from personalization.ranking.features import LIFE, feature_names
+from personalization.recommenders.base import Bools
+from personalization.training.examples import Examples
+from personalization.training.folds import Fold
+from personalization.training.split import Longs
+
+PLENTY = 1_000
+"""Questions of the validation fold that suffice to decide; below, luck would."""
+
+
+def few(validation: Fold) -> bool:
+    """Return whether validation alone asks too little to decide anything."""
+    return len(validation) < PLENTY
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """Questions with their candidates and right answers; `cold[i]` says which of `targets[i]` nobody had touched.
+
+    `users` are the shoppers asked about: one may be asked about in several folds.
+    """
+
+    asked: Examples
+    targets: Sequence[Longs]
+    cold: Sequence[Bools]
+    users: Longs
+    n_items: int
+
+    @classmethod
+    def of(cls, asked: Sequence[Examples], folds: Sequence[Fold], *, n_items: int) -> Self:
+        """Return the questions of some folds as one list."""
+        warm = [fold.warm(n_items) for fold in folds]
+        return cls(
+            asked=asked[0] if len(asked) == 1 else _joined(asked),
+            targets=[own for fold in folds for own in fold.targets],
+            cold=[~known[own] for known, fold in zip(warm, folds, strict=True) for own in fold.targets],
+            users=np.concatenate([fold.users for fold in folds]),
+            n_items=n_items,
+        )
+
+    def untouched(self) -> Bools:
+        """Return bool[n_pairs]: which candidates nobody had touched when the question was asked."""
+        idle = feature_names(self.asked.candidates.sources).index(LIFE[1])
+        found: Bools = np.isnan(self.asked.features[:, idle])
+        return found
+
+
+def _joined(asked: Sequence[Examples]) -> Examples:
+    parts = [one.candidates for one in asked]
+    starts = np.cumsum([0, *(part.n_rows for part in parts)])
+    candidates = Candidates(
+        np.concatenate([part.rows + start for part, start in zip(parts, starts, strict=False)]),
+        np.concatenate([part.items for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.ranks for part in parts]),
+        parts[0].sources,
+        int(starts[-1]),
+    )
+    features = np.concatenate([one.features for one in asked])
+    return Examples(candidates, features, np.concatenate([one.labels for one in asked]))
