@@ -136,7 +136,7 @@ class Bundle:
         artefact.write_facts(directory, self.facts)
         artefact.write_exposure(directory, self.exposure)
         if self.ranker is not None:
-            (directory / "ranker.txt").write_text(self.ranker.text(), encoding="utf-8")
+            (directory / "ranker.json").write_text(self.ranker.text(), encoding="utf-8")
         body = {
             **self.manifest,
             "sources": list(self.sources),
@@ -152,7 +152,7 @@ class Bundle:
     def load(cls, directory: Path, *, expected: str | None = None) -> Self:
         """Return what `save` wrote. Raises ArtefactError when a file, or the hash, is not as it was."""
         manifest = artefact.unseal(directory, expected=expected)
-        text = directory / "ranker.txt"
+        text = directory / "ranker.json"
         ranker = Ranker.parse(text.read_text(encoding="utf-8"), manifest["features"]) if text.exists() else None
         return cls(
             catalogue=artefact.read_catalogue(directory),

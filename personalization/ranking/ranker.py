@@ -1,5 +1,6 @@
-"""LambdaMART over the candidates: trained with early stopping, deterministic, kept as LightGBM's text."""
+"""The ranker over the candidates: LambdaMART and its kin, one model or the mean of several, kept as LightGBM's text."""
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -50,10 +51,11 @@ class Judged:
 
 
 class Ranker:
-    """A fitted LambdaMART model over named features."""
+    """Fitted tree models over the same named features. The score is the sum of theirs, each times its weight."""
 
-    def __init__(self, booster: lgb.Booster, names: Sequence[str]) -> None:
-        self.booster = booster
+    def __init__(self, boosters: Sequence[lgb.Booster], weights: Sequence[float], names: Sequence[str]) -> None:
+        self.boosters = tuple(boosters)
+        self.weights = tuple(weights)
         self.names = tuple(names)
 
     @classmethod
@@ -68,7 +70,7 @@ class Ranker:
         patience: int = 25,
         params: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Return the model; with `valid`, the one of the best round, stopped after `patience` rounds without gain."""
+        """Return one model; with `valid`, the one of the best round, stopped after `patience` rounds without gain."""
         threads = 1 if len(train.labels) <= FEW_ROWS else THREADS
         settings = {**DEFAULTS, **(params or {}), **FIXED, "num_threads": threads, "seed": seed}
         data = lgb.Dataset(train.features, train.labels, group=train.groups, feature_name=list(names), params=settings)
@@ -78,30 +80,63 @@ class Ranker:
             watched = [lgb.Dataset(valid.features, valid.labels, group=valid.groups, reference=data)]
             callbacks = [lgb.early_stopping(patience, verbose=False)]
         booster = lgb.train(settings, data, rounds, valid_sets=watched, callbacks=callbacks)
-        return cls.parse(booster.model_to_string(num_iteration=booster.best_iteration or -1), names)
+        text = booster.model_to_string(num_iteration=booster.best_iteration or -1)
+        return cls((lgb.Booster(model_str=text),), (1.0,), names)
+
+    @classmethod
+    def mean(cls, members: Sequence[Self], seen: Judged) -> Self:
+        """Return the mean of models over the same names, each divided by how far it spreads a shopper's candidates.
+
+        `seen` is what that is measured on. One model is returned as it is.
+        """
+        if len(members) == 1:
+            return members[0]
+        rows = np.repeat(np.arange(len(seen.groups)), seen.groups)
+        weights = [1.0 / (len(members) * spread(one.scores(seen.features), rows)) for one in members]
+        return cls([booster for one in members for booster in one.boosters], weights, members[0].names)
 
     @property
     def rounds(self) -> int:
         """How many trees there are."""
-        return int(self.booster.num_trees())
+        return sum(int(booster.num_trees()) for booster in self.boosters)
 
     def scores(self, features: Floats) -> Floats:
         """Return float32[n]: higher is better, comparable within one shopper only."""
         if not len(features):
             return np.empty(0, np.float32)
         threads = 1 if len(features) <= FEW_ROWS else THREADS
-        scores = self.booster.predict(features, num_threads=threads)
-        return np.asarray(scores, np.float32)
+        total = np.zeros(len(features))
+        for booster, weight in zip(self.boosters, self.weights, strict=True):
+            total += weight * np.asarray(booster.predict(features, num_threads=threads, raw_score=True))
+        return total.astype(np.float32)
 
     def contributions(self, features: Floats) -> Floats:
         """Return float32[n, f + 1]: each feature's share of the score (TreeSHAP), the base value last."""
-        return np.asarray(self.booster.predict(features, pred_contrib=True, num_threads=1), np.float32)
+        total = np.zeros((len(features), len(self.names) + 1))
+        for booster, weight in zip(self.boosters, self.weights, strict=True):
+            total += weight * np.asarray(booster.predict(features, pred_contrib=True, num_threads=1))
+        return total.astype(np.float32)
+
+    def splits(self) -> NDArray[np.int64]:
+        """Return int64[n_features]: how many splits look at each feature."""
+        found: NDArray[np.int64] = np.sum([one.feature_importance("split") for one in self.boosters], axis=0, dtype=int)
+        return found
 
     def text(self) -> str:
-        """Return the model as text."""
-        return str(self.booster.model_to_string())
+        """Return the models as JSON text."""
+        models = [str(booster.model_to_string()) for booster in self.boosters]
+        return json.dumps({"weights": self.weights, "models": models}, indent=0)
 
     @classmethod
     def parse(cls, text: str, names: Sequence[str]) -> Self:
         """Return what `text` wrote."""
-        return cls(lgb.Booster(model_str=text), names)
+        told = json.loads(text)
+        return cls([lgb.Booster(model_str=model) for model in told["models"]], told["weights"], names)
+
+
+def spread(scores: Floats, rows: NDArray[np.int64]) -> float:
+    """Return the standard deviation of scores within rows (ascending codes of shoppers), averaged over the rows."""
+    sizes = np.maximum(np.bincount(rows), 1)
+    mean = np.bincount(rows, scores) / sizes
+    deviation = np.sqrt(np.bincount(rows, (scores - mean[rows]) ** 2) / sizes)
+    return max(float(deviation.mean()), 1e-9) if len(deviation) else 1.0

@@ -1,6 +1,6 @@
 """What validation decides: settings, quotas, features, rounds, and which rung of the ladder is released."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from personalization.ranking.features import feature_names
 from personalization.ranking.ranker import Judged
 from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS
+from personalization.recommenders.scoring import Scoring
 from personalization.training.contest import Ranked, contest
 from personalization.training.examples import Examples, even, examples, label
 from personalization.training.folds import Fold
@@ -75,14 +76,17 @@ def choose(
     )
     configs = {name: dict(one.config) for name, one in tuned.items()}
     progress("Tuning candidates for recall", 0.4)
-    quotas = _quotas(wanted, configs, learning[-1], catalogue, seed=seed)
+    latest = _fitted(wanted, configs, learning[-1], catalogue)
+    quotas = _quotas(latest, learning[-1], catalogue, seed=seed)
     progress("Asking the sources of the learning folds", 0.45)
     pooled = few(validation)
-    asked = [_asked(quotas, configs, fold, catalogue) for fold in learning]
+    asked = [_asked(quotas, _fitted(quotas, configs, fold, catalogue), fold, catalogue) for fold in learning[:-1]]
+    asked.append(_asked(quotas, {name: latest[name] for name in quotas}, learning[-1], catalogue))
+    del latest
     if not pooled:
         asked = [part.thinned(seed=seed) for part in asked]
     progress("Asking the sources again, later", 0.55)
-    late = _asked(quotas, configs, validation, catalogue)
+    late = _asked(quotas, _fitted(quotas, configs, validation, catalogue), validation, catalogue)
     judging = Judging.of(
         [*asked, late] if pooled else [late],
         [*learning, validation] if pooled else [validation],
@@ -107,8 +111,7 @@ def choose(
         single=next(iter(singles)),
         rung=rung,
         features=ranked.names if ranked else (),
-        rounds=ranked.rounds if ranked else 0,
-        ranker=ranked.params if ranked else {},
+        rankers=ranked.members if ranked else (),
         new_only=validation.new_only,
         seed=seed,
         exposure=limit.strength if limit else 0.0,
@@ -163,11 +166,15 @@ def _started(
     return begun
 
 
-def _quotas(
-    names: Sequence[str], configs: Mapping[str, Mapping[str, Any]], fold: Fold, catalogue: Catalogue, *, seed: int
-) -> dict[str, int]:
+def _fitted(
+    names: Iterable[str], configs: Mapping[str, Mapping[str, Any]], fold: Fold, catalogue: Catalogue
+) -> dict[str, Scoring]:
+    """Return the sources, in the order of their names, fitted on a fold's past."""
+    return {name: source.fit(fold.past, catalogue) for name, source in fresh(tuple(names), configs).items()}
+
+
+def _quotas(sources: Mapping[str, Scoring], fold: Fold, catalogue: Catalogue, *, seed: int) -> dict[str, int]:
     """Return the quotas tuned on a part of a fold."""
-    sources = {name: source.fit(fold.past, catalogue) for name, source in fresh(tuple(names), configs).items()}
     part = fold.sample(SAMPLE, seed=seed)
     deep = gather(
         sources, part.profiles, part.contexts, quotas=dict.fromkeys(sources, DEPTH), n_items=catalogue.n_items
@@ -176,10 +183,7 @@ def _quotas(
     return {name: quota for name, quota in sorted(quotas.items()) if quota}
 
 
-def _asked(
-    quotas: Mapping[str, int], configs: Mapping[str, Mapping[str, Any]], fold: Fold, catalogue: Catalogue
-) -> Examples:
-    sources = {name: source.fit(fold.past, catalogue) for name, source in fresh(quotas, configs).items()}
+def _asked(quotas: Mapping[str, int], sources: Mapping[str, Scoring], fold: Fold, catalogue: Catalogue) -> Examples:
     facts = ItemFacts.fit(fold.past, catalogue, until=fold.until)
     return examples(sources, facts, fold, quotas=quotas)
 

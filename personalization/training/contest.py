@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from personalization.ranking.features import feature_names
-from personalization.ranking.ranker import Ranker
+from personalization.ranking.ranker import Judged, Ranker, spread
 from personalization.recommenders.base import Floats
 from personalization.training.examples import Examples, even, joined, teaches
 from personalization.training.importance import permutation_importance
@@ -33,17 +33,18 @@ HEAT_SHOPPERS = 2_000
 HEAT_ROUNDS, ROUNDS, FEW_ROUNDS = 200, 600, 150
 """Trees at most in the contest, of the winner, and always where questions are few: these leave nothing to stop by."""
 PARTS = 4
+Member = tuple[Mapping[str, Any], int]
+"""Settings and number of trees of one model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """The winner: its settings, how many trees, the feature columns it looks at, and what it scores the judges' pairs.
+    """The winner: its members, the feature columns they look at, and what their mean scores the judges' pairs.
 
-    `values` is NDCG@10 per question that judges.
+    Each member is the settings of one model and how many trees it has. `values` is NDCG@10 per question that judges.
     """
 
-    params: Mapping[str, Any]
-    rounds: int
+    members: tuple[Member, ...]
     columns: Longs
     names: tuple[str, ...]
     scores: Floats
@@ -62,47 +63,44 @@ def contest(early: Sequence[Examples], late: Examples, judging: Judging, *, pool
     every = np.arange(len(names))
     early = [part.thinned(seed=seed) for part in early]
     if pooled:
-        tried = [_crossed(judging, names, preset, seed=seed) for preset in PRESETS]
-        best = max(tried, key=_mean)
-        model, _ = _fitted(early, late, names, every, best.params, rounds=FEW_ROUNDS, seed=seed, stops=False)
+        best = _strongest([_crossed(judging, names, preset, seed=seed) for preset in PRESETS], judging)
+        model = mean_of(best.members, joined([part.judged() for part in early]), names, seed=seed)
         return replace(best, importance=_importance(model, late, judging, every, pooled=True, seed=seed))
     heat = [part.of_rows(even(part.candidates.n_rows, HEAT_SHOPPERS)) for part in early]
-    tries = [_judged(heat, late, judging, names, every, preset, rounds=HEAT_ROUNDS, seed=seed) for preset in PRESETS]
-    params = max(tries, key=lambda pair: _mean(pair[0]))[0].params
-    whole, model = _judged(early, late, judging, names, every, params, rounds=ROUNDS, seed=seed)
+    tries = [_judged(heat, late, judging, names, every, [preset], rounds=HEAT_ROUNDS, seed=seed) for preset in PRESETS]
+    presets = [params for params, _ in _strongest([ranked for ranked, _ in tries], judging).members]
+    whole, model = _judged(early, late, judging, names, every, presets, rounds=ROUNDS, seed=seed)
     losses = _importance(model, late, judging, every, pooled=False, seed=seed)
     helping = np.flatnonzero([losses[name] > 0 for name in names])
     if not len(helping):
         return replace(whole, importance=losses)
-    cut, _ = _judged(early, late, judging, names, helping, params, rounds=ROUNDS, seed=seed)
+    cut, _ = _judged(early, late, judging, names, helping, presets, rounds=ROUNDS, seed=seed)
     return replace(max((cut, whole), key=_mean), importance=losses)
+
+
+def mean_of(members: Sequence[Member], learnt: Judged, names: Sequence[str], *, seed: int) -> Ranker:
+    """Return the mean of the members, each fitted with all its trees."""
+    fitted = [Ranker.fit(learnt, names=names, seed=seed, rounds=rounds, params=params) for params, rounds in members]
+    return Ranker.mean(fitted, learnt)
 
 
 def _mean(ranked: Ranked) -> float:
     return float(ranked.values.mean())
 
 
-def _fitted(
-    early: Sequence[Examples],
-    late: Examples,
-    names: Sequence[str],
-    columns: Longs,
-    params: Mapping[str, Any],
-    *,
-    rounds: int,
-    seed: int,
-    stops: bool = True,
-) -> tuple[Ranker, tuple[str, ...]]:
-    kept = tuple(names[at] for at in columns.tolist())
-    model = Ranker.fit(
-        joined([part.judged(columns) for part in early]),
-        names=kept,
-        seed=seed,
-        valid=late.thinned(seed=seed).judged(columns) if stops else None,
-        rounds=rounds,
-        params=params,
-    )
-    return model, kept
+def _strongest(tried: Sequence[Ranked], judging: Judging) -> Ranked:
+    """Return the best one, or the best mean of it and another where that is better: two kinds err differently."""
+    best = max(tried, key=_mean)
+    pairs = [_averaged(best, other, judging) for other in tried if other is not best]
+    return max((best, *pairs), key=_mean)
+
+
+def _averaged(one: Ranked, other: Ranked, judging: Judging) -> Ranked:
+    rows = judging.asked.candidates.rows
+    parts = [part.scores / np.float32(2 * spread(part.scores, rows)) for part in (one, other)]
+    scores: Floats = (parts[0] + parts[1]).astype(np.float32)
+    values = ndcg(slates(judging.asked.candidates, scores), judging.targets, judging.n_items)
+    return replace(one, members=(*one.members, *other.members), scores=scores, values=values)
 
 
 def _judged(
@@ -111,16 +109,22 @@ def _judged(
     judging: Judging,
     names: Sequence[str],
     columns: Longs,
-    params: Mapping[str, Any],
+    presets: Sequence[Mapping[str, Any]],
     *,
     rounds: int,
     seed: int,
 ) -> tuple[Ranked, Ranker]:
     """Return what the next fold says of the settings, learned on earlier ones and stopped when it gains no more."""
-    model, kept = _fitted(early, late, names, columns, params, rounds=rounds, seed=seed)
+    kept = tuple(names[at] for at in columns.tolist())
+    learnt, valid = joined([part.judged(columns) for part in early]), late.thinned(seed=seed).judged(columns)
+    fitted = [
+        Ranker.fit(learnt, names=kept, seed=seed, valid=valid, rounds=rounds, params=params) for params in presets
+    ]
+    model = Ranker.mean(fitted, learnt)
     scores = model.scores(np.ascontiguousarray(judging.asked.features[:, columns]))
     values = ndcg(slates(judging.asked.candidates, scores), judging.targets, judging.n_items)
-    return Ranked(params, max(model.rounds, 10), columns, kept, scores, values), model
+    members = tuple((params, max(one.rounds, 10)) for params, one in zip(presets, fitted, strict=True))
+    return Ranked(members, columns, kept, scores, values), model
 
 
 def _crossed(judging: Judging, names: Sequence[str], params: Mapping[str, Any], *, seed: int) -> Ranked:
@@ -136,7 +140,7 @@ def _crossed(judging: Judging, names: Sequence[str], params: Mapping[str, Any], 
             model = Ranker.fit(learnt.judged(every), names=names, seed=seed, rounds=FEW_ROUNDS, params=params)
             scores[held] = model.scores(np.ascontiguousarray(judging.asked.features[held]))
     values = ndcg(slates(judging.asked.candidates, scores), judging.targets, judging.n_items)
-    return Ranked(params, FEW_ROUNDS, every, tuple(names), scores, values)
+    return Ranked(((params, FEW_ROUNDS),), every, tuple(names), scores, values)
 
 
 def _importance(

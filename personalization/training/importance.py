@@ -25,7 +25,7 @@ def permutation_importance(
 
     whole = mean()
     losses = dict.fromkeys(ranker.names, 0.0)
-    for at in np.flatnonzero(ranker.booster.feature_importance("split") > 0).tolist():
+    for at in np.flatnonzero(ranker.splits() > 0).tolist():
         held = features[:, at].copy()
         features[:, at] = rng.permutation(held)
         losses[ranker.names[at]] = whole - mean()

@@ -1,7 +1,7 @@
 """What validation decided: everything needed to fit the released model again on more data."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from personalization.recommenders.registry import RECOMMENDERS, make
@@ -23,8 +23,9 @@ SVD is among them: it takes a third of all fitting time and, alone, finds the le
 class Plan:
     """Settings per source, quotas, blend weights, the ranker's settings, and the rung of the ladder that was earned.
 
-    `features` are the names the ranker keeps; `single` is the best source alone; `exposure` is how strongly
-    over-exposed items are held back, 0 to 1; `cold_lift` what the ranker's scores of untouched products gain.
+    `features` are the names the ranker keeps, `rankers` the settings and number of trees of each model that it is the
+    mean of; `single` is the best source alone; `exposure` is how strongly over-exposed items are held back, 0 to 1;
+    `cold_lift` what the ranker's scores of untouched products gain.
     """
 
     configs: Mapping[str, Mapping[str, Any]]
@@ -33,8 +34,7 @@ class Plan:
     single: str
     rung: str
     features: tuple[str, ...]
-    rounds: int
-    ranker: Mapping[str, Any] = field(default_factory=dict)
+    rankers: Sequence[tuple[Mapping[str, Any], int]] = ()
     new_only: bool = False
     seed: int = 7
     exposure: float = 0.0

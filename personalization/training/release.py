@@ -8,6 +8,7 @@ from personalization.ranking.exposure import Exposure
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.ranker import Judged, Ranker
 from personalization.recommenders.base import Catalogue, Interactions
+from personalization.training.contest import mean_of
 from personalization.training.examples import joined, teaches
 from personalization.training.plan import Plan, extra_sources, fresh
 
@@ -52,10 +53,5 @@ def learned(plan: Plan, learnt: Sequence[Judged]) -> Ranker | None:
     """Return the plan's ranker, None where the plan has none or there is nothing to learn from."""
     if not plan.features or not any(teaches(part.labels) for part in learnt):
         return None
-    return Ranker.fit(
-        joined(learnt),
-        names=plan.features,
-        seed=plan.seed,
-        rounds=round(plan.rounds * MORE_ROUNDS),
-        params=plan.ranker,
-    )
+    members = [(params, round(rounds * MORE_ROUNDS)) for params, rounds in plan.rankers]
+    return mean_of(members, joined(learnt), plan.features, seed=plan.seed)

@@ -33,7 +33,7 @@ def plan_of(manifest: Mapping[str, Any]) -> Plan | None:
     """Return the plan a bundle was made by, or None where this code can no longer follow it."""
     told = manifest.get("plan", {})
     known = {part.name for part in fields(Plan)}
-    if not {"configs", "quotas", "blend", "single", "rung", "features", "rounds"} <= told.keys() <= known:
+    if not {"configs", "quotas", "blend", "single", "rung", "features", "rankers"} <= told.keys() <= known:
         return None
     plan = Plan(**{**told, "features": tuple(told["features"])})
     followed = set(plan.quotas) | set(plan.configs) <= RECOMMENDERS.keys()

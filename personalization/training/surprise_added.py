@@ -12,10 +12,10 @@ import numpy as np
 
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.candidates import Candidates
-from personalization.ranking.ranker import Ranker
 from personalization.recommenders.base import Context, Floats, Profile
 from personalization.recommenders.svd import SVD
 from personalization.recommenders.top import best
+from personalization.training.contest import mean_of
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold
 from personalization.training.ladder import ndcg, slates
@@ -74,8 +74,8 @@ def _values(bundle: Bundle, part: Examples, targets: Sequence[Longs], *, names: 
     plan, scores = bundle.manifest["plan"], np.zeros(len(part.labels), np.float32)
     for half in (0, 1):
         learnt = part.of_rows(np.arange(half, part.candidates.n_rows, 2)).thinned(seed=plan["seed"]).judged()
-        rounds = min(plan["rounds"], ROUNDS)
-        ranker = Ranker.fit(learnt, names=names, seed=plan["seed"], rounds=rounds, params=plan["ranker"])
+        members = [(params, min(rounds, ROUNDS)) for params, rounds in plan["rankers"]]
+        ranker = mean_of(members, learnt, names, seed=plan["seed"])
         other = part.candidates.rows % 2 != half
         scores[other] = ranker.scores(part.features[other])
     return ndcg(slates(part.candidates, scores), targets, bundle.catalogue.n_items)

@@ -110,9 +110,9 @@ def test_another_process_refuses_a_tampered_file_and_another_hash(
     other = elsewhere(ANSWER, str(directory), "0" * 64)
     assert (other.returncode, "not the registered one" in other.stderr) == (1, True)
 
-    ranker = directory / "ranker.txt"
+    ranker = directory / "ranker.json"
     ranker.write_text(ranker.read_text().replace("leaf_value=", "leaf_value=9", 1))
     tampered = elsewhere(ANSWER, str(directory), digest)
-    assert (tampered.returncode, "ranker.txt was altered" in tampered.stderr) == (1, True)
+    assert (tampered.returncode, "ranker.json was altered" in tampered.stderr) == (1, True)
     with pytest.raises(ArtefactError, match="altered"):
         Bundle.load(directory, expected=digest)

@@ -37,7 +37,7 @@ def test_the_same_plan_is_as_good_as_itself_and_passes_the_gate(dataset: Dataset
 
 def test_a_plan_that_this_code_cannot_follow_is_none() -> None:
     plan = {"configs": {}, "quotas": {"popular": 5}, "blend": {}, "single": "popular", "rung": "popular",
-            "features": [], "rounds": 10}  # fmt: skip
+            "features": [], "rankers": []}  # fmt: skip
 
     assert plan_of({}) is None
     assert plan_of({"plan": {**plan, "quotas": {"magic": 5}}}) is None
