@@ -30,7 +30,8 @@ class EASEConfig(ItemItemConfig):
     """`ridge` is lambda. `dense_limit` is the largest side of a dense inverse; beyond it `features` items per ridge.
 
     At 12,500 a dense inverse takes 15 s on two cores and, growing with the cube, 33 s at 16,700; ridge per item finds
-    a little less (recall@100 .098 to .105 on Beauty) in a third of that. Good: ridge 50–500 on small shops, thousands on busy ones; damping .5 and shopper_power .3–.5 help.
+    a little less (recall@100 .098 to .105 on Beauty) in a third of that. Good: ridge 50–500 on small shops, thousands
+    on busy ones; damping .5 and shopper_power .3–.5 help.
     """
 
     ridge: float = 200.0
