@@ -71,7 +71,7 @@ def choose(
     `exposure` is how strongly over-exposed items are held back, 0 to 1.
     """
     wanted = tuple(names or ranked_sources())
-    tuned = _tuned(
+    tuned, ready = _tuned(
         wanted, [validation, *reversed(learning)], catalogue, budget_s=budget_s, seed=seed, progress=progress
     )
     configs = {name: dict(one.config) for name, one in tuned.items()}
@@ -86,7 +86,9 @@ def choose(
     if not pooled:
         asked = [part.thinned(seed=seed) for part in asked]
     progress("Asking the sources again, later", 0.55)
-    late = _asked(quotas, _fitted(quotas, configs, validation, catalogue), validation, catalogue)
+    ready |= _fitted(quotas.keys() - ready.keys(), configs, validation, catalogue)
+    late = _asked(quotas, {name: ready[name] for name in quotas}, validation, catalogue)
+    del ready
     judging = Judging.of(
         [*asked, late] if pooled else [late],
         [*learning, validation] if pooled else [validation],
@@ -139,11 +141,12 @@ def columns_of(plan: Plan) -> Longs:
 
 def _tuned(
     names: Sequence[str], folds: Sequence[Fold], catalogue: Catalogue, *, budget_s: float, seed: int, progress: Progress
-) -> dict[str, Tuned]:
-    begun = _started(names, folds, catalogue, seed=seed, progress=progress)
+) -> tuple[dict[str, Tuned], dict[str, Scoring]]:
+    """Return the settings and, as far as there already are any, the sources fitted with them on the first fold."""
+    begun, ready = _started(names, folds, catalogue, seed=seed, progress=progress)
     tunable = [name for name in names if RECOMMENDERS[name].SEARCH_SPACE]
     if budget_s <= 0 or not tunable:
-        return begun
+        return begun, ready
     best = max((one.value for one in begun.values()), default=0.0)
     shares = {name: STRONG if name in begun and begun[name].value >= best / 2 else 1.0 for name in tunable}
     tuned = {}
@@ -151,19 +154,22 @@ def _tuned(
         progress(f"Tuning {name}", 0.1 + 0.3 * at / len(tunable))
         own = budget_s * shares[name] / sum(shares.values())
         tuned[name] = tune(name, folds, catalogue, budget_s=own, seed=seed)
-    return tuned
+    return tuned, {}
 
 
 def _started(
     names: Sequence[str], folds: Sequence[Fold], catalogue: Catalogue, *, seed: int, progress: Progress
-) -> dict[str, Tuned]:
+) -> tuple[dict[str, Tuned], dict[str, Scoring]]:
     """Return the better of the settings that each source suggests: those of one kind of shop serve another badly."""
     open_to = [name for name in names if RECOMMENDERS[name].STARTS]
-    begun = {}
+    begun: dict[str, Tuned] = {}
+    ready: dict[str, Scoring] = {}
     for at, name in enumerate(open_to):
         progress(f"Trying settings of {name}", 0.1 * at / len(open_to))
-        begun[name] = started(name, folds, catalogue, seed=seed)
-    return begun
+        begun[name], fitted = started(name, folds, catalogue, seed=seed)
+        if fitted is not None:
+            ready[name] = fitted
+    return begun, ready
 
 
 def _fitted(

@@ -28,9 +28,9 @@ PRESETS: tuple[Mapping[str, Any], ...] = (
     {"num_leaves": 7, "min_data_in_leaf": 50, "learning_rate": 0.04, "lambda_l2": 20.0, "feature_fraction": 0.3},
 )
 """Settings that compete: listwise and calm; pointwise; LambdaMART as usual; LambdaMART calm for little data."""
-HEAT_SHOPPERS = 2_000
-"""Shoppers of each learning fold that presets compete on; the winner then learns from all."""
-HEAT_ROUNDS, ROUNDS, FEW_ROUNDS = 200, 600, 150
+HEAT_SHOPPERS = 1_500
+"""Shoppers of each learning fold that presets, and features, compete on; the winner then learns from all."""
+HEAT_ROUNDS, ROUNDS, FEW_ROUNDS = 200, 500, 150
 """Trees at most in the contest, of the winner, and always where questions are few: these leave nothing to stop by."""
 PARTS = 4
 Member = tuple[Mapping[str, Any], int]
@@ -68,14 +68,18 @@ def contest(early: Sequence[Examples], late: Examples, judging: Judging, *, pool
         return replace(best, importance=_importance(model, late, judging, every, pooled=True, seed=seed))
     heat = [part.of_rows(even(part.candidates.n_rows, HEAT_SHOPPERS)) for part in early]
     tries = [_judged(heat, late, judging, names, every, [preset], rounds=HEAT_ROUNDS, seed=seed) for preset in PRESETS]
-    presets = [params for params, _ in _strongest([ranked for ranked, _ in tries], judging).members]
-    whole, model = _judged(early, late, judging, names, every, presets, rounds=ROUNDS, seed=seed)
+    best = _strongest([ranked for ranked, _ in tries], judging)
+    presets = [params for params, _ in best.members]
+    winners = [model for ranked, model in tries if ranked.members[0] in best.members]
+    model = Ranker.mean(winners, joined([part.judged() for part in heat]))
     losses = _importance(model, late, judging, every, pooled=False, seed=seed)
-    helping = np.flatnonzero([losses[name] > 0 for name in names])
-    if not len(helping):
-        return replace(whole, importance=losses)
-    cut, _ = _judged(early, late, judging, names, helping, presets, rounds=ROUNDS, seed=seed)
-    return replace(max((cut, whole), key=_mean), importance=losses)
+    columns = np.flatnonzero([losses[name] > 0 for name in names])
+    if len(columns):
+        cut, _ = _judged(heat, late, judging, names, columns, presets, rounds=HEAT_ROUNDS, seed=seed)
+    if not len(columns) or _mean(cut) < _mean(best):
+        columns = every
+    whole, _ = _judged(early, late, judging, names, columns, presets, rounds=ROUNDS, seed=seed)
+    return replace(whole, importance=losses)
 
 
 def mean_of(members: Sequence[Member], learnt: Judged, names: Sequence[str], *, seed: int) -> Ranker:

@@ -70,12 +70,14 @@ def tune(
     return Tuned({**best.config, **last.config}, last.value, best.trials + last.trials)
 
 
-def started(name: str, folds: Sequence[Fold], catalogue: Catalogue, *, seed: int) -> Tuned:
+def started(name: str, folds: Sequence[Fold], catalogue: Catalogue, *, seed: int) -> tuple[Tuned, Scoring | None]:
     """Return the best of a source's defaults and its STARTS: what a training without a budget can afford.
 
-    Starts that agree on the settings of the fit share one.
+    Starts that agree on the settings of the fit share one. With it comes the source as fitted on the first fold, None
+    where that asks nothing.
     """
-    return _begun(name, Bench.of(folds, catalogue, seed=seed))[0]
+    begun, fitted = _begun(name, Bench.of(folds, catalogue, seed=seed))
+    return begun, fitted[0] if fitted and len(folds[0]) else None
 
 
 def _begun(name: str, bench: "Bench") -> tuple[Tuned, Sequence[Scoring]]:
