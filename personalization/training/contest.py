@@ -28,9 +28,12 @@ PRESETS: tuple[Mapping[str, Any], ...] = (
     {"num_leaves": 7, "min_data_in_leaf": 50, "learning_rate": 0.04, "lambda_l2": 20.0, "feature_fraction": 0.3},
 )
 """Settings that compete: listwise and calm; pointwise; LambdaMART as usual; LambdaMART calm for little data."""
-HEAT_SHOPPERS = 1_500
-"""Shoppers of each learning fold that presets, and features, compete on; the winner then learns from all."""
-HEAT_ROUNDS, ROUNDS, FEW_ROUNDS = 200, 500, 150
+HEAT_QUESTIONS, HEAT_NEGATIVES = 2_000, 30
+"""Questions, of all learning folds, that presets and features compete on, and candidates without a hit that each keeps.
+
+The winner then learns from all.
+"""
+HEAT_ROUNDS, ROUNDS, FEW_ROUNDS = 150, 500, 150
 """Trees at most in the contest, of the winner, and always where questions are few: these leave nothing to stop by."""
 PARTS = 4
 Member = tuple[Mapping[str, Any], int]
@@ -66,7 +69,7 @@ def contest(early: Sequence[Examples], late: Examples, judging: Judging, *, pool
         best = _strongest([_crossed(judging, names, preset, seed=seed) for preset in PRESETS], judging)
         model = mean_of(best.members, joined([part.judged() for part in early]), names, seed=seed)
         return replace(best, importance=_importance(model, late, judging, every, pooled=True, seed=seed))
-    heat = [part.of_rows(even(part.candidates.n_rows, HEAT_SHOPPERS)) for part in early]
+    heat = [_eased(part, HEAT_QUESTIONS // len(early), seed=seed) for part in early]
     tries = [_judged(heat, late, judging, names, every, [preset], rounds=HEAT_ROUNDS, seed=seed) for preset in PRESETS]
     best = _strongest([ranked for ranked, _ in tries], judging)
     presets = [params for params, _ in best.members]
@@ -86,6 +89,11 @@ def mean_of(members: Sequence[Member], learnt: Judged, names: Sequence[str], *, 
     """Return the mean of the members, each fitted with all its trees."""
     fitted = [Ranker.fit(learnt, names=names, seed=seed, rounds=rounds, params=params) for params, rounds in members]
     return Ranker.mean(fitted, learnt)
+
+
+def _eased(part: Examples, questions: int, *, seed: int) -> Examples:
+    """Return a part that is quick to learn from."""
+    return part.of_rows(even(part.candidates.n_rows, questions)).thinned(negatives=HEAT_NEGATIVES, seed=seed)
 
 
 def _mean(ranked: Ranked) -> float:
@@ -139,7 +147,8 @@ def _crossed(judging: Judging, names: Sequence[str], params: Mapping[str, Any], 
     every = np.arange(len(names))
     for part in range(PARTS):
         held = part_of[judging.asked.candidates.rows] == part
-        learnt = judging.asked.of_rows(np.flatnonzero(part_of != part)).thinned(seed=seed)
+        learnt = judging.asked.of_rows(np.flatnonzero(part_of != part))
+        learnt = learnt.thinned(negatives=HEAT_NEGATIVES, seed=seed)
         if held.any() and teaches(learnt.labels):
             model = Ranker.fit(learnt.judged(every), names=names, seed=seed, rounds=FEW_ROUNDS, params=params)
             scores[held] = model.scores(np.ascontiguousarray(judging.asked.features[held]))

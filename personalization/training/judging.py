@@ -13,7 +13,7 @@ from personalization.training.examples import Examples
 from personalization.training.folds import Fold
 from personalization.training.split import Longs
 
-PLENTY = 1_000
+PLENTY = 500
 """Questions of the validation fold that suffice to decide; below, luck would."""
 
 
