@@ -7,6 +7,7 @@ is measured by every training (`training/lifting.py`). Pure.
 import numpy as np
 
 from personalization.ranking.candidates import Candidates
+from personalization.ranking.groups import deviations
 from personalization.recommenders.base import Bools, Floats
 
 
@@ -14,9 +15,7 @@ def lifted(candidates: Candidates, scores: Floats, untouched: Bools, lift: float
     """Return float32[n_pairs]: scores, and `lift` standard deviations of the shopper's own scores where `untouched`."""
     if lift == 0 or not untouched.any():
         return scores
-    rows, n_rows = candidates.rows, candidates.n_rows
-    sizes = np.maximum(np.bincount(rows, minlength=n_rows), 1)
-    mean = np.bincount(rows, scores, n_rows) / sizes
-    spread = np.sqrt(np.bincount(rows, (scores - mean[rows]) ** 2, n_rows) / sizes)
+    rows = candidates.rows
+    spread = deviations(scores, rows, candidates.n_rows)
     found: Floats = (scores + lift * spread[rows] * untouched).astype(np.float32)
     return found

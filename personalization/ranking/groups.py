@@ -55,3 +55,11 @@ class Grouped:
 def table(values: Doubles, *, missing: float = 0.0) -> Doubles:
     """Return the values with `missing` behind them, to be indexed by `Grouped.at`."""
     return np.append(values, missing)
+
+
+def deviations(values: NDArray[np.floating], rows: Longs, n_rows: int) -> Doubles:
+    """Return float64[n_rows]: the standard deviation of each row's values; 0 where there are none."""
+    sizes = np.maximum(np.bincount(rows, minlength=n_rows), 1)
+    mean = np.bincount(rows, values, n_rows) / sizes
+    found: Doubles = np.sqrt(np.bincount(rows, (values - mean[rows]) ** 2, n_rows) / sizes)
+    return found

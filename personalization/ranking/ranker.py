@@ -14,6 +14,7 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
+from personalization.ranking.groups import deviations
 from personalization.recommenders.base import Floats
 
 THREADS = 2
@@ -92,7 +93,7 @@ class Ranker:
         if len(members) == 1:
             return members[0]
         rows = np.repeat(np.arange(len(seen.groups)), seen.groups)
-        weights = [1.0 / (len(members) * spread(one.scores(seen.features), rows)) for one in members]
+        weights = [1.0 / (len(members) * scale(one.scores(seen.features), rows)) for one in members]
         return cls([booster for one in members for booster in one.boosters], weights, members[0].names)
 
     @property
@@ -134,9 +135,7 @@ class Ranker:
         return cls([lgb.Booster(model_str=model) for model in told["models"]], told["weights"], names)
 
 
-def spread(scores: Floats, rows: NDArray[np.int64]) -> float:
-    """Return the standard deviation of scores within rows (ascending codes of shoppers), averaged over the rows."""
-    sizes = np.maximum(np.bincount(rows), 1)
-    mean = np.bincount(rows, scores) / sizes
-    deviation = np.sqrt(np.bincount(rows, (scores - mean[rows]) ** 2) / sizes)
-    return max(float(deviation.mean()), 1e-9) if len(deviation) else 1.0
+def scale(scores: Floats, rows: NDArray[np.int64]) -> float:
+    """Return how far scores differ within rows (codes of shoppers, each with one pair at least), on average."""
+    found = deviations(scores, rows, int(rows.max(initial=-1)) + 1)
+    return max(float(found.mean()), 1e-9) if len(found) else 1.0

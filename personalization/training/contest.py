@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from personalization.ranking.features import feature_names
-from personalization.ranking.ranker import Judged, Ranker, spread
+from personalization.ranking.ranker import Judged, Ranker, scale
 from personalization.recommenders.base import Floats
 from personalization.training.examples import Examples, even, joined, teaches
 from personalization.training.importance import permutation_importance
@@ -109,7 +109,7 @@ def _strongest(tried: Sequence[Ranked], judging: Judging) -> Ranked:
 
 def _averaged(one: Ranked, other: Ranked, judging: Judging) -> Ranked:
     rows = judging.asked.candidates.rows
-    parts = [part.scores / np.float32(2 * spread(part.scores, rows)) for part in (one, other)]
+    parts = [part.scores / np.float32(2 * scale(part.scores, rows)) for part in (one, other)]
     scores: Floats = (parts[0] + parts[1]).astype(np.float32)
     values = ndcg(slates(judging.asked.candidates, scores), judging.targets, judging.n_items)
     return replace(one, members=(*one.members, *other.members), scores=scores, values=values)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from personalization.ranking.ranker import Judged, Ranker, spread
+from personalization.ranking.ranker import Judged, Ranker, scale
 
 NAMES = ("useful", "noise")
 MEMBERS = ({"objective": "rank_xendcg", "num_leaves": 7}, {"num_leaves": 31})
@@ -27,7 +27,7 @@ def test_each_model_counts_alike(seen: Judged, models: list[Ranker]) -> None:
 
     mean = Ranker.mean(models, seen).scores(seen.features)
 
-    parts = [one.scores(seen.features) / spread(one.scores(seen.features), rows) for one in models]
+    parts = [one.scores(seen.features) / scale(one.scores(seen.features), rows) for one in models]
     assert np.allclose(mean, (parts[0] + parts[1]) / 2, atol=1e-5)
 
 
