@@ -13,8 +13,8 @@ from personalization.training.metrics import Doubles, hits, per_shopper
 from personalization.training.split import Longs
 
 LIFTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
-TOGETHER_KEPT, WARM_KEPT = 0.99, 0.97
-"""Shares of the best NDCG@10 of all targets together, and of the unlifted one of known products, that must remain."""
+WARM_KEPT = 0.97
+"""Share of the unlifted NDCG@10 of known products that must remain; that of all targets together must not fall."""
 Point = Mapping[str, Any]
 
 
@@ -29,11 +29,11 @@ def tuned_lift(judging: Judging, scores: Floats) -> tuple[float, list[Point]]:
     curve: list[Point] = [
         _point(judging, lifted(judging.asked.candidates, scores, untouched, lift), lift) for lift in LIFTS
     ]
-    together, warm = max(point["together"] for point in curve), curve[0]["warm"]
+    none = curve[0]
     kept = [
-        point for point in curve if point["together"] >= TOGETHER_KEPT * together and point["warm"] >= WARM_KEPT * warm
+        point for point in curve if point["together"] >= none["together"] and point["warm"] >= WARM_KEPT * none["warm"]
     ]
-    best = max(kept or curve[:1], key=lambda point: (point["cold_hit_rate"], -point["lift"]))
+    best = max(kept, key=lambda point: (point["cold_hit_rate"], -point["lift"]))
     return float(best["lift"]), curve
 
 
