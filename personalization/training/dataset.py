@@ -37,12 +37,17 @@ TEXTS = {
 
 @dataclass(frozen=True)
 class Dataset:
-    """Interactions and catalogue in codes; `user_ids[u]` names shopper code u; `report` says what cleaning took."""
+    """Interactions and catalogue in codes; `user_ids[u]` names shopper code u; `report` says what cleaning took.
+
+    `clock` holds the times of all rows handed in, sorted, those that cleaning took as well: it places the cuts of an
+    evaluation, which shall not move with the rules of cleaning.
+    """
 
     interactions: Interactions
     catalogue: Catalogue
     user_ids: tuple[str, ...]
     report: Mapping[str, Any] = field(default_factory=dict)
+    clock: Times = field(default_factory=lambda: np.empty(0, np.float64))
 
     def __len__(self) -> int:
         return len(self.interactions)
@@ -62,7 +67,9 @@ def build(frame: pd.DataFrame, items: pd.DataFrame | None = None, shoppers: pd.D
     users, user_ids = _codes(rows["user_id"])
     known = attributes_of(shoppers, user_ids) if shoppers is not None else ()
     interactions = replace(_interactions(rows, users, len(user_ids), catalogue), shoppers=known)
-    return Dataset(interactions, catalogue, user_ids, _report(rows, removed, catalogue, len(user_ids)))
+    times = pd.to_numeric(frame["timestamp"], errors="coerce").to_numpy(np.float64)
+    clock = np.sort(times[np.isfinite(times) & (times > 0)])
+    return Dataset(interactions, catalogue, user_ids, _report(rows, removed, catalogue, len(user_ids)), clock)
 
 
 def catalogue_of(items: pd.DataFrame | None, *, seen: pd.Series) -> Catalogue:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from personalization.ranking.bundle import Bundle
-from personalization.recommenders.base import Interactions, Ints
+from personalization.recommenders.base import Ints
 from personalization.training.choose import Choice, choose
 from personalization.training.cold import newest_in_last_category
 from personalization.training.dataset import Dataset
@@ -56,7 +56,7 @@ class Asked:
 def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda message, share: None) -> Evaluation:
     """Return the comparison. The budget is what our tuning gets, and what all peers together get."""
     started = time.monotonic()
-    learning, validation, test = folds_of(dataset.interactions, asked)
+    learning, validation, test = folds_of(dataset, asked)
     choice = choose(
         learning,
         validation,
@@ -86,14 +86,15 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
     return Evaluation(report, recommendations(slates, scores, test, dataset))
 
 
-def folds_of(rows: Interactions, asked: Asked) -> tuple[list[Fold], Fold, Fold]:
+def folds_of(dataset: Dataset, asked: Asked) -> tuple[list[Fold], Fold, Fold]:
     """Return the folds that the ranker learns on, the one that decides, and the one that judges."""
+    rows = dataset.interactions
     if asked.protocol == "leave-one-out":
         made = [leave_one_out(rows, back=back, new_only=asked.new_only) for back in (2, 1, 0)]
         return made[:1], made[1], made[2]
-    _, validation, test = cut_times(rows.times, asked.shares)
+    _, validation, test = cut_times(dataset.clock, asked.shares)
     protocol = partial(next_item if asked.protocol == "next-item" else temporal, rows, new_only=asked.new_only)
-    learning = learning_folds(rows.times, protocol)
+    learning = learning_folds(dataset.clock, protocol)
     return learning, protocol(start=validation, end=test), protocol(start=test, end=float("inf"))
 
 
@@ -157,7 +158,7 @@ def _beside(
         newest = newest_in_last_category(bundle.facts, test, k=20)
         report["newest_in_last_category"] = judged(newest, test, n_items)
     if asked.protocol == "next-item":
-        starts = cut_times(dataset.interactions.times, asked.shares)
+        starts = cut_times(dataset.clock, asked.shares)
         frozen = next_item(
             dataset.interactions, start=starts[-1], end=float("inf"), new_only=asked.new_only, live=False
         )

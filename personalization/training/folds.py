@@ -60,14 +60,10 @@ def temporal(
     start: float,
     end: float,
     new_only: bool,
-    trusted: Bools | None = None,
     limit: int | None = LIMIT,
     newest: int | None = None,
 ) -> Fold:
-    """Return what shoppers with a row before `start` touched in [start, end); `new_only` drops what they had before.
-
-    `trusted` marks the rows that models may learn from (questions are asked about all).
-    """
+    """Return what shoppers with a row before `start` touched in [start, end); `new_only` drops what they had before."""
     past = before(interactions, start)
     last = int(np.searchsorted(interactions.times, end, side="left"))
     n = int(interactions.items.max(initial=0)) + 1
@@ -81,8 +77,7 @@ def temporal(
     low, high = np.searchsorted(pairs, users * n), np.searchsorted(pairs, (users + 1) * n)
     targets = [pairs[a:b] % n for a, b in zip(low.tolist(), high.tolist(), strict=True)]
     profiles = Sequences.of(past).profiles(users, now=start, newest=newest)
-    learnt = past if trusted is None else taken(past, trusted[: len(past)])
-    return Fold(learnt, users, profiles, targets, start, new_only)
+    return Fold(past, users, profiles, targets, start, new_only)
 
 
 ENOUGH = 12_000

@@ -53,6 +53,21 @@ def test_a_machine_is_set_aside_whole() -> None:
     assert {one.rule: one.rows for one in removed if one.rows} == {"machines": 300}
 
 
+def test_a_large_order_and_a_long_evening_of_rating_are_no_machine() -> None:
+    items = [f"i{number}" for number in range(300)]
+    for event in ("purchase", "rating"):
+        rows = pd.DataFrame({"user_id": "eve", "item_id": items, "timestamp": 60.0, "event": event})
+        assert len(clean(rows)[0]) == 300
+    assert len(clean(rows.drop(columns="event"))[0]) == 300
+
+
+def test_a_clock_of_days_cannot_tell_of_minutes() -> None:
+    items = [f"i{number}" for number in range(300)]
+    rows = pd.DataFrame({"user_id": "eve", "item_id": items, "timestamp": 86_400.0, "event": "view"})
+
+    assert len(clean(rows)[0]) == 300
+
+
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(ValueError, match="timestamp"):
         clean(frame().drop(columns="timestamp"))

@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from personalization.recommenders.base import Profile
 from personalization.training.dataset import build
+from personalization.training.evaluate import Asked, folds_of
 from personalization.training.folds import Fold, leave_one_out, next_item, temporal
 from personalization.training.split import cut_times
 from tests.personalization.shop_history import history, products
@@ -21,6 +23,18 @@ def leaks(fold: Fold) -> list[int]:
 def test_cuts_are_the_times_of_the_named_rows() -> None:
     assert cut_times(np.arange(100.0), [0.55, 0.70, 0.85]) == [55.0, 70.0, 85.0]
     assert cut_times(np.arange(7.0), [0.70]) == [4.0]
+
+
+def test_cleaning_does_not_move_the_cuts_of_an_evaluation() -> None:
+    rows = history()
+    machine = pd.DataFrame({"user_id": "eve", "item_id": rows["item_id"].iloc[0], "event": "view"}, index=range(400))
+    machine["timestamp"] = rows["timestamp"].max() - 30 + np.arange(400) / 20
+    frame = pd.concat([rows, machine], ignore_index=True)
+
+    _, validation, test = folds_of(build(frame, products()), Asked())
+
+    times = np.sort(frame["timestamp"].to_numpy(float))
+    assert (validation.until, test.until) == (times[int(0.7 * len(times))], times[int(0.85 * len(times))])
 
 
 @pytest.mark.parametrize("new_only", [False, True])
