@@ -1,21 +1,42 @@
 """The cold lift: what a product that nobody touched yet is given above the ranker's score, so that it gets its chance.
 
 A ranker learns mostly from products with a history and, with none to go by, puts the others behind. How much lift pays
-is measured by every training (`training/lifting.py`). Pure.
+is measured by every training (`training/lifting.py`). The shopper's first places are out of its reach: there a wrong
+guess costs most, and a new product is seen on the later ones as well. Pure.
 """
 
 import numpy as np
 
 from personalization.ranking.candidates import Candidates
-from personalization.ranking.groups import deviations
+from personalization.ranking.groups import Doubles, deviations
 from personalization.recommenders.base import Bools, Floats
+
+OUT_OF_REACH = 5
+"""Places that the ranker alone decides. At the same hit rate of cold targets, known ones lose a third less than with 0
+(Beauty: -2.2 % of NDCG@10 instead of -3.7 % at a lift of 1.5)."""
 
 
 def lifted(candidates: Candidates, scores: Floats, untouched: Bools, lift: float) -> Floats:
-    """Return float32[n_pairs]: scores, and `lift` standard deviations of the shopper's own scores where `untouched`."""
+    """Return float32[n_pairs]: scores, and `lift` standard deviations of the shopper's own scores where `untouched`.
+
+    The shopper's first `OUT_OF_REACH` products by `scores` stay the first, in their order.
+    """
     if lift == 0 or not untouched.any():
         return scores
-    rows = candidates.rows
-    spread = deviations(scores, rows, candidates.n_rows)
-    found: Floats = (scores + lift * spread[rows] * untouched).astype(np.float32)
-    return found
+    rows, n_rows = candidates.rows, candidates.n_rows
+    spread = deviations(scores, rows, n_rows)
+    found = scores + lift * spread[rows] * untouched
+    first = _first(candidates, scores)
+    least, rival = np.full(n_rows, np.inf), np.full(n_rows, -np.inf)
+    np.minimum.at(least, rows[first], scores[first])
+    np.maximum.at(rival, rows[~first], found[~first])
+    raised: Doubles = np.maximum(rival - least + 1e-3 * spread, 0.0)
+    return np.where(first, scores + raised[rows], found).astype(np.float32)
+
+
+def _first(candidates: Candidates, scores: Floats) -> Bools:
+    order = np.lexsort((candidates.items, -scores, candidates.rows))
+    rows = candidates.rows[order]
+    first = np.empty(len(rows), np.bool_)
+    first[order] = np.arange(len(rows)) - np.searchsorted(rows, rows) < OUT_OF_REACH
+    return first

@@ -1,0 +1,59 @@
+"""Cold lift: new products rise by what they are given, but never into the first places, and each shopper by itself."""
+
+import numpy as np
+
+from personalization.ranking.candidates import Candidates
+from personalization.ranking.cold_lift import OUT_OF_REACH, lifted
+
+N_SHOPPERS, N_EACH = 3, 12
+
+
+def asked() -> tuple[Candidates, np.ndarray, np.ndarray]:
+    """Return candidates of three shoppers, scores that fall with the item, and the last two items as untouched."""
+    rows = np.repeat(np.arange(N_SHOPPERS), N_EACH)
+    items = np.tile(np.arange(N_EACH, dtype=np.int32), N_SHOPPERS)
+    nothing = np.zeros((len(rows), 1), np.float32)
+    scores = (-items * np.repeat([1.0, 10.0, 0.1], N_EACH)).astype(np.float32)
+    return Candidates(rows, items, nothing, nothing, ("one",), N_SHOPPERS), scores, items >= N_EACH - 2
+
+
+def orders(scores: np.ndarray) -> list[list[int]]:
+    return [np.argsort(-own, kind="stable").tolist() for own in scores.reshape(N_SHOPPERS, N_EACH)]
+
+
+def test_a_lift_moves_new_products_up_alike_for_all_shoppers_whatever_their_scale() -> None:
+    candidates, scores, untouched = asked()
+
+    for order in orders(lifted(candidates, scores, untouched, 1.0)):
+        assert order == [0, 1, 2, 3, 4, 5, 6, 10, 7, 11, 8, 9]
+
+
+def test_however_large_the_first_places_stay_and_new_products_keep_their_order() -> None:
+    candidates, scores, untouched = asked()
+
+    for order in orders(lifted(candidates, scores, untouched, 100.0)):
+        assert order == [*range(OUT_OF_REACH), 10, 11, *range(OUT_OF_REACH, N_EACH - 2)]
+
+
+def test_without_lift_or_new_products_scores_stay_as_they_are() -> None:
+    candidates, scores, untouched = asked()
+
+    assert lifted(candidates, scores, untouched, 0.0) is scores
+    assert lifted(candidates, scores, np.zeros_like(untouched), 2.0) is scores
+
+
+def test_a_new_product_that_the_ranker_puts_first_stays_there() -> None:
+    candidates, scores, _ = asked()
+
+    for order in orders(lifted(candidates, scores, candidates.items == 0, 2.0)):
+        assert order == list(range(N_EACH))
+
+
+def test_fewer_candidates_than_first_places() -> None:
+    candidates = Candidates(
+        np.array([0, 0]), np.array([3, 4], np.int32), np.zeros((2, 1)), np.zeros((2, 1)), ("one",), 2
+    )
+
+    found = lifted(candidates, np.array([2.0, 1.0], np.float32), np.array([False, True]), 9.0)
+
+    assert found[0] >= found[1]
