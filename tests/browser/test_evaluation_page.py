@@ -14,7 +14,7 @@ from tests.personalization.releases import judged
 from tests.personalization.reports import REPORT
 from tests.personalization.shop import model
 
-PLOTS = 9
+PLOTS = 10
 PHONE = {"width": 390, "height": 844}
 
 

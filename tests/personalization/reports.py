@@ -35,6 +35,13 @@ REPORT: dict[str, Any] = {
         "chosen": 0.2,
         "curve": [{"strength": 0.0, "ndcg": 0.1, "gini": 0.6, "coverage": 0.5, "new_items": 0.02}],
     },
+    "cold_lift": {
+        "chosen": 0.5,
+        "curve": [
+            {"lift": lift, "together": 0.1, "warm": 0.11 - lift / 100, "cold_hit_rate": 0.04 + lift / 50}
+            for lift in (0.0, 0.5, 1.0)
+        ],
+    },
     "validation_singles": {"rp3beta": 0.09, "popular": 0.05},
     "tuning": {"rp3beta": {"config": {"alpha": 0.7, "neighbors": 100}, "value": 0.09, "trials": 12}},
     "quotas": {"rp3beta": 60, "popular": 20},

@@ -41,3 +41,22 @@ def exposure(report: Mapping[str, Any]) -> Section | None:
         ("Strength", "NDCG@10", "Gini", "Coverage", "Exposure of new items"), rows,
         plots.lines([one["strength"] for one in curve], series, x="strength", y="value"),
     )  # fmt: skip
+
+
+def lift(report: Mapping[str, Any]) -> Section | None:
+    """Return what lifting products that nobody touched yet would cost known ones, and earn; None where none are new."""
+    found = report.get("cold_lift", {})
+    curve = found.get("curve", ())
+    if not curve:
+        return None
+    parts = {"together": "NDCG@10", "warm": "NDCG@10, known products", "cold_hit_rate": "HR@10, new products"}
+    return Section(
+        "lift", "New products against known ones",
+        "What each lift of products nobody touched yet would cost and earn on validation, in standard deviations of a "
+        f"shopper's scores. Chosen: {found.get('chosen', 0)}.",
+        ("Lift", *parts.values()), [(number(one["lift"], 2), *(number(one[part]) for part in parts)) for one in curve],
+        plots.lines(
+            [one["lift"] for one in curve], [(title, [one[part] for one in curve]) for part, title in parts.items()],
+            x="lift", y="value",
+        ),
+    )  # fmt: skip

@@ -54,8 +54,8 @@ def test_the_report_shows_every_part_as_plot_and_table(log_in: LogIn) -> None:
 
     text = log_in("data scientist").get(page_of(version, "evaluation_page")).content.decode()
 
-    parts = ["gate", "ladder", "sources", "released", "groups", "ablation", "reach", "exposure", "importance", "tuning",
-             "stability", "ratings", "surprise", "speed", "data", "newcomers"]  # fmt: skip
+    parts = ["gate", "ladder", "sources", "released", "groups", "ablation", "reach", "exposure", "lift", "importance",
+             "tuning", "stability", "ratings", "surprise", "speed", "data", "newcomers"]  # fmt: skip
     assert [part for part in parts if f'id="{part}"' not in text] == []
     assert "0.0800 – 0.1200" in text
     plotted = set(re.findall(r'data-figure="([a-z-]+)"', text))
@@ -66,6 +66,7 @@ def test_the_report_shows_every_part_as_plot_and_table(log_in: LogIn) -> None:
         "ablation",
         "reach",
         "exposure",
+        "lift",
         "importance",
         "tuning",
         "newcomers",
