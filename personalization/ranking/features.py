@@ -22,7 +22,21 @@ def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the columns of `features`, in order."""
     scores = tuple(f"{name}_score" for name in sources)
     ranks = tuple(f"{name}_rank" for name in sources)
-    return (*scores, *ranks, "agreeing", *OWN, *SHOPPER, *AFFINITY, *TASTE, *COLUMNS, *LIFE, *CONTEXT, PREDICTED)
+    shares = tuple(f"{name}_of_top" for name in sources)
+    return (
+        *scores,
+        *ranks,
+        *shares,
+        "agreeing",
+        *OWN,
+        *SHOPPER,
+        *AFFINITY,
+        *TASTE,
+        *COLUMNS,
+        *LIFE,
+        *CONTEXT,
+        PREDICTED,
+    )
 
 
 def features(
@@ -42,7 +56,8 @@ def features(
     matrix = np.empty((len(rows), width), np.float32)
     matrix[:, :n_sources] = candidates.scores
     matrix[:, n_sources : 2 * n_sources] = candidates.ranks
-    at = 2 * n_sources
+    matrix[:, 2 * n_sources : 3 * n_sources] = _of_top(candidates)
+    at = 3 * n_sources
     matrix[:, at] = (~np.isnan(candidates.ranks)).sum(axis=1)
     for column in columns:
         at += 1
@@ -55,6 +70,21 @@ def features(
         at += 1
     matrix[:, at] = facts.stars.predicted(shoppers, rows, items) if facts.stars else np.nan
     return matrix
+
+
+def _of_top(candidates: Candidates) -> Floats:
+    """Return each source's scores over its best one for the shopper: scales differ from shopper to shopper.
+
+    NaN where a source has nothing to say to the shopper.
+    """
+    scores, rows = candidates.scores, candidates.rows
+    if not len(rows):
+        return scores
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    best = np.maximum.reduceat(scores, starts, axis=0)
+    best[~(best > 0)] = np.nan
+    found: Floats = scores / np.repeat(best, np.diff(starts, append=len(rows)), axis=0)
+    return found
 
 
 def _life(shoppers: Shoppers, rows: Longs, items: Longs, facts: ItemFacts) -> list[Doubles]:
