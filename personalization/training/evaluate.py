@@ -19,7 +19,6 @@ from personalization.training.folds import Fold, Protocol, learning_folds, leave
 from personalization.training.ladder import better
 from personalization.training.metrics import Doubles, Longs, bootstrap, hits, per_shopper
 from personalization.training.packaged_peers import peers
-from personalization.training.peers import tuned_peer
 from personalization.training.pipeline import asked_of
 from personalization.training.release import release
 from personalization.training.report import judged, judged_report, released_slates
@@ -103,6 +102,7 @@ def compared(
 ) -> dict[str, Any]:
     """Return every peer's figures and the difference to the best of them."""
     kinds, missing = peers(asked.protocol)
+    searched = sum(bool(kind.space) for kind in kinds)
     catalogue, metric = dataset.catalogue, "hit_rate" if asked.protocol == "next-item" else "ndcg"
     warm = test.warm(catalogue.n_items)
     mine = warm_values(slates, test, catalogue.n_items, metric=metric, warm=warm)
@@ -111,16 +111,15 @@ def compared(
     for at, kind in enumerate(kinds):
         progress(f"Tuning {kind.name}", at / len(kinds))
         begun = time.monotonic()
-        config, _, tried = tuned_peer(
-            kind, validation, catalogue, budget_s=asked.budget_s / len(kinds), seed=asked.seed
-        )
-        peer = kind(**config)
+        own = asked.budget_s / searched if kind.space else 0.0
+        tuned = kind.tuned(validation, catalogue, budget_s=own, seed=asked.seed)
+        peer = kind(**tuned.config)
         peer.fit(test.past, catalogue)
         answer = peer.answer(test, 20)
         values[kind.name] = warm_values(answer, test, catalogue.n_items, metric=metric, warm=warm)
         report[kind.name] = {
-            "config": config,
-            "tried": tried,
+            "config": dict(tuned.config),
+            "tried": tuned.trials,
             "seconds": time.monotonic() - begun,
             **judged(answer, test, catalogue.n_items),
         }

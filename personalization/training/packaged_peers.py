@@ -1,15 +1,17 @@
 """Peers from packages: `implicit`, `scikit-surprise`, `lightfm-next` (asked for only when it is installed)."""
 
 import importlib.util
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
 from implicit.cpu.bpr import BayesianPersonalizedRanking
 from implicit.nearest_neighbours import BM25Recommender, CosineRecommender, TFIDFRecommender
+from scipy import sparse
 from surprise import SVD, Dataset, Reader
 
-from personalization.recommenders.base import Floats, Ints
+from personalization.recommenders.base import Catalogue, Floats, Interactions, Ints
 from personalization.training.peers import Dense, Matrix, Peer, Space, ours
 
 NEIGHBORS = ("choice", [20, 50, 100, 200, 500, 1000])
@@ -46,6 +48,10 @@ class BM25(Neighbors):
 
 class ImplicitALS(Dense):
     name = "implicit ALS"
+    starts: ClassVar[Sequence[Mapping[str, Any]]] = (
+        {"factors": 128, "regularization": 30.0, "alpha": 20.0},
+        {"factors": 256, "regularization": 40.0, "alpha": 20.0},
+    )
     space: ClassVar[Space] = {
         "factors": ("choice", [32, 64, 128, 256]),
         "regularization": ("float", 0.01, 100.0, True),
@@ -84,18 +90,33 @@ class ImplicitBPR(Dense):
 
 
 class TutorialSVD(Dense):
-    """Surprise SVD as in its tutorial: every interaction a rating of 1, all items ranked by the estimate."""
+    """Surprise SVD as in its tutorial, with its defaults: all items ranked by the estimated rating.
+
+    A rating is how often a shopper had an item, clipped: events say no more. `weighed` counts a purchase four times.
+    """
 
     name = "Surprise SVD"
+    starts: ClassVar[Sequence[Mapping[str, Any]]] = ({"most": 10}, {"most": 10, "weighed": True})
+
+    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+        """Make ratings and learn from them."""
+        self.n_items = catalogue.n_items
+        counted = past.weights if self.config.get("weighed") else np.ones(len(past), np.float32)
+        matrix = sparse.csr_matrix((counted, (past.users, past.items)), shape=(past.n_users, catalogue.n_items))
+        matrix.sum_duplicates()
+        self.learn(matrix)
 
     def learn(self, matrix: Matrix) -> None:
-        """Fit 50 factors, 20 epochs, regularization .1."""
+        """Fit with the package's defaults."""
+        most = self.config.get("most", 5)
         cells = matrix.tocoo()
-        ratings = [(user, item, 1.0, None) for user, item in zip(cells.row.tolist(), cells.col.tolist(), strict=True)]
-        reader = Reader(rating_scale=(0, 1))
-        data = Dataset(reader)
-        self.trainset = data.construct_trainset(ratings)
-        self.model = SVD(n_factors=50, n_epochs=20, reg_all=0.1, random_state=7)
+        stars = np.clip(cells.data, 1, most)
+        ratings = [
+            (user, item, value, None)
+            for user, item, value in zip(cells.row.tolist(), cells.col.tolist(), stars.tolist(), strict=True)
+        ]
+        self.trainset = Dataset(Reader(rating_scale=(1, most))).construct_trainset(ratings)
+        self.model = SVD(random_state=7)
         self.model.fit(self.trainset)
 
     def scores(self, users: Ints, histories: Matrix) -> Floats:

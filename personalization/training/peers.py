@@ -2,7 +2,8 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,11 +13,11 @@ from personalization.recommenders.base import Catalogue, Floats, Interactions, I
 from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.training.folds import Fold
 from personalization.training.ladder import ndcg
+from personalization.training.tune import SHOPPERS, Tuned, tune
 
 Space = Mapping[str, tuple[Any, ...]]
 Matrix = Any
 CHUNK = 500
-SHOPPERS = 800
 
 
 class Peer(ABC):
@@ -24,9 +25,29 @@ class Peer(ABC):
 
     name: ClassVar[str]
     space: ClassVar[Space] = {}
+    starts: ClassVar[Sequence[Mapping[str, Any]]] = ()
+    """Settings that others found good, tried after the package's defaults and before any drawn by chance."""
 
     def __init__(self, **config: Any) -> None:
         self.config = config
+
+    @classmethod
+    def tuned(cls, validation: Fold, catalogue: Catalogue, *, budget_s: float, seed: int) -> Tuned:
+        """Return the best settings by random search within the budget; defaults and `starts` are always tried."""
+        rng = np.random.default_rng(seed)
+        asked = validation.sample(SHOPPERS, seed=seed)
+        known = [{}, *cls.starts]
+        end, best, tried = time.monotonic() + budget_s, Tuned({}, -1.0, 0), 0
+        while tried < len(known) or (cls.space and time.monotonic() < end):
+            drawn_now = tried >= len(known)
+            config = {name: drawn(rng, knob) for name, knob in cls.space.items()} if drawn_now else known[tried]
+            peer = cls(**config)
+            peer.fit(validation.past, catalogue)
+            mean = float(ndcg(peer.answer(asked, 10), asked.targets, catalogue.n_items).mean())
+            tried += 1
+            if mean > best.value:
+                best = Tuned(config, mean, tried)
+        return replace(best, trials=tried)
 
     @abstractmethod
     def fit(self, past: Interactions, catalogue: Catalogue) -> None:
@@ -42,6 +63,11 @@ class Ours(Peer):
 
     recommender: ClassVar[str]
     fixed: ClassVar[Mapping[str, Any]] = {}
+
+    @classmethod
+    def tuned(cls, validation: Fold, catalogue: Catalogue, *, budget_s: float, seed: int) -> Tuned:
+        """Return the best settings, searched as for our own sources."""
+        return tune(cls.recommender, [validation], catalogue, budget_s=budget_s, seed=seed, fixed=cls.fixed)
 
     def fit(self, past: Interactions, catalogue: Catalogue) -> None:
         """Fit the recommender."""
@@ -102,27 +128,6 @@ def top(scores: Floats, hidden: Matrix | None, k: int) -> Ints:
     found = np.sort(np.argpartition(-scores, k - 1, axis=1)[:, :k], axis=1)
     order = np.argsort(-np.take_along_axis(scores, found, 1), axis=1, kind="stable")
     return np.take_along_axis(found, order, 1).astype(np.int32)
-
-
-def tuned_peer(
-    kind: type[Peer], validation: Fold, catalogue: Catalogue, *, budget_s: float, seed: int
-) -> tuple[dict[str, Any], float, int]:
-    """Return the best settings by random search within the budget, their NDCG@10, and how many were tried.
-
-    The package's defaults are always tried first.
-    """
-    rng = np.random.default_rng(seed)
-    asked = validation.sample(SHOPPERS, seed=seed)
-    end, best, value, tried = time.monotonic() + budget_s, {}, -1.0, 0
-    while tried == 0 or (kind.space and time.monotonic() < end):
-        config = {} if tried == 0 else {name: drawn(rng, knob) for name, knob in kind.space.items()}
-        peer = kind(**config)
-        peer.fit(validation.past, catalogue)
-        mean = float(ndcg(peer.answer(asked, 10), asked.targets, catalogue.n_items).mean())
-        tried += 1
-        if mean > value:
-            best, value = config, mean
-    return best, value, tried
 
 
 def drawn(rng: np.random.Generator, knob: tuple[Any, ...]) -> Any:
