@@ -1,6 +1,7 @@
 """Peers from packages: `implicit`, `scikit-surprise`, `lightfm-next` (asked for only when it is installed)."""
 
 import importlib.util
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -8,6 +9,7 @@ import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
 from implicit.cpu.bpr import BayesianPersonalizedRanking
 from implicit.nearest_neighbours import BM25Recommender, CosineRecommender, TFIDFRecommender
+from implicit.utils import ParameterWarning
 from scipy import sparse
 from surprise import SVD, Dataset, Reader
 
@@ -26,7 +28,9 @@ class Neighbors(Dense):
     def learn(self, matrix: Matrix) -> None:
         """Fit the similarities."""
         self.model = self.made(**self.config)
-        self.model.fit(matrix, show_progress=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ParameterWarning)  # of a conversion inside implicit itself
+            self.model.fit(matrix, show_progress=False)
 
     def scores(self, users: Ints, histories: Matrix) -> Floats:
         """Return histories times similarities."""
