@@ -1,8 +1,9 @@
-"""Which ranker a shop gets: settings compete on questions that they did not learn from.
+"""Which ranker a shop gets: the mean of three kinds or, where questions are few, of the two that did best on them.
 
-Where validation asks plenty, rankers learn on earlier folds and are judged on it, as time will judge them. Where
-questions are few, one fold decides by luck: then the questions of all folds decide, each ranked by a model that
-learned from other shoppers (cross-validation by shopper).
+Where validation asks plenty, the kinds learn on earlier folds and are stopped by it, as time will judge them; which of
+them it likes best says little of the next window (on Beauty the best there was the worst on test), so none is left out.
+Where questions are few, one fold stops and decides by luck: then the questions of all folds decide, each ranked by a
+model that learned from other shoppers (cross-validation by shopper).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,21 +22,20 @@ from personalization.training.ladder import ndcg, slates
 from personalization.training.metrics import Doubles
 from personalization.training.split import Longs
 
-PRESETS: tuple[Mapping[str, Any], ...] = (
-    {"objective": "rank_xendcg", "num_leaves": 7, "learning_rate": 0.05},
-    {"objective": "binary", "num_leaves": 15, "learning_rate": 0.04},
-    {"objective": "binary", "num_leaves": 31, "learning_rate": 0.04},
-    {"num_leaves": 31},
-    {"num_leaves": 7, "min_data_in_leaf": 50, "learning_rate": 0.04, "lambda_l2": 20.0, "feature_fraction": 0.3},
-)
-"""Settings that compete: listwise, calm; pointwise, calm and less so; LambdaMART as usual, and calm for little data."""
+LISTWISE: Mapping[str, Any] = {"objective": "rank_xendcg", "num_leaves": 7, "learning_rate": 0.05}
+POINTWISE: Mapping[str, Any] = {"objective": "binary", "learning_rate": 0.04}
+LAMBDAMART: Mapping[str, Any] = {"num_leaves": 31}
+KINDS = (LISTWISE, {**POINTWISE, "num_leaves": 31}, LAMBDAMART)
+CALM = {"num_leaves": 7, "min_data_in_leaf": 50, "learning_rate": 0.04, "lambda_l2": 20.0, "feature_fraction": 0.3}
+FOR_FEW = (LISTWISE, {**POINTWISE, "num_leaves": 15}, LAMBDAMART, CALM)
+"""What competes where questions are few."""
 HEAT_QUESTIONS, HEAT_NEGATIVES = 2_000, 30
-"""Questions, of all learning folds, that presets and features compete on, and candidates without a hit that each keeps.
+"""Questions, of all learning folds, that features compete on, and candidates without a hit that each keeps.
 
-The winner then learns from all.
+The model with the features that are left then learns from all.
 """
 HEAT_ROUNDS, ROUNDS, FEW_ROUNDS = 150, 500, 150
-"""Trees at most in the contest, of the winner, and always where questions are few: these leave nothing to stop by."""
+"""Trees at most while features compete, of each kind, and always where questions are few: none are left to stop by."""
 PARTS = 4
 Member = tuple[Mapping[str, Any], int]
 """Settings and number of trees of one model."""
@@ -67,22 +67,18 @@ def contest(early: Sequence[Examples], late: Examples, judging: Judging, *, pool
     every = np.arange(len(names))
     early = [part.thinned(seed=seed) for part in early]
     if pooled:
-        best = _strongest([_crossed(judging, names, preset, seed=seed) for preset in PRESETS], judging)
+        best = _strongest([_crossed(judging, names, preset, seed=seed) for preset in FOR_FEW], judging)
         model = mean_of(best.members, joined([part.judged() for part in early]), names, seed=seed)
         return replace(best, importance=_importance(model, late, judging, every, pooled=True, seed=seed))
     heat = [_eased(part, HEAT_QUESTIONS // len(early), seed=seed) for part in early]
-    tries = [_judged(heat, late, judging, names, every, [preset], rounds=HEAT_ROUNDS, seed=seed) for preset in PRESETS]
-    best = _strongest([ranked for ranked, _ in tries], judging)
-    presets = [params for params, _ in best.members]
-    winners = [model for ranked, model in tries if ranked.members[0] in best.members]
-    model = Ranker.mean(winners, joined([part.judged() for part in heat]))
+    best, model = _judged(heat, late, judging, names, every, rounds=HEAT_ROUNDS, seed=seed)
     losses = _importance(model, late, judging, every, pooled=False, seed=seed)
     columns = np.flatnonzero([losses[name] > 0 for name in names])
     if len(columns):
-        cut, _ = _judged(heat, late, judging, names, columns, presets, rounds=HEAT_ROUNDS, seed=seed)
+        cut, _ = _judged(heat, late, judging, names, columns, rounds=HEAT_ROUNDS, seed=seed)
     if not len(columns) or _mean(cut) < _mean(best):
         columns = every
-    whole, _ = _judged(early, late, judging, names, columns, presets, rounds=ROUNDS, seed=seed)
+    whole, _ = _judged(early, late, judging, names, columns, rounds=ROUNDS, seed=seed)
     return replace(whole, importance=losses)
 
 
@@ -102,7 +98,7 @@ def _mean(ranked: Ranked) -> float:
 
 
 def _strongest(tried: Sequence[Ranked], judging: Judging) -> Ranked:
-    """Return the best one, or the best mean of it and another where that is better: two kinds err differently."""
+    """Return the best one, or the best mean of it and another where that is better: kinds err differently."""
     best = max(tried, key=_mean)
     pairs = [_averaged(best, other, judging) for other in tried if other is not best]
     return max((best, *pairs), key=_mean)
@@ -122,21 +118,18 @@ def _judged(
     judging: Judging,
     names: Sequence[str],
     columns: Longs,
-    presets: Sequence[Mapping[str, Any]],
     *,
     rounds: int,
     seed: int,
 ) -> tuple[Ranked, Ranker]:
-    """Return what the next fold says of the settings, learned on earlier ones and stopped when it gains no more."""
+    """Return what the next fold says of the mean of all kinds, learned on earlier ones and stopped by it."""
     kept = tuple(names[at] for at in columns.tolist())
     learnt, valid = joined([part.judged(columns) for part in early]), late.thinned(seed=seed).judged(columns)
-    fitted = [
-        Ranker.fit(learnt, names=kept, seed=seed, valid=valid, rounds=rounds, params=params) for params in presets
-    ]
+    fitted = [Ranker.fit(learnt, names=kept, seed=seed, valid=valid, rounds=rounds, params=params) for params in KINDS]
     model = Ranker.mean(fitted, learnt)
     scores = model.scores(np.ascontiguousarray(judging.asked.features[:, columns]))
     values = ndcg(slates(judging.asked.candidates, scores), judging.targets, judging.n_items)
-    members = tuple((params, max(one.rounds, 10)) for params, one in zip(presets, fitted, strict=True))
+    members = tuple((params, max(one.rounds, 10)) for params, one in zip(KINDS, fitted, strict=True))
     return Ranked(members, columns, kept, scores, values), model
 
 
