@@ -21,6 +21,8 @@ THREADS = 2
 """Fixed by the size of the data: LightGBM's sums, and so the trees, depend on the number of threads."""
 FEW_ROWS = 50_000
 """Up to here a second thread waits more than it works."""
+FEW_ASKED = 5_000
+"""The same for asking; here the number of threads changes nothing but the time."""
 DEFAULTS: dict[str, Any] = {
     "objective": "lambdarank",
     "metric": "ndcg",
@@ -105,7 +107,7 @@ class Ranker:
         """Return float32[n]: higher is better, comparable within one shopper only."""
         if not len(features):
             return np.empty(0, np.float32)
-        threads = 1 if len(features) <= FEW_ROWS else THREADS
+        threads = 1 if len(features) <= FEW_ASKED else THREADS
         total = np.zeros(len(features))
         for booster, weight in zip(self.boosters, self.weights, strict=True):
             total += weight * np.asarray(booster.predict(features, num_threads=threads, raw_score=True))

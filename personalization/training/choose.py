@@ -80,11 +80,13 @@ def choose(
     quotas = _quotas(latest, learning[-1], catalogue, seed=seed)
     progress("Asking the sources of the learning folds", 0.45)
     pooled = few(validation)
-    asked = [_asked(quotas, _fitted(quotas, configs, fold, catalogue), fold, catalogue) for fold in learning[:-1]]
-    asked.append(_asked(quotas, {name: latest[name] for name in quotas}, learning[-1], catalogue))
-    del latest
-    if not pooled:
-        asked = [part.thinned(seed=seed) for part in asked]
+    asked = []
+    for fold in learning:
+        sources = latest if fold is learning[-1] else _fitted(quotas, configs, fold, catalogue)
+        part = _asked(quotas, {name: sources[name] for name in quotas}, fold, catalogue)
+        # Thinned at once: whole folds together would be most of the memory.
+        asked.append(part if pooled else part.thinned(seed=seed))
+    del latest, sources, part
     progress("Asking the sources again, later", 0.55)
     ready |= _fitted(quotas.keys() - ready.keys(), configs, validation, catalogue)
     late = _asked(quotas, {name: ready[name] for name in quotas}, validation, catalogue)

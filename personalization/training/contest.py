@@ -34,9 +34,11 @@ HEAT_QUESTIONS, HEAT_NEGATIVES = 2_000, 30
 
 The model with the features that are left then learns from all.
 """
-HEAT_ROUNDS, ROUNDS, FEW_ROUNDS = 150, 500, 150
+HEAT_ROUNDS, ROUNDS, FEW_ROUNDS = 100, 200, 150
 """Trees at most while features compete, of each kind, and always where questions are few: none are left to stop by."""
 PARTS = 4
+PART = 100_000
+"""Pairs scored at once."""
 Member = tuple[Mapping[str, Any], int]
 """Settings and number of trees of one model."""
 
@@ -127,10 +129,20 @@ def _judged(
     learnt, valid = joined([part.judged(columns) for part in early]), late.thinned(seed=seed).judged(columns)
     fitted = [Ranker.fit(learnt, names=kept, seed=seed, valid=valid, rounds=rounds, params=params) for params in KINDS]
     model = Ranker.mean(fitted, learnt)
-    scores = model.scores(np.ascontiguousarray(judging.asked.features[:, columns]))
+    del learnt, valid
+    scores = _scored(model, judging.asked.features, columns)
     values = ndcg(slates(judging.asked.candidates, scores), judging.targets, judging.n_items)
     members = tuple((params, max(one.rounds, 10)) for params, one in zip(KINDS, fitted, strict=True))
     return Ranked(members, columns, kept, scores, values), model
+
+
+def _scored(model: Ranker, features: Floats, columns: Longs) -> Floats:
+    """Return float32[n]: the model's scores, in parts, so that no second copy of all features is held."""
+    parts = [
+        model.scores(np.ascontiguousarray(features[start : start + PART, columns]))
+        for start in range(0, len(features), PART)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, np.float32)
 
 
 def _crossed(judging: Judging, names: Sequence[str], params: Mapping[str, Any], *, seed: int) -> Ranked:

@@ -45,6 +45,8 @@ class Examples:
         place = np.arange(len(rows)) - np.searchsorted(rows, rows)
         kept = np.zeros(len(rows), bool)
         kept[order] = (place < positives[rows] + negatives) & hit_rows[rows]
+        if kept.all():
+            return self
         return Examples(self.candidates.part(kept), self.features[kept], self.labels[kept])
 
     def of_rows(self, rows: Longs) -> "Examples":
