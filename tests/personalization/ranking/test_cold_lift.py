@@ -11,7 +11,7 @@ N_SHOPPERS, N_EACH = 3, 12
 def asked() -> tuple[Candidates, np.ndarray, np.ndarray]:
     """Return candidates of three shoppers, scores that fall with the item, and the last two items as untouched."""
     rows = np.repeat(np.arange(N_SHOPPERS), N_EACH)
-    items = np.tile(np.arange(N_EACH, dtype=np.int32), N_SHOPPERS)
+    items = np.tile(np.arange(N_EACH, dtype=np.int64), N_SHOPPERS)
     nothing = np.zeros((len(rows), 1), np.float32)
     scores = (-items * np.repeat([1.0, 10.0, 0.1], N_EACH)).astype(np.float32)
     return Candidates(rows, items, nothing, nothing, ("one",), N_SHOPPERS), scores, items >= N_EACH - 2
@@ -50,9 +50,8 @@ def test_a_new_product_that_the_ranker_puts_first_stays_there() -> None:
 
 
 def test_fewer_candidates_than_first_places() -> None:
-    candidates = Candidates(
-        np.array([0, 0]), np.array([3, 4], np.int32), np.zeros((2, 1)), np.zeros((2, 1)), ("one",), 2
-    )
+    nothing = np.zeros((2, 1), np.float32)
+    candidates = Candidates(np.array([0, 0]), np.array([3, 4]), nothing, nothing, ("one",), 2)
 
     found = lifted(candidates, np.array([2.0, 1.0], np.float32), np.array([False, True]), 9.0)
 
