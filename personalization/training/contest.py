@@ -34,7 +34,7 @@ HEAT_QUESTIONS, HEAT_NEGATIVES = 2_000, 30
 
 The model with the features that are left then learns from all.
 """
-HEAT_ROUNDS, ROUNDS, FEW_ROUNDS = 100, 200, 150
+HEAT_ROUNDS, ROUNDS, FEW_ROUNDS = 150, 500, 150
 """Trees at most while features compete, of each kind, and always where questions are few: none are left to stop by."""
 PARTS = 4
 PART = 100_000
