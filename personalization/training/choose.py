@@ -17,7 +17,7 @@ from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.recommenders.scoring import Scoring
 from personalization.training.contest import Ranked, contest
-from personalization.training.examples import Examples, even, examples, label
+from personalization.training.examples import Examples, even, examples, label, limited
 from personalization.training.folds import Fold
 from personalization.training.judging import Judging, few
 from personalization.training.ladder import Step, best_single, climb, ndcg, slates, source_slates, tuned_blend
@@ -123,7 +123,9 @@ def choose(
     )
     return Choice(
         plan,
-        [part.thinned(seed=seed).judged(ranked.columns) for part in (*asked, late)] if ranked else [],
+        [part.judged(ranked.columns) for part in limited([part.thinned(seed=seed) for part in (*asked, late)])]
+        if ranked
+        else [],
         steps,
         singles,
         recall(found, targets, judging.asked.labels),

@@ -15,7 +15,7 @@ import numpy as np
 from personalization.ranking.features import feature_names
 from personalization.ranking.ranker import Judged, Ranker, scale
 from personalization.recommenders.base import Floats
-from personalization.training.examples import Examples, even, joined, teaches
+from personalization.training.examples import Examples, even, joined, limited, teaches
 from personalization.training.importance import permutation_importance
 from personalization.training.judging import Judging
 from personalization.training.ladder import ndcg, slates
@@ -67,7 +67,7 @@ def contest(early: Sequence[Examples], late: Examples, judging: Judging, *, pool
         return None
     names = feature_names(late.candidates.sources)
     every = np.arange(len(names))
-    early = [part.thinned(seed=seed) for part in early]
+    early = limited([part.thinned(seed=seed) for part in early])
     if pooled:
         best = _strongest([_crossed(judging, names, preset, seed=seed) for preset in FOR_FEW], judging)
         model = mean_of(best.members, joined([part.judged() for part in early]), names, seed=seed)

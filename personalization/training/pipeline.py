@@ -12,7 +12,7 @@ from personalization.ranking.bundle import Bundle
 from personalization.recommenders.base import Interactions
 from personalization.training.choose import choose, columns_of
 from personalization.training.dataset import Dataset
-from personalization.training.examples import Examples, examples
+from personalization.training.examples import LEARNT_ROWS, Examples, examples, limited
 from personalization.training.folds import Fold, learning_folds, temporal
 from personalization.training.plan import Plan
 from personalization.training.release import release
@@ -85,12 +85,13 @@ def train(
     progress("Judging on what no model has seen", 0.7)
     asked = asked_of(tested, test)
     report = judged_report(tested, test, asked, choice, dataset)
+    (newest_fold,) = limited([asked.thinned(seed=seed)], rows=LEARNT_ROWS // 4)
     bundle = release(
         plan,
         rows,
         catalogue,
         until=float(rows.times[-1]),
-        learnt=[*choice.learnt, asked.thinned(seed=seed).judged(columns_of(plan))],
+        learnt=[*choice.learnt, newest_fold.judged(columns_of(plan))],
         extras=True,
         exposure=choice.exposure,
         manifest={"data": fingerprint(dataset), "seed": seed, "shoppers": len(dataset.user_ids)},

@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from personalization.ranking.facts import ItemFacts
 from personalization.recommenders.base import Profile
+from personalization.recommenders.registry import make
 from personalization.training.dataset import build
 from personalization.training.evaluate import Asked, folds_of
+from personalization.training.examples import examples, limited
 from personalization.training.folds import Fold, leave_one_out, next_item, temporal
 from personalization.training.split import cut_times
 from tests.personalization.shop_history import history, products
@@ -105,3 +108,18 @@ def test_next_item_knows_all_that_came_before_or_is_frozen() -> None:
     assert [t.tolist() for t in live.targets] == [t.tolist() for t in frozen.targets]
     assert all((profile.times < start).all() for profile in frozen.profiles)
     assert sum(len(p.items) for p in live.profiles) > sum(len(p.items) for p in frozen.profiles)
+
+
+def test_what_rankers_learn_from_is_limited_evenly() -> None:
+    rows = build(history(), products())
+    start = cut_times(rows.interactions.times, [0.7])[0]
+    fold = temporal(rows.interactions, start=start, end=float("inf"), new_only=False)
+    facts = ItemFacts.fit(fold.past, rows.catalogue, until=start)
+    sources = {"popular": make("popular").fit(fold.past, rows.catalogue)}
+    whole = examples(sources, facts, fold, quotas={"popular": 10})
+
+    half = limited([whole, whole], rows=len(whole.labels))
+
+    assert sum(len(part.labels) for part in half) == pytest.approx(len(whole.labels), rel=0.05)
+    assert half[0].candidates.n_rows == len(np.unique(half[0].candidates.rows))
+    assert limited([whole], rows=len(whole.labels)) == [whole]
