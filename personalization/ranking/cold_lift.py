@@ -8,7 +8,7 @@ guess costs most, and a new product is seen on the later ones as well. Pure.
 import numpy as np
 
 from personalization.ranking.candidates import Candidates
-from personalization.ranking.groups import Doubles, deviations
+from personalization.ranking.groups import Doubles, deviations, places
 from personalization.recommenders.base import Bools, Floats
 
 OUT_OF_REACH = 5
@@ -26,17 +26,9 @@ def lifted(candidates: Candidates, scores: Floats, untouched: Bools, lift: float
     rows, n_rows = candidates.rows, candidates.n_rows
     spread = deviations(scores, rows, n_rows)
     found = scores + lift * spread[rows] * untouched
-    first = _first(candidates, scores)
+    first = places(scores, rows) < OUT_OF_REACH
     least, rival = np.full(n_rows, np.inf), np.full(n_rows, -np.inf)
     np.minimum.at(least, rows[first], scores[first])
     np.maximum.at(rival, rows[~first], found[~first])
     raised: Doubles = np.maximum(rival - least + 1e-3 * spread, 0.0)
     return np.where(first, scores + raised[rows], found).astype(np.float32)
-
-
-def _first(candidates: Candidates, scores: Floats) -> Bools:
-    order = np.lexsort((candidates.items, -scores, candidates.rows))
-    rows = candidates.rows[order]
-    first = np.empty(len(rows), np.bool_)
-    first[order] = np.arange(len(rows)) - np.searchsorted(rows, rows) < OUT_OF_REACH
-    return first

@@ -57,6 +57,13 @@ def table(values: Doubles, *, missing: float = 0.0) -> Doubles:
     return np.append(values, missing)
 
 
+def places(values: NDArray[np.floating], rows: Longs) -> Longs:
+    """Return int64[n]: the place of each value in its row, 0 for the largest, ties to the earlier; rows ascend."""
+    found = np.empty(len(rows), np.int64)
+    found[np.lexsort((-values, rows))] = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    return found
+
+
 def deviations(values: NDArray[np.floating], rows: Longs, n_rows: int) -> Doubles:
     """Return float64[n_rows]: the standard deviation of each row's values; 0 where there are none."""
     sizes = np.maximum(np.bincount(rows, minlength=n_rows), 1)

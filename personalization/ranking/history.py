@@ -3,7 +3,7 @@
 import numpy as np
 
 from personalization.ranking.facts import DAY, PURCHASE, ItemFacts
-from personalization.ranking.groups import Doubles, Grouped, Longs, table
+from personalization.ranking.groups import Doubles, Grouped, Longs, places, table
 from personalization.ranking.shoppers import Shoppers
 from personalization.recommenders.base import SIGNAL_NAMES
 
@@ -65,7 +65,7 @@ def own_features(shoppers: Shoppers, rows: Longs, items: Longs, facts: ItemFacts
         gap,
         idle / np.maximum(gap, 0.01),
         idle / np.maximum(usual, 0.01),
-        _rank_within(owner, decays[2]),
+        places(decays[2], owner).astype(np.float64),
     ]
     return [table(column)[place] for column in columns] + [table(column, missing=np.nan)[place] for column in late]
 
@@ -92,12 +92,3 @@ def _moments(shoppers: Shoppers) -> Doubles:
     moments = np.zeros(shoppers.n, np.float64)
     np.maximum.at(moments, shoppers.rows, shoppers.steps.astype(np.float64) + 1)
     return moments
-
-
-def _rank_within(owner: Longs, values: Doubles) -> Doubles:
-    """Return the position of each value among its owner's, 0 for the largest; owners are ascending."""
-    order = np.lexsort((-values, owner))
-    starts = np.searchsorted(owner, owner)
-    rank = np.empty(len(owner), np.float64)
-    rank[order] = np.arange(len(owner)) - starts
-    return rank

@@ -7,6 +7,7 @@ import numpy as np
 
 from personalization.ranking.blend import blend_scores
 from personalization.ranking.candidates import Candidates
+from personalization.ranking.groups import places
 from personalization.recommenders.base import Floats, Ints
 from personalization.training.metrics import Doubles, Interval, Longs, bootstrap, hits, per_shopper, resample_counts
 
@@ -28,23 +29,19 @@ class Step:
 
 def slates(candidates: Candidates, scores: Floats, *, k: int = 20) -> Ints:
     """Return int32[n_rows, k]: each shopper's best by score, ties to the lower code, -1 behind the end."""
-    order = np.lexsort((candidates.items, -scores, candidates.rows))
-    rows = candidates.rows[order]
-    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    place = places(scores, candidates.rows)
     kept = place < k
     found = np.full((candidates.n_rows, k), -1, np.int32)
-    found[rows[kept], place[kept]] = candidates.items[order][kept]
+    found[candidates.rows[kept], place[kept]] = candidates.items[kept]
     return found
 
 
 def slate_scores(candidates: Candidates, scores: Floats, *, k: int = 20) -> Floats:
     """Return float32[n_rows, k]: the scores that belong to `slates`, NaN behind the end."""
-    order = np.lexsort((candidates.items, -scores, candidates.rows))
-    rows = candidates.rows[order]
-    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    place = places(scores, candidates.rows)
     kept = place < k
     found = np.full((candidates.n_rows, k), np.nan, np.float32)
-    found[rows[kept], place[kept]] = scores[order][kept]
+    found[candidates.rows[kept], place[kept]] = scores[kept]
     return found
 
 
