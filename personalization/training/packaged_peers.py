@@ -10,10 +10,9 @@ from implicit.cpu.als import AlternatingLeastSquares
 from implicit.cpu.bpr import BayesianPersonalizedRanking
 from implicit.nearest_neighbours import BM25Recommender, CosineRecommender, TFIDFRecommender
 from implicit.utils import ParameterWarning
-from scipy import sparse
 from surprise import SVD, Dataset, Reader
 
-from personalization.recommenders.base import Catalogue, Floats, Interactions, Ints
+from personalization.recommenders.base import Floats, Interactions, Ints
 from personalization.training.peers import Dense, Matrix, Peer, Space, ours
 
 NEIGHBORS = ("choice", [20, 50, 100, 200, 500, 1000])
@@ -102,13 +101,9 @@ class TutorialSVD(Dense):
     name = "Surprise SVD"
     starts: ClassVar[Sequence[Mapping[str, Any]]] = ({"most": 10}, {"most": 10, "weighed": True})
 
-    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
-        """Make ratings and learn from them."""
-        self.n_items = catalogue.n_items
-        counted = past.weights if self.config.get("weighed") else np.ones(len(past), np.float32)
-        matrix = sparse.csr_matrix((counted, (past.users, past.items)), shape=(past.n_users, catalogue.n_items))
-        matrix.sum_duplicates()
-        self.learn(matrix)
+    def amounts(self, past: Interactions) -> Floats:
+        """Return one a row or, `weighed`, the weight of its event."""
+        return past.weights if self.config.get("weighed") else super().amounts(past)
 
     def learn(self, matrix: Matrix) -> None:
         """Fit with the package's defaults."""

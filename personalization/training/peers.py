@@ -82,12 +82,17 @@ class Dense(Peer):
     """A model that scores every item for a matrix of shoppers' histories, or for shopper codes."""
 
     def fit(self, past: Interactions, catalogue: Catalogue) -> None:
-        """Build the matrix shoppers x items of counts and learn from it."""
+        """Build the matrix shoppers x items of `amounts` and learn from it."""
         self.n_items = catalogue.n_items
-        ones = np.ones(len(past), np.float32)
-        matrix = sparse.csr_matrix((ones, (past.users, past.items)), shape=(past.n_users, catalogue.n_items))
+        matrix = sparse.csr_matrix(
+            (self.amounts(past), (past.users, past.items)), shape=(past.n_users, catalogue.n_items)
+        )
         matrix.sum_duplicates()
         self.learn(matrix)
+
+    def amounts(self, past: Interactions) -> Floats:
+        """Return float32[len(past)]: what each row adds to its cell of the matrix; one, unless a model knows better."""
+        return np.ones(len(past), np.float32)
 
     @abstractmethod
     def learn(self, matrix: Matrix) -> None:
