@@ -123,9 +123,7 @@ def choose(
     )
     return Choice(
         plan,
-        [part.judged(ranked.columns) for part in limited([part.thinned(seed=seed) for part in (*asked, late)])]
-        if ranked
-        else [],
+        _learnt([*asked, late], ranked.columns, seed=seed) if ranked else [],
         steps,
         singles,
         recall(found, targets, judging.asked.labels),
@@ -135,6 +133,10 @@ def choose(
         tradeoff,
         lifting,
     )
+
+
+def _learnt(asked: Sequence[Examples], columns: Longs, *, seed: int) -> list[Judged]:
+    return [part.judged(columns) for part in limited([part.thinned(seed=seed) for part in asked])]
 
 
 def columns_of(plan: Plan) -> Longs:

@@ -18,12 +18,12 @@ from personalization.ranking.bundle import Bundle
 from personalization.ranking.exposure import TOP, Exposure
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import feature_names
-from personalization.ranking.ranker import Judged, Ranker
+from personalization.ranking.ranker import Ranker
 from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.recommenders.scoring import Scoring
 from personalization.training.choose import columns_of
-from personalization.training.examples import examples
+from personalization.training.examples import Examples, examples, limited
 from personalization.training.folds import Fold
 from personalization.training.plan import Plan
 from personalization.training.release import learned
@@ -79,11 +79,11 @@ def _exposure(bundle: Bundle, fold: Fold, *, strength: float) -> Exposure:
 
 
 def _ranker(plan: Plan, earlier: Sequence[Fold], catalogue: Catalogue) -> Ranker | None:
-    return learned(plan, [_learnt(plan, fold, catalogue) for fold in earlier])
+    parts = limited([_learnt(plan, fold, catalogue) for fold in earlier])
+    return learned(plan, [part.judged(columns_of(plan)) for part in parts])
 
 
-def _learnt(plan: Plan, fold: Fold, catalogue: Catalogue) -> Judged:
+def _learnt(plan: Plan, fold: Fold, catalogue: Catalogue) -> Examples:
     sources: dict[str, Scoring] = {name: source.fit(fold.past, catalogue) for name, source in plan.sources().items()}
     facts = ItemFacts.fit(fold.past, catalogue, until=fold.until)
-    asked = examples(sources, facts, fold, quotas=plan.quotas)
-    return asked.thinned(seed=plan.seed).judged(columns_of(plan))
+    return examples(sources, facts, fold, quotas=plan.quotas).thinned(seed=plan.seed)
