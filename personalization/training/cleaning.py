@@ -14,6 +14,7 @@ BOT_RATE = 200
 BOT_DAY = 5_000
 """Events of one shopper within one day that no hand can make."""
 COARSE = 3_600.0
+"""Seconds; a file whose times are all multiples of it has no clock of minutes."""
 SENT_AT_ONCE = ("purchase", "rating")
 IMPUTATION = {
     "event": "an unknown or missing name counts as a view",
