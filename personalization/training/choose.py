@@ -17,8 +17,8 @@ from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.recommenders.scoring import Scoring
 from personalization.training.contest import Ranked, contest
-from personalization.training.examples import Examples, even, examples, label, limited
-from personalization.training.folds import Fold
+from personalization.training.examples import LEARNT_ROWS, NEGATIVES, Examples, even, examples, label, limited
+from personalization.training.folds import LIMIT, Fold
 from personalization.training.judging import Judging, few
 from personalization.training.ladder import Step, best_single, climb, ndcg, slates, source_slates, tuned_blend
 from personalization.training.lifting import tuned_lift
@@ -77,13 +77,14 @@ def choose(
     configs = {name: dict(one.config) for name, one in tuned.items()}
     progress("Tuning candidates for recall", 0.4)
     latest = _fitted(wanted, configs, learning[-1], catalogue)
-    quotas = _quotas(latest, learning[-1], catalogue, seed=seed)
+    quotas, teaching = _quotas(latest, learning[-1], catalogue, seed=seed)
     progress("Asking the sources of the learning folds", 0.45)
     pooled = few(validation)
+    most = LIMIT if pooled else _enough(teaching, folds=len(learning) + 1)
     asked = []
     for fold in learning:
         sources = latest if fold is learning[-1] else _fitted(quotas, configs, fold, catalogue)
-        part = _asked(quotas, {name: sources[name] for name in quotas}, fold, catalogue)
+        part = _asked(quotas, {name: sources[name] for name in quotas}, fold.sample(most, seed=seed), catalogue)
         # Thinned at once: whole folds together would be most of the memory.
         asked.append(part if pooled else part.thinned(seed=seed))
     del latest, sources, part
@@ -185,14 +186,26 @@ def _fitted(
     return {name: source.fit(fold.past, catalogue) for name, source in fresh(tuple(names), configs).items()}
 
 
-def _quotas(sources: Mapping[str, Scoring], fold: Fold, catalogue: Catalogue, *, seed: int) -> dict[str, int]:
-    """Return the quotas tuned on a part of a fold."""
+def _quotas(
+    sources: Mapping[str, Scoring], fold: Fold, catalogue: Catalogue, *, seed: int
+) -> tuple[dict[str, int], float]:
+    """Return the quotas tuned on a part of a fold, and the share of its questions that a source can answer."""
     part = fold.sample(SAMPLE, seed=seed)
     deep = gather(
         sources, part.profiles, part.contexts, quotas=dict.fromkeys(sources, DEPTH), n_items=catalogue.n_items
     )
-    quotas = tuned_quotas(deep, label(deep, part.targets, catalogue.n_items), always=tuple(sources))
-    return {name: quota for name, quota in sorted(quotas.items()) if quota}
+    hit = label(deep, part.targets, catalogue.n_items)
+    quotas = tuned_quotas(deep, hit, always=tuple(sources))
+    share = len(np.unique(deep.rows[hit])) / max(1, len(part))
+    return {name: quota for name, quota in sorted(quotas.items()) if quota}, share
+
+
+def _enough(teaching: float, *, folds: int) -> int:
+    """Return how many questions of each fold give as many candidates as rankers learn from.
+
+    `teaching` is the share of questions whose candidates hold a target: a ranker learns nothing from others.
+    """
+    return int(np.ceil(LEARNT_ROWS / folds / NEGATIVES / max(teaching, 0.01)))
 
 
 def _asked(quotas: Mapping[str, int], sources: Mapping[str, Scoring], fold: Fold, catalogue: Catalogue) -> Examples:
