@@ -39,6 +39,26 @@ def test_covisitation_follows_the_direction_of_travel() -> None:
     assert answer(model, 0) == [1, 2]
 
 
+def test_session_knn_is_the_vote_of_all_sessions_and_keeps_none() -> None:
+    visits = [(0, 1, 2), (1, 2), (2, 3, 4, 5), (0, 5), (3,)]
+    model = make("session_knn", source_power=0.0, matrix_half_life_days=1e6).fit(orders(*visits), shops.catalogue(6))
+    current = np.array([0, 1, 1, 0, 0, 0])
+
+    sets = np.array([[float(item in visit) for item in range(6)] for visit in visits[:-1]])
+    votes = 10 * (sets @ current) / np.sqrt(sets.sum(axis=1)) @ sets
+    votes[[1, 2]] = 0  # what was asked about is no answer
+    scores = model.scores(Profile.empty(shops.START), Context(items=(1, 2)))
+    assert scores[[0, 3, 4, 5]] == pytest.approx(votes[[0, 3, 4, 5]], rel=1e-4)
+    assert {len(array) for array in model.arrays.values()} <= {6, 7, len(model.arrays["indices"])}
+
+
+def test_session_knn_leaves_out_what_no_person_browses_in_one_go() -> None:
+    robot = orders(tuple(range(12)))
+    model = make("session_knn", longest=10).fit(robot, shops.catalogue(12))
+    assert answer(model, 0) == []
+    assert len(answer(make("session_knn").fit(robot, shops.catalogue(12)), 0)) == 5
+
+
 def test_bought_together_ignores_chance_and_needs_two_orders() -> None:
     model = make("bought_together").fit(orders((0, 1), (2, 3), (4,), (5,)), shops.catalogue(8))
     once = make("bought_together").fit(orders((0, 1), (2,), (3,), times=1), shops.catalogue(8))
