@@ -13,6 +13,8 @@ from personalization.training.metrics import Doubles, hits, per_shopper
 from personalization.training.split import Longs
 
 LIFTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
+HALVINGS = 3
+"""How often the step behind the best of `LIFTS` is halved: what is lost grows faster from lift to lift."""
 WARM_KEPT = 0.95
 """Share of the unlifted NDCG@10 of known products that must remain; that of all targets together must not fall."""
 Point = Mapping[str, Any]
@@ -26,15 +28,28 @@ def tuned_lift(judging: Judging, scores: Floats) -> tuple[float, list[Point]]:
     untouched = judging.untouched()
     if not untouched.any() or not any(own.any() for own in judging.cold):
         return 0.0, []
-    curve: list[Point] = [
-        _point(judging, lifted(judging.asked.candidates, scores, untouched, lift), lift) for lift in LIFTS
-    ]
-    none = curve[0]
-    kept = [
-        point for point in curve if point["together"] >= none["together"] and point["warm"] >= WARM_KEPT * none["warm"]
-    ]
-    best = max(kept, key=lambda point: (point["cold_hit_rate"], -point["lift"]))
-    return float(best["lift"]), curve
+
+    def point(lift: float) -> Point:
+        return _point(judging, lifted(judging.asked.candidates, scores, untouched, lift), lift)
+
+    def kept(one: Point) -> bool:
+        none = curve[0]
+        return bool(one["together"] >= none["together"] and one["warm"] >= WARM_KEPT * none["warm"])
+
+    def worth(one: Point) -> tuple[float, float]:
+        return one["cold_hit_rate"], -one["lift"]
+
+    curve = [point(lift) for lift in LIFTS]
+    best = max(filter(kept, curve), key=worth)
+    low, high = best["lift"], next((lift for lift in LIFTS if lift > best["lift"]), best["lift"])
+    for _ in range(HALVINGS if high > low else 0):
+        tried = point((low + high) / 2)
+        curve.append(tried)
+        if kept(tried):
+            low, best = tried["lift"], max(best, tried, key=worth)
+        else:
+            high = tried["lift"]
+    return float(best["lift"]), sorted(curve, key=lambda one: float(one["lift"]))
 
 
 def _point(judging: Judging, scores: Floats, lift: float) -> Point:

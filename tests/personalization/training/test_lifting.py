@@ -19,11 +19,13 @@ class _Judged:
 
 
 def chosen(monkeypatch: pytest.MonkeyPatch, curve: dict[float, tuple[float, float, float]]) -> float:
-    """Return the lift chosen on a curve of (together, warm, hit rate among cold targets)."""
+    """Return the lift chosen on a curve of (together, warm, hit rate of cold targets), straight between its points."""
     names = ("together", "warm", "cold_hit_rate")
+    told = np.array(list(curve.values())).T
 
     def point(judging: Judging, scores: np.ndarray, lift: float) -> lifting.Point:
-        return {"lift": lift, **dict(zip(names, curve[lift], strict=True))}
+        values = [float(np.interp(lift, list(curve), line)) for line in told]
+        return {"lift": lift, **dict(zip(names, values, strict=True))}
 
     monkeypatch.setattr(lifting, "LIFTS", tuple(curve))
     monkeypatch.setattr(lifting, "lifted", lambda candidates, scores, untouched, lift: scores)
@@ -34,7 +36,10 @@ def chosen(monkeypatch: pytest.MonkeyPatch, curve: dict[float, tuple[float, floa
 def test_the_most_that_known_products_can_bear(monkeypatch: pytest.MonkeyPatch) -> None:
     curve = {0.0: (0.036, 0.0417, 0.046), 0.75: (0.038, 0.0408, 0.085), 2.0: (0.0403, 0.0375, 0.134)}
 
-    assert chosen(monkeypatch, curve) == 0.75
+    found = chosen(monkeypatch, curve)
+
+    assert found == 0.75 + 1.25 / 4, "the step to the next lift is halved until little is missing"
+    assert np.interp(found, list(curve), [warm for _, warm, _ in curve.values()]) >= 0.95 * 0.0417
 
 
 def test_none_where_the_whole_loses(monkeypatch: pytest.MonkeyPatch) -> None:
