@@ -8,6 +8,7 @@ model that learned from other shoppers (cross-validation by shopper).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -78,12 +79,12 @@ def contest(early: Sequence[Examples], late: Examples, judging: Judging, *, pool
         model = mean_of(best.members, joined([part.judged() for part in early]), names, seed=seed)
         return replace(best, importance=_importance(model, late, judging, every, pooled=True, seed=seed))
     heat = [_eased(part, HEAT_QUESTIONS // len(early), seed=seed) for part in early]
-    brief = {"rounds": HEAT_ROUNDS, "patience": HEAT_PATIENCE, "seed": seed}
-    best, model = _judged(heat, late, judging, names, every, **brief)
+    judged = partial(_judged, heat, late, judging, names, rounds=HEAT_ROUNDS, patience=HEAT_PATIENCE, seed=seed)
+    best, model = judged(every)
     losses = _importance(model, late, judging, every, pooled=False, seed=seed)
     columns = np.flatnonzero([losses[name] > 0 for name in names])
     if len(columns):
-        cut, _ = _judged(heat, late, judging, names, columns, **brief)
+        cut, _ = judged(columns)
     if not len(columns) or _mean(cut) < _mean(best):
         columns = every
     whole, _ = _judged(early, late, judging, names, columns, rounds=ROUNDS, patience=PATIENCE, seed=seed)
@@ -134,8 +135,8 @@ def _judged(
     """Return what the next fold says of the mean of all kinds, learned on earlier ones and stopped by it."""
     kept = tuple(names[at] for at in columns.tolist())
     learnt, valid = joined([part.judged(columns) for part in early]), late.thinned(seed=seed).judged(columns)
-    stopped = {"names": kept, "seed": seed, "valid": valid, "rounds": rounds, "patience": patience}
-    fitted = [Ranker.fit(learnt, params=params, **stopped) for params in KINDS]
+    fit = partial(Ranker.fit, learnt, names=kept, seed=seed, valid=valid, rounds=rounds, patience=patience)
+    fitted = [fit(params=params) for params in KINDS]
     model = Ranker.mean(fitted, learnt)
     del learnt, valid
     scores = _scored(model, judging.asked.features, columns)
