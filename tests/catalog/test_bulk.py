@@ -71,9 +71,9 @@ def test_gzip_is_unpacked(shop: APIClient) -> None:
     [
         (b"", 400),
         (b"\n\n", 400),
-        (gzip.compress(b"{}" * 100)[:-9], 400),
+        (gzip.compress(b"{}" * 100, mtime=0)[:-9], 400),
         (b"\x1f\x8bnot gzip", 400),
-        (gzip.compress(b" " * (limits.BULK_BYTES + 1)), 413),
+        (gzip.compress(b" " * (limits.BULK_BYTES + 1), mtime=0), 413),
         (b" " * (limits.BULK_BYTES + 1), 413),
         (b"{}\n" * (limits.BULK_LINES + 1), 413),
     ],
