@@ -32,10 +32,15 @@ def basket_item(interactions: Interactions, n_items: int, *, purchases: bool, mo
     rows = interactions.signals == PURCHASE
     if not purchases or not rows.any():
         rows = np.ones(len(interactions), np.bool_)
-    n_baskets = int(codes.max(initial=-1)) + 1
-    cells = (np.ones(int(rows.sum()), np.float32), (codes[rows], interactions.items[rows]))
-    matrix = sparse.csr_matrix(cells, shape=(n_baskets, n_items))
-    matrix.sum_duplicates()
-    matrix.data[:] = 1
+    matrix = as_sets(codes[rows], interactions.items[rows], n_items)
     sizes = np.diff(matrix.indptr)
     return matrix[(sizes > 0) & (sizes <= most_items)]
+
+
+def as_sets(codes: Array, items: Array, n_items: int) -> Matrix:
+    """Return csr float32[largest code + 1, n_items], 1 where the basket of that code holds the item."""
+    cells = (np.ones(len(codes), np.float32), (codes, items))
+    matrix = sparse.csr_matrix(cells, shape=(int(codes.max(initial=-1)) + 1, n_items))
+    matrix.sum_duplicates()
+    matrix.data[:] = 1
+    return matrix

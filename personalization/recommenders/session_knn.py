@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy import sparse
 
 from personalization.recommenders.base import Catalogue, Config, Interactions
-from personalization.recommenders.baskets import basket_codes
+from personalization.recommenders.baskets import as_sets, basket_codes
 from personalization.recommenders.decay import DAY, REPEAT_START, SESSION_START
 from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from personalization.recommenders.matrix import Matrix, inverse_power, scaled_columns, scaled_rows
@@ -78,12 +77,8 @@ class SessionKNN(ItemItem):
 def _sessions(interactions: Interactions, n_items: int, *, longest: int) -> tuple[Matrix, np.ndarray]:
     """Return csr float32[sessions, n_items] of ones, of two to `longest` items, and each one's age in days."""
     codes, times = basket_codes(interactions), interactions.times
-    n = int(codes.max(initial=-1)) + 1
-    cells = (np.ones(len(codes), np.float32), (codes, interactions.items))
-    matrix = sparse.csr_matrix(cells, shape=(n, n_items))
-    matrix.sum_duplicates()
-    matrix.data[:] = 1
-    ends = np.full(n, -np.inf)
+    matrix = as_sets(codes, interactions.items, n_items)
+    ends = np.full(matrix.shape[0], -np.inf)
     np.maximum.at(ends, codes, times)
     lengths = np.diff(matrix.indptr)
     usable = np.flatnonzero((lengths > 1) & (lengths <= longest))
