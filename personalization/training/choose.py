@@ -21,7 +21,7 @@ from personalization.training.examples import LEARNT_ROWS, NEGATIVES, Examples, 
 from personalization.training.folds import LIMIT, Fold
 from personalization.training.judging import Judging, few
 from personalization.training.ladder import Step, best_single, climb, ndcg, slates, source_slates, tuned_blend
-from personalization.training.lifting import tuned_lift
+from personalization.training.lifting import Lift, tuned_lift
 from personalization.training.plan import Plan, fresh, ranked_sources
 from personalization.training.recall import DEPTH, recall, tuned_quotas
 from personalization.training.split import Longs
@@ -103,9 +103,9 @@ def choose(
     found, targets = judging.asked.candidates, judging.targets
     singles = best_single(found, targets, catalogue.n_items)
     blend = tuned_blend(found, targets, catalogue.n_items)
-    lift, lifting = tuned_lift(judging, ranked.scores) if ranked else (0.0, [])
+    lift = tuned_lift(judging, ranked.scores) if ranked else Lift()
     if ranked:
-        scores = lifted(found, ranked.scores, judging.untouched(), lift)
+        scores = lifted(found, ranked.scores, judging.untouched(), lift.value)
         ranked = replace(ranked, scores=scores, values=ndcg(slates(found, scores), targets, catalogue.n_items))
     steps, rung = _ladder(judging, blend, next(iter(singles)), ranked, seed=seed)
     limit, tradeoff = _exposure(late, validation, catalogue, blend, rung, ranked, strength=exposure)
@@ -120,7 +120,8 @@ def choose(
         new_only=validation.new_only,
         seed=seed,
         exposure=limit.strength if limit else 0.0,
-        cold_lift=lift,
+        cold_lift=lift.value,
+        cold_share=lift.share,
     )
     return Choice(
         plan,
@@ -132,7 +133,7 @@ def choose(
         tuned,
         limit,
         tradeoff,
-        lifting,
+        lift.curve,
     )
 
 

@@ -1,33 +1,56 @@
-"""How much cold lift pays: the most that new products gain while hardly anything is lost on the whole."""
+"""How much cold lift pays: the most that new products gain while hardly anything is lost on the whole.
+
+The ranker that is released has learned from validation too, and may think more of new products than the one that was
+asked: then the lift that was tested would show more of them than was tested. What is kept is what was tested.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from personalization.ranking.bundle import Bundle
+from personalization.ranking.candidates import Candidates, gather
 from personalization.ranking.cold_lift import lifted
-from personalization.recommenders.base import Floats
+from personalization.ranking.groups import places
+from personalization.recommenders.base import Bools, Context, Floats, Interactions
+from personalization.training.folds import sampled
 from personalization.training.judging import Judging
 from personalization.training.ladder import ndcg, slates
 from personalization.training.metrics import Doubles, hits, per_shopper
-from personalization.training.split import Longs
+from personalization.training.split import Longs, Sequences
 
 LIFTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
 HALVINGS = 3
 """How often the step behind the best of `LIFTS` is halved: what is lost grows faster from lift to lift."""
 WARM_KEPT = 0.95
 """Share of the unlifted NDCG@10 of known products that must remain; that of all targets together must not fall."""
+SHOPPERS = 500
+"""How many are looked at to see what the released ranker would show."""
+CLOSE = 6
+"""How often the lift is halved in search of the one that shows as much as was tested."""
+TOP = 10
 Point = Mapping[str, Any]
 
 
-def tuned_lift(judging: Judging, scores: Floats) -> tuple[float, list[Point]]:
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """The chosen lift, the share of the first ten places that untouched products then had, and the curve behind it."""
+
+    value: float = 0.0
+    share: float = 1.0
+    curve: Sequence[Point] = ()
+
+
+def tuned_lift(judging: Judging, scores: Floats) -> Lift:
     """Return the lift and the curve it was chosen from, as JSON values; 0 and no curve where nothing is cold.
 
     Of all lifts that keep enough, the one with the best hit rate among cold targets; ties go to the smaller.
     """
     untouched = judging.untouched()
     if not untouched.any() or not any(own.any() for own in judging.cold):
-        return 0.0, []
+        return Lift()
 
     def point(lift: float) -> Point:
         return _point(judging, lifted(judging.asked.candidates, scores, untouched, lift), lift)
@@ -49,7 +72,40 @@ def tuned_lift(judging: Judging, scores: Floats) -> tuple[float, list[Point]]:
             low, best = tried["lift"], max(best, tried, key=worth)
         else:
             high = tried["lift"]
-    return float(best["lift"]), sorted(curve, key=lambda one: float(one["lift"]))
+    return Lift(float(best["lift"]), float(best["share"]), sorted(curve, key=lambda one: float(one["lift"])))
+
+
+def bounded_lift(bundle: Bundle, past: Interactions, *, share: float, new_only: bool, seed: int) -> float:
+    """Return the bundle's lift or, where untouched products would get more than `share` of the first ten places, less.
+
+    Some shoppers of the past are asked as they are at its end; no answer is needed for that.
+    """
+    if not bundle.cold_lift or bundle.ranker is None or not len(past):
+        return bundle.cold_lift
+    users = sampled(np.unique(past.users).astype(np.int64), SHOPPERS, seed=seed)
+    profiles = Sequences.of(past).profiles(users, now=float(bundle.manifest["until"]))
+    contexts = [Context(seen_allowed=not new_only)] * len(users)
+    sources = {name: bundle.sources[name] for name in bundle.quotas}
+    found = gather(sources, profiles, contexts, quotas=bundle.quotas, n_items=bundle.catalogue.n_items)
+    scores = bundle.ranker.scores(bundle.features(found, profiles, contexts))
+    untouched: Bools = np.isnan(bundle.facts.last[found.items])
+
+    def within(lift: float) -> bool:
+        return _share(found, lifted(found, scores, untouched, lift), untouched) <= share
+
+    low, high = 0.0, bundle.cold_lift
+    if within(high):
+        return high
+    for _ in range(CLOSE):
+        middle = (low + high) / 2
+        low, high = (middle, high) if within(middle) else (low, middle)
+    return low
+
+
+def _share(candidates: Candidates, scores: Floats, untouched: Bools) -> float:
+    """Return the share of the first ten places that go to untouched products."""
+    first = places(scores, candidates.rows) < TOP
+    return float((first & untouched).sum() / max(1, first.sum()))
 
 
 def _point(judging: Judging, scores: Floats, lift: float) -> Point:
@@ -61,6 +117,7 @@ def _point(judging: Judging, scores: Floats, lift: float) -> Point:
         "together": float(ndcg(found, judging.targets, judging.n_items).mean()),
         "warm": _mean(found, warm, judging.n_items, "ndcg"),
         "cold_hit_rate": _mean(found, cold, judging.n_items, "hit_rate"),
+        "share": _share(judging.asked.candidates, scores, judging.untouched()),
     }
 
 

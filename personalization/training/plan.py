@@ -25,7 +25,8 @@ class Plan:
 
     `features` are the names the ranker keeps, `rankers` the settings and number of trees of each model that it is the
     mean of; `single` is the best source alone; `exposure` is how strongly over-exposed items are held back, 0 to 1;
-    `cold_lift` what the ranker's scores of untouched products gain.
+    `cold_lift` what the ranker's scores of untouched products gain; `cold_share` the share of the first ten places that
+    these had then, and may have at most.
     """
 
     configs: Mapping[str, Mapping[str, Any]]
@@ -39,6 +40,7 @@ class Plan:
     seed: int = 7
     exposure: float = 0.0
     cold_lift: float = 0.0
+    cold_share: float = 1.0
 
     def json(self) -> dict[str, Any]:
         """Return the plan as JSON values."""

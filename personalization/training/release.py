@@ -1,6 +1,7 @@
 """From a plan to a bundle: the sources and the ranker fitted again on all that may be learnt from."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from personalization.ranking.bundle import Bundle
@@ -10,6 +11,7 @@ from personalization.ranking.ranker import Judged, Ranker
 from personalization.recommenders.base import Catalogue, Interactions
 from personalization.training.contest import mean_of
 from personalization.training.examples import joined, teaches
+from personalization.training.lifting import bounded_lift
 from personalization.training.plan import Plan, extra_sources, fresh
 
 MORE_ROUNDS = 1.2
@@ -36,7 +38,7 @@ def release(
         progress(f"Fitting {name}", 0.8 * at / len(sources))
         source.fit(past, catalogue)
     progress("Fitting the ranker", 0.8)
-    return Bundle(
+    bundle = Bundle(
         catalogue=catalogue,
         sources=dict(sorted(sources.items())),
         facts=ItemFacts.fit(past, catalogue, until=until),
@@ -47,6 +49,13 @@ def release(
         cold_lift=plan.cold_lift,
         manifest={"rung": plan.rung, "single": plan.single, "until": until, "plan": plan.json(), **(manifest or {})},
     )
+    return lift_bounded(plan, bundle, past)
+
+
+def lift_bounded(plan: Plan, bundle: Bundle, past: Interactions) -> Bundle:
+    """Return the bundle, its ranker showing no more of untouched products than validation tested."""
+    lift = bounded_lift(bundle, past, share=plan.cold_share, new_only=plan.new_only, seed=plan.seed)
+    return replace(bundle, cold_lift=lift)
 
 
 def learned(plan: Plan, learnt: Sequence[Judged]) -> Ranker | None:

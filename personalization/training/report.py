@@ -51,7 +51,11 @@ def judged_report(bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, d
         "quotas": dict(choice.plan.quotas),
         "blend": dict(choice.plan.blend),
         "exposure": {"chosen": choice.plan.exposure, "curve": list(choice.tradeoff)},
-        "cold_lift": {"chosen": choice.plan.cold_lift, "curve": list(choice.lifting)},
+        "cold_lift": {
+            "chosen": choice.plan.cold_lift,
+            "released": bundle.cold_lift,
+            "curve": list(choice.lifting),
+        },
         "rmse": rating_errors(bundle.facts.stars, fold, dataset.interactions),
         **surprise_ablation(bundle, fold, asked, beside={**popular, "released": released}),
         "cold_start": cold_start(bundle, fold),

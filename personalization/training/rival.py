@@ -26,7 +26,7 @@ from personalization.training.choose import columns_of
 from personalization.training.examples import Examples, examples, limited
 from personalization.training.folds import Fold
 from personalization.training.plan import Plan
-from personalization.training.release import learned
+from personalization.training.release import learned, lift_bounded
 
 
 def plan_of(manifest: Mapping[str, Any]) -> Plan | None:
@@ -67,6 +67,7 @@ def refitted(plan: Plan, earlier: Sequence[Fold], test: Fold, catalogue: Catalog
         cold_lift=plan.cold_lift,
         manifest={"rung": plan.rung, "single": plan.single, "until": test.until, "plan": plan.json()},
     )
+    free = lift_bounded(plan, free, test.past)
     return replace(free, exposure=_exposure(free, test, strength=plan.exposure)) if plan.exposure else free
 
 

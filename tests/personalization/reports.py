@@ -37,8 +37,15 @@ REPORT: dict[str, Any] = {
     },
     "cold_lift": {
         "chosen": 0.5,
+        "released": 0.45,
         "curve": [
-            {"lift": lift, "together": 0.1, "warm": 0.11 - lift / 100, "cold_hit_rate": 0.04 + lift / 50}
+            {
+                "lift": lift,
+                "together": 0.1,
+                "warm": 0.11 - lift / 100,
+                "cold_hit_rate": 0.04 + lift / 50,
+                "share": lift / 10,
+            }
             for lift in (0.0, 0.5, 1.0)
         ],
     },

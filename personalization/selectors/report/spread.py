@@ -49,14 +49,23 @@ def lift(report: Mapping[str, Any]) -> Section | None:
     curve = found.get("curve", ())
     if not curve:
         return None
-    parts = {"together": "NDCG@10", "warm": "NDCG@10, known products", "cold_hit_rate": "HR@10, new products"}
+    parts = {
+        "together": "NDCG@10",
+        "warm": "NDCG@10, known products",
+        "cold_hit_rate": "HR@10, new products",
+        "share": "Share of the first ten places",
+    }
+    chosen, released = found.get("chosen", 0), found.get("released", found.get("chosen", 0))
     return Section(
         "lift", "New products against known ones",
         "What each lift of products nobody touched yet would cost and earn on validation, in standard deviations of a "
-        f"shopper's scores. Chosen: {found.get('chosen', 0)}.",
-        ("Lift", *parts.values()), [(number(one["lift"], 2), *(number(one[part]) for part in parts)) for one in curve],
+        f"shopper's scores. Chosen: {number(chosen, 2)}; the released ranker gives them that share of places, or less, "
+        f"with {number(released, 2)}.",
+        ("Lift", *parts.values()),
+        [(number(one["lift"], 2), *(number(one.get(part)) for part in parts)) for one in curve],
         plots.lines(
-            [one["lift"] for one in curve], [(title, [one[part] for one in curve]) for part, title in parts.items()],
+            [one["lift"] for one in curve],
+            [(title, [one.get(part) for one in curve]) for part, title in parts.items()],
             x="lift", y="value",
         ),
     )  # fmt: skip

@@ -1,10 +1,16 @@
 """The cold lift that is released: what validation's curve allows, and never nothing because two wishes conflict."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from personalization.ranking.bundle import Bundle
 from personalization.training import lifting
+from personalization.training.dataset import build
 from personalization.training.judging import Judging
+from personalization.training.pipeline import train
+from tests.personalization.shop_history import history, products
 
 
 class _Judged:
@@ -25,12 +31,12 @@ def chosen(monkeypatch: pytest.MonkeyPatch, curve: dict[float, tuple[float, floa
 
     def point(judging: Judging, scores: np.ndarray, lift: float) -> lifting.Point:
         values = [float(np.interp(lift, list(curve), line)) for line in told]
-        return {"lift": lift, **dict(zip(names, values, strict=True))}
+        return {"lift": lift, "share": lift / 10, **dict(zip(names, values, strict=True))}
 
     monkeypatch.setattr(lifting, "LIFTS", tuple(curve))
     monkeypatch.setattr(lifting, "lifted", lambda candidates, scores, untouched, lift: scores)
     monkeypatch.setattr(lifting, "_point", point)
-    return lifting.tuned_lift(_Judged(), np.zeros(1, np.float32))[0]  # type: ignore[arg-type]
+    return lifting.tuned_lift(_Judged(), np.zeros(1, np.float32)).value  # type: ignore[arg-type]
 
 
 def test_the_most_that_known_products_can_bear(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,3 +58,30 @@ def test_of_equal_lifts_the_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     curve = {0.0: (0.036, 0.0417, 0.0), 0.5: (0.037, 0.0416, 0.05), 1.0: (0.038, 0.0415, 0.05)}
 
     assert chosen(monkeypatch, curve) == 0.5
+
+
+@pytest.fixture(scope="module")
+def released() -> Bundle:
+    """Return a bundle with a ranker; five products of forty-five nobody touched yet, and its lift is far too high."""
+    shop = build(history(), products(items=45))
+    trained = train(shop, names=("buy_again", "content", "new_arrivals", "popular"))
+    assert trained.tested.ranker is not None
+    return replace(trained.tested, cold_lift=8.0)
+
+
+def test_the_released_ranker_shows_no_more_new_products_than_were_tested(released: Bundle) -> None:
+    past = build(history(), products(items=45)).interactions
+
+    def bounded(share: float) -> float:
+        return lifting.bounded_lift(released, past, share=share, new_only=False, seed=7)
+
+    assert bounded(1.0) == released.cold_lift
+    assert bounded(0.0) < bounded(0.2) < released.cold_lift
+
+
+def test_a_lift_of_nothing_and_a_bundle_without_ranker_stay_as_they_are(released: Bundle) -> None:
+    past = build(history(), products(items=45)).interactions
+
+    for bundle in (replace(released, cold_lift=0.0), replace(released, ranker=None)):
+        found = lifting.bounded_lift(bundle, past, share=0.0, new_only=False, seed=7)
+        assert found == bundle.cold_lift
