@@ -1,4 +1,4 @@
-"""The ranker over the candidates: LambdaMART and its kin, one model or the mean of several, kept as LightGBM's text."""
+"""The ranker over the candidates: trees (LambdaMART and its kin), a small network, or the mean of several, as text."""
 
 import json
 import os
@@ -15,14 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personalization.ranking.groups import deviations
+from personalization.ranking.network import Network
 from personalization.recommenders.base import Floats
 
+Doubles = NDArray[np.float64]
 THREADS = 2
 """Fixed by the size of the data: LightGBM's sums, and so the trees, depend on the number of threads."""
 FEW_ROWS = 50_000
 """Up to here a second thread waits more than it works."""
 FEW_ASKED = 5_000
 """The same for asking; here the number of threads changes nothing but the time."""
+NETWORK = "network"
+"""The objective that asks for a network instead of trees."""
 DEFAULTS: dict[str, Any] = {
     "objective": "lambdarank",
     "metric": "ndcg",
@@ -53,11 +57,60 @@ class Judged:
     groups: NDArray[np.int64]
 
 
-class Ranker:
-    """Fitted tree models over the same named features. The score is the sum of theirs, each times its weight."""
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """A fitted LightGBM model."""
 
-    def __init__(self, boosters: Sequence[lgb.Booster], weights: Sequence[float], names: Sequence[str]) -> None:
-        self.boosters = tuple(boosters)
+    booster: lgb.Booster
+
+    @classmethod
+    def fit(
+        cls,
+        train: Judged,
+        *,
+        names: Sequence[str],
+        seed: int,
+        valid: Judged | None,
+        rounds: int,
+        patience: int,
+        params: Mapping[str, Any],
+    ) -> Self:
+        """Return the trees; with `valid`, those of the best round, stopped after `patience` rounds without gain."""
+        threads = 1 if len(train.labels) <= FEW_ROWS else THREADS
+        settings = {**DEFAULTS, **params, **FIXED, "num_threads": threads, "seed": seed}
+        data = lgb.Dataset(train.features, train.labels, group=train.groups, feature_name=list(names), params=settings)
+        watched: list[lgb.Dataset] = []
+        callbacks: list[Any] = []
+        if valid is not None:
+            watched = [lgb.Dataset(valid.features, valid.labels, group=valid.groups, reference=data)]
+            callbacks = [lgb.early_stopping(patience, verbose=False)]
+        booster = lgb.train(settings, data, rounds, valid_sets=watched, callbacks=callbacks)
+        return cls.parse(booster.model_to_string(num_iteration=booster.best_iteration or -1))
+
+    def scores(self, features: Floats) -> Doubles:
+        """Return float64[n]: higher is better."""
+        threads = 1 if len(features) <= FEW_ASKED else THREADS
+        return np.asarray(self.booster.predict(features, num_threads=threads, raw_score=True))
+
+    def contributions(self, features: Floats) -> Doubles:
+        """Return float64[n, f + 1]: each feature's share of the score (TreeSHAP), the base value last."""
+        return np.asarray(self.booster.predict(features, pred_contrib=True, num_threads=1))
+
+    def text(self) -> str:
+        """Return LightGBM's text of the model."""
+        return str(self.booster.model_to_string())
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return what `text` wrote."""
+        return cls(lgb.Booster(model_str=text))
+
+
+class Ranker:
+    """Fitted models over the same named features. The score is the sum of theirs, each times its weight."""
+
+    def __init__(self, models: Sequence[Trees | Network], weights: Sequence[float], names: Sequence[str]) -> None:
+        self.models = tuple(models)
         self.weights = tuple(weights)
         self.names = tuple(names)
 
@@ -73,18 +126,17 @@ class Ranker:
         patience: int = 25,
         params: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Return one model; with `valid`, the one of the best round, stopped after `patience` rounds without gain."""
-        threads = 1 if len(train.labels) <= FEW_ROWS else THREADS
-        settings = {**DEFAULTS, **(params or {}), **FIXED, "num_threads": threads, "seed": seed}
-        data = lgb.Dataset(train.features, train.labels, group=train.groups, feature_name=list(names), params=settings)
-        watched: list[lgb.Dataset] = []
-        callbacks: list[Any] = []
-        if valid is not None:
-            watched = [lgb.Dataset(valid.features, valid.labels, group=valid.groups, reference=data)]
-            callbacks = [lgb.early_stopping(patience, verbose=False)]
-        booster = lgb.train(settings, data, rounds, valid_sets=watched, callbacks=callbacks)
-        text = booster.model_to_string(num_iteration=booster.best_iteration or -1)
-        return cls((lgb.Booster(model_str=text),), (1.0,), names)
+        """Return one model: trees or, with the objective "network", a network of `rounds` epochs.
+
+        With `valid`, trees are those of the best round, stopped after `patience` rounds without gain.
+        """
+        if params and params.get("objective") == NETWORK:
+            network = Network.fit(train.features, train.labels, epochs=rounds, seed=seed)
+            return cls((network,), (1.0,), names)
+        trees = Trees.fit(
+            train, names=names, seed=seed, valid=valid, rounds=rounds, patience=patience, params=params or {}
+        )
+        return cls((trees,), (1.0,), names)
 
     @classmethod
     def mean(cls, members: Sequence[Self], seen: Judged) -> Self:
@@ -96,45 +148,47 @@ class Ranker:
             return members[0]
         rows = np.repeat(np.arange(len(seen.groups)), seen.groups)
         weights = [1.0 / (len(members) * scale(one.scores(seen.features), rows)) for one in members]
-        return cls([booster for one in members for booster in one.boosters], weights, members[0].names)
+        return cls([model for one in members for model in one.models], weights, members[0].names)
 
     @property
     def rounds(self) -> int:
         """How many trees there are."""
-        return sum(int(booster.num_trees()) for booster in self.boosters)
+        return sum(int(model.booster.num_trees()) for model in self.models if isinstance(model, Trees))
 
     def scores(self, features: Floats) -> Floats:
         """Return float32[n]: higher is better, comparable within one shopper only."""
-        if not len(features):
-            return np.empty(0, np.float32)
-        threads = 1 if len(features) <= FEW_ASKED else THREADS
         total = np.zeros(len(features))
-        for booster, weight in zip(self.boosters, self.weights, strict=True):
-            total += weight * np.asarray(booster.predict(features, num_threads=threads, raw_score=True))
+        if len(features):
+            for model, weight in zip(self.models, self.weights, strict=True):
+                total += weight * model.scores(features)
         return total.astype(np.float32)
 
     def contributions(self, features: Floats) -> Floats:
-        """Return float32[n, f + 1]: each feature's share of the score (TreeSHAP), the base value last."""
+        """Return float32[n, f + 1]: each feature's share of the score, the base value last."""
         total = np.zeros((len(features), len(self.names) + 1))
-        for booster, weight in zip(self.boosters, self.weights, strict=True):
-            total += weight * np.asarray(booster.predict(features, pred_contrib=True, num_threads=1))
+        for model, weight in zip(self.models, self.weights, strict=True):
+            total += weight * model.contributions(features)
         return total.astype(np.float32)
 
     def splits(self) -> NDArray[np.int64]:
-        """Return int64[n_features]: how many splits look at each feature."""
-        found: NDArray[np.int64] = np.sum([one.feature_importance("split") for one in self.boosters], axis=0, dtype=int)
+        """Return int64[n_features]: how many splits of trees look at each feature."""
+        found = np.zeros(len(self.names), np.int64)
+        for model in self.models:
+            if isinstance(model, Trees):
+                found += model.booster.feature_importance("split").astype(np.int64)
         return found
 
     def text(self) -> str:
         """Return the models as JSON text."""
-        models = [str(booster.model_to_string()) for booster in self.boosters]
-        return json.dumps({"weights": self.weights, "models": models}, indent=0)
+        return json.dumps({"weights": self.weights, "models": [model.text() for model in self.models]}, indent=0)
 
     @classmethod
     def parse(cls, text: str, names: Sequence[str]) -> Self:
         """Return what `text` wrote."""
         told = json.loads(text)
-        return cls([lgb.Booster(model_str=model) for model in told["models"]], told["weights"], names)
+        # LightGBM's own text starts with the word tree, that of a network is JSON.
+        models = [Network.parse(one) if one.startswith("{") else Trees.parse(one) for one in told["models"]]
+        return cls(models, told["weights"], names)
 
 
 def scale(scores: Floats, rows: NDArray[np.int64]) -> float:

@@ -1,7 +1,8 @@
 """Which ranker a shop gets: the mean of three kinds or, where questions are few, of the two that did best on them.
 
-Where validation asks plenty, the kinds learn on earlier folds and are stopped by it, as time will judge them; which of
-them it likes best says little of the next window (on Beauty the best there was the worst on test), so none is left out.
+Where validation asks plenty, LambdaMART, trees that tell hits from misses and a small network learn on earlier folds,
+the trees stopped by it, as time will judge them; which of them it likes best says little of the next window (on Beauty
+the best there was the worst on test), so none is left out.
 Where questions are few, one fold stops and decides by luck: then the questions of all folds decide, each ranked by a
 model that learned from other shoppers (cross-validation by shopper).
 """
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from personalization.ranking.features import feature_names
-from personalization.ranking.ranker import Judged, Ranker, scale
+from personalization.ranking.ranker import NETWORK, Judged, Ranker, scale
 from personalization.recommenders.base import Floats
 from personalization.training.examples import Examples, even, joined, limited, teaches
 from personalization.training.importance import permutation_importance
@@ -26,8 +27,11 @@ from personalization.training.split import Longs
 LISTWISE: Mapping[str, Any] = {"objective": "rank_xendcg", "num_leaves": 7, "learning_rate": 0.05}
 POINTWISE: Mapping[str, Any] = {"objective": "binary", "learning_rate": 0.04}
 LAMBDAMART: Mapping[str, Any] = {"num_leaves": 31}
-KINDS = (LISTWISE, {**POINTWISE, "num_leaves": 31}, LAMBDAMART)
+TREES = ({**LAMBDAMART, "num_leaves": 15}, {**POINTWISE, "num_leaves": 31})
+SMOOTH: Mapping[str, Any] = {"objective": NETWORK}
 CALM = {"num_leaves": 7, "min_data_in_leaf": 50, "learning_rate": 0.04, "lambda_l2": 20.0, "feature_fraction": 0.3}
+EPOCHS = 8
+"""Of the network (Beauty alone .0539 with 6, .0545 with 10)."""
 FOR_FEW = (LISTWISE, {**POINTWISE, "num_leaves": 15}, LAMBDAMART, CALM)
 """What competes where questions are few."""
 HEAT_QUESTIONS, HEAT_NEGATIVES = 2_000, 30
@@ -38,8 +42,8 @@ The model with the features that are left then learns from all.
 HEAT_ROUNDS, ROUNDS, FEW_ROUNDS = 150, 300, 150
 """Trees at most while features compete, of each kind, and always where questions are few: none are left to stop by.
 
-Each hundred of all kinds costs an answer 3 ms; new groceries .0866 with 100, .0891 with 200, repeat .5042, .5066 and
-.5071 with 300, Beauty .0540, .0548, .0548."""
+Each hundred of each kind costs an answer 2 ms, the network 1 ms. With trees alone, new groceries .0866 with 100, .0891
+with 200, repeat .5042, .5066 and .5071 with 300, Beauty .0540, .0548, .0548."""
 HEAT_PATIENCE, PATIENCE = 25, 100
 """Rounds without gain before a model stops. Validation's NDCG@10 dips for dozens of rounds and goes on rising: stopped
 after 25, groceries kept 60 trees of the 200 to 400 that serve them (repeat .5014 and .5071 on the same fits)."""
@@ -47,14 +51,17 @@ PARTS = 4
 PART = 100_000
 """Pairs scored at once."""
 Member = tuple[Mapping[str, Any], int]
-"""Settings and number of trees of one model."""
+"""Settings and number of trees, or epochs, of one model."""
+LEAST = 10
+"""Trees that are grown whatever validation says."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """The winner: its members, the feature columns they look at, and what their mean scores the judges' pairs.
 
-    Each member is the settings of one model and how many trees it has. `values` is NDCG@10 per question that judges.
+    Each member is the settings of one model and how many trees or epochs it has. `values` is NDCG@10 per question that
+    judges.
     """
 
     members: tuple[Member, ...]
@@ -88,7 +95,7 @@ def contest(early: Sequence[Examples], late: Examples, judging: Judging, *, pool
         cut, _ = judged(columns)
     if not len(columns) or _mean(cut) < _mean(best):
         columns = every
-    whole, _ = _judged(early, late, judging, names, columns, rounds=ROUNDS, patience=PATIENCE, seed=seed)
+    whole, _ = _judged(early, late, judging, names, columns, rounds=ROUNDS, patience=PATIENCE, epochs=EPOCHS, seed=seed)
     return replace(whole, importance=losses)
 
 
@@ -132,18 +139,25 @@ def _judged(
     rounds: int,
     patience: int,
     seed: int,
+    epochs: int = 0,
 ) -> tuple[Ranked, Ranker]:
-    """Return what the next fold says of the mean of all kinds, learned on earlier ones and stopped by it."""
+    """Return what the next fold says of the mean of all kinds, learned on earlier ones and stopped by it.
+
+    Without `epochs` there is no network among them.
+    """
     kept = tuple(names[at] for at in columns.tolist())
     learnt, valid = joined([part.judged(columns) for part in early]), late.thinned(seed=seed).judged(columns)
     fit = partial(Ranker.fit, learnt, names=kept, seed=seed, valid=valid, rounds=rounds, patience=patience)
-    fitted = [fit(params=params) for params in KINDS]
+    fitted = [fit(params=params) for params in TREES]
+    members: list[Member] = [(params, max(one.rounds, LEAST)) for params, one in zip(TREES, fitted, strict=True)]
+    if epochs:
+        members.append((SMOOTH, epochs))
+        fitted.append(fit(params=SMOOTH, rounds=epochs))
     model = Ranker.mean(fitted, learnt)
     del learnt, valid
     scores = _scored(model, judging.asked.features, columns)
     values = ndcg(slates(judging.asked.candidates, scores), judging.targets, judging.n_items)
-    members = tuple((params, max(one.rounds, 10)) for params, one in zip(KINDS, fitted, strict=True))
-    return Ranked(members, columns, kept, scores, values), model
+    return Ranked(tuple(members), columns, kept, scores, values), model
 
 
 def _scored(model: Ranker, features: Floats, columns: Longs) -> Floats:

@@ -24,7 +24,7 @@ from personalization.training.split import Longs, Sequences
 LIFTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
 HALVINGS = 3
 """How often the step behind the best of `LIFTS` is halved: what is lost grows faster from lift to lift."""
-WARM_KEPT = 0.95
+WARM_KEPT = 0.97
 """Share of the unlifted NDCG@10 of known products that must remain; that of all targets together must not fall."""
 SHOPPERS = 500
 """How many are looked at to see what the released ranker would show."""

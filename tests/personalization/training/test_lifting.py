@@ -40,12 +40,12 @@ def chosen(monkeypatch: pytest.MonkeyPatch, curve: dict[float, tuple[float, floa
 
 
 def test_the_most_that_known_products_can_bear(monkeypatch: pytest.MonkeyPatch) -> None:
-    curve = {0.0: (0.036, 0.0417, 0.046), 0.75: (0.038, 0.0408, 0.085), 2.0: (0.0403, 0.0375, 0.134)}
+    curve = {0.0: (0.036, 0.0417, 0.046), 0.75: (0.038, 0.0408, 0.085), 2.0: (0.0403, 0.0395, 0.134)}
 
     found = chosen(monkeypatch, curve)
 
     assert found == 0.75 + 1.25 / 4, "the step to the next lift is halved until little is missing"
-    assert np.interp(found, list(curve), [warm for _, warm, _ in curve.values()]) >= 0.95 * 0.0417
+    assert np.interp(found, list(curve), [warm for _, warm, _ in curve.values()]) >= 0.97 * 0.0417
 
 
 def test_none_where_the_whole_loses(monkeypatch: pytest.MonkeyPatch) -> None:
