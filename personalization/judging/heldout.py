@@ -8,6 +8,7 @@ import numpy as np
 from personalization.judging.case import Case, Limits
 from personalization.judging.slates import Shelf, SlateTable
 from personalization.ranking.bundle import Bundle
+from personalization.ranking.groups import even
 from personalization.recommenders.base import Catalogue, Floats, Ints, Times
 from personalization.training.folds import Fold
 from personalization.training.metrics import Doubles, Interval
@@ -60,7 +61,7 @@ def timed(bundle: Bundle, fold: Fold) -> Floats:
 
     The best, not the mean: what else the machine does while we measure is no property of the model.
     """
-    rows = np.unique(np.linspace(0, len(fold) - 1, min(TIMED, len(fold))).astype(np.int64)).tolist()
+    rows = even(len(fold), TIMED).tolist()
     return np.array([min(_once(bundle, fold, row) for _ in range(TAKES)) for row in rows], np.float32)
 
 

@@ -70,3 +70,8 @@ def deviations(values: NDArray[np.floating], rows: Longs, n_rows: int) -> Double
     mean = np.bincount(rows, values, n_rows) / sizes
     found: Doubles = np.sqrt(np.bincount(rows, (values - mean[rows]) ** 2, n_rows) / sizes)
     return found
+
+
+def even(n: int, limit: int) -> Longs:
+    """Return at most `limit` of the rows 0 … n - 1, evenly spread and ascending."""
+    return np.unique(np.linspace(0, n - 1, min(n, limit)).astype(np.int64))

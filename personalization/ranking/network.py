@@ -15,18 +15,21 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+from threadpoolctl import threadpool_limits
 
+from personalization.ranking.groups import Doubles, even
 from personalization.recommenders.base import Floats
-
-Doubles = NDArray[np.float64]
 
 HIDDEN = 64
 COPIES = 3
 """Networks from different beginnings, of which the mean is taken: one alone is a matter of luck (new groceries .0889 to
 .0910, the mean of three .0933)."""
 BATCH = 512
+MOST_EPOCHS = 60
 SETTINGS: dict[str, Any] = {"alpha": 0.01, "learning_rate_init": 2e-4}
-"""Slow and few epochs: with a rate of .0005, Beauty gained a third of what it gains with this."""
+"""Slow: with a rate of .0005, Beauty gained a third of what it gains with this."""
 KNOTS = 64
 EDGE = 3.0
 """Normal scores end here, on both sides: the largest of half a million is no surer than the largest of a thousand."""
@@ -34,7 +37,11 @@ RANKED = 100_000
 """Pairs, evenly chosen, that ranks are told from."""
 AT_TIMES = 0.02
 """A feature unknown to this share of pairs, and known to as many, has a column that says which."""
-STEPS = 16
+PART = 16_384
+"""Pairs asked at once, so that memory is bounded."""
+DIGITS = 5
+"""Of a score: rows that are equal differ in the last bits, by where in a product they stand."""
+WAY = 16
 """Points on the way from the middle to a candidate at which its contributions are measured."""
 
 
@@ -54,21 +61,19 @@ class Network:
     second: Floats
 
     @classmethod
-    def fit(cls, features: Floats, labels: NDArray[np.int32], *, epochs: int, seed: int) -> Self:
-        """Return the network that tells hits (labels above 0) from misses. features: float32[n, f], NaN is unknown."""
-        from sklearn.exceptions import ConvergenceWarning  # a second and 60 MB that a web worker never needs
-        from sklearn.neural_network import MLPClassifier
-        from threadpoolctl import threadpool_limits
+    def fit(cls, features: Floats, labels: NDArray[np.int32], *, steps: int, seed: int) -> Self:
+        """Return the network that tells hits (labels above 0) from misses. features: float32[n, f], NaN is unknown.
 
-        some = features[np.unique(np.linspace(0, len(features) - 1, min(len(features), RANKED)).astype(np.int64))]
+        It is led so many steps, each by `BATCH` pairs, in whole epochs, of which there are 60 at most.
+        """
+        some = features[even(len(features), RANKED)]
         knots, levels = zip(*(_scale(column) for column in some.T), strict=True)
         unknown = np.isnan(some).mean(axis=0)
         unsure = np.flatnonzero((unknown > AT_TIMES) & (unknown < 1 - AT_TIMES)).astype(np.int64)
         inputs = _inputs(features, knots, levels, unsure)
-        batches = {**SETTINGS, "batch_size": min(BATCH, len(inputs))}
-        copies = [
-            MLPClassifier((HIDDEN,), max_iter=epochs, random_state=seed + copy, **batches) for copy in range(COPIES)
-        ]
+        epochs = int(np.clip(np.ceil(steps * BATCH / len(inputs)), 1, MOST_EPOCHS))
+        settings = {**SETTINGS, "batch_size": min(BATCH, len(inputs)), "max_iter": epochs, "n_iter_no_change": epochs}
+        copies = [MLPClassifier((HIDDEN,), random_state=seed + copy, **settings) for copy in range(COPIES)]
         # One thread: the products are small, and the weights are then the same whatever the number of cores.
         with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter("ignore", ConvergenceWarning)  # stopped on purpose
@@ -85,7 +90,12 @@ class Network:
 
     def scores(self, features: Floats) -> Doubles:
         """Return float64[n]: higher is better."""
-        found: Doubles = (np.maximum(self._read(features) @ self.first + self.bias, 0) @ self.second).astype(np.float64)
+        parts = [self._scored(features[start : start + PART]) for start in range(0, len(features), PART)]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def _scored(self, features: Floats) -> Doubles:
+        logits = np.maximum(self._read(features) @ self.first + self.bias, 0) @ self.second
+        found: Doubles = np.asarray(logits, np.float64).round(DIGITS)
         return found
 
     def contributions(self, features: Floats) -> Doubles:
@@ -95,10 +105,10 @@ class Network:
         """
         inputs = self._read(features)
         slope = np.zeros_like(inputs)
-        for step in range(STEPS):
-            active = inputs * ((step + 0.5) / STEPS) @ self.first + self.bias > 0
+        for step in range(WAY):
+            active = inputs * ((step + 0.5) / WAY) @ self.first + self.bias > 0
             slope += (active * self.second) @ self.first.T
-        shares = (inputs * slope / STEPS).astype(np.float64)
+        shares = (inputs * slope / WAY).astype(np.float64)
         n = features.shape[1]
         found = np.zeros((len(features), n + 1))
         found[:, :n] = shares[:, :n]

@@ -14,11 +14,10 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from personalization.ranking.groups import deviations
+from personalization.ranking.groups import Doubles, deviations
 from personalization.ranking.network import Network
 from personalization.recommenders.base import Floats
 
-Doubles = NDArray[np.float64]
 THREADS = 2
 """Fixed by the size of the data: LightGBM's sums, and so the trees, depend on the number of threads."""
 FEW_ROWS = 50_000
@@ -126,12 +125,12 @@ class Ranker:
         patience: int = 25,
         params: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Return one model: trees or, with the objective "network", a network of `rounds` epochs.
+        """Return one model: trees or, with the objective "network", a network led so many `rounds` of steps.
 
         With `valid`, trees are those of the best round, stopped after `patience` rounds without gain.
         """
         if params and params.get("objective") == NETWORK:
-            network = Network.fit(train.features, train.labels, epochs=rounds, seed=seed)
+            network = Network.fit(train.features, train.labels, steps=rounds, seed=seed)
             return cls((network,), (1.0,), names)
         trees = Trees.fit(
             train, names=names, seed=seed, valid=valid, rounds=rounds, patience=patience, params=params or {}

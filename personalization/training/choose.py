@@ -12,12 +12,13 @@ from personalization.ranking.cold_lift import lifted
 from personalization.ranking.exposure import Exposure
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import feature_names
+from personalization.ranking.groups import even
 from personalization.ranking.ranker import Judged
 from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.recommenders.scoring import Scoring
 from personalization.training.contest import Ranked, contest
-from personalization.training.examples import LEARNT_ROWS, NEGATIVES, Examples, even, examples, label, limited
+from personalization.training.examples import LEARNT_ROWS, NEGATIVES, Examples, examples, label, limited
 from personalization.training.folds import LIMIT, Fold
 from personalization.training.judging import Judging, few
 from personalization.training.ladder import Step, best_single, climb, ndcg, slates, source_slates, tuned_blend

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from personalization.ranking.candidates import Candidates, gather
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import features
+from personalization.ranking.groups import even
 from personalization.ranking.ranker import Judged
 from personalization.recommenders.base import Bools, Floats
 from personalization.recommenders.scoring import Scoring
@@ -69,11 +70,6 @@ def limited(parts: Sequence[Examples], *, rows: int = LEARNT_ROWS) -> list[Examp
     if share >= 1:
         return list(parts)
     return [part.of_rows(even(part.candidates.n_rows, int(part.candidates.n_rows * share))) for part in parts]
-
-
-def even(n: int, limit: int) -> Longs:
-    """Return at most `limit` of the rows 0 … n - 1, evenly spread and ascending."""
-    return np.unique(np.linspace(0, n - 1, min(n, limit)).astype(np.int64))
 
 
 def teaches(labels: NDArray[np.bool_ | np.int32]) -> bool:

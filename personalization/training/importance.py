@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from personalization.ranking.groups import even
 from personalization.ranking.ranker import Ranker
-from personalization.training.examples import Examples, even
+from personalization.training.examples import Examples
 from personalization.training.ladder import ndcg, slates
 from personalization.training.split import Longs
 

@@ -28,6 +28,8 @@ WARM_KEPT = 0.97
 """Share of the unlifted NDCG@10 of known products that must remain; that of all targets together must not fall."""
 SHOPPERS = 500
 """How many are looked at to see what the released ranker would show."""
+LATELY = 0.15
+"""Share of rows, the latest, among whose shoppers they are: validation too asked those who came again."""
 CLOSE = 6
 """How often the lift is halved in search of the one that shows as much as was tested."""
 TOP = 10
@@ -78,11 +80,11 @@ def tuned_lift(judging: Judging, scores: Floats) -> Lift:
 def bounded_lift(bundle: Bundle, past: Interactions, *, share: float, new_only: bool, seed: int) -> float:
     """Return the bundle's lift or, where untouched products would get more than `share` of the first ten places, less.
 
-    Some shoppers of the past are asked as they are at its end; no answer is needed for that.
+    Some shoppers who came lately are asked as they are at the end of the past; no answer is needed for that.
     """
-    if not bundle.cold_lift or bundle.ranker is None or not len(past):
+    if not bundle.cold_lift or bundle.ranker is None or share >= 1 or not len(past):
         return bundle.cold_lift
-    users = sampled(np.unique(past.users).astype(np.int64), SHOPPERS, seed=seed)
+    users = sampled(np.unique(past.users[-round(LATELY * len(past)) :]).astype(np.int64), SHOPPERS, seed=seed)
     profiles = Sequences.of(past).profiles(users, now=float(bundle.manifest["until"]))
     contexts = [Context(seen_allowed=not new_only)] * len(users)
     sources = {name: bundle.sources[name] for name in bundle.quotas}

@@ -23,8 +23,8 @@ SVD is among them: it takes a third of all fitting time and, alone, finds the le
 class Plan:
     """Settings per source, quotas, blend weights, the ranker's settings, and the rung of the ladder that was earned.
 
-    `features` are the names the ranker keeps, `rankers` the settings and number of trees of each model that it is the
-    mean of; `single` is the best source alone; `exposure` is how strongly over-exposed items are held back, 0 to 1;
+    `features` are the names the ranker keeps, `rankers` the settings and number of trees, or steps, of each model that
+    it is the mean of; `single` is the best source alone; `exposure` is how strongly over-exposed items are held back;
     `cold_lift` what the ranker's scores of untouched products gain; `cold_share` the share of the first ten places that
     these had then, and may have at most.
     """

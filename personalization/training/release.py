@@ -15,7 +15,7 @@ from personalization.training.lifting import bounded_lift
 from personalization.training.plan import Plan, extra_sources, fresh
 
 MORE_ROUNDS = 1.2
-"""Rounds grow a little with the data of the validation fold."""
+"""Trees and steps grow a little with the data of the validation fold."""
 
 
 def release(
@@ -53,7 +53,7 @@ def release(
 
 
 def lift_bounded(plan: Plan, bundle: Bundle, past: Interactions) -> Bundle:
-    """Return the bundle, its ranker showing no more of untouched products than validation tested."""
+    """Return the bundle, its lift giving untouched products no more places than validation tested."""
     lift = bounded_lift(bundle, past, share=plan.cold_share, new_only=plan.new_only, seed=plan.seed)
     return replace(bundle, cold_lift=lift)
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from personalization.ranking.blend import blend_scores
 from personalization.ranking.bundle import Bundle
+from personalization.ranking.groups import even
 from personalization.recommenders.base import Bools, Floats, Ints
 from personalization.training.choose import Choice
 from personalization.training.cold_start_curve import cold_start
 from personalization.training.dataset import Dataset
-from personalization.training.examples import Examples, even
+from personalization.training.examples import Examples
 from personalization.training.folds import Fold
 from personalization.training.ladder import ndcg, slate_scores, slates, source_slates
 from personalization.training.metrics import all_metrics, beyond_accuracy, bootstrap, hits
@@ -53,7 +54,7 @@ def judged_report(bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, d
         "exposure": {"chosen": choice.plan.exposure, "curve": list(choice.tradeoff)},
         "cold_lift": {
             "chosen": choice.plan.cold_lift,
-            "released": bundle.cold_lift,
+            "tested": bundle.cold_lift,
             "curve": list(choice.lifting),
         },
         "rmse": rating_errors(bundle.facts.stars, fold, dataset.interactions),

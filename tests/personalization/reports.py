@@ -37,7 +37,7 @@ REPORT: dict[str, Any] = {
     },
     "cold_lift": {
         "chosen": 0.5,
-        "released": 0.45,
+        "tested": 0.45,
         "curve": [
             {
                 "lift": lift,

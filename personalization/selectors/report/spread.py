@@ -53,14 +53,14 @@ def lift(report: Mapping[str, Any]) -> Section | None:
         "together": "NDCG@10",
         "warm": "NDCG@10, known products",
         "cold_hit_rate": "HR@10, new products",
-        "share": "Share of the first ten places",
+        "share": "Share of the first ten places, new products",
     }
-    chosen, released = found.get("chosen", 0), found.get("released", found.get("chosen", 0))
+    chosen, tested = found.get("chosen", 0), found.get("tested", found.get("chosen", 0))
     return Section(
         "lift", "New products against known ones",
         "What each lift of products nobody touched yet would cost and earn on validation, in standard deviations of a "
-        f"shopper's scores. Chosen: {number(chosen, 2)}; the released ranker gives them that share of places, or less, "
-        f"with {number(released, 2)}.",
+        f"shopper's scores. Chosen: {number(chosen, 2)}; the ranker that was judged gives them that share of places, "
+        f"or less, with {number(tested, 2)}.",
         ("Lift", *parts.values()),
         [(number(one["lift"], 2), *(number(one.get(part)) for part in parts)) for one in curve],
         plots.lines(

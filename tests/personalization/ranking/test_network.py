@@ -21,7 +21,7 @@ def asked() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    return Network.fit(*asked(), epochs=30, seed=7)
+    return Network.fit(*asked(), steps=350, seed=7)
 
 
 def test_hits_come_before_misses_and_unknown_ones_last(network: Network) -> None:
@@ -50,5 +50,5 @@ def test_values_beyond_all_that_was_seen_are_the_last_ones_seen(network: Network
 
 
 def test_the_same_seed_gives_the_same_network(network: Network) -> None:
-    assert Network.fit(*asked(), epochs=30, seed=7).text() == network.text()
+    assert Network.fit(*asked(), steps=350, seed=7).text() == network.text()
     assert Network.parse(network.text()).text() == network.text()
