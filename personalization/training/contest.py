@@ -33,8 +33,6 @@ SMOOTH: Mapping[str, Any] = {"objective": NETWORK}
 CALM = {"num_leaves": 7, "min_data_in_leaf": 50, "learning_rate": 0.04, "lambda_l2": 20.0, "feature_fraction": 0.3}
 STEPS = 8_000
 """Of the network: eight epochs of half a million candidates (Beauty alone .0539 with 6, .0545 with 10)."""
-FOR_FEW = (LISTWISE, {**POINTWISE, "num_leaves": 15}, LAMBDAMART, CALM)
-"""What competes where questions are few."""
 HEAT_QUESTIONS, HEAT_NEGATIVES = 2_000, 30
 """Questions, of all learning folds, that features compete on, and candidates without a hit that each keeps.
 
@@ -48,11 +46,21 @@ with 200, repeat .5042, .5066 and .5071 with 300, Beauty .0540, .0548, .0548."""
 HEAT_PATIENCE, PATIENCE = 25, 100
 """Rounds without gain before a model stops. Validation's NDCG@10 dips for dozens of rounds and goes on rising: stopped
 after 25, groceries kept 60 trees of the 200 to 400 that serve them (repeat .5014 and .5071 on the same fits)."""
+FEW_STEPS = 2_000
+"""Of the network where questions are few."""
 PARTS = 4
 PART = 100_000
 """Pairs scored at once."""
 Member = tuple[Mapping[str, Any], int]
 """Settings and number of trees, or steps, of one model."""
+FOR_FEW: Sequence[Member] = (
+    (LISTWISE, FEW_ROUNDS),
+    ({**POINTWISE, "num_leaves": 15}, FEW_ROUNDS),
+    (LAMBDAMART, FEW_ROUNDS),
+    (CALM, FEW_ROUNDS),
+    (SMOOTH, FEW_STEPS),
+)
+"""What competes where questions are few."""
 LEAST = 10
 """Trees that are grown whatever validation says."""
 
@@ -84,7 +92,7 @@ def contest(early: Sequence[Examples], late: Examples, judging: Judging, *, pool
     every = np.arange(len(names))
     early = limited([part.thinned(seed=seed) for part in early])
     if pooled:
-        best = _strongest([_crossed(judging, names, preset, seed=seed) for preset in FOR_FEW], judging)
+        best = _strongest([_crossed(judging, names, member, seed=seed) for member in FOR_FEW], judging)
         model = mean_of(best.members, joined([part.judged() for part in early]), names, seed=seed)
         return replace(best, importance=_importance(model, late, judging, every, pooled=True, seed=seed))
     heat = [_eased(part, HEAT_QUESTIONS // len(early), seed=seed) for part in early]
@@ -170,8 +178,9 @@ def _scored(model: Ranker, features: Floats, columns: Longs) -> Floats:
     return np.concatenate(parts) if parts else np.empty(0, np.float32)
 
 
-def _crossed(judging: Judging, names: Sequence[str], params: Mapping[str, Any], *, seed: int) -> Ranked:
+def _crossed(judging: Judging, names: Sequence[str], member: Member, *, seed: int) -> Ranked:
     """Return what other shoppers' rankers say of each shopper's questions."""
+    params, rounds = member
     rng = np.random.default_rng(seed)
     part_of = rng.permutation(int(judging.users.max(initial=0)) + 1)[judging.users] % PARTS
     scores = np.zeros(len(judging.asked.labels), np.float32)
@@ -181,10 +190,10 @@ def _crossed(judging: Judging, names: Sequence[str], params: Mapping[str, Any], 
         learnt = judging.asked.of_rows(np.flatnonzero(part_of != part))
         learnt = learnt.thinned(negatives=HEAT_NEGATIVES, seed=seed)
         if held.any() and teaches(learnt.labels):
-            model = Ranker.fit(learnt.judged(every), names=names, seed=seed, rounds=FEW_ROUNDS, params=params)
+            model = Ranker.fit(learnt.judged(every), names=names, seed=seed, rounds=rounds, params=params)
             scores[held] = model.scores(np.ascontiguousarray(judging.asked.features[held]))
     values = ndcg(slates(judging.asked.candidates, scores), judging.targets, judging.n_items)
-    return Ranked(((params, FEW_ROUNDS),), every, tuple(names), scores, values)
+    return Ranked((member,), every, tuple(names), scores, values)
 
 
 def _importance(
