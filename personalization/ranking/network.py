@@ -27,7 +27,7 @@ COPIES = 3
 """Networks from different beginnings, of which the mean is taken: one alone is a matter of luck (new groceries .0889 to
 .0910, the mean of three .0933)."""
 BATCH = 512
-MOST_EPOCHS = 60
+MOST_EPOCHS = 40
 SETTINGS: dict[str, Any] = {"alpha": 0.01, "learning_rate_init": 2e-4}
 """Slow: with a rate of .0005, Beauty gained a third of what it gains with this."""
 KNOTS = 64
@@ -64,7 +64,7 @@ class Network:
     def fit(cls, features: Floats, labels: NDArray[np.int32], *, steps: int, seed: int) -> Self:
         """Return the network that tells hits (labels above 0) from misses. features: float32[n, f], NaN is unknown.
 
-        It is led so many steps, each by `BATCH` pairs, in whole epochs, of which there are 60 at most.
+        It is led so many steps, each by `BATCH` pairs, in whole epochs, of which there are 40 at most.
         """
         some = features[even(len(features), RANKED)]
         knots, levels = zip(*(_scale(column) for column in some.T), strict=True)

@@ -46,8 +46,8 @@ with 200, repeat .5042, .5066 and .5071 with 300, Beauty .0540, .0548, .0548."""
 HEAT_PATIENCE, PATIENCE = 25, 100
 """Rounds without gain before a model stops. Validation's NDCG@10 dips for dozens of rounds and goes on rising: stopped
 after 25, groceries kept 60 trees of the 200 to 400 that serve them (repeat .5014 and .5071 on the same fits)."""
-FEW_STEPS = 2_000
-"""Of the network where questions are few."""
+FEW_STEPS, FEW_PAIRS = 1_000, 10_000
+"""Of the network where questions are few, and how many candidates it learns from at least: fewer teach it nothing."""
 PARTS = 4
 PART = 100_000
 """Pairs scored at once."""
@@ -92,7 +92,9 @@ def contest(early: Sequence[Examples], late: Examples, judging: Judging, *, pool
     every = np.arange(len(names))
     early = limited([part.thinned(seed=seed) for part in early])
     if pooled:
-        best = _strongest([_crossed(judging, names, member, seed=seed) for member in FOR_FEW], judging)
+        pairs = sum(len(part.labels) for part in early)
+        members = [one for one in FOR_FEW if one[0] is not SMOOTH or pairs >= FEW_PAIRS]
+        best = _strongest([_crossed(judging, names, member, seed=seed) for member in members], judging)
         model = mean_of(best.members, joined([part.judged() for part in early]), names, seed=seed)
         return replace(best, importance=_importance(model, late, judging, every, pooled=True, seed=seed))
     heat = [_eased(part, HEAT_QUESTIONS // len(early), seed=seed) for part in early]
