@@ -25,7 +25,7 @@ from personalization.training.metrics import Doubles, Longs, bootstrap
 
 MOST_SHOPPERS = 2_000
 ROUNDS = 100
-"""Trees of each kind; the network is left out, for half of so few shoppers teach it little."""
+"""Trees of each kind in the plan, or of LambdaMART; a network is left out, for so few shoppers teach it little."""
 LISTED = 200
 """How long svd's own list is, in which a candidate has a rank."""
 CHUNK_CELLS = 1 << 23
@@ -75,12 +75,10 @@ def opinions(svd: SVD, candidates: Candidates, shoppers: Sequence[tuple[Profile,
 def _values(bundle: Bundle, part: Examples, targets: Sequence[Longs], *, names: Sequence[str]) -> Doubles:
     """Return each shopper's NDCG@10 by the ranker that learnt on the other half."""
     plan, scores = bundle.manifest["plan"], np.zeros(len(part.labels), np.float32)
+    trees = [(params, min(rounds, ROUNDS)) for params, rounds in plan["rankers"] if params.get("objective") != NETWORK]
     for half in (0, 1):
         learnt = part.of_rows(np.arange(half, part.candidates.n_rows, 2)).thinned(seed=plan["seed"]).judged()
-        members = [
-            (params, min(rounds, ROUNDS)) for params, rounds in plan["rankers"] if params.get("objective") != NETWORK
-        ]
-        ranker = mean_of(members, learnt, names, seed=plan["seed"])
+        ranker = mean_of(trees or [({}, ROUNDS)], learnt, names, seed=plan["seed"])
         other = part.candidates.rows % 2 != half
         scores[other] = ranker.scores(part.features[other])
     return ndcg(slates(part.candidates, scores), targets, bundle.catalogue.n_items)

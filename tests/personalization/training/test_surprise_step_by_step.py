@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from personalization.ranking.ranker import NETWORK
 from personalization.recommenders.svd import SVD
 from personalization.training import surprise_ablation
 from personalization.training.dataset import build
@@ -107,6 +108,14 @@ def test_without_a_ranker_nothing_is_added(trained: TrainedBundle) -> None:
 
     assert added(replace(trained.tested, ranker=None), fold, asked, svd) == {}
     assert added(trained.tested, fold, asked, svd) != {}
+
+
+def test_where_a_network_alone_was_released_trees_are_asked_what_svd_adds(trained: TrainedBundle) -> None:
+    fold, bundle = trained.test, trained.tested
+    plan = {**bundle.manifest["plan"], "rankers": (({"objective": NETWORK}, 100),)}
+    alone = replace(bundle, manifest={**bundle.manifest, "plan": plan})
+
+    assert added(alone, fold, asked_of(bundle, fold), SVD().fit(fold.past, bundle.catalogue)) != {}
 
 
 def test_a_fold_that_nobody_can_be_asked_in_says_so(trained: TrainedBundle) -> None:
