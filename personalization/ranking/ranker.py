@@ -62,30 +62,6 @@ class Trees:
 
     booster: lgb.Booster
 
-    @classmethod
-    def fit(
-        cls,
-        train: Judged,
-        *,
-        names: Sequence[str],
-        seed: int,
-        valid: Judged | None,
-        rounds: int,
-        patience: int,
-        params: Mapping[str, Any],
-    ) -> Self:
-        """Return the trees; with `valid`, those of the best round, stopped after `patience` rounds without gain."""
-        threads = 1 if len(train.labels) <= FEW_ROWS else THREADS
-        settings = {**DEFAULTS, **params, **FIXED, "num_threads": threads, "seed": seed}
-        data = lgb.Dataset(train.features, train.labels, group=train.groups, feature_name=list(names), params=settings)
-        watched: list[lgb.Dataset] = []
-        callbacks: list[Any] = []
-        if valid is not None:
-            watched = [lgb.Dataset(valid.features, valid.labels, group=valid.groups, reference=data)]
-            callbacks = [lgb.early_stopping(patience, verbose=False)]
-        booster = lgb.train(settings, data, rounds, valid_sets=watched, callbacks=callbacks)
-        return cls.parse(booster.model_to_string(num_iteration=booster.best_iteration or -1))
-
     def scores(self, features: Floats) -> Doubles:
         """Return float64[n]: higher is better."""
         threads = 1 if len(features) <= FEW_ASKED else THREADS
@@ -129,13 +105,20 @@ class Ranker:
 
         With `valid`, trees are those of the best round, stopped after `patience` rounds without gain.
         """
-        if params and params.get("objective") == NETWORK:
+        threads = 1 if len(train.labels) <= FEW_ROWS else THREADS
+        settings = {**DEFAULTS, **(params or {}), **FIXED, "num_threads": threads, "seed": seed}
+        if settings["objective"] == NETWORK:
             network = Network.fit(train.features, train.labels, steps=rounds, seed=seed)
             return cls((network,), (1.0,), names)
-        trees = Trees.fit(
-            train, names=names, seed=seed, valid=valid, rounds=rounds, patience=patience, params=params or {}
-        )
-        return cls((trees,), (1.0,), names)
+        data = lgb.Dataset(train.features, train.labels, group=train.groups, feature_name=list(names), params=settings)
+        watched: list[lgb.Dataset] = []
+        callbacks: list[Any] = []
+        if valid is not None:
+            watched = [lgb.Dataset(valid.features, valid.labels, group=valid.groups, reference=data)]
+            callbacks = [lgb.early_stopping(patience, verbose=False)]
+        booster = lgb.train(settings, data, rounds, valid_sets=watched, callbacks=callbacks)
+        text = booster.model_to_string(num_iteration=booster.best_iteration or -1)
+        return cls((Trees.parse(text),), (1.0,), names)
 
     @classmethod
     def mean(cls, members: Sequence[Self], seen: Judged) -> Self:
