@@ -20,7 +20,7 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 from personalization.ranking.groups import Doubles, even
-from personalization.recommenders.base import Floats
+from personalization.recommenders.base import Bools, Floats
 
 HIDDEN = 64
 COPIES = 2
@@ -115,6 +115,12 @@ class Network:
         found[:, n] = self.scores(features) - found[:, :n].sum(axis=1)
         return found
 
+    def used(self) -> Bools:
+        """Return bool[n_features]: which features are not the same for all."""
+        found: Bools = np.array([len(own) > 1 for own in self.knots])
+        found[self.unsure] = True
+        return found
+
     def text(self) -> str:
         """Return the network as JSON text."""
         return json.dumps(
@@ -145,7 +151,7 @@ def _scale(column: Floats) -> tuple[Floats, Floats]:
     known = np.sort(column[np.isfinite(column)])
     if not len(known):
         return np.zeros(1, np.float32), np.zeros(1, np.float32)
-    knots = np.unique(known[np.linspace(0, len(known) - 1, KNOTS).astype(np.int64)])
+    knots = np.unique(known[even(len(known), KNOTS)])
     ranks = (np.searchsorted(known, knots, side="left") + np.searchsorted(known, knots, side="right")) / 2
     levels = np.clip(ndtri(ranks / len(known)), -EDGE, EDGE)
     return knots.astype(np.float32), levels.astype(np.float32)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from personalization.ranking.groups import Doubles, deviations
 from personalization.ranking.network import Network
-from personalization.recommenders.base import Floats
+from personalization.recommenders.base import Bools, Floats
 
 THREADS = 2
 """Fixed by the size of the data: LightGBM's sums, and so the trees, depend on the number of threads."""
@@ -70,6 +70,11 @@ class Trees:
     def contributions(self, features: Floats) -> Doubles:
         """Return float64[n, f + 1]: each feature's share of the score (TreeSHAP), the base value last."""
         return np.asarray(self.booster.predict(features, pred_contrib=True, num_threads=1))
+
+    def used(self) -> Bools:
+        """Return bool[n_features]: which features a split looks at."""
+        found: Bools = np.asarray(self.booster.feature_importance("split")) > 0
+        return found
 
     def text(self) -> str:
         """Return LightGBM's text of the model."""
@@ -152,12 +157,9 @@ class Ranker:
             total += weight * model.contributions(features)
         return total.astype(np.float32)
 
-    def splits(self) -> NDArray[np.int64]:
-        """Return int64[n_features]: how many splits of trees look at each feature."""
-        found = np.zeros(len(self.names), np.int64)
-        for model in self.models:
-            if isinstance(model, Trees):
-                found += model.booster.feature_importance("split").astype(np.int64)
+    def used(self) -> Bools:
+        """Return bool[n_features]: which features any model looks at."""
+        found: Bools = np.any([model.used() for model in self.models], axis=0)
         return found
 
     def text(self) -> str:

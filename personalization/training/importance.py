@@ -16,7 +16,7 @@ SHOPPERS = 200
 def permutation_importance(
     ranker: Ranker, judged: Examples, targets: Sequence[Longs], n_items: int, *, columns: Longs, seed: int
 ) -> dict[str, float]:
-    """Return the loss of mean NDCG@10 per feature; a feature no tree looks at loses nothing and is not tried."""
+    """Return the loss of mean NDCG@10 per feature; a feature no model looks at loses nothing and is not tried."""
     part, chosen = _first(judged, targets)
     features = np.ascontiguousarray(part.features[:, columns])
     rng = np.random.default_rng(seed)
@@ -26,7 +26,7 @@ def permutation_importance(
 
     whole = mean()
     losses = dict.fromkeys(ranker.names, 0.0)
-    for at in np.flatnonzero(ranker.splits() > 0).tolist():
+    for at in np.flatnonzero(ranker.used()).tolist():
         held = features[:, at].copy()
         features[:, at] = rng.permutation(held)
         losses[ranker.names[at]] = whole - mean()

@@ -42,6 +42,10 @@ def test_what_counts_has_the_largest_contribution(network: Network) -> None:
     assert np.allclose(shares.sum(axis=1), network.scores(asked()[0][:200]))
 
 
+def test_features_that_never_differ_are_not_used(network: Network) -> None:
+    assert network.used().tolist() == [True, True, False, False]
+
+
 def test_values_beyond_all_that_was_seen_are_the_last_ones_seen(network: Network) -> None:
     features = np.repeat(asked()[0][:1], 3, axis=0)
     features[:, 0] = np.nanmax(asked()[0][:, 0]), 1e30, np.inf

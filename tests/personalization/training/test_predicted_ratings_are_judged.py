@@ -128,5 +128,5 @@ def test_a_constant_rating_column_leaves_it_out() -> None:
     assert not [name for name in headline(trained.report) if name.startswith("rmse")]
     assert trained.bundle.facts.stars is None
     assert trained.bundle.ranker is None or "predicted_stars" not in {
-        name for name, splits in zip(trained.bundle.ranker.names, trained.bundle.ranker.splits(), strict=True) if splits
+        name for name, used in zip(trained.bundle.ranker.names, trained.bundle.ranker.used(), strict=True) if used
     }
