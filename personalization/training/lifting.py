@@ -5,7 +5,7 @@ asked: then the lift that was tested would show more of them than was tested. Wh
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,14 @@ import numpy as np
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.candidates import Candidates, gather
 from personalization.ranking.cold_lift import lifted
+from personalization.ranking.exposure import TOP
 from personalization.ranking.groups import places
 from personalization.recommenders.base import Bools, Context, Floats, Interactions
 from personalization.training.folds import sampled
 from personalization.training.judging import Judging
 from personalization.training.ladder import ndcg, slates
 from personalization.training.metrics import Doubles, hits, per_shopper
+from personalization.training.plan import Plan
 from personalization.training.split import Longs, Sequences
 
 LIFTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
@@ -32,7 +34,6 @@ LATELY = 0.15
 """Share of rows, the latest, among whose shoppers they are: validation too asked those who came again."""
 CLOSE = 6
 """How often the lift is halved in search of the one that shows as much as was tested."""
-TOP = 10
 Point = Mapping[str, Any]
 
 
@@ -77,31 +78,31 @@ def tuned_lift(judging: Judging, scores: Floats) -> Lift:
     return Lift(float(best["lift"]), float(best["share"]), sorted(curve, key=lambda one: float(one["lift"])))
 
 
-def bounded_lift(bundle: Bundle, past: Interactions, *, share: float, new_only: bool, seed: int) -> float:
-    """Return the bundle's lift or, where untouched products would get more than `share` of the first ten places, less.
+def bounded(bundle: Bundle, plan: Plan, past: Interactions) -> Bundle:
+    """Return the bundle, its lift lowered where untouched products would get more places than the plan allows.
 
     Some shoppers who came lately are asked as they are at the end of the past; no answer is needed for that.
     """
-    if not bundle.cold_lift or bundle.ranker is None or share >= 1 or not len(past):
-        return bundle.cold_lift
-    users = sampled(np.unique(past.users[-round(LATELY * len(past)) :]).astype(np.int64), SHOPPERS, seed=seed)
+    if not bundle.cold_lift or bundle.ranker is None or plan.cold_share >= 1 or not len(past):
+        return bundle
+    users = sampled(np.unique(past.users[-round(LATELY * len(past)) :]).astype(np.int64), SHOPPERS, seed=plan.seed)
     profiles = Sequences.of(past).profiles(users, now=float(bundle.manifest["until"]))
-    contexts = [Context(seen_allowed=not new_only)] * len(users)
+    contexts = [Context(seen_allowed=not plan.new_only)] * len(users)
     sources = {name: bundle.sources[name] for name in bundle.quotas}
     found = gather(sources, profiles, contexts, quotas=bundle.quotas, n_items=bundle.catalogue.n_items)
     scores = bundle.ranker.scores(bundle.features(found, profiles, contexts))
     untouched: Bools = np.isnan(bundle.facts.last[found.items])
 
     def within(lift: float) -> bool:
-        return _share(found, lifted(found, scores, untouched, lift), untouched) <= share
+        return _share(found, lifted(found, scores, untouched, lift), untouched) <= plan.cold_share
 
     low, high = 0.0, bundle.cold_lift
     if within(high):
-        return high
+        return bundle
     for _ in range(CLOSE):
         middle = (low + high) / 2
         low, high = (middle, high) if within(middle) else (low, middle)
-    return low
+    return replace(bundle, cold_lift=low)
 
 
 def _share(candidates: Candidates, scores: Floats, untouched: Bools) -> float:

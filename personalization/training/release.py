@@ -1,7 +1,6 @@
 """From a plan to a bundle: the sources and the ranker fitted again on all that may be learnt from."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from personalization.ranking.bundle import Bundle
@@ -11,7 +10,7 @@ from personalization.ranking.ranker import Judged, Ranker
 from personalization.recommenders.base import Catalogue, Interactions
 from personalization.training.contest import mean_of
 from personalization.training.examples import joined, teaches
-from personalization.training.lifting import bounded_lift
+from personalization.training.lifting import bounded
 from personalization.training.plan import Plan, extra_sources, fresh
 
 MORE_ROUNDS = 1.2
@@ -49,13 +48,7 @@ def release(
         cold_lift=plan.cold_lift,
         manifest={"rung": plan.rung, "single": plan.single, "until": until, "plan": plan.json(), **(manifest or {})},
     )
-    return lift_bounded(plan, bundle, past)
-
-
-def lift_bounded(plan: Plan, bundle: Bundle, past: Interactions) -> Bundle:
-    """Return the bundle, its lift giving untouched products no more places than validation tested."""
-    lift = bounded_lift(bundle, past, share=plan.cold_share, new_only=plan.new_only, seed=plan.seed)
-    return replace(bundle, cold_lift=lift)
+    return bounded(bundle, plan, past)
 
 
 def learned(plan: Plan, learnt: Sequence[Judged]) -> Ranker | None:

@@ -25,8 +25,9 @@ from personalization.recommenders.scoring import Scoring
 from personalization.training.choose import columns_of
 from personalization.training.examples import Examples, examples, limited
 from personalization.training.folds import Fold
+from personalization.training.lifting import bounded
 from personalization.training.plan import Plan
-from personalization.training.release import learned, lift_bounded
+from personalization.training.release import learned
 
 
 def plan_of(manifest: Mapping[str, Any]) -> Plan | None:
@@ -67,7 +68,7 @@ def refitted(plan: Plan, earlier: Sequence[Fold], test: Fold, catalogue: Catalog
         cold_lift=plan.cold_lift,
         manifest={"rung": plan.rung, "single": plan.single, "until": test.until, "plan": plan.json()},
     )
-    free = lift_bounded(plan, free, test.past)
+    free = bounded(free, plan, test.past)
     return replace(free, exposure=_exposure(free, test, strength=plan.exposure)) if plan.exposure else free
 
 

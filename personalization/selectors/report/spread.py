@@ -49,12 +49,8 @@ def lift(report: Mapping[str, Any]) -> Section | None:
     curve = found.get("curve", ())
     if not curve:
         return None
-    parts = {
-        "together": "NDCG@10",
-        "warm": "NDCG@10, known products",
-        "cold_hit_rate": "HR@10, new products",
-        "share": "Share of the first ten places, new products",
-    }
+    drawn = {"together": "NDCG@10", "warm": "NDCG@10, known products", "cold_hit_rate": "HR@10, new products"}
+    parts = {**drawn, "share": "Share of the first ten places, new products"}
     chosen, tested = found.get("chosen", 0), found.get("tested", found.get("chosen", 0))
     return Section(
         "lift", "New products against known ones",
@@ -65,7 +61,7 @@ def lift(report: Mapping[str, Any]) -> Section | None:
         [(number(one["lift"], 2), *(number(one.get(part)) for part in parts)) for one in curve],
         plots.lines(
             [one["lift"] for one in curve],
-            [(title, [one.get(part) for one in curve]) for part, title in parts.items()],
+            [(title, [one[part] for one in curve]) for part, title in drawn.items()],
             x="lift", y="value",
         ),
     )  # fmt: skip

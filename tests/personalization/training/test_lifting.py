@@ -10,6 +10,7 @@ from personalization.training import lifting
 from personalization.training.dataset import build
 from personalization.training.judging import Judging
 from personalization.training.pipeline import train
+from personalization.training.rival import plan_of
 from tests.personalization.shop_history import history, products
 
 
@@ -69,19 +70,18 @@ def released() -> Bundle:
     return replace(trained.tested, cold_lift=8.0)
 
 
-def test_the_released_ranker_shows_no_more_new_products_than_were_tested(released: Bundle) -> None:
+def bounded(bundle: Bundle, share: float) -> float:
+    plan = plan_of(bundle.manifest)
+    assert plan is not None
     past = build(history(), products(items=45)).interactions
+    return lifting.bounded(bundle, replace(plan, cold_share=share), past).cold_lift
 
-    def bounded(share: float) -> float:
-        return lifting.bounded_lift(released, past, share=share, new_only=False, seed=7)
 
-    assert bounded(1.0) == released.cold_lift
-    assert bounded(0.0) < bounded(0.2) < released.cold_lift
+def test_the_released_ranker_shows_no_more_new_products_than_were_tested(released: Bundle) -> None:
+    assert bounded(released, 1.0) == released.cold_lift
+    assert bounded(released, 0.0) < bounded(released, 0.2) < released.cold_lift
 
 
 def test_a_lift_of_nothing_and_a_bundle_without_ranker_stay_as_they_are(released: Bundle) -> None:
-    past = build(history(), products(items=45)).interactions
-
     for bundle in (replace(released, cold_lift=0.0), replace(released, ranker=None)):
-        found = lifting.bounded_lift(bundle, past, share=0.0, new_only=False, seed=7)
-        assert found == bundle.cold_lift
+        assert bounded(bundle, 0.0) == bundle.cold_lift
