@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import sparse
+from scipy import linalg, sparse
 
 from personalization.recommenders.base import Floats
 from personalization.recommenders.matrix import Matrix, inverse_power, scaled_columns
@@ -36,7 +36,11 @@ def ridge_columns(matrix: Matrix, *, ridge: float, features: int) -> Iterator[Ma
 
 def _solved(columns: Matrix, batch: Array, chosen: list[Array], ridge: float) -> Iterator[Floats]:
     for item, codes in zip(batch, chosen, strict=True):
-        part = columns[:, codes]
+        n = len(codes)
+        part = columns[:, np.append(codes, item)]  # the item last, so that one product gives both sides
         gram = (part.T @ part).toarray()
         gram[np.diag_indices_from(gram)] += ridge
-        yield np.linalg.solve(gram, (part.T @ columns[:, [item]]).toarray().ravel())
+        _, weights, unfit = linalg.lapack.sposv(gram[:n, :n], gram[:n, n], lower=1)
+        if unfit:  # too alike for single precision
+            weights = np.linalg.lstsq(gram[:n, :n], gram[:n, n], rcond=None)[0]
+        yield weights
