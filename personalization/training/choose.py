@@ -25,6 +25,7 @@ from personalization.training.ladder import Step, best_single, climb, ndcg, slat
 from personalization.training.lifting import Lift, tuned_lift
 from personalization.training.plan import Plan, fresh, ranked_sources
 from personalization.training.recall import DEPTH, recall, tuned_quotas
+from personalization.training.side_by_side import side_by_side
 from personalization.training.split import Longs
 from personalization.training.tradeoff import curve, new_items
 from personalization.training.tune import Tuned, started, tune
@@ -171,21 +172,21 @@ def _started(
 ) -> tuple[dict[str, Tuned], dict[str, Scoring]]:
     """Return the better of the settings that each source suggests: those of one kind of shop serve another badly."""
     open_to = [name for name in names if RECOMMENDERS[name].STARTS]
-    begun: dict[str, Tuned] = {}
-    ready: dict[str, Scoring] = {}
-    for at, name in enumerate(open_to):
-        progress(f"Trying settings of {name}", 0.1 * at / len(open_to))
-        begun[name], fitted = started(name, folds, catalogue, seed=seed)
-        if fitted is not None:
-            ready[name] = fitted
-    return begun, ready
+    found = side_by_side(
+        lambda name: started(name, folds, catalogue, seed=seed),
+        open_to,
+        waiting=lambda name, share: progress(f"Trying settings of {name}", 0.1 * share),
+    )
+    begun = {name: best for name, (best, _) in found.items()}
+    return begun, {name: fitted for name, (_, fitted) in found.items() if fitted is not None}
 
 
 def _fitted(
     names: Iterable[str], configs: Mapping[str, Mapping[str, Any]], fold: Fold, catalogue: Catalogue
 ) -> dict[str, Scoring]:
     """Return the sources, in the order of their names, fitted on a fold's past."""
-    return {name: source.fit(fold.past, catalogue) for name, source in fresh(tuple(names), configs).items()}
+    sources = fresh(tuple(names), configs)
+    return side_by_side(lambda name: sources[name].fit(fold.past, catalogue), sources)
 
 
 def _quotas(

@@ -12,6 +12,7 @@ from personalization.training.contest import mean_of
 from personalization.training.examples import joined, teaches
 from personalization.training.lifting import bounded
 from personalization.training.plan import Plan, extra_sources, fresh
+from personalization.training.side_by_side import side_by_side
 
 MORE_ROUNDS = 1.2
 """Trees and steps grow a little with the data of the validation fold."""
@@ -33,13 +34,15 @@ def release(
     sources = plan.sources()
     if extras:
         sources |= fresh(extra_sources(), {})
-    for at, (name, source) in enumerate(sorted(sources.items())):
-        progress(f"Fitting {name}", 0.8 * at / len(sources))
-        source.fit(past, catalogue)
+    fitted = side_by_side(
+        lambda name: sources[name].fit(past, catalogue),
+        sorted(sources),
+        waiting=lambda name, share: progress(f"Fitting {name}", 0.8 * share),
+    )
     progress("Fitting the ranker", 0.8)
     bundle = Bundle(
         catalogue=catalogue,
-        sources=dict(sorted(sources.items())),
+        sources=fitted,
         facts=ItemFacts.fit(past, catalogue, until=until),
         ranker=learned(plan, learnt),
         quotas=plan.quotas,

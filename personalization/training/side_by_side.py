@@ -1,0 +1,35 @@
+"""Independent fits two at a time, each on one thread: the same to the last bit whatever the number of cores."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from threadpoolctl import threadpool_limits
+
+WORKERS = 2
+Found = TypeVar("Found")
+
+
+def side_by_side(
+    work: Callable[[str], Found],
+    names: Iterable[str],
+    *,
+    waiting: Callable[[str, float], None] = lambda name, share: None,
+) -> dict[str, Found]:
+    """Return what `work` makes of each name, in their order; the first error is raised once what has begun has ended.
+
+    `waiting` is told, on the caller's thread, which name is waited for and what share of all is done.
+    """
+    names = tuple(names)
+    found = {}
+    # Most fits leave Python for long (BLAS, sparse products, scikit-learn), so that threads do; a fit that multiplies
+    # matrices on all cores would fight the other one.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(WORKERS) as pool:
+        begun = [pool.submit(work, name) for name in names]
+        try:
+            for at, (name, one) in enumerate(zip(names, begun, strict=True)):
+                waiting(name, at / len(names))
+                found[name] = one.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    return found
