@@ -31,8 +31,8 @@ ACTIVITY = ("few events", "some events", "many events")
 def judged_report(bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, dataset: Dataset) -> dict[str, Any]:
     """Return what the admin's page shows, as JSON values."""
     n_items = bundle.catalogue.n_items
-    lists = rung_slates(bundle, asked)
     released, _ = released_slates(bundle, asked)
+    lists = rung_slates(bundle, asked, released=released)
     popular = {name: lists[name] for name in ("popular",) if name in lists}
     return {
         "rung": bundle.rung,
@@ -64,10 +64,12 @@ def judged_report(bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, d
     }
 
 
-def rung_slates(bundle: Bundle, asked: Examples) -> dict[str, Ints]:
-    """Return int32[n, 20] slates of the ranker, the blend and each source for the same questions."""
+def rung_slates(bundle: Bundle, asked: Examples, *, released: Ints) -> dict[str, Ints]:
+    """Return int32[n, 20] slates of the ranker, the blend and each source. `released`: those of the bundle's rung."""
     found: dict[str, Ints] = {}
-    if bundle.ranker is not None:
+    if bundle.rung == "ranker":
+        found["ranker"] = released
+    elif bundle.ranker is not None:
         scores = bundle.ranker.scores(bundle.narrowed(asked.features, asked.candidates.sources))
         found["ranker"] = slates(asked.candidates, bundle.spread(asked.candidates, scores, rung="ranker"))
     fused = blend_scores(asked.candidates, bundle.blend)
