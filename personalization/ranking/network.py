@@ -9,6 +9,7 @@ two matrix products ask it.
 import json
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -73,11 +74,10 @@ class Network:
         epochs = int(np.clip(np.ceil(steps * BATCH / len(inputs)), 1, MOST_EPOCHS))
         settings = {**SETTINGS, "batch_size": min(BATCH, len(inputs)), "max_iter": epochs, "n_iter_no_change": epochs}
         copies = [MLPClassifier((HIDDEN,), random_state=seed + copy, **settings) for copy in range(COPIES)]
-        # One thread: the products are small, and the weights are then the same whatever the number of cores.
-        with warnings.catch_warnings(), threadpool_limits(1):
+        # One thread each: the products are small, and the weights are then the same whatever the number of cores.
+        with warnings.catch_warnings(), threadpool_limits(1), ThreadPoolExecutor(COPIES) as pool:
             warnings.simplefilter("ignore", ConvergenceWarning)  # stopped on purpose
-            for copy in copies:
-                copy.fit(inputs, labels > 0)
+            list(pool.map(lambda copy: copy.fit(inputs, labels > 0), copies))
         return cls(
             knots,
             levels,
