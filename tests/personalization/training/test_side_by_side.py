@@ -1,0 +1,55 @@
+"""Fits that run beside each other: their order, their errors, their threads."""
+
+import threading
+import time
+
+import pytest
+from threadpoolctl import threadpool_info
+
+from personalization.training.side_by_side import side_by_side
+
+
+def blas_threads() -> set[int]:
+    """Return how many threads matrix products may use."""
+    return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+
+
+def test_answers_come_in_the_order_of_the_names_whichever_ends_first() -> None:
+    waits = {"slow": 0.05, "quick": 0.0, "last": 0.01}
+
+    def work(name: str) -> str:
+        time.sleep(waits[name])
+        return name
+
+    found = side_by_side(work, waits)
+    assert list(found.items()) == [(name, name) for name in waits]
+
+
+def test_progress_is_told_on_the_callers_thread() -> None:
+    """It may write to the database, whose connection belongs to a thread."""
+    told: list[tuple[str, float, threading.Thread]] = []
+    side_by_side(
+        str.upper, ["a", "b"], waiting=lambda name, share: told.append((name, share, threading.current_thread()))
+    )
+    assert told == [("a", 0.0, threading.current_thread()), ("b", 0.5, threading.current_thread())]
+
+
+def test_matrices_are_multiplied_on_one_thread_meanwhile_and_on_as_many_as_before_afterwards() -> None:
+    before = blas_threads()
+    found = side_by_side(lambda name: blas_threads(), ["a", "b", "c"])
+    assert all(threads == {1} for threads in found.values())
+    assert blas_threads() == before
+
+
+def test_an_error_is_raised_and_what_has_not_begun_does_not_begin() -> None:
+    begun: list[str] = []
+
+    def work(name: str) -> None:
+        begun.append(name)
+        time.sleep(0.02)
+        if name == "0":
+            raise ValueError("0 cannot be fitted")
+
+    with pytest.raises(ValueError, match="0 cannot be fitted"):
+        side_by_side(work, map(str, range(50)))
+    assert len(begun) < 10
