@@ -1,10 +1,10 @@
-"""Which ranker a shop gets: the mean of three kinds or, where questions are few, of the two that did best on them.
+"""Which ranker a shop gets: the mean of several models that err differently.
 
 Where validation asks plenty, LambdaMART, trees that tell hits from misses and a small network learn on earlier folds,
 the trees stopped by it, as time will judge them; which of them it likes best says little of the next window (on Beauty
 the best there was the worst on test), so none is left out.
-Where questions are few, one fold stops and decides by luck: then the questions of all folds decide, each ranked by a
-model that learned from other shoppers (cross-validation by shopper).
+Where questions are few, one fold stops and judges by luck: models are then as large as they are in every small shop,
+and the questions of all folds judge, each ranked by models that learned from other shoppers (cross-validation).
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ import numpy as np
 
 from personalization.ranking.features import feature_names
 from personalization.ranking.groups import even
-from personalization.ranking.ranker import NETWORK, Judged, Ranker, scale
+from personalization.ranking.ranker import NETWORK, Judged, Ranker
 from personalization.recommenders.base import Floats
 from personalization.training.examples import Examples, joined, limited, teaches
 from personalization.training.importance import permutation_importance
@@ -25,9 +25,7 @@ from personalization.training.ladder import ndcg, slates
 from personalization.training.metrics import Doubles
 from personalization.training.split import Longs
 
-LISTWISE: Mapping[str, Any] = {"objective": "rank_xendcg", "num_leaves": 7, "learning_rate": 0.05}
 POINTWISE: Mapping[str, Any] = {"objective": "binary", "learning_rate": 0.04}
-LAMBDAMART: Mapping[str, Any] = {"num_leaves": 31}
 GROWN = ({"num_leaves": 15}, {**POINTWISE, "num_leaves": 31})
 SMOOTH: Mapping[str, Any] = {"objective": NETWORK}
 CALM = {"num_leaves": 7, "min_data_in_leaf": 50, "learning_rate": 0.04, "lambda_l2": 20.0, "feature_fraction": 0.3}
@@ -54,21 +52,21 @@ PART = 100_000
 """Pairs scored at once."""
 Member = tuple[Mapping[str, Any], int]
 """Settings and number of trees, or steps, of one model."""
+SMALL: Mapping[str, Any] = {**POINTWISE, "num_leaves": 15}
 FOR_FEW: Sequence[Member] = (
-    (LISTWISE, FEW_ROUNDS),
-    ({**POINTWISE, "num_leaves": 15}, FEW_ROUNDS),
-    (LAMBDAMART, FEW_ROUNDS),
+    (SMALL, FEW_ROUNDS),
+    ({**SMALL, "bagging_seed": 11, "feature_fraction_seed": 12}, FEW_ROUNDS),
     (CALM, FEW_ROUNDS),
     (SMOOTH, FEW_STEPS),
 )
-"""What competes where questions are few."""
+"""What ranks where questions are few: pointwise trees drawn twice, calm LambdaMART, the network. ADR 14 has figures."""
 LEAST = 10
 """Trees that are grown whatever validation says."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """The winner: its members, the feature columns they look at, and what their mean scores the judges' pairs.
+    """The ranker: its members, the feature columns they look at, and what their mean scores the judges' pairs.
 
     Each member is the settings of one model and how many trees or steps it has. `values` is NDCG@10 per question that
     judges.
@@ -83,7 +81,7 @@ class Ranked:
 
 
 def contest(early: Sequence[Examples], late: Examples, judging: Judging, *, pooled: bool, seed: int) -> Ranked | None:
-    """Return the winner; `pooled` says that `judging` holds the questions of all folds.
+    """Return the ranker; `pooled` says that `judging` holds the questions of all folds.
 
     `early` are the learning folds' examples, `late` validation's. None where either holds no hit, or nothing but hits.
     """
@@ -94,10 +92,10 @@ def contest(early: Sequence[Examples], late: Examples, judging: Judging, *, pool
     early = limited([part.thinned(seed=seed) for part in early])
     if pooled:
         pairs = sum(len(part.labels) for part in early)
-        members = [one for one in FOR_FEW if one[0] is not SMOOTH or pairs >= FEW_PAIRS]
-        best = _strongest([_crossed(judging, names, member, seed=seed) for member in members], judging)
-        model = mean_of(best.members, joined([part.judged() for part in early]), names, seed=seed)
-        return replace(best, importance=_importance(model, late, judging, every, pooled=True, seed=seed))
+        members = tuple(one for one in FOR_FEW if one[0] is not SMOOTH or pairs >= FEW_PAIRS)
+        model = mean_of(members, joined([part.judged() for part in early]), names, seed=seed)
+        losses = _importance(model, late, judging, every, pooled=True, seed=seed)
+        return replace(_crossed(judging, names, members, seed=seed), importance=losses)
     heat = [_eased(part, HEAT_QUESTIONS // len(early), seed=seed) for part in early]
     judged = partial(_judged, heat, late, judging, names, rounds=HEAT_ROUNDS, patience=HEAT_PATIENCE, seed=seed)
     best, model = judged(every)
@@ -124,21 +122,6 @@ def _eased(part: Examples, questions: int, *, seed: int) -> Examples:
 
 def _mean(ranked: Ranked) -> float:
     return float(ranked.values.mean())
-
-
-def _strongest(tried: Sequence[Ranked], judging: Judging) -> Ranked:
-    """Return the best one, or the best mean of it and another where that is better: kinds err differently."""
-    best = max(tried, key=_mean)
-    pairs = [_averaged(best, other, judging) for other in tried if other is not best]
-    return max((best, *pairs), key=_mean)
-
-
-def _averaged(one: Ranked, other: Ranked, judging: Judging) -> Ranked:
-    rows = judging.asked.candidates.rows
-    parts = [part.scores / np.float32(2 * scale(part.scores, rows)) for part in (one, other)]
-    scores: Floats = (parts[0] + parts[1]).astype(np.float32)
-    values = ndcg(slates(judging.asked.candidates, scores), judging.targets, judging.n_items)
-    return replace(one, members=(*one.members, *other.members), scores=scores, values=values)
 
 
 def _judged(
@@ -181,9 +164,8 @@ def _scored(model: Ranker, features: Floats, columns: Longs) -> Floats:
     return np.concatenate(parts) if parts else np.empty(0, np.float32)
 
 
-def _crossed(judging: Judging, names: Sequence[str], member: Member, *, seed: int) -> Ranked:
+def _crossed(judging: Judging, names: Sequence[str], members: tuple[Member, ...], *, seed: int) -> Ranked:
     """Return what other shoppers' rankers say of each shopper's questions."""
-    params, rounds = member
     rng = np.random.default_rng(seed)
     part_of = rng.permutation(int(judging.users.max(initial=0)) + 1)[judging.users] % PARTS
     scores = np.zeros(len(judging.asked.labels), np.float32)
@@ -193,10 +175,10 @@ def _crossed(judging: Judging, names: Sequence[str], member: Member, *, seed: in
         learnt = judging.asked.of_rows(np.flatnonzero(part_of != part))
         learnt = learnt.thinned(negatives=HEAT_NEGATIVES, seed=seed)
         if held.any() and teaches(learnt.labels):
-            model = Ranker.fit(learnt.judged(every), names=names, seed=seed, rounds=rounds, params=params)
+            model = mean_of(members, learnt.judged(every), names, seed=seed)
             scores[held] = model.scores(np.ascontiguousarray(judging.asked.features[held]))
     values = ndcg(slates(judging.asked.candidates, scores), judging.targets, judging.n_items)
-    return Ranked((member,), every, tuple(names), scores, values)
+    return Ranked(members, every, tuple(names), scores, values)
 
 
 def _importance(
