@@ -1,8 +1,8 @@
 """Which ranker a shop gets: the mean of several models that err differently.
 
-Where validation asks plenty, LambdaMART, trees that tell hits from misses and a small network learn on earlier folds,
-the trees stopped by it, as time will judge them; which of them it likes best says little of the next window (on Beauty
-the best there was the worst on test), so none is left out.
+Where validation asks plenty, LambdaMART, trees that tell hits from misses, calm LambdaMART and a small network learn on
+earlier folds, the first two stopped by it, as time will judge them; which of them it likes best says little of the next
+window (on Beauty the best there was the worst on test), so none is left out.
 Where questions are few, one fold stops and judges by luck: models are then as large as they are in every small shop,
 and the questions of all folds judge, each ranked by models that learned from other shoppers (cross-validation).
 """
@@ -31,14 +31,14 @@ SMOOTH: Mapping[str, Any] = {"objective": NETWORK}
 CALM = {"num_leaves": 7, "min_data_in_leaf": 50, "learning_rate": 0.04, "lambda_l2": 20.0, "feature_fraction": 0.3}
 STEPS = 4_000
 """Of the network: four epochs of half a million candidates. Twice as many at half the rate, and three copies, bring new
-groceries .0954 instead of .0949, and take a million interactions beyond six minutes."""
+groceries .0954 instead of .0949 for thrice the time; groceries repeat, nothing."""
 HEAT_QUESTIONS, HEAT_NEGATIVES = 2_000, 30
 """Questions, of all learning folds, that features compete on, and candidates without a hit that each keeps.
 
 The model with the features that are left then learns from all.
 """
-HEAT_ROUNDS, ROUNDS, FEW_ROUNDS = 150, 300, 150
-"""Trees at most while features compete, of each kind, and always where questions are few: none are left to stop by.
+HEAT_ROUNDS, ROUNDS, FIXED_ROUNDS = 150, 300, 150
+"""Trees at most while features compete, of each kind that is stopped; and of each that is not.
 
 Each hundred of each kind costs an answer 2 ms, the network 1 ms. With trees alone, new groceries .0866 with 100, .0891
 with 200, repeat .5042, .5066 and .5071 with 300, Beauty .0540, .0548, .0548."""
@@ -54,12 +54,14 @@ Member = tuple[Mapping[str, Any], int]
 """Settings and number of trees, or steps, of one model."""
 SMALL: Mapping[str, Any] = {**POINTWISE, "num_leaves": 15}
 FOR_FEW: Sequence[Member] = (
-    (SMALL, FEW_ROUNDS),
-    ({**SMALL, "bagging_seed": 11, "feature_fraction_seed": 12}, FEW_ROUNDS),
-    (CALM, FEW_ROUNDS),
+    (SMALL, FIXED_ROUNDS),
+    ({**SMALL, "bagging_seed": 11, "feature_fraction_seed": 12}, FIXED_ROUNDS),
+    (CALM, FIXED_ROUNDS),
     (SMOOTH, FEW_STEPS),
 )
 """What ranks where questions are few: pointwise trees drawn twice, calm LambdaMART, the network. ADR 14 has figures."""
+BESIDE: Sequence[Member] = ((CALM, FIXED_ROUNDS), (SMOOTH, STEPS))
+"""What ranks besides `GROWN` where there are plenty."""
 LEAST = 10
 """Trees that are grown whatever validation says."""
 
@@ -105,7 +107,7 @@ def contest(early: Sequence[Examples], late: Examples, judging: Judging, *, pool
         cut, _ = judged(columns)
     if not len(columns) or _mean(cut) < _mean(best):
         columns = every
-    whole, _ = _judged(early, late, judging, names, columns, rounds=ROUNDS, patience=PATIENCE, steps=STEPS, seed=seed)
+    whole, _ = _judged(early, late, judging, names, columns, rounds=ROUNDS, patience=PATIENCE, seed=seed, beside=BESIDE)
     return replace(whole, importance=losses)
 
 
@@ -134,25 +136,20 @@ def _judged(
     rounds: int,
     patience: int,
     seed: int,
-    steps: int = 0,
+    beside: Sequence[Member] = (),
 ) -> tuple[Ranked, Ranker]:
-    """Return what the next fold says of the mean of all kinds, learned on earlier ones and stopped by it.
-
-    Without `steps` there is no network among them.
-    """
+    """Return what the next fold says of the mean of `GROWN`, which it stops, and `beside`, all learned earlier."""
     kept = tuple(names[at] for at in columns.tolist())
     learnt, valid = joined([part.judged(columns) for part in early]), late.thinned(seed=seed).judged(columns)
-    fit = partial(Ranker.fit, learnt, names=kept, seed=seed, valid=valid, rounds=rounds, patience=patience)
-    fitted = [fit(params=params) for params in GROWN]
-    members: list[Member] = [(params, max(one.rounds, LEAST)) for params, one in zip(GROWN, fitted, strict=True)]
-    if steps:
-        members.append((SMOOTH, steps))
-        fitted.append(fit(params=SMOOTH, rounds=steps))
+    fit = partial(Ranker.fit, learnt, names=kept, seed=seed)
+    fitted = [fit(params=params, valid=valid, rounds=rounds, patience=patience) for params in GROWN]
+    stopped = [(params, max(one.rounds, LEAST)) for params, one in zip(GROWN, fitted, strict=True)]
+    fitted += [fit(params=params, rounds=size) for params, size in beside]
     model = Ranker.mean(fitted, learnt)
     del fit, learnt, valid
     scores = _scored(model, judging.asked.features, columns)
     values = ndcg(slates(judging.asked.candidates, scores), judging.targets, judging.n_items)
-    return Ranked(tuple(members), columns, kept, scores, values), model
+    return Ranked((*stopped, *beside), columns, kept, scores, values), model
 
 
 def _scored(model: Ranker, features: Floats, columns: Longs) -> Floats:

@@ -20,7 +20,7 @@ SOURCES = ("buy_again", "content", "popular", "rp3beta")
 def trained() -> TrainedBundle:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(judging, "PLENTY", 10)
-        patch.setattr(contest, "STEPS", 300)
+        patch.setattr(contest, "BESIDE", ((contest.CALM, 20), (contest.SMOOTH, 300)))
         return train(build(history(), products()), names=SOURCES)
 
 
@@ -33,9 +33,9 @@ def networks(bundle: Bundle) -> int:
     return sum(isinstance(model, Network) for model in bundle.ranker.models) if bundle.ranker else 0
 
 
-def test_a_network_ranks_beside_two_kinds_of_trees(once: TrainedBundle) -> None:
+def test_a_network_ranks_beside_three_kinds_of_trees(once: TrainedBundle) -> None:
     assert once.bundle.ranker is not None
-    assert (len(once.bundle.ranker.models), networks(once.bundle)) == (3, 1)
+    assert (len(once.bundle.ranker.models), networks(once.bundle)) == (4, 1)
 
 
 def test_the_same_data_give_the_same_files(once: TrainedBundle, tmp_path: Path) -> None:
