@@ -10,8 +10,7 @@ def best(scores: Floats, profile: Profile, context: Context, k: int, *, drop: tu
 
     `drop` are item codes that must not be answered on top of what the context says.
     """
-    codes = np.flatnonzero(scores)
-    codes = codes[_permitted(len(scores), profile, context, drop)[codes]]
+    codes = np.flatnonzero((scores != 0) & _permitted(len(scores), profile, context, drop))
     values = scores[codes]
     if 0 < k < len(codes):
         threshold = np.partition(values, len(values) - k)[len(values) - k]

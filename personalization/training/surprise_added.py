@@ -24,8 +24,8 @@ from personalization.training.ladder import ndcg, slates
 from personalization.training.metrics import Doubles, Longs, bootstrap
 
 MOST_SHOPPERS = 2_000
-ROUNDS = 100
-"""Trees of each kind in the plan, or of LambdaMART; a network is left out, for so few shoppers teach it little."""
+ROUNDS, KINDS = 100, 2
+"""Trees of so many kinds in the plan, or of LambdaMART; a network is left out, for so few shoppers teach it little."""
 LISTED = 200
 """How long svd's own list is, in which a candidate has a rank."""
 CHUNK_CELLS = 1 << 23
@@ -78,7 +78,7 @@ def _values(bundle: Bundle, part: Examples, targets: Sequence[Longs], *, names: 
     trees = [(params, min(rounds, ROUNDS)) for params, rounds in plan["rankers"] if params.get("objective") != NETWORK]
     for half in (0, 1):
         learnt = part.of_rows(np.arange(half, part.candidates.n_rows, 2)).thinned(seed=plan["seed"]).judged()
-        ranker = mean_of(trees or [({}, ROUNDS)], learnt, names, seed=plan["seed"])
+        ranker = mean_of(trees[:KINDS] or [({}, ROUNDS)], learnt, names, seed=plan["seed"])
         other = part.candidates.rows % 2 != half
         scores[other] = ranker.scores(part.features[other])
     return ndcg(slates(part.candidates, scores), targets, bundle.catalogue.n_items)
