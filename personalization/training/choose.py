@@ -17,7 +17,7 @@ from personalization.ranking.ranker import Judged
 from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.recommenders.scoring import Scoring
-from personalization.training.contest import Ranked, contest
+from personalization.training.ensemble import Ranked, ensemble
 from personalization.training.examples import LEARNT_ROWS, NEGATIVES, Examples, examples, label, limited
 from personalization.training.folds import LIMIT, Fold
 from personalization.training.judging import Judging, few
@@ -100,7 +100,7 @@ def choose(
         n_items=catalogue.n_items,
     )
     progress("Training the ranker", 0.7)
-    ranked = contest(asked, late, judging, pooled=pooled, seed=seed)
+    ranked = ensemble(asked, late, judging, pooled=pooled, seed=seed)
     progress("Climbing the ladder", 0.95)
     found, targets = judging.asked.candidates, judging.targets
     singles = best_single(found, targets, catalogue.n_items)

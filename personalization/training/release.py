@@ -8,7 +8,7 @@ from personalization.ranking.exposure import Exposure
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.ranker import Judged, Ranker
 from personalization.recommenders.base import Catalogue, Interactions
-from personalization.training.contest import mean_of
+from personalization.training.ensemble import mean_of
 from personalization.training.examples import joined, teaches
 from personalization.training.lifting import bounded
 from personalization.training.plan import Plan, extra_sources, fresh

@@ -17,7 +17,7 @@ from personalization.ranking.ranker import NETWORK
 from personalization.recommenders.base import Context, Floats, Profile
 from personalization.recommenders.svd import SVD
 from personalization.recommenders.top import best
-from personalization.training.contest import mean_of
+from personalization.training.ensemble import mean_of
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold
 from personalization.training.ladder import ndcg, slates

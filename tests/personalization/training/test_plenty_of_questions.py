@@ -8,7 +8,7 @@ import pytest
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.network import Network
 from personalization.recommenders.base import Context
-from personalization.training import contest, judging
+from personalization.training import ensemble, judging
 from personalization.training.dataset import build
 from personalization.training.pipeline import TrainedBundle, train
 from personalization.training.rival import plan_of, refitted
@@ -20,7 +20,7 @@ SOURCES = ("buy_again", "content", "popular", "rp3beta")
 def trained() -> TrainedBundle:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(judging, "PLENTY", 10)
-        patch.setattr(contest, "BESIDE", ((contest.CALM, 20), (contest.SMOOTH, 300)))
+        patch.setattr(ensemble, "BESIDE", ((ensemble.CALM, 20), (ensemble.SMOOTH, 300)))
         return train(build(history(), products()), names=SOURCES)
 
 

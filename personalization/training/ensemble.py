@@ -82,7 +82,7 @@ class Ranked:
     importance: Mapping[str, float] = field(default_factory=dict)
 
 
-def contest(early: Sequence[Examples], late: Examples, judging: Judging, *, pooled: bool, seed: int) -> Ranked | None:
+def ensemble(early: Sequence[Examples], late: Examples, judging: Judging, *, pooled: bool, seed: int) -> Ranked | None:
     """Return the ranker; `pooled` says that `judging` holds the questions of all folds.
 
     `early` are the learning folds' examples, `late` validation's. None where either holds no hit, or nothing but hits.
