@@ -11,8 +11,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from tests import programs
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCREENSHOTS = ROOT / "var" / "screenshots"
 SMALL_SHOP = 160
@@ -20,12 +18,10 @@ Shoot = Callable[[Page, str], None]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything in this folder; leave it out where there is no Chromium."""
+    """Mark everything in this folder: what is marked is left out where there is no Chromium."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            if programs.chromium() is None:
-                item.add_marker(pytest.mark.skip(reason="no Chromium on this machine"))
 
 
 @dataclass(frozen=True)
