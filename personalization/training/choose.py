@@ -25,7 +25,7 @@ from personalization.training.ladder import Step, best_single, climb, ndcg, slat
 from personalization.training.lifting import Lift, tuned_lift
 from personalization.training.plan import Plan, fresh, ranked_sources
 from personalization.training.recall import DEPTH, recall, tuned_quotas
-from personalization.training.side_by_side import side_by_side
+from personalization.training.side_by_side import fitted, side_by_side
 from personalization.training.split import Longs
 from personalization.training.tradeoff import curve, new_items
 from personalization.training.tune import Tuned, started, tune
@@ -185,8 +185,7 @@ def _fitted(
     names: Iterable[str], configs: Mapping[str, Mapping[str, Any]], fold: Fold, catalogue: Catalogue
 ) -> dict[str, Scoring]:
     """Return the sources, in the order of their names, fitted on a fold's past."""
-    sources = fresh(tuple(names), configs)
-    return side_by_side(lambda name: sources[name].fit(fold.past, catalogue), sources)
+    return fitted(fresh(tuple(names), configs), fold.past, catalogue)
 
 
 def _quotas(

@@ -12,7 +12,7 @@ from personalization.training.ensemble import mean_of
 from personalization.training.examples import joined, teaches
 from personalization.training.lifting import bounded
 from personalization.training.plan import Plan, extra_sources, fresh
-from personalization.training.side_by_side import side_by_side
+from personalization.training.side_by_side import fitted
 
 MORE_ROUNDS = 1.2
 """Trees and steps grow a little with the data of the validation fold."""
@@ -34,15 +34,11 @@ def release(
     sources = plan.sources()
     if extras:
         sources |= fresh(extra_sources(), {})
-    fitted = side_by_side(
-        lambda name: sources[name].fit(past, catalogue),
-        sorted(sources),
-        waiting=lambda name, share: progress(f"Fitting {name}", 0.8 * share),
-    )
+    ready = fitted(sources, past, catalogue, waiting=lambda name, share: progress(f"Fitting {name}", 0.8 * share))
     progress("Fitting the ranker", 0.8)
     bundle = Bundle(
         catalogue=catalogue,
-        sources=fitted,
+        sources=ready,
         facts=ItemFacts.fit(past, catalogue, until=until),
         ranker=learned(plan, learnt),
         quotas=plan.quotas,

@@ -21,13 +21,13 @@ from personalization.ranking.features import feature_names
 from personalization.ranking.ranker import Ranker
 from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS
-from personalization.recommenders.scoring import Scoring
 from personalization.training.choose import columns_of
 from personalization.training.examples import Examples, examples, limited
 from personalization.training.folds import Fold
 from personalization.training.lifting import bounded
 from personalization.training.plan import Plan
 from personalization.training.release import learned
+from personalization.training.side_by_side import fitted
 
 
 def plan_of(manifest: Mapping[str, Any]) -> Plan | None:
@@ -52,15 +52,16 @@ def refitted(plan: Plan, earlier: Sequence[Fold], test: Fold, catalogue: Catalog
     if plan.rung == "ranker" and ranker is None:
         return None
     ours = beside.manifest.get("plan", {}).get("configs", {})
-    sources = {
+    sources = plan.sources()
+    shared = {
         name: beside.sources[name]
+        for name in sources
         if name in beside.sources and ours.get(name, {}) == plan.configs.get(name, {})
-        else source.fit(test.past, catalogue)
-        for name, source in plan.sources().items()
     }
+    own = fitted({name: source for name, source in sources.items() if name not in shared}, test.past, catalogue)
     free = Bundle(
         catalogue=catalogue,
-        sources=dict(sorted(sources.items())),
+        sources=dict(sorted((shared | own).items())),
         facts=beside.facts,
         ranker=ranker,
         quotas=plan.quotas,
@@ -86,6 +87,6 @@ def _ranker(plan: Plan, earlier: Sequence[Fold], catalogue: Catalogue) -> Ranker
 
 
 def _learnt(plan: Plan, fold: Fold, catalogue: Catalogue) -> Examples:
-    sources: dict[str, Scoring] = {name: source.fit(fold.past, catalogue) for name, source in plan.sources().items()}
+    sources = fitted(plan.sources(), fold.past, catalogue)
     facts = ItemFacts.fit(fold.past, catalogue, until=fold.until)
     return examples(sources, facts, fold, quotas=plan.quotas).thinned(seed=plan.seed)

@@ -1,21 +1,31 @@
 """Independent fits two at a time, each on one thread: the same to the last bit whatever the number of cores."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from personalization.recommenders.base import Catalogue, Interactions
+from personalization.recommenders.scoring import Scoring
+
 WORKERS = 2
 Found = TypeVar("Found")
+Waiting = Callable[[str, float], None]
 
 
-def side_by_side(
-    work: Callable[[str], Found],
-    names: Iterable[str],
-    *,
-    waiting: Callable[[str, float], None] = lambda name, share: None,
-) -> dict[str, Found]:
+def silent(name: str, share: float) -> None:
+    """Tell nobody what is waited for."""
+
+
+def fitted(
+    sources: Mapping[str, Scoring], past: Interactions, catalogue: Catalogue, *, waiting: Waiting = silent
+) -> dict[str, Scoring]:
+    """Return the sources, in the order of their names, fitted on the past; `waiting` as in `side_by_side`."""
+    return side_by_side(lambda name: sources[name].fit(past, catalogue), sorted(sources), waiting=waiting)
+
+
+def side_by_side(work: Callable[[str], Found], names: Iterable[str], *, waiting: Waiting = silent) -> dict[str, Found]:
     """Return what `work` makes of each name, in their order; the first error is raised once what has begun has ended.
 
     `waiting` is told, on the caller's thread, which name is waited for and what share of all is done.
