@@ -1,7 +1,7 @@
 """One honest comparison: our pipeline and tuned peers on the same questions, with paired bootstrap intervals."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -80,7 +80,7 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
     report |= _beside(dataset, asked, bundle, choice, test, slates, found)
     if asked.with_peers:
         told = lambda message, share: progress(message, 0.7 + 0.3 * share)  # noqa: E731
-        report |= compared(slates, validation, test, dataset, asked, told)
+        report |= compared(slates, [validation, *reversed(learning)], test, dataset, asked, told)
     progress("Done", 1.0)
     return Evaluation(report, recommendations(slates, scores, test, dataset))
 
@@ -98,9 +98,9 @@ def folds_of(dataset: Dataset, asked: Asked) -> tuple[list[Fold], Fold, Fold]:
 
 
 def compared(
-    slates: Ints, validation: Fold, test: Fold, dataset: Dataset, asked: Asked, progress: Progress
+    slates: Ints, folds: Sequence[Fold], test: Fold, dataset: Dataset, asked: Asked, progress: Progress
 ) -> dict[str, Any]:
-    """Return every peer's figures and the difference to the best of them."""
+    """Return every peer, tuned on the folds' questions, and the difference to the best of them."""
     kinds, missing = peers(asked.protocol)
     searched = sum(bool(kind.space) for kind in kinds)
     catalogue, metric = dataset.catalogue, "hit_rate" if asked.protocol == "next-item" else "ndcg"
@@ -112,7 +112,7 @@ def compared(
         progress(f"Tuning {kind.name}", at / len(kinds))
         begun = time.monotonic()
         own = asked.budget_s / searched if kind.space else 0.0
-        tuned = kind.tuned(validation, catalogue, budget_s=own, seed=asked.seed)
+        tuned = kind.tuned(folds, catalogue, budget_s=own, seed=asked.seed)
         peer = kind(**tuned.config)
         peer.fit(test.past, catalogue)
         answer = peer.answer(test, 20)

@@ -13,7 +13,8 @@ from personalization.recommenders.base import Catalogue, Floats, Interactions, I
 from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.training.folds import Fold
 from personalization.training.ladder import ndcg
-from personalization.training.tune import SHOPPERS, Tuned, tune
+from personalization.training.metrics import Doubles
+from personalization.training.tune import Bench, Tuned, tune
 
 Space = Mapping[str, tuple[Any, ...]]
 Matrix = Any
@@ -32,22 +33,29 @@ class Peer(ABC):
         self.config = config
 
     @classmethod
-    def tuned(cls, validation: Fold, catalogue: Catalogue, *, budget_s: float, seed: int) -> Tuned:
-        """Return the best settings by random search within the budget; defaults and `starts` are always tried."""
+    def tuned(cls, folds: Sequence[Fold], catalogue: Catalogue, *, budget_s: float, seed: int) -> Tuned:
+        """Return the best settings by random search within the budget; defaults and `starts` are always tried.
+
+        They are judged on the questions that our own sources are judged on: see `Bench.of`.
+        """
         rng = np.random.default_rng(seed)
-        asked = validation.sample(SHOPPERS, seed=seed)
+        bench = Bench.of(folds, catalogue, seed=seed)
         known = [{}, *cls.starts]
         end, best, tried = time.monotonic() + budget_s, Tuned({}, -1.0, 0), 0
         while tried < len(known) or (cls.space and time.monotonic() < end):
             drawn_now = tried >= len(known)
             config = {name: drawn(rng, knob) for name, knob in cls.space.items()} if drawn_now else known[tried]
-            peer = cls(**config)
-            peer.fit(validation.past, catalogue)
-            mean = float(ndcg(peer.answer(asked, 10), asked.targets, catalogue.n_items).mean())
+            values = [cls(**config).values(fold, catalogue) for fold in bench.folds]
+            mean = float(np.concatenate(values).mean()) if values else 0.0
             tried += 1
             if mean > best.value:
                 best = Tuned(config, mean, tried)
         return replace(best, trials=tried)
+
+    def values(self, fold: Fold, catalogue: Catalogue) -> Doubles:
+        """Return NDCG@10 of each question of a fold, after learning from its past."""
+        self.fit(fold.past, catalogue)
+        return ndcg(self.answer(fold, 10), fold.targets, catalogue.n_items)
 
     @abstractmethod
     def fit(self, past: Interactions, catalogue: Catalogue) -> None:
@@ -62,20 +70,44 @@ class Ours(Peer):
     """A model that no package offers in this form, as this project implements it, by itself."""
 
     recommender: ClassVar[str]
-    fixed: ClassVar[Mapping[str, Any]] = {}
 
     @classmethod
-    def tuned(cls, validation: Fold, catalogue: Catalogue, *, budget_s: float, seed: int) -> Tuned:
+    def tuned(cls, folds: Sequence[Fold], catalogue: Catalogue, *, budget_s: float, seed: int) -> Tuned:
         """Return the best settings, searched as for our own sources."""
-        return tune(cls.recommender, [validation], catalogue, budget_s=budget_s, seed=seed, fixed=cls.fixed)
+        return tune(cls.recommender, folds, catalogue, budget_s=budget_s, seed=seed)
 
     def fit(self, past: Interactions, catalogue: Catalogue) -> None:
         """Fit the recommender."""
-        self.model = make(self.recommender, **{**self.fixed, **self.config}).fit(past, catalogue)
+        self.model = make(self.recommender, **self.config).fit(past, catalogue)
 
     def answer(self, fold: Fold, k: int) -> Ints:
         """Return the recommender's lists."""
         return self.model.recommend_many(fold.profiles, fold.contexts, k).items
+
+
+class MostPopular(Peer):
+    """What sells, over all time: by rows, by rows that weigh as their events do, or by how many shoppers had it."""
+
+    name = "most popular"
+    starts: ClassVar[Sequence[Mapping[str, Any]]] = ({"by": "weights"}, {"by": "shoppers"})
+
+    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+        """Count."""
+        items, weights, by = past.items, None, self.config.get("by")
+        if by == "weights":
+            weights = past.weights
+        elif by == "shoppers":
+            items = np.unique(past.users.astype(np.int64) * catalogue.n_items + past.items) % catalogue.n_items
+        self.counts = np.bincount(items, weights, catalogue.n_items)
+
+    def answer(self, fold: Fold, k: int) -> Ints:
+        """Return the most popular items; items had before are dropped where only new ones count."""
+        parts = []
+        for start in range(0, len(fold), CHUNK):
+            rows = range(start, min(start + CHUNK, len(fold)))
+            hidden = profile_matrix(fold, rows, len(self.counts)) if fold.new_only else None
+            parts.append(top(np.tile(self.counts, (len(rows), 1)), hidden, k))
+        return np.concatenate(parts) if parts else np.empty((0, k), np.int32)
 
 
 class Dense(Peer):
@@ -146,7 +178,7 @@ def drawn(rng: np.random.Generator, knob: tuple[Any, ...]) -> Any:
     return float(np.exp(rng.uniform(np.log(low), np.log(high)))) if log else float(rng.uniform(low, high))
 
 
-def ours(peer_name: str, recommender: str, **fixed: Any) -> type[Peer]:
+def ours(peer_name: str, recommender: str) -> type[Peer]:
     """Return a peer that is one of our recommenders by itself, with its own search space."""
-    space = {knob: values for knob, values in RECOMMENDERS[recommender].SEARCH_SPACE.items() if knob not in fixed}
-    return type(peer_name, (Ours,), {"name": peer_name, "recommender": recommender, "fixed": fixed, "space": space})
+    space = RECOMMENDERS[recommender].SEARCH_SPACE
+    return type(peer_name, (Ours,), {"name": peer_name, "recommender": recommender, "space": space})

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -41,20 +41,16 @@ def tune(
     sampler: Sampler = "tpe",
     storage: str | None = None,
     max_trials: int | None = None,
-    fixed: Mapping[str, Any] | None = None,
 ) -> Tuned:
     """Return the best settings of a source within the budget; the defaults and its STARTS are always tried first.
-
-    `fixed` settings are not searched and not part of what is returned.
 
     Settings are judged on the questions of all folds together. Those that only matter when answering are tuned first,
     on one fit; then those of the fit. With `storage` (an Optuna URL) a study of the same name goes on where it stopped.
     With `max_trials` and no budget the outcome depends on data and seed alone.
     """
-    fixed = dict(fixed or {})
-    space = {knob: values for knob, values in RECOMMENDERS[name].SEARCH_SPACE.items() if knob not in fixed}
+    space = RECOMMENDERS[name].SEARCH_SPACE
     quick = RECOMMENDERS[name].SERVE_TIME
-    bench = Bench.of(folds, catalogue, seed=seed, fixed=fixed)
+    bench = Bench.of(folds, catalogue, seed=seed)
     clock = time.monotonic()
     begun, fitted = _begun(name, bench)
     fits = 1 + len({repr(_split(start, quick)[0]) for start in RECOMMENDERS[name].STARTS} - {"{}"})
@@ -115,12 +111,9 @@ class Bench:
 
     folds: Sequence[Fold]
     catalogue: Catalogue
-    fixed: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, folds: Sequence[Fold], catalogue: Catalogue, *, seed: int, fixed: Mapping[str, Any] | None = None
-    ) -> "Bench":
+    def of(cls, folds: Sequence[Fold], catalogue: Catalogue, *, seed: int) -> "Bench":
         """Return the bench of some folds, the most telling first: later ones are taken only while questions lack."""
         taken: list[Fold] = []
         missing = SHOPPERS
@@ -128,11 +121,11 @@ class Bench:
             if missing > 0 and len(fold):
                 taken.append(fold.sample(missing, seed=seed))
                 missing -= len(taken[-1])
-        return cls(taken, catalogue, fixed or {})
+        return cls(taken, catalogue)
 
     def fitted(self, name: str, config: Mapping[str, Any]) -> list[Scoring]:
         """Return the source, fitted on the past of each fold."""
-        return [make(name, **{**config, **self.fixed}).fit(fold.past, self.catalogue) for fold in self.folds]
+        return [make(name, **config).fit(fold.past, self.catalogue) for fold in self.folds]
 
     def judge(self, sources: Sequence[Scoring], trial: optuna.Trial | None = None) -> float:
         """Return the mean NDCG@10 of a source alone over all questions; a trial that falls behind is pruned."""

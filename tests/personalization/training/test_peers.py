@@ -1,0 +1,95 @@
+"""Peers find planted tastes, are judged on as many questions as our sources, and stand beside us in the report."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from personalization.recommenders.base import Catalogue
+from personalization.training.dataset import Dataset, build
+from personalization.training.evaluate import Asked, compared, folds_of
+from personalization.training.folds import Fold
+from personalization.training.metrics import Doubles
+from personalization.training.packaged_peers import peers
+from personalization.training.peers import MostPopular, Peer
+from personalization.training.report import judged
+from tests.personalization.shop_history import DAY, START, history, products
+
+KINDS, _ = peers("next-item")
+
+
+@pytest.fixture(scope="module")
+def shop() -> Dataset:
+    return build(history(), products())
+
+
+@pytest.mark.parametrize("new_only", [False, True])
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_peer_answers_with_products_of_the_shop(kind: type[Peer], new_only: bool, shop: Dataset) -> None:
+    _, _, test = folds_of(shop, Asked(new_only=new_only))
+    peer = kind()
+
+    peer.fit(test.past, shop.catalogue)
+    slates = peer.answer(test, 10)
+
+    assert slates.shape == (len(test), 10)
+    for slate, profile in zip(slates, test.profiles, strict=True):
+        shown = slate[slate >= 0]
+        assert len(set(shown.tolist())) == len(shown)
+        assert (shown < shop.catalogue.n_items).all()
+        if new_only and len(shown):
+            assert not np.isin(shown[:5], profile.items).any()
+
+
+@pytest.mark.parametrize("kind", [one for one in KINDS if one.starts], ids=lambda kind: kind.name)
+def test_settings_are_judged_on_the_questions_of_earlier_folds_too(
+    kind: type[Peer], shop: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learning, validation, _ = folds_of(shop, Asked(new_only=True))
+    asked: list[int] = []
+    values = kind.values
+
+    def counted(own: Peer, fold: Fold, catalogue: Catalogue) -> Doubles:
+        asked.append(len(fold))
+        return values(own, fold, catalogue)
+
+    monkeypatch.setattr(kind, "values", counted)
+
+    tuned = kind.tuned([validation, *reversed(learning)], shop.catalogue, budget_s=0.0, seed=7)
+
+    folds = [validation, *reversed(learning)]
+    assert tuned.trials == 1 + len(kind.starts)
+    assert asked == [len(fold) for fold in folds] * tuned.trials
+
+
+@pytest.mark.parametrize(
+    ("settings", "first"), [({}, "i0"), ({"by": "weights"}, "i1"), ({"by": "shoppers"}, "i2")], ids=str
+)
+def test_popularity_counts_rows_weights_or_shoppers(settings: Mapping[str, Any], first: str) -> None:
+    rows = [("u0", "i0", "view")] * 5 + [("u0", "i1", "purchase")] * 3 + [(f"u{one}", "i2", "view") for one in range(3)]
+    frame = pd.DataFrame(rows, columns=["user_id", "item_id", "event"]).assign(value=1.0)
+    frame["timestamp"] = START + np.arange(len(frame)) * DAY
+    tiny = build(frame, None)
+    peer = MostPopular(**settings)
+
+    peer.fit(tiny.interactions, tiny.catalogue)
+
+    assert tiny.catalogue.item_ids[int(np.argmax(peer.counts))] == first
+
+
+def test_the_best_peer_stands_beside_us(shop: Dataset) -> None:
+    asked = Asked(with_peers=True)
+    learning, validation, test = folds_of(shop, asked)
+    ours = MostPopular()
+    ours.fit(test.past, shop.catalogue)
+    slates = ours.answer(test, 20)
+
+    report = compared(slates, [validation, *learning], test, shop, asked, lambda message, share: None)
+
+    values = {name: one["warm"]["ndcg@10"]["value"] for name, one in report["peers"].items()}
+    assert set(values) == {kind.name for kind in peers("temporal")[0]}
+    assert values[report["best_peer"]] == max(values.values()) > 0.4
+    mine = judged(slates, test, shop.catalogue.n_items)["warm"]["ndcg@10"]["value"]
+    assert report["over_best_peer"]["difference"]["value"] == pytest.approx(mine - max(values.values()))
