@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
@@ -11,12 +12,20 @@ from unfold.decorators import action, display
 
 from audit.staff import actor_of
 from personalization.admin.alarms import in_words
-from personalization.models import TrainingRun
+from personalization.models import Sampler, TrainingRun
 from personalization.services.training import queue_training
 
 COLORS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger"}
 LISTED = 50
 SIZES = ("interactions", "shoppers", "items")
+
+
+class TrainingForm(forms.Form):
+    """How a training is wished for; left empty, without tuning."""
+
+    minutes = forms.IntegerField(min_value=0, max_value=1440, required=False, initial=0)
+    sampler = forms.ChoiceField(choices=Sampler, required=False, initial=Sampler.TPE)
+    forced = forms.BooleanField(required=False)
 
 
 @admin.register(TrainingRun)
@@ -26,8 +35,8 @@ class TrainingRunAdmin(ModelAdmin):
     list_display = ("id", "standing", "bar", "step", "message", "model_version", "actor", "created_at", "finished_at")
     list_filter = ("state",)
     list_select_related = ("model_version",)
-    fields = ("state", "step", "progress", "message", "model_version", "actor", "budget_s", "seed", "forced", "sizes",
-              "removed", "checks", "created_at", "started_at", "finished_at")  # fmt: skip
+    fields = ("state", "step", "progress", "message", "model_version", "actor", "budget_s", "sampler", "seed", "forced",
+              "sizes", "removed", "checks", "created_at", "started_at", "finished_at")  # fmt: skip
     list_before_template = "personalization/live_runs.html"
     actions_list: ClassVar = ["train_page"]
 
@@ -68,10 +77,22 @@ class TrainingRunAdmin(ModelAdmin):
     def train_page(self, request: HttpRequest) -> HttpResponse:
         """Ask, then hand a training to a worker."""
         back = reverse("admin:personalization_trainingrun_changelist")
-        if request.method != "POST":
-            context = {**self.admin_site.each_context(request), "title": "Train a new model?", "back": back}
-            return render(request, "personalization/confirm_training.html", context)
-        run = queue_training(actor=actor_of(request), forced="forced" in request.POST)
+        form = TrainingForm(request.POST if request.method == "POST" else None)
+        if not form.is_valid():
+            context = {"title": "Train a new model?", "back": back, "form": form, "samplers": Sampler.choices}
+            return render(
+                request,
+                "personalization/confirm_training.html",
+                {**self.admin_site.each_context(request), **context},
+                status=422 if form.errors else 200,
+            )
+        wished = form.cleaned_data
+        run = queue_training(
+            actor=actor_of(request),
+            budget_s=60 * (wished["minutes"] or 0),
+            sampler=wished["sampler"] or Sampler.TPE,
+            forced=wished["forced"],
+        )
         messages.success(request, f"Training {run.pk} is queued.")
         return HttpResponseRedirect(back)
 

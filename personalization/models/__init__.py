@@ -2,7 +2,7 @@
 
 from personalization.models.alarm import AlarmKind, ModelAlarm, ModelDrift
 from personalization.models.placement import Placement
-from personalization.models.registry import ModelState, ModelVersion, RunState, TrainingRun
+from personalization.models.registry import ModelState, ModelVersion, RunState, Sampler, TrainingRun
 from personalization.models.rule import Rule, RuleVersion
 from personalization.models.waiver import ModelWaiver
 
@@ -17,5 +17,6 @@ __all__ = [
     "Rule",
     "RuleVersion",
     "RunState",
+    "Sampler",
     "TrainingRun",
 ]

@@ -56,13 +56,23 @@ class ModelVersion(models.Model):
         return self.gate.get("passed") is True
 
 
+class Sampler(models.TextChoices):
+    """How settings are searched for."""
+
+    TPE = "tpe", "Bayesian (TPE)"
+    RANDOM = "random", "random"
+    GRID = "grid", "grid"
+
+
 class TrainingRun(models.Model):
     """One run of the training task, its progress written while it works."""
 
     state = models.CharField(max_length=10, choices=RunState, default=RunState.QUEUED)
     step = models.CharField(max_length=200, blank=True)
     progress = models.FloatField(default=0.0, help_text="0 to 1")
-    budget_s = models.PositiveIntegerField(default=0)
+    budget_s = models.PositiveIntegerField(default=0, help_text="Seconds of tuning; 0: none")
+    sampler = models.CharField(max_length=10, choices=Sampler, default=Sampler.TPE)
+    study = models.CharField(max_length=500, blank=True, help_text="Where the search is kept, to go on with it")
     forced = models.BooleanField(default=False, help_text="Train although a check of the data refuses it")
     seed = models.BigIntegerField(default=7)
     actor = models.CharField(max_length=120)

@@ -16,7 +16,7 @@ from catalog.selectors import catalog_rows
 from common import clock
 from common.errors import DomainError, NotFound
 from events.selectors import shoppers_frame, training_frame
-from personalization.models import AlarmKind, ModelVersion, RunState, TrainingRun
+from personalization.models import AlarmKind, ModelVersion, RunState, Sampler, TrainingRun
 from personalization.ranking.artefact import ArtefactError, unseal
 from personalization.selectors.registry import champion
 from personalization.services.alarms import sound
@@ -77,6 +77,8 @@ def queue_training(
     *,
     actor: str,
     budget_s: int = 0,
+    sampler: str = Sampler.TPE,
+    study: str = "",
     seed: int = 7,
     forced: bool = False,
     hand_over: bool = True,
@@ -84,11 +86,14 @@ def queue_training(
 ) -> TrainingRun:
     """Make the row of a run and, unless the caller runs it, hand it to a worker once the row is there.
 
-    A `forced` run trains although a check of the data refuses it. `slates` is where the worker, on this machine, writes
-    the held-out answers: see `run_training`.
+    `budget_s` seconds go to tuning; `study` is a file in which the search for settings is kept, and gone on with where
+    the data are the same. A `forced` run trains although a check of the data refuses it. `slates` is where the worker,
+    on this machine, writes the held-out answers: see `run_training`.
     """
     with transaction.atomic():
-        run = TrainingRun.objects.create(actor=actor, budget_s=budget_s, seed=seed, forced=forced)
+        run = TrainingRun.objects.create(
+            actor=actor, budget_s=budget_s, sampler=sampler, study=study, seed=seed, forced=forced
+        )
         wishes = {"forced": True} if forced else None
         record(category="model", action="training.queued", actor=actor, object=f"training_run:{run.pk}", data=wishes)
         if hand_over:
@@ -125,6 +130,7 @@ def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
     # Here, not above: the web processes, which only queue, need none of the learning libraries.
     from personalization.training.heldout import write_slates
     from personalization.training.pipeline import train
+    from personalization.training.tune import Search
 
     run = bar.run
     dataset = _dataset(bar)
@@ -132,6 +138,7 @@ def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
         dataset,
         budget_s=run.budget_s,
         seed=run.seed,
+        search=Search(run.sampler, run.study or None),
         progress=bar.part(DATA_SHARE, TRAIN_SHARE),
         newest=LIVE_EVENTS,
         rival=_champions_plan(),

@@ -28,7 +28,7 @@ from personalization.training.recall import DEPTH, recall, tuned_quotas
 from personalization.training.side_by_side import fitted, side_by_side
 from personalization.training.split import Longs
 from personalization.training.tradeoff import curve, new_items
-from personalization.training.tune import Tuned, started, tune
+from personalization.training.tune import BAYESIAN, Search, Tuned, started, tune
 
 Progress = Callable[[str, float], None]
 SAMPLE = 500
@@ -37,6 +37,12 @@ TRADED = 1_000
 """Shoppers that the exposure constraint is measured on."""
 STRONG = 3.0
 """How much more time is spent on tuning a source that, as it begins, is at least half as good as the best."""
+
+SURE = 0.9
+"""How sure the bootstrap must be that a source's tuned settings beat those it suggests.
+
+On four windows of about 200 shoppers, tuning that took whatever validated best brought the sources nothing, made them
+alike, and the ranker .0420 instead of .0433 without tuning."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ def choose(
     budget_s: float,
     seed: int,
     progress: Progress,
+    search: Search = BAYESIAN,
     names: Sequence[str] | None = None,
     exposure: float = 0.0,
 ) -> Choice:
@@ -73,9 +80,8 @@ def choose(
     `exposure` is how strongly over-exposed items are held back, 0 to 1.
     """
     wanted = tuple(names or ranked_sources())
-    tuned, ready = _tuned(
-        wanted, [validation, *reversed(learning)], catalogue, budget_s=budget_s, seed=seed, progress=progress
-    )
+    folds = [validation, *reversed(learning)]
+    tuned, ready = _tuned(wanted, folds, catalogue, budget_s=budget_s, seed=seed, search=search, progress=progress)
     configs = {name: dict(one.config) for name, one in tuned.items()}
     progress("Tuning candidates for recall", 0.4)
     latest = _fitted(wanted, configs, learning[-1], catalogue)
@@ -150,7 +156,14 @@ def columns_of(plan: Plan) -> Longs:
 
 
 def _tuned(
-    names: Sequence[str], folds: Sequence[Fold], catalogue: Catalogue, *, budget_s: float, seed: int, progress: Progress
+    names: Sequence[str],
+    folds: Sequence[Fold],
+    catalogue: Catalogue,
+    *,
+    budget_s: float,
+    seed: int,
+    search: Search,
+    progress: Progress,
 ) -> tuple[dict[str, Tuned], dict[str, Scoring]]:
     """Return the settings and, as far as there already are any, the sources fitted with them on the first fold."""
     begun, ready = _started(names, folds, catalogue, seed=seed, progress=progress)
@@ -163,7 +176,7 @@ def _tuned(
     for at, name in enumerate(tunable):
         progress(f"Tuning {name}", 0.1 + 0.3 * at / len(tunable))
         own = budget_s * shares[name] / sum(shares.values())
-        tuned[name] = tune(name, folds, catalogue, budget_s=own, seed=seed)
+        tuned[name] = tune(name, folds, catalogue, budget_s=own, seed=seed, search=search, sure=SURE)
     return tuned, {}
 
 

@@ -23,6 +23,7 @@ from personalization.training.pipeline import asked_of
 from personalization.training.release import release
 from personalization.training.report import judged, judged_report, released_slates
 from personalization.training.split import SHARES, cut_times
+from personalization.training.tune import BAYESIAN, Search
 
 Progress = Callable[[str, float], None]
 LEARNING_LIMIT = 5_000
@@ -40,7 +41,7 @@ class Evaluation:
 class Asked:
     """What to compare: protocol, whether only items new to the shopper count, peers or not, seconds for each side.
 
-    `names` narrows our sources (default: all).
+    `search` is how our settings are searched for; `names` narrows our sources (default: all).
     """
 
     protocol: Protocol = "temporal"
@@ -50,6 +51,7 @@ class Asked:
     seed: int = 7
     shares: tuple[float, ...] = SHARES
     names: tuple[str, ...] | None = None
+    search: Search = BAYESIAN
 
 
 def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda message, share: None) -> Evaluation:
@@ -63,6 +65,7 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
         budget_s=asked.budget_s,
         seed=asked.seed,
         progress=lambda message, share: progress(message, share * 0.5),
+        search=asked.search,
         names=asked.names,
     )
     bundle = release(choice.plan, test.past, dataset.catalogue, until=test.until, learnt=choice.learnt)

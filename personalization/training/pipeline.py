@@ -19,6 +19,7 @@ from personalization.training.release import release
 from personalization.training.report import judged_report
 from personalization.training.rival import refitted
 from personalization.training.split import SHARES, cut_times
+from personalization.training.tune import BAYESIAN, Search
 
 Progress = Callable[[str, float], None]
 LEAST = 20
@@ -46,6 +47,7 @@ def train(
     *,
     budget_s: float = 0.0,
     seed: int = 7,
+    search: Search = BAYESIAN,
     progress: Progress = lambda message, share: None,
     newest: int | None = None,
     rival: Plan | None = None,
@@ -54,9 +56,9 @@ def train(
 ) -> TrainedBundle:
     """Return a bundle and its report; `rival` is the plan of the champion that the bundle must not be worse than.
 
-    `budget_s` is spent on tuning; without one, the outcome depends on data and seed alone. `newest` is how many events
-    a live profile holds at most, where it is bounded; `names` narrows the sources; `exposure` is how strongly
-    over-exposed items are held back, 0 to 1. Raises ValueError where there is too little to hold any back.
+    `budget_s` is spent on tuning as `search` says; without one, the outcome depends on data and seed alone. `newest` is
+    how many events a live profile holds at most, where it is bounded; `names` narrows the sources; `exposure` is how
+    strongly over-exposed items are held back, 0 to 1. Raises ValueError where there is too little to hold any back.
     """
     rows = dataset.interactions
     if len(rows) < LEAST:
@@ -69,6 +71,7 @@ def train(
         budget_s=budget_s,
         seed=seed,
         progress=_part(progress, 0.0, 0.5),
+        search=search,
         names=names,
         exposure=exposure,
     )

@@ -1,9 +1,10 @@
 """Optuna over the knobs of sources: grid, random or TPE, within a time budget, resumable, with pruning."""
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import optuna
@@ -12,14 +13,40 @@ from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.recommenders.scoring import Scoring
 from personalization.training.folds import Fold
-from personalization.training.ladder import ndcg
+from personalization.training.ladder import better, ndcg
 
-Sampler = Literal["tpe", "random", "grid"]
+SAMPLERS = ("tpe", "random", "grid")
 CHUNKS = 4
 """A trial reports after each part of the shoppers, so that a poor one is pruned early."""
 SHOPPERS = 800
 GRID_STEPS = 4
 optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How settings are searched for: with which sampler, and where studies are kept.
+
+    `study` is a file, or the URL of a database that Optuna knows; without one, studies end with the process. A study
+    is of its questions and of the settings held: other data begin another one in the same place. Raises ValueError for
+    an unknown sampler.
+    """
+
+    sampler: str = "tpe"
+    study: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.sampler not in SAMPLERS:
+            raise ValueError(f"sampler is one of {', '.join(SAMPLERS)}, not {self.sampler!r}")
+
+    @property
+    def storage(self) -> str | None:
+        """Return the URL that Optuna takes."""
+        return self.study if self.study is None or "://" in self.study else f"sqlite:///{self.study}"
+
+
+BAYESIAN = Search()
+"""TPE, kept nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +65,17 @@ def tune(
     *,
     budget_s: float,
     seed: int,
-    sampler: Sampler = "tpe",
-    storage: str | None = None,
+    search: Search = BAYESIAN,
     max_trials: int | None = None,
+    sure: float = 0.0,
 ) -> Tuned:
     """Return the best settings of a source within the budget; the defaults and its STARTS are always tried first.
 
+    What is not better than the best start in this share of bootstrap samples of the questions, `sure`, is not taken.
+
     Settings are judged on the questions of all folds together. Those that only matter when answering are tuned first,
-    on one fit; then those of the fit. With `storage` (an Optuna URL) a study of the same name goes on where it stopped.
-    With `max_trials` and no budget the outcome depends on data and seed alone.
+    on one fit; then those of the fit. A kept study goes on where it stopped. With `max_trials`, in all, and no budget
+    the outcome depends on data and seed alone.
     """
     space = RECOMMENDERS[name].SEARCH_SPACE
     quick = RECOMMENDERS[name].SERVE_TIME
@@ -55,20 +84,36 @@ def tune(
     begun, fitted = _begun(name, bench)
     fits = 1 + len({repr(_split(start, quick)[0]) for start in RECOMMENDERS[name].STARTS} - {"{}"})
     once = (time.monotonic() - clock) / fits
-    first = _Study(f"{name}:serve", {k: v for k, v in space.items() if k in quick}, seed, sampler, storage)
-    found = first.run(
-        lambda own: [one.reconfigured(**own) for one in fitted], bench, begun.value, budget_s / 2, max_trials
+    mark = f"{name}:{bench.mark}"
+    first = _Study(
+        f"{mark}:serve:{_digest(begun.config)}", {k: v for k, v in space.items() if k in quick}, seed, search
     )
+
+    def served(own: Mapping[str, Any]) -> list[Scoring]:
+        return [one.reconfigured(**own) for one in fitted]
+
+    found = first.run(served, bench, begun.value, budget_s / 2, max_trials)
+    if found.config and not _surely(bench, served(found.config), fitted, sure, seed=seed):
+        found = Tuned({}, begun.value, found.trials)
     best = Tuned({**begun.config, **found.config}, found.value, begun.trials + found.trials)
     if max_trials is None and once > budget_s / 2:
         return best  # not one more fit is affordable
-    second = _Study(f"{name}:fit", {k: v for k, v in space.items() if k not in quick}, seed, sampler, storage)
+    second = _Study(
+        f"{mark}:fit:{_digest(best.config)}", {k: v for k, v in space.items() if k not in quick}, seed, search
+    )
 
     def refitted(own: Mapping[str, Any]) -> list[Scoring]:
         return bench.fitted(name, {**best.config, **own})
 
     last = second.run(refitted, bench, best.value, budget_s / 2, max_trials)
+    if last.config and not _surely(bench, refitted(last.config), served(found.config), sure, seed=seed):
+        last = Tuned({}, best.value, last.trials)
     return Tuned({**best.config, **last.config}, last.value, best.trials + last.trials)
+
+
+def _surely(bench: "Bench", new: Sequence[Scoring], old: Sequence[Scoring], sure: float, *, seed: int) -> bool:
+    """Return whether a source is so surely better than before that its settings are more than luck."""
+    return not sure or better(np.asarray(bench.values(new)), np.asarray(bench.values(old)), seed=seed) >= sure
 
 
 def started(name: str, folds: Sequence[Fold], catalogue: Catalogue, *, seed: int) -> tuple[Tuned, Scoring | None]:
@@ -123,12 +168,27 @@ class Bench:
                 missing -= len(taken[-1])
         return cls(taken, catalogue)
 
+    @property
+    def mark(self) -> str:
+        """Return what tells these questions, and what may be learnt to answer them, from others."""
+        parts: list[Any] = [self.catalogue.n_items, len(self.folds)]
+        for fold in self.folds:
+            past = fold.past
+            columns = (past.users, past.items, past.times, past.signals, past.weights, past.values, fold.users)
+            parts += [fold.until, fold.new_only, *columns, *fold.targets]
+        return _digest(*parts)
+
     def fitted(self, name: str, config: Mapping[str, Any]) -> list[Scoring]:
         """Return the source, fitted on the past of each fold."""
         return [make(name, **config).fit(fold.past, self.catalogue) for fold in self.folds]
 
     def judge(self, sources: Sequence[Scoring], trial: optuna.Trial | None = None) -> float:
         """Return the mean NDCG@10 of a source alone over all questions; a trial that falls behind is pruned."""
+        values = self.values(sources, trial)
+        return float(np.mean(values)) if values else 0.0
+
+    def values(self, sources: Sequence[Scoring], trial: optuna.Trial | None = None) -> list[float]:
+        """Return NDCG@10 of each question; a trial that falls behind is pruned."""
         values: list[float] = []
         for source, fold in zip(sources, self.folds, strict=True):
             for part in np.array_split(np.arange(len(fold)), max(1, CHUNKS // len(self.folds))):
@@ -137,7 +197,7 @@ class Bench:
                     trial.report(float(np.mean(values)) if values else 0.0, len(values))
                     if trial.should_prune():
                         raise optuna.TrialPruned
-        return float(np.mean(values)) if values else 0.0
+        return values
 
     def _asked(self, source: Scoring, fold: Fold, rows: list[int]) -> list[float]:
         profiles, contexts = [fold.profiles[r] for r in rows], [fold.contexts[r] for r in rows]
@@ -151,8 +211,7 @@ class _Study:
     name: str
     space: Mapping[str, tuple[Any, ...]]
     seed: int
-    sampler: Sampler
-    storage: str | None
+    search: Search
 
     def run(
         self,
@@ -168,18 +227,18 @@ class _Study:
         end = time.monotonic() + budget_s
         study = optuna.create_study(
             direction="maximize",
-            sampler=self._sampler(),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=8),
-            storage=self.storage,
+            storage=self.search.storage,
             study_name=self.name,
             load_if_exists=True,
         )
+        study.sampler = self._sampler(len(study.trials))
 
         def objective(trial: optuna.Trial) -> float:
             return bench.judge(made({k: suggest(trial, k, v) for k, v in self.space.items()}), trial)
 
         limit = max_trials if max_trials is not None else 10_000
-        while time.monotonic() < end and len(study.trials) < limit:
+        while time.monotonic() < end and len(study.trials) < limit and not _exhausted(study):
             study.optimize(objective, n_trials=1)
         done = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE and t.value is not None]
         best = max(done, key=lambda t: (t.value, -t.number), default=None)
@@ -187,12 +246,26 @@ class _Study:
             return Tuned({}, default, len(study.trials))
         return Tuned(_native(self.space, best.params), float(best.value or 0), len(study.trials))
 
-    def _sampler(self) -> optuna.samplers.BaseSampler:
-        if self.sampler == "grid":
+    def _sampler(self, tried: int) -> optuna.samplers.BaseSampler:
+        """Return the sampler; one that goes on with a study does not draw what was drawn when it began."""
+        if self.search.sampler == "grid":
             return optuna.samplers.GridSampler({k: grid(v) for k, v in self.space.items()}, seed=self.seed)
-        if self.sampler == "random":
-            return optuna.samplers.RandomSampler(seed=self.seed)
-        return optuna.samplers.TPESampler(seed=self.seed, multivariate=True, n_startup_trials=8)
+        if self.search.sampler == "random":
+            return optuna.samplers.RandomSampler(seed=self.seed + tried)
+        return optuna.samplers.TPESampler(seed=self.seed + tried, multivariate=True, n_startup_trials=8)
+
+
+def _exhausted(study: optuna.Study) -> bool:
+    """Return whether every point of the grid was tried."""
+    return isinstance(study.sampler, optuna.samplers.GridSampler) and study.sampler.is_exhausted(study)
+
+
+def _digest(*parts: Any) -> str:
+    """Return a short name for arrays, mappings and numbers."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
+    return digest.hexdigest()[:16]
 
 
 def suggest(trial: optuna.Trial, name: str, space: tuple[Any, ...]) -> Any:

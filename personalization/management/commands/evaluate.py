@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from personalization.training.dataset import build
 from personalization.training.evaluate import Asked, evaluate
+from personalization.training.tune import SAMPLERS, Search
 
 PROTOCOLS = ("temporal", "leave-one-out", "next-item")
 
@@ -31,6 +32,8 @@ class Command(BaseCommand):
         parser.add_argument("--mode", choices=("repeat", "new"), default="repeat", help="new: drop items had before")
         parser.add_argument("--peers", action="store_true", help="tune and judge open-source models in the same run")
         parser.add_argument("--budget", type=float, default=0.0, metavar="SECONDS", help="tuning time of each side")
+        parser.add_argument("--sampler", choices=SAMPLERS, default="tpe", help="how settings are searched for")
+        parser.add_argument("--study", metavar="FILE", help="keep the search here, and go on with it next time")
         parser.add_argument("--seed", type=int, default=7)
         parser.add_argument("--json", type=Path, metavar="OUT", help="write the whole report")
         parser.add_argument("--recommendations", type=Path, metavar="OUT", help="write user, rank, item, score")
@@ -44,6 +47,7 @@ class Command(BaseCommand):
             with_peers=options["peers"],
             budget_s=options["budget"],
             seed=options["seed"],
+            search=Search(options["sampler"], options["study"]),
         )
         with tqdm(total=100, file=sys.stderr, bar_format="{percentage:3.0f}% {elapsed} {desc}") as bar:
 

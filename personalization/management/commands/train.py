@@ -7,18 +7,24 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from personalization.models import RunState
+from personalization.models import RunState, Sampler
 from personalization.services.training import queue_training, run_training
 
 
 class Command(BaseCommand):
-    """`manage.py train [--budget SECONDS] [--seed N] [--recommendations OUT.parquet] [--background] [--force]`."""
+    """`manage.py train [--budget SECONDS [--sampler NAME] [--study FILE]] [--seed N] [--background] [--force] …`."""
 
     help = "Train, judge, register and promote a model."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Name the options."""
         parser.add_argument("--budget", type=int, default=0, help="Seconds of tuning; 0: none.")
+        parser.add_argument(
+            "--sampler", choices=Sampler.values, default=Sampler.TPE, help="How settings are searched for."
+        )
+        parser.add_argument(
+            "--study", default="", metavar="FILE", help="Keep the search here; go on with it next time."
+        )
         parser.add_argument("--seed", type=int, default=7)
         parser.add_argument("--recommendations", type=Path, help="Write the held-out answers to this Parquet file.")
         parser.add_argument("--force", action="store_true", help="Train although a check of the data refuses it.")
@@ -27,7 +33,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run it."""
         background = options["background"]
-        wishes = {"budget_s": options["budget"], "seed": options["seed"], "forced": options["force"]}
+        wishes = {name: options[name] for name in ("sampler", "study", "seed")}
+        wishes |= {"budget_s": options["budget"], "forced": options["force"]}
         run = queue_training(actor="system:command", hand_over=background, slates=options["recommendations"], **wishes)
         if background:
             self.stdout.write(f"training run {run.pk} is queued")

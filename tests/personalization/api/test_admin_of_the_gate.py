@@ -189,3 +189,16 @@ def test_a_training_is_forced_by_its_box(log_in: LogIn, monkeypatch: pytest.Monk
     scientist.post(door, {"forced": "on"})
 
     assert list(TrainingRun.objects.order_by("id").values_list("forced", flat=True)) == [False, True]
+
+
+def test_a_training_is_wished_for_with_minutes_of_tuning(log_in: LogIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(current_app, "send_task", lambda *named, **more: None)
+    scientist, door = log_in("data scientist"), reverse("admin:personalization_trainingrun_train_page")
+
+    refused = scientist.post(door, {"minutes": "-1", "sampler": "dice"})
+    scientist.post(door, {"minutes": "10", "sampler": "random"})
+
+    assert refused.status_code == 422
+    assert "greater than or equal to 0" in refused.content.decode()
+    assert "dice is not one of the available choices" in refused.content.decode()
+    assert list(TrainingRun.objects.values_list("budget_s", "sampler")) == [(600, "random")]

@@ -1,0 +1,85 @@
+"""Settings are searched for within bounds, kept, gone on with on the same data, and taken only where surely better."""
+
+from pathlib import Path
+
+import optuna
+import pytest
+
+from personalization.recommenders.registry import RECOMMENDERS
+from personalization.training import tune as tuning
+from personalization.training.dataset import build
+from personalization.training.evaluate import Asked, folds_of
+from personalization.training.folds import Fold
+from personalization.training.tune import Search, tune
+from tests.personalization.shop_history import history, products
+
+
+@pytest.fixture(scope="module")
+def folds() -> list[Fold]:
+    learning, validation, _ = folds_of(build(history(), products()), Asked())
+    return [validation, *reversed(learning)]
+
+
+CATALOGUE = build(history(), products()).catalogue
+
+
+@pytest.mark.parametrize("sampler", tuning.SAMPLERS)
+def test_a_search_is_within_its_space_and_never_worse_than_its_start(sampler: str, folds: list[Fold]) -> None:
+    start = tune("popular", folds, CATALOGUE, budget_s=60, seed=7, max_trials=0)
+
+    found = tune("popular", folds, CATALOGUE, budget_s=60, seed=7, search=Search(sampler), max_trials=4)
+
+    assert found.trials == start.trials + 4
+    assert found.value >= start.value
+    lives = found.config.get("half_lives_days", (365.0,))
+    assert lives in RECOMMENDERS["popular"].SEARCH_SPACE["half_lives_days"][1]
+
+
+def test_a_grid_ends_when_every_point_was_tried(folds: list[Fold]) -> None:
+    points = len(RECOMMENDERS["popular"].SEARCH_SPACE["half_lives_days"][1])
+
+    found = tune("popular", folds, CATALOGUE, budget_s=60, seed=7, search=Search("grid"), max_trials=1_000)
+
+    assert found.trials == 1 + points
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_a_kept_study_goes_on_with_new_trials_and_other_data_begin_another(
+    sampler: str, folds: list[Fold], tmp_path: Path
+) -> None:
+    search = Search(sampler, str(tmp_path / "study.db"))
+
+    tune("rp3beta", folds, CATALOGUE, budget_s=60, seed=7, search=search, max_trials=3)
+    tune("rp3beta", folds, CATALOGUE, budget_s=60, seed=7, search=search, max_trials=5)
+    before = trials(search)
+    tune("rp3beta", folds[:1], CATALOGUE, budget_s=60, seed=7, search=search, max_trials=1)
+
+    assert {name.split(":")[2] for name in before} == {"serve", "fit"}
+    assert all(len(drawn) == len(set(drawn)) == 5 for name, drawn in before.items() if ":serve:" in name)
+    assert len(trials(search)) == len(before) + 2
+
+
+def trials(search: Search) -> dict[str, list[str]]:
+    """Return what was drawn in each study of the file."""
+    storage = search.storage or ""
+    studies = {
+        name: optuna.load_study(study_name=name, storage=storage) for name in optuna.get_all_study_names(storage)
+    }
+    return {name: [repr(one.params) for one in study.trials] for name, study in studies.items()}
+
+
+def test_settings_that_are_not_surely_better_are_not_taken(folds: list[Fold], monkeypatch: pytest.MonkeyPatch) -> None:
+    start = tune("user_knn", folds, CATALOGUE, budget_s=60, seed=7, max_trials=0)
+    lucky = tune("user_knn", folds, CATALOGUE, budget_s=60, seed=7, max_trials=12)
+    assert lucky.config != start.config
+    monkeypatch.setattr(tuning, "better", lambda values, than, seed: 0.89)
+
+    careful = tune("user_knn", folds, CATALOGUE, budget_s=60, seed=7, max_trials=12, sure=0.9)
+
+    assert (careful.config, careful.value) == (start.config, start.value)
+    assert careful.trials == lucky.trials
+
+
+def test_an_unknown_sampler_is_named() -> None:
+    with pytest.raises(ValueError, match="tpe, random, grid, not 'dice'"):
+        Search("dice")
