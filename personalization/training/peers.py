@@ -86,19 +86,14 @@ class Ours(Peer):
 
 
 class MostPopular(Peer):
-    """What sells, over all time: by rows, by rows that weigh as their events do, or by how many shoppers had it."""
+    """What most shoppers had, over all time."""
 
     name = "most popular"
-    starts: ClassVar[Sequence[Mapping[str, Any]]] = ({"by": "weights"}, {"by": "shoppers"})
 
     def fit(self, past: Interactions, catalogue: Catalogue) -> None:
-        """Count."""
-        items, weights, by = past.items, None, self.config.get("by")
-        if by == "weights":
-            weights = past.weights
-        elif by == "shoppers":
-            items = np.unique(past.users.astype(np.int64) * catalogue.n_items + past.items) % catalogue.n_items
-        self.counts = np.bincount(items, weights, catalogue.n_items)
+        """Count the shoppers of each product."""
+        once = np.unique(past.users.astype(np.int64) * catalogue.n_items + past.items) % catalogue.n_items
+        self.counts = np.bincount(once, minlength=catalogue.n_items)
 
     def answer(self, fold: Fold, k: int) -> Ints:
         """Return the most popular items; items had before are dropped where only new ones count."""

@@ -49,6 +49,7 @@ def judged_report(bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, d
         "candidate_recall": choice.recall,
         "validation_singles": dict(choice.singles),
         "tuning": {name: asdict(one) for name, one in choice.tuned.items()},
+        "settings": dict(choice.settings),
         "quotas": dict(choice.plan.quotas),
         "blend": dict(choice.plan.blend),
         "exposure": {"chosen": choice.plan.exposure, "curve": list(choice.tradeoff)},

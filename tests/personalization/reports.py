@@ -51,6 +51,7 @@ REPORT: dict[str, Any] = {
     },
     "validation_singles": {"rp3beta": 0.09, "popular": 0.05},
     "tuning": {"rp3beta": {"config": {"alpha": 0.7, "neighbors": 100}, "value": 0.09, "trials": 12}},
+    "settings": {"suggested": 0.0963, "tuned": 0.0952},
     "quotas": {"rp3beta": 60, "popular": 20},
     "stability": {"name": "stability", "value": 0.62, "bar": 0.3, "passed": True, "message": "overlap@10"},
     "data": {

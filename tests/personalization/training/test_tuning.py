@@ -1,16 +1,20 @@
 """Settings are searched for within bounds, kept, gone on with on the same data, and taken only where surely better."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 
 from personalization.recommenders.registry import RECOMMENDERS
+from personalization.training import choose as choosing
 from personalization.training import tune as tuning
 from personalization.training.dataset import build
 from personalization.training.evaluate import Asked, folds_of
 from personalization.training.folds import Fold
-from personalization.training.tune import Search, tune
+from personalization.training.hybrid import Hybrid, hybrid
+from personalization.training.tune import Search, Tuned, tune
 from tests.personalization.shop_history import history, products
 
 
@@ -78,6 +82,38 @@ def test_settings_that_are_not_surely_better_are_not_taken(folds: list[Fold], mo
 
     assert (careful.config, careful.value) == (start.config, start.value)
     assert careful.trials == lucky.trials
+
+
+@pytest.mark.parametrize(("factor", "taken"), [(0.5, "suggested"), (2.0, "tuned")])
+def test_tuned_settings_are_taken_where_the_ranker_of_them_is_better(
+    factor: float, taken: str, folds: list[Fold], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Tuned({"half_lives_days": (365.0,)}, 0.5, 3)
+    monkeypatch.setattr(choosing, "tune", lambda *told, **how: found)
+    rankers: list[Hybrid] = []
+
+    def counted(names: Any, configs: Any, *told: Any, **how: Any) -> Hybrid:
+        own = replace(rankers[0], configs=configs) if rankers else hybrid(names, configs, *told, **how)
+        assert own.ranked is not None
+        values = own.ranked.values * (factor if rankers else 1.0)
+        rankers.append(replace(own, ranked=replace(own.ranked, values=values)))
+        return rankers[-1]
+
+    monkeypatch.setattr(choosing, "hybrid", counted)
+    validation, *learning = folds
+
+    choice = choosing.choose(
+        learning[::-1],
+        validation,
+        CATALOGUE,
+        budget_s=1.0,
+        seed=7,
+        progress=lambda message, share: None,
+        names=("popular", "trending"),
+    )
+
+    assert choice.settings == {"suggested": rankers[0].worth, "tuned": rankers[1].worth}
+    assert choice.plan.configs.get("popular", {}) == (found.config if taken == "tuned" else {})
 
 
 def test_an_unknown_sampler_is_named() -> None:

@@ -1,0 +1,121 @@
+"""Sources with some settings, what they propose, and the ranker that learned on it: what validation compares."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from personalization.ranking.candidates import gather
+from personalization.ranking.facts import ItemFacts
+from personalization.recommenders.base import Catalogue
+from personalization.recommenders.scoring import Scoring
+from personalization.training.ensemble import Ranked, ensemble
+from personalization.training.examples import LEARNT_ROWS, NEGATIVES, Examples, examples, label
+from personalization.training.folds import LIMIT, Fold
+from personalization.training.judging import Judging, few
+from personalization.training.ladder import best_single
+from personalization.training.plan import fresh
+from personalization.training.recall import DEPTH, tuned_quotas
+from personalization.training.side_by_side import fitted
+
+Progress = Callable[[str, float], None]
+Configs = Mapping[str, Mapping[str, Any]]
+SAMPLE = 500
+"""Shoppers that quotas are tuned on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hybrid:
+    """Settings and quotas of the sources, the candidates of the learning folds and of validation, and the ranker."""
+
+    configs: Configs
+    quotas: Mapping[str, int]
+    asked: Sequence[Examples]
+    late: Examples
+    judging: Judging
+    ranked: Ranked | None
+
+    @property
+    def worth(self) -> float:
+        """The mean NDCG@10 of the ranker or, where there is none, of the best source, on the questions that judge."""
+        if self.ranked is not None:
+            return float(self.ranked.values.mean())
+        judging = self.judging
+        return max(best_single(judging.asked.candidates, judging.targets, judging.n_items).values(), default=0.0)
+
+
+def hybrid(
+    names: Sequence[str],
+    configs: Configs,
+    learning: Sequence[Fold],
+    validation: Fold,
+    catalogue: Catalogue,
+    *,
+    ready: dict[str, Scoring],
+    seed: int,
+    progress: Progress,
+) -> Hybrid:
+    """Return what comes of the settings.
+
+    `ready` are sources already fitted with them on validation's past; it is emptied, for they would be held in memory
+    while the ranker learns.
+    """
+    progress("Tuning candidates for recall", 0.0)
+    latest = _fitted(names, configs, learning[-1], catalogue)
+    quotas, teaching = _quotas(latest, learning[-1], catalogue, seed=seed)
+    progress("Asking the sources of the learning folds", 0.1)
+    pooled = few(validation)
+    most = LIMIT if pooled else _enough(teaching, folds=len(learning) + 1)
+    asked = []
+    for fold in learning:
+        sources = latest if fold is learning[-1] else _fitted(quotas, configs, fold, catalogue)
+        part = _asked(quotas, {name: sources[name] for name in quotas}, fold.sample(most, seed=seed), catalogue)
+        # Thinned at once: whole folds together would be most of the memory.
+        asked.append(part if pooled else part.thinned(seed=seed))
+    del latest, sources, part
+    progress("Asking the sources again, later", 0.3)
+    ready |= _fitted(quotas.keys() - ready.keys(), configs, validation, catalogue)
+    late = _asked(quotas, {name: ready[name] for name in quotas}, validation, catalogue)
+    ready.clear()
+    judging = Judging.of(
+        [*asked, late] if pooled else [late],
+        [*learning, validation] if pooled else [validation],
+        n_items=catalogue.n_items,
+    )
+    progress("Training the ranker", 0.6)
+    return Hybrid(configs, quotas, asked, late, judging, ensemble(asked, late, judging, pooled=pooled, seed=seed))
+
+
+def _fitted(
+    names: Iterable[str], configs: Mapping[str, Mapping[str, Any]], fold: Fold, catalogue: Catalogue
+) -> dict[str, Scoring]:
+    """Return the sources, in the order of their names, fitted on a fold's past."""
+    return fitted(fresh(tuple(names), configs), fold.past, catalogue)
+
+
+def _quotas(
+    sources: Mapping[str, Scoring], fold: Fold, catalogue: Catalogue, *, seed: int
+) -> tuple[dict[str, int], float]:
+    """Return the quotas tuned on a part of a fold, and the share of its questions that a source can answer."""
+    part = fold.sample(SAMPLE, seed=seed)
+    deep = gather(
+        sources, part.profiles, part.contexts, quotas=dict.fromkeys(sources, DEPTH), n_items=catalogue.n_items
+    )
+    hit = label(deep, part.targets, catalogue.n_items)
+    quotas = tuned_quotas(deep, hit, always=tuple(sources))
+    share = len(np.unique(deep.rows[hit])) / max(1, len(part))
+    return {name: quota for name, quota in sorted(quotas.items()) if quota}, share
+
+
+def _enough(teaching: float, *, folds: int) -> int:
+    """Return how many questions of each fold give as many candidates as rankers learn from.
+
+    `teaching` is the share of questions whose candidates hold a target: a ranker learns nothing from others.
+    """
+    return int(np.ceil(LEARNT_ROWS / folds / NEGATIVES / max(teaching, 0.01)))
+
+
+def _asked(quotas: Mapping[str, int], sources: Mapping[str, Scoring], fold: Fold, catalogue: Catalogue) -> Examples:
+    facts = ItemFacts.fit(fold.past, catalogue, until=fold.until)
+    return examples(sources, facts, fold, quotas=quotas)
