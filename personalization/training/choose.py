@@ -78,8 +78,10 @@ def choose(
 ) -> Choice:
     """Return what to release: the ranker learns on earlier folds and stops, is cut and compared on the next.
 
-    `exposure` is how strongly over-exposed items are held back, 0 to 1.
+    `exposure` is how strongly over-exposed items are held back, 0 to 1. Raises ValueError, before anything is fitted,
+    where the study of the search cannot be opened.
     """
+    search.opened()
     wanted = tuple(names or ranked_sources())
     folds = [validation, *reversed(learning)]
     begun, ready = _started(wanted, folds, catalogue, seed=seed, progress=progress)

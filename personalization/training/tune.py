@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import optuna
+from sqlalchemy.exc import SQLAlchemyError
 
 from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS, make
@@ -39,10 +40,14 @@ class Search:
         if self.sampler not in SAMPLERS:
             raise ValueError(f"sampler is one of {', '.join(SAMPLERS)}, not {self.sampler!r}")
 
-    @property
-    def storage(self) -> str | None:
-        """Return the URL that Optuna takes."""
-        return self.study if self.study is None or "://" in self.study else f"sqlite:///{self.study}"
+    def opened(self) -> optuna.storages.BaseStorage | None:
+        """Return where studies are kept, None for memory. Raises ValueError where it cannot be read or made."""
+        if self.study is None:
+            return None
+        try:
+            return optuna.storages.get_storage(self.study if "://" in self.study else f"sqlite:///{self.study}")
+        except (SQLAlchemyError, ImportError, optuna.exceptions.StorageInternalError) as error:
+            raise ValueError(f"the study {self.study} can be neither read nor made: {error}") from error
 
 
 BAYESIAN = Search()
@@ -228,7 +233,7 @@ class _Study:
         study = optuna.create_study(
             direction="maximize",
             pruner=optuna.pruners.MedianPruner(n_startup_trials=8),
-            storage=self.search.storage,
+            storage=self.search.opened(),
             study_name=self.name,
             load_if_exists=True,
         )

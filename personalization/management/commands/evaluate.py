@@ -55,7 +55,10 @@ class Command(BaseCommand):
                 bar.set_description_str(message)
                 bar.update(max(0.0, round(100 * share) - bar.n))
 
-            found = evaluate(dataset, asked, progress=progress)
+            try:
+                found = evaluate(dataset, asked, progress=progress)
+            except ValueError as error:
+                raise CommandError(str(error)) from error
         if options["json"]:
             options["json"].write_text(json.dumps(found.report, indent=1, default=str) + "\n")
         if options["recommendations"]:

@@ -35,6 +35,8 @@ class Command(BaseCommand):
         background = options["background"]
         wishes = {name: options[name] for name in ("sampler", "study", "seed")}
         wishes |= {"budget_s": options["budget"], "forced": options["force"]}
+        if options["study"] and "://" not in options["study"]:
+            wishes["study"] = str(Path(options["study"]).resolve())  # a worker may stand elsewhere
         run = queue_training(actor="system:command", hand_over=background, slates=options["recommendations"], **wishes)
         if background:
             self.stdout.write(f"training run {run.pk} is queued")

@@ -65,7 +65,8 @@ def test_a_kept_study_goes_on_with_new_trials_and_other_data_begin_another(
 
 def trials(search: Search) -> dict[str, list[str]]:
     """Return what was drawn in each study of the file."""
-    storage = search.storage or ""
+    storage = search.opened()
+    assert storage is not None
     studies = {
         name: optuna.load_study(study_name=name, storage=storage) for name in optuna.get_all_study_names(storage)
     }
@@ -119,3 +120,13 @@ def test_tuned_settings_are_taken_where_the_ranker_of_them_is_better(
 def test_an_unknown_sampler_is_named() -> None:
     with pytest.raises(ValueError, match="tpe, random, grid, not 'dice'"):
         Search("dice")
+
+
+@pytest.mark.parametrize("content", [None, b"no database"])
+def test_a_study_that_cannot_be_opened_is_named(content: bytes | None, tmp_path: Path) -> None:
+    file = tmp_path / ("folder/study.db" if content is None else "study.db")
+    if content:
+        file.write_bytes(content * 100)
+
+    with pytest.raises(ValueError, match=f"the study {file} can be neither read nor made"):
+        Search("tpe", str(file)).opened()
