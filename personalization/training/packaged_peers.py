@@ -53,7 +53,7 @@ class BM25(Neighbors):
 class ImplicitALS(Dense):
     name = "implicit ALS"
     starts: ClassVar[Sequence[Mapping[str, Any]]] = (
-        {"factors": 64, "regularization": 100.0, "alpha": 20.0},
+        {"factors": 128, "regularization": 100.0, "alpha": 20.0},
         {"factors": 128, "regularization": 30.0, "alpha": 20.0},
         {"factors": 256, "regularization": 40.0, "alpha": 20.0},
     )
