@@ -20,7 +20,7 @@ from personalization.training.ensemble import Ranked
 from personalization.training.examples import Examples, limited
 from personalization.training.folds import Fold
 from personalization.training.hybrid import Hybrid, Progress, hybrid
-from personalization.training.judging import Judging
+from personalization.training.judging import Judging, few
 from personalization.training.ladder import Step, best_single, climb, ndcg, slates, source_slates, tuned_blend
 from personalization.training.lifting import Lift, tuned_lift
 from personalization.training.plan import Plan, ranked_sources
@@ -32,16 +32,12 @@ from personalization.training.tune import BAYESIAN, Search, Tuned, started, tune
 
 TRADED = 1_000
 """Shoppers that the exposure constraint is measured on."""
+SUGGESTED, TUNED = "suggested", "tuned"
 STRONG = 3.0
 """How much more time is spent on tuning a source that, as it begins, is at least half as good as the best."""
 
 SURE = 0.9
-"""How sure the bootstrap must be that a source's tuned settings beat those it suggests.
-
-Sources that each aim at the same figure grow alike, and the ranker of them worse than the sources: of settings that
-validated better by whatever margin, on four windows of about 200 shoppers, .0420 instead of .0433 without tuning, and
-.5057 instead of .5077 on groceries. So the ranker of the tuned ones must be the better one, too.
-"""
+"""How sure the bootstrap must be, where questions are few, that tuned settings beat those a source suggests. ADR 15."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ class Choice:
     lifting: Sequence[Mapping[str, Any]] = ()
     """What each cold lift costs and earns."""
     settings: Mapping[str, float] = field(default_factory=dict)
-    """NDCG@10 on validation of the ranker of suggested settings and, with a budget, of that of tuned ones."""
+    """NDCG@10, on the questions that judge, of the ranker of suggested settings, of that of tuned ones, or of both."""
 
 
 def choose(
@@ -85,11 +81,13 @@ def choose(
     wanted = tuple(names or ranked_sources())
     folds = [validation, *reversed(learning)]
     begun, ready = _started(wanted, folds, catalogue, seed=seed, progress=progress)
-    found = {"suggested": begun}
+    found = {SUGGESTED: begun}
     if budget_s > 0:
-        found["tuned"] = _tuned(
-            begun, wanted, folds, catalogue, budget_s=budget_s, seed=seed, search=search, progress=progress
+        sure = SURE if few(validation) else 0.0
+        searched = _tuned(
+            begun, wanted, folds, catalogue, budget_s=budget_s, seed=seed, search=search, sure=sure, progress=progress
         )
+        found = {SUGGESTED: begun, TUNED: searched} if few(validation) else {TUNED: searched}
     taken, tuned, settings = _better_hybrid(
         found, wanted, learning, validation, catalogue, ready=ready, seed=seed, progress=progress
     )
@@ -154,7 +152,7 @@ def _better_hybrid(
     seed: int,
     progress: Progress,
 ) -> tuple[Hybrid, Mapping[str, Tuned], dict[str, float]]:
-    """Return the hybrid that validates best, its settings, and what each is worth; `ready` belongs to the first."""
+    """Return the hybrid that validates best, its settings, and what each is worth; `ready` are of suggested ones."""
     best: tuple[Hybrid, Mapping[str, Tuned]] | None = None
     worth: dict[str, float] = {}
     for at, (kind, tuned) in enumerate(found.items()):
@@ -165,7 +163,7 @@ def _better_hybrid(
             learning,
             validation,
             catalogue,
-            ready=ready,
+            ready=ready if kind == SUGGESTED else {},
             seed=seed,
             progress=partial(_told, progress, kind if len(found) > 1 else "", low, high),
         )
@@ -190,6 +188,7 @@ def _tuned(
     budget_s: float,
     seed: int,
     search: Search,
+    sure: float,
     progress: Progress,
 ) -> dict[str, Tuned]:
     """Return what the search finds above the settings that sources suggest."""
@@ -200,7 +199,7 @@ def _tuned(
     for at, name in enumerate(tunable):
         progress(f"Tuning {name}", 0.1 + 0.3 * at / len(tunable))
         own = budget_s * shares[name] / sum(shares.values())
-        tuned[name] = tune(name, folds, catalogue, budget_s=own, seed=seed, search=search, sure=SURE)
+        tuned[name] = tune(name, folds, catalogue, budget_s=own, seed=seed, search=search, sure=sure)
     return tuned
 
 
