@@ -46,7 +46,7 @@ def measured(rows: int) -> None:
     seconds = time.monotonic() - started
     with tempfile.TemporaryDirectory() as scratch:
         digest = trained.bundle.save(Path(scratch) / "bundle")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024 / 1e9  # Linux tells KiB
     print(json.dumps({"rows": rows, "seconds": round(seconds, 1), "peak_gb": round(peak, 2), "hash": digest}))
 
 
