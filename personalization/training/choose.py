@@ -87,7 +87,11 @@ def choose(
         searched = _tuned(
             begun, wanted, folds, catalogue, budget_s=budget_s, seed=seed, search=search, sure=sure, progress=progress
         )
-        found = {SUGGESTED: begun, TUNED: searched} if few(validation) else {TUNED: searched}
+        if few(validation):
+            found[TUNED] = searched
+        else:
+            found = {TUNED: searched}
+            ready.clear()  # fitted with settings that nobody asks for now, and large where a shop is
     taken, tuned, settings = _better_hybrid(
         found, wanted, learning, validation, catalogue, ready=ready, seed=seed, progress=progress
     )

@@ -89,7 +89,7 @@ def tune(
     begun, fitted = _begun(name, bench)
     fits = 1 + len({repr(_split(start, quick)[0]) for start in RECOMMENDERS[name].STARTS} - {"{}"})
     once = (time.monotonic() - clock) / fits
-    mark = f"{name}:{bench.mark}"
+    mark = f"{name}:{bench.mark}" if search.study else name  # a study that ends with the process meets no other data
     first = _Study(
         f"{mark}:serve:{_digest(begun.config)}", {k: v for k, v in space.items() if k in quick}, seed, search
     )
