@@ -17,6 +17,7 @@ from personalization.ranking.exposure import Exposure
 from personalization.ranking.extension import extended_catalogue, extended_facts
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import feature_names, features
+from personalization.ranking.groups import Longs
 from personalization.ranking.newcomers import PRIOR, newcomers
 from personalization.ranking.ranker import Ranker
 from personalization.recommenders.base import Catalogue, Context, Floats, Ints, Profile
@@ -232,13 +233,14 @@ class Bundle:
         """Return the ranker's columns for the candidates; ValueError where the bundle has no ranker."""
         if self.ranker is None:
             raise ValueError("this bundle was released without a ranker")
-        return self.narrowed(features(candidates, profiles, contexts, self.facts), candidates.sources)
+        every = features(candidates, profiles, contexts, self.facts)
+        return np.ascontiguousarray(every[:, self.columns(candidates.sources)])
 
-    def narrowed(self, every: Floats, sources: Sequence[str]) -> Floats:
-        """Return the ranker's columns of all features."""
+    def columns(self, sources: Sequence[str]) -> Longs:
+        """Return the positions of the ranker's columns among all features of these sources."""
         names = () if self.ranker is None else self.ranker.names
         position = {name: at for at, name in enumerate(feature_names(sources))}
-        return np.ascontiguousarray(every[:, [position[name] for name in names]])
+        return np.fromiter((position[name] for name in names), np.int64, len(names))
 
 
 def _extended(source: Scoring, catalogue: Catalogue) -> Scoring:

@@ -24,6 +24,8 @@ FEW_ROWS = 50_000
 """Up to here a second thread waits more than it works."""
 FEW_ASKED = 5_000
 """The same for asking; here the number of threads changes nothing but the time."""
+PART = 100_000
+"""Pairs whose columns are chosen at once."""
 NETWORK = "network"
 """The objective that asks for a network instead of trees."""
 DEFAULTS: dict[str, Any] = {
@@ -149,6 +151,14 @@ class Ranker:
             for model, weight in zip(self.models, self.weights, strict=True):
                 total += weight * model.scores(features)
         return total.astype(np.float32)
+
+    def scores_at(self, features: Floats, columns: NDArray[np.int64]) -> Floats:
+        """Return `scores` of some columns of the features, in parts, so that no second copy of them all is held."""
+        parts = [
+            self.scores(np.ascontiguousarray(features[start : start + PART, columns]))
+            for start in range(0, len(features), PART)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, np.float32)
 
     def contributions(self, features: Floats) -> Floats:
         """Return float32[n, f + 1]: each feature's share of the score, the base value last."""

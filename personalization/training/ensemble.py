@@ -48,8 +48,6 @@ after 25, groceries kept 60 trees of the 200 to 400 that serve them (repeat .501
 FEW_STEPS, FEW_PAIRS = 1_000, 10_000
 """Of the network where questions are few, and how many candidates it learns from at least: fewer teach it nothing."""
 PARTS = 4
-PART = 100_000
-"""Pairs scored at once."""
 Member = tuple[Mapping[str, Any], int]
 """Settings and number of trees, or steps, of one model."""
 SMALL: Mapping[str, Any] = {**POINTWISE, "num_leaves": 15}
@@ -147,18 +145,9 @@ def _judged(
     fitted += [fit(params=params, rounds=size) for params, size in beside]
     model = Ranker.mean(fitted, learnt)
     del fit, learnt, valid
-    scores = _scored(model, judging.asked.features, columns)
+    scores = model.scores_at(judging.asked.features, columns)
     values = ndcg(slates(judging.asked.candidates, scores), judging.targets, judging.n_items)
     return Ranked((*stopped, *beside), columns, kept, scores, values), model
-
-
-def _scored(model: Ranker, features: Floats, columns: Longs) -> Floats:
-    """Return float32[n]: the model's scores, in parts, so that no second copy of all features is held."""
-    parts = [
-        model.scores(np.ascontiguousarray(features[start : start + PART, columns]))
-        for start in range(0, len(features), PART)
-    ]
-    return np.concatenate(parts) if parts else np.empty(0, np.float32)
 
 
 def _crossed(judging: Judging, names: Sequence[str], members: tuple[Member, ...], *, seed: int) -> Ranked:

@@ -71,7 +71,7 @@ def rung_slates(bundle: Bundle, asked: Examples, *, released: Ints) -> dict[str,
     if bundle.rung == "ranker":
         found["ranker"] = released
     elif bundle.ranker is not None:
-        scores = bundle.ranker.scores(bundle.narrowed(asked.features, asked.candidates.sources))
+        scores = bundle.ranker.scores_at(asked.features, bundle.columns(asked.candidates.sources))
         found["ranker"] = slates(asked.candidates, bundle.spread(asked.candidates, scores, rung="ranker"))
     fused = blend_scores(asked.candidates, bundle.blend)
     found["blend"] = slates(asked.candidates, bundle.spread(asked.candidates, fused, rung="blend"))
@@ -82,7 +82,7 @@ def rung_slates(bundle: Bundle, asked: Examples, *, released: Ints) -> dict[str,
 def released_slates(bundle: Bundle, asked: Examples) -> tuple[Ints, Floats]:
     """Return the slates of the released rung, int32[n, 20], and their scores."""
     if bundle.rung == "ranker" and bundle.ranker is not None:
-        scores = bundle.ranker.scores(bundle.narrowed(asked.features, asked.candidates.sources))
+        scores = bundle.ranker.scores_at(asked.features, bundle.columns(asked.candidates.sources))
     elif bundle.rung == "blend":
         scores = blend_scores(asked.candidates, bundle.blend)
     else:
@@ -135,7 +135,7 @@ def ablation(bundle: Bundle, fold: Fold, asked: Examples) -> dict[str, float]:
     n_items = bundle.catalogue.n_items
     rows = even(len(fold), ABLATED)
     asked, targets = asked.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
-    features = bundle.narrowed(asked.features, asked.candidates.sources)
+    features = asked.features[:, bundle.columns(asked.candidates.sources)]
     whole = float(ndcg(slates(asked.candidates, bundle.ranker.scores(features)), targets, n_items).mean())
     losses = {}
     for at, name in enumerate(asked.candidates.sources):

@@ -41,13 +41,11 @@ def added(bundle: Bundle, fold: Fold, asked: Examples, svd: SVD) -> dict[str, An
     if bundle.ranker is None or np.bincount(hit, minlength=2).min() < LEAST_HITS:
         return {}
     shoppers = [(fold.profiles[row], fold.contexts[row]) for row in rows.tolist()]
-    seen = bundle.narrowed(part.features, part.candidates.sources)
-    more = np.concatenate([seen, opinions(svd, part.candidates, shoppers)], axis=1)
-    names = bundle.ranker.names
-    without, beside = (
-        _values(bundle, replace(part, features=features), targets, names=named)
-        for features, named in ((seen, names), (more, (*names, "svd_score", "svd_rank")))
-    )
+    columns, names = bundle.columns(part.candidates.sources), bundle.ranker.names
+    seen = np.concatenate([part.features[:, columns], opinions(svd, part.candidates, shoppers)], axis=1)
+    part = replace(part, features=seen)
+    beside = _values(bundle, part, targets, names=(*names, "svd_score", "svd_rank"))
+    without = _values(bundle, replace(part, features=seen[:, : len(names)]), targets, names=names)
     return {
         "ranker learnt on half of the shoppers": asdict(bootstrap(without)),
         "the same, and svd's opinion": asdict(bootstrap(beside)),
