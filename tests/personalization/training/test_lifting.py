@@ -49,8 +49,16 @@ def test_the_most_that_known_products_can_bear(monkeypatch: pytest.MonkeyPatch) 
     assert np.interp(found, list(curve), [warm for _, warm, _ in curve.values()]) >= 0.97 * 0.0417
 
 
-def test_none_where_the_whole_loses(monkeypatch: pytest.MonkeyPatch) -> None:
-    curve = {0.0: (0.036, 0.0417, 0.046), 0.75: (0.0359, 0.0416, 0.085)}
+def test_one_place_in_fifty_where_the_whole_loses(monkeypatch: pytest.MonkeyPatch) -> None:
+    curve = {0.0: (0.036, 0.0417, 0.046), 0.5: (0.0359, 0.0416, 0.085)}
+
+    found = chosen(monkeypatch, curve)
+
+    assert found == 0.5 * 3 / 8, "the largest of the halved steps with a share of 0.02 at most"
+
+
+def test_none_where_the_whole_loses_and_no_new_product_is_hit(monkeypatch: pytest.MonkeyPatch) -> None:
+    curve = {0.0: (0.036, 0.0417, 0.0), 0.1: (0.0359, 0.0416, 0.0), 0.75: (0.0358, 0.0415, 0.0)}
 
     assert chosen(monkeypatch, curve) == 0.0
 
@@ -80,6 +88,7 @@ def bounded(bundle: Bundle, share: float) -> float:
 def test_the_released_ranker_shows_no_more_new_products_than_were_tested(released: Bundle) -> None:
     assert bounded(released, 1.0) == released.cold_lift
     assert bounded(released, 0.0) < bounded(released, 0.2) < released.cold_lift
+    assert bounded(released, 0.0) == bounded(released, lifting.LEAST_SHARE), "one place in fifty is theirs"
 
 
 def test_a_lift_of_nothing_and_a_bundle_without_ranker_stay_as_they_are(released: Bundle) -> None:
