@@ -14,7 +14,7 @@ from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.training.folds import Fold
 from personalization.training.ladder import ndcg
 from personalization.training.metrics import Doubles
-from personalization.training.tune import Bench, Tuned, tune
+from personalization.training.tune import MORE_SHOPPERS, Bench, Tuned, tune
 
 Space = Mapping[str, tuple[Any, ...]]
 Matrix = Any
@@ -39,7 +39,7 @@ class Peer(ABC):
         They are judged on the questions that our own sources are judged on: see `Bench.of`.
         """
         rng = np.random.default_rng(seed)
-        bench = Bench.of(folds, catalogue, seed=seed)
+        bench = Bench.of(folds, catalogue, seed=seed, most=MORE_SHOPPERS)
         known = [{}, *cls.starts]
         end, best, tried = time.monotonic() + budget_s, Tuned({}, -1.0, 0), 0
         while tried < len(known) or (cls.space and time.monotonic() < end):

@@ -14,7 +14,7 @@ from personalization.training.dataset import build
 from personalization.training.evaluate import Asked, folds_of
 from personalization.training.folds import Fold
 from personalization.training.hybrid import Hybrid, hybrid
-from personalization.training.tune import Search, Tuned, tune
+from personalization.training.tune import Bench, Search, Tuned, tune
 from tests.personalization.shop_history import history, products
 
 
@@ -115,6 +115,22 @@ def test_tuned_settings_are_taken_where_the_ranker_of_them_is_better(
 
     assert choice.settings == {"suggested": rankers[0].worth, "tuned": rankers[1].worth}
     assert choice.plan.configs.get("popular", {}) == (found.config if taken == "tuned" else {})
+
+
+def test_a_search_asks_many_of_one_fold_and_earlier_ones_only_where_it_asks_few(
+    folds: list[Fold], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = len(folds[0]), len(folds[1])
+
+    monkeypatch.setattr(tuning, "SHOPPERS", first - 1)
+    assert sizes(folds, most=first) == [first], "all of a fold that suffices"
+    assert sizes(folds, most=first - 2) == [first - 2, 1], "then what is missing"
+    monkeypatch.setattr(tuning, "SHOPPERS", first + second)
+    assert sizes(folds, most=10 * first)[:2] == [first, second]
+
+
+def sizes(folds: list[Fold], *, most: int) -> list[int]:
+    return [len(fold) for fold in Bench.of(folds, CATALOGUE, seed=7, most=most).folds]
 
 
 def test_an_unknown_sampler_is_named() -> None:
