@@ -16,7 +16,7 @@ from personalization.ranking.explain import Slate, told
 from personalization.ranking.exposure import Exposure
 from personalization.ranking.extension import extended_catalogue, extended_facts
 from personalization.ranking.facts import ItemFacts
-from personalization.ranking.features import feature_names, features
+from personalization.ranking.features import features, positions
 from personalization.ranking.groups import Longs
 from personalization.ranking.newcomers import PRIOR, newcomers
 from personalization.ranking.ranker import Ranker
@@ -238,9 +238,7 @@ class Bundle:
 
     def columns(self, sources: Sequence[str]) -> Longs:
         """Return the positions of the ranker's columns among all features of these sources."""
-        names = () if self.ranker is None else self.ranker.names
-        position = {name: at for at, name in enumerate(feature_names(sources))}
-        return np.fromiter((position[name] for name in names), np.int64, len(names))
+        return positions(() if self.ranker is None else self.ranker.names, sources)
 
 
 def _extended(source: Scoring, catalogue: Catalogue) -> Scoring:

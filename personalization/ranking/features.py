@@ -39,6 +39,12 @@ def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
     )
 
 
+def positions(names: Sequence[str], sources: Sequence[str]) -> Longs:
+    """Return where the named columns stand among `feature_names(sources)`; KeyError for one that is not there."""
+    place = {name: at for at, name in enumerate(feature_names(sources))}
+    return np.fromiter((place[name] for name in names), np.int64, len(names))
+
+
 def features(
     candidates: Candidates, profiles: Sequence[Profile], contexts: Sequence[Context], facts: ItemFacts
 ) -> Floats:

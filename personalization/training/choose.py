@@ -10,7 +10,7 @@ import numpy as np
 from personalization.ranking.blend import blend_scores
 from personalization.ranking.cold_lift import lifted
 from personalization.ranking.exposure import Exposure
-from personalization.ranking.features import feature_names
+from personalization.ranking.features import positions
 from personalization.ranking.groups import even
 from personalization.ranking.ranker import Judged
 from personalization.recommenders.base import Catalogue
@@ -141,8 +141,7 @@ def _learnt(asked: Sequence[Examples], columns: Longs, *, seed: int) -> list[Jud
 
 def columns_of(plan: Plan) -> Longs:
     """Return the positions of the plan's features among all features of its sources."""
-    position = {name: at for at, name in enumerate(feature_names(tuple(sorted(plan.quotas))))}
-    return np.fromiter((position[name] for name in plan.features), np.int64, len(plan.features))
+    return positions(plan.features, tuple(sorted(plan.quotas)))
 
 
 def _better_hybrid(
