@@ -3,14 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+from implicit.nearest_neighbours import bm25_weight
 
 from personalization.recommenders.base import Catalogue
 from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Asked, compared, folds_of
 from personalization.training.folds import Fold
 from personalization.training.metrics import Doubles
-from personalization.training.packaged_peers import peers
-from personalization.training.peers import MostPopular, Peer
+from personalization.training.packaged_peers import ImplicitALS, peers
+from personalization.training.peers import MostPopular, Peer, profile_matrix
 from personalization.training.report import judged
 from tests.personalization.shop_history import DAY, START, history, products
 
@@ -87,3 +88,15 @@ def test_the_best_peer_stands_beside_us(shop: Dataset) -> None:
     assert values[report["best_peer"]] == max(values.values()) > 0.4
     mine = judged(slates, test, shop.catalogue.n_items)["warm"]["ndcg@10"]["value"]
     assert report["over_best_peer"]["difference"]["value"] == pytest.approx(mine - max(values.values()))
+
+
+def test_als_weighs_cells_as_the_package_does(shop: Dataset) -> None:
+    _, _, test = folds_of(shop, Asked())
+    matrix = profile_matrix(test, range(len(test)), shop.catalogue.n_items)
+    peer = ImplicitALS(K1=1.2, B=0.4, factors=4, iterations=1)
+
+    peer.learn(matrix)
+
+    theirs = bm25_weight(matrix.T.tocsr(), K1=1.2, B=0.4).T.toarray()
+    assert np.allclose(peer.weighed(matrix).toarray(), theirs, rtol=1e-5)
+    assert ImplicitALS().weighed(matrix) is matrix
