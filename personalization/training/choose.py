@@ -21,7 +21,7 @@ from personalization.training.examples import Examples, limited
 from personalization.training.folds import Fold
 from personalization.training.hybrid import Hybrid, Progress, hybrid
 from personalization.training.judging import Judging, few
-from personalization.training.ladder import Step, best_single, climb, ndcg, slates, source_slates, tuned_blend
+from personalization.training.ladder import Step, best_single, better, climb, ndcg, slates, source_slates, tuned_blend
 from personalization.training.lifting import Lift, tuned_lift
 from personalization.training.plan import Plan, ranked_sources
 from personalization.training.recall import recall
@@ -37,7 +37,8 @@ STRONG = 3.0
 """How much more time is spent on tuning a source that, as it begins, is at least half as good as the best."""
 
 SURE = 0.9
-"""How sure the bootstrap must be, where questions are few, that tuned settings beat those a source suggests. ADR 15."""
+"""How sure the bootstrap must be, where questions are few, that tuned settings beat those a source suggests: each
+source's by itself, and then the ranker's of all. ADR 15."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,10 @@ def _better_hybrid(
     seed: int,
     progress: Progress,
 ) -> tuple[Hybrid, Mapping[str, Tuned], dict[str, float]]:
-    """Return the hybrid that validates best, its settings, and what each is worth; `ready` are of suggested ones."""
+    """Return the first hybrid or one that is surely better, its settings, and what each is worth.
+
+    `ready` are sources of suggested settings.
+    """
     best: tuple[Hybrid, Mapping[str, Tuned]] | None = None
     worth: dict[str, float] = {}
     for at, (kind, tuned) in enumerate(found.items()):
@@ -170,8 +174,8 @@ def _better_hybrid(
             seed=seed,
             progress=partial(_told, progress, kind if len(found) > 1 else "", low, high),
         )
-        worth[kind] = own.worth
-        if best is None or own.worth > best[0].worth:
+        worth[kind] = float(own.values.mean()) if len(own.values) else 0.0
+        if best is None or better(own.values, best[0].values, seed=seed) >= SURE:
             best = own, tuned
     if best is None:
         raise ValueError("there are no settings to choose from")

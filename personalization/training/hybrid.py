@@ -14,7 +14,8 @@ from personalization.training.ensemble import Ranked, ensemble
 from personalization.training.examples import LEARNT_ROWS, NEGATIVES, Examples, examples, label
 from personalization.training.folds import LIMIT, Fold
 from personalization.training.judging import Judging, few
-from personalization.training.ladder import best_single
+from personalization.training.ladder import best_single, ndcg, source_slates
+from personalization.training.metrics import Doubles
 from personalization.training.plan import fresh
 from personalization.training.recall import DEPTH, tuned_quotas
 from personalization.training.side_by_side import fitted
@@ -37,12 +38,14 @@ class Hybrid:
     ranked: Ranked | None
 
     @property
-    def worth(self) -> float:
-        """The mean NDCG@10 of the ranker or, where there is none, of the best source, on the questions that judge."""
+    def values(self) -> Doubles:
+        """NDCG@10 of the ranker or, where there is none, of the best source, per question that judges."""
         if self.ranked is not None:
-            return float(self.ranked.values.mean())
+            return self.ranked.values
         judging = self.judging
-        return max(best_single(judging.asked.candidates, judging.targets, judging.n_items).values(), default=0.0)
+        candidates, targets, n_items = judging.asked.candidates, judging.targets, judging.n_items
+        single = next(iter(best_single(candidates, targets, n_items)))
+        return ndcg(source_slates(candidates, single), targets, n_items)
 
 
 def hybrid(
