@@ -49,6 +49,8 @@ class Bundle:
     """What holds back over-exposed items on the rungs that blend sources; None where the knob is at 0."""
     cold_lift: float = 0.0
     """What the ranker's scores of products nobody touched yet gain, in standard deviations of the shopper's scores."""
+    cold_level: float | None = None
+    """The score from which on they come behind the shopper's first places; None: there is none."""
 
     @property
     def rung(self) -> str:
@@ -146,6 +148,7 @@ class Bundle:
             "features": list(self.ranker.names) if self.ranker is not None else [],
             "exposure": self.exposure.strength if self.exposure else 0.0,
             "cold_lift": self.cold_lift,
+            "cold_level": self.cold_level,
         }
         return artefact.seal(directory, body)
 
@@ -165,6 +168,7 @@ class Bundle:
             manifest=manifest,
             exposure=artefact.read_exposure(directory, strength=manifest.get("exposure", 0.0)),
             cold_lift=manifest.get("cold_lift", 0.0),
+            cold_level=manifest.get("cold_level"),
         )
 
     def _rung(self, strategy: str | None) -> str:
@@ -215,7 +219,7 @@ class Bundle:
         """
         if rung == "ranker":
             untouched = np.isnan(self.facts.last[candidates.items])
-            scores = lifted(candidates, scores, untouched, self.cold_lift)
+            scores = lifted(candidates, scores, untouched, self.cold_lift, level=self.cold_level)
         return self.exposure.eased(candidates, scores) if self.exposure and rung in ("blend", "ranker") else scores
 
     def _alone(self) -> tuple[str, ...]:

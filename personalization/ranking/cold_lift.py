@@ -16,16 +16,24 @@ OUT_OF_REACH = 5
 (Beauty: -2.2 % of NDCG@10 instead of -3.7 % at a lift of 1.5)."""
 
 
-def lifted(candidates: Candidates, scores: Floats, untouched: Bools, lift: float) -> Floats:
+def lifted(
+    candidates: Candidates, scores: Floats, untouched: Bools, lift: float, *, level: float | None = None
+) -> Floats:
     """Return float32[n_pairs]: scores, and `lift` standard deviations of the shopper's own scores where `untouched`.
 
-    The shopper's first `OUT_OF_REACH` products by `scores` stay the first, in their order.
+    Untouched products that score `level` or more come before all others. But the shopper's first `OUT_OF_REACH`
+    products by `scores` stay the first, in their order.
     """
-    if lift == 0 or not untouched.any():
+    if (lift == 0 and level is None) or not untouched.any():
         return scores
     rows, n_rows = candidates.rows, candidates.n_rows
     spread = deviations(scores, rows, n_rows)
     found = scores + lift * spread[rows] * untouched
+    if level is not None:
+        most, fewest = np.full(n_rows, -np.inf), np.full(n_rows, np.inf)
+        np.maximum.at(most, rows, found)
+        np.minimum.at(fewest, rows, found)
+        found = found + ((most - fewest) + spread)[rows] * (untouched & (scores >= level))
     first = places(scores, rows) < OUT_OF_REACH
     least, rival = np.full(n_rows, np.inf), np.full(n_rows, -np.inf)
     np.minimum.at(least, rows[first], scores[first])

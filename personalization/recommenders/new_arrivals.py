@@ -5,14 +5,13 @@ old ones that are alike. Here only new products compete.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from personalization.recommenders.base import Catalogue, Config, Interactions
 from personalization.recommenders.content import Content, ContentConfig
-from personalization.recommenders.decay import DAY
-from personalization.recommenders.item_item import ITEM_ITEM_SPACE
+from personalization.recommenders.decay import DAY, DECAY_SPACE, REPEAT_START, SESSION_START
 from personalization.recommenders.scoring import SearchSpace
 from personalization.recommenders.storage import Array
 
@@ -38,8 +37,10 @@ class NewArrivals(Content):
     config_class: ClassVar[type[Config]] = NewArrivalsConfig
     config: NewArrivalsConfig
     learns_taste: ClassVar[bool] = False
+    # Nothing like `own_weight`: what the shopper already has is not what arrives.
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = (REPEAT_START, SESSION_START)
     SEARCH_SPACE: ClassVar[SearchSpace] = {
-        **ITEM_ITEM_SPACE,
+        **DECAY_SPACE,
         "attributes": ("float", 0.1, 2.0, False),
         "words": ("float", 0.1, 2.0, False),
         "new_half_life_days": ("float", 3.0, 120.0, True),

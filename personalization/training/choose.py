@@ -103,7 +103,7 @@ def choose(
     blend = tuned_blend(candidates, targets, catalogue.n_items)
     lift = tuned_lift(judging, ranked.scores) if ranked else Lift()
     if ranked:
-        scores = lifted(candidates, ranked.scores, judging.untouched(), lift.value)
+        scores = lifted(candidates, ranked.scores, judging.untouched(), lift.value, level=lift.level)
         ranked = replace(ranked, scores=scores, values=ndcg(slates(candidates, scores), targets, catalogue.n_items))
     steps, rung = _ladder(judging, blend, next(iter(singles)), ranked, seed=seed)
     limit, tradeoff = _exposure(late, validation, catalogue, blend, rung, ranked, strength=exposure)
@@ -120,6 +120,7 @@ def choose(
         exposure=limit.strength if limit else 0.0,
         cold_lift=lift.value,
         cold_share=lift.share,
+        cold_least=lift.least,
     )
     return Choice(
         plan,

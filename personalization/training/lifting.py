@@ -1,8 +1,11 @@
 """How much cold lift pays: the most that new products gain while hardly anything is lost on the whole.
 
 The ranker that is released has learned from validation too, and may think more of new products than the one that was
-asked: then the lift that was tested would show more of them than was tested. What is kept is what was tested, or one
-place in fifty, which new products have wherever they are hit at all: what is never shown is never learnt about.
+asked: then the lift that was tested would show more of them than was tested, and is lowered.
+
+One place in eighty new products have in any case, where validation finds any of them hit there: what is never shown
+is never learnt about. It goes to the shoppers and products that score highest, whatever stands in their way: a lift
+shows new products to those who lose least by them, and these take few.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,26 +32,32 @@ HALVINGS = 3
 """How often the step behind the best of `LIFTS` is halved: what is lost grows faster from lift to lift."""
 WARM_KEPT = 0.97
 """Share of the unlifted NDCG@10 of known products that must remain; that of all targets together must not fall."""
-LEAST_SHARE = 0.02
-"""Share of the first ten places that new products may have whatever it costs: about a hundredth of NDCG@10, for the
-first five places are out of their reach. New groceries: HR@10 among cold targets .0051 without it (validation had
-allowed a share of .002), .0374 with a share of .012, known ones -.7 %."""
+LEAST_SHARE = 0.0125
+"""Share of the first ten places that new products have whatever it costs: about a hundredth of NDCG@10, for the
+first five places are out of their reach. ADR 14 has the figures."""
 SHOPPERS = 500
 """How many are looked at to see what the released ranker would show."""
 LATELY = 0.15
 """Share of rows, the latest, among whose shoppers they are: validation too asked those who came again."""
 CLOSE = 6
 """How often the lift is halved in search of the one that shows as much as was tested."""
+FINE = 1_000
+"""Steps in which the level is told."""
 Point = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Lift:
-    """The chosen lift, the share of the first ten places that untouched products then had, and the curve behind it."""
+    """The chosen lift, the share of the first ten places that untouched products then had, and the curve behind it.
+
+    `least` is the share that they have in any case, and `level` the score that brought it on the questions that judge.
+    """
 
     value: float = 0.0
     share: float = 1.0
     curve: Sequence[Point] = ()
+    least: float = 0.0
+    level: float | None = None
 
 
 def tuned_lift(judging: Judging, scores: Floats) -> Lift:
@@ -60,13 +69,12 @@ def tuned_lift(judging: Judging, scores: Floats) -> Lift:
     if not untouched.any() or not any(own.any() for own in judging.cold):
         return Lift()
 
-    def point(lift: float) -> Point:
-        return _point(judging, lifted(judging.asked.candidates, scores, untouched, lift), lift)
+    def point(lift: float, level: float | None = None) -> Point:
+        return _point(judging, lifted(judging.asked.candidates, scores, untouched, lift, level=level), lift)
 
     def kept(one: Point) -> bool:
         none = curve[0]
-        free = one["together"] >= none["together"] and one["warm"] >= WARM_KEPT * none["warm"]
-        return bool(free or one["share"] <= LEAST_SHARE)
+        return bool(one["together"] >= none["together"] and one["warm"] >= WARM_KEPT * none["warm"])
 
     def worth(one: Point) -> tuple[float, float]:
         return one["cold_hit_rate"], -one["lift"]
@@ -81,17 +89,36 @@ def tuned_lift(judging: Judging, scores: Floats) -> Lift:
             low, best = tried["lift"], max(best, tried, key=worth)
         else:
             high = tried["lift"]
-    return Lift(float(best["lift"]), float(best["share"]), sorted(curve, key=lambda one: float(one["lift"])))
+    lift = Lift(float(best["lift"]), float(best["share"]), sorted(curve, key=lambda one: float(one["lift"])))
+    level = level_of(judging.asked.candidates, scores, untouched, lift.value, share=LEAST_SHARE)
+    if level is None or point(lift.value, level)["cold_hit_rate"] <= best["cold_hit_rate"]:
+        return lift
+    return replace(lift, least=LEAST_SHARE, level=level)
+
+
+def level_of(candidates: Candidates, scores: Floats, untouched: Bools, lift: float, *, share: float) -> float | None:
+    """Return the score from which on untouched products come first, so that they have at most this share of places.
+
+    None where the lift gives them as much by itself, or even the highest score would be too many.
+    """
+    if not share or _share(candidates, lifted(candidates, scores, untouched, lift), untouched) >= share:
+        return None
+    levels = np.unique(scores[untouched])[::-1]
+    low, high = -1, len(levels)  # how far down is within, and how far is too far
+    while high - low > max(1, len(levels) // FINE):
+        middle = (low + high) // 2
+        found = lifted(candidates, scores, untouched, lift, level=float(levels[middle]))
+        low, high = (middle, high) if _share(candidates, found, untouched) <= share else (low, middle)
+    return float(levels[low]) if low >= 0 else None
 
 
 def bounded(bundle: Bundle, plan: Plan, past: Interactions) -> Bundle:
-    """Return the bundle, its lift lowered where untouched products would get more places than the plan allows and,
-    at least, `LEAST_SHARE`.
+    """Return the bundle, its lift lowered where untouched products would get more places than were tested, and with the
+    level that gives them the least share of the plan.
 
     Some shoppers who came lately are asked as they are at the end of the past; no answer is needed for that.
     """
-    allowed = max(plan.cold_share, LEAST_SHARE)
-    if not bundle.cold_lift or bundle.ranker is None or allowed >= 1 or not len(past):
+    if bundle.ranker is None or not (bundle.cold_lift or plan.cold_least) or not len(past):
         return bundle
     users = sampled(np.unique(past.users[-round(LATELY * len(past)) :]).astype(np.int64), SHOPPERS, seed=plan.seed)
     profiles = Sequences.of(past).profiles(users, now=float(bundle.manifest["until"]))
@@ -102,15 +129,16 @@ def bounded(bundle: Bundle, plan: Plan, past: Interactions) -> Bundle:
     untouched: Bools = np.isnan(bundle.facts.last[found.items])
 
     def within(lift: float) -> bool:
-        return _share(found, lifted(found, scores, untouched, lift), untouched) <= allowed
+        return _share(found, lifted(found, scores, untouched, lift), untouched) <= plan.cold_share
 
     low, high = 0.0, bundle.cold_lift
     if within(high):
-        return bundle
-    for _ in range(CLOSE):
+        low = high
+    for _ in range(CLOSE if low < high else 0):
         middle = (low + high) / 2
         low, high = (middle, high) if within(middle) else (low, middle)
-    return replace(bundle, cold_lift=low)
+    level = level_of(found, scores, untouched, low, share=plan.cold_least)
+    return replace(bundle, cold_lift=low, cold_level=level)
 
 
 def _share(candidates: Candidates, scores: Floats, untouched: Bools) -> float:

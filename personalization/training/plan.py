@@ -26,7 +26,7 @@ class Plan:
     `features` are the names the ranker keeps, `rankers` the settings and number of trees, or steps, of each model that
     it is the mean of; `single` is the best source alone; `exposure` is how strongly over-exposed items are held back;
     `cold_lift` what the ranker's scores of untouched products gain; `cold_share` the share of the first ten places that
-    these had then, and may have at most where it is more than `lifting.LEAST_SHARE`.
+    these had then, and may have at most by it; `cold_least` the share that they have in any case.
     """
 
     configs: Mapping[str, Mapping[str, Any]]
@@ -41,6 +41,7 @@ class Plan:
     exposure: float = 0.0
     cold_lift: float = 0.0
     cold_share: float = 1.0
+    cold_least: float = 0.0
 
     def json(self) -> dict[str, Any]:
         """Return the plan as JSON values."""

@@ -56,6 +56,7 @@ def judged_report(bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, d
         "cold_lift": {
             "chosen": choice.plan.cold_lift,
             "tested": bundle.cold_lift,
+            "least": choice.plan.cold_least,
             "curve": list(choice.lifting),
         },
         "rmse": rating_errors(bundle.facts.stars, fold, dataset.interactions),

@@ -56,7 +56,7 @@ def lift(report: Mapping[str, Any]) -> Section | None:
         "lift", "New products against known ones",
         "What each lift of products nobody touched yet would cost and earn on validation, in standard deviations of a "
         f"shopper's scores. Chosen: {number(chosen, 2)}; the ranker that was judged gives them that share of places, "
-        f"or less, with {number(tested, 2)}.",
+        f"or less, with {number(tested, 2)}. In any case theirs: {number(100 * found.get('least', 0), 2)} % of places.",
         ("Lift", *parts.values()),
         [(number(one["lift"], 2), *(number(one.get(part)) for part in parts)) for one in curve],
         plots.lines(

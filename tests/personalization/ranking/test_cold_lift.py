@@ -56,3 +56,13 @@ def test_fewer_candidates_than_first_places() -> None:
     found = lifted(candidates, np.array([2.0, 1.0], np.float32), np.array([False, True]), 9.0)
 
     assert found[0] >= found[1]
+
+
+def test_from_a_level_on_new_products_come_right_behind_the_first_places() -> None:
+    candidates, scores, untouched = asked()
+
+    first, second, third = orders(lifted(candidates, scores, untouched, 0.0, level=-10.5))
+
+    assert first == [*range(OUT_OF_REACH), 10, *range(OUT_OF_REACH, 10), 11], "-10 is enough, -11 is not"
+    assert second == list(range(N_EACH)), "-100 is not"
+    assert third == [*range(OUT_OF_REACH), 10, 11, *range(OUT_OF_REACH, 10)]

@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 
 from personalization.ranking.bundle import Bundle
+from personalization.ranking.candidates import Candidates
+from personalization.ranking.features import feature_names
+from personalization.recommenders.base import Context, Interactions
 from personalization.training import lifting
 from personalization.training.dataset import build
+from personalization.training.examples import Examples
 from personalization.training.judging import Judging
 from personalization.training.pipeline import train
 from personalization.training.rival import plan_of
+from personalization.training.split import Sequences, before
 from tests.personalization.shop_history import history, products
 
 
@@ -35,8 +40,9 @@ def chosen(monkeypatch: pytest.MonkeyPatch, curve: dict[float, tuple[float, floa
         return {"lift": lift, "share": lift / 10, **dict(zip(names, values, strict=True))}
 
     monkeypatch.setattr(lifting, "LIFTS", tuple(curve))
-    monkeypatch.setattr(lifting, "lifted", lambda candidates, scores, untouched, lift: scores)
+    monkeypatch.setattr(lifting, "lifted", lambda candidates, scores, untouched, lift, level: scores)
     monkeypatch.setattr(lifting, "_point", point)
+    monkeypatch.setattr(lifting, "level_of", lambda *args, share: None)
     return lifting.tuned_lift(_Judged(), np.zeros(1, np.float32)).value  # type: ignore[arg-type]
 
 
@@ -49,16 +55,8 @@ def test_the_most_that_known_products_can_bear(monkeypatch: pytest.MonkeyPatch) 
     assert np.interp(found, list(curve), [warm for _, warm, _ in curve.values()]) >= 0.97 * 0.0417
 
 
-def test_one_place_in_fifty_where_the_whole_loses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_none_where_the_whole_loses(monkeypatch: pytest.MonkeyPatch) -> None:
     curve = {0.0: (0.036, 0.0417, 0.046), 0.5: (0.0359, 0.0416, 0.085)}
-
-    found = chosen(monkeypatch, curve)
-
-    assert found == 0.5 * 3 / 8, "the largest of the halved steps with a share of 0.02 at most"
-
-
-def test_none_where_the_whole_loses_and_no_new_product_is_hit(monkeypatch: pytest.MonkeyPatch) -> None:
-    curve = {0.0: (0.036, 0.0417, 0.0), 0.1: (0.0359, 0.0416, 0.0), 0.75: (0.0358, 0.0415, 0.0)}
 
     assert chosen(monkeypatch, curve) == 0.0
 
@@ -67,6 +65,47 @@ def test_of_equal_lifts_the_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     curve = {0.0: (0.036, 0.0417, 0.0), 0.5: (0.037, 0.0416, 0.05), 1.0: (0.038, 0.0415, 0.05)}
 
     assert chosen(monkeypatch, curve) == 0.5
+
+
+def shoppers(*, hit: int) -> tuple[Judging, np.ndarray]:
+    """Return ten shoppers with twelve candidates, of which the last is new, and scores: of new ones 0.0, 0.1, … 0.9.
+
+    Everybody wants the first and the tenth product, and the shopper `hit` the new one besides. Old products score
+    higher with the last shopper: no lift reaches that one first.
+    """
+    rows, items = np.repeat(np.arange(10), 12), np.tile(np.arange(12, dtype=np.int64), 10)
+    nothing = np.zeros((120, 1), np.float32)
+    candidates = Candidates(rows, items, nothing, nothing, ("popular",), 10)
+    features = np.zeros((120, len(feature_names(("popular",)))), np.float32)
+    features[items == 11, feature_names(("popular",)).index("item_idle")] = np.nan
+    scores = np.where(items == 11, rows / 10, 20.0 - items + 3 * (rows == 9)).astype(np.float32)
+    wanted = [np.array([0, 9, 11]) if row == hit else np.array([0, 9]) for row in range(10)]
+    asked = Examples(
+        candidates, features, np.isin(rows * 12 + items, [row * 12 + o for row in range(10) for o in wanted[row]])
+    )
+    return Judging(asked, wanted, [own == 11 for own in wanted], np.arange(10), 12), scores
+
+
+def test_new_products_that_score_highest_have_the_least_share() -> None:
+    judging, scores = shoppers(hit=9)
+
+    def level(share: float, lift: float = 0.0) -> float | None:
+        return lifting.level_of(judging.asked.candidates, scores, judging.untouched(), lift, share=share)
+
+    assert level(0.0) is None
+    assert level(0.005) is None, "one of a hundred places is too many"
+    assert level(0.01) == pytest.approx(0.9)
+    assert level(0.035) == pytest.approx(0.7), "three"
+    assert level(0.035, lift=50.0) is None, "the lift gives them more by itself"
+
+
+def test_the_least_share_is_theirs_where_validation_finds_a_hit_there() -> None:
+    found = lifting.tuned_lift(*shoppers(hit=9))
+    missed = lifting.tuned_lift(*shoppers(hit=0))
+
+    assert (found.value, found.least) == (0.0, lifting.LEAST_SHARE)
+    assert found.level == pytest.approx(0.9)
+    assert (missed.value, missed.least, missed.level) == (0.0, 0.0, None)
 
 
 @pytest.fixture(scope="module")
@@ -82,13 +121,34 @@ def bounded(bundle: Bundle, share: float) -> float:
     plan = plan_of(bundle.manifest)
     assert plan is not None
     past = build(history(), products(items=45)).interactions
-    return lifting.bounded(bundle, replace(plan, cold_share=share), past).cold_lift
+    return lifting.bounded(bundle, replace(plan, cold_share=share, cold_least=0.0), past).cold_lift
 
 
 def test_the_released_ranker_shows_no_more_new_products_than_were_tested(released: Bundle) -> None:
     assert bounded(released, 1.0) == released.cold_lift
     assert bounded(released, 0.0) < bounded(released, 0.2) < released.cold_lift
-    assert bounded(released, 0.0) == bounded(released, lifting.LEAST_SHARE), "one place in fifty is theirs"
+
+
+def test_the_released_ranker_gives_new_products_their_least_share(released: Bundle) -> None:
+    plan = plan_of(released.manifest)
+    assert plan is not None
+    rows = build(history(), products(items=45)).interactions
+    past = before(rows, float(released.manifest["until"]))
+
+    told = lifting.bounded(replace(released, cold_lift=0.0), replace(plan, cold_least=0.1), past)
+
+    assert told.cold_level is not None
+    assert 0 < places(told, past, new_only=plan.new_only) <= 0.1
+    assert places(replace(told, cold_level=None), past, new_only=plan.new_only) == 0.0
+
+
+def places(bundle: Bundle, past: Interactions, *, new_only: bool) -> float:
+    """Return the share of the first ten places of those who came lately that go to products nobody touched."""
+    users = np.unique(past.users[-round(lifting.LATELY * len(past)) :]).astype(np.int64)
+    profiles = Sequences.of(past).profiles(users, now=float(bundle.manifest["until"]))
+    contexts = [Context(seen_allowed=not new_only)] * len(users)
+    shown = [slate.items for slate in bundle.slate_many(profiles, contexts, 10, strategy="ranker")]
+    return float(np.isnan(bundle.facts.last[np.concatenate(shown)]).mean())
 
 
 def test_a_lift_of_nothing_and_a_bundle_without_ranker_stay_as_they_are(released: Bundle) -> None:
