@@ -1,7 +1,8 @@
 """The cold lift: what a product that nobody touched yet is given above the ranker's score, so that it gets its chance.
 
 A ranker learns mostly from products with a history and, with none to go by, puts the others behind. How much lift pays
-is measured by every training (`training/lifting.py`). The shopper's first places are out of its reach: there a wrong
+is measured by every training (`training/lifting.py`), and so is the score from which on one comes before all known
+products, whatever it costs: few do. The shopper's first places are out of its reach: there a wrong
 guess costs most, and a new product is seen on the later ones as well. Pure.
 """
 

@@ -42,7 +42,7 @@ LATELY = 0.15
 CLOSE = 6
 """How often the lift is halved in search of the one that shows as much as was tested."""
 FINE = 1_000
-"""Steps in which the level is told."""
+"""The level is found to this part of the untouched candidates: each step asks for all places anew."""
 Point = Mapping[str, Any]
 
 
