@@ -3,7 +3,7 @@
 import numpy as np
 
 from personalization.ranking.candidates import Candidates
-from personalization.ranking.cold_lift import OUT_OF_REACH, lifted
+from personalization.ranking.cold_lift import FAR_OUT, OUT_OF_REACH, lifted
 
 N_SHOPPERS, N_EACH = 3, 12
 
@@ -63,6 +63,14 @@ def test_from_a_level_on_new_products_come_right_behind_the_first_places() -> No
 
     first, second, third = orders(lifted(candidates, scores, untouched, 0.0, level=-10.5))
 
-    assert first == [*range(OUT_OF_REACH), 10, *range(OUT_OF_REACH, 10), 11], "-10 is enough, -11 is not"
+    assert first == [*range(FAR_OUT), 10, *range(FAR_OUT, 10), 11], "-10 is enough, -11 is not"
     assert second == list(range(N_EACH)), "-100 is not"
-    assert third == [*range(OUT_OF_REACH), 10, 11, *range(OUT_OF_REACH, 10)]
+    assert third == [*range(FAR_OUT), 10, 11, *range(FAR_OUT, 10)]
+
+
+def test_a_level_leaves_new_products_where_the_lift_brought_them() -> None:
+    candidates, scores, untouched = asked()
+
+    order = orders(lifted(candidates, scores, untouched, 1.0, level=-10.5))[0]
+
+    assert order == [0, 1, 2, 3, 4, 5, 6, 10, 7, 11, 8, 9], "10 is before the ninth already, 11 is below the level"
