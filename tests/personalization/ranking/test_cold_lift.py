@@ -73,4 +73,4 @@ def test_a_level_leaves_new_products_where_the_lift_brought_them() -> None:
 
     order = orders(lifted(candidates, scores, untouched, 1.0, level=-10.5))[0]
 
-    assert order == [0, 1, 2, 3, 4, 5, 6, 10, 7, 11, 8, 9], "10 is before the ninth already, 11 is below the level"
+    assert order == [0, 1, 2, 3, 4, 5, 6, 10, 7, 11, 8, 9], "10 is before the tenth already, 11 is below the level"
