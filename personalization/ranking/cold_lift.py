@@ -32,7 +32,7 @@ def lifted(
         return scores
     rows, n_rows = candidates.rows, candidates.n_rows
     spread = deviations(scores, rows, n_rows)
-    found: Floats = scores
+    found: Doubles = scores.astype(np.float64)
     if lift:
         found = _behind(found, found + lift * spread[rows] * untouched, rows, spread, first=OUT_OF_REACH)
     if level is not None:
@@ -44,7 +44,7 @@ def lifted(
     return found.astype(np.float32)
 
 
-def _behind(before: Doubles | Floats, after: Doubles, rows: Longs, spread: Doubles, *, first: int) -> Doubles:
+def _behind(before: Doubles, after: Doubles, rows: Longs, spread: Doubles, *, first: int) -> Doubles:
     """Return float64[n_pairs]: scores `after`, but each row's `first` by `before` are raised above all others."""
     kept = places(before, rows) < first
     least, rival = np.full(len(spread), np.inf), np.full(len(spread), -np.inf)
