@@ -23,9 +23,10 @@ def test_dee_signs_in_and_out(client: Client) -> None:
     assert b"127.0.0.1" not in came.body
 
 
-@pytest.mark.parametrize("name", ["dee", "eve@evil.example", "a\x00b", "😀" * 500])
+@pytest.mark.parametrize("name", ["dee.host", "eve@evil.example", "a\x00b", "😀" * 500])
 def test_eve_is_refused_and_recorded(client: Client, name: str) -> None:
-    User.objects.create_user("dee", password="correct horse battery", is_staff=True)
+    # Nothing that is looked for in a body may be part of a digest by chance, as "dee" is at times.
+    User.objects.create_user("dee.host", password="correct horse battery", is_staff=True)
 
     answer = client.post(LOGIN, {"username": name, "password": "guess"})
 
