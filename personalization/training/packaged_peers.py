@@ -123,20 +123,28 @@ class ImplicitBPR(Dense):
 
 
 class TutorialSVD(Dense):
-    """Surprise SVD as in its tutorial, with its defaults: all items ranked by the estimated rating.
+    """Surprise SVD as in its tutorial: all items ranked by the estimated rating.
 
     A rating is how often a shopper had an item, clipped: events say no more. `weighed` counts a purchase four times.
+    Where all ratings are the same, biases explain them all, and what is left ranks by chance (Beauty .0003); without
+    biases the factors have to (.0021 with the package's other defaults, .0040 with fewer factors and more epochs).
     """
 
     name = "Surprise SVD"
-    starts: ClassVar[Sequence[Mapping[str, Any]]] = ({"most": 10}, {"most": 10, "weighed": True})
+    starts: ClassVar[Sequence[Mapping[str, Any]]] = (
+        {"most": 10},
+        {"most": 10, "weighed": True},
+        {"biased": False},
+        {"biased": False, "n_factors": 20, "n_epochs": 60},
+    )
 
     def amounts(self, past: Interactions) -> Floats:
         """Return one a row or, `weighed`, the weight of its event."""
         return past.weights if self.config.get("weighed") else super().amounts(past)
 
     def learn(self, matrix: Matrix) -> None:
-        """Fit with the package's defaults."""
+        """Fit the factors."""
+        settings = {name: value for name, value in self.config.items() if name not in ("most", "weighed")}
         most = self.config.get("most", 5)
         cells = matrix.tocoo()
         stars = np.clip(cells.data, 1, most)
@@ -145,7 +153,7 @@ class TutorialSVD(Dense):
             for user, item, value in zip(cells.row.tolist(), cells.col.tolist(), stars.tolist(), strict=True)
         ]
         self.trainset = Dataset(Reader(rating_scale=(1, most))).construct_trainset(ratings)
-        self.model = SVD(random_state=7)
+        self.model = SVD(random_state=7, **settings)
         self.model.fit(self.trainset)
 
     def scores(self, users: Ints, histories: Matrix) -> Floats:

@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from implicit.nearest_neighbours import bm25_weight
+from scipy import sparse
 
 from personalization.recommenders.base import Catalogue
 from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Asked, compared, folds_of
 from personalization.training.folds import Fold
 from personalization.training.metrics import Doubles
-from personalization.training.packaged_peers import ImplicitALS, peers
+from personalization.training.packaged_peers import ImplicitALS, TutorialSVD, peers
 from personalization.training.peers import MostPopular, Peer, profile_matrix
 from personalization.training.report import judged
 from tests.personalization.shop_history import DAY, START, history, products
@@ -100,3 +101,20 @@ def test_als_weighs_cells_as_the_package_does(shop: Dataset) -> None:
     theirs = bm25_weight(matrix.T.tocsr(), K1=1.2, B=0.4).T.toarray()
     assert np.allclose(peer.weighed(matrix).toarray(), theirs, rtol=1e-5)
     assert ImplicitALS().weighed(matrix) is matrix
+
+
+def test_svd_learns_tastes_from_ratings_that_are_all_the_same_only_without_biases() -> None:
+    shoppers, items = np.arange(80), np.arange(40)
+    taste = (shoppers[:, None] % 2) == (items % 2)
+    had = sparse.csr_matrix(np.where(taste & (np.random.default_rng(5).random(taste.shape) < 0.5), 1.0, 0.0))
+
+    def found(**settings: object) -> float:
+        peer = TutorialSVD(**settings)
+        peer.n_items = len(items)
+        peer.learn(had)
+        scores = peer.scores(shoppers.astype(np.int32), had)
+        best = np.where(had.toarray() > 0, -np.inf, scores).argmax(axis=1)
+        return float(taste[shoppers, best].mean())
+
+    *_, without = TutorialSVD.starts
+    assert found(**without) > 0.8 > found()
