@@ -4,25 +4,34 @@ Source: Hu, Koren, Volinsky, "Collaborative filtering for implicit feedback data
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
 from personalization.recommenders.base import Catalogue, Config, Floats, Interactions
-from personalization.recommenders.decay import Query
+from personalization.recommenders.decay import REPEAT_START, SESSION_START, Query
 from personalization.recommenders.factors import FACTOR_SPACE, FactorConfig, Factors, solved
 from personalization.recommenders.matrix import Matrix, inverse_power, scaled_columns, user_item
 from personalization.recommenders.scoring import SearchSpace
 from personalization.recommenders.storage import Array, Arrays
+
+CALM: dict[str, object] = {
+    "alpha": 1.0,
+    "ridge": 17.5,
+    "popularity_power": 0.1,
+    "damping": 0.4,
+    "matrix_half_life_days": 40.0,
+}
+"""A start for shops where shoppers come back often: little confidence in any one cell, the latest weeks before all."""
 
 
 @dataclass(frozen=True)
 class ALSConfig(FactorConfig):
     """Confidence of a cell is 1 + alpha · weight; `popularity_power` discounts popular items' confidence.
 
-    Good: alpha 5–40, ridge .1–50, 64–128 factors, 10–15 epochs.
+    Good: alpha 5–40 where histories are short, about 1 where they are long; ridge .1–50, 64–128 factors, 10–15 epochs.
     """
 
     alpha: float = 10.0
@@ -39,6 +48,11 @@ class ALS(Factors):
     config_class: ClassVar[type[Config]] = ALSConfig
     config: ALSConfig
     gram: Array
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
+        *Factors.STARTS,
+        {**REPEAT_START, **CALM},
+        {**SESSION_START, **CALM},
+    )
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **FACTOR_SPACE,
         "alpha": ("float", 0.5, 60.0, True),
