@@ -43,6 +43,8 @@ class Scoring(Recommender):
     """Settings that only matter when answering: `reconfigured` changes them without another fit."""
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = ()
     """Settings worth trying before any search, beside the defaults: each suits one kind of shop."""
+    STARTS_OF_MANY: ClassVar[tuple[dict[str, Any], ...]] = ()
+    """More of them, only for shops with questions enough to tell which serve the ranker."""
     needs: ClassVar[tuple[str, ...]] = ()
     """Modules of an optional extra, imported only when fitting or answering."""
     exact: ClassVar[bool] = True

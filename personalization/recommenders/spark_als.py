@@ -21,7 +21,6 @@ import pyarrow.parquet as pq
 
 from personalization.recommenders.als import ALS, ALSConfig
 from personalization.recommenders.base import Config, Floats
-from personalization.recommenders.factors import Factors
 from personalization.recommenders.matrix import Matrix
 from personalization.recommenders.scoring import SearchSpace
 
@@ -52,7 +51,7 @@ class SparkALS(ALS):
     config_class: ClassVar[type[Config]] = SparkALSConfig
     config: SparkALSConfig
     needs: ClassVar[tuple[str, ...]] = ("pyspark",)
-    STARTS: ClassVar[tuple[dict[str, Any], ...]] = Factors.STARTS  # a ridge per cell is on another scale than ALS's
+    STARTS_OF_MANY: ClassVar[tuple[dict[str, Any], ...]] = ()  # a ridge per cell is on another scale than ALS's
     SEARCH_SPACE: ClassVar[SearchSpace] = {**ALS.SEARCH_SPACE, "ridge": ("float", 0.001, 1.0, True)}
 
     @classmethod

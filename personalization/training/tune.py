@@ -14,6 +14,7 @@ from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.recommenders.scoring import Scoring
 from personalization.training.folds import Fold
+from personalization.training.judging import few
 from personalization.training.ladder import better, ndcg
 
 SAMPLERS = ("tpe", "random", "grid")
@@ -79,7 +80,7 @@ def tune(
     max_trials: int | None = None,
     sure: float = 0.0,
 ) -> Tuned:
-    """Return the best settings of a source within the budget; the defaults and its STARTS are always tried first.
+    """Return the best settings of a source within the budget; the defaults and its starts are always tried first.
 
     What is not better than the best start in this share of bootstrap samples of the questions, `sure`, is not taken.
 
@@ -92,7 +93,7 @@ def tune(
     bench = Bench.of(folds, catalogue, seed=seed, most=MORE_SHOPPERS)
     clock = time.monotonic()
     begun, fitted = _begun(name, bench)
-    fits = 1 + len({repr(_split(start, quick)[0]) for start in RECOMMENDERS[name].STARTS} - {"{}"})
+    fits = len({repr(_split(start, quick)[0]) for start in _starts(name, bench)})
     once = (time.monotonic() - clock) / fits
     mark = f"{name}:{bench.mark}" if search.study else name  # a study that ends with the process meets no other data
     first = _Study(
@@ -127,7 +128,7 @@ def _surely(bench: "Bench", new: Sequence[Scoring], old: Sequence[Scoring], sure
 
 
 def started(name: str, folds: Sequence[Fold], catalogue: Catalogue, *, seed: int) -> tuple[Tuned, Scoring | None]:
-    """Return the best of a source's defaults and its STARTS: what a training without a budget can afford.
+    """Return the best of a source's defaults and its starts: what a training without a budget can afford.
 
     Starts that agree on the settings of the fit share one. With it comes the source as fitted on the first fold, None
     where that asks nothing.
@@ -140,7 +141,7 @@ def _begun(name: str, bench: "Bench") -> tuple[Tuned, Sequence[Scoring]]:
     """Return the best start, and the source fitted with it on each fold."""
     quick = RECOMMENDERS[name].SERVE_TIME
     fits: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
-    for start in ({}, *RECOMMENDERS[name].STARTS):
+    for start in _starts(name, bench):
         fit, serve = _split(start, quick)
         fits.setdefault(repr(fit), (fit, []))[1].append(serve)
     best, kept, tried = Tuned({}, -1.0, 0), [], 0
@@ -153,6 +154,13 @@ def _begun(name: str, bench: "Bench") -> tuple[Tuned, Sequence[Scoring]]:
     return Tuned(best.config, best.value, tried), [
         one.reconfigured(**{k: v for k, v in best.config.items() if k in quick}) for one in kept
     ]
+
+
+def _starts(name: str, bench: "Bench") -> list[Mapping[str, Any]]:
+    """Return the defaults and what the source suggests beside them to a shop with so many questions."""
+    kind = RECOMMENDERS[name]
+    more = () if not bench.folds or few(bench.folds[0]) else kind.STARTS_OF_MANY
+    return [{}, *kind.STARTS, *more]
 
 
 def _split(start: Mapping[str, Any], quick: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:

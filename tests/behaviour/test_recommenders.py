@@ -307,7 +307,7 @@ def ranges(recommender: type[Scoring]) -> list[tuple[str, Any]]:
 
 def stated(recommender: type[Scoring]) -> list[tuple[str, Any]]:
     """Return what the starts say."""
-    return [item for start in recommender.STARTS for item in start.items()]
+    return [item for start in (*recommender.STARTS, *recommender.STARTS_OF_MANY) for item in start.items()]
 
 
 def test_signal_codes_are_those_of_the_events() -> None:

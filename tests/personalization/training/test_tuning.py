@@ -9,6 +9,7 @@ import pytest
 
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.training import choose as choosing
+from personalization.training import judging
 from personalization.training import tune as tuning
 from personalization.training.dataset import build
 from personalization.training.evaluate import Asked, folds_of
@@ -133,6 +134,17 @@ def test_a_search_asks_many_of_one_fold_and_earlier_ones_only_where_it_asks_few(
 
 def sizes(folds: list[Fold], *, most: int) -> list[int]:
     return [len(fold) for fold in Bench.of(folds, CATALOGUE, seed=7, most=most).folds]
+
+
+@pytest.mark.parametrize(("plenty", "tried"), [(True, 5), (False, 3)])
+def test_a_shop_with_few_questions_is_spared_the_starts_of_many(
+    plenty: bool, tried: int, folds: list[Fold], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "PLENTY", len(folds[0]) + (0 if plenty else 1))
+
+    begun, _ = tuning.started("als", folds, CATALOGUE, seed=7)
+
+    assert begun.trials == tried
 
 
 def test_an_unknown_sampler_is_named() -> None:
