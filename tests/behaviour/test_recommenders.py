@@ -5,7 +5,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -288,26 +287,12 @@ def test_settings_are_json_and_the_search_space_names_them(name: str) -> None:
 
     assert recommender.name == name
     assert set(recommender.SEARCH_SPACE) <= set(settings)
-    assert all(value in recommender.SEARCH_SPACE[key][1] for key, value in choices(recommender))
-    for key, value in ranges(recommender):
-        _, low, high, *_ = recommender.SEARCH_SPACE[key]
-        assert low <= value <= high, f"a start says {key} {value}, the search looks from {low} to {high}"
     assert all(space[0] in {"float", "int", "choice"} for space in recommender.SEARCH_SPACE.values())
-
-
-def choices(recommender: type[Scoring]) -> list[tuple[str, Any]]:
-    """Return what the starts say of settings that are chosen from a list."""
-    return [(key, value) for key, value in stated(recommender) if recommender.SEARCH_SPACE[key][0] == "choice"]
-
-
-def ranges(recommender: type[Scoring]) -> list[tuple[str, Any]]:
-    """Return what the starts say of settings that are drawn between two ends."""
-    return [(key, value) for key, value in stated(recommender) if recommender.SEARCH_SPACE[key][0] != "choice"]
-
-
-def stated(recommender: type[Scoring]) -> list[tuple[str, Any]]:
-    """Return what the starts say."""
-    return [item for start in (*recommender.STARTS, *recommender.STARTS_OF_MANY) for item in start.items()]
+    for start in (*recommender.STARTS, *recommender.STARTS_OF_MANY):
+        for key, value in start.items():
+            kind, *found = recommender.SEARCH_SPACE[key]
+            within = value in found[0] if kind == "choice" else found[0] <= value <= found[1]
+            assert within, f"a start says {key} {value}, the search looks in {found}"
 
 
 def test_signal_codes_are_those_of_the_events() -> None:
