@@ -44,7 +44,7 @@ class Scoring(Recommender):
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = ()
     """Settings worth trying before any search, beside the defaults: each suits one kind of shop."""
     STARTS_OF_MANY: ClassVar[tuple[dict[str, Any], ...]] = ()
-    """More of them, only for shops with questions enough to tell which serve the ranker."""
+    """More beside `STARTS`, only for shops with questions enough to tell which serve the ranker (ADR 15)."""
     needs: ClassVar[tuple[str, ...]] = ()
     """Modules of an optional extra, imported only when fitting or answering."""
     exact: ClassVar[bool] = True
