@@ -8,16 +8,30 @@ import pandas as pd
 
 NEEDED = ("user_id", "item_id", "timestamp")
 MAX_STARS = 100.0
-FUTURE_SLACK = 86_400.0
+LATEST = 1e11
+"""Seconds end here, in the year 5138: a file whose times lie mostly beyond counts in milliseconds or less."""
 BOT_RATE = 200
 """Events of one shopper within one minute that no hand can make."""
 BOT_DAY = 5_000
 """Events of one shopper within one day that no hand can make."""
 COARSE = 3_600.0
 """Seconds; a file whose times are all multiples of it has no clock of minutes."""
+OTHER_NAMES = {
+    "pv": "view",
+    "buy": "purchase",
+    "order": "purchase",
+    "transaction": "purchase",
+    "addtocart": "cart",
+    "add_to_cart": "cart",
+    "fav": "wishlist",
+    "favorite": "wishlist",
+    "review": "rating",
+}
+"""What files of other shops call events that we know, in small letters."""
 SENT_AT_ONCE = ("purchase", "rating")
 IMPUTATION = {
-    "event": "an unknown or missing name counts as a view",
+    "timestamp": "dates, milliseconds, microseconds and nanoseconds are turned into seconds, the whole column alike",
+    "event": "names that other shops use (buy, transaction, addtocart, …) become ours; others and none count as a view",
     "value": "missing becomes 1.0, which says nothing about liking",
     "order_id": "missing stays unknown: the row belongs to no basket",
     "price": "missing stays unknown: the ranker's trees send it their own way",
@@ -66,10 +80,31 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     rows["missing"] = frame["user_id"].isna() | frame["item_id"].isna()
     for name in ("user_id", "item_id"):
         rows[name] = frame[name].astype(str)
-    rows["timestamp"] = pd.to_numeric(frame["timestamp"], errors="coerce").astype(np.float64)
+    rows["timestamp"] = seconds(frame["timestamp"])
+    if "event" in frame:
+        codes, names = pd.factorize(frame["event"], use_na_sentinel=True)
+        known = [OTHER_NAMES.get(str(name).lower(), str(name).lower()) for name in names]
+        rows["event"] = pd.Series([*known, None], dtype=object).to_numpy()[codes]
     stars = frame["value"] if "value" in frame else pd.Series(1.0, index=frame.index)
     rows["value"] = pd.to_numeric(stars, errors="coerce").astype(np.float64).fillna(1.0)
     return rows
+
+
+def seconds(column: pd.Series) -> "pd.Series[float]":
+    """Return times as seconds since 1970, NaN where there is none.
+
+    Dates and their texts are read as such (UTC where they name no zone). Numbers are seconds, unless the middle one is
+    too large for that: then they are milliseconds, microseconds or nanoseconds, whichever fits.
+    """
+    if not pd.api.types.is_datetime64_any_dtype(column):
+        numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
+        if numbers.notna().any() or column.isna().all():
+            middle = numbers.median()
+            while middle > LATEST:
+                numbers, middle = numbers / 1_000, middle / 1_000
+            return numbers
+    dates = pd.to_datetime(column, utc=True, errors="coerce")
+    return (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
 
 
 def _without_ids(rows: pd.DataFrame) -> "pd.Series[bool]":
@@ -81,7 +116,11 @@ def _without_time(rows: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def _impossible_values(rows: pd.DataFrame) -> "pd.Series[bool]":
-    bad = ~np.isfinite(rows["value"]) | (rows["value"].abs() > MAX_STARS)
+    """Return ratings beyond any scale, and what was bought less than not at all. Else `value` is the shop's own affair:
+    an amount of money, a quantity."""
+    bad = ~np.isfinite(rows["value"])
+    if "event" in rows:
+        bad |= (rows["event"] == "rating") & (rows["value"].abs() > MAX_STARS)
     for name in ("quantity", "price"):
         if name in rows:
             bad |= pd.to_numeric(rows[name], errors="coerce") < 0

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Floats, Interactions, Ints, Times
-from personalization.training.cleaning import Removed, clean
+from personalization.training.cleaning import Removed, clean, seconds
 from personalization.training.shoppers import attributes_of
 
 SIGNAL_WEIGHTS: Mapping[str, float] = {
@@ -67,7 +67,7 @@ def build(frame: pd.DataFrame, items: pd.DataFrame | None = None, shoppers: pd.D
     users, user_ids = _codes(rows["user_id"])
     known = attributes_of(shoppers, user_ids) if shoppers is not None else ()
     interactions = replace(_interactions(rows, users, len(user_ids), catalogue), shoppers=known)
-    times = pd.to_numeric(frame["timestamp"], errors="coerce").to_numpy(np.float64)
+    times = seconds(frame["timestamp"]).to_numpy(np.float64)
     clock = np.sort(times[np.isfinite(times) & (times > 0)])
     return Dataset(interactions, catalogue, user_ids, _report(rows, removed, catalogue, len(user_ids)), clock)
 

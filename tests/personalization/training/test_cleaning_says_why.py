@@ -25,7 +25,8 @@ def frame(**changes: object) -> pd.DataFrame:
         ({"user_id": ["ada", None, "bo", "bo"]}, "ids"),
         ({"timestamp": [1.0, np.nan, 3.0, 4.0]}, "time"),
         ({"timestamp": [1.0, -5.0, 3.0, 4.0]}, "time"),
-        ({"value": [1.0, 9_999.0, 1.0, 4.0]}, "values"),
+        ({"value": [1.0, 1.0, 1.0, 9_999.0]}, "values"),
+        ({"value": [1.0, np.inf, 1.0, 4.0]}, "values"),
         ({"quantity": [1, -1, 1, 1]}, "values"),
     ],
 )
@@ -66,6 +67,52 @@ def test_a_clock_of_days_cannot_tell_of_minutes() -> None:
     rows = pd.DataFrame({"user_id": "eve", "item_id": items, "timestamp": 86_400.0, "event": "view"})
 
     assert len(clean(rows)[0]) == 300
+
+
+def test_an_amount_of_money_is_no_rating_out_of_range() -> None:
+    assert len(clean(frame(value=[1.0, 9_999.0, -1.0, 4.0]))[0]) == 4
+
+
+@pytest.mark.parametrize("unit", [1, 1_000, 1_000_000, 1_000_000_000])
+def test_times_are_seconds_whatever_unit_they_came_in(unit: int) -> None:
+    began = 1_400_000_000
+    whole = [(began + at) * unit for at in range(4)]
+
+    assert clean(frame(timestamp=whole))[0]["timestamp"].tolist() == [began + at for at in range(4)]
+
+
+@pytest.mark.parametrize("kind", ["datetime64[ns]", "datetime64[ms]", "datetime64[ns, Europe/Paris]", "str", "date"])
+def test_dates_are_seconds_too(kind: str) -> None:
+    dates = pd.date_range("2014-05-13", periods=4, tz="UTC")
+    column: pd.Series = pd.Series(dates.tz_localize(None))
+    match kind:
+        case "str":
+            column = column.dt.strftime("%Y-%m-%d")
+        case "date":
+            column = column.dt.date
+        case "datetime64[ns, Europe/Paris]":
+            column = pd.Series(dates.tz_convert("Europe/Paris"))
+        case _:
+            column = column.astype(kind)
+
+    dataset = build(frame(timestamp=column))
+
+    assert dataset.interactions.times.tolist() == [1_399_939_200 + at * 86_400 for at in range(4)]
+    assert dataset.clock.tolist() == dataset.interactions.times.tolist()
+
+
+def test_a_row_without_a_date_goes_and_the_others_stay() -> None:
+    rows, removed = clean(frame(timestamp=pd.to_datetime(["2014-05-13", None, "2014-05-14", "2014-05-15"])))
+
+    assert len(rows) == 3
+    assert {one.rule: one.rows for one in removed if one.rows} == {"time": 1}
+
+
+def test_events_that_other_shops_name_otherwise_are_known() -> None:
+    rows, _ = clean(frame(event=["pv", "BUY", None, "addtocart"]))
+
+    assert rows["event"].fillna("").tolist() == ["view", "purchase", "", "cart"]
+    assert build(frame(event=["pv", "BUY", None, "unheard of"])).interactions.weights.tolist() == [1, 4, 1, 1]
 
 
 def test_a_missing_column_is_named() -> None:
