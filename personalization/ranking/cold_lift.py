@@ -25,8 +25,9 @@ def lifted(
 ) -> Floats:
     """Return float32[n_pairs]: scores, and `lift` standard deviations of the shopper's own scores where `untouched`.
 
-    But the shopper's first `OUT_OF_REACH` products by `scores` stay the first, in their order. Then untouched products
-    that score `level` or more come before all others but the first `FAR_OUT` so far.
+    But the shopper's first `OUT_OF_REACH` products by `scores` stay the first, in their order, unless the lift is below
+    zero: that holds new products back on every place. Then untouched products that score `level` or more come before
+    all others but the first `FAR_OUT` so far.
     """
     if (lift == 0 and level is None) or not untouched.any():
         return scores
@@ -34,7 +35,8 @@ def lifted(
     spread = deviations(scores, rows, n_rows)
     found: Doubles = scores.astype(np.float64)
     if lift:
-        found = _behind(found, found + lift * spread[rows] * untouched, rows, spread, first=OUT_OF_REACH)
+        first = OUT_OF_REACH if lift > 0 else 0
+        found = _behind(found, found + lift * spread[rows] * untouched, rows, spread, first=first)
     if level is not None:
         most, fewest = np.full(n_rows, -np.inf), np.full(n_rows, np.inf)
         np.maximum.at(most, rows, found)

@@ -104,7 +104,9 @@ def choose(
     lift = tuned_lift(judging, ranked.scores) if ranked else Lift()
     if ranked:
         scores = lifted(candidates, ranked.scores, judging.untouched(), lift.value, level=lift.level)
-        ranked = replace(ranked, scores=scores, values=ndcg(slates(candidates, scores), targets, catalogue.n_items))
+        # New products that are held back cost the whole, on purpose; no other rung is asked to do so.
+        values = ranked.values if lift.value < 0 else ndcg(slates(candidates, scores), targets, catalogue.n_items)
+        ranked = replace(ranked, scores=scores, values=values)
     steps, rung = _ladder(judging, blend, next(iter(singles)), ranked, seed=seed)
     limit, tradeoff = _exposure(late, validation, catalogue, blend, rung, ranked, strength=exposure)
     plan = Plan(

@@ -1,5 +1,9 @@
 """How much cold lift pays: the most that new products gain while hardly anything is lost on the whole.
 
+Where most of what is bought is new when the window begins, the ranker fills its answers with new products, and known
+ones, which the next days' shoppers want (a model is trained every night, a window lasts weeks), are crowded out: then
+the lift is below zero, so far that two thirds of what known products are worth among themselves remain.
+
 The ranker that is released has learned from validation too, and may think more of new products than the one that was
 asked: then the lift that was tested would show more of them than was tested, and is lowered.
 
@@ -28,10 +32,14 @@ from personalization.training.plan import Plan
 from personalization.training.split import Longs, Sequences
 
 LIFTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
+HELD_BACK = (-3.0, -2.5, -2.0, -1.5, -1.25, -1.0, -0.75, -0.5, -0.25)
+"""Tried where known products would be crowded out without any lift."""
 HALVINGS = 3
 """How often the step behind the best of `LIFTS` is halved: what is lost grows faster from lift to lift."""
 WARM_KEPT = 0.97
 """Share of the unlifted NDCG@10 of known products that must remain; that of all targets together must not fall."""
+ALONE_KEPT = 2 / 3
+"""Share of the NDCG@10 of known products among themselves that must remain. ADR 14 has the figures."""
 LEAST_SHARE = 0.015
 """Share of the first ten places that new products have whatever it costs: less than a hundredth of NDCG@10, for of each
 list it is the last. ADR 14 has the figures."""
@@ -63,7 +71,8 @@ class Lift:
 def tuned_lift(judging: Judging, scores: Floats) -> Lift:
     """Return the lift and the curve it was chosen from, as JSON values; 0 and no curve where nothing is cold.
 
-    Of all lifts that keep enough, the one with the best hit rate among cold targets; ties go to the smaller.
+    Of all lifts that keep enough, the one with the best hit rate among cold targets; ties go to the smaller. Where none
+    does, the one that holds back most.
     """
     untouched = judging.untouched()
     if not untouched.any() or not any(own.any() for own in judging.cold):
@@ -73,15 +82,22 @@ def tuned_lift(judging: Judging, scores: Floats) -> Lift:
         return _point(judging, lifted(judging.asked.candidates, scores, untouched, lift, level=level), lift)
 
     def kept(one: Point) -> bool:
-        none = curve[0]
-        return bool(one["together"] >= none["together"] and one["warm"] >= WARM_KEPT * none["warm"])
+        if one["warm"] < ALONE_KEPT * alone:
+            return False
+        return bool(
+            one["lift"] < 0 or (one["together"] >= none["together"] and one["warm"] >= WARM_KEPT * none["warm"])
+        )
 
     def worth(one: Point) -> tuple[float, float]:
-        return one["cold_hit_rate"], -one["lift"]
+        return one["cold_hit_rate"], -abs(one["lift"])
 
+    alone = _point(judging, np.where(untouched, scores.min() - 1, scores), 0.0)["warm"]
     curve = [point(lift) for lift in LIFTS]
-    best = max(filter(kept, curve), key=worth)
-    low, high = best["lift"], next((lift for lift in LIFTS if lift > best["lift"]), best["lift"])
+    none = curve[0]
+    if none["warm"] < ALONE_KEPT * alone:
+        curve = [point(lift) for lift in HELD_BACK] + curve
+    best = max(filter(kept, curve), key=worth, default=curve[0])
+    low, high = best["lift"], next((one["lift"] for one in curve if one["lift"] > best["lift"]), best["lift"])
     for _ in range(HALVINGS if high > low else 0):
         tried = point((low + high) / 2)
         curve.append(tried)
@@ -131,7 +147,7 @@ def bounded(bundle: Bundle, plan: Plan, past: Interactions) -> Bundle:
     def within(lift: float) -> bool:
         return _share(found, lifted(found, scores, untouched, lift), untouched) <= plan.cold_share
 
-    low, high = 0.0, bundle.cold_lift
+    low, high = min(HELD_BACK[0], bundle.cold_lift) if bundle.cold_lift < 0 else 0.0, bundle.cold_lift
     if within(high):
         low = high
     for _ in range(CLOSE if low < high else 0):

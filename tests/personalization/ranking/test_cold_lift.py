@@ -35,6 +35,13 @@ def test_however_large_the_first_places_stay_and_new_products_keep_their_order()
         assert order == [*range(OUT_OF_REACH), 10, 11, *range(OUT_OF_REACH, N_EACH - 2)]
 
 
+def test_below_zero_new_products_are_held_back_on_the_first_places_too() -> None:
+    candidates, scores, _ = asked()
+
+    for order in orders(lifted(candidates, scores, candidates.items < 2, -100.0)):
+        assert order == [*range(2, N_EACH), 0, 1]
+
+
 def test_without_lift_or_new_products_scores_stay_as_they_are() -> None:
     candidates, scores, untouched = asked()
 

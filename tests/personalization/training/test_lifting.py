@@ -86,6 +86,29 @@ def shoppers(*, hit: int) -> tuple[Judging, np.ndarray]:
     return Judging(asked, wanted, [own == 11 for own in wanted], np.arange(10), 12), scores
 
 
+def test_new_products_that_crowd_out_known_ones_are_held_back() -> None:
+    rows, items = np.repeat(np.arange(10), 24), np.tile(np.arange(24, dtype=np.int64), 10)
+    nothing = np.zeros((240, 1), np.float32)
+    features = np.zeros((240, len(feature_names(("popular",)))), np.float32)
+    features[items >= 12, feature_names(("popular",)).index("item_idle")] = np.nan
+    wanted = [np.array([0, 12])] * 10
+    asked = Examples(Candidates(rows, items, nothing, nothing, ("popular",), 10), features, np.isin(items, wanted[0]))
+    judging = Judging(asked, wanted, [own >= 12 for own in wanted], np.arange(10), 24)
+    scores = np.where(items >= 12, 14.0 + (items == 12) - items / 100, -items / 100).astype(np.float32)
+
+    found = lifting.tuned_lift(judging, scores)
+
+    assert found.value < 0
+    points = {one["lift"]: one for one in found.curve}
+    assert points[0.0]["warm"] == 0.0, "twelve new ones come first"
+    assert points[found.value]["warm"] >= lifting.ALONE_KEPT * points[min(points)]["warm"]
+    assert found.share == points[found.value]["share"] < 1
+
+
+def test_nothing_is_held_back_where_known_products_have_their_places() -> None:
+    assert min(one["lift"] for one in lifting.tuned_lift(*shoppers(hit=9)).curve) == 0.0
+
+
 def test_new_products_that_score_highest_have_the_least_share() -> None:
     judging, scores = shoppers(hit=9)
 
@@ -106,6 +129,13 @@ def test_the_least_share_is_theirs_where_validation_finds_a_hit_there() -> None:
     assert (found.value, found.least) == (0.0, lifting.LEAST_SHARE)
     assert found.level == pytest.approx(0.9)
     assert (missed.value, missed.least, missed.level) == (0.0, 0.0, None)
+
+
+def test_the_released_ranker_holds_back_further_where_it_must(released: Bundle) -> None:
+    held = replace(released, cold_lift=-0.01)
+
+    assert bounded(held, 1.0) == held.cold_lift
+    assert lifting.HELD_BACK[0] <= bounded(held, 0.0) <= held.cold_lift
 
 
 @pytest.fixture(scope="module")
