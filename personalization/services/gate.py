@@ -88,7 +88,8 @@ def steadiness_of(trained: "TrainedBundle") -> "Steadiness | None":
 
 def promised(report: Mapping[str, Any]) -> Interval | None:
     """Return the NDCG@10 that the released rung had on validation, None where that is not known."""
-    found = (step["ndcg"] for step in report.get("ladder", ()) if step["rung"] == report.get("rung"))
+    taken = (step for step in report.get("ladder", ()) if step["taken"])
+    found = (step["ndcg"] for step in taken if step["rung"] == report.get("rung"))
     return next((Interval(**one) for one in found), None)
 
 

@@ -16,12 +16,22 @@ from personalization.ranking.ranker import Judged
 from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.recommenders.scoring import Scoring
-from personalization.training.ensemble import Ranked
+from personalization.training.ensemble import Ranked, by_strangers
 from personalization.training.examples import Examples, limited
 from personalization.training.folds import Fold
 from personalization.training.hybrid import Hybrid, Progress, hybrid
 from personalization.training.judging import Judging, few
-from personalization.training.ladder import Step, best_single, better, climb, ndcg, slates, source_slates, tuned_blend
+from personalization.training.ladder import (
+    Step,
+    appealed,
+    best_single,
+    better,
+    climb,
+    ndcg,
+    slates,
+    source_slates,
+    tuned_blend,
+)
 from personalization.training.lifting import Lift, tuned_lift
 from personalization.training.plan import Plan, ranked_sources
 from personalization.training.recall import recall
@@ -107,7 +117,7 @@ def choose(
         # New products that are held back cost the whole, on purpose; no other rung is asked to do so.
         values = ranked.values if lift.value < 0 else ndcg(slates(candidates, scores), targets, catalogue.n_items)
         ranked = replace(ranked, scores=scores, values=values)
-    steps, rung = _ladder(judging, blend, next(iter(singles)), ranked, seed=seed)
+    steps, rung = _ladder(taken, judging, blend, next(iter(singles)), ranked, seed=seed)
     limit, tradeoff = _exposure(late, validation, catalogue, blend, rung, ranked, strength=exposure)
     plan = Plan(
         configs=taken.configs,
@@ -253,14 +263,26 @@ def _exposure(
 
 
 def _ladder(
-    judging: Judging, blend: Mapping[str, float], single: str, ranked: Ranked | None, *, seed: int
+    hybrid: Hybrid, judging: Judging, blend: Mapping[str, float], single: str, ranked: Ranked | None, *, seed: int
 ) -> tuple[list[Step], str]:
+    """Return the steps and the rung released.
+
+    A ranker that is refused where questions are plenty is heard again. It was asked as it stood before validation, the
+    other rungs have settings or weights that are the best for its very questions: a window unlike those before decides
+    against it, though the next one may not be.
+    """
     n, found, targets = judging.n_items, judging.asked.candidates, judging.targets
     rungs = {
         "popular": ("popular", ndcg(source_slates(found, "popular"), targets, n)),
         "single": (single, ndcg(source_slates(found, single), targets, n)),
         "blend": ("blend", ndcg(slates(found, blend_scores(found, blend)), targets, n)),
     }
-    if ranked is not None:
-        rungs["ranker"] = ("ranker", ranked.values)
-    return climb(rungs, seed=seed)
+    if ranked is None:
+        return climb(rungs, seed=seed)
+    rungs["ranker"] = ("ranker", ranked.values)
+    steps, rung = climb(rungs, seed=seed)
+    if rung == "ranker" or hybrid.late is not judging.asked:
+        return steps, rung
+    values = by_strangers(ranked, hybrid.asked, hybrid.late, judging, seed=seed)
+    steps.append(appealed(rungs[rung][1], values, seed=seed))
+    return steps, "ranker" if steps[-1].taken else rung

@@ -162,6 +162,25 @@ def _crossed(judging: Judging, names: Sequence[str], members: tuple[Member, ...]
     return Ranked(members, every, tuple(names), scores, values)
 
 
+def by_strangers(ranked: Ranked, early: Sequence[Examples], late: Examples, judging: Judging, *, seed: int) -> Doubles:
+    """Return NDCG@10 per question of validation, ranked by models that learned from half of its shoppers too.
+
+    Each half is ranked by what learned from the other and from earlier folds. `late` holds validation's candidates,
+    `judging` its questions.
+    """
+    rng = np.random.default_rng(seed)
+    half_of = rng.permutation(int(judging.users.max(initial=0)) + 1)[judging.users] % 2
+    scores = np.zeros(len(late.labels), np.float32)
+    for half in (0, 1):
+        held = half_of[late.candidates.rows] == half
+        parts = [*early, late.of_rows(np.flatnonzero(half_of != half))]
+        learnt = joined([part.judged(ranked.columns) for part in limited([one.thinned(seed=seed) for one in parts])])
+        if held.any() and teaches(learnt.labels):
+            model = mean_of(ranked.members, learnt, ranked.names, seed=seed)
+            scores[held] = model.scores_at(late.features[held], ranked.columns)
+    return ndcg(slates(late.candidates, scores), judging.targets, judging.n_items)
+
+
 def _importance(
     model: Ranker, late: Examples, judging: Judging, columns: Longs, *, pooled: bool, seed: int
 ) -> dict[str, float]:

@@ -18,6 +18,8 @@ The ranker was asked as it stood before validation, and learns from that too bef
 weights were fitted to the very questions. On new groceries the bootstrap was .81 sure, and the ranker .0893 against
 .0824 on the window after.
 """
+APPEALED = "taught by other shoppers of validation"
+"""A refused ranker's second hearing: as it will be released, it has learned from that window as well."""
 RUNGS = ("popular", "single", "blend", "ranker")
 
 
@@ -102,6 +104,12 @@ def climb(rungs: Mapping[str, tuple[str, Doubles]], *, seed: int) -> tuple[list[
         if taken:
             held, standing = rung, values
     return steps, held
+
+
+def appealed(standing: Doubles, values: Doubles, *, seed: int) -> Step:
+    """Return the ranker's last step anew, judged by `values` against those of the rung that was taken instead."""
+    chance = better(values, standing, seed=seed)
+    return Step("ranker", APPEALED, bootstrap(values, seed=seed), chance, chance >= EARNED["blend"])
 
 
 def better(values: Doubles, than: Doubles, *, seed: int, draws: int = 1_000) -> float:

@@ -34,13 +34,14 @@ def ladder(report: Mapping[str, Any]) -> Section | None:
     ]
     names = [one.rung if one.rung == one.name else f"{one.rung} ({one.name})" for one in steps]
     values = [(one.value, one.low, one.high) for one in steps]
-    chosen = [at for at, one in enumerate(steps) if one.rung == report.get("rung")]
+    chosen = [at for at, one in enumerate(steps) if one.rung == report.get("rung") and one.taken]
     return Section(
         "ladder",
         "The ladder",
         "NDCG@10 on validation. A rung is taken where the bootstrap is 90 % sure that it beats the one held; the "
         "ranker, which still learns from these questions before it is released, where it is 75 % sure. "
-        "Dark: what is released.",
+        "A refused ranker is heard once more where questions are many: as it is when it has learned from half of these "
+        "shoppers, asked about the other half, and then it must be 90 % sure. Dark: what is released.",
         ("Rung", "What", "NDCG@10", "95 % interval", "Chance to be better", "Taken"),
         rows,
         plots.bars(names, values, title="NDCG@10, validation", chosen=chosen),

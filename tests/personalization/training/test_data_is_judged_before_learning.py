@@ -23,7 +23,7 @@ def test_little_data_is_named() -> None:
 
 def test_dirty_data_is_named() -> None:
     frame = history()
-    frame.loc[frame.index % 2 == 0, "value"] = 10_000.0
+    frame.loc[frame.index % 2 == 0, "timestamp"] = -5.0
 
     assert any(line.startswith("set aside") for line in failed(checked(build(frame))))
 

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 
 from personalization.ranking.bundle import Bundle
+from personalization.ranking.candidates import Candidates
+from personalization.ranking.features import feature_names
 from personalization.ranking.network import Network
+from personalization.ranking.ranker import Judged, Ranker
 from personalization.recommenders.base import Context
-from personalization.training import ensemble, judging
+from personalization.training import ensemble, judging, ladder
 from personalization.training.dataset import build
+from personalization.training.examples import Examples
 from personalization.training.pipeline import TrainedBundle, train
 from personalization.training.rival import plan_of, refitted
 from tests.personalization.shop_history import history, products
@@ -17,9 +21,10 @@ from tests.personalization.shop_history import history, products
 SOURCES = ("buy_again", "content", "popular", "rp3beta")
 
 
-def trained() -> TrainedBundle:
+def trained(**sureness: float) -> TrainedBundle:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(judging, "PLENTY", 10)
+        patch.setattr(ladder, "EARNED", {**ladder.EARNED, **sureness})
         patch.setattr(ensemble, "BESIDE", ((ensemble.CALM, 20), (ensemble.SMOOTH, 300)))
         return train(build(history(), products()), names=SOURCES)
 
@@ -64,3 +69,42 @@ def test_the_plan_can_be_followed_again(once: TrainedBundle) -> None:
 
     assert held is not None
     assert networks(held) == (1 if plan.rung == "ranker" else 0)
+
+
+@pytest.mark.parametrize("sure", [0.0, 2.0])
+def test_a_ranker_that_is_refused_is_heard_again_among_strangers(sure: float) -> None:
+    again = trained(ranker=2.0, blend=sure)
+
+    *climbed, heard = again.report["ladder"]
+    assert [step["rung"] for step in climbed] == ["popular", "single", "blend", "ranker"]
+    assert not climbed[-1]["taken"]
+    assert (heard["rung"], heard["name"]) == ("ranker", ladder.APPEALED)
+    assert heard["taken"] == (heard["chance"] >= sure)
+    assert (again.report["rung"] == "ranker") == heard["taken"] == (sure == 0.0)
+
+
+def test_a_ranker_that_is_taken_is_not_heard_again() -> None:
+    assert [step["rung"] for step in trained(ranker=0.0).report["ladder"]] == ["popular", "single", "blend", "ranker"]
+
+
+def test_who_is_asked_in_the_second_hearing_has_not_taught(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, items = np.repeat(np.arange(8), 3), np.tile(np.arange(3, dtype=np.int64), 8)
+    nothing = np.zeros((24, 1), np.float32)
+    names = feature_names(("popular",))
+    features = np.repeat(np.arange(8.0, dtype=np.float32), 3)[:, None] * np.ones((1, len(names)), np.float32)
+    late = Examples(Candidates(rows, items, nothing, nothing, ("popular",), 8), features, items == 0)
+    users = np.array([0, 0, 1, 1, 2, 2, 3, 3])
+    asked = judging.Judging(late, [np.array([0])] * 8, [np.array([False])] * 8, users, 3)
+    taught: list[set[int]] = []
+
+    def mean_of(members: object, learnt: Judged, *args: object, **more: object) -> Ranker:
+        taught.append({int(users[row]) for row in learnt.features[:, 0].astype(int)})
+        return Ranker((), (), names)
+
+    monkeypatch.setattr(ensemble, "mean_of", mean_of)
+    ranked = ensemble.Ranked((), np.arange(len(names)), names, np.zeros(24, np.float32), np.zeros(8))
+
+    assert len(ensemble.by_strangers(ranked, [], late, asked, seed=7)) == 8
+    assert len(taught) == 2
+    assert not taught[0] & taught[1], "a shopper's questions are all in one half"
+    assert taught[0] | taught[1] == {0, 1, 2, 3}
