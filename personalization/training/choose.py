@@ -20,7 +20,7 @@ from personalization.training.ensemble import Ranked, by_strangers
 from personalization.training.examples import Examples, limited
 from personalization.training.folds import Fold
 from personalization.training.hybrid import Hybrid, Progress, hybrid
-from personalization.training.judging import Judging, few
+from personalization.training.judging import few
 from personalization.training.ladder import (
     Step,
     appealed,
@@ -117,7 +117,7 @@ def choose(
         # New products that are held back cost the whole, on purpose; no other rung is asked to do so.
         values = ranked.values if lift.value < 0 else ndcg(slates(candidates, scores), targets, catalogue.n_items)
         ranked = replace(ranked, scores=scores, values=values)
-    steps, rung = _ladder(taken, judging, blend, next(iter(singles)), ranked, seed=seed)
+    steps, rung = _ladder(taken, blend, next(iter(singles)), ranked, pooled=few(validation), seed=seed)
     limit, tradeoff = _exposure(late, validation, catalogue, blend, rung, ranked, strength=exposure)
     plan = Plan(
         configs=taken.configs,
@@ -263,14 +263,15 @@ def _exposure(
 
 
 def _ladder(
-    hybrid: Hybrid, judging: Judging, blend: Mapping[str, float], single: str, ranked: Ranked | None, *, seed: int
+    hybrid: Hybrid, blend: Mapping[str, float], single: str, ranked: Ranked | None, *, pooled: bool, seed: int
 ) -> tuple[list[Step], str]:
-    """Return the steps and the rung released.
+    """Return the steps and the rung released; `pooled` says that the questions of all folds judge, ranked by strangers.
 
-    A ranker that is refused where questions are plenty is heard again. It was asked as it stood before validation, the
-    other rungs have settings or weights that are the best for its very questions: a window unlike those before decides
-    against it, though the next one may not be.
+    Else a ranker that is refused is heard again, without what new products are given. It was asked as it stood before
+    validation, the other rungs have settings or weights that are the best for its very questions: a window unlike those
+    before decides against it, though the next one may not be.
     """
+    judging = hybrid.judging
     n, found, targets = judging.n_items, judging.asked.candidates, judging.targets
     rungs = {
         "popular": ("popular", ndcg(source_slates(found, "popular"), targets, n)),
@@ -281,8 +282,8 @@ def _ladder(
         return climb(rungs, seed=seed)
     rungs["ranker"] = ("ranker", ranked.values)
     steps, rung = climb(rungs, seed=seed)
-    if rung == "ranker" or hybrid.late is not judging.asked:
+    if rung == "ranker" or pooled:
         return steps, rung
-    values = by_strangers(ranked, hybrid.asked, hybrid.late, judging, seed=seed)
+    values = by_strangers(ranked, hybrid.asked, judging, seed=seed)
     steps.append(appealed(rungs[rung][1], values, seed=seed))
     return steps, "ranker" if steps[-1].taken else rung

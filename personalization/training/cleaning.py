@@ -83,7 +83,8 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     rows["timestamp"] = seconds(frame["timestamp"])
     if "event" in frame:
         codes, names = pd.factorize(frame["event"], use_na_sentinel=True)
-        known = [OTHER_NAMES.get(str(name).lower(), str(name).lower()) for name in names]
+        lower = [str(name).lower() for name in names]
+        known = [OTHER_NAMES.get(name, name) for name in lower]
         rows["event"] = pd.Series([*known, None], dtype=object).to_numpy()[codes]
     stars = frame["value"] if "value" in frame else pd.Series(1.0, index=frame.index)
     rows["value"] = pd.to_numeric(stars, errors="coerce").astype(np.float64).fillna(1.0)
@@ -116,8 +117,10 @@ def _without_time(rows: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def _impossible_values(rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Return ratings beyond any scale, and what was bought less than not at all. Else `value` is the shop's own affair:
-    an amount of money, a quantity."""
+    """Return ratings out of range and negative quantities and prices.
+
+    Of other events, `value` may be anything that is finite: an amount of money, a quantity.
+    """
     bad = ~np.isfinite(rows["value"])
     if "event" in rows:
         bad |= (rows["event"] == "rating") & (rows["value"].abs() > MAX_STARS)

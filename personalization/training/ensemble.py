@@ -7,7 +7,7 @@ Where questions are few, one fold stops and judges by luck: models are then as l
 and the questions of all folds judge, each ranked by models that learned from other shoppers (cross-validation).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -141,44 +141,53 @@ def _judged(
     model = Ranker.mean(fitted, learnt)
     del fit, learnt, valid
     scores = model.scores_at(judging.asked.features, columns)
-    values = ndcg(slates(judging.asked.candidates, scores), judging.targets, judging.n_items)
-    return Ranked((*stopped, *beside), columns, kept, scores, values), model
+    return Ranked((*stopped, *beside), columns, kept, scores, _values(judging, scores)), model
 
 
 def _crossed(judging: Judging, names: Sequence[str], members: tuple[Member, ...], *, seed: int) -> Ranked:
     """Return what other shoppers' rankers say of each shopper's questions."""
-    rng = np.random.default_rng(seed)
-    part_of = rng.permutation(int(judging.users.max(initial=0)) + 1)[judging.users] % PARTS
-    scores = np.zeros(len(judging.asked.labels), np.float32)
     every = np.arange(len(names))
-    for part in range(PARTS):
-        held = part_of[judging.asked.candidates.rows] == part
-        learnt = judging.asked.of_rows(np.flatnonzero(part_of != part))
-        learnt = learnt.thinned(negatives=HEAT_NEGATIVES, seed=seed)
-        if held.any() and teaches(learnt.labels):
-            model = mean_of(members, learnt.judged(every), names, seed=seed)
-            scores[held] = model.scores(np.ascontiguousarray(judging.asked.features[held]))
-    values = ndcg(slates(judging.asked.candidates, scores), judging.targets, judging.n_items)
-    return Ranked(members, every, tuple(names), scores, values)
+    ranked = Ranked(members, every, tuple(names), np.empty(0, np.float32), np.empty(0))
+
+    def taught(others: Examples) -> Judged:
+        return others.thinned(negatives=HEAT_NEGATIVES, seed=seed).judged(every)
+
+    scores = _by_strangers(ranked, judging, taught, parts=PARTS, seed=seed)
+    return replace(ranked, scores=scores, values=_values(judging, scores))
 
 
-def by_strangers(ranked: Ranked, early: Sequence[Examples], late: Examples, judging: Judging, *, seed: int) -> Doubles:
-    """Return NDCG@10 per question of validation, ranked by models that learned from half of its shoppers too.
+def by_strangers(ranked: Ranked, early: Sequence[Examples], judging: Judging, *, seed: int) -> Doubles:
+    """Return NDCG@10 per question that judges, ranked by the same members taught by half of its shoppers too.
 
-    Each half is ranked by what learned from the other and from earlier folds. `late` holds validation's candidates,
-    `judging` its questions.
+    Each half of the shoppers is ranked by what learned from the other half and from `early`, the learning folds.
     """
+
+    def taught(others: Examples) -> Judged:
+        parts = limited([part.thinned(seed=seed) for part in (*early, others)])
+        return joined([part.judged(ranked.columns) for part in parts])
+
+    return _values(judging, _by_strangers(ranked, judging, taught, parts=2, seed=seed))
+
+
+def _by_strangers(
+    ranked: Ranked, judging: Judging, taught: Callable[[Examples], Judged], *, parts: int, seed: int
+) -> Floats:
+    """Return the scores of the judges' pairs, each part of the shoppers ranked by what the others `taught`."""
+    asked = judging.asked
     rng = np.random.default_rng(seed)
-    half_of = rng.permutation(int(judging.users.max(initial=0)) + 1)[judging.users] % 2
-    scores = np.zeros(len(late.labels), np.float32)
-    for half in (0, 1):
-        held = half_of[late.candidates.rows] == half
-        parts = [*early, late.of_rows(np.flatnonzero(half_of != half))]
-        learnt = joined([part.judged(ranked.columns) for part in limited([one.thinned(seed=seed) for one in parts])])
+    part_of = rng.permutation(int(judging.users.max(initial=0)) + 1)[judging.users] % parts
+    scores = np.zeros(len(asked.labels), np.float32)
+    for part in range(parts):
+        held = part_of[asked.candidates.rows] == part
+        learnt = taught(asked.of_rows(np.flatnonzero(part_of != part)))
         if held.any() and teaches(learnt.labels):
             model = mean_of(ranked.members, learnt, ranked.names, seed=seed)
-            scores[held] = model.scores_at(late.features[held], ranked.columns)
-    return ndcg(slates(late.candidates, scores), judging.targets, judging.n_items)
+            scores[held] = model.scores_at(asked.features[held], ranked.columns)
+    return scores
+
+
+def _values(judging: Judging, scores: Floats) -> Doubles:
+    return ndcg(slates(judging.asked.candidates, scores), judging.targets, judging.n_items)
 
 
 def _importance(

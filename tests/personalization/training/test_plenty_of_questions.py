@@ -73,7 +73,7 @@ def test_the_plan_can_be_followed_again(once: TrainedBundle) -> None:
 
 @pytest.mark.parametrize("sure", [0.0, 2.0])
 def test_a_ranker_that_is_refused_is_heard_again_among_strangers(sure: float) -> None:
-    again = trained(ranker=2.0, blend=sure)
+    again = trained(ranker=2.0, appeal=sure)
 
     *climbed, heard = again.report["ladder"]
     assert [step["rung"] for step in climbed] == ["popular", "single", "blend", "ranker"]
@@ -104,7 +104,7 @@ def test_who_is_asked_in_the_second_hearing_has_not_taught(monkeypatch: pytest.M
     monkeypatch.setattr(ensemble, "mean_of", mean_of)
     ranked = ensemble.Ranked((), np.arange(len(names)), names, np.zeros(24, np.float32), np.zeros(8))
 
-    assert len(ensemble.by_strangers(ranked, [], late, asked, seed=7)) == 8
+    assert len(ensemble.by_strangers(ranked, [], asked, seed=7)) == 8
     assert len(taught) == 2
     assert not taught[0] & taught[1], "a shopper's questions are all in one half"
     assert taught[0] | taught[1] == {0, 1, 2, 3}
