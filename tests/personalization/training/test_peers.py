@@ -118,3 +118,28 @@ def test_svd_learns_tastes_from_ratings_that_are_all_the_same_only_without_biase
 
     *_, without = TutorialSVD.starts
     assert found(**without) > 0.8 > found()
+
+
+def test_svd_learns_from_stars_where_shoppers_give_them() -> None:
+    rows = [
+        (f"u{shopper:02d}", f"i{item:02d}", 1_700_000_000 + item, "rating", 5.0 if shopper % 2 == item % 2 else 1.0)
+        for shopper in range(40)
+        for item in range(30)
+        if (shopper * 7 + item * 3) % 5
+    ]
+    rows += [("u00", "i00", 1_700_000_100, "view", 1.0), ("viewer", "i01", 1_700_000_100, "view", 1.0)]
+    shop = build(pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp", "event", "value"]))
+    everyone = np.arange(len(shop.user_ids), dtype=np.int32)
+
+    def taste(**settings: object) -> float:
+        peer = TutorialSVD(**settings)
+        peer.fit(shop.interactions, shop.catalogue)
+        scores = peer.scores(everyone, sparse.csr_matrix((0, 0)))
+        assert np.isfinite(scores).all()
+        own = np.array([int(item[1:]) % 2 for item in shop.catalogue.item_ids])
+        best = own[scores.argmax(axis=1)]
+        return float(
+            np.mean([best[at] == int(user[1:]) % 2 for at, user in enumerate(shop.user_ids) if user[1:].isdigit()])
+        )
+
+    assert taste(rated=True) > 0.9 > taste()
