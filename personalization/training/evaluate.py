@@ -153,12 +153,15 @@ def warm_values(slates: Ints, fold: Fold, n_items: int, *, metric: str, warm: np
 def _beside(
     dataset: Dataset, asked: Asked, bundle: Bundle, choice: Choice, test: Fold, slates: Ints, found: Examples
 ) -> dict[str, Any]:
-    """Return the baselines that belong to the protocol: newest in the last category, the frozen profile."""
+    """Return what belongs to the protocol: the newest of the last category and, beside its slates full of new products,
+    the released model's order of these alone; the frozen profile."""
     n_items = dataset.catalogue.n_items
     report: dict[str, Any] = {}
     if dataset.catalogue.categories:
         newest = newest_in_last_category(bundle.facts, test, k=20)
         report["newest_in_last_category"] = judged(newest, test, n_items)
+        alone, _ = released_slates(bundle, found, among=~test.warm(n_items))
+        report["cold_alone"] = judged(alone, test, n_items)
     if asked.protocol == "next-item":
         starts = cut_times(dataset.clock, asked.shares)
         frozen = next_item(

@@ -80,8 +80,8 @@ def rung_slates(bundle: Bundle, asked: Examples, *, released: Ints) -> dict[str,
     return found | {name: source_slates(asked.candidates, name) for name in asked.candidates.sources}
 
 
-def released_slates(bundle: Bundle, asked: Examples) -> tuple[Ints, Floats]:
-    """Return the slates of the released rung, int32[n, 20], and their scores."""
+def released_slates(bundle: Bundle, asked: Examples, *, among: Bools | None = None) -> tuple[Ints, Floats]:
+    """Return the slates of the released rung, int32[n, 20], and their scores; of the items `among` only, if given."""
     if bundle.rung == "ranker" and bundle.ranker is not None:
         scores = bundle.ranker.scores_at(asked.features, bundle.columns(asked.candidates.sources))
     elif bundle.rung == "blend":
@@ -91,6 +91,8 @@ def released_slates(bundle: Bundle, asked: Examples) -> tuple[Ints, Floats]:
         ranks = asked.candidates.ranks[:, asked.candidates.sources.index(name)]
         scores = np.where(np.isnan(ranks), -np.inf, -ranks).astype(np.float32)
     scores = bundle.spread(asked.candidates, scores, rung=bundle.rung)
+    if among is not None:
+        scores = np.where(among[asked.candidates.items], scores, np.float32(-np.inf))
     found = slates(asked.candidates, scores)
     values = slate_scores(asked.candidates, scores)
     found[~np.isfinite(values)] = -1

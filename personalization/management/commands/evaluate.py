@@ -75,9 +75,8 @@ def told(report: dict[str, Any] | Any) -> list[str]:
     lines += [_metric(f"  {kind} targets", report["released"][kind]) for kind in ("warm", "cold", "together")]
     lines += [_metric(f"  own {name}", found["warm"]) for name, found in ours["test"].items()]
     lines += [_metric(f"  peer {name}", found["warm"]) for name, found in report.get("peers", {}).items()]
-    for name in ("newest_in_last_category", "frozen_profile"):
+    for name, kind in (("newest_in_last_category", "cold"), ("cold_alone", "cold"), ("frozen_profile", "together")):
         if name in report:
-            kind = "cold" if name.startswith("newest") else "together"
             lines.append(_metric(f"  {name}, {kind}", report[name][kind]))
     if "best_peer" in report:
         over = report["over_best_peer"]

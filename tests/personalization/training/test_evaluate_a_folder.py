@@ -1,13 +1,14 @@
 """`evaluate` beside peers, by each protocol; an outsider's code finds the same NDCG in the written answers."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bench.recompute_ndcg import recomputed
 from personalization.training.dataset import build
 from personalization.training.evaluate import Asked, evaluate
 from personalization.training.folds import Protocol
-from tests.personalization.shop_history import history, products
+from tests.personalization.shop_history import DAY, history, products
 
 SOURCES = ("content", "personal_top", "popular", "rp3beta", "session_knn")
 
@@ -43,3 +44,19 @@ def test_planted_favorites_are_found_and_the_other_camp_is_not() -> None:
     assert same[first].mean() > 0.9
     assert found.report["released"]["warm"]["ndcg@10"]["value"] > 0.4
     assert np.isfinite(answers["score"]).all()
+
+
+def test_new_products_are_also_judged_by_themselves() -> None:
+    frame = history()
+    end = frame["timestamp"].max()
+    late = [(f"u{shopper:03d}", f"i{40 + shopper % 4:03d}", end - DAY, "purchase", 1.0) for shopper in range(60)]
+    frame = pd.concat([frame, pd.DataFrame(late, columns=frame.columns)]).sort_values("timestamp", kind="stable")
+
+    found = evaluate(
+        build(frame, products(items=44)), Asked(new_only=True, names=("content", "new_arrivals", "popular"))
+    ).report
+
+    alone = found["cold_alone"]
+    assert alone["cold"]["hit_rate@10"]["value"] >= found["released"]["cold"]["hit_rate@10"]["value"]
+    assert alone["cold"]["hit_rate@10"]["value"] > 0.9
+    assert alone["warm"]["hit_rate@10"]["value"] == 0
