@@ -2,7 +2,8 @@
 
 Source: Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019. Three exact or near ways to the same
 table, chosen by size so that memory and time stay bounded:
-few shoppers - the inverse over shoppers (Woodbury) instead of over items, exact;
+few shoppers - the inverse over shoppers (Woodbury) instead of over items, exact; of the items most held, where time
+               would grow with the square of a long tail;
 few items    - the dense inverse over items, exact;
 neither      - per item, ridge regression on its most similar items (SLIM with feature selection; Ning, Karypis 2011).
 """
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, sparse
 
 from personalization.recommenders.base import Catalogue, Config, Floats, Interactions
 from personalization.recommenders.decay import REPEAT_START, SESSION_START
@@ -22,7 +23,11 @@ from personalization.recommenders.neighbors import ROWS, dense_chunk, table
 from personalization.recommenders.repeat import own_gain
 from personalization.recommenders.ridge import ridge_columns
 from personalization.recommenders.scoring import SearchSpace
-from personalization.recommenders.storage import Arrays
+from personalization.recommenders.storage import Array, Arrays
+
+MOST_WORK = 1.6e10
+"""Multiplications of the inverse over shoppers: cells times items. A grocery's year unfiltered, 68,000 items, takes
+92 s whole and 15 s with the 20,000 most held, the same NDCG@10 within .0001."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,22 @@ class EASE(ItemItem):
         if min(n_users, n_items) > self.config.dense_limit:
             yield from ridge_columns(matrix, ridge=self.config.ridge, features=self.config.features)
             return
-        rows = _over_shoppers if n_users < n_items else _over_items
-        for chunk in rows(matrix, self.config.ridge):
-            yield dense_chunk(chunk, self.config.neighbors + 1)
+        if n_users >= n_items:
+            for chunk in _over_items(matrix, self.config.ridge):
+                yield dense_chunk(chunk, self.config.neighbors + 1)
+            return
+        held = _most_held(matrix)
+        chunks = _over_shoppers(matrix[:, held], self.config.ridge)
+        best = sparse.vstack([dense_chunk(chunk, self.config.neighbors + 1) for chunk in chunks], format="coo")
+        yield sparse.csr_matrix((best.data, (held[best.row], held[best.col])), shape=(n_items, n_items))
+
+
+def _most_held(matrix: Matrix) -> Array:
+    """Return the columns, ascending, of the items that most shoppers hold, as many as `MOST_WORK` allows."""
+    count = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    order = np.argsort(-count, kind="stable")
+    work = np.cumsum(count[order], dtype=np.float64) * np.arange(1, len(order) + 1)
+    return np.sort(order[: max(1, int(np.searchsorted(work, MOST_WORK, side="right")))])
 
 
 def _over_items(matrix: Matrix, ridge: float) -> Iterator[Floats]:

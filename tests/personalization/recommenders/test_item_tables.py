@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from personalization.recommenders import ease
 from personalization.recommenders.base import Context, Interactions, Profile
 from personalization.recommenders.bought_together import likelihood_ratio
 from personalization.recommenders.ease import EASE, EASEConfig
@@ -146,6 +147,20 @@ def test_the_three_ways_of_ease_agree() -> None:
     for exact, ridge, rows in ((over_items, by_ridge, data), (over_shoppers, wide_by_ridge, wide)):
         profile = shops.profile(rows, 0)
         assert ridge.scores(profile, Context()) == pytest.approx(exact.scores(profile, Context()), abs=1e-3)
+
+
+def test_ease_leaves_out_the_tail_where_it_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [(user, item) for user in range(6) for item in range(12) if user % 2 == item % 2 and (item < 8 or user == 0)]
+    data = shops.interactions([(user, item, 1.0 + item, "view") for user, item in rows], n_users=6)
+    whole = EASE().fit(data, shops.catalogue(12))
+
+    monkeypatch.setattr(ease, "MOST_WORK", 24 * 8)  # three shoppers for each of the first eight
+    model = EASE().fit(data, shops.catalogue(12))
+
+    assert np.flatnonzero(np.diff(whole.arrays["indptr"])).tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 10]
+    assert np.flatnonzero(np.diff(model.arrays["indptr"])).tolist() == list(range(8))
+    scores = model.scores(shops.profile(data, 1), Context())
+    assert set(np.flatnonzero(scores > 0)) <= {1, 3, 5, 7}
 
 
 def test_answering_settings_change_without_another_fit() -> None:
