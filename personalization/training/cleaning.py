@@ -79,7 +79,7 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     rows = frame.copy(deep=False)
     rows["missing"] = frame["user_id"].isna() | frame["item_id"].isna()
     for name in ("user_id", "item_id"):
-        rows[name] = frame[name].astype(str)
+        rows[name] = id_texts(frame[name])
     rows["timestamp"] = seconds(frame["timestamp"])
     if "event" in frame:
         codes, names = pd.factorize(frame["event"], use_na_sentinel=True)
@@ -89,6 +89,13 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     stars = frame["value"] if "value" in frame else pd.Series(1.0, index=frame.index)
     rows["value"] = pd.to_numeric(stars, errors="coerce").astype(np.float64).fillna(1.0)
     return rows
+
+
+def id_texts(column: pd.Series) -> pd.Series:
+    """Return ids as text; whole numbers that a gap in their column turned into floats lose their ".0"."""
+    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
+        column = column.astype("Int64")
+    return column.astype(str)
 
 
 def seconds(column: pd.Series) -> "pd.Series[float]":

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Floats, Interactions, Ints, Times
-from personalization.training.cleaning import Removed, clean, seconds
+from personalization.training.cleaning import Removed, clean, id_texts, seconds
 from personalization.training.shoppers import attributes_of
 
 SIGNAL_WEIGHTS: Mapping[str, float] = {
@@ -75,10 +75,10 @@ def build(frame: pd.DataFrame, items: pd.DataFrame | None = None, shoppers: pd.D
 def catalogue_of(items: pd.DataFrame | None, *, seen: pd.Series) -> Catalogue:
     """Return the catalogue: every item of the frame and every item seen, in the order of their ids."""
     known = (
-        pd.DataFrame({"item_id": []}, dtype=str)
-        if items is None
-        else items.assign(item_id=items["item_id"].astype(str))
+        pd.DataFrame({"item_id": []}, dtype=str) if items is None else items.assign(item_id=id_texts(items["item_id"]))
     )
+    if "first_seen" in known:
+        known = known.assign(first_seen=seconds(known["first_seen"]))
     known = known.drop_duplicates("item_id", keep="last").set_index("item_id")
     ids = np.union1d(known.index.to_numpy(str), seen.to_numpy(str))
     known = known.reindex(ids)
@@ -132,7 +132,14 @@ def _codes(column: pd.Series) -> tuple[Ints, tuple[str, ...]]:
 def _text(known: pd.DataFrame, column: str) -> tuple[str, ...]:
     if column not in known:
         return ()
-    return tuple(known[column].fillna("").astype(str).str.replace("\n", " ").tolist())
+    return tuple(_joined(own) for own in known[column].astype(object).fillna(""))
+
+
+def _joined(own: object) -> str:
+    """Return one line of text; a list is a path from the widest to the narrowest."""
+    if isinstance(own, list | tuple | np.ndarray):
+        own = "/".join(str(part) for part in own)
+    return str(own).replace("\n", " ")
 
 
 def _number(known: pd.DataFrame, column: str, dtype: type[np.floating[Any]]) -> Any:
@@ -153,6 +160,8 @@ def _split(own: object) -> tuple[str, ...]:
         return tuple(part for part in (own.split("|") if "|" in own else own.split()) if part)
     if isinstance(own, list | tuple | np.ndarray):
         return tuple(str(part) for part in own)
+    if isinstance(own, Mapping):
+        return tuple(f"{name}={value}" for name, value in own.items() if value is not None)
     return ()
 
 

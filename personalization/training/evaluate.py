@@ -26,7 +26,13 @@ from personalization.training.split import SHARES, cut_times
 from personalization.training.tune import BAYESIAN, Search
 
 Progress = Callable[[str, float], None]
-LEARNING_LIMIT = 5_000
+NOTHING_ASKED: Mapping[Protocol, str] = {
+    "temporal": "no shopper has rows before the last cut and, of products that count, after it:"
+    " --protocol leave-one-out asks for each shopper's last row",
+    "next-item": "no row of the last part, by a shopper with rows before it, is of a product that counts:"
+    " --protocol leave-one-out asks for each shopper's last row",
+    "leave-one-out": "no shopper has two rows, of which the last is of a product that counts",
+}
 
 
 @dataclass(frozen=True)
@@ -55,9 +61,17 @@ class Asked:
 
 
 def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda message, share: None) -> Evaluation:
-    """Return the comparison. The budget is what our tuning gets, and what all peers together get."""
+    """Return the comparison. The budget is what our tuning gets, and what all peers together get.
+
+    Raises ValueError where the protocol finds nothing to ask.
+    """
     started = time.monotonic()
+    if not len(dataset):
+        taken = [f"{one['reason']} ({one['rows']})" for one in dataset.report.get("removed", []) if one["rows"]]
+        raise ValueError("no row is left to learn from; removed: " + ("; ".join(taken) or "none, there were none"))
     learning, validation, test = folds_of(dataset, asked)
+    if not len(test):
+        raise ValueError(NOTHING_ASKED[asked.protocol])
     choice = choose(
         learning,
         validation,

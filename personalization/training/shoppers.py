@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from personalization.recommenders.attributes import named
+from personalization.training.cleaning import id_texts
 
 
 def attributes_of(shoppers: pd.DataFrame, user_ids: Sequence[str]) -> tuple[tuple[str, ...], ...]:
@@ -17,6 +18,6 @@ def attributes_of(shoppers: pd.DataFrame, user_ids: Sequence[str]) -> tuple[tupl
     keys = [str(name) for name in shoppers.columns if name != "user_id"]
     if not keys:
         return ()
-    records = shoppers.astype(object).to_dict("records")
-    known = {str(row["user_id"]): named({str(key): row[key] for key in row}, keys) for row in records}
+    records = shoppers.assign(user_id=id_texts(shoppers["user_id"])).astype(object).to_dict("records")
+    known = {row["user_id"]: named({str(key): row[key] for key in row}, keys) for row in records}
     return tuple(known.get(user_id, ()) for user_id in user_ids)

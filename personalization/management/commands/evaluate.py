@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
@@ -40,7 +41,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Read, evaluate, print, write."""
-        dataset = build(*_frames(options["path"]))
+        interactions, items, shoppers = _frames(options["path"])
+        if untimed(interactions):
+            self.stderr.write("No two rows differ in time: the file's order is taken for it, a second from row to row.")
+            interactions = interactions.assign(timestamp=np.arange(1.0, len(interactions) + 1))
         asked = Asked(
             protocol=options["protocol"],
             new_only=options["mode"] == "new",
@@ -56,7 +60,7 @@ class Command(BaseCommand):
                 bar.update(max(0.0, round(100 * share) - bar.n))
 
             try:
-                found = evaluate(dataset, asked, progress=progress)
+                found = evaluate(build(interactions, items, shoppers), asked, progress=progress)
             except ValueError as error:
                 raise CommandError(str(error)) from error
         if options["json"]:
@@ -65,6 +69,11 @@ class Command(BaseCommand):
             found.recommendations.to_parquet(options["recommendations"], index=False)
         for line in told(found.report):
             self.stdout.write(line)
+
+
+def untimed(interactions: pd.DataFrame) -> bool:
+    """Return whether rows have no times, or all the same."""
+    return "timestamp" not in interactions or (len(interactions) > 1 and interactions["timestamp"].nunique() < 2)
 
 
 def told(report: dict[str, Any] | Any) -> list[str]:

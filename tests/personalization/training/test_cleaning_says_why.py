@@ -129,3 +129,31 @@ def test_codes_follow_the_alphabet_and_rows_follow_time() -> None:
     assert dataset.interactions.items.tolist() == [1, 2, 1, 3]
     assert dataset.user_ids == ("ada", "bo")
     assert dataset.interactions.values.tolist() == [1, 1, 1, 4]
+
+
+def test_ids_that_a_gap_made_floats_are_the_same_ids() -> None:
+    gap = frame(user_id=[7.0, 7.0, 8.0, np.nan], item_id=[1.0, 2.0, 1.0, 2.0])
+    dataset = build(gap, pd.DataFrame({"item_id": [1, 2]}), pd.DataFrame({"user_id": [7], "region": ["north"]}))
+
+    assert dataset.user_ids == ("7", "8")
+    assert dataset.catalogue.item_ids == ("1", "2")
+    assert dataset.interactions.shoppers == (("region=north",), ())
+
+
+def test_products_are_read_as_files_have_them() -> None:
+    items = pd.DataFrame(
+        {
+            "item_id": ["hat", "mug"],
+            "category": [["wear", "head"], None],
+            "attributes": [{"color": "red", "size": None}, "hot|cold"],
+            "first_seen": pd.to_datetime(["2026-01-01", None]),
+        }
+    )
+
+    found = build(frame(), items).catalogue
+
+    assert found.categories == ("wear/head", "", "")
+    assert found.attributes == (("color=red",), ("hot", "cold"), ())
+    assert found.first_seen is not None
+    assert found.first_seen[0] == pd.Timestamp("2026-01-01").timestamp()
+    assert np.isnan(found.first_seen[1:]).all()

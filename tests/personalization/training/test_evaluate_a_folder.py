@@ -1,12 +1,16 @@
 """`evaluate` beside peers, by each protocol; an outsider's code finds the same NDCG in the written answers."""
 
+from io import StringIO
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from django.core.management import CommandError, call_command
 
 from bench.recompute_ndcg import recomputed
-from personalization.training.dataset import build
-from personalization.training.evaluate import Asked, evaluate
+from personalization.training.dataset import Dataset, build
+from personalization.training.evaluate import Asked, Evaluation, evaluate
 from personalization.training.folds import Protocol
 from tests.personalization.shop_history import DAY, history, products
 
@@ -60,3 +64,41 @@ def test_new_products_are_also_judged_by_themselves() -> None:
     assert alone["cold"]["hit_rate@10"]["value"] >= found["released"]["cold"]["hit_rate@10"]["value"]
     assert alone["cold"]["hit_rate@10"]["value"] > 0.9
     assert alone["warm"]["hit_rate@10"]["value"] == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "protocol", "said"),
+    [
+        (0, "temporal", "no row is left to learn from"),
+        (1, "temporal", "--protocol leave-one-out"),
+        (1, "next-item", "--protocol leave-one-out"),
+        (1, "leave-one-out", "no shopper has two rows"),
+    ],
+)
+def test_a_file_with_nothing_to_ask_is_refused_in_words(rows: int, protocol: Protocol, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        evaluate(build(history().head(rows)), Asked(protocol=protocol))
+
+
+@pytest.mark.parametrize("times", [None, 0.0])
+def test_without_times_the_order_of_rows_stands_for_them(
+    times: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = history(shoppers=8).drop(columns="timestamp")
+    (frame if times is None else frame.assign(timestamp=times)).to_parquet(tmp_path / "interactions.parquet")
+    given: list[Dataset] = []
+
+    def kept(dataset: Dataset, asked: Asked, **_: object) -> Evaluation:
+        given.append(dataset)
+        raise ValueError("enough seen")
+
+    monkeypatch.setattr("personalization.management.commands.evaluate.evaluate", kept)
+    said = StringIO()
+
+    with pytest.raises(CommandError, match="enough seen"):
+        call_command("evaluate", str(tmp_path), stderr=said)
+
+    assert "the file's order is taken" in said.getvalue()
+    dataset = given[0]
+    assert dataset.clock.tolist() == list(range(1, len(frame) + 1))
+    assert [dataset.user_ids[user] for user in dataset.interactions.users] == frame["user_id"].tolist()
