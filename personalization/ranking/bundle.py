@@ -20,7 +20,7 @@ from personalization.ranking.features import features, positions
 from personalization.ranking.groups import Longs
 from personalization.ranking.newcomers import PRIOR, newcomers
 from personalization.ranking.ranker import Ranker
-from personalization.recommenders.base import Catalogue, Context, Floats, Ints, Profile
+from personalization.recommenders.base import Bools, Catalogue, Context, Floats, Ints, Profile
 from personalization.recommenders.content import Content
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.recommenders.scoring import Scoring
@@ -208,9 +208,12 @@ class Bundle:
         if rung != "ranker" or self.ranker is None:
             return told(candidates, self.spread(candidates, self._unlearned(candidates, rung), rung=rung), k)
         seen = self.features(candidates, profiles, contexts)
-        ranker = self.ranker if explain else None
-        scores = self.spread(candidates, self.ranker.scores(seen), rung=rung)
-        return told(candidates, scores, k, ranker=ranker, features=seen)
+        scores = self.ranker.scores(seen)
+        order = self.spread(candidates, scores, rung=rung)
+        if not explain:
+            return told(candidates, order, k)
+        raised = np.where(self._untouched(candidates), self._lifted(candidates, scores) - scores, 0.0)
+        return told(candidates, order, k, ranker=self.ranker, features=seen, raised=raised)
 
     def spread(self, candidates: Candidates, scores: Floats, *, rung: str) -> Floats:
         """Return the scores with cold products lifted where the ranker ranks, and over-exposed items held back.
@@ -218,9 +221,14 @@ class Bundle:
         The latter where several sources are blended and the knob is on.
         """
         if rung == "ranker":
-            untouched = np.isnan(self.facts.last[candidates.items])
-            scores = lifted(candidates, scores, untouched, self.cold_lift, level=self.cold_level)
+            scores = self._lifted(candidates, scores)
         return self.exposure.eased(candidates, scores) if self.exposure and rung in ("blend", "ranker") else scores
+
+    def _lifted(self, candidates: Candidates, scores: Floats) -> Floats:
+        return lifted(candidates, scores, self._untouched(candidates), self.cold_lift, level=self.cold_level)
+
+    def _untouched(self, candidates: Candidates) -> Bools:
+        return np.isnan(self.facts.last[candidates.items])
 
     def _alone(self) -> tuple[str, ...]:
         """Return the best single source, and what fills its slates where it has too little to say."""

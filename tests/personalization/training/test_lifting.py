@@ -7,6 +7,7 @@ import pytest
 
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.candidates import Candidates
+from personalization.ranking.explain import COLD_LIFT
 from personalization.ranking.features import feature_names
 from personalization.recommenders.base import Context, Interactions
 from personalization.training import lifting
@@ -179,6 +180,22 @@ def places(bundle: Bundle, past: Interactions, *, new_only: bool) -> float:
     contexts = [Context(seen_allowed=not new_only)] * len(users)
     shown = [slate.items for slate in bundle.slate_many(profiles, contexts, 10, strategy="ranker")]
     return float(np.isnan(bundle.facts.last[np.concatenate(shown)]).mean())
+
+
+def test_an_explanation_names_the_lift(released: Bundle) -> None:
+    past = build(history(), products(items=45)).interactions
+    profile = Sequences.of(past).profiles(np.array([0]), now=float(released.manifest["until"]))[0]
+
+    told = released.slate(profile, Context(), 20, strategy="ranker", explain=True)
+    plain = replace(released, cold_lift=0.0).slate(profile, Context(), 20, strategy="ranker", explain=True)
+
+    untouched = np.isnan(released.facts.last[told.items])
+    assert untouched.any()
+    assert [COLD_LIFT in shares for shares in told.contributions] == untouched.tolist()
+    assert all(
+        next(iter(shares)) == COLD_LIFT and shares[COLD_LIFT] > 0 for shares in np.array(told.contributions)[untouched]
+    )
+    assert not any(COLD_LIFT in shares for shares in plain.contributions)
 
 
 def test_a_lift_of_nothing_and_a_bundle_without_ranker_stay_as_they_are(released: Bundle) -> None:
