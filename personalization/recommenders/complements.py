@@ -9,8 +9,8 @@ import numpy as np
 from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Config, Interactions
 from personalization.recommenders.baskets import PURCHASE, basket_item
 from personalization.recommenders.bought_together import BoughtTogether, BoughtTogetherConfig
-from personalization.recommenders.matrix import Matrix
-from personalization.recommenders.neighbors import products, table
+from personalization.recommenders.matrix import Matrix, inverse_power, scaled_columns, scaled_rows
+from personalization.recommenders.neighbors import table
 from personalization.recommenders.popular import category_codes
 from personalization.recommenders.storage import Array, Arrays
 
@@ -46,20 +46,30 @@ class Complements(BoughtTogether):
     def _completing(
         self, pairs: Iterator[Matrix], orders: Matrix, sessions: Matrix, catalogue: Catalogue
     ) -> Iterator[Matrix]:
-        bought, looked = (products(m.T.tocsr(), m) for m in (orders, sessions))
-        bought_norm, looked_norm = (np.sqrt(np.asarray(m.sum(axis=0)).ravel()) for m in (orders, sessions))
-        categories, groups, start = category_codes(catalogue), group_codes(catalogue), 0
-        for chunk, buying, looking in zip(pairs, bought, looked, strict=True):
-            rows = np.repeat(np.arange(chunk.shape[0]), np.diff(chunk.indptr))
-            first, second = rows + start, chunk.indices
-            factor = np.where(_alike(categories, first, second), self.config.same_category, 1.0)
-            factor[_alike(groups, first, second)] = 0
-            seen = np.asarray(looking[rows, second]).ravel() / np.maximum(looked_norm[first] * looked_norm[second], 1)
-            sold = np.asarray(buying[rows, second]).ravel() / np.maximum(bought_norm[first] * bought_norm[second], 1)
-            factor[seen > self.config.substitute_ratio * sold] = 0
+        ratio, categories, groups, start = (
+            self.config.substitute_ratio,
+            category_codes(catalogue),
+            group_codes(catalogue),
+            0,
+        )
+        for chunk in pairs:
+            chunk.eliminate_zeros()
+            first = np.repeat(np.arange(start, start + chunk.shape[0]), np.diff(chunk.indptr))
+            factor = np.where(_alike(categories, first, chunk.indices), self.config.same_category, 1.0)
+            factor[_alike(groups, first, chunk.indices)] = 0
             chunk.data = (chunk.data * factor).astype(np.float32)
-            start += chunk.shape[0]
-            yield chunk
+            own = slice(start, start + chunk.shape[0])
+            seen = _cosines(sessions, own)
+            if seen.nnz:
+                chunk = chunk - chunk.multiply(seen > ratio * _cosines(orders, own))
+            start = own.stop
+            yield chunk.tocsr()
+
+
+def _cosines(sets: Matrix, rows: slice) -> Matrix:
+    """Return csr float32: how often sets hold both of two items, against how often they hold each, of some items."""
+    norms = inverse_power(np.asarray(sets.sum(axis=0)).ravel(), 0.5)
+    return scaled_columns(scaled_rows((sets[:, rows].T.tocsr() @ sets).tocsr(), norms[rows]), norms)
 
 
 def _alike(codes: Array, first: Array, second: Array) -> Array:
