@@ -1,17 +1,20 @@
 """Recall: the union of what each source proposes to each shopper, and every source's opinion of the union."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from personalization.ranking.groups import Longs
 from personalization.recommenders.base import Bools, Context, Floats, Ints, Profile
 from personalization.recommenders.scoring import Scoring
 from personalization.recommenders.top import best
 
-CHUNK_CELLS = 1 << 21
-"""Scores held at once for each source while many shoppers are answered: 8 MB of float32."""
+WORKERS = 2
+CHUNK_CELLS = 1 << 20
+"""Scores held at once for each source by each worker while many shoppers are answered: 4 MB of float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,24 @@ def gather(
     n_items: int,
     given: Ints | None = None,
 ) -> Candidates:
-    """Return the candidates of all shoppers: the best `quotas[name]` of each source, or the `given` items for each."""
+    """Return the candidates of all shoppers: the best `quotas[name]` of each source, or the `given` items for each.
+
+    Many shoppers are asked about in chunks of bounded memory, two at a time.
+    """
     widest = max((source.n_items for source in sources.values()), default=1)
     size = max(1, CHUNK_CELLS // max(1, widest))
-    parts = [
-        _gather_chunk(sources, profiles[at : at + size], contexts[at : at + size], quotas, n_items, given, at)
-        for at in range(0, len(profiles), size)
-    ]
+
+    def chunk(at: int) -> Candidates:
+        own = slice(at, at + size)
+        return _gather_chunk(sources, profiles[own], contexts[own], quotas, n_items, given, at)
+
+    starts = range(0, len(profiles), size)
+    if len(starts) > 1:
+        # Most of it leaves Python for long, as fits do (training/side_by_side.py).
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(WORKERS) as pool:
+            parts = list(pool.map(chunk, starts))
+    else:
+        parts = [chunk(at) for at in starts]
     return _joined(parts, tuple(sources), len(profiles))
 
 

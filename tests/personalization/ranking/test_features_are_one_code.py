@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from personalization.ranking import candidates
 from personalization.ranking.candidates import gather
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import feature_names, features
@@ -33,6 +35,21 @@ def test_one_shopper_and_many_give_the_same_features() -> None:
 
         assert one.items.tolist() == many.items[many.rows == row].tolist()
         np.testing.assert_array_equal(alone, together[many.rows == row])
+
+
+def test_many_chunks_give_the_same_candidates_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = build(history(), products())
+    start = cut_times(dataset.interactions.times, [0.7])[0]
+    fold = temporal(dataset.interactions, start=start, end=float("inf"), new_only=False)
+    sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in QUOTAS}
+    n = dataset.catalogue.n_items
+    whole = gather(sources, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=n)
+
+    monkeypatch.setattr(candidates, "CHUNK_CELLS", 3 * n)
+    parted = gather(sources, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=n)
+
+    for name in ("rows", "items", "scores", "ranks"):
+        np.testing.assert_array_equal(getattr(parted, name), getattr(whole, name))
 
 
 def test_facts_ignore_what_comes_after_their_moment() -> None:
