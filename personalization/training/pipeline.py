@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from personalization.ranking.bundle import Bundle
+from personalization.ranking.ranker import Judged
 from personalization.recommenders.base import Interactions
 from personalization.training.choose import choose, columns_of
 from personalization.training.dataset import Dataset
@@ -18,7 +19,7 @@ from personalization.training.plan import Plan
 from personalization.training.release import release
 from personalization.training.report import judged_report
 from personalization.training.rival import refitted
-from personalization.training.split import SHARES, cut_times
+from personalization.training.split import SHARES, Longs, cut_times
 from personalization.training.tune import BAYESIAN, Search
 
 Progress = Callable[[str, float], None]
@@ -88,14 +89,14 @@ def train(
     progress("Judging on what no model has seen", 0.7)
     asked = asked_of(tested, test)
     report = judged_report(tested, test, asked, choice, dataset)
-    (newest_fold,) = limited([asked.thinned(seed=seed)], rows=LEARNT_ROWS // 4)
+    learnt = _window(choice.learnt, asked.thinned(seed=seed), columns_of(plan))
     del asked  # half a gigabyte where a shop is large
     bundle = release(
         plan,
         rows,
         catalogue,
         until=float(rows.times[-1]),
-        learnt=[*choice.learnt, newest_fold.judged(columns_of(plan))],
+        learnt=learnt,
         extras=True,
         exposure=choice.exposure,
         manifest={"data": fingerprint(dataset), "seed": seed, "shoppers": len(dataset.user_ids)},
@@ -105,6 +106,13 @@ def train(
     held = refitted(rival, [*learning, validation], test, catalogue, beside=tested) if rival else None
     progress("Done", 1.0)
     return TrainedBundle(bundle, report, tested, test, held)
+
+
+def _window(learnt: Sequence[Judged], newest: Examples, columns: Longs) -> list[Judged]:
+    """Return what the released ranker learns from: the newest fold too, for the oldest where it would be too much."""
+    (part,) = limited([newest], rows=LEARNT_ROWS // max(1, len(learnt)))
+    found = [*learnt, part.judged(columns)]
+    return found[int(sum(len(one.labels) for one in found) > LEARNT_ROWS) :]
 
 
 def asked_of(bundle: Bundle, fold: Fold) -> Examples:
