@@ -23,7 +23,7 @@ from personalization.training.ratings import rating_errors
 from personalization.training.surprise_ablation import surprise_ablation
 
 LATENCY_CALLS = 50
-ABLATED = 500
+ABLATED = 200
 """Shoppers that the ablation is told of."""
 ACTIVITY = ("few events", "some events", "many events")
 
