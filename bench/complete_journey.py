@@ -1,5 +1,6 @@
-"""Write Complete Journey as `interactions.parquet`, from its package and by the README's filter, for `recompute_ndcg`.
+"""Write Complete Journey as `interactions.parquet` and `items.parquet`, from its package, for the other benchmarks.
 
+Kept are units sold of products that ten households bought; fuel, coupons and miscellaneous are dropped.
 Shoppers are named as the demo's frame names them (`user:1111`), so that answers written by `manage.py train
 --recommendations` on `DATASET=complete-journey make demo` can be recomputed from the raw purchases.
 """
@@ -31,14 +32,31 @@ def purchases() -> pd.DataFrame:
     )
 
 
+def products(bought: pd.Series) -> pd.DataFrame:
+    """Return item_id, title, category (widest/…/narrowest), brand and attributes of the products of these ids."""
+    table = get_data(["products"])["products"]
+    table = table[table.product_id.astype(str).isin(bought)]
+    words = table.astype(object).fillna("").astype(str)
+    return pd.DataFrame(
+        {
+            "item_id": words.product_id,
+            "title": words.product_type + " " + words.package_size,
+            "category": words.department + "/" + words.product_category + "/" + words.product_type,
+            "brand": words.manufacturer_id,
+            "attributes": "brand=" + words.brand,
+        }
+    )
+
+
 def main() -> None:
-    """Write the file."""
+    """Write the files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     rows = purchases()
     rows.to_parquet(folder / "interactions.parquet", index=False)
+    products(rows.item_id).to_parquet(folder / "items.parquet", index=False)
     print(f"{len(rows)} lines, {rows.user_id.nunique()} households, {rows.item_id.nunique()} products")
 
 

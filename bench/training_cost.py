@@ -1,11 +1,16 @@
-"""Seconds and peak memory of a full training without tuning, by number of interactions; about linear is the promise."""
+"""Seconds and peak memory of a full training without tuning, by number of interactions; about linear is the promise.
+
+A synthetic shop of each size or, with `--folder`, the real `interactions.parquet` (and `items.parquet`) in it.
+"""
 
 import argparse
 import json
 import resource
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -32,32 +37,40 @@ def history(rows: int, *, seed: int = 7) -> pd.DataFrame:
     )
 
 
-def measured(rows: int) -> None:
-    """Train once and print seconds, peak memory and the artefact's hash as JSON."""
-    import tempfile
-    from pathlib import Path
+def real(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Return the interactions of a folder and, where it has them, its items."""
+    items = folder / "items.parquet"
+    return pd.read_parquet(folder / "interactions.parquet"), pd.read_parquet(items) if items.exists() else None
 
+
+def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None) -> None:
+    """Train once and print seconds, peak memory and the artefact's hash as JSON."""
     from personalization.training.dataset import build
     from personalization.training.pipeline import train
 
-    frame = history(rows)
     started = time.monotonic()
-    trained = train(build(frame), progress=lambda message, share: print(f"{share:4.0%} {message}", file=sys.stderr))
+    trained = train(
+        build(frame, items), progress=lambda message, share: print(f"{share:4.0%} {message}", file=sys.stderr)
+    )
     seconds = time.monotonic() - started
     with tempfile.TemporaryDirectory() as scratch:
         digest = trained.bundle.save(Path(scratch) / "bundle")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024 / 1e9  # Linux tells KiB
-    print(json.dumps({"rows": rows, "seconds": round(seconds, 1), "peak_gb": round(peak, 2), "hash": digest}))
+    print(json.dumps({"rows": len(frame), "seconds": round(seconds, 1), "peak_gb": round(peak, 2), "hash": digest}))
 
 
 def main() -> int:
     """Measure each size in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="*", default=[250_000, 1_000_000, 4_000_000])
+    parser.add_argument("--folder", type=Path)
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.folder:
+        measured(*real(options.folder))
+        return 0
     if options.one:
-        measured(options.one)
+        measured(history(options.one))
         return 0
     for rows in options.rows:
         subprocess.run([sys.executable, "-m", "bench.training_cost", "--one", str(rows)], check=True)
