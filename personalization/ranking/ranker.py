@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 # Read when LightGBM's OpenMP is loaded: threads that wait shall sleep. Spinning, they took ten times as long on a
@@ -14,7 +15,7 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from personalization.ranking.groups import Doubles, deviations
+from personalization.ranking.groups import Doubles, deviations, even
 from personalization.ranking.network import Network
 from personalization.recommenders.base import Bools, Floats
 
@@ -26,6 +27,8 @@ FEW_ASKED = 5_000
 """The same for asking; here the number of threads changes nothing but the time."""
 PART = 100_000
 """Pairs whose columns are chosen at once."""
+SPREAD = 1_000
+"""Shoppers, evenly chosen, on whom it is measured how far a model spreads its scores."""
 NETWORK = "network"
 """The objective that asks for a network instead of trees."""
 DEFAULTS: dict[str, Any] = {
@@ -33,15 +36,16 @@ DEFAULTS: dict[str, Any] = {
     "metric": "ndcg",
     "eval_at": [10],
     "lambdarank_truncation_level": 20,
-    "learning_rate": 0.05,
+    "learning_rate": 0.075,
     "num_leaves": 31,
     "min_data_in_leaf": 100,
     "feature_fraction": 0.5,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
     "lambda_l2": 5.0,
-    "max_bin": 127,
 }
+BINS: dict[str, Any] = {"max_bin": 127, "feature_pre_filter": False}
+"""How features are cut into bins: once for all models that learn from the same pairs, whatever their settings."""
 FIXED: dict[str, Any] = {
     "deterministic": True,
     "force_row_wise": True,
@@ -57,12 +61,26 @@ class Judged:
     labels: NDArray[np.int32]
     groups: NDArray[np.int64]
 
+    def some(self, shoppers: int) -> Self:
+        """Return the pairs of at most so many shoppers, evenly chosen."""
+        chosen = np.zeros(len(self.groups), bool)
+        chosen[even(len(self.groups), shoppers)] = True
+        if chosen.all():
+            return self
+        kept = np.repeat(chosen, self.groups)
+        return type(self)(self.features[kept], self.labels[kept], self.groups[chosen])
+
 
 @dataclass(frozen=True, slots=True)
 class Trees:
     """A fitted LightGBM model."""
 
     booster: lgb.Booster
+
+    @property
+    def rounds(self) -> int:
+        """How many trees there are."""
+        return int(self.booster.num_trees())
 
     def scores(self, features: Floats) -> Doubles:
         """Return float64[n]: higher is better."""
@@ -88,6 +106,53 @@ class Trees:
         return cls(lgb.Booster(model_str=text))
 
 
+class Lesson:
+    """Pairs that several models learn from. LightGBM bins them once, when the first trees are asked for."""
+
+    def __init__(self, train: Judged, names: Sequence[str], *, seed: int, valid: Judged | None = None) -> None:
+        """Take what is learned from, and on what growing trees may be stopped."""
+        self.train, self.valid = train, valid
+        self.names, self.seed = tuple(names), seed
+        threads = 1 if len(train.labels) <= FEW_ROWS else THREADS
+        self.fixed = {**BINS, **FIXED, "num_threads": threads, "seed": seed}
+
+    def model(self, params: Mapping[str, Any], rounds: int) -> Trees | Network:
+        """Return so many trees or, with the objective "network", a network led so many steps."""
+        if params.get("objective") == NETWORK:
+            return Network.fit(self.train.features, self.train.labels, steps=rounds, seed=self.seed)
+        return self._trees(params, rounds)
+
+    def grown(self, params: Mapping[str, Any], rounds: int, *, patience: int) -> Trees:
+        """Return trees up to the best round on `valid`, stopped after `patience` rounds without gain."""
+        return self._trees(
+            params, rounds, valid_sets=[self._watched], callbacks=[lgb.early_stopping(patience, verbose=False)]
+        )
+
+    def _trees(self, params: Mapping[str, Any], rounds: int, **watched: Any) -> Trees:
+        booster = lgb.train({**DEFAULTS, **params, **self.fixed}, self._binned, rounds, **watched)
+        return Trees.parse(booster.model_to_string(num_iteration=booster.best_iteration or -1))
+
+    @cached_property
+    def _binned(self) -> lgb.Dataset:
+        return self._cut(self.train, None)
+
+    @cached_property
+    def _watched(self) -> lgb.Dataset:
+        if self.valid is None:
+            raise ValueError("trees are to be stopped, but not on what")
+        return self._cut(self.valid, self._binned)
+
+    def _cut(self, pairs: Judged, like: lgb.Dataset | None) -> lgb.Dataset:
+        return lgb.Dataset(
+            pairs.features,
+            pairs.labels,
+            group=pairs.groups,
+            feature_name=list(self.names),
+            reference=like,
+            params=dict(self.fixed),
+        )
+
+
 class Ranker:
     """Fitted models over the same named features. The score is the sum of theirs, each times its weight."""
 
@@ -97,52 +162,16 @@ class Ranker:
         self.names = tuple(names)
 
     @classmethod
-    def fit(
-        cls,
-        train: Judged,
-        *,
-        names: Sequence[str],
-        seed: int,
-        valid: Judged | None = None,
-        rounds: int = 600,
-        patience: int = 25,
-        params: Mapping[str, Any] | None = None,
-    ) -> Self:
-        """Return one model: trees or, with the objective "network", a network led so many `rounds` of steps.
-
-        With `valid`, trees are those of the best round, stopped after `patience` rounds without gain.
-        """
-        threads = 1 if len(train.labels) <= FEW_ROWS else THREADS
-        settings = {**DEFAULTS, **(params or {}), **FIXED, "num_threads": threads, "seed": seed}
-        if settings["objective"] == NETWORK:
-            network = Network.fit(train.features, train.labels, steps=rounds, seed=seed)
-            return cls((network,), (1.0,), names)
-        data = lgb.Dataset(train.features, train.labels, group=train.groups, feature_name=list(names), params=settings)
-        watched: list[lgb.Dataset] = []
-        callbacks: list[Any] = []
-        if valid is not None:
-            watched = [lgb.Dataset(valid.features, valid.labels, group=valid.groups, reference=data)]
-            callbacks = [lgb.early_stopping(patience, verbose=False)]
-        booster = lgb.train(settings, data, rounds, valid_sets=watched, callbacks=callbacks)
-        text = booster.model_to_string(num_iteration=booster.best_iteration or -1)
-        return cls((Trees.parse(text),), (1.0,), names)
-
-    @classmethod
-    def mean(cls, members: Sequence[Self], seen: Judged) -> Self:
+    def mean(cls, models: Sequence[Trees | Network], seen: Judged, names: Sequence[str]) -> Self:
         """Return the mean of models over the same names, each divided by how far it spreads a shopper's candidates.
 
-        `seen` is what that is measured on. One model is returned as it is.
+        `seen` is what that is measured on, at most `SPREAD` shoppers of it. One model's scores stay as they are.
         """
-        if len(members) == 1:
-            return members[0]
+        if len(models) == 1:
+            return cls(models, (1.0,), names)
+        seen = seen.some(SPREAD)
         rows = np.repeat(np.arange(len(seen.groups)), seen.groups)
-        weights = [1.0 / (len(members) * scale(one.scores(seen.features), rows)) for one in members]
-        return cls([model for one in members for model in one.models], weights, members[0].names)
-
-    @property
-    def rounds(self) -> int:
-        """How many trees there are."""
-        return sum(int(model.booster.num_trees()) for model in self.models if isinstance(model, Trees))
+        return cls(models, [1.0 / (len(models) * scale(one.scores(seen.features), rows)) for one in models], names)
 
     def scores(self, features: Floats) -> Floats:
         """Return float32[n]: higher is better, comparable within one shopper only."""
@@ -185,7 +214,7 @@ class Ranker:
         return cls(models, told["weights"], names)
 
 
-def scale(scores: Floats, rows: NDArray[np.int64]) -> float:
+def scale(scores: NDArray[np.floating], rows: NDArray[np.int64]) -> float:
     """Return how far scores differ within rows (codes of shoppers, each with one pair at least), on average."""
     found = deviations(scores, rows, int(rows.max(initial=-1)) + 1)
     return max(float(found.mean()), 1e-9) if len(found) else 1.0

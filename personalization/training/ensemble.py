@@ -9,14 +9,13 @@ and the questions of all folds judge, each ranked by models that learned from ot
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from personalization.ranking.features import feature_names
 from personalization.ranking.groups import even
-from personalization.ranking.ranker import NETWORK, Judged, Ranker
+from personalization.ranking.ranker import NETWORK, Judged, Lesson, Ranker
 from personalization.recommenders.base import Floats
 from personalization.training.examples import Examples, joined, limited, teaches
 from personalization.training.importance import permutation_importance
@@ -25,10 +24,10 @@ from personalization.training.ladder import ndcg, slates
 from personalization.training.metrics import Doubles
 from personalization.training.split import Longs
 
-POINTWISE: Mapping[str, Any] = {"objective": "binary", "learning_rate": 0.04}
+POINTWISE: Mapping[str, Any] = {"objective": "binary", "learning_rate": 0.06}
 GROWN = ({"num_leaves": 15}, {**POINTWISE, "num_leaves": 31})
 SMOOTH: Mapping[str, Any] = {"objective": NETWORK}
-CALM = {"num_leaves": 7, "min_data_in_leaf": 50, "learning_rate": 0.04, "lambda_l2": 20.0, "feature_fraction": 0.3}
+CALM = {"num_leaves": 7, "min_data_in_leaf": 50, "learning_rate": 0.06, "lambda_l2": 20.0, "feature_fraction": 0.3}
 STEPS = 4_000
 """Of the network: four epochs of half a million candidates. Twice as many at half the rate, and three copies, bring new
 groceries .0954 instead of .0949 for thrice the time; groceries repeat, nothing."""
@@ -39,24 +38,27 @@ The model with the features that are left then learns from all. Those go whose s
 shuffling is no reason: half of the weak ones show it on one window, and without them new groceries end at .0852 instead
 of .0905 and Beauty at .0512 instead of .0546, the former while validation liked them better (.0893 and .0860).
 """
-HEAT_ROUNDS, ROUNDS, FIXED_ROUNDS = 150, 300, 150
+HEAT_ROUNDS, ROUNDS, FIXED_ROUNDS = 100, 200, 100
 """Trees at most while features compete, of each kind that is stopped; and of each that is not.
 
-Each hundred of each kind costs an answer 2 ms, the network 1 ms. With trees alone, new groceries .0866 with 100, .0891
-with 200, repeat .5042, .5066 and .5071 with 300, Beauty .0540, .0548, .0548."""
-HEAT_PATIENCE, PATIENCE = 25, 100
-"""Rounds without gain before a model stops. Validation's NDCG@10 dips for dozens of rounds and goes on rising: stopped
-after 25, groceries kept 60 trees of the 200 to 400 that serve them (repeat .5014 and .5071 on the same fits)."""
+Each hundred of each kind costs an answer 2 ms, the network 1 ms. Half as many again at two thirds of the learning rate
+bring nothing for a third more time (two seeds: groceries repeat .5078 and .5073 instead of .5064 and .5075, new .0936
+and .0933 instead of .0935 and .0938, Beauty .0548 instead of .0551); half as many as those, .5071 and .5070, .0926,
+.0544."""
+HEAT_PATIENCE, PATIENCE = 17, 67
+"""Rounds without gain before a model stops. Validation's NDCG@10 dips for dozens of rounds and goes on rising: of 300
+trees at two thirds of the rate, stopped after 25, groceries kept 60 (repeat .5014 and .5071 on the same fits)."""
 FEW_STEPS, FEW_PAIRS = 1_000, 10_000
 """Of the network where questions are few, and how many candidates it learns from at least: fewer teach it nothing."""
 PARTS = 4
 Member = tuple[Mapping[str, Any], int]
 """Settings and number of trees, or steps, of one model."""
-SMALL: Mapping[str, Any] = {**POINTWISE, "num_leaves": 15}
+SLOW, SLOW_ROUNDS = {"learning_rate": 0.04}, 150
+SMALL: Mapping[str, Any] = {**POINTWISE, **SLOW, "num_leaves": 15}
 FOR_FEW: Sequence[Member] = (
-    (SMALL, FIXED_ROUNDS),
-    ({**SMALL, "bagging_seed": 11, "feature_fraction_seed": 12}, FIXED_ROUNDS),
-    (CALM, FIXED_ROUNDS),
+    (SMALL, SLOW_ROUNDS),
+    ({**SMALL, "bagging_seed": 11, "feature_fraction_seed": 12}, SLOW_ROUNDS),
+    ({**CALM, **SLOW}, SLOW_ROUNDS),
     (SMOOTH, FEW_STEPS),
 )
 """What ranks where questions are few: pointwise trees drawn twice, calm LambdaMART, the network. ADR 14 has figures."""
@@ -110,8 +112,8 @@ def ensemble(early: Sequence[Examples], late: Examples, judging: Judging, *, poo
 
 def mean_of(members: Sequence[Member], learnt: Judged, names: Sequence[str], *, seed: int) -> Ranker:
     """Return the mean of the members, each fitted with all its trees or steps."""
-    fitted = [Ranker.fit(learnt, names=names, seed=seed, rounds=rounds, params=params) for params, rounds in members]
-    return Ranker.mean(fitted, learnt)
+    lesson = Lesson(learnt, names, seed=seed)
+    return Ranker.mean([lesson.model(*member) for member in members], learnt, names)
 
 
 def _eased(part: Examples, questions: int, *, seed: int) -> Examples:
@@ -134,12 +136,11 @@ def _judged(
     """Return what the next fold says of the mean of `GROWN`, which it stops, and `beside`, all learned earlier."""
     kept = tuple(names[at] for at in columns.tolist())
     learnt, valid = joined([part.judged(columns) for part in early]), late.thinned(seed=seed).judged(columns)
-    fit = partial(Ranker.fit, learnt, names=kept, seed=seed)
-    fitted = [fit(params=params, valid=valid, rounds=rounds, patience=patience) for params in GROWN]
-    stopped = [(params, max(one.rounds, LEAST)) for params, one in zip(GROWN, fitted, strict=True)]
-    fitted += [fit(params=params, rounds=size) for params, size in beside]
-    model = Ranker.mean(fitted, learnt)
-    del fit, learnt, valid
+    lesson = Lesson(learnt, kept, seed=seed, valid=valid)
+    grown = [lesson.grown(params, rounds, patience=patience) for params in GROWN]
+    stopped = [(params, max(one.rounds, LEAST)) for params, one in zip(GROWN, grown, strict=True)]
+    model = Ranker.mean([*grown, *(lesson.model(*member) for member in beside)], learnt, kept)
+    del lesson, learnt, valid
     scores = model.scores_at(judging.asked.features, columns)
     return Ranked((*stopped, *beside), columns, kept, scores, _values(judging, scores)), model
 
