@@ -46,12 +46,8 @@ class Complements(BoughtTogether):
     def _completing(
         self, pairs: Iterator[Matrix], orders: Matrix, sessions: Matrix, catalogue: Catalogue
     ) -> Iterator[Matrix]:
-        ratio, categories, groups, start = (
-            self.config.substitute_ratio,
-            category_codes(catalogue),
-            group_codes(catalogue),
-            0,
-        )
+        ratio, start = self.config.substitute_ratio, 0
+        categories, groups = category_codes(catalogue), group_codes(catalogue)
         for chunk in pairs:
             chunk.eliminate_zeros()
             first = np.repeat(np.arange(start, start + chunk.shape[0]), np.diff(chunk.indptr))
