@@ -82,12 +82,15 @@ def temporal(
 
 ENOUGH = 12_000
 """Questions that the ranker learns well from; a shop with fewer gets more, earlier folds."""
+ENOUGH_RIGHT = 100_000
+"""Right answers that do as well: two thousand shoppers of groceries give as many candidates in one fold as rankers
+learn from. Four folds, each asked less, bring them .5031 instead of .5038 with one."""
 EARLIER = (0.55, 0.45, 0.35, 0.25)
 SPAN = 0.15
 
 
 def learning_folds(times: Times, asked: Callable[..., Fold]) -> list[Fold]:
-    """Return folds for the ranker to learn on, oldest first: the latest and, until there is enough, earlier ones.
+    """Return folds for the ranker to learn on, oldest first: the latest and, until they are enough, earlier ones.
 
     `asked(start=…, end=…)` makes a fold. All end before validation starts.
     """
@@ -95,7 +98,8 @@ def learning_folds(times: Times, asked: Callable[..., Fold]) -> list[Fold]:
     for share in EARLIER:
         start, end = cut_times(times, (share, share + SPAN))
         folds.append(asked(start=start, end=end))
-        if sum(len(fold) for fold in folds) >= ENOUGH:
+        asks, right = sum(map(len, folds)), sum(len(own) for fold in folds for own in fold.targets)
+        if asks >= ENOUGH or right >= ENOUGH_RIGHT:
             break
     return [fold for fold in reversed(folds) if len(fold)] or folds[:1]
 

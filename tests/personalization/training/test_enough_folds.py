@@ -1,0 +1,38 @@
+"""The ranker learns from as many folds as it takes: for questions to be many, or their right answers."""
+
+import numpy as np
+import pytest
+
+from personalization.recommenders.base import Interactions
+from personalization.training import folds
+from personalization.training.folds import Fold, learning_folds, temporal
+
+TIMES = np.arange(1_000.0)
+
+
+def _rows(each: int) -> Interactions:
+    """Return a row a second: of 40 shoppers in turn, each time another of `each` products of theirs."""
+    n = len(TIMES)
+    users = (np.arange(n) % 40).astype(np.int32)
+    items = (users * each + (np.arange(n) // 40) % each).astype(np.int32)
+    ones = np.ones(n, np.float32)
+    return Interactions(users, items, TIMES, np.zeros(n, np.int8), ones, ones, np.full(n, -1, np.int32), 40)
+
+
+def _asked(each: int) -> list[Fold]:
+    rows = _rows(each)
+    return learning_folds(TIMES, lambda start, end: temporal(rows, start=start, end=end, new_only=False))
+
+
+@pytest.mark.parametrize(("enough", "right", "found"), [(12_000, 100_000, 4), (40, 100_000, 1), (12_000, 200, 2)])
+def test_earlier_folds_are_taken_until_there_is_enough(
+    monkeypatch: pytest.MonkeyPatch, enough: int, right: int, found: int
+) -> None:
+    monkeypatch.setattr(folds, "ENOUGH", enough)
+    monkeypatch.setattr(folds, "ENOUGH_RIGHT", right)
+
+    learning = _asked(each=5)
+
+    assert len(learning) == found
+    assert [len(one.past) for one in learning] == sorted(len(one.past) for one in learning)
+    assert learning[-1].until == 550.0
