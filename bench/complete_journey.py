@@ -1,6 +1,6 @@
 """Write Complete Journey as `interactions.parquet` and `items.parquet`, from its package, for the other benchmarks.
 
-Kept are units sold of products that ten households bought; fuel, coupons and miscellaneous are dropped.
+Kept are units sold of products that ten households bought at least; fuel, coupons and miscellaneous are dropped.
 Shoppers are named as the demo's frame names them (`user:1111`), so that answers written by `manage.py train
 --recommendations` on `DATASET=complete-journey make demo` can be recomputed from the raw purchases.
 """
@@ -36,12 +36,14 @@ def products(bought: pd.Series) -> pd.DataFrame:
     """Return item_id, title, category (widest/…/narrowest), brand and attributes of the products of these ids."""
     table = get_data(["products"])["products"]
     table = table[table.product_id.astype(str).isin(bought)]
+    table = table.assign(product_type=table.product_type.fillna(table.product_category))
     words = table.astype(object).fillna("").astype(str)
+    levels = [words[name].str.replace("/", " & ") for name in ("department", "product_category", "product_type")]
     return pd.DataFrame(
         {
             "item_id": words.product_id,
-            "title": words.product_type + " " + words.package_size,
-            "category": words.department + "/" + words.product_category + "/" + words.product_type,
+            "title": (words.product_type + " " + words.package_size).str.strip(),
+            "category": levels[0] + "/" + levels[1] + "/" + levels[2],
             "brand": words.manufacturer_id,
             "attributes": "brand=" + words.brand,
         }

@@ -36,7 +36,7 @@ DEFAULTS: dict[str, Any] = {
     "metric": "ndcg",
     "eval_at": [10],
     "lambdarank_truncation_level": 20,
-    "learning_rate": 0.075,
+    "learning_rate": 0.05,
     "num_leaves": 31,
     "min_data_in_leaf": 100,
     "feature_fraction": 0.5,
@@ -45,7 +45,10 @@ DEFAULTS: dict[str, Any] = {
     "lambda_l2": 5.0,
 }
 BINS: dict[str, Any] = {"max_bin": 127, "feature_pre_filter": False}
-"""How features are cut into bins: once for all models that learn from the same pairs, whatever their settings."""
+"""How features are cut into bins: once for all models that learn from the same pairs, whatever their settings.
+
+Filtered beforehand, a feature that no leaf of one model may use would be lost to another with smaller leaves.
+"""
 FIXED: dict[str, Any] = {
     "deterministic": True,
     "force_row_wise": True,

@@ -9,7 +9,7 @@ import numpy as np
 from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Config, Interactions
 from personalization.recommenders.baskets import PURCHASE, basket_item
 from personalization.recommenders.bought_together import BoughtTogether, BoughtTogetherConfig
-from personalization.recommenders.matrix import Matrix, inverse_power, scaled_columns, scaled_rows
+from personalization.recommenders.matrix import Matrix, inverse_power, scaled_rows
 from personalization.recommenders.neighbors import table
 from personalization.recommenders.popular import category_codes
 from personalization.recommenders.storage import Array, Arrays
@@ -47,6 +47,7 @@ class Complements(BoughtTogether):
         self, pairs: Iterator[Matrix], orders: Matrix, sessions: Matrix, catalogue: Catalogue
     ) -> Iterator[Matrix]:
         ratio, start = self.config.substitute_ratio, 0
+        looked, bought = _directions(sessions), _directions(orders)
         categories, groups = category_codes(catalogue), group_codes(catalogue)
         for chunk in pairs:
             chunk.eliminate_zeros()
@@ -55,17 +56,16 @@ class Complements(BoughtTogether):
             factor[_alike(groups, first, chunk.indices)] = 0
             chunk.data = (chunk.data * factor).astype(np.float32)
             own = slice(start, start + chunk.shape[0])
-            seen = _cosines(sessions, own)
-            if seen.nnz:
-                chunk = chunk - chunk.multiply(seen > ratio * _cosines(orders, own))
             start = own.stop
+            if looked[own].nnz:
+                chunk = chunk - chunk.multiply((looked[own] @ looked.T) > ratio * (bought[own] @ bought.T))
             yield chunk.tocsr()
 
 
-def _cosines(sets: Matrix, rows: slice) -> Matrix:
-    """Return csr float32: how often sets hold both of two items, against how often they hold each, of some items."""
+def _directions(sets: Matrix) -> Matrix:
+    """Return csr float32[n_items, sets], rows of length 1: their products are how often two items are held together."""
     norms = inverse_power(np.asarray(sets.sum(axis=0)).ravel(), 0.5)
-    return scaled_columns(scaled_rows((sets[:, rows].T.tocsr() @ sets).tocsr(), norms[rows]), norms)
+    return scaled_rows(sets.T.tocsr(), norms)
 
 
 def _alike(codes: Array, first: Array, second: Array) -> Array:

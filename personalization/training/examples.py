@@ -22,7 +22,7 @@ NEGATIVES = 60
 LEARNT_ROWS = 500_000
 """Candidates that rankers learn from at most: beyond, time grows and little else (groceries .5060 of .5064 on a fifth).
 
-Four folds share them; the one that a released bundle learns from besides gets a quarter more.
+All folds share them; in what a released bundle learns from, the newest one takes the place of the oldest.
 """
 
 

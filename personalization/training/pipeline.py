@@ -109,10 +109,13 @@ def train(
 
 
 def _window(learnt: Sequence[Judged], newest: Examples, columns: Longs) -> list[Judged]:
-    """Return what the released ranker learns from: the newest fold too, for the oldest where it would be too much."""
+    """Return what the released ranker learns from: the newest fold too, the oldest cut where it would be too much."""
     (part,) = limited([newest], rows=LEARNT_ROWS // max(1, len(learnt)))
-    found = [*learnt, part.judged(columns)]
-    return found[int(sum(len(one.labels) for one in found) > LEARNT_ROWS) :]
+    found = [part.judged(columns)]
+    for one in reversed(learnt):
+        room = LEARNT_ROWS - sum(len(kept.labels) for kept in found)
+        found.append(one.some(len(one.groups) * room // max(1, len(one.labels))))
+    return [one for one in reversed(found) if len(one.labels)]
 
 
 def asked_of(bundle: Bundle, fold: Fold) -> Examples:

@@ -24,7 +24,7 @@ from personalization.training.ladder import ndcg, slates
 from personalization.training.metrics import Doubles, Longs, bootstrap
 
 MOST_SHOPPERS = 1_000
-ROUNDS, KINDS = 70, 2
+ROUNDS, KINDS = 100, 2
 """Trees of so many kinds in the plan, or of LambdaMART; a network is left out, for so few shoppers teach it little."""
 LISTED = 200
 """How long svd's own list is, in which a candidate has a rank."""

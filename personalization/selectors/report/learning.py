@@ -56,7 +56,8 @@ def importance(report: Mapping[str, Any]) -> Section | None:
     """Return what is lost when a feature is shuffled, the weightiest features."""
     return _losses(
         report.get("importance", {}), "importance", "Features that matter",
-        f"NDCG@10 lost when a feature is shuffled on validation; the first {MOST_FEATURES}.", ("Feature", "Loss"),
+        "NDCG@10 lost when a feature is shuffled among each shopper's first hundred candidates of validation; "
+        f"the first {MOST_FEATURES}.", ("Feature", "Loss"),
     )  # fmt: skip
 
 

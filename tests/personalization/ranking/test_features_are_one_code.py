@@ -41,12 +41,13 @@ def test_many_chunks_give_the_same_candidates_as_one(monkeypatch: pytest.MonkeyP
     dataset = build(history(), products())
     start = cut_times(dataset.interactions.times, [0.7])[0]
     fold = temporal(dataset.interactions, start=start, end=float("inf"), new_only=False)
-    sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in QUOTAS}
+    quotas = {**QUOTAS, "item_knn": 20, "user_knn": 20}
+    sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in quotas}
     n = dataset.catalogue.n_items
-    whole = gather(sources, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=n)
+    whole = gather(sources, fold.profiles, fold.contexts, quotas=quotas, n_items=n)
 
     monkeypatch.setattr(candidates, "CHUNK_CELLS", 3 * n)
-    parted = gather(sources, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=n)
+    parted = gather(sources, fold.profiles, fold.contexts, quotas=quotas, n_items=n)
 
     for name in ("rows", "items", "scores", "ranks"):
         np.testing.assert_array_equal(getattr(parted, name), getattr(whole, name))

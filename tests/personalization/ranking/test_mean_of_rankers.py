@@ -7,7 +7,11 @@ from personalization.ranking.network import Network
 from personalization.ranking.ranker import Judged, Lesson, Ranker, Trees, scale
 
 NAMES = ("useful", "noise")
-MEMBERS = ({"objective": "rank_xendcg", "num_leaves": 7}, {"num_leaves": 31}, {"objective": "network"})
+MEMBERS = (
+    {"objective": "rank_xendcg", "num_leaves": 7},
+    {"num_leaves": 31, "min_data_in_leaf": 20},  # smaller leaves than those of the model before
+    {"objective": "network"},
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +64,10 @@ def test_a_model_is_the_same_whatever_learned_from_the_lesson_before(
     seen: Judged, models: list[Trees | Network]
 ) -> None:
     alone = Lesson(seen, NAMES, seed=7).model(MEMBERS[1], 20)
+    lesson = Lesson(seen, NAMES, seed=7, valid=seen)
+    lesson.grown({}, 20, patience=5)
 
-    assert alone.text() == models[1].text()
+    assert alone.text() == models[1].text() == lesson.model(MEMBERS[1], 20).text()
 
 
 def test_trees_stop_where_they_gain_nothing(seen: Judged) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from personalization.recommenders import ease
+from personalization.recommenders import ease, neighbors
 from personalization.recommenders.base import Context, Interactions, Profile
 from personalization.recommenders.bought_together import likelihood_ratio
 from personalization.recommenders.ease import EASE, EASEConfig
@@ -76,13 +76,15 @@ def test_the_likelihood_ratio_is_dunnings() -> None:
     assert float(likelihood_ratio(10.0, 100.0, 100.0, 1000.0)) == pytest.approx(0, abs=1e-9)
 
 
-def test_complements_leave_out_variants_and_substitutes() -> None:
+@pytest.mark.parametrize("rows", [2_048, 2])
+def test_complements_leave_out_variants_and_substitutes(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    monkeypatch.setattr(neighbors, "ROWS", rows)
     bought = orders((0, 1, 3), (2, 5), *[(2,), (5,)] * 3, (4, 6), *[(8,)] * 30)
     n = bought.n_users
     looks = [(n + user, item, shops.START + user * DAY + item, "view") for user in range(30) for item in (2, 5)]
     columns = (bought.users.tolist(), bought.items.tolist(), bought.times.tolist())
-    rows = [(user, item, time, "purchase") for user, item, time in zip(*columns, strict=True)]
-    data = shops.interactions([*rows, *looks], n_users=n + 30)
+    sold = [(user, item, time, "purchase") for user, item, time in zip(*columns, strict=True)]
+    data = shops.interactions([*sold, *looks], n_users=n + 30)
     catalogue = shops.catalogue(9)
     groups = ("same", "same", *catalogue.group_ids[2:])
     catalogue = replace(catalogue, group_ids=groups)
@@ -95,6 +97,7 @@ def test_complements_leave_out_variants_and_substitutes() -> None:
     assert set(answer(together, 0)) == {1, 3}
     assert answer(complements, 0) == [3]
     assert answer(complements, 4) == [6]
+    assert answer(make("complements").fit(shops.interactions(sold, n_users=n), catalogue), 2) == [5]
 
 
 def test_buy_again_prefers_what_people_buy_again() -> None:

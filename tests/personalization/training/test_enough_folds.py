@@ -24,12 +24,16 @@ def _asked(each: int) -> list[Fold]:
     return learning_folds(TIMES, lambda start, end: temporal(rows, start=start, end=end, new_only=False))
 
 
-@pytest.mark.parametrize(("enough", "right", "found"), [(12_000, 100_000, 4), (40, 100_000, 1), (12_000, 200, 2)])
+@pytest.mark.parametrize(
+    ("enough", "right", "least", "found"),
+    [(12_000, 100_000, 0, 4), (40, 100_000, 0, 1), (12_000, 200, 0, 2), (12_000, 200, 120, 3)],
+)
 def test_earlier_folds_are_taken_until_there_is_enough(
-    monkeypatch: pytest.MonkeyPatch, enough: int, right: int, found: int
+    monkeypatch: pytest.MonkeyPatch, enough: int, right: int, least: int, found: int
 ) -> None:
     monkeypatch.setattr(folds, "ENOUGH", enough)
     monkeypatch.setattr(folds, "ENOUGH_RIGHT", right)
+    monkeypatch.setattr(folds, "LEAST_ASKED", least)
 
     learning = _asked(each=5)
 

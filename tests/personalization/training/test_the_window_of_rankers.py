@@ -1,4 +1,4 @@
-"""A released ranker learns from the newest fold as well, in place of the oldest where that would be too much."""
+"""A released ranker learns from the newest fold as well; the oldest make room where that would be too much."""
 
 import numpy as np
 import pytest
@@ -19,18 +19,26 @@ def _newest() -> Examples:
     return Examples(Candidates(rows, items, told, told, ("popular",), SHOPPERS), np.full((len(rows), 2), 9.0), labels)
 
 
-def _learnt(fold: float) -> Judged:
-    n = SHOPPERS * EACH
-    return Judged(np.full((n, 1), fold, np.float32), np.zeros(n, np.int32), np.full(SHOPPERS, EACH, np.int64))
+def _learnt(fold: float, shoppers: int = SHOPPERS) -> Judged:
+    n = shoppers * EACH
+    return Judged(np.full((n, 1), fold, np.float32), np.zeros(n, np.int32), np.full(shoppers, EACH, np.int64))
 
 
-@pytest.mark.parametrize(("limit", "folds"), [(4_000, [1, 2, 9]), (2_500, [2, 9])])
-def test_the_oldest_goes_where_it_would_be_too_much(
-    monkeypatch: pytest.MonkeyPatch, limit: int, folds: list[int]
+@pytest.mark.parametrize(
+    ("limit", "learnt", "found"),
+    [
+        (4_000, [_learnt(1), _learnt(2)], {1: 1_000, 2: 1_000, 9: 1_000}),
+        (2_500, [_learnt(1), _learnt(2)], {1: 500, 2: 1_000, 9: 1_000}),
+        (2_000, [_learnt(1), _learnt(2)], {2: 1_000, 9: 1_000}),
+        (2_000, [_learnt(0, 1), _learnt(1), _learnt(2)], {1: 340, 2: 1_000, 9: 660}),
+        (2_000, [], {9: 1_000}),
+    ],
+)
+def test_the_oldest_are_cut_where_it_would_be_too_much(
+    monkeypatch: pytest.MonkeyPatch, limit: int, learnt: list[Judged], found: dict[int, int]
 ) -> None:
     monkeypatch.setattr(pipeline, "LEARNT_ROWS", limit)
 
-    found = pipeline._window([_learnt(1), _learnt(2)], _newest(), np.array([1]))
+    window = pipeline._window(learnt, _newest(), np.array([1]))
 
-    assert [int(one.features[0, 0]) for one in found] == folds
-    assert sum(len(one.labels) for one in found) <= limit
+    assert {int(one.features[0, 0]): len(one.labels) for one in window} == found
