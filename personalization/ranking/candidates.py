@@ -1,18 +1,16 @@
 """Recall: the union of what each source proposes to each shopper, and every source's opinion of the union."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from personalization.ranking.groups import Longs
+from personalization.ranking.side_by_side import side_by_side
 from personalization.recommenders.base import Bools, Context, Floats, Ints, Profile
 from personalization.recommenders.scoring import Scoring
 from personalization.recommenders.top import best
 
-WORKERS = 2
 CHUNK_CELLS = 1 << 21
 """Scores held at once for each source by each worker while many shoppers are answered: 8 MB of float32.
 
@@ -62,12 +60,8 @@ def gather(
         return _gather_chunk(sources, profiles[own], contexts[own], quotas, n_items, given, at)
 
     starts = range(0, len(profiles), size)
-    if len(starts) > 1:
-        # Most of it leaves Python for long, as fits do (training/side_by_side.py).
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(WORKERS) as pool:
-            parts = list(pool.map(chunk, starts))
-    else:
-        parts = [chunk(at) for at in starts]
+    # One shopper's answer, as in a request, is not worth a thread.
+    parts = list(side_by_side(chunk, starts).values()) if len(starts) > 1 else [chunk(at) for at in starts]
     return _joined(parts, tuple(sources), len(profiles))
 
 

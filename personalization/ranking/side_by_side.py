@@ -1,4 +1,4 @@
-"""Independent fits two at a time, each on one thread: the same to the last bit whatever the number of cores."""
+"""Independent work two at a time, each on one thread: the same to the last bit whatever the number of cores."""
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +10,12 @@ from personalization.recommenders.base import Catalogue, Interactions
 from personalization.recommenders.scoring import Scoring
 
 WORKERS = 2
+Name = TypeVar("Name")
 Found = TypeVar("Found")
 Waiting = Callable[[str, float], None]
 
 
-def silent(name: str, share: float) -> None:
+def silent(name: object, share: float) -> None:
     """Tell nobody what is waited for."""
 
 
@@ -25,15 +26,17 @@ def fitted(
     return side_by_side(lambda name: sources[name].fit(past, catalogue), sorted(sources), waiting=waiting)
 
 
-def side_by_side(work: Callable[[str], Found], names: Iterable[str], *, waiting: Waiting = silent) -> dict[str, Found]:
+def side_by_side(
+    work: Callable[[Name], Found], names: Iterable[Name], *, waiting: Callable[[Name, float], None] = silent
+) -> dict[Name, Found]:
     """Return what `work` makes of each name, in their order; the first error is raised once what has begun has ended.
 
     `waiting` is told, on the caller's thread, which name is waited for and what share of all is done.
     """
     names = tuple(names)
     found = {}
-    # Most fits leave Python for long (BLAS, sparse products, scikit-learn), so that threads do; a fit that multiplies
-    # matrices on all cores would fight the other one.
+    # Most fits and answers leave Python for long (BLAS, sparse products, scikit-learn), so that threads do; one that
+    # multiplies matrices on all cores would fight the other one.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(WORKERS) as pool:
         begun = [pool.submit(work, name) for name in names]
         try:

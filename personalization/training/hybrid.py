@@ -8,6 +8,7 @@ import numpy as np
 
 from personalization.ranking.candidates import gather
 from personalization.ranking.facts import ItemFacts
+from personalization.ranking.side_by_side import fitted
 from personalization.recommenders.base import Catalogue
 from personalization.recommenders.scoring import Scoring
 from personalization.training.ensemble import Ranked, ensemble
@@ -18,7 +19,6 @@ from personalization.training.ladder import best_single, ndcg, source_slates
 from personalization.training.metrics import Doubles
 from personalization.training.plan import fresh
 from personalization.training.recall import DEPTH, tuned_quotas
-from personalization.training.side_by_side import fitted
 
 Progress = Callable[[str, float], None]
 Configs = Mapping[str, Mapping[str, Any]]

@@ -7,12 +7,12 @@ from personalization.ranking.bundle import Bundle
 from personalization.ranking.exposure import Exposure
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.ranker import Judged, Ranker
+from personalization.ranking.side_by_side import fitted
 from personalization.recommenders.base import Catalogue, Interactions
 from personalization.training.ensemble import mean_of
 from personalization.training.examples import joined, teaches
 from personalization.training.lifting import bounded
 from personalization.training.plan import Plan, extra_sources, fresh
-from personalization.training.side_by_side import fitted
 
 MORE_ROUNDS = 1.2
 """Trees and steps grow a little with the data of the validation fold."""

@@ -19,6 +19,7 @@ from personalization.ranking.exposure import TOP, Exposure
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import feature_names
 from personalization.ranking.ranker import Ranker
+from personalization.ranking.side_by_side import fitted
 from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.training.choose import columns_of
@@ -27,7 +28,6 @@ from personalization.training.folds import Fold
 from personalization.training.lifting import bounded
 from personalization.training.plan import Plan
 from personalization.training.release import learned
-from personalization.training.side_by_side import fitted
 
 
 def plan_of(manifest: Mapping[str, Any]) -> Plan | None:

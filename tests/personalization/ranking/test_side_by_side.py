@@ -6,7 +6,7 @@ import time
 import pytest
 from threadpoolctl import threadpool_info
 
-from personalization.training.side_by_side import side_by_side
+from personalization.ranking.side_by_side import side_by_side
 
 
 def blas_threads() -> set[int]:
