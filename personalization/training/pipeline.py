@@ -114,7 +114,7 @@ def _window(learnt: Sequence[Judged], newest: Examples, columns: Longs) -> list[
     found = [part.judged(columns)]
     for one in reversed(learnt):
         room = LEARNT_ROWS - sum(len(kept.labels) for kept in found)
-        found.append(one.some(len(one.groups) * room // max(1, len(one.labels))))
+        found.append(one.some(len(one.groups) * max(0, room) // max(1, len(one.labels))))
     return [one for one in reversed(found) if len(one.labels)]
 
 
