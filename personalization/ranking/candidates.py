@@ -15,6 +15,9 @@ CHUNK_CELLS = 1 << 21
 """Scores held at once for each source by each worker while many shoppers are answered: 8 MB of float32.
 
 Item-to-item sources widen their table besides (54 MB of 17,000 items), once a chunk."""
+LEAST_ROWS = 16
+"""Shoppers of a chunk even where a catalog, of more than 131,000 items, then needs more than `CHUNK_CELLS`: factors and
+tables are read once a chunk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def gather(
     Many shoppers are asked about in chunks of bounded memory, two at a time.
     """
     widest = max((source.n_items for source in sources.values()), default=1)
-    size = max(1, CHUNK_CELLS // max(1, widest))
+    size = max(LEAST_ROWS, CHUNK_CELLS // max(1, widest))
 
     def chunk(at: int) -> Candidates:
         own = slice(at, at + size)

@@ -3,9 +3,10 @@
 Source: Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019. Three exact or near ways to the same
 table, chosen by size so that memory and time stay bounded:
 few shoppers - the inverse over shoppers (Woodbury) instead of over items, exact; of the items most held, where time
-               would grow with the square of a long tail;
+               would grow with the square of a long tail, and memory with its length;
 few items    - the dense inverse over items, exact;
-neither      - per item, ridge regression on its most similar items (SLIM with feature selection; Ning, Karypis 2011).
+neither      - per item, ridge regression on its most similar items (SLIM with feature selection; Ning, Karypis 2011);
+               of the items most held too.
 """
 
 from collections.abc import Iterator
@@ -28,6 +29,10 @@ from personalization.recommenders.storage import Array, Arrays
 MOST_WORK = 1.6e10
 """Multiplications of the inverse over shoppers: cells times items. A grocery's year unfiltered, 68,000 items, takes
 92 s whole and 15 s with the 20,000 most held, the same NDCG@10 within .0001."""
+MOST_SPREAD = 1 << 28
+"""Shoppers times items of that inverse: a gigabyte of float32."""
+MOST_SOLVED = 30_000
+"""Items that get a ridge regression of their own, at half a millisecond each."""
 
 
 @dataclass(frozen=True)
@@ -82,25 +87,32 @@ class EASE(ItemItem):
 
     def _rows(self, matrix: Matrix) -> Iterator[Matrix]:
         n_users, n_items = matrix.shape
-        if min(n_users, n_items) > self.config.dense_limit:
-            yield from ridge_columns(matrix, ridge=self.config.ridge, features=self.config.features)
-            return
-        if n_users >= n_items:
+        if n_users >= n_items and n_items <= self.config.dense_limit:
             for chunk in _over_items(matrix, self.config.ridge):
                 yield dense_chunk(chunk, self.config.neighbors + 1)
             return
-        held = _most_held(matrix)
-        chunks = _over_shoppers(matrix[:, held], self.config.ridge)
-        best = sparse.vstack([dense_chunk(chunk, self.config.neighbors + 1) for chunk in chunks], format="coo")
+        held = _most_held(matrix, few=n_users <= self.config.dense_limit)
+        if n_users <= self.config.dense_limit:
+            chunks = _over_shoppers(matrix[:, held], self.config.ridge)
+            best = sparse.vstack([dense_chunk(chunk, self.config.neighbors + 1) for chunk in chunks], format="coo")
+        else:
+            best = ridge_columns(matrix[:, held], ridge=self.config.ridge, features=self.config.features).tocoo()
         yield sparse.csr_matrix((best.data, (held[best.row], held[best.col])), shape=(n_items, n_items))
 
 
-def _most_held(matrix: Matrix) -> Array:
-    """Return the columns, ascending, of the items that most shoppers hold, as many as `MOST_WORK` allows."""
-    count = np.bincount(matrix.indices, minlength=matrix.shape[1])
+def _most_held(matrix: Matrix, *, few: bool) -> Array:
+    """Return the columns, ascending, of the items that most shoppers hold, as many as are affordable.
+
+    `few` says that the inverse is over shoppers.
+    """
+    n_users, n_items = matrix.shape
+    count = np.bincount(matrix.indices, minlength=n_items)
     order = np.argsort(-count, kind="stable")
-    work = np.cumsum(count[order], dtype=np.float64) * np.arange(1, len(order) + 1)
-    return np.sort(order[: max(1, int(np.searchsorted(work, MOST_WORK, side="right")))])
+    most = MOST_SOLVED
+    if few:
+        work = np.cumsum(count[order], dtype=np.float64) * np.arange(1, n_items + 1)
+        most = min(int(np.searchsorted(work, MOST_WORK, side="right")), MOST_SPREAD // max(1, n_users))
+    return np.sort(order[: max(1, most)])
 
 
 def _over_items(matrix: Matrix, ridge: float) -> Iterator[Floats]:
@@ -115,10 +127,14 @@ def _over_shoppers(matrix: Matrix, ridge: float) -> Iterator[Floats]:
     """Yield the same B by Woodbury: P = (1 - M) / ridge with M = Xᵀ (XXᵀ + ridge)⁻¹ X."""
     inner = _inverse((matrix @ matrix.T).toarray(), ridge)
     transposed = matrix.T.tocsr()
-    spread = np.asarray((transposed @ inner).T, order="C")  # inner is symmetric: spread = inner · X
+    n_users, n_items = matrix.shape
+    spread = np.empty((n_users, n_items), np.float32)  # inner · X; inner is symmetric
+    for start in range(0, n_items, ROWS):
+        spread[:, start : start + ROWS] = (transposed[start : start + ROWS] @ inner).T
+    del inner
     diagonal = np.asarray(transposed.multiply(spread.T).sum(axis=1)).ravel()
     scale = (1 / np.maximum(1 - diagonal, 1e-6)).astype(np.float32)
-    for start in range(0, transposed.shape[0], ROWS):
+    for start in range(0, n_items, ROWS):
         yield (transposed[start : start + ROWS] @ spread) * scale
 
 

@@ -13,6 +13,13 @@ from personalization.recommenders.storage import Array, Arrays
 
 ROWS = 2048
 """How many items' neighbors are computed at once."""
+ENTRIES = 1 << 24
+"""Neighbors of all items together, at most: 128 MB. Where there would be more, the longest rows are cut, to one length.
+
+Of 400,000 items a table of 200 each would be 640 MB, and there are half a dozen."""
+SPARSE = 10
+"""Where so many times the neighbors that are asked for are less than all, only rows that are asked for are widened: to
+widen all would be most of the time where a few shoppers meet a large catalog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +60,27 @@ class Neighbors:
 
     def spread_many(self, queries: Sequence[Query], own_weight: float) -> Weights:
         """Return float64[n, n_items], row i what `spread` returns for query i, summed in the same order."""
-        n = len(self.own)
-        table = sparse.csr_matrix((self.values.astype(np.float64), self.indices, self.indptr), shape=(n, n))
-        rows = stacked(queries, n)
-        gains: Weights = (rows @ table).toarray()
+        rows, table = stacked(queries, len(self.own)), self
+        if SPARSE * (self.indptr[rows.indices + 1] - self.indptr[rows.indices]).sum() < len(self.values):
+            used, columns = np.unique(rows.indices, return_inverse=True)
+            rows = sparse.csr_matrix((rows.data, columns, rows.indptr), (len(queries), len(used)))
+            table = self._of(used)
+        gains: Weights = (rows @ table._wide()).toarray()
         if own_weight:
             for row, (codes, weights) in enumerate(queries):
                 gains[row, codes] += own_weight * weights * self.own[codes]
         return gains
+
+    def _of(self, codes: Ints) -> "Neighbors":
+        """Return the rows of some items."""
+        entries, _ = self.entries(codes)
+        indptr = np.concatenate([[0], np.cumsum(self.indptr[codes + 1] - self.indptr[codes])])
+        return Neighbors(indptr, self.indices[entries], self.values[entries], self.own)
+
+    def _wide(self) -> Matrix:
+        """Return csr float64[rows, n_items] of the values."""
+        shape = (len(self.indptr) - 1, len(self.own))
+        return sparse.csr_matrix((self.values.astype(np.float64), self.indices, self.indptr), shape)
 
     def because(self, query: Query, item: int, most: int = 3) -> tuple[int, ...]:
         """Return the query's items that speak most for the item, best first."""
@@ -83,7 +103,8 @@ def stacked(queries: Sequence[Query], n_items: int) -> Matrix:
 def table(chunks: Iterator[Matrix] | Sequence[Matrix], *, most: int, own: Floats | None = None) -> Neighbors:
     """Return the `most` best neighbors of each item from csr chunks of consecutive rows; diagonals become `own`.
 
-    `own` replaces the diagonal; where neither says anything, an item gains as much as its best neighbor.
+    `own` replaces the diagonal; where neither says anything, an item gains as much as its best neighbor. All items
+    together have at most `ENTRIES`.
     """
     parts, diagonals, start = [], [], 0
     for chunk in chunks:
@@ -91,11 +112,21 @@ def table(chunks: Iterator[Matrix] | Sequence[Matrix], *, most: int, own: Floats
         parts.append(capped(without_diagonal(chunk, start), most))
         start += chunk.shape[0]
     whole = sparse.vstack(parts, format="csr") if parts else sparse.csr_matrix((0, 0))
+    if whole.nnz > ENTRIES:
+        whole = capped(whole, _longest(np.diff(whole.indptr)))
     diagonal = np.concatenate(diagonals) if diagonals else np.empty(0, np.float32)
     best = whole.max(axis=1).toarray().ravel() if whole.nnz else np.zeros(whole.shape[0])
     own = np.where(diagonal > 0, diagonal, best) if own is None else own
     indices, values = whole.indices.astype(np.int32), whole.data.astype(np.float32)
     return Neighbors(whole.indptr.astype(np.int64), indices, values, own.astype(np.float32))
+
+
+def _longest(lengths: Array) -> int:
+    """Return the length, at least 1, to which rows of more than `ENTRIES` together are cut."""
+    ordered = np.sort(lengths)
+    rest = len(ordered) - np.arange(len(ordered))  # rows at least as long
+    room = (ENTRIES - np.cumsum(ordered) + ordered) // rest
+    return max(1, int(room[np.argmax(room < ordered)]))
 
 
 def without_diagonal(chunk: Matrix, start: int) -> Matrix:

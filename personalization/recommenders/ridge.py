@@ -14,8 +14,8 @@ BATCH = 512
 """How many systems are solved at once: 512 of 100 x 100 are 20 MB."""
 
 
-def ridge_columns(matrix: Matrix, *, ridge: float, features: int) -> Iterator[Matrix]:
-    """Yield one csr float32[n_items, n_items]: column j holds the weights of the items that predict item j."""
+def ridge_columns(matrix: Matrix, *, ridge: float, features: int) -> Matrix:
+    """Return csr float32[n_items, n_items]: column j holds the weights of the items that predict item j."""
     n_items = matrix.shape[1]
     norms = np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel()
     unit = scaled_columns(matrix, inverse_power(norms, 0.5))
@@ -31,7 +31,7 @@ def ridge_columns(matrix: Matrix, *, ridge: float, features: int) -> Iterator[Ma
             cols.append(np.full(len(codes), item))
             values.append(weights)
     parts = [np.concatenate(part) if part else np.empty(0) for part in (values, rows, cols)]
-    yield sparse.csr_matrix((parts[0].astype(np.float32), (parts[1], parts[2])), shape=(n_items, n_items))
+    return sparse.csr_matrix((parts[0].astype(np.float32), (parts[1], parts[2])), shape=(n_items, n_items))
 
 
 def _solved(columns: Matrix, batch: Array, chosen: list[Array], ridge: float) -> Iterator[Floats]:

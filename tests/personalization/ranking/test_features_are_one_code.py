@@ -47,6 +47,7 @@ def test_many_chunks_give_the_same_candidates_as_one(monkeypatch: pytest.MonkeyP
     whole = gather(sources, fold.profiles, fold.contexts, quotas=quotas, n_items=n)
 
     monkeypatch.setattr(candidates, "CHUNK_CELLS", 3 * n)
+    monkeypatch.setattr(candidates, "LEAST_ROWS", 1)
     parted = gather(sources, fold.profiles, fold.contexts, quotas=quotas, n_items=n)
 
     for name in ("rows", "items", "scores", "ranks"):

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from personalization.recommenders import ease, neighbors
 from personalization.recommenders.base import Context, Interactions, Profile
 from personalization.recommenders.bought_together import likelihood_ratio
+from personalization.recommenders.decay import Query
 from personalization.recommenders.ease import EASE, EASEConfig
 from personalization.recommenders.registry import make
 from personalization.recommenders.scoring import Scoring
@@ -152,18 +154,65 @@ def test_the_three_ways_of_ease_agree() -> None:
         assert ridge.scores(profile, Context()) == pytest.approx(exact.scores(profile, Context()), abs=1e-3)
 
 
-def test_ease_leaves_out_the_tail_where_it_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("bound", "value", "dense_limit"),
+    [
+        ("MOST_WORK", 24 * 8, 12_500),  # three shoppers for each of the first eight
+        ("MOST_SPREAD", 6 * 8, 12_500),
+        ("MOST_SOLVED", 8, 1),
+    ],
+)
+def test_ease_leaves_out_the_tail_where_it_is_too_long(
+    monkeypatch: pytest.MonkeyPatch, bound: str, value: int, dense_limit: int
+) -> None:
     rows = [(user, item) for user in range(6) for item in range(12) if user % 2 == item % 2 and (item < 8 or user == 0)]
     data = shops.interactions([(user, item, 1.0 + item, "view") for user, item in rows], n_users=6)
     whole = EASE().fit(data, shops.catalogue(12))
 
-    monkeypatch.setattr(ease, "MOST_WORK", 24 * 8)  # three shoppers for each of the first eight
-    model = EASE().fit(data, shops.catalogue(12))
+    monkeypatch.setattr(ease, bound, value)
+    model = EASE(EASEConfig(dense_limit=dense_limit)).fit(data, shops.catalogue(12))
 
     assert np.flatnonzero(np.diff(whole.arrays["indptr"])).tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 10]
     assert np.flatnonzero(np.diff(model.arrays["indptr"])).tolist() == list(range(8))
     scores = model.scores(shops.profile(data, 1), Context())
     assert set(np.flatnonzero(scores > 0)) <= {1, 3, 5, 7}
+
+
+def test_a_table_of_too_many_neighbors_has_its_longest_rows_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = (1, 5, 2, 0, 7, 7, 3, 1)
+    square = np.zeros((8, 8), np.float32)
+    for row, length in enumerate(lengths):
+        square[row, [at for at in range(8) if at != row][:length]] = 1 + np.arange(length)
+
+    def rows(entries: int) -> list[int]:
+        monkeypatch.setattr(neighbors, "ENTRIES", entries)
+        found = neighbors.table([sparse.csr_matrix(square)], most=7)
+        for row in range(8):  # the best are kept
+            best = square[row][square[row] > 0]
+            own = found.values[found.indptr[row] : found.indptr[row + 1]]
+            assert sorted(own) == sorted(best)[len(best) - len(own) :]
+        return list(np.diff(found.indptr))
+
+    assert rows(26) == list(lengths)
+    assert rows(25) == [1, 5, 2, 0, 6, 6, 3, 1]
+    assert rows(19) == [1, 4, 2, 0, 4, 4, 3, 1]
+    assert rows(2) == [1, 1, 1, 0, 1, 1, 1, 1]
+
+
+def test_few_queries_widen_only_their_rows_of_a_table() -> None:
+    rng = np.random.default_rng(3)
+    square = sparse.random(60, 60, 0.4, format="csr", dtype=np.float32, random_state=4)
+    found = neighbors.table([square], most=20)
+
+    def query() -> Query:
+        return np.sort(rng.choice(60, 2, replace=False)).astype(np.int32), rng.random(2)
+
+    nothing = (np.empty(0, np.int32), np.empty(0))
+    for queries in ([query()], [nothing, query()], [query() for _ in range(40)], [nothing], []):
+        summed = found.spread_many(queries, 0.5)
+        assert summed.shape == (len(queries), 60)
+        for one, line in zip(queries, summed, strict=True):
+            assert line.tolist() == found.spread(one, 0.5).tolist()
 
 
 def test_answering_settings_change_without_another_fit() -> None:
