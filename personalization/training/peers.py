@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -18,7 +18,8 @@ from personalization.training.tune import MORE_SHOPPERS, Bench, Tuned, tune
 
 Space = Mapping[str, tuple[Any, ...]]
 Matrix = Any
-CHUNK = 500
+CHUNK, CHUNK_CELLS = 500, 1 << 24
+"""Shoppers answered at once, and scores: 64 MB of float32, and twice as much to find the best of them."""
 
 
 class Peer(ABC):
@@ -98,8 +99,7 @@ class MostPopular(Peer):
     def answer(self, fold: Fold, k: int) -> Ints:
         """Return the most popular items; items had before are dropped where only new ones count."""
         parts = []
-        for start in range(0, len(fold), CHUNK):
-            rows = range(start, min(start + CHUNK, len(fold)))
+        for rows in chunks(len(fold), len(self.counts)):
             hidden = profile_matrix(fold, rows, len(self.counts)) if fold.new_only else None
             parts.append(top(np.tile(self.counts, (len(rows), 1)), hidden, k))
         return np.concatenate(parts) if parts else np.empty((0, k), np.int32)
@@ -132,12 +132,18 @@ class Dense(Peer):
     def answer(self, fold: Fold, k: int) -> Ints:
         """Return the best items by score; items had before are dropped where only new ones count."""
         parts = []
-        for start in range(0, len(fold), CHUNK):
-            rows = range(start, min(start + CHUNK, len(fold)))
+        for rows in chunks(len(fold), self.n_items):
             histories = profile_matrix(fold, rows, self.n_items)
             scores = self.scores(fold.users[rows.start : rows.stop].astype(np.int32), histories)
             parts.append(top(scores, histories if fold.new_only else None, k))
         return np.concatenate(parts) if parts else np.empty((0, k), np.int32)
+
+
+def chunks(n: int, n_items: int) -> Iterator[range]:
+    """Yield consecutive parts of n shoppers."""
+    size = max(1, min(CHUNK, CHUNK_CELLS // max(1, n_items)))
+    for start in range(0, n, size):
+        yield range(start, min(start + size, n))
 
 
 def profile_matrix(fold: Fold, rows: range, n_items: int) -> Matrix:

@@ -7,7 +7,7 @@ from scipy import sparse
 
 from personalization.recommenders.base import Catalogue, Interactions, Ints, Profile
 from personalization.training.folds import Fold
-from personalization.training.peers import CHUNK, Matrix, Peer, Space, profile_matrix, top
+from personalization.training.peers import Matrix, Peer, Space, chunks, profile_matrix, top
 
 PAUSE = 1_800.0
 
@@ -33,8 +33,7 @@ class SequenceRules(Peer):
     def answer(self, fold: Fold, k: int) -> Ints:
         """Return what follows each profile's last item."""
         parts = []
-        for start in range(0, len(fold), CHUNK):
-            rows = range(start, min(start + CHUNK, len(fold)))
+        for rows in chunks(len(fold), self.n_items):
             last = np.array([fold.profiles[row].items[-1] for row in rows])
             hidden = profile_matrix(fold, rows, self.n_items) if fold.new_only else None
             parts.append(top(self.rules[last].toarray(), hidden, k))
@@ -71,8 +70,7 @@ class VSKNN(Peer):
     def answer(self, fold: Fold, k: int) -> Ints:
         """Return the neighbors' items."""
         parts = []
-        for start in range(0, len(fold), CHUNK):
-            rows = range(start, min(start + CHUNK, len(fold)))
+        for rows in chunks(len(fold), max(self.n_items, self.sessions.shape[0])):
             current = sparse.vstack([self._current(fold.profiles[row]) for row in rows], format="csr")
             alike = (current @ self.unit).toarray()
             most = min(self.config.get("neighbors", 100), alike.shape[1])
