@@ -18,10 +18,10 @@ import pandas as pd
 DAY = 86_400.0
 
 
-def history(rows: int, *, seed: int = 7) -> pd.DataFrame:
+def history(rows: int, *, items: int | None = None, seed: int = 7) -> pd.DataFrame:
     """Return a synthetic year: long-tailed products and shoppers, each shopper returning to a taste of their own."""
     rng = np.random.default_rng(seed)
-    shoppers, items = max(50, rows // 40), min(20_000, max(200, rows // 60))
+    shoppers, items = max(50, rows // 40), items or min(20_000, max(200, rows // 60))
     users = np.minimum(shoppers - 1, (shoppers * rng.random(rows) ** 1.5).astype(np.int64))
     center = (users * 7_919) % items
     own = (center + rng.geometric(0.05, rows)) % items
@@ -63,6 +63,7 @@ def main() -> int:
     """Measure each size in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="*", default=[250_000, 1_000_000, 4_000_000])
+    parser.add_argument("--items", type=int, help="how many products; else a sixtieth of the rows, 20,000 at most")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -70,10 +71,11 @@ def main() -> int:
         measured(*real(options.folder))
         return 0
     if options.one:
-        measured(history(options.one))
+        measured(history(options.one, items=options.items))
         return 0
     for rows in options.rows:
-        subprocess.run([sys.executable, "-m", "bench.training_cost", "--one", str(rows)], check=True)
+        wide = ["--items", str(options.items)] if options.items else []
+        subprocess.run([sys.executable, "-m", "bench.training_cost", "--one", str(rows), *wide], check=True)
     return 0
 
 
