@@ -14,7 +14,7 @@ from personalization.recommenders.top import best
 CHUNK_CELLS = 1 << 21
 """Scores held at once for each source by each worker while many shoppers are answered: 8 MB of float32.
 
-Item-to-item sources widen their table besides (54 MB of 17,000 items), once a chunk."""
+Item-to-item sources widen their table besides (54 MB of 17,000 items), or what is asked of it, once a chunk."""
 LEAST_ROWS = 16
 """Shoppers of a chunk even where a catalog, of more than 131,000 items, then needs more than `CHUNK_CELLS`: factors and
 tables are read once a chunk."""

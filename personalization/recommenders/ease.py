@@ -87,12 +87,13 @@ class EASE(ItemItem):
 
     def _rows(self, matrix: Matrix) -> Iterator[Matrix]:
         n_users, n_items = matrix.shape
-        if n_users >= n_items and n_items <= self.config.dense_limit:
+        few_shoppers, few_items = (side <= self.config.dense_limit for side in matrix.shape)
+        if few_items and n_users >= n_items:
             for chunk in _over_items(matrix, self.config.ridge):
                 yield dense_chunk(chunk, self.config.neighbors + 1)
             return
-        held = _most_held(matrix, few=n_users <= self.config.dense_limit)
-        if n_users <= self.config.dense_limit:
+        held = _most_held(matrix, few_shoppers=few_shoppers)
+        if few_shoppers:
             chunks = _over_shoppers(matrix[:, held], self.config.ridge)
             best = sparse.vstack([dense_chunk(chunk, self.config.neighbors + 1) for chunk in chunks], format="coo")
         else:
@@ -100,16 +101,13 @@ class EASE(ItemItem):
         yield sparse.csr_matrix((best.data, (held[best.row], held[best.col])), shape=(n_items, n_items))
 
 
-def _most_held(matrix: Matrix, *, few: bool) -> Array:
-    """Return the columns, ascending, of the items that most shoppers hold, as many as are affordable.
-
-    `few` says that the inverse is over shoppers.
-    """
+def _most_held(matrix: Matrix, *, few_shoppers: bool) -> Array:
+    """Return the columns, ascending, of the items that most shoppers hold, as many as can be afforded."""
     n_users, n_items = matrix.shape
     count = np.bincount(matrix.indices, minlength=n_items)
     order = np.argsort(-count, kind="stable")
     most = MOST_SOLVED
-    if few:
+    if few_shoppers:
         work = np.cumsum(count[order], dtype=np.float64) * np.arange(1, n_items + 1)
         most = min(int(np.searchsorted(work, MOST_WORK, side="right")), MOST_SPREAD // max(1, n_users))
     return np.sort(order[: max(1, most)])

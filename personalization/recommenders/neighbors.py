@@ -60,27 +60,24 @@ class Neighbors:
 
     def spread_many(self, queries: Sequence[Query], own_weight: float) -> Weights:
         """Return float64[n, n_items], row i what `spread` returns for query i, summed in the same order."""
-        rows, table = stacked(queries, len(self.own)), self
+        rows, used = stacked(queries, len(self.own)), None
         if SPARSE * (self.indptr[rows.indices + 1] - self.indptr[rows.indices]).sum() < len(self.values):
             used, columns = np.unique(rows.indices, return_inverse=True)
             rows = sparse.csr_matrix((rows.data, columns, rows.indptr), (len(queries), len(used)))
-            table = self._of(used)
-        gains: Weights = (rows @ table._wide()).toarray()
+        gains: Weights = (rows @ self._wide(used)).toarray()
         if own_weight:
             for row, (codes, weights) in enumerate(queries):
                 gains[row, codes] += own_weight * weights * self.own[codes]
         return gains
 
-    def _of(self, codes: Ints) -> "Neighbors":
-        """Return the rows of some items."""
-        entries, _ = self.entries(codes)
-        indptr = np.concatenate([[0], np.cumsum(self.indptr[codes + 1] - self.indptr[codes])])
-        return Neighbors(indptr, self.indices[entries], self.values[entries], self.own)
-
-    def _wide(self) -> Matrix:
-        """Return csr float64[rows, n_items] of the values."""
-        shape = (len(self.indptr) - 1, len(self.own))
-        return sparse.csr_matrix((self.values.astype(np.float64), self.indices, self.indptr), shape)
+    def _wide(self, codes: Ints | None) -> Matrix:
+        """Return csr float64[len(codes), n_items] of the rows of some items; of all, in order, where it is None."""
+        indptr, indices, values = self.indptr, self.indices, self.values
+        if codes is not None:
+            entries, _ = self.entries(codes)
+            indptr = np.concatenate([[0], np.cumsum(self.indptr[codes + 1] - self.indptr[codes])])
+            indices, values = indices[entries], values[entries]
+        return sparse.csr_matrix((values.astype(np.float64), indices, indptr), (len(indptr) - 1, len(self.own)))
 
     def because(self, query: Query, item: int, most: int = 3) -> tuple[int, ...]:
         """Return the query's items that speak most for the item, best first."""
