@@ -12,8 +12,8 @@ from threadpoolctl import threadpool_limits
 
 from personalization.recommenders.base import Catalogue, Config, Floats, Interactions
 from personalization.recommenders.decay import REPEAT_START, SESSION_START, Query
-from personalization.recommenders.factors import FACTOR_SPACE, FactorConfig, Factors, solved
-from personalization.recommenders.matrix import Matrix, inverse_power, scaled_columns, user_item
+from personalization.recommenders.factors import FACTOR_SPACE, MOST_LEARNT, FactorConfig, Factors, placed, solved
+from personalization.recommenders.matrix import Matrix, inverse_power, most_held, scaled_columns, user_item
 from personalization.recommenders.scoring import SearchSpace
 from personalization.recommenders.storage import Array, Arrays
 
@@ -64,12 +64,13 @@ class ALS(Factors):
         days = c.matrix_half_life_days
         matrix = user_item(interactions, catalogue.n_items, half_life_days=days)
         matrix.data **= c.damping
-        count = np.bincount(matrix.indices, minlength=catalogue.n_items).astype(np.float32)
-        scale = inverse_power(count, c.popularity_power)
+        count = np.bincount(matrix.indices, minlength=catalogue.n_items)
+        scale = inverse_power(count.astype(np.float32), c.popularity_power)
         if matrix.nnz:
             scale /= scale[matrix.indices].mean()
-        vectors = self._factorized(scaled_columns(matrix, scale * np.float32(c.alpha)))
-        return {"vectors": vectors, "seen": count > 0, "scale": scale}
+        held = most_held(matrix, MOST_LEARNT)
+        vectors = self._factorized(scaled_columns(matrix, scale * np.float32(c.alpha))[:, held])
+        return {**placed(vectors, held, count), "scale": scale}
 
     def wake(self) -> None:
         """Prepare what every fold-in shares: YᵀY."""

@@ -19,12 +19,12 @@ from scipy import linalg, sparse
 from personalization.recommenders.base import Catalogue, Config, Floats, Interactions
 from personalization.recommenders.decay import REPEAT_START, SESSION_START
 from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
-from personalization.recommenders.matrix import Matrix, inverse_power, scaled_rows, user_item
+from personalization.recommenders.matrix import Matrix, inverse_power, most_held, scaled_rows, user_item
 from personalization.recommenders.neighbors import ROWS, dense_chunk, table
 from personalization.recommenders.repeat import own_gain
 from personalization.recommenders.ridge import ridge_columns
 from personalization.recommenders.scoring import SearchSpace
-from personalization.recommenders.storage import Array, Arrays
+from personalization.recommenders.storage import Arrays
 
 MOST_WORK = 1.6e10
 """Multiplications of the inverse over shoppers: cells times items. A grocery's year unfiltered, 68,000 items, takes
@@ -92,7 +92,7 @@ class EASE(ItemItem):
             for chunk in _over_items(matrix, self.config.ridge):
                 yield dense_chunk(chunk, self.config.neighbors + 1)
             return
-        held = _most_held(matrix, few_shoppers=few_shoppers)
+        held = most_held(matrix, _affordable(matrix, few_shoppers=few_shoppers))
         if few_shoppers:
             chunks = _over_shoppers(matrix[:, held], self.config.ridge)
             best = sparse.vstack([dense_chunk(chunk, self.config.neighbors + 1) for chunk in chunks], format="coo")
@@ -101,16 +101,14 @@ class EASE(ItemItem):
         yield sparse.csr_matrix((best.data, (held[best.row], held[best.col])), shape=(n_items, n_items))
 
 
-def _most_held(matrix: Matrix, *, few_shoppers: bool) -> Array:
-    """Return the columns, ascending, of the items that most shoppers hold, as many as can be afforded."""
+def _affordable(matrix: Matrix, *, few_shoppers: bool) -> int:
+    """Return of how many of the items most held it can be learnt."""
+    if not few_shoppers:
+        return MOST_SOLVED
     n_users, n_items = matrix.shape
-    count = np.bincount(matrix.indices, minlength=n_items)
-    order = np.argsort(-count, kind="stable")
-    most = MOST_SOLVED
-    if few_shoppers:
-        work = np.cumsum(count[order], dtype=np.float64) * np.arange(1, n_items + 1)
-        most = min(int(np.searchsorted(work, MOST_WORK, side="right")), MOST_SPREAD // max(1, n_users))
-    return np.sort(order[: max(1, most)])
+    ordered = -np.sort(-np.bincount(matrix.indices, minlength=n_items))
+    work = np.cumsum(ordered, dtype=np.float64) * np.arange(1, n_items + 1)
+    return max(1, min(int(np.searchsorted(work, MOST_WORK, side="right")), MOST_SPREAD // int(max(1, n_users))))
 
 
 def _over_items(matrix: Matrix, ridge: float) -> Iterator[Floats]:

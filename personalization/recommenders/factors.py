@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from personalization.recommenders.base import Context, Floats, Profile
+from personalization.recommenders.base import Context, Floats, Ints, Profile
 from personalization.recommenders.decay import DECAY_SPACE, REPEAT_START, SESSION_START, ProfileDecay, Query, query
 from personalization.recommenders.scoring import Scoring, SearchSpace
+from personalization.recommenders.storage import Array, Arrays
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class FactorConfig(ProfileDecay):
     epochs: int = 15
 
 
+MOST_LEARNT = 50_000
+"""Items that get a vector, those most held: each costs as much as another, however little is known of it."""
 FACTOR_SPACE: SearchSpace = {**DECAY_SPACE, "factors": ("choice", [32, 64, 128]), "epochs": ("int", 5, 30)}
 
 
@@ -35,10 +38,16 @@ class Factors(Scoring):
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (REPEAT_START, SESSION_START)
     vectors: Floats
     seen: Floats
+    few: Array | None
 
     def wake(self) -> None:
-        """Name the arrays: `vectors` float32[n_items, factors], `seen` 1 for items that were learnt from."""
+        """Name the arrays: `vectors` float32[n_items, factors], `seen` 1 for items that were learnt from.
+
+        Where these are less than half, `few` are their codes: many shoppers ask for the scores of these only.
+        """
         self.vectors, self.seen = self.arrays["vectors"], self.arrays["seen"].astype(np.float32)
+        learnt = np.flatnonzero(self.seen)
+        self.few = learnt if 2 * len(learnt) < self.n_items else None
 
     @abstractmethod
     def fold(self, found: Query) -> Floats:
@@ -62,7 +71,12 @@ class Factors(Scoring):
         if not found:
             return np.empty((0, self.n_items), np.float32)
         shoppers = np.stack([self.fold(one) for one in found])
-        scores: Floats = ((shoppers @ self.vectors.T + self.bias()) * self.seen).astype(np.float32, copy=False)
+        if self.few is None:
+            scores: Floats = ((shoppers @ self.vectors.T + self.bias()) * self.seen).astype(np.float32, copy=False)
+        else:
+            scores = np.zeros((len(found), self.n_items), np.float32)
+            bias = np.broadcast_to(self.bias(), self.n_items)
+            scores[:, self.few] = shoppers @ self.vectors[self.few].T + bias[self.few]
         scores[[not len(codes) for codes, _ in found]] = 0
         return scores
 
@@ -78,6 +92,13 @@ class Factors(Scoring):
         gains = weights * (self.vectors[codes] @ self.vectors[item])
         best = np.argsort(-gains, kind="stable")[:3]
         return tuple(int(codes[i]) for i in best if gains[i] > 0)
+
+
+def placed(vectors: Floats, held: Ints, count: Array) -> Arrays:
+    """Return the arrays of all items, of which `count` is int[n_items], from the vectors learnt of the items `held`."""
+    whole, learnt = np.zeros((len(count), vectors.shape[1]), np.float32), np.zeros(len(count), np.bool_)
+    whole[held], learnt[held] = vectors, True
+    return {"vectors": whole, "seen": learnt & (count > 0)}
 
 
 def solved(vectors: Floats, weights: np.ndarray, targets: np.ndarray, base: np.ndarray) -> Floats:

@@ -56,8 +56,9 @@ class ItemItem(Scoring):
         for asked in (False, True):  # own_weight differs between the two
             rows = [row for row, context in enumerate(contexts) if bool(context.items) is asked]
             found = [query(profiles[row], contexts[row], self.config, self.n_items) for row in rows]
-            if rows:
-                scores[rows] = self.table.spread_many(found, 0.0 if asked else self.config.own_weight)
+            gains = self.table.spread_many(found, 0.0 if asked else self.config.own_weight)
+            for row, line in zip(rows, gains, strict=True):
+                scores[row] = line
         return scores
 
     def knows(self, item: int) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from personalization.recommenders.base import Floats, Interactions
+from personalization.recommenders.base import Floats, Interactions, Ints
 from personalization.recommenders.decay import DAY
 
 Matrix = Any
@@ -37,6 +37,12 @@ def capped(matrix: Matrix, most: int) -> Matrix:
     matrix.eliminate_zeros()
     matrix.sort_indices()
     return matrix
+
+
+def most_held(matrix: Matrix, most: int) -> Ints:
+    """Return the columns, ascending, with the most entries: so many, or all; of equals the lower."""
+    count = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    return np.sort(np.argsort(-count, kind="stable")[:most]).astype(np.int32)
 
 
 def scaled_rows(matrix: Matrix, factors: Floats) -> Matrix:

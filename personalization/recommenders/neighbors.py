@@ -58,17 +58,21 @@ class Neighbors:
             gains[codes] += own_weight * weights * self.own[codes]
         return gains
 
-    def spread_many(self, queries: Sequence[Query], own_weight: float) -> Weights:
-        """Return float64[n, n_items], row i what `spread` returns for query i, summed in the same order."""
+    def spread_many(self, queries: Sequence[Query], own_weight: float) -> Iterator[Weights]:
+        """Yield what `spread` returns for each query, summed in the same order: one array, written anew each time."""
         rows, used = stacked(queries, len(self.own)), None
         if SPARSE * (self.indptr[rows.indices + 1] - self.indptr[rows.indices]).sum() < len(self.values):
             used, columns = np.unique(rows.indices, return_inverse=True)
             rows = sparse.csr_matrix((rows.data, columns, rows.indptr), (len(queries), len(used)))
-        gains: Weights = (rows @ self._wide(used)).toarray()
-        if own_weight:
-            for row, (codes, weights) in enumerate(queries):
-                gains[row, codes] += own_weight * weights * self.own[codes]
-        return gains
+        summed = rows @ self._wide(used)
+        gains = np.empty(len(self.own))
+        for row, (codes, weights) in enumerate(queries):
+            entries = slice(summed.indptr[row], summed.indptr[row + 1])
+            gains.fill(0)
+            gains[summed.indices[entries]] = summed.data[entries]
+            if own_weight:
+                gains[codes] += own_weight * weights * self.own[codes]
+            yield gains
 
     def _wide(self, codes: Ints | None) -> Matrix:
         """Return csr float64[len(codes), n_items] of the rows of some items; of all, in order, where it is None."""

@@ -10,8 +10,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from personalization.recommenders.base import Catalogue, Config, Floats, Interactions
 from personalization.recommenders.decay import Query
-from personalization.recommenders.factors import FACTOR_SPACE, FactorConfig, Factors
-from personalization.recommenders.matrix import Matrix, inverse_power, scaled_columns, scaled_rows, user_item
+from personalization.recommenders.factors import FACTOR_SPACE, MOST_LEARNT, FactorConfig, Factors, placed
+from personalization.recommenders.matrix import Matrix, inverse_power, most_held, scaled_columns, scaled_rows, user_item
 from personalization.recommenders.scoring import SearchSpace
 from personalization.recommenders.storage import Array, Arrays
 
@@ -52,10 +52,11 @@ class NMF(Factors):
         matrix.data **= c.damping
         norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
         matrix = scaled_rows(matrix, inverse_power(norms, 1))
-        count = np.bincount(matrix.indices, minlength=catalogue.n_items).astype(np.float32)
-        scale = inverse_power(count, c.popularity_power)
-        parts = self._parts(scaled_columns(matrix, scale))
-        return {"vectors": parts, "seen": count > 0, "scale": scale}
+        count = np.bincount(matrix.indices, minlength=catalogue.n_items)
+        scale = inverse_power(count.astype(np.float32), c.popularity_power)
+        held = most_held(matrix, MOST_LEARNT)
+        parts = self._parts(scaled_columns(matrix, scale)[:, held])
+        return {**placed(parts, held, count), "scale": scale}
 
     def wake(self) -> None:
         """Prepare what every fold-in shares: HHᵀ; answers are in the units before scaling."""

@@ -86,19 +86,22 @@ class UserKNN(ItemItem):
     def scores(self, profile: Profile, context: Context) -> Floats:
         """Return own decayed frequencies plus the neighbors' mean."""
         found = query(profile, context, self.config, self.n_items)
-        return self._mixed(self.table.spread(found, 1.0), found, self._own_weight(context))
+        return self._mixed(self.table.spread(found, 1.0), found, self._own_weight(context)).astype(np.float32)
 
     def scores_many(self, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
         """Return `scores` of all, by sparse products."""
         asked = list(zip(profiles, contexts, strict=True))
         found = [query(profile, context, self.config, self.n_items) for profile, context in asked]
-        rows = zip(self.table.spread_many(found, 1.0), found, contexts, strict=True)
-        mixed = [self._mixed(sums, one, self._own_weight(context)) for sums, one, context in rows]
-        return np.stack(mixed) if mixed else np.empty((0, self.n_items), np.float32)
+        scores = np.empty((len(profiles), self.n_items), np.float32)
+        for row, (sums, context) in enumerate(zip(self.table.spread_many(found, 1.0), contexts, strict=True)):
+            scores[row] = self._mixed(sums, found[row], self._own_weight(context))
+        return scores
 
-    def _mixed(self, sums: Weights, found: Query, own_weight: float) -> Floats:
+    def _mixed(self, sums: Weights, found: Query, own_weight: float) -> Weights:
+        """Return the sums turned, in place, into the neighbors' mean, with the shopper's own frequencies added."""
         codes, weights = found
         pull = float((self.arrays["pull"][codes] * weights).sum())
-        mean = sums / pull if pull > 0 else sums
-        mean[codes] += own_weight * weights * self.arrays["gain"][codes]
-        return mean.astype(np.float32)
+        if pull > 0:
+            sums /= pull
+        sums[codes] += own_weight * weights * self.arrays["gain"][codes]
+        return sums

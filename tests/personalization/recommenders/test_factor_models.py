@@ -1,0 +1,35 @@
+"""What factor models learn of: the items most held, where a catalog is large."""
+
+import numpy as np
+import pytest
+
+from personalization.recommenders import als, nmf
+from personalization.recommenders.als import ALS, ALSConfig
+from personalization.recommenders.base import Context
+from personalization.recommenders.factors import Factors
+from personalization.recommenders.nmf import NMF, NMFConfig
+from tests.behaviour import shops
+
+
+@pytest.mark.parametrize(
+    ("model", "module"), [(ALS(ALSConfig(factors=4)), als), (NMF(NMFConfig(factors=4)), nmf)], ids=("als", "nmf")
+)
+def test_items_that_few_hold_get_no_vector_in_a_large_catalog(
+    monkeypatch: pytest.MonkeyPatch, model: Factors, module: object
+) -> None:
+    rows = [(user, item) for user in range(6) for item in range(12) if user % 2 == item % 2 and (item < 8 or user == 0)]
+    data = shops.interactions([(user, item, 1.0 + item, "view") for user, item in rows], n_users=6)
+    model.fit(data, shops.catalogue(13))
+    assert [model.knows(item) for item in range(13)] == [item not in (9, 11, 12) for item in range(13)]
+
+    monkeypatch.setattr(module, "MOST_LEARNT", 6)
+    model.fit(data, shops.catalogue(13))
+
+    assert [model.knows(item) for item in range(13)] == [item < 6 for item in range(13)]
+    scores = model.scores(shops.profile(data, 0), Context())
+    assert np.isfinite(scores).all()
+    assert set(np.flatnonzero(scores > scores.max() / 2)) <= {0, 2, 4}
+    (many,) = model.scores_many([shops.profile(data, 0)], [Context()])
+    assert many == pytest.approx(scores, abs=1e-6)
+    unknown = shops.interactions([(0, 10, 1.0, "view")], n_users=1)
+    assert not model.scores(shops.profile(unknown, 0), Context()).any()
