@@ -1,6 +1,6 @@
 """Content: items alike in attributes, words and, where given, pictures. Knows products nobody has touched yet."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -53,12 +53,13 @@ class Content(ItemItem):
         """Return features, vocabularies, counts and the neighbor table."""
         n = catalogue.n_items
         arrays: Arrays = {"lift": self.lifts(interactions, catalogue)}
-        most = max(2000, n // 20)
-        for name, bags in (("attribute", text.attribute_bags(catalogue)), ("word", text.word_bags(catalogue))):
+        most, blocks = max(2000, n // 20), []
+        for name, bags in _bags(catalogue).items():
             columns = text.vocabulary(bags, most_common=most, largest=self.config.vocabulary)
             arrays[f"{name}_vocabulary"] = pack_texts(tuple(columns))
-            _, arrays[f"{name}_idf"] = text.encoded(bags, columns)
-        words, dense = self._features(catalogue, arrays)
+            block, arrays[f"{name}_idf"] = text.encoded(bags, columns)
+            blocks.append(block)
+        words, dense = self._weighted(blocks), self._dense(catalogue)
         found = table(self._similar(words, dense, slice(0, n), arrays["lift"]), most=self.config.neighbors)
         return {**arrays, **_stored(words), "dense": dense, **found.arrays()}
 
@@ -78,9 +79,12 @@ class Content(ItemItem):
         """
         old, n = self.n_items, catalogue.n_items
         added = _tail(catalogue, old)
-        fresh, fresh_dense = self._features(added, self.arrays)
-        words = sparse.vstack([self._words(), fresh], format="csr")
-        dense = np.vstack([self.arrays["dense"], fresh_dense])
+        blocks = []
+        for name, bags in _bags(added).items():
+            columns = {word: at for at, word in enumerate(unpack_texts(self.arrays[f"{name}_vocabulary"]))}
+            blocks.append(text.encoded(bags, columns, self.arrays[f"{name}_idf"])[0])
+        words = sparse.vstack([self._words(), self._weighted(blocks)], format="csr")
+        dense = np.vstack([self.arrays["dense"], self._dense(added)])
         lift = np.concatenate([self.arrays["lift"], np.full(n - old, self.lift_of_new(), np.float32)])
         alike = sparse.vstack([*self._similar(words, dense, slice(old, n), np.ones(n, np.float32))], format="csr")
         above = sparse.csr_matrix((self.table.values, self.table.indices, self.table.indptr), shape=(old, old))
@@ -94,18 +98,20 @@ class Content(ItemItem):
         model.wake()
         return model
 
-    def _features(self, catalogue: Catalogue, arrays: Arrays) -> tuple[Matrix, Floats]:
-        """Return csr float32[n, words] and float32[n, d], each block weighted by its share of the similarity."""
-        c, blocks, bags = self.config, [], (text.attribute_bags(catalogue), text.word_bags(catalogue))
-        for name, weight, bag in zip(("attribute", "word"), (c.attributes, c.words), bags, strict=True):
-            columns = {word: column for column, word in enumerate(unpack_texts(arrays[f"{name}_vocabulary"]))}
-            blocks.append(text.encoded(bag, columns, arrays[f"{name}_idf"])[0] * np.float32(np.sqrt(weight)))
-        dense = [np.empty((catalogue.n_items, 0), np.float32)]
+    def _weighted(self, blocks: Sequence[Matrix]) -> Matrix:
+        """Return csr float32[n, words] of attributes and words, each weighted by its share of the similarity."""
+        shares = (self.config.attributes, self.config.words)
+        weighted = [block * np.float32(np.sqrt(share)) for block, share in zip(blocks, shares, strict=True)]
+        return sparse.hstack(weighted, format="csr", dtype=np.float32)
+
+    def _dense(self, catalogue: Catalogue) -> Floats:
+        """Return float32[n, d] of pictures and sentences, weighted likewise."""
+        c, dense = self.config, [np.empty((catalogue.n_items, 0), np.float32)]
         if catalogue.images is not None and c.pictures > 0:
             dense.append(_unit(catalogue.images) * np.float32(np.sqrt(c.pictures)))
         if c.sentences > 0:
             dense.append(_unit(sentence_vectors(catalogue)) * np.float32(np.sqrt(c.sentences)))
-        return sparse.hstack(blocks, format="csr", dtype=np.float32), np.hstack(dense)
+        return np.hstack(dense)
 
     def _similar(self, words: Matrix, dense: Floats, rows: slice, lift: Floats) -> Iterator[Matrix]:
         """Yield the similarity of these rows to all items, times each item's lift, in chunks."""
@@ -127,6 +133,10 @@ class Content(ItemItem):
         arrays = self.arrays
         parts = (arrays["word_data"], arrays["word_columns"], arrays["word_rows"])
         return sparse.csr_matrix(parts, shape=(self.n_items, int(arrays["word_shape"][0])))
+
+
+def _bags(catalogue: Catalogue) -> dict[str, text.Bags]:
+    return {"attribute": text.attribute_bags(catalogue), "word": text.word_bags(catalogue)}
 
 
 def _stored(words: Matrix) -> Arrays:
