@@ -14,7 +14,7 @@ def best(scores: Floats, profile: Profile, context: Context, k: int, *, drop: tu
     `drop` are item codes that must not be answered on top of what the context says.
     """
     permitted, hidden = _permitted(len(scores), profile, context, drop)
-    floor = _floor(scores, k + hidden)
+    floor = _floor(scores, max(k, 1) + hidden)
     if floor > 0:
         codes = np.flatnonzero(scores >= floor)
         codes = codes[permitted[codes]]
@@ -33,7 +33,7 @@ def _floor(scores: Floats, k: int) -> float:
     """Return a value that at least k of the scores reach, -inf where they are too few for this to pay.
 
     It is the k-th of the largest values of parts of them, so many that little is left to put in order: 281,000 dense
-    scores then take .2 ms instead of 3.
+    scores then take .1 ms instead of 2.
     """
     parts = max(PARTS, 8 * k)
     if len(scores) < 4 * parts:

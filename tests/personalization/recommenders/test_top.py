@@ -22,7 +22,7 @@ def scores(kind: str, rng: np.random.Generator) -> Floats:
     return drawn.astype(np.float32)
 
 
-@pytest.mark.parametrize("k", [1, 7, 60, 500])
+@pytest.mark.parametrize("k", [0, 1, 7, 60, 500])
 @pytest.mark.parametrize("kind", ["dense", "ties", "few", "negative"])
 def test_the_best_are_those_of_a_whole_sort(monkeypatch: pytest.MonkeyPatch, kind: str, k: int) -> None:
     monkeypatch.setattr(top, "PARTS", 5)
