@@ -50,12 +50,13 @@ class NMF(Factors):
         c = self.config
         matrix = user_item(interactions, catalogue.n_items, half_life_days=c.matrix_half_life_days)
         matrix.data **= c.damping
-        norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-        matrix = scaled_rows(matrix, inverse_power(norms, 1))
         count = np.bincount(matrix.indices, minlength=catalogue.n_items)
         scale = inverse_power(count.astype(np.float32), c.popularity_power)
         held = most_held(matrix, MOST_LEARNT)
-        parts = self._parts(scaled_columns(matrix, scale)[:, held])
+        matrix = matrix[:, held]
+        norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+        matrix = scaled_rows(matrix, inverse_power(norms, 1))
+        parts = self._parts(scaled_columns(matrix, scale[held]))
         return {**placed(parts, held, count), "scale": scale}
 
     def wake(self) -> None:
