@@ -47,6 +47,7 @@ def shop(products: int, shoppers: int) -> str:
 
     django.setup()
     from access.services import create_key
+    from personalization.services.gate import judge_training
     from personalization.services.registry import promote, register
     from personalization.training.dataset import build
     from personalization.training.pipeline import train
@@ -56,7 +57,9 @@ def shop(products: int, shoppers: int) -> str:
     dataset = build(history(products, shoppers), items)
     print(f"training on {len(dataset)} interactions", flush=True)
     trained = train(dataset, progress=lambda step, share: print(f"{share:4.0%} {step}", flush=True))
-    promote(register(trained.bundle, report=trained.report, actor="system:bench").version, actor="system:bench")
+    version = register(trained.bundle, report=trained.report, actor="system:bench").version
+    judge_training(version, trained, dataset.user_ids, actor="system:bench")
+    promote(version, actor="system:bench")
     print("released rung:", trained.bundle.rung, flush=True)
     profiles(products, shoppers)
     return create_key(kind="sk", name="bench", scopes=["recommendations:read"])[1]
