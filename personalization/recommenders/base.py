@@ -7,9 +7,9 @@ Times are seconds since the epoch, UTC (float64).
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
 Times = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+T = TypeVar("T")
+TEXTS = ("titles", "descriptions", "categories", "brands", "group_ids")
+NUMBERS = ("prices", "first_seen", "images")
+"""Columns of a catalogue, all but the codes and the attributes."""
 
 SIGNAL_NAMES = (
     "view",
@@ -59,6 +63,25 @@ class Catalogue:
     def n_items(self) -> int:
         """How many items there are."""
         return len(self.item_ids)
+
+    def at(self, moment: float) -> Self:
+        """Return the catalogue of an earlier moment: of items that appeared later nothing is known but the code.
+
+        Sources then propose none of them, and nothing they have in common with others is counted.
+        """
+        later = np.zeros(self.n_items, bool) if self.first_seen is None else self.first_seen > moment
+        if not later.any():
+            return self
+        emptied: dict[str, Any] = {name: _emptied(getattr(self, name), later, "") for name in TEXTS}
+        for name in NUMBERS:
+            emptied[name] = None if getattr(self, name) is None else getattr(self, name).copy()
+            if emptied[name] is not None:
+                emptied[name][later] = np.nan
+        return replace(self, attributes=_emptied(self.attributes, later, ()), **emptied)
+
+
+def _emptied(column: tuple[T, ...], rows: Bools, nothing: T) -> tuple[T, ...]:
+    return tuple(nothing if gone else own for own, gone in zip(column, rows.tolist(), strict=True)) if column else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,14 +29,17 @@ OTHER_NAMES = {
 }
 """What files of other shops call events that we know, in small letters."""
 SENT_AT_ONCE = ("purchase", "rating")
+UNSTARRED = "engage"
+"""What a rating without stars is: somebody looked closely, nobody knows how they liked it."""
 IMPUTATION = {
     "timestamp": "dates, milliseconds, microseconds and nanoseconds are turned into seconds, the whole column alike",
     "event": "names that other shops use (buy, transaction, addtocart, …) become ours; others and none count as a view",
-    "value": "missing becomes 1.0, which says nothing about liking",
+    "value": "missing becomes 1.0, which says nothing about liking; a rating without stars is no rating",
     "order_id": "missing stays unknown: the row belongs to no basket",
-    "price": "missing stays unknown: the ranker's trees send it their own way",
+    "price": "missing stays unknown, so do infinite and negative ones: the ranker's trees send it their own way",
     "category": "missing stays unknown: affinity features are unknown for the item",
-    "first_seen": "missing becomes the time of the first interaction",
+    "first_seen": "missing becomes the time of the first interaction; so does a day that interactions contradict, and"
+    " those of a catalogue brought here after its interactions count as missing",
 }
 SCALING = {
     "price": "logarithm, and Z-score within the category",
@@ -83,11 +86,14 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     rows["timestamp"] = seconds(frame["timestamp"])
     if "event" in frame:
         codes, names = pd.factorize(frame["event"], use_na_sentinel=True)
-        lower = [str(name).lower() for name in names]
+        lower = [str(name).strip().lower() for name in names]
         known = [OTHER_NAMES.get(name, name) for name in lower]
         rows["event"] = pd.Series([*known, None], dtype=object).to_numpy()[codes]
     stars = frame["value"] if "value" in frame else pd.Series(1.0, index=frame.index)
-    rows["value"] = pd.to_numeric(stars, errors="coerce").astype(np.float64).fillna(1.0)
+    rows["value"] = pd.to_numeric(stars, errors="coerce").astype(np.float64)
+    if "event" in rows and "value" in frame:
+        rows.loc[rows["value"].isna().to_numpy() & (rows["event"] == "rating").to_numpy(), "event"] = UNSTARRED
+    rows["value"] = rows["value"].fillna(1.0)
     return rows
 
 
@@ -111,7 +117,12 @@ def seconds(column: pd.Series) -> "pd.Series[float]":
             while middle > LATEST:
                 numbers, middle = numbers / 1_000, middle / 1_000
             return numbers
-    dates = pd.to_datetime(column, utc=True, errors="coerce")
+        column = column.astype(str)  # of one shape or of several: with and without fractions, zones, times of day
+        dates = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
+        if dates.isna().all():
+            dates = pd.to_datetime(column, utc=True, errors="coerce", format="mixed")
+    else:
+        dates = pd.to_datetime(column, utc=True)
     return (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
 
 

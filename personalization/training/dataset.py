@@ -26,6 +26,8 @@ SIGNAL_WEIGHTS: Mapping[str, float] = {
     "rating": 1.0,
 }
 UNKNOWN_SIGNAL = "view"
+IMPORTED = 0.05
+"""Share of dated products touched before their first day from which on such days are those of an import."""
 TEXTS = {
     "titles": "title",
     "descriptions": "description",
@@ -69,14 +71,20 @@ def build(frame: pd.DataFrame, items: pd.DataFrame | None = None, shoppers: pd.D
     interactions = replace(_interactions(rows, users, len(user_ids), catalogue), shoppers=known)
     times = seconds(frame["timestamp"]).to_numpy(np.float64)
     clock = np.sort(times[np.isfinite(times) & (times > 0)])
+    catalogue = believed(catalogue, interactions)
     return Dataset(interactions, catalogue, user_ids, _report(rows, removed, catalogue, len(user_ids)), clock)
 
 
 def catalogue_of(items: pd.DataFrame | None, *, seen: pd.Series) -> Catalogue:
-    """Return the catalogue: every item of the frame and every item seen, in the order of their ids."""
-    known = (
-        pd.DataFrame({"item_id": []}, dtype=str) if items is None else items.assign(item_id=id_texts(items["item_id"]))
-    )
+    """Return the catalogue: every item of the frame and every item seen, in the order of their ids.
+
+    Rows of the frame without an id are left out. Raises ValueError where it has no column of ids.
+    """
+    if items is not None and "item_id" not in items:
+        raise ValueError("missing column of the items: item_id")
+    known = pd.DataFrame({"item_id": []}, dtype=str) if items is None else items[items["item_id"].notna()]
+    known = known.assign(item_id=id_texts(known["item_id"]))
+    known = known[known["item_id"] != ""]
     if "first_seen" in known:
         known = known.assign(first_seen=seconds(known["first_seen"]))
     known = known.drop_duplicates("item_id", keep="last").set_index("item_id")
@@ -90,6 +98,27 @@ def catalogue_of(items: pd.DataFrame | None, *, seen: pd.Series) -> Catalogue:
         first_seen=_number(known, "first_seen", np.float64),
         **texts,
     )
+
+
+def believed(catalogue: Catalogue, interactions: Interactions) -> Catalogue:
+    """Return the catalogue without first days that the interactions contradict.
+
+    Where more than `IMPORTED` of the dated products were touched before they appeared, the dates up to nearly the last
+    of theirs tell when the catalogue was brought here, not when products did: they are unknown, of touched and
+    untouched products alike, for else a past moment would know which of them will be touched. A single one that is
+    contradicted appeared when it was touched first.
+    """
+    if catalogue.first_seen is None:
+        return catalogue
+    dates = catalogue.first_seen.copy()
+    touched = np.full(catalogue.n_items, np.inf)
+    np.minimum.at(touched, interactions.items, interactions.times)
+    early = touched < dates
+    if early.sum() > IMPORTED * np.count_nonzero(np.isfinite(touched) & np.isfinite(dates)):
+        dates[dates <= np.quantile(dates[early], 1 - IMPORTED)] = np.nan
+        early &= np.isfinite(dates)
+    dates[early] = touched[early]
+    return replace(catalogue, first_seen=dates)
 
 
 def _interactions(rows: pd.DataFrame, users: Ints, n_users: int, catalogue: Catalogue) -> Interactions:
@@ -138,14 +167,17 @@ def _text(known: pd.DataFrame, column: str) -> tuple[str, ...]:
 def _joined(own: object) -> str:
     """Return one line of text; a list is a path from the widest to the narrowest."""
     if isinstance(own, list | tuple | np.ndarray):
-        own = "/".join(str(part) for part in own)
+        own = "/".join(str(part) for part in own if part is not None)
     return str(own).replace("\n", " ")
 
 
 def _number(known: pd.DataFrame, column: str, dtype: type[np.floating[Any]]) -> Any:
     if column not in known:
         return None
-    return pd.to_numeric(known[column], errors="coerce").to_numpy(dtype)
+    with np.errstate(over="ignore"):  # beyond float32 it is infinite, and unknown
+        numbers = pd.to_numeric(known[column], errors="coerce").to_numpy(np.float64).astype(dtype)
+    numbers[~np.isfinite(numbers) | (numbers < 0)] = np.nan
+    return numbers
 
 
 def _attributes(known: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
@@ -159,7 +191,7 @@ def _split(own: object) -> tuple[str, ...]:
     if isinstance(own, str):
         return tuple(part for part in (own.split("|") if "|" in own else own.split()) if part)
     if isinstance(own, list | tuple | np.ndarray):
-        return tuple(str(part) for part in own)
+        return tuple(str(part) for part in own if part is not None)
     if isinstance(own, Mapping):
         return tuple(f"{name}={value}" for name, value in own.items() if value is not None)
     return ()

@@ -94,7 +94,7 @@ def _fitted(
     names: Iterable[str], configs: Mapping[str, Mapping[str, Any]], fold: Fold, catalogue: Catalogue
 ) -> dict[str, Scoring]:
     """Return the sources, in the order of their names, fitted on a fold's past."""
-    return fitted(fresh(tuple(names), configs), fold.past, catalogue)
+    return fitted(fresh(tuple(names), configs), fold.past, catalogue.at(fold.until))
 
 
 def _quotas(
@@ -120,5 +120,5 @@ def _enough(teaching: float, *, folds: int) -> int:
 
 
 def _asked(quotas: Mapping[str, int], sources: Mapping[str, Scoring], fold: Fold, catalogue: Catalogue) -> Examples:
-    facts = ItemFacts.fit(fold.past, catalogue, until=fold.until)
+    facts = ItemFacts.fit(fold.past, catalogue.at(fold.until), until=fold.until)
     return examples(sources, facts, fold, quotas=quotas)

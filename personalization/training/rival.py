@@ -37,7 +37,10 @@ def plan_of(manifest: Mapping[str, Any]) -> Plan | None:
     if not {"configs", "quotas", "blend", "single", "rung", "features", "rankers"} <= told.keys() <= known:
         return None
     plan = Plan(**{**told, "features": tuple(told["features"])})
-    followed = set(plan.quotas) | set(plan.configs) <= RECOMMENDERS.keys()
+    followed = set(plan.quotas) | set(plan.configs) <= RECOMMENDERS.keys() and all(
+        set(own) <= {part.name for part in fields(RECOMMENDERS[name].config_class)}
+        for name, own in plan.configs.items()
+    )
     return plan if followed and set(plan.features) <= set(feature_names(tuple(sorted(plan.quotas)))) else None
 
 
@@ -48,6 +51,7 @@ def refitted(plan: Plan, earlier: Sequence[Fold], test: Fold, catalogue: Catalog
 
     `beside` is the challenger, fitted on the same past: equal sources are shared with it.
     """
+    catalogue = catalogue.at(test.until)
     ranker = _ranker(plan, earlier, catalogue) if plan.rung == "ranker" else None
     if plan.rung == "ranker" and ranker is None:
         return None
@@ -87,6 +91,7 @@ def _ranker(plan: Plan, earlier: Sequence[Fold], catalogue: Catalogue) -> Ranker
 
 
 def _learnt(plan: Plan, fold: Fold, catalogue: Catalogue) -> Examples:
-    sources = fitted(plan.sources(), fold.past, catalogue)
-    facts = ItemFacts.fit(fold.past, catalogue, until=fold.until)
+    known = catalogue.at(fold.until)
+    sources = fitted(plan.sources(), fold.past, known)
+    facts = ItemFacts.fit(fold.past, known, until=fold.until)
     return examples(sources, facts, fold, quotas=plan.quotas).thinned(seed=plan.seed)

@@ -150,7 +150,8 @@ def test_products_are_read_as_files_have_them() -> None:
         }
     )
 
-    found = build(frame(), items).catalogue
+    rows = frame()
+    found = build(rows.assign(timestamp=rows["timestamp"] + pd.Timestamp("2026-02-01").timestamp()), items).catalogue
 
     assert found.categories == ("wear/head", "", "")
     assert found.attributes == (("color=red",), ("hot", "cold"), ())

@@ -43,6 +43,7 @@ def test_a_plan_that_this_code_cannot_follow_is_none() -> None:
     assert plan_of({"plan": {**plan, "quotas": {"magic": 5}}}) is None
     assert plan_of({"plan": {**plan, "features": ["magic"]}}) is None
     assert plan_of({"plan": {**plan, "unheard_of": 1}}) is None
+    assert plan_of({"plan": {**plan, "configs": {"popular": {"gone": 1}}}}) is None
     found = plan_of({"plan": plan})
     assert found is not None
     assert found.features == ()

@@ -1,0 +1,118 @@
+"""A past moment knows nothing of products that appeared later: they are not proposed, and tell nothing of others."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from personalization.ranking.facts import ItemFacts
+from personalization.ranking.side_by_side import fitted
+from personalization.training.dataset import Dataset, believed, build
+from personalization.training.examples import Examples, examples
+from personalization.training.folds import Fold, temporal
+from personalization.training.hybrid import hybrid
+from personalization.training.plan import fresh, ranked_sources
+from personalization.training.split import cut_times
+from tests.personalization.shop_history import DAY, START, history, products
+
+LATER = [3, 8, 21, 34]
+"""Codes of products that appear in the last fifth of the year."""
+SHIFT = 5 * DAY
+
+
+def shop(shift: float = 0.0) -> Dataset:
+    """Return a shop whose `LATER` products are sold from the day on that they appear, at `shift` from day 290."""
+    appeared = START + 290 * DAY
+    rows = history()
+    late = rows["item_id"].isin([f"i{code:03d}" for code in LATER])
+    rows = rows[~late | (rows["timestamp"] >= appeared + SHIFT)]
+    items = products().assign(first_seen=START - 40 * DAY)
+    items.loc[LATER, "first_seen"] = appeared + shift
+    return build(rows, items)
+
+
+def fold_of(dataset: Dataset) -> Fold:
+    start, end = cut_times(dataset.interactions.times, (0.6, 0.95))
+    return temporal(dataset.interactions, start=start, end=end, new_only=False)
+
+
+def asked(dataset: Dataset) -> Examples:
+    """Return what every ranked source proposes on a past fold, with all features."""
+    fold, known = fold_of(dataset), dataset.catalogue.at(fold_of(dataset).until)
+    sources = fitted(fresh(ranked_sources(), {}), fold.past, known)
+    facts = ItemFacts.fit(fold.past, known, until=fold.until)
+    return examples(sources, facts, fold, quotas=dict.fromkeys(sources, 40))
+
+
+def test_what_will_appear_is_not_proposed_and_its_date_changes_nothing() -> None:
+    found, moved = asked(shop()), asked(shop(shift=SHIFT))
+
+    assert len(found.candidates.items) > 1_000
+    assert not np.isin(found.candidates.items, LATER).any()
+    np.testing.assert_array_equal(found.candidates.items, moved.candidates.items)
+    np.testing.assert_array_equal(found.features, moved.features)
+
+
+def test_no_fold_of_a_training_proposes_what_appears_after_it() -> None:
+    dataset = shop()
+    validation, learning = fold_of(dataset), temporal(
+        dataset.interactions, start=START + 150 * DAY, end=START + 210 * DAY, new_only=False
+    )  # fmt: skip
+
+    made = hybrid(
+        ("content", "new_arrivals", "popular"),
+        {},
+        [learning],
+        validation,
+        dataset.catalogue,
+        ready={},
+        seed=7,
+        progress=lambda message, share: None,
+    )
+
+    assert not any(np.isin(part.candidates.items, LATER).any() for part in (*made.asked, made.late))
+
+
+def test_the_whole_catalogue_is_the_catalogue_of_today() -> None:
+    catalogue = shop().catalogue
+
+    assert catalogue.at(START + 400 * DAY) is catalogue
+    assert build(history(), products()).catalogue.at(0.0).titles != ()
+    past = catalogue.at(START + 100 * DAY)
+    assert [past.titles[code] for code in LATER] == [""] * len(LATER)
+    assert np.isnan(past.prices[LATER]).all()  # type: ignore[index]
+    assert [past.titles[0], past.item_ids] == [catalogue.titles[0], catalogue.item_ids]
+
+
+def test_dates_of_an_import_are_not_those_of_products() -> None:
+    imported, last = START + 300 * DAY, START + 350 * DAY
+    items = products().assign(first_seen=imported)
+    items.loc[len(items)] = {"item_id": "never", "first_seen": imported}
+    items.loc[len(items)] = {"item_id": "recent", "first_seen": last}
+
+    catalogue = build(history(), items).catalogue
+
+    dates = dict(zip(catalogue.item_ids, catalogue.first_seen.tolist(), strict=True))  # type: ignore[union-attr]
+    assert {name for name, date in dates.items() if np.isnan(date)} == set(dates) - {"recent"}
+    assert dates["recent"] == last
+
+
+def test_a_single_product_touched_before_its_first_day_appeared_when_it_was_touched() -> None:
+    dataset = shop()
+    wrong = dataset.catalogue.first_seen.copy()  # type: ignore[union-attr]
+    wrong[0] = START + 200 * DAY
+    first = dataset.interactions.times[dataset.interactions.items == 0].min()
+
+    found = believed(replace(dataset.catalogue, first_seen=wrong), dataset.interactions)
+
+    assert found.first_seen is not None
+    assert found.first_seen[0] == first
+    np.testing.assert_array_equal(found.first_seen[1:], wrong[1:])
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame({"item_id": ["i000"], "first_seen": [None]}), None])
+def test_a_catalogue_without_dates_is_as_it_was(frame: pd.DataFrame | None) -> None:
+    catalogue = build(history(), frame).catalogue
+
+    assert catalogue.at(START) is catalogue
