@@ -20,6 +20,7 @@ from personalization.ranking.features import features, positions
 from personalization.ranking.groups import Longs
 from personalization.ranking.newcomers import PRIOR, newcomers
 from personalization.ranking.ranker import Ranker
+from personalization.ranking.stars import Stars
 from personalization.recommenders.base import Bools, Catalogue, Context, Floats, Ints, Profile
 from personalization.recommenders.content import Content
 from personalization.recommenders.registry import RECOMMENDERS
@@ -56,6 +57,11 @@ class Bundle:
     def rung(self) -> str:
         """Which rung of the ladder was released."""
         return str(self.manifest["rung"])
+
+    @property
+    def told_stars(self) -> Stars | None:
+        """What predicts the stars that shoppers are told; None where there are none, or the usual rating is as near."""
+        return self.facts.stars if self.manifest.get("tells_stars", True) else None
 
     def slate(
         self,

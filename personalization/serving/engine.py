@@ -164,7 +164,7 @@ def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
         sources=snapshot.bundle.sources if snapshot.bundle is not None else {},
         context=Context(items=scene.context),
         named=scene.ask.who.verified,
-        starred=Starred(snapshot.bundle.facts.stars, scene.shopper.profile) if snapshot.bundle is not None else None,
+        starred=Starred(snapshot.bundle.told_stars, scene.shopper.profile) if snapshot.bundle is not None else None,
     )
     reasons = {code: reasoner.reason(code, found.sources.get(code, ())) for code in slate}
     reasons.update(dict.fromkeys(pinned, PINNED))

@@ -91,7 +91,7 @@ def choose(
     search.opened()
     wanted = tuple(names or ranked_sources())
     folds = [validation, *reversed(learning)]
-    begun, ready = _started(wanted, folds, catalogue, seed=seed, progress=progress)
+    begun, ready = _started(wanted, folds, catalogue, search=search, seed=seed, progress=progress)
     found = {SUGGESTED: begun}
     if budget_s > 0:
         sure = SURE if few(validation) else 0.0
@@ -224,12 +224,18 @@ def _tuned(
 
 
 def _started(
-    names: Sequence[str], folds: Sequence[Fold], catalogue: Catalogue, *, seed: int, progress: Progress
+    names: Sequence[str],
+    folds: Sequence[Fold],
+    catalogue: Catalogue,
+    *,
+    search: Search,
+    seed: int,
+    progress: Progress,
 ) -> tuple[dict[str, Tuned], dict[str, Scoring]]:
     """Return the better of the settings that each source suggests: those of one kind of shop serve another badly."""
-    open_to = [name for name in names if RECOMMENDERS[name].STARTS]
+    open_to = [name for name in names if RECOMMENDERS[name].STARTS or search.held.get(name)]
     found = side_by_side(
-        lambda name: started(name, folds, catalogue, seed=seed),
+        lambda name: started(name, folds, catalogue, seed=seed, search=search),
         open_to,
         waiting=lambda name, share: progress(f"Trying settings of {name}", 0.1 * share),
     )

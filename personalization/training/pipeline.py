@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from personalization.training.dataset import Dataset
 from personalization.training.examples import LEARNT_ROWS, Examples, examples, limited
 from personalization.training.folds import Fold, learning_folds, temporal
 from personalization.training.plan import Plan
+from personalization.training.ratings import worth_telling
 from personalization.training.release import release
 from personalization.training.report import judged_report
 from personalization.training.rival import refitted
@@ -72,7 +73,7 @@ def train(
         budget_s=budget_s,
         seed=seed,
         progress=_part(progress, 0.0, 0.5),
-        search=search,
+        search=replace(search, held=rival.configs) if rival else search,
         names=names,
         exposure=exposure,
     )
@@ -80,7 +81,7 @@ def train(
     tested = release(
         plan,
         test.past,
-        catalogue,
+        catalogue.at(test.until),
         until=test.until,
         learnt=choice.learnt,
         exposure=choice.exposure,
@@ -99,7 +100,12 @@ def train(
         learnt=learnt,
         extras=True,
         exposure=choice.exposure,
-        manifest={"data": fingerprint(dataset), "seed": seed, "shoppers": len(dataset.user_ids)},
+        manifest={
+            "data": fingerprint(dataset),
+            "seed": seed,
+            "shoppers": len(dataset.user_ids),
+            "tells_stars": worth_telling(report["rmse"]),
+        },
         progress=_part(progress, 0.8, 1.0),
     )
     progress("Fitting the champion's plan on the same past", 1.0)

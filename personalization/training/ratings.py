@@ -40,6 +40,14 @@ def rating_errors(stars: Stars | None, fold: Fold, interactions: Interactions) -
     }
 
 
+def worth_telling(errors: Mapping[str, Any]) -> bool:
+    """Return whether shoppers may be told predicted stars: not where saying the usual rating is as near.
+
+    `errors` is what `rating_errors` found; where nothing could be measured, they are told.
+    """
+    return not errors or bool(errors["svd"]["value"] < errors["overall_mean"]["value"])
+
+
 def rmse_interval(predicted: Doubles, actual: Doubles, shoppers: Longs, *, seed: int = 7) -> Interval:
     """Return the RMSE with its bootstrap interval; shoppers are drawn, not ratings, for theirs are alike."""
     _, owner = np.unique(shoppers, return_inverse=True)

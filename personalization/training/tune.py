@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,12 +35,14 @@ class Search:
     """How settings are searched for: with which sampler, and where studies are kept.
 
     `study` is a file, or the URL of a database that Optuna knows; without one, studies end with the process. A study
-    is of its questions and of the settings held: other data begin another one in the same place. Raises ValueError for
-    an unknown sampler.
+    is of its questions and of the settings held: other data begin another one in the same place. `held` are the
+    settings by source that the live model has: a start like those that sources suggest, so that a training without a
+    budget does not forget what one with a budget found. Raises ValueError for an unknown sampler.
     """
 
     sampler: str = "tpe"
     study: str | None = None
+    held: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
@@ -92,8 +94,8 @@ def tune(
     quick = RECOMMENDERS[name].SERVE_TIME
     bench = Bench.of(folds, catalogue, seed=seed, most=MORE_SHOPPERS)
     clock = time.monotonic()
-    begun, fitted = _begun(name, bench)
-    fits = len({repr(_split(start, quick)[0]) for start in _starts(name, bench)})
+    begun, fitted = _begun(name, bench, search)
+    fits = len({repr(_split(start, quick)[0]) for start in _starts(name, bench, search)})
     once = (time.monotonic() - clock) / fits
     mark = f"{name}:{bench.mark}" if search.study else name  # a study that ends with the process meets no other data
     first = _Study(
@@ -127,21 +129,23 @@ def _surely(bench: "Bench", new: Sequence[Scoring], old: Sequence[Scoring], sure
     return not sure or better(np.asarray(bench.values(new)), np.asarray(bench.values(old)), seed=seed) >= sure
 
 
-def started(name: str, folds: Sequence[Fold], catalogue: Catalogue, *, seed: int) -> tuple[Tuned, Scoring | None]:
+def started(
+    name: str, folds: Sequence[Fold], catalogue: Catalogue, *, seed: int, search: Search = BAYESIAN
+) -> tuple[Tuned, Scoring | None]:
     """Return the best of a source's defaults and its starts: what a training without a budget can afford.
 
     Starts that agree on the settings of the fit share one. With it comes the source as fitted on the first fold, None
     where that asks nothing.
     """
-    begun, fitted = _begun(name, Bench.of(folds, catalogue, seed=seed))
+    begun, fitted = _begun(name, Bench.of(folds, catalogue, seed=seed), search)
     return begun, fitted[0] if fitted and len(folds[0]) else None
 
 
-def _begun(name: str, bench: "Bench") -> tuple[Tuned, Sequence[Scoring]]:
+def _begun(name: str, bench: "Bench", search: Search) -> tuple[Tuned, Sequence[Scoring]]:
     """Return the best start, and the source fitted with it on each fold."""
     quick = RECOMMENDERS[name].SERVE_TIME
     fits: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
-    for start in _starts(name, bench):
+    for start in _starts(name, bench, search):
         fit, serve = _split(start, quick)
         fits.setdefault(repr(fit), (fit, []))[1].append(serve)
     best, kept, tried = Tuned({}, -1.0, 0), [], 0
@@ -156,11 +160,15 @@ def _begun(name: str, bench: "Bench") -> tuple[Tuned, Sequence[Scoring]]:
     ]
 
 
-def _starts(name: str, bench: "Bench") -> list[Mapping[str, Any]]:
-    """Return the defaults and what the source suggests beside them to a shop with so many questions."""
+def _starts(name: str, bench: "Bench", search: Search) -> list[Mapping[str, Any]]:
+    """Return the defaults, what the source suggests beside them to a shop with so many questions, and what it has."""
     kind = RECOMMENDERS[name]
     more = () if not bench.folds or few(bench.folds[0]) else kind.STARTS_OF_MANY
-    return [{}, *kind.STARTS, *more]
+    starts: list[Mapping[str, Any]] = [{}, *kind.STARTS, *more]
+    held = kind.config_class(**search.held.get(name, {}))
+    if held not in (kind.config_class(**start) for start in starts):
+        starts.append({k: v for k, v in asdict(held).items() if k != "seed"})
+    return starts
 
 
 def _split(start: Mapping[str, Any], quick: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -201,7 +209,7 @@ class Bench:
 
     def fitted(self, name: str, config: Mapping[str, Any]) -> list[Scoring]:
         """Return the source, fitted on the past of each fold."""
-        return [make(name, **config).fit(fold.past, self.catalogue) for fold in self.folds]
+        return [make(name, **config).fit(fold.past, self.catalogue.at(fold.until)) for fold in self.folds]
 
     def judge(self, sources: Sequence[Scoring], trial: optuna.Trial | None = None) -> float:
         """Return the mean NDCG@10 of a source alone over all questions; a trial that falls behind is pruned."""

@@ -35,14 +35,15 @@ def rated(*, liked: float, disliked: float) -> pd.DataFrame:
     return pd.concat([history(), pd.DataFrame(rows)], ignore_index=True)
 
 
-def release(*, liked: float, disliked: float) -> None:
+def release(*, liked: float, disliked: float, **manifest: Any) -> None:
     """Let a model of the rated shop go live."""
     from personalization.services.registry import promote
     from tests.personalization.releases import admitted
 
     rows = build(rated(liked=liked, disliked=disliked), items())
     facts = ItemFacts.fit(rows.interactions, rows.catalogue, until=float(rows.interactions.times[-1]))
-    promote(admitted(replace(model(), facts=facts)), actor="staff:1")
+    made = model()
+    promote(admitted(replace(made, facts=facts, manifest={**made.manifest, **manifest})), actor="staff:1")
 
 
 def said(browser: "APIClient", who: dict[str, Any]) -> dict[str, float]:
@@ -77,5 +78,13 @@ def test_who_rated_nothing_reads_other_reasons(browser: "APIClient") -> None:
 def test_ratings_that_do_not_differ_are_not_spoken_of(browser: "APIClient") -> None:
     release(liked=5, disliked=5)
     does(ADA, "Product Reviewed", "rug", rating=5)
+
+    assert said(browser, ADA) == {}
+
+
+def test_predictions_no_nearer_than_the_usual_rating_are_not_told(browser: "APIClient") -> None:
+    release(liked=5, disliked=1, tells_stars=False)
+    does(ADA, "Product Reviewed", "rug", rating=5)
+    does(ADA, "Product Reviewed", "mug", rating=1)
 
     assert said(browser, ADA) == {}

@@ -12,7 +12,7 @@ from personalization.services.figures import headline
 from personalization.training.dataset import Dataset, build
 from personalization.training.folds import Fold, Protocol, leave_one_out, next_item, temporal
 from personalization.training.pipeline import TrainedBundle, train
-from personalization.training.ratings import rating_errors, rmse_interval
+from personalization.training.ratings import rating_errors, rmse_interval, worth_telling
 from personalization.training.split import cut_times
 from tests.personalization.rated_shop import NOISE, of_one_value, ratings
 
@@ -130,3 +130,9 @@ def test_a_constant_rating_column_leaves_it_out() -> None:
     assert trained.bundle.ranker is None or "predicted_stars" not in {
         name for name, used in zip(trained.bundle.ranker.names, trained.bundle.ranker.used(), strict=True) if used
     }
+
+
+@pytest.mark.parametrize(("svd", "told"), [(0.9, True), (1.1, False)])
+def test_predictions_worse_than_the_mean_are_not_worth_telling(svd: float, told: bool) -> None:
+    assert worth_telling({"svd": {"value": svd}, "overall_mean": {"value": 1.0}}) == told
+    assert worth_telling({})

@@ -160,3 +160,17 @@ def test_a_study_that_cannot_be_opened_is_named(content: bytes | None, tmp_path:
 
     with pytest.raises(ValueError, match=f"the study {file} can be neither read nor made"):
         Search("tpe", str(file)).opened()
+
+
+def test_what_the_live_model_is_set_to_is_a_start_like_those_suggested(folds: list[Fold]) -> None:
+    held = {"half_lives_days": (3.0,)}
+
+    def starts(name: str, **own: Any) -> list[Any]:
+        return tuning._starts(name, Bench.of(folds, CATALOGUE, seed=7), Search(held={name: own}))
+
+    assert [*starts("popular"), {"category_weight": 9.0, **held}] == starts("popular", **held, category_weight=9.0)
+    assert starts("popular", **starts("popular")[0]) == starts("popular")
+    plain, _ = tuning.started("popular", folds, CATALOGUE, seed=7)
+    found, _ = tuning.started("popular", folds, CATALOGUE, seed=7, search=Search(held={"popular": held}))
+    assert found.value >= plain.value
+    assert found.trials == plain.trials + 1
