@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from personalization.ranking.facts import COLUMNS, ItemFacts, attribute_rows, kin_codes
+from personalization.ranking.facts import COLUMNS, ItemFacts, attribute_rows, kin_codes, price_in_category
 from personalization.recommenders.base import Catalogue, Floats, Times
 
 TEXTS = {
@@ -53,6 +53,8 @@ def extended_facts(facts: ItemFacts, before: Catalogue, after: Catalogue) -> Ite
             fresh[:, COLUMNS.index(name)] = np.nan
     if after.prices is not None:
         fresh[:, COLUMNS.index("price")] = np.log1p(after.prices[before.n_items :])
+        placed = price_in_category(after.prices, kin["category"])
+        fresh[:, COLUMNS.index("price_in_category")] = placed[before.n_items :]
     table = np.concatenate([facts.table, fresh])
     for fact, name in KIN_FACTS:
         column = COLUMNS.index(fact)

@@ -93,7 +93,7 @@ class ItemFacts:
             _mean(items, (signals == PURCHASE).astype(np.float64), catalogue.n_items)[:, None],
             _mean(items, values.astype(np.float64), catalogue.n_items)[:, None],
             np.log1p(prices)[:, None],
-            _price_in_category(prices, kin["category"])[:, None],
+            price_in_category(prices, kin["category"])[:, None],
             np.log1p(by_category)[:, None],
             np.log1p(_group_sums(popularity[:, 3], kin["brand"]))[:, None],
             (popularity[:, 3] / np.maximum(by_category, 1e-9))[:, None],
@@ -213,7 +213,7 @@ def _newness(born: Times, category: Ints) -> Times:
     return place
 
 
-def _price_in_category(prices: Floats, category: Ints) -> Times:
+def price_in_category(prices: Floats, category: Ints) -> Times:
     """Return the price as Z-score of its logarithm within the category."""
     logs = np.log1p(prices.astype(np.float64))
     known = ~np.isnan(logs)
