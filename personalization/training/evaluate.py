@@ -28,16 +28,20 @@ from personalization.training.tune import BAYESIAN, Search
 Progress = Callable[[str, float], None]
 NOTHING_ASKED: Mapping[Protocol, str] = {
     "temporal": "no shopper has rows before the last cut and, of products that count, after it:"
-    " --protocol leave-one-out asks for each shopper's last row",
+    " --protocol leave-one-out asks for each shopper's last row, --mode repeat also for what they had before",
     "next-item": "no row of the last part, by a shopper with rows before it, is of a product that counts:"
     " --protocol leave-one-out asks for each shopper's last row",
-    "leave-one-out": "no shopper has two rows, of which the last is of a product that counts",
+    "leave-one-out": "no shopper has two rows, of which the last is of a product that counts (in --mode new, one they"
+    " had not before): with a single row a shopper nothing can be held back",
 }
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found, as JSON values, and the released model's answers (columns user, rank, item, score)."""
+    """What was found, as JSON values, and the released model's answers (columns user, rank, item, score).
+
+    Where a shopper may be asked several times (next-item), columns `question` and `time` tell the answers apart.
+    """
 
     report: Mapping[str, Any]
     recommendations: pd.DataFrame
@@ -82,7 +86,7 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
         search=asked.search,
         names=asked.names,
     )
-    bundle = release(choice.plan, test.past, dataset.catalogue, until=test.until, learnt=choice.learnt)
+    bundle = release(choice.plan, test.past, dataset.catalogue.at(test.until), until=test.until, learnt=choice.learnt)
     progress("Judging on what no model has seen", 0.6)
     found = asked_of(bundle, test)
     slates, scores = released_slates(bundle, found)
@@ -99,7 +103,8 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
         told = lambda message, share: progress(message, 0.7 + 0.3 * share)  # noqa: E731
         report |= compared(slates, [validation, *reversed(learning)], test, dataset, asked, told)
     progress("Done", 1.0)
-    return Evaluation(report, recommendations(slates, scores, test, dataset))
+    told = recommendations(slates, scores, test, dataset, timed=asked.protocol == "next-item")
+    return Evaluation(report, told)
 
 
 def folds_of(dataset: Dataset, asked: Asked) -> tuple[list[Fold], Fold, Fold]:
@@ -186,12 +191,14 @@ def _beside(
     return report
 
 
-def recommendations(slates: Ints, scores: np.ndarray, fold: Fold, dataset: Dataset) -> pd.DataFrame:
-    """Return the slates as rows (user, rank from 1, item, score)."""
+def recommendations(
+    slates: Ints, scores: np.ndarray, fold: Fold, dataset: Dataset, *, timed: bool = False
+) -> pd.DataFrame:
+    """Return the slates as rows (user, rank from 1, item, score); if `timed`, with the question's number and time."""
     rows, places = np.nonzero(slates >= 0)
     ids = np.asarray(dataset.catalogue.item_ids, dtype=object)
     users = np.asarray(dataset.user_ids, dtype=object)
-    return pd.DataFrame(
+    found = pd.DataFrame(
         {
             "user": users[fold.users[rows]],
             "rank": places + 1,
@@ -199,3 +206,4 @@ def recommendations(slates: Ints, scores: np.ndarray, fold: Fold, dataset: Datas
             "score": scores[rows, places],
         }
     )
+    return found.assign(question=rows, time=np.array([one.now for one in fold.profiles])[rows]) if timed else found

@@ -11,6 +11,7 @@ import pandas as pd
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from personalization.services.figures import storable
 from personalization.training.dataset import build
 from personalization.training.evaluate import Asked, evaluate
 from personalization.training.tune import SAMPLERS, Search
@@ -41,6 +42,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Read, evaluate, print, write."""
+        for name in ("json", "recommendations"):
+            if options[name] and not options[name].absolute().parent.is_dir():
+                raise CommandError(f"--{name}: there is no folder {options[name].absolute().parent}")
+        if not 0 <= options["budget"] < float("inf"):
+            raise CommandError("--budget: seconds, 0 or more")
         interactions, items, shoppers = _frames(options["path"])
         if untimed(interactions):
             self.stderr.write("No two rows differ in time: the file's order is taken for it, a second from row to row.")
@@ -64,7 +70,9 @@ class Command(BaseCommand):
             except ValueError as error:
                 raise CommandError(str(error)) from error
         if options["json"]:
-            options["json"].write_text(json.dumps(found.report, indent=1, default=str) + "\n")
+            options["json"].write_text(
+                json.dumps(storable(found.report), indent=1, default=str, allow_nan=False) + "\n"
+            )
         if options["recommendations"]:
             found.recommendations.to_parquet(options["recommendations"], index=False)
         for line in told(found.report):
@@ -73,7 +81,12 @@ class Command(BaseCommand):
 
 def untimed(interactions: pd.DataFrame) -> bool:
     """Return whether rows have no times, or all the same."""
-    return "timestamp" not in interactions or (len(interactions) > 1 and interactions["timestamp"].nunique() < 2)
+    if "timestamp" not in interactions:
+        return True
+    try:
+        return len(interactions) > 1 and interactions["timestamp"].nunique() < 2
+    except TypeError as error:
+        raise CommandError("timestamp: numbers (seconds) or dates, not lists") from error
 
 
 def told(report: dict[str, Any] | Any) -> list[str]:
@@ -94,20 +107,31 @@ def told(report: dict[str, Any] | Any) -> list[str]:
 
 
 def _metric(name: str, found: dict[str, Any]) -> str:
-    return _line(f"{name}: NDCG@10", found["ndcg@10"]) + f"  HR@10 {found['hit_rate@10']['value']:.4f}"
+    told = _line(f"{name}: NDCG@10", found["ndcg@10"])
+    return told + f"  HR@10 {found['hit_rate@10']['value']:.4f}" if found["ndcg@10"]["n"] else told
 
 
 def _line(name: str, interval: dict[str, Any]) -> str:
+    if not interval["n"]:
+        return f"{name} of nobody"
     return f"{name} {interval['value']:.4f} [{interval['low']:.4f}, {interval['high']:.4f}] n={interval['n']}"
 
 
 def _frames(path: Path) -> tuple[pd.DataFrame, pd.DataFrame | None, pd.DataFrame | None]:
     """Return interactions, and items and shoppers where there are any."""
-    interactions = path / "interactions.parquet"
-    if not interactions.exists():
-        raise CommandError(f"{interactions} does not exist")
-    items, shoppers = (
-        pd.read_parquet(file) if (file := path / name).exists() else None
-        for name in ("items.parquet", "shoppers.parquet")
-    )
-    return pd.read_parquet(interactions), items, shoppers
+    if path.is_file():
+        raise CommandError(f"{path} is a file: name the folder that holds interactions.parquet")
+    interactions = _read(path / "interactions.parquet")
+    if interactions is None:
+        raise CommandError(f"{path / 'interactions.parquet'} does not exist")
+    return interactions, _read(path / "items.parquet"), _read(path / "shoppers.parquet")
+
+
+def _read(file: Path) -> pd.DataFrame | None:
+    """Return the table of a file, None where there is none."""
+    if not file.exists():
+        return None
+    try:
+        return pd.read_parquet(file)
+    except (OSError, ValueError) as error:  # of Arrow's errors each is one of these
+        raise CommandError(f"{file} cannot be read as Parquet: {error}") from error

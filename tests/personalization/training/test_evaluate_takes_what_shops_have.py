@@ -1,0 +1,112 @@
+"""Files of real shops are untidy: what can be read is read, what cannot is said in a line, and nothing is lost."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from django.core.management import CommandError, call_command
+
+from personalization.ranking.stars import latest_ratings
+from personalization.training.cleaning import seconds
+from personalization.training.dataset import build
+from personalization.training.evaluate import Asked, evaluate
+from tests.personalization.shop_history import history, products
+
+
+def folder(path: Path, rows: pd.DataFrame, items: pd.DataFrame | None = None) -> Path:
+    rows.to_parquet(path / "interactions.parquet")
+    if items is not None:
+        items.to_parquet(path / "items.parquet")
+    return path
+
+
+def test_a_product_without_an_id_takes_no_other_with_it() -> None:
+    items = products(items=60)
+    items.loc[len(items)] = {"item_id": None, "title": "nobody"}
+
+    assert build(history(), items).catalogue.item_ids == build(history(), products(items=60)).catalogue.item_ids
+
+
+def test_impossible_prices_are_unknown_and_touch_no_other() -> None:
+    items = products().assign(price=np.arange(40.0))
+    items.loc[[1, 3, 5], "price"] = [np.inf, -1.0, 1e300]
+
+    prices = build(history(), items).catalogue.prices
+
+    assert prices is not None
+    assert np.flatnonzero(np.isnan(prices)).tolist() == [1, 3, 5]
+    assert evaluate(build(history(shoppers=20), items), Asked(names=("content", "popular"))).report["questions"]
+
+
+@pytest.mark.parametrize(
+    "shapes", [("2026-03-01 10:00:00", "2026-03-01 10:00:00.5"), ("2026-03-01", "2026-03-01T00:00:01Z")]
+)
+def test_dates_of_several_shapes_are_all_read(shapes: tuple[str, str]) -> None:
+    found = seconds(pd.Series([*shapes, None]))
+
+    assert 0 < found[1] - found[0] <= 1
+    assert np.isnan(found[2])
+
+
+def test_a_rating_without_stars_is_no_rating() -> None:
+    rows = history().assign(event="rating", value=5.0)
+    rows.loc[:9, "value"] = np.nan
+
+    interactions = build(rows, products()).interactions
+
+    assert len(interactions) == len(rows)
+    assert len(latest_ratings(interactions, until=np.inf)) <= len(rows) - 10
+    assert set(interactions.values[latest_ratings(interactions, until=np.inf)].tolist()) == {5.0}
+
+
+def test_the_report_is_json_and_says_null_where_nobody_was_asked(tmp_path: Path) -> None:
+    out = tmp_path / "report.json"
+
+    call_command("evaluate", str(folder(tmp_path, history(shoppers=20))), "--json", str(out))
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    cold = json.loads(out.read_text(), parse_constant=refuse)["released"]["cold"]["ndcg@10"]
+    assert (cold["value"], cold["n"]) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("interactions.parquet", b"user,item", "cannot be read as Parquet"),
+        ("items.parquet", b"item", "cannot be read as Parquet"),
+    ],
+)
+def test_a_file_that_is_no_parquet_is_named(tmp_path: Path, name: str, content: bytes, words: str) -> None:
+    folder(tmp_path, history(shoppers=10))
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(CommandError, match=f"{name} {words}"):
+        call_command("evaluate", str(tmp_path))
+
+
+def test_what_cannot_be_written_or_read_is_said_before_the_work(tmp_path: Path) -> None:
+    path = folder(tmp_path, history(shoppers=10), pd.DataFrame({"sku": ["i000"]}))
+
+    for arguments, words in (
+        ((str(path), "--json", str(tmp_path / "none" / "out.json")), "there is no folder"),
+        ((str(path), "--recommendations", str(tmp_path / "none" / "out.parquet")), "there is no folder"),
+        ((str(path), "--budget", "nan"), "--budget"),
+        ((str(path / "interactions.parquet"),), "name the folder"),
+        ((str(path),), "missing column of the items: item_id"),
+    ):
+        with pytest.raises(CommandError, match=words):
+            call_command("evaluate", *arguments)
+
+
+def test_answers_to_several_questions_of_one_shopper_can_be_told_apart() -> None:
+    found = evaluate(
+        build(history(shoppers=20), products()), Asked(protocol="next-item", names=("popular", "rp3beta"))
+    ).recommendations
+
+    assert not found.duplicated(["question", "rank"]).any()
+    assert found.groupby("question")["user"].nunique().max() == 1
+    assert found.duplicated(["user", "rank"]).any()
