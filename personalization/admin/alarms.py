@@ -5,12 +5,13 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from common.errors import DomainError
+from personalization.admin.rows import row_or_404
 from personalization.models import ModelAlarm
 from personalization.services.alarms import SETTLE, settle
 
@@ -56,7 +57,7 @@ class ModelAlarmAdmin(ModelAdmin):
     @action(description="Settle", url_path="settle", permissions=["settle"])
     def settle_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then note that somebody has looked."""
-        alarm = get_object_or_404(ModelAlarm.objects.select_related("model_version"), pk=object_id)
+        alarm = row_or_404(ModelAlarm.objects.select_related("model_version"), object_id)
         back = reverse("admin:personalization_modelalarm_changelist")
         if request.method == "POST":
             try:

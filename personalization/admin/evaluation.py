@@ -5,10 +5,11 @@ from typing import Any
 
 import plotly
 from django.http import FileResponse, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import action
 
+from personalization.admin.rows import row_or_404
 from personalization.models import ModelVersion
 from personalization.selectors.report import figures, sections_of
 
@@ -40,7 +41,7 @@ class EvaluationPage:
     @action(description="Evaluation report", url_path="evaluation", permissions=["view"])
     def evaluation_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show ladder, metrics, groups, gate and the rest, each plot also as a table."""
-        version = get_object_or_404(ModelVersion, pk=object_id)
+        version = row_or_404(ModelVersion.objects.all(), object_id)
         sections = sections_of(version)
         context = {
             **self.admin_site.each_context(request),

@@ -1,5 +1,6 @@
 """Training runs: start one, watch it."""
 
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from django import forms
@@ -12,7 +13,8 @@ from unfold.decorators import action, display
 
 from audit.staff import actor_of
 from personalization.admin.alarms import in_words
-from personalization.models import Sampler, TrainingRun
+from personalization.models import RunState, Sampler, TrainingRun
+from personalization.selectors.overview import alive_runs
 from personalization.services.training import queue_training
 
 COLORS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger"}
@@ -71,7 +73,8 @@ class TrainingRunAdmin(ModelAdmin):
         if not self.has_view_permission(request):
             return HttpResponse(status=403)
         runs = TrainingRun.objects.order_by("-created_at")[:LISTED]
-        return JsonResponse({"runs": [_told(run) for run in runs]}, headers={"Cache-Control": "no-store"})
+        alive = set(alive_runs().values_list("pk", flat=True))
+        return JsonResponse({"runs": [_told(run, alive) for run in runs]}, headers={"Cache-Control": "no-store"})
 
     @action(description="Train now", url_path="train", permissions=["train"])
     def train_page(self, request: HttpRequest) -> HttpResponse:
@@ -124,11 +127,12 @@ class TrainingRunAdmin(ModelAdmin):
         return f"{100 * run.progress:.0f} %"
 
 
-def _told(run: TrainingRun) -> dict[str, Any]:
+def _told(run: TrainingRun, alive: Collection[int]) -> dict[str, Any]:
+    died = run.state == RunState.RUNNING and run.pk not in alive
     return {
         "id": run.pk,
-        "state": run.state,
+        "state": RunState.FAILED if died else run.state,
         "step": run.step,
         "percent": round(100 * run.progress),
-        "message": run.message,
+        "message": "Its process died." if died else run.message,
     }

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
@@ -12,6 +12,7 @@ from unfold.decorators import action, display
 from audit.staff import actor_of
 from common.errors import DomainError
 from personalization.admin.evaluation import EvaluationPage
+from personalization.admin.rows import row_or_404
 from personalization.admin.waivers import WaiverRequestPage
 from personalization.models import ModelState, ModelVersion
 from personalization.selectors.comparison import compared, ladder_of
@@ -66,15 +67,21 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
         """Ask, then make the version live again that was live before."""
         target = previous_champion()
         if request.method == "POST":
-            return self._done(request, lambda: roll_back(actor=actor_of(request)), "is live again")
+            return self._done(
+                request, lambda: roll_back(actor=actor_of(request), over=request.POST.get("over")), "is live again"
+            )
         return self._ask(request, target, verb="Roll back")
 
     @action(description="Promote", url_path="promote", permissions=["change"])
     def promote_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then make this version live."""
-        target = get_object_or_404(ModelVersion, pk=object_id)
+        target = row_or_404(ModelVersion.objects.all(), object_id)
         if request.method == "POST":
-            return self._done(request, lambda: promote(target.version, actor=actor_of(request)), "is live")
+            return self._done(
+                request,
+                lambda: promote(target.version, actor=actor_of(request), over=request.POST.get("over")),
+                "is live",
+            )
         return self._ask(request, target, verb="Promote")
 
     def _ask(self, request: HttpRequest, target: ModelVersion | None, *, verb: str) -> HttpResponse:
@@ -139,6 +146,11 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
             f"{'settled' if one.settled_at else 'open'}, {one.raised_at:%Y-%m-%d}: {one.message}" for one in raised
         )
         return "\n".join(words) or "none"
+
+
+def _told(request: HttpRequest) -> dict[str, Any]:
+    """Return who decides, and which version was live on the page that asked."""
+    return {"actor": actor_of(request), "over": request.POST.get("over")}
 
 
 def _number(row: ModelVersion, name: str) -> str:

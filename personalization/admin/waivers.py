@@ -5,13 +5,14 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from common import clock
 from common.errors import DomainError
+from personalization.admin.rows import row_or_404
 from personalization.models import ModelVersion, ModelWaiver
 from personalization.models.waiver import LONGEST
 from personalization.services.waivers import approve_waiver, request_waiver
@@ -38,7 +39,7 @@ class WaiverRequestPage:
     @action(description="Ask for a waiver", url_path="ask-waiver", permissions=["ask"])
     def ask_waiver_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask why and for how long, then put the request on record."""
-        version = get_object_or_404(ModelVersion, pk=object_id)
+        version = row_or_404(ModelVersion.objects.all(), object_id)
         form = WaiverForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             return _told(
@@ -79,7 +80,7 @@ class ModelWaiverAdmin(ModelAdmin):
     @action(description="Approve", url_path="approve", permissions=["approve"])
     def approve_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then approve."""
-        waiver = get_object_or_404(ModelWaiver.objects.select_related("model_version"), pk=object_id)
+        waiver = row_or_404(ModelWaiver.objects.select_related("model_version"), object_id)
         if request.method == "POST":
             return _told(
                 request,

@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.db.models import QuerySet
+
 from common import clock
 from personalization.models import ModelAlarm, ModelState, ModelVersion, TrainingRun
 
-SILENCE: Final = timedelta(seconds=30)
+SILENCE: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,13 @@ def latest_run() -> RunState | None:
 
 def unfinished_run() -> RunState | None:
     """Return the newest run that works and was heard of lately, or None: a silent one died with its worker."""
-    alive = TrainingRun.objects.filter(state="running", heartbeat_at__gte=clock.now() - SILENCE)
-    row = alive.select_related("model_version").first()
+    row = alive_runs().select_related("model_version").first()
     return None if row is None else _state(row)
+
+
+def alive_runs() -> QuerySet[TrainingRun]:
+    """Return the runs that work and were heard of lately: a silent one died with its worker."""
+    return TrainingRun.objects.filter(state="running", heartbeat_at__gte=clock.now() - SILENCE)
 
 
 def run_state(run_id: int) -> RunState:

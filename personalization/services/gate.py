@@ -52,8 +52,13 @@ def judge_version(version: str, case: Case, *, reference: str, actor: str) -> Mo
     return row
 
 
-def judge_training(version: str, trained: "TrainedBundle", user_ids: Sequence[str], *, actor: str) -> ModelVersion:
-    """Judge what a training registered, against the champion's plan or, where there is none to follow, popularity."""
+def judge_training(
+    version: str, trained: "TrainedBundle", user_ids: Sequence[str], *, actor: str, over: str = ""
+) -> ModelVersion:
+    """Judge what a training registered, against the champion's plan or, where there is none to follow, popularity.
+
+    `over` names the champion whose plan that is.
+    """
     # Here, not above: the web processes need none of the learning libraries.
     from personalization.judging.heldout import case_of
 
@@ -66,8 +71,7 @@ def judge_training(version: str, trained: "TrainedBundle", user_ids: Sequence[st
         limits=Limits(latency_p99_ms=settings.GATE_LATENCY_MILLISECONDS),
         expected=promised(trained.report),
     )
-    live = champion()
-    reference = live.version if live and trained.rival else POPULARITY
+    reference = over if over and trained.rival else POPULARITY
     return judge_version(version, case, reference=reference, actor=actor)
 
 

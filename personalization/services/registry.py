@@ -39,24 +39,31 @@ def register(bundle: Bundle, *, report: Mapping[str, Any], actor: str) -> ModelV
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def promote(version: str, *, actor: str) -> ModelVersion:
+def promote(version: str, *, actor: str, over: str | None = None) -> ModelVersion:
     """Make the version live; the former champion retires. Live in every process within its next poll.
 
-    Raises NotFound; Conflict for a version that has not passed the gate and has no valid waiver, for one that was
-    refused by hand, and for one whose artefact is not what was registered.
+    `over` names the version that the decision was made against, "" where none was live; None takes the place of
+    whatever is live. Raises NotFound; Conflict where another is live by now, for a version that has not passed the gate
+    and has no valid waiver, for one that was refused by hand, and for one whose artefact is not what was registered.
     """
     with transaction.atomic():
         _one_at_a_time()
         row = version_named(version)
         if row.state == ModelState.CHAMPION:
             return row
+        _still_live(over)
         return _enthroned(row, action="model.promoted", actor=actor, waiver=_permission(row))
 
 
-def roll_back(*, actor: str) -> ModelVersion:
-    """Make the version live again that was live before. Raises Conflict where there is none."""
+def roll_back(*, actor: str, over: str | None = None) -> ModelVersion:
+    """Make the version live again that was live before.
+
+    `over` names the version that is to go; None whatever is live. Raises Conflict where there is none to go back to,
+    and where another is live by now: a second click would bring back the version that was just taken away.
+    """
     with transaction.atomic():
         _one_at_a_time()
+        _still_live(over)
         row = previous_champion()
         if row is None:
             raise Conflict("No version was live before this one.")
@@ -74,6 +81,13 @@ def refuse(version: str, *, reason: str, actor: str) -> ModelVersion:
         row.save(update_fields=["state", "refusal"])
         _record("model.refused", row, actor=actor, data={"reason": reason})
     return row
+
+
+def _still_live(over: str | None) -> None:
+    live = ModelVersion.objects.filter(state=ModelState.CHAMPION).values_list("version", flat=True).first() or ""
+    if over is not None and over != live:
+        now = f"{live} is live" if live else "none is live"
+        raise Conflict(f"By now {now}, not {over or 'none'}: look again, and decide anew.")
 
 
 def _registered(

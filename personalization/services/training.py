@@ -1,24 +1,27 @@
 """Training, from events to a version that is live or was refused with its reason. Progress is a row."""
 
+import contextlib
 import logging
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from celery import current_app
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 
 from audit.services import record
 from catalog.selectors import catalog_rows
 from common import clock
-from common.errors import DomainError, NotFound
+from common.errors import Conflict, DomainError, NotFound
 from events.selectors import shoppers_frame, training_frame
 from personalization.models import AlarmKind, ModelVersion, RunState, Sampler, TrainingRun
 from personalization.ranking.artefact import ArtefactError, unseal
-from personalization.selectors.registry import champion
+from personalization.selectors.overview import alive_runs
+from personalization.selectors.registry import Champion, champion
 from personalization.services.alarms import sound
 from personalization.services.data_gate import examine
 from personalization.services.gate import judge_training, steadiness_of
@@ -36,6 +39,8 @@ DATA_SHARE, TRAIN_SHARE = 0.15, 0.95
 LIVE_EVENTS = 300
 """How many events a live profile holds of browsing; the model is judged on profiles as short."""
 TELL_SECONDS = 0.5
+BEAT_SECONDS = 10.0
+"""How often a run says that it lives, whatever it is at: one fit may take minutes."""
 log = logging.getLogger(__name__)
 
 
@@ -90,6 +95,7 @@ def queue_training(
     the data are the same. A `forced` run trains although a check of the data refuses it. `slates` is where the worker,
     on this machine, writes the held-out answers: see `run_training`.
     """
+    close_silent_runs()
     with transaction.atomic():
         run = TrainingRun.objects.create(
             actor=actor, budget_s=budget_s, sampler=sampler, study=study, seed=seed, forced=forced
@@ -102,19 +108,21 @@ def queue_training(
 
 
 def run_training(run_id: int, *, listener: Told | None = None, slates: Path | None = None) -> TrainingRun:
-    """Train as the row says; a run that is over is not run again.
+    """Train as the row says; a run that is over, or that a living process is at, is not run again.
 
     `slates` is a Parquet file for the held-out answers (user, rank, item, score, strategy). Raises NotFound.
     """
     run = TrainingRun.objects.filter(pk=run_id).first()
     if run is None:
         raise NotFound(f"There is no training run {run_id}.")
-    if run.state in (RunState.DONE, RunState.FAILED):
+    if run.state in (RunState.DONE, RunState.FAILED) or run.pk in alive_runs().values_list("pk", flat=True):
         return run
+    close_silent_runs(but=run)
     bar = Bar(run, listener)
     bar.begin()
     try:
-        version, message = _trained(bar, slates)
+        with _beating(run):
+            version, message = _trained(bar, slates)
     except (DomainError, ValueError) as error:
         log.warning("training.failed run=%s error=%s", run.pk, error)
         bar.end(RunState.FAILED, message=str(error))
@@ -126,6 +134,40 @@ def run_training(run_id: int, *, listener: Told | None = None, slates: Path | No
     return run
 
 
+def close_silent_runs(*, but: TrainingRun | None = None) -> None:
+    """Mark runs as failed whose process died without a word."""
+    silent = TrainingRun.objects.filter(state=RunState.RUNNING).exclude(pk__in=alive_runs().values("pk"))
+    for run in silent if but is None else silent.exclude(pk=but.pk):
+        log.warning("training.died run=%s heard=%s", run.pk, run.heartbeat_at)
+        told = f"Its process died at {run.progress:.0%} ({run.step}): start another one."
+        TrainingRun.objects.filter(pk=run.pk, state=RunState.RUNNING, heartbeat_at=run.heartbeat_at).update(
+            state=RunState.FAILED, message=told, finished_at=clock.now()
+        )
+
+
+@contextlib.contextmanager
+def _beating(run: TrainingRun) -> Iterator[None]:
+    """Note from time to time, beside the work, that the run lives."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(BEAT_SECONDS):
+            try:
+                TrainingRun.objects.filter(pk=run.pk).update(heartbeat_at=clock.now())
+            except DatabaseError as error:  # the run itself will meet it, if it lasts
+                log.warning("training.beat_lost run=%s error=%s", run.pk, error)
+            finally:
+                connection.close()
+
+    thread = threading.Thread(target=beat, name=f"training-{run.pk}-beats", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
     # Here, not above: the web processes, which only queue, need none of the learning libraries.
     from personalization.training.heldout import write_slates
@@ -133,6 +175,8 @@ def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
     from personalization.training.tune import Search
 
     run = bar.run
+    live = champion()
+    rival = _plan_of(live)
     dataset = _dataset(bar)
     trained = train(
         dataset,
@@ -141,20 +185,19 @@ def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
         search=Search(run.sampler, run.study or None),
         progress=bar.part(DATA_SHARE, TRAIN_SHARE),
         newest=LIVE_EVENTS,
-        rival=_champions_plan(),
+        rival=rival,
         exposure=settings.EXPOSURE_STRENGTH,
     )
     if slates is not None:
         write_slates(trained, dataset.user_ids, slates)
     bar.tell("Judging before the gate", TRAIN_SHARE)
-    return _released(trained, dataset.user_ids, actor=run.actor)
+    return _released(trained, dataset.user_ids, actor=run.actor, over=live.version if live else "")
 
 
-def _champions_plan() -> "Plan | None":
+def _plan_of(live: Champion | None) -> "Plan | None":
     """Return the plan of the live version, None where there is none or this code can no longer follow it."""
     from personalization.training.rival import plan_of
 
-    live = champion()
     if live is None:
         return None
     try:
@@ -175,15 +218,22 @@ def _dataset(bar: Bar) -> "Dataset":
     return dataset
 
 
-def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, actor: str) -> tuple[ModelVersion, str]:
-    """Register the bundle, judge it, and promote it where it passed; say where shoppers will see another shop."""
+def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, actor: str, over: str) -> tuple[ModelVersion, str]:
+    """Register the bundle, judge it, and promote it where it passed; say where shoppers will see another shop.
+
+    `over` is the version that was live when the training began, "" for none: where another is live by now, nobody has
+    compared the two.
+    """
     steady = steadiness_of(trained)
     report = {**trained.report, "stability": asdict(steady)} if steady else trained.report
     version = register(trained.bundle, report=report, actor=actor)
-    judged = judge_training(version.version, trained, user_ids, actor=actor)
+    judged = judge_training(version.version, trained, user_ids, actor=actor, over=over)
     if not judged.passed:
         return judged, f"{version.version} was refused: {judged.refusal}"
-    live = promote(version.version, actor=actor)
+    try:
+        live = promote(version.version, actor=actor, over=over)
+    except Conflict as error:
+        return judged, f"{version.version} passed, but was not promoted. {error.detail}"
     if steady:
         sound(AlarmKind.STABILITY, [steady], actor=actor, version=live)
     return live, f"{version.version} is live"

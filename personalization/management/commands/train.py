@@ -1,5 +1,6 @@
 """Train a model now, in this process, with a progress bar; promote it, or say why not."""
 
+import signal
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from tqdm import tqdm
 
 from personalization.models import RunState, Sampler
 from personalization.services.training import queue_training, run_training
+
+LONGEST = 400
+"""Characters of a study's place, which is made absolute."""
 
 
 class Command(BaseCommand):
@@ -33,6 +37,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run it."""
         background = options["background"]
+        for name, most in (("budget", 7 * 86_400), ("seed", 2**31 - 1)):
+            if not 0 <= options[name] <= most:
+                raise CommandError(f"--{name}: 0 to {most}")
+        if len(options["study"]) > LONGEST:
+            raise CommandError(f"--study: {LONGEST} characters at most")
         wishes = {name: options[name] for name in ("sampler", "study", "seed")}
         wishes |= {"budget_s": options["budget"], "forced": options["force"]}
         if options["study"] and "://" not in options["study"]:
@@ -42,7 +51,14 @@ class Command(BaseCommand):
             self.stdout.write(f"training run {run.pk} is queued")
             return
         with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed} {desc}") as bar:
-            run = run_training(run.pk, listener=_listener(bar), slates=options["recommendations"])
+            # Asked to end, a run says so in its row before it goes.
+            before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+            try:
+                run = run_training(run.pk, listener=_listener(bar), slates=options["recommendations"])
+            except KeyboardInterrupt as error:
+                raise CommandError("stopped; nothing was changed") from error
+            finally:
+                signal.signal(signal.SIGTERM, before)
         if run.state == RunState.FAILED:
             raise CommandError(run.message)
         self.stdout.write(run.message)

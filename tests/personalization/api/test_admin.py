@@ -6,7 +6,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from personalization.models import ModelState, ModelVersion, Placement, Rule, TrainingRun
+from common import clock
+from personalization.models import ModelState, ModelVersion, Placement, Rule, RunState, TrainingRun
+from personalization.selectors.overview import SILENCE
 from personalization.services.registry import promote
 from tests.personalization.releases import admitted
 from tests.personalization.shop import model
@@ -118,6 +120,39 @@ def test_promotion_asks_first_and_rollback_too(log_in: LogIn) -> None:
     assert first.version in ada.get(back).content.decode()
     ada.post(back)
     assert ModelVersion.objects.get(state=ModelState.CHAMPION) == first
+
+
+def test_a_page_that_was_overtaken_changes_nothing(log_in: LogIn) -> None:
+    first, second = (ModelVersion.objects.get(version=admitted(model(("popular",)))) for _ in range(2))
+    promote(first.version, actor="system:x")
+    promote(second.version, actor="system:x")
+    ada = log_in("data scientist")
+    back = reverse("admin:personalization_modelversion_roll_back_page")
+    assert f'name="over" value="{second.version}"' in ada.get(back).content.decode()
+
+    twice = [ada.post(back, {"over": second.version}, follow=True) for _ in range(2)]
+
+    assert ModelVersion.objects.get(state=ModelState.CHAMPION) == first
+    assert any("look again" in str(message) for message in twice[1].context["messages"])
+
+
+def test_the_live_list_says_that_a_run_died(log_in: LogIn) -> None:
+    now = clock.now()
+    dead, alive = (
+        TrainingRun.objects.create(actor="staff:1", state=RunState.RUNNING, heartbeat_at=now - heard)
+        for heard in (2 * SILENCE, SILENCE / 2)
+    )
+
+    told = log_in("data scientist").get(reverse("admin:personalization_trainingrun_live")).json()["runs"]
+
+    assert {one["id"]: one["state"] for one in told} == {dead.pk: "failed", alive.pk: "running"}
+
+
+@pytest.mark.parametrize("page", ["modelversion_promote_page", "modelversion_evaluation_page"])
+def test_an_address_that_names_no_version_is_not_found(log_in: LogIn, page: str) -> None:
+    address = reverse(f"admin:personalization_{page}", args=["abc"])
+
+    assert log_in("data scientist").get(address).status_code == 404
 
 
 def test_others_may_look_and_not_promote(log_in: LogIn) -> None:

@@ -39,7 +39,8 @@ def handed_over(challenger: Bundle, *, first: bool = False) -> ModelVersion:
     """Register and judge a challenger the way a training run does."""
     result = trained(challenger, rival=None if first else honest(fold()))
     version = register(result.bundle, report=result.report, actor="system:training")
-    return judge_training(version.version, result, shop().user_ids, actor="system:training")
+    over = "" if first else ModelVersion.objects.get(state=ModelState.CHAMPION).version
+    return judge_training(version.version, result, shop().user_ids, actor="system:training", over=over)
 
 
 def failed(version: ModelVersion) -> list[str]:

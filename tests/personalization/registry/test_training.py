@@ -9,6 +9,8 @@ from django.core.management import call_command
 
 from audit.selectors import entries
 from personalization.models import ModelAlarm, ModelState, ModelVersion, RunState, TrainingRun
+from personalization.services import training
+from personalization.services.gate import judge_training
 from personalization.services.recommend import recommend
 from personalization.services.registry import promote
 from personalization.services.training import queue_training, run_training
@@ -70,6 +72,26 @@ def test_half_the_data_of_the_live_model_is_refused_unless_forced_and_steadiness
     assert forced.model_version is not None
     assert 0 < forced.model_version.report["stability"]["value"] <= 1
     assert [event.object for event in entries(action="training.forced")] == [f"training_run:{forced.pk}"]
+
+
+@pytest.mark.slow
+def test_a_version_that_went_live_meanwhile_is_not_replaced_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    record(120)
+    other = admitted(model())
+    judge = judge_training
+
+    def meanwhile(*args: Any, **named: Any) -> ModelVersion:
+        promote(other, actor="staff:1")
+        return judge(*args, **named)
+
+    monkeypatch.setattr(training, "judge_training", meanwhile)
+
+    run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
+
+    assert run.model_version is not None
+    assert run.model_version.passed
+    assert f"passed, but was not promoted. By now {other} is live" in run.message
+    assert ModelVersion.objects.get(state=ModelState.CHAMPION).version == other
 
 
 def test_a_run_that_is_over_is_not_run_again() -> None:

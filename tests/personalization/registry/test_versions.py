@@ -59,6 +59,30 @@ def test_rollback_goes_back_and_forth_between_the_last_two() -> None:
     assert states() == {first: ModelState.CHAMPION, second: ModelState.RETIRED}
 
 
+def test_a_second_click_does_not_bring_back_what_was_just_taken_away() -> None:
+    first, second = made(), made()
+    promote(first, actor="staff:7", over="")
+    promote(second, actor="staff:7", over=first)
+
+    roll_back(actor="staff:7", over=second)
+    with pytest.raises(Conflict, match=f"By now {first} is live, not {second}"):
+        roll_back(actor="staff:8", over=second)
+
+    assert states() == {first: ModelState.CHAMPION, second: ModelState.RETIRED}
+
+
+def test_what_was_decided_against_one_version_does_not_replace_another() -> None:
+    first, second, third = made(), made(), made()
+    promote(first, actor="staff:7")
+    promote(second, actor="staff:7")
+
+    for seen in (first, ""):
+        with pytest.raises(Conflict, match=f"By now {second} is live"):
+            promote(third, actor="staff:8", over=seen)
+
+    assert promote(second, actor="staff:8", over=first).version == second  # it is live: there is nothing to do
+
+
 def test_a_tampered_artefact_is_not_promoted_and_nothing_changes(tmp_path: Path) -> None:
     first, second = made(), made()
     promote(first, actor="staff:7")

@@ -1,0 +1,78 @@
+"""A run whose process died is closed, and said to have died; one that a living process is at is not begun twice."""
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from common import clock
+from personalization.models import RunState, TrainingRun
+from personalization.selectors.overview import SILENCE
+from personalization.services import training
+from personalization.services.training import close_silent_runs, queue_training, run_training
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked")]
+
+
+def running(*, heard: timedelta) -> TrainingRun:
+    return TrainingRun.objects.create(
+        actor="staff:1", state=RunState.RUNNING, step="Fitting nmf", progress=0.44, heartbeat_at=clock.now() - heard
+    )
+
+
+def test_a_silent_run_is_closed_by_the_next_one() -> None:
+    dead, alive = running(heard=2 * SILENCE), running(heard=SILENCE / 2)
+
+    queue_training(actor="staff:1", hand_over=False)
+
+    dead.refresh_from_db()
+    alive.refresh_from_db()
+    assert (dead.state, alive.state) == (RunState.FAILED, RunState.RUNNING)
+    assert "died at 44% (Fitting nmf)" in dead.message
+    assert dead.finished_at is not None
+
+
+def test_a_run_that_lives_elsewhere_is_not_begun_again_but_a_dead_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+
+    def trained(bar: Any, slates: Any) -> Any:
+        begun.append(bar.run.pk)
+        raise ValueError("too little")
+
+    monkeypatch.setattr(training, "_trained", trained)
+    alive, dead = running(heard=SILENCE / 2), running(heard=2 * SILENCE)
+
+    assert run_training(alive.pk).state == RunState.RUNNING
+    assert run_training(dead.pk).state == RunState.FAILED
+
+    assert begun == [dead.pk]
+
+
+def test_a_long_step_is_not_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "BEAT_SECONDS", 0.02)
+    run = queue_training(actor="staff:1", hand_over=False)
+
+    def long_step(bar: Any, slates: Any) -> Any:
+        TrainingRun.objects.filter(pk=run.pk).update(heartbeat_at=clock.now() - 2 * SILENCE)
+        for _ in range(500):
+            if TrainingRun.objects.get(pk=run.pk).heartbeat_at > clock.now() - SILENCE:  # type: ignore[operator]
+                raise ValueError("heard of")
+            time.sleep(0.01)
+        raise AssertionError("the run fell silent")
+
+    monkeypatch.setattr(training, "_trained", long_step)
+
+    assert run_training(run.pk).message == "heard of"
+    close_silent_runs()
+
+
+@pytest.mark.parametrize(
+    "wish", [("--budget", "-5"), ("--budget", "99999999999"), ("--seed", "-1"), ("--study", "x" * 600)]
+)
+def test_impossible_wishes_are_refused_in_a_line(wish: tuple[str, str]) -> None:
+    with pytest.raises(CommandError, match=wish[0]):
+        call_command("train", *wish)
+
+    assert not TrainingRun.objects.exists()
