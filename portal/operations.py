@@ -21,6 +21,7 @@ from events.consuming import lags
 from events.log import get_log
 from personalization.selectors import registry as models
 from personalization.selectors.overview import open_alarms
+from personalization.serving.keeper import keeper
 
 RETRY_SECONDS = 2
 
@@ -119,6 +120,10 @@ def outcome(check: Callable[[], str]) -> dict[str, Any]:
         return {"ok": False, "detail": type(error).__name__}
 
 
+class ModelRefusedError(errors.Unavailable):
+    """The released version is not what this process serves with: its files are altered or cannot be read."""
+
+
 def check_postgres() -> str:
     """Ask PostgreSQL for a number."""
     with connection.cursor() as cursor:
@@ -138,10 +143,12 @@ def check_log() -> str:
 
 
 def check_model() -> str:
-    """Name the released model version."""
+    """Name the released model version. Raises ModelRefusedError where this process does not serve with it."""
     champion = models.champion()
     if champion is None:
         raise errors.NotFound("no model is released")
+    if keeper.refused is not None:
+        raise ModelRefusedError(keeper.refused)
     return champion.version
 
 

@@ -44,6 +44,8 @@ class Keeper:
         self._bundle: tuple[Champion, Bundle] | None = None
         self._counters: Counters | None = None
         self._asked_at = float("-inf")
+        self.refused: str | None = None
+        """Why the live version is not the one that this process serves with; None where it is."""
 
     def current(self) -> Snapshot:
         """Return the snapshot; the first call of a process makes it. Raises Unavailable where it cannot be made."""
@@ -114,15 +116,17 @@ class Keeper:
     def _reload_model(self) -> bool:
         live = champion()
         if live == (self._bundle[0] if self._bundle else None):
+            self.refused = None
             return False
         try:
             loaded = None if live is None else (live, Bundle.load(live.directory, expected=live.artefact_hash))
         except (ArtefactError, KeyError, ValueError, OSError) as error:
-            # The model that served until now is better than none; the row's error shows in health and metrics.
+            # The model that served until now is better than none; the error shows in readiness and metrics.
+            self.refused = f"{live.version if live else None} is not served here: {error}"
             log.error("model.refused version=%s error=%s", live.version if live else None, error)
             RELOADS.labels(part="model_refused").inc()
             return False
-        self._bundle = loaded
+        self._bundle, self.refused = loaded, None
         return True
 
     def _start(self) -> None:

@@ -14,7 +14,7 @@ from personalization.serving.snapshot import Snapshot
 
 HYBRID, BLEND = "hybrid", "blend"
 QUESTIONS = 16
-"""How many questions are thought out; behind them come popular products."""
+"""How many questions are thought out at once."""
 KINSHIP = "content"
 """Likeness by words proposes under the name of the recommender it stands in for."""
 
@@ -60,6 +60,8 @@ def recall(snapshot: Snapshot, question: Question) -> Recalled:
     """Return at least `k` candidates, or all there are."""
     found = Recalled()
     _by_strategy(snapshot, question, found)
+    if question.strategy == ONBOARDING:
+        return found  # what is no question is not asked: where nothing is left, the answer is empty
     wanted = min(question.k, int(question.allowed.sum()))
     for name, items, scores in _fallbacks(snapshot, question):
         if len(found.items) >= wanted:

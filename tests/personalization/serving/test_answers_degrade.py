@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import redis as redis_library
+from django.test import Client
 from prometheus_client import REGISTRY
 
 from personalization.models import ModelVersion
@@ -54,7 +55,7 @@ def test_a_dead_store_is_asked_once_in_a_while_only(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.usefixtures("trained")
-def test_a_tampered_model_is_not_loaded_and_the_answer_goes_on() -> None:
+def test_a_tampered_model_is_not_loaded_and_the_answer_goes_on(client: Client) -> None:
     version = ModelVersion.objects.get()
     ModelVersion.objects.update(artefact_hash="0" * 64)
     keeper.forget()
@@ -64,6 +65,11 @@ def test_a_tampered_model_is_not_loaded_and_the_answer_goes_on() -> None:
     assert version.version
     assert answer.model_version is None
     assert answer.items
+    assert client.get("/readyz").json()["checks"]["model"] == {"ok": False, "detail": "ModelRefusedError"}
+
+    ModelVersion.objects.update(artefact_hash=version.artefact_hash)
+    keeper.refresh(force=True)
+    assert client.get("/readyz").json()["checks"]["model"] == {"ok": True, "detail": version.version}
 
 
 @pytest.mark.usefixtures("stocked")
