@@ -27,7 +27,9 @@ SIGNAL_WEIGHTS: Mapping[str, float] = {
 }
 UNKNOWN_SIGNAL = "view"
 IMPORTED = 0.05
-"""Share of dated products touched before their first day from which on such days are those of an import."""
+"""Share of dated products touched long before their first day from which on such days are those of an import."""
+LISTED_LATE = 7 * 86_400.0
+"""A product may be sold so many seconds before a feed lists it."""
 TEXTS = {
     "titles": "title",
     "descriptions": "description",
@@ -103,20 +105,20 @@ def catalogue_of(items: pd.DataFrame | None, *, seen: pd.Series) -> Catalogue:
 def believed(catalogue: Catalogue, interactions: Interactions) -> Catalogue:
     """Return the catalogue without first days that the interactions contradict.
 
-    Where more than `IMPORTED` of the dated products were touched before they appeared, the dates up to nearly the last
-    of theirs tell when the catalogue was brought here, not when products did: they are unknown, of touched and
+    Where more than `IMPORTED` of the dated products were touched long before they appeared, the dates up to nearly the
+    last of theirs tell when the catalogue was brought here, not when products did: they are unknown, of touched and
     untouched products alike, for else a past moment would know which of them will be touched. A single one that is
-    contradicted appeared when it was touched first.
+    contradicted, or one that was sold a few days before it was listed, appeared when it was touched first.
     """
     if catalogue.first_seen is None:
         return catalogue
     dates = catalogue.first_seen.copy()
     touched = np.full(catalogue.n_items, np.inf)
     np.minimum.at(touched, interactions.items, interactions.times)
+    long_before = touched < dates - LISTED_LATE
+    if long_before.sum() > IMPORTED * np.count_nonzero(np.isfinite(touched) & np.isfinite(dates)):
+        dates[dates <= np.quantile(dates[long_before], 1 - IMPORTED)] = np.nan
     early = touched < dates
-    if early.sum() > IMPORTED * np.count_nonzero(np.isfinite(touched) & np.isfinite(dates)):
-        dates[dates <= np.quantile(dates[early], 1 - IMPORTED)] = np.nan
-        early &= np.isfinite(dates)
     dates[early] = touched[early]
     return replace(catalogue, first_seen=dates)
 

@@ -178,10 +178,11 @@ def _split(start: Mapping[str, Any], quick: frozenset[str]) -> tuple[dict[str, A
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The questions that settings are judged on, of one fold or of several."""
+    """The questions that settings are judged on, of one fold or of several; `known` is the catalogue of each moment."""
 
     folds: Sequence[Fold]
     catalogue: Catalogue
+    known: Sequence[Catalogue]
 
     @classmethod
     def of(cls, folds: Sequence[Fold], catalogue: Catalogue, *, seed: int, most: int = SHOPPERS) -> "Bench":
@@ -195,7 +196,7 @@ class Bench:
             if missing > 0 and len(fold):
                 taken.append(fold.sample(missing if taken else most, seed=seed))
                 missing -= len(taken[-1])
-        return cls(taken, catalogue)
+        return cls(taken, catalogue, [catalogue.at(fold.until) for fold in taken])
 
     @property
     def mark(self) -> str:
@@ -209,7 +210,7 @@ class Bench:
 
     def fitted(self, name: str, config: Mapping[str, Any]) -> list[Scoring]:
         """Return the source, fitted on the past of each fold."""
-        return [make(name, **config).fit(fold.past, self.catalogue.at(fold.until)) for fold in self.folds]
+        return [make(name, **config).fit(fold.past, own) for fold, own in zip(self.folds, self.known, strict=True)]
 
     def judge(self, sources: Sequence[Scoring], trial: optuna.Trial | None = None) -> float:
         """Return the mean NDCG@10 of a source alone over all questions; a trial that falls behind is pruned."""

@@ -111,6 +111,15 @@ def test_a_single_product_touched_before_its_first_day_appeared_when_it_was_touc
     np.testing.assert_array_equal(found.first_seen[1:], wrong[1:])
 
 
+def test_products_sold_days_before_a_feed_lists_them_keep_their_dates() -> None:
+    first = build(history(), products()).interactions
+    touched = np.array([first.times[first.items == code].min() for code in range(40)])
+
+    found = build(history(), products().assign(first_seen=touched + 3 * DAY)).catalogue
+
+    np.testing.assert_array_equal(found.first_seen, touched)
+
+
 @pytest.mark.parametrize("frame", [pd.DataFrame({"item_id": ["i000"], "first_seen": [None]}), None])
 def test_a_catalogue_without_dates_is_as_it_was(frame: pd.DataFrame | None) -> None:
     catalogue = build(history(), frame).catalogue
