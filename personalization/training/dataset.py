@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Floats, Interactions, Ints, Times
+from personalization.recommenders.deep_features import image_vectors
 from personalization.training.cleaning import Removed, clean, id_texts, seconds
 from personalization.training.shoppers import attributes_of
 
@@ -26,6 +28,7 @@ SIGNAL_WEIGHTS: Mapping[str, float] = {
     "rating": 1.0,
 }
 UNKNOWN_SIGNAL = "view"
+PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 IMPORTED = 0.05
 """Share of dated products touched long before their first day from which on such days are those of an import."""
 LISTED_LATE = 7 * 86_400.0
@@ -57,13 +60,19 @@ class Dataset:
         return len(self.interactions)
 
 
-def build(frame: pd.DataFrame, items: pd.DataFrame | None = None, shoppers: pd.DataFrame | None = None) -> Dataset:
+def build(
+    frame: pd.DataFrame,
+    items: pd.DataFrame | None = None,
+    shoppers: pd.DataFrame | None = None,
+    *,
+    pictures: Path | None = None,
+) -> Dataset:
     """Return the dataset of an interactions frame and an items frame (both as the warehouse gives them).
 
     Needed columns: user_id, item_id, timestamp; event, value, order_id are optional. Rows are sorted by time (stable);
     items of interactions that the items frame lacks are in the catalogue all the same. `shoppers` holds user_id and a
-    column for each attribute; those without interactions are left out. Raises ValueError when a needed column is
-    missing.
+    column for each attribute; those without interactions are left out. `pictures` is a folder of files named by item
+    (`P1.jpg`). Raises ValueError when a needed column is missing, and where pictures cannot be read.
     """
     rows, removed = clean(frame)
     rows = rows.sort_values("timestamp", kind="stable", ignore_index=True)
@@ -74,6 +83,8 @@ def build(frame: pd.DataFrame, items: pd.DataFrame | None = None, shoppers: pd.D
     times = seconds(frame["timestamp"]).to_numpy(np.float64)
     clock = np.sort(times[np.isfinite(times) & (times > 0)])
     catalogue = believed(catalogue, interactions)
+    if pictures is not None:
+        catalogue = pictured(catalogue, pictures)
     return Dataset(interactions, catalogue, user_ids, _report(rows, removed, catalogue, len(user_ids)), clock)
 
 
@@ -121,6 +132,22 @@ def believed(catalogue: Catalogue, interactions: Interactions) -> Catalogue:
     early = touched < dates
     dates[early] = touched[early]
     return replace(catalogue, first_seen=dates)
+
+
+def pictured(catalogue: Catalogue, folder: Path) -> Catalogue:
+    """Return the catalogue with what a pretrained network sees in the pictures of the folder, each named by its item.
+
+    Items without one have none. Raises ValueError where the folder, a picture or the extra [deep] is missing or broken.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder of pictures {folder}")
+    files = {file.stem: file for file in sorted(folder.iterdir()) if file.suffix.lower() in PICTURES}
+    try:
+        return replace(catalogue, images=image_vectors([files.get(item) for item in catalogue.item_ids]))
+    except ModuleNotFoundError as error:
+        raise ValueError(f"pictures need the extra [deep]: {error}") from error
+    except OSError as error:
+        raise ValueError(f"a picture in {folder} cannot be read: {error}") from error
 
 
 def _interactions(rows: pd.DataFrame, users: Ints, n_users: int, catalogue: Catalogue) -> Interactions:

@@ -11,6 +11,7 @@ import numpy as np
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.ranker import Judged
 from personalization.recommenders.base import Interactions
+from personalization.recommenders.deep_features import forget
 from personalization.training.choose import choose, columns_of
 from personalization.training.dataset import Dataset
 from personalization.training.examples import LEARNT_ROWS, Examples, examples, limited
@@ -65,6 +66,7 @@ def train(
     rows = dataset.interactions
     if len(rows) < LEAST:
         raise ValueError(f"at least {LEAST} interactions are needed to hold some back for judging")
+    forget()
     learning, validation, test = _folds(rows, newest=newest)
     choice = choose(
         learning,

@@ -7,10 +7,12 @@ from typing import Any
 from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.recommenders.scoring import Scoring
 
+OPTIONAL = ("sentences", "sequence_net", "spark_als")
+"""Sources of optional extras, which a shop names (`EXTRA_SOURCES`) to have them trained and ranked with the others."""
 UNRANKED = frozenset(
     {
-        *("random", "catalog_order", "recent", "svd", "bought_together", "complements", "sequence_net", "spark_als"),
-        *("prior",),
+        *("random", "catalog_order", "recent", "svd", "bought_together", "complements", "prior"),
+        *OPTIONAL,
     }
 )
 """Sources that placements may ask for by name but that propose nothing to the ranker.
@@ -52,14 +54,23 @@ class Plan:
         return fresh(self.quotas, self.configs)
 
 
-def ranked_sources() -> tuple[str, ...]:
-    """Return the names of the sources that propose candidates, in the order of their names."""
-    return tuple(sorted(set(RECOMMENDERS) - UNRANKED))
+def ranked_sources(extra: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the names of the sources that propose candidates, in the order of their names.
+
+    `extra` are those of `OPTIONAL` that are wished for. Raises ValueError for another one, and for one whose packages
+    are not installed.
+    """
+    for name in extra:
+        if name not in OPTIONAL:
+            raise ValueError(f"{name} is no optional source: {', '.join(OPTIONAL)}")
+        if not RECOMMENDERS[name].installed():
+            raise ValueError(f"{name} needs packages that are not installed: {', '.join(RECOMMENDERS[name].needs)}")
+    return tuple(sorted({*RECOMMENDERS, *extra} - (UNRANKED - set(extra))))
 
 
 def extra_sources() -> tuple[str, ...]:
     """Return the names of light sources that placements may ask for by name."""
-    return tuple(sorted(set(RECOMMENDERS) & UNRANKED - {"sequence_net", "spark_als"}))
+    return tuple(sorted(set(RECOMMENDERS) & UNRANKED - set(OPTIONAL)))
 
 
 def fresh(names: Mapping[str, Any] | tuple[str, ...], configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Scoring]:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from personalization.services.figures import storable
 from personalization.training.dataset import build
 from personalization.training.evaluate import Asked, evaluate
+from personalization.training.plan import OPTIONAL, ranked_sources
 from personalization.training.tune import SAMPLERS, Search
 
 PROTOCOLS = ("temporal", "leave-one-out", "next-item")
@@ -36,6 +37,9 @@ class Command(BaseCommand):
         parser.add_argument("--budget", type=float, default=0.0, metavar="SECONDS", help="tuning time of each side")
         parser.add_argument("--sampler", choices=SAMPLERS, default="tpe", help="how settings are searched for")
         parser.add_argument("--study", metavar="FILE", help="keep the search here, and go on with it next time")
+        parser.add_argument(
+            "--extra", action="append", default=[], choices=OPTIONAL, help="a source of an optional extra; repeatable"
+        )
         parser.add_argument("--seed", type=int, default=7)
         parser.add_argument("--json", type=Path, metavar="OUT", help="write the whole report")
         parser.add_argument("--recommendations", type=Path, metavar="OUT", help="write user, rank, item, score")
@@ -48,10 +52,16 @@ class Command(BaseCommand):
         if not 0 <= options["budget"] < float("inf"):
             raise CommandError("--budget: seconds, 0 or more")
         interactions, items, shoppers = _frames(options["path"])
+        pictures = folder if (folder := options["path"] / "pictures").is_dir() else None
         if untimed(interactions):
             self.stderr.write("No two rows differ in time: the file's order is taken for it, a second from row to row.")
             interactions = interactions.assign(timestamp=np.arange(1.0, len(interactions) + 1))
+        try:
+            names = ranked_sources(options["extra"])
+        except ValueError as error:
+            raise CommandError(str(error)) from error
         asked = Asked(
+            names=names,
             protocol=options["protocol"],
             new_only=options["mode"] == "new",
             with_peers=options["peers"],
@@ -66,7 +76,7 @@ class Command(BaseCommand):
                 bar.update(max(0.0, round(100 * share) - bar.n))
 
             try:
-                found = evaluate(build(interactions, items, shoppers), asked, progress=progress)
+                found = evaluate(build(interactions, items, shoppers, pictures=pictures), asked, progress=progress)
             except ValueError as error:
                 raise CommandError(str(error)) from error
         if options["json"]:

