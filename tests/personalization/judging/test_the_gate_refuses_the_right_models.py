@@ -53,6 +53,18 @@ def test_a_model_unfair_to_suppliers_is_refused(champion: SlateTable) -> None:
     assert not any(name.startswith(("quality", "group", "leak", "latency")) for name in found)
 
 
+def test_who_passes_beyond_a_bar_is_told_why(champion: SlateTable) -> None:
+    unusual = unfair(champion)
+
+    (borne,) = [check for check in judge(case(unusual, unusual)) if check.name == "supplier_share"]
+    (refused,) = [check for check in judge(case(unusual, champion)) if check.name == "supplier_share"]
+    (usual_one,) = [check for check in judge(case(champion, champion)) if check.name == "supplier_share"]
+
+    assert borne.passed
+    assert "misses the bar, which refuses only a model that is worse here" in borne.detail
+    assert "misses the bar" not in refused.detail + usual_one.detail
+
+
 def test_a_model_that_saw_the_held_out_window_is_refused(champion: SlateTable) -> None:
     assert refusals(leaking(champion), champion) == ["leak:time"]
 
