@@ -119,7 +119,7 @@ def test_erasing_keeps_the_proof_and_forgets_whose_it_was() -> None:
     assert gone >= 6
     assert store.verify(ada) == 0
     assert ConsentEvent.objects.count() == 4
-    assert not ConsentEvent.objects.filter(raw_id__contains="ada").exists()
+    assert not ConsentEvent.objects.exclude(raw_id__startswith="erased:").exists()  # a random id may spell any name
     assert person("user:ada").epoch == 0
     assert store.erase(ada) == 0
 
