@@ -90,13 +90,16 @@ class TrainingRunAdmin(ModelAdmin):
                 status=422 if form.errors else 200,
             )
         wished = form.cleaned_data
-        run = queue_training(
-            actor=actor_of(request),
-            budget_s=60 * (wished["minutes"] or 0),
-            sampler=wished["sampler"] or Sampler.TPE,
-            forced=wished["forced"],
-        )
-        messages.success(request, f"Training {run.pk} is queued.")
+        wish = {
+            "budget_s": 60 * (wished["minutes"] or 0),
+            "sampler": wished["sampler"] or Sampler.TPE,
+            "forced": wished["forced"],
+        }
+        waiting = TrainingRun.objects.filter(state=RunState.QUEUED, **wish).first()
+        if waiting is not None:  # a second click
+            messages.info(request, f"Training {waiting.pk}, the same, is queued already.")
+        else:
+            messages.success(request, f"Training {queue_training(actor=actor_of(request), **wish).pk} is queued.")
         return HttpResponseRedirect(back)
 
     @admin.display(description="data")

@@ -203,3 +203,13 @@ def test_a_training_is_wished_for_with_minutes_of_tuning(log_in: LogIn, monkeypa
     assert "greater than or equal to 0" in refused.content.decode()
     assert "dice is not one of the available choices" in refused.content.decode()
     assert list(TrainingRun.objects.values_list("budget_s", "sampler")) == [(600, "random")]
+
+
+def test_a_second_click_queues_no_twin(log_in: LogIn) -> None:
+    scientist, door = log_in("data scientist"), reverse("admin:personalization_trainingrun_train_page")
+
+    for _ in range(2):
+        scientist.post(door, {"minutes": "5"})
+    scientist.post(door, {"minutes": "6"})
+
+    assert sorted(TrainingRun.objects.values_list("budget_s", flat=True)) == [300, 360]
