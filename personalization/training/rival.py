@@ -37,11 +37,14 @@ def plan_of(manifest: Mapping[str, Any]) -> Plan | None:
     if not {"configs", "quotas", "blend", "single", "rung", "features", "rankers"} <= told.keys() <= known:
         return None
     plan = Plan(**{**told, "features": tuple(told["features"])})
-    followed = set(plan.quotas) | set(plan.configs) <= RECOMMENDERS.keys() and all(
-        set(own) <= {part.name for part in fields(RECOMMENDERS[name].config_class)}
-        for name, own in plan.configs.items()
-    )
+    followed = all(_known(name, plan.configs.get(name, {})) for name in {*plan.quotas, *plan.configs})
     return plan if followed and set(plan.features) <= set(feature_names(tuple(sorted(plan.quotas)))) else None
+
+
+def _known(name: str, config: Mapping[str, Any]) -> bool:
+    """Return whether there is such a source, with all it needs and with such settings."""
+    kind = RECOMMENDERS.get(name)
+    return kind is not None and kind.installed() and set(config) <= {part.name for part in fields(kind.config_class)}
 
 
 def refitted(plan: Plan, earlier: Sequence[Fold], test: Fold, catalogue: Catalogue, *, beside: Bundle) -> Bundle | None:

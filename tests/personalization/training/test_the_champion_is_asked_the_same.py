@@ -7,6 +7,7 @@ import pytest
 
 from personalization.judging.heldout import case_of, shown
 from personalization.judging.verdict import Verdict
+from personalization.recommenders.registry import RECOMMENDERS
 from personalization.training.dataset import Dataset, build
 from personalization.training.pipeline import train
 from personalization.training.rival import plan_of
@@ -35,7 +36,7 @@ def test_the_same_plan_is_as_good_as_itself_and_passes_the_gate(dataset: Dataset
     assert [check.name for check in Verdict.of(case, reference="itself").failed if check.name != "latency"] == []
 
 
-def test_a_plan_that_this_code_cannot_follow_is_none() -> None:
+def test_a_plan_that_this_code_cannot_follow_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = {"configs": {}, "quotas": {"popular": 5}, "blend": {}, "single": "popular", "rung": "popular",
             "features": [], "rankers": []}  # fmt: skip
 
@@ -44,6 +45,8 @@ def test_a_plan_that_this_code_cannot_follow_is_none() -> None:
     assert plan_of({"plan": {**plan, "features": ["magic"]}}) is None
     assert plan_of({"plan": {**plan, "unheard_of": 1}}) is None
     assert plan_of({"plan": {**plan, "configs": {"popular": {"gone": 1}}}}) is None
+    monkeypatch.setattr(RECOMMENDERS["sequence_net"], "installed", classmethod(lambda cls: False))
+    assert plan_of({"plan": {**plan, "quotas": {"popular": 5, "sequence_net": 5}}}) is None
     found = plan_of({"plan": plan})
     assert found is not None
     assert found.features == ()
