@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -27,10 +28,11 @@ def main() -> int:
     parser.add_argument("--products", type=int, default=2_000)
     parser.add_argument("--shoppers", type=int, default=1_000)
     parser.add_argument("--requests", type=int, default=2_000)
+    parser.add_argument("--sources", nargs="*", help="train these only, for a short run")
     options = parser.parse_args()
     with stage() as it:
         os.environ.update({**it.environment, "DJANGO_SETTINGS_MODULE": "config.settings", "SERVING_REFRESH": "inline"})
-        key = shop(options.products, options.shoppers)
+        key = shop(options.products, options.shoppers, sources=options.sources)
         it.environment["SERVING_REFRESH"] = "background"
         it.environment["KEY_RATE_SECRET"] = it.environment["KEY_RATE_PUBLISHABLE"] = "1000000/second"
         granian = os.path.join(os.path.dirname(sys.executable), "granian")
@@ -41,8 +43,9 @@ def main() -> int:
     return 0
 
 
-def shop(products: int, shoppers: int) -> str:
-    """Fill the shop, train and promote a model, let shoppers look at products; return a secret key."""
+def shop(products: int, shoppers: int, *, sources: Sequence[str] | None = None) -> str:
+    """Fill the shop, train and promote a model (of all sources, or of some), let shoppers look at products; return a
+    secret key."""
     import django
 
     django.setup()
@@ -56,7 +59,8 @@ def shop(products: int, shoppers: int) -> str:
     fill(items)
     dataset = build(history(products, shoppers), items)
     print(f"training on {len(dataset)} interactions", flush=True)
-    trained = train(dataset, progress=lambda step, share: print(f"{share:4.0%} {step}", flush=True))
+    told = lambda step, share: print(f"{share:4.0%} {step}", flush=True)  # noqa: E731
+    trained = train(dataset, names=sources, progress=told)
     version = register(trained.bundle, report=trained.report, actor="system:bench").version
     judge_training(version, trained, dataset.user_ids, actor="system:bench")
     promote(version, actor="system:bench")

@@ -37,6 +37,11 @@ def test_every_protocol_reports_intervals(protocol: Protocol) -> None:
     interval = found.report["released"]["together"]["hit_rate@10"]
     assert 0 < interval["low"] <= interval["value"] <= interval["high"] <= 1
     assert ("frozen_profile" in found.report) == (protocol == "next-item")
+    answers = found.recommendations
+    if protocol == "next-item":  # one shopper is asked many times, and each answer is a question's
+        assert not answers.duplicated(["question", "rank"]).any()
+        assert answers.groupby("question")[["user", "time"]].nunique().max().tolist() == [1, 1]
+    assert answers.duplicated(["user", "rank"]).any() == (protocol == "next-item")
 
 
 def test_planted_favorites_are_found_and_the_other_camp_is_not() -> None:

@@ -100,13 +100,3 @@ def test_what_cannot_be_written_or_read_is_said_before_the_work(tmp_path: Path) 
     ):
         with pytest.raises(CommandError, match=words):
             call_command("evaluate", *arguments)
-
-
-def test_answers_to_several_questions_of_one_shopper_can_be_told_apart() -> None:
-    found = evaluate(
-        build(history(shoppers=20), products()), Asked(protocol="next-item", names=("popular", "rp3beta"))
-    ).recommendations
-
-    assert not found.duplicated(["question", "rank"]).any()
-    assert found.groupby("question")["user"].nunique().max() == 1
-    assert found.duplicated(["user", "rank"]).any()
