@@ -32,7 +32,7 @@ def test_the_figure_can_be_recomputed(new_only: bool) -> None:
 
 @pytest.mark.parametrize("protocol", ["leave-one-out", "next-item"])
 def test_every_protocol_reports_intervals(protocol: Protocol) -> None:
-    found = evaluate(build(history(shoppers=20), products()), Asked(protocol=protocol, names=SOURCES))
+    found = evaluate(build(history(shoppers=12, visits=8), products()), Asked(protocol=protocol, names=SOURCES))
 
     interval = found.report["released"]["together"]["hit_rate@10"]
     assert 0 < interval["low"] <= interval["value"] <= interval["high"] <= 1
