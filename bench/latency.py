@@ -59,8 +59,7 @@ def shop(products: int, shoppers: int, *, sources: Sequence[str] | None = None) 
     fill(items)
     dataset = build(history(products, shoppers), items)
     print(f"training on {len(dataset)} interactions", flush=True)
-    told = lambda step, share: print(f"{share:4.0%} {step}", flush=True)  # noqa: E731
-    trained = train(dataset, names=sources, progress=told)
+    trained = train(dataset, names=sources, progress=lambda step, share: print(f"{share:4.0%} {step}", flush=True))
     version = register(trained.bundle, report=trained.report, actor="system:bench").version
     judge_training(version, trained, dataset.user_ids, actor="system:bench")
     promote(version, actor="system:bench")

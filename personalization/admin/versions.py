@@ -67,9 +67,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
         """Ask, then make the version live again that was live before."""
         target = previous_champion()
         if request.method == "POST":
-            return self._done(
-                request, lambda: roll_back(actor=actor_of(request), over=request.POST.get("over")), "is live again"
-            )
+            return self._done(request, lambda: roll_back(**_decision(request)), "is live again")
         return self._ask(request, target, verb="Roll back")
 
     @action(description="Promote", url_path="promote", permissions=["change"])
@@ -77,11 +75,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
         """Ask, then make this version live."""
         target = row_or_404(ModelVersion.objects.all(), object_id)
         if request.method == "POST":
-            return self._done(
-                request,
-                lambda: promote(target.version, actor=actor_of(request), over=request.POST.get("over")),
-                "is live",
-            )
+            return self._done(request, lambda: promote(target.version, **_decision(request)), "is live")
         return self._ask(request, target, verb="Promote")
 
     def _ask(self, request: HttpRequest, target: ModelVersion | None, *, verb: str) -> HttpResponse:
@@ -148,7 +142,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
         return "\n".join(words) or "none"
 
 
-def _told(request: HttpRequest) -> dict[str, Any]:
+def _decision(request: HttpRequest) -> dict[str, Any]:
     """Return who decides, and which version was live on the page that asked."""
     return {"actor": actor_of(request), "over": request.POST.get("over")}
 

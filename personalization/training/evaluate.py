@@ -103,8 +103,8 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
         told = lambda message, share: progress(message, 0.7 + 0.3 * share)  # noqa: E731
         report |= compared(slates, [validation, *reversed(learning)], test, dataset, asked, told)
     progress("Done", 1.0)
-    told = recommendations(slates, scores, test, dataset, timed=asked.protocol == "next-item")
-    return Evaluation(report, told)
+    answers = recommendations(slates, scores, test, dataset, timed=asked.protocol == "next-item")
+    return Evaluation(report, answers)
 
 
 def folds_of(dataset: Dataset, asked: Asked) -> tuple[list[Fold], Fold, Fold]:
