@@ -107,9 +107,11 @@ def tuned_lift(judging: Judging, scores: Floats) -> Lift:
             high = tried["lift"]
     lift = Lift(float(best["lift"]), float(best["share"]), sorted(curve, key=lambda one: float(one["lift"])))
     level = level_of(judging.asked.candidates, scores, untouched, lift.value, share=LEAST_SHARE)
-    if level is None or point(lift.value, level)["cold_hit_rate"] <= best["cold_hit_rate"]:
-        return lift
-    return replace(lift, least=LEAST_SHARE, level=level)
+    if level is None:  # mostly because they have as much by themselves here; the released ranker may give them less
+        hit = best["share"] >= LEAST_SHARE and best["cold_hit_rate"] > 0
+    else:
+        hit = point(lift.value, level)["cold_hit_rate"] > best["cold_hit_rate"]
+    return replace(lift, least=LEAST_SHARE, level=level) if hit else lift
 
 
 def level_of(candidates: Candidates, scores: Floats, untouched: Bools, lift: float, *, share: float) -> float | None:

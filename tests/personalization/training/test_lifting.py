@@ -132,6 +132,19 @@ def test_the_least_share_is_theirs_where_validation_finds_a_hit_there() -> None:
     assert (missed.value, missed.least, missed.level) == (0.0, 0.0, None)
 
 
+def test_the_least_share_is_theirs_too_where_the_ranker_gives_it_to_them_by_itself() -> None:
+    """The released ranker may think less of them: of the places that new produce had on validation, a tenth stayed."""
+
+    def found(hit: int) -> lifting.Lift:
+        judging, scores = shoppers(hit=hit)
+        rows, items = judging.asked.candidates.rows, judging.asked.candidates.items
+        liked = (items == 11) & (rows >= 8)
+        return lifting.tuned_lift(judging, np.where(liked, scores[items == 7][rows] + 0.5, scores).astype(np.float32))
+
+    assert (found(9).share, found(9).level, found(9).least) == (0.02, None, lifting.LEAST_SHARE)
+    assert found(0).least == 0.0, "no hit among them"
+
+
 def test_the_released_ranker_holds_back_further_where_it_must(released: Bundle) -> None:
     held = replace(released, cold_lift=-0.01)
 
