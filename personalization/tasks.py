@@ -1,13 +1,19 @@
 """Celery doors of this room."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from celery import shared_task
+from django.conf import settings
 
+from common.errors import Conflict
 from personalization.services.drift import watch_drift
+from personalization.services.increments import run_increment
 from personalization.services.mirror import MirrorDown, mirror
 from personalization.services.training import queue_training, run_training
+
+log = logging.getLogger(__name__)
 
 
 @shared_task(name="personalization.train", acks_late=True)  # type: ignore[untyped-decorator]
@@ -25,6 +31,16 @@ def mirror_task(self: Any, version: str) -> None:
         mirror(version)
     except MirrorDown as error:
         raise self.retry(exc=error, countdown=15 * 2**self.request.retries) from error
+
+
+@shared_task(name="personalization.increment")  # type: ignore[untyped-decorator]
+def increment() -> None:
+    """Let the live model learn again what is learnt in seconds, where that is wanted and due."""
+    if settings.INCREMENT_MINUTES:
+        try:
+            log.info("increment.done %s", run_increment())
+        except Conflict as error:
+            log.warning("increment.refused %s", error.detail)
 
 
 @shared_task(name="personalization.watch_drift")  # type: ignore[untyped-decorator]

@@ -1,5 +1,7 @@
 """Serving: how a process keeps its snapshot fresh, how long a slot of a page may take, when models are trained anew."""
 
+from datetime import timedelta
+
 from celery.schedules import crontab
 
 from config import env
@@ -9,6 +11,8 @@ SERVING_REFRESH = env.text("SERVING_REFRESH", "background")
 SERVING_SLOT_MILLISECONDS = env.integer("SERVING_SLOT_MILLISECONDS", 150, least=1)
 
 TRAINING_HOUR = env.integer("TRAINING_HOUR", 3)
+# How often the live model learns again what is learnt in seconds; 0: only when it is trained.
+INCREMENT_MINUTES = env.integer("INCREMENT_MINUTES", 5, least=0)
 # Nightly, in UTC. The schedule is copied into the admin's periodic tasks, where it may be changed.
 CELERY_BEAT_SCHEDULE = {
     "nightly training": {"task": "personalization.train", "schedule": crontab(hour=TRAINING_HOUR, minute=17)},
@@ -16,5 +20,10 @@ CELERY_BEAT_SCHEDULE = {
     "nightly drift watch": {
         "task": "personalization.watch_drift",
         "schedule": crontab(hour=(TRAINING_HOUR - 1) % 24, minute=47),
+    },
+    "increments": {
+        "task": "personalization.increment",
+        "schedule": timedelta(minutes=max(1, INCREMENT_MINUTES)),
+        "options": {"expires": 60.0 * max(1, INCREMENT_MINUTES)},  # one that waited for a worker is not made up for
     },
 }

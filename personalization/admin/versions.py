@@ -1,5 +1,6 @@
 """Model versions: side by side, with their ladder; promote and roll back, asked twice and on record."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -31,7 +32,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
     search_fields = ("version",)
     ordering = ("-created_at",)
     fields = ("version", "state", "rung", "metrics", "ladder", "checks", "refusal", "alarms", "seed", "data_hash",
-              "artefact_hash", "created_at", "promoted_at", "retired_at")  # fmt: skip
+              "artefact_hash", "created_at", "promoted_at", "learnt_again", "retired_at")  # fmt: skip
     actions_list: ClassVar = ["side_by_side", "roll_back_page"]
     actions_detail: ClassVar = ["evaluation_page", "promote_page", "ask_waiver_page"]
 
@@ -131,6 +132,18 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
         checks = sorted(row.gate.get("checks", ()), key=lambda check: bool(check["passed"]))
         words = (f"{'✓' if one['passed'] else '✗'} {one['name']}: {one['detail']}" for one in checks)
         return "\n".join(words) or "never judged"
+
+    @admin.display(description="learnt again")
+    def learnt_again(self, row: ModelVersion) -> str:
+        """Return when an increment was made last, of what, and its hash."""
+        told = row.increment
+        if "directory" not in told:
+            return "not since it went live"
+        at = datetime.fromisoformat(told["at"])
+        return (
+            f"{at:%Y-%m-%d %H:%M} UTC, from {told['interactions']:,} interactions in {told['seconds']:.1f} s;"
+            f" artefact {told['artefact_hash']}"
+        )
 
     @admin.display(description="alarms")
     def alarms(self, row: ModelVersion) -> str:

@@ -37,6 +37,11 @@ class ModelVersion(models.Model):
         default=dict, blank=True, help_text="Every check of the gate with its number and limit; empty: never judged"
     )
     refusal = models.TextField(blank=True)
+    increment = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="What was learnt again since the training: directory, artefact_hash, and of what; empty: nothing",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     promoted_at = models.DateTimeField(null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)

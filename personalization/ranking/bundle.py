@@ -14,7 +14,7 @@ from personalization.ranking.candidates import Candidates, gather
 from personalization.ranking.cold_lift import lifted
 from personalization.ranking.explain import Slate, told
 from personalization.ranking.exposure import Exposure
-from personalization.ranking.extension import extended_catalogue, extended_facts
+from personalization.ranking.extension import extended_catalogue, extended_facts, extended_source
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import features, positions
 from personalization.ranking.groups import Longs
@@ -22,7 +22,6 @@ from personalization.ranking.newcomers import PRIOR, newcomers
 from personalization.ranking.ranker import Ranker
 from personalization.ranking.stars import Stars
 from personalization.recommenders.base import Bools, Catalogue, Context, Floats, Ints, Profile
-from personalization.recommenders.content import Content
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.recommenders.scoring import Scoring
 
@@ -131,7 +130,7 @@ class Bundle:
         if catalogue.n_items == self.catalogue.n_items:
             return self
         facts = extended_facts(self.facts, self.catalogue, catalogue)
-        known = {name: _extended(source, catalogue) for name, source in self.sources.items()}
+        known = {name: extended_source(source, catalogue) for name, source in self.sources.items()}
         exposure = self.exposure.extended(catalogue.n_items) if self.exposure else None
         return replace(self, catalogue=catalogue, facts=facts, sources=known, exposure=exposure)
 
@@ -257,8 +256,3 @@ class Bundle:
     def columns(self, sources: Sequence[str]) -> Longs:
         """Return the positions of the ranker's columns among all features of these sources."""
         return positions(() if self.ranker is None else self.ranker.names, sources)
-
-
-def _extended(source: Scoring, catalogue: Catalogue) -> Scoring:
-    """Return a content source that knows the new items too; others have nothing to say of them."""
-    return source.extend(catalogue) if isinstance(source, Content) else source

@@ -9,6 +9,8 @@ import pandas as pd
 
 from personalization.ranking.facts import COLUMNS, ItemFacts, attribute_rows, kin_codes, price_in_category
 from personalization.recommenders.base import Catalogue, Floats, Times
+from personalization.recommenders.content import Content
+from personalization.recommenders.scoring import Scoring
 
 TEXTS = {
     "titles": "title",
@@ -72,6 +74,12 @@ def extended_facts(facts: ItemFacts, before: Catalogue, after: Catalogue) -> Ite
         rarity=rarity,
         **kin,
     )
+
+
+def extended_source(source: Scoring, catalogue: Catalogue) -> Scoring:
+    """Return a content source that knows new items too; others, and where there are none, as they are."""
+    fresh = catalogue.n_items > source.n_items
+    return source.extend(catalogue) if fresh and isinstance(source, Content) else source
 
 
 def _of_kin(values: Floats, codes: np.ndarray[tuple[int], np.dtype[np.int32]], n_known: int) -> Floats:

@@ -10,20 +10,42 @@ from django.db.models import F
 from common.errors import NotFound
 from personalization.models import ModelState, ModelVersion, ModelWaiver
 
+INCREMENTS = ".increments"
+
+
+@dataclass(frozen=True, slots=True)
+class Increment:
+    """Where the artefact of an increment lies and what it must hash to."""
+
+    directory: Path
+    artefact_hash: str
+
 
 @dataclass(frozen=True, slots=True)
 class Champion:
-    """The live version: where its artefact lies and what it must hash to."""
+    """The live version: where its artefact lies and what it must hash to; `increment` is what stands in for it now."""
 
     version: str
     directory: Path
     artefact_hash: str
+    increment: Increment | None = None
 
 
 def champion() -> Champion | None:
     """Return the live version, or None before anything was promoted."""
     row = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
-    return None if row is None else Champion(row.version, directory_of(row), row.artefact_hash)
+    return None if row is None else Champion(row.version, directory_of(row), row.artefact_hash, increment_of(row))
+
+
+def increment_of(version: ModelVersion) -> Increment | None:
+    """Return what was learnt since the training of a version, None where nothing was."""
+    told = version.increment
+    return Increment(increments_of(version) / told["directory"], told["artefact_hash"]) if "directory" in told else None
+
+
+def increments_of(version: ModelVersion) -> Path:
+    """Return the folder of the artefacts of a version's increments: beside its own."""
+    return Path(settings.MODEL_DIR) / f"{version.directory}{INCREMENTS}"
 
 
 def directory_of(version: ModelVersion) -> Path:

@@ -47,7 +47,7 @@ def promote(version: str, *, actor: str, over: str | None = None) -> ModelVersio
     and has no valid waiver, for one that was refused by hand, and for one whose artefact is not what was registered.
     """
     with transaction.atomic():
-        _one_at_a_time()
+        one_at_a_time()
         row = version_named(version)
         if row.state == ModelState.CHAMPION:
             return row
@@ -62,7 +62,7 @@ def roll_back(*, actor: str, over: str | None = None) -> ModelVersion:
     and where another is live by now: a second click would bring back the version that was just taken away.
     """
     with transaction.atomic():
-        _one_at_a_time()
+        one_at_a_time()
         _still_live(over)
         row = previous_champion()
         if row is None:
@@ -73,7 +73,7 @@ def roll_back(*, actor: str, over: str | None = None) -> ModelVersion:
 def refuse(version: str, *, reason: str, actor: str) -> ModelVersion:
     """Mark a candidate as one that must not go live, and why."""
     with transaction.atomic():
-        _one_at_a_time()
+        one_at_a_time()
         row = version_named(version)
         if row.state == ModelState.CHAMPION:
             raise Conflict(f"{version} is live; roll back first.")
@@ -93,7 +93,7 @@ def _still_live(over: str | None) -> None:
 def _registered(
     bundle: Bundle, draft: Path, artefact_hash: str, *, report: Mapping[str, Any], actor: str
 ) -> ModelVersion:
-    _one_at_a_time()
+    one_at_a_time()
     version = _next_version()
     directory = Path(settings.MODEL_DIR) / version
     shutil.rmtree(directory, ignore_errors=True)  # left by a transaction that was rolled back
@@ -133,7 +133,8 @@ def _enthroned(row: ModelVersion, *, action: str, actor: str, waiver: ModelWaive
         former.state, former.retired_at = ModelState.RETIRED, clock.now()
         former.save(update_fields=["state", "retired_at"])
     row.state, row.promoted_at, row.retired_at = ModelState.CHAMPION, clock.now(), None
-    row.save(update_fields=["state", "promoted_at", "retired_at"])
+    row.increment = {}  # of when it was live before
+    row.save(update_fields=["state", "promoted_at", "retired_at", "increment"])
     former_name = former.version if former else None
     _record(action, row, actor=actor, data={"former": former_name, **(_waived(row, waiver) if waiver else {})})
     announce()
@@ -165,7 +166,8 @@ def _next_version() -> str:
     return f"{day}.{max((int(version.rpartition('.')[2]) for version in numbers), default=0) + 1}"
 
 
-def _one_at_a_time() -> None:
+def one_at_a_time() -> None:
+    """Wait, within a transaction, until nobody else numbers, promotes, rolls back or puts an increment in place."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 

@@ -14,10 +14,8 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from audit.services import record
-from catalog.selectors import catalog_rows
 from common import clock
 from common.errors import Conflict, DomainError, NotFound
-from events.selectors import shoppers_frame, training_frame
 from personalization.models import AlarmKind, ModelVersion, RunState, Sampler, TrainingRun
 from personalization.ranking.artefact import ArtefactError, unseal
 from personalization.selectors.overview import alive_runs
@@ -26,7 +24,7 @@ from personalization.services.alarms import sound
 from personalization.services.data_gate import examine
 from personalization.services.gate import judge_training, steadiness_of
 from personalization.services.registry import promote, register
-from personalization.serving.shelf import items_frame
+from personalization.services.shop_data import shop_dataset
 
 if TYPE_CHECKING:
     from personalization.training.dataset import Dataset
@@ -211,14 +209,7 @@ def _plan_of(live: Champion | None) -> "Plan | None":
 
 
 def _dataset(bar: Bar) -> "Dataset":
-    from personalization.training.dataset import build
-
-    frame = training_frame()
-    bar.tell("Cleaning and coding", DATA_SHARE / 2)
-    known = shoppers_frame(settings.SHOPPER_ATTRIBUTES)
-    items = items_frame(row for row in catalog_rows() if not row.removed)
-    pictures = Path(settings.PICTURES_DIR) if settings.PICTURES_DIR else None
-    dataset = build(frame, items, known, pictures=pictures)
+    dataset = shop_dataset(read=lambda: bar.tell("Cleaning and coding", DATA_SHARE / 2))
     examine(dataset, bar.run)
     return dataset
 

@@ -26,6 +26,8 @@ from personalization.serving.snapshot import Snapshot
 POLL_SECONDS = 0.5
 DATABASE_POLL_SECONDS = 2.0
 """How often the database is asked although no counter moved: the counters may be lost with Redis."""
+BROKEN = (ArtefactError, KeyError, ValueError, OSError)
+"""What loading raises where an artefact is not what was registered, or of settings that this code no longer has."""
 log = logging.getLogger(__name__)
 Counters = tuple[int, int]
 
@@ -119,8 +121,8 @@ class Keeper:
             self.refused = None
             return False
         try:
-            loaded = None if live is None else (live, Bundle.load(live.directory, expected=live.artefact_hash))
-        except (ArtefactError, KeyError, ValueError, OSError) as error:
+            loaded = None if live is None else (live, _bundle_of(live))
+        except BROKEN as error:
             # The model that served until now is better than none; the error shows in readiness and metrics.
             self.refused = f"{live.version if live else None} is not served here: {error}"
             log.error("model.refused version=%s error=%s", live.version if live else None, error)
@@ -147,6 +149,17 @@ class Keeper:
             connections.close_all()
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
+
+
+def _bundle_of(live: Champion) -> Bundle:
+    """Return the bundle of the increment that stands in for the version, or of the version where that one is broken."""
+    if live.increment is not None:
+        try:
+            return Bundle.load(live.increment.directory, expected=live.increment.artefact_hash)
+        except BROKEN as error:
+            log.error("model.increment_refused version=%s error=%s", live.version, error)
+            RELOADS.labels(part="increment_refused").inc()
+    return Bundle.load(live.directory, expected=live.artefact_hash)
 
 
 def _inline() -> bool:

@@ -1,4 +1,4 @@
-"""Promotion, roll-back and a rule are live in every web worker within two seconds: the real server, two processes."""
+"""Promotion, roll-back, an increment and a rule are live in every web worker within two seconds: the real server."""
 
 import json
 import os
@@ -15,8 +15,11 @@ import psutil
 import pytest
 
 from common.embedded import ports, procfile
+from personalization.services.increments import run_increment
 from personalization.services.registry import promote, roll_back
 from personalization.services.rules import create_rule, edit_rule
+from tests.events.journal import START
+from tests.personalization.purchases import bought, put
 from tests.personalization.releases import admitted
 from tests.personalization.shop import model
 
@@ -133,6 +136,10 @@ def shows(product_id: str) -> Told:
     return lambda answer: product_id in [item["product_id"] for item in answer["items"]]
 
 
+def shows_first(product_id: str) -> Told:
+    return lambda answer: bool(answer["items"]) and answer["items"][0]["product_id"] == product_id
+
+
 def test_promotion_and_roll_back_are_live_in_every_worker_within_two_seconds(workers: Workers) -> None:
     first, second = admitted(model(("popular",))), admitted(model(("popular", "trending")))
 
@@ -144,6 +151,15 @@ def test_promotion_and_roll_back_are_live_in_every_worker_within_two_seconds(wor
     for former in (first, second, first):
         roll_back(actor="staff:1")
         workers.follow(live(former))
+
+
+def test_an_increment_is_live_in_every_worker_within_two_seconds(workers: Workers) -> None:
+    promote(admitted(model(("popular",))), actor="staff:1")
+    workers.follow(shows_first("lamp"), within=START_SECONDS)
+    put([bought(f"o{one}", one, "rug", START + one * 1_000_000) for one in range(60)])
+
+    run_increment()
+    workers.follow(shows_first("rug"))
 
 
 def test_a_rule_is_live_in_every_worker_within_two_seconds(workers: Workers) -> None:

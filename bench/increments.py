@@ -1,0 +1,98 @@
+"""What an increment brings and costs: the same questions to a model as trained, with an increment, and trained again.
+
+A model is trained on what happened before the row ⌊.70 n⌋ of a folder. Shoppers are asked about what they take from the
+row ⌊.85 n⌋ on, their histories known until then: how well does the model answer as it was trained, with an increment
+made at that row, and its plan trained again there? Weeks lie between the two; a running shop makes increments in
+minutes, so there is less to gain, and nothing to lose where nothing is lost here.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from personalization.ranking.bundle import Bundle
+from personalization.ranking.increment import incremented
+from personalization.training.choose import choose
+from personalization.training.dataset import Dataset, build
+from personalization.training.evaluate import Asked, folds_of, warm_values
+from personalization.training.folds import Fold
+from personalization.training.metrics import Doubles, bootstrap
+from personalization.training.pipeline import asked_of
+from personalization.training.release import release
+from personalization.training.report import released_slates
+
+SHARES = (0.40, 0.55, 0.70)
+"""The model is chosen on the rows between these cuts, and knows none behind the last."""
+
+
+def main() -> int:
+    """Print NDCG@10 of the three, the differences to the first, and what the increment cost."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="holds interactions.parquet and perhaps items.parquet")
+    parser.add_argument("--mode", choices=("repeat", "new"), default="repeat")
+    parser.add_argument("--rows", type=int, help="the first so many only")
+    parser.add_argument("--sources", nargs="+", help="these only; else all that are ranked")
+    options = parser.parse_args()
+    frame, items = pd.read_parquet(options.folder / "interactions.parquet"), options.folder / "items.parquet"
+    dataset = build(frame[: options.rows], pd.read_parquet(items) if items.exists() else None)
+    told(dataset, new_only=options.mode == "new", names=options.sources)
+    return 0
+
+
+def told(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = None) -> None:
+    """Train, make the increment, train again; ask and print."""
+    learning, validation, morning = folds_of(dataset, Asked(new_only=new_only, shares=SHARES))
+    *_, evening = folds_of(dataset, Asked(new_only=new_only))
+    choice = choose(learning, validation, dataset.catalogue, budget_s=0.0, seed=7, progress=_told, names=names)
+    catalogue = dataset.catalogue.at(evening.until)
+
+    def trained(fold: Fold) -> Bundle:
+        return release(choice.plan, fold.past, dataset.catalogue.at(fold.until), until=fold.until, learnt=choice.learnt)
+
+    begun = time.monotonic()
+    as_trained = trained(morning)
+    training = time.monotonic() - begun
+    begun = time.monotonic()
+    fresh = incremented(as_trained, evening.past, catalogue)
+    fitting = time.monotonic() - begun
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        digest = fresh.save(Path(scratch) / "increment")
+        writing = time.monotonic() - begun
+        megabytes = sum(one.stat().st_size for one in Path(scratch).rglob("*") if one.is_file()) / 1e6
+        begun = time.monotonic()
+        Bundle.load(Path(scratch) / "increment", expected=digest)
+        loading = time.monotonic() - begun
+    found = {"as trained": as_trained, "with an increment": fresh, "trained again": trained(evening)}
+    warm = evening.warm(catalogue.n_items)
+    values = {name: _values(bundle, evening, warm=warm) for name, bundle in found.items()}
+    rows = len(evening.past) - len(morning.past)
+    print(f"{len(morning.past):,} interactions at the training, {rows:,} since; {len(evening):,} questions")
+    for name, own in values.items():
+        whole, more = bootstrap(own), bootstrap(own - values["as trained"])
+        beside = "" if name == "as trained" else f", difference {more.value:+.4f} [{more.low:+.4f}, {more.high:+.4f}]"
+        print(f"{name:18} NDCG@10 {whole.value:.4f} [{whole.low:.4f}, {whole.high:.4f}]{beside} n={whole.n}")
+    print(
+        f"increment: {fitting:.1f} s to fit, {writing:.1f} s and {megabytes:.0f} MB to write, {loading:.1f} s to load;"
+        f" fitting the plan anew {training:.1f} s, without choosing it"
+    )
+
+
+def _values(bundle: Bundle, fold: Fold, *, warm: np.ndarray) -> Doubles:
+    """Return NDCG@10 of each shopper, of targets that anybody had touched before the questions."""
+    slates, _ = released_slates(bundle, asked_of(bundle, fold))
+    return warm_values(slates, fold, len(warm), metric="ndcg", warm=warm)
+
+
+def _told(message: str, share: float) -> None:
+    print(f"{share:4.0%} {message}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""What a running shop's models learn from: its events that may be learnt from, its products, what is known of whom."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from catalog.selectors import catalog_rows
+from events.selectors import shoppers_frame, training_frame
+from personalization.serving.shelf import items_frame
+
+if TYPE_CHECKING:
+    from personalization.training.dataset import Dataset
+
+
+def shop_dataset(*, pictures: bool = True, read: Callable[[], None] = lambda: None) -> "Dataset":
+    """Return the dataset of this moment; `read` is told when all is read, `pictures` says whether they are looked at.
+
+    Raises ValueError where pictures are wanted and cannot be read.
+    """
+    from personalization.training.dataset import build
+
+    frame = training_frame()
+    read()
+    known = shoppers_frame(settings.SHOPPER_ATTRIBUTES)
+    items = items_frame(row for row in catalog_rows() if not row.removed)
+    folder = Path(settings.PICTURES_DIR) if pictures and settings.PICTURES_DIR else None
+    return build(frame, items, known, pictures=folder)

@@ -1,0 +1,193 @@
+"""Increments: what happened minutes ago is in the tables, of the live version only, and broken data change nothing."""
+
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from common import clock
+from common.errors import Conflict
+from personalization import tasks
+from personalization.models import ModelAlarm, ModelState, ModelVersion, RunState, TrainingRun
+from personalization.selectors.registry import increment_of, increments_of
+from personalization.services import increments
+from personalization.services.increments import run_increment
+from personalization.services.registry import promote, roll_back
+from personalization.serving.keeper import keeper
+from personalization.training.dataset import build
+from tests.events.journal import START
+from tests.personalization.purchases import bought, put
+from tests.personalization.releases import admitted
+from tests.personalization.shop import history, items, model
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("trained")]
+
+
+def sell(product_id: str, *, to: int = 60, day: int = 0) -> None:
+    """Write as many sales of one product into the log, and from there into PostgreSQL."""
+    at = START + day * 86_400_000_000
+    put([bought(f"{product_id}-{day}-{one}", one, product_id, at + one * 1_000_000) for one in range(to)])
+
+
+def live() -> ModelVersion:
+    return ModelVersion.objects.get(state=ModelState.CHAMPION)
+
+
+def best_seller() -> str:
+    snapshot = keeper.current()
+    return str(snapshot.shelf.catalogue.item_ids[snapshot.popular[0]])
+
+
+def test_what_sold_since_the_training_is_in_the_tables_that_are_served() -> None:
+    assert best_seller() == "lamp"
+    sell("rug")
+
+    told = run_increment()
+
+    row = live()
+    assert told == f"{row.version} has learnt from 60 interactions."
+    assert best_seller() == "rug"
+    assert keeper.current().model_version == row.version, "the version is the one that the gate let through"
+    assert row.increment["interactions"] == 60
+    assert keeper.refused is None
+
+
+def test_nothing_is_written_where_nothing_happened() -> None:
+    sell("rug")
+    run_increment()
+    before = live()
+
+    assert run_increment(forced=True) == f"Nothing has happened since {before.version} learnt last."
+    assert increment_of(live()) == increment_of(before)
+    assert live().increment["at"] > before.increment["at"]
+
+
+def test_at_most_a_tenth_of_the_time_goes_to_increments() -> None:
+    sell("rug")
+    run_increment()
+    ModelVersion.objects.update(increment={**live().increment, "seconds": 30.0})
+
+    assert "no other one before" in run_increment()
+
+    long_ago = clock.now() - timedelta(seconds=increments.PAUSE * 30 + 1)
+    ModelVersion.objects.update(increment={**live().increment, "at": long_ago.isoformat()})
+    sell("throw", to=90, day=1)
+
+    assert "has learnt from 150" in run_increment()
+
+
+def test_the_artefact_before_stays_until_the_next_but_one() -> None:
+    for day in range(3):
+        sell("rug", day=day)
+        run_increment(forced=True)
+
+    kept = {one.name for one in increments_of(live()).iterdir()}
+    assert len(kept) == 2
+    assert live().increment["directory"] in kept
+
+
+def test_a_promotion_and_a_roll_back_bring_versions_as_they_were_registered() -> None:
+    sell("rug")
+    run_increment()
+    first = live().version
+
+    promote(admitted(model()), actor="staff:1")
+    assert (live().increment, best_seller()) == ({}, "lamp")
+    roll_back(actor="staff:1")
+
+    assert (live().version, live().increment, best_seller()) == (first, {}, "lamp")
+    run_increment()
+    assert best_seller() == "rug"
+
+
+def test_a_version_that_went_live_meanwhile_gets_no_increment_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    sell("rug")
+    other = admitted(model())
+    was = live()
+
+    def meanwhile(**named: Any) -> Any:
+        promote(other, actor="staff:1")
+        return build(history(), items())
+
+    monkeypatch.setattr(increments, "shop_dataset", meanwhile)
+
+    assert run_increment() == f"Another version went live while {was.version} learnt: nothing was changed."
+    assert (live().version, live().increment) == (other, {})
+    assert list(increments_of(was).iterdir()) == []
+
+
+def test_an_altered_increment_is_not_served_but_the_version_it_stands_for(caplog: pytest.LogCaptureFixture) -> None:
+    sell("rug")
+    run_increment()
+    told = increment_of(live())
+    assert told is not None
+    (told.directory / "facts.npz").write_bytes(b"something else")
+
+    keeper.forget()
+
+    assert best_seller() == "lamp"
+    assert "model.increment_refused" in caplog.text
+    assert "facts.npz was altered" in caplog.text
+
+
+def test_an_altered_version_learns_no_more(tmp_path: Path) -> None:
+    sell("rug")
+    (tmp_path / live().directory / "facts.npz").write_bytes(b"something else")
+
+    with pytest.raises(Conflict, match="cannot learn more"):
+        run_increment()
+
+
+def test_broken_data_change_nothing_and_raise_one_alarm() -> None:
+    sell("rug")
+    ModelVersion.objects.update(report={"data_profile": {"rows": 10_000}})
+
+    for _ in range(2):
+        with pytest.raises(CommandError, match=r"volume.*Nothing was learnt"):
+            call_command("increment")
+
+    assert live().increment == {}
+    assert ModelAlarm.objects.get().times == 1
+
+
+def test_none_beside_a_training() -> None:
+    sell("rug")
+    TrainingRun.objects.create(actor="staff:1", state=RunState.RUNNING, heartbeat_at=clock.now())
+
+    assert run_increment(forced=True).startswith("A training is running")
+
+
+def test_none_beside_another_one() -> None:
+    sell("rug")
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [increments.LOCK])
+        assert run_increment(forced=True) == "Another increment is being made."
+    finally:
+        other.close()  # as where its process dies
+
+    assert "has learnt" in run_increment()
+
+
+def test_none_without_a_model() -> None:
+    ModelVersion.objects.update(state=ModelState.RETIRED)
+    out = StringIO()
+
+    call_command("increment", stdout=out)
+
+    assert "No model is live yet" in out.getvalue()
+
+
+@pytest.mark.parametrize(("minutes", "made"), [(5, True), (0, False)])
+def test_the_schedule_makes_them_unless_it_is_switched_off(minutes: int, made: bool, settings: Any) -> None:
+    sell("rug")
+    settings.INCREMENT_MINUTES = minutes
+
+    tasks.increment()
+
+    assert bool(live().increment) is made
