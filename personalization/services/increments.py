@@ -113,6 +113,8 @@ def _tidy(live: ModelVersion, newest: Path) -> None:
 def _refuse_broken(dataset: "Dataset", live: ModelVersion) -> None:
     from personalization.training.quality_gate import checked, failed
 
+    if not len(dataset):
+        raise Conflict("There is no event that may be learnt from.")
     checks = [one for one in checked(dataset, last=profile_of(live)) if one.grade == "refuses"]
     if refusals := failed(checks):
         # Asked every few minutes: the alarm is raised once, and settled as ever.

@@ -154,6 +154,11 @@ def test_broken_data_change_nothing_and_raise_one_alarm() -> None:
     assert ModelAlarm.objects.get().times == 1
 
 
+def test_none_where_nobody_lets_models_learn() -> None:
+    with pytest.raises(Conflict, match="no event that may be learnt from"):
+        run_increment()
+
+
 def test_none_beside_a_training() -> None:
     sell("rug")
     TrainingRun.objects.create(actor="staff:1", state=RunState.RUNNING, heartbeat_at=clock.now())
