@@ -24,6 +24,7 @@ CELERY_BEAT_SCHEDULE = {
     "increments": {
         "task": "personalization.increment",
         "schedule": timedelta(minutes=max(1, INCREMENT_MINUTES)),
-        "options": {"expires": 60.0 * max(1, INCREMENT_MINUTES)},  # one that waited for a worker is not made up for
+        # One that waited for a worker is not made up for. (The name is the scheduler's, which keeps its tasks in rows.)
+        "options": {"expire_seconds": 60 * max(1, INCREMENT_MINUTES)},
     },
 }

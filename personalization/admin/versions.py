@@ -135,15 +135,17 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
 
     @admin.display(description="learnt again")
     def learnt_again(self, row: ModelVersion) -> str:
-        """Return when an increment was made last, of what, and its hash."""
+        """Return from what an increment was made last, its hash, when that was tried last, and what refused it."""
         told = row.increment
-        if "directory" not in told:
-            return "not since it went live"
-        at = datetime.fromisoformat(told["at"])
-        return (
-            f"{at:%Y-%m-%d %H:%M} UTC, from {told['interactions']:,} interactions in {told['seconds']:.1f} s;"
-            f" artefact {told['artefact_hash']}"
-        )
+        words = []
+        if "directory" in told:
+            words.append(f"from {told['interactions']:,} interactions; artefact {told['artefact_hash']}")
+        if "at" in told:
+            at = datetime.fromisoformat(told["at"])
+            words.append(f"last tried {at:%Y-%m-%d %H:%M} UTC, in {told['seconds']:.1f} s")
+        if "refused" in told:
+            words.append(f"the data look broken: {', '.join(told['refused'])}")
+        return "\n".join(words) or "not since it went live"
 
     @admin.display(description="alarms")
     def alarms(self, row: ModelVersion) -> str:

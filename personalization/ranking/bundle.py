@@ -26,6 +26,8 @@ from personalization.recommenders.registry import RECOMMENDERS
 from personalization.recommenders.scoring import Scoring
 
 RUNGS = ("popular", "single", "blend", "ranker")
+LOADING_ERRORS = (artefact.ArtefactError, KeyError, ValueError, TypeError, OSError)
+"""What `Bundle.load` raises where an artefact is not what was registered, or of settings that this code has no more."""
 HYBRID = "hybrid"
 """The strategy that means: whatever rung this bundle was released at."""
 

@@ -4,6 +4,7 @@ Sources that take longer, the ranker, and what ratings taught stay as they were 
 scores meaning what they meant, which the same code on more rows does (docs/adr/0017). Pure.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,10 +17,13 @@ from personalization.ranking.side_by_side import fitted
 from personalization.recommenders.base import NUMBERS, TEXTS, Catalogue, Interactions, Ints
 
 
-def incremented(bundle: Bundle, rows: Interactions, catalogue: Catalogue) -> Bundle:
+def incremented(
+    bundle: Bundle, rows: Interactions, catalogue: Catalogue, *, manifest: Mapping[str, Any] | None = None
+) -> Bundle:
     """Return the bundle with quick sources and facts fitted again on `rows`, whose items are codes of `catalogue`.
 
-    Its own codes stay; products it did not know come behind. Raises ValueError where there are no rows.
+    Its own codes stay; products it did not know come behind. `manifest` stands over its own. Raises ValueError where
+    there are no rows.
     """
     if not len(rows):
         raise ValueError("there is nothing to learn from")
@@ -34,39 +38,34 @@ def incremented(bundle: Bundle, rows: Interactions, catalogue: Catalogue) -> Bun
         sources={name: known[name] for name in bundle.sources},
         facts=replace(ItemFacts.fit(past, today, until=until, rated=False), stars=bundle.facts.stars),
         exposure=bundle.exposure.extended(today.n_items) if bundle.exposure else None,
-        manifest={**bundle.manifest, "until": until, "trained_until": bundle.facts.until},
+        manifest={**bundle.manifest, "until": until, "trained_until": bundle.facts.until, **(manifest or {})},
     )
 
 
 def renewed(before: Catalogue, now: Catalogue) -> tuple[Catalogue, Ints]:
     """Return today's catalogue in the codes of an earlier one, and int32[now.n_items], which of them each item has.
 
-    The earlier one's items come first, in their order, what is gone as it was; then the new ones. Pictures are left to
-    the next training.
+    The earlier one's items come first, in their order, then the new ones. Of what is gone only the code is left.
+    Pictures are left to the next training.
     """
     places = {name: code for code, name in enumerate(now.item_ids)}
     known = set(before.item_ids)
     ids = before.item_ids + tuple(name for name in now.item_ids if name not in known)
     rows = np.array([places.get(name, -1) for name in ids], np.int64)
+    there = np.flatnonzero(rows >= 0)
     codes = np.empty(now.n_items, np.int32)
-    codes[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
+    codes[rows[there]] = there
 
-    def texts(name: str, nothing: Any) -> tuple[Any, ...]:
-        old = getattr(before, name) or (nothing,) * before.n_items
-        new = getattr(now, name) or (nothing,) * now.n_items
-        return tuple(new[row] if row >= 0 else old[code] for code, row in enumerate(rows.tolist()))
+    def texts(own: tuple[Any, ...], nothing: Any) -> tuple[Any, ...]:
+        return tuple(own[row] if row >= 0 else nothing for row in rows.tolist()) if own else ()
 
-    def numbers(name: str) -> Any:
-        old, new = getattr(before, name), getattr(now, name)
-        if old is None and new is None:
+    def numbers(own: Any) -> Any:
+        if own is None:
             return None
-        found = np.full(len(ids), np.nan, (old if new is None else new).dtype)
-        if old is not None:
-            found[: len(old)] = old
-        if new is not None:
-            found[rows >= 0] = new[rows[rows >= 0]]
+        found = np.full(len(ids), np.nan, own.dtype)
+        found[there] = own[rows[there]]
         return found
 
-    columns: dict[str, Any] = {name: texts(name, "") for name in TEXTS} | {"attributes": texts("attributes", ())}
-    columns |= {name: numbers(name) for name in NUMBERS if name != "images"}
-    return Catalogue(item_ids=ids, **columns), codes
+    columns: dict[str, Any] = {name: texts(getattr(now, name), "") for name in TEXTS}
+    columns |= {name: numbers(getattr(now, name)) for name in NUMBERS if name != "images"}
+    return Catalogue(item_ids=ids, attributes=texts(now.attributes, ()), **columns), codes

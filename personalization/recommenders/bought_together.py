@@ -36,6 +36,7 @@ class BoughtTogether(ItemItem):
     name: ClassVar[str] = "bought_together"
     config_class: ClassVar[type[Config]] = BoughtTogetherConfig
     config: BoughtTogetherConfig
+    quick: ClassVar[bool] = True
     learns_taste: ClassVar[bool] = False
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,

@@ -42,7 +42,6 @@ class Content(ItemItem):
     name: ClassVar[str] = "content"
     config_class: ClassVar[type[Config]] = ContentConfig
     config: ContentConfig
-    quick: ClassVar[bool] = False
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
         "attributes": ("float", 0.1, 2.0, False),

@@ -43,6 +43,7 @@ class Covisitation(ItemItem):
     name: ClassVar[str] = "covisitation"
     config_class: ClassVar[type[Config]] = CovisitationConfig
     config: CovisitationConfig
+    quick: ClassVar[bool] = True
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
         "max_gap": ("int", 1, 20),

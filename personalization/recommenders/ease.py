@@ -61,7 +61,6 @@ class EASE(ItemItem):
     name: ClassVar[str] = "ease"
     config_class: ClassVar[type[Config]] = EASEConfig
     config: EASEConfig
-    quick: ClassVar[bool] = False
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
         {**REPEAT_START, "own_weight": 1.0},
         {**SESSION_START, "own_weight": 0.0},

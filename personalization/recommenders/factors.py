@@ -35,7 +35,6 @@ class Factors(Scoring):
     config: FactorConfig
     personal: ClassVar[bool] = True
     contextual: ClassVar[bool] = True
-    quick: ClassVar[bool] = False
     learns_taste: ClassVar[bool] = True
     exact: ClassVar[bool] = False
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset(DECAY_SPACE) | {"signal_weights"}

@@ -35,6 +35,7 @@ class ItemKNN(ItemItem):
     name: ClassVar[str] = "item_knn"
     config_class: ClassVar[type[Config]] = ItemKNNConfig
     config: ItemKNNConfig
+    quick: ClassVar[bool] = True
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
         "damping": ("float", 0.0, 1.0, False),

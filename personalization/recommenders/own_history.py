@@ -34,6 +34,7 @@ class Recent(Scoring):
     name: ClassVar[str] = "recent"
     config_class: ClassVar[type[Config]] = RecentConfig
     config: RecentConfig
+    quick: ClassVar[bool] = True
     personal: ClassVar[bool] = True
 
     def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
@@ -56,6 +57,7 @@ class PersonalTop(Scoring):
     name: ClassVar[str] = "personal_top"
     config_class: ClassVar[type[Config]] = ProfileDecay
     config: ProfileDecay
+    quick: ClassVar[bool] = True
     personal: ClassVar[bool] = True
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset(DECAY_SPACE) | {"signal_weights"}
     SEARCH_SPACE: ClassVar[SearchSpace] = DECAY_SPACE
@@ -100,6 +102,7 @@ class BuyAgain(Scoring):
     name: ClassVar[str] = "buy_again"
     config_class: ClassVar[type[Config]] = BuyAgainConfig
     config: BuyAgainConfig
+    quick: ClassVar[bool] = True
     personal: ClassVar[bool] = True
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset(DECAY_SPACE) | {"rate_power", "due_power"}
     SEARCH_SPACE: ClassVar[SearchSpace] = {

@@ -29,6 +29,7 @@ class Popular(Scoring):
     name: ClassVar[str] = "popular"
     config_class: ClassVar[type[Config]] = PopularConfig
     config: PopularConfig
+    quick: ClassVar[bool] = True
     contextual: ClassVar[bool] = True
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         "half_lives_days": ("choice", [(1.0, 7.0), (7.0, 30.0, 180.0), (3.0, 30.0), (30.0, 365.0), (365.0,)])

@@ -37,6 +37,7 @@ class Prior(Scoring):
     name: ClassVar[str] = "prior"
     config_class: ClassVar[type[Config]] = PriorConfig
     config: PriorConfig
+    quick: ClassVar[bool] = True
     personal: ClassVar[bool] = True
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset({"damping", "fade_events"})
     SEARCH_SPACE: ClassVar[SearchSpace] = {

@@ -43,6 +43,7 @@ class RP3beta(ItemItem):
     name: ClassVar[str] = "rp3beta"
     config_class: ClassVar[type[Config]] = RP3betaConfig
     config: RP3betaConfig
+    quick: ClassVar[bool] = True
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (*ItemItem.STARTS, {**REPEAT_START, "own_weight": 30.0, **TURNING})
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,

@@ -49,8 +49,8 @@ class Scoring(Recommender):
     """Modules of an optional extra, imported only when fitting or answering."""
     exact: ClassVar[bool] = True
     """Whether many answers equal single ones to the last bit; matrix products of factor models round otherwise."""
-    quick: ClassVar[bool] = True
-    """Whether a million rows are learnt from in seconds: increments, between two trainings, fit it again."""
+    quick: ClassVar[bool] = False
+    """Whether a million rows are learnt from in seconds: then increments, between two trainings, fit it again."""
     learns_taste: ClassVar[bool] = False
     """Whether it finds new items by the shopper's taste; the behaviour suite then asks for the obvious answer."""
     n_items: int = 0

@@ -45,7 +45,6 @@ class SequenceNet(Scoring):
     config: SequenceNetConfig
     personal: ClassVar[bool] = True
     contextual: ClassVar[bool] = True
-    quick: ClassVar[bool] = False
     exact: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("torch",)
     SEARCH_SPACE: ClassVar[SearchSpace] = {

@@ -49,6 +49,7 @@ class SessionKNN(ItemItem):
     name: ClassVar[str] = "session_knn"
     config_class: ClassVar[type[Config]] = SessionKNNConfig
     config: SessionKNNConfig
+    quick: ClassVar[bool] = True
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
         {**SESSION_START, "source_power": 0.0},
         {**REPEAT_START, "own_weight": 0.0},

@@ -14,6 +14,7 @@ class Random(Scoring):
     """A random order, the same for the same shopper state and seed, different between shoppers."""
 
     name: ClassVar[str] = "random"
+    quick: ClassVar[bool] = True
     personal: ClassVar[bool] = True
 
     def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
@@ -30,6 +31,7 @@ class CatalogOrder(Scoring):
     """The catalogue's own order: the last fallback, needs no data at all."""
 
     name: ClassVar[str] = "catalog_order"
+    quick: ClassVar[bool] = True
 
     def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
         """Return nothing: the order is given."""

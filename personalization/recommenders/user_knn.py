@@ -57,6 +57,7 @@ class UserKNN(ItemItem):
     name: ClassVar[str] = "user_knn"
     config_class: ClassVar[type[Config]] = UserKNNConfig
     config: UserKNNConfig
+    quick: ClassVar[bool] = True
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
         {**REPEAT_START, "own_weight": 1.0},
         {**SESSION_START, "own_weight": 0.0},

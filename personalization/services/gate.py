@@ -14,8 +14,7 @@ from customers.selectors import attribute_of
 from personalization.judging.case import Case, Limits
 from personalization.judging.verdict import Verdict, write_case
 from personalization.models import ModelState, ModelVersion
-from personalization.ranking.artefact import ArtefactError
-from personalization.ranking.bundle import Bundle
+from personalization.ranking.bundle import LOADING_ERRORS, Bundle
 from personalization.selectors.registry import champion, table_of
 from personalization.services.mirror import mirror_soon
 from personalization.training.metrics import Interval
@@ -76,15 +75,16 @@ def judge_training(
 
 
 def steadiness_of(trained: "TrainedBundle") -> "Steadiness | None":
-    """Return how much of the live version's answers the new bundle keeps; None where none is live, or can be read."""
+    """Return how much of the answers of what is live the new bundle keeps; None where nothing is, or can be read."""
     from personalization.judging.steadiness import steadiness
 
     live = champion()
     if live is None or not len(trained.test):
         return None
+    newest = live.increment or live
     try:
-        before = Bundle.load(live.directory, expected=live.artefact_hash)
-    except (ArtefactError, KeyError, ValueError, OSError) as error:
+        before = Bundle.load(newest.directory, expected=newest.artefact_hash)
+    except LOADING_ERRORS as error:
         log.error("model.champion_unreadable version=%s error=%s", live.version, error)
         return None
     return steadiness(before, trained.bundle, trained.test)

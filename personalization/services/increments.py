@@ -7,21 +7,20 @@ promotion or a rollback, until the next increment.
 import logging
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from common import clock
 from common.errors import Conflict
 from common.ids import uuid7
-from personalization.models import AlarmKind, ModelAlarm, ModelState, ModelVersion
-from personalization.ranking.artefact import ArtefactError
-from personalization.ranking.bundle import Bundle
+from personalization.models import AlarmKind, ModelState, ModelVersion
+from personalization.ranking.bundle import LOADING_ERRORS, Bundle
 from personalization.selectors.overview import alive_runs
 from personalization.selectors.registry import INCREMENTS, directory_of, increments_of
 from personalization.services.alarms import sound
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from personalization.training.dataset import Dataset
 
 PAUSE: Final = 9
-"""How many times as long as the last one took nothing is done: at most a tenth of the time goes to increments."""
+"""How many times as long as the last one took, or failed, nothing is done: at most a tenth of the time goes to them."""
 LOCK: Final = 0x766D_6E63
 """Advisory lock of a database session: one increment at a time, and none for ever where a process dies."""
 log = logging.getLogger(__name__)
@@ -44,7 +43,7 @@ def run_increment(*, forced: bool = False) -> str:
     """Make and publish an increment of the live version; return what was done, or why nothing was, in words.
 
     A `forced` one does not wait for its turn. Raises Conflict where the data look broken, or the live version's
-    artefact is not what was registered.
+    artefact cannot be read.
     """
     with _alone() as alone:
         if not alone:
@@ -56,32 +55,37 @@ def run_increment(*, forced: bool = False) -> str:
             return "A training is running: it learns all there is."
         if not forced and (until := _resting_until(live)) > clock.now():
             return f"The last one took {live.increment['seconds']:.0f} s: no other one before {until:%H:%M:%S} UTC."
-        return _made(live)
+        begun = time.monotonic()
+        try:
+            return _made(live, begun)
+        except Exception:
+            _rest(live, begun)
+            raise
 
 
-def _made(live: ModelVersion) -> str:
+def _made(live: ModelVersion, begun: float) -> str:
     from personalization.ranking.increment import incremented
     from personalization.training.pipeline import fingerprint
 
-    begun = time.monotonic()
     dataset = shop_dataset(pictures=False)
     _refuse_broken(dataset, live)
-    told: dict[str, Any] = {"interactions": len(dataset), "data_hash": fingerprint(dataset)}
-    if told["data_hash"] == live.increment.get("data_hash", live.data_hash):
-        _publish(live, {**live.increment, **told, **_timed(begun)})
+    learnt = {"data": fingerprint(dataset), "shoppers": len(dataset.user_ids)}
+    if learnt["data"] == live.increment.get("data", live.data_hash):
+        _publish(live, {**_of_artefact(live), **_timed(begun)})
         return f"Nothing has happened since {live.version} learnt last."
     try:
         base = Bundle.load(directory_of(live), expected=live.artefact_hash)
-    except ArtefactError as error:
+    except LOADING_ERRORS as error:
         raise Conflict(f"{live.version} cannot learn more: {error}") from error
     directory = increments_of(live) / str(uuid7())
     try:
-        told["artefact_hash"] = incremented(base, dataset.interactions, dataset.catalogue).save(directory)
-        done = _publish(live, {**told, "directory": directory.name, **_timed(begun)})
+        fresh = incremented(base, dataset.interactions, dataset.catalogue, manifest=learnt)
+        artefact_hash = fresh.save(directory)
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
         raise
-    if not done:
+    told = {"directory": directory.name, "artefact_hash": artefact_hash, "interactions": len(dataset), **learnt}
+    if not _publish(live, {**told, **_timed(begun)}):
         shutil.rmtree(directory, ignore_errors=True)
         return f"Another version went live while {live.version} learnt: nothing was changed."
     _tidy(live, directory)
@@ -89,7 +93,7 @@ def _made(live: ModelVersion) -> str:
     return f"{live.version} has learnt from {len(dataset):,} interactions."
 
 
-def _publish(live: ModelVersion, told: dict[str, Any]) -> bool:
+def _publish(live: ModelVersion, told: Mapping[str, Any]) -> bool:
     """Write what was learnt into the row, and return True, unless another version is live by now."""
     with transaction.atomic():
         one_at_a_time()
@@ -101,32 +105,48 @@ def _publish(live: ModelVersion, told: dict[str, Any]) -> bool:
     return True
 
 
+def _rest(live: ModelVersion, begun: float) -> None:
+    """Note how long an attempt took that failed: nothing but broken data may keep a machine busy."""
+    try:
+        live.refresh_from_db(fields=["increment"])
+        _publish(live, {**live.increment, **_timed(begun)})
+    except DatabaseError as error:
+        log.warning("increment.rest_not_noted error=%s", error)
+
+
 def _tidy(live: ModelVersion, newest: Path) -> None:
     """Delete the artefacts of earlier increments, but the one before: a process may be about to load it."""
     kept = {newest.name, live.increment.get("directory")}
     for folder in Path(settings.MODEL_DIR).glob(f"*{INCREMENTS}"):
-        for one in folder.iterdir():
-            if folder != newest.parent or one.name not in kept:
-                shutil.rmtree(one, ignore_errors=True)
+        old = [one for one in folder.iterdir() if one.name not in kept] if folder == newest.parent else [folder]
+        for one in old:
+            shutil.rmtree(one, ignore_errors=True)
 
 
 def _refuse_broken(dataset: "Dataset", live: ModelVersion) -> None:
+    """Raise Conflict, and once an alarm, where a check of the data would refuse a training."""
     from personalization.training.quality_gate import checked, failed
 
     if not len(dataset):
         raise Conflict("There is no event that may be learnt from.")
     checks = [one for one in checked(dataset, last=profile_of(live)) if one.grade == "refuses"]
     if refusals := failed(checks):
-        # Asked every few minutes: the alarm is raised once, and settled as ever.
-        if not ModelAlarm.objects.filter(kind=AlarmKind.DATA, settled_at=None).exists():
+        names = [one.name for one in checks if not one.passed]
+        if names != live.increment.get("refused"):  # asked every few minutes: told once, also where staff settled it
             sound(AlarmKind.DATA, checks, actor="system:schedule", version=live)
+            _publish(live, {**live.increment, "refused": names})
         raise Conflict(f"These data look broken: {'; '.join(refusals)}. Nothing was learnt from them.")
+
+
+def _of_artefact(live: ModelVersion) -> dict[str, Any]:
+    """Return what the row tells of the artefact alone: data that looked broken look well again."""
+    return {name: own for name, own in live.increment.items() if name != "refused"}
 
 
 def _resting_until(live: ModelVersion) -> datetime:
     told = live.increment
-    if not told:
-        return datetime.min.replace(tzinfo=clock.now().tzinfo)
+    if "at" not in told:
+        return datetime.min.replace(tzinfo=UTC)
     return datetime.fromisoformat(told["at"]) + timedelta(seconds=PAUSE * told["seconds"])
 
 

@@ -15,10 +15,9 @@ from catalog.selectors import changed_since
 from common import clock
 from common.errors import Unavailable
 from common.redis import client
-from personalization.ranking.artefact import ArtefactError
-from personalization.ranking.bundle import Bundle
+from personalization.ranking.bundle import LOADING_ERRORS, Bundle
 from personalization.selectors.placements import active_placements
-from personalization.selectors.registry import Champion, champion
+from personalization.selectors.registry import Champion, Increment, champion
 from personalization.selectors.rules import live_rules
 from personalization.serving.gauges import RELOADS
 from personalization.serving.snapshot import Snapshot
@@ -26,8 +25,8 @@ from personalization.serving.snapshot import Snapshot
 POLL_SECONDS = 0.5
 DATABASE_POLL_SECONDS = 2.0
 """How often the database is asked although no counter moved: the counters may be lost with Redis."""
-BROKEN = (ArtefactError, KeyError, ValueError, OSError)
-"""What loading raises where an artefact is not what was registered, or of settings that this code no longer has."""
+RETRY_SECONDS = 30.0
+"""After how long an increment that could not be read is tried again: the next one mostly comes first."""
 log = logging.getLogger(__name__)
 Counters = tuple[int, int]
 
@@ -44,6 +43,8 @@ class Keeper:
         self._rows: dict[str, ProductRow] = {}
         self._cursor: int | None = None
         self._bundle: tuple[Champion, Bundle] | None = None
+        self._unread: Increment | None = None
+        self._unread_until = float("-inf")
         self._counters: Counters | None = None
         self._asked_at = float("-inf")
         self.refused: str | None = None
@@ -83,7 +84,7 @@ class Keeper:
     def forget(self) -> None:
         """Drop everything: the next call loads from the start."""
         with self._lock:
-            self._snapshot = self._bundle = self._cursor = self._counters = None
+            self._snapshot = self._bundle = self._cursor = self._counters = self._unread = None
             self._rows = {}
             self._asked_at = float("-inf")
 
@@ -116,13 +117,21 @@ class Keeper:
         return bool(changed)
 
     def _reload_model(self) -> bool:
-        live = champion()
-        if live == (self._bundle[0] if self._bundle else None):
+        live, served = champion(), self._bundle[0] if self._bundle else None
+        if live == served:
             self.refused = None
             return False
+        if live is not None and live.increment is not None:
+            found = self._increment(live.version, live.increment)
+            if found is not None:
+                self._bundle, self.refused = (live, found), None
+                return True
+            if served is not None and served.version == live.version:
+                return False  # an earlier increment of it, or the version itself: no worse than what could be read
+            live = replace(live, increment=None)
         try:
-            loaded = None if live is None else (live, _bundle_of(live))
-        except BROKEN as error:
+            loaded = None if live is None else (live, Bundle.load(live.directory, expected=live.artefact_hash))
+        except LOADING_ERRORS as error:
             # The model that served until now is better than none; the error shows in readiness and metrics.
             self.refused = f"{live.version if live else None} is not served here: {error}"
             log.error("model.refused version=%s error=%s", live.version if live else None, error)
@@ -130,6 +139,18 @@ class Keeper:
             return False
         self._bundle, self.refused = loaded, None
         return True
+
+    def _increment(self, version: str, own: Increment) -> Bundle | None:
+        """Return the bundle of an increment; None where it cannot be read, and for a while thereafter."""
+        if own == self._unread and time.monotonic() < self._unread_until:
+            return None
+        try:
+            return Bundle.load(own.directory, expected=own.artefact_hash)
+        except LOADING_ERRORS as error:
+            log.error("model.increment_refused version=%s error=%s", version, error)
+            RELOADS.labels(part="increment_refused").inc()
+            self._unread, self._unread_until = own, time.monotonic() + RETRY_SECONDS
+        return None
 
     def _start(self) -> None:
         with self._lock:
@@ -149,17 +170,6 @@ class Keeper:
             connections.close_all()
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
-
-
-def _bundle_of(live: Champion) -> Bundle:
-    """Return the bundle of the increment that stands in for the version, or of the version where that one is broken."""
-    if live.increment is not None:
-        try:
-            return Bundle.load(live.increment.directory, expected=live.increment.artefact_hash)
-        except BROKEN as error:
-            log.error("model.increment_refused version=%s error=%s", live.version, error)
-            RELOADS.labels(part="increment_refused").inc()
-    return Bundle.load(live.directory, expected=live.artefact_hash)
 
 
 def _inline() -> bool:

@@ -189,10 +189,12 @@ def test_a_version_page_tells_what_was_learnt_again(log_in: LogIn) -> None:
     assert "not since it went live" in eve.get(page).content.decode()
 
     told = {"directory": "x", "artefact_hash": "ab" * 32, "interactions": 61_234, "seconds": 4.23}
-    ModelVersion.objects.update(increment={**told, "at": "2026-11-27T14:05:00+00:00"})
+    ModelVersion.objects.update(increment={**told, "at": "2026-11-27T14:05:00+00:00", "refused": ["volume"]})
 
     shown = eve.get(page).content.decode()
-    assert f"2026-11-27 14:05 UTC, from 61,234 interactions in 4.2 s; artefact {'ab' * 32}" in shown
+    assert f"from 61,234 interactions; artefact {'ab' * 32}" in shown
+    assert "last tried 2026-11-27 14:05 UTC, in 4.2 s" in shown
+    assert "the data look broken: volume" in shown
 
 
 def test_progress_is_told_live_to_staff_who_may_see_it(log_in: LogIn) -> None:

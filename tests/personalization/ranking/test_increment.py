@@ -91,22 +91,33 @@ def test_products_that_are_gone_keep_their_codes(morning: Bundle) -> None:
     catalogue, codes = renewed(before, now.catalogue)
 
     assert catalogue.item_ids == before.item_ids
-    assert catalogue.titles[:2] == (before.titles[0], "Today")
+    assert catalogue.titles[:2] == ("", "Today"), "no word of what is gone counts among the others"
     assert [catalogue.item_ids[code] for code in codes] == list(now.catalogue.item_ids)
 
 
-def test_columns_that_only_one_of_two_catalogues_has() -> None:
+def test_columns_that_the_catalogue_does_not_have() -> None:
     bare, dated = Catalogue(("a",)), Catalogue(("b",), titles=("B",), first_seen=np.array([5.0]))
 
     forth, _ = renewed(bare, dated)
     back, _ = renewed(dated, bare)
 
-    assert (forth.titles, back.titles) == (("", "B"), ("B", ""))
+    assert (forth.titles, back.titles) == (("", "B"), ())
     assert forth.first_seen is not None
-    assert back.first_seen is not None
     np.testing.assert_array_equal(forth.first_seen, [np.nan, 5.0])
-    np.testing.assert_array_equal(back.first_seen, [5.0, np.nan])
+    assert back.first_seen is None
     assert forth.prices is None
+
+
+def test_facts_after_products_came_and_went_are_those_of_a_training(morning: Bundle) -> None:
+    rows = history()[lambda rows: rows["item_id"] != "i000"]
+    now = build(rows, pd.concat([products()[1:], products(items=1).assign(item_id="new", price=77.0)]))
+    fresh = ItemFacts.fit(now.interactions, now.catalogue, until=float(now.interactions.times[-1]))
+
+    found = incremented(morning, now.interactions, now.catalogue)
+
+    codes = [found.catalogue.item_ids.index(name) for name in now.catalogue.item_ids]
+    same = [column for column, name in enumerate(COLUMNS) if name != "category_newness"]
+    np.testing.assert_allclose(found.facts.table[codes][:, same], fresh.table[:, same], rtol=1e-6)
 
 
 def test_an_increment_is_an_artefact_and_can_learn_again(morning: Bundle, tmp_path: Path) -> None:

@@ -6,15 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import current_app
+from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django_celery_beat.schedulers import ModelEntry
 
 from common import clock
 from common.errors import Conflict
+from events.types.base import Event
 from personalization import tasks
 from personalization.models import ModelAlarm, ModelState, ModelVersion, RunState, TrainingRun
+from personalization.ranking.bundle import Bundle
 from personalization.selectors.registry import increment_of, increments_of
 from personalization.services import increments
+from personalization.services.alarms import settle
 from personalization.services.increments import run_increment
 from personalization.services.registry import promote, roll_back
 from personalization.serving.keeper import keeper
@@ -120,6 +126,26 @@ def test_a_version_that_went_live_meanwhile_gets_no_increment_of_another(monkeyp
     assert list(increments_of(was).iterdir()) == []
 
 
+def test_an_increment_that_cannot_be_read_for_a_moment_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    sell("rug")
+    run_increment()
+    assert best_seller() == "rug"
+    sell("throw", to=120, day=3)
+    run_increment(forced=True)
+    load = Bundle.load
+
+    def broken(*args: Any, **named: Any) -> Bundle:
+        raise OSError("too many open files")
+
+    monkeypatch.setattr(Bundle, "load", broken)
+    assert best_seller() == "rug", "the tables of before are nearer than those of the training"
+    monkeypatch.setattr(Bundle, "load", load)
+    assert best_seller() == "rug", "for a while it is not tried again"
+    monkeypatch.setattr(keeper, "_unread_until", 0.0)
+
+    assert best_seller() == "throw"
+
+
 def test_an_altered_increment_is_not_served_but_the_version_it_stands_for(caplog: pytest.LogCaptureFixture) -> None:
     sell("rug")
     run_increment()
@@ -142,16 +168,63 @@ def test_an_altered_version_learns_no_more(tmp_path: Path) -> None:
         run_increment()
 
 
-def test_broken_data_change_nothing_and_raise_one_alarm() -> None:
+def test_broken_data_change_nothing_and_raise_one_alarm(settings: Any) -> None:
     sell("rug")
+    run_increment()
     ModelVersion.objects.update(report={"data_profile": {"rows": 10_000}})
+    data_scientist = get_user_model().objects.create_superuser("eve", email="eve@shop.example")
 
     for _ in range(2):
         with pytest.raises(CommandError, match=r"volume.*Nothing was learnt"):
             call_command("increment")
+        settle(ModelAlarm.objects.get().pk, by=data_scientist)
 
-    assert live().increment == {}
-    assert ModelAlarm.objects.get().times == 1
+    assert ModelAlarm.objects.get().times == 1, "settled, it stays so while nothing else is wrong"
+    assert live().increment["refused"] == ["volume"]
+    assert best_seller() == "rug"
+
+    ModelVersion.objects.update(report={})
+    run_increment(forced=True)
+    assert "refused" not in live().increment
+
+
+def test_an_attempt_that_fails_is_followed_by_rest_too() -> None:
+    sell("rug")
+    ModelVersion.objects.update(report={"data_profile": {"rows": 10_000}})
+    with pytest.raises(Conflict):
+        run_increment()
+
+    ModelVersion.objects.update(increment={**live().increment, "seconds": 30.0})
+
+    assert "no other one before" in run_increment()
+
+
+def test_who_refuses_is_out_of_the_tables_with_the_next_one() -> None:
+    sell("rug")
+    sell("throw", to=40, day=1)
+    run_increment()
+    assert best_seller() == "rug"
+
+    put([refusal(shopper) for shopper in range(30)])
+    run_increment(forced=True)
+
+    assert live().increment["interactions"] == 40
+    assert live().increment["shoppers"] == 30
+
+
+def refusal(shopper: int) -> Event:
+    at = START + 9 * 86_400_000_000
+    return Event(
+        message_id=f"no-{shopper}",
+        kind="track",
+        name="Consent Updated",
+        at=at,
+        received_at=at,
+        user_id=f"u{shopper}",
+        consents={"train_models": False},
+        allowed=("analytics",),
+        source="test",
+    )
 
 
 def test_none_where_nobody_lets_models_learn() -> None:
@@ -196,3 +269,11 @@ def test_the_schedule_makes_them_unless_it_is_switched_off(minutes: int, made: b
     tasks.increment()
 
     assert bool(live().increment) is made
+
+
+def test_one_that_waited_for_a_worker_is_not_made_up_for(settings: Any) -> None:
+    entry = ModelEntry.from_entry("increments", app=current_app, **settings.CELERY_BEAT_SCHEDULE["increments"])
+
+    assert entry.model.task == "personalization.increment"
+    assert entry.model.expire_seconds == 300
+    assert (entry.model.interval.every, entry.model.interval.period) == (300, "seconds")

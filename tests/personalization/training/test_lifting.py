@@ -3,12 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.candidates import Candidates
 from personalization.ranking.explain import COLD_LIFT
+from personalization.ranking.exposure import Exposure
 from personalization.ranking.features import feature_names
+from personalization.ranking.increment import incremented
 from personalization.recommenders.base import Context, Interactions
 from personalization.training import lifting
 from personalization.training.dataset import build
@@ -193,6 +196,26 @@ def places(bundle: Bundle, past: Interactions, *, new_only: bool) -> float:
     contexts = [Context(seen_allowed=not new_only)] * len(users)
     shown = [slate.items for slate in bundle.slate_many(profiles, contexts, 10, strategy="ranker")]
     return float(np.isnan(bundle.facts.last[np.concatenate(shown)]).mean())
+
+
+def test_an_increment_answers_with_the_ranker_and_knows_what_was_touched_since(released: Bundle) -> None:
+    more = pd.DataFrame(
+        {"user_id": "u001", "item_id": ["i043", "new"], "timestamp": 2e9, "event": "view", "value": 1.0}
+    )
+    listed = pd.concat([products(items=45), products(items=1).assign(item_id="new")])
+    now = build(pd.concat([history(), more]), listed)
+    spread = Exposure(0.5, np.zeros(released.catalogue.n_items))
+
+    found = incremented(replace(released, exposure=spread), now.interactions, now.catalogue)
+
+    codes = [found.catalogue.item_ids.index(name) for name in ("i043", "i044", "new")]
+    assert np.isnan(found.facts.last[codes]).tolist() == [False, True, False]
+    assert found.exposure is not None
+    assert len(found.exposure.excess) == found.catalogue.n_items == 46
+    profile = Sequences.of(now.interactions).profiles(np.array([0]), now=2e9)[0]
+    told = found.slate(profile, Context(), 46, strategy="ranker", explain=True)
+    assert codes[2] in told.items
+    assert [COLD_LIFT in shares for shares in told.contributions] == np.isnan(found.facts.last[told.items]).tolist()
 
 
 def test_an_explanation_names_the_lift(released: Bundle) -> None:
