@@ -199,12 +199,11 @@ def places(bundle: Bundle, past: Interactions, *, new_only: bool) -> float:
 
 
 def test_an_increment_answers_with_the_ranker_and_knows_what_was_touched_since(released: Bundle) -> None:
-    more = pd.DataFrame(
-        {"user_id": "u001", "item_id": ["i043", "new"], "timestamp": 2e9, "event": "view", "value": 1.0}
-    )
+    seen = {"user_id": "u001", "timestamp": 2e9, "event": "view", "value": 1.0}
+    more = pd.DataFrame([{**seen, "item_id": item} for item in ("i043", "new")])
     listed = pd.concat([products(items=45), products(items=1).assign(item_id="new")])
     now = build(pd.concat([history(), more]), listed)
-    spread = Exposure(0.5, np.zeros(released.catalogue.n_items))
+    spread = Exposure(0.5, np.zeros(released.catalogue.n_items, np.float32))
 
     found = incremented(replace(released, exposure=spread), now.interactions, now.catalogue)
 
