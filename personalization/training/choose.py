@@ -49,6 +49,8 @@ STRONG = 3.0
 SURE = 0.9
 """How sure the bootstrap must be, where questions are few, that tuned settings beat those a source suggests: each
 source's by itself, and then the ranker's of all. ADR 15."""
+LIKELIER = 0.5
+"""How sure it must be where questions are plenty, of the ranker's of all alone."""
 
 
 @dataclass(frozen=True)
@@ -94,17 +96,15 @@ def choose(
     begun, ready = _started(wanted, folds, catalogue, search=search, seed=seed, progress=progress)
     found = {SUGGESTED: begun}
     if budget_s > 0:
+        if not few(validation):
+            ready.clear()  # large where a shop is, and sooner fitted again than held while the search goes on
         sure = SURE if few(validation) else 0.0
-        searched = _tuned(
+        found[TUNED] = _tuned(
             begun, wanted, folds, catalogue, budget_s=budget_s, seed=seed, search=search, sure=sure, progress=progress
         )
-        if few(validation):
-            found[TUNED] = searched
-        else:
-            found = {TUNED: searched}
-            ready.clear()  # fitted with settings that nobody asks for now, and large where a shop is
+    sure = SURE if few(validation) else LIKELIER
     taken, tuned, settings = _better_hybrid(
-        found, wanted, learning, validation, catalogue, ready=ready, seed=seed, progress=progress
+        found, wanted, learning, validation, catalogue, ready=ready, sure=sure, seed=seed, progress=progress
     )
     asked, late, judging, ranked = taken.asked, taken.late, taken.judging, taken.ranked
     progress("Climbing the ladder", 0.95)
@@ -166,12 +166,12 @@ def _better_hybrid(
     catalogue: Catalogue,
     *,
     ready: dict[str, Scoring],
+    sure: float,
     seed: int,
     progress: Progress,
 ) -> tuple[Hybrid, Mapping[str, Tuned], dict[str, float]]:
-    """Return the first hybrid or one that is surely better, its settings, and what each is worth.
-
-    `ready` are sources of suggested settings.
+    """Return the first hybrid or one that is better in the share `sure` of bootstrap samples, its settings, and what
+    each is worth. `ready` are sources of suggested settings.
     """
     best: tuple[Hybrid, Mapping[str, Tuned]] | None = None
     worth: dict[str, float] = {}
@@ -188,7 +188,7 @@ def _better_hybrid(
             progress=partial(_told, progress, kind if len(found) > 1 else "", low, high),
         )
         worth[kind] = float(own.values.mean()) if len(own.values) else 0.0
-        if best is None or better(own.values, best[0].values, seed=seed) >= SURE:
+        if best is None or better(own.values, best[0].values, seed=seed) >= sure:
             best = own, tuned
     if best is None:
         raise ValueError("there are no settings to choose from")

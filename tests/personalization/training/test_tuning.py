@@ -86,22 +86,28 @@ def test_settings_that_are_not_surely_better_are_not_taken(folds: list[Fold], mo
     assert careful.trials == lucky.trials
 
 
-@pytest.mark.parametrize(("factor", "taken"), [(0.5, "suggested"), (1.0, "suggested"), (2.0, "tuned")])
-def test_tuned_settings_are_taken_where_the_ranker_of_them_is_surely_better(
-    factor: float, taken: str, folds: list[Fold], monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Rankers:
+    """Stands in for `hybrid`: trains once; what is made of tuned settings is worth `factor` times as much."""
+
+    def __init__(self) -> None:
+        self.trained: Hybrid | None = None
+        self.factor = 1.0
+        self.made: list[Hybrid] = []
+
+    def __call__(self, names: Any, configs: Any, *told: Any, **how: Any) -> Hybrid:
+        own = self.trained = self.trained or hybrid(names, configs, *told, **how)
+        assert own.ranked is not None
+        values = own.ranked.values * (self.factor if self.made else 1.0)
+        self.made.append(replace(own, configs=configs, ranked=replace(own.ranked, values=values)))
+        return self.made[-1]
+
+
+def taken(rankers: Rankers, folds: list[Fold], monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return which settings a choice takes where tuning finds others."""
     found = Tuned({"half_lives_days": (365.0,)}, 0.5, 3)
     monkeypatch.setattr(choosing, "tune", lambda *told, **how: found)
-    rankers: list[Hybrid] = []
-
-    def counted(names: Any, configs: Any, *told: Any, **how: Any) -> Hybrid:
-        own = replace(rankers[0], configs=configs) if rankers else hybrid(names, configs, *told, **how)
-        assert own.ranked is not None
-        values = own.ranked.values * (factor if rankers else 1.0)
-        rankers.append(replace(own, ranked=replace(own.ranked, values=values)))
-        return rankers[-1]
-
-    monkeypatch.setattr(choosing, "hybrid", counted)
+    monkeypatch.setattr(choosing, "hybrid", rankers)
+    rankers.made.clear()
     validation, *learning = folds
 
     choice = choosing.choose(
@@ -115,9 +121,34 @@ def test_tuned_settings_are_taken_where_the_ranker_of_them_is_surely_better(
     )
 
     assert choice.settings == {
-        kind: one.values.mean() for kind, one in zip(("suggested", "tuned"), rankers, strict=True)
+        kind: one.values.mean() for kind, one in zip(("suggested", "tuned"), rankers.made, strict=True)
     }
-    assert choice.plan.configs.get("popular", {}) == (found.config if taken == "tuned" else {})
+    configs = choice.plan.configs.get("popular", {})
+    return "tuned" if configs == found.config else "suggested" if configs == {} else "neither"
+
+
+def test_tuned_settings_are_taken_where_the_ranker_of_them_is_surely_better(
+    folds: list[Fold], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rankers = Rankers()
+
+    for factor, which in ((0.5, "suggested"), (1.0, "suggested"), (2.0, "tuned")):
+        rankers.factor = factor
+        assert taken(rankers, folds, monkeypatch) == which
+
+    monkeypatch.setattr(choosing, "better", lambda values, than, seed: 0.6)
+    assert taken(rankers, folds, monkeypatch) == "suggested", "that is not sure"
+
+
+def test_where_questions_are_plenty_the_likelier_ranker_is_taken(
+    folds: list[Fold], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "PLENTY", 1)
+    rankers = Rankers()
+
+    for chance, which in ((0.6, "tuned"), (0.4, "suggested")):
+        monkeypatch.setattr(choosing, "better", lambda values, than, seed, chance=chance: chance)
+        assert taken(rankers, folds, monkeypatch) == which
 
 
 def test_a_search_asks_many_of_one_fold_and_earlier_ones_only_where_it_asks_few(
