@@ -106,7 +106,7 @@ def _publish(live: ModelVersion, told: Mapping[str, Any]) -> bool:
 
 
 def _rest(live: ModelVersion, begun: float) -> None:
-    """Note how long an attempt took that failed: nothing but broken data may keep a machine busy."""
+    """Note how long an attempt took that failed: not even broken data may keep a machine busy."""
     try:
         live.refresh_from_db(fields=["increment"])
         _publish(live, {**live.increment, **_timed(begun)})
