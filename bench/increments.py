@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
+from bench.training_cost import real
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.increment import incremented
 from personalization.training.choose import choose
@@ -39,8 +39,8 @@ def main() -> int:
     parser.add_argument("--rows", type=int, help="the first so many only")
     parser.add_argument("--sources", nargs="+", help="these only; else all that are ranked")
     options = parser.parse_args()
-    frame, items = pd.read_parquet(options.folder / "interactions.parquet"), options.folder / "items.parquet"
-    dataset = build(frame[: options.rows], pd.read_parquet(items) if items.exists() else None)
+    frame, items = real(options.folder)
+    dataset = build(frame[: options.rows], items)
     told(dataset, new_only=options.mode == "new", names=options.sources)
     return 0
 
