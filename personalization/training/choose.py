@@ -188,7 +188,7 @@ def _better_hybrid(
             progress=partial(_told, progress, kind if len(found) > 1 else "", low, high),
         )
         worth[kind] = float(own.values.mean()) if len(own.values) else 0.0
-        if best is None or better(own.values, best[0].values, seed=seed) >= sure:
+        if best is None or better(own.values, best[0].values, shoppers=own.judging.users, seed=seed) >= sure:
             best = own, tuned
     if best is None:
         raise ValueError("there are no settings to choose from")
@@ -285,11 +285,11 @@ def _ladder(
         "blend": ("blend", ndcg(slates(found, blend_scores(found, blend)), targets, n)),
     }
     if ranked is None:
-        return climb(rungs, seed=seed)
+        return climb(rungs, shoppers=judging.users, seed=seed)
     rungs["ranker"] = ("ranker", ranked.values)
-    steps, rung = climb(rungs, seed=seed)
+    steps, rung = climb(rungs, shoppers=judging.users, seed=seed)
     if rung == "ranker" or pooled:
         return steps, rung
     values = by_strangers(ranked, hybrid.asked, judging, seed=seed)
-    steps.append(appealed(rungs[rung][1], values, seed=seed))
+    steps.append(appealed(rungs[rung][1], values, shoppers=judging.users, seed=seed))
     return steps, "ranker" if steps[-1].taken else rung

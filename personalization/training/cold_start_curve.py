@@ -33,7 +33,7 @@ def cold_start(bundle: Bundle, fold: Fold) -> list[dict[str, Any]]:
         profiles = [one if events is None else newest(one, events) for one in part.profiles]
         found = {"released": _values(bundle, part, profiles, strategy=None), "popular": popular}
         told = {
-            model: {name: asdict(bootstrap(values[metric])) for name, metric in METRICS.items()}
+            model: {name: asdict(bootstrap(values[metric], shoppers=part.users)) for name, metric in METRICS.items()}
             for model, values in found.items()
         }
         points.append({"events": events, **told})

@@ -127,7 +127,7 @@ def compared(
     searched = sum(bool(kind.space) for kind in kinds)
     catalogue, metric = dataset.catalogue, "hit_rate" if asked.protocol == "next-item" else "ndcg"
     warm = test.warm(catalogue.n_items)
-    mine = warm_values(slates, test, catalogue.n_items, metric=metric, warm=warm)
+    mine, shoppers = warm_values(slates, test, catalogue.n_items, metric=metric, warm=warm)
     report: dict[str, Any] = {}
     values: dict[str, Doubles] = {}
     for at, kind in enumerate(kinds):
@@ -138,7 +138,7 @@ def compared(
         peer = kind(**tuned.config)
         peer.fit(test.past, catalogue)
         answer = peer.answer(test, 20)
-        values[kind.name] = warm_values(answer, test, catalogue.n_items, metric=metric, warm=warm)
+        values[kind.name], _ = warm_values(answer, test, catalogue.n_items, metric=metric, warm=warm)
         report[kind.name] = {
             "config": dict(tuned.config),
             "tried": tuned.trials,
@@ -146,7 +146,7 @@ def compared(
             **judged(answer, test, catalogue.n_items),
         }
     best = max(sorted(values), key=lambda name: float(values[name].mean()))
-    difference = bootstrap(mine - values[best], seed=asked.seed)
+    difference = bootstrap(mine - values[best], shoppers=shoppers, seed=asked.seed)
     return {
         "peers": report,
         "peers_not_installed": missing,
@@ -155,18 +155,18 @@ def compared(
             "metric": f"{metric}@10 on warm targets",
             "ratio": float(mine.mean() / max(float(values[best].mean()), 1e-12)),
             "difference": asdict(difference),
-            "chance": better(mine, values[best], seed=asked.seed),
+            "chance": better(mine, values[best], shoppers=shoppers, seed=asked.seed),
         },
     }
 
 
-def warm_values(slates: Ints, fold: Fold, n_items: int, *, metric: str, warm: np.ndarray) -> Doubles:
-    """Return a metric at 10 per shopper who has a warm target, counting warm targets only."""
+def warm_values(slates: Ints, fold: Fold, n_items: int, *, metric: str, warm: np.ndarray) -> tuple[Doubles, Longs]:
+    """Return a metric at 10 of each question that has a warm target, counting these only, and whose question it is."""
     targets: list[Longs] = [own[warm[own]] for own in fold.targets]
     asked = [row for row, own in enumerate(targets) if len(own)]
     sizes = np.fromiter((len(targets[row]) for row in asked), np.int64, len(asked))
     hit = hits(slates[asked], [targets[row] for row in asked], n_items)
-    return per_shopper(hit, sizes, k=10)[metric]
+    return per_shopper(hit, sizes, k=10)[metric], fold.users[asked]
 
 
 def _beside(

@@ -9,7 +9,7 @@ from personalization.ranking.blend import blend_scores
 from personalization.ranking.candidates import Candidates
 from personalization.ranking.groups import places
 from personalization.recommenders.base import Floats, Ints
-from personalization.training.metrics import Doubles, Interval, Longs, bootstrap, hits, per_shopper, resample_counts
+from personalization.training.metrics import Doubles, Interval, Longs, bootstrap, hits, per_shopper, resampled
 
 EARNED: Mapping[str, float] = {"single": 0.9, "blend": 0.9, "ranker": 0.75, "appeal": 0.9}
 """How sure the bootstrap must be that a rung is better than the one held.
@@ -93,30 +93,33 @@ def tuned_blend(candidates: Candidates, targets: Sequence[Longs], n_items: int) 
     return weights
 
 
-def climb(rungs: Mapping[str, tuple[str, Doubles]], *, seed: int) -> tuple[list[Step], str]:
-    """Return the steps and the rung released. `rungs` maps rung to name and per-shopper NDCG@10, in climbing order."""
+def climb(rungs: Mapping[str, tuple[str, Doubles]], *, shoppers: Longs, seed: int) -> tuple[list[Step], str]:
+    """Return the steps and the rung released.
+
+    `rungs` maps rung to name and NDCG@10 of each question, in climbing order; question i is of `shoppers[i]`.
+    """
     steps: list[Step] = []
     held, standing = "popular", rungs["popular"][1]
     for rung, (name, values) in rungs.items():
-        chance = better(values, standing, seed=seed) if rung != "popular" else 1.0
+        chance = better(values, standing, shoppers=shoppers, seed=seed) if rung != "popular" else 1.0
         taken = rung == "popular" or chance >= EARNED[rung]
-        steps.append(Step(rung, name, bootstrap(values, seed=seed), chance, taken))
+        steps.append(Step(rung, name, bootstrap(values, shoppers=shoppers, seed=seed), chance, taken))
         if taken:
             held, standing = rung, values
     return steps, held
 
 
-def appealed(standing: Doubles, values: Doubles, *, seed: int) -> Step:
+def appealed(standing: Doubles, values: Doubles, *, shoppers: Longs, seed: int) -> Step:
     """Return the ranker's last step anew, judged by `values` against those of the rung that was taken instead."""
-    chance = better(values, standing, seed=seed)
-    return Step("ranker", APPEALED, bootstrap(values, seed=seed), chance, chance >= EARNED["appeal"])
+    chance = better(values, standing, shoppers=shoppers, seed=seed)
+    return Step("ranker", APPEALED, bootstrap(values, shoppers=shoppers, seed=seed), chance, chance >= EARNED["appeal"])
 
 
-def better(values: Doubles, than: Doubles, *, seed: int, draws: int = 1_000) -> float:
-    """Return the share of paired bootstrap samples in which the mean is higher."""
+def better(values: Doubles, than: Doubles, *, shoppers: Longs, seed: int) -> float:
+    """Return the share of paired bootstrap samples of the shoppers in which the mean is higher."""
     if not len(values):
         return 0.0
     difference = values - than
     if not difference.any():
         return 0.0
-    return float((resample_counts(len(values), seed=seed, draws=draws) @ difference > 0).mean())
+    return float((resampled(difference[:, None], shoppers=shoppers, seed=seed) > 0).mean())

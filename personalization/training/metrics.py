@@ -17,7 +17,7 @@ DRAWS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean with its 95 % bootstrap interval over `n` shoppers."""
+    """A mean with its 95 % bootstrap interval; `n` shoppers were drawn from."""
 
     value: float
     low: float
@@ -51,22 +51,36 @@ def per_shopper(hit: Bools, n_targets: Longs, *, k: int) -> dict[str, Doubles]:
     }
 
 
-def bootstrap(values: Doubles, *, seed: int = 7, draws: int = DRAWS) -> Interval:
-    """Return the mean of per-shopper values with its percentile interval."""
-    n = len(values)
-    if n == 0:
-        return Interval(float("nan"), float("nan"), float("nan"), 0)
-    return intervals(values[:, None], seed=seed, draws=draws)[0]
+def bootstrap(values: Doubles, *, shoppers: Longs | None = None, seed: int = 7, draws: int = DRAWS) -> Interval:
+    """Return the mean of the values with its percentile interval, as `intervals` does."""
+    return intervals(values[:, None], shoppers=shoppers, seed=seed, draws=draws)[0]
 
 
-def intervals(columns: Doubles, *, seed: int = 7, draws: int = DRAWS) -> list[Interval]:
-    """Return the interval of each column of float64[n, m]; all columns share the same resamples."""
-    n = len(columns)
-    if n == 0:
+def intervals(columns: Doubles, *, shoppers: Longs | None = None, seed: int = 7, draws: int = DRAWS) -> list[Interval]:
+    """Return the interval of each column of float64[n, m]; all columns share the same resamples.
+
+    Row i is of `shoppers[i]`, or each of a shopper of its own. Shoppers are drawn, with all their rows: one's answers
+    are alike, and rows drawn one by one would make the interval too narrow (Field and Welsh, "Bootstrapping clustered
+    data", 2007).
+    """
+    if not len(columns):
         return [Interval(float("nan"), float("nan"), float("nan"), 0)] * columns.shape[1]
-    low, high = np.quantile(resample_counts(n, seed=seed, draws=draws) @ columns / n, [0.025, 0.975], axis=0)
+    low, high = np.quantile(resampled(columns, shoppers=shoppers, seed=seed, draws=draws), [0.025, 0.975], axis=0)
     means = columns.mean(axis=0)
+    n = len(columns) if shoppers is None else len(np.unique(shoppers))
     return [Interval(float(m), float(a), float(b), n) for m, a, b in zip(means, low, high, strict=True)]
+
+
+def resampled(columns: Doubles, *, shoppers: Longs | None, seed: int, draws: int = DRAWS) -> Doubles:
+    """Return float64[draws, m]: the mean of each column of float64[n, m] in each bootstrap sample of the shoppers."""
+    sums, sizes = columns, np.ones(len(columns))
+    names, owner = np.unique(np.arange(len(columns)) if shoppers is None else shoppers, return_inverse=True)
+    if len(names) < len(columns):
+        sums, sizes = np.zeros((len(names), columns.shape[1])), np.bincount(owner).astype(np.float64)
+        np.add.at(sums, owner, columns)
+    counts = resample_counts(len(sums), seed=seed, draws=draws)
+    found: Doubles = (counts @ sums) / (counts @ sizes)[:, None]
+    return found
 
 
 @lru_cache(maxsize=4)
@@ -106,7 +120,8 @@ def rmse(predicted: Doubles, actual: Doubles) -> float:
     return float(np.sqrt(np.mean((predicted - actual) ** 2)))
 
 
-def all_metrics(hit: Bools, n_targets: Longs, *, seed: int = 7) -> Mapping[str, Interval]:
-    """Return every metric at every cut-off, as `ndcg@10` and so on."""
+def all_metrics(hit: Bools, n_targets: Longs, *, shoppers: Longs, seed: int = 7) -> Mapping[str, Interval]:
+    """Return every metric at every cut-off, as `ndcg@10` and so on; row i is a question of `shoppers[i]`."""
     columns = {f"{name}@{k}": values for k in CUTOFFS for name, values in per_shopper(hit, n_targets, k=k).items()}
-    return dict(zip(columns, intervals(np.stack(list(columns.values()), axis=1), seed=seed), strict=True))
+    told = intervals(np.stack(list(columns.values()), axis=1), shoppers=shoppers, seed=seed)
+    return dict(zip(columns, told, strict=True))

@@ -1,5 +1,6 @@
 """How far predicted stars are from those that shoppers gave afterwards, beside what needs no learning."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -11,7 +12,7 @@ from personalization.ranking.shoppers import Shoppers
 from personalization.ranking.stars import RATING, Stars, latest_ratings
 from personalization.recommenders.base import Interactions
 from personalization.training.folds import Fold
-from personalization.training.metrics import DRAWS, Interval, Longs, resample_counts, rmse
+from personalization.training.metrics import Interval, Longs, bootstrap, rmse
 
 
 def rating_errors(stars: Stars | None, fold: Fold, interactions: Interactions) -> Mapping[str, Any]:
@@ -49,13 +50,9 @@ def worth_telling(errors: Mapping[str, Any]) -> bool:
 
 
 def rmse_interval(predicted: Doubles, actual: Doubles, shoppers: Longs, *, seed: int = 7) -> Interval:
-    """Return the RMSE with its bootstrap interval; shoppers are drawn, not ratings, for theirs are alike."""
-    _, owner = np.unique(shoppers, return_inverse=True)
-    n = int(owner.max()) + 1
-    sums = np.stack([np.bincount(owner, (predicted - actual) ** 2, n), np.bincount(owner, minlength=n)], axis=1)
-    drawn = resample_counts(n, seed=seed, draws=DRAWS) @ sums
-    low, high = np.quantile(np.sqrt(drawn[:, 0] / drawn[:, 1]), [0.025, 0.975])
-    return Interval(rmse(predicted, actual), float(low), float(high), n)
+    """Return the RMSE with its bootstrap interval over shoppers."""
+    squared = bootstrap((predicted - actual) ** 2, shoppers=shoppers, seed=seed)
+    return Interval(rmse(predicted, actual), math.sqrt(squared.low), math.sqrt(squared.high), squared.n)
 
 
 def _held_out(fold: Fold, interactions: Interactions) -> tuple[Longs, Longs]:

@@ -114,7 +114,9 @@ def _metrics(found: Ints, fold: Fold, counted: Bools, n_items: int) -> dict[str,
     sizes = np.fromiter((len(own) for own in targets), np.int64, len(targets))
     asked = np.flatnonzero(sizes > 0)
     hit = hits(found[asked], [targets[row] for row in asked.tolist()], n_items)
-    return {name: asdict(interval) for name, interval in all_metrics(hit, sizes[asked]).items()}
+    return {
+        name: asdict(interval) for name, interval in all_metrics(hit, sizes[asked], shoppers=fold.users[asked]).items()
+    }
 
 
 def beyond(found: Ints, fold: Fold, n_items: int) -> dict[str, float]:
@@ -128,7 +130,10 @@ def groups(found: Ints, fold: Fold, n_items: int) -> dict[str, Any]:
     values = ndcg(found, fold.targets, n_items)
     known = np.fromiter((len(profile.items) for profile in fold.profiles), np.int64, len(fold))
     thirds = np.array_split(np.argsort(known, kind="stable"), len(ACTIVITY))
-    return {name: asdict(bootstrap(values[rows])) for name, rows in zip(ACTIVITY, thirds, strict=True)}
+    return {
+        name: asdict(bootstrap(values[rows], shoppers=fold.users[rows]))
+        for name, rows in zip(ACTIVITY, thirds, strict=True)
+    }
 
 
 def ablation(bundle: Bundle, fold: Fold, asked: Examples) -> dict[str, float]:

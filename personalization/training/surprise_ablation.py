@@ -88,7 +88,10 @@ def surprise_ablation(bundle: Bundle, fold: Fold, asked: Examples, *, beside: Ma
     svd = Remembering().fit(part.fold.past, bundle.catalogue)
     found = {**_steps(svd, part.fold, bundle.catalogue), **{name: slates[part.rows] for name, slates in beside.items()}}
     n_items = bundle.catalogue.n_items
-    judged = {name: asdict(bootstrap(ndcg(slates, part.fold.targets, n_items))) for name, slates in found.items()}
+    judged = {
+        name: asdict(bootstrap(ndcg(slates, part.fold.targets, n_items), shoppers=part.fold.users))
+        for name, slates in found.items()
+    }
     judged |= added(bundle, fold, asked, svd)
     rows, of_rows = len(part.fold.past), len(fold.past)
     basis = {"rows": rows, "of_rows": of_rows, "shoppers": len(part.rows), "steps": list(judged)}

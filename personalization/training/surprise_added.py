@@ -46,10 +46,11 @@ def added(bundle: Bundle, fold: Fold, asked: Examples, svd: SVD) -> dict[str, An
     part = replace(part, features=seen)
     beside = _values(bundle, part, targets, names=(*names, "svd_score", "svd_rank"))
     without = _values(bundle, replace(part, features=seen[:, : len(names)]), targets, names=names)
+    asked_of = fold.users[rows]
     return {
-        "ranker learnt on half of the shoppers": asdict(bootstrap(without)),
-        "the same, and svd's opinion": asdict(bootstrap(beside)),
-        "what svd adds": asdict(bootstrap(beside - without)),
+        "ranker learnt on half of the shoppers": asdict(bootstrap(without, shoppers=asked_of)),
+        "the same, and svd's opinion": asdict(bootstrap(beside, shoppers=asked_of)),
+        "what svd adds": asdict(bootstrap(beside - without, shoppers=asked_of)),
     }
 
 

@@ -126,7 +126,10 @@ def tune(
 
 def _surely(bench: "Bench", new: Sequence[Scoring], old: Sequence[Scoring], sure: float, *, seed: int) -> bool:
     """Return whether a source is so surely better than before that its settings are more than luck."""
-    return not sure or better(np.asarray(bench.values(new)), np.asarray(bench.values(old)), seed=seed) >= sure
+    if not sure:
+        return True
+    shoppers = np.concatenate([fold.users for fold in bench.folds])
+    return better(np.asarray(bench.values(new)), np.asarray(bench.values(old)), shoppers=shoppers, seed=seed) >= sure
 
 
 def started(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from personalization.ranking.candidates import Candidates
-from personalization.training.ladder import climb, slates
+from personalization.training.ladder import better, climb, slates
 from personalization.training.metrics import beyond_accuracy, bootstrap, gini, hits, per_shopper, rmse
 from personalization.training.recall import tuned_quotas
 
@@ -36,6 +36,21 @@ def test_intervals_hold_the_mean_and_shrink() -> None:
     assert many.value == pytest.approx(values.mean())
 
 
+def test_a_shopper_asked_often_is_drawn_with_all_answers() -> None:
+    rng = np.random.default_rng(0)
+    values, often = rng.normal(0.02, 1.0, 60), np.repeat(np.arange(60), 9)
+
+    once, same = bootstrap(values), bootstrap(values[often], shoppers=often)
+
+    assert (same.low, same.high, same.n) == pytest.approx((once.low, once.high, 60))
+    assert bootstrap(values, shoppers=rng.permutation(60)) == once
+    singly = bootstrap(values[often])
+    assert singly.high - singly.low < (same.high - same.low) / 2
+    zero = np.zeros(540)
+    chance = better(values[often], zero, shoppers=often, seed=7)
+    assert chance < better(values[often], zero, shoppers=np.arange(540), seed=7)
+
+
 def test_spread_of_exposure() -> None:
     popularity = np.array([8.0, 1.0, 1.0, 0.0])
 
@@ -63,6 +78,7 @@ def test_a_rung_must_be_earned() -> None:
             "blend": ("blend", low + 0.2 + noise - noise.mean() - 0.001),
             "ranker": ("ranker", low + 0.1),
         },
+        shoppers=np.arange(300),
         seed=7,
     )
 

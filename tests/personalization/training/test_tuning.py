@@ -78,7 +78,7 @@ def test_settings_that_are_not_surely_better_are_not_taken(folds: list[Fold], mo
     start = tune("user_knn", folds, CATALOGUE, budget_s=60, seed=7, max_trials=0)
     lucky = tune("user_knn", folds, CATALOGUE, budget_s=60, seed=7, max_trials=12)
     assert lucky.config != start.config
-    monkeypatch.setattr(tuning, "better", lambda values, than, seed: 0.89)
+    monkeypatch.setattr(tuning, "better", lambda values, than, shoppers, seed: 0.89)
 
     careful = tune("user_knn", folds, CATALOGUE, budget_s=60, seed=7, max_trials=12, sure=0.9)
 
@@ -136,7 +136,7 @@ def test_tuned_settings_are_taken_where_the_ranker_of_them_is_surely_better(
         rankers.factor = factor
         assert taken(rankers, folds, monkeypatch) == which
 
-    monkeypatch.setattr(choosing, "better", lambda values, than, seed: 0.6)
+    monkeypatch.setattr(choosing, "better", lambda values, than, shoppers, seed: 0.6)
     assert taken(rankers, folds, monkeypatch) == "suggested", "that is not sure"
 
 
@@ -147,7 +147,7 @@ def test_where_questions_are_plenty_the_likelier_ranker_is_taken(
     rankers = Rankers()
 
     for chance, which in ((0.6, "tuned"), (0.4, "suggested")):
-        monkeypatch.setattr(choosing, "better", lambda values, than, seed, chance=chance: chance)
+        monkeypatch.setattr(choosing, "better", lambda values, than, shoppers, seed, chance=chance: chance)
         assert taken(rankers, folds, monkeypatch) == which
 
 
