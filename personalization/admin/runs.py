@@ -38,7 +38,7 @@ class TrainingRunAdmin(ModelAdmin):
     list_filter = ("state",)
     list_select_related = ("model_version",)
     fields = ("state", "step", "progress", "message", "model_version", "actor", "budget_s", "sampler", "seed", "forced",
-              "sizes", "removed", "checks", "created_at", "started_at", "finished_at")  # fmt: skip
+              "sizes", "removed", "imputed", "checks", "created_at", "started_at", "finished_at")  # fmt: skip
     list_before_template = "personalization/live_runs.html"
     actions_list: ClassVar = ["train_page"]
 
@@ -113,6 +113,12 @@ class TrainingRunAdmin(ModelAdmin):
         """Return what each rule took, and why."""
         taken = [one for one in run.data_report.get("removed", ()) if one["rows"]]
         return "\n".join(f"{one['rows']:,} ({one['rule']}): {one['reason']}" for one in taken) or "nothing"
+
+    @admin.display(description="missing values")
+    def imputed(self, run: TrainingRun) -> str:
+        """Return how many values each column lacked, and what became of them."""
+        lacking = [one for one in run.data_report.get("imputed", ()) if one["values"]]
+        return "\n".join(f"{one['values']:,} ({one['column']}): {one['rule']}" for one in lacking) or "none"
 
     @admin.display(description="checks of the data")
     def checks(self, run: TrainingRun) -> str:

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from personalization.recommenders.base import SIGNAL_NAMES
 
 NEEDED = ("user_id", "item_id", "timestamp")
 MAX_STARS = 100.0
@@ -32,20 +35,27 @@ SENT_AT_ONCE = ("purchase", "rating")
 UNSTARRED = "engage"
 """What a rating without stars is: somebody looked closely, nobody knows how they liked it."""
 IMPUTATION = {
-    "timestamp": "dates, milliseconds, microseconds and nanoseconds are turned into seconds, the whole column alike",
-    "event": "names that other shops use (buy, transaction, addtocart, …) become ours; others and none count as a view",
+    "event": "none, and names that nobody knows, count as a view; those of other shops, as buy, become ours",
     "value": "missing becomes 1.0, which says nothing about liking; a rating without stars is no rating",
     "order_id": "missing stays unknown: the row belongs to no basket",
-    "price": "missing stays unknown, so do infinite and negative ones: the ranker's trees send it their own way",
+    "price": "missing stays unknown, so do infinite and negative ones: trees send it their own way, the network takes"
+    " the middle",
     "category": "missing stays unknown: affinity features are unknown for the item",
     "first_seen": "missing becomes the time of the first interaction; so does a day that interactions contradict, and"
     " those of a catalogue brought here after its interactions count as missing",
 }
+"""What happens to a missing value, by column; how many there were is in the report."""
 SCALING = {
+    "timestamp": "dates, milliseconds, microseconds and nanoseconds become seconds, the whole column alike",
+    "event": "a weight for each kind of event",
     "price": "logarithm, and Z-score within the category",
-    "popularity": "logarithm of decayed counts",
-    "weights": "fixed per signal",
+    "popularity": "logarithm of counts, decayed by several half-lives",
+    "scores of sources": "as they are, as ranks, and as a share of the shopper's best",
+    "category, brand, attributes": "one-hot in content, weighed by rarity; shared or not with what the shopper had",
+    "title, description": "TF-IDF in content; sentence embeddings where that extra is on",
+    "features of the network": "normal scores of their ranks; unknown is 0, and flagged where often so",
 }
+"""How each column is scaled or encoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +95,7 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
         rows[name] = id_texts(frame[name])
     rows["timestamp"] = seconds(frame["timestamp"])
     if "event" in frame:
-        codes, names = pd.factorize(frame["event"], use_na_sentinel=True)
-        lower = [str(name).strip().lower() for name in names]
-        known = [OTHER_NAMES.get(name, name) for name in lower]
+        codes, known = _events(frame["event"])
         rows["event"] = pd.Series([*known, None], dtype=object).to_numpy()[codes]
     stars = frame["value"] if "value" in frame else pd.Series(1.0, index=frame.index)
     rows["value"] = pd.to_numeric(stars, errors="coerce").astype(np.float64)
@@ -124,6 +132,27 @@ def seconds(column: pd.Series) -> "pd.Series[float]":
     else:
         dates = pd.to_datetime(column, utc=True)
     return (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
+
+
+def imputed(frame: pd.DataFrame) -> dict[str, int]:
+    """Return how many values of an interactions frame, as handed in, are missing or unknown, by column it has."""
+    found = {}
+    if "event" in frame:
+        codes, known = _events(frame["event"])
+        unknown = np.array([name not in SIGNAL_NAMES for name in known] + [True])
+        found["event"] = int(unknown[codes].sum())
+    if "value" in frame:
+        found["value"] = int(pd.to_numeric(frame["value"], errors="coerce").isna().sum())
+    if "order_id" in frame:
+        found["order_id"] = int(frame["order_id"].isna().sum())
+    return found
+
+
+def _events(column: pd.Series) -> tuple["np.ndarray[Any, np.dtype[np.intp]]", list[str]]:
+    """Return a code for each row, -1 where there is no name, and the names: ours, where we know them."""
+    codes, names = pd.factorize(column, use_na_sentinel=True)
+    lower = [str(name).strip().lower() for name in names]
+    return codes, [OTHER_NAMES.get(name, name) for name in lower]
 
 
 def _without_ids(rows: pd.DataFrame) -> "pd.Series[bool]":

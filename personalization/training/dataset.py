@@ -10,7 +10,7 @@ import pandas as pd
 
 from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Floats, Interactions, Ints, Times
 from personalization.recommenders.deep_features import image_vectors
-from personalization.training.cleaning import Removed, clean, id_texts, seconds
+from personalization.training.cleaning import IMPUTATION, SCALING, clean, id_texts, imputed, seconds
 from personalization.training.shoppers import attributes_of
 
 SIGNAL_WEIGHTS: Mapping[str, float] = {
@@ -85,7 +85,18 @@ def build(
     catalogue = believed(catalogue, interactions)
     if pictures is not None:
         catalogue = pictured(catalogue, pictures)
-    return Dataset(interactions, catalogue, user_ids, _report(rows, removed, catalogue, len(user_ids)), clock)
+    report = {
+        "interactions": len(rows),
+        "shoppers": len(user_ids),
+        "items": catalogue.n_items,
+        "removed": [{"rows": one.rows, "reason": one.reason, "rule": one.rule} for one in removed],
+        "imputed": [
+            {"column": column, "values": values, "rule": IMPUTATION[column]}
+            for column, values in {**imputed(frame), **_unknown(catalogue)}.items()
+        ],
+        "scaled": SCALING,
+    }
+    return Dataset(interactions, catalogue, user_ids, report, clock)
 
 
 def catalogue_of(items: pd.DataFrame | None, *, seen: pd.Series) -> Catalogue:
@@ -226,13 +237,16 @@ def _split(own: object) -> tuple[str, ...]:
     return ()
 
 
-def _report(rows: pd.DataFrame, removed: list[Removed], catalogue: Catalogue, n_users: int) -> dict[str, Any]:
-    return {
-        "interactions": len(rows),
-        "shoppers": n_users,
-        "items": catalogue.n_items,
-        "removed": [{"rows": one.rows, "reason": one.reason, "rule": one.rule} for one in removed],
-    }
+def _unknown(catalogue: Catalogue) -> dict[str, int]:
+    """Return of how many products something is unknown, by column that the catalogue has."""
+    found = {}
+    if catalogue.prices is not None:
+        found["price"] = int(np.isnan(catalogue.prices).sum())
+    if catalogue.categories:
+        found["category"] = sum(not name for name in catalogue.categories)
+    if catalogue.first_seen is not None:
+        found["first_seen"] = int(np.isnan(catalogue.first_seen).sum())
+    return found
 
 
 __all__ = ["Catalogue", "Dataset", "Floats", "Times", "build", "catalogue_of"]

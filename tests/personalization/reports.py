@@ -59,6 +59,8 @@ REPORT: dict[str, Any] = {
         "shoppers": 900,
         "items": 300,
         "removed": [{"rule": "duplicates", "rows": 17, "reason": "the same was there already"}],
+        "imputed": [{"column": "price", "values": 6, "rule": "missing stays unknown"}],
+        "scaled": {"price": "logarithm"},
     },
     "data_checks": [{"name": "rows", "value": 5_000.0, "bar": 1_000.0, "passed": True, "message": "must not be lower"}],
     "latency_ms": {"p50": 2.0, "p99": 8.0},

@@ -26,18 +26,22 @@ def against(measured: float | None, limit: float | None) -> Two:
 
 
 def data(report: Mapping[str, Any]) -> Section | None:
-    """Return what cleaning took, and the checks of what it left."""
+    """Return what cleaning took and filled in, how columns are scaled, and the checks of what is left."""
     sizes = report.get("data", {})
     removed = [
         ("", Two(f"removed: {one['rule']}", one["reason"]), f"{one['rows']:,}") for one in sizes.get("removed", ())
     ]
+    imputed = [
+        ("", Two(f"missing: {one['column']}", one["rule"]), f"{one['values']:,}") for one in sizes.get("imputed", ())
+    ]
+    scaled = [("", Two(f"scaled: {column}", how), "") for column, how in sizes.get("scaled", {}).items()]
     rows = [
         (passed(one["passed"]), Two(one["name"], one["message"]), against(one["value"], one["bar"]))
         for one in report.get("data_checks", ())
     ]
     counts = ", ".join(f"{sizes[part]:,} {part}" for part in ("interactions", "shoppers", "items") if part in sizes)
     note = f"Learnt from {counts}. The checks against the live version's data are on the training run."
-    return Section("data", "Data", note, ("", "Check", "Measured"), [*rows, *removed])
+    return Section("data", "Data", note, ("", "Check", "Measured"), [*rows, *removed, *imputed, *scaled])
 
 
 def stability(report: Mapping[str, Any]) -> Section | None:
