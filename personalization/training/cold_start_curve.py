@@ -47,11 +47,15 @@ def newest(profile: Profile, events: int) -> Profile:
     return replace(profile, **{name: getattr(profile, name)[start:] for name in columns})
 
 
-def _values(bundle: Bundle, fold: Fold, profiles: Sequence[Profile], *, strategy: str | None) -> dict[str, Doubles]:
-    n_items = bundle.catalogue.n_items
-    slates = bundle.slate_many(profiles, fold.contexts, SLATE, strategy=strategy)
-    found: Ints = np.full((len(fold), SLATE), -1, np.int32)
-    for row, slate in enumerate(slates):
+def served(bundle: Bundle, fold: Fold, profiles: Sequence[Profile], *, k: int, strategy: str | None) -> Ints:
+    """Return int32[n, k]: what would be served to the fold's shoppers with these profiles, padded with -1."""
+    found: Ints = np.full((len(fold), k), -1, np.int32)
+    for row, slate in enumerate(bundle.slate_many(profiles, fold.contexts, k, strategy=strategy)):
         found[row, : len(slate)] = slate.items
+    return found
+
+
+def _values(bundle: Bundle, fold: Fold, profiles: Sequence[Profile], *, strategy: str | None) -> dict[str, Doubles]:
+    found = served(bundle, fold, profiles, k=SLATE, strategy=strategy)
     sizes = np.fromiter((len(own) for own in fold.targets), np.int64, len(fold))
-    return per_shopper(hits(found, fold.targets, n_items), sizes, k=SLATE)
+    return per_shopper(hits(found, fold.targets, bundle.catalogue.n_items), sizes, k=SLATE)

@@ -91,7 +91,7 @@ def train(
     )
     progress("Judging on what no model has seen", 0.7)
     asked = asked_of(tested, test)
-    report = judged_report(tested, test, asked, choice, dataset)
+    report = judged_report(tested, test, asked, choice, dataset, newest=newest)
     learnt = _window(choice.learnt, asked.thinned(seed=seed), columns_of(plan))
     del asked  # half a gigabyte where a shop is large
     bundle = release(

@@ -18,6 +18,7 @@ from personalization.training.examples import Examples
 from personalization.training.folds import Fold
 from personalization.training.ladder import ndcg, slate_scores, slates, source_slates
 from personalization.training.metrics import all_metrics, beyond_accuracy, bootstrap, hits
+from personalization.training.next_items import next_items
 from personalization.training.quality_gate import checked, profile_of
 from personalization.training.ratings import rating_errors
 from personalization.training.surprise_ablation import surprise_ablation
@@ -28,8 +29,10 @@ ABLATED = 200
 ACTIVITY = ("few events", "some events", "many events")
 
 
-def judged_report(bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, dataset: Dataset) -> dict[str, Any]:
-    """Return what the admin's page shows, as JSON values."""
+def judged_report(
+    bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, dataset: Dataset, *, newest: int | None = None
+) -> dict[str, Any]:
+    """Return what the admin's page shows, as JSON values; `newest` is how many events a live profile holds at most."""
     n_items = bundle.catalogue.n_items
     released, _ = released_slates(bundle, asked)
     lists = rung_slates(bundle, asked, released=released)
@@ -62,6 +65,7 @@ def judged_report(bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, d
         "rmse": rating_errors(bundle.facts.stars, fold, dataset.interactions),
         **surprise_ablation(bundle, fold, asked, beside={**popular, "released": released}),
         "cold_start": cold_start(bundle, fold),
+        "next_item": next_items(bundle, dataset.interactions, fold, newest=newest),
         "latency_ms": latency(bundle, fold),
     }
 

@@ -18,6 +18,7 @@ REPORT: dict[str, Any] = {
     "beyond": {"blend": {"coverage": 0.5, "gini": 0.6, "novelty": 9.0, "popularity_lift": 1.1}},
     "groups": {"few events": METRICS["ndcg@10"], "many events": METRICS["ndcg@10"]},
     "cold_start": [{"events": events, "released": METRICS, "popular": METRICS} for events in (0, 1, 5, None)],
+    "next_item": {"live": METRICS, "frozen": METRICS, "popular": METRICS},
     "ablation": {"rp3beta": 0.01, "popular": -0.001},
     "importance": {"rp3beta_score": 0.02},
     "rmse": {

@@ -9,7 +9,7 @@ from typing import Any
 
 from personalization.models import ModelVersion
 from personalization.selectors import plots
-from personalization.selectors.report.accuracy import groups, ladder, newcomers, released, sources
+from personalization.selectors.report.accuracy import groups, ladder, newcomers, next_item, released, sources
 from personalization.selectors.report.learning import ablation, importance, tuning
 from personalization.selectors.report.running import data, drift, gate, speed, stability, warm_and_cold_over_time
 from personalization.selectors.report.section import Section
@@ -17,8 +17,8 @@ from personalization.selectors.report.spread import exposure, lift, reach
 from personalization.selectors.report.stars import ratings, surprise
 
 SECTIONS: tuple[Callable[[Mapping[str, Any]], Section | None], ...] = (
-    ladder, sources, released, groups, newcomers, ablation, importance, tuning, reach, exposure, lift, stability,
-    ratings, surprise, speed, data,
+    ladder, sources, released, groups, newcomers, next_item, ablation, importance, tuning, reach, exposure, lift,
+    stability, ratings, surprise, speed, data,
 )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def test_the_report_shows_every_part_as_plot_and_table(log_in: LogIn) -> None:
     text = log_in("data scientist").get(page_of(version, "evaluation_page")).content.decode()
 
     parts = ["gate", "ladder", "sources", "released", "groups", "ablation", "reach", "exposure", "lift", "importance",
-             "tuning", "stability", "ratings", "surprise", "speed", "data", "newcomers"]  # fmt: skip
+             "tuning", "stability", "ratings", "surprise", "speed", "data", "newcomers", "next-item"]  # fmt: skip
     assert [part for part in parts if f'id="{part}"' not in text] == []
     assert "0.0800 – 0.1200" in text
     plotted = set(re.findall(r'data-figure="([a-z-]+)"', text))
@@ -70,10 +70,12 @@ def test_the_report_shows_every_part_as_plot_and_table(log_in: LogIn) -> None:
         "importance",
         "tuning",
         "newcomers",
+        "next-item",
     }
     assert "alpha 0.7, neighbors 100" in text
     assert "The ranker validates at 0.0963 with suggested settings, 0.0952 with tuned settings." in text
     assert "removed: duplicates" in text
+    assert "missing: price" in text
     assert not re.search(r"https?://(?!localhost|testserver)[^\"']+\.js", text)
 
 

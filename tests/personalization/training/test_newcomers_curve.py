@@ -32,6 +32,16 @@ def test_whole_histories_are_answered_better_than_none(trained: TrainedBundle) -
     assert curve[-1]["released"]["ndcg@10"]["value"] > curve[0]["released"]["ndcg@10"]["value"]
 
 
+def test_the_next_item_is_told_with_live_history_and_without(trained: TrainedBundle) -> None:
+    found = trained.report["next_item"]
+
+    assert set(found) == {"live", "frozen", "popular"}
+    asked = {one["hit_rate@10"]["n"] for one in found.values()}
+    assert len(asked) == 1
+    assert 0 < asked.pop() <= len(trained.test)
+    assert found["live"]["hit_rate@20"]["value"] >= found["live"]["hit_rate@5"]["value"] > 0
+
+
 def test_only_the_newest_events_are_kept(trained: TrainedBundle) -> None:
     profile = next(one for one in trained.test.profiles if len(one.items) > 3)
 
