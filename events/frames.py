@@ -20,7 +20,7 @@ from events.types.registry import EVENT_TYPES, event_type
 
 PURPOSE: Final = "train_models"
 QUERY: Final = """
-SELECT message_id, name, at, user_id, anonymous_id, properties FROM events_event
+SELECT message_id, name, at, user_id, anonymous_id, properties, context #>> '{device,type}' FROM events_event
 WHERE kind = 'track' AND lower(name) = ANY(%s) AND %s = ANY(allowed) AND at >= %s
 ORDER BY at, message_id
 """
@@ -31,23 +31,24 @@ def training_frame(*, since: datetime | None = None) -> pd.DataFrame:
     """Return the interactions that may train models, sorted by time: one row for each product an event names.
 
     Columns: user_id (the person's key: `user:ID` or `anonymous:ID`), item_id, timestamp (seconds since 1970), event
-    (the signal's name), value, quantity, price (NaN when unknown), order_id (None when there is none). Events count
-    whose subject allowed training when they came and has not refused it since; persons follow the identity rules.
+    (the signal's name), value, quantity, price (NaN when unknown), order_id (None when there is none), device (its
+    type, "bot" where a machine says so of itself; None when unknown). Events count whose subject allowed training when
+    they came and has not refused it since; persons follow the identity rules.
     """
     resolver = people()
     excluded = Excluded(resolver)
     names = [name.lower() for name, kind in EVENT_TYPES.items() if kind.reader]
     columns = _Columns()
-    for event in _events(names, since or BEGINNING):
+    for event, device in _events(names, since or BEGINNING):
         person = resolver.person(user_id=event.user_id, anonymous_id=event.anonymous_id, at=event.at)
         if not excluded(event, person):
-            columns.add(person, event)
+            columns.add(person, event, device)
     return columns.frame()
 
 
-def _events(names: list[str], since: datetime) -> Iterator[Event]:
-    for message_id, name, at, user_id, anonymous_id, properties in streamed(QUERY, [names, PURPOSE, since]):
-        yield Event(
+def _events(names: list[str], since: datetime) -> Iterator[tuple[Event, str | None]]:
+    for message_id, name, at, user_id, anonymous_id, properties, device in streamed(QUERY, [names, PURPOSE, since]):
+        event = Event(
             message_id=message_id,
             kind="track",
             name=name,
@@ -57,6 +58,7 @@ def _events(names: list[str], since: datetime) -> Iterator[Event]:
             anonymous_id=anonymous_id,
             properties=orjson.loads(properties),
         )
+        yield event, device
 
 
 class Excluded:
@@ -85,10 +87,11 @@ class _Columns:
     items: list[str] = field(default_factory=list)
     signals: list[str] = field(default_factory=list)
     orders: list[str | None] = field(default_factory=list)
+    devices: list[str | None] = field(default_factory=list)
     numbers: tuple[Any, ...] = field(default_factory=lambda: tuple(array("d") for _ in range(4)))
     texts: dict[str, str] = field(default_factory=dict)
 
-    def add(self, person: str, event: Event) -> None:
+    def add(self, person: str, event: Event, device: str | None) -> None:
         """Add a row for each product that the event names."""
         at, values, quantities, prices = self.numbers
         text = self.texts.setdefault
@@ -97,6 +100,7 @@ class _Columns:
             self.items.append(text(one.product_id, one.product_id))
             self.signals.append(one.signal)
             self.orders.append(text(one.order_id, one.order_id) if one.order_id else None)
+            self.devices.append(text(device, device) if device else None)
             at.append(one.at / 1e6)
             values.append(one.value)
             quantities.append(one.quantity)
@@ -115,5 +119,6 @@ class _Columns:
                 "quantity": quantities,
                 "price": prices,
                 "order_id": pd.Series(self.orders, dtype=object),
+                "device": pd.Series(self.devices, dtype=object),
             }
         )

@@ -3,6 +3,7 @@
 No address, no user agent, no query of a page's address, no position finer than a region.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ _KEPT_VALUES: Final = ("locale", "timezone", "sessionId", "sessionStart")
 _ADDRESSES: Final = {"url", "referrer"}
 _LONGEST: Final = 512
 _NUMBER: Final = (int, float)
+_BOT: Final = re.compile(r"(?<!cu)bot|crawl|spider|headless")
+"""Words by which machines name themselves; Cubot is a maker of phones."""
 
 
 def minimized(context: Mapping[str, Any], *, region: str | None, policy_version: str = "") -> dict[str, Any]:
@@ -68,7 +71,7 @@ def device_type(user_agent: Any) -> str | None:
     if not isinstance(user_agent, str) or not user_agent:
         return None
     words = user_agent.lower()
-    if any(word in words for word in ("bot", "crawl", "spider", "headless")):
+    if _BOT.search(words):
         return "bot"
     if "ipad" in words or "tablet" in words or ("android" in words and "mobile" not in words):
         return "tablet"

@@ -19,6 +19,7 @@ from personalization.selectors.registry import directory_of
 from personalization.services.alarms import sound
 from personalization.services.data_gate import profile_of
 from personalization.services.figures import storable
+from personalization.training.cleaning import declared_bots
 from personalization.training.drift import day_of, shown_by, standings
 from personalization.training.metrics import Longs
 from personalization.training.quality_gate import Check, drifted, served
@@ -38,6 +39,7 @@ def watch_drift(*, actor: str) -> ModelDrift | None:
     if live is None or known is None:
         return None
     frame = training_frame(since=now - DAY)
+    frame = frame[~declared_bots(frame)]  # training, which the day is held against, learns from none either
     checks = [*_traffic(live, frame, known, now=now), *_slates(known, now=now)]
     if not checks:
         log.info("model.drift_unknown version=%s rows=%d", live.version, len(frame))

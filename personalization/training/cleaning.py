@@ -1,4 +1,4 @@
-"""What is set aside before learning, and why: duplicates, impossible values, machines. Each rule says what it took."""
+"""What is set aside before learning, and why: duplicates, impossible values, bots, machines. Each says what it took."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from personalization.recommenders.base import SIGNAL_NAMES
+from personalization.recommenders.base import SIGNAL_NAMES, Bools
+from personalization.training.metrics import Longs
 
 NEEDED = ("user_id", "item_id", "timestamp")
 MAX_STARS = 100.0
@@ -17,6 +18,11 @@ BOT_RATE = 200
 """Events of one shopper within one minute that no hand can make."""
 BOT_DAY = 5_000
 """Events of one shopper within one day that no hand can make."""
+SESSION_GAP = 1_800.0
+"""Seconds without an event that end a session."""
+FAST_SHARE = 0.1
+"""A shopper of whose sessions a larger share than this is faster than a hand is a machine altogether."""
+BOTS = "bots"
 COARSE = 3_600.0
 """Seconds; a file whose times are all multiples of it has no clock of minutes."""
 OTHER_NAMES = {
@@ -163,6 +169,11 @@ def _without_time(rows: pd.DataFrame) -> "pd.Series[bool]":
     return ~np.isfinite(rows["timestamp"]) | (rows["timestamp"] <= 0)
 
 
+def declared_bots(rows: pd.DataFrame) -> "pd.Series[bool]":
+    """Return which rows a machine sent that says so of itself; none where no devices are known."""
+    return rows["device"] == "bot" if "device" in rows else pd.Series(False, index=rows.index)
+
+
 def _impossible_values(rows: pd.DataFrame) -> "pd.Series[bool]":
     """Return ratings out of range and negative quantities and prices.
 
@@ -182,31 +193,61 @@ def _duplicates(rows: pd.DataFrame) -> "pd.Series[bool]":
     return rows.duplicated(same)
 
 
+def _sessions(rows: pd.DataFrame) -> "pd.Series[bool]":
+    """Return the sessions faster than a hand, of shoppers whose other sessions, nine in ten at least, are a hand's.
+
+    Such a shopper lent the account to a tool once. Whoever has more of them is left to the next rule, as a whole.
+    """
+    users, fast = _spans(rows, 60, BOT_RATE)
+    some = np.flatnonzero(np.isin(users, users[fast]))
+    times = rows["timestamp"].to_numpy()
+    some = some[np.lexsort((times[some], users[some]))]
+    fresh = np.ones(len(some), bool)
+    fresh[1:] = (np.diff(users[some]) != 0) | (np.diff(times[some]) > SESSION_GAP)
+    session = np.cumsum(fresh) - 1
+    inhuman = np.bincount(session, fast[some]) > 0
+    _, owner = np.unique(users[some][fresh], return_inverse=True)
+    share = np.bincount(owner, inhuman) / np.maximum(1, np.bincount(owner))
+    bad = np.zeros(len(rows), bool)
+    bad[some] = (inhuman & (share <= FAST_SHARE)[owner])[session]
+    return pd.Series(bad, index=rows.index)
+
+
 def _machines(rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Return the rows of shoppers who browse faster than a hand can.
+    """Return the rows of shoppers who browse faster than a hand can."""
+    bad = np.zeros(len(rows), bool)
+    for seconds, limit in ((60, BOT_RATE), (86_400, BOT_DAY)):
+        users, fast = _spans(rows, seconds, limit)
+        bad |= np.isin(users, users[fast])
+    return pd.Series(bad, index=rows.index)
+
+
+def _spans(rows: pd.DataFrame, seconds: int, limit: int) -> tuple[Longs, Bools]:
+    """Return int64[n], each row's shopper, and bool[n]: it lies in so many seconds with over `limit` events of theirs.
 
     Orders and ratings do not count, for many are sent at once, nor do files without events, which hold purchases. A
     clock that only knows the hour or the day cannot tell of minutes.
     """
-    bad = np.zeros(len(rows), bool)
-    if "event" not in rows or not len(rows):
-        return pd.Series(bad, index=rows.index)
-    users, _ = pd.factorize(rows["user_id"])
-    times = rows["timestamp"].to_numpy()
+    codes, _ = pd.factorize(rows["user_id"])
+    users, times = codes.astype(np.int64), rows["timestamp"].to_numpy()
+    if "event" not in rows or not len(rows) or (seconds < COARSE and not (times % COARSE).any()):
+        return users, np.zeros(len(rows), bool)
+    keys = users * (1 << 36) + (times // seconds).astype(np.int64)
     browsing = ~rows["event"].isin(SENT_AT_ONCE).to_numpy()
-    for seconds, limit in ((60, BOT_RATE), (86_400, BOT_DAY)):
-        if seconds < COARSE and not (times % COARSE).any():
-            continue
-        keys = users.astype(np.int64) * (1 << 36) + (times // seconds).astype(np.int64)
-        spans, count = np.unique(keys[browsing], return_counts=True)
-        bad |= np.isin(users, spans[count > limit] >> 36)
-    return pd.Series(bad, index=rows.index)
+    spans, count = np.unique(keys[browsing], return_counts=True)
+    return users, np.isin(keys, spans[count > limit])
 
 
 RULES: tuple[tuple[str, Rule, str], ...] = (
     ("ids", _without_ids, "a row without shopper or item says nothing"),
     ("time", _without_time, "a row without a time cannot be placed before or after anything"),
+    (BOTS, declared_bots, "the browser says that it is a bot: what machines look at is no taste of anybody's"),
     ("values", _impossible_values, "stars out of range, negative quantity or price"),
     ("duplicates", _duplicates, "the same shopper, item, time, event and order was there already"),
+    (
+        "sessions",
+        _sessions,
+        f"a session with over {BOT_RATE} events in a minute is a tool's, where nine in ten of its shopper's are not",
+    ),
     ("machines", _machines, f"a shopper with over {BOT_RATE} events in a minute or {BOT_DAY} in a day is a machine"),
 )

@@ -52,7 +52,14 @@ def test_each_product_of_an_event_is_a_row_in_the_order_of_time() -> None:
         "quantity",
         "price",
         "order_id",
+        "device",
     ]
+
+
+def test_the_type_of_a_device_stands_beside_its_rows() -> None:
+    recorded(event(1, context={"device": {"type": "bot"}}), event(2), event(3, context={"device": {"type": "mobile"}}))
+
+    assert training_frame()["device"].tolist() == ["bot", None, "mobile"]
 
 
 def test_only_events_of_those_who_allow_training_count() -> None:

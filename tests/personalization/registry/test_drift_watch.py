@@ -1,6 +1,7 @@
 """Every night the last day is held against what the live model learnt from; another shop raises an alarm."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -95,6 +96,16 @@ def test_a_day_in_another_shop_raises_the_alarm_and_the_next_usual_one_settles_i
 
     alarm.refresh_from_db()
     assert alarm.settled_at == later
+
+
+def test_a_day_of_bots_is_no_traffic(live: ModelVersion) -> None:
+    now = clock.epoch_us()
+    crawl = [bought(f"m{next(NUMBERS)}", 1, one, now - 60_000_000) for one in ["mug-of-the-year"] * 240]
+    put([replace(one, context={"device": {"type": "bot"}}) for one in crawl])
+
+    watch_drift_task()
+
+    assert not ModelDrift.objects.exists()
 
 
 def test_what_is_shown_is_watched_too(live: ModelVersion) -> None:

@@ -28,6 +28,7 @@ def frame(**changes: object) -> pd.DataFrame:
         ({"value": [1.0, 1.0, 1.0, 9_999.0]}, "values"),
         ({"value": [1.0, np.inf, 1.0, 4.0]}, "values"),
         ({"quantity": [1, -1, 1, 1]}, "values"),
+        ({"device": ["mobile", None, "bot", "desktop"]}, "bots"),
     ],
 )
 def test_each_rule_takes_its_row(changes: dict[str, object], rule: str) -> None:
@@ -60,6 +61,37 @@ def test_a_large_order_and_a_long_evening_of_rating_are_no_machine() -> None:
         rows = pd.DataFrame({"user_id": "eve", "item_id": items, "timestamp": 60.0, "event": event})
         assert len(clean(rows)[0]) == 300
     assert len(clean(rows.drop(columns="event"))[0]) == 300
+
+
+def browsing(shopper: str, *, sessions: int, fast: int = 1) -> pd.DataFrame:
+    """Return daily sessions of five views, the first `fast` of which hold 300 in half a minute."""
+    days = [(day, at) for day in range(sessions) for at in range(300 if day < fast else 5)]
+    times = [86_400.0 * (day + 1) + (at / 10 if day < fast else 60 * at) for day, at in days]
+    items = [f"i{number}" for number in range(len(days))]
+    return pd.DataFrame({"user_id": shopper, "item_id": items, "timestamp": times, "event": "view"})
+
+
+def test_one_session_of_a_tool_does_not_cost_a_shopper_the_others() -> None:
+    rows, removed = clean(pd.concat([browsing("eve", sessions=10), browsing("bo", sessions=3, fast=0)]))
+
+    assert rows["user_id"].value_counts().to_dict() == {"eve": 45, "bo": 15}
+    assert {one.rule: one.rows for one in removed if one.rows} == {"sessions": 300}
+
+
+@pytest.mark.parametrize(("sessions", "fast"), [(9, 1), (10, 2)])
+def test_who_has_more_fast_sessions_is_a_machine_altogether(sessions: int, fast: int) -> None:
+    rows, removed = clean(browsing("eve", sessions=sessions, fast=fast))
+
+    assert rows.empty
+    assert {one.rule for one in removed if one.rows} == {"machines"}
+
+
+def test_big_baskets_and_clocks_of_hours_are_no_session_of_a_tool() -> None:
+    own = browsing("ada", sessions=10)
+
+    assert len(clean(own.assign(event="purchase"))[0]) == 345
+    assert len(clean(own.drop(columns="event"))[0]) == 345
+    assert len(clean(own.assign(timestamp=own["timestamp"] // 3_600 * 3_600))[0]) == 345
 
 
 def test_a_clock_of_days_cannot_tell_of_minutes() -> None:

@@ -28,6 +28,15 @@ def test_dirty_data_is_named() -> None:
     assert any(line.startswith("set aside") for line in failed(checked(build(frame))))
 
 
+def test_a_feed_full_of_bots_is_not_broken() -> None:
+    half = history().assign(device=lambda rows: np.where(np.arange(len(rows)) % 2, "bot", "mobile"))
+
+    dataset = build(half)
+
+    assert [one["rows"] for one in dataset.report["removed"] if one["rule"] == "bots"] == [len(half) // 2]
+    assert not any(line.startswith("set aside") for line in failed(checked(dataset)))
+
+
 @pytest.mark.parametrize(("change", "name"), [("half", "volume"), ("views", "shift of signals")])
 def test_another_distribution_is_named(change: str, name: str) -> None:
     last = profile_of(build(history()))
