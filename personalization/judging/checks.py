@@ -13,12 +13,16 @@ from personalization.judging.case import Case, Check
 from personalization.judging.leaks import saw_the_future, too_good, unlike_validation
 from personalization.judging.slates import Shelf, SlateTable
 from personalization.recommenders.base import Floats
-from personalization.training.metrics import Doubles, bootstrap, gini, resample_counts
+from personalization.training.metrics import Doubles, Longs, bootstrap, gini, resample_counts
 
 BORNE = "; misses the bar, which refuses only a model that is worse here than the reference"
 DRAWS = 1_000
 PAIRED_DRAWS = 200
 MIN_GROUP = 500
+NAMED = 20
+"""How many groups too small to be judged are named, the largest first."""
+MIN_NAMED = 10
+"""Shoppers below whom a group is not named: its label might be one person's."""
 MIN_SHELF = 50
 """Five slates' worth of products: below, ten places show so much of the shelf that shares tell nothing of a model."""
 
@@ -63,6 +67,19 @@ def group_ratio(case: Case) -> Iterable[Check]:
         passed = inside or ours[1] >= theirs[0]
         words = f"worst over best {kind} group {ours[1]:.2f} (lower bound {ours[0]:.2f}); reference {theirs[1]:.2f}"
         yield Check(f"group_ratio:{kind}", passed, ours[0], case.limits.group_ratio, words + _borne(inside, passed))
+
+
+def small_groups(case: Case) -> Iterable[Check]:
+    """Say which groups were not judged, being of fewer than 500 shoppers, and how large they are; refuses nothing."""
+    sizes = [(kind, label, len(rows)) for kind, label, rows in _members(case.challenger) if len(rows) < MIN_GROUP]
+    if not sizes:
+        return
+    sizes.sort(key=lambda one: -one[2])
+    told = [one for one in sizes[:NAMED] if one[2] >= MIN_NAMED]
+    words = [f"{kind} {label} ({n:,} shoppers)" for kind, label, n in told]
+    if rest := sizes[len(told) :]:
+        words.append(f"{len(rest):,} smaller (up to {rest[0][2]:,} each)")
+    yield Check("groups_not_judged", True, None, None, f"fewer than {MIN_GROUP} shoppers: {', '.join(words)}")
 
 
 def supplier_share(case: Case) -> Iterable[Check]:
@@ -131,6 +148,7 @@ CHECKS: tuple[Callable[[Case], Iterable[Check]], ...] = (
     quality,
     group_loss,
     group_ratio,
+    small_groups,
     supplier_share,
     concentration,
     popularity_lift,
@@ -177,18 +195,21 @@ def _drawn(table: SlateTable, weights: Floats, n_items: int, *, k: int = 10) -> 
         yield np.bincount(items, weights=drawn[rows], minlength=n_items).astype(np.float64)
 
 
-def _groups(table: SlateTable) -> list[tuple[str, str, np.ndarray[tuple[int], np.dtype[np.int64]]]]:
+def _groups(table: SlateTable) -> list[tuple[str, str, Longs]]:
+    """Return kind, label and rows of each group that is large enough to be judged."""
+    return [one for one in _members(table) if len(one[2]) >= MIN_GROUP]
+
+
+def _members(table: SlateTable) -> list[tuple[str, str, Longs]]:
     found = []
     for kind, labels in table.groups.items():
         column = np.asarray(labels, dtype=object).astype(str)
         for label in np.unique(column[column != ""]):
-            rows = np.flatnonzero(column == label)
-            if len(rows) >= MIN_GROUP:
-                found.append((kind, str(label), rows))
+            found.append((kind, str(label), np.flatnonzero(column == label)))
     return found
 
 
-def _ratio(ndcg: Doubles, members: list[np.ndarray[tuple[int], np.dtype[np.int64]]]) -> tuple[float, float]:
+def _ratio(ndcg: Doubles, members: list[Longs]) -> tuple[float, float]:
     """Return (lower 95 % bootstrap bound, point) of the worst group's mean over the best group's."""
     means = np.array([ndcg[rows].mean() for rows in members])
     worst, best = members[int(means.argmin())], members[int(means.argmax())]

@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.db import transaction
 from audit.services import record
 from common.errors import Conflict
 from customers.selectors import attribute_of
+from events.contexts import latest_context
 from personalization.judging.case import Case, Limits
 from personalization.judging.verdict import Verdict, write_case
 from personalization.models import ModelState, ModelVersion
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 KINDS: Mapping[str, Sequence[str]] = {"region": ("region", "country"), "device": ("device",)}
 """Kinds of groups, and the customer's attributes that tell them, the first one known."""
+CONTEXT_DAYS = timedelta(days=90)
+"""How far before the held-out window events are looked at for what the attributes do not tell."""
 POPULARITY = "popularity"
 log = logging.getLogger(__name__)
 
@@ -66,7 +70,7 @@ def judge_training(
         trained.tested,
         trained.test,
         champion=trained.rival,
-        labels=labels_of(asked),
+        labels=labels_of(asked, since=datetime.fromtimestamp(trained.test.until, UTC) - CONTEXT_DAYS),
         limits=Limits(latency_p99_ms=settings.GATE_LATENCY_MILLISECONDS),
         expected=promised(trained.report),
     )
@@ -97,13 +101,18 @@ def promised(report: Mapping[str, Any]) -> Interval | None:
     return next((Interval(**one) for one in found), None)
 
 
-def labels_of(subjects: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return region and device of each shopper, "" where unknown; a kind nobody is known by is left out."""
+def labels_of(subjects: Sequence[str], *, since: datetime) -> dict[str, tuple[str, ...]]:
+    """Return region and device of each shopper, "" where unknown; a kind nobody is known by is left out.
+
+    What customers' attributes do not tell is taken from the context of the latest event from `since` on that does.
+    """
     found = {}
     for kind, names in KINDS.items():
         known: dict[str, str] = {}
         for name in reversed(names):
             known |= attribute_of(subjects, name=name)
+        others = [subject for subject in dict.fromkeys(subjects) if subject not in known]
+        known |= latest_context(others, name=kind, since=since)
         if known:
             found[kind] = tuple(known.get(subject, "") for subject in subjects)
     return found

@@ -42,6 +42,23 @@ def test_six_per_cent_on_a_group_are_refused(champion: SlateTable) -> None:
     assert refusals(losing(champion, 0.06), champion) == ["group_loss:activity:new"]
 
 
+def test_groups_too_small_to_be_judged_are_told_and_change_nothing(champion: SlateTable) -> None:
+    regions = np.array([""] * 600 + ["AT"] * 499 + ["CH"] * 25 + ["one"] * 4 + ["DE"] * 872)
+    known = replace(champion, groups={**champion.groups, "region": tuple(regions.tolist())})
+    before, after = (judge(case(losing(one, 0.06), one)) for one in (champion, known))
+
+    told = [check for check in after if check.name == "groups_not_judged"]
+
+    assert [(one.passed, one.detail) for one in told] == [
+        (
+            True,
+            "fewer than 500 shoppers: region AT (499 shoppers), region CH (25 shoppers), 1 smaller (up to 4 each)",
+        )
+    ]
+    assert "groups_not_judged" not in [check.name for check in before]
+    assert [one for one in after if one not in told and not one.name.startswith("group_loss:region")] == before
+
+
 def test_a_slow_model_is_refused(champion: SlateTable) -> None:
     assert refusals(slow(champion), champion) == ["latency"]
 

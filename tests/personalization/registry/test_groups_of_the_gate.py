@@ -1,11 +1,16 @@
-"""Groups of the gate: region and device where customers' attributes tell them."""
+"""Groups of the gate: region and device where customers' attributes, or else their latest events, tell them."""
+
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from customers.models import Customer
 from personalization.services.gate import labels_of
+from tests.events.journal import START, event
+from tests.personalization.purchases import put
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
+SINCE = datetime.fromtimestamp(START / 1e6, UTC)
 ASKED = ["user:ada", "user:bo", "anonymous:x"]
 
 
@@ -13,8 +18,27 @@ def test_a_region_is_said_or_else_the_country_and_unknown_is_empty() -> None:
     Customer.objects.create(raw_id="user:ada", attributes={"region": "Bavaria", "country": "DE"})
     Customer.objects.create(raw_id="user:bo", attributes={"country": "FR", "device": 7})
 
-    assert labels_of(ASKED) == {"region": ("Bavaria", "FR", "")}
+    assert labels_of(ASKED, since=SINCE) == {"region": ("Bavaria", "FR", "")}
 
 
 def test_a_kind_nobody_is_known_by_is_left_out() -> None:
-    assert labels_of(ASKED) == {}
+    assert labels_of(ASKED, since=SINCE) == {}
+
+
+def test_what_attributes_do_not_tell_the_latest_event_does() -> None:
+    Customer.objects.create(raw_id="user:ada", attributes={"device": "tablet"})
+    put(
+        [
+            event(1, context={"device": {"type": "mobile"}, "region": "DE"}),
+            event(2, user_id="bo", context={"device": {"type": "mobile"}, "region": "FR"}),
+            event(3, user_id="bo", context={"device": {"type": "desktop"}}),
+            event(4, user_id="bo", context={"device": {"type": "bot"}}),
+            event(5, user_id="bo"),
+            event(6, user_id="bo", context={"region": "US"}, allowed=("analytics",)),
+            event(7, user_id=None, anonymous_id="x", context={"device": {"type": "mobile"}}),
+            event(8, user_id="eve", anonymous_id="x", context={"device": {"type": "desktop"}}),
+        ]
+    )
+
+    assert labels_of(ASKED, since=SINCE) == {"region": ("DE", "FR", ""), "device": ("tablet", "desktop", "mobile")}
+    assert labels_of(ASKED, since=SINCE + timedelta(seconds=5)) == {"device": ("tablet", "", "mobile")}
