@@ -56,6 +56,17 @@ def test_each_product_of_an_event_is_a_row_in_the_order_of_time() -> None:
     ]
 
 
+def test_a_list_that_was_shown_is_no_interaction() -> None:
+    shown = {"recommendation_id": "R1", "products": [{"product_id": "P8", "position": 1}]}
+    recorded(
+        event(1),
+        event(2, name="Recommendation Served", properties=shown),
+        event(3, name="Product List Viewed", properties={"products": shown["products"]}),
+    )
+
+    assert rows() == [("user:ada", "P1", "view")]
+
+
 def test_the_type_of_a_device_stands_beside_its_rows() -> None:
     recorded(event(1, context={"device": {"type": "bot"}}), event(2), event(3, context={"device": {"type": "mobile"}}))
 
