@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
 
@@ -12,6 +12,22 @@ from personalization.selectors.report.section import Section, Two
 
 LONGEST = 500
 """MLflow's limit for a parameter's value on every store."""
+FIGURES = (
+    "test",
+    "beyond",
+    "groups",
+    "ablation",
+    "importance",
+    "candidate_recall",
+    "validation_singles",
+    "settings",
+    "rmse",
+    "surprise",
+    "latency_ms",
+)
+"""Parts of the report that are nested numbers as they stand."""
+WHOLE = "all"
+"""What the point of a curve is called where all is known."""
 FOREIGN = re.compile(r"[^\w\-./ ]")
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>body{{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}}
@@ -49,18 +65,24 @@ def params_of(row: ModelVersion) -> dict[str, str]:
 
 
 def metrics_of(row: ModelVersion) -> dict[str, float]:
-    """Return every figure: those beside the version, of the held-out shoppers with intervals, of the gate, of time."""
+    """Return every figure: those beside the version, those of the report with their intervals, those of the gate."""
     report = row.report
+    data = report.get("data", {})
     return flat_metrics(
         {
             **row.metrics,
-            "test": report.get("test", {}),
-            "beyond": report.get("beyond", {}),
-            "groups": report.get("groups", {}),
+            **{part: report.get(part, {}) for part in FIGURES},
+            "ladder": _by("name", report.get("ladder", ())),
             "gate": {check["name"]: check["value"] for check in row.gate.get("checks", ())},
             "stability": report.get("stability", {}).get("value"),
-            "latency_ms": report.get("latency_ms", {}),
-            "trained": {name: size for name, size in report.get("data", {}).items() if isinstance(size, int)},
+            "cold_start": _by("events", report.get("cold_start", ())),
+            "exposure": _by("strength", report.get("exposure", {}).get("curve", ())),
+            "cold_lift": {
+                **report.get("cold_lift", {}),
+                "curve": _by("lift", report.get("cold_lift", {}).get("curve", ())),
+            },
+            "trained": {name: size for name, size in data.items() if isinstance(size, int)},
+            "removed": {one["rule"]: one["rows"] for one in data.get("removed", ())},
         }
     )
 
@@ -104,6 +126,14 @@ def _cell(cell: str | Two) -> str:
     if isinstance(cell, Two):
         return f"{escape(cell.head)}<br><small>{escape(cell.tail)}</small>"
     return escape(cell)
+
+
+def _by(part: str, points: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the points of a curve by one of their parts."""
+    return {
+        WHOLE if point[part] is None else str(point[part]): {k: v for k, v in point.items() if k != part}
+        for point in points
+    }
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -82,6 +82,20 @@ def test_the_mirror_holds_parameters_metrics_plots_and_a_model_that_loads(
     assert (run.data.params["seed"], run.data.params["candidates.rp3beta"]) == ("7", "60")
     assert run.data.metrics["test.blend.together.ndcg_at_10.low"] == 0.08
     assert run.data.metrics["gate.latency"] == pytest.approx(80.0)
+    figures = {
+        "ablation.rp3beta": 0.01,
+        "importance.rp3beta_score": 0.02,
+        "cold_start.5.released.ndcg_at_10.value": 0.1,
+        "cold_start.all.popular.ndcg_at_10.high": 0.12,
+        "surprise.as in the tutorial.value": 0.1,
+        "rmse.item_mean.value": 1.1,
+        "ladder.blend.chance": 0.99,
+        "exposure.0.0.gini": 0.6,
+        "cold_lift.tested": 0.45,
+        "cold_lift.curve.0.5.share": 0.05,
+        "removed.duplicates": 17.0,
+    }
+    assert {name: run.data.metrics.get(name) for name in figures} == figures
     assert run.data.tags["state"] == "refused"
 
     assert {one.path for one in client.list_artifacts(run_id)} == {
