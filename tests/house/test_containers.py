@@ -1,7 +1,11 @@
 """The compose file is valid, and runs what the Procfile runs."""
 
 import json
+import re
 import shlex
+import subprocess
+import sys
+import tomllib
 from importlib import resources
 from typing import Any
 
@@ -14,6 +18,8 @@ from tests.house.tree import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SCHEMA = resources.files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+EXTRAS: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 PROCESSES = procfile.read(ROOT / "Procfile")
 
 
@@ -46,3 +52,22 @@ def test_valkey_keeps_what_it_acknowledged() -> None:
     command = COMPOSE["services"]["redis"]["command"]
 
     assert "--appendonly yes --appendfsync always --maxmemory-policy noeviction" in command
+
+
+def test_every_image_is_built_with_the_extras_that_are_asked_for() -> None:
+    builds = [service["build"] for service in COMPOSE["services"].values() if "build" in service]
+
+    assert {build["args"]["EXTRAS"] for build in builds} == {"${EXTRAS:-}"}
+    assert set(builds[0]["args"]) <= set(re.findall(r"^ARG (\w+)", DOCKERFILE, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"), [("deep", EXTRAS["deep"]), ("deep, spark", EXTRAS["deep"] + EXTRAS["spark"])]
+)
+def test_the_image_finds_an_extra_where_it_is_declared(asked: str, found: list[str]) -> None:
+    (code,) = re.findall(r"python -c '([^']+)'", DOCKERFILE)
+    command = [sys.executable, "-c", code.replace("\\\n", ""), asked]
+
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert told.splitlines() == found
