@@ -5,7 +5,7 @@ COPY requirements.txt pyproject.toml ./
 RUN python -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir --require-hashes --requirement requirements.txt
 # Optional extras of pyproject.toml (deep, spark), comma-separated; what is pinned above stays as it is.
 ARG EXTRAS=""
-# Where else pip looks for them: https://download.pytorch.org/whl/cpu has torch without gigabytes for GPUs.
+# Where else pip looks for them: PyTorch publishes an index of builds without gigabytes for GPUs.
 ARG PIP_EXTRA_INDEX_URL=""
 RUN if [ -n "$EXTRAS" ]; then \
         python -c 'import sys, tomllib; \

@@ -25,7 +25,8 @@ from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Context, 
 from personalization.recommenders.popular import Popular
 from personalization.recommenders.registry import make
 from personalization.recommenders.user_knn import UserKNN
-from personalization.training.dataset import SIGNAL_WEIGHTS, Dataset, build
+from personalization.recommenders.weights import SIGNAL_WEIGHTS
+from personalization.training.dataset import Dataset, build
 from personalization.training.metrics import Doubles, Longs, bootstrap, hits, per_shopper
 from personalization.training.split import Sequences, before, cut_times, taken
 

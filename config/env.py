@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -59,6 +60,24 @@ def number(name: str, default: float, *, least: float | None = None) -> float:
 def listing(name: str, default: str = "") -> list[str]:
     """Return the comma-separated parts."""
     return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
+
+
+def amounts(name: str, known: Iterable[str]) -> dict[str, float]:
+    """Return the numbers of comma-separated parts `name=number`: names that are known, each once, from 1e-6 to 1e6."""
+    names, found = tuple(known), dict[str, float]()
+    for part in listing(name):
+        key, _, raw = (piece.strip() for piece in part.partition("="))
+        if key not in names:
+            raise BadSetting(f"{name}: {key!r} is none of {', '.join(names)}")
+        if key in found:
+            raise BadSetting(f"{name}: {key} is said twice")
+        try:
+            found[key] = float(raw)
+        except ValueError as error:
+            raise BadSetting(f"{name}: {part!r}: expected {key}=number") from error
+        if not 1e-6 <= found[key] <= 1e6:  # nor is NaN
+            raise BadSetting(f"{name}: {part!r}: expected a number above 0, from 0.000001 to 1000000")
+    return found
 
 
 def mapping(name: str, default: dict[str, str]) -> dict[str, str]:

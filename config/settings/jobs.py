@@ -2,6 +2,7 @@
 
 from config import env
 from config.settings.stores import REDIS_BROKER_URL
+from events.types.base import SIGNALS
 
 TRAINING_BUDGET_SECONDS = env.integer("TRAINING_BUDGET_SECONDS", 3600, least=10)
 
@@ -28,6 +29,8 @@ MLFLOW_COPIES_ARTEFACTS = env.flag("MLFLOW_COPIES_ARTEFACTS", default=True)
 GATE_LATENCY_MILLISECONDS = env.number("GATE_LATENCY_MILLISECONDS", 25.0)
 # How strongly newly trained models hold back over-exposed items, 0 to 1: the report shows what each strength costs.
 EXPOSURE_STRENGTH = env.number("EXPOSURE_STRENGTH", 0.0)
+# What an event counts by its signal (view=1,cart=2,purchase=3), where not as by default; for the next training.
+EVENT_WEIGHTS = env.amounts("EVENT_WEIGHTS", SIGNALS)
 # Sources of optional extras that are trained and ranked too: sentences, sequence_net, spark_als.
 EXTRA_SOURCES = env.listing("EXTRA_SOURCES")
 # A folder of pictures, each named by its product's id (P1.jpg): products alike to look at. Needs the extra [deep].

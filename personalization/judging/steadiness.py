@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from personalization.ranking.bundle import Bundle
-from personalization.recommenders.base import Catalogue, Ints, Profile
+from personalization.recommenders.base import Catalogue, Floats, Ints, Profile
 from personalization.training.folds import Fold
 from personalization.training.quality_gate import Check, stability
 
@@ -21,7 +21,7 @@ def steadiness(live: Bundle, fresh: Bundle, fold: Fold) -> Check:
     part = fold.sample(ASKED)
     there = codes_in(live.catalogue, fresh.catalogue.item_ids)
     back = codes_in(fresh.catalogue, live.catalogue.item_ids)
-    told = [translated(profile, there) for profile in part.profiles]
+    told = [translated(profile, there, live.weights) for profile in part.profiles]
     before = [back[slate.items] for slate in live.slate_many(told, part.contexts, K)]
     after = [slate.items for slate in fresh.slate_many(part.profiles, part.contexts, K)]
     return stability(_table(before), _table(after))
@@ -33,8 +33,8 @@ def codes_in(catalogue: Catalogue, item_ids: Sequence[str]) -> Ints:
     return np.fromiter((codes.get(name, -1) for name in item_ids), np.int32, len(item_ids))
 
 
-def translated(profile: Profile, codes: Ints) -> Profile:
-    """Return the profile in other codes, without what they do not know."""
+def translated(profile: Profile, codes: Ints, weights: Floats) -> Profile:
+    """Return the profile in other codes, without what they do not know, each event counting as `weights` say."""
     items = codes[profile.items]
     known = items >= 0
     return replace(
@@ -42,7 +42,7 @@ def translated(profile: Profile, codes: Ints) -> Profile:
         items=items[known],
         times=profile.times[known],
         signals=profile.signals[known],
-        weights=profile.weights[known],
+        weights=weights[profile.signals[known]],
         values=profile.values[known],
     )
 

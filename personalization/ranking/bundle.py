@@ -24,10 +24,13 @@ from personalization.ranking.stars import Stars
 from personalization.recommenders.base import Bools, Catalogue, Context, Floats, Ints, Profile
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.recommenders.scoring import Scoring
+from personalization.recommenders.weights import weight_table
 
 RUNGS = ("popular", "single", "blend", "ranker")
 LOADING_ERRORS = (artefact.ArtefactError, KeyError, ValueError, TypeError, OSError)
 """What `Bundle.load` raises where an artefact is not what was registered, or of settings that this code has no more."""
+EVENT_WEIGHTS = "event_weights"
+"""Where the manifest says what an event counts, by its signal."""
 HYBRID = "hybrid"
 """The strategy that means: whatever rung this bundle was released at."""
 
@@ -63,6 +66,11 @@ class Bundle:
     def told_stars(self) -> Stars | None:
         """What predicts the stars that shoppers are told; None where there are none, or the usual rating is as near."""
         return self.facts.stars if self.manifest.get("tells_stars", True) else None
+
+    @property
+    def weights(self) -> Floats:
+        """What an event counts by its signal code, float32: what it counted when this bundle was trained."""
+        return weight_table(self.manifest.get(EVENT_WEIGHTS, {}))
 
     def slate(
         self,

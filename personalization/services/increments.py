@@ -20,7 +20,8 @@ from common import clock
 from common.errors import Conflict
 from common.ids import uuid7
 from personalization.models import AlarmKind, ModelState, ModelVersion
-from personalization.ranking.bundle import LOADING_ERRORS, Bundle
+from personalization.ranking.artefact import ArtefactError, glance
+from personalization.ranking.bundle import EVENT_WEIGHTS, LOADING_ERRORS, Bundle
 from personalization.selectors.overview import alive_runs
 from personalization.selectors.registry import INCREMENTS, directory_of, increments_of
 from personalization.services.alarms import sound
@@ -67,7 +68,12 @@ def _made(live: ModelVersion, begun: float) -> str:
     from personalization.ranking.increment import incremented
     from personalization.training.pipeline import fingerprint
 
-    dataset = shop_dataset(pictures=False)
+    try:
+        manifest = glance(directory_of(live), expected=live.artefact_hash)
+    except ArtefactError as error:
+        raise Conflict(f"{live.version} cannot learn more: {error}") from error
+    # What the settings say by now is for the next training: the ranker knows scores of the old weights.
+    dataset = shop_dataset(pictures=False, weights=manifest.get(EVENT_WEIGHTS, {}))
     _refuse_broken(dataset, live)
     learnt = {"data": fingerprint(dataset), "shoppers": len(dataset.user_ids)}
     if learnt["data"] == live.increment.get("data", live.data_hash):

@@ -57,6 +57,7 @@ def params_of(row: ModelVersion) -> dict[str, str]:
         "single": report.get("single"),
         "exposure": report.get("exposure", {}).get("chosen"),
         "candidates": report.get("quotas", {}),
+        "event_weight": report.get("event_weights", {}),
         "blend": report.get("blend", {}),
         "source": {name: one.get("config", {}) for name, one in report.get("tuning", {}).items()},
     }

@@ -1,6 +1,6 @@
 """What a running shop's models learn from: its events that may be learnt from, its products, what is known of whom."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from personalization.training.dataset import Dataset
 
 
-def shop_dataset(*, pictures: bool = True, read: Callable[[], None] = lambda: None) -> "Dataset":
+def shop_dataset(
+    *, pictures: bool = True, weights: Mapping[str, float] | None = None, read: Callable[[], None] = lambda: None
+) -> "Dataset":
     """Return the dataset of this moment; `read` is told when all is read, `pictures` says whether they are looked at.
 
-    Raises ValueError where pictures are wanted and cannot be read.
+    `weights` say what an event counts by its signal, where it is not what the settings say now. Raises ValueError where
+    pictures are wanted and cannot be read.
     """
     from personalization.training.dataset import build
 
@@ -26,4 +29,5 @@ def shop_dataset(*, pictures: bool = True, read: Callable[[], None] = lambda: No
     known = shoppers_frame(settings.SHOPPER_ATTRIBUTES)
     items = items_frame(row for row in catalog_rows() if not row.removed)
     folder = Path(settings.PICTURES_DIR) if pictures and settings.PICTURES_DIR else None
-    return build(frame, items, known, pictures=folder)
+    counted = settings.EVENT_WEIGHTS if weights is None else weights
+    return build(frame, items, known, pictures=folder, weights=counted)

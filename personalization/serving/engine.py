@@ -67,7 +67,11 @@ def answer(
         raise NotFound(f"There is no placement {ask.placement}.")
     if shopper is None:
         now = clock.now().timestamp()
-        shopper = read_shopper(ask.who, shelf=snapshot.shelf, now=now) if ask.personalized else nobody(now)
+        shopper = (
+            read_shopper(ask.who, shelf=snapshot.shelf, weights=snapshot.weights, now=now)
+            if ask.personalized
+            else nobody(now)
+        )
     scene = _scene(snapshot, ask, placement, shopper, taken=taken, hurried=hurried)
     return replace(_answered(snapshot, scene), took_ms=round((time.perf_counter() - started) * 1000, 3))
 

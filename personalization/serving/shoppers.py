@@ -13,12 +13,11 @@ from consents.selectors import rule_of, terms
 from events.types.base import SIGNALS, Interaction
 from personalization.ranking.onboarding import Answers, answers_of
 from personalization.recommenders.attributes import named
-from personalization.recommenders.base import Ints, Profile
+from personalization.recommenders.base import Floats, Ints, Profile
 from personalization.serving.answers import Degraded
 from personalization.serving.asking import Who
 from personalization.serving.keeper import keeper
 from personalization.serving.shelf import Shelf
-from personalization.training.dataset import SIGNAL_WEIGHTS
 from profiles.selectors import Person, read_person
 
 PURPOSE = "personalization"
@@ -26,7 +25,6 @@ MOMENT_SECONDS = 3600.0
 REST_SECONDS = 0.5
 """How long a process leaves Redis alone after it failed, so that not every request waits for a dead store."""
 SIGNAL_CODES = {name: code for code, name in enumerate(SIGNALS)}
-WEIGHTS = np.array([SIGNAL_WEIGHTS[name] for name in SIGNALS], np.float32)
 PURCHASE = SIGNAL_CODES["purchase"]
 NO_ITEMS = np.empty(0, np.int32)
 log = logging.getLogger(__name__)
@@ -71,8 +69,8 @@ def nobody(now: float, degraded: Degraded | None = None) -> Shopper:
     return Shopper(Profile.empty(_moment(now)), degraded=degraded)
 
 
-def read_shopper(who: Who, *, shelf: Shelf, now: float) -> Shopper:
-    """Return what may be used of the shopper whom a request names."""
+def read_shopper(who: Who, *, shelf: Shelf, weights: Floats, now: float) -> Shopper:
+    """Return what may be used of the shopper whom a request names; `weights` are those of the model, by signal code."""
     if not who.named:
         return nobody(now)
     person = _read(who)
@@ -85,7 +83,7 @@ def read_shopper(who: Who, *, shelf: Shelf, now: float) -> Shopper:
     known = [(code, one) for one in person.history if (code := shelf.codes.get(one.product_id)) is not None]
     if not known:
         return newcomer(now, attributes) if attributes else nobody(now, "no_profile")
-    profile = replace(profile_of(known, now=now), attributes=attributes)
+    profile = replace(profile_of(known, weights=weights, now=now), attributes=attributes)
     answers = answers_of(profile)
     latest: dict[int, str] = {}
     for code, one in known:
@@ -109,7 +107,7 @@ def allowed(person: Person, *, gpc: bool, region: str | None = None) -> bool:
     return whom.verdict(terms().get(PURPOSE), rule=rule_of(region or whom.region), gpc=gpc).allowed
 
 
-def profile_of(history: list[tuple[int, Interaction]], *, now: float) -> Profile:
+def profile_of(history: list[tuple[int, Interaction]], *, weights: Floats, now: float) -> Profile:
     """Return the columns of a history that is sorted by time."""
     n = len(history)
     signals = np.fromiter((SIGNAL_CODES[one.signal] for _, one in history), np.int8, n)
@@ -118,7 +116,7 @@ def profile_of(history: list[tuple[int, Interaction]], *, now: float) -> Profile
         items=np.fromiter((code for code, _ in history), np.int32, n),
         times=times,
         signals=signals,
-        weights=WEIGHTS[signals],
+        weights=weights[signals],
         values=np.fromiter((one.value for _, one in history), np.float32, n),
         now=max(_moment(now), float(times[-1])),
     )

@@ -10,8 +10,9 @@ from catalog.records import ProductRow
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.extension import extended_catalogue
 from personalization.ranking.rules import Rule, RuleSet
-from personalization.recommenders.base import Bools, Catalogue, Ints, Profile
+from personalization.recommenders.base import Bools, Catalogue, Floats, Ints, Profile
 from personalization.recommenders.base import Context as Asked
+from personalization.recommenders.weights import weight_table
 from personalization.selectors.placements import PlacementConfig
 from personalization.serving.shelf import Shelf, items_frame
 from personalization.serving.survey import Survey
@@ -19,7 +20,10 @@ from personalization.serving.survey import Survey
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One state of the shop. `popular` are all codes a cold start shows, best first."""
+    """One state of the shop. `popular` are all codes a cold start shows, best first.
+
+    `weights` say what an event counts by its signal code, as it did when the model was trained.
+    """
 
     bundle: Bundle | None
     model_version: str | None
@@ -29,6 +33,7 @@ class Snapshot:
     placements: dict[str, PlacementConfig]
     rules: RuleSet
     survey: Survey
+    weights: Floats
 
     @classmethod
     def build(
@@ -59,6 +64,7 @@ class Snapshot:
             placements=placements,
             rules=RuleSet(rules, shelf.columns),
             survey=Survey(shelf, popular, on_sale, sources, facts),
+            weights=weight_table({}) if bundle is None else bundle.weights,
         )
 
     def with_rules(self, rules: Sequence[Rule]) -> "Snapshot":

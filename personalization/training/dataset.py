@@ -10,23 +10,10 @@ import pandas as pd
 
 from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Floats, Interactions, Ints, Times
 from personalization.recommenders.deep_features import image_vectors
+from personalization.recommenders.weights import SIGNAL_WEIGHTS, weight_table
 from personalization.training.cleaning import IMPUTATION, SCALING, clean, id_texts, imputed, seconds
 from personalization.training.shoppers import attributes_of
 
-SIGNAL_WEIGHTS: Mapping[str, float] = {
-    "view": 1.0,
-    "click": 1.0,
-    "hover": 0.3,
-    "engage": 1.0,
-    "search": 0.5,
-    "wishlist": 2.0,
-    "like": 2.0,
-    "cart": 3.0,
-    "remove": 0.1,
-    "checkout": 3.0,
-    "purchase": 4.0,
-    "rating": 1.0,
-}
 UNKNOWN_SIGNAL = "view"
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 IMPORTED = 0.05
@@ -47,7 +34,7 @@ class Dataset:
     """Interactions and catalogue in codes; `user_ids[u]` names shopper code u; `report` says what cleaning took.
 
     `clock` holds the times of all rows handed in, sorted, those that cleaning took as well: it places the cuts of an
-    evaluation, which shall not move with the rules of cleaning.
+    evaluation, which shall not move with the rules of cleaning. `weights` say what an event of each signal counts.
     """
 
     interactions: Interactions
@@ -55,6 +42,7 @@ class Dataset:
     user_ids: tuple[str, ...]
     report: Mapping[str, Any] = field(default_factory=dict)
     clock: Times = field(default_factory=lambda: np.empty(0, np.float64))
+    weights: Mapping[str, float] = field(default_factory=lambda: SIGNAL_WEIGHTS)
 
     def __len__(self) -> int:
         return len(self.interactions)
@@ -66,20 +54,23 @@ def build(
     shoppers: pd.DataFrame | None = None,
     *,
     pictures: Path | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> Dataset:
     """Return the dataset of an interactions frame and an items frame (both as the warehouse gives them).
 
     Needed columns: user_id, item_id, timestamp; event, value, order_id are optional. Rows are sorted by time (stable);
     items of interactions that the items frame lacks are in the catalogue all the same. `shoppers` holds user_id and a
     column for each attribute; those without interactions are left out. `pictures` is a folder of files named by item
-    (`P1.jpg`). Raises ValueError when a needed column is missing, and where pictures cannot be read.
+    (`P1.jpg`). `weights` say what an event counts by its signal, where not as by default: numbers above zero. Raises
+    ValueError when a needed column is missing, and where pictures cannot be read.
     """
+    counted = {**SIGNAL_WEIGHTS, **(weights or {})}
     rows, removed = clean(frame)
     rows = rows.sort_values("timestamp", kind="stable", ignore_index=True)
     catalogue = catalogue_of(items, seen=rows["item_id"])
     users, user_ids = _codes(rows["user_id"])
     known = attributes_of(shoppers, user_ids) if shoppers is not None else ()
-    interactions = replace(_interactions(rows, users, len(user_ids), catalogue), shoppers=known)
+    interactions = replace(_interactions(rows, users, len(user_ids), catalogue, counted), shoppers=known)
     times = seconds(frame["timestamp"]).to_numpy(np.float64)
     clock = np.sort(times[np.isfinite(times) & (times > 0)])
     catalogue = believed(catalogue, interactions)
@@ -96,7 +87,7 @@ def build(
         ],
         "scaled": SCALING,
     }
-    return Dataset(interactions, catalogue, user_ids, report, clock)
+    return Dataset(interactions, catalogue, user_ids, report, clock, counted)
 
 
 def catalogue_of(items: pd.DataFrame | None, *, seen: pd.Series) -> Catalogue:
@@ -161,16 +152,17 @@ def pictured(catalogue: Catalogue, folder: Path) -> Catalogue:
         raise ValueError(f"a picture in {folder} cannot be read: {error}") from error
 
 
-def _interactions(rows: pd.DataFrame, users: Ints, n_users: int, catalogue: Catalogue) -> Interactions:
+def _interactions(
+    rows: pd.DataFrame, users: Ints, n_users: int, catalogue: Catalogue, weights: Mapping[str, float]
+) -> Interactions:
     signals = _signals(rows)
-    weights = np.array([SIGNAL_WEIGHTS[name] for name in SIGNAL_NAMES], np.float32)[signals]
     items = np.searchsorted(np.asarray(catalogue.item_ids), rows["item_id"].to_numpy(str)).astype(np.int32)
     return Interactions(
         users=users,
         items=items,
         times=rows["timestamp"].to_numpy(np.float64),
         signals=signals,
-        weights=weights,
+        weights=weight_table(weights)[signals],
         values=rows["value"].to_numpy(np.float32),
         baskets=_baskets(rows),
         n_users=n_users,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from personalization.ranking.bundle import Bundle
+from personalization.ranking.bundle import EVENT_WEIGHTS, Bundle
 from personalization.ranking.ranker import Judged
 from personalization.recommenders.base import Interactions
 from personalization.recommenders.deep_features import forget
@@ -106,6 +106,7 @@ def train(
             "data": fingerprint(dataset),
             "seed": seed,
             "shoppers": len(dataset.user_ids),
+            EVENT_WEIGHTS: dict(dataset.weights),
             "tells_stars": worth_telling(report["rmse"]),
         },
         progress=_part(progress, 0.8, 1.0),

@@ -42,6 +42,7 @@ def judged_report(
         "single": choice.plan.single,
         "ladder": [asdict(step) for step in choice.steps],
         "data": dict(dataset.report),
+        "event_weights": dict(dataset.weights),
         "data_profile": profile_of(dataset),
         "data_checks": [asdict(check) for check in checked(dataset)],
         "test": {name: judged(found, fold, n_items) for name, found in lists.items()},

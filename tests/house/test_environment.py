@@ -32,6 +32,30 @@ def test_a_listing_drops_blanks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert env.listing("SAMPLE") == ["a", "b"]
 
 
+def test_amounts_are_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMPLE", "view=1, cart = 2.5,")
+
+    assert env.amounts("SAMPLE", ("view", "cart", "purchase")) == {"view": 1.0, "cart": 2.5}
+    assert env.amounts("NOTHING_OF_THIS_NAME", ("view",)) == {}
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ("buy=2", "'buy' is none of view, cart"),
+        ("view", "expected view=number"),
+        ("view=much", "expected view=number"),
+        ("view=1,view=2", "view is said twice"),
+        *[(f"view={value}", "expected a number above 0") for value in ("0", "-1", "nan", "inf", "1e-60", "1e60")],
+    ],
+)
+def test_amounts_that_cannot_be_meant(monkeypatch: pytest.MonkeyPatch, raw: str, said: str) -> None:
+    monkeypatch.setenv("SAMPLE", raw)
+
+    with pytest.raises(env.BadSetting, match=f"SAMPLE: .*{said}"):
+        env.amounts("SAMPLE", ("view", "cart"))
+
+
 def test_a_mapping_of_strings_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAMPLE", '{"DE": 1}')
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
@@ -76,7 +77,8 @@ class Command(BaseCommand):
                 bar.update(max(0.0, round(100 * share) - bar.n))
 
             try:
-                found = evaluate(build(interactions, items, shoppers, pictures=pictures), asked, progress=progress)
+                dataset = build(interactions, items, shoppers, pictures=pictures, weights=settings.EVENT_WEIGHTS)
+                found = evaluate(dataset, asked, progress=progress)
             except ValueError as error:
                 raise CommandError(str(error)) from error
         if options["json"]:

@@ -66,5 +66,7 @@ def test_what_the_other_catalogue_lacks_is_left_out() -> None:
     )  # fmt: skip
 
     assert (codes[3], codes[30]) == (3, -1)
-    assert translated(profile, codes).items.tolist() == [3]
-    assert translated(profile, codes).times.tolist() == [0.1]
+    told = translated(profile, codes, np.full(12, 2.5, np.float32))
+
+    assert (told.items.tolist(), told.times.tolist()) == ([3], [0.1])
+    assert told.weights.tolist() == [2.5], "the live model is asked with the weights that it was trained with"

@@ -1,5 +1,6 @@
 """Increments: what happened minutes ago is in the tables, of the live version only, and broken data change nothing."""
 
+from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -17,14 +18,17 @@ from common.errors import Conflict
 from events.types.base import Event
 from personalization import tasks
 from personalization.models import ModelAlarm, ModelState, ModelVersion, RunState, TrainingRun
-from personalization.ranking.bundle import Bundle
+from personalization.ranking.bundle import EVENT_WEIGHTS, Bundle
+from personalization.recommenders.base import SIGNAL_NAMES
 from personalization.selectors.registry import increment_of, increments_of
 from personalization.services import increments
 from personalization.services.alarms import settle
 from personalization.services.increments import run_increment
 from personalization.services.registry import promote, roll_back
+from personalization.services.shop_data import shop_dataset
 from personalization.serving.keeper import keeper
 from personalization.training.dataset import build
+from personalization.training.pipeline import fingerprint
 from tests.events.journal import START
 from tests.personalization.purchases import bought, put
 from tests.personalization.releases import admitted
@@ -60,6 +64,19 @@ def test_what_sold_since_the_training_is_in_the_tables_that_are_served() -> None
     assert keeper.current().model_version == row.version, "the version is the one that the gate let through"
     assert row.increment["interactions"] == 60
     assert keeper.refused is None
+
+
+def test_events_count_as_when_the_version_was_trained(settings: Any) -> None:
+    bundle = model(("popular",))
+    promote(admitted(replace(bundle, manifest={**bundle.manifest, EVENT_WEIGHTS: {"purchase": 2.5}})), actor="staff:1")
+    settings.EVENT_WEIGHTS = {"purchase": 9.0}
+    sell("rug")
+
+    run_increment()
+
+    assert live().increment["data"] == fingerprint(shop_dataset(weights={"purchase": 2.5}))
+    assert run_increment(forced=True).startswith("Nothing has happened since")
+    assert keeper.current().weights[SIGNAL_NAMES.index("purchase")] == 2.5
 
 
 def test_nothing_is_written_where_nothing_happened() -> None:

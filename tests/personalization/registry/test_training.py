@@ -9,6 +9,9 @@ from django.core.management import call_command
 
 from audit.selectors import entries
 from personalization.models import ModelAlarm, ModelState, ModelVersion, RunState, TrainingRun
+from personalization.ranking.artefact import unseal
+from personalization.recommenders.weights import SIGNAL_WEIGHTS
+from personalization.selectors.registry import directory_of
 from personalization.services import training
 from personalization.services.gate import judge_training
 from personalization.services.recommend import recommend
@@ -37,8 +40,9 @@ def record(shoppers: int) -> None:
 
 
 @pytest.mark.slow
-def test_the_command_ends_with_a_live_model_that_is_served(tmp_path: Path, capsys: Any) -> None:
+def test_the_command_ends_with_a_live_model_that_is_served(tmp_path: Path, capsys: Any, settings: Any) -> None:
     record(120)
+    settings.EVENT_WEIGHTS = {"purchase": 2.5}
 
     call_command("train", "--seed", "3", "--recommendations", str(tmp_path / "slates.parquet"))
 
@@ -50,6 +54,7 @@ def test_the_command_ends_with_a_live_model_that_is_served(tmp_path: Path, capsy
     assert {"ndcg@10", "precision@10", "recall@10"} <= set(version.metrics)
     assert version.report["ladder"]
     assert recommend(Ask(placement="home")).model_version == version.version
+    assert unseal(directory_of(version))["event_weights"] == {**SIGNAL_WEIGHTS, "purchase": 2.5}
     slates = pd.read_parquet(tmp_path / "slates.parquet")
     assert list(slates.columns) == ["user", "rank", "item", "score", "strategy"]
     assert slates["user"].str.startswith("user:u").all()

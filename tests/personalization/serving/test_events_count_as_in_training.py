@@ -1,0 +1,33 @@
+"""An event counts in answers what it counted when the model was trained, whatever the settings say by now."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from common import clock
+from personalization.ranking.bundle import EVENT_WEIGHTS
+from personalization.services.registry import promote
+from personalization.serving.asking import Who
+from personalization.serving.keeper import keeper
+from personalization.serving.shoppers import read_shopper
+from tests.personalization.releases import admitted
+from tests.personalization.shop import ADA, does, model, views
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+
+
+@pytest.mark.parametrize(("trained_with", "counted"), [({}, [1.0, 4.0]), ({EVENT_WEIGHTS: {"view": 2.5}}, [2.5, 4.0])])
+def test_a_profile_has_the_weights_of_the_model(
+    trained_with: dict[str, Any], counted: list[float], settings: Any
+) -> None:
+    settings.EVENT_WEIGHTS = {"view": 9.0, "purchase": 9.0}
+    bundle = model(("popular",))
+    promote(admitted(replace(bundle, manifest={**bundle.manifest, **trained_with})), actor="staff:1")
+    views(ADA, "desk")
+    does(ADA, "Order Completed", "", order_id="O1", products=[{"product_id": "rug"}])
+
+    snapshot = keeper.current()
+    shopper = read_shopper(Who(**ADA), shelf=snapshot.shelf, weights=snapshot.weights, now=clock.epoch_us() / 1e6)
+
+    assert shopper.profile.weights.tolist() == counted

@@ -1,0 +1,48 @@
+"""What an event counts is the shop's to say: by default as ever, in evaluations as in trainings."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django.fixtures import Settings
+
+from personalization.management.commands import evaluate
+from personalization.recommenders.base import SIGNAL_NAMES
+from personalization.recommenders.weights import SIGNAL_WEIGHTS
+from personalization.training.dataset import build
+from personalization.training.pipeline import fingerprint
+from tests.personalization.shop import history
+
+
+def test_every_signal_has_a_weight() -> None:
+    assert tuple(SIGNAL_WEIGHTS) == SIGNAL_NAMES
+    assert build(history()).weights == SIGNAL_WEIGHTS
+
+
+def test_a_shops_own_weight_counts_and_the_others_stay() -> None:
+    rows = history().assign(event=["view", "purchase", "cart"] * 40)
+
+    own = build(rows, weights={"purchase": 2.5})
+
+    assert own.interactions.weights[:3].tolist() == [1.0, 2.5, 3.0]
+    assert own.weights == {**SIGNAL_WEIGHTS, "purchase": 2.5}
+
+
+def test_only_another_weight_makes_other_data() -> None:
+    assert fingerprint(build(history(), weights={"purchase": 4.0})) == fingerprint(build(history()))
+    assert fingerprint(build(history(), weights={"purchase": 3.0})) != fingerprint(build(history()))
+
+
+def test_evaluations_take_the_shops_weights(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(dataset: Any, *rest: Any, **named: Any) -> None:
+        raise ValueError(f"purchases count {dataset.weights['purchase']}")
+
+    history().to_parquet(tmp_path / "interactions.parquet")
+    settings.EVENT_WEIGHTS = {"purchase": 2.5}
+    monkeypatch.setattr(evaluate, "evaluate", stopped)
+
+    with pytest.raises(CommandError, match="purchases count 2.5"):
+        call_command("evaluate", str(tmp_path))
