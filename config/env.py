@@ -45,15 +45,17 @@ def integer(name: str, default: int, *, least: int | None = None) -> int:
     return value
 
 
-def number(name: str, default: float, *, least: float | None = None) -> float:
-    """Return a decimal number, not below `least`."""
+def number(name: str, default: float, *, least: float | None = None, most: float | None = None) -> float:
+    """Return a decimal number, not below `least` and not above `most`."""
     raw = os.environ.get(name, str(default))
     try:
         value = float(raw)
     except ValueError as error:
         raise BadSetting(f"{name}={raw!r}: expected a number") from error
-    if least is not None and value < least:
+    if least is not None and not value >= least:  # so is what is no number, nan
         raise BadSetting(f"{name}={raw!r}: expected at least {least}")
+    if most is not None and value > most:
+        raise BadSetting(f"{name}={raw!r}: expected at most {most}")
     return value
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
@@ -23,11 +24,17 @@ SIZES = ("interactions", "shoppers", "items")
 
 
 class TrainingForm(forms.Form):
-    """How a training is wished for; left empty, without tuning."""
+    """How a training is wished for; left empty, without tuning and with exposure as the setting says."""
 
     minutes = forms.IntegerField(min_value=0, max_value=1440, required=False, initial=0)
     sampler = forms.ChoiceField(choices=Sampler, required=False, initial=Sampler.TPE)
+    exposure = forms.FloatField(min_value=0, max_value=1, required=False, initial=lambda: settings.EXPOSURE_STRENGTH)
     forced = forms.BooleanField(required=False)
+
+    def clean_exposure(self) -> float:
+        """Return the strength; of an empty field, the setting's."""
+        told: float | None = self.cleaned_data["exposure"]
+        return settings.EXPOSURE_STRENGTH if told is None else told
 
 
 @admin.register(TrainingRun)
@@ -37,8 +44,9 @@ class TrainingRunAdmin(ModelAdmin):
     list_display = ("id", "standing", "bar", "step", "message", "model_version", "actor", "created_at", "finished_at")
     list_filter = ("state",)
     list_select_related = ("model_version",)
-    fields = ("state", "step", "progress", "message", "model_version", "actor", "budget_s", "sampler", "seed", "forced",
-              "sizes", "removed", "imputed", "checks", "created_at", "started_at", "finished_at")  # fmt: skip
+    fields = ("state", "step", "progress", "message", "model_version", "actor", "budget_s", "sampler", "exposure",
+              "seed", "forced", "sizes", "removed", "imputed", "checks", "created_at", "started_at",
+              "finished_at")  # fmt: skip
     list_before_template = "personalization/live_runs.html"
     actions_list: ClassVar = ["train_page"]
 
@@ -93,6 +101,7 @@ class TrainingRunAdmin(ModelAdmin):
         wish = {
             "budget_s": 60 * (wished["minutes"] or 0),
             "sampler": wished["sampler"] or Sampler.TPE,
+            "exposure": wished["exposure"],
             "forced": wished["forced"],
         }
         waiting = TrainingRun.objects.filter(state=RunState.QUEUED, **wish).first()

@@ -31,8 +31,8 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
     list_filter = ("state",)
     search_fields = ("version",)
     ordering = ("-created_at",)
-    fields = ("version", "state", "rung", "metrics", "ladder", "checks", "refusal", "alarms", "seed", "data_hash",
-              "artefact_hash", "created_at", "promoted_at", "learnt_again", "retired_at")  # fmt: skip
+    fields = ("version", "state", "rung", "metrics", "ladder", "checks", "refusal", "alarms", "held_back", "seed",
+              "data_hash", "artefact_hash", "created_at", "promoted_at", "learnt_again", "retired_at")  # fmt: skip
     actions_list: ClassVar = ["side_by_side", "roll_back_page"]
     actions_detail: ClassVar = ["evaluation_page", "promote_page", "ask_waiver_page"]
 
@@ -120,6 +120,12 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
     def rmse(self, row: ModelVersion) -> str:
         """Return the error of predicted stars, where the shop has ratings."""
         return _number(row, "rmse_svd")
+
+    @admin.display(description="over-exposed items held back")
+    def held_back(self, row: ModelVersion) -> str:
+        """Return how strongly."""
+        chosen = row.report.get("exposure", {}).get("chosen", 0)
+        return f"by a strength of {chosen:g}" if chosen else "no"
 
     @admin.display(description="ladder")
     def ladder(self, row: ModelVersion) -> str:

@@ -78,6 +78,7 @@ class TrainingRun(models.Model):
     budget_s = models.PositiveIntegerField(default=0, help_text="Seconds of tuning; 0: none")
     sampler = models.CharField(max_length=10, choices=Sampler, default=Sampler.TPE)
     study = models.CharField(max_length=500, blank=True, help_text="Where the search is kept, to go on with it")
+    exposure = models.FloatField(default=0.0, help_text="How strongly over-exposed items are held back, 0 to 1")
     forced = models.BooleanField(default=False, help_text="Train although a check of the data refuses it")
     seed = models.BigIntegerField(default=7)
     actor = models.CharField(max_length=120)

@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection, transaction
 
 from audit.services import record
 from common import clock
-from common.errors import Conflict, DomainError, NotFound
+from common.errors import Conflict, DomainError, InvalidInput, NotFound
 from personalization.models import AlarmKind, ModelVersion, RunState, Sampler, TrainingRun
 from personalization.ranking.artefact import ArtefactError, unseal
 from personalization.selectors.overview import alive_runs
@@ -82,6 +82,7 @@ def queue_training(
     budget_s: int = 0,
     sampler: str = Sampler.TPE,
     study: str = "",
+    exposure: float | None = None,
     seed: int = 7,
     forced: bool = False,
     hand_over: bool = True,
@@ -90,13 +91,17 @@ def queue_training(
     """Make the row of a run and, unless the caller runs it, hand it to a worker once the row is there.
 
     `budget_s` seconds go to tuning; `study` is a file in which the search for settings is kept, and gone on with where
-    the data are the same. A `forced` run trains although a check of the data refuses it. `slates` is where the worker,
-    on this machine, writes the held-out answers: see `run_training`.
+    the data are the same. `exposure` is how strongly over-exposed items are held back, 0 to 1; not told, as the setting
+    says. A `forced` run trains although a check of the data refuses it. `slates` is where the worker,
+    on this machine, writes the held-out answers: see `run_training`. Raises InvalidInput for another exposure.
     """
+    exposure = settings.EXPOSURE_STRENGTH if exposure is None else exposure
+    if not 0 <= exposure <= 1:
+        raise InvalidInput.of("exposure", f"a strength from 0 to 1, not {exposure:g}")
     close_silent_runs()
     with transaction.atomic():
         run = TrainingRun.objects.create(
-            actor=actor, budget_s=budget_s, sampler=sampler, study=study, seed=seed, forced=forced
+            actor=actor, budget_s=budget_s, sampler=sampler, study=study, exposure=exposure, seed=seed, forced=forced
         )
         wishes = {"forced": True} if forced else None
         record(category="model", action="training.queued", actor=actor, object=f"training_run:{run.pk}", data=wishes)
@@ -187,7 +192,7 @@ def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
         newest=LIVE_EVENTS,
         rival=rival,
         names=names,
-        exposure=settings.EXPOSURE_STRENGTH,
+        exposure=run.exposure,
     )
     if slates is not None:
         write_slates(trained, dataset.user_ids, slates)

@@ -51,7 +51,8 @@ class Evaluation:
 class Asked:
     """What to compare: protocol, whether only items new to the shopper count, peers or not, seconds for each side.
 
-    `search` is how our settings are searched for; `names` narrows our sources (default: all).
+    `search` is how our settings are searched for; `names` narrows our sources (default: all); `exposure` is how
+    strongly over-exposed items are held back, 0 to 1.
     """
 
     protocol: Protocol = "temporal"
@@ -62,6 +63,7 @@ class Asked:
     shares: tuple[float, ...] = SHARES
     names: tuple[str, ...] | None = None
     search: Search = BAYESIAN
+    exposure: float = 0.0
 
 
 def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda message, share: None) -> Evaluation:
@@ -85,8 +87,16 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
         progress=lambda message, share: progress(message, share * 0.5),
         search=asked.search,
         names=asked.names,
+        exposure=asked.exposure,
     )
-    bundle = release(choice.plan, test.past, dataset.catalogue.at(test.until), until=test.until, learnt=choice.learnt)
+    bundle = release(
+        choice.plan,
+        test.past,
+        dataset.catalogue.at(test.until),
+        until=test.until,
+        learnt=choice.learnt,
+        exposure=choice.exposure,
+    )
     progress("Judging on what no model has seen", 0.6)
     found = asked_of(bundle, test)
     slates, scores = released_slates(bundle, found)

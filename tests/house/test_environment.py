@@ -26,6 +26,14 @@ def test_a_number_below_the_least(monkeypatch: pytest.MonkeyPatch) -> None:
         env.integer("SAMPLE", 4, least=1)
 
 
+@pytest.mark.parametrize(("raw", "said"), [("1.5", "at most 1"), ("-0.1", "at least 0"), ("nan", "at least 0")])
+def test_a_number_out_of_bounds(raw: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMPLE", raw)
+
+    with pytest.raises(env.BadSetting, match=said):
+        env.number("SAMPLE", 0.5, least=0.0, most=1.0)
+
+
 def test_a_listing_drops_blanks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAMPLE", "a, b,,")
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from personalization.training.plan import OPTIONAL, ranked_sources
 from personalization.training.tune import SAMPLERS, Search
 
 PROTOCOLS = ("temporal", "leave-one-out", "next-item")
+TRADED = (("ndcg", "NDCG@10"), ("gini", "Gini"), ("coverage", "coverage"))
 
 
 class Command(BaseCommand):
@@ -41,6 +43,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--extra", action="append", default=[], choices=OPTIONAL, help="a source of an optional extra; repeatable"
         )
+        parser.add_argument(
+            "--exposure",
+            type=float,
+            default=settings.EXPOSURE_STRENGTH,
+            metavar="STRENGTH",
+            help="how strongly over-exposed items are held back, 0 to 1; else as EXPOSURE_STRENGTH says",
+        )
         parser.add_argument("--seed", type=int, default=7)
         parser.add_argument("--json", type=Path, metavar="OUT", help="write the whole report")
         parser.add_argument("--recommendations", type=Path, metavar="OUT", help="write user, rank, item, score")
@@ -52,6 +61,8 @@ class Command(BaseCommand):
                 raise CommandError(f"--{name}: there is no folder {options[name].absolute().parent}")
         if not 0 <= options["budget"] < float("inf"):
             raise CommandError("--budget: seconds, 0 or more")
+        if not 0 <= options["exposure"] <= 1:
+            raise CommandError("--exposure: 0 to 1")
         interactions, items, shoppers = _frames(options["path"])
         pictures = folder if (folder := options["path"] / "pictures").is_dir() else None
         if untimed(interactions):
@@ -69,6 +80,7 @@ class Command(BaseCommand):
             budget_s=options["budget"],
             seed=options["seed"],
             search=Search(options["sampler"], options["study"]),
+            exposure=options["exposure"],
         )
         with tqdm(total=100, file=sys.stderr, bar_format="{percentage:3.0f}% {elapsed} {desc}") as bar:
 
@@ -112,6 +124,8 @@ def told(report: dict[str, Any] | Any) -> list[str]:
     for name, kind in (("newest_in_last_category", "cold"), ("cold_alone", "cold"), ("frozen_profile", "together")):
         if name in report:
             lines.append(_metric(f"  {name}, {kind}", report[name][kind]))
+    if ours["exposure"]["chosen"]:
+        lines.append(_held_back(**ours["exposure"]))
     if "best_peer" in report:
         over = report["over_best_peer"]
         lines.append(_line(f"  over {report['best_peer']} ×{over['ratio']:.3f}, difference", over["difference"]))
@@ -121,6 +135,12 @@ def told(report: dict[str, Any] | Any) -> list[str]:
 def _metric(name: str, found: dict[str, Any]) -> str:
     told = _line(f"{name}: NDCG@10", found["ndcg@10"])
     return told + f"  HR@10 {found['hit_rate@10']['value']:.4f}" if found["ndcg@10"]["n"] else told
+
+
+def _held_back(*, chosen: float, curve: Sequence[Mapping[str, Any]]) -> str:
+    before, after = (next(one for one in curve if one["strength"] == strength) for strength in (0.0, chosen))
+    changes = (f"{title} {before[name]:.4f} to {after[name]:.4f}" for name, title in TRADED)
+    return f"  over-exposed items held back by {chosen:g}, validation: {', '.join(changes)}"
 
 
 def _line(name: str, interval: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
@@ -16,7 +17,7 @@ LONGEST = 400
 
 
 class Command(BaseCommand):
-    """`manage.py train [--budget SECONDS [--sampler NAME] [--study FILE]] [--seed N] [--background] [--force] …`."""
+    """`manage.py train [--budget SECONDS [--sampler NAME] [--study FILE]] [--exposure STRENGTH] [--seed N] …`."""
 
     help = "Train, judge, register and promote a model."
 
@@ -29,6 +30,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--study", default="", metavar="FILE", help="Keep the search here; go on with it next time."
         )
+        parser.add_argument(
+            "--exposure",
+            type=float,
+            default=settings.EXPOSURE_STRENGTH,
+            metavar="STRENGTH",
+            help="How strongly over-exposed items are held back, 0 to 1; else as EXPOSURE_STRENGTH says.",
+        )
         parser.add_argument("--seed", type=int, default=7)
         parser.add_argument("--recommendations", type=Path, help="Write the held-out answers to this Parquet file.")
         parser.add_argument("--force", action="store_true", help="Train although a check of the data refuses it.")
@@ -37,12 +45,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run it."""
         background = options["background"]
-        for name, most in (("budget", 7 * 86_400), ("seed", 2**31 - 1)):
+        for name, most in (("budget", 7 * 86_400), ("exposure", 1), ("seed", 2**31 - 1)):
             if not 0 <= options[name] <= most:
                 raise CommandError(f"--{name}: 0 to {most}")
         if len(options["study"]) > LONGEST:
             raise CommandError(f"--study: {LONGEST} characters at most")
-        wishes = {name: options[name] for name in ("sampler", "study", "seed")}
+        wishes = {name: options[name] for name in ("sampler", "study", "exposure", "seed")}
         wishes |= {"budget_s": options["budget"], "forced": options["force"]}
         if options["study"] and "://" not in options["study"]:
             wishes["study"] = str(Path(options["study"]).resolve())  # a worker may stand elsewhere

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from celery import current_app
+from django.conf import LazySettings
 from django.test import Client
 from django.urls import reverse
 
@@ -205,6 +206,34 @@ def test_a_training_is_wished_for_with_minutes_of_tuning(log_in: LogIn, monkeypa
     assert "greater than or equal to 0" in refused.content.decode()
     assert "dice is not one of the available choices" in refused.content.decode()
     assert list(TrainingRun.objects.values_list("budget_s", "sampler")) == [(600, "random")]
+
+
+def test_a_training_is_wished_for_with_a_strength_against_over_exposure(
+    log_in: LogIn, monkeypatch: pytest.MonkeyPatch, settings: LazySettings
+) -> None:
+    monkeypatch.setattr(current_app, "send_task", lambda *named, **more: None)
+    settings.EXPOSURE_STRENGTH = 0.2
+    scientist, door = log_in("data scientist"), reverse("admin:personalization_trainingrun_train_page")
+    assert 'name="exposure" min="0" max="1" step="any" value="0.2"' in scientist.get(door).content.decode()
+
+    refused = scientist.post(door, {"exposure": "1.5"})
+    scientist.post(door, {"exposure": "0.35"})
+    scientist.post(door, {"exposure": ""})
+
+    assert refused.status_code == 422
+    assert "less than or equal to 1" in refused.content.decode()
+    runs = TrainingRun.objects.order_by("id")
+    assert [run.exposure for run in runs] == [0.35, 0.2]
+    page = scientist.get(reverse("admin:personalization_trainingrun_change", args=[runs[0].pk])).content.decode()
+    assert "0.35" in page
+
+
+def test_a_version_says_how_strongly_it_holds_back(log_in: LogIn) -> None:
+    version = judged(model(("popular",)), harmless(), report=REPORT)
+
+    page = log_in("data scientist").get(page_of(version, "change")).content.decode()
+
+    assert f"by a strength of {REPORT['exposure']['chosen']:g}" in page
 
 
 def test_a_second_click_queues_no_twin(log_in: LogIn) -> None:

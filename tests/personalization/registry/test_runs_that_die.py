@@ -69,7 +69,15 @@ def test_a_long_step_is_not_silence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "wish", [("--budget", "-5"), ("--budget", "99999999999"), ("--seed", "-1"), ("--study", "x" * 600)]
+    "wish",
+    [
+        ("--budget", "-5"),
+        ("--budget", "99999999999"),
+        ("--seed", "-1"),
+        ("--study", "x" * 600),
+        ("--exposure", "1.5"),
+        ("--exposure", "nan"),
+    ],
 )
 def test_impossible_wishes_are_refused_in_a_line(wish: tuple[str, str]) -> None:
     with pytest.raises(CommandError, match=wish[0]):

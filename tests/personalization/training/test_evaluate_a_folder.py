@@ -2,6 +2,8 @@
 
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from bench.recompute_ndcg import recomputed
+from personalization.management.commands.evaluate import told
 from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Asked, Evaluation, evaluate
 from personalization.training.folds import Protocol
@@ -107,3 +110,49 @@ def test_without_times_the_order_of_rows_stands_for_them(
     dataset = given[0]
     assert dataset.clock.tolist() == list(range(1, len(frame) + 1))
     assert [dataset.user_ids[user] for user in dataset.interactions.users] == frame["user_id"].tolist()
+
+
+def test_over_exposed_items_are_held_back_in_an_evaluation_as_in_a_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history(shoppers=8).to_parquet(tmp_path / "interactions.parquet")
+    given: dict[str, Any] = {}
+
+    def chosen(*told: Any, exposure: float, **how: Any) -> Any:
+        given["wished"] = exposure
+        return SimpleNamespace(plan=None, learnt=[], exposure="measured")
+
+    def released(*told: Any, exposure: Any, **how: Any) -> Any:
+        given["released"] = exposure
+        raise ValueError("enough seen")
+
+    monkeypatch.setattr("personalization.training.evaluate.choose", chosen)
+    monkeypatch.setattr("personalization.training.evaluate.release", released)
+
+    with pytest.raises(CommandError, match="--exposure: 0 to 1"):
+        call_command("evaluate", str(tmp_path), "--exposure", "1.5")
+    assert given == {}
+    with pytest.raises(CommandError, match="enough seen"):
+        call_command("evaluate", str(tmp_path), "--exposure", "0.35")
+
+    assert given == {"wished": 0.35, "released": "measured"}
+
+
+def test_what_holding_back_costs_is_told_in_a_line() -> None:
+    nobody = {"ndcg@10": {"n": 0}}
+    curve = [
+        {"strength": strength, "ndcg": 0.1 - strength / 10, "gini": 0.6 - strength, "coverage": 0.5 + strength}
+        for strength in (0.0, 0.2, 1.0)
+    ]
+    report = {
+        "protocol": "temporal",
+        "mode": "new",
+        "questions": 0,
+        "ours": {"rung": "blend", "ladder": [], "test": {}, "exposure": {"chosen": 0.2, "curve": curve}},
+        "released": dict.fromkeys(("warm", "cold", "together"), nobody),
+    }
+
+    assert told(report)[-1] == (
+        "  over-exposed items held back by 0.2, validation: "
+        "NDCG@10 0.1000 to 0.0800, Gini 0.6000 to 0.4000, coverage 0.5000 to 0.7000"
+    )
