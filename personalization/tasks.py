@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 def train(run_id: int | None = None, *, slates: str | None = None) -> None:
     """Run a training that was asked for, or (by the schedule, without an id) a new one; `slates` as in the service."""
     if run_id is None:
-        run_id = queue_training(actor="system:schedule", hand_over=False).pk
+        night = queue_training(actor="system:schedule", budget_s=60 * settings.TUNING_MINUTES, hand_over=False)
+        run_id = night.pk
     run_training(run_id, slates=Path(slates) if slates else None)
 
 

@@ -114,6 +114,8 @@ def prepare_environment(stores: instance.Instance) -> dict[str, str]:
         "MODEL_DIR": str(FOLDER / "models"),
         # The demo trains beside all its processes, on a machine that may be small: its clock tells little of a model.
         "GATE_LATENCY_MILLISECONDS": known.get("GATE_LATENCY_MILLISECONDS", "150"),
+        # Its shoppers are made up: nights as short as they can be serve it best.
+        "TUNING_MINUTES": known.get("TUNING_MINUTES", "0"),
         "STATIC_ROOT": str(FOLDER / "static"),
         "MEDIA_ROOT": str(FOLDER / "media"),
         "PROMETHEUS_MULTIPROC_DIR": str(FOLDER / "metrics"),

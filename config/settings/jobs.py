@@ -5,6 +5,8 @@ from config.settings.stores import REDIS_BROKER_URL
 from events.types.base import SIGNALS
 
 TRAINING_BUDGET_SECONDS = env.integer("TRAINING_BUDGET_SECONDS", 3600, least=10)
+# How long the nightly training searches for better settings, which the next night starts from; 0: not at all.
+TUNING_MINUTES = env.integer("TUNING_MINUTES", 10, least=0)
 
 CELERY_BROKER_URL = REDIS_BROKER_URL
 CELERY_RESULT_BACKEND = None
@@ -16,8 +18,9 @@ CELERY_TASK_TRACK_STARTED = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# A task not acknowledged for this long is given to another worker: longer than the longest training.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 2 * TRAINING_BUDGET_SECONDS + 3600}
+# A task not acknowledged for this long is given to another worker: longer than the longest night. A training that is
+# wished for may be tuned for longer: its task names the run, and a run that is alive or over is not run again.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 2 * (TRAINING_BUDGET_SECONDS + 60 * TUNING_MINUTES) + 3600}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 
 # Where model versions are mirrored for comparison; empty: nowhere.

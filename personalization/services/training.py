@@ -30,12 +30,16 @@ if TYPE_CHECKING:
     from personalization.training.dataset import Dataset
     from personalization.training.pipeline import TrainedBundle
     from personalization.training.plan import Plan
+    from personalization.training.tune import Search
 
 Told = Callable[[str, float], None]
 DATA_SHARE, TRAIN_SHARE = 0.15, 0.95
 """Where on the bar reading the data ends, and where training does."""
 LIVE_EVENTS = 300
 """How many events a live profile holds of browsing; the model is judged on profiles as short."""
+SEARCH_FILE, MOST_SEARCHED = "search.db", 64 * 1024**2
+"""Where in the model directory searches for settings are kept, and from how many bytes on they are begun anew: new data
+begin new studies, and those of the data before are never gone on with."""
 TELL_SECONDS = 0.5
 BEAT_SECONDS = 10.0
 """How often a run says that it lives, whatever it is at: one fit may take minutes."""
@@ -91,9 +95,10 @@ def queue_training(
     """Make the row of a run and, unless the caller runs it, hand it to a worker once the row is there.
 
     `budget_s` seconds go to tuning; `study` is a file in which the search for settings is kept, and gone on with where
-    the data are the same. `exposure` is how strongly over-exposed items are held back, 0 to 1; not told, as the setting
-    says. A `forced` run trains although a check of the data refuses it. `slates` is where the worker,
-    on this machine, writes the held-out answers: see `run_training`. Raises InvalidInput for another exposure.
+    the data are the same: unnamed, `SEARCH_FILE` in the model directory. `exposure` is how strongly over-exposed items
+    are held back, 0 to 1; not told, as the setting says. A `forced` run trains although a check of the data refuses it.
+    `slates` is where the worker, on this machine, writes the held-out answers: see `run_training`. Raises InvalidInput
+    for another exposure.
     """
     exposure = settings.EXPOSURE_STRENGTH if exposure is None else exposure
     if not 0 <= exposure <= 1:
@@ -176,7 +181,6 @@ def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
     from personalization.training.heldout import write_slates
     from personalization.training.pipeline import train
     from personalization.training.plan import ranked_sources
-    from personalization.training.tune import Search
 
     run = bar.run
     names = ranked_sources(settings.EXTRA_SOURCES)
@@ -187,7 +191,7 @@ def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
         dataset,
         budget_s=run.budget_s,
         seed=run.seed,
-        search=Search(run.sampler, run.study or None),
+        search=_search(run),
         progress=bar.part(DATA_SHARE, TRAIN_SHARE),
         newest=LIVE_EVENTS,
         rival=rival,
@@ -198,6 +202,25 @@ def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
         write_slates(trained, dataset.user_ids, slates)
     bar.tell("Judging before the gate", TRAIN_SHARE)
     return _released(trained, dataset.user_ids, actor=run.actor, over=live.version if live else "")
+
+
+def _search(run: TrainingRun) -> "Search":
+    """Return how the run searches for settings, and where that is kept. A file of ours that is broken is begun anew."""
+    from personalization.training.tune import Search
+
+    if run.study or not run.budget_s:
+        return Search(run.sampler, run.study or None)
+    file = Path(settings.MODEL_DIR) / SEARCH_FILE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    search = Search(run.sampler, str(file))
+    if file.exists() and file.stat().st_size > MOST_SEARCHED:
+        file.unlink()
+    try:
+        search.opened()
+    except ValueError as error:
+        log.warning("training.search_lost run=%s error=%s", run.pk, error)
+        file.unlink(missing_ok=True)
+    return search
 
 
 def _plan_of(live: Champion | None) -> "Plan | None":

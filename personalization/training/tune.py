@@ -54,7 +54,8 @@ class Search:
             return None
         try:
             return optuna.storages.get_storage(self.study if "://" in self.study else f"sqlite:///{self.study}")
-        except (SQLAlchemyError, ImportError, optuna.exceptions.StorageInternalError) as error:
+        # A RuntimeError says that another release of Optuna made it.
+        except (SQLAlchemyError, ImportError, RuntimeError, optuna.exceptions.StorageInternalError) as error:
             raise ValueError(f"the study {self.study} can be neither read nor made: {error}") from error
 
 

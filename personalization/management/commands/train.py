@@ -28,7 +28,10 @@ class Command(BaseCommand):
             "--sampler", choices=Sampler.values, default=Sampler.TPE, help="How settings are searched for."
         )
         parser.add_argument(
-            "--study", default="", metavar="FILE", help="Keep the search here; go on with it next time."
+            "--study",
+            default="",
+            metavar="FILE",
+            help="Keep the search here, and go on with it next time; else in the model directory.",
         )
         parser.add_argument(
             "--exposure",

@@ -1,15 +1,19 @@
 """A training does as its row says, and the row as it was wished for or, where nothing was said, as the settings say."""
 
+import runpy
+from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
 from common.errors import InvalidInput
+from config import env
 from personalization.models import TrainingRun
 from personalization.services import training
-from personalization.services.training import queue_training
+from personalization.services.training import queue_training, run_training
 from personalization.tasks import train
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,6 +45,60 @@ def test_over_exposed_items_are_held_back_as_wished_and_else_as_the_setting_says
 
     assert [one["exposure"] for one in told] == [0.35, 0.2, 0.2]
     assert list(TrainingRun.objects.order_by("id").values_list("exposure", flat=True)) == [0.35, 0.2, 0.2]
+
+
+def test_a_night_is_tuned_as_long_as_the_setting_says(told: list[dict[str, Any]], settings: LazySettings) -> None:
+    settings.TUNING_MINUTES = 10
+
+    train()
+
+    assert [one["budget_s"] for one in told] == [600]
+    assert TrainingRun.objects.get().budget_s == 600
+
+
+def test_a_search_is_kept_where_it_is_wished_and_else_in_the_model_directory(
+    told: list[dict[str, Any]], settings: LazySettings, tmp_path: Path
+) -> None:
+    settings.MODEL_DIR = tmp_path / "models"
+
+    for wish in ({}, {"budget_s": 60}, {"budget_s": 60, "sampler": "random"}, {"budget_s": 60, "study": "own.db"}):
+        run_training(queue_training(actor="staff:1", hand_over=False, **wish).pk)
+
+    ours = str(tmp_path / "models/search.db")
+    assert [one["search"].study for one in told] == [None, ours, ours, "own.db"]
+    assert [one["search"].sampler for one in told] == ["tpe", "tpe", "random", "tpe"]
+
+
+@pytest.mark.parametrize(("content", "most"), [(b"no database" * 100, None), (None, 0)])
+def test_a_search_of_ours_that_is_broken_or_too_large_is_begun_anew(
+    content: bytes | None,
+    most: int | None,
+    told: list[dict[str, Any]],
+    settings: LazySettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.MODEL_DIR, file = tmp_path, tmp_path / "search.db"
+    if content:
+        file.write_bytes(content)
+    else:
+        optuna.create_study(storage=f"sqlite:///{file}", study_name="of other data")
+    if most is not None:
+        monkeypatch.setattr(training, "MOST_SEARCHED", most)
+
+    run_training(queue_training(actor="staff:1", budget_s=60, hand_over=False).pk)
+
+    (one,) = told
+    assert optuna.get_all_study_names(one["search"].opened()) == []
+
+
+def test_a_night_of_long_tuning_is_not_given_to_a_second_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNING_MINUTES", "600")
+
+    jobs = runpy.run_path(str(env.ROOT / "config/settings/jobs.py"))
+
+    night = jobs["TRAINING_BUDGET_SECONDS"] + 60 * jobs["TUNING_MINUTES"]
+    assert jobs["CELERY_BROKER_TRANSPORT_OPTIONS"]["visibility_timeout"] > night > 36_000
 
 
 @pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
