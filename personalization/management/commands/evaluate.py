@@ -117,10 +117,13 @@ def told(report: dict[str, Any] | Any) -> list[str]:
     """Return the report's few most asked-for lines."""
     ours = report["ours"]
     lines = [f"{report['protocol']}, {report['mode']}, {report['questions']} questions: released is {ours['rung']}"]
+    lines.append(_removed(ours["data"]))
     lines += [_line(f"  rung {step['rung']} ({step['name']}), validation", step["ndcg"]) for step in ours["ladder"]]
     lines += [_metric(f"  {kind} targets", report["released"][kind]) for kind in ("warm", "cold", "together")]
     lines += [_metric(f"  own {name}", found["warm"]) for name, found in ours["test"].items()]
     lines += [_metric(f"  peer {name}", found["warm"]) for name, found in report.get("peers", {}).items()]
+    if missing := report.get("peers_not_installed"):
+        lines.append(f"  peers that are not installed: {', '.join(missing)}")
     for name, kind in (("newest_in_last_category", "cold"), ("cold_alone", "cold"), ("frozen_profile", "together")):
         if name in report:
             lines.append(_metric(f"  {name}, {kind}", report[name][kind]))
@@ -135,6 +138,13 @@ def told(report: dict[str, Any] | Any) -> list[str]:
 def _metric(name: str, found: dict[str, Any]) -> str:
     told = _line(f"{name}: NDCG@10", found["ndcg@10"])
     return told + f"  HR@10 {found['hit_rate@10']['value']:.4f}" if found["ndcg@10"]["n"] else told
+
+
+def _removed(data: Mapping[str, Any]) -> str:
+    taken = [one for one in data["removed"] if one["rows"]]
+    rows = sum(one["rows"] for one in taken)
+    reasons = "; ".join(f"{one['rows']:,} {one['rule']} ({one['reason']})" for one in taken)
+    return f"  {rows:,} of {data['interactions'] + rows:,} rows removed{': ' if taken else ''}{reasons}"
 
 
 def _held_back(*, chosen: float, curve: Sequence[Mapping[str, Any]]) -> str:

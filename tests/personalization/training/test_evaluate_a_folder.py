@@ -17,6 +17,7 @@ from personalization.training.evaluate import Asked, Evaluation, evaluate
 from personalization.training.folds import Protocol
 from tests.personalization.shop_history import DAY, history, products
 
+CLEAN = {"interactions": 3_000, "removed": []}
 SOURCES = ("content", "personal_top", "popular", "rp3beta", "session_knn")
 
 
@@ -138,21 +139,37 @@ def test_over_exposed_items_are_held_back_in_an_evaluation_as_in_a_training(
     assert given == {"wished": 0.35, "released": "measured"}
 
 
+def report(**more: Any) -> dict[str, Any]:
+    """Return the report of an evaluation that asked nobody."""
+    ours = {"rung": "blend", "ladder": [], "test": {}, "exposure": {"chosen": 0.0, "curve": []}, "data": CLEAN}
+    nobody = dict.fromkeys(("warm", "cold", "together"), {"ndcg@10": {"n": 0}})
+    return {"protocol": "temporal", "mode": "new", "questions": 0, "ours": {**ours, **more}, "released": nobody}
+
+
 def test_what_holding_back_costs_is_told_in_a_line() -> None:
-    nobody = {"ndcg@10": {"n": 0}}
     curve = [
         {"strength": strength, "ndcg": 0.1 - strength / 10, "gini": 0.6 - strength, "coverage": 0.5 + strength}
         for strength in (0.0, 0.2, 1.0)
     ]
-    report = {
-        "protocol": "temporal",
-        "mode": "new",
-        "questions": 0,
-        "ours": {"rung": "blend", "ladder": [], "test": {}, "exposure": {"chosen": 0.2, "curve": curve}},
-        "released": dict.fromkeys(("warm", "cold", "together"), nobody),
-    }
 
-    assert told(report)[-1] == (
+    assert told(report(exposure={"chosen": 0.2, "curve": curve}))[-1] == (
         "  over-exposed items held back by 0.2, validation: "
         "NDCG@10 0.1000 to 0.0800, Gini 0.6000 to 0.4000, coverage 0.5000 to 0.7000"
     )
+
+
+def test_what_cleaning_removed_is_told_with_its_reasons_in_a_line() -> None:
+    taken = [("ids", 0, "nobody"), ("duplicates", 1_200, "was there already"), ("machines", 5, "too quick")]
+    removed = [{"rule": rule, "rows": rows, "reason": reason} for rule, rows, reason in taken]
+
+    assert told(report(data={"interactions": 3_000, "removed": removed}))[1] == (
+        "  1,205 of 4,205 rows removed: 1,200 duplicates (was there already); 5 machines (too quick)"
+    )
+    assert told(report())[1] == "  0 of 3,000 rows removed"
+
+
+def test_peers_that_are_not_installed_are_named() -> None:
+    lines = told({**report(), "peers": {}, "peers_not_installed": ["LightFM"]})
+
+    assert "  peers that are not installed: LightFM" in lines
+    assert not any("installed" in line for line in told({**report(), "peers": {}, "peers_not_installed": []}))
