@@ -34,7 +34,7 @@ GATE_LATENCY_MILLISECONDS = env.number("GATE_LATENCY_MILLISECONDS", 25.0)
 EXPOSURE_STRENGTH = env.number("EXPOSURE_STRENGTH", 0.0, least=0.0, most=1.0)
 # What an event counts by its signal (view=1,cart=2,purchase=3), where not as by default; for the next training.
 EVENT_WEIGHTS = env.amounts("EVENT_WEIGHTS", SIGNALS)
-# Sources of optional extras that are trained and ranked too: sentences, sequence_net, spark_als.
+# Sources that are trained and ranked too: svd and, of optional extras, sentences, sequence_net, spark_als.
 EXTRA_SOURCES = env.listing("EXTRA_SOURCES")
 # A folder of pictures, each named by its product's id (P1.jpg): products alike to look at. Needs the extra [deep].
 PICTURES_DIR = env.text("PICTURES_DIR")

@@ -7,18 +7,18 @@ from typing import Any
 from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.recommenders.scoring import Scoring
 
-OPTIONAL = ("sentences", "sequence_net", "spark_als")
-"""Sources of optional extras, which a shop names (`EXTRA_SOURCES`) to have them trained and ranked with the others."""
+OPTIONAL = ("sentences", "sequence_net", "spark_als", "svd")
+"""Sources that a shop names (`EXTRA_SOURCES`) to have them trained and ranked with the others.
+
+Most belong to optional extras. SVD takes a third of all fitting time and, alone, finds the least of the factor models.
+"""
 UNRANKED = frozenset(
     {
-        *("random", "catalog_order", "recent", "svd", "bought_together", "complements", "prior"),
+        *("random", "catalog_order", "recent", "bought_together", "complements", "prior"),
         *OPTIONAL,
     }
 )
-"""Sources that placements may ask for by name but that propose nothing to the ranker.
-
-SVD is among them: it takes a third of all fitting time and, alone, finds the least of the factor models.
-"""
+"""Sources that propose nothing to the ranker unless they are named."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def ranked_sources(extra: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def extra_sources() -> tuple[str, ...]:
-    """Return the names of light sources that placements may ask for by name."""
-    return tuple(sorted(set(RECOMMENDERS) & UNRANKED - set(OPTIONAL)))
+    """Return the names of sources that placements may ask for by name, ranked or not: they need no optional extra."""
+    return tuple(name for name in sorted(UNRANKED) if not RECOMMENDERS[name].needs)
 
 
 def fresh(names: Mapping[str, Any] | tuple[str, ...], configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Scoring]:

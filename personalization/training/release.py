@@ -33,7 +33,7 @@ def release(
     """Return the bundle of a plan; with `extras` it also holds sources that placements may ask for by name."""
     sources = plan.sources()
     if extras:
-        sources |= fresh(extra_sources(), {})
+        sources |= fresh(tuple(name for name in extra_sources() if name not in sources), {})
     ready = fitted(sources, past, catalogue, waiting=lambda name, share: progress(f"Fitting {name}", 0.8 * share))
     progress("Fitting the ranker", 0.8)
     bundle = Bundle(

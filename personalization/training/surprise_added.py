@@ -34,11 +34,16 @@ LEAST_HITS = 20
 
 
 def added(bundle: Bundle, fold: Fold, asked: Examples, svd: SVD) -> dict[str, Any]:
-    """Return the NDCG@10 of a ranker without and with svd, and the difference; {} where there is no ranker to learn."""
+    """Return the NDCG@10 of a ranker without and with svd, and the difference.
+
+    {} where there is no ranker to learn, and where svd is one of its sources anyway: then the ablation tells its worth.
+    """
+    if bundle.ranker is None or svd.name in bundle.quotas:
+        return {}
     rows = even(len(fold), MOST_SHOPPERS)
     part, targets = asked.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
     hit = np.unique(part.candidates.rows[part.labels]) % 2
-    if bundle.ranker is None or np.bincount(hit, minlength=2).min() < LEAST_HITS:
+    if np.bincount(hit, minlength=2).min() < LEAST_HITS:
         return {}
     shoppers = [(fold.profiles[row], fold.contexts[row]) for row in rows.tolist()]
     columns, names = bundle.columns(part.candidates.sources), bundle.ranker.names

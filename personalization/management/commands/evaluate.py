@@ -41,7 +41,7 @@ class Command(BaseCommand):
         parser.add_argument("--sampler", choices=SAMPLERS, default="tpe", help="how settings are searched for")
         parser.add_argument("--study", metavar="FILE", help="keep the search here, and go on with it next time")
         parser.add_argument(
-            "--extra", action="append", default=[], choices=OPTIONAL, help="a source of an optional extra; repeatable"
+            "--extra", action="append", default=[], choices=OPTIONAL, help="one more source; repeatable"
         )
         parser.add_argument(
             "--exposure",

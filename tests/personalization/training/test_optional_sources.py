@@ -1,19 +1,32 @@
 """Sources of optional extras are named by the shop; what is not there is said before anything is learnt."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
+from personalization.ranking.bundle import Bundle
+from personalization.ranking.facts import ItemFacts
+from personalization.ranking.features import feature_names
+from personalization.ranking.side_by_side import fitted
+from personalization.recommenders.base import Context
 from personalization.recommenders.content import Content
 from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.recommenders.sentences import Sentences
+from personalization.recommenders.svd import SVD
 from personalization.training import dataset as datasets
+from personalization.training.choose import columns_of
 from personalization.training.dataset import build
-from personalization.training.evaluate import Asked, evaluate
-from personalization.training.plan import OPTIONAL, extra_sources, ranked_sources
+from personalization.training.evaluate import Asked, evaluate, folds_of
+from personalization.training.examples import examples
+from personalization.training.pipeline import asked_of
+from personalization.training.plan import OPTIONAL, Plan, extra_sources, ranked_sources
+from personalization.training.release import release
+from personalization.training.surprise_added import added
 from tests.behaviour import shops
 from tests.personalization.shop_history import history, products
 
@@ -25,7 +38,40 @@ def test_only_named_extras_are_trained(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert set(ranked_sources()).isdisjoint(OPTIONAL)
     assert set(ranked_sources(["sentences"])) == {*ranked_sources(), "sentences"}
-    assert set(extra_sources()).isdisjoint(OPTIONAL)
+    assert set(extra_sources()) & set(OPTIONAL) == {"svd"}, "placements ask for it, ranked or not"
+
+
+def test_svd_is_ranked_where_it_is_named(tmp_path: Path) -> None:
+    dataset = build(history(shoppers=20), products())
+    _, validation, test = folds_of(dataset, Asked())
+    names = ("popular", "svd")
+    plan = Plan(
+        configs={"svd": {"factors": 8, "epochs": 3}},
+        quotas=dict.fromkeys(names, 20),
+        blend=dict.fromkeys(names, 1.0),
+        single="popular",
+        rung="ranker",
+        features=feature_names(names),
+        rankers=[({}, 5)],
+    )
+    sources = fitted(plan.sources(), validation.past, dataset.catalogue)
+    facts = ItemFacts.fit(validation.past, dataset.catalogue, until=validation.until)
+    learnt = [examples(sources, facts, validation, quotas=plan.quotas).judged(columns_of(plan))]
+
+    bundle = release(plan, test.past, dataset.catalogue, until=test.until, learnt=learnt, extras=True)
+
+    assert asdict(bundle.sources["svd"].config)["factors"] == 8, (
+        "as it is ranked, not as placements get it where it is not"
+    )
+    digest = bundle.save(tmp_path / "model")
+    loaded, profile = Bundle.load(tmp_path / "model", expected=digest), test.profiles[0]
+    slate = bundle.slate(profile, Context(), 10, strategy="hybrid")
+    assert loaded.slate(profile, Context(), 10, strategy="hybrid").items.tolist() == slate.items.tolist()
+    assert len(slate) == 10
+    grown = loaded.extended(pd.DataFrame({"item_id": ["new"], "title": ["Product 7 in red"], "category": ["odd"]}))
+    assert len(grown.slate(profile, Context(), 10, strategy="hybrid")) == 10
+    assert len(grown.slate(profile, Context(), 10, strategy="svd")) == 10
+    assert added(bundle, test, asked_of(bundle, test), SVD()) == {}, "the ranker sees it anyway"
 
 
 @pytest.mark.parametrize(("name", "words"), [("ease", "is no optional source"), ("sentences", "not installed: gt_all")])
