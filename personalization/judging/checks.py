@@ -11,20 +11,29 @@ import numpy as np
 
 from personalization.judging.case import Case, Check
 from personalization.judging.leaks import saw_the_future, too_good, unlike_validation
+from personalization.judging.numbers import (
+    MIN_GROUP,
+    beyond_chance,
+    coverage,
+    drawn,
+    groups_of,
+    has_new,
+    has_suppliers,
+    lift,
+    mean_popularity,
+    members_of,
+    new_share,
+    spread,
+    worst_over_best,
+)
 from personalization.judging.slates import Shelf, SlateTable
-from personalization.recommenders.base import Floats
-from personalization.training.metrics import Doubles, Longs, bootstrap, gini, resample_counts
+from personalization.training.metrics import Doubles, bootstrap, gini
 
 BORNE = "; misses the bar, which refuses only a model that is worse here than the reference"
-DRAWS = 1_000
-PAIRED_DRAWS = 200
-MIN_GROUP = 500
 NAMED = 20
 """How many groups too small to be judged are named, the largest first."""
 MIN_NAMED = 10
 """Shoppers below whom a group is not named: its label might be one person's."""
-MIN_SHELF = 50
-"""Five slates' worth of products: below, ten places show so much of the shelf that shares tell nothing of a model."""
 
 
 def quality(case: Case) -> Iterable[Check]:
@@ -45,7 +54,7 @@ def group_loss(case: Case) -> Iterable[Check]:
     if not case.has_champion:
         return
     ours, theirs = case.challenger.ndcg(case.shelf.n_items), case.reference.ndcg(case.shelf.n_items)
-    for kind, label, rows in _groups(case.challenger):
+    for kind, label, rows in groups_of(case.challenger.groups):
         before = float(theirs[rows].mean())
         if before <= 0:
             continue
@@ -58,11 +67,11 @@ def group_loss(case: Case) -> Iterable[Check]:
 def group_ratio(case: Case) -> Iterable[Check]:
     """The worst group's NDCG over the best group's: lower 95 % bound at least .80, or no worse than the reference's."""
     for kind in case.challenger.groups:
-        members = [rows for name, _, rows in _groups(case.challenger) if name == kind]
+        members = [rows for name, _, rows in groups_of(case.challenger.groups) if name == kind]
         if len(members) < 2:
             continue
-        ours = _ratio(case.challenger.ndcg(case.shelf.n_items), members)
-        theirs = _ratio(case.reference.ndcg(case.shelf.n_items), members)
+        ours = worst_over_best(case.challenger.ndcg(case.shelf.n_items), members)
+        theirs = worst_over_best(case.reference.ndcg(case.shelf.n_items), members)
         inside = ours[0] >= case.limits.group_ratio
         passed = inside or ours[1] >= theirs[0]
         words = f"worst over best {kind} group {ours[1]:.2f} (lower bound {ours[0]:.2f}); reference {theirs[1]:.2f}"
@@ -71,7 +80,7 @@ def group_ratio(case: Case) -> Iterable[Check]:
 
 def small_groups(case: Case) -> Iterable[Check]:
     """Say which groups were not judged, being of fewer than 500 shoppers, and how large they are; refuses nothing."""
-    sizes = [(kind, label, len(rows)) for kind, label, rows in _members(case.challenger) if len(rows) < MIN_GROUP]
+    sizes = [(kind, label, len(rows)) for kind, label, rows in members_of(case.challenger.groups) if len(rows) < MIN_GROUP]
     if not sizes:
         return
     sizes.sort(key=lambda one: -one[2])
@@ -85,14 +94,11 @@ def small_groups(case: Case) -> Iterable[Check]:
 def supplier_share(case: Case) -> Iterable[Check]:
     """Exposure over catalogue share by supplier within .80–1.25, or no further off than the reference."""
     limits, supplier = case.limits, case.shelf.supplier
-    known = supplier >= 0
-    if case.shelf.n_items < MIN_SHELF or len(np.unique(supplier[known])) < 2:
+    if not has_suppliers(case.shelf):
         return
-    ours, theirs = (
-        _spread(table.exposure(case.shelf.n_items), supplier) for table in (case.challenger, case.reference)
-    )
+    ours, theirs = (spread(table.exposure(case.shelf.n_items), supplier) for table in (case.challenger, case.reference))
     inside = limits.supplier_low <= ours[0] and ours[1] <= limits.supplier_high
-    passed = inside or not _surely_worse(case, lambda exposure: _spread(exposure, supplier)[2])
+    passed = inside or not _surely_worse(case, lambda exposure: spread(exposure, supplier)[2])
     words = (
         f"exposure ÷ catalogue share by supplier {ours[0]:.2f}–{ours[1]:.2f}; gap {ours[2]:.2f}, was {theirs[2]:.2f}"
     )
@@ -106,32 +112,30 @@ def concentration(case: Case) -> Iterable[Check]:
     ours, theirs = (table.exposure(case.shelf.n_items) for table in (case.challenger, case.reference))
     limit = gini(theirs) + case.limits.gini_slack
     yield Check("gini", gini(ours) <= limit, gini(ours), limit, f"Gini of exposure {gini(ours):.3f}, limit {limit:.3f}")
-    covered, least = float((ours > 0).mean()), case.limits.coverage * float((theirs > 0).mean())
+    covered, least = coverage(ours), case.limits.coverage * coverage(theirs)
     yield Check("coverage", covered >= least, covered, least, f"coverage {covered:.3f}, at least {least:.3f}")
 
 
 def popularity_lift(case: Case) -> Iterable[Check]:
     """Mean popularity of shown items over that of wanted items at most 1.5, or no more than the reference's."""
     ours, theirs = _lift(case.challenger, case.shelf), _lift(case.reference, case.shelf)
-    popularity = case.shelf.popularity
     inside = ours <= case.limits.popularity_lift
-    passed = inside or not _surely_worse(
-        case, lambda exposure: float(exposure @ popularity) / max(float(exposure.sum()), 1e-12)
-    )
+    passed = inside or not _surely_worse(case, lambda exposure: mean_popularity(exposure, case.shelf.popularity))
     words = f"shown items are {ours:.2f} × as popular as wanted ones; reference {theirs:.2f}"
     yield Check("popularity_lift", passed, ours, case.limits.popularity_lift, words + _borne(inside, passed))
 
 
 def new_items(case: Case) -> Iterable[Check]:
     """Exposure share of new items at least half their catalogue share, or no less than the reference's."""
-    share = float(case.shelf.new.mean()) if case.shelf.n_items else 0.0
-    if share == 0 or case.shelf.n_items < MIN_SHELF:
+    new, n_items = case.shelf.new, case.shelf.n_items
+    if not has_new(case.shelf):
         return
-    ours, theirs = (_share(table.exposure(case.shelf.n_items), case) for table in (case.challenger, case.reference))
+    share = float(new.mean())
+    ours, theirs = (new_share(table.exposure(n_items), new) for table in (case.challenger, case.reference))
     limit = case.limits.new_items * share
     words = f"new items get {ours:.1%} of exposure, {share:.1%} of the catalogue; reference {theirs:.1%}"
     inside = ours >= limit
-    passed = inside or not _surely_worse(case, lambda exposure: -_share(exposure, case))
+    passed = inside or not _surely_worse(case, lambda exposure: -new_share(exposure, new))
     yield Check("new_items", passed, ours, limit, words + _borne(inside, passed))
 
 
@@ -179,70 +183,13 @@ def _surely_worse(case: Case, badness: Callable[[Doubles], float]) -> bool:
     A paired bootstrap over shoppers: both are shown to the same ones, so only where they differ counts. Two trainings
     of one plan differ a little too: as with Gini, .02 (of the reference's number) refuses nobody.
     """
-    n, n_items = len(case.challenger.slates), case.shelf.n_items
-    weights = resample_counts(n, seed=7, draws=PAIRED_DRAWS)
-    ours, theirs = (_drawn(table, weights, n_items) for table in (case.challenger, case.reference))
-    gaps = [badness(mine) - badness(other) for mine, other in zip(ours, theirs, strict=True)]
-    slack = case.limits.absolute_slack * abs(badness(case.reference.exposure(n_items))) + 1e-9
-    return float(np.quantile(gaps, 0.05)) > slack if gaps else False
-
-
-def _drawn(table: SlateTable, weights: Floats, n_items: int, *, k: int = 10) -> Iterable[Doubles]:
-    """Yield float64[n_items] exposures, one per bootstrap draw."""
-    rows, places = np.nonzero(table.slates[:, :k] >= 0)
-    items = table.slates[rows, places]
-    for drawn in weights:
-        yield np.bincount(items, weights=drawn[rows], minlength=n_items).astype(np.float64)
-
-
-def _groups(table: SlateTable) -> list[tuple[str, str, Longs]]:
-    """Return kind, label and rows of each group that is large enough to be judged."""
-    return [one for one in _members(table) if len(one[2]) >= MIN_GROUP]
-
-
-def _members(table: SlateTable) -> list[tuple[str, str, Longs]]:
-    found = []
-    for kind, labels in table.groups.items():
-        column = np.asarray(labels, dtype=object).astype(str)
-        for label in np.unique(column[column != ""]):
-            found.append((kind, str(label), np.flatnonzero(column == label)))
-    return found
-
-
-def _ratio(ndcg: Doubles, members: list[Longs]) -> tuple[float, float]:
-    """Return (lower 95 % bootstrap bound, point) of the worst group's mean over the best group's."""
-    means = np.array([ndcg[rows].mean() for rows in members])
-    worst, best = members[int(means.argmin())], members[int(means.argmax())]
-    rng = np.random.default_rng(7)
-    low, high = (_means(ndcg[rows], rng) for rows in (worst, best))
-    point = float(means.min() / means.max()) if means.max() > 0 else 1.0
-    return float(np.quantile(low / np.maximum(high, 1e-12), 0.05)), point
-
-
-def _means(values: Doubles, rng: np.random.Generator) -> Doubles:
-    means: Doubles = np.array([values[rng.integers(0, len(values), len(values))].mean() for _ in range(DRAWS)])
-    return means
-
-
-def _spread(exposure: Doubles, supplier: np.ndarray[tuple[int], np.dtype[np.int32]]) -> tuple[float, float, float]:
-    """Return the least and the largest exposure ÷ catalogue share, and the mean distance |log| weighed by share."""
-    known = supplier >= 0
-    shown = np.bincount(supplier[known], exposure[known])
-    listed = np.bincount(supplier[known]).astype(np.float64)
-    share = listed[listed > 0] / listed.sum()
-    ratio = shown[listed > 0] / max(shown.sum(), 1e-12) / share
-    gap = float((share * np.abs(np.log(np.maximum(ratio, 1e-3)))).sum())
-    return float(ratio.min()), float(ratio.max()), gap
+    n_items = case.shelf.n_items
+    ours, theirs = (drawn(table.slates, n_items) for table in (case.challenger, case.reference))
+    gaps = np.array([badness(mine) - badness(other) for mine, other in zip(ours, theirs, strict=True)])
+    slack = case.limits.absolute_slack * abs(badness(case.reference.exposure(n_items)))
+    return beyond_chance(gaps, slack=slack)
 
 
 def _lift(table: SlateTable, shelf: Shelf) -> float:
     wanted = np.concatenate([*table.targets, np.empty(0, np.int64)])
-    exposure = table.exposure(shelf.n_items)
-    if not len(wanted) or exposure.sum() == 0:
-        return 0.0
-    shown = float((exposure * shelf.popularity).sum() / exposure.sum())
-    return shown / max(float(shelf.popularity[wanted].mean()), 1e-12)
-
-
-def _share(exposure: Doubles, case: Case) -> float:
-    return float(exposure[case.shelf.new].sum() / max(exposure.sum(), 1e-12))
+    return lift(table.exposure(shelf.n_items), wanted, shelf.popularity)

@@ -10,13 +10,12 @@ from personalization.judging.slates import Shelf, SlateTable
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.groups import even
 from personalization.recommenders.base import Catalogue, Floats, Ints, Times
+from personalization.training.activity import third_of
 from personalization.training.folds import Fold
 from personalization.training.metrics import Doubles, Interval
-from personalization.training.report import ACTIVITY
 
 K, NEVER = 20, float("-inf")
 TIMED, TAKES = 100, 5
-SUPPLIER = "supplier="
 POPULAR = "popular"
 
 
@@ -80,31 +79,14 @@ def learnt(bundle: Bundle, fold: Fold) -> dict[str, float]:
 def activity(fold: Fold) -> tuple[str, ...]:
     """Return each shopper's third by how much is known of them."""
     known = np.fromiter((len(profile.items) for profile in fold.profiles), np.int64, len(fold))
-    labels = np.empty(len(fold), dtype=object)
-    for name, rows in zip(ACTIVITY, np.array_split(np.argsort(known, kind="stable"), len(ACTIVITY)), strict=True):
-        labels[rows] = name
-    return tuple(labels.tolist())
+    return third_of(known)
 
 
 def shelf_of(catalogue: Catalogue, fold: Fold) -> Shelf:
-    """Return the items as the checks see them; the supplier is the attribute of that name, else the brand."""
+    """Return the items as the checks see them."""
     n_items = catalogue.n_items
     popularity: Doubles = np.bincount(fold.past.items, minlength=n_items)[:n_items].astype(np.float64)
-    first_seen = catalogue.first_seen if catalogue.first_seen is not None else np.full(n_items, np.nan)
-    return Shelf.of(supplier=suppliers(catalogue), popularity=popularity, first_seen=first_seen, cut=fold.until)
-
-
-def suppliers(catalogue: Catalogue) -> Ints:
-    """Return int32[n_items]: a code per supplier, -1 where unknown."""
-    brands = catalogue.brands or ("",) * catalogue.n_items
-    attributes = catalogue.attributes or ((),) * catalogue.n_items
-    names = [_supplier(own, brand) for own, brand in zip(attributes, brands, strict=True)]
-    code = {name: at for at, name in enumerate(sorted({name for name in names if name}))}
-    return np.fromiter((code.get(name, -1) for name in names), np.int32, catalogue.n_items)
-
-
-def _supplier(attributes: Sequence[str], brand: str) -> str:
-    return next((one.removeprefix(SUPPLIER) for one in attributes if one.startswith(SUPPLIER)), brand)
+    return Shelf.of(catalogue, popularity=popularity, cut=fold.until)
 
 
 def _latest(times: Times) -> float:

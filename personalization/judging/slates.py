@@ -1,12 +1,14 @@
 """One held-out slate table: what a model would have shown to whom, and what they then wanted. All checks read it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from personalization.recommenders.base import Bools, Floats, Ints, Times
+from personalization.recommenders.base import Bools, Catalogue, Floats, Ints
 from personalization.training.metrics import Doubles, Longs, hits, per_shopper
+
+SUPPLIER = "supplier="
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,22 @@ class Shelf:
         return len(self.popularity)
 
     @classmethod
-    def of(cls, *, supplier: Ints, popularity: Doubles, first_seen: Times, cut: float, days: float = 30.0) -> "Shelf":
-        """Return the shelf, with new items read off `first_seen` (NaN is not new)."""
+    def of(cls, catalogue: Catalogue, *, popularity: Doubles, cut: float, days: float = 30.0) -> "Shelf":
+        """Return the shelf of a catalogue, with new items read off `first_seen` (unknown is not new)."""
+        seen = catalogue.first_seen if catalogue.first_seen is not None else np.full(catalogue.n_items, np.nan)
         with np.errstate(invalid="ignore"):
-            new = (first_seen >= cut - days * 86_400) & (first_seen <= cut)
-        return cls(supplier, popularity, new, cut)
+            new = (seen >= cut - days * 86_400) & (seen <= cut)
+        return cls(suppliers(catalogue), popularity, new, cut)
+
+
+def suppliers(catalogue: Catalogue) -> Ints:
+    """Return int32[n_items]: a code per supplier (the attribute of that name, else the brand), -1 where unknown."""
+    brands = catalogue.brands or ("",) * catalogue.n_items
+    attributes = catalogue.attributes or ((),) * catalogue.n_items
+    names = [_supplier(own, brand) for own, brand in zip(attributes, brands, strict=True)]
+    code = {name: at for at, name in enumerate(sorted({name for name in names if name}))}
+    return np.fromiter((code.get(name, -1) for name in names), np.int32, catalogue.n_items)
+
+
+def _supplier(attributes: Sequence[str], brand: str) -> str:
+    return next((one.removeprefix(SUPPLIER) for one in attributes if one.startswith(SUPPLIER)), brand)

@@ -11,6 +11,7 @@ from personalization.ranking.blend import blend_scores
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.groups import even
 from personalization.recommenders.base import Bools, Floats, Ints
+from personalization.training.activity import thirds
 from personalization.training.choose import Choice
 from personalization.training.cold_start_curve import cold_start
 from personalization.training.dataset import Dataset
@@ -26,7 +27,6 @@ from personalization.training.surprise_ablation import surprise_ablation
 LATENCY_CALLS = 50
 ABLATED = 200
 """Shoppers that the ablation is told of."""
-ACTIVITY = ("few events", "some events", "many events")
 
 
 def judged_report(
@@ -134,11 +134,7 @@ def groups(found: Ints, fold: Fold, n_items: int) -> dict[str, Any]:
     """Return NDCG@10 of shoppers by how much is known of them, in thirds."""
     values = ndcg(found, fold.targets, n_items)
     known = np.fromiter((len(profile.items) for profile in fold.profiles), np.int64, len(fold))
-    thirds = np.array_split(np.argsort(known, kind="stable"), len(ACTIVITY))
-    return {
-        name: asdict(bootstrap(values[rows], shoppers=fold.users[rows]))
-        for name, rows in zip(ACTIVITY, thirds, strict=True)
-    }
+    return {name: asdict(bootstrap(values[rows], shoppers=fold.users[rows])) for name, rows in thirds(known)}
 
 
 def ablation(bundle: Bundle, fold: Fold, asked: Examples) -> dict[str, float]:

@@ -1,0 +1,64 @@
+"""The numbers of fairness, counted by hand."""
+
+import numpy as np
+import pytest
+
+from personalization.judging.numbers import (
+    coverage,
+    drawn,
+    has_new,
+    has_suppliers,
+    lift,
+    mean_popularity,
+    new_share,
+    spread,
+)
+from personalization.judging.slates import Shelf, suppliers
+from personalization.recommenders.base import Catalogue
+
+EXPOSURE = np.array([6.0, 2.0, 0.0, 0.0])
+POPULARITY = np.array([10.0, 2.0, 4.0, 1.0])
+
+
+def test_coverage_and_the_share_of_new_items() -> None:
+    assert coverage(EXPOSURE) == 0.5
+    assert new_share(EXPOSURE, np.array([False, True, True, False])) == 0.25
+
+
+def test_lift_is_the_popularity_of_what_is_shown_over_what_is_wanted() -> None:
+    assert mean_popularity(EXPOSURE, POPULARITY) == 8.0
+    assert lift(EXPOSURE, np.array([2, 2, 2]), POPULARITY) == 2.0
+    assert lift(EXPOSURE, np.array([], np.int64), POPULARITY) == 0.0
+
+
+def test_suppliers_get_their_exposure_over_their_share_of_the_catalog() -> None:
+    low, high, gap = spread(EXPOSURE, np.array([0, 1, 1, -1], np.int32))
+
+    # One of three known products gets 6 of 8 places, the two others 2.
+    assert [low, high] == pytest.approx([0.375, 2.25])
+    assert gap == pytest.approx((np.log(2.25) + 2 * np.log(1 / 0.375)) / 3)
+
+
+def test_a_supplier_is_the_attribute_of_that_name_or_else_the_brand() -> None:
+    shop = Catalogue(("a", "b", "c"), brands=("Nord", "Nord", ""), attributes=((), ("supplier=Acme",), ()))
+
+    assert suppliers(shop).tolist() == [1, 0, -1]
+
+
+def test_what_appeared_within_thirty_days_before_the_cut_is_new_and_little_shelves_tell_nothing() -> None:
+    days = np.array([-31.0, -30.0, 0.0, 1.0, np.nan])
+    shop = Catalogue(tuple("abcde"), first_seen=days * 86_400)
+
+    shelf = Shelf.of(shop, popularity=np.ones(5), cut=0.0)
+
+    assert shelf.new.tolist() == [False, True, True, False, False]
+    assert not has_new(shelf)
+    assert not has_suppliers(shelf)
+
+
+def test_shoppers_are_drawn_with_all_their_answers() -> None:
+    slates = np.array([[0], [0], [1], [-1]], np.int32)
+
+    exposures = np.array(list(drawn(slates, 2, shoppers=np.array([5, 5, 7, 7]))))
+
+    assert {tuple(one) for one in exposures.tolist()} == {(4.0, 0.0), (2.0, 1.0), (0.0, 2.0)}
