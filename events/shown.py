@@ -1,9 +1,16 @@
-"""What shoppers were shown, counted: no ids, no shoppers."""
+"""What shoppers were shown: counted without ids, or a sample of the lists with whom they were for."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import orjson
 from django.db import connection
+
+from customers.selectors import people
+from events.reading import streamed
+from events.times import to_microseconds
 
 QUERY: Final = """
 SELECT product ->> 'product_id', count(*)
@@ -11,6 +18,33 @@ FROM events_event CROSS JOIN LATERAL jsonb_array_elements(properties -> 'product
 WHERE kind = 'track' AND name = 'Recommendation Served' AND at >= %s AND at < %s
 GROUP BY 1 ORDER BY 1
 """
+# By a hash of shopper and day: what the limit leaves is a draw of shoppers, each with the whole day.
+LISTS: Final = """
+SELECT day, at, user_id, anonymous_id, jsonb_path_query_array(properties, '$.products[*].product_id')
+FROM generate_series(0, %s - 1) AS day CROSS JOIN LATERAL (
+    SELECT at, message_id, user_id, anonymous_id, properties,
+        md5(concat(coalesce(user_id, anonymous_id, message_id), ' ', day)) AS lot
+    FROM events_event
+    WHERE kind = 'track' AND name = 'Recommendation Served'
+        AND at >= %s + day * interval '1 day' AND at < %s + (day + 1) * interval '1 day'
+    ORDER BY lot, at, message_id
+    LIMIT %s
+) AS list
+ORDER BY day, lot, at, message_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownList:
+    """One list that the server answered: on which day, when (seconds since 1970), to whom, which products in order.
+
+    `person` is the key that `training_frame` has, "" where the answer names nobody.
+    """
+
+    day: int
+    at: float
+    person: str
+    product_ids: tuple[str, ...]
 
 
 def shown_products(*, since: datetime, before: datetime) -> dict[str, int]:
@@ -18,3 +52,16 @@ def shown_products(*, since: datetime, before: datetime) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(QUERY, [since, before])
         return dict(cursor.fetchall())
+
+
+def shown_lists(*, since: datetime, days: int, most: int) -> Iterator[ShownList]:
+    """Yield at most so many lists of each of the days (24 hours, the first begins at `since`), day after day.
+
+    Within a day shoppers come in the order of a hash, each with all lists: the first ones are a draw of the shoppers.
+    """
+    resolver = people()
+    for day, at, user_id, anonymous_id, product_ids in streamed(LISTS, [days, since, since, most]):
+        moment = to_microseconds(at)
+        named = user_id is not None or anonymous_id is not None
+        person = resolver.person(user_id=user_id, anonymous_id=anonymous_id, at=moment) if named else ""
+        yield ShownList(day, moment / 1e6, person, tuple(orjson.loads(product_ids)))

@@ -46,5 +46,5 @@ def increment() -> None:
 
 @shared_task(name="personalization.watch_drift")  # type: ignore[untyped-decorator]
 def watch_drift_task() -> None:
-    """Hold the last day against what the live model learnt from."""
+    """Hold the last day against what the live model learnt from, and its answers against the week before."""
     watch_drift(actor="system:schedule")

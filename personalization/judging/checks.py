@@ -80,7 +80,9 @@ def group_ratio(case: Case) -> Iterable[Check]:
 
 def small_groups(case: Case) -> Iterable[Check]:
     """Say which groups were not judged, being of fewer than 500 shoppers, and how large they are; refuses nothing."""
-    sizes = [(kind, label, len(rows)) for kind, label, rows in members_of(case.challenger.groups) if len(rows) < MIN_GROUP]
+    sizes = [
+        (kind, label, len(rows)) for kind, label, rows in members_of(case.challenger.groups) if len(rows) < MIN_GROUP
+    ]
     if not sizes:
         return
     sizes.sort(key=lambda one: -one[2])

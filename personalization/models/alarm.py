@@ -47,7 +47,7 @@ class ModelAlarm(models.Model):
 
 
 class ModelDrift(models.Model):
-    """One night's checks of the last day's traffic against what the live model learnt from."""
+    """One night's checks: the last day's traffic against what the live model learnt from, and what was served."""
 
     model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="drift")
     taken_at = models.DateTimeField()

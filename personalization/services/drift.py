@@ -1,4 +1,4 @@
-"""The nightly watch: is what shoppers do, and what they are shown, still what the live model learnt from?"""
+"""The nightly watch: is what shoppers do still what the live model learnt from, and what they are served still fair?"""
 
 import logging
 from dataclasses import asdict
@@ -13,54 +13,75 @@ from events.selectors import training_frame
 from events.shown import shown_products
 from personalization.models import AlarmKind, ModelDrift, ModelState, ModelVersion
 from personalization.ranking import artefact
-from personalization.ranking.facts import COLUMNS
-from personalization.recommenders.base import SIGNAL_NAMES
-from personalization.selectors.registry import directory_of
+from personalization.ranking.facts import COLUMNS, ItemFacts
+from personalization.recommenders.base import SIGNAL_NAMES, Catalogue
+from personalization.selectors.registry import directory_of, increment_of
 from personalization.services.alarms import sound
 from personalization.services.data_gate import profile_of
 from personalization.services.figures import storable
+from personalization.services.served import NEEDED, served_checks
 from personalization.training.cleaning import declared_bots
 from personalization.training.drift import day_of, shown_by, standings
 from personalization.training.metrics import Longs
 from personalization.training.quality_gate import Check, drifted, served
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
-POPULAR = COLUMNS.index("popular_28d")
+POPULAR, EVER = COLUMNS.index("popular_28d"), COLUMNS.index("popular_ever")
 log = logging.getLogger(__name__)
 
 
 def watch_drift(*, actor: str) -> ModelDrift | None:
-    """Hold the last day against the live version's training, keep what was found, raise the alarm or settle it.
+    """Hold the last day against the live version's training, and what was served against the week before.
+
+    What was found is kept, the alarm raised or settled by it; notes say how much there was to judge by.
 
     Returns None where no model is live, its artefact is not what was registered, or the day had too little traffic.
     """
     live, now = ModelVersion.objects.filter(state=ModelState.CHAMPION).first(), clock.now()
-    known = _standings(live) if live else None
-    if live is None or known is None:
+    learnt = _learnt(live) if live else None
+    if live is None or learnt is None:
         return None
-    frame = training_frame(since=now - DAY)
+    catalogue, facts = learnt
+    ids = pd.Index(catalogue.item_ids, dtype=object)
+    known = pd.Series(standings(facts.table[:, POPULAR].astype(np.float64)), index=ids)
+    popularity = pd.Series(np.expm1(facts.table[:, EVER].astype(np.float64)), index=ids)
+    frame = training_frame(since=now - NEEDED)
     frame = frame[~declared_bots(frame)]  # training, which the day is held against, learns from none either
-    checks = [*_traffic(live, frame, known, now=now), *_slates(known, now=now)]
-    if not checks:
-        log.info("model.drift_unknown version=%s rows=%d", live.version, len(frame))
+    day = frame[frame["timestamp"] >= (now - DAY).timestamp()]
+    fairness = served_checks(frame, _newest(live, catalogue), popularity, now=now)
+    checks = [*_traffic(live, day, known, now=now), *_slates(known, now=now), *fairness]
+    measured = [one for one in checks if one.grade != "notes"]
+    if not measured:
+        log.info("model.drift_unknown version=%s rows=%d", live.version, len(day))
         return None
     with transaction.atomic():
-        sound(AlarmKind.DRIFT, checks, actor=actor, version=live)
+        sound(AlarmKind.DRIFT, measured, actor=actor, version=live)
         told = storable([asdict(one) for one in checks])
-        return ModelDrift.objects.create(model_version=live, taken_at=now, rows=len(frame), checks=told)
+        return ModelDrift.objects.create(model_version=live, taken_at=now, rows=len(day), checks=told)
 
 
-def _standings(version: ModelVersion) -> "pd.Series[int] | None":
-    """Return how popular each product was when the version was trained, as its bin, by product id."""
+def _learnt(version: ModelVersion) -> tuple[Catalogue, ItemFacts] | None:
+    """Return the catalogue and the facts as the version was trained; None where they are not what was registered."""
     directory = directory_of(version)
     try:
         artefact.unseal(directory, expected=version.artefact_hash)
     except artefact.ArtefactError as error:
         log.error("model.champion_unreadable version=%s error=%s", version.version, error)
         return None
-    ids = artefact.read_catalogue(directory).item_ids
-    popular = artefact.read_facts(directory).table[:, POPULAR].astype(np.float64)
-    return pd.Series(standings(popular), index=pd.Index(ids, dtype=object))
+    return artefact.read_catalogue(directory), artefact.read_facts(directory)
+
+
+def _newest(version: ModelVersion, trained: Catalogue) -> Catalogue:
+    """Return the catalogue that the version's increment knows: products that appeared since the training are served."""
+    increment = increment_of(version)
+    if increment is None:
+        return trained
+    try:
+        artefact.unseal(increment.directory, expected=increment.artefact_hash)
+    except artefact.ArtefactError as error:
+        log.error("model.increment_unreadable version=%s error=%s", version.version, error)
+        return trained
+    return artefact.read_catalogue(increment.directory)
 
 
 def _traffic(live: ModelVersion, frame: pd.DataFrame, known: "pd.Series[int]", *, now: datetime) -> list[Check]:

@@ -11,7 +11,15 @@ from personalization.models import ModelVersion
 from personalization.selectors import plots
 from personalization.selectors.report.accuracy import groups, ladder, newcomers, next_item, released, sources
 from personalization.selectors.report.learning import ablation, importance, tuning
-from personalization.selectors.report.running import data, drift, gate, speed, stability, warm_and_cold_over_time
+from personalization.selectors.report.running import (
+    data,
+    drift,
+    gate,
+    served,
+    speed,
+    stability,
+    warm_and_cold_over_time,
+)
 from personalization.selectors.report.section import Section
 from personalization.selectors.report.spread import exposure, lift, reach
 from personalization.selectors.report.stars import ratings, surprise
@@ -25,7 +33,7 @@ SECTIONS: tuple[Callable[[Mapping[str, Any]], Section | None], ...] = (
 def sections_of(version: ModelVersion) -> list[Section]:
     """Return the sections there are data for."""
     found = (make(version.report) for make in SECTIONS)
-    made = [gate(version.gate), *found, drift(version), warm_and_cold_over_time()]
+    made = [gate(version.gate), *found, drift(version), served(version), warm_and_cold_over_time()]
     return [section for section in made if section is not None and section.rows]
 
 

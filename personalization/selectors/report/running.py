@@ -1,13 +1,16 @@
 """May it run, and how does it: gate, data, steadiness, time, drift, and known against new products over time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from personalization.models import ModelVersion
+from personalization.models import ModelDrift, ModelVersion
 from personalization.selectors import plots
 from personalization.selectors.report.section import METRIC, Section, Two, number, passed, shown, value
 
 NIGHTS = 30
+SERVED = "served: "
+"""What the names of nightly checks of served answers begin with; the others are indices of drift."""
+EXPOSURE = ("gini", "coverage", "supplier share", "popularity lift", "new items")
 
 
 def gate(verdict: Mapping[str, Any]) -> Section | None:
@@ -61,20 +64,58 @@ def speed(report: Mapping[str, Any]) -> Section | None:
 
 def drift(version: ModelVersion) -> Section | None:
     """Return the nightly readings of the traffic while this version was live, the latest first."""
-    nights = list(version.drift.order_by("-taken_at")[:NIGHTS])
-    names = sorted({check["name"] for night in nights for check in night.checks})
-    told = [{check["name"]: check["value"] for check in night.checks} for night in nights]
+    nights = _nights(version)
+    told = [
+        {check["name"]: check["value"] for check in night.checks if not check["name"].startswith(SERVED)}
+        for night in nights
+    ]
+    names = sorted({name for found in told for name in found})
     rows = [
         (f"{night.taken_at:%Y-%m-%d %H:%M}", f"{night.rows:,}", *(number(found.get(name), 3) for name in names))
         for night, found in zip(nights, told, strict=True)
     ]
-    days = [f"{night.taken_at:%m-%d %H:%M}" for night in nights][::-1]
-    series = [(name, [found.get(name) for found in told][::-1]) for name in names]
     note = (
         "Each night's last day against the usual day of this training: population stability index, an alarm over .25."
     )
-    figure = plots.lines(days, series, x="night", y="index") if len(nights) > 1 else None
-    return Section("drift", "Drift of traffic", note, ("Night", "Interactions", *names), rows, figure)
+    columns = ("Night", "Interactions", *names)
+    return Section("drift", "Drift of traffic", note, columns, rows, _over_nights(nights, names, y="index"))
+
+
+def served(version: ModelVersion) -> Section | None:
+    """Return the latest night's checks of what was served, what failed first, and how the numbers of exposure went."""
+    nights = _nights(version)
+    checks = [one for one in (nights[0].checks if nights else ()) if one["name"].startswith(SERVED)]
+    rows = [
+        (_verdict(one), Two(one["name"].removeprefix(SERVED), one["message"]), against(one["value"], one["bar"]))
+        for one in sorted(checks, key=lambda one: bool(one["passed"]))
+    ]
+    note = (
+        "The gate's numbers of what was served in the last day. A check fails where the bar is missed and the day is "
+        "clearly worse than every day of the week before. Groups are of shoppers who touched something after an answer."
+    )
+    figure = _over_nights(nights, [SERVED + name for name in EXPOSURE], y="value")
+    return Section("served", "Fairness of what was served", note, ("", "Check", "Measured"), rows, figure)
+
+
+def _verdict(check: Mapping[str, Any]) -> str:
+    """Return the word of a check's label; a note says how much there was to judge by, and fails nothing."""
+    if check["grade"] == "notes":
+        return "" if check["passed"] else "too little"
+    return passed(check["passed"])
+
+
+def _nights(version: ModelVersion) -> list[ModelDrift]:
+    return list(version.drift.order_by("-taken_at")[:NIGHTS])
+
+
+def _over_nights(nights: Sequence[ModelDrift], names: Sequence[str], *, y: str) -> plots.Figure | None:
+    """Return a line for each of the names, over the nights (latest first), None where there is one night."""
+    if len(nights) < 2:
+        return None
+    told = [{check["name"]: check["value"] for check in night.checks} for night in reversed(nights)]
+    series = [(name.removeprefix(SERVED), [found.get(name) for found in told]) for name in names]
+    days = [f"{night.taken_at:%m-%d %H:%M}" for night in reversed(nights)]
+    return plots.lines(days, [one for one in series if any(value is not None for value in one[1])], x="night", y=y)
 
 
 def warm_and_cold_over_time() -> Section | None:

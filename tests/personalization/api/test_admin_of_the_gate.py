@@ -94,6 +94,28 @@ def test_the_nights_of_a_live_version_are_drawn(log_in: LogIn) -> None:
     assert 'data-figure="drift"' in section
 
 
+def test_the_latest_night_tells_how_fair_the_answers_were(log_in: LogIn) -> None:
+    version = judged(model(("popular",)), harmless(), report=REPORT)
+    for night, gini in enumerate((0.61, 0.72)):
+        checks = [
+            Check("drift of signals", 0.1, 0.25, True, "population stability index", "alarms"),
+            Check("served: shoppers", 150.0, 200.0, False, "shoppers answered", "notes"),
+            Check("served: gini", gini, 0.63, gini < 0.63, "Gini of exposure", "alarms"),
+        ]
+        taken_at, told = clock.now() + timedelta(days=night), [asdict(one) for one in checks]
+        ModelDrift.objects.create(model_version=version, taken_at=taken_at, rows=1_000, checks=told)
+
+    text = log_in("data scientist").get(page_of(version, "evaluation_page")).content.decode()
+
+    drift, served = text[text.index('id="drift"') :].split('id="served"')
+    assert "Gini" not in drift
+    assert "too little" in served
+    assert "failed" in served
+    assert "0.7200" in served
+    assert "limit 0.6300" in served
+    assert 'data-figure="served"' in served
+
+
 def test_names_that_would_lie_on_each_other_are_left_to_the_pointer() -> None:
     figure = points(["ranker", "blend", "popular"], [(1.0, 0.9), (1.01, 0.9), (2.0, 0.1)], x="lift", y="coverage")
 

@@ -72,7 +72,8 @@ def test_a_usual_day_is_kept_and_raises_nothing(live: ModelVersion) -> None:
 
     (night,) = ModelDrift.objects.all()
     assert (night.model_version, night.rows) == (live, len(USUAL))
-    assert [check["name"] for check in night.checks] == ["drift of signals", "drift of activity", "drift of popularity"]
+    names = ["drift of signals", "drift of activity", "drift of popularity", "served: shoppers", "served: days before"]
+    assert [check["name"] for check in night.checks] == names
     assert not ModelAlarm.objects.exists()
 
 

@@ -1,0 +1,205 @@
+"""The gate's numbers of what was really served: one day against each day of the week before it. Pure.
+
+No reference was asked the same, so what is normal is what the days before were: an alarm is for a day that lies beyond
+the bar and is clearly worse than every one of them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from personalization.judging.answers import Answers
+from personalization.judging.case import Limits
+from personalization.judging.numbers import (
+    EXPOSURE_DRAWS,
+    MIN_GROUP,
+    beyond_chance,
+    coverage,
+    drawn,
+    groups_of,
+    has_new,
+    has_suppliers,
+    lift,
+    mean_popularity,
+    new_share,
+    spread,
+    worst_over_best,
+)
+from personalization.judging.slates import Shelf
+from personalization.training.drift import LEAST
+from personalization.training.metrics import Doubles, Interval, Longs, bootstrap, gini
+from personalization.training.quality_gate import Check
+
+LEAST_DAYS = 4
+"""Days of the week before that must have had traffic: of fewer, the worst one says little of what is normal."""
+COMPARABLE = 0.5
+"""Days of fewer answers than this share of the day's are not held against it: all are cut to the least one's size."""
+BORNE = "; beyond the bar, which alarms only where it is clearly worse than every day before"
+Badness = Callable[[Doubles, Shelf], float]
+
+
+@dataclass(frozen=True, slots=True)
+class ServedDay:
+    """A day's answers and what came of them.
+
+    `ndcg` holds a number for each shopper who touched something after an answer, `groups` their labels by kind.
+    """
+
+    answers: Answers
+    shelf: Shelf
+    ndcg: Doubles
+    groups: Mapping[str, tuple[str, ...]]
+
+
+def watched(today: ServedDay, before: Sequence[ServedDay], *, wanted: Longs) -> list[Check]:
+    """Return the checks of a day's answers against the days before.
+
+    `wanted` are the items that the day's shoppers touched, one entry for each shopper and item. Notes say how much
+    there was to judge by; where that is too little they are all there is.
+    """
+    n, size = today.answers.n_shoppers, len(today.answers)
+    usual = [day for day in before if day.answers.n_shoppers >= LEAST and len(day.answers) >= COMPARABLE * size]
+    notes = [
+        _note("shoppers", n, LEAST, "shoppers answered; of fewer nothing is said"),
+        _note("days before", len(usual), LEAST_DAYS, "days before with such traffic; against fewer nothing is said"),
+    ]
+    if n < LEAST or len(usual) < LEAST_DAYS:
+        return notes
+    words = f"shoppers who touched something after an answer; groups under {MIN_GROUP} are not judged"
+    notes.append(_note("shoppers judged", len(today.ndcg), 3 * MIN_GROUP, words))
+    limits = Limits()
+    return [
+        *notes,
+        *_exposed(today, usual, wanted, limits),
+        *_lost(today, usual, limits),
+        *_apart(today, usual, limits),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Against:
+    """How bad a number is: that day, on each day before, and whether it is clearly worse than on every one of them."""
+
+    value: float
+    days: Doubles
+    worse: bool
+
+
+def _exposed(today: ServedDay, usual: Sequence[ServedDay], wanted: Longs, limits: Limits) -> list[Check]:
+    """Return the checks of exposure, all days cut to the same number of answers: Gini and coverage depend on it."""
+    size = min(len(day.answers) for day in (today, *usual))
+    days = [replace(day, answers=day.answers.first(size)) for day in (today, *usual)]
+    found = _held_against(_badnesses(today.shelf), days, slack=limits.absolute_slack)
+    shelf = today.shelf
+    exposure = days[0].answers.exposure(shelf)
+    checks = []
+    one = found["gini"]
+    bar = float(np.median(one.days)) + limits.gini_slack
+    words = "Gini of exposure" + _range(one.days)
+    checks.append(_check("gini", one.value, bar, words, inside=one.value <= bar, worse=one.worse))
+    one = found["coverage"]
+    value, bar = -one.value, limits.coverage * -float(np.median(one.days))
+    words = "share of the catalog shown" + _range(-one.days)
+    checks.append(_check("coverage", value, bar, words, inside=value >= bar, worse=one.worse))
+    if "supplier share" in found:
+        one = found["supplier share"]
+        low, high, gap = spread(exposure, shelf.supplier)
+        inside = limits.supplier_low <= low and high <= limits.supplier_high
+        words = f"gap of exposure ÷ catalog share by supplier, {low:.2f}–{high:.2f}" + _range(one.days)
+        checks.append(_check("supplier share", gap, float(one.days.max()), words, inside=inside, worse=one.worse))
+    if len(wanted):
+        one = found["popularity lift"]
+        value, bar = lift(exposure, wanted, shelf.popularity), limits.popularity_lift
+        words = "popularity of shown items ÷ of those that shoppers touched that day"
+        checks.append(_check("popularity lift", value, bar, words, inside=value <= bar, worse=one.worse))
+    if "new items" in found:
+        one = found["new items"]
+        value, bar = -one.value, limits.new_items
+        words = "new items' share of exposure ÷ of the catalog" + _range(-one.days)
+        checks.append(_check("new items", value, bar, words, inside=value >= bar, worse=one.worse))
+    return checks
+
+
+def _badnesses(shelf: Shelf) -> dict[str, Badness]:
+    """Return what grows as each number gets worse; numbers of which the shelf tells nothing are left out."""
+    found: dict[str, Badness] = {
+        "gini": lambda exposure, _: gini(exposure),
+        "coverage": lambda exposure, _: -coverage(exposure),
+        "popularity lift": lambda exposure, own: mean_popularity(exposure, own.popularity),
+    }
+    if has_suppliers(shelf):
+        found["supplier share"] = lambda exposure, own: spread(exposure, own.supplier)[2]
+    if has_new(shelf):
+        found["new items"] = lambda exposure, own: -new_share(exposure, own.new) / max(float(own.new.mean()), 1e-12)
+    return found
+
+
+def _held_against(badnesses: Mapping[str, Badness], days: Sequence[ServedDay], *, slack: float) -> dict[str, _Against]:
+    """Hold each number of the first day against the worst of the others, in bootstrap draws of each day's shoppers."""
+    points = np.array([[bad(day.answers.exposure(day.shelf), day.shelf) for bad in badnesses.values()] for day in days])
+    draws = np.empty((len(days), EXPOSURE_DRAWS, len(badnesses)))
+    for at, day in enumerate(days):
+        for draw, exposure in enumerate(drawn(day.answers.slates, day.shelf.n_items, shoppers=day.answers.shoppers)):
+            draws[at, draw] = [bad(exposure, day.shelf) for bad in badnesses.values()]
+    found = {}
+    for at, name in enumerate(badnesses):
+        worst = 1 + int(points[1:, at].argmax())
+        gaps = draws[0, :, at] - draws[worst, :, at]
+        worse = beyond_chance(gaps, slack=slack * abs(float(points[worst, at])))
+        found[name] = _Against(float(points[0, at]), points[1:, at], worse)
+    return found
+
+
+def _lost(today: ServedDay, usual: Sequence[ServedDay], limits: Limits) -> list[Check]:
+    """Return, for each large group, what it lost of its NDCG against the middle one of the days before."""
+    before: dict[tuple[str, str], list[Interval]] = {}
+    for day in usual:
+        for kind, label, rows in groups_of(day.groups):
+            before.setdefault((kind, label), []).append(bootstrap(day.ndcg[rows], draws=EXPOSURE_DRAWS))
+    checks = []
+    for kind, label, rows in groups_of(today.groups):
+        days = before.get((kind, label), [])
+        middle = float(np.median([one.value for one in days])) if len(days) >= LEAST_DAYS else 0.0
+        if middle <= 0:
+            continue
+        ours = float(today.ndcg[rows].mean())
+        loss, worse = 1 - ours / middle, ours < min(one.low for one in days)
+        words = f"lost of NDCG@10 by {len(rows)} shoppers: {ours:.4f}, {middle:.4f} on the days before"
+        bar = limits.group_loss
+        checks.append(_check(f"loss of {kind} {label}", loss, bar, words, inside=loss <= bar, worse=worse))
+    return checks
+
+
+def _apart(today: ServedDay, usual: Sequence[ServedDay], limits: Limits) -> list[Check]:
+    """Return, for each kind of group, the worst group's NDCG over the best one's: its lower bound."""
+    checks = []
+    for kind in today.groups:
+        ours, *days = (_ratio(day, kind) for day in (today, *usual))
+        lows = [one[0] for one in days if one is not None]
+        if ours is None or len(lows) < LEAST_DAYS:
+            continue
+        (low, ratio), bar = ours, limits.group_ratio
+        words = f"worst over best group by {kind}, lower bound of {ratio:.2f}" + _range(np.array(lows))
+        checks.append(_check(f"groups by {kind}", low, bar, words, inside=low >= bar, worse=ratio < min(lows)))
+    return checks
+
+
+def _ratio(day: ServedDay, kind: str) -> tuple[float, float] | None:
+    """Return `worst_over_best` of a kind of group, None where fewer than two are large enough."""
+    members = [rows for _, _, rows in groups_of({kind: day.groups.get(kind, ())})]
+    return worst_over_best(day.ndcg, members) if len(members) > 1 else None
+
+
+def _check(name: str, value: float, bar: float, words: str, *, inside: bool, worse: bool) -> Check:
+    passed = inside or not worse
+    return Check(f"served: {name}", value, bar, passed, words + (BORNE if passed and not inside else ""), "alarms")
+
+
+def _note(name: str, value: int, bar: int, words: str) -> Check:
+    return Check(f"served: {name}", float(value), float(bar), value >= bar, words, "notes")
+
+
+def _range(days: Doubles) -> str:
+    """Return where the days before lay, in words."""
+    return f"; {days.min():.3f}–{days.max():.3f} on the days before"

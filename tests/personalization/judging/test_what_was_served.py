@@ -1,0 +1,149 @@
+"""A day of answers against the days before: a usual one is never named, each fault is, and little traffic is said."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from personalization.judging.answers import Answers, Touches, answered_well
+from personalization.judging.served import ServedDay, watched
+from personalization.judging.slates import Shelf
+from personalization.training.quality_gate import Check
+
+N_ITEMS, K, SHOPPERS, JUDGED = 200, 10, 400, 1_800
+POPULARITY = (1.0 + np.arange(N_ITEMS)[::-1] % 50).astype(np.float64)
+SHELF = Shelf((np.arange(N_ITEMS) % 4).astype(np.int32), POPULARITY, np.arange(N_ITEMS) % 10 == 3, cut=0.0)
+WANTED = np.arange(N_ITEMS)
+THIRDS = tuple(np.repeat(["few events", "some events", "many events"], JUDGED // 3).tolist())
+
+
+def served(seed: int, *, chances: np.ndarray | None = None, shoppers: int = SHOPPERS, answers: int = 2) -> ServedDay:
+    """Return a day on which shoppers are shown what is popular more often, and find it as often as on any day."""
+    rng = np.random.default_rng(seed)
+    weights = POPULARITY**0.3 if chances is None else chances
+    keys = rng.random((shoppers * answers, N_ITEMS)) ** (1 / np.maximum(weights, 1e-6))
+    slates = np.argsort(-keys, axis=1)[:, :K].astype(np.int32)
+    who = np.repeat(np.arange(shoppers), answers)
+    found = np.where(rng.random(JUDGED) < 0.4, 0.6, 0.0)
+    return ServedDay(Answers(slates, who, np.zeros(len(who))), SHELF, found, {"activity": THIRDS})
+
+
+WEEK = [served(seed) for seed in range(7)]
+
+
+def named(checks: list[Check]) -> set[str]:
+    return {check.name.removeprefix("served: ") for check in checks if not check.passed}
+
+
+@pytest.mark.parametrize("seed", range(20, 25))
+def test_a_usual_day_is_never_named(seed: int) -> None:
+    checks = watched(served(seed), WEEK, wanted=WANTED)
+
+    assert named(checks) == set()
+    assert {check.name.removeprefix("served: ") for check in checks} == {
+        "shoppers", "days before", "shoppers judged", "gini", "coverage", "supplier share", "popularity lift",
+        "new items", "loss of activity few events", "loss of activity many events", "loss of activity some events",
+        "groups by activity",
+    }  # fmt: skip
+
+
+def test_a_day_of_less_traffic_is_held_against_as_many_answers() -> None:
+    assert named(watched(served(20, answers=1), WEEK, wanted=WANTED)) == set()
+
+
+def test_a_day_on_which_half_of_the_catalog_is_not_shown_is_named() -> None:
+    half = np.where(np.arange(N_ITEMS) % 8 < 4, POPULARITY**0.3, 1e-6)
+
+    assert {"gini", "coverage"} <= named(watched(served(20, chances=half), WEEK, wanted=WANTED))
+
+
+def test_a_day_of_one_supplier_is_named() -> None:
+    chances = POPULARITY**0.3 * np.where(SHELF.supplier == 0, 3.0, 1.0)
+
+    assert "supplier share" in named(watched(served(20, chances=chances), WEEK, wanted=WANTED))
+
+
+def test_a_day_of_popular_products_only_is_named() -> None:
+    chances = np.where(POPULARITY > 40, 1.0, 0.02)
+
+    assert "popularity lift" in named(watched(served(20, chances=chances), WEEK, wanted=WANTED))
+
+
+def test_a_day_without_new_products_is_named() -> None:
+    chances = POPULARITY**0.3 * np.where(SHELF.new, 0.05, 1.0)
+
+    found = {check.name: check for check in watched(served(20, chances=chances), WEEK, wanted=WANTED)}
+
+    assert not found["served: new items"].passed
+    assert found["served: new items"].value < found["served: new items"].bar == 0.5
+
+
+def test_what_misses_a_bar_every_day_alarms_nobody_and_says_so() -> None:
+    chances = POPULARITY**0.3 * np.where(SHELF.new, 0.05, 1.0)
+    week = [served(seed, chances=chances) for seed in range(7)]
+
+    (check,) = [one for one in watched(served(20, chances=chances), week, wanted=WANTED) if "new" in one.name]
+
+    assert check.passed
+    assert "beyond the bar, which alarms only" in check.message
+
+
+def test_a_group_that_finds_less_than_on_every_day_before_is_named() -> None:
+    usual = served(20)
+    lost = usual.ndcg * np.where(np.array(THIRDS) == "few events", 0.5, 1.0)
+
+    checks = watched(replace(usual, ndcg=lost), WEEK, wanted=WANTED)
+
+    assert named(checks) == {"loss of activity few events", "groups by activity"}
+
+
+def test_of_little_traffic_nothing_is_said_but_how_little_it_was() -> None:
+    broken = np.where(np.arange(N_ITEMS) < 12, 1.0, 1e-6)
+    few = watched(served(20, chances=broken, shoppers=150), WEEK, wanted=WANTED)
+    machine = served(20, chances=broken)
+    one = replace(machine, answers=replace(machine.answers, shoppers=np.zeros(len(machine.answers), np.int64)))
+    young = watched(machine, WEEK[:3], wanted=WANTED)
+
+    told = [(check.name, check.value, check.grade, check.passed) for check in few]
+    assert told == [("served: shoppers", 150, "notes", False), ("served: days before", 7, "notes", True)]
+    assert [check.value for check in watched(one, WEEK, wanted=WANTED)] == [1, 7]
+    assert [(check.value, check.passed) for check in young] == [(400, True), (3, False)]
+
+
+def test_small_groups_are_not_judged_and_that_is_said() -> None:
+    usual = served(20)
+    small = replace(usual, ndcg=usual.ndcg[:90] * 0, groups={"activity": THIRDS[:90]})
+
+    checks = {check.name.removeprefix("served: "): check for check in watched(small, WEEK, wanted=WANTED)}
+
+    assert (checks["shoppers judged"].value, checks["shoppers judged"].passed) == (90, False)
+    assert not any(name.startswith(("loss", "groups")) for name in checks)
+
+
+def test_an_answer_is_judged_by_what_its_shopper_touched_afterwards() -> None:
+    answers = Answers(
+        slates=np.array([[3, 4], [4, 5], [6, -1], [3, 4], [3, 4]], np.int32),
+        shoppers=np.array([0, 0, 1, 2, -1]),
+        times=np.array([10.0, 20.0, 10.0, 50.0, 10.0]),
+    )
+    touches = Touches(
+        shoppers=np.array([0, 0, 0, 1, 2]),
+        items=np.array([4, 4, 9, 6, 3]),
+        times=np.array([15.0, 5.0, 25.0, 10.0, 40.0]),
+    )
+
+    shoppers, values = answered_well(answers, touches, n_items=10)
+
+    # Shopper 0 found item 4 in the second place (of two targets), then nothing of one; 1 and 2 touched nothing later.
+    second = (1 / np.log2(3)) / (1 + 1 / np.log2(3))
+    assert shoppers.tolist() == [0]
+    assert values == pytest.approx([second / 2])
+
+
+def test_without_touches_nobody_is_judged() -> None:
+    answers = Answers(np.array([[1]], np.int32), np.array([-1]), np.array([1.0]))
+    nothing = Touches(np.array([], np.int64), np.array([], np.int64), np.array([]))
+
+    shoppers, values = answered_well(answers, nothing, n_items=3)
+
+    assert (len(shoppers), len(values)) == (0, 0)
