@@ -15,13 +15,23 @@ from personalization.recommenders.matrix import Matrix, inverse_power, most_held
 from personalization.recommenders.scoring import SearchSpace
 from personalization.recommenders.storage import Array, Arrays
 
+ENOUGH = 0.003
+"""An epoch that changes so little, as a share of what the first one changed, is the last.
+
+RetailRocket and Beauty take all 40 epochs and, where 60 are allowed, RetailRocket 51 to 53 (NDCG@10 on validation and
+the window after: .0177, .0131; all 60: .0174, .0133). With .01 they stop after 23 to 38, and nmf alone finds a little
+less each time: RetailRocket -.0002 (standard error .0005) of .0144, 3,500 shoppers of Beauty -.0002 (.0001) of .0059.
+"""
 UPDATES = 30
 """Multiplicative updates of a fold-in: further ones change scores by less than a percent."""
 
 
 @dataclass(frozen=True)
 class NMFConfig(FactorConfig):
-    """`popularity_power` tames popular items before factorizing. Good: 64–128 factors, 30–60 epochs, power .3–.5."""
+    """`popularity_power` tames popular items before factorizing; `epochs` are the most that training takes.
+
+    Good: 64–128 factors, 30–60 epochs, power .3–.5.
+    """
 
     factors: int = 64
     epochs: int = 40
@@ -81,8 +91,14 @@ class NMF(Factors):
         matrix = matrix[np.diff(matrix.indptr) > 0]
         if not matrix.nnz:
             return np.zeros(shape, np.float32)
-        size = {"n_components": c.factors, "init": "random", "random_state": c.seed, "max_iter": c.epochs, "tol": 0.0}
+        size = {
+            "n_components": c.factors,
+            "init": "random",
+            "random_state": c.seed,
+            "max_iter": c.epochs,
+            "tol": ENOUGH,
+        }
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is chosen, not a failure
+            warnings.simplefilter("ignore", ConvergenceWarning)  # to have used all epochs is no failure
             _, parts, _ = non_negative_factorization(matrix, **size)
         return np.ascontiguousarray(parts.T, np.float32)

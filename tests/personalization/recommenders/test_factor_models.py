@@ -8,7 +8,21 @@ from personalization.recommenders.als import ALS, ALSConfig
 from personalization.recommenders.base import Context
 from personalization.recommenders.factors import Factors
 from personalization.recommenders.nmf import NMF, NMFConfig
+from personalization.training.dataset import build
 from tests.behaviour import shops
+from tests.personalization.shop_history import history, products
+
+
+def test_nmf_stops_where_epochs_change_little_but_not_before() -> None:
+    rows = build(history(shoppers=20), products())
+
+    short, long, longer = (
+        NMF(NMFConfig(factors=4, epochs=epochs)).fit(rows.interactions, rows.catalogue).arrays["vectors"]
+        for epochs in (3, 60, 600)
+    )
+
+    assert (long == longer).all()
+    assert not (short == long).all()
 
 
 @pytest.mark.parametrize(
