@@ -8,7 +8,7 @@ import numpy as np
 
 from personalization.ranking.bundle import Bundle
 from personalization.recommenders.base import Ints, Profile
-from personalization.training.folds import Fold
+from personalization.training.folds import ROWS, Fold
 from personalization.training.metrics import Doubles, bootstrap, hits, per_shopper
 
 KNOWN = (0, 1, 2, 5, 10)
@@ -42,9 +42,8 @@ def cold_start(bundle: Bundle, fold: Fold) -> list[dict[str, Any]]:
 
 def newest(profile: Profile, events: int) -> Profile:
     """Return the shopper with only so many of the newest events; attributes stay."""
-    columns = ("items", "times", "signals", "weights", "values")
     start = max(0, len(profile.items) - events)
-    return replace(profile, **{name: getattr(profile, name)[start:] for name in columns})
+    return replace(profile, **{name: getattr(profile, name)[start:] for name in ROWS})
 
 
 def served(bundle: Bundle, fold: Fold, profiles: Sequence[Profile], *, k: int, strategy: str | None) -> Ints:

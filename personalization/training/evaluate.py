@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from personalization.training.choose import Choice, choose
 from personalization.training.cold import newest_in_last_category
 from personalization.training.dataset import Dataset
 from personalization.training.examples import Examples
-from personalization.training.folds import Fold, Protocol, learning_folds, leave_one_out, next_item, temporal
+from personalization.training.folds import Fold, Protocol, learning_folds, leave_one_out, lived, next_item, temporal
 from personalization.training.ladder import better
 from personalization.training.metrics import Doubles, Longs, bootstrap, hits, per_shopper
 from personalization.training.packaged_peers import peers
@@ -52,7 +52,8 @@ class Asked:
     """What to compare: protocol, whether only items new to the shopper count, peers or not, seconds for each side.
 
     `search` is how our settings are searched for; `names` narrows our sources (default: all); `exposure` is how
-    strongly over-exposed items are held back, 0 to 1.
+    strongly over-exposed items are held back, 0 to 1. With `live` the ranker is taught in the middle of visits too, as
+    a running shop's is; the protocol must then be temporal.
     """
 
     protocol: Protocol = "temporal"
@@ -64,6 +65,11 @@ class Asked:
     names: tuple[str, ...] | None = None
     search: Search = BAYESIAN
     exposure: float = 0.0
+    live: bool = False
+
+    def __post_init__(self) -> None:
+        if self.live and self.protocol != "temporal":
+            raise ValueError(f"live: teaches the temporal protocol in the middle of visits too, not {self.protocol}")
 
 
 def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda message, share: None) -> Evaluation:
@@ -111,6 +117,7 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
     report |= _beside(dataset, asked, bundle, choice, test, slates, found)
     if asked.with_peers:
         told = lambda message, share: progress(message, 0.7 + 0.3 * share)  # noqa: E731
+        learning, validation, _ = folds_of(dataset, replace(asked, live=False))
         report |= compared(slates, [validation, *reversed(learning)], test, dataset, asked, told)
     progress("Done", 1.0)
     answers = recommendations(slates, scores, test, dataset, timed=asked.protocol == "next-item")
@@ -124,9 +131,10 @@ def folds_of(dataset: Dataset, asked: Asked) -> tuple[list[Fold], Fold, Fold]:
         made = [leave_one_out(rows, back=back, new_only=asked.new_only) for back in (2, 1, 0)]
         return made[:1], made[1], made[2]
     _, validation, test = cut_times(dataset.clock, asked.shares)
-    protocol = partial(next_item if asked.protocol == "next-item" else temporal, rows, new_only=asked.new_only)
-    learning = learning_folds(dataset.clock, protocol)
-    return learning, protocol(start=validation, end=test), protocol(start=test, end=float("inf"))
+    judged = partial(next_item if asked.protocol == "next-item" else temporal, rows, new_only=asked.new_only)
+    taught = partial(lived, rows, new_only=asked.new_only) if asked.live else judged
+    learning = learning_folds(dataset.clock, taught)
+    return learning, taught(start=validation, end=test), judged(start=test, end=float("inf"))
 
 
 def compared(

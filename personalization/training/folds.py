@@ -1,7 +1,7 @@
 """Questions with known answers, by three protocols: temporal, leave-one-out, next-item."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,8 @@ from personalization.training.split import Longs, Sequences, before, cut_times, 
 Protocol = Literal["temporal", "leave-one-out", "next-item"]
 LIMIT = 5_000
 SEED = 7
+ROWS = ("items", "times", "signals", "weights", "values")
+"""Columns of a profile that hold a value for each row."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,50 @@ def _asked(
         until,
         new_only,
     )
+
+
+def lived(
+    interactions: Interactions,
+    *,
+    start: float,
+    end: float,
+    new_only: bool,
+    limit: int = LIMIT,
+    newest: int | None = None,
+) -> Fold:
+    """Return the questions of `temporal` and, behind them, those `in_the_middle`: what teaches a shop's ranker."""
+    windows = limit - limit // 3
+    window = temporal(interactions, start=start, end=end, new_only=new_only, limit=windows, newest=newest)
+    live = in_the_middle(window, interactions, end=end, limit=limit, newest=newest)
+    return Fold(
+        window.past,
+        np.concatenate([window.users, live.users]),
+        [*window.profiles, *live.profiles],
+        [*window.targets, *live.targets],
+        start,
+        new_only,
+    )
+
+
+def in_the_middle(
+    window: Fold, interactions: Interactions, *, end: float, limit: int = LIMIT, newest: int | None = None
+) -> Fold:
+    """Return questions of `next_item` within the same window: as many as it asks, but a third of `limit` at most.
+
+    A shop is asked when a visit begins and in the middle of it. A ranker taught by windows alone never saw a shopper
+    who did something a minute ago, and is the worse the more is known of the last minutes (ADR 18). Rows of the very
+    time of the target are not known yet: those of one order come together.
+    """
+    most = min(len(window), limit // 3)
+    fold = next_item(interactions, start=window.until, end=end, new_only=window.new_only, limit=most, newest=newest)
+    profiles = [_earlier(profile) for profile in fold.profiles]
+    return Fold(fold.past, fold.users, profiles, fold.targets, fold.until, fold.new_only)
+
+
+def _earlier(profile: Profile) -> Profile:
+    """Return the shopper as known before this very moment."""
+    known = int(np.searchsorted(profile.times, profile.now, side="left"))
+    return replace(profile, **{name: getattr(profile, name)[:known] for name in ROWS})
 
 
 def sampled(values: Longs, limit: int | None, *, seed: int = SEED) -> Longs:

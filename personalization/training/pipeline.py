@@ -15,7 +15,7 @@ from personalization.recommenders.deep_features import forget
 from personalization.training.choose import choose, columns_of
 from personalization.training.dataset import Dataset
 from personalization.training.examples import LEARNT_ROWS, Examples, examples, limited
-from personalization.training.folds import Fold, learning_folds, temporal
+from personalization.training.folds import Fold, in_the_middle, learning_folds, lived, temporal
 from personalization.training.plan import Plan
 from personalization.training.ratings import worth_telling
 from personalization.training.release import release
@@ -92,8 +92,10 @@ def train(
     progress("Judging on what no model has seen", 0.7)
     asked = asked_of(tested, test)
     report = judged_report(tested, test, asked, choice, dataset, newest=newest)
-    learnt = _window(choice.learnt, asked.thinned(seed=seed), columns_of(plan))
-    del asked  # half a gigabyte where a shop is large
+    asked = asked.thinned(seed=seed)  # else half a gigabyte where a shop is large
+    live = asked_of(tested, in_the_middle(test, rows, end=float("inf"), newest=newest)).thinned(seed=seed)
+    learnt = _window(choice.learnt, [asked, live], columns_of(plan))
+    del asked, live
     bundle = release(
         plan,
         rows,
@@ -117,10 +119,9 @@ def train(
     return TrainedBundle(bundle, report, tested, test, held)
 
 
-def _window(learnt: Sequence[Judged], newest: Examples, columns: Longs) -> list[Judged]:
+def _window(learnt: Sequence[Judged], newest: Sequence[Examples], columns: Longs) -> list[Judged]:
     """Return what the released ranker learns from: the newest fold too, the oldest cut where it would be too much."""
-    (part,) = limited([newest], rows=LEARNT_ROWS // max(1, len(learnt)))
-    found = [part.judged(columns)]
+    found = [part.judged(columns) for part in limited(newest, rows=LEARNT_ROWS // max(1, len(learnt)))]
     for one in reversed(learnt):
         room = LEARNT_ROWS - sum(len(kept.labels) for kept in found)
         found.append(one.some(len(one.groups) * max(0, room) // max(1, len(one.labels))))
@@ -145,9 +146,10 @@ def fingerprint(dataset: Dataset) -> str:
 def _folds(rows: Interactions, *, newest: int | None) -> tuple[list[Fold], Fold, Fold]:
     _, validation, test = cut_times(rows.times, SHARES)
     new_only = not _repeats(rows, validation)
-    asked = partial(temporal, rows, new_only=new_only, newest=newest)
-    learning = learning_folds(rows.times, asked)
-    return learning, asked(start=validation, end=test), asked(start=test, end=float("inf"))
+    taught = partial(lived, rows, new_only=new_only, newest=newest)
+    learning = learning_folds(rows.times, taught)
+    judged = temporal(rows, start=test, end=float("inf"), new_only=new_only, newest=newest)
+    return learning, taught(start=validation, end=test), judged
 
 
 def _repeats(rows: Interactions, start: float) -> bool:

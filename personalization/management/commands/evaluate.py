@@ -36,6 +36,11 @@ class Command(BaseCommand):
         parser.add_argument("path", type=Path, help="folder with interactions.parquet, perhaps items and shoppers")
         parser.add_argument("--protocol", choices=PROTOCOLS, default="temporal")
         parser.add_argument("--mode", choices=("repeat", "new"), default="repeat", help="new: drop items had before")
+        parser.add_argument(
+            "--live",
+            action="store_true",
+            help="teach the ranker in the middle of visits too, as trainings of a shop do",
+        )
         parser.add_argument("--peers", action="store_true", help="tune and judge open-source models in the same run")
         parser.add_argument("--budget", type=float, default=0.0, metavar="SECONDS", help="tuning time of each side")
         parser.add_argument("--sampler", choices=SAMPLERS, default="tpe", help="how settings are searched for")
@@ -69,19 +74,19 @@ class Command(BaseCommand):
             self.stderr.write("No two rows differ in time: the file's order is taken for it, a second from row to row.")
             interactions = interactions.assign(timestamp=np.arange(1.0, len(interactions) + 1))
         try:
-            names = ranked_sources(options["extra"])
+            asked = Asked(
+                names=ranked_sources(options["extra"]),
+                protocol=options["protocol"],
+                new_only=options["mode"] == "new",
+                with_peers=options["peers"],
+                budget_s=options["budget"],
+                seed=options["seed"],
+                search=Search(options["sampler"], options["study"]),
+                exposure=options["exposure"],
+                live=options["live"],
+            )
         except ValueError as error:
             raise CommandError(str(error)) from error
-        asked = Asked(
-            names=names,
-            protocol=options["protocol"],
-            new_only=options["mode"] == "new",
-            with_peers=options["peers"],
-            budget_s=options["budget"],
-            seed=options["seed"],
-            search=Search(options["sampler"], options["study"]),
-            exposure=options["exposure"],
-        )
         with tqdm(total=100, file=sys.stderr, bar_format="{percentage:3.0f}% {elapsed} {desc}") as bar:
 
             def progress(message: str, share: float) -> None:

@@ -12,7 +12,7 @@ from personalization.recommenders.registry import make
 from personalization.training.dataset import build
 from personalization.training.evaluate import Asked, folds_of
 from personalization.training.examples import examples, limited
-from personalization.training.folds import Fold, leave_one_out, next_item, temporal
+from personalization.training.folds import Fold, in_the_middle, leave_one_out, lived, next_item, temporal
 from personalization.training.split import cut_times
 from tests.personalization.shop_history import history, products
 
@@ -55,6 +55,24 @@ def test_temporal_questions_are_about_the_future_only(new_only: bool) -> None:
         future = set(rows.items[own & (rows.times >= start)].tolist())
         expected = future - set(profile.items.tolist()) if new_only else future
         assert set(targets.tolist()) == expected
+
+
+def test_rankers_are_taught_at_the_beginning_of_a_visit_and_in_the_middle() -> None:
+    rows = build(history(), products()).interactions
+    start, end = cut_times(rows.times, [0.7, 0.85])
+
+    fold = lived(rows, start=start, end=end, new_only=True)
+
+    window = temporal(rows, start=start, end=end, new_only=True)
+    middle = in_the_middle(window, rows, end=end)
+    assert len(fold) == len(window) + len(middle) == 2 * len(window)
+    pairs = zip(fold.targets[: len(window)], window.targets, strict=True)
+    assert all(mine.tolist() == own.tolist() for mine, own in pairs)
+    assert all(profile.now == start for profile in fold.profiles[: len(window)])
+    assert all(start <= profile.now < end for profile in middle.profiles)
+    assert any((profile.times >= start).any() for profile in middle.profiles)
+    assert leaks(middle) == []
+    assert len(in_the_middle(window, rows, end=end, limit=30)) == 10
 
 
 def test_a_planted_leak_is_found() -> None:

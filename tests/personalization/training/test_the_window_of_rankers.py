@@ -39,7 +39,7 @@ def test_the_oldest_are_cut_where_it_would_be_too_much(
 ) -> None:
     monkeypatch.setattr(pipeline, "LEARNT_ROWS", limit)
 
-    window = pipeline._window(learnt, _newest(), np.array([1]))
+    window = pipeline._window(learnt, [_newest()], np.array([1]))
 
     assert {int(one.features[0, 0]): len(one.labels) for one in window} == found
 
@@ -51,6 +51,6 @@ def test_nothing_is_left_of_the_oldest_where_uneven_shoppers_take_more_than_the_
     groups = np.array([400, *[1] * 100, 400])  # evenly chosen shoppers have the first and the last among them
     uneven = Judged(np.full((900, 1), 2, np.float32), np.zeros(900, np.int32), groups)
 
-    window = pipeline._window([_learnt(1), uneven], _newest(), np.array([1]))
+    window = pipeline._window([_learnt(1), uneven], [_newest()], np.array([1]))
 
     assert [int(one.features[0, 0]) for one in window] == [2, 9]

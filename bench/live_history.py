@@ -1,0 +1,75 @@
+"""What it brings to teach the ranker in the middle of visits too, and what it costs at their beginning.
+
+The same folder is trained twice: taught by windows alone (what shoppers touched in the weeks after a moment), and by
+windows and next items together, as trainings do. Both released models are asked about the last 15 %: what each shopper
+touches in it, and what they touch next at moments in it, with all they did until then.
+"""
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+from bench.training_cost import real
+from personalization.ranking.bundle import Bundle
+from personalization.training.choose import choose
+from personalization.training.dataset import Dataset, build
+from personalization.training.folds import Fold, in_the_middle, learning_folds, lived, temporal
+from personalization.training.ladder import ndcg
+from personalization.training.metrics import bootstrap
+from personalization.training.pipeline import asked_of
+from personalization.training.release import release
+from personalization.training.report import released_slates, rung_slates
+from personalization.training.split import SHARES, cut_times
+
+
+def main() -> int:
+    """Print NDCG@10 of both models, with the best of their sources, at the beginning and in the middle of visits."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="holds interactions.parquet and perhaps items.parquet")
+    parser.add_argument("--mode", choices=("repeat", "new"), default="repeat")
+    parser.add_argument("--rows", type=int, help="the first so many only")
+    options = parser.parse_args()
+    frame, items = real(options.folder)
+    told(build(frame[: options.rows], items), new_only=options.mode == "new")
+    return 0
+
+
+def told(dataset: Dataset, *, new_only: bool, names: tuple[str, ...] | None = None) -> None:
+    """Train twice, ask and print."""
+    rows = dataset.interactions
+    _, _, end = cut_times(dataset.clock, SHARES)
+    window = temporal(rows, start=end, end=float("inf"), new_only=new_only)
+    asked = {"beginning": window, "middle": in_the_middle(window, rows, end=float("inf"))}
+    for name, taught in (("windows alone", temporal), ("windows and next items", lived)):
+        bundle = _trained(dataset, partial(taught, rows, new_only=new_only), window, names=names)
+        for when, fold in asked.items():
+            found = asked_of(bundle, fold)
+            slates, _ = released_slates(bundle, found)
+            of_sources = {
+                source: float(ndcg(own, fold.targets, dataset.catalogue.n_items).mean())
+                for source, own in rung_slates(bundle, found, released=slates).items()
+                if source in bundle.sources
+            }
+            best = max(of_sources, key=of_sources.__getitem__)
+            own = bootstrap(ndcg(slates, fold.targets, dataset.catalogue.n_items), shoppers=fold.users)
+            print(
+                f"taught by {name:22} asked at the {when:9} NDCG@10 {own.value:.4f} [{own.low:.4f}, {own.high:.4f}]"
+                f"  best source {best} {of_sources[best]:.4f}  {len(fold)} questions of {own.n} shoppers"
+            )
+
+
+def _trained(dataset: Dataset, taught: "partial[Fold]", test: Fold, *, names: tuple[str, ...] | None) -> Bundle:
+    _, validation, end = cut_times(dataset.clock, SHARES)
+    learning = learning_folds(dataset.clock, taught)
+    folds = learning, taught(start=validation, end=end)
+    choice = choose(*folds, dataset.catalogue, budget_s=0.0, seed=7, progress=_shown, names=names)
+    return release(choice.plan, test.past, dataset.catalogue.at(test.until), until=test.until, learnt=choice.learnt)
+
+
+def _shown(message: str, share: float) -> None:
+    print(f"{share:4.0%} {message}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
