@@ -16,6 +16,7 @@ FIGURES = (
     "test",
     "beyond",
     "groups",
+    "next_item",
     "ablation",
     "importance",
     "candidate_recall",
