@@ -21,7 +21,7 @@ from personalization.recommenders.base import Bools, Floats
 
 THREADS = 2
 """Fixed by the size of the data: LightGBM's sums, and so the trees, depend on the number of threads."""
-FEW_ROWS = 50_000
+FEW_ROWS = 100_000
 """Up to here a second thread waits more than it works."""
 FEW_ASKED = 5_000
 """The same for asking; here the number of threads changes nothing but the time."""

@@ -14,7 +14,7 @@ from tests.personalization.releases import judged
 from tests.personalization.reports import REPORT
 from tests.personalization.shop import model
 
-PLOTS = 10
+PLOTS = 11
 PHONE = {"width": 390, "height": 844}
 
 

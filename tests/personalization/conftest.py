@@ -10,6 +10,15 @@ if TYPE_CHECKING:  # Django is set up after this file is read
     from rest_framework.test import APIClient
 
 
+@pytest.fixture(scope="session", autouse=True)
+def lessons() -> Iterator[None]:
+    """Small shops train quickly."""
+    from tests.personalization.lessons import short_lessons
+
+    with short_lessons():
+        yield
+
+
 @pytest.fixture
 def stocked(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
     """A stocked shop without a model; Ada and Bo said yes to personalization, Cy said nothing."""

@@ -16,6 +16,7 @@ from personalization.ranking.explain import Slate
 from personalization.training.dataset import build
 from personalization.training.folds import Fold, temporal
 from personalization.training.pipeline import train
+from tests.personalization.lessons import short_lessons
 from tests.personalization.shop_history import DAY, START, history, products
 
 SHOPPERS, K = 50, 10
@@ -36,7 +37,8 @@ print(json.dumps(told(Bundle.load(Path(sys.argv[1]), expected=sys.argv[2]))))
 
 def learnt() -> Bundle:
     """Return the bundle of a small shop, all sources in it."""
-    return train(build(history(shoppers=SHOPPERS, items=24, visits=6), products(items=24)), seed=11).bundle
+    with short_lessons():
+        return train(build(history(shoppers=SHOPPERS, items=24, visits=6), products(items=24)), seed=11).bundle
 
 
 def questions() -> Fold:
