@@ -72,7 +72,7 @@ def build(
     known = attributes_of(shoppers, user_ids) if shoppers is not None else ()
     interactions = replace(_interactions(rows, users, len(user_ids), catalogue, counted), shoppers=known)
     times = seconds(frame["timestamp"]).to_numpy(np.float64)
-    clock = np.sort(times[np.isfinite(times) & (times > 0)])
+    clock = np.sort(times[np.isfinite(times)])
     catalogue = believed(catalogue, interactions)
     if pictures is not None:
         catalogue = pictured(catalogue, pictures)

@@ -32,7 +32,8 @@ def test_cleaning_does_not_move_the_cuts_of_an_evaluation() -> None:
     rows = history()
     machine = pd.DataFrame({"user_id": "eve", "item_id": rows["item_id"].iloc[0], "event": "view"}, index=range(400))
     machine["timestamp"] = rows["timestamp"].max() - 30 + np.arange(400) / 20
-    frame = pd.concat([rows, machine], ignore_index=True)
+    untimed = rows.head(300).assign(timestamp=0.0)
+    frame = pd.concat([rows, machine, untimed], ignore_index=True)
 
     _, validation, test = folds_of(build(frame, products()), Asked())
 
