@@ -9,12 +9,13 @@ from personalization.judging.case import Case, Limits
 from personalization.judging.slates import Shelf, SlateTable
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.groups import even
-from personalization.recommenders.base import Catalogue, Floats, Ints, Times
+from personalization.recommenders.base import Catalogue, Floats, Times
 from personalization.training.activity import third_of
 from personalization.training.folds import Fold
 from personalization.training.metrics import Doubles, Interval
+from personalization.training.shown import shown
 
-K, NEVER = 20, float("-inf")
+NEVER = float("-inf")
 TIMED, TAKES = 100, 5
 POPULAR = "popular"
 
@@ -45,14 +46,6 @@ def case_of(
         limits=limits or Limits(),
         expected=expected,
     )
-
-
-def shown(bundle: Bundle, fold: Fold, *, strategy: str | None = None) -> Ints:
-    """Return int32[n, 20]: the slates the bundle would serve, padded with -1."""
-    table = np.full((len(fold), K), -1, np.int32)
-    for row, slate in enumerate(bundle.slate_many(fold.profiles, fold.contexts, K, strategy=strategy)):
-        table[row, : len(slate.items)] = slate.items
-    return table
 
 
 def timed(bundle: Bundle, fold: Fold) -> Floats:

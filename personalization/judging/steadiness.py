@@ -9,6 +9,7 @@ from personalization.ranking.bundle import Bundle
 from personalization.recommenders.base import Catalogue, Floats, Ints, Profile
 from personalization.training.folds import Fold
 from personalization.training.quality_gate import Check, stability
+from personalization.training.shown import padded, shown
 
 ASKED, K = 500, 10
 
@@ -23,8 +24,7 @@ def steadiness(live: Bundle, fresh: Bundle, fold: Fold) -> Check:
     back = codes_in(fresh.catalogue, live.catalogue.item_ids)
     told = [translated(profile, there, live.weights) for profile in part.profiles]
     before = [back[slate.items] for slate in live.slate_many(told, part.contexts, K)]
-    after = [slate.items for slate in fresh.slate_many(part.profiles, part.contexts, K)]
-    return stability(_table(before), _table(after))
+    return stability(padded(before, n=len(part), k=K), shown(fresh, part, k=K))
 
 
 def codes_in(catalogue: Catalogue, item_ids: Sequence[str]) -> Ints:
@@ -45,10 +45,3 @@ def translated(profile: Profile, codes: Ints, weights: Floats) -> Profile:
         weights=weights[profile.signals[known]],
         values=profile.values[known],
     )
-
-
-def _table(slates: Sequence[Ints]) -> Ints:
-    table = np.full((len(slates), K), -1, np.int32)
-    for row, items in enumerate(slates):
-        table[row, : len(items)] = items
-    return table

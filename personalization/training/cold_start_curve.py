@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from personalization.ranking.bundle import Bundle
-from personalization.recommenders.base import Ints, Profile
+from personalization.recommenders.base import Profile
 from personalization.training.folds import ROWS, Fold
 from personalization.training.metrics import Doubles, bootstrap, hits, per_shopper
+from personalization.training.shown import shown
 
 KNOWN = (0, 1, 2, 5, 10)
 """How many of a shopper's newest events are kept."""
@@ -46,15 +47,7 @@ def newest(profile: Profile, events: int) -> Profile:
     return replace(profile, **{name: getattr(profile, name)[start:] for name in ROWS})
 
 
-def served(bundle: Bundle, fold: Fold, profiles: Sequence[Profile], *, k: int, strategy: str | None) -> Ints:
-    """Return int32[n, k]: what would be served to the fold's shoppers with these profiles, padded with -1."""
-    found: Ints = np.full((len(fold), k), -1, np.int32)
-    for row, slate in enumerate(bundle.slate_many(profiles, fold.contexts, k, strategy=strategy)):
-        found[row, : len(slate)] = slate.items
-    return found
-
-
 def _values(bundle: Bundle, fold: Fold, profiles: Sequence[Profile], *, strategy: str | None) -> dict[str, Doubles]:
-    found = served(bundle, fold, profiles, k=SLATE, strategy=strategy)
+    found = shown(bundle, fold, k=SLATE, strategy=strategy, profiles=profiles)
     sizes = np.fromiter((len(own) for own in fold.targets), np.int64, len(fold))
     return per_shopper(hits(found, fold.targets, bundle.catalogue.n_items), sizes, k=SLATE)

@@ -15,7 +15,16 @@ from personalization.training.choose import Choice, choose
 from personalization.training.cold import newest_in_last_category
 from personalization.training.dataset import Dataset
 from personalization.training.examples import Examples
-from personalization.training.folds import Fold, Protocol, learning_folds, leave_one_out, lived, next_item, temporal
+from personalization.training.folds import (
+    Fold,
+    Protocol,
+    frozen,
+    learning_folds,
+    leave_one_out,
+    lived,
+    next_item,
+    temporal,
+)
 from personalization.training.ladder import better
 from personalization.training.metrics import Doubles, Longs, bootstrap, hits, per_shopper
 from personalization.training.packaged_peers import peers
@@ -117,7 +126,8 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
     report |= _beside(dataset, asked, bundle, choice, test, slates, found)
     if asked.with_peers:
         told = lambda message, share: progress(message, 0.7 + 0.3 * share)  # noqa: E731
-        learning, validation, _ = folds_of(dataset, replace(asked, live=False))
+        if asked.live:  # peers are tuned on what is asked
+            learning, validation, _ = folds_of(dataset, replace(asked, live=False))
         report |= compared(slates, [validation, *reversed(learning)], test, dataset, asked, told)
     progress("Done", 1.0)
     answers = recommendations(slates, scores, test, dataset, timed=asked.protocol == "next-item")
@@ -200,12 +210,9 @@ def _beside(
         alone, _ = released_slates(bundle, found, among=~test.warm(n_items))
         report["cold_alone"] = judged(alone, test, n_items)
     if asked.protocol == "next-item":
-        starts = cut_times(dataset.clock, asked.shares)
-        frozen = next_item(
-            dataset.interactions, start=starts[-1], end=float("inf"), new_only=asked.new_only, live=False
-        )
-        answer, _ = released_slates(bundle, asked_of(bundle, frozen))
-        report["frozen_profile"] = judged(answer, frozen, n_items)
+        still = frozen(test)
+        answer, _ = released_slates(bundle, asked_of(bundle, still))
+        report["frozen_profile"] = judged(answer, still, n_items)
     return report
 
 

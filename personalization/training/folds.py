@@ -130,25 +130,22 @@ def next_item(
     start: float,
     end: float,
     new_only: bool,
-    live: bool = True,
     limit: int | None = LIMIT,
     newest: int | None = None,
 ) -> Fold:
-    """Return rows in [start, end) of shoppers known before as targets, one each; the profile is all that came before.
-
-    With `live=False` the profile is frozen at `start`, as where a model only learns at night.
-    """
+    """Return rows in [start, end) of shoppers known before as targets, one each; profiles hold all that came before."""
     past = before(interactions, start)
     sequences = Sequences.of(before(interactions, end))
     rows = sequences.rows
     known = np.bincount(past.users, minlength=interactions.n_users) > 0
     asked = np.flatnonzero((rows.times >= start) & known[rows.users])
     questions = [(int(rows.users[at]), int(at)) for at in asked]
-    fold = _asked(sequences, past, questions, until=start, new_only=new_only, limit=limit, newest=newest)
-    if live:
-        return fold
-    frozen = Sequences.of(past).profiles(fold.users, now=start, newest=newest)
-    return Fold(past, fold.users, frozen, fold.targets, start, new_only)
+    return _asked(sequences, past, questions, until=start, new_only=new_only, limit=limit, newest=newest)
+
+
+def frozen(fold: Fold, *, newest: int | None = None) -> Fold:
+    """Return the same questions with profiles as of the fold's start, as where a model only learns at night."""
+    return replace(fold, profiles=Sequences.of(fold.past).profiles(fold.users, now=fold.until, newest=newest))
 
 
 def _asked(
@@ -212,8 +209,7 @@ def in_the_middle(
     """
     most = min(len(window), limit // 3)
     fold = next_item(interactions, start=window.until, end=end, new_only=window.new_only, limit=most, newest=newest)
-    profiles = [_earlier(profile) for profile in fold.profiles]
-    return Fold(fold.past, fold.users, profiles, fold.targets, fold.until, fold.new_only)
+    return replace(fold, profiles=[_earlier(profile) for profile in fold.profiles])
 
 
 def _earlier(profile: Profile) -> Profile:

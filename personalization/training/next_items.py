@@ -7,9 +7,9 @@ import numpy as np
 
 from personalization.ranking.bundle import Bundle
 from personalization.recommenders.base import Interactions
-from personalization.training.cold_start_curve import served
-from personalization.training.folds import Fold, next_item
+from personalization.training.folds import Fold, frozen, next_item
 from personalization.training.metrics import all_metrics, hits
+from personalization.training.shown import shown
 
 QUESTIONS = 300
 
@@ -21,21 +21,19 @@ def next_items(bundle: Bundle, interactions: Interactions, test: Fold, *, newest
     were only read when a model is trained; "popular" is popularity. {} where there is no such item. `newest` is how
     many events a profile holds at most, where it is bounded.
     """
-    end, new_only = float("inf"), test.new_only
-    folds = {
-        name: next_item(
-            interactions, start=test.until, end=end, new_only=new_only, live=live, limit=QUESTIONS, newest=newest
-        )
-        for name, live in (("live", True), ("frozen", False))
-    }
-    live = folds["live"]
+    live = next_item(
+        interactions, start=test.until, end=float("inf"), new_only=test.new_only, limit=QUESTIONS, newest=newest
+    )
     if not len(live):
         return {}
-    found = {name: _judged(bundle, fold, strategy=None) for name, fold in folds.items()}
-    return found | {"popular": _judged(bundle, live, strategy="popular")}
+    return {
+        "live": _judged(bundle, live, strategy=None),
+        "frozen": _judged(bundle, frozen(live, newest=newest), strategy=None),
+        "popular": _judged(bundle, live, strategy="popular"),
+    }
 
 
 def _judged(bundle: Bundle, fold: Fold, *, strategy: str | None) -> dict[str, Any]:
-    hit = hits(served(bundle, fold, fold.profiles, k=20, strategy=strategy), fold.targets, bundle.catalogue.n_items)
+    hit = hits(shown(bundle, fold, strategy=strategy), fold.targets, bundle.catalogue.n_items)
     told = all_metrics(hit, np.ones(len(fold), np.int64), shoppers=fold.users)
     return {name: asdict(interval) for name, interval in told.items()}

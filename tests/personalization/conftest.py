@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # Django is set up after this file is read
 @pytest.fixture(scope="session", autouse=True)
 def lessons() -> Iterator[None]:
     """Small shops train quickly."""
-    from tests.personalization.lessons import short_lessons
+    from tests.lessons import short_lessons
 
     with short_lessons():
         yield

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from personalization.judging.heldout import activity, shown
+from personalization.judging.heldout import activity
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.explain import Slate
 from personalization.ranking.facts import ItemFacts
@@ -20,6 +20,7 @@ from personalization.training.folds import Fold, temporal
 from personalization.training.ladder import ndcg
 from personalization.training.metrics import bootstrap
 from personalization.training.pipeline import TrainedBundle
+from personalization.training.shown import shown
 from personalization.training.split import cut_times
 
 SHOPPERS, ITEMS, BRANDS, VISITS = 2_400, 60, 5, 8

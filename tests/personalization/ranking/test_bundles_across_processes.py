@@ -16,7 +16,7 @@ from personalization.ranking.explain import Slate
 from personalization.training.dataset import build
 from personalization.training.folds import Fold, temporal
 from personalization.training.pipeline import train
-from tests.personalization.lessons import short_lessons
+from tests.lessons import short_lessons
 from tests.personalization.shop_history import DAY, START, history, products
 
 SHOPPERS, K = 50, 10

@@ -12,7 +12,7 @@ from personalization.recommenders.registry import make
 from personalization.training.dataset import build
 from personalization.training.evaluate import Asked, folds_of
 from personalization.training.examples import examples, limited
-from personalization.training.folds import Fold, in_the_middle, leave_one_out, lived, next_item, temporal
+from personalization.training.folds import Fold, frozen, in_the_middle, leave_one_out, lived, next_item, temporal
 from personalization.training.split import cut_times
 from tests.personalization.shop_history import history, products
 
@@ -121,12 +121,12 @@ def test_next_item_knows_all_that_came_before_or_is_frozen() -> None:
     start = cut_times(rows.times, [0.85])[0]
 
     live = next_item(rows, start=start, end=float("inf"), new_only=False)
-    frozen = next_item(rows, start=start, end=float("inf"), new_only=False, live=False)
+    still = frozen(live)
 
     assert len(live) == (rows.times >= start).sum()
-    assert [t.tolist() for t in live.targets] == [t.tolist() for t in frozen.targets]
-    assert all((profile.times < start).all() for profile in frozen.profiles)
-    assert sum(len(p.items) for p in live.profiles) > sum(len(p.items) for p in frozen.profiles)
+    assert [t.tolist() for t in live.targets] == [t.tolist() for t in still.targets]
+    assert all((profile.times < start).all() for profile in still.profiles)
+    assert sum(len(p.items) for p in live.profiles) > sum(len(p.items) for p in still.profiles)
 
 
 def test_what_rankers_learn_from_is_limited_evenly() -> None:

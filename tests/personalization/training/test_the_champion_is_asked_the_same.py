@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from personalization.judging.heldout import case_of, shown
+from personalization.judging.heldout import case_of
 from personalization.judging.verdict import Verdict
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.training.dataset import Dataset, build
 from personalization.training.pipeline import train
 from personalization.training.rival import plan_of
+from personalization.training.shown import shown
 from tests.personalization.shop_history import history, products
 
 SOURCES = ("covisitation", "popular", "rp3beta")

@@ -1,0 +1,31 @@
+"""What a bundle would serve to a fold's shoppers, as a table."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from personalization.ranking.bundle import Bundle
+from personalization.recommenders.base import Ints, Profile
+from personalization.training.folds import Fold
+
+
+def shown(
+    bundle: Bundle,
+    fold: Fold,
+    *,
+    k: int = 20,
+    strategy: str | None = None,
+    profiles: Sequence[Profile] | None = None,
+) -> Ints:
+    """Return int32[n, k]: the slates that would be served, padded with -1; to other `profiles` of them, if given."""
+    told = fold.profiles if profiles is None else profiles
+    slates = bundle.slate_many(told, fold.contexts, k, strategy=strategy)
+    return padded((slate.items for slate in slates), n=len(fold), k=k)
+
+
+def padded(lists: Iterable[Ints], *, n: int, k: int) -> Ints:
+    """Return int32[n, k]: n lists of at most k items, padded with -1."""
+    table = np.full((n, k), -1, np.int32)
+    for row, items in enumerate(lists):
+        table[row, : len(items)] = items
+    return table
