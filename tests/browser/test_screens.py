@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Shoot, Shop
 from tests.browser.waiting import until
+from tests.lessons import short_lessons
 
 DRAWN = "body[data-drawn]"
 SHOPPERS = 150
@@ -24,7 +25,8 @@ def lively(shop: Shop) -> Shop:
     filling.send_events(data, lambda amount: None)
     until(lambda: lag() == 0, seconds=120)
     filling.note_loaded(data)
-    training.train(lambda percent, step: None, here=True)
+    with short_lessons():
+        training.train(lambda percent, step: None, here=True)
     return shop
 
 
