@@ -72,6 +72,11 @@ class Command(BaseCommand):
         pictures = folder if (folder := options["path"] / "pictures").is_dir() else None
         if untimed(interactions):
             self.stderr.write("No two rows differ in time: the file's order is taken for it, a second from row to row.")
+            if options["protocol"] != "leave-one-out" and by_shopper(interactions):
+                self.stderr.write(
+                    "The rows are in the order of user_id: hardly any shopper has some before and some after a cut. "
+                    "Shuffle them, or ask about each shopper's last row: --protocol leave-one-out"
+                )
             interactions = interactions.assign(timestamp=np.arange(1.0, len(interactions) + 1))
         try:
             asked = Asked(
@@ -116,6 +121,14 @@ def untimed(interactions: pd.DataFrame) -> bool:
         return len(interactions) > 1 and interactions["timestamp"].nunique() < 2
     except TypeError as error:
         raise CommandError("timestamp: numbers (seconds) or dates, not lists") from error
+
+
+def by_shopper(interactions: pd.DataFrame) -> bool:
+    """Return whether the rows of each of several shoppers stand together."""
+    if "user_id" not in interactions:
+        return False
+    users = interactions["user_id"].astype(str)
+    return bool(1 < users.nunique() == (users != users.shift()).sum() < len(users))
 
 
 def told(report: dict[str, Any] | Any) -> list[str]:

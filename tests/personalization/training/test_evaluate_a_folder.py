@@ -113,6 +113,28 @@ def test_without_times_the_order_of_rows_stands_for_them(
     assert [dataset.user_ids[user] for user in dataset.interactions.users] == frame["user_id"].tolist()
 
 
+@pytest.mark.parametrize(
+    ("users", "protocol", "told"),
+    [("aabbcc", "temporal", True), ("aabbcc", "leave-one-out", False), ("abcabc", "temporal", False),
+     ("aaaa", "temporal", False), ("abcd", "temporal", False)],
+)  # fmt: skip
+def test_rows_without_times_in_the_order_of_shoppers_are_told_of(
+    users: str, protocol: str, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> Evaluation:
+        raise ValueError("enough seen")
+
+    monkeypatch.setattr("personalization.management.commands.evaluate.evaluate", refused)
+    frame = pd.DataFrame({"user_id": list(users), "item_id": "i", "event": "view"})
+    frame.to_parquet(tmp_path / "interactions.parquet")
+    said = StringIO()
+
+    with pytest.raises(CommandError, match="enough seen"):
+        call_command("evaluate", str(tmp_path), protocol=protocol, stderr=said)
+
+    assert ("--protocol leave-one-out" in said.getvalue()) == told
+
+
 def test_over_exposed_items_are_held_back_in_an_evaluation_as_in_a_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
