@@ -2,16 +2,19 @@
 
 Only items are kept; the shopper's part is solved for from the ratings in the profile when asked (docs/adr/0011). A
 shop without ratings, or with one value for all of them, has nothing to teach: there is no `Stars` then.
+
+How much of a rating is taste differs from shop to shop: where most is chance, what the item and the shopper usually get
+is the best guess. So a few settings predict the newest ratings, and the nearest of them learns from all.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from personalization.ranking.groups import Doubles, Longs
+from personalization.ranking.groups import Doubles, Longs, even
 from personalization.ranking.shoppers import Shoppers
 from personalization.recommenders import storage
 from personalization.recommenders.base import SIGNAL_NAMES, Floats, Interactions, Profile
@@ -22,10 +25,22 @@ PREDICTED = "predicted_stars"
 """The ranker's feature: stars the shopper would give the item; NaN where shopper or item was never rated with."""
 FILE = "stars.npz"
 RATING = SIGNAL_NAMES.index("rating")
-SETTINGS = SVDConfig(factors=20, epochs=20, learning_rate=0.02, reg=0.1, most_rows=500_000)
-"""How ratings are learnt. The newest `most_rows` are, which bounds time."""
-TASTE_RIDGE, GENEROSITY_RIDGE = 2.0, 4.0
-"""Fixed, not growing with the ratings as in training: one rating shall not make a shopper's whole taste."""
+SETTINGS = (
+    SVDConfig(factors=20, epochs=20, learning_rate=0.02, reg=0.1),
+    SVDConfig(factors=20, epochs=20, learning_rate=0.01, reg=0.1),
+    SVDConfig(factors=50, epochs=30, learning_rate=0.02, reg=0.2),
+)
+"""How ratings may be learnt; the first where too few can be held out to choose. `docs/recommenders.md` has figures."""
+RIDGES = (2.0, 8.0, 32.0)
+"""How far a shopper's taste may be held back. Fixed, not growing with the ratings as in training: one rating shall not
+make a shopper's whole taste."""
+GENEROSITY_RIDGE = 4.0
+MOST_ROWS, TRIED_ROWS = 500_000, 100_000
+"""The newest ratings: so many are learnt from, so many with each of the settings. They bound time."""
+HELD_OUT = 0.15
+"""Share of the tried ratings, the newest, that the settings predict."""
+LEAST_HELD, MOST_SHOPPERS = 100, 1_000
+"""How many of these there must be for a choice, and of how many shoppers they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +48,7 @@ class Stars:
     """Stars = mean + bias + vector · taste + generosity, within [low, high].
 
     `bias` is float32[n], NaN for items nobody rated; `vectors` float32[n, factors]. Items beyond n are unknown.
+    `ridge` is how far a taste is held back.
     """
 
     mean: float
@@ -40,17 +56,24 @@ class Stars:
     high: float
     bias: Floats
     vectors: Floats
+    ridge: float = RIDGES[0]
 
     @classmethod
     def fit(cls, interactions: Interactions, n_items: int, *, until: float) -> Self | None:
         """Return what the ratings up to `until` taught; None where there are none, or all are equal."""
-        rows = latest_ratings(interactions, until=until)[-SETTINGS.most_rows :]
+        rows = latest_ratings(interactions, until=until)[-MOST_ROWS:]
         if not len(rows) or np.ptp(interactions.values[rows]) == 0:
             return None
-        rows = np.random.default_rng(SETTINGS.seed).permutation(rows)
+        config, ridge = _chosen(interactions, n_items, rows[-TRIED_ROWS:])
+        return replace(cls.learnt(interactions, n_items, rows, config), ridge=ridge)
+
+    @classmethod
+    def learnt(cls, interactions: Interactions, n_items: int, rows: Longs, config: SVDConfig) -> Self:
+        """Return what these rows, ratings and one at least, teach under the settings."""
+        rows = np.random.default_rng(config.seed).permutation(rows)
         users, items = interactions.users[rows], interactions.items[rows]
         values = interactions.values[rows].astype(np.float64)
-        model = factorized(users, items, values, SETTINGS, n_users=interactions.n_users, n_items=n_items)
+        model = factorized(users, items, values, config, n_users=interactions.n_users, n_items=n_items)
         bias = model.bi.astype(np.float32)
         bias[np.bincount(items, minlength=n_items) == 0] = np.nan
         vectors = model.qi.astype(np.float32)
@@ -81,13 +104,47 @@ class Stars:
         """Yield each shopper with known ratings and float32[factors + 1]: taste, and generosity behind it."""
         rated = np.flatnonzero((shoppers.signals == RATING) & (shoppers.items >= 0) & (shoppers.items < len(self.bias)))
         rated = rated[~np.isnan(self.bias[shoppers.items[rated]])]
-        base = np.diag([TASTE_RIDGE] * self.vectors.shape[1] + [GENEROSITY_RIDGE])
+        base = np.diag([self.ridge] * self.vectors.shape[1] + [GENEROSITY_RIDGE])
         owners, starts = np.unique(shoppers.rows[rated], return_index=True)
         for owner, events in zip(owners.tolist(), np.split(rated, starts[1:]), strict=False):
             events = _last_of_each(shoppers.items[events], events)
             items = shoppers.items[events]
             tall = np.column_stack([self.vectors[items], np.ones(len(items), np.float32)])
             yield owner, solved(tall, np.ones(len(items)), shoppers.values[events] - self.mean - self.bias[items], base)
+
+
+def _chosen(interactions: Interactions, n_items: int, rows: Longs) -> tuple[SVDConfig, float]:
+    """Return the settings and the ridge that predict the newest of these ratings (rows, ascending) best."""
+    users, items, values = interactions.users, interactions.items, interactions.values
+    past, held = np.split(rows, [round(len(rows) * (1 - HELD_OUT))])
+    held = held[np.isin(users[held], users[past]) & np.isin(items[held], items[past])]
+    asked = np.unique(users[held])
+    asked = asked[even(len(asked), MOST_SHOPPERS)]
+    held = held[np.isin(users[held], asked)]
+    if len(held) < LEAST_HELD:
+        return SETTINGS[0], RIDGES[0]
+    held = held[np.argsort(users[held], kind="stable")]
+    own = past[np.isin(users[past], asked)]
+    own = own[np.argsort(users[own], kind="stable")]
+    shoppers = Shoppers(
+        rows=np.searchsorted(asked, users[own]).astype(np.int64),
+        items=items[own],
+        times=interactions.times[own],
+        signals=interactions.signals[own],
+        weights=np.ones(len(own), np.float32),
+        values=values[own],
+        steps=np.zeros(len(own), np.float32),
+        now=np.full(len(asked), interactions.times[held].min()),
+    )
+    of, wanted = np.searchsorted(asked, users[held]).astype(np.int64), items[held].astype(np.int64)
+    errors: dict[tuple[int, float], float] = {}
+    for number, config in enumerate(SETTINGS):
+        learnt = Stars.learnt(interactions, n_items, past, config)
+        for ridge in RIDGES:
+            found = replace(learnt, ridge=ridge).predicted(shoppers, of, wanted)
+            errors[number, ridge] = float(((found - values[held]) ** 2).mean())
+    number, ridge = min(errors, key=errors.__getitem__)
+    return SETTINGS[number], ridge
 
 
 def latest_ratings(interactions: Interactions, *, until: float) -> Longs:
@@ -106,7 +163,7 @@ def _last_of_each(keys: np.ndarray, rows: Longs) -> Longs:
 def write_stars(directory: Path, stars: Stars | None) -> None:
     """Write `stars.npz` where ratings taught something."""
     if stars is not None:
-        scale = np.array([stars.mean, stars.low, stars.high])
+        scale = np.array([stars.mean, stars.low, stars.high, stars.ridge])
         storage.write_arrays(directory / FILE, {"scale": scale, "bias": stars.bias, "vectors": stars.vectors})
 
 
@@ -115,5 +172,5 @@ def read_stars(directory: Path) -> Stars | None:
     if not (directory / FILE).exists():
         return None
     arrays = storage.read_arrays(directory / FILE)
-    mean, low, high = arrays["scale"].tolist()
-    return Stars(mean, low, high, arrays["bias"], arrays["vectors"])
+    mean, low, high, *ridge = arrays["scale"].tolist()  # artefacts of older versions have no ridge of their own
+    return Stars(mean, low, high, arrays["bias"], arrays["vectors"], *ridge)

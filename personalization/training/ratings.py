@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -16,23 +16,27 @@ from personalization.training.metrics import Interval, Longs, bootstrap, rmse
 
 
 def rating_errors(stars: Stars | None, fold: Fold, interactions: Interactions) -> Mapping[str, Any]:
-    """Return the RMSE of SVD, of the item's mean and of the overall mean, on the ratings that the fold's shoppers gave
-    after their questions; {} where the shop has no ratings or none can be held against a prediction.
+    """Return the RMSE of SVD, of its biases alone (of item and shopper, no taste), of the item's mean and of the
+    overall mean, on the ratings that the fold's shoppers gave after their questions; {} where the shop has no ratings
+    or none can be held against a prediction.
 
     `stars` must have been fitted on the fold's past, `interactions` are all rows. Counted are products that had been
-    rated, by shoppers who had rated, for the first time: the three models answer the same ratings.
+    rated, by shoppers who had rated, for the first time: all models answer the same ratings.
     """
     if stars is None or not len(fold):
         return {}
     rows, held = _held_out(fold, interactions)
-    predicted = stars.predicted(Shoppers.of(fold.profiles), rows, interactions.items[held].astype(np.int64))
+    shoppers, asked = Shoppers.of(fold.profiles), interactions.items[held].astype(np.int64)
+    predicted = stars.predicted(shoppers, rows, asked)
+    biases = replace(stars, vectors=np.zeros_like(stars.vectors)).predicted(shoppers, rows, asked)
     told = ~np.isnan(predicted)
-    rows, held, predicted = rows[told], held[told], predicted[told]
+    rows, held, predicted, biases = rows[told], held[told], predicted[told], biases[told]
     if not len(held):
         return {}
     actual = interactions.values[held].astype(np.float64)
     models = {
         "svd": predicted,
+        "biases_of_item_and_shopper": biases,
         "item_mean": _item_means(fold.past, len(stars.bias))[interactions.items[held]],
         "overall_mean": np.full(len(held), stars.mean),
     }

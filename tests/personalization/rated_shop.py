@@ -8,7 +8,9 @@ NOISE = 0.5
 MEAN = 3.0
 
 
-def ratings(*, shoppers: int = 400, items: int = 80, each: int = 40, seed: int = 3) -> pd.DataFrame:
+def ratings(
+    *, shoppers: int = 400, items: int = 80, each: int = 40, seed: int = 3, noise: float = NOISE
+) -> pd.DataFrame:
     """Return a year of ratings, at the scale's middle and wide enough that next to nothing is cut off at its ends."""
     rng = np.random.default_rng(seed)
     users = np.repeat(np.arange(shoppers), each)
@@ -22,7 +24,7 @@ def ratings(*, shoppers: int = 400, items: int = 80, each: int = 40, seed: int =
             "item_id": [f"i{code:03d}" for code in codes],
             "timestamp": START + np.sort(rng.random(len(users)) * 365 * DAY)[rng.permutation(len(users))],
             "event": "rating",
-            "value": stars + rng.normal(0, NOISE, len(users)),
+            "value": stars + rng.normal(0, noise, len(users)),
         }
     )
     return rows.sort_values("timestamp", kind="stable", ignore_index=True)

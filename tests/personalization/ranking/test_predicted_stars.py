@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from personalization.ranking import artefact
@@ -13,7 +14,7 @@ from personalization.ranking.candidates import gather
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import feature_names, features
 from personalization.ranking.shoppers import Shoppers
-from personalization.ranking.stars import PREDICTED, Stars
+from personalization.ranking.stars import PREDICTED, RIDGES, SETTINGS, Stars
 from personalization.recommenders.base import Catalogue, Profile
 from personalization.recommenders.registry import make
 from personalization.training.dataset import Dataset, build
@@ -157,13 +158,28 @@ def test_saved_loaded_and_sealed_without_any_shopper(rated: Dataset, facts: Item
     assert loaded.stars is not None
     np.testing.assert_array_equal(loaded.stars.vectors, stars_of(facts).vectors)
     np.testing.assert_array_equal(loaded.stars.bias, stars_of(facts).bias)
-    assert (loaded.stars.mean, loaded.stars.low, loaded.stars.high) == (
-        stars_of(facts).mean, stars_of(facts).low, stars_of(facts).high,
+    assert (loaded.stars.mean, loaded.stars.low, loaded.stars.high, loaded.stars.ridge) == (
+        stars_of(facts).mean, stars_of(facts).low, stars_of(facts).high, stars_of(facts).ridge,
     )  # fmt: skip
     assert len(rated.user_ids) not in {*loaded.stars.bias.shape, *loaded.stars.vectors.shape}
     (tmp_path / "stars.npz").write_bytes(b"other")
     with pytest.raises(ArtefactError, match=r"stars\.npz was altered"):
         artefact.unseal(tmp_path, expected=sealed)
+
+
+def test_settings_are_chosen_by_the_newest_ratings() -> None:
+    def chosen(frame: pd.DataFrame) -> Stars:
+        rows = build(frame).interactions
+        stars = Stars.fit(rows, int(rows.items.max()) + 1, until=float(rows.times[-1]))
+        assert stars is not None
+        return stars
+
+    chance = chosen(ratings().assign(value=np.random.default_rng(1).normal(3, 1, len(ratings()))))
+    few = chosen(ratings(shoppers=10, each=10))
+
+    assert chosen(ratings()).ridge == RIDGES[0], "taste is in them"
+    assert chance.ridge == RIDGES[-1], "there is none"
+    assert (few.ridge, few.vectors.shape[1]) == (RIDGES[0], SETTINGS[0].factors), "too few to tell"
 
 
 def test_the_same_ratings_teach_the_same(fold: Fold, facts: ItemFacts) -> None:

@@ -42,11 +42,25 @@ def test_the_error_approaches_the_planted_noise_and_beats_the_baselines(rated: D
 
     found = rating_errors(stars_at(rated, fold), fold, rated.interactions)
 
-    svd, item, overall = (found[name] for name in ("svd", "item_mean", "overall_mean"))
+    svd, biases, item, overall = (
+        found[name] for name in ("svd", "biases_of_item_and_shopper", "item_mean", "overall_mean")
+    )
     assert NOISE * 0.95 < svd["value"] < NOISE * 1.25
-    assert svd["low"] < svd["value"] < svd["high"] < item["low"]
+    assert svd["low"] < svd["value"] < svd["high"] < biases["low"] < biases["value"] < item["value"]
     assert item["value"] < overall["value"]
-    assert svd["ratings"] == item["ratings"] == overall["ratings"] > 2_000
+    assert svd["ratings"] == biases["ratings"] == item["ratings"] == overall["ratings"] > 2_000
+
+
+@pytest.mark.parametrize("noise", [0.3, 1.5])
+def test_never_farther_than_biases_alone(noise: float) -> None:
+    """Where most of a rating is chance, a taste that is read out of it errs more than none."""
+    dataset = build(ratings(noise=noise))
+    fold = folded(dataset)
+
+    found = rating_errors(stars_at(dataset, fold), fold, dataset.interactions)
+
+    assert found["svd"]["value"] < 1.005 * found["biases_of_item_and_shopper"]["value"]
+    assert found["svd"]["value"] < noise * 1.2 + 0.05
 
 
 def test_exactly_the_ratings_after_the_question_are_held_against(rated: Dataset) -> None:
