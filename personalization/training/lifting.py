@@ -2,7 +2,8 @@
 
 Where most of what is bought is new when the window begins, the ranker fills its answers with new products, and known
 ones, which the next days' shoppers want (a model is trained every night, a window lasts weeks), are crowded out: then
-the lift is below zero, so far that two thirds of what known products are worth among themselves remain.
+the lift is below zero, so far that two thirds of what known products are worth among themselves remain. Where a handful
+of questions tells of known products, all targets together alone count.
 
 The ranker that is released has learned from validation too, and may think more of new products than the one that was
 asked: then the lift that was tested would show more of them than was tested, and is lowered.
@@ -40,6 +41,8 @@ WARM_KEPT = 0.97
 """Share of the unlifted NDCG@10 of known products that must remain; that of all targets together must not fall."""
 ALONE_KEPT = 2 / 3
 """Share of the NDCG@10 of known products among themselves that must remain. ADR 14 has the figures."""
+LEAST_KNOWN = 50
+"""Questions with a known target: with fewer, what known products keep is chance, and all targets together count."""
 LEAST_SHARE = 0.015
 """Share of the first ten places that new products have whatever it costs: less than a hundredth of NDCG@10, for of each
 list it is the last. ADR 14 has the figures."""
@@ -82,19 +85,19 @@ def tuned_lift(judging: Judging, scores: Floats) -> Lift:
         return _point(judging, lifted(judging.asked.candidates, scores, untouched, lift, level=level), lift)
 
     def kept(one: Point) -> bool:
-        if one["warm"] < ALONE_KEPT * alone:
+        if told and one["warm"] < ALONE_KEPT * alone:
             return False
-        return bool(
-            one["lift"] < 0 or (one["together"] >= none["together"] and one["warm"] >= WARM_KEPT * none["warm"])
-        )
+        warm = one["warm"] >= WARM_KEPT * none["warm"] or not told
+        return bool(one["lift"] < 0 or (one["together"] >= none["together"] and warm))
 
     def worth(one: Point) -> tuple[float, float]:
         return one["cold_hit_rate"], -abs(one["lift"])
 
+    told = sum(not own.all() for own in judging.cold) >= LEAST_KNOWN
     alone = _point(judging, np.where(untouched, scores.min() - 1, scores), 0.0)["warm"]
     curve = [point(lift) for lift in LIFTS]
     none = curve[0]
-    if none["warm"] < ALONE_KEPT * alone:
+    if told and none["warm"] < ALONE_KEPT * alone:
         curve = [point(lift) for lift in HELD_BACK] + curve
     best = max(filter(kept, curve), key=worth, default=curve[0])
     low, high = best["lift"], next((one["lift"] for one in curve if one["lift"] > best["lift"]), best["lift"])

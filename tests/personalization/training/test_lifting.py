@@ -34,13 +34,19 @@ class _Judged:
         return np.array([True])
 
 
-def chosen(monkeypatch: pytest.MonkeyPatch, curve: dict[float, tuple[float, float, float]]) -> float:
-    """Return the lift chosen on a curve of (together, warm, hit rate of cold targets), straight between its points."""
+def chosen(
+    monkeypatch: pytest.MonkeyPatch, curve: dict[float, tuple[float, float, float]], *, told: bool = True
+) -> float:
+    """Return the lift chosen on a curve of (together, warm, hit rate of cold targets), straight between its points.
+
+    `told` says whether there are enough questions with known targets to tell what these keep.
+    """
+    monkeypatch.setattr(lifting, "LEAST_KNOWN", 0 if told else 1)
     names = ("together", "warm", "cold_hit_rate")
-    told = np.array(list(curve.values())).T
+    lines = np.array(list(curve.values())).T
 
     def point(judging: Judging, scores: np.ndarray, lift: float) -> lifting.Point:
-        values = [float(np.interp(lift, list(curve), line)) for line in told]
+        values = [float(np.interp(lift, list(curve), line)) for line in lines]
         return {"lift": lift, "share": lift / 10, **dict(zip(names, values, strict=True))}
 
     monkeypatch.setattr(lifting, "LIFTS", tuple(curve))
@@ -57,6 +63,13 @@ def test_the_most_that_known_products_can_bear(monkeypatch: pytest.MonkeyPatch) 
 
     assert found == 0.75 + 1.25 / 4, "the step to the next lift is halved until little is missing"
     assert np.interp(found, list(curve), [warm for _, warm, _ in curve.values()]) >= 0.97 * 0.0417
+
+
+def test_a_handful_of_known_targets_holds_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    rising = {0.0: (0.036, 0.0417, 0.046), 1.0: (0.038, 0.0, 0.085), 2.0: (0.0403, 0.0, 0.134)}
+
+    assert chosen(monkeypatch, rising, told=False) == 2.0
+    assert chosen(monkeypatch, rising) < 1.0
 
 
 def test_none_where_the_whole_loses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,18 +103,28 @@ def shoppers(*, hit: int) -> tuple[Judging, np.ndarray]:
     return Judging(asked, wanted, [own == 11 for own in wanted], np.arange(10), 12), scores
 
 
-def test_new_products_that_crowd_out_known_ones_are_held_back() -> None:
-    rows, items = np.repeat(np.arange(10), 24), np.tile(np.arange(24, dtype=np.int64), 10)
-    nothing = np.zeros((240, 1), np.float32)
-    features = np.zeros((240, len(feature_names(("popular",)))), np.float32)
+def crowded(*, known: int) -> tuple[Judging, np.ndarray]:
+    """Return questions about 24 products, of which the new half scores higher, and their scores.
+
+    `known` questions are answered by one old and one new product, as many again by the new one alone.
+    """
+    n = 2 * known
+    rows, items = np.repeat(np.arange(n), 24), np.tile(np.arange(24, dtype=np.int64), n)
+    nothing = np.zeros((24 * n, 1), np.float32)
+    features = np.zeros((24 * n, len(feature_names(("popular",)))), np.float32)
     features[items >= 12, feature_names(("popular",)).index("item_idle")] = np.nan
-    wanted = [np.array([0, 12])] * 10
-    asked = Examples(Candidates(rows, items, nothing, nothing, ("popular",), 10), features, np.isin(items, wanted[0]))
-    judging = Judging(asked, wanted, [own >= 12 for own in wanted], np.arange(10), 24)
+    wanted = [np.array([0, 12])] * known + [np.array([12])] * known
+    labels = (items == 12) | (items == 0) & (rows < known)
+    asked = Examples(Candidates(rows, items, nothing, nothing, ("popular",), n), features, labels)
     scores = np.where(items >= 12, 14.0 + (items == 12) - items / 100, -items / 100).astype(np.float32)
+    return Judging(asked, wanted, [own >= 12 for own in wanted], np.arange(n), 24), scores
 
-    found = lifting.tuned_lift(judging, scores)
 
+def test_new_products_that_crowd_out_known_ones_are_held_back() -> None:
+    few = lifting.tuned_lift(*crowded(known=lifting.LEAST_KNOWN - 1))
+    found = lifting.tuned_lift(*crowded(known=lifting.LEAST_KNOWN))
+
+    assert few.value == 0.0, "too few questions tell what known ones are worth"
     assert found.value < 0
     points = {one["lift"]: one for one in found.curve}
     assert points[0.0]["warm"] == 0.0, "twelve new ones come first"
