@@ -38,7 +38,7 @@ def main() -> int:
 def told(dataset: Dataset, *, new_only: bool, names: tuple[str, ...] | None = None) -> None:
     """Train twice, ask and print."""
     rows = dataset.interactions
-    _, _, end = cut_times(dataset.clock, SHARES)
+    _, end = cut_times(dataset.clock, SHARES)
     window = temporal(rows, start=end, end=float("inf"), new_only=new_only)
     asked = {"beginning": window, "middle": in_the_middle(window, rows, end=float("inf"))}
     for name, taught in (("windows alone", temporal), ("windows and next items", lived)):
@@ -60,7 +60,7 @@ def told(dataset: Dataset, *, new_only: bool, names: tuple[str, ...] | None = No
 
 
 def _trained(dataset: Dataset, taught: "partial[Fold]", test: Fold, *, names: tuple[str, ...] | None) -> Bundle:
-    _, validation, end = cut_times(dataset.clock, SHARES)
+    validation, end = cut_times(dataset.clock, SHARES)
     learning = learning_folds(dataset.clock, taught)
     folds = learning, taught(start=validation, end=end)
     choice = choose(*folds, dataset.catalogue, budget_s=0.0, seed=7, progress=_shown, names=names)

@@ -140,10 +140,10 @@ def folds_of(dataset: Dataset, asked: Asked) -> tuple[list[Fold], Fold, Fold]:
     if asked.protocol == "leave-one-out":
         made = [leave_one_out(rows, back=back, new_only=asked.new_only) for back in (2, 1, 0)]
         return made[:1], made[1], made[2]
-    _, validation, test = cut_times(dataset.clock, asked.shares)
+    validation, test = cut_times(dataset.clock, asked.shares)
     judged = partial(next_item if asked.protocol == "next-item" else temporal, rows, new_only=asked.new_only)
     taught = partial(lived, rows, new_only=asked.new_only) if asked.live else judged
-    learning = learning_folds(dataset.clock, taught)
+    learning = learning_folds(dataset.clock, taught, validation=asked.shares[0])
     return learning, taught(start=validation, end=test), judged(start=test, end=float("inf"))
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from personalization.recommenders.base import Bools, Context, Interactions, Profile, Times
-from personalization.training.split import Longs, Sequences, before, cut_times, taken
+from personalization.training.split import SHARES, Longs, Sequences, before, cut_times, taken
 
 Protocol = Literal["temporal", "leave-one-out", "next-item"]
 LIMIT = 5_000
@@ -88,18 +88,20 @@ ENOUGH_RIGHT = 100_000
 """Right answers that do as well, of `LEAST_ASKED` questions at least: with validation's, groceries then give as many
 candidates as rankers learn from. Four folds, each asked less, bring them .5031 instead of .5038 with one."""
 LEAST_ASKED = 2_000
-EARLIER = (0.55, 0.45, 0.35, 0.25)
+BACK = (0.15, 0.25, 0.35, 0.45)
+"""How far before validation folds start, as shares of all rows."""
 SPAN = 0.15
 
 
-def learning_folds(times: Times, asked: Callable[..., Fold]) -> list[Fold]:
+def learning_folds(times: Times, asked: Callable[..., Fold], *, validation: float = SHARES[0]) -> list[Fold]:
     """Return folds for the ranker to learn on, oldest first: the latest and, until they are enough, earlier ones.
 
-    `asked(start=…, end=…)` makes a fold. All end before validation starts.
+    `asked(start=…, end=…)` makes a fold. All end where `validation`, the share of rows before it, starts, or before.
     """
     folds: list[Fold] = []
-    for share in EARLIER:
-        start, end = cut_times(times, (share, share + SPAN))
+    for back in BACK:
+        # Rounded: .55 + .15 is a little more than .7, and a row of validation would be learnt from.
+        start, end = cut_times(times, (round(validation - back, 6), round(validation - back + SPAN, 6)))
         folds.append(asked(start=start, end=end))
         asks, right = sum(map(len, folds)), sum(len(own) for fold in folds for own in fold.targets)
         if asks >= ENOUGH or (asks >= LEAST_ASKED and right >= ENOUGH_RIGHT):

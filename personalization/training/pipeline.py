@@ -144,7 +144,7 @@ def fingerprint(dataset: Dataset) -> str:
 
 
 def _folds(rows: Interactions, *, newest: int | None) -> tuple[list[Fold], Fold, Fold]:
-    _, validation, test = cut_times(rows.times, SHARES)
+    validation, test = cut_times(rows.times, SHARES)
     new_only = not _repeats(rows, validation)
     taught = partial(lived, rows, new_only=new_only, newest=newest)
     learning = learning_folds(rows.times, taught)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from personalization.recommenders.base import Interactions, Profile
 
 Longs = NDArray[np.int64]
-SHARES = (0.55, 0.70, 0.85)
-"""Where the windows start: two to learn and validate the ranker in, the last one to test in."""
+SHARES = (0.70, 0.85)
+"""Where validation and the test start. The ranker learns in windows before (`folds.learning_folds`)."""
 
 
 def cut_times(times: NDArray[np.float64], shares: Sequence[float] = SHARES) -> list[float]:

@@ -6,6 +6,7 @@ import pytest
 from personalization.recommenders.base import Interactions
 from personalization.training import folds
 from personalization.training.folds import Fold, learning_folds, temporal
+from personalization.training.split import cut_times
 
 TIMES = np.arange(1_000.0)
 
@@ -40,3 +41,20 @@ def test_earlier_folds_are_taken_until_there_is_enough(
     assert len(learning) == found
     assert [len(one.past) for one in learning] == sorted(len(one.past) for one in learning)
     assert learning[-1].until == 550.0
+
+
+@pytest.mark.parametrize("validation", [0.70, 0.55])
+def test_no_row_of_validation_is_learnt_from(validation: float) -> None:
+    """Not with any number of rows: in binary, .55 + .15 is more than .7."""
+    nobody = temporal(_rows(each=5), start=-1.0, end=-1.0, new_only=False)
+    for n in range(60, 400):
+        times = np.arange(float(n))
+        ends: list[float] = []
+
+        def asked(start: float, end: float, ends: list[float] = ends) -> Fold:
+            ends.append(end)
+            return nobody
+
+        learning_folds(times, asked, validation=validation)
+
+        assert max(ends) == cut_times(times, [validation])[0]
