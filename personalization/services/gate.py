@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 KINDS: Mapping[str, Sequence[str]] = {"region": ("region", "country"), "device": ("device",)}
 """Kinds of groups, and the customer's attributes that tell them, the first one known."""
 CONTEXT_DAYS = timedelta(days=90)
-"""How far before the held-out window events are looked at for what the attributes do not tell."""
+"""From how far before the held-out window on events are looked at for what the attributes do not tell."""
 POPULARITY = "popularity"
 log = logging.getLogger(__name__)
 
@@ -95,9 +95,12 @@ def steadiness_of(trained: "TrainedBundle") -> "Steadiness | None":
 
 
 def promised(report: Mapping[str, Any]) -> Interval | None:
-    """Return the NDCG@10 that the released rung had on validation, None where that is not known."""
+    """Return the NDCG@10 that the released rung had on validation where a visit begins, as the held-out window asks.
+
+    None where that is not known.
+    """
     taken = (step for step in report.get("ladder", ()) if step["taken"])
-    found = (step["ndcg"] for step in taken if step["rung"] == report.get("rung"))
+    found = (step.get("begins") or step["ndcg"] for step in taken if step["rung"] == report.get("rung"))
     return next((Interval(**one) for one in found), None)
 
 

@@ -285,11 +285,11 @@ def _ladder(
         "blend": ("blend", ndcg(slates(found, blend_scores(found, blend)), targets, n)),
     }
     if ranked is None:
-        return climb(rungs, shoppers=judging.users, seed=seed)
+        return climb(rungs, shoppers=judging.users, seed=seed, begins=judging.begins)
     rungs["ranker"] = ("ranker", ranked.values)
-    steps, rung = climb(rungs, shoppers=judging.users, seed=seed)
+    steps, rung = climb(rungs, shoppers=judging.users, seed=seed, begins=judging.begins)
     if rung == "ranker" or pooled:
         return steps, rung
     values = by_strangers(ranked, hybrid.asked, judging, seed=seed)
-    steps.append(appealed(rungs[rung][1], values, shoppers=judging.users, seed=seed))
+    steps.append(appealed(rungs[rung][1], values, shoppers=judging.users, seed=seed, begins=judging.begins))
     return steps, "ranker" if steps[-1].taken else rung

@@ -26,7 +26,8 @@ def few(validation: Fold) -> bool:
 class Judging:
     """Questions with their candidates and right answers; `cold[i]` says which of `targets[i]` nobody had touched.
 
-    `users` are the shoppers asked about: one may be asked about in several folds.
+    `users` are the shoppers asked about: one may be asked about in several folds. `begins[i]` says that the question is
+    asked as a visit begins, at the start of its fold's window, as in the held-out one; all are where it is left out.
     """
 
     asked: Examples
@@ -34,6 +35,7 @@ class Judging:
     cold: Sequence[Bools]
     users: Longs
     n_items: int
+    begins: Bools | None = None
 
     @classmethod
     def of(cls, asked: Sequence[Examples], folds: Sequence[Fold], *, n_items: int) -> Self:
@@ -45,6 +47,7 @@ class Judging:
             cold=[~known[own] for known, fold in zip(warm, folds, strict=True) for own in fold.targets],
             users=np.concatenate([fold.users for fold in folds]),
             n_items=n_items,
+            begins=np.array([one.now == fold.until for fold in folds for one in fold.profiles], bool),
         )
 
     def untouched(self) -> Bools:

@@ -8,7 +8,7 @@ import numpy as np
 from personalization.ranking.blend import blend_scores
 from personalization.ranking.candidates import Candidates
 from personalization.ranking.groups import places
-from personalization.recommenders.base import Floats, Ints
+from personalization.recommenders.base import Bools, Floats, Ints
 from personalization.training.metrics import Doubles, Interval, Longs, bootstrap, hits, per_shopper, resampled
 
 EARNED: Mapping[str, float] = {"single": 0.9, "blend": 0.9, "ranker": 0.75, "appeal": 0.9}
@@ -20,18 +20,21 @@ weights were fitted to the very questions. On new groceries the bootstrap was .8
 """
 APPEALED = "taught by other shoppers of validation"
 """A refused ranker's second hearing: as it will be released, it has learned from that window as well."""
-RUNGS = ("popular", "single", "blend", "ranker")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One rung: its NDCG@10 with interval, the chance that it beats the rung held so far, and whether it was taken."""
+    """One rung: its NDCG@10 with interval, the chance that it beats the rung held so far, and whether it was taken.
+
+    `begins` is its NDCG@10 where a visit begins, if it was asked in the middle of visits too.
+    """
 
     rung: str
     name: str
     ndcg: Interval
     chance: float
     taken: bool
+    begins: Interval | None = None
 
 
 def slates(candidates: Candidates, scores: Floats, *, k: int = 20) -> Ints:
@@ -93,26 +96,46 @@ def tuned_blend(candidates: Candidates, targets: Sequence[Longs], n_items: int) 
     return weights
 
 
-def climb(rungs: Mapping[str, tuple[str, Doubles]], *, shoppers: Longs, seed: int) -> tuple[list[Step], str]:
+def climb(
+    rungs: Mapping[str, tuple[str, Doubles]], *, shoppers: Longs, seed: int, begins: Bools | None = None
+) -> tuple[list[Step], str]:
     """Return the steps and the rung released.
 
-    `rungs` maps rung to name and NDCG@10 of each question, in climbing order; question i is of `shoppers[i]`.
+    `rungs` maps rung to name and NDCG@10 of each question, in climbing order; question i is of `shoppers[i]`, and asked
+    as a visit begins where `begins[i]`.
     """
     steps: list[Step] = []
     held, standing = "popular", rungs["popular"][1]
     for rung, (name, values) in rungs.items():
         chance = better(values, standing, shoppers=shoppers, seed=seed) if rung != "popular" else 1.0
         taken = rung == "popular" or chance >= EARNED[rung]
-        steps.append(Step(rung, name, bootstrap(values, shoppers=shoppers, seed=seed), chance, taken))
+        steps.append(_step(rung, name, values, chance, taken, shoppers=shoppers, seed=seed, begins=begins))
         if taken:
             held, standing = rung, values
     return steps, held
 
 
-def appealed(standing: Doubles, values: Doubles, *, shoppers: Longs, seed: int) -> Step:
+def appealed(standing: Doubles, values: Doubles, *, shoppers: Longs, seed: int, begins: Bools | None = None) -> Step:
     """Return the ranker's last step anew, judged by `values` against those of the rung that was taken instead."""
     chance = better(values, standing, shoppers=shoppers, seed=seed)
-    return Step("ranker", APPEALED, bootstrap(values, shoppers=shoppers, seed=seed), chance, chance >= EARNED["appeal"])
+    taken = chance >= EARNED["appeal"]
+    return _step("ranker", APPEALED, values, chance, taken, shoppers=shoppers, seed=seed, begins=begins)
+
+
+def _step(
+    rung: str,
+    name: str,
+    values: Doubles,
+    chance: float,
+    taken: bool,
+    *,
+    shoppers: Longs,
+    seed: int,
+    begins: Bools | None,
+) -> Step:
+    apart = begins is not None and begins.any() and not begins.all()
+    alone = bootstrap(values[begins], shoppers=shoppers[begins], seed=seed) if apart else None
+    return Step(rung, name, bootstrap(values, shoppers=shoppers, seed=seed), chance, taken, alone)
 
 
 def better(values: Doubles, than: Doubles, *, shoppers: Longs, seed: int) -> float:

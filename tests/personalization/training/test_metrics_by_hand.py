@@ -86,6 +86,17 @@ def test_a_rung_must_be_earned() -> None:
     assert released == "single"
 
 
+def test_a_rung_is_told_apart_where_visits_begin_and_in_their_middle() -> None:
+    low = np.repeat([0.2, 0.1], 150)
+
+    def climbed(begins: np.ndarray | None) -> list[float | None]:
+        steps, _ = climb({"popular": ("popular", low)}, shoppers=np.arange(300), seed=7, begins=begins)
+        return [step.begins.value if step.begins else None for step in steps]
+
+    assert climbed(np.arange(300) < 150) == pytest.approx([0.2])
+    assert climbed(np.ones(300, bool)) == climbed(np.zeros(300, bool)) == climbed(None) == [None]
+
+
 def test_quotas_go_to_the_source_that_finds_targets() -> None:
     n = 100
     ranks = np.full((2 * n, 2), np.nan, np.float32)
