@@ -16,6 +16,8 @@ from personalization.recommenders.base import Context, Floats, Profile
 
 LIFE = ("age", "item_idle")
 CONTEXT = ("context_category", "context_brand")
+AGREEING = "agreeing"
+"""How many sources propose the item to the shopper."""
 
 
 def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
@@ -27,7 +29,7 @@ def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
         *scores,
         *ranks,
         *shares,
-        "agreeing",
+        AGREEING,
         *OWN,
         *SHOPPER,
         *AFFINITY,

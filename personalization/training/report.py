@@ -9,6 +9,7 @@ import numpy as np
 
 from personalization.ranking.blend import blend_scores
 from personalization.ranking.bundle import Bundle
+from personalization.ranking.features import AGREEING
 from personalization.ranking.groups import even
 from personalization.recommenders.base import Bools, Floats, Ints
 from personalization.training.activity import thirds
@@ -148,10 +149,13 @@ def ablation(bundle: Bundle, fold: Fold, asked: Examples) -> dict[str, float]:
     whole = float(ndcg(slates(asked.candidates, bundle.ranker.scores(features)), targets, n_items).mean())
     losses = {}
     for at, name in enumerate(asked.candidates.sources):
+        silent = {f"{name}_score": 0.0, f"{name}_rank": np.nan, f"{name}_of_top": np.nan}
         muted = features.copy()
         for column, feature in enumerate(bundle.ranker.names):
-            if feature in (f"{name}_score", f"{name}_rank"):
-                muted[:, column] = np.nan if feature.endswith("_rank") else 0.0
+            if feature in silent:
+                muted[:, column] = silent[feature]
+            elif feature == AGREEING:
+                muted[:, column] -= ~np.isnan(asked.candidates.ranks[:, at])
         others = np.delete(asked.candidates.ranks, at, axis=1)
         scores = bundle.ranker.scores(muted)
         scores[np.isnan(others).all(axis=1)] = -np.inf

@@ -1,15 +1,20 @@
 """Importance of a feature: what answers lose when it is shuffled among the candidates that may come into them."""
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from personalization.ranking.candidates import Candidates
 from personalization.ranking.ranker import Judged, Lesson, Ranker
+from personalization.recommenders.base import Profile
 from personalization.training import importance
 from personalization.training.examples import Examples
+from personalization.training.folds import Fold
 from personalization.training.importance import permutation_importance
+from personalization.training.report import ablation
+from tests.behaviour.shops import interactions
 
 SHOPPERS, EACH = 60, 40
 NAMES = ("useful", "noise", "silent")
@@ -42,3 +47,26 @@ def test_what_answers_rest_on_is_found_among_the_first_candidates(
     assert abs(losses["noise"]) < 0.1 * losses["useful"]
     assert losses["silent"] == 0
     assert (pairs.features == before).all()
+
+
+@pytest.mark.parametrize("feature", ["good_score", "good_rank", "good_of_top", "agreeing"])
+def test_a_source_that_falls_silent_is_heard_in_no_feature(feature: str) -> None:
+    """Two candidates of each shopper, the second right: `good` and `poor` propose both, and one feature decides."""
+    rows, items = np.repeat(np.arange(30), 2), np.tile(np.arange(2), 30)
+    ranks = np.column_stack([1 - items, np.zeros(60)]).astype(np.float32)
+    ranks[items == 0, 0] = np.nan
+    pairs = Candidates(rows, items, np.zeros((60, 2), np.float32), ranks, ("good", "poor"), 30)
+    names = ("good_score", "good_rank", "good_of_top", "agreeing")
+    features = np.column_stack([items, items, items, 1 + items]).astype(np.float32)
+    at = names.index(feature)
+    ranker = SimpleNamespace(names=names, scores=lambda seen: np.nan_to_num(seen[:, at]))
+    bundle = SimpleNamespace(
+        ranker=ranker, columns=lambda sources: np.arange(4), catalogue=SimpleNamespace(n_items=2)
+    )  # fmt: skip
+    profiles = [Profile.empty(0.0)] * 30
+    fold = Fold(interactions([], n_users=30), np.arange(30), profiles, [np.array([1])] * 30, 0.0, False)
+
+    losses = ablation(cast("Any", bundle), fold, Examples(pairs, features, items == 1))
+
+    assert losses["good"] > 0.3
+    assert losses["poor"] == 0.0
