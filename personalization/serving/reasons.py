@@ -37,11 +37,14 @@ PLAIN = {
 FROM_THE_RANGE = Reason("exploration", "From our range")
 PINNED = Reason("pinned", "Our pick")
 PERSONAL_SOURCES = (
-    *("session_knn", "covisitation", "rp3beta", "item_knn", "ease", "sequence_net", "content"),
-    *("als", "nmf", "user_knn", "svd"),
+    *("session_knn", "covisitation", "rp3beta", "item_knn", "ease", "sequence_net", "content", "sentences"),
+    *("als", "spark_als", "nmf", "user_knn", "svd", "new_arrivals"),
 )
 """Which source speaks first where several proposed an item: those that point at one product come first."""
-COMMON_SOURCES = ("prior", "trending", "popular")
+COMMON_SOURCES = {"prior": "prior", "trending": "trending", "popular": "popular", "new_arrivals": "new"}
+"""The plain reason of those that speak of no product of the shopper's."""
+LATENT = ("svd", "als", "spark_als", "nmf", "sequence_net")
+"""Those that may propose what no single product of the shopper's stands for."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +113,12 @@ class Reasoner:
                 return self.because(cause)
         if code in latest:
             return self.own(code)
-        return PLAIN["predicted_rating"] if not by.isdisjoint(("svd", "als", "nmf")) else None
+        return (
+            PLAIN["predicted_rating"] if not by.isdisjoint(("svd", "als", "spark_als", "nmf", "sequence_net")) else None
+        )
 
     def _common(self, by: set[str]) -> Reason:
-        return next((PLAIN[name] for name in COMMON_SOURCES if name in by), FROM_THE_RANGE)
+        return next((PLAIN[kind] for name, kind in COMMON_SOURCES.items() if name in by), FROM_THE_RANGE)
 
     def _naming(self, kind: str, text: str, cause: int) -> Reason:
         return Reason(kind, text.format(title=self.shelf.title(cause)), (self.shelf.columns.product_ids[cause],))

@@ -1,0 +1,38 @@
+"""What a reason says where nothing of the shopper's can be named."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from personalization.recommenders.base import Context, Profile
+from personalization.recommenders.registry import RECOMMENDERS
+from personalization.serving.reasons import ABOUT_CONTEXT, COMMON_SOURCES, LATENT, OWN, PERSONAL_SOURCES, Reasoner
+from personalization.training.plan import ranked_sources
+
+
+def reason_of(source: str, *, personal: bool) -> str:
+    """Return the reason of a product that one source proposed to a shopper without a history."""
+    shopper = SimpleNamespace(personal=personal, latest={}, profile=Profile.empty(0.0))
+    return Reasoner(cast("Any", None), cast("Any", shopper), {}, Context()).reason(3, {source}).code
+
+
+@pytest.mark.parametrize(
+    ("source", "personal", "code"),
+    [
+        ("new_arrivals", False, "new"),
+        ("trending", False, "trending"),
+        ("spark_als", True, "predicted_rating"),
+        ("sequence_net", True, "predicted_rating"),
+        ("random", True, "exploration"),
+    ],
+)
+def test_a_source_speaks_for_itself(source: str, personal: bool, code: str) -> None:
+    assert reason_of(source, personal=personal) == code
+
+
+def test_every_source_that_may_be_ranked_has_words() -> None:
+    spoken = {*PERSONAL_SOURCES, *COMMON_SOURCES, *OWN, *LATENT, *ABOUT_CONTEXT}
+
+    assert {*ranked_sources(), "sentences", "sequence_net", "spark_als", "svd"} <= spoken
+    assert spoken <= {*RECOMMENDERS}
