@@ -12,10 +12,10 @@ from personalization.ranking.exposure import Exposure
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.stars import read_stars, write_stars
 from personalization.recommenders import storage
-from personalization.recommenders.base import Catalogue
+from personalization.recommenders.base import TEXTS, Catalogue
 
 MANIFEST = "manifest.json"
-TEXTS = ("item_ids", "titles", "descriptions", "categories", "brands", "group_ids")
+WORDS = ("item_ids", *TEXTS)
 ARRAYS = ("prices", "first_seen", "images")
 
 
@@ -77,7 +77,7 @@ def _digest(path: Path) -> str:
 
 def write_catalogue(directory: Path, catalogue: Catalogue) -> None:
     """Write `catalogue.json` and `catalogue.npz`."""
-    texts: dict[str, Any] = {name: list(getattr(catalogue, name)) for name in TEXTS}
+    texts: dict[str, Any] = {name: list(getattr(catalogue, name)) for name in WORDS}
     texts["attributes"] = [list(own) for own in catalogue.attributes]
     storage.write_json(directory / "catalogue.json", texts)
     arrays = {name: value for name in ARRAYS if (value := getattr(catalogue, name)) is not None}

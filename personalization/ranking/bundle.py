@@ -26,7 +26,6 @@ from personalization.recommenders.registry import RECOMMENDERS
 from personalization.recommenders.scoring import Scoring
 from personalization.recommenders.weights import weight_table
 
-RUNGS = ("popular", "single", "blend", "ranker")
 LOADING_ERRORS = (artefact.ArtefactError, KeyError, ValueError, TypeError, OSError)
 """What `Bundle.load` raises where an artefact is not what was registered, or of settings that this code has no more."""
 EVENT_WEIGHTS = "event_weights"

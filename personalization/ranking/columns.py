@@ -74,10 +74,6 @@ class Columns:
         """How many items there are."""
         return len(self.product_ids)
 
-    def everything(self) -> Bools:
-        """Return a mask that is true for each item."""
-        return np.ones(self.n_items, np.bool_)
-
     def keys(self, column: str) -> Ints | None:
         """Return what a cap by `brand`, `category` or `group` counts under, -1 for items without; None otherwise."""
         match column:

@@ -8,17 +8,10 @@ import numpy as np
 import pandas as pd
 
 from personalization.ranking.facts import COLUMNS, ItemFacts, attribute_rows, kin_codes, price_in_category
-from personalization.recommenders.base import Catalogue, Floats, Times
+from personalization.recommenders.base import TEXTS, Catalogue, Floats, Times
 from personalization.recommenders.content import Content
 from personalization.recommenders.scoring import Scoring
 
-TEXTS = {
-    "titles": "title",
-    "descriptions": "description",
-    "categories": "category",
-    "brands": "brand",
-    "group_ids": "group_id",
-}
 KIN_FACTS = (("category_popular", "category"), ("brand_popular", "brand"), ("category_velocity", "category"))
 """Facts that a new item shares with its kin."""
 

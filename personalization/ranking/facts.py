@@ -37,7 +37,6 @@ COLUMNS = (
 )
 SETTLING_DAYS = 7.0
 """Added to an item's age before its speed is told, so that one shopper on the first day is no sensation."""
-REMOVED = SIGNAL_NAMES.index("remove")
 PURCHASE = SIGNAL_NAMES.index("purchase")
 
 

@@ -14,7 +14,6 @@ from personalization.ranking.columns import Columns
 from personalization.recommenders.base import Bools, Ints
 
 Stage = Literal["filter", "order", "diversity", "pin"]
-STAGES: tuple[Stage, ...] = ("filter", "order", "diversity", "pin")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,16 @@ Floats = NDArray[np.float32]
 Times = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 T = TypeVar("T")
-TEXTS = ("titles", "descriptions", "categories", "brands", "group_ids")
+TEXTS = {
+    "titles": "title",
+    "descriptions": "description",
+    "categories": "category",
+    "brands": "brand",
+    "group_ids": "group_id",
+}
+"""Columns of text of a catalogue, and what each is called in a frame of items."""
 NUMBERS = ("prices", "first_seen", "images")
-"""Columns of a catalogue, all but the codes and the attributes."""
+"""Columns of numbers of a catalogue."""
 
 SIGNAL_NAMES = (
     "view",

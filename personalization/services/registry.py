@@ -44,7 +44,7 @@ def promote(version: str, *, actor: str, over: str | None = None) -> ModelVersio
 
     `over` names the version that the decision was made against, "" where none was live; None takes the place of
     whatever is live. Raises NotFound; Conflict where another is live by now, for a version that has not passed the gate
-    and has no valid waiver, for one that was refused by hand, and for one whose artefact is not what was registered.
+    and has no valid waiver, and for one whose artefact is not what was registered.
     """
     with transaction.atomic():
         one_at_a_time()
@@ -68,19 +68,6 @@ def roll_back(*, actor: str, over: str | None = None) -> ModelVersion:
         if row is None:
             raise Conflict("No version was live before this one.")
         return _enthroned(row, action="model.rolled_back", actor=actor)
-
-
-def refuse(version: str, *, reason: str, actor: str) -> ModelVersion:
-    """Mark a candidate as one that must not go live, and why."""
-    with transaction.atomic():
-        one_at_a_time()
-        row = version_named(version)
-        if row.state == ModelState.CHAMPION:
-            raise Conflict(f"{version} is live; roll back first.")
-        row.state, row.refusal = ModelState.REFUSED, reason
-        row.save(update_fields=["state", "refusal"])
-        _record("model.refused", row, actor=actor, data={"reason": reason})
-    return row
 
 
 def _still_live(over: str | None) -> None:

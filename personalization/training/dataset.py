@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Floats, Interactions, Ints, Times
+from personalization.recommenders.base import SIGNAL_NAMES, TEXTS, Catalogue, Floats, Interactions, Ints, Times
 from personalization.recommenders.deep_features import image_vectors
 from personalization.recommenders.weights import SIGNAL_WEIGHTS, weight_table
 from personalization.training.cleaning import IMPUTATION, SCALING, clean, id_texts, imputed, seconds
@@ -20,13 +20,6 @@ IMPORTED = 0.05
 """Share of dated products touched long before their first day from which on such days are those of an import."""
 LISTED_LATE = 7 * 86_400.0
 """A product may be sold so many seconds before a feed lists it."""
-TEXTS = {
-    "titles": "title",
-    "descriptions": "description",
-    "categories": "category",
-    "brands": "brand",
-    "group_ids": "group_id",
-}
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ The usual day is taken from the last week that training saw, popularity as it st
 ahead of what it is held against as any later day is, and a shop's normal share of new products is no drift.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,6 @@ HALF_LIFE = 28 * DAY
 STANDINGS = (0.01, 0.05, 0.2, 0.5)
 """Where the bins of popularity end, as shares of all known items; the last bins are the rest and the unknown."""
 MOST_ACTIVITY = 12
-Usual = Mapping[str, Any]
 
 
 def usual_day(rows: Interactions, n_items: int) -> dict[str, Any] | None:

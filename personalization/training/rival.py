@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-import numpy as np
-
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.exposure import TOP, Exposure
 from personalization.ranking.facts import ItemFacts
@@ -28,6 +26,7 @@ from personalization.training.folds import Fold
 from personalization.training.lifting import bounded
 from personalization.training.plan import Plan
 from personalization.training.release import learned
+from personalization.training.shown import shown
 
 
 def plan_of(manifest: Mapping[str, Any]) -> Plan | None:
@@ -82,10 +81,7 @@ def refitted(plan: Plan, earlier: Sequence[Fold], test: Fold, catalogue: Catalog
 
 def _exposure(bundle: Bundle, fold: Fold, *, strength: float) -> Exposure:
     """Return the plan's exposure constraint, measured on what the bundle would show; no answer is needed for that."""
-    shown = np.full((len(fold), TOP), -1, np.int32)
-    for row, slate in enumerate(bundle.slate_many(fold.profiles, fold.contexts, TOP)):
-        shown[row, : len(slate.items)] = slate.items
-    return Exposure.measured(shown, n_items=bundle.catalogue.n_items, strength=strength)
+    return Exposure.measured(shown(bundle, fold, k=TOP), n_items=bundle.catalogue.n_items, strength=strength)
 
 
 def _ranker(plan: Plan, earlier: Sequence[Fold], catalogue: Catalogue) -> Ranker | None:

@@ -12,6 +12,7 @@ import numpy as np
 import surprise
 
 from personalization.ranking.bundle import Bundle
+from personalization.ranking.groups import even
 from personalization.recommenders.base import Catalogue, Floats, Ints
 from personalization.recommenders.svd import SVD
 from personalization.training.examples import Examples
@@ -72,8 +73,7 @@ class Asked:
         """Return the newest rows, and an even choice of the shoppers in them who are asked."""
         past = taken(fold.past, slice(max(0, len(fold.past) - MOST_ROWS), None))
         known = np.flatnonzero(np.isin(fold.users, past.users))
-        places = np.linspace(0, max(0, len(known) - 1), min(len(known), MOST_SHOPPERS)).astype(np.int64)
-        rows = known[np.unique(places)]
+        rows = known[even(len(known), MOST_SHOPPERS)]
         profiles, targets = [fold.profiles[row] for row in rows.tolist()], [fold.targets[row] for row in rows.tolist()]
         return cls(Fold(past, fold.users[rows], profiles, targets, fold.until, fold.new_only), rows)
 

@@ -9,7 +9,7 @@ from django.db.utils import InternalError
 from audit.models import AuditEvent
 from common.errors import Conflict, NotFound
 from personalization.models import ModelState, ModelVersion, RuleVersion
-from personalization.services.registry import promote, refuse, roll_back
+from personalization.services.registry import promote, roll_back
 from personalization.services.rules import create_rule, edit_rule
 from tests.personalization.releases import admitted
 from tests.personalization.shop import model
@@ -109,12 +109,7 @@ def test_nobody_goes_back_to_a_tampered_artefact(tmp_path: Path) -> None:
     assert states() == {first: ModelState.RETIRED, second: ModelState.CHAMPION}
 
 
-def test_refused_and_unknown_versions_cannot_go_live() -> None:
-    refused = made()
-    refuse(refused, reason="worse", actor="system:training")
-
-    with pytest.raises(Conflict, match="worse"):
-        promote(refused, actor="staff:7")
+def test_unknown_versions_cannot_go_live() -> None:
     with pytest.raises(NotFound):
         promote("2020-01-01.1", actor="staff:7")
     with pytest.raises(Conflict):

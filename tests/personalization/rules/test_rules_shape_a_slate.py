@@ -1,14 +1,14 @@
 """Rules on a small shelf whose right answer is obvious: filter, boost and bury, caps, pins, in this order."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from personalization.ranking.columns import Columns
 from personalization.ranking.conflicts import conflicts
-from personalization.ranking.rules import KINDS, STAGES, Rule, RuleSet, Situation, Trace, matches
+from personalization.ranking.rules import KINDS, Rule, RuleSet, Situation, Stage, Trace, matches
 from personalization.ranking.slots import Cap, fill, pins, rule_caps
 
 SHELF = Columns.of(
@@ -42,7 +42,7 @@ def shown(*rules: Rule, size: int = 6, situation: Situation = HOME, caps: tuple[
     """Return the slate that the rules make of the shelf in its own order."""
     compiled, trace = RuleSet(rules, SHELF), Trace()
     holding = compiled.holding(situation)
-    mask = compiled.filter(SHELF.everything(), holding)
+    mask = compiled.filter(np.ones(SHELF.n_items, np.bool_), holding)
     items = compiled.reorder(ALL[mask], holding, trace)
     pinned = pins(compiled, holding, items, mask, size, trace)
     return names(fill(items, size, pinned=pinned, caps=[*rule_caps(compiled, holding), *caps], trace=trace))
@@ -50,7 +50,7 @@ def shown(*rules: Rule, size: int = 6, situation: Situation = HOME, caps: tuple[
 
 def test_every_kind_works_in_one_stage_and_tells_itself() -> None:
     for effect, kind in KINDS.items():
-        assert kind.stage in STAGES
+        assert kind.stage in get_args(Stage)
         assert rule(effect, position=1, cap=2).sentence.startswith("R: ")
 
 
@@ -76,7 +76,7 @@ def test_a_rule_is_about_products_that_meet_all_its_conditions(fields: dict[str,
 def test_exclude_removes_and_says_why() -> None:
     compiled, trace = RuleSet([rule("exclude", brands=("Lux",), name="No Lux")], SHELF), Trace()
 
-    mask = compiled.filter(SHELF.everything(), compiled.holding(HOME), trace)
+    mask = compiled.filter(np.ones(SHELF.n_items, np.bool_), compiled.holding(HOME), trace)
 
     assert names(np.flatnonzero(mask)) == ["desk", "desk-xl", "chair", "mug"]
     assert trace.removed == {3: "No Lux: excluded", 4: "No Lux: excluded"}
