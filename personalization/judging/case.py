@@ -8,7 +8,7 @@ from personalization.training.metrics import Interval
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Where each check draws its line (privacy-and-audit: Fairness gate)."""
+    """Where each check draws its line (docs/models.md: Gate)."""
 
     group_loss: float = 0.05
     group_ratio: float = 0.80

@@ -1,7 +1,7 @@
 """SASRec: a small transformer reads the shopper's last items and says what comes next (extra [deep]).
 
 Source: Kang, McAuley, "Self-attentive sequential recommendation", ICDM 2018; trained with sampled softmax, corrected
-for how often each item is drawn, and stopped early on shoppers set aside. A GPU is used when there is one.
+for how often each item is drawn, and stopped early on pieces of history set aside. A GPU is used when there is one.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What validation decides: settings, quotas, features, rounds, and which rung of the ladder is released."""
+"""What is decided before the test: settings, quotas, features, rounds, and which rung of the ladder is released."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -44,7 +44,8 @@ TRADED = 1_000
 """Shoppers that the exposure constraint is measured on."""
 SUGGESTED, TUNED = "suggested", "tuned"
 STRONG = 3.0
-"""How much more time is spent on tuning a source that, as it begins, is at least half as good as the best."""
+"""How much more time is spent on tuning a source that, as it begins, is at least half as good as the best. Those that
+suggest no settings are not looked at before, and count as others do."""
 
 SURE = 0.9
 """How sure the bootstrap must be, where questions are few, that tuned settings beat those a source suggests: each

@@ -17,7 +17,7 @@ from personalization.training.shoppers import attributes_of
 UNKNOWN_SIGNAL = "view"
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 IMPORTED = 0.05
-"""Share of dated products touched long before their first day from which on such days are those of an import."""
+"""Share of the dated products that were touched, long before their first day, above which such days are an import's."""
 LISTED_LATE = 7 * 86_400.0
 """A product may be sold so many seconds before a feed lists it."""
 
@@ -111,10 +111,10 @@ def catalogue_of(items: pd.DataFrame | None, *, seen: pd.Series) -> Catalogue:
 def believed(catalogue: Catalogue, interactions: Interactions) -> Catalogue:
     """Return the catalogue without first days that the interactions contradict.
 
-    Where more than `IMPORTED` of the dated products were touched long before they appeared, the dates up to nearly the
-    last of theirs tell when the catalogue was brought here, not when products did: they are unknown, of touched and
-    untouched products alike, for else a past moment would know which of them will be touched. A single one that is
-    contradicted, or one that was sold a few days before it was listed, appeared when it was touched first.
+    Where more than `IMPORTED` of the dated products that were touched were so long before they appeared, the dates up
+    to nearly the last of theirs tell when the catalogue was brought here, not when products did: they are unknown, of
+    touched and untouched products alike, for else a past moment would know which of them will be touched. A single one
+    that is contradicted, or one that was sold a few days before it was listed, appeared when it was touched first.
     """
     if catalogue.first_seen is None:
         return catalogue
