@@ -10,7 +10,7 @@ import pandas as pd
 
 from personalization.ranking import artefact
 from personalization.ranking.blend import blend_scores, followed
-from personalization.ranking.candidates import Candidates, gather
+from personalization.ranking.candidates import Candidates, among_themselves, gather, held_by
 from personalization.ranking.cold_lift import lifted
 from personalization.ranking.explain import Slate, told
 from personalization.ranking.exposure import Exposure
@@ -60,6 +60,11 @@ class Bundle:
     def rung(self) -> str:
         """Which rung of the ladder was released."""
         return str(self.manifest["rung"])
+
+    @property
+    def new_only(self) -> bool:
+        """Whether the ranker was taught, and judged, to recommend only what is new to the shopper."""
+        return bool(self.manifest.get("plan", {}).get("new_only", False))
 
     @property
     def told_stars(self) -> Stars | None:
@@ -131,6 +136,8 @@ class Bundle:
         candidates = gather(
             needed, [profile], [context], quotas=self.quotas, n_items=self.catalogue.n_items, given=items
         )
+        if rung != "ranker":  # whose features tell the place among all items
+            candidates = among_themselves(candidates)
         return self._told(candidates, [profile], [context], len(items), rung=rung, explain=False)[0]
 
     def extended(self, items: pd.DataFrame) -> Self:
@@ -198,7 +205,10 @@ class Bundle:
             return {rung: max(k, 1)}
         if rung == "single":
             return dict.fromkeys(self._alone(), max(k, 1))
-        return {name: max(quota, k) if sources is None or name in sources else 0 for name, quota in self.quotas.items()}
+        if sources is None:  # as the ranker was taught: more candidates are others than those it knows
+            times = -(-k // max(1, sum(self.quotas.values())))
+            return {name: quota * max(1, times) for name, quota in self.quotas.items()}
+        return {name: max(quota, k) if name in sources else 0 for name, quota in self.quotas.items()}
 
     def _needed(self, rung: str, asked: Mapping[str, int]) -> dict[str, Scoring]:
         if rung in self.sources:
@@ -222,27 +232,29 @@ class Bundle:
         if rung != "ranker" or self.ranker is None:
             return told(candidates, self.spread(candidates, self._unlearned(candidates, rung), rung=rung), k)
         seen = self.features(candidates, profiles, contexts)
-        scores = self.ranker.scores(seen)
-        order = self.spread(candidates, scores, rung=rung)
+        scores, own = self.ranker.scores(seen), held_by(profiles, candidates)
+        order = self.spread(candidates, scores, rung=rung, own=own)
         if not explain:
             return told(candidates, order, k)
-        raised = np.where(self._untouched(candidates), self._lifted(candidates, scores) - scores, 0.0)
+        raised = np.where(self._untouched(candidates, own), self._lifted(candidates, scores, own) - scores, 0.0)
         return told(candidates, order, k, ranker=self.ranker, features=seen, raised=raised)
 
-    def spread(self, candidates: Candidates, scores: Floats, *, rung: str) -> Floats:
+    def spread(self, candidates: Candidates, scores: Floats, *, rung: str, own: Bools | None = None) -> Floats:
         """Return the scores with cold products lifted where the ranker ranks, and over-exposed items held back.
 
-        The latter where several sources are blended and the knob is on.
+        The latter where several sources are blended and the knob is on. `own` are candidates that the shopper had
+        before: nobody else may have touched one of them yet, but it is not new to the shopper.
         """
         if rung == "ranker":
-            scores = self._lifted(candidates, scores)
+            scores = self._lifted(candidates, scores, own)
         return self.exposure.eased(candidates, scores) if self.exposure and rung in ("blend", "ranker") else scores
 
-    def _lifted(self, candidates: Candidates, scores: Floats) -> Floats:
-        return lifted(candidates, scores, self._untouched(candidates), self.cold_lift, level=self.cold_level)
+    def _lifted(self, candidates: Candidates, scores: Floats, own: Bools | None) -> Floats:
+        return lifted(candidates, scores, self._untouched(candidates, own), self.cold_lift, level=self.cold_level)
 
-    def _untouched(self, candidates: Candidates) -> Bools:
-        return np.isnan(self.facts.last[candidates.items])
+    def _untouched(self, candidates: Candidates, own: Bools | None) -> Bools:
+        untouched: Bools = np.isnan(self.facts.last[candidates.items])
+        return untouched if own is None else untouched & ~own
 
     def _alone(self) -> tuple[str, ...]:
         """Return the best single source, and what fills its slates where it has too little to say."""

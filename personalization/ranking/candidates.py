@@ -1,11 +1,11 @@
 """Recall: the union of what each source proposes to each shopper, and every source's opinion of the union."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from personalization.ranking.groups import Longs
+from personalization.ranking.groups import Longs, places
 from personalization.ranking.side_by_side import side_by_side
 from personalization.recommenders.base import Bools, Context, Floats, Ints, Profile
 from personalization.recommenders.scoring import Scoring
@@ -40,6 +40,25 @@ class Candidates:
         return Candidates(
             self.rows[kept], self.items[kept], self.scores[kept], self.ranks[kept], self.sources, self.n_rows
         )
+
+
+def among_themselves(candidates: Candidates) -> Candidates:
+    """Return the candidates ranked by each source's scores among themselves, not in its list of all items."""
+    ranks = [
+        np.where(column != 0, places(column, candidates.rows), np.nan).astype(np.float32)
+        for column in candidates.scores.T
+    ]
+    return replace(candidates, ranks=np.column_stack(ranks) if ranks else candidates.ranks)
+
+
+def held_by(profiles: Sequence[Profile], candidates: Candidates) -> Bools:
+    """Return bool[n_pairs]: which candidates are in the history of the shopper whose they are."""
+    found: Bools = np.zeros(len(candidates.rows), np.bool_)
+    ends = np.searchsorted(candidates.rows, np.arange(len(profiles) + 1))
+    for row, profile in enumerate(profiles):
+        own = slice(ends[row], ends[row + 1])
+        found[own] = np.isin(candidates.items[own], profile.items)
+    return found
 
 
 def gather(

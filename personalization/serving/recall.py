@@ -1,7 +1,7 @@
 """Candidates in order: the placement's strategy first, then its fallback chain, then likeness, then what is left."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -95,9 +95,10 @@ def _by_strategy(snapshot: Snapshot, question: Question, found: Recalled) -> Non
         blended = _blend(snapshot, question, placement.sources, found)
         found.used_model = bool(len(blended))
     elif strategy in (HYBRID, BLEND) or strategy in bundle.sources:
+        taught = strategy in (HYBRID, BLEND) and not placement.sources
         slate = bundle.slate(
             question.shopper.profile,
-            question.context,
+            replace(question.context, seen_allowed=not bundle.new_only) if taught else question.context,
             question.k,
             strategy=None if strategy == HYBRID else strategy,
             sources=tuple(placement.sources) or None,

@@ -8,6 +8,7 @@ import numpy as np
 
 from personalization.ranking.candidates import Candidates
 from personalization.ranking.features import LIFE, feature_names
+from personalization.ranking.history import OWN
 from personalization.recommenders.base import Bools
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold
@@ -24,7 +25,8 @@ def few(validation: Fold) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """Questions with their candidates and right answers; `cold[i]` says which of `targets[i]` nobody had touched.
+    """Questions with their candidates and right answers; `cold[i]` says which of `targets[i]` nobody had touched,
+    nor the shopper since.
 
     `users` are the shoppers asked about: one may be asked about in several folds. `begins[i]` says that the question is
     asked as a visit begins, at the start of its fold's window, as in the held-out one; all are where it is left out.
@@ -44,16 +46,21 @@ class Judging:
         return cls(
             asked=asked[0] if len(asked) == 1 else _joined(asked),
             targets=[own for fold in folds for own in fold.targets],
-            cold=[~known[own] for known, fold in zip(warm, folds, strict=True) for own in fold.targets],
+            cold=[
+                ~known[own] & ~np.isin(own, profile.items)
+                for known, fold in zip(warm, folds, strict=True)
+                for own, profile in zip(fold.targets, fold.profiles, strict=True)
+            ],
             users=np.concatenate([fold.users for fold in folds]),
             n_items=n_items,
             begins=np.array([one.now == fold.until for fold in folds for one in fold.profiles], bool),
         )
 
     def untouched(self) -> Bools:
-        """Return bool[n_pairs]: which candidates nobody had touched when the question was asked."""
-        idle = feature_names(self.asked.candidates.sources).index(LIFE[1])
-        found: Bools = np.isnan(self.asked.features[:, idle])
+        """Return bool[n_pairs]: which candidates nobody had touched when the window began, nor the shopper since."""
+        names = feature_names(self.asked.candidates.sources)
+        idle, own = (self.asked.features[:, names.index(name)] for name in (LIFE[1], OWN[0]))
+        found: Bools = np.isnan(idle) & ~(own > 0)
         return found
 
 

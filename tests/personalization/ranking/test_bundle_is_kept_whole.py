@@ -1,5 +1,6 @@
 """A bundle answers alike before and after it was saved, and one that was touched is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from personalization.ranking.artefact import ArtefactError
 from personalization.ranking.bundle import Bundle
+from personalization.ranking.candidates import Candidates, held_by
 from personalization.recommenders.base import Context, Profile
 from personalization.training.dataset import build
 from personalization.training.pipeline import TrainedBundle, train
@@ -93,6 +95,44 @@ def test_given_items_are_all_ranked(trained: TrainedBundle) -> None:
     slate = trained.bundle.rank(trained.test.profiles[0], Context(), given)
 
     assert sorted(slate.items.tolist()) == [3, 7, 30]
+
+
+def test_given_items_are_ranked_among_themselves_where_no_ranker_is(trained: TrainedBundle) -> None:
+    """None of them is in the list of thirty best of the source, so its places there tell nothing."""
+    manifest = {**trained.bundle.manifest, "rung": "blend"}
+    blended = replace(trained.bundle, manifest=manifest, blend={"popular": 1.0}, quotas={"popular": 3})
+    profile = trained.test.profiles[0]
+    scores = trained.bundle.sources["popular"].scores(profile, Context())
+    given = np.argsort(-scores)[10:16].astype(np.int32)
+
+    slate = blended.rank(profile, Context(), np.sort(given))
+
+    assert slate.items.tolist() == sorted(given.tolist(), key=lambda code: (-scores[code], code))
+    assert len({*slate.scores.tolist()}) == 6
+
+
+def test_a_long_answer_ranks_the_candidates_that_the_ranker_was_taught_on(trained: TrainedBundle) -> None:
+    """More of each source were others than the ranker knows: ranks it never saw, sources that agree more often."""
+    bundle = replace(trained.bundle, quotas={"popular": 60, "content": 40, "rp3beta": 20})
+
+    assert bundle._asked("ranker", None, 100) == bundle._asked("blend", None, 10) == bundle.quotas
+    assert bundle._asked("ranker", None, 240) == {"popular": 120, "content": 80, "rp3beta": 40}
+    assert bundle._asked("blend", ("content",), 100) == {"popular": 0, "content": 100, "rp3beta": 0}
+
+
+def test_what_the_shopper_had_is_not_new_to_them_though_nobody_else_touched_it(trained: TrainedBundle) -> None:
+    bundle = replace(trained.bundle, facts=replace(trained.bundle.facts, last=trained.bundle.facts.last.copy()))
+    bundle.facts.last[:] = np.nan
+    profile = trained.test.profiles[0]
+    items = np.unique(np.append(profile.items[:2], [3, 5]))
+    nothing = np.zeros((len(items), 1), np.float32)
+    pairs = Candidates(np.zeros(len(items), np.int64), items, nothing, nothing, ("popular",), 1)
+
+    own = held_by([profile], pairs)
+
+    assert own.tolist() == np.isin(items, profile.items).tolist()
+    assert bundle._untouched(pairs, own).tolist() == (~own).tolist()
+    assert bundle._untouched(pairs, None).all()
 
 
 def test_a_new_product_is_known_at_once(trained: TrainedBundle) -> None:

@@ -1,0 +1,45 @@
+"""What recall asks of the live model."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from personalization.recommenders.base import Context, Profile
+from personalization.serving.recall import Question, recall
+
+
+@pytest.mark.parametrize(
+    ("strategy", "sources", "new_only", "seen"),
+    [
+        ("hybrid", {}, True, False),
+        ("blend", {}, True, False),
+        ("hybrid", {}, False, True),
+        ("hybrid", {"content": 1.0}, True, True),
+        ("buy_again", {}, True, True),
+    ],
+)
+def test_a_ranker_taught_on_new_products_alone_is_asked_for_those(
+    strategy: str, sources: dict[str, float], new_only: bool, seen: bool
+) -> None:
+    asked: list[Context] = []
+
+    def slate(profile: Profile, context: Context, k: int, **how: Any) -> Any:
+        asked.append(context)
+        return SimpleNamespace(items=np.arange(2), scores=np.ones(2), sources=[{}, {}], contributions=[{}, {}])
+
+    bundle = SimpleNamespace(new_only=new_only, slate=slate, sources={"buy_again": None})
+    question = Question(
+        placement=cast("Any", SimpleNamespace(sources=sources, fallback=())),
+        strategy=strategy,
+        shopper=cast("Any", SimpleNamespace(profile=Profile.empty(0.0), latest={})),
+        context=Context(seen_allowed=True),
+        allowed=np.ones(2, bool),
+        k=2,
+    )
+
+    found = recall(cast("Any", SimpleNamespace(bundle=bundle, popular=np.arange(2))), question)
+
+    assert found.items == [0, 1]
+    assert [context.seen_allowed for context in asked] == [seen]
