@@ -16,7 +16,10 @@ from events.types.base import Event
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """One event of ours. `at` in microseconds since the epoch; both ids None: it names nobody."""
+    """One event of ours. `at` in microseconds since the epoch; both ids None: it names nobody.
+
+    `gpc` and `region` are the signal and the origin of the request that it is about: they decide, and are not kept.
+    """
 
     message_id: str
     name: str
@@ -26,6 +29,8 @@ class ServerEvent:
     properties: dict[str, Any] = field(default_factory=dict)
     consents: dict[str, bool] = field(default_factory=dict)
     context: dict[str, Any] = field(default_factory=dict)
+    gpc: bool = False
+    region: str | None = None
 
 
 def append_server_event(event: ServerEvent, *, source: str = "server") -> None:
@@ -40,8 +45,12 @@ def append_server_events(events: Sequence[ServerEvent], *, source: str = "server
     and to nobody. Raises Unavailable or redis errors.
     """
     ids = [raw_id for event in events for raw_id in raw_ids(event.user_id, event.anonymous_id)]
-    judge = Judge(states_of_people(ids), terms=terms())
-    get_log().append([_entry(event, judge, source) for event in events])
+    states, purposes = states_of_people(ids), terms()
+    judges = {
+        (gpc, region): Judge(states, terms=purposes, gpc=gpc, region=region)
+        for gpc, region in {(event.gpc, event.region) for event in events}
+    }
+    get_log().append([_entry(event, judges[event.gpc, event.region], source) for event in events])
 
 
 def _entry(told: ServerEvent, judge: Judge, source: str) -> Entry:

@@ -12,7 +12,7 @@ from common.errors import NotFound
 from personalization.serving.answers import Answer, RankAnswer
 from personalization.serving.asking import Ask, Who
 from personalization.serving.engine import answer
-from personalization.serving.exposures import exposure_of, exposures
+from personalization.serving.exposures import UNNAMED, exposure_of, exposures
 from personalization.serving.gauges import ANSWERS, SECONDS
 from personalization.serving.keeper import keeper
 from personalization.serving.ranking import ranked
@@ -51,7 +51,7 @@ def recommend_page(slots: Mapping[str, Slot]) -> dict[str, Answer]:
         late = (time.perf_counter() - started) * 1000 > (slot.deadline_ms or settings.SERVING_SLOT_MILLISECONDS)
         one = _slot(snapshot, slot.ask, shopper, group, late=late)
         group += [snapshot.shelf.codes[item.product_id] for item in one.items]
-        answers[name] = _shown(one, slot.ask)
+        answers[name] = _shown(one, slot.ask, unnamed=shopper.degraded in UNNAMED)  # also of one that came too late
     return answers
 
 
@@ -84,8 +84,8 @@ def _slot(snapshot: Snapshot, ask: Ask, shopper: Shopper, group: list[int], *, l
     return one
 
 
-def _shown(one: Answer, ask: Ask) -> Answer:
+def _shown(one: Answer, ask: Ask, *, unnamed: bool = False) -> Answer:
     ANSWERS.labels(placement=one.placement, degraded=one.degraded or "").inc()
     SECONDS.labels(placement=one.placement).observe(one.took_ms / 1000)
-    exposures.note(exposure_of(one, ask))
+    exposures.note(exposure_of(one, ask, unnamed=unnamed))
     return one

@@ -29,6 +29,8 @@ from personalization.serving.gauges import EXPOSURES
 FLUSH_SECONDS = 0.05
 MOST_WAITING = 10_000
 NAME = "Recommendation Served"
+UNNAMED = frozenset({"no_consent", "store_down"})
+"""Answers to shoppers of whom nothing may be kept, or nobody knows whether it may."""
 log = logging.getLogger(__name__)
 
 
@@ -98,9 +100,11 @@ exposures = Exposures()
 """The one of this process."""
 
 
-def exposure_of(answer: Answer, ask: Ask) -> ServerEvent:
-    """Return the event of a shown list. Without consent it names no shopper and no product that the request named."""
-    named = answer.degraded != "no_consent" and ask.personalized
+def exposure_of(answer: Answer, ask: Ask, *, unnamed: bool = False) -> ServerEvent:
+    """Return the event of a shown list. Without consent, or where nobody could look, it names no shopper and no product
+    that the request named; so it does where it shall be `unnamed`.
+    """
+    named = answer.degraded not in UNNAMED and ask.personalized and not unnamed
     properties: dict[str, Any] = {
         "recommendation_id": answer.recommendation_id,
         "placement": answer.placement,
@@ -120,6 +124,8 @@ def exposure_of(answer: Answer, ask: Ask) -> ServerEvent:
         user_id=ask.who.user_id if named else None,
         anonymous_id=ask.who.anonymous_id if named else None,
         properties=properties,
+        gpc=ask.who.gpc,
+        region=ask.who.region,
     )
 
 

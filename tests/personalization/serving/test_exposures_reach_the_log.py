@@ -6,7 +6,7 @@ import pytest
 
 from events.log import get_log
 from events.types.base import Event
-from personalization.services.recommend import recommend
+from personalization.services.recommend import Slot, recommend, recommend_page
 from personalization.serving.asking import Ask, Who
 from personalization.serving.exposures import exposures
 from tests.personalization.shop import ADA, CY, says, views
@@ -17,7 +17,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
 def served(**fields: Any) -> Event:
     """Answer, flush, and return the exposure the log holds."""
     exposures.flush()
-    answer = recommend(Ask(**fields))
+    return kept(recommend(Ask(**fields)).recommendation_id)
+
+
+def kept(recommendation_id: str) -> Event:
+    """Flush, and return the exposure of that name."""
     exposures.flush()
     log = get_log()
     events = [
@@ -26,7 +30,7 @@ def served(**fields: Any) -> Event:
         for _, entry in log.read(shard, None, 1000, 1)
         if entry.kind == "event"
     ]
-    (event,) = [one for one in events if one.properties.get("recommendation_id") == answer.recommendation_id]
+    (event,) = [one for one in events if one.properties.get("recommendation_id") == recommendation_id]
     return event
 
 
@@ -48,6 +52,21 @@ def test_without_consent_an_exposure_carries_no_ids() -> None:
     assert (event.user_id, event.anonymous_id) == (None, None)
     assert "context" not in event.properties
     assert b"cy" not in event.encode()
+
+
+@pytest.mark.parametrize(("gpc", "named"), [(True, False), (False, True)])
+def test_a_slot_that_came_too_late_names_nobody_either_whose_signal_forbids_it(gpc: bool, named: bool) -> None:
+    says(ADA, "analytics")
+    views(ADA, "desk")
+    exposures.flush()
+    ask = Ask(placement="home", who=Who(**ADA, gpc=gpc, region="DE"), product_ids=("desk",))
+
+    (answer,) = recommend_page({"home": Slot(ask, deadline_ms=-1)}).values()
+    event = kept(answer.recommendation_id)
+
+    assert answer.degraded == "deadline"
+    assert (event.user_id == "ada") == named
+    assert ("context" in event.properties) == named
 
 
 def test_exposures_that_the_log_does_not_take_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
