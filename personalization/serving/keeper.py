@@ -26,7 +26,7 @@ POLL_SECONDS = 0.5
 DATABASE_POLL_SECONDS = 2.0
 """How often the database is asked although no counter moved: the counters may be lost with Redis."""
 RETRY_SECONDS = 30.0
-"""After how long an increment that could not be read is tried again: the next one mostly comes first."""
+"""After how long a version or an increment that could not be read is tried again."""
 log = logging.getLogger(__name__)
 Counters = tuple[int, int]
 
@@ -43,8 +43,10 @@ class Keeper:
         self._rows: dict[str, ProductRow] = {}
         self._cursor: int | None = None
         self._bundle: tuple[Champion, Bundle] | None = None
-        self._unread: Increment | None = None
-        self._unread_until = float("-inf")
+        self._unread: dict[Champion | Increment, float] = {}
+        """What could not be read, and until when it is left alone."""
+        self._behind: str | None = None
+        """What was reloaded and is in no snapshot yet: the database may go away in between."""
         self._counters: Counters | None = None
         self._asked_at = float("-inf")
         self.refused: str | None = None
@@ -84,16 +86,18 @@ class Keeper:
     def forget(self) -> None:
         """Drop everything: the next call loads from the start."""
         with self._lock:
-            self._snapshot = self._bundle = self._cursor = self._counters = self._unread = None
-            self._rows = {}
+            self._snapshot = self._bundle = self._cursor = self._counters = self._behind = None
+            self._rows, self._unread = {}, {}
             self._asked_at = float("-inf")
 
     def _reload(self) -> None:
-        goods_changed = self._reload_rows()
-        model_changed = self._reload_model()
+        if self._reload_rows():
+            self._behind = "catalogue"
+        if self._reload_model():
+            self._behind = self._behind or "model"
         placements, rules, now = active_placements(), live_rules(), clock.now()
         old = self._snapshot
-        if old is None or goods_changed or model_changed:
+        if old is None or self._behind:
             self._snapshot = Snapshot.build(
                 bundle=self._bundle[1] if self._bundle else None,
                 model_version=self._bundle[0].version if self._bundle else None,
@@ -104,7 +108,8 @@ class Keeper:
             )
             if not _inline():
                 _ = self._snapshot.shelf.kinship, self._snapshot.survey.space
-            RELOADS.labels(part="catalogue" if goods_changed else "model").inc()
+            RELOADS.labels(part=self._behind or "model").inc()
+            self._behind = None
         else:
             same_rules = set(rules) == set(old.rules.rules)
             fresh = old if same_rules else old.with_rules(rules)
@@ -129,6 +134,10 @@ class Keeper:
             if served is not None and served.version == live.version:
                 return False  # an earlier increment of it, or the version itself: no worse than what could be read
             live = replace(live, increment=None)
+            if live == served:
+                return False
+        if live is not None and self._rests(live):
+            return False
         try:
             loaded = None if live is None else (live, Bundle.load(live.directory, expected=live.artefact_hash))
         except LOADING_ERRORS as error:
@@ -136,21 +145,29 @@ class Keeper:
             self.refused = f"{live.version if live else None} is not served here: {error}"
             log.error("model.refused version=%s error=%s", live.version if live else None, error)
             RELOADS.labels(part="model_refused").inc()
+            if live is not None:
+                self._unread[live] = time.monotonic() + RETRY_SECONDS
             return False
         self._bundle, self.refused = loaded, None
         return True
 
     def _increment(self, version: str, own: Increment) -> Bundle | None:
         """Return the bundle of an increment; None where it cannot be read, and for a while thereafter."""
-        if own == self._unread and time.monotonic() < self._unread_until:
+        if self._rests(own):
             return None
         try:
             return Bundle.load(own.directory, expected=own.artefact_hash)
         except LOADING_ERRORS as error:
             log.error("model.increment_refused version=%s error=%s", version, error)
             RELOADS.labels(part="increment_refused").inc()
-            self._unread, self._unread_until = own, time.monotonic() + RETRY_SECONDS
+            self._unread[own] = time.monotonic() + RETRY_SECONDS
         return None
+
+    def _rests(self, what: Champion | Increment) -> bool:
+        """Return whether it could not be read a moment ago; what need not be left alone any more is forgotten."""
+        now = time.monotonic()
+        self._unread = {one: until for one, until in self._unread.items() if until > now}
+        return what in self._unread
 
     def _start(self) -> None:
         with self._lock:

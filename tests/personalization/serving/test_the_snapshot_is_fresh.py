@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from catalog.services import put_product, remove_product
 from common.errors import NotFound
+from personalization.ranking.bundle import Bundle
 from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
 from personalization.services.registry import promote, roll_back
@@ -83,6 +85,53 @@ def test_promotion_and_rollback_are_live_in_the_next_answer() -> None:
 
     roll_back(actor="staff:1")
     assert live() == first
+
+
+def test_what_was_reloaded_before_the_database_went_away_is_served_when_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def gone() -> None:
+        raise OperationalError("server closed the connection")
+
+    second = admitted(model(("popular", "rp3beta")))
+    own = Keeper()
+    first = own.current().model_version
+    with monkeypatch.context() as broken:
+        broken.setattr("personalization.serving.keeper.active_placements", gone)
+        promote(second, actor="staff:1")
+        remove_product("rug", actor="key:test")
+        own.refresh(force=True)
+        assert own.current().model_version == first
+
+    own.refresh(force=True)
+
+    snapshot = own.current()
+    assert snapshot.model_version == second
+    row = snapshot.shelf.rows[snapshot.shelf.codes["rug"]] if "rug" in snapshot.shelf.codes else None
+    assert row is None or not row.active
+
+
+def test_a_version_that_cannot_be_read_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[int] = []
+
+    def unreadable(*args: Any, **named: Any) -> Bundle:
+        tries.append(1)
+        raise OSError("too many open files")
+
+    own = Keeper()
+    first = own.current().model_version
+    second = admitted(model(("popular", "rp3beta")))
+    promote(second, actor="staff:1")
+    with monkeypatch.context() as broken:
+        broken.setattr(Bundle, "load", unreadable)
+        for _ in range(3):
+            own.refresh(force=True)
+
+    assert (own.current().model_version, len(tries)) == (first, 1)
+    assert own.refused is not None
+    own._unread.clear()
+    own.refresh(force=True)
+    assert own.current().model_version == second
 
 
 def test_nothing_is_asked_of_the_database_while_a_request_waits(
