@@ -16,7 +16,7 @@ from audit.staff import actor_of
 from personalization.admin.alarms import in_words
 from personalization.models import RunState, Sampler, TrainingRun
 from personalization.selectors.overview import alive_runs
-from personalization.services.training import queue_training
+from personalization.services.training import hand_over, queue_training
 
 COLORS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger"}
 LISTED = 50
@@ -105,8 +105,9 @@ class TrainingRunAdmin(ModelAdmin):
             "forced": wished["forced"],
         }
         waiting = TrainingRun.objects.filter(state=RunState.QUEUED, **wish).first()
-        if waiting is not None:  # a second click
-            messages.info(request, f"Training {waiting.pk}, the same, is queued already.")
+        if waiting is not None:  # a second click, or a message that was lost
+            hand_over(waiting)
+            messages.info(request, f"Training {waiting.pk}, the same, is queued already; a worker was told again.")
         else:
             messages.success(request, f"Training {queue_training(actor=actor_of(request), **wish).pk} is queued.")
         return HttpResponseRedirect(back)

@@ -14,8 +14,7 @@ from common import clock
 from common.errors import Conflict
 from common.ids import uuid7
 from personalization.models import ModelState, ModelVersion, ModelWaiver
-from personalization.ranking.artefact import ArtefactError, unseal
-from personalization.ranking.bundle import Bundle
+from personalization.ranking.bundle import LOADING_ERRORS, Bundle
 from personalization.selectors.registry import directory_of, previous_champion, valid_waiver, version_named
 from personalization.services.figures import headline, storable
 from personalization.services.live import announce
@@ -141,8 +140,8 @@ def _waived(row: ModelVersion, waiver: ModelWaiver) -> dict[str, Any]:
 
 def _check_artefact(row: ModelVersion) -> None:
     try:
-        unseal(directory_of(row), expected=row.artefact_hash)
-    except ArtefactError as error:
+        Bundle.load(directory_of(row), expected=row.artefact_hash)  # as every process that serves will
+    except LOADING_ERRORS as error:
         log.error("model.artefact_refused version=%s error=%s", row.version, error)
         raise Conflict(f"{row.version} cannot go live: {error}") from error
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from celery import current_app
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection, transaction
 
 from audit.services import record
 from common import clock
@@ -52,9 +52,14 @@ class Bar:
     def __init__(self, run: TrainingRun, listener: Told | None) -> None:
         self.run, self._listener, self._told_at = run, listener, float("-inf")
 
-    def begin(self) -> None:
-        """Mark the run as running."""
+    def begin(self) -> bool:
+        """Mark the run as running; return whether nobody else began it at the same moment."""
+        as_read = TrainingRun.objects.filter(pk=self.run.pk, state=self.run.state, heartbeat_at=self.run.heartbeat_at)
+        if not as_read.update(state=RunState.RUNNING, heartbeat_at=clock.now()):
+            self.run.refresh_from_db()
+            return False
         self._write(state=RunState.RUNNING, started_at=clock.now(), step="Reading events", progress=0.0)
+        return True
 
     def tell(self, step: str, share: float) -> None:
         """Note the step and how much of the whole is done."""
@@ -62,12 +67,22 @@ class Bar:
             self._listener(step, share)
         if step != self.run.step or time.monotonic() - self._told_at >= TELL_SECONDS:
             self._told_at = time.monotonic()
-            self._write(step=step[:200], progress=share)
+            try:
+                self._write(step=step[:200], progress=share)
+            except (DatabaseError, InterfaceError) as error:  # an hour's work is worth more than its bar
+                log.warning("training.progress_lost run=%s error=%s", self.run.pk, error)
+                _reconnect()
 
     def end(self, state: RunState, *, message: str, version: ModelVersion | None = None) -> None:
         """Mark the run as over."""
         share = 1.0 if state == RunState.DONE else self.run.progress
-        self._write(state=state, message=message, model_version=version, progress=share, finished_at=clock.now())
+        told = {"state": state, "message": message, "model_version": version, "progress": share}
+        try:
+            self._write(**told, finished_at=clock.now())
+        except (DatabaseError, InterfaceError) as error:  # perhaps what failed the run: it came back since
+            log.warning("training.end_untold run=%s error=%s", self.run.pk, error)
+            _reconnect()
+            self._write(**told, finished_at=clock.now())
 
     def part(self, low: float, high: float) -> Told:
         """Return a listener for a part of the whole."""
@@ -127,7 +142,8 @@ def run_training(run_id: int, *, listener: Told | None = None, slates: Path | No
         return run
     close_silent_runs(but=run)
     bar = Bar(run, listener)
-    bar.begin()
+    if not bar.begin():
+        return run
     try:
         with _beating(run):
             version, message = _trained(bar, slates)
@@ -162,7 +178,7 @@ def _beating(run: TrainingRun) -> Iterator[None]:
         while not over.wait(BEAT_SECONDS):
             try:
                 TrainingRun.objects.filter(pk=run.pk).update(heartbeat_at=clock.now())
-            except DatabaseError as error:  # the run itself will meet it, if it lasts
+            except (DatabaseError, InterfaceError) as error:  # the run itself will meet it, if it lasts
                 log.warning("training.beat_lost run=%s error=%s", run.pk, error)
             finally:
                 connection.close()
@@ -248,6 +264,7 @@ def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, actor: str, 
     `over` is the version that was live when the training began, "" for none: where another is live by now, nobody has
     compared the two.
     """
+    close_old_connections()  # fitting took long
     steady = steadiness_of(trained)
     report = {**trained.report, "stability": asdict(steady)} if steady else trained.report
     version = register(trained.bundle, report=report, actor=actor)
@@ -263,6 +280,17 @@ def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, actor: str, 
     return live, f"{version.version} is live"
 
 
+def hand_over(run: TrainingRun) -> None:
+    """Hand a queued run to a worker once more: its message may be lost, and one that comes twice changes nothing."""
+    _to_worker(run.pk, None)
+
+
 def _to_worker(run_id: int, slates: Path | None) -> None:
     path = str(slates.resolve()) if slates else None
     current_app.send_task("personalization.train", args=[run_id], kwargs={"slates": path})
+
+
+def _reconnect() -> None:
+    """Let the next query open a connection anew, where nothing is under way on this one."""
+    if not connection.in_atomic_block:
+        connection.close()

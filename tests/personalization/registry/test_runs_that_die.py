@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import InterfaceError
 
 from common import clock
 from personalization.models import RunState, TrainingRun
@@ -66,6 +67,44 @@ def test_a_long_step_is_not_silence(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert run_training(run.pk).message == "heard of"
     close_silent_runs()
+
+
+def test_a_database_that_goes_away_for_a_moment_costs_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar's write fails in the middle, and the first one of the end."""
+    run, save, fails = queue_training(actor="staff:1", hand_over=False), TrainingRun.save, iter([True, False, True])
+
+    def unsteady(row: TrainingRun, **named: Any) -> None:
+        if bool({"Fitting nmf", RunState.DONE} & {row.step, row.state}) and next(fails, False):
+            raise InterfaceError("connection already closed")
+        save(row, **named)
+
+    def trained(bar: Any, slates: Any) -> Any:
+        bar.tell("Fitting nmf", 0.4)
+        bar.tell("Fitting ease", 0.5)
+        return None, "done"
+
+    monkeypatch.setattr(training, "_trained", trained)
+    monkeypatch.setattr(TrainingRun, "save", unsteady)
+
+    run_training(run.pk)
+
+    run.refresh_from_db()
+    assert (run.state, run.message) == (RunState.DONE, "done")
+
+
+def test_two_workers_that_take_one_message_train_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = queue_training(actor="staff:1", hand_over=False)
+    close, begun = training.close_silent_runs, []
+
+    def meanwhile(**named: Any) -> None:
+        close(**named)
+        TrainingRun.objects.filter(pk=run.pk).update(state=RunState.RUNNING, heartbeat_at=clock.now())
+
+    monkeypatch.setattr(training, "close_silent_runs", meanwhile)
+    monkeypatch.setattr(training, "_trained", lambda bar, slates: begun.append(1))
+
+    assert run_training(run.pk).state == RunState.RUNNING
+    assert begun == []
 
 
 @pytest.mark.parametrize(
