@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from django.contrib.auth.models import AbstractUser
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from audit.services import record
 from common import clock
@@ -18,7 +18,6 @@ SETTLE = "personalization.change_modelalarm"
 log = logging.getLogger(__name__)
 
 
-@transaction.atomic
 def sound(
     kind: AlarmKind,
     checks: Sequence[Check],
@@ -27,11 +26,30 @@ def sound(
     version: ModelVersion | None = None,
     run: TrainingRun | None = None,
 ) -> ModelAlarm | None:
-    """Raise the alarm where a check does not hold; where all hold, settle the open one and return None."""
+    """Raise the alarm where a check does not hold; where all hold, settle the open one and return None.
+
+    It stays open while something that failed was not measured again.
+    """
+    try:
+        return _sounded(kind, checks, actor=actor, version=version, run=run)
+    except IntegrityError:  # another process raised it between our look and our write: now it is there to be seen
+        return _sounded(kind, checks, actor=actor, version=version, run=run)
+
+
+@transaction.atomic
+def _sounded(
+    kind: AlarmKind,
+    checks: Sequence[Check],
+    *,
+    actor: str,
+    version: ModelVersion | None,
+    run: TrainingRun | None,
+) -> ModelAlarm | None:
     message = "; ".join(failed(checks))
     opened = ModelAlarm.objects.select_for_update().filter(kind=kind, settled_at=None).first()
     if not message:
-        if opened is not None:
+        missed = {one["name"] for one in opened.checks if not one["passed"]} if opened is not None else set()
+        if opened is not None and missed <= {one.name for one in checks}:
             _settle(opened, actor=actor, by=None)
         return None
     now = clock.now()

@@ -115,6 +115,33 @@ def test_an_alarm_counts_while_it_is_open_and_ends_with_a_good_measurement() -> 
     ]
 
 
+def test_an_alarm_is_not_settled_by_a_night_that_measured_other_things() -> None:
+    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+
+    sound(AlarmKind.DRIFT, [Check("drift of what was shown", 0.1, 0.25, True, "", "alarms")], actor="system:schedule")
+    assert open_alarms() == ["drift"]
+
+    sound(AlarmKind.DRIFT, [GOOD], actor="system:schedule")
+    assert open_alarms() == []
+
+
+def test_two_processes_that_raise_it_at_once_raise_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    save, tries = ModelAlarm.save, [1]
+
+    def beaten(alarm: ModelAlarm, *args: Any, **named: Any) -> None:
+        if tries.pop():
+            tries.append(0)
+            raise IntegrityError("one open alarm a kind")
+        tries.append(0)
+        save(alarm, *args, **named)
+
+    monkeypatch.setattr(ModelAlarm, "save", beaten)
+
+    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+
+    assert open_alarms() == ["drift"]
+
+
 def test_somebody_who_may_settles_it_and_the_next_one_is_new() -> None:
     alarm = sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
     assert alarm is not None
