@@ -1,6 +1,7 @@
 """Typed reads of the environment, which fail loudly on what they cannot understand."""
 
 import json
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,8 +34,8 @@ def flag(name: str, *, default: bool = False) -> bool:
     raise BadSetting(f"{name}={raw!r}: expected one of 1, 0, true, false, yes, no, on, off")
 
 
-def integer(name: str, default: int, *, least: int | None = None) -> int:
-    """Return a whole number, not below `least`."""
+def integer(name: str, default: int, *, least: int | None = None, most: int | None = None) -> int:
+    """Return a whole number, not below `least` and not above `most`."""
     raw = os.environ.get(name, str(default))
     try:
         value = int(raw)
@@ -42,6 +43,8 @@ def integer(name: str, default: int, *, least: int | None = None) -> int:
         raise BadSetting(f"{name}={raw!r}: expected a whole number") from error
     if least is not None and value < least:
         raise BadSetting(f"{name}={raw!r}: expected at least {least}")
+    if most is not None and value > most:
+        raise BadSetting(f"{name}={raw!r}: expected at most {most}")
     return value
 
 
@@ -52,7 +55,9 @@ def number(name: str, default: float, *, least: float | None = None, most: float
         value = float(raw)
     except ValueError as error:
         raise BadSetting(f"{name}={raw!r}: expected a number") from error
-    if least is not None and not value >= least:  # so is what is no number, nan
+    if not math.isfinite(value):
+        raise BadSetting(f"{name}={raw!r}: expected a finite number")
+    if least is not None and value < least:
         raise BadSetting(f"{name}={raw!r}: expected at least {least}")
     if most is not None and value > most:
         raise BadSetting(f"{name}={raw!r}: expected at most {most}")

@@ -29,7 +29,7 @@ MLFLOW_TRACKING_URI = env.text("MLFLOW_TRACKING_URI")
 MLFLOW_COPIES_ARTEFACTS = env.flag("MLFLOW_COPIES_ARTEFACTS", default=True)
 
 # The gate refuses a model that needs longer for one slate (99 % of them).
-GATE_LATENCY_MILLISECONDS = env.number("GATE_LATENCY_MILLISECONDS", 25.0)
+GATE_LATENCY_MILLISECONDS = env.number("GATE_LATENCY_MILLISECONDS", 25.0, least=0.1)
 # How strongly trainings that are not told hold back over-exposed items: the report shows what each strength costs.
 EXPOSURE_STRENGTH = env.number("EXPOSURE_STRENGTH", 0.0, least=0.0, most=1.0)
 # What an event counts by its signal (view=1,cart=2,purchase=3), where not as by default; for the next training.

@@ -10,21 +10,28 @@ from config import env
 SERVING_REFRESH = env.text("SERVING_REFRESH", "background")
 SERVING_SLOT_MILLISECONDS = env.integer("SERVING_SLOT_MILLISECONDS", 150, least=1)
 
-TRAINING_HOUR = env.integer("TRAINING_HOUR", 3)
+TRAINING_HOUR = env.integer("TRAINING_HOUR", 3, least=0, most=23)
 # How often the live model learns again what is learnt in seconds; 0: only when it is trained.
 INCREMENT_MINUTES = env.integer("INCREMENT_MINUTES", 5, least=0)
+# One night's work is not made up for in the next. (The option's name is the scheduler's, which keeps tasks in rows.)
+SAME_NIGHT = 6 * 3600
 # Nightly, in UTC. The schedule is copied into the admin's periodic tasks, where it may be changed.
 CELERY_BEAT_SCHEDULE = {
-    "nightly training": {"task": "personalization.train", "schedule": crontab(hour=TRAINING_HOUR, minute=17)},
+    "nightly training": {
+        "task": "personalization.train",
+        "schedule": crontab(hour=TRAINING_HOUR, minute=17),
+        "options": {"expire_seconds": SAME_NIGHT},
+    },
     # Before the training: afterwards the model knows the day that it would be held against.
     "nightly drift watch": {
         "task": "personalization.watch_drift",
         "schedule": crontab(hour=(TRAINING_HOUR - 1) % 24, minute=47),
+        "options": {"expire_seconds": SAME_NIGHT},
     },
     "increments": {
         "task": "personalization.increment",
         "schedule": timedelta(minutes=max(1, INCREMENT_MINUTES)),
-        # One that waited for a worker is not made up for. (The name is the scheduler's, which keeps its tasks in rows.)
+        # One that waited for a worker is not made up for.
         "options": {"expire_seconds": 60 * max(1, INCREMENT_MINUTES)},
     },
 }

@@ -45,10 +45,13 @@ def mean_popularity(exposure: Doubles, popularity: Doubles) -> float:
 
 
 def lift(exposure: Doubles, wanted: Longs, popularity: Doubles) -> float:
-    """Return the mean popularity of shown items over that of wanted ones (item codes); 0 where there are none."""
-    if not len(wanted) or exposure.sum() == 0:
+    """Return the mean popularity of shown items over that of wanted ones (item codes).
+
+    0 where there are none, or nobody had touched any of the wanted ones.
+    """
+    if not len(wanted) or exposure.sum() == 0 or not popularity[wanted].any():
         return 0.0
-    return mean_popularity(exposure, popularity) / max(float(popularity[wanted].mean()), 1e-12)
+    return mean_popularity(exposure, popularity) / float(popularity[wanted].mean())
 
 
 def has_new(shelf: Shelf) -> bool:

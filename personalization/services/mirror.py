@@ -15,6 +15,7 @@ from celery import current_app
 from django.conf import settings
 from django.db import transaction
 
+from common.credentials import masked
 from personalization.models import ModelState, ModelVersion
 from personalization.ranking.artefact import MANIFEST
 from personalization.selectors.registry import directory_of, previous_champion, table_of
@@ -59,7 +60,7 @@ def mirror(version: str) -> None:
         mirror_version(version)
         mirror_aliases()
     except (MlflowException, OSError) as error:
-        raise MirrorDown(str(error)) from error
+        raise MirrorDown(masked(str(error))) from error
 
 
 def mirror_soon(version: str) -> None:

@@ -29,7 +29,7 @@ FIGURES = (
 """Parts of the report that are nested numbers as they stand."""
 WHOLE = "all"
 """What the point of a curve is called where all is known."""
-FOREIGN = re.compile(r"[^\w\-./ ]")
+FOREIGN = re.compile(r"[^\w\-. ]")
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>body{{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}}
 table{{border-collapse:collapse}}td,th{{text-align:left;padding:.2rem .9rem .2rem 0;border-bottom:1px solid #ddd}}

@@ -1,5 +1,6 @@
 """Making and changing placements."""
 
+import math
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -54,7 +55,7 @@ def _source_errors(row: Placement) -> Iterable[FieldError]:
     for source in row.sources if isinstance(row.sources, list) else [None]:
         if not isinstance(source, dict) or source.get("name") not in RECOMMENDERS:
             yield FieldError("sources", 'must be a list of {"name": recommender, "weight": number}')
-        elif not isinstance(source.get("weight", 1.0), int | float) or source.get("weight", 1.0) <= 0:
+        elif not isinstance(source.get("weight", 1.0), int | float) or not 0 < source.get("weight", 1.0) < math.inf:
             yield FieldError("sources", f"the weight of {source['name']} must be a number above 0")
     for name in row.fallback if isinstance(row.fallback, list) else [None]:
         if name not in RECOMMENDERS:

@@ -76,7 +76,7 @@ def reserve(
         keys += [f"{TOTAL}{one}", f"{TODAY}{placement}:{day}:{one}"]
     try:
         place, open_to = _run(keys, len(shown), cap, enough)
-    except (redis.ConnectionError, redis.TimeoutError) as error:
+    except redis.RedisError as error:  # also one that is full or only read from
         _rests_until = time.monotonic() + REST_SECONDS
         log.warning("exploration.store_down error=%s", error)
         return None

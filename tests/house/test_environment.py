@@ -24,9 +24,13 @@ def test_a_number_below_the_least(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(env.BadSetting, match="at least 1"):
         env.integer("SAMPLE", 4, least=1)
+    with pytest.raises(env.BadSetting, match="at most -1"):
+        env.integer("SAMPLE", -4, most=-1)
 
 
-@pytest.mark.parametrize(("raw", "said"), [("1.5", "at most 1"), ("-0.1", "at least 0"), ("nan", "at least 0")])
+@pytest.mark.parametrize(
+    ("raw", "said"), [("1.5", "at most 1"), ("-0.1", "at least 0"), ("nan", "finite"), ("inf", "finite")]
+)
 def test_a_number_out_of_bounds(raw: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAMPLE", raw)
 

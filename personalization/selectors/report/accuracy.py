@@ -1,5 +1,6 @@
 """How good the answers are: the ladder, every source, every metric, groups."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,9 +34,10 @@ def ladder(report: Mapping[str, Any]) -> Section | None:
         (one.rung, one.name, number(one.value), span(one.low, one.high), number(one.chance, 2), yes(one.taken))
         for one in steps
     ]
-    names = [one.rung if one.rung == one.name else f"{one.rung} ({one.name})" for one in steps]
-    values = [(one.value, one.low, one.high) for one in steps]
-    chosen = [at for at, one in enumerate(steps) if one.rung == report.get("rung") and one.taken]
+    drawn = [one for one in steps if math.isfinite(one.value)]  # nobody was asked about the others
+    names = [one.rung if one.rung == one.name else f"{one.rung} ({one.name})" for one in drawn]
+    values = [(one.value, one.low, one.high) for one in drawn]
+    chosen = [at for at, one in enumerate(drawn) if one.rung == report.get("rung") and one.taken]
     return Section(
         "ladder",
         "The ladder",
@@ -45,7 +47,7 @@ def ladder(report: Mapping[str, Any]) -> Section | None:
         "shoppers, asked about the other half, and then it must be 90 % sure. Dark: what is released.",
         ("Rung", "What", "NDCG@10", "95 % interval", "Chance to be better", "Taken"),
         rows,
-        plots.bars(names, values, title="NDCG@10, validation", chosen=chosen),
+        plots.bars(names, values, title="NDCG@10, validation", chosen=chosen) if drawn else None,
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from personalization.selectors import plots
 
 METRIC = "ndcg@10"
-BIG = 1e8
+BIG, LATEST = 1e8, 1e11
+"""Between these a check's number can only be a moment."""
 
 
 class Two(NamedTuple):
@@ -71,7 +72,7 @@ def span(low: float, high: float) -> str:
 
 def shown(one: float | None) -> str:
     """Return a check's number; what can only be a moment (seconds since 1970) as its day, never broken in two."""
-    if one is None or one < BIG:
+    if one is None or not BIG <= one < LATEST:
         return number(one) if one is None or one != int(one) or one < 2 else f"{one:,.0f}"
     return f"{datetime.fromtimestamp(one, UTC):%Y\u2011%m\u2011%d}"
 

@@ -29,6 +29,7 @@ def test_lift_is_the_popularity_of_what_is_shown_over_what_is_wanted() -> None:
     assert mean_popularity(EXPOSURE, POPULARITY) == 8.0
     assert lift(EXPOSURE, np.array([2, 2, 2]), POPULARITY) == 2.0
     assert lift(EXPOSURE, np.array([], np.int64), POPULARITY) == 0.0
+    assert lift(EXPOSURE, np.array([1]), np.array([10.0, 0.0, 4.0, 1.0])) == 0.0, "nobody had touched what is wanted"
 
 
 def test_suppliers_get_their_exposure_over_their_share_of_the_catalog() -> None:
