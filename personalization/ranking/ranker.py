@@ -29,6 +29,8 @@ PART = 100_000
 """Pairs whose columns are chosen at once."""
 SPREAD = 1_000
 """Shoppers, evenly chosen, on whom it is measured how far a model spreads its scores."""
+ROUNDING = 1e-6
+"""Share of its largest score that a model's scores must differ by to tell candidates apart."""
 NETWORK = "network"
 """The objective that asks for a network instead of trees."""
 DEFAULTS: dict[str, Any] = {
@@ -168,13 +170,16 @@ class Ranker:
     def mean(cls, models: Sequence[Trees | Network], seen: Judged, names: Sequence[str]) -> Self:
         """Return the mean of models over the same names, each divided by how far it spreads a shopper's candidates.
 
-        `seen` is what that is measured on, at most `SPREAD` shoppers of it. One model's scores stay as they are.
+        `seen` is what that is measured on, at most `SPREAD` shoppers of it. One model's scores stay as they are; one
+        that tells no candidate from another has no voice.
         """
         if len(models) == 1:
             return cls(models, (1.0,), names)
         seen = seen.some(SPREAD)
         rows = np.repeat(np.arange(len(seen.groups)), seen.groups)
-        return cls(models, [1.0 / (len(models) * scale(one.scores(seen.features), rows)) for one in models], names)
+        spreads = [scale(one.scores(seen.features), rows) for one in models]
+        telling = max(1, sum(spread > 0 for spread in spreads))
+        return cls(models, [1.0 / (telling * spread) if spread > 0 else 0.0 for spread in spreads], names)
 
     def scores(self, features: Floats) -> Floats:
         """Return float32[n]: higher is better, comparable within one shopper only."""
@@ -218,6 +223,10 @@ class Ranker:
 
 
 def scale(scores: NDArray[np.floating], rows: NDArray[np.int64]) -> float:
-    """Return how far scores differ within rows (codes of shoppers, each with one pair at least), on average."""
+    """Return how far scores differ within rows (codes of shoppers, each with one pair at least), on average.
+
+    0 where they do not differ, but for rounding.
+    """
     found = deviations(scores, rows, int(rows.max(initial=-1)) + 1)
-    return max(float(found.mean()), 1e-9) if len(found) else 1.0
+    spread = float(found.mean()) if len(found) else 1.0
+    return spread if spread > ROUNDING * max(1.0, float(np.abs(scores).max(initial=0.0))) else 0.0

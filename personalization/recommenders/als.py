@@ -29,7 +29,7 @@ CALM: dict[str, object] = {
 
 @dataclass(frozen=True)
 class ALSConfig(FactorConfig):
-    """Confidence of a cell is 1 + alpha · weight; `popularity_power` discounts popular items' confidence.
+    """Confidence of a cell grows with alpha · weight; `popularity_power` discounts popular items' confidence.
 
     Good: alpha 5–40 where histories are short, about 1 where they are long; ridge .1–50, 64–128 factors, 10–15 epochs.
     """
@@ -83,7 +83,10 @@ class ALS(Factors):
         return self.config.ridge
 
     def fold(self, found: Query) -> Floats:
-        """Return the least-squares vector of the shopper, as in training."""
+        """Return the least-squares vector of the shopper, of confidences 1 + alpha · weight.
+
+        implicit, which learns the factors, takes what it is given, alpha · weight, for the whole confidence.
+        """
         codes, weights = found
         extra = self.config.alpha * self.arrays["scale"][codes] * weights**self.config.damping
         chosen = self.vectors[codes]

@@ -179,7 +179,8 @@ def _impossible_values(rows: pd.DataFrame) -> "pd.Series[bool]":
 
     Of other events, `value` may be anything that is finite: an amount of money, a quantity.
     """
-    bad = ~np.isfinite(rows["value"])
+    with np.errstate(over="ignore"):
+        bad = ~np.isfinite(rows["value"].astype(np.float32))  # as which it is learnt from
     if "event" in rows:
         bad |= (rows["event"] == "rating") & (rows["value"].abs() > MAX_STARS)
     for name in ("quantity", "price"):

@@ -118,7 +118,8 @@ def leave_one_out(
     target = sequences.starts[1:] - 1 - back
     asked = np.flatnonzero(target > sequences.starts[:-1])
     place = np.arange(len(rows)) - sequences.starts[rows.users]
-    learnt = place < (target - sequences.starts[:-1])[rows.users]
+    # A first row is nobody's question in any fold: who has no more is learnt from too.
+    learnt = place < np.maximum(target - sequences.starts[:-1], 1)[rows.users]
     past = taken(rows, np.flatnonzero(learnt))
     past = taken(past, np.argsort(past.times, kind="stable"))
     questions = [(int(user), int(target[user])) for user in asked]
@@ -135,14 +136,18 @@ def next_item(
     limit: int | None = LIMIT,
     newest: int | None = None,
 ) -> Fold:
-    """Return rows in [start, end) of shoppers known before as targets, one each; profiles hold all that came before."""
+    """Return rows in [start, end) of shoppers known before as targets, one each; profiles hold all that came before.
+
+    Rows of the very time of the target are not known yet: those of one order come together.
+    """
     past = before(interactions, start)
     sequences = Sequences.of(before(interactions, end))
     rows = sequences.rows
     known = np.bincount(past.users, minlength=interactions.n_users) > 0
     asked = np.flatnonzero((rows.times >= start) & known[rows.users])
     questions = [(int(rows.users[at]), int(at)) for at in asked]
-    return _asked(sequences, past, questions, until=start, new_only=new_only, limit=limit, newest=newest)
+    fold = _asked(sequences, past, questions, until=start, new_only=new_only, limit=limit, newest=newest)
+    return replace(fold, profiles=[_earlier(profile) for profile in fold.profiles])
 
 
 def frozen(fold: Fold, *, newest: int | None = None) -> Fold:
@@ -206,12 +211,10 @@ def in_the_middle(
     """Return questions of `next_item` within the same window: as many as it asks, but a third of `limit` at most.
 
     A shop is asked when a visit begins and in the middle of it. A ranker taught by windows alone never saw a shopper
-    who did something a minute ago, and is the worse the more is known of the last minutes (ADR 18). Rows of the very
-    time of the target are not known yet: those of one order come together.
+    who did something a minute ago, and is the worse the more is known of the last minutes (ADR 18).
     """
     most = min(len(window), limit // 3)
-    fold = next_item(interactions, start=window.until, end=end, new_only=window.new_only, limit=most, newest=newest)
-    return replace(fold, profiles=[_earlier(profile) for profile in fold.profiles])
+    return next_item(interactions, start=window.until, end=end, new_only=window.new_only, limit=most, newest=newest)
 
 
 def _earlier(profile: Profile) -> Profile:

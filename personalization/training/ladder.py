@@ -85,7 +85,8 @@ def best_single(candidates: Candidates, targets: Sequence[Longs], n_items: int) 
 def tuned_blend(candidates: Candidates, targets: Sequence[Longs], n_items: int) -> dict[str, float]:
     """Return blend weights: start with the best source, add each next one while the blend gains by it."""
     order = list(best_single(candidates, targets, n_items))
-    weights, best = {order[0]: 1.0}, -1.0
+    weights = {order[0]: 1.0}
+    best = mean_ndcg(slates(candidates, blend_scores(candidates, weights)), targets, n_items)
     for name in order[1:]:
         for weight in (1.0, 0.5):
             tried = {**weights, name: weight}

@@ -145,17 +145,17 @@ def fingerprint(dataset: Dataset) -> str:
 
 def _folds(rows: Interactions, *, newest: int | None) -> tuple[list[Fold], Fold, Fold]:
     validation, test = cut_times(rows.times, SHARES)
-    new_only = not _repeats(rows, validation)
+    new_only = not _repeats(rows, validation, test)
     taught = partial(lived, rows, new_only=new_only, newest=newest)
     learning = learning_folds(rows.times, taught)
     judged = temporal(rows, start=test, end=float("inf"), new_only=new_only, newest=newest)
     return learning, taught(start=validation, end=test), judged
 
 
-def _repeats(rows: Interactions, start: float) -> bool:
-    """Return whether shoppers take again what they had before."""
+def _repeats(rows: Interactions, start: float, end: float) -> bool:
+    """Return whether shoppers take again, between two moments, what they had before."""
     both, fresh = (
-        sum(len(own) for own in temporal(rows, start=start, end=float("inf"), new_only=new, limit=2_000).targets)
+        sum(len(own) for own in temporal(rows, start=start, end=end, new_only=new, limit=2_000).targets)
         for new in (False, True)
     )
     return both > 0 and (both - fresh) / both >= REPEATING

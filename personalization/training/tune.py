@@ -10,7 +10,8 @@ import numpy as np
 import optuna
 from sqlalchemy.exc import SQLAlchemyError
 
-from personalization.recommenders.base import Catalogue
+from common.credentials import masked
+from personalization.recommenders.base import NUMBERS, TEXTS, Catalogue
 from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.recommenders.scoring import Scoring
 from personalization.training.folds import Fold
@@ -56,7 +57,7 @@ class Search:
             return optuna.storages.get_storage(self.study if "://" in self.study else f"sqlite:///{self.study}")
         # A RuntimeError says that another release of Optuna made it.
         except (SQLAlchemyError, ImportError, RuntimeError, optuna.exceptions.StorageInternalError) as error:
-            raise ValueError(f"the study {self.study} can be neither read nor made: {error}") from error
+            raise ValueError(masked(f"the study {self.study} can be neither read nor made: {error}")) from error
 
 
 BAYESIAN = Search()
@@ -98,7 +99,8 @@ def tune(
     begun, fitted = _begun(name, bench, search)
     fits = len({repr(_split(start, quick)[0]) for start in _starts(name, bench, search)})
     once = (time.monotonic() - clock) / fits
-    mark = f"{name}:{bench.mark}" if search.study else name  # a study that ends with the process meets no other data
+    # A study that ends with the process meets no other data, seed or space.
+    mark = f"{name}:{bench.mark}:{_digest(seed, repr(space))}" if search.study else name
     first = _Study(
         f"{mark}:serve:{_digest(begun.config)}", {k: v for k, v in space.items() if k in quick}, seed, search
     )
@@ -205,11 +207,14 @@ class Bench:
     @property
     def mark(self) -> str:
         """Return what tells these questions, and what may be learnt to answer them, from others."""
-        parts: list[Any] = [self.catalogue.n_items, len(self.folds)]
+        known = self.catalogue
+        told = [getattr(known, column) for column in (*TEXTS, *NUMBERS)]
+        parts: list[Any] = [known.n_items, known.attributes, *told, len(self.folds)]
         for fold in self.folds:
             past = fold.past
             columns = (past.users, past.items, past.times, past.signals, past.weights, past.values, fold.users)
-            parts += [fold.until, fold.new_only, *columns, *fold.targets]
+            moments = [(len(profile.items), profile.now) for profile in fold.profiles]
+            parts += [fold.until, fold.new_only, moments, *columns, *fold.targets]
         return _digest(*parts)
 
     def fitted(self, name: str, config: Mapping[str, Any]) -> list[Scoring]:

@@ -53,6 +53,18 @@ def test_what_is_read_is_what_was_written(seen: Judged, models: list[Trees | Net
     assert again.text() == mean.text()
 
 
+def test_a_model_that_tells_nothing_apart_has_no_voice(seen: Judged, models: list[Trees | Network]) -> None:
+    silent = Lesson(seen, NAMES, seed=7).model({"objective": "binary", "min_data_in_leaf": 5_000}, 20)
+
+    mean = Ranker.mean([silent, *models[:2]], seen, NAMES)
+
+    assert mean.weights[0] == 0.0
+    assert np.allclose(
+        mean.scores(seen.features), Ranker.mean(models[:2], seen, NAMES).scores(seen.features), atol=1e-5
+    )
+    assert Ranker.mean([silent, silent], seen, NAMES).weights == (0.0, 0.0)
+
+
 def test_one_model_needs_no_mean(seen: Judged, models: list[Trees | Network]) -> None:
     alone = Ranker.mean(models[:1], seen, NAMES)
 

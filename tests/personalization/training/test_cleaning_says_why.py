@@ -27,6 +27,7 @@ def frame(**changes: object) -> pd.DataFrame:
         ({"timestamp": [1.0, -5.0, 3.0, 4.0]}, "time"),
         ({"value": [1.0, 1.0, 1.0, 9_999.0]}, "values"),
         ({"value": [1.0, np.inf, 1.0, 4.0]}, "values"),
+        ({"value": [1.0, 1e39, 1.0, 4.0]}, "values"),
         ({"quantity": [1, -1, 1, 1]}, "values"),
         ({"device": ["mobile", None, "bot", "desktop"]}, "bots"),
     ],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from personalization.ranking.candidates import Candidates
-from personalization.training.ladder import better, climb, slates
+from personalization.training.ladder import better, climb, slates, tuned_blend
 from personalization.training.metrics import beyond_accuracy, bootstrap, gini, hits, per_shopper, rmse
 from personalization.training.recall import tuned_quotas
 
@@ -95,6 +95,18 @@ def test_a_rung_is_told_apart_where_visits_begin_and_in_their_middle() -> None:
 
     assert climbed(np.arange(300) < 150) == pytest.approx([0.2])
     assert climbed(np.ones(300, bool)) == climbed(np.zeros(300, bool)) == climbed(None) == [None]
+
+
+def test_a_source_that_only_harms_stays_out_of_the_blend() -> None:
+    """Five shoppers who want product 0: the good source lists it first, the poor one three others."""
+    rows, items = np.repeat(np.arange(5), 4), np.tile(np.arange(4), 5)
+    good = np.where(items == 0, 0.0, np.nan)
+    poor = np.where(items == 0, np.nan, items - 1.0)
+    ranks = np.column_stack([good, poor]).astype(np.float32)
+    found = Candidates(rows, items, np.nan_to_num(ranks), ranks, ("good", "poor"), 5)
+    wanted = [np.array([0])] * 5
+
+    assert tuned_blend(found, wanted, 4) == {"good": 1.0}
 
 
 def test_quotas_go_to_the_source_that_finds_targets() -> None:

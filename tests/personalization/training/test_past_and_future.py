@@ -14,6 +14,7 @@ from personalization.training.evaluate import Asked, folds_of
 from personalization.training.examples import examples, limited
 from personalization.training.folds import Fold, frozen, in_the_middle, leave_one_out, lived, next_item, temporal
 from personalization.training.split import cut_times
+from tests.behaviour import shops
 from tests.personalization.shop_history import history, products
 
 
@@ -114,6 +115,29 @@ def test_leave_one_out_asks_for_the_last_row() -> None:
     assert fold.targets[3].tolist() == [own[-1]]
     assert fold.profiles[3].items.tolist() == own[:-1].tolist()
     assert len(fold.past) == len(rows) - rows.n_users
+
+
+def test_who_has_one_row_is_nobodys_question_and_is_learnt_from() -> None:
+    rows = shops.interactions([(0, 5, 10.0, "view"), (1, 6, 11.0, "view"), (1, 7, 12.0, "view"), (2, 5, 13.0, "view")],
+                              n_users=3)  # fmt: skip
+
+    test, validation = (leave_one_out(rows, back=back, new_only=False) for back in (0, 1))
+
+    assert (test.users.tolist(), test.targets[0].tolist()) == ([1], [7])
+    assert sorted(zip(test.past.users.tolist(), test.past.items.tolist(), strict=True)) == [(0, 5), (1, 6), (2, 5)]
+    assert len(validation) == 0
+    assert 7 not in validation.past.items
+
+
+def test_next_item_does_not_know_the_other_lines_of_the_order() -> None:
+    rows = shops.interactions(
+        [(0, 1, 10.0, "view"), (1, 1, 10.0, "view"), (0, 2, 20.0, "purchase"), (0, 3, 20.0, "purchase")], n_users=2
+    )
+
+    fold = next_item(rows, start=15.0, end=float("inf"), new_only=False)
+
+    assert [one.tolist() for one in fold.targets] == [[2], [3]]
+    assert [profile.items.tolist() for profile in fold.profiles] == [[1], [1]]
 
 
 def test_next_item_knows_all_that_came_before_or_is_frozen() -> None:
