@@ -73,6 +73,8 @@ class ImplicitALS(Dense):
         "regularization": ("float", 0.1, 300.0, True),
         "alpha": ("float", 0.5, 60.0, True),
         "iterations": ("int", 5, 20),
+        "K1": ("choice", [None, 0.4, 1.2, 3.0]),
+        "B": ("float", 0.0, 1.0, False),
     }
 
     def learn(self, matrix: Matrix) -> None:
@@ -88,9 +90,9 @@ class ImplicitALS(Dense):
 
         Histories are weighed by the popularity that was learnt from, not by their own.
         """
-        if "K1" not in self.config:
+        k1, b = self.config.get("K1"), self.config.get("B", 0.0)
+        if k1 is None:
             return matrix
-        k1, b = self.config["K1"], self.config["B"]
         cells = matrix.tocoo()
         rarity = np.log(matrix.shape[1]) - np.log1p(np.bincount(cells.row, minlength=cells.shape[0]))
         length = (1.0 - b) + b * self.popularity / max(self.popularity.mean(), 1e-9)

@@ -157,7 +157,7 @@ def profile_matrix(fold: Fold, rows: range, n_items: int) -> Matrix:
 
 
 def top(scores: Floats, hidden: Matrix | None, k: int) -> Ints:
-    """Return the k best columns of each row, without the hidden ones; ties go to the lower code."""
+    """Return the k best columns of each row, without the hidden ones; among them, ties go to the lower code."""
     scores = np.array(scores, np.float32)
     if hidden is not None:
         rows = np.repeat(np.arange(hidden.shape[0]), np.diff(hidden.indptr))

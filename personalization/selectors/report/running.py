@@ -7,7 +7,8 @@ from personalization.models import ModelDrift, ModelVersion
 from personalization.selectors import plots
 from personalization.selectors.report.section import METRIC, Section, Two, number, passed, shown, value
 
-NIGHTS = 30
+NIGHTS, VERSIONS = 30, 60
+"""How many of the latest are told of."""
 SERVED = "served: "
 """What the names of nightly checks of served answers begin with; the others are indices of drift."""
 EXPOSURE = ("gini", "coverage", "supplier share", "popularity lift", "new items")
@@ -119,9 +120,9 @@ def _over_nights(nights: Sequence[ModelDrift], names: Sequence[str], *, y: str) 
 
 
 def warm_and_cold_over_time() -> Section | None:
-    """Return the gap between known and new products, version by version."""
+    """Return the gap between known and new products, version by version, of the latest."""
     history: list[tuple[str, float | None, float | None]] = []
-    for version in ModelVersion.objects.order_by("created_at"):
+    for version in reversed(ModelVersion.objects.order_by("-created_at")[:VERSIONS]):
         judged = version.report.get("test", {}).get(version.rung, {})
         warm, cold = (value(judged.get(kind, {}), METRIC) for kind in ("warm", "cold"))
         if warm is not None:
