@@ -35,23 +35,29 @@ class Peer(ABC):
 
     @classmethod
     def tuned(cls, folds: Sequence[Fold], catalogue: Catalogue, *, budget_s: float, seed: int) -> Tuned:
-        """Return the best settings by random search within the budget; defaults and `starts` are always tried.
+        """Return the best settings by random search within the budget; defaults and `starts` are tried before.
 
-        They are judged on the questions that our own sources are judged on: see `Bench.of`.
+        They are judged on the questions that our own sources are judged on: see `Bench.of`. Nor do those pay for the
+        settings that they begin with.
         """
         rng = np.random.default_rng(seed)
         bench = Bench.of(folds, catalogue, seed=seed, most=MORE_SHOPPERS)
-        known = [{}, *cls.starts]
-        end, best, tried = time.monotonic() + budget_s, Tuned({}, -1.0, 0), 0
-        while tried < len(known) or (cls.space and time.monotonic() < end):
-            drawn_now = tried >= len(known)
-            config = {name: drawn(rng, knob) for name, knob in cls.space.items()} if drawn_now else known[tried]
+        best, tried = Tuned({}, -1.0, 0), 0
+        for config in cls._configs(rng, budget_s):
             values = [cls(**config).values(fold, catalogue) for fold in bench.folds]
             mean = float(np.concatenate(values).mean()) if values else 0.0
             tried += 1
             if mean > best.value:
                 best = Tuned(config, mean, tried)
         return replace(best, trials=tried)
+
+    @classmethod
+    def _configs(cls, rng: np.random.Generator, budget_s: float) -> Iterator[Mapping[str, Any]]:
+        """Yield what is known to be good, then what chance draws until the budget is spent."""
+        yield from ({}, *cls.starts)
+        end = time.monotonic() + budget_s
+        while cls.space and time.monotonic() < end:
+            yield {name: drawn(rng, knob) for name, knob in cls.space.items()}
 
     def values(self, fold: Fold, catalogue: Catalogue) -> Doubles:
         """Return NDCG@10 of each question of a fold, after learning from its past."""
