@@ -100,7 +100,7 @@ def tune(
     fits = len({repr(_split(start, quick)[0]) for start in _starts(name, bench, search)})
     once = (time.monotonic() - clock) / fits
     # A study that ends with the process meets no other data, seed or space.
-    mark = f"{name}:{bench.mark}:{_digest(seed, repr(space))}" if search.study else name
+    mark = f"{name}:{_digest(bench.mark, seed, space)}" if search.study else name
     first = _Study(
         f"{mark}:serve:{_digest(begun.config)}", {k: v for k, v in space.items() if k in quick}, seed, search
     )

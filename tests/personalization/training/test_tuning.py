@@ -62,6 +62,10 @@ def test_a_kept_study_goes_on_with_new_trials_and_other_data_begin_another(
     assert {name.split(":")[2] for name in before} == {"serve", "fit"}
     assert all(len(drawn) == len(set(drawn)) == 5 for name, drawn in before.items() if ":serve:" in name)
     assert len(trials(search)) == len(before) + 2
+    tune("rp3beta", folds, CATALOGUE, budget_s=60, seed=8, search=search, max_trials=1)
+    named = replace(CATALOGUE, titles=("Other words", *CATALOGUE.titles[1:]))
+    tune("rp3beta", folds, named, budget_s=60, seed=7, search=search, max_trials=1)
+    assert len(trials(search)) == len(before) + 6
 
 
 def trials(search: Search) -> dict[str, list[str]]:
