@@ -2,8 +2,8 @@
 
 Where most of what is bought is new when the window begins, the ranker fills its answers with new products, and known
 ones, which the next days' shoppers want (a model is trained every night, a window lasts weeks), are crowded out: then
-the lift is below zero, so far that two thirds of what known products are worth among themselves remain. Where a handful
-of questions tells of known products, all targets together alone count.
+the lift is below zero, so far that two thirds of what known products are worth among themselves remain. Where few
+questions tell of known products, all targets together alone count.
 
 The ranker that is released has learned from validation too, and may think more of new products than the one that was
 asked: then the lift that was tested would show more of them than was tested, and is lowered.
@@ -41,8 +41,9 @@ WARM_KEPT = 0.97
 """Share of the unlifted NDCG@10 of known products that must remain; that of all targets together must not fall."""
 ALONE_KEPT = 2 / 3
 """Share of the NDCG@10 of known products among themselves that must remain. ADR 14 has the figures."""
-LEAST_KNOWN = 50
-"""Questions with a known target: with fewer, what known products keep is chance, and all targets together count."""
+LEAST_KNOWN, LEAST_KNOWN_SHARE = 50, 0.2
+"""Questions with a known target, and their share of all: with fewer, what known products keep is chance or a side
+matter, and all targets together count."""
 LEAST_SHARE = 0.015
 """Share of the first ten places that new products have whatever it costs: less than a hundredth of NDCG@10, for of each
 list it is the last. ADR 14 has the figures."""
@@ -93,7 +94,7 @@ def tuned_lift(judging: Judging, scores: Floats) -> Lift:
     def worth(one: Point) -> tuple[float, float]:
         return one["cold_hit_rate"], -abs(one["lift"])
 
-    told = sum(not own.all() for own in judging.cold) >= LEAST_KNOWN
+    told = sum(not own.all() for own in judging.cold) >= max(LEAST_KNOWN, LEAST_KNOWN_SHARE * len(judging.cold))
     alone = _point(judging, np.where(untouched, scores.min() - 1, scores), 0.0)["warm"]
     curve = [point(lift) for lift in LIFTS]
     none = curve[0]

@@ -42,6 +42,7 @@ def chosen(
     `told` says whether there are enough questions with known targets to tell what these keep.
     """
     monkeypatch.setattr(lifting, "LEAST_KNOWN", 0 if told else 1)
+    monkeypatch.setattr(lifting, "LEAST_KNOWN_SHARE", 0.0)
     names = ("together", "warm", "cold_hit_rate")
     lines = np.array(list(curve.values())).T
 
@@ -103,17 +104,16 @@ def shoppers(*, hit: int) -> tuple[Judging, np.ndarray]:
     return Judging(asked, wanted, [own == 11 for own in wanted], np.arange(10), 12), scores
 
 
-def crowded(*, known: int) -> tuple[Judging, np.ndarray]:
-    """Return questions about 24 products, of which the new half scores higher, and their scores.
+def crowded(*, known: int, n: int = 2 * lifting.LEAST_KNOWN) -> tuple[Judging, np.ndarray]:
+    """Return n questions about 24 products, of which the new half scores higher, and their scores.
 
-    `known` questions are answered by one old and one new product, as many again by the new one alone.
+    `known` questions are answered by one old and one new product, the others by the new one alone.
     """
-    n = 2 * known
     rows, items = np.repeat(np.arange(n), 24), np.tile(np.arange(24, dtype=np.int64), n)
     nothing = np.zeros((24 * n, 1), np.float32)
     features = np.zeros((24 * n, len(feature_names(("popular",)))), np.float32)
     features[items >= 12, feature_names(("popular",)).index("item_idle")] = np.nan
-    wanted = [np.array([0, 12])] * known + [np.array([12])] * known
+    wanted = [np.array([0, 12])] * known + [np.array([12])] * (n - known)
     labels = (items == 12) | (items == 0) & (rows < known)
     asked = Examples(Candidates(rows, items, nothing, nothing, ("popular",), n), features, labels)
     scores = np.where(items >= 12, 14.0 + (items == 12) - items / 100, -items / 100).astype(np.float32)
@@ -122,9 +122,11 @@ def crowded(*, known: int) -> tuple[Judging, np.ndarray]:
 
 def test_new_products_that_crowd_out_known_ones_are_held_back() -> None:
     few = lifting.tuned_lift(*crowded(known=lifting.LEAST_KNOWN - 1))
+    rare = lifting.tuned_lift(*crowded(known=lifting.LEAST_KNOWN, n=6 * lifting.LEAST_KNOWN))
     found = lifting.tuned_lift(*crowded(known=lifting.LEAST_KNOWN))
 
     assert few.value == 0.0, "too few questions tell what known ones are worth"
+    assert rare.value == 0.0, "hardly anybody wants a known one"
     assert found.value < 0
     points = {one["lift"]: one for one in found.curve}
     assert points[0.0]["warm"] == 0.0, "twelve new ones come first"
