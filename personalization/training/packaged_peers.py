@@ -214,6 +214,18 @@ class LightFMPeer(Dense):
         return np.asarray(shoppers[users] @ items.T + biases, np.float32)
 
 
+RARELY: Mapping[str, Any] = {
+    "alpha": 0.33,
+    "beta": 0.05,
+    "matrix_half_life_days": 375.0,
+    "half_life_days": 300.0,
+    "step": 0.95,
+    "gap_minutes": 1440.0,
+}
+"""RP3beta for shoppers who come rarely: Beauty .0270, which a search finds in half a minute, instead of .0258 in five
+seconds."""
+
+
 def peers(protocol: str) -> tuple[list[type[Peer]], list[str]]:
     """Return the peers of a protocol, and the names of those whose package is not installed."""
     found: list[type[Peer]] = [
@@ -226,7 +238,7 @@ def peers(protocol: str) -> tuple[list[type[Peer]], list[str]]:
         TFIDF,
         BM25,
         ours("EASE", "ease"),
-        ours("RP3beta", "rp3beta"),
+        ours("RP3beta", "rp3beta", RARELY),
         ours("user-kNN", "user_knn"),
         TutorialSVD,
     ]

@@ -14,7 +14,7 @@ from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.training.folds import Fold
 from personalization.training.ladder import ndcg
 from personalization.training.metrics import Doubles
-from personalization.training.tune import MORE_SHOPPERS, Bench, Tuned, tune
+from personalization.training.tune import BAYESIAN, MORE_SHOPPERS, Bench, Search, Tuned, tune
 
 Space = Mapping[str, tuple[Any, ...]]
 Matrix = Any
@@ -77,11 +77,14 @@ class Ours(Peer):
     """A model that no package offers in this form, as this project implements it, by itself."""
 
     recommender: ClassVar[str]
+    start: ClassVar[Mapping[str, Any]] = {}
+    """Settings that a long search found good once, tried beside those that the recommender suggests."""
 
     @classmethod
     def tuned(cls, folds: Sequence[Fold], catalogue: Catalogue, *, budget_s: float, seed: int) -> Tuned:
         """Return the best settings, searched as for our own sources."""
-        return tune(cls.recommender, folds, catalogue, budget_s=budget_s, seed=seed)
+        search = Search(held={cls.recommender: cls.start}) if cls.start else BAYESIAN
+        return tune(cls.recommender, folds, catalogue, budget_s=budget_s, seed=seed, search=search)
 
     def fit(self, past: Interactions, catalogue: Catalogue) -> None:
         """Fit the recommender."""
@@ -185,7 +188,8 @@ def drawn(rng: np.random.Generator, knob: tuple[Any, ...]) -> Any:
     return float(np.exp(rng.uniform(np.log(low), np.log(high)))) if log else float(rng.uniform(low, high))
 
 
-def ours(peer_name: str, recommender: str) -> type[Peer]:
+def ours(peer_name: str, recommender: str, start: Mapping[str, Any] | None = None) -> type[Peer]:
     """Return a peer that is one of our recommenders by itself, with its own search space."""
     space = RECOMMENDERS[recommender].SEARCH_SPACE
-    return type(peer_name, (Ours,), {"name": peer_name, "recommender": recommender, "space": space})
+    own = {"name": peer_name, "recommender": recommender, "space": space, "start": start or {}}
+    return type(peer_name, (Ours,), own)
