@@ -7,20 +7,19 @@ touches in it, and what they touch next at moments in it, with all they did unti
 
 import argparse
 import sys
-from functools import partial
 from pathlib import Path
 
 from bench.training_cost import real
 from personalization.ranking.bundle import Bundle
 from personalization.training.choose import choose
 from personalization.training.dataset import Dataset, build
-from personalization.training.folds import Fold, in_the_middle, learning_folds, lived, temporal
+from personalization.training.evaluate import Asked, folds_of
+from personalization.training.folds import Fold, in_the_middle
 from personalization.training.ladder import ndcg
 from personalization.training.metrics import bootstrap
 from personalization.training.pipeline import asked_of
 from personalization.training.release import release
 from personalization.training.report import released_slates, rung_slates
-from personalization.training.split import SHARES, cut_times
 
 
 def main() -> int:
@@ -37,12 +36,10 @@ def main() -> int:
 
 def told(dataset: Dataset, *, new_only: bool, names: tuple[str, ...] | None = None) -> None:
     """Train twice, ask and print."""
-    rows = dataset.interactions
-    _, end = cut_times(dataset.clock, SHARES)
-    window = temporal(rows, start=end, end=float("inf"), new_only=new_only)
-    asked = {"beginning": window, "middle": in_the_middle(window, rows, end=float("inf"))}
-    for name, taught in (("windows alone", temporal), ("windows and next items", lived)):
-        bundle = _trained(dataset, partial(taught, rows, new_only=new_only), window, names=names)
+    for name, live in (("windows alone", False), ("windows and next items", True)):
+        learning, validation, window = folds_of(dataset, Asked(new_only=new_only, live=live))
+        asked = {"beginning": window, "middle": in_the_middle(window, dataset.interactions, end=float("inf"))}
+        bundle = _trained(dataset, learning, validation, window, names=names)
         for when, fold in asked.items():
             found = asked_of(bundle, fold)
             slates, _ = released_slates(bundle, found)
@@ -59,11 +56,10 @@ def told(dataset: Dataset, *, new_only: bool, names: tuple[str, ...] | None = No
             )
 
 
-def _trained(dataset: Dataset, taught: "partial[Fold]", test: Fold, *, names: tuple[str, ...] | None) -> Bundle:
-    validation, end = cut_times(dataset.clock, SHARES)
-    learning = learning_folds(dataset.clock, taught)
-    folds = learning, taught(start=validation, end=end)
-    choice = choose(*folds, dataset.catalogue, budget_s=0.0, seed=7, progress=_shown, names=names)
+def _trained(
+    dataset: Dataset, learning: list[Fold], validation: Fold, test: Fold, *, names: tuple[str, ...] | None
+) -> Bundle:
+    choice = choose(learning, validation, dataset.catalogue, budget_s=0.0, seed=7, progress=_shown, names=names)
     return release(choice.plan, test.past, dataset.catalogue.at(test.until), until=test.until, learnt=choice.learnt)
 
 
