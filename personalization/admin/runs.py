@@ -16,7 +16,7 @@ from audit.staff import actor_of
 from personalization.admin.alarms import in_words
 from personalization.models import RunState, Sampler, TrainingRun
 from personalization.selectors.overview import alive_runs
-from personalization.services.training import hand_over, queue_training
+from personalization.services.training import queue_training, tell_again
 
 COLORS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger"}
 LISTED = 50
@@ -106,7 +106,7 @@ class TrainingRunAdmin(ModelAdmin):
         }
         waiting = TrainingRun.objects.filter(state=RunState.QUEUED, **wish).first()
         if waiting is not None:  # a second click, or a message that was lost
-            hand_over(waiting)
+            tell_again(waiting)
             messages.info(request, f"Training {waiting.pk}, the same, is queued already; a worker was told again.")
         else:
             messages.success(request, f"Training {queue_training(actor=actor_of(request), **wish).pk} is queued.")

@@ -280,7 +280,7 @@ def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, actor: str, 
     return live, f"{version.version} is live"
 
 
-def hand_over(run: TrainingRun) -> None:
+def tell_again(run: TrainingRun) -> None:
     """Hand a queued run to a worker once more: its message may be lost, and one that comes twice changes nothing."""
     _to_worker(run.pk, None)
 

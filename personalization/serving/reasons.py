@@ -113,9 +113,7 @@ class Reasoner:
                 return self.because(cause)
         if code in latest:
             return self.own(code)
-        return (
-            PLAIN["predicted_rating"] if not by.isdisjoint(("svd", "als", "spark_als", "nmf", "sequence_net")) else None
-        )
+        return PLAIN["predicted_rating"] if not by.isdisjoint(LATENT) else None
 
     def _common(self, by: set[str]) -> Reason:
         return next((PLAIN[kind] for name, kind in COMMON_SOURCES.items() if name in by), FROM_THE_RANGE)
