@@ -28,3 +28,5 @@ EVENT_LOG_MAX_BYTES = env.integer("EVENT_LOG_MAX_BYTES", 2 * 1024**3, least=1024
 EVENT_LOG_RETENTION_HOURS = env.integer("EVENT_LOG_RETENTION_HOURS", 168, least=0)
 
 MODEL_DIR = env.path("MODEL_DIR", "var/models")
+# Of how many versions, the newest, artefacts are kept besides what is live and what a rollback leads to; 0: of all.
+MODELS_KEPT = env.integer("MODELS_KEPT", 14, least=0)

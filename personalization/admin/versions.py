@@ -32,7 +32,8 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
     search_fields = ("version",)
     ordering = ("-created_at",)
     fields = ("version", "state", "rung", "metrics", "ladder", "checks", "refusal", "alarms", "held_back", "seed",
-              "data_hash", "artefact_hash", "created_at", "promoted_at", "learnt_again", "retired_at")  # fmt: skip
+              "data_hash", "artefact_hash", "created_at", "promoted_at", "learnt_again", "retired_at",
+              "pruned_at")  # fmt: skip
     actions_list: ClassVar = ["side_by_side", "roll_back_page"]
     actions_detail: ClassVar = ["evaluation_page", "promote_page", "ask_waiver_page"]
 

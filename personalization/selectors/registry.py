@@ -73,6 +73,6 @@ def version_named(version: str) -> ModelVersion:
 
 
 def previous_champion() -> ModelVersion | None:
-    """Return the version that was live before the present one, where a rollback leads."""
-    retired = ModelVersion.objects.filter(state=ModelState.RETIRED, promoted_at__isnull=False)
+    """Return the version that was live before the present one, where a rollback leads; none whose artefact is gone."""
+    retired = ModelVersion.objects.filter(state=ModelState.RETIRED, promoted_at__isnull=False, pruned_at__isnull=True)
     return retired.order_by("-promoted_at").first()

@@ -7,14 +7,13 @@ promotion or a rollback, until the next increment.
 import logging
 import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 
 from common import clock
 from common.errors import Conflict
@@ -25,6 +24,7 @@ from personalization.ranking.bundle import EVENT_WEIGHTS, LOADING_ERRORS, Bundle
 from personalization.selectors.overview import alive_runs
 from personalization.selectors.registry import INCREMENTS, directory_of, increments_of
 from personalization.services.alarms import sound
+from personalization.services.alone import alone
 from personalization.services.data_gate import profile_of
 from personalization.services.live import announce
 from personalization.services.registry import one_at_a_time
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 PAUSE: Final = 9
 """How many times as long as the last one took, or failed, nothing is done: at most a tenth of the time goes to them."""
 LOCK: Final = 0x766D_6E63
-"""Advisory lock of a database session: one increment at a time, and none for ever where a process dies."""
+"""Advisory lock: one increment at a time."""
 log = logging.getLogger(__name__)
 
 
@@ -46,8 +46,8 @@ def run_increment(*, forced: bool = False) -> str:
     A `forced` one does not wait for its turn. Raises Conflict where the data look broken, or the live version's
     artefact cannot be read.
     """
-    with _alone() as alone:
-        if not alone:
+    with alone(LOCK) as mine:
+        if not mine:
             return "Another increment is being made."
         live = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
         if live is None:
@@ -158,16 +158,3 @@ def _resting_until(live: ModelVersion) -> datetime:
 
 def _timed(begun: float) -> dict[str, Any]:
     return {"at": clock.now().isoformat(), "seconds": time.monotonic() - begun}
-
-
-@contextmanager
-def _alone() -> Iterator[bool]:
-    """Hold the lock of increments, where nobody else does."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
-        taken = bool(cursor.fetchone()[0])
-        try:
-            yield taken
-        finally:
-            if taken:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from celery import current_app
 from django.conf import settings
@@ -19,6 +19,7 @@ from common.credentials import masked
 from personalization.models import ModelState, ModelVersion
 from personalization.ranking.artefact import MANIFEST
 from personalization.selectors.registry import directory_of, previous_champion, table_of
+from personalization.services.alone import alone
 from personalization.services.mirrored import metrics_of, page_of, params_of, plots_of, tags_of
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ MODEL, JUDGED, PLOTS = "model", "judged", "plots"
 ALIASES = {ModelState.CHAMPION: "champion", ModelState.CANDIDATE: "challenger"}
 WHOLE = "mirrored"
 """The tag of a run that was written to its end; without it the next try writes the run again."""
+LOCK: Final = 0x766D_6D66
+"""Advisory lock: one version is mirrored at a time."""
 AT_ONCE = 100
 """Parameters that MLflow takes in one call; it takes more metrics."""
 
@@ -51,16 +54,22 @@ def mirror_version(version: str) -> str | None:
 
 
 def mirror(version: str) -> None:
-    """Write one version to MLflow and point the aliases at what is live. Raises MirrorDown where MLflow fails."""
+    """Write one version to MLflow and point the aliases at what is live.
+
+    Raises MirrorDown where MLflow fails, and where another process writes: two would open a run each.
+    """
     if not settings.MLFLOW_TRACKING_URI:
         return
     from mlflow.exceptions import MlflowException
 
-    try:
-        mirror_version(version)
-        mirror_aliases()
-    except (MlflowException, OSError) as error:
-        raise MirrorDown(masked(str(error))) from error
+    with alone(LOCK) as mine:
+        if not mine:
+            raise MirrorDown("Another version is being mirrored.")
+        try:
+            mirror_version(version)
+            mirror_aliases()
+        except (MlflowException, OSError) as error:
+            raise MirrorDown(masked(str(error))) from error
 
 
 def mirror_soon(version: str) -> None:

@@ -139,6 +139,11 @@ def _waived(row: ModelVersion, waiver: ModelWaiver) -> dict[str, Any]:
 
 
 def _check_artefact(row: ModelVersion) -> None:
+    if row.pruned_at is not None:
+        raise Conflict(
+            f"{row.version} cannot go live: its artefact was deleted on {row.pruned_at:%Y-%m-%d}, those of the newest"
+            f" {settings.MODELS_KEPT} versions are kept (MODELS_KEPT). A new training learns anew."
+        )
     try:
         Bundle.load(directory_of(row), expected=row.artefact_hash)  # as every process that serves will
     except LOADING_ERRORS as error:

@@ -24,6 +24,7 @@ from personalization.services.alarms import sound
 from personalization.services.data_gate import examine
 from personalization.services.gate import judge_training, steadiness_of
 from personalization.services.registry import promote, register
+from personalization.services.retention import prune
 from personalization.services.shop_data import shop_dataset
 
 if TYPE_CHECKING:
@@ -155,6 +156,7 @@ def run_training(run_id: int, *, listener: Told | None = None, slates: Path | No
         raise
     else:
         bar.end(RunState.DONE, message=message, version=version)
+        prune(actor=run.actor)
     return run
 
 

@@ -30,6 +30,8 @@ def request_waiver(version: str, *, by: AbstractUser, reason: str, days: int) ->
         row = version_named(version)
         if not row.gate or row.passed or row.state == ModelState.CHAMPION:
             raise Conflict(f"{version} needs no waiver: only a version that failed the gate does.")
+        if row.pruned_at is not None:
+            raise Conflict(f"{version} cannot go live any more: its artefact was deleted.")
         now = clock.now()
         waiver = ModelWaiver.objects.create(
             model_version=row,

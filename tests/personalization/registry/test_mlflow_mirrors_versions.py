@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from celery import current_app
+from django.db import connection
 from pytest_django.fixtures import Settings
 
 from common.embedded.ports import pick
 from personalization.models import ModelState, ModelVersion
 from personalization.ranking.artefact import unseal
 from personalization.ranking.bundle import Bundle
-from personalization.services.mirror import NAME, MirrorDown, mirror, mirror_aliases, mirror_version
+from personalization.services.mirror import LOCK, NAME, MirrorDown, mirror, mirror_aliases, mirror_version
 from personalization.services.mirrored import flat_metrics
 from personalization.services.registry import promote, roll_back
 from tests.personalization.planted import case, slow, usual
@@ -223,6 +224,17 @@ def test_a_server_that_is_down_is_told_apart_so_that_the_worker_asks_again(
 
     with pytest.raises(MirrorDown):
         mirror(version.version)
+
+
+def test_two_workers_do_not_open_a_run_each(version: ModelVersion) -> None:
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        with pytest.raises(MirrorDown, match="Another version is being mirrored"):
+            mirror(version.version)
+    finally:
+        other.close()
 
 
 def test_only_numbers_become_metrics() -> None:

@@ -1,0 +1,121 @@
+"""Old artefacts go, what may still serve stays, and who asks for what is gone is told so."""
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from access.models import User
+from audit.models import AuditEvent
+from common import clock
+from common.errors import Conflict
+from personalization.models import ModelVersion, ModelWaiver
+from personalization.selectors.registry import increments_of, table_of
+from personalization.services.registry import promote, roll_back
+from personalization.services.retention import prune
+from personalization.services.training import queue_training, run_training
+from tests.personalization.releases import admitted
+from tests.personalization.shop import model
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+
+
+@pytest.fixture(autouse=True)
+def _two(settings: Any) -> None:
+    settings.MODELS_KEPT = 2
+
+
+def made(n: int) -> list[str]:
+    return [admitted(model(("popular",))) for _ in range(n)]
+
+
+def test_the_newest_the_live_one_and_the_one_before_it_are_kept(tmp_path: Path) -> None:
+    names = made(6)
+    promote(names[1], actor="staff:7")
+    promote(names[2], actor="staff:7")
+
+    assert sorted(prune(actor="system:schedule")) == [names[0], names[3]]
+    assert [name for name in names if (tmp_path / name).exists()] == [names[1], names[2], names[4], names[5]]
+    assert roll_back(actor="staff:7").version == names[1]
+    assert prune(actor="system:schedule") == []
+    assert b"model.pruned" in bytes(AuditEvent.objects.get(action="model.pruned").body)
+
+
+def test_the_row_and_what_the_gate_judged_stay_and_the_version_does_not_go_live() -> None:
+    old = made(3)[0]
+    prune(actor="system:schedule")
+
+    row = ModelVersion.objects.get(version=old)
+    assert row.gate["passed"] is True
+    assert table_of(row).exists()
+    with pytest.raises(Conflict, match=rf"{old} cannot go live: its artefact was deleted on \d{{4}}-.*MODELS_KEPT"):
+        promote(old, actor="staff:7")
+
+
+def test_every_training_ends_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    names = made(3)
+    trained = ModelVersion.objects.get(version=names[2]), "is live"
+    monkeypatch.setattr("personalization.services.training._trained", lambda bar, slates: trained)
+
+    run_training(queue_training(actor="staff:7", hand_over=False).pk)
+
+    assert not (tmp_path / names[0]).exists()
+
+
+def test_increments_go_with_their_version() -> None:
+    row = ModelVersion.objects.get(version=made(3)[0])
+    (increments_of(row) / "one").mkdir(parents=True)
+
+    prune(actor="system:schedule")
+
+    assert not increments_of(row).exists()
+
+
+def test_a_rollback_does_not_lead_to_what_is_gone() -> None:
+    names = made(4)
+    for name in names[:3]:
+        promote(name, actor="staff:7")
+    prune(actor="system:schedule")
+    assert roll_back(actor="staff:7").version == names[1]
+
+    ModelVersion.objects.filter(version=names[2]).update(pruned_at=clock.now())
+    with pytest.raises(Conflict, match="No version was live before"):
+        roll_back(actor="staff:7")
+
+
+def test_what_a_waiver_may_still_let_through_is_kept() -> None:
+    names = made(4)
+    asked = User.objects.create_user("ada", password=None)
+    ModelWaiver.objects.create(
+        model_version=ModelVersion.objects.get(version=names[0]),
+        reason="spring range",
+        requested_by=asked,
+        requested_at=clock.now(),
+        expires_at=clock.now() + timedelta(days=3),
+    )
+
+    assert prune(actor="system:schedule") == [names[1]]
+
+
+def test_files_that_could_not_be_deleted_go_the_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = made(3)[0]
+
+    def broken(path: Path) -> None:
+        raise PermissionError(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", broken)
+        prune(actor="system:schedule")
+    assert (tmp_path / old).exists()
+
+    assert prune(actor="system:schedule") == []
+    assert not (tmp_path / old).exists()
+
+
+def test_zero_keeps_all(settings: Any) -> None:
+    settings.MODELS_KEPT = 0
+    made(4)
+
+    assert prune(actor="system:schedule") == []
