@@ -53,7 +53,7 @@ class BoughtTogether(ItemItem):
     def pairs(self, baskets: Matrix) -> Iterator[Matrix]:
         """Yield csr chunks of item x item scores, 0 where a pair is rare, insignificant or repels."""
         c, total = self.config, baskets.shape[0]
-        counts = np.asarray(baskets.sum(axis=0)).ravel()
+        counts = np.asarray(baskets.sum(axis=0), np.float64).ravel()  # float32 loses what the logarithms leave
         start = 0
         for chunk in products(baskets.T.tocsr(), baskets):
             first = np.repeat(counts[start : start + chunk.shape[0]], np.diff(chunk.indptr))

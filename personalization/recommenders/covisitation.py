@@ -4,13 +4,14 @@ Sequence rules with a gap weight (Ludewig, Jannach, "Evaluation of session-based
 2018), over each shopper's whole sequence.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from scipy import sparse
 
-from personalization.recommenders.base import Catalogue, Config, Interactions
+from personalization.recommenders.base import Catalogue, Config, Interactions, Ints
 from personalization.recommenders.decay import DAY
 from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from personalization.recommenders.matrix import Matrix, inverse_power, scaled_columns, scaled_rows
@@ -18,12 +19,18 @@ from personalization.recommenders.neighbors import table
 from personalization.recommenders.scoring import SearchSpace
 from personalization.recommenders.storage import Arrays
 
+ROWS_APART = 20
+"""Rows of one shopper that pairs are made of lie at most so far apart: an order of many lines pairs each with some."""
+HELD = 4_000_000
+"""Pairs that are summed at once: fewer additions, bounded memory."""
+
 
 @dataclass(frozen=True)
 class CovisitationConfig(ItemItemConfig):
-    """A pair `gap` events apart counts gap_decay ** (gap - 1) · 2 ** (-time between / pair_half_life_hours).
+    """A pair `gap` moments apart counts gap_decay ** (gap - 1) · 2 ** (-time between / pair_half_life_hours).
 
-    `backward` is what the reverse direction counts; pairs of the same moment count both ways in full.
+    The lines of an order share a moment, so their order means nothing: they count both ways in full, as one gap apart.
+    `backward` is what the reverse direction counts elsewhere, `max_gap` in moments.
     `target_power` discounts popular followers, `source_power` items followed by many.
     """
 
@@ -72,15 +79,29 @@ class Covisitation(ItemItem):
         weights = interactions.weights[order] * np.exp2(
             (times - times.max(initial=0)) / (c.matrix_half_life_days * DAY)
         )
-        total = sparse.csr_matrix((n_items, n_items))
-        for gap in range(1, c.max_gap + 1):
-            first, second = slice(0, max(0, len(users) - gap)), slice(gap, None)
-            same = (users[first] == users[second]) & (items[first] != items[second])
-            between = times[second][same] - times[first][same]
-            counts = weights[second][same] * c.gap_decay ** (gap - 1)
-            counts *= np.exp2(-between / (c.pair_half_life_hours * 3600))
-            found = sparse.csr_matrix((counts, (items[first][same], items[second][same])), shape=(n_items, n_items))
-            tied = between == 0
-            mirror = (counts[tied] * (1 - c.backward), (items[second][same][tied], items[first][same][tied]))
-            total = total + found + sparse.csr_matrix(mirror, shape=(n_items, n_items))
-        return total
+        moment = np.cumsum(np.diff(users, prepend=-1).astype(bool) | np.diff(times, prepend=0).astype(bool))
+        total, found, held = sparse.csr_matrix((n_items, n_items)), [], 0
+        for rows in range(1, ROWS_APART + 1):
+            first, second = slice(0, max(0, len(users) - rows)), slice(rows, None)
+            gap = moment[second] - moment[first]
+            kept = (users[first] == users[second]) & (items[first] != items[second]) & (gap <= c.max_gap)
+            if not kept.any():
+                continue
+            gap, ahead, behind = gap[kept], items[first][kept], items[second][kept]
+            between = times[second][kept] - times[first][kept]
+            faded = c.gap_decay ** np.maximum(gap - 1, 0) * np.exp2(-between / (c.pair_half_life_hours * 3600))
+            tied = gap == 0
+            # The reverse of both is added in `learn`: together they shall count once each way.
+            faded[tied] /= 1 + c.backward
+            found += [(weights[second][kept] * faded, ahead, behind)]
+            found += [((weights[first][kept] * faded)[tied], behind[tied], ahead[tied])]
+            held += len(ahead)
+            if held > HELD:
+                total, found, held = total + _summed(found, n_items), [], 0
+        return total + _summed(found, n_items) if found else total
+
+
+def _summed(found: Sequence[tuple[np.ndarray, Ints, Ints]], n_items: int) -> Matrix:
+    """Return csr float64[n_items, n_items] of (counts, rows, columns)."""
+    counts, rows, columns = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return sparse.csr_matrix((counts, (rows, columns)), shape=(n_items, n_items))

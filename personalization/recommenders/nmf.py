@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.decomposition import non_negative_factorization
 from sklearn.exceptions import ConvergenceWarning
 
@@ -20,7 +21,7 @@ ENOUGH = 0.003
 
 RetailRocket and Beauty take all 40 epochs and, where 60 are allowed, RetailRocket 51 to 53 (NDCG@10 on validation and
 the window after: .0177, .0131; all 60: .0174, .0133). With .01 they stop after 23 to 38, and nmf alone finds a little
-less each time: RetailRocket -.0002 (standard error .0005) of .0144, 3,500 shoppers of Beauty -.0002 (.0001) of .0059.
+less each time (with answers in scaled units, as they were then): RetailRocket -.0002 (standard error .0005) of .0144, 3,500 shoppers of Beauty -.0002 (.0001) of .0059.
 """
 UPDATES = 30
 """Multiplicative updates of a fold-in: further ones change scores by less than a percent."""
@@ -56,7 +57,7 @@ class NMF(Factors):
     }
 
     def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
-        """Return the parts of each item and the scale its column was divided by."""
+        """Return the parts of each item, in the units before scaling, and what its column was multiplied by."""
         c = self.config
         matrix = user_item(interactions, catalogue.n_items, half_life_days=c.matrix_half_life_days)
         matrix.data **= c.damping
@@ -67,19 +68,20 @@ class NMF(Factors):
         norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
         matrix = scaled_rows(matrix, inverse_power(norms, 1))
         parts = self._parts(scaled_columns(matrix, scale[held]))
+        parts /= np.where(scale[held] > 0, scale[held], 1)[:, None]
         return {**placed(parts, held, count), "scale": scale}
 
     def wake(self) -> None:
-        """Prepare what every fold-in shares: HHᵀ; answers are in the units before scaling."""
+        """Prepare what every fold-in shares: HHᵀ in scaled units; answers are in the units before scaling."""
         super().wake()
-        vectors = self.vectors.astype(np.float64)
-        self.gram = vectors.T @ vectors + 1e-9
+        scaled = self.vectors.astype(np.float64) * self.arrays["scale"][:, None]
+        self.gram = scaled.T @ scaled + 1e-9
 
     def fold(self, found: Query) -> Floats:
         """Return the non-negative mixture that rebuilds the query best."""
         codes, weights = found
-        damped = weights**self.config.damping * self.arrays["scale"][codes]
-        wanted = damped @ self.vectors[codes].astype(np.float64)
+        damped = weights**self.config.damping * self.arrays["scale"][codes] ** 2  # of the query, and of the vectors
+        wanted: NDArray[np.float64] = damped @ self.vectors[codes].astype(np.float64)
         mixture = wanted.copy()
         for _ in range(UPDATES):
             mixture *= wanted / np.maximum(mixture @ self.gram, 1e-12)

@@ -10,11 +10,22 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from personalization.recommenders.base import Catalogue, Config, Context, Floats, Interactions, Ints, Profile
+from personalization.recommenders.base import (
+    SIGNAL_NAMES,
+    Catalogue,
+    Config,
+    Context,
+    Floats,
+    Interactions,
+    Ints,
+    Profile,
+)
 from personalization.recommenders.scoring import Scoring, SearchSpace
 from personalization.recommenders.storage import Arrays
 
 BATCH = 256
+REMOVE = SIGNAL_NAMES.index("remove")
+"""What was taken out of a cart is no interest."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +103,7 @@ class SequenceNet(Scoring):
         return 0 <= item < self.n_items and bool(self.arrays["seen"][item])
 
     def _sequence(self, profile: Profile, context: Context) -> Ints:
-        items = np.asarray(context.items, np.int32) if context.items else profile.items
+        items = np.asarray(context.items, np.int32) if context.items else profile.items[profile.signals != REMOVE]
         items = items[(items >= 0) & (items < self.n_items)]
         known: Ints = items[self.arrays["seen"][items]]
         return known[-self.config.length :]
@@ -101,6 +112,7 @@ class SequenceNet(Scoring):
 def windows(interactions: Interactions, config: SequenceNetConfig) -> Ints:
     """Return int32[n, length + 1]: each shopper's history in pieces, item codes + 1, 0 before the beginning."""
     order = np.argsort(interactions.users, kind="stable")
+    order = order[interactions.signals[order] != REMOVE]
     users, items = interactions.users[order], interactions.items[order]
     ends = np.flatnonzero(np.diff(users, append=-1) != 0) + 1 if len(users) else np.empty(0, np.int64)
     pieces, start = [], 0

@@ -82,7 +82,9 @@ def read_json(path: Path) -> Any:
 
 
 def pack_texts(texts: tuple[str, ...]) -> Array:
-    """Return texts as one uint8 array (each text must be free of line feeds)."""
+    """Return texts as one uint8 array. Raises ValueError where one holds a line feed: it would come back as two."""
+    if any("\n" in text for text in texts):
+        raise ValueError("texts that are packed hold no line feeds")
     return np.frombuffer("\n".join(texts).encode(), np.uint8)
 
 

@@ -27,7 +27,10 @@ def word_bags(catalogue: Catalogue) -> Bags:
 
 def attribute_bags(catalogue: Catalogue) -> Bags:
     """Return the facts of each item: every level of its category path, brand, attributes and price band."""
-    return [Counter(dict.fromkeys(_facts(catalogue, item), 1)) for item in range(catalogue.n_items)]
+    return [
+        Counter(dict.fromkeys((" ".join(fact.split()) for fact in _facts(catalogue, item) if fact.strip()), 1))
+        for item in range(catalogue.n_items)
+    ]
 
 
 def _facts(catalogue: Catalogue, item: int) -> Iterator[str]:

@@ -47,3 +47,15 @@ def test_items_that_few_hold_get_no_vector_in_a_large_catalog(
     assert many == pytest.approx(scores, abs=1e-6)
     unknown = shops.interactions([(0, 10, 1.0, "view")], n_users=1)
     assert not model.scores(shops.profile(unknown, 0), Context()).any()
+
+
+def test_nmf_answers_in_the_units_of_what_was_taken() -> None:
+    rows = [(user, item) for user in range(40) for item in (0, 1) if user % 4 or item == 0] + [(40, 0), (40, 1)]
+    data = shops.interactions([(user, item, 1.0 + user, "view") for user, item in rows], n_users=41)
+
+    def share(power: float) -> float:
+        model = NMF(NMFConfig(factors=2, epochs=300, popularity_power=power)).fit(data, shops.catalogue(2))
+        zero, one = model.scores(shops.profile(data, 40), Context())
+        return float(one / zero)
+
+    assert share(0.6) == pytest.approx(share(0.0), abs=0.15)

@@ -1,6 +1,7 @@
 """Directions, significance, siblings, repeats: what each item table says of a shop built to show it."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -223,3 +224,41 @@ def test_answering_settings_change_without_another_fit() -> None:
     assert changed.scores(profile, Context()).tolist() == fresh.scores(profile, Context()).tolist()
     with pytest.raises(ValueError, match="alpha"):
         model.reconfigured(alpha=1.0)
+
+
+def test_the_order_of_an_orders_lines_means_nothing_to_covisitation() -> None:
+    lines = ((0, "view"), (1, "purchase"), (2, "view"), (3, "view"))
+    tables = []
+    for told in (lines, lines[::-1]):
+        rows = [(user, item, shops.START + user * DAY, signal) for user in range(5) for item, signal in told]
+        model = make("covisitation").fit(shops.interactions(rows, n_users=5), shops.catalogue(5))
+        tables.append(model.scores_many([Profile.empty(shops.START)] * 4, [Context(items=(at,)) for at in range(4)]))
+
+    assert tables[0] == pytest.approx(tables[1], rel=1e-5)
+    assert tables[0][2, 3] == pytest.approx(tables[0][3, 2], rel=1e-5)
+
+
+def test_covisitation_counts_gaps_in_moments_and_not_in_lines() -> None:
+    basket = tuple(range(8))
+    rows = [
+        (user, item, shops.START + user * DAY + later * 60, "purchase")
+        for user in range(4)
+        for later, lines in enumerate((basket, (8,)))
+        for item in lines
+    ]
+    model = make("covisitation", max_gap=1).fit(shops.interactions(rows, n_users=4), shops.catalogue(10))
+
+    assert all(8 in answer(model, item, k=9) for item in basket)
+
+
+def test_significance_is_reckoned_as_exactly_in_a_large_shop(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[np.dtype[Any]] = []
+
+    def listening(*counts: Any) -> Any:
+        heard.extend(np.asarray(one).dtype for one in counts)
+        return likelihood_ratio(*counts)
+
+    monkeypatch.setattr("personalization.recommenders.bought_together.likelihood_ratio", listening)
+    make("bought_together").fit(orders((0, 1), (2,)), shops.catalogue(4))
+
+    assert np.dtype(np.float32) not in heard  # a million orders have logarithms that differ in the eighth digit

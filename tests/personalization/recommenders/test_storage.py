@@ -1,11 +1,15 @@
 """Artefacts are plain arrays and JSON, mapped into memory, equal bytes for equal state, and never pickle."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from personalization.recommenders import storage
+from personalization.recommenders.base import Context
+from personalization.recommenders.registry import make
+from tests.behaviour import shops
 
 
 @pytest.mark.parametrize("mapped", [True, False])
@@ -69,3 +73,21 @@ def test_compressed_files_are_not_mapped(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="compressed"):
         storage.read_arrays(tmp_path / "x.npz")
+
+
+def test_a_text_that_would_come_back_as_two_is_not_packed() -> None:
+    with pytest.raises(ValueError, match="line feeds"):
+        storage.pack_texts(("wash cold", "dry\nflat"))
+
+
+@pytest.mark.parametrize("name", ["content", "new_arrivals"])
+def test_attributes_of_several_lines_are_known_to_products_created_later(name: str) -> None:
+    care = (("care=Wash cold\nDry flat", "color=red"),)
+    shop = replace(shops.catalogue(4), attributes=care * 4)
+    rows = shops.interactions([(0, 0, 1.0, "view"), (0, 1, 2.0, "view")], n_users=1)
+    model = make(name).fit(rows, shop)
+
+    later = replace(shops.catalogue(5), attributes=care * 5)
+    scores = model.extend(later).scores(shops.profile(rows, 0), Context())  # type: ignore[attr-defined]
+
+    assert scores[4] > 0
