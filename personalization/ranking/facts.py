@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personalization.ranking.groups import Grouped
-from personalization.ranking.stars import Stars
+from personalization.ranking.stars import RATING, Stars
 from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Floats, Interactions, Ints, Times
+from personalization.recommenders.coding import coded
 
 DAY = 86_400.0
 HALF_LIVES = (1.0, 7.0, 28.0, 90.0, 365.0)
@@ -93,7 +94,7 @@ class ItemFacts:
             repeat_rate[:, None],
             repeat_times[:, None],
             _mean(items, (signals == PURCHASE).astype(np.float64), catalogue.n_items)[:, None],
-            _mean(items, values.astype(np.float64), catalogue.n_items)[:, None],
+            _mean(items[signals == RATING], values[signals == RATING].astype(np.float64), catalogue.n_items)[:, None],
             np.log1p(prices)[:, None],
             price_in_category(prices, kin["category"])[:, None],
             np.log1p(by_category)[:, None],
@@ -122,11 +123,8 @@ def codes_of(names: tuple[str, ...], n: int) -> Ints:
     """Return one code per distinct name, in order of the alphabet, -1 for the empty one."""
     if not names:
         return np.full(n, -1, np.int32)
-    distinct, inverse = np.unique(np.asarray(names, dtype=object).astype(str), return_inverse=True)
-    codes = inverse.astype(np.int32)
-    if len(distinct) and distinct[0] == "":
-        codes -= 1
-    return codes
+    codes, distinct = coded(names)
+    return codes - 1 if distinct[0] == "" else codes
 
 
 def kin_codes(catalogue: Catalogue) -> dict[str, Ints]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from personalization.recommenders.base import SIGNAL_NAMES, TEXTS, Catalogue, Floats, Interactions, Ints, Times
+from personalization.recommenders.coding import coded
 from personalization.recommenders.deep_features import image_vectors
 from personalization.recommenders.weights import SIGNAL_WEIGHTS, weight_table
 from personalization.training.cleaning import IMPUTATION, SCALING, clean, id_texts, imputed, seconds
@@ -61,7 +62,7 @@ def build(
     rows, removed = clean(frame)
     rows = rows.sort_values("timestamp", kind="stable", ignore_index=True)
     catalogue = catalogue_of(items, seen=rows["item_id"])
-    users, user_ids = _codes(rows["user_id"])
+    users, user_ids = coded(rows["user_id"].to_numpy(object))
     known = attributes_of(shoppers, user_ids) if shoppers is not None else ()
     interactions = replace(_interactions(rows, users, len(user_ids), catalogue, counted), shoppers=known)
     times = seconds(frame["timestamp"]).to_numpy(np.float64)
@@ -96,11 +97,11 @@ def catalogue_of(items: pd.DataFrame | None, *, seen: pd.Series) -> Catalogue:
     if "first_seen" in known:
         known = known.assign(first_seen=seconds(known["first_seen"]))
     known = known.drop_duplicates("item_id", keep="last").set_index("item_id")
-    ids = np.union1d(known.index.to_numpy(str), seen.to_numpy(str))
+    ids = sorted({*known.index, *seen})
     known = known.reindex(ids)
     texts: dict[str, Any] = {column: _text(known, source) for column, source in TEXTS.items()}
     return Catalogue(
-        item_ids=tuple(ids.tolist()),
+        item_ids=tuple(ids),
         attributes=_attributes(known),
         prices=_number(known, "price", np.float32),
         first_seen=_number(known, "first_seen", np.float64),
@@ -149,10 +150,10 @@ def _interactions(
     rows: pd.DataFrame, users: Ints, n_users: int, catalogue: Catalogue, weights: Mapping[str, float]
 ) -> Interactions:
     signals = _signals(rows)
-    items = np.searchsorted(np.asarray(catalogue.item_ids), rows["item_id"].to_numpy(str)).astype(np.int32)
+    items = pd.Index(catalogue.item_ids, dtype=object).get_indexer(pd.Index(rows["item_id"], dtype=object))
     return Interactions(
         users=users,
-        items=items,
+        items=items.astype(np.int32),
         times=rows["timestamp"].to_numpy(np.float64),
         signals=signals,
         weights=weight_table(weights)[signals],
@@ -176,11 +177,6 @@ def _baskets(rows: pd.DataFrame) -> Ints:
         return np.full(len(rows), -1, np.int32)
     codes, _ = pd.factorize(rows["order_id"], use_na_sentinel=True)
     return np.asarray(codes, np.int32)
-
-
-def _codes(column: pd.Series) -> tuple[Ints, tuple[str, ...]]:
-    names, codes = np.unique(column.to_numpy(str), return_inverse=True)
-    return codes.astype(np.int32), tuple(names.tolist())
 
 
 def _text(known: pd.DataFrame, column: str) -> tuple[str, ...]:

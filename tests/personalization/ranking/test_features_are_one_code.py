@@ -1,5 +1,6 @@
 """A feature is the same number for one shopper in a request and for many in training, and never knows the future."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -7,13 +8,14 @@ import pytest
 
 from personalization.ranking import candidates
 from personalization.ranking.candidates import gather
-from personalization.ranking.facts import ItemFacts
+from personalization.ranking.facts import COLUMNS, ItemFacts, attribute_rows
 from personalization.ranking.features import feature_names, features
 from personalization.recommenders.base import Context
 from personalization.recommenders.registry import make
 from personalization.training.dataset import build
 from personalization.training.folds import temporal
 from personalization.training.split import cut_times
+from tests.behaviour import shops
 from tests.personalization.shop_history import history, products
 
 QUOTAS = {"personal_top": 20, "popular": 20}
@@ -97,3 +99,28 @@ def test_kin_of_a_context_is_told() -> None:
 
     same = seen[:, feature_names(found.sources).index("context_category")]
     np.testing.assert_array_equal(same, (found.items % 2 == 0).astype(np.float32))
+
+
+def test_the_stars_of_a_product_are_those_of_its_ratings_alone() -> None:
+    rows = [(0, 0, 1.0, "rating"), (1, 0, 2.0, "view"), (1, 1, 3.0, "view")]
+    data = shops.interactions(rows, n_users=2)
+    data = replace(data, values=np.array([5.0, 1.0, 1.0], np.float32))
+
+    stars = ItemFacts.fit(data, shops.catalogue(2), until=9.0).table[:, COLUMNS.index("stars")]
+
+    np.testing.assert_array_equal(stars, [5.0, np.nan])
+
+
+def test_one_long_attribute_costs_no_more_than_its_length() -> None:
+    names = ("color=red", "color=blue", "care=" + "wash cold " * 5_000)
+    shop = replace(shops.catalogue(3_000), attributes=tuple((names[at % 2],) for at in range(2_999)) + ((names[2],),))
+
+    tracemalloc.start()
+    starts, codes, rarity = attribute_rows(shop)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert len(rarity) == 3
+    assert codes[[0, 1, 2_999]].tolist() == [2, 1, 0]
+    assert starts[-1] == 3_000
+    assert peak < 5_000_000

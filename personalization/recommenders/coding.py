@@ -1,0 +1,17 @@
+"""Names as codes. NumPy's own text type pads every name to the longest: one long name would cost gigabytes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from personalization.recommenders.base import Ints
+
+
+def coded(names: Sequence[str]) -> tuple[Ints, tuple[str, ...]]:
+    """Return a code for each name, int32[n], and the distinct names: in the order of the alphabet, by code."""
+    found, distinct = pd.factorize(np.asarray(names, dtype=object))
+    order = sorted(range(len(distinct)), key=distinct.__getitem__)
+    rank = np.empty(len(distinct), np.int32)
+    rank[order] = np.arange(len(distinct), dtype=np.int32)
+    return rank[found], tuple(distinct[at] for at in order)
