@@ -72,6 +72,11 @@ class Bundle:
         return self.facts.stars if self.manifest.get("tells_stars", True) else None
 
     @property
+    def ratings_differ(self) -> bool:
+        """Whether ratings say anything: where all that were learnt from are equal, a low one is no dislike."""
+        return bool(self.manifest.get("ratings_differ", True))
+
+    @property
     def weights(self) -> Floats:
         """What an event counts by its signal code, float32: what it counted when this bundle was trained."""
         return weight_table(self.manifest.get(EVENT_WEIGHTS, {}))

@@ -15,7 +15,7 @@ trees", WSDM 2011 (adaptive questions); Cohn, Ghahramani, Jordan, "Active learni
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -85,8 +85,11 @@ class Asked:
     worth: Doubles
 
 
-def answers_of(profile: Profile) -> Answers:
-    """Return what the shopper's history tells, the latest word about each product; a dislike counts as one."""
+def answers_of(profile: Profile, *, rated: bool = True) -> Answers:
+    """Return what the shopper's history tells, the latest word about each product; a dislike counts as one.
+
+    Without `rated`, stars say nothing: all that the shop ever saw are equal.
+    """
     heard = [name not in SILENT for name in SIGNAL_NAMES]
     rows = np.flatnonzero(np.asarray(heard)[profile.signals])
     said = np.isin(profile.signals, [SIGNAL_NAMES.index(name) for name in SAID])
@@ -95,8 +98,18 @@ def answers_of(profile: Profile) -> Answers:
     _, place = np.unique(profile.items[order][::-1], return_index=True)
     chosen = np.sort(order[::-1][place])[-MOST_ANSWERS:]
     stars = np.clip((profile.values[chosen] - NEUTRAL_STARS) / STARS_SPAN, -1.0, 1.0)
-    values = np.where(profile.signals[chosen] == RATING, stars, 1.0).astype(np.float64)
+    values = np.where((profile.signals[chosen] == RATING) & rated, stars, 1.0).astype(np.float64)
     return Answers(profile.items[chosen], values, noise[chosen], np.unique(profile.items[said]).astype(np.int32))
+
+
+def without_disliked(profile: Profile, answers: Answers) -> Profile:
+    """Return the shopper with no weight on what they dislike: recommenders take a history for what is liked.
+
+    Predicted stars read the ratings all the same.
+    """
+    if not len(answers.disliked):
+        return profile
+    return replace(profile, weights=np.where(np.isin(profile.items, answers.disliked), 0, profile.weights))
 
 
 def questions(space: TasteSpace, answers: Answers, allowed: Bools, k: int) -> Asked:

@@ -147,6 +147,12 @@ def _chosen(interactions: Interactions, n_items: int, rows: Longs) -> tuple[SVDC
     return SETTINGS[number], ridge
 
 
+def ratings_differ(interactions: Interactions) -> bool:
+    """Return whether ratings may be taken at their word: not where there are some, and all are equal."""
+    values = interactions.values[interactions.signals == RATING]
+    return not len(values) or bool(np.ptp(values) > 0)
+
+
 def latest_ratings(interactions: Interactions, *, until: float) -> Longs:
     """Return the rows of ratings up to a moment, ascending; a shopper's later rating of an item stands alone."""
     rows = np.flatnonzero((interactions.signals == RATING) & (interactions.times <= until))

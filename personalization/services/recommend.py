@@ -58,9 +58,7 @@ def recommend_page(slots: Mapping[str, Slot]) -> dict[str, Answer]:
 def rank(who: Who, *, product_ids: Sequence[str], personalized: bool = True) -> RankAnswer:
     """Return the shop's own list in the shopper's order; unknown ids stay at the end, in the given order."""
     snapshot, now = keeper.current(), clock.now().timestamp()
-    shopper = (
-        read_shopper(who, shelf=snapshot.shelf, weights=snapshot.weights, now=now) if personalized else nobody(now)
-    )
+    shopper = read_shopper(who, snapshot=snapshot, now=now) if personalized else nobody(now)
     found = ranked(snapshot, shopper, product_ids)
     ANSWERS.labels(placement="rank", degraded=found.degraded or "").inc()
     return found
@@ -70,9 +68,7 @@ def _shopper_of(slots: Mapping[str, Slot], snapshot: Snapshot) -> Shopper:
     """Read the page's shopper once; slots of one page belong to one shopper."""
     now = clock.now().timestamp()
     ask = next((slot.ask for slot in slots.values() if slot.ask.personalized), None)
-    return (
-        nobody(now) if ask is None else read_shopper(ask.who, shelf=snapshot.shelf, weights=snapshot.weights, now=now)
-    )
+    return nobody(now) if ask is None else read_shopper(ask.who, snapshot=snapshot, now=now)
 
 
 def _slot(snapshot: Snapshot, ask: Ask, shopper: Shopper, group: list[int], *, late: bool) -> Answer:

@@ -11,13 +11,13 @@ from django.conf import settings
 from consents.person import person_of
 from consents.selectors import rule_of, terms
 from events.types.base import SIGNALS, Interaction
-from personalization.ranking.onboarding import Answers, answers_of
+from personalization.ranking.onboarding import Answers, answers_of, without_disliked
 from personalization.recommenders.attributes import named
 from personalization.recommenders.base import Floats, Ints, Profile
 from personalization.serving.answers import Degraded
 from personalization.serving.asking import Who
 from personalization.serving.keeper import keeper
-from personalization.serving.shelf import Shelf
+from personalization.serving.snapshot import Snapshot
 from profiles.selectors import Person, read_person
 
 PURPOSE = "personalization"
@@ -69,8 +69,8 @@ def nobody(now: float, degraded: Degraded | None = None) -> Shopper:
     return Shopper(Profile.empty(_moment(now)), degraded=degraded)
 
 
-def read_shopper(who: Who, *, shelf: Shelf, weights: Floats, now: float) -> Shopper:
-    """Return what may be used of the shopper whom a request names; `weights` are those of the model, by signal code."""
+def read_shopper(who: Who, *, snapshot: Snapshot, now: float) -> Shopper:
+    """Return what may be used of the shopper whom a request names."""
     if not who.named:
         return nobody(now)
     person = _read(who)
@@ -80,18 +80,17 @@ def read_shopper(who: Who, *, shelf: Shelf, weights: Floats, now: float) -> Shop
     if not allowed(person, gpc=who.gpc, region=who.region):
         return nobody(now, "no_consent")
     attributes = named(person.attributes, settings.SHOPPER_ATTRIBUTES)
-    known = [(code, one) for one in person.history if (code := shelf.codes.get(one.product_id)) is not None]
+    known = [(code, one) for one in person.history if (code := snapshot.shelf.codes.get(one.product_id)) is not None]
     if not known:
         return newcomer(now, attributes) if attributes else nobody(now, "no_profile")
-    profile = replace(profile_of(known, weights=weights, now=now), attributes=attributes)
-    answers = answers_of(profile)
+    profile = replace(profile_of(known, weights=snapshot.weights, now=now), attributes=attributes)
+    answers = answers_of(profile, rated=snapshot.bundle is None or snapshot.bundle.ratings_differ)
     latest: dict[int, str] = {}
     for code, one in known:
         latest.pop(code, None)
         latest[code] = one.signal
     if len(answers.disliked):
-        # Recommenders take what is in a history for what is liked; predicted stars read the rating all the same.
-        profile = replace(profile, weights=np.where(np.isin(profile.items, answers.disliked), 0, profile.weights))
+        profile = without_disliked(profile, answers)
         latest = {code: signal for code, signal in latest.items() if code not in set(answers.disliked.tolist())}
     return Shopper(profile, personal=True, latest=latest, answers=answers)
 

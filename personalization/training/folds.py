@@ -30,6 +30,7 @@ class Fold:
     until: float
     new_only: bool = False
     contexts: Sequence[Context] = field(init=False)
+    """What each question asks for."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "contexts", [Context(seen_allowed=not self.new_only)] * len(self.users))
@@ -50,6 +51,13 @@ class Fold:
             self.until,
             self.new_only,
         )
+
+    def excluding(self, items: Sequence[tuple[int, ...]]) -> "Fold":
+        """Return the same questions, each without these items among the answers."""
+        fold = replace(self)
+        contexts = [replace(one, exclude=own) for one, own in zip(self.contexts, items, strict=True)]
+        object.__setattr__(fold, "contexts", contexts)
+        return fold
 
     def warm(self, n_items: int) -> Bools:
         """Return bool[n_items]: which items the past knows."""
@@ -146,8 +154,7 @@ def next_item(
     known = np.bincount(past.users, minlength=interactions.n_users) > 0
     asked = np.flatnonzero((rows.times >= start) & known[rows.users])
     questions = [(int(rows.users[at]), int(at)) for at in asked]
-    fold = _asked(sequences, past, questions, until=start, new_only=new_only, limit=limit, newest=newest)
-    return replace(fold, profiles=[_earlier(profile) for profile in fold.profiles])
+    return _asked(sequences, past, questions, until=start, new_only=new_only, limit=limit, newest=newest, moments=True)
 
 
 def frozen(fold: Fold, *, newest: int | None = None) -> Fold:
@@ -164,18 +171,29 @@ def _asked(
     new_only: bool,
     limit: int | None,
     newest: int | None,
+    moments: bool = False,
 ) -> Fold:
-    """Return one question per (shopper, row of the target)."""
+    """Return one question per (shopper, row of the target); with `moments` its profile has no row of the very time."""
     items, starts = sequences.rows.items, sequences.starts
     if new_only:
         questions = [(user, at) for user, at in questions if not (items[starts[user] : at] == items[at]).any()]
     kept = sampled(np.arange(len(questions)), limit).tolist()
     times = sequences.rows.times
     chosen = [questions[at] for at in kept]
+
+    def begins(user: int, at: int) -> int:
+        first = int(starts[user])
+        return first + int(np.searchsorted(times[first:at], times[at], side="left"))
+
     return Fold(
         past,
         np.fromiter((user for user, _ in chosen), np.int64, len(chosen)),
-        [sequences.profile(int(starts[user]), at, now=float(times[at]), newest=newest) for user, at in chosen],
+        [
+            sequences.profile(
+                int(starts[user]), begins(user, at) if moments else at, now=float(times[at]), newest=newest
+            )
+            for user, at in chosen
+        ],
         [items[at : at + 1].astype(np.int64) for _, at in chosen],
         until,
         new_only,
@@ -215,12 +233,6 @@ def in_the_middle(
     """
     most = min(len(window), limit // 3)
     return next_item(interactions, start=window.until, end=end, new_only=window.new_only, limit=most, newest=newest)
-
-
-def _earlier(profile: Profile) -> Profile:
-    """Return the shopper as known before this very moment."""
-    known = int(np.searchsorted(profile.times, profile.now, side="left"))
-    return replace(profile, **{name: getattr(profile, name)[:known] for name in ROWS})
 
 
 def sampled(values: Longs, limit: int | None, *, seed: int = SEED) -> Longs:

@@ -1,6 +1,7 @@
 """From a dataset to a judged bundle: choose on validation, refit, judge on what no model saw, refit on everything."""
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +11,8 @@ import numpy as np
 
 from personalization.ranking.bundle import EVENT_WEIGHTS, Bundle
 from personalization.ranking.ranker import Judged
-from personalization.recommenders.base import Interactions
+from personalization.ranking.stars import ratings_differ
+from personalization.recommenders.base import NUMBERS, TEXTS, Interactions
 from personalization.recommenders.deep_features import forget
 from personalization.training.choose import choose, columns_of
 from personalization.training.dataset import Dataset
@@ -60,8 +62,9 @@ def train(
     """Return a bundle and its report; `rival` is the plan of the champion that the bundle must not be worse than.
 
     `budget_s` is spent on tuning as `search` says; without one, the outcome depends on data and seed alone. `newest` is
-    how many events a live profile holds at most, where it is bounded; `names` narrows the sources; `exposure` is how
-    strongly over-exposed items are held back, 0 to 1. Raises ValueError where there is too little to hold any back.
+    how many events of a kind a live profile holds at most, where it is bounded; `names` narrows the sources; `exposure`
+    is how strongly over-exposed items are held back, 0 to 1. Raises ValueError where there is too little to hold any
+    back.
     """
     rows = dataset.interactions
     if len(rows) < LEAST:
@@ -110,6 +113,7 @@ def train(
             "shoppers": len(dataset.user_ids),
             EVENT_WEIGHTS: dict(dataset.weights),
             "tells_stars": worth_telling(report["rmse"]),
+            "ratings_differ": ratings_differ(rows),
         },
         progress=_part(progress, 0.8, 1.0),
     )
@@ -136,10 +140,16 @@ def asked_of(bundle: Bundle, fold: Fold) -> Examples:
 
 def fingerprint(dataset: Dataset) -> str:
     """Return a SHA-256 over all that is learnt from."""
-    rows = dataset.interactions
-    digest = hashlib.sha256("\n".join(dataset.catalogue.item_ids).encode())
-    for column in (rows.users, rows.items, rows.times, rows.signals, rows.weights, rows.values):
-        digest.update(np.ascontiguousarray(column).tobytes())
+    rows, catalogue = dataset.interactions, dataset.catalogue
+    digest = hashlib.sha256()
+    for names in (catalogue.item_ids, *(getattr(catalogue, column) for column in TEXTS)):
+        digest.update(json.dumps(names).encode())
+    for lists in (catalogue.attributes, rows.shoppers):
+        digest.update(json.dumps(lists).encode())
+    numbers = [getattr(catalogue, column) for column in NUMBERS]
+    columns = (rows.users, rows.items, rows.times, rows.signals, rows.weights, rows.values, rows.baskets)
+    for column in (*columns, *numbers):
+        digest.update(b"" if column is None else np.ascontiguousarray(column).tobytes())
     return digest.hexdigest()
 
 

@@ -6,11 +6,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from personalization.recommenders.base import Interactions, Profile
+from personalization.ranking.onboarding import answers_of, without_disliked
+from personalization.ranking.stars import RATING, ratings_differ
+from personalization.recommenders.base import SIGNAL_NAMES, Interactions, Profile
+from profiles.history import LASTING
 
 Longs = NDArray[np.int64]
 SHARES = (0.70, 0.85)
 """Where validation and the test start. The ranker learns in windows before (`folds.learning_folds`)."""
+
+LASTING_CODES = np.isin(SIGNAL_NAMES, list(LASTING))
+"""By signal code: whether live profiles keep the newest of it apart from browsing."""
 
 
 def cut_times(times: NDArray[np.float64], shares: Sequence[float] = SHARES) -> list[float]:
@@ -39,23 +45,36 @@ def taken(interactions: Interactions, rows: slice | NDArray[np.generic]) -> Inte
 
 @dataclass(frozen=True, slots=True)
 class Sequences:
-    """Rows sorted by shopper, then time (stable): shopper u has the rows [starts[u], starts[u + 1])."""
+    """Rows sorted by shopper, then time (stable): shopper u has the rows [starts[u], starts[u + 1]).
+
+    `rated` says that ratings differ, so that a low one is a dislike.
+    """
 
     rows: Interactions
     starts: Longs
+    rated: bool
 
     @classmethod
     def of(cls, interactions: Interactions) -> "Sequences":
         """Return the sequences of all shoppers of time-sorted rows."""
         order = np.argsort(interactions.users, kind="stable")
         rows = taken(interactions, order)
-        return cls(rows, np.searchsorted(rows.users, np.arange(interactions.n_users + 1)))
+        starts = np.searchsorted(rows.users, np.arange(interactions.n_users + 1))
+        return cls(rows, starts, ratings_differ(interactions))
 
     def profile(self, first: int, end: int, *, now: float, newest: int | None = None) -> Profile:
-        """Return the rows [first, end) of one shopper as a profile, cut to the `newest` ones."""
-        part = slice(first if newest is None else max(first, end - newest), end)
+        """Return the rows [first, end) of one shopper as a profile.
+
+        With `newest` as an answer sees the shopper: so many rows of lasting signals (purchases, opinions), so many of
+        the others, and what they dislike without weight.
+        """
         rows = self.rows
-        return Profile(
+        part: slice | Longs = slice(first, end)
+        if newest is not None and end - first > newest:
+            lasting = LASTING_CODES[rows.signals[first:end]]
+            kept = [first + np.flatnonzero(kind)[-newest:] for kind in (lasting, ~lasting)]
+            part = np.sort(np.concatenate(kept))
+        profile = Profile(
             items=rows.items[part],
             times=rows.times[part],
             signals=rows.signals[part],
@@ -64,6 +83,9 @@ class Sequences:
             now=now,
             attributes=rows.shoppers[int(rows.users[first])] if rows.shoppers and first < end else (),
         )
+        if newest is None or not self.rated or not (profile.signals == RATING).any():
+            return profile
+        return without_disliked(profile, answers_of(profile))
 
     def profiles(self, users: Longs, *, now: float, newest: int | None = None) -> list[Profile]:
         """Return the whole profiles of some shoppers."""

@@ -28,6 +28,6 @@ def test_a_profile_has_the_weights_of_the_model(
     does(ADA, "Order Completed", "", order_id="O1", products=[{"product_id": "rug"}])
 
     snapshot = keeper.current()
-    shopper = read_shopper(Who(**ADA), shelf=snapshot.shelf, weights=snapshot.weights, now=clock.epoch_us() / 1e6)
+    shopper = read_shopper(Who(**ADA), snapshot=snapshot, now=clock.epoch_us() / 1e6)
 
     assert shopper.profile.weights.tolist() == counted

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
@@ -46,3 +47,10 @@ def test_evaluations_take_the_shops_weights(
 
     with pytest.raises(CommandError, match="purchases count 2.5"):
         call_command("evaluate", str(tmp_path))
+
+
+def test_the_fingerprint_tells_of_products_too() -> None:
+    shop = pd.DataFrame({"item_id": history()["item_id"].unique()}).assign(price=1.0)
+
+    assert fingerprint(build(history(), shop)) == fingerprint(build(history(), shop.copy()))
+    assert fingerprint(build(history(), shop.assign(price=2.0))) != fingerprint(build(history(), shop))

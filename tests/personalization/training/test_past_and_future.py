@@ -13,7 +13,7 @@ from personalization.training.dataset import build
 from personalization.training.evaluate import Asked, folds_of
 from personalization.training.examples import examples, limited
 from personalization.training.folds import Fold, frozen, in_the_middle, leave_one_out, lived, next_item, temporal
-from personalization.training.split import cut_times
+from personalization.training.split import Sequences, cut_times
 from tests.behaviour import shops
 from tests.personalization.shop_history import history, products
 
@@ -166,3 +166,38 @@ def test_what_rankers_learn_from_is_limited_evenly() -> None:
     assert sum(len(part.labels) for part in half) == pytest.approx(len(whole.labels), rel=0.05)
     assert half[0].candidates.n_rows == len(np.unique(half[0].candidates.rows))
     assert limited([whole], rows=len(whole.labels)) == [whole]
+
+
+def test_a_profile_holds_the_newest_of_each_kind_as_a_live_one_does() -> None:
+    rows = [(0, item % 5, 10.0 + item, "purchase") for item in range(6)]
+    rows += [(0, item % 5, 100.0 + item, "view") for item in range(6)]
+    data = shops.interactions(rows, n_users=1)
+
+    (profile,) = Sequences.of(data).profiles(np.array([0]), now=200.0, newest=3)
+
+    assert profile.times.tolist() == [13.0, 14.0, 15.0, 103.0, 104.0, 105.0]
+    assert Sequences.of(data).profiles(np.array([0]), now=200.0)[0].times.tolist() == data.times.tolist()
+
+
+@pytest.mark.parametrize(("stars", "weights"), [((1.0, 5.0), [0.0, 1.0]), ((1.0, 1.0), [1.0, 1.0])])
+def test_what_a_shopper_dislikes_has_no_weight_where_ratings_differ(
+    stars: tuple[float, float], weights: list[float]
+) -> None:
+    data = shops.interactions([(0, item, 10.0 + item, "rating") for item in range(2)], n_users=1)
+    data = replace(data, values=np.array(stars, np.float32), weights=np.ones(2, np.float32))
+
+    (live,) = Sequences.of(data).profiles(np.array([0]), now=200.0, newest=3)
+    (whole,) = Sequences.of(data).profiles(np.array([0]), now=200.0)
+
+    assert live.weights.tolist() == weights
+    assert whole.weights.tolist() == [1.0, 1.0]
+
+
+def test_a_large_order_takes_nothing_from_what_is_known_before_it() -> None:
+    rows = [(0, item, 10.0 + item, "purchase") for item in range(6)]
+    rows += [(0, 6 + line, 100.0, "purchase") for line in range(12)]
+    data = shops.interactions(rows, n_users=1)
+
+    fold = next_item(data, start=50.0, end=200.0, new_only=True, newest=6)
+
+    assert {len(profile.items) for profile in fold.profiles} == {6}
