@@ -60,6 +60,14 @@ class Counter:
                 counts[key] = counts.get(key, 0) + 1
 
 
+def fitting(codes: Ints, stays: Iterable[int], caps: Sequence[Cap]) -> Ints:
+    """Return the codes that break no cap, soft ones included, beside what stays on a slate."""
+    counter = Counter(caps)
+    for code in stays:
+        counter.add(code)
+    return codes[[counter.full_for(code, strict=True) is None for code in codes.tolist()]]
+
+
 def pins(rules: RuleSet, holding: Sequence[Rule], items: Ints, mask: Bools, size: int, trace: Trace) -> dict[int, int]:
     """Return place → item code (places from 0) of the pin rules that hold, the highest priority first.
 

@@ -67,11 +67,7 @@ def answer(
         raise NotFound(f"There is no placement {ask.placement}.")
     if shopper is None:
         now = clock.now().timestamp()
-        shopper = (
-            read_shopper(ask.who, shelf=snapshot.shelf, weights=snapshot.weights, now=now)
-            if ask.personalized
-            else nobody(now)
-        )
+        shopper = read_shopper(ask.who, snapshot=snapshot, now=now) if ask.personalized else nobody(now)
     scene = _scene(snapshot, ask, placement, shopper, taken=taken, hurried=hurried)
     return replace(_answered(snapshot, scene), took_ms=round((time.perf_counter() - started) * 1000, 3))
 
@@ -173,7 +169,16 @@ def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
     reasons = {code: reasoner.reason(code, found.sources.get(code, ())) for code in slate}
     reasons.update(dict.fromkeys(pinned, PINNED))
     if scene.placement.fresh_slots:
-        slate = freshen(snapshot, reasoner, slate, reasons, mask=scene.allowed, fixed=pinned)
+        slate = freshen(
+            snapshot,
+            reasoner,
+            slate,
+            reasons,
+            most=scene.placement.fresh_slots,
+            mask=scene.allowed,
+            fixed=pinned,
+            caps=_every_cap(snapshot, scene),
+        )
     slate, propensities = _explored(snapshot, scene, slate, reasons, fixed=pinned)
     return Answer(
         recommendation_id=str(uuid7()),

@@ -7,7 +7,7 @@ import numpy as np
 
 from common import clock
 from personalization.ranking.exploration import Drawn, drawn, seeded, suited
-from personalization.ranking.slots import Cap, Counter
+from personalization.ranking.slots import Cap, fitting
 from personalization.recommenders.base import Bools, Context, Floats, Ints
 from personalization.selectors.placements import PlacementConfig
 from personalization.serving.answers import Reason
@@ -61,13 +61,13 @@ def explore(
         return None
     young = _young(snapshot, placement, now=shopper.profile.now)
     shown = [code for code in slate if code in set(young.tolist())]
-    rng = seeded(placement.key, shopper.profile, context)
+    # Whoever has no history is one of many who are alike: what one of them is shown must not be what all are shown.
+    rng = seeded(placement.key, shopper.profile, context) if len(shopper.profile.items) else np.random.default_rng()
     leaves = next((place for place in range(len(slate) - 1, 0, -1) if slate[place] not in fixed), None)
     order = NOBODY
     if leaves is not None and rng.random() < placement.explore_share:
         stays = [*slate[:leaves], *slate[leaves + 1 :]]
-        fitting = _fitting(_candidates(snapshot, shopper, context, slate, young[mask[young]]), stays, caps)
-        order = drawn(fitting, rng)
+        order = drawn(fitting(_candidates(snapshot, shopper, context, slate, young[mask[young]]), stays, caps), rng)
     if not shown and not order.codes:
         return None
     return _reserved(snapshot, placement, slate, shown, order, fixed)
@@ -110,14 +110,6 @@ def _candidates(snapshot: Snapshot, shopper: Shopper, context: tuple[int, ...], 
     categories = snapshot.shelf.columns.category_of
     kin = np.isin(categories[young], categories[lately]) if lately else np.zeros(len(young), bool)
     return suited(young, _likeness(snapshot, shopper, context, lately, young), kin, snapshot.shelf.born[young])
-
-
-def _fitting(codes: Ints, stays: list[int], caps: Sequence[Cap]) -> Ints:
-    """Return the codes that break no cap beside what stays on the slate."""
-    counter = Counter(caps)
-    for code in stays:
-        counter.add(code)
-    return codes[[counter.full_for(code, strict=True) is None for code in codes.tolist()]]
 
 
 def _likeness(snapshot: Snapshot, shopper: Shopper, context: tuple[int, ...], lately: list[int], young: Ints) -> Floats:

@@ -1,7 +1,10 @@
 """A click changes the next answer: places kept for what is close to the product the shopper looked at last."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
+
+from personalization.ranking.slots import Cap, fitting
 from personalization.recommenders.base import Bools
 from personalization.serving.answers import Reason
 from personalization.serving.reasons import Reasoner
@@ -19,25 +22,43 @@ def freshen(
     slate: list[int],
     reasons: dict[int, Reason],
     *,
+    most: int,
     mask: Bools,
     fixed: set[int],
+    caps: Sequence[Cap] = (),
 ) -> list[int]:
-    """Return the slate with an item whose reason names the latest product, and note that reason.
+    """Return the slate with up to `most` items whose reasons name the latest product, and note these reasons.
 
-    `fixed` items (pins) are neither moved nor removed; what the mask forbids is not shown. A slate that already names
-    the product stays as it is.
+    `fixed` items (pins) are neither moved nor removed; what the mask forbids, or a cap, is not shown. Items of the
+    slate that name the product already count.
     """
     latest = next(reversed(reasoner.shopper.latest or {}), None)
-    if latest is None or not slate:
+    if latest is None or len(slate) < 2:  # the only place is the best one's
         return slate
     named = snapshot.shelf.columns.product_ids[latest]
-    if any(named in reason.product_ids or reason == reasoner.because(latest) for reason in reasons.values()):
-        return slate
-    code = next(_candidates(snapshot, reasoner, latest, mask, fixed), None)
-    if code is None:
-        return slate
-    reasons[code] = reasoner.own(code) if code == latest else reasoner.because(latest)
-    return slate if code in slate else _inserted(slate, code, fixed)
+    kept = {
+        code for code, reason in reasons.items() if named in reason.product_ids or reason == reasoner.because(latest)
+    }
+    for code in _candidates(snapshot, reasoner, latest, mask, fixed):
+        if len(kept) >= most or (code == latest and kept):
+            break
+        if code in slate:
+            fresh = slate
+        elif code in kept or not _fits(code, slate, fixed | kept, caps):
+            continue
+        else:
+            fresh = _inserted(slate, code, fixed | kept)
+        slate = fresh
+        reasons[code] = reasoner.own(code) if code == latest else reasoner.because(latest)
+        kept.add(code)
+    return slate
+
+
+def _fits(code: int, slate: list[int], fixed: set[int], caps: Sequence[Cap]) -> bool:
+    """Return whether the item may come into the slate in the place of the one that would leave."""
+    leaves = _last_free(slate, fixed)
+    stays = [other for place, other in enumerate(slate) if place != leaves]
+    return leaves is not None and len(fitting(np.array([code], np.int32), stays, caps)) == 1
 
 
 def _candidates(snapshot: Snapshot, reasoner: Reasoner, latest: int, mask: Bools, fixed: set[int]) -> Iterator[int]:
@@ -51,11 +72,13 @@ def _candidates(snapshot: Snapshot, reasoner: Reasoner, latest: int, mask: Bools
 
 def _inserted(slate: list[int], code: int, fixed: set[int]) -> list[int]:
     """Return the slate with the item at its place; the last item that is not fixed leaves."""
-    free = [place for place, other in enumerate(slate) if other not in fixed]
-    if not free:
-        return slate
-    others = [other for place, other in enumerate(slate) if place != free[-1]]
+    leaves = _last_free(slate, fixed)
+    others = [other for place, other in enumerate(slate) if place != leaves]
     place = min(PLACE, len(others))
     while place < len(others) and others[place] in fixed:
         place += 1
     return [*others[:place], code, *others[place:]]
+
+
+def _last_free(slate: list[int], fixed: set[int]) -> int | None:
+    return next((place for place in range(len(slate) - 1, -1, -1) if slate[place] not in fixed), None)

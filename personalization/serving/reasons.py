@@ -26,6 +26,15 @@ BECAUSE = {
     "rating": ("because_liked", "Because you rated {title}", "Because of what you rated"),
 }
 VIEWED = ("because_viewed", "Because you viewed {title}", "Because of what you viewed")
+OF_OWN = {
+    "cart": ("because_carted", "In your cart"),
+    "checkout": ("because_carted", "In your cart"),
+    "like": ("because_liked", "You like this"),
+    "wishlist": ("because_liked", "You like this"),
+    "rating": ("because_liked", "You rated this"),
+}
+"""Reasons for an item of the history itself, by the latest signal about it."""
+LOOKED_AT = ("because_viewed", "You looked at this lately")
 PLAIN = {
     "predicted_rating": Reason("predicted_rating", "We think you will like this"),
     "trending": Reason("trending", "Trending now"),
@@ -85,7 +94,8 @@ class Reasoner:
         """Return the reason for an item of the shopper's own history."""
         if code in self.shopper.bought:
             return Reason("buy_again", "You bought this before", self._ids(code))
-        return Reason("because_viewed", "You looked at this lately", self._ids(code))
+        kind, text = OF_OWN.get((self.shopper.latest or {}).get(code, "view"), LOOKED_AT)
+        return Reason(kind, text, self._ids(code))
 
     def _about_context(self, code: int, by: set[str]) -> Reason | None:
         for name in (*ABOUT_CONTEXT, *PERSONAL_SOURCES):

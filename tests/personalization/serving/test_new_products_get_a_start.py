@@ -154,6 +154,11 @@ def test_without_redis_the_answer_goes_on_without_exploring(monkeypatch: pytest.
 def test_strangers_see_new_products_too_and_without_consent_the_answer_is_a_strangers() -> None:
     views(CY, "rug")
 
+    for who in (CY, None):
+        answers = [asked(who) for _ in range(30)]
+        assert 0 < len(shown(answers)) < 30, "each of many who are alike is drawn for by itself"
+    explores(explore_share=0.0)
+    keeper.forget()
     assert ids(asked(CY)) == ids(asked())
 
 

@@ -36,3 +36,14 @@ def test_every_source_that_may_be_ranked_has_words() -> None:
 
     assert {*ranked_sources(), "sentences", "sequence_net", "spark_als", "svd"} <= spoken
     assert spoken <= {*RECOMMENDERS}
+
+
+@pytest.mark.parametrize(
+    ("signal", "code"),
+    [("view", "because_viewed"), ("like", "because_liked"), ("rating", "because_liked"), ("cart", "because_carted")],
+)
+def test_what_the_shopper_had_is_shown_for_what_they_did(signal: str, code: str) -> None:
+    shopper = SimpleNamespace(personal=True, latest={3: signal}, bought=[], profile=Profile.empty(0.0))
+    shelf = SimpleNamespace(columns=SimpleNamespace(product_ids=tuple("abcd")))
+
+    assert Reasoner(cast("Any", shelf), cast("Any", shopper), {}, Context()).own(3).code == code

@@ -1,0 +1,52 @@
+"""Places kept for what is close to the latest product: as many as asked for, and no cap is broken for them."""
+
+from collections import Counter
+
+import pytest
+
+from personalization.services.placements import save_placement
+from personalization.services.recommend import recommend
+from personalization.services.rules import create_rule
+from personalization.serving.asking import Ask, Who
+from personalization.serving.keeper import keeper
+from tests.personalization.shop import ADA, GROUPS, PRODUCTS, views
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
+BRANDS = ("Nord", "Lux", "Weft")
+
+
+def slate(**settings: int | str) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the products of Ada's home page, and which ones their reasons name."""
+    save_placement("home", data={"explore_share": 0.0, "strategy": "popular", **settings}, actor="staff:1")
+    keeper.forget()
+    answer = recommend(Ask(placement="home", who=Who(**ADA)))
+    return [(item.product_id, item.reason.product_ids) for item in answer.items]
+
+
+@pytest.mark.parametrize("fresh_slots", [0, 1, 3])
+def test_caps_hold_for_them_too(fresh_slots: int) -> None:
+    for brand in BRANDS:
+        wording = {"effect": "cap", "brands": [brand], "cap": 1}
+        create_rule(name=f"one {brand}", wording=wording, actor="staff:1")
+
+    for latest in PRODUCTS:
+        views(ADA, latest)
+        shown = [product for product, _ in slate(size=4, fresh_slots=fresh_slots, strategy="trending")]
+        brands = Counter(PRODUCTS[product]["brand"] for product in shown)
+        assert max(brands[brand] for brand in BRANDS) <= 1, (latest, shown)
+        groups = [GROUPS[product] for product in shown if product in GROUPS]
+        assert len(groups) == len(set(groups)), (latest, shown)
+
+
+def test_there_are_as_many_as_asked_for() -> None:
+    views(ADA, "rug")
+
+    named = {places: sum("rug" in names for _, names in slate(size=6, fresh_slots=places)) for places in (0, 1, 2)}
+
+    assert named == {0: 0, 1: 1, 2: 2}
+
+
+def test_the_only_place_is_the_best_ones() -> None:
+    views(ADA, "rug")
+
+    assert slate(size=1, fresh_slots=1)[0][0] == slate(size=1, fresh_slots=0)[0][0]
