@@ -14,6 +14,8 @@ NEEDED = ("user_id", "item_id", "timestamp")
 MAX_STARS = 100.0
 LATEST = 1e11
 """Seconds end here, in the year 5138: a file whose times lie mostly beyond counts in milliseconds or less."""
+DAYS_IN_DIGITS, LAST_MONTH = (19_000_101, 21_001_231), 12
+DAYS_IN_DIGITS, LAST_MONTH = (19_000_101, 21_001_231), 12
 BOT_RATE = 200
 """Events of one shopper within one minute that no hand can make."""
 BOT_DAY = 5_000
@@ -121,23 +123,58 @@ def id_texts(column: pd.Series) -> pd.Series:
 def seconds(column: pd.Series) -> "pd.Series[float]":
     """Return times as seconds since 1970, NaN where there is none.
 
-    Dates and their texts are read as such (UTC where they name no zone). Numbers are seconds, unless the middle one is
-    too large for that: then they are milliseconds, microseconds or nanoseconds, whichever fits.
+    Dates and their texts are read as such (UTC where they name no zone), each row in its own shape; whether the day or
+    the month comes first is one decision for the column. Numbers are seconds, unless the middle one is too large for
+    that: then they are milliseconds, microseconds or nanoseconds, whichever fits; or days written as 20250131, where
+    all are such days.
     """
-    if not pd.api.types.is_datetime64_any_dtype(column):
-        numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
-        if numbers.notna().any() or column.isna().all():
-            middle = numbers.median()
-            while middle > LATEST:
-                numbers, middle = numbers / 1_000, middle / 1_000
-            return numbers
-        column = column.astype(str)  # of one shape or of several: with and without fractions, zones, times of day
-        dates = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
-        if dates.isna().all():
-            dates = pd.to_datetime(column, utc=True, errors="coerce", format="mixed")
-    else:
-        dates = pd.to_datetime(column, utc=True)
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return _since_1970(pd.to_datetime(column, utc=True))
+    numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
+    found = _scaled(numbers)
+    texts = column[numbers.isna() & column.notna()].astype(str)
+    if not len(texts):
+        return found
+    dates = pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601")
+    if (rest := texts[dates.isna()]).size:
+        day_first = _day_first(rest)
+        dates[rest.index] = pd.to_datetime(rest, utc=True, errors="coerce", format="mixed", dayfirst=day_first)
+    found[texts.index] = _since_1970(dates)
+    return found
+
+
+def _since_1970(dates: "pd.Series[pd.Timestamp]") -> "pd.Series[float]":
     return (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
+
+
+def _scaled(numbers: "pd.Series[float]") -> "pd.Series[float]":
+    known = numbers.dropna()
+    if len(known) and known.between(*DAYS_IN_DIGITS).all() and (known % 1 == 0).all():
+        days = pd.to_datetime(numbers.astype("Int64").astype(str), utc=True, errors="coerce", format="%Y%m%d")
+        if days.notna().sum() == len(known):
+            return _since_1970(days)
+    middle = numbers.median()
+    while middle > LATEST:
+        numbers, middle = numbers / 1_000, middle / 1_000
+    return numbers
+
+
+def _day_first(texts: "pd.Series[str]") -> bool:
+    """Return whether dates like 03.02.2025 begin with the day: a number above 12 tells or, else, the shorter span.
+
+    A shop that wrote the 1st to the 12th of a month does not look like one that wrote twelve months, a day of each.
+    """
+    parts = texts.str.extract(r"^\s*(\d{1,2})[./-](\d{1,2})[./-]\d{2,4}").dropna().astype(int)
+    if not len(parts):
+        return False
+    first, second = int(parts[0].max()), int(parts[1].max())
+    if (first > LAST_MONTH) != (second > LAST_MONTH):
+        return first > LAST_MONTH
+    spans = []
+    for day_first in (False, True):
+        dates = pd.to_datetime(texts, utc=True, errors="coerce", format="mixed", dayfirst=day_first)
+        spans.append(dates.max() - dates.min())
+    return bool(spans[1] < spans[0])
 
 
 def imputed(frame: pd.DataFrame) -> dict[str, int]:

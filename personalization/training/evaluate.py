@@ -87,12 +87,13 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
     Raises ValueError where the protocol finds nothing to ask.
     """
     started = time.monotonic()
+    taken = [f"{one['reason']} ({one['rows']})" for one in dataset.report.get("removed", []) if one["rows"]]
+    removed = "; removed: " + ("; ".join(taken) or "none")
     if not len(dataset):
-        taken = [f"{one['reason']} ({one['rows']})" for one in dataset.report.get("removed", []) if one["rows"]]
-        raise ValueError("no row is left to learn from; removed: " + ("; ".join(taken) or "none, there were none"))
+        raise ValueError("no row is left to learn from" + removed)
     learning, validation, test = folds_of(dataset, asked)
     if not len(test):
-        raise ValueError(NOTHING_ASKED[asked.protocol])
+        raise ValueError(NOTHING_ASKED[asked.protocol] + (removed if taken else ""))
     choice = choose(
         learning,
         validation,
@@ -114,7 +115,7 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
     )
     progress("Judging on what no model has seen", 0.6)
     found = asked_of(bundle, test)
-    slates, scores = released_slates(bundle, found)
+    slates, scores = released_slates(bundle, test, found)
     report: dict[str, Any] = {
         "protocol": asked.protocol,
         "mode": "new" if asked.new_only else "repeat",
@@ -207,11 +208,11 @@ def _beside(
     if dataset.catalogue.categories:
         newest = newest_in_last_category(bundle.facts, test, k=20)
         report["newest_in_last_category"] = judged(newest, test, n_items)
-        alone, _ = released_slates(bundle, found, among=~test.warm(n_items))
+        alone, _ = released_slates(bundle, test, found, among=~test.warm(n_items))
         report["cold_alone"] = judged(alone, test, n_items)
     if asked.protocol == "next-item":
         still = frozen(test)
-        answer, _ = released_slates(bundle, asked_of(bundle, still))
+        answer, _ = released_slates(bundle, still, asked_of(bundle, still))
         report["frozen_profile"] = judged(answer, still, n_items)
     return report
 

@@ -13,8 +13,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from personalization.management.output import writable
+from personalization.recommenders.base import SIGNAL_NAMES
 from personalization.services.figures import storable
-from personalization.training.dataset import build
+from personalization.training.cleaning import id_texts
+from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Asked, evaluate
 from personalization.training.plan import OPTIONAL, ranked_sources
 from personalization.training.tune import SAMPLERS, Search
@@ -62,8 +65,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Read, evaluate, print, write."""
         for name in ("json", "recommendations"):
-            if options[name] and not options[name].absolute().parent.is_dir():
-                raise CommandError(f"--{name}: there is no folder {options[name].absolute().parent}")
+            if options[name]:
+                writable(options[name], option=name)
         if not 0 <= options["budget"] < float("inf"):
             raise CommandError("--budget: seconds, 0 or more")
         if not 0 <= options["exposure"] <= 1:
@@ -100,17 +103,37 @@ class Command(BaseCommand):
 
             try:
                 dataset = build(interactions, items, shoppers, pictures=pictures, weights=settings.EVENT_WEIGHTS)
+                for line in unusable(dataset, items, shoppers):
+                    self.stderr.write(line)
                 found = evaluate(dataset, asked, progress=progress)
             except ValueError as error:
                 raise CommandError(str(error)) from error
-        if options["json"]:
-            options["json"].write_text(
-                json.dumps(storable(found.report), indent=1, default=str, allow_nan=False) + "\n"
-            )
-        if options["recommendations"]:
-            found.recommendations.to_parquet(options["recommendations"], index=False)
         for line in told(found.report):
             self.stdout.write(line)
+        try:
+            if options["json"]:
+                options["json"].write_text(
+                    json.dumps(storable(found.report), indent=1, default=str, allow_nan=False) + "\n"
+                )
+            if options["recommendations"]:
+                found.recommendations.to_parquet(options["recommendations"], index=False)
+        except OSError as error:
+            raise CommandError(f"what was found could not be written: {error}") from error
+
+
+def unusable(dataset: Dataset, items: pd.DataFrame | None, shoppers: pd.DataFrame | None) -> list[str]:
+    """Return what of the files tells nothing though it is there."""
+    lines = []
+    rows = dataset.report["interactions"]
+    unknown = next((one["values"] for one in dataset.report["imputed"] if one["column"] == "event"), 0)
+    if 0 < rows <= unknown:
+        lines.append(f"No event has a name that is known: all count as a view. Names are {', '.join(SIGNAL_NAMES)}.")
+    touched = {dataset.catalogue.item_ids[code] for code in np.unique(dataset.interactions.items).tolist()}
+    if items is not None and touched.isdisjoint(id_texts(items["item_id"].dropna())):
+        lines.append("No interaction is of a product of items.parquet: do both call products by the same ids?")
+    if shoppers is not None and not any(dataset.interactions.shoppers):
+        lines.append("No shopper of the interactions is in shoppers.parquet: do both call shoppers by the same ids?")
+    return lines
 
 
 def untimed(interactions: pd.DataFrame) -> bool:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from personalization.management.output import writable
 from personalization.models import RunState, Sampler
 from personalization.services.training import queue_training, run_training
 
@@ -53,6 +54,8 @@ class Command(BaseCommand):
                 raise CommandError(f"--{name}: 0 to {most}")
         if len(options["study"]) > LONGEST:
             raise CommandError(f"--study: {LONGEST} characters at most")
+        if options["recommendations"] and not background:
+            writable(options["recommendations"], option="recommendations")
         wishes = {name: options[name] for name in ("sampler", "study", "exposure", "seed")}
         wishes |= {"budget_s": options["budget"], "forced": options["force"]}
         if options["study"] and "://" not in options["study"]:
@@ -74,7 +77,7 @@ class Command(BaseCommand):
             raise CommandError(run.message)
         self.stdout.write(run.message)
         for name, value in (run.model_version.metrics if run.model_version else {}).items():
-            self.stdout.write(f"  {name}: {value}")
+            self.stdout.write(f"  {name}: {value:.4f}")
 
 
 def _listener(bar: "tqdm[Any]") -> Any:

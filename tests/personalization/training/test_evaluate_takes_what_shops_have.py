@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
 
+from personalization.management.commands.evaluate import unusable
 from personalization.ranking.stars import latest_ratings
 from personalization.training.cleaning import seconds
 from personalization.training.dataset import build
@@ -48,6 +49,41 @@ def test_dates_of_several_shapes_are_all_read(shapes: tuple[str, str]) -> None:
 
     assert 0 < found[1] - found[0] <= 1
     assert np.isnan(found[2])
+
+
+@pytest.mark.parametrize("shape", ["%d/%m/%Y %H:%M", "%d.%m.%Y", "%m/%d/%Y", "%m-%d-%Y %H:%M", "%Y%m%d"])
+@pytest.mark.parametrize("days", [12, 90])
+def test_the_day_or_the_month_comes_first_in_all_rows_alike(shape: str, days: int) -> None:
+    dates = pd.Series(pd.date_range("2025-01-01", periods=days, freq="D", tz="UTC"))
+
+    found = seconds(dates.dt.strftime(shape))
+
+    assert found.tolist() == (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().tolist()
+
+
+def test_one_row_of_another_shape_costs_no_other_row() -> None:
+    days = pd.Series(pd.date_range("2025-01-13", periods=30, freq="D").strftime("%d/%m/%Y"))
+    days[3], days[4], days[5] = "2025-01-16", "1737072000", "yesterday"
+
+    found = seconds(days)
+
+    assert np.flatnonzero(found.isna()).tolist() == [5]
+    assert np.diff(found.drop(5).to_numpy()).tolist() == [86_400.0] * 4 + [2 * 86_400.0] + [86_400.0] * 23
+
+
+def test_days_in_digits_are_days_and_other_numbers_seconds() -> None:
+    assert seconds(pd.Series([20250131, 20250201])).tolist() == [1738281600.0, 1738368000.0]
+    assert seconds(pd.Series([20250131, 20259999])).tolist() == [20250131.0, 20259999.0]
+
+
+def test_a_file_that_tells_nothing_is_told_of() -> None:
+    rows, items = history(shoppers=20), products().assign(item_id=lambda frame: "sku-" + frame["item_id"])
+    shoppers = pd.DataFrame({"user_id": ["nobody"], "age": ["20"]})
+    odd = rows.assign(event="zap")
+
+    assert unusable(build(rows, products()), products(), None) == []
+    said = " ".join(unusable(build(odd, items, shoppers), items, shoppers))
+    assert all(words in said for words in ("No event has a name", "of items.parquet", "in shoppers.parquet"))
 
 
 def test_a_rating_without_stars_is_no_rating() -> None:
@@ -94,6 +130,7 @@ def test_what_cannot_be_written_or_read_is_said_before_the_work(tmp_path: Path) 
     for arguments, words in (
         ((str(path), "--json", str(tmp_path / "none" / "out.json")), "there is no folder"),
         ((str(path), "--recommendations", str(tmp_path / "none" / "out.parquet")), "there is no folder"),
+        ((str(path), "--json", str(tmp_path)), "is a folder, name a file"),
         ((str(path), "--budget", "nan"), "--budget"),
         ((str(path / "interactions.parquet"),), "name the folder"),
         ((str(path),), "missing column of the items: item_id"),
