@@ -1,6 +1,8 @@
 """What is judged, by which limits, and what a check says."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from personalization.judging.slates import Shelf, SlateTable
 from personalization.training.metrics import Interval
@@ -47,3 +49,8 @@ class Case:
     has_champion: bool
     limits: Limits = Limits()
     expected: Interval | None = None
+
+    def shuffled(self) -> "Case":
+        """Return the shoppers in an order that nobody can tell: in that of their ids, a kept table would name them."""
+        rows = np.random.default_rng().permutation(len(self.challenger.slates))
+        return replace(self, challenger=self.challenger.ordered(rows), reference=self.reference.ordered(rows))

@@ -132,7 +132,7 @@ def new_items(case: Case) -> Iterable[Check]:
     new, n_items = case.shelf.new, case.shelf.n_items
     if not has_new(case.shelf):
         return
-    share = float(new.mean())
+    share = case.shelf.share_of_new
     ours, theirs = (new_share(table.exposure(n_items), new) for table in (case.challenger, case.reference))
     limit = case.limits.new_items * share
     words = f"new items get {ours:.1%} of exposure, {share:.1%} of the catalogue; reference {theirs:.1%}"

@@ -131,7 +131,7 @@ def _badnesses(shelf: Shelf) -> dict[str, Badness]:
     if has_suppliers(shelf):
         found["supplier share"] = lambda exposure, own: spread(exposure, own.supplier)[2]
     if has_new(shelf):
-        found["new items"] = lambda exposure, own: -new_share(exposure, own.new) / max(float(own.new.mean()), 1e-12)
+        found["new items"] = lambda exposure, own: -new_share(exposure, own.new) / max(own.share_of_new, 1e-12)
     return found
 
 

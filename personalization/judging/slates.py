@@ -1,7 +1,7 @@
 """One held-out slate table: what a model would have shown to whom, and what they then wanted. All checks read it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,6 +27,15 @@ class SlateTable:
     parts: Mapping[str, float] = field(default_factory=dict)
     """The same of each part of the model that tells: its sources, its facts, the profiles it was asked with."""
 
+    def ordered(self, rows: Longs) -> "SlateTable":
+        """Return the shoppers in another order."""
+        return replace(
+            self,
+            slates=self.slates[rows],
+            targets=tuple(self.targets[row] for row in rows.tolist()),
+            groups={kind: tuple(labels[row] for row in rows.tolist()) for kind, labels in self.groups.items()},
+        )
+
     def ndcg(self, n_items: int, *, k: int = 10) -> Doubles:
         """Return float64[n]: each shopper's NDCG at k."""
         sizes = np.fromiter((len(own) for own in self.targets), np.int64, len(self.targets))
@@ -50,11 +59,18 @@ class Shelf:
     popularity: Doubles
     new: Bools
     cut: float
+    unborn: int = 0
+    """How many of the items appeared after the cut."""
 
     @property
     def n_items(self) -> int:
         """How many items there are."""
         return len(self.popularity)
+
+    @property
+    def share_of_new(self) -> float:
+        """Which share of the items that there were at the cut was new."""
+        return float(self.new.sum()) / max(1, self.n_items - self.unborn)
 
     @classmethod
     def of(cls, catalogue: Catalogue, *, popularity: Doubles, cut: float, days: float = 30.0) -> "Shelf":
@@ -62,7 +78,8 @@ class Shelf:
         seen = catalogue.first_seen if catalogue.first_seen is not None else np.full(catalogue.n_items, np.nan)
         with np.errstate(invalid="ignore"):
             new = (seen >= cut - days * 86_400) & (seen <= cut)
-        return cls(suppliers(catalogue), popularity, new, cut)
+            unborn = int((seen > cut).sum())
+        return cls(suppliers(catalogue), popularity, new, cut, unborn)
 
 
 def suppliers(catalogue: Catalogue) -> Ints:

@@ -5,17 +5,17 @@ from collections.abc import Mapping
 from typing import Any
 
 METRIC = "ndcg@10"
+RMSE = {"svd": "svd", "biases": "biases_of_item_and_shopper"}
+"""Errors of predicted stars: of the model, and of what needs no taste."""
 
 
 def headline(report: Mapping[str, Any]) -> dict[str, float]:
-    """Return the few numbers that stand beside a version: Precision, Recall, NDCG at 10, and RMSE where rated."""
+    """Return the few numbers that stand beside a version: Precision, Recall, NDCG at 10, RMSE and that of biases."""
     judged = report.get("test", {}).get(report.get("rung"), {}).get("together", {})
     numbers = {name: judged[name]["value"] for name in (METRIC, "precision@10", "recall@10") if name in judged}
-    if svd := report.get("rmse", {}).get("svd"):
-        numbers["rmse_svd"] = svd["value"]
-    return {
-        name: round(float(value), 5) for name, value in numbers.items() if value is not None and math.isfinite(value)
-    }
+    errors = report.get("rmse", {})
+    numbers |= {f"rmse_{name}": errors[key]["value"] for name, key in RMSE.items() if errors.get(key)}
+    return {name: float(value) for name, value in numbers.items() if value is not None and math.isfinite(value)}
 
 
 def storable(value: Any) -> Any:

@@ -75,7 +75,7 @@ def judge_training(
         expected=promised(trained.report),
     )
     reference = over if over and trained.rival else POPULARITY
-    return judge_version(version, case, reference=reference, actor=actor)
+    return judge_version(version, case.shuffled(), reference=reference, actor=actor)
 
 
 def steadiness_of(trained: "TrainedBundle") -> "Steadiness | None":

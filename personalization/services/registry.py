@@ -23,12 +23,14 @@ from personalization.services.mirror import mirror_soon
 log = logging.getLogger(__name__)
 LOCK = 0x766D_7267
 """Advisory lock of the registry: numbering, promotion and rollback happen one at a time."""
+DRAFT = ".writing-"
+"""How the directory of an artefact is called until it has a version."""
 
 
 def register(bundle: Bundle, *, report: Mapping[str, Any], actor: str) -> ModelVersion:
     """Write the bundle under a new version, `YYYY-MM-DD.n`, as a candidate."""
     root = Path(settings.MODEL_DIR)
-    draft = root / f".writing-{uuid7()}"
+    draft = root / f"{DRAFT}{uuid7()}"
     root.mkdir(parents=True, exist_ok=True)
     try:
         artefact_hash = bundle.save(draft)

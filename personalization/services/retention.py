@@ -1,10 +1,15 @@
-"""Old artefacts go: a version of every night would fill the disk, and what it learnt from is long forgotten elsewhere.
+"""Old artefacts go: a version of every night would fill the disk, and holds what shoppers did who are erased by now.
 
-The rows stay with their reports, and so do the tables that the gate judged: they are small, and evidence.
+The rows stay, with their reports, verdicts and hashes.
 """
 
 import logging
+import re
 import shutil
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
@@ -12,18 +17,22 @@ from django.db import transaction
 from audit.services import record
 from common import clock
 from personalization.models import ModelState, ModelVersion
-from personalization.selectors.registry import directory_of, increments_of, previous_champion
-from personalization.services.registry import one_at_a_time
+from personalization.selectors.registry import directory_of, increments_of, previous_champion, table_of
+from personalization.services.registry import DRAFT, one_at_a_time
 
+FRESH = timedelta(days=1)
+"""What is younger may belong to a training that is not over."""
+NAMED = re.compile(r"(\d{4}-\d{2}-\d{2}\.\d+)(\..*)?")
+"""How directories of versions are called, and those beside them."""
 log = logging.getLogger(__name__)
 
 
 def prune(*, actor: str) -> list[str]:
-    """Delete the artefacts of old versions; return which.
+    """Delete the artefacts of old versions, and the tables that the gate judged; return whose.
 
     Kept are those of the newest `MODELS_KEPT` versions, of the one that is live, of the one that a rollback leads to,
-    and of those that a waiver may still let through. With `MODELS_KEPT` 0 nothing is deleted. Files that could not be
-    deleted are tried again the next time.
+    of those that a waiver may still let through, and of the last day. With `MODELS_KEPT` 0 nothing is deleted. What
+    no row knows, left by a process that died, goes after a day; what could not be deleted is tried again.
     """
     if not settings.MODELS_KEPT:
         return []
@@ -36,14 +45,14 @@ def prune(*, actor: str) -> list[str]:
         if old:
             names = [row.version for row in old]
             record(category="model", action="model.pruned", actor=actor, object="model_versions", data={"of": names})
-    for row in ModelVersion.objects.filter(pruned_at__isnull=False).only("version", "directory"):
-        for directory in (directory_of(row), increments_of(row)):
-            try:
-                shutil.rmtree(directory)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                log.warning("model.not_pruned version=%s error=%s", row.version, error)
+    gone = ModelVersion.objects.filter(pruned_at__isnull=False).only("version", "directory")
+    for directory in (*(path for row in gone for path in _paths(row)), *_strays()):
+        try:
+            shutil.rmtree(directory)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            log.warning("model.not_pruned directory=%s error=%s", directory.name, error)
     return [row.version for row in old]
 
 
@@ -52,5 +61,20 @@ def _old() -> list[ModelVersion]:
     newest = rows.values_list("pk", flat=True)[: settings.MODELS_KEPT]
     back = previous_champion()
     old = rows.exclude(pk__in=list(newest)).exclude(state=ModelState.CHAMPION)
-    old = old.exclude(waivers__expires_at__gt=clock.now())
+    old = old.exclude(waivers__expires_at__gt=clock.now()).exclude(created_at__gt=clock.now() - FRESH)
     return list(old.exclude(pk=back.pk) if back else old)
+
+
+def _paths(row: ModelVersion) -> tuple[Path, ...]:
+    return directory_of(row), increments_of(row), table_of(row)
+
+
+def _strays() -> Iterator[Path]:
+    """Yield directories that look like a version's and belong to none, older than a day."""
+    known = set(ModelVersion.objects.values_list("directory", flat=True))
+    root = Path(settings.MODEL_DIR)
+    for path in root.iterdir() if root.is_dir() else ():
+        named = NAMED.fullmatch(path.name)
+        ours = path.name.startswith(DRAFT) or (named is not None and named[1] not in known)
+        if ours and time.time() - path.stat().st_mtime > FRESH.total_seconds():
+            yield path

@@ -1,6 +1,7 @@
 """Training, from events to a version that is live or was refused with its reason. Progress is a row."""
 
 import contextlib
+import fcntl
 import logging
 import threading
 import time
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from celery import current_app
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, close_old_connections, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection, transaction
 
 from audit.services import record
 from common import clock
@@ -26,6 +27,7 @@ from personalization.services.gate import judge_training, steadiness_of
 from personalization.services.registry import promote, register
 from personalization.services.retention import prune
 from personalization.services.shop_data import shop_dataset
+from profiles.history import KEPT
 
 if TYPE_CHECKING:
     from personalization.training.dataset import Dataset
@@ -36,11 +38,11 @@ if TYPE_CHECKING:
 Told = Callable[[str, float], None]
 DATA_SHARE, TRAIN_SHARE = 0.15, 0.95
 """Where on the bar reading the data ends, and where training does."""
-LIVE_EVENTS = 300
-"""How many events a live profile holds of browsing; the model is judged on profiles as short."""
 SEARCH_FILE, MOST_SEARCHED = "search.db", 64 * 1024**2
 """Where in the model directory searches for settings are kept, and from how many bytes on they are begun anew: new data
 begin new studies, and those of the data before are never gone on with."""
+WAITS = (0.5, 5.0, 30.0)
+"""Seconds before a finished training tries again to reach a database that went away."""
 TELL_SECONDS = 0.5
 BEAT_SECONDS = 10.0
 """How often a run says that it lives, whatever it is at: one fit may take minutes."""
@@ -124,8 +126,9 @@ def queue_training(
         run = TrainingRun.objects.create(
             actor=actor, budget_s=budget_s, sampler=sampler, study=study, exposure=exposure, seed=seed, forced=forced
         )
-        wishes = {"forced": True} if forced else None
-        record(category="model", action="training.queued", actor=actor, object=f"training_run:{run.pk}", data=wishes)
+        wishes = {"budget_s": budget_s, "sampler": str(sampler), "exposure": f"{exposure:g}", "seed": seed}
+        told = {**wishes, "forced": forced}
+        record(category="model", action="training.queued", actor=actor, object=f"training_run:{run.pk}", data=told)
         if hand_over:
             transaction.on_commit(lambda: _to_worker(run.pk, slates))
     return run
@@ -152,7 +155,8 @@ def run_training(run_id: int, *, listener: Told | None = None, slates: Path | No
         log.warning("training.failed run=%s error=%s", run.pk, error)
         bar.end(RunState.FAILED, message=str(error))
     except BaseException as error:
-        bar.end(RunState.FAILED, message=f"{type(error).__name__}: {error}")
+        told = "It was asked to stop." if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
+        bar.end(RunState.FAILED, message=told)
         raise
     else:
         bar.end(RunState.DONE, message=message, version=version)
@@ -205,32 +209,53 @@ def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
     live = champion()
     rival = _plan_of(live)
     dataset = _dataset(bar)
-    trained = train(
-        dataset,
-        budget_s=run.budget_s,
-        seed=run.seed,
-        search=_search(run),
-        progress=bar.part(DATA_SHARE, TRAIN_SHARE),
-        newest=LIVE_EVENTS,
-        rival=rival,
-        names=names,
-        exposure=run.exposure,
-    )
-    if slates is not None:
-        write_slates(trained, dataset.user_ids, slates)
+    with _searching(run) as search:
+        trained = train(
+            dataset,
+            budget_s=run.budget_s,
+            seed=run.seed,
+            search=search,
+            progress=bar.part(DATA_SHARE, TRAIN_SHARE),
+            newest=KEPT,
+            rival=rival,
+            names=names,
+            exposure=run.exposure,
+        )
     bar.tell("Judging before the gate", TRAIN_SHARE)
-    return _released(trained, dataset.user_ids, actor=run.actor, over=live.version if live else "")
+    version, message = _released(trained, dataset.user_ids, actor=run.actor, over=live.version if live else "")
+    if slates is not None:
+        try:
+            write_slates(trained, dataset.user_ids, slates)
+        except OSError as error:  # which is no reason to lose a model
+            message += f". The held-out answers could not be written: {error}"
+    return version, message
 
 
-def _search(run: TrainingRun) -> "Search":
-    """Return how the run searches for settings, and where that is kept. A file of ours that is broken is begun anew."""
+@contextlib.contextmanager
+def _searching(run: TrainingRun) -> "Iterator[Search]":
+    """Yield how the run searches for settings, and where that is kept: in a file of ours, unless the run names one.
+
+    A file of ours that is broken is begun anew. One run at a time keeps its search there: while another one does, this
+    one's is kept nowhere.
+    """
     from personalization.training.tune import Search
 
     if run.study or not run.budget_s:
-        return Search(run.sampler, run.study or None)
+        yield Search(run.sampler, run.study or None)
+        return
     file = Path(settings.MODEL_DIR) / SEARCH_FILE
     file.parent.mkdir(parents=True, exist_ok=True)
-    search = Search(run.sampler, str(file))
+    with file.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.warning("training.search_taken run=%s", run.pk)
+            yield Search(run.sampler)
+            return
+        yield _kept(Search(run.sampler, str(file)), file, run)
+
+
+def _kept(search: "Search", file: Path, run: TrainingRun) -> "Search":
     if file.exists() and file.stat().st_size > MOST_SEARCHED:
         file.unlink()
     try:
@@ -269,17 +294,29 @@ def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, actor: str, 
     close_old_connections()  # fitting took long
     steady = steadiness_of(trained)
     report = {**trained.report, "stability": asdict(steady)} if steady else trained.report
-    version = register(trained.bundle, report=report, actor=actor)
-    judged = judge_training(version.version, trained, user_ids, actor=actor, over=over)
+    version = _insisted(lambda: register(trained.bundle, report=report, actor=actor))
+    judged = _insisted(lambda: judge_training(version.version, trained, user_ids, actor=actor, over=over))
     if not judged.passed:
         return judged, f"{version.version} was refused: {judged.refusal}"
     try:
-        live = promote(version.version, actor=actor, over=over)
+        live = _insisted(lambda: promote(version.version, actor=actor, over=over))
     except Conflict as error:
         return judged, f"{version.version} passed, but was not promoted. {error.detail}"
     if steady:
         sound(AlarmKind.STABILITY, [steady], actor=actor, version=live)
     return live, f"{version.version} is live"
+
+
+def _insisted(step: Callable[[], ModelVersion]) -> ModelVersion:
+    """Return what the step returns; it is tried again, on another connection, where it lost the database meanwhile."""
+    for wait in WAITS:
+        try:
+            return step()
+        except (OperationalError, InterfaceError) as error:
+            log.warning("training.database_lost error=%s", error)
+            time.sleep(wait)
+            _reconnect()
+    return step()
 
 
 def tell_again(run: TrainingRun) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from personalization.judging.case import Case
 from personalization.judging.numbers import (
     coverage,
     drawn,
@@ -13,7 +14,7 @@ from personalization.judging.numbers import (
     new_share,
     spread,
 )
-from personalization.judging.slates import Shelf, suppliers
+from personalization.judging.slates import Shelf, SlateTable, suppliers
 from personalization.recommenders.base import Catalogue
 
 EXPOSURE = np.array([6.0, 2.0, 0.0, 0.0])
@@ -53,6 +54,7 @@ def test_what_appeared_within_thirty_days_before_the_cut_is_new_and_little_shelv
     shelf = Shelf.of(shop, popularity=np.ones(5), cut=0.0)
 
     assert shelf.new.tolist() == [False, True, True, False, False]
+    assert shelf.share_of_new == 2 / 4  # one of the five was not there yet
     assert not has_new(shelf)
     assert not has_suppliers(shelf)
 
@@ -63,3 +65,19 @@ def test_shoppers_are_drawn_with_all_their_answers() -> None:
     exposures = np.array(list(drawn(slates, 2, shoppers=np.array([5, 5, 7, 7]))))
 
     assert {tuple(one) for one in exposures.tolist()} == {(4.0, 0.0), (2.0, 1.0), (0.0, 2.0)}
+
+
+def test_a_kept_table_is_in_no_order_of_shoppers_and_each_keeps_what_is_theirs() -> None:
+    slates = np.arange(40, dtype=np.int32)[:, None]
+    targets, labels = tuple(np.array([own]) for own in range(40)), tuple(str(own) for own in range(40))
+    table = SlateTable(slates, targets, {"region": labels})
+    shelf = Shelf(np.zeros(40, np.int32), np.ones(40), np.zeros(40, bool), 0.0)
+
+    case = Case(challenger=table, reference=table, shelf=shelf, has_champion=True).shuffled()
+
+    order = case.challenger.slates[:, 0].tolist()
+    assert order != list(range(40))
+    assert sorted(order) == list(range(40))
+    assert case.reference.slates[:, 0].tolist() == order
+    assert [int(own[0]) for own in case.challenger.targets] == order
+    assert [int(own) for own in case.challenger.groups["region"]] == order

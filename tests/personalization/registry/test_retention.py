@@ -1,6 +1,8 @@
 """Old artefacts go, what may still serve stays, and who asks for what is gone is told so."""
 
+import os
 import shutil
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,12 @@ def _two(settings: Any) -> None:
 
 
 def made(n: int) -> list[str]:
-    return [admitted(model(("popular",))) for _ in range(n)]
+    """Register versions two days ago, a minute apart."""
+    names = [admitted(model(("popular",))) for _ in range(n)]
+    for at, name in enumerate(names):
+        born = clock.now() - timedelta(days=2) + timedelta(minutes=at)
+        ModelVersion.objects.filter(version=name).update(created_at=born)
+    return names
 
 
 def test_the_newest_the_live_one_and_the_one_before_it_are_kept(tmp_path: Path) -> None:
@@ -43,13 +50,13 @@ def test_the_newest_the_live_one_and_the_one_before_it_are_kept(tmp_path: Path) 
     assert b"model.pruned" in bytes(AuditEvent.objects.get(action="model.pruned").body)
 
 
-def test_the_row_and_what_the_gate_judged_stay_and_the_version_does_not_go_live() -> None:
+def test_the_row_and_its_verdict_stay_and_the_version_does_not_go_live() -> None:
     old = made(3)[0]
     prune(actor="system:schedule")
 
     row = ModelVersion.objects.get(version=old)
     assert row.gate["passed"] is True
-    assert table_of(row).exists()
+    assert not table_of(row).exists()
     with pytest.raises(Conflict, match=rf"{old} cannot go live: its artefact was deleted on \d{{4}}-.*MODELS_KEPT"):
         promote(old, actor="staff:7")
 
@@ -112,6 +119,29 @@ def test_files_that_could_not_be_deleted_go_the_next_time(tmp_path: Path, monkey
 
     assert prune(actor="system:schedule") == []
     assert not (tmp_path / old).exists()
+
+
+def test_what_a_training_of_today_may_still_need_is_kept() -> None:
+    for _ in range(4):
+        admitted(model(("popular",)))
+
+    assert prune(actor="system:schedule") == []
+
+
+def test_what_a_process_that_died_left_goes_after_a_day(tmp_path: Path) -> None:
+    left = [".writing-0190", "2026-11-20.7", "2026-11-20.7.judged", "2026-11-20.7.increments"]
+    kept = ["mlflow", ".writing-0191", "2026-11-20.8"]
+    for name in (*left, *kept):
+        (tmp_path / name).mkdir()
+    for name in (*left, "mlflow"):
+        long_ago = time.time() - 2 * 86_400
+        os.utime(tmp_path / name, (long_ago, long_ago))
+    known = made(1)[0]
+
+    prune(actor="system:schedule")
+
+    assert {path.name for path in tmp_path.iterdir()} >= {*kept, known}
+    assert not {path.name for path in tmp_path.iterdir()} & set(left)
 
 
 def test_zero_keeps_all(settings: Any) -> None:

@@ -1,5 +1,6 @@
 """A training does as its row says, and the row as it was wished for or, where nothing was said, as the settings say."""
 
+import fcntl
 import runpy
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,11 @@ import optuna
 import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
+from django.db import InterfaceError, OperationalError
 
 from common.errors import InvalidInput
 from config import env
-from personalization.models import TrainingRun
+from personalization.models import ModelVersion, TrainingRun
 from personalization.services import training
 from personalization.services.training import queue_training, run_training
 from personalization.tasks import train
@@ -90,6 +92,31 @@ def test_a_search_of_ours_that_is_broken_or_too_large_is_begun_anew(
 
     (one,) = told
     assert optuna.get_all_study_names(one["search"].opened()) == []
+
+
+def test_two_trainings_at_once_do_not_keep_their_searches_in_one_file(
+    told: list[dict[str, Any]], settings: LazySettings, tmp_path: Path
+) -> None:
+    settings.MODEL_DIR = tmp_path
+
+    with (tmp_path / "search.lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        run_training(queue_training(actor="staff:1", budget_s=60, hand_over=False).pk)
+    run_training(queue_training(actor="staff:1", budget_s=60, hand_over=False).pk)
+
+    assert [one["search"].study for one in told] == [None, str(tmp_path / "search.db")]
+
+
+def test_a_database_that_went_away_for_a_moment_costs_no_finished_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "WAITS", (0.0, 0.0))
+    version, tries = ModelVersion(version="2026-11-25.1"), iter([OperationalError("gone"), InterfaceError("closed")])
+
+    def step() -> ModelVersion:
+        for error in tries:
+            raise error
+        return version
+
+    assert training._insisted(step) is version
 
 
 def test_a_night_of_long_tuning_is_not_given_to_a_second_worker(monkeypatch: pytest.MonkeyPatch) -> None:
