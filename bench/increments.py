@@ -86,7 +86,7 @@ def told(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = None
 
 def _values(bundle: Bundle, fold: Fold, *, warm: np.ndarray) -> Doubles:
     """Return NDCG@10 of each shopper, of targets that anybody had touched before the questions."""
-    slates, _ = released_slates(bundle, asked_of(bundle, fold))
+    slates, _ = released_slates(bundle, fold, asked_of(bundle, fold))
     return warm_values(slates, fold, len(warm), metric="ndcg", warm=warm)[0]
 
 

@@ -42,10 +42,10 @@ def told(dataset: Dataset, *, new_only: bool, names: tuple[str, ...] | None = No
         bundle = _trained(dataset, learning, validation, window, names=names)
         for when, fold in asked.items():
             found = asked_of(bundle, fold)
-            slates, _ = released_slates(bundle, found)
+            slates, _ = released_slates(bundle, fold, found)
             of_sources = {
                 source: float(ndcg(own, fold.targets, dataset.catalogue.n_items).mean())
-                for source, own in rung_slates(bundle, found, released=slates).items()
+                for source, own in rung_slates(bundle, fold, found, released=slates).items()
                 if source in bundle.sources
             }
             best = max(of_sources, key=of_sources.__getitem__)

@@ -17,6 +17,9 @@ from personalization.services.alarms import SETTLE, settle
 
 COLORS = {"open": "danger", "settled": "success"}
 
+WHOLE = 1_000
+"""Numbers as large are counts."""
+
 
 @admin.register(ModelAlarm)
 class ModelAlarmAdmin(ModelAdmin):
@@ -86,6 +89,11 @@ def in_words(checks: Sequence[Mapping[str, Any]]) -> str:
     """Return checks of data, steadiness or drift as lines, what failed first."""
     ordered = sorted(checks, key=lambda check: bool(check["passed"]))
     return "\n".join(
-        f"{'✓' if one['passed'] else '✗'} {one['name']}: {one['value']:,.4g}, bar {one['bar']:,.4g} ({one['message']})"
+        f"{'✓' if one['passed'] else '✗'} {one['name']}: {_told(one['value'])}, bar {_told(one['bar'])}"
+        f" ({one['message']})"
         for one in ordered
     )
+
+
+def _told(number: float) -> str:
+    return f"{number:,.0f}" if abs(number) >= WHOLE else f"{number:.4g}"

@@ -11,13 +11,14 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from audit.staff import actor_of
+from common import clock
 from common.errors import DomainError
 from personalization.admin.evaluation import EvaluationPage
 from personalization.admin.rows import row_or_404
 from personalization.admin.waivers import WaiverRequestPage
 from personalization.models import ModelState, ModelVersion
 from personalization.selectors.comparison import compared, ladder_of
-from personalization.selectors.registry import previous_champion
+from personalization.selectors.registry import previous_champion, valid_waiver
 from personalization.services.registry import promote, roll_back
 
 COLORS = {"champion": "success", "candidate": "info", "retired": "warning", "refused": "danger"}
@@ -83,7 +84,17 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
     def _ask(self, request: HttpRequest, target: ModelVersion | None, *, verb: str) -> HttpResponse:
         live = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
         title = f"{verb} to {target.version}?" if target else "There is no version to go back to"
-        context = {"title": title, "target": target, "live": live, "verb": verb}
+        context = {
+            "title": title,
+            "target": target,
+            "live": live,
+            "verb": verb,
+            "waiver": valid_waiver(target, now=clock.now()) if target else None,
+            "metrics": [
+                (name, live.metrics.get(name) if live else None, value)
+                for name, value in (target.metrics.items() if target else ())
+            ],
+        }
         return self._page(request, "personalization/confirm_version.html", context)
 
     def _done(self, request: HttpRequest, change: Any, told: str) -> HttpResponse:
@@ -119,8 +130,9 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
 
     @admin.display(description="RMSE")
     def rmse(self, row: ModelVersion) -> str:
-        """Return the error of predicted stars, where the shop has ratings."""
-        return _number(row, "rmse_svd")
+        """Return the error of predicted stars, where the shop has ratings, beside that of biases alone."""
+        own, biases = _number(row, "rmse_svd"), _number(row, "rmse_biases")
+        return f"{own} (biases {biases})" if "rmse_biases" in row.metrics else own
 
     @admin.display(description="over-exposed items held back")
     def held_back(self, row: ModelVersion) -> str:

@@ -193,7 +193,10 @@ def _better_hybrid(
             best = own, tuned
     if best is None:
         raise ValueError("there are no settings to choose from")
-    return *best, worth
+    taken, tuned = best
+    tried = {name: one.trials for kind in found.values() for name, one in kind.items()}  # all, whatever was taken
+    told = {name: replace(tuned.get(name, Tuned({}, 0.0, 0)), trials=most) for name, most in tried.items()}
+    return taken, told, worth
 
 
 def _told(progress: Progress, kind: str, low: float, high: float, message: str, share: float) -> None:
@@ -257,7 +260,10 @@ def _exposure(
     """Return the exposure constraint of the rung, and its trade-off curve; a rung of one source's own has neither."""
     if rung not in ("blend", "ranker") or not len(fold):
         return None, []
-    rows = even(len(fold), TRADED)
+    # As visits begin, which is what the held-out window and the gate ask.
+    begins = np.flatnonzero([one.now == fold.until for one in fold.profiles])
+    asked = begins if len(begins) else np.arange(len(fold))
+    rows = asked[even(len(asked), TRADED)]
     part, targets = late.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
     if ranked is not None and rung == "ranker":
         own = ranked.scores[-len(late.labels) :]

@@ -28,6 +28,8 @@ def cold_start(bundle: Bundle, fold: Fold) -> list[dict[str, Any]]:
     part = fold.sample(SHOPPERS)
     if not len(part):
         return []
+    if part.new_only:  # what a shopper had is no right answer, whether it is among the events that count or not
+        part = part.excluding([tuple(np.unique(one.items).tolist()) for one in part.profiles])
     popular = _values(bundle, part, [newest(one, 0) for one in part.profiles], strategy="popular")
     points = []
     for events in (*KNOWN, None):

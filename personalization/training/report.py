@@ -9,6 +9,7 @@ import numpy as np
 
 from personalization.ranking.blend import blend_scores
 from personalization.ranking.bundle import Bundle
+from personalization.ranking.candidates import held_by
 from personalization.ranking.features import AGREEING
 from personalization.ranking.groups import even
 from personalization.recommenders.base import Bools, Floats, Ints
@@ -35,8 +36,8 @@ def judged_report(
 ) -> dict[str, Any]:
     """Return what the admin's page shows, as JSON values; `newest` is how many events a live profile holds at most."""
     n_items = bundle.catalogue.n_items
-    released, _ = released_slates(bundle, asked)
-    lists = rung_slates(bundle, asked, released=released)
+    released, _ = released_slates(bundle, fold, asked)
+    lists = rung_slates(bundle, fold, asked, released=released)
     popular = {name: lists[name] for name in ("popular",) if name in lists}
     return {
         "rung": bundle.rung,
@@ -72,21 +73,22 @@ def judged_report(
     }
 
 
-def rung_slates(bundle: Bundle, asked: Examples, *, released: Ints) -> dict[str, Ints]:
+def rung_slates(bundle: Bundle, fold: Fold, asked: Examples, *, released: Ints) -> dict[str, Ints]:
     """Return int32[n, 20] slates of the ranker, the blend and each source. `released`: those of the bundle's rung."""
     found: dict[str, Ints] = {}
     if bundle.rung == "ranker":
         found["ranker"] = released
     elif bundle.ranker is not None:
         scores = bundle.ranker.scores_at(asked.features, bundle.columns(asked.candidates.sources))
-        found["ranker"] = slates(asked.candidates, bundle.spread(asked.candidates, scores, rung="ranker"))
+        own = held_by(fold.profiles, asked.candidates)
+        found["ranker"] = slates(asked.candidates, bundle.spread(asked.candidates, scores, rung="ranker", own=own))
     fused = blend_scores(asked.candidates, bundle.blend)
     found["blend"] = slates(asked.candidates, bundle.spread(asked.candidates, fused, rung="blend"))
     found["single"] = source_slates(asked.candidates, str(bundle.manifest["single"]))
     return found | {name: source_slates(asked.candidates, name) for name in asked.candidates.sources}
 
 
-def released_slates(bundle: Bundle, asked: Examples, *, among: Bools | None = None) -> tuple[Ints, Floats]:
+def released_slates(bundle: Bundle, fold: Fold, asked: Examples, *, among: Bools | None = None) -> tuple[Ints, Floats]:
     """Return the slates of the released rung, int32[n, 20], and their scores; of the items `among` only, if given."""
     if bundle.rung == "ranker" and bundle.ranker is not None:
         scores = bundle.ranker.scores_at(asked.features, bundle.columns(asked.candidates.sources))
@@ -96,7 +98,8 @@ def released_slates(bundle: Bundle, asked: Examples, *, among: Bools | None = No
         name = str(bundle.manifest["single"]) if bundle.rung == "single" else bundle.rung
         ranks = asked.candidates.ranks[:, asked.candidates.sources.index(name)]
         scores = np.where(np.isnan(ranks), -np.inf, -ranks).astype(np.float32)
-    scores = bundle.spread(asked.candidates, scores, rung=bundle.rung)
+    own = held_by(fold.profiles, asked.candidates)
+    scores = bundle.spread(asked.candidates, scores, rung=bundle.rung, own=own)
     if among is not None:
         scores = np.where(among[asked.candidates.items], scores, np.float32(-np.inf))
     found = slates(asked.candidates, scores)

@@ -42,15 +42,16 @@ def added(bundle: Bundle, fold: Fold, asked: Examples, svd: SVD) -> dict[str, An
         return {}
     rows = even(len(fold), MOST_SHOPPERS)
     part, targets = asked.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
-    hit = np.unique(part.candidates.rows[part.labels]) % 2
-    if np.bincount(hit, minlength=2).min() < LEAST_HITS:
+    half_of = np.unique(fold.users[rows], return_inverse=True)[1] % 2
+    hit = np.unique(part.candidates.rows[part.labels])
+    if np.bincount(half_of[hit], minlength=2).min() < LEAST_HITS:
         return {}
     shoppers = [(fold.profiles[row], fold.contexts[row]) for row in rows.tolist()]
     columns, names = bundle.columns(part.candidates.sources), bundle.ranker.names
     seen = np.concatenate([part.features[:, columns], opinions(svd, part.candidates, shoppers)], axis=1)
     part = replace(part, features=seen)
-    beside = _values(bundle, part, targets, names=(*names, "svd_score", "svd_rank"))
-    without = _values(bundle, replace(part, features=seen[:, : len(names)]), targets, names=names)
+    beside = _values(bundle, part, targets, half_of, names=(*names, "svd_score", "svd_rank"))
+    without = _values(bundle, replace(part, features=seen[:, : len(names)]), targets, half_of, names=names)
     asked_of = fold.users[rows]
     return {
         "ranker learnt on half of the shoppers": asdict(bootstrap(without, shoppers=asked_of)),
@@ -76,13 +77,15 @@ def opinions(svd: SVD, candidates: Candidates, shoppers: Sequence[tuple[Profile,
     return found
 
 
-def _values(bundle: Bundle, part: Examples, targets: Sequence[Longs], *, names: Sequence[str]) -> Doubles:
-    """Return each shopper's NDCG@10 by the ranker that learnt on the other half."""
+def _values(
+    bundle: Bundle, part: Examples, targets: Sequence[Longs], half_of: Longs, *, names: Sequence[str]
+) -> Doubles:
+    """Return each question's NDCG@10 by the ranker that learnt on the other half of the shoppers."""
     plan, scores = bundle.manifest["plan"], np.zeros(len(part.labels), np.float32)
     trees = [(params, min(rounds, ROUNDS)) for params, rounds in plan["rankers"] if params.get("objective") != NETWORK]
     for half in (0, 1):
-        learnt = part.of_rows(np.arange(half, part.candidates.n_rows, 2)).thinned(seed=plan["seed"]).judged()
+        learnt = part.of_rows(np.flatnonzero(half_of == half)).thinned(seed=plan["seed"]).judged()
         ranker = mean_of(trees[:KINDS] or [({}, ROUNDS)], learnt, names, seed=plan["seed"])
-        other = part.candidates.rows % 2 != half
+        other = half_of[part.candidates.rows] != half
         scores[other] = ranker.scores(part.features[other])
     return ndcg(slates(part.candidates, scores), targets, bundle.catalogue.n_items)

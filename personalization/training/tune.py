@@ -101,27 +101,25 @@ def tune(
     once = (time.monotonic() - clock) / fits
     # A study that ends with the process meets no other data, seed or space.
     mark = f"{name}:{_digest(bench.mark, seed, space)}" if search.study else name
-    first = _Study(
-        f"{mark}:serve:{_digest(begun.config)}", {k: v for k, v in space.items() if k in quick}, seed, search
-    )
+    serving, fitting = ({k: v for k, v in space.items() if (k in quick) == own} for own in (True, False))
+    each_s = budget_s / 2 if serving and fitting else budget_s
+    first = _Study(f"{mark}:serve:{_digest(begun.config)}", serving, seed, search)
 
     def served(own: Mapping[str, Any]) -> list[Scoring]:
         return [one.reconfigured(**own) for one in fitted]
 
-    found = first.run(served, bench, begun.value, budget_s / 2, max_trials)
+    found = first.run(served, bench, begun.value, each_s, max_trials)
     if found.config and not _surely(bench, served(found.config), fitted, sure, seed=seed):
         found = Tuned({}, begun.value, found.trials)
     best = Tuned({**begun.config, **found.config}, found.value, begun.trials + found.trials)
-    if max_trials is None and once > budget_s / 2:
+    if max_trials is None and once > each_s:
         return best  # not one more fit is affordable
-    second = _Study(
-        f"{mark}:fit:{_digest(best.config)}", {k: v for k, v in space.items() if k not in quick}, seed, search
-    )
+    second = _Study(f"{mark}:fit:{_digest(best.config)}", fitting, seed, search)
 
     def refitted(own: Mapping[str, Any]) -> list[Scoring]:
         return bench.fitted(name, {**best.config, **own})
 
-    last = second.run(refitted, bench, best.value, budget_s / 2, max_trials)
+    last = second.run(refitted, bench, best.value, each_s, max_trials)
     if last.config and not _surely(bench, refitted(last.config), served(found.config), sure, seed=seed):
         last = Tuned({}, best.value, last.trials)
     return Tuned({**best.config, **last.config}, last.value, best.trials + last.trials)

@@ -1,6 +1,7 @@
 """Each role's home, sidebar and pages; what a role may not see it cannot open."""
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.test import Client
 
 from access.roles import ROLES
@@ -42,6 +43,14 @@ def test_a_stranger_is_asked_to_log_in_and_staff_without_the_right_is_refused(lo
     assert stranger.status_code == 302
     assert stranger["Location"].startswith("/admin/login/")
     assert nobody.status_code == 403
+
+
+def test_who_logs_in_by_the_bookmarked_page_lands_at_home(log_in: LogIn) -> None:
+    user = get_user_model().objects.create_user("bo", password="long-enough-1", is_staff=True)
+
+    answer = Client().post("/admin/login/", {"username": user.get_username(), "password": "long-enough-1"})
+
+    assert answer["Location"] == "/admin/"
 
 
 def test_an_unknown_customer_says_so(log_in: LogIn) -> None:

@@ -44,7 +44,8 @@ def ladder(report: Mapping[str, Any]) -> Section | None:
         "NDCG@10 on validation. A rung is taken where the bootstrap is 90 % sure that it beats the one held; the "
         "ranker, which still learns from these questions before it is released, where it is 75 % sure. "
         "A refused ranker is heard once more where questions are many: as it is when it has learned from half of these "
-        "shoppers, asked about the other half, and then it must be 90 % sure. Dark: what is released.",
+        "shoppers, asked about the other half, and then it must be 90 % sure. Dark: what is released. Validation asks "
+        "as visits begin and in the middle of them; the held-out window below as they begin, when less is known.",
         ("Rung", "What", "NDCG@10", "95 % interval", "Chance to be better", "Taken"),
         rows,
         plots.bars(names, values, title="NDCG@10, validation", chosen=chosen) if drawn else None,
@@ -110,10 +111,12 @@ def newcomers(report: Mapping[str, Any]) -> Section | None:
          measured(one["released"]["hit_rate@10"]))
         for one in curve
     ]  # fmt: skip
+    asked = f"{curve[0]['released'][METRIC]['n']:,} " if curve else ""
     series = [(name, [one[name][METRIC]["value"] for one in curve]) for name in ("released", "popular")]
     return Section(
         "newcomers", "How fast a newcomer is known",
-        "The same held-out shoppers, of whom only the newest so many events are known. With 95 % intervals.",
+        f"The same {asked}held-out shoppers at each point, drawn from all, of whom only the newest so many events are "
+        "known. With 95 % intervals.",
         ("Known events", "NDCG@10", "NDCG@10, popular", "Hit rate@10"), rows,
         plots.lines([_known(one["events"]) for one in curve], series, x="known events", y="NDCG@10"),
     )  # fmt: skip

@@ -59,7 +59,7 @@ def stability(report: Mapping[str, Any]) -> Section | None:
 def speed(report: Mapping[str, Any]) -> Section | None:
     """Return how long one slate takes."""
     rows = [(name, f"{took:.1f} ms") for name, took in report.get("latency_ms", {}).items() if took is not None]
-    note = "Of ten, for one shopper, in the training process."
+    note = "Of ten, for one shopper, in the training process, beside all else it does; the gate takes its own time."
     return Section("speed", "Time for one slate", note, ("Share of slates", "At most"), rows)
 
 

@@ -22,22 +22,25 @@ def reach(report: Mapping[str, Any]) -> Section | None:
     return Section(
         "reach", "Coverage and popularity",
         "Up: more of the catalogue is shown. Left: less of it is what everybody buys. Dark: what is released. "
-        "Names that would lie on each other show when pointed at.",
-        ("Model", "Coverage", "Gini of exposure", "Novelty, bits", "Popularity lift"), rows,
-        plots.points(list(found), places, x="popularity lift", y="coverage"),
+        "Names that would lie on each other show when pointed at. Popularity is that of what is shown over that of "
+        "what was touched before; the gate holds it against what these shoppers wanted.",
+        ("Model", "Coverage", "Gini of exposure", "Novelty, bits", "Popularity"), rows,
+        plots.points(list(found), places, x="popularity of what is shown", y="coverage"),
     )  # fmt: skip
 
 
 def exposure(report: Mapping[str, Any]) -> Section | None:
     """Return the trade-off curve of the exposure constraint."""
     curve = report.get("exposure", {}).get("curve", ())
-    parts = ("ndcg", "gini", "coverage", "new_items")
+    parts, chosen = ("ndcg", "gini", "coverage", "new_items"), report.get("exposure", {}).get("chosen", 0)
     rows = [(number(one["strength"], 2), *(number(one.get(part)) for part in parts)) for one in curve]
     titles = ("NDCG@10", "Gini", "coverage", "exposure of new items")
-    series = [(title, [one.get(part) for one in curve]) for title, part in zip(titles, parts, strict=True)]
+    drawn = [(title, [one.get(part) for one in curve]) for title, part in zip(titles, parts, strict=True)]
+    series = [(title, values) for title, values in drawn if any(value is not None for value in values)]
     return Section(
         "exposure", "Exposure constraint",
-        f"What each strength would cost and earn on validation. Chosen: {report.get('exposure', {}).get('chosen', 0)}.",
+        f"What each strength would cost and earn on validation, as visits begin. Chosen: {chosen}. The gate refuses "
+        "what falls below the reference's interval of NDCG@10.",
         ("Strength", "NDCG@10", "Gini", "Coverage", "Exposure of new items"), rows,
         plots.lines([one["strength"] for one in curve], series, x="strength", y="value"),
     )  # fmt: skip

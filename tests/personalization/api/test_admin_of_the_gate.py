@@ -172,6 +172,17 @@ def test_two_persons_waive_a_refusal_and_one_does_not(log_in: LogIn) -> None:
     assert ModelVersion.objects.get(state=ModelState.CHAMPION) == version
 
 
+def test_who_would_promote_sees_what_was_refused_and_what_is_live(log_in: LogIn) -> None:
+    refused = judged(model(("popular",)), case(slow(usual()), usual()))
+    page = reverse("admin:personalization_modelversion_promote_page", args=[refused.pk])
+
+    told = log_in("data scientist").get(page).content.decode()
+
+    assert "The gate refused it" in told
+    assert refused.refusal.split(":")[0] in told
+    assert "Without a waiver by two persons" in told
+
+
 def test_others_neither_ask_nor_approve(log_in: LogIn) -> None:
     version = judged(model(("popular",)), case(slow(usual()), usual()))
     dee = log_in("merchandiser")

@@ -51,6 +51,15 @@ def test_only_the_newest_events_are_kept(trained: TrainedBundle) -> None:
     assert newest(profile, 10_000).items.tolist() == profile.items.tolist()
 
 
+def test_where_only_new_products_count_popularity_learns_nothing(trained: TrainedBundle) -> None:
+    asked = replace(trained.test, new_only=True)
+    only_popular = replace(trained.bundle, manifest={**trained.bundle.manifest, "rung": "popular"})
+
+    curve = cold_start(only_popular, asked)
+
+    assert len({point["released"]["ndcg@10"]["value"] for point in curve}) == 1
+
+
 def test_without_held_out_shoppers_there_is_no_curve(trained: TrainedBundle) -> None:
     nobody = replace(trained.test, users=np.empty(0, np.int64), profiles=[], targets=[])
 
