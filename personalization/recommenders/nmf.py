@@ -21,7 +21,8 @@ ENOUGH = 0.003
 
 RetailRocket and Beauty take all 40 epochs and, where 60 are allowed, RetailRocket 51 to 53 (NDCG@10 on validation and
 the window after: .0177, .0131; all 60: .0174, .0133). With .01 they stop after 23 to 38, and nmf alone finds a little
-less each time (with answers in scaled units, as they were then): RetailRocket -.0002 (standard error .0005) of .0144, 3,500 shoppers of Beauty -.0002 (.0001) of .0059.
+less each time: RetailRocket -.0002 (standard error .0005) of .0144, 3,500 shoppers of Beauty -.0002 (.0001) of .0059.
+(Answers were in scaled units then.)
 """
 UPDATES = 30
 """Multiplicative updates of a fold-in: further ones change scores by less than a percent."""
