@@ -33,6 +33,8 @@ def request_waiver(version: str, *, by: AbstractUser, reason: str, days: int) ->
         if row.pruned_at is not None:
             raise Conflict(f"{version} cannot go live any more: its artefact was deleted.")
         now = clock.now()
+        if row.waivers.filter(approved_by__isnull=True, expires_at__gt=now).exists():
+            raise Conflict(f"A waiver of {version} is asked for already: somebody else must approve it.")
         waiver = ModelWaiver.objects.create(
             model_version=row,
             reason=reason.strip(),

@@ -74,6 +74,15 @@ def test_one_person_does_not(refused: ModelVersion, ada: Any) -> None:
     assert refused.state == ModelState.REFUSED
 
 
+def test_it_is_asked_for_once_until_somebody_decides_or_it_ends(refused: ModelVersion, ada: Any, bo: Any) -> None:
+    waiver = asked(refused, ada)
+
+    with pytest.raises(Conflict, match="asked for already"):
+        asked(refused, ada)
+    approve_waiver(waiver.pk, by=bo)
+    asked(refused, ada)
+
+
 def test_the_database_counts_the_persons_and_the_days(refused: ModelVersion, ada: Any, bo: Any) -> None:
     waiver = asked(refused, ada)
     now = clock.now()
