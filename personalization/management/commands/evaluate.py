@@ -103,7 +103,7 @@ class Command(BaseCommand):
 
             try:
                 dataset = build(interactions, items, shoppers, pictures=pictures, weights=settings.EVENT_WEIGHTS)
-                for line in unusable(dataset, items, shoppers):
+                for line in unusable(dataset, interactions, items, shoppers):
                     self.stderr.write(line)
                 found = evaluate(dataset, asked, progress=progress)
             except ValueError as error:
@@ -121,12 +121,13 @@ class Command(BaseCommand):
             raise CommandError(f"what was found could not be written: {error}") from error
 
 
-def unusable(dataset: Dataset, items: pd.DataFrame | None, shoppers: pd.DataFrame | None) -> list[str]:
+def unusable(
+    dataset: Dataset, interactions: pd.DataFrame, items: pd.DataFrame | None, shoppers: pd.DataFrame | None
+) -> list[str]:
     """Return what of the files tells nothing though it is there."""
     lines = []
-    rows = dataset.report["interactions"]
     unknown = next((one["values"] for one in dataset.report["imputed"] if one["column"] == "event"), 0)
-    if 0 < rows <= unknown:
+    if 0 < len(interactions) == unknown:
         lines.append(f"No event has a name that is known: all count as a view. Names are {', '.join(SIGNAL_NAMES)}.")
     touched = {dataset.catalogue.item_ids[code] for code in np.unique(dataset.interactions.items).tolist()}
     if items is not None and touched.isdisjoint(id_texts(items["item_id"].dropna())):

@@ -81,8 +81,8 @@ def test_a_file_that_tells_nothing_is_told_of() -> None:
     shoppers = pd.DataFrame({"user_id": ["nobody"], "age": ["20"]})
     odd = rows.assign(event="zap")
 
-    assert unusable(build(rows, products()), products(), None) == []
-    said = " ".join(unusable(build(odd, items, shoppers), items, shoppers))
+    assert unusable(build(rows, products()), rows, products(), None) == []
+    said = " ".join(unusable(build(odd, items, shoppers), odd, items, shoppers))
     assert all(words in said for words in ("No event has a name", "of items.parquet", "in shoppers.parquet"))
 
 
