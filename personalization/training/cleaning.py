@@ -15,7 +15,6 @@ MAX_STARS = 100.0
 LATEST = 1e11
 """Seconds end here, in the year 5138: a file whose times lie mostly beyond counts in milliseconds or less."""
 DAYS_IN_DIGITS, LAST_MONTH = (19_000_101, 21_001_231), 12
-DAYS_IN_DIGITS, LAST_MONTH = (19_000_101, 21_001_231), 12
 BOT_RATE = 200
 """Events of one shopper within one minute that no hand can make."""
 BOT_DAY = 5_000
@@ -130,17 +129,16 @@ def seconds(column: pd.Series) -> "pd.Series[float]":
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         return _since_1970(pd.to_datetime(column, utc=True))
+    index, column = column.index, column.reset_index(drop=True)  # rows of a file may share a label
     numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
     found = _scaled(numbers)
     texts = column[numbers.isna() & column.notna()].astype(str)
-    if not len(texts):
-        return found
     dates = pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601")
     if (rest := texts[dates.isna()]).size:
         day_first = _day_first(rest)
         dates[rest.index] = pd.to_datetime(rest, utc=True, errors="coerce", format="mixed", dayfirst=day_first)
     found[texts.index] = _since_1970(dates)
-    return found
+    return found.set_axis(index)
 
 
 def _since_1970(dates: "pd.Series[pd.Timestamp]") -> "pd.Series[float]":

@@ -71,6 +71,12 @@ def test_one_row_of_another_shape_costs_no_other_row() -> None:
     assert np.diff(found.drop(5).to_numpy()).tolist() == [86_400.0] * 4 + [2 * 86_400.0] + [86_400.0] * 23
 
 
+def test_rows_that_share_a_label_keep_their_own_times() -> None:
+    both = pd.concat([pd.Series(["2025-01-01", "03.02.2025"]), pd.Series(["05.02.2025", "13.02.2025"])])
+
+    assert seconds(both).tolist() == [1735689600.0, 1738540800.0, 1738713600.0, 1739404800.0]
+
+
 def test_days_in_digits_are_days_and_other_numbers_seconds() -> None:
     assert seconds(pd.Series([20250131, 20250201])).tolist() == [1738281600.0, 1738368000.0]
     assert seconds(pd.Series([20250131, 20259999])).tolist() == [20250131.0, 20259999.0]
