@@ -1,4 +1,4 @@
-"""Waivers: asked for at the version that failed, approved here by somebody else."""
+"""Waivers: asked for at the version that failed, approved or closed here."""
 
 from typing import Any, ClassVar
 
@@ -15,9 +15,9 @@ from common.errors import DomainError
 from personalization.admin.rows import row_or_404
 from personalization.models import ModelVersion, ModelWaiver
 from personalization.models.waiver import LONGEST
-from personalization.services.waivers import approve_waiver, request_waiver
+from personalization.services.waivers import APPROVE, approve_waiver, close_waiver, request_waiver
 
-COLORS = {"waits": "warning", "approved": "success", "ended": "info"}
+COLORS = {"waits": "warning", "approved": "success", "closed": "danger", "ended": "info"}
 
 
 class WaiverForm(forms.Form):
@@ -54,12 +54,13 @@ class WaiverRequestPage:
 
 @admin.register(ModelWaiver)
 class ModelWaiverAdmin(ModelAdmin):
-    """Waivers are never edited: asked for, approved, outlived."""
+    """Waivers are never edited: asked for, approved, closed or outlived."""
 
     list_display = ("model_version", "standing", "requested_by", "requested_at", "approved_by", "expires_at", "reason")
     list_select_related = ("model_version", "requested_by", "approved_by")
-    fields = ("model_version", "reason", "requested_by", "requested_at", "approved_by", "approved_at", "expires_at")
-    actions_detail: ClassVar = ["approve_page"]
+    fields = ("model_version", "reason", "requested_by", "requested_at", "approved_by", "approved_at", "expires_at",
+              "closed_by", "closed_at")  # fmt: skip
+    actions_detail: ClassVar = ["approve_page", "close_page"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A waiver is asked for at its version."""
@@ -75,27 +76,38 @@ class ModelWaiverAdmin(ModelAdmin):
 
     def has_approve_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Return whether this person may approve what others ask for."""
-        return request.user.has_perm("personalization.approve_modelwaiver")
+        return request.user.has_perm(APPROVE)
+
+    def has_close_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Return whether this person may close a waiver: who approves may, and who asked for it."""
+        own = self.model.objects.filter(pk=object_id, requested_by=request.user.pk) if object_id else None
+        return request.user.has_perm(APPROVE) or bool(own and own.exists())
 
     @action(description="Approve", url_path="approve", permissions=["approve"])
     def approve_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then approve."""
+        return self._decided(request, object_id, approve_waiver, "Approve", "may go live by this waiver")
+
+    @action(description="Decline or take back", url_path="close", permissions=["close"])
+    def close_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then close."""
+        return self._decided(request, object_id, close_waiver, "Close", "does not go live by this waiver any more")
+
+    def _decided(self, request: HttpRequest, object_id: str, change: Any, verb: str, told: str) -> HttpResponse:
         waiver = row_or_404(ModelWaiver.objects.select_related("model_version"), object_id)
         if request.method == "POST":
-            return _told(
-                request,
-                lambda: approve_waiver(waiver.pk, by=request.user),  # type: ignore[arg-type]
-                f"{waiver.model_version} may go live until {waiver.expires_at:%Y-%m-%d}.",
-            )
-        context = {"title": f"Let {waiver.model_version} go live?", "waiver": waiver,
+            return _told(request, lambda: change(waiver.pk, by=request.user), f"{waiver.model_version} {told}.")
+        context = {"title": f"{verb} the waiver of {waiver.model_version}?", "waiver": waiver, "verb": verb,
                    "back": reverse("admin:personalization_modelwaiver_changelist")}  # fmt: skip
         return render(
-            request, "personalization/approve_waiver.html", {**self.admin_site.each_context(request), **context}
+            request, "personalization/decide_waiver.html", {**self.admin_site.each_context(request), **context}
         )
 
     @display(description="state", label=COLORS)
     def standing(self, row: ModelWaiver) -> str:
         """Return whether the waiver counts."""
+        if row.closed_by_id is not None:
+            return "closed"
         if row.expires_at <= clock.now():
             return "ended"
         return "waits" if row.approved_by_id is None else "approved"

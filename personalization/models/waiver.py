@@ -12,7 +12,7 @@ LONGEST = timedelta(days=30)
 
 
 class ModelWaiver(models.Model):
-    """Asked for by one person, approved by another, for a reason, until a day. Never edited, only outlived."""
+    """Asked for by one person, approved by another, for a reason, until a day. Never edited; closed or outlived."""
 
     model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="waivers")
     reason = models.TextField(help_text="Why this version should go live although it failed; kept in the audit log")
@@ -25,6 +25,10 @@ class ModelWaiver(models.Model):
     )
     approved_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField()
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="waivers_closed"
+    )
+    closed_at = models.DateTimeField(null=True, blank=True, help_text="When it was declined, or taken back")
 
     class Meta:
         ordering = ["-requested_at", "-id"]
@@ -38,6 +42,11 @@ class ModelWaiver(models.Model):
                 condition=models.Q(approved_by__isnull=True, approved_at__isnull=True)
                 | models.Q(approved_by__isnull=False, approved_at__isnull=False),
                 name="waiver_approved_by_and_at",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(closed_by__isnull=True, closed_at__isnull=True)
+                | models.Q(closed_by__isnull=False, closed_at__isnull=False),
+                name="waiver_closed_by_and_at",
             ),
             models.CheckConstraint(
                 condition=models.Q(expires_at__gt=models.F("requested_at"))

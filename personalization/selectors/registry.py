@@ -59,8 +59,8 @@ def table_of(version: ModelVersion) -> Path:
 
 
 def valid_waiver(version: ModelVersion, *, now: datetime) -> ModelWaiver | None:
-    """Return a waiver of the version that two persons stand behind and that has not run out."""
-    approved = version.waivers.filter(approved_by__isnull=False, expires_at__gt=now)
+    """Return a waiver of the version that two persons stand behind and that neither was closed nor has run out."""
+    approved = version.waivers.filter(approved_by__isnull=False, closed_by__isnull=True, expires_at__gt=now)
     return approved.exclude(approved_by=F("requested_by")).first()
 
 

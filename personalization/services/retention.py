@@ -16,7 +16,7 @@ from django.db import transaction
 
 from audit.services import record
 from common import clock
-from personalization.models import ModelState, ModelVersion
+from personalization.models import ModelState, ModelVersion, ModelWaiver
 from personalization.selectors.registry import directory_of, increments_of, previous_champion, table_of
 from personalization.services.registry import DRAFT, one_at_a_time
 
@@ -61,7 +61,8 @@ def _old() -> list[ModelVersion]:
     newest = rows.values_list("pk", flat=True)[: settings.MODELS_KEPT]
     back = previous_champion()
     old = rows.exclude(pk__in=list(newest)).exclude(state=ModelState.CHAMPION)
-    old = old.exclude(waivers__expires_at__gt=clock.now()).exclude(created_at__gt=clock.now() - FRESH)
+    waived = ModelWaiver.objects.filter(closed_by__isnull=True, expires_at__gt=clock.now()).values("model_version")
+    old = old.exclude(pk__in=waived).exclude(created_at__gt=clock.now() - FRESH)
     return list(old.exclude(pk=back.pk) if back else old)
 
 

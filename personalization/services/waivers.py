@@ -1,4 +1,7 @@
-"""Waivers: one person asks, another approves, each on record; only then may a refused version go live."""
+"""Waivers: one person asks, another approves, each on record; only then may a refused version go live.
+
+Either of them may close it again.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -33,7 +36,7 @@ def request_waiver(version: str, *, by: AbstractUser, reason: str, days: int) ->
         if row.pruned_at is not None:
             raise Conflict(f"{version} cannot go live any more: its artefact was deleted.")
         now = clock.now()
-        if row.waivers.filter(approved_by__isnull=True, expires_at__gt=now).exists():
+        if row.waivers.filter(approved_by__isnull=True, closed_by__isnull=True, expires_at__gt=now).exists():
             raise Conflict(f"A waiver of {version} is asked for already: somebody else must approve it.")
         waiver = ModelWaiver.objects.create(
             model_version=row,
@@ -50,16 +53,38 @@ def approve_waiver(waiver_id: int, *, by: AbstractUser) -> ModelWaiver:
     """Approve what somebody else asked for. Raises Forbidden; Conflict for one's own, an approved or an ended one."""
     _must(by, APPROVE)
     with transaction.atomic():
-        waiver = ModelWaiver.objects.select_for_update(of=("self",)).get(pk=waiver_id)
+        waiver = _open_still(waiver_id)
         if waiver.requested_by_id == by.pk:
             raise Conflict("A waiver takes two persons: somebody else must approve it.")
         if waiver.approved_by_id is not None:
             raise Conflict("This waiver is approved already.")
-        if waiver.expires_at <= clock.now():
-            raise Conflict("This waiver has run out.")
         waiver.approved_by_id, waiver.approved_at = by.pk, clock.now()
         waiver.save(update_fields=["approved_by", "approved_at"])
         _record("waiver.approved", waiver, by, detail=None)
+    return waiver
+
+
+def close_waiver(waiver_id: int, *, by: AbstractUser) -> ModelWaiver:
+    """Decline a waiver or take it back: it lets nothing go live any more. What went live by it stays live.
+
+    Whoever asked for it may, and whoever may approve. Raises Forbidden; Conflict for one that is closed or has run out.
+    """
+    with transaction.atomic():
+        waiver = _open_still(waiver_id)
+        if waiver.requested_by_id != by.pk or not by.is_active:
+            _must(by, APPROVE)
+        waiver.closed_by_id, waiver.closed_at = by.pk, clock.now()
+        waiver.save(update_fields=["closed_by", "closed_at"])
+        _record("waiver.closed", waiver, by, detail=None)
+    return waiver
+
+
+def _open_still(waiver_id: int) -> ModelWaiver:
+    waiver = ModelWaiver.objects.select_for_update(of=("self",)).get(pk=waiver_id)
+    if waiver.closed_by_id is not None:
+        raise Conflict("This waiver was closed: ask for another one.")
+    if waiver.expires_at <= clock.now():
+        raise Conflict("This waiver has run out.")
     return waiver
 
 

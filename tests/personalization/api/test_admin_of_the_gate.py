@@ -172,6 +172,55 @@ def test_two_persons_waive_a_refusal_and_one_does_not(log_in: LogIn) -> None:
     assert ModelVersion.objects.get(state=ModelState.CHAMPION) == version
 
 
+def test_a_waiver_is_declined_or_taken_back_at_its_page(log_in: LogIn) -> None:
+    version = judged(model(("popular",)), case(slow(usual()), usual()))
+    ada, cora, dee = log_in("data scientist", "ada"), log_in("compliance officer", "cora"), log_in("merchandiser")
+    wish = {"reason": "A sale starts tomorrow", "days": 3}
+    ada.post(page_of(version, "ask_waiver_page"), wish)
+    first = reverse("admin:personalization_modelwaiver_close_page", args=[ModelWaiver.objects.get().pk])
+
+    assert dee.post(first).status_code == 403
+    assert "A sale starts tomorrow" in cora.get(first).content.decode()
+    cora.post(first)
+    ada.post(page_of(version, "ask_waiver_page"), wish)
+    ada.post(reverse("admin:personalization_modelwaiver_close_page", args=[ModelWaiver.objects.latest("pk").pk]))
+
+    closed = ModelWaiver.objects.order_by("pk").values_list("closed_by__username", flat=True)
+    assert list(closed) == ["cora", "ada"]
+    assert "closed" in cora.get(reverse("admin:personalization_modelwaiver_changelist")).content.decode()
+
+
+def test_going_back_to_what_a_waiver_let_through_warns_of_nothing(log_in: LogIn) -> None:
+    ModelVersion.objects.update(state=ModelState.RETIRED)
+    waived = judged(model(("popular",)), case(slow(usual()), usual()))
+    ModelVersion.objects.filter(pk=waived.pk).update(state=ModelState.RETIRED, promoted_at=clock.now())
+
+    told = log_in("data scientist").get(reverse("admin:personalization_modelversion_roll_back_page")).content.decode()
+
+    assert f"Roll back to {waived.version}?" in told
+    assert "The gate refused it" not in told
+    assert "none is live" in told
+
+
+def test_side_by_side_shows_what_the_gate_said_and_what_was_chosen(log_in: LogIn) -> None:
+    passed = judged(model(("popular",)), harmless(), report=REPORT)
+    TrainingRun.objects.create(actor="staff:1", model_version=passed, budget_s=600)
+    refused = judged(model(("popular",)), case(slow(usual()), usual()))
+    interval = REPORT["test"]["blend"]["together"]["ndcg@10"]
+    ModelVersion.objects.filter(pk=passed.pk).update(rung="blend", metrics={"ndcg@10": interval["value"]})
+
+    page = reverse("admin:personalization_modelversion_side_by_side")
+    told = " ".join(log_in("data scientist").get(page).content.decode().split())
+
+    assert f"{interval['low']:.4f} – {interval['high']:.4f}" in told
+    assert "refused: latency" in told
+    assert f"checks, against {passed.gate['reference']}" in told
+    assert "10 minutes, Bayesian (TPE)" in told
+    assert "5,000 interactions" in told
+    assert "by a strength of 0.2" in told
+    assert refused.version in told
+
+
 def test_who_would_promote_sees_what_was_refused_and_what_is_live(log_in: LogIn) -> None:
     refused = judged(model(("popular",)), case(slow(usual()), usual()))
     page = reverse("admin:personalization_modelversion_promote_page", args=[refused.pk])

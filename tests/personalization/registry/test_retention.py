@@ -104,6 +104,8 @@ def test_what_a_waiver_may_still_let_through_is_kept() -> None:
     )
 
     assert prune(actor="system:schedule") == [names[1]]
+    ModelWaiver.objects.update(closed_by=asked, closed_at=clock.now())
+    assert prune(actor="system:schedule") == [names[0]]
 
 
 def test_files_that_could_not_be_deleted_go_the_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

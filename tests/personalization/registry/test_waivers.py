@@ -13,7 +13,7 @@ from common import clock
 from common.errors import Conflict, Forbidden, InvalidInput
 from personalization.models import ModelState, ModelVersion, ModelWaiver
 from personalization.services.registry import promote, roll_back
-from personalization.services.waivers import approve_waiver, request_waiver
+from personalization.services.waivers import approve_waiver, close_waiver, request_waiver
 from tests.personalization.planted import case, harmless, slow, usual
 from tests.personalization.releases import admitted, judged
 from tests.personalization.shop import model
@@ -83,12 +83,53 @@ def test_it_is_asked_for_once_until_somebody_decides_or_it_ends(refused: ModelVe
     asked(refused, ada)
 
 
+def test_a_request_is_declined_by_who_may_approve_or_taken_back_by_who_asked(
+    refused: ModelVersion, ada: Any, bo: Any
+) -> None:
+    declined = asked(refused, ada)
+
+    with pytest.raises(Forbidden):
+        close_waiver(declined.pk, by=person("cy", "add_modelwaiver"))
+    close_waiver(declined.pk, by=bo)
+    with pytest.raises(Conflict, match="was closed"):
+        approve_waiver(declined.pk, by=bo)
+    taken_back = asked(refused, ada)  # the one before stands in nobody's way
+    close_waiver(taken_back.pk, by=ada)
+    with pytest.raises(Conflict, match="was closed"):
+        close_waiver(taken_back.pk, by=bo)
+
+    closed = [event for event in entries(object=f"model_version:{refused.version}") if event.action == "waiver.closed"]
+    assert {(event.actor, event.data["waiver"]) for event in closed} == {
+        (f"staff:{bo.pk}", declined.pk),
+        (f"staff:{ada.pk}", taken_back.pk),
+    }
+
+
+def test_who_asked_takes_it_back_without_the_permission_to_approve(refused: ModelVersion) -> None:
+    dee = person("dee", "add_modelwaiver")
+    waiver = asked(refused, dee)
+
+    close_waiver(waiver.pk, by=dee)
+
+    assert ModelWaiver.objects.get().closed_by == dee
+
+
+def test_an_approved_waiver_that_was_closed_lets_nothing_through(refused: ModelVersion, ada: Any, bo: Any) -> None:
+    waiver = asked(refused, ada)
+    approve_waiver(waiver.pk, by=bo)
+    close_waiver(waiver.pk, by=ada)
+
+    with pytest.raises(Conflict, match="two persons"):
+        promote(refused.version, actor=f"staff:{ada.pk}")
+
+
 def test_the_database_counts_the_persons_and_the_days(refused: ModelVersion, ada: Any, bo: Any) -> None:
     waiver = asked(refused, ada)
     now = clock.now()
     forbidden: list[dict[str, Any]] = [
         {"approved_by": ada, "approved_at": now},
         {"approved_by": bo},
+        {"closed_by": bo},
         {"expires_at": now + timedelta(days=31)},
         {"reason": ""},
     ]
