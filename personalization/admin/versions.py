@@ -17,7 +17,7 @@ from personalization.admin.evaluation import EvaluationPage
 from personalization.admin.rows import row_or_404
 from personalization.admin.waivers import WaiverRequestPage
 from personalization.models import ModelState, ModelVersion
-from personalization.selectors.comparison import compared, ladder_of
+from personalization.selectors.comparison import compared, held_back, ladder_of
 from personalization.selectors.registry import previous_champion, valid_waiver
 from personalization.services.registry import promote, roll_back
 
@@ -137,8 +137,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
     @admin.display(description="over-exposed items held back")
     def held_back(self, row: ModelVersion) -> str:
         """Return how strongly."""
-        chosen = row.report.get("exposure", {}).get("chosen", 0)
-        return f"by a strength of {chosen:g}" if chosen else "no"
+        return held_back(row)
 
     @admin.display(description="ladder")
     def ladder(self, row: ModelVersion) -> str:

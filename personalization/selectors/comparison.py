@@ -1,12 +1,21 @@
 """Model versions beside each other, and the ladder of each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from personalization.models import ModelVersion
 
 SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A metric with its 95 % interval over held-out shoppers, where one was measured."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +54,60 @@ def ladder_of(report: Mapping[str, Any]) -> list[Rung]:
 
 
 def compared(limit: int = SHOWN) -> dict[str, Any]:
-    """Return the latest versions, and each metric as a row over them."""
+    """Return the latest versions with what was decided and chosen, and each metric as a row over them."""
     versions = list(ModelVersion.objects.order_by("-created_at")[:limit])
     names = sorted({name for version in versions for name in version.metrics})
-    rows = [(name, [version.metrics.get(name) for version in versions]) for name in names]
-    ladders = [(version, ladder_of(version.report)) for version in versions]
-    return {"versions": versions, "rows": rows, "ladders": ladders}
+    return {
+        "versions": versions,
+        "facts": [(label, [told(version) for version in versions]) for label, told in FACTS.items()],
+        "rows": [(name, [_figure(version, name) for version in versions]) for name in names],
+        "ladders": [(version, ladder_of(version.report)) for version in versions],
+    }
+
+
+def _figure(version: ModelVersion, name: str) -> Figure | None:
+    value = version.metrics.get(name)
+    if value is None:
+        return None
+    judged = version.report.get("test", {}).get(version.rung, {}).get("together", {}).get(name, {})
+    return Figure(value, judged.get("low"), judged.get("high"))
+
+
+def held_back(version: ModelVersion) -> str:
+    """Return how strongly over-exposed items are held back, in words."""
+    chosen = version.report.get("exposure", {}).get("chosen", 0)
+    return f"by a strength of {chosen:g}" if chosen else "no"
+
+
+def _gate(version: ModelVersion) -> str:
+    checks = version.gate.get("checks", ())
+    failed = [check["name"] for check in checks if not check["passed"]]
+    if not checks:
+        return "never judged"
+    against = version.gate.get("reference", "popularity")
+    return f"refused: {', '.join(failed)}" if failed else f"passed {len(checks)} checks, against {against}"
+
+
+def _data(version: ModelVersion) -> str:
+    rows = version.report.get("data", {}).get("interactions")
+    return "–" if rows is None else f"{rows:,} interactions"
+
+
+def _search(version: ModelVersion) -> str:
+    run = version.runs.first()
+    if run is None or not run.budget_s:
+        return "none: settings as suggested"
+    return f"{run.budget_s // 60} minutes, {run.get_sampler_display()}"
+
+
+FACTS: Mapping[str, Callable[[ModelVersion], str]] = {
+    "Gate": _gate,
+    "Released": lambda version: version.rung,
+    "Learnt from": _data,
+    "Search for settings": _search,
+    "Over-exposed items held back": held_back,
+    "Seed": lambda version: str(version.seed),
+}
 
 
 def _finite(value: float | None) -> float:
