@@ -77,9 +77,10 @@ class Bar:
                 _reconnect()
 
     def end(self, state: RunState, *, message: str, version: ModelVersion | None = None) -> None:
-        """Mark the run as over."""
-        share = 1.0 if state == RunState.DONE else self.run.progress
-        told = {"state": state, "message": message, "model_version": version, "progress": share}
+        """Mark the run as over; the step of one that failed says where."""
+        told: dict[str, Any] = {"state": state, "message": message, "model_version": version}
+        if state == RunState.DONE:
+            told |= {"progress": 1.0, "step": ""}
         try:
             self._write(**told, finished_at=clock.now())
         except (DatabaseError, InterfaceError) as error:  # perhaps what failed the run: it came back since
@@ -221,8 +222,7 @@ def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
             names=names,
             exposure=run.exposure,
         )
-    bar.tell("Judging before the gate", TRAIN_SHARE)
-    version, message = _released(trained, dataset.user_ids, actor=run.actor, over=live.version if live else "")
+    version, message = _released(trained, dataset.user_ids, bar=bar, over=live.version if live else "")
     if slates is not None:
         try:
             write_slates(trained, dataset.user_ids, slates)
@@ -285,16 +285,20 @@ def _dataset(bar: Bar) -> "Dataset":
     return dataset
 
 
-def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, actor: str, over: str) -> tuple[ModelVersion, str]:
+def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, bar: Bar, over: str) -> tuple[ModelVersion, str]:
     """Register the bundle, judge it, and promote it where it passed; say where shoppers will see another shop.
 
     `over` is the version that was live when the training began, "" for none: where another is live by now, nobody has
     compared the two.
     """
     close_old_connections()  # fitting took long
+    actor = bar.run.actor
+    bar.tell("Comparing answers with those of what is live", TRAIN_SHARE)
     steady = steadiness_of(trained)
     report = {**trained.report, "stability": asdict(steady)} if steady else trained.report
+    bar.tell("Registering the version", TRAIN_SHARE + 0.01)
     version = _insisted(lambda: register(trained.bundle, report=report, actor=actor))
+    bar.tell("Judging at the gate", TRAIN_SHARE + 0.02)
     judged = _insisted(lambda: judge_training(version.version, trained, user_ids, actor=actor, over=over))
     if not judged.passed:
         return judged, f"{version.version} was refused: {judged.refusal}"

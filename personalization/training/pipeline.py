@@ -28,6 +28,8 @@ from personalization.training.tune import BAYESIAN, Search
 
 Progress = Callable[[str, float], None]
 LEAST = 20
+OWN_SHARE = 0.8
+"""Where on the bar a training ends what is its own, where the champion's plan is fitted too."""
 REPEATING = 0.05
 """Where at least this share of what known shoppers take are things they had before, those are recommended too."""
 
@@ -70,6 +72,7 @@ def train(
     if len(rows) < LEAST:
         raise ValueError(f"at least {LEAST} interactions are needed to hold some back for judging")
     forget()
+    whole, progress = progress, _part(progress, 0.0, OWN_SHARE if rival else 1.0)
     learning, validation, test = _folds(rows, newest=newest)
     choice = choose(
         learning,
@@ -117,9 +120,9 @@ def train(
         },
         progress=_part(progress, 0.8, 1.0),
     )
-    progress("Fitting the champion's plan on the same past", 1.0)
-    held = refitted(rival, [*learning, validation], test, catalogue, beside=tested) if rival else None
-    progress("Done", 1.0)
+    beside = partial(refitted, beside=tested, progress=_part(whole, OWN_SHARE, 1.0))
+    held = beside(rival, [*learning, validation], test, catalogue) if rival else None
+    whole("Done", 1.0)
     return TrainedBundle(bundle, report, tested, test, held)
 
 

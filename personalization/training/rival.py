@@ -8,8 +8,9 @@ Cost: sources that the challenger fitted with the same settings are not fitted a
 champion that was released below that rung.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 from personalization.ranking.bundle import Bundle
@@ -46,7 +47,15 @@ def _known(name: str, config: Mapping[str, Any]) -> bool:
     return kind is not None and kind.installed() and set(config) <= {part.name for part in fields(kind.config_class)}
 
 
-def refitted(plan: Plan, earlier: Sequence[Fold], test: Fold, catalogue: Catalogue, *, beside: Bundle) -> Bundle | None:
+def refitted(
+    plan: Plan,
+    earlier: Sequence[Fold],
+    test: Fold,
+    catalogue: Catalogue,
+    *,
+    beside: Bundle,
+    progress: Callable[[str, float], None] = lambda message, share: None,
+) -> Bundle | None:
     """Return the plan's bundle on the test fold's past; its ranker learns on the earlier folds.
 
     None where the plan's ranker finds nothing there to learn from: then nobody can follow the plan.
@@ -54,7 +63,9 @@ def refitted(plan: Plan, earlier: Sequence[Fold], test: Fold, catalogue: Catalog
     `beside` is the challenger, fitted on the same past: equal sources are shared with it.
     """
     catalogue = catalogue.at(test.until)
-    ranker = _ranker(plan, earlier, catalogue) if plan.rung == "ranker" else None
+    told = partial(progress, "Fitting the champion's plan on the same past")
+    told(0.0)
+    ranker = _ranker(plan, earlier, catalogue, told) if plan.rung == "ranker" else None
     if plan.rung == "ranker" and ranker is None:
         return None
     ours = beside.manifest.get("plan", {}).get("configs", {})
@@ -84,8 +95,13 @@ def _exposure(bundle: Bundle, fold: Fold, *, strength: float) -> Exposure:
     return Exposure.measured(shown(bundle, fold, k=TOP), n_items=bundle.catalogue.n_items, strength=strength)
 
 
-def _ranker(plan: Plan, earlier: Sequence[Fold], catalogue: Catalogue) -> Ranker | None:
-    parts = limited([_learnt(plan, fold, catalogue) for fold in earlier])
+def _ranker(plan: Plan, earlier: Sequence[Fold], catalogue: Catalogue, told: Callable[[float], None]) -> Ranker | None:
+    found = []
+    for at, fold in enumerate(earlier, start=1):
+        found.append(_learnt(plan, fold, catalogue))
+        told(at / (len(earlier) + 1))
+    parts = limited(found)
+    del found
     return learned(plan, [part.judged(columns_of(plan)) for part in parts])
 
 

@@ -1,4 +1,5 @@
-// Follows the newest training run. Asks each second while one works, each five seconds otherwise.
+// Follows the newest training run that works or, where none does, that waits, as the home does. Asks each second while
+// there is one, each five seconds otherwise.
 const panel = document.getElementById("live-training");
 let last = null;
 
@@ -6,9 +7,9 @@ async function look() {
   let busy = false;
   try {
     const { runs } = await (await fetch(panel.dataset.url, { credentials: "same-origin" })).json();
-    const run = runs.find((one) => one.state === "running" || one.state === "queued");
+    const run = runs.find((one) => one.state === "running") || runs.find((one) => one.state === "queued");
     busy = Boolean(run);
-    if (!run && last) location.reload(); // the list shows how it ended
+    if (last && run?.id !== last.id) location.reload(); // the list shows how it ended
     last = run || null;
     panel.hidden = !run;
     if (run) show(run);

@@ -50,7 +50,7 @@ def test_the_command_ends_with_a_live_model_that_is_served(tmp_path: Path, capsy
     printed = capsys.readouterr().out
     assert f"{version.version} is live" in printed
     assert "ndcg@10" in printed
-    assert (run.state, run.progress, run.model_version) == (RunState.DONE, 1.0, version)
+    assert (run.state, run.step, run.progress, run.model_version) == (RunState.DONE, "", 1.0, version)
     assert {"ndcg@10", "precision@10", "recall@10"} <= set(version.metrics)
     assert version.report["ladder"]
     assert recommend(Ask(placement="home")).model_version == version.version

@@ -9,7 +9,7 @@ from personalization.judging.heldout import case_of
 from personalization.judging.verdict import Verdict
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.training.dataset import Dataset, build
-from personalization.training.pipeline import train
+from personalization.training.pipeline import OWN_SHARE, train
 from personalization.training.rival import plan_of
 from personalization.training.shown import shown
 from tests.personalization.shop_history import history, products
@@ -28,8 +28,15 @@ def test_the_same_plan_is_as_good_as_itself_and_passes_the_gate(dataset: Dataset
     plan = plan_of(manifest)
     assert plan is not None
 
-    again = train(dataset, names=SOURCES, exposure=0.2, rival=plan)
+    told: list[tuple[str, float]] = []
+    again = train(
+        dataset, names=SOURCES, exposure=0.2, rival=plan, progress=lambda step, share: told.append((step, share))
+    )
 
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert {share for step, share in told if "champion's plan" in step} >= {OWN_SHARE}
+    assert told[-1] == ("Done", 1.0)
     assert again.rival is not None
     assert (shown(again.rival, again.test) == shown(again.tested, again.test)).all()
     assert again.rival.manifest["until"] == again.test.until
