@@ -1,9 +1,9 @@
 """Work that two processes must not do at once."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 
 @contextmanager
@@ -19,4 +19,5 @@ def alone(lock: int) -> Iterator[bool]:
             yield taken
         finally:
             if taken:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [lock])
+                with suppress(OperationalError, InterfaceError):  # the session is gone, and the lock with it
+                    cursor.execute("SELECT pg_advisory_unlock(%s)", [lock])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from celery import current_app
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from common.credentials import masked
 from personalization.models import ModelState, ModelVersion
@@ -37,7 +37,7 @@ AT_ONCE = 100
 
 
 class MirrorDown(Exception):
-    """MLflow did not answer, or not as hoped; asking later may help."""
+    """MLflow or the database did not answer, or not as hoped; asking later may help."""
 
 
 def mirror_version(version: str) -> str | None:
@@ -56,7 +56,7 @@ def mirror_version(version: str) -> str | None:
 def mirror(version: str) -> None:
     """Write one version to MLflow and point the aliases at what is live.
 
-    Raises MirrorDown where MLflow fails, and where another process writes: two would open a run each.
+    Raises MirrorDown where MLflow or the database fails, and where another process writes: two would open a run each.
     """
     if not settings.MLFLOW_TRACKING_URI:
         return
@@ -68,7 +68,7 @@ def mirror(version: str) -> None:
         try:
             mirror_version(version)
             mirror_aliases()
-        except (MlflowException, OSError) as error:
+        except (MlflowException, OSError, OperationalError, InterfaceError) as error:
             raise MirrorDown(masked(str(error))) from error
 
 

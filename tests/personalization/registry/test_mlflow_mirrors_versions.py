@@ -13,6 +13,7 @@ from common.embedded.ports import pick
 from personalization.models import ModelState, ModelVersion
 from personalization.ranking.artefact import unseal
 from personalization.ranking.bundle import Bundle
+from personalization.services import mirror as mirror_module
 from personalization.services.mirror import LOCK, NAME, MirrorDown, mirror, mirror_aliases, mirror_version
 from personalization.services.mirrored import flat_metrics
 from personalization.services.registry import promote, roll_back
@@ -224,6 +225,17 @@ def test_a_server_that_is_down_is_told_apart_so_that_the_worker_asks_again(
 
     with pytest.raises(MirrorDown):
         mirror(version.version)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_goes_away_meanwhile_is_told_apart_too(
+    version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror_module, "mirror_version", lambda version: connection.connection.close())
+
+    with pytest.raises(MirrorDown):
+        mirror(version.version)
+    connection.close()
 
 
 def test_two_workers_do_not_open_a_run_each(version: ModelVersion) -> None:
