@@ -42,13 +42,10 @@ def freshen(
     for code in _candidates(snapshot, reasoner, latest, mask, fixed):
         if len(kept) >= most or (code == latest and kept):
             break
-        if code in slate:
-            fresh = slate
-        elif code in kept or not _fits(code, slate, fixed | kept, caps):
-            continue
-        else:
-            fresh = _inserted(slate, code, fixed | kept)
-        slate = fresh
+        if code not in slate:
+            if code in kept or not _fits(code, slate, fixed | kept, caps):
+                continue
+            slate = _inserted(slate, code, fixed | kept)
         reasons[code] = reasoner.own(code) if code == latest else reasoner.because(latest)
         kept.add(code)
     return slate
