@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
+from django.urls import reverse
 
 from access.roles import ROLES
 from tests.portal.conftest import LogIn
@@ -65,3 +66,22 @@ def test_a_search_leads_to_the_customer(log_in: LogIn) -> None:
 
     assert root.get("/portal/customers?id=u1")["Location"] == "/portal/customers/user:u1"
     assert root.get("/portal/customers?id=anonymous:a1")["Location"] == "/portal/customers/anonymous:a1"
+
+
+def test_an_empty_list_offers_only_what_can_be_done(log_in: LogIn) -> None:
+    scientist, merchandiser = log_in("data scientist"), log_in("merchandiser")
+    alarms = reverse("admin:personalization_modelalarm_changelist")
+    rules = reverse("admin:personalization_rule_changelist")
+
+    assert "Add" not in told(scientist, alarms)
+    assert "Show everything" not in told(scientist, alarms)
+    assert "Show everything" in told(scientist, f"{alarms}?kind__exact=data")
+    assert "Add rule" in told(merchandiser, rules)
+
+
+def told(browser: Client, address: str) -> str:
+    """Return what a list without rows says."""
+    page = browser.get(address).content.decode()
+    assert "Create a new item" not in page
+    start = page.index("Nothing ")
+    return page[start : page.index("</section>", start)]
