@@ -92,7 +92,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
             "waiver": valid_waiver(target, now=clock.now()) if target else None,
             "metrics": [
                 (name, live.metrics.get(name) if live else None, value)
-                for name, value in (target.metrics.items() if target else ())
+                for name, value in (sorted(target.metrics.items()) if target else ())
             ],
         }
         return self._page(request, "personalization/confirm_version.html", context)

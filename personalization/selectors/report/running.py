@@ -28,9 +28,9 @@ def against(measured: float | None, limit: float | None) -> Two:
     return Two(shown(measured), "" if limit is None else f"limit {shown(limit)}")
 
 
-def _measured(check: Mapping[str, Any]) -> Two:
-    """Return the number of a check over its limit; what is measured in moments says so in its words."""
-    return Two("", "") if check["name"] in MOMENTS else against(check["value"], check["limit"])
+def _measured(check: Mapping[str, Any]) -> str | Two:
+    """Return the number of a check over its limit; what is measured in moments tells them in its words."""
+    return "" if check["name"] in MOMENTS else against(check["value"], check["limit"])
 
 
 def data(report: Mapping[str, Any]) -> Section | None:

@@ -77,6 +77,8 @@ def test_the_report_shows_every_part_as_plot_and_table(log_in: LogIn) -> None:
     assert "alpha 0.7, neighbors 100" in text
     assert "The ranker validates at 0.0963 with suggested settings, 0.0952 with tuned settings." in text
     assert "removed: duplicates" in text
+    assert "leak:time" in text
+    assert "Two(" not in text
     assert "missing: price" in text
     assert not re.search(r"https?://(?!localhost|testserver)[^\"']+\.js", text)
 
