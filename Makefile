@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
-READY := .venv/.ready-$(shell cat requirements-dev.txt | cksum | cut -d' ' -f1)
+READY := .venv/.ready-$(shell cat requirements-dev.txt requirements-bench.txt | cksum | cut -d' ' -f1)
 # Test processes at once.
 WORKERS ?= 2
 # A user without a home of their own keeps the download cache here.
@@ -28,6 +28,8 @@ $(READY):
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet "$$(grep -oE '^uv==[0-9.]+' requirements-dev.txt)"
 	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes --requirement requirements-dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps --requirement requirements-bench.txt \
+		2>var/bench.log || echo "• LightFM could not be built (var/bench.log): evaluations do without this peer"
 	@rm -f .venv/.ready-*
 	@touch $@
 
@@ -58,6 +60,7 @@ format: $(READY) ## rewrite the code as `make check` wants it
 requirements: $(READY) ## compile pyproject.toml into the requirements files
 	$(BIN)/uv pip compile $(COMPILE) pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile $(COMPILE) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	echo lightfm-next | $(BIN)/uv pip compile $(COMPILE) --no-deps --no-annotate - -o requirements-bench.txt
 
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 

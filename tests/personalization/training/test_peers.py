@@ -1,5 +1,7 @@
 """Peers find planted tastes, are judged on as many questions as our sources, and stand beside us in the report."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -61,6 +63,15 @@ def test_settings_are_judged_on_the_questions_of_earlier_folds_too(
     folds = [validation, *reversed(learning)]
     assert tuned.trials == 1 + len(kind.starts)
     assert asked == [len(fold) for fold in folds] * tuned.trials
+
+
+def test_a_peer_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lightfm", None)
+
+    found, missing = peers("temporal")
+
+    assert missing == ["LightFM"]
+    assert "LightFM" not in {kind.name for kind in found}
 
 
 def test_popular_is_what_most_shoppers_had() -> None:
