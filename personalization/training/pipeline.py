@@ -120,8 +120,10 @@ def train(
         },
         progress=_part(progress, 0.8, 1.0),
     )
-    beside = partial(refitted, beside=tested, progress=_part(whole, OWN_SHARE, 1.0))
-    held = beside(rival, [*learning, validation], test, catalogue) if rival else None
+    held = None
+    if rival:
+        told = _part(whole, OWN_SHARE, 1.0)
+        held = refitted(rival, [*learning, validation], test, catalogue, beside=tested, progress=told)
     whole("Done", 1.0)
     return TrainedBundle(bundle, report, tested, test, held)
 
