@@ -80,8 +80,11 @@ class ModelWaiverAdmin(ModelAdmin):
 
     def has_close_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Return whether this person may close a waiver: who approves may, and who asked for it."""
-        own = self.model.objects.filter(pk=object_id, requested_by=request.user.pk) if object_id else None
-        return request.user.has_perm(APPROVE) or bool(own and own.exists())
+        own = (
+            str(object_id).isdecimal()
+            and self.model.objects.filter(pk=object_id, requested_by=request.user.pk).exists()
+        )
+        return own or request.user.has_perm(APPROVE)
 
     @action(description="Approve", url_path="approve", permissions=["approve"])
     def approve_page(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -182,6 +182,7 @@ def test_a_waiver_is_declined_or_taken_back_at_its_page(log_in: LogIn) -> None:
     first = reverse("admin:personalization_modelwaiver_close_page", args=[ModelWaiver.objects.get().pk])
 
     assert dee.post(first).status_code == 403
+    assert dee.post(first.replace(f"/{ModelWaiver.objects.get().pk}/", "/none/")).status_code in (403, 404)
     assert "A sale starts tomorrow" in cora.get(first).content.decode()
     cora.post(first)
     ada.post(page_of(version, "ask_waiver_page"), wish)
