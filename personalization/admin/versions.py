@@ -71,7 +71,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
         target = previous_champion()
         if request.method == "POST":
             return self._done(request, lambda: roll_back(**_decision(request)), "is live again")
-        return self._ask(request, target, verb="Roll back")
+        return self._ask(request, target, verb="Roll back", gated=False)
 
     @action(description="Promote", url_path="promote", permissions=["change"])
     def promote_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -79,9 +79,9 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
         target = row_or_404(ModelVersion.objects.all(), object_id)
         if request.method == "POST":
             return self._done(request, lambda: promote(target.version, **_decision(request)), "is live")
-        return self._ask(request, target, verb="Promote")
+        return self._ask(request, target, verb="Promote", gated=True)
 
-    def _ask(self, request: HttpRequest, target: ModelVersion | None, *, verb: str) -> HttpResponse:
+    def _ask(self, request: HttpRequest, target: ModelVersion | None, *, verb: str, gated: bool) -> HttpResponse:
         live = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
         title = f"{verb} to {target.version}?" if target else "There is no version to go back to"
         context = {
@@ -89,6 +89,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
             "target": target,
             "live": live,
             "verb": verb,
+            "gated": gated,
             "waiver": valid_waiver(target, now=clock.now()) if target else None,
             "metrics": [
                 (name, live.metrics.get(name) if live else None, value)

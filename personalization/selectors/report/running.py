@@ -12,6 +12,7 @@ NIGHTS, VERSIONS = 30, 60
 SERVED = "served: "
 """What the names of nightly checks of served answers begin with; the others are indices of drift."""
 MOMENTS = ("leak:time",)
+"""Checks of the gate that compare moments, not numbers."""
 EXPOSURE = ("gini", "coverage", "supplier share", "popularity lift", "new items")
 
 
