@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from importlib import import_module
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -35,6 +36,7 @@ BEGIN
 END $$
 """
 SERVICES = pytest.StashKey[Services]()
+MODELS = pytest.StashKey[TemporaryDirectory[str]]()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -48,6 +50,9 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop("DJANGO_SETTINGS_MODULE", None)
         return
     config.stash[SERVICES] = acquire()
+    # Of this process alone: another one's first version of the day has the same name.
+    config.stash[MODELS] = TemporaryDirectory(prefix="vitrine-models-")
+    os.environ["MODEL_DIR"] = config.stash[MODELS].name
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
     os.environ.setdefault("DEMO", "1")
@@ -60,6 +65,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Give the place in the stores back."""
     if SERVICES in config.stash:
         config.stash[SERVICES].leave()
+        config.stash[MODELS].cleanup()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
