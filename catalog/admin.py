@@ -4,10 +4,11 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.postgres.forms import SimpleArrayField
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.html import format_html
 from import_export.admin import ImportExportModelAdmin
 from unfold.admin import ModelAdmin
@@ -111,6 +112,15 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
     def get_import_resource_kwargs(self, request: HttpRequest, **options: Any) -> dict[str, Any]:
         """Say who imports."""
         return {"actor": actor_of(request)}
+
+    def process_result(self, result: Any, request: HttpRequest) -> HttpResponse:
+        """Tell how it went: where an error came at the end, nothing was written."""
+        if not result.has_errors() and not result.has_validation_errors():
+            answer: HttpResponse = super().process_result(result, request)
+            return answer
+        why = "; ".join(str(wrong.error) for wrong in result.base_errors) or "a row is refused by now"
+        messages.error(request, f"Nothing was imported: {why}. Upload the file again.")
+        return HttpResponseRedirect(reverse("admin:catalog_product_import"))
 
     def has_import_permission(self, request: HttpRequest) -> bool:
         """A file may add and change."""

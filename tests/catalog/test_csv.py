@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from access.models import User
 from audit import selectors as audit
-from catalog import selectors
+from catalog import selectors, services
 from catalog.models import Product
 
 pytestmark = pytest.mark.django_db
@@ -100,6 +100,27 @@ def test_a_merchandiser_imports_a_file_in_the_admin(dee: Client) -> None:
     (event,) = audit.entries(action="product.imported")
     assert (event.data["rows"]["new"], event.data["rows"]["update"]) == (1, 1)
     assert event.actor.startswith("staff:")
+
+
+def test_the_admin_says_so_where_nothing_was_written(dee: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    form = upload(dee, GOOD).context["confirm_form"]
+
+    def broken(**told: Any) -> None:
+        raise RuntimeError("the log is away")
+
+    monkeypatch.setattr(services, "note_import", broken)
+    answer = dee.post("/admin/catalog/product/process_import/", form.initial, follow=True)
+
+    assert "Nothing was imported: the log is away" in answer.content.decode()
+    assert "finished" not in answer.content.decode()
+    assert not Product.objects.exists()
+
+
+def test_a_wrong_header_is_told_in_words(dee: Client) -> None:
+    page = upload(dee, "product_id,title,prise\nP1,Chair,3\n").content.decode()
+
+    assert "unknown columns: prise" in page
+    assert "Traceback" not in page
 
 
 def test_the_admin_shows_what_is_wrong_and_writes_nothing(dee: Client) -> None:
