@@ -72,11 +72,12 @@ def _context(body: Mapping[str, Any]) -> dict[str, Any]:
     consent = body.get("consent")
     consent = consent if isinstance(consent, dict) else {}
     choices = [consent[name] for name in _AD_CHOICES if consent.get(name) in ("GRANTED", "DENIED")]
-    categories = consent.get("categoryPreferences")
-    decided = dict(categories) if isinstance(categories, dict) else {}
-    if choices:
-        decided["ads_share"] = "DENIED" not in choices
     library = {"library": {"name": "ga4-measurement-protocol"}}
+    decided = consent.get("categoryPreferences") or {}
+    if not isinstance(decided, dict):  # refused where all events are read
+        return {**library, "consent": {"categoryPreferences": decided}}
+    if choices:
+        decided = {**decided, "ads_share": "DENIED" not in choices}
     return {**library, "consent": {"categoryPreferences": decided}} if decided else library
 
 

@@ -86,7 +86,7 @@ def _read(item: dict[str, Any], envelope: Envelope, *, kind: Any) -> Item:
     return Item(
         event=_event(item, envelope, kind=cast(Kind, kind), traits={**ambient, **own} if kind == "identify" else own),
         context=context,
-        categories=_mapping(_mapping(context.get("consent")).get("categoryPreferences")),
+        categories=_decisions(context),
         user_hash=next((text(value) for value in hashes if text(value)), envelope.user_hash),
         wanted={**envelope.integrations, **_mapping(item.get("integrations"))}.get(OURSELVES) is not False,
     )
@@ -108,6 +108,21 @@ def _event(item: dict[str, Any], envelope: Envelope, *, kind: Kind, traits: Mapp
         traits={name: value for name, value in traits.items() if name != "user_hash"},
         source=envelope.source,
     )
+
+
+def _decisions(context: Mapping[str, Any]) -> Mapping[str, bool]:
+    """Return yes or no by purpose; of null, nothing was said. What is neither is wrong: it may have been a no."""
+    place, consent = "context.consent", context.get("consent")
+    if isinstance(consent, dict):
+        place, consent = f"{place}.categoryPreferences", consent.get("categoryPreferences")
+    if consent is None:
+        return {}
+    if not isinstance(consent, dict):
+        raise _Wrong(place, "must be an object")
+    for name, given in consent.items():
+        if given is not None and not isinstance(given, bool):
+            raise _Wrong(f"{place}.{name}"[:MAX_TEXT], "must be true or false")
+    return {name: given for name, given in consent.items() if given is not None}
 
 
 def _ids(item: dict[str, Any], kind: str) -> tuple[str | None, str | None, str | None]:

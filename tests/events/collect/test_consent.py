@@ -38,6 +38,28 @@ def test_what_is_allowed_is_written_on_the_event(server: APIClient, log: "LogRea
 
 
 @pytest.mark.parametrize(
+    ("consent", "field"),
+    [
+        ("yes", "context.consent"),
+        ({"categoryPreferences": "no"}, "context.consent.categoryPreferences"),
+        ({"categoryPreferences": {"analytics": "false"}}, "context.consent.categoryPreferences.analytics"),
+        ({"categoryPreferences": {"personalization": 0}}, "context.consent.categoryPreferences.personalization"),
+    ],
+)
+def test_a_decision_that_is_neither_yes_nor_no_is_refused(
+    server: APIClient, viewed: Maker, consent: Any, field: str
+) -> None:
+    """It may have been a no: to go on with the yes of before would be the one thing that must not happen."""
+    send(server, viewed(userId="ada", context=preferring(personalization=True)))
+
+    body = json.dumps({"batch": [viewed(userId="ada", messageId="m2", context={"consent": consent})]})
+    answer = server.post("/v1/batch", body, content_type="application/json")
+
+    assert answer.status_code == 400
+    assert field in str(answer.json()["errors"])
+
+
+@pytest.mark.parametrize(
     ("categories", "kept"),
     [
         ({}, False),
@@ -47,7 +69,7 @@ def test_what_is_allowed_is_written_on_the_event(server: APIClient, log: "LogRea
         ({"analytics": False}, False),
         ({"analytics": False, "personalization": False}, False),
         ({"train_models": True}, False),
-        ({"analytics": "yes"}, False),
+        ({"analytics": None, "personalization": True}, True),
     ],
 )
 def test_an_event_is_kept_for_analytics_or_personalization(
