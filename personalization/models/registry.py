@@ -61,6 +61,11 @@ class ModelVersion(models.Model):
         """Whether the gate judged this version and found nothing against it."""
         return self.gate.get("passed") is True
 
+    @property
+    def failed(self) -> bool:
+        """Whether the gate judged this version and refused it."""
+        return self.gate.get("passed") is False
+
 
 class Sampler(models.TextChoices):
     """How settings are searched for."""

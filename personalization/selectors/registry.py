@@ -7,6 +7,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db.models import F
 
+from common import clock
 from common.errors import NotFound
 from personalization.models import ModelState, ModelVersion, ModelWaiver
 
@@ -73,6 +74,11 @@ def version_named(version: str) -> ModelVersion:
 
 
 def previous_champion() -> ModelVersion | None:
-    """Return the version that was live before the present one, where a rollback leads; none whose artefact is gone."""
+    """Return the version that was live before the present one, where a rollback leads; none whose artefact is gone.
+
+    Nor one that the gate refused, unless its waiver still holds: what was closed or has run out lets nothing through.
+    """
     retired = ModelVersion.objects.filter(state=ModelState.RETIRED, promoted_at__isnull=False, pruned_at__isnull=True)
-    return retired.order_by("-promoted_at").first()
+    now = clock.now()
+    allowed = (row for row in retired.order_by("-promoted_at") if not row.failed or valid_waiver(row, now=now))
+    return next(allowed, None)

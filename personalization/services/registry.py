@@ -68,7 +68,8 @@ def roll_back(*, actor: str, over: str | None = None) -> ModelVersion:
         row = previous_champion()
         if row is None:
             raise Conflict("No version was live before this one.")
-        return _enthroned(row, action="model.rolled_back", actor=actor)
+        waiver = valid_waiver(row, now=clock.now()) if row.failed else None
+        return _enthroned(row, action="model.rolled_back", actor=actor, waiver=waiver)
 
 
 def _still_live(over: str | None) -> None:

@@ -18,6 +18,7 @@ from tests.personalization.planted import case, harmless, slow, usual
 from tests.personalization.releases import admitted, judged
 from tests.personalization.shop import model
 
+ROLLED_BACK = "model.rolled_back"
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
 
 
@@ -166,7 +167,22 @@ def test_a_waiver_needs_a_reason_an_end_and_a_failed_gate(refused: ModelVersion,
         request_waiver(passed, by=ada, reason="x", days=7)
 
 
-def test_going_back_needs_no_waiver(ada: Any, bo: Any) -> None:
+def test_going_back_leads_past_a_version_whose_waiver_was_closed(ada: Any, bo: Any) -> None:
+    first = judged(model(("popular",)), harmless())
+    promote(first.version, actor="staff:1")
+    refused = judged(model(("popular",)), case(slow(usual()), usual()))
+    waiver = asked(refused, ada)
+    approve_waiver(waiver.pk, by=bo)
+    promote(refused.version, actor="staff:1")
+    third = judged(model(("popular",)), harmless())
+    promote(third.version, actor="staff:1")
+
+    close_waiver(waiver.pk, by=ada)
+
+    assert roll_back(actor="staff:1").version == first.version
+
+
+def test_going_back_needs_no_new_waiver(ada: Any, bo: Any) -> None:
     first = judged(model(("popular",)), case(slow(usual()), usual()))
     approve_waiver(asked(first, ada).pk, by=bo)
     promote(first.version, actor="staff:1")
@@ -174,3 +190,5 @@ def test_going_back_needs_no_waiver(ada: Any, bo: Any) -> None:
     promote(second.version, actor="staff:1")
 
     assert roll_back(actor="staff:1").version == first.version
+    told = next(entry for entry in entries(object=f"model_version:{first.version}") if entry.action == ROLLED_BACK)
+    assert (told.data["failed"], told.data["approved_by"]) == (["latency"], f"staff:{bo.pk}")
