@@ -1,6 +1,5 @@
 """Training runs: start one, watch it."""
 
-from collections.abc import Collection
 from typing import Any, ClassVar
 
 from django import forms
@@ -15,7 +14,7 @@ from unfold.decorators import action, display
 from audit.staff import actor_of
 from personalization.admin.alarms import in_words
 from personalization.models import RunState, Sampler, TrainingRun
-from personalization.selectors.overview import alive_runs
+from personalization.selectors.overview import DIED, died
 from personalization.services.training import queue_training, tell_again
 
 COLORS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger"}
@@ -41,10 +40,10 @@ class TrainingForm(forms.Form):
 class TrainingRunAdmin(ModelAdmin):
     """Each row is written by the run itself while it works; the list follows it."""
 
-    list_display = ("id", "standing", "bar", "step", "message", "model_version", "actor", "created_at", "finished_at")
+    list_display = ("id", "standing", "bar", "step", "said", "model_version", "actor", "created_at", "finished_at")
     list_filter = ("state",)
     list_select_related = ("model_version",)
-    fields = ("state", "step", "progress", "message", "model_version", "actor", "budget_s", "sampler", "exposure",
+    fields = ("standing", "step", "bar", "said", "model_version", "actor", "budget_s", "sampler", "exposure",
               "seed", "forced", "sizes", "removed", "imputed", "checks", "created_at", "started_at",
               "finished_at")  # fmt: skip
     list_before_template = "personalization/live_runs.html"
@@ -81,8 +80,7 @@ class TrainingRunAdmin(ModelAdmin):
         if not self.has_view_permission(request):
             return HttpResponse(status=403)
         runs = TrainingRun.objects.order_by("-created_at")[:LISTED]
-        alive = set(alive_runs().values_list("pk", flat=True))
-        return JsonResponse({"runs": [_told(run, alive) for run in runs]}, headers={"Cache-Control": "no-store"})
+        return JsonResponse({"runs": [_told(run) for run in runs]}, headers={"Cache-Control": "no-store"})
 
     @action(description="Train now", url_path="train", permissions=["train"])
     def train_page(self, request: HttpRequest) -> HttpResponse:
@@ -138,7 +136,12 @@ class TrainingRunAdmin(ModelAdmin):
     @display(description="state", label=COLORS)
     def standing(self, run: TrainingRun) -> str:
         """Return the state as a label."""
-        return run.state
+        return RunState.FAILED if died(run) else run.state
+
+    @admin.display(description="message")
+    def said(self, run: TrainingRun) -> str:
+        """Return what the run says, or what is said of one that died."""
+        return DIED if died(run) else run.message
 
     @admin.display(description="done")
     def bar(self, run: TrainingRun) -> str:
@@ -146,12 +149,11 @@ class TrainingRunAdmin(ModelAdmin):
         return f"{100 * run.progress:.0f} %"
 
 
-def _told(run: TrainingRun, alive: Collection[int]) -> dict[str, Any]:
-    died = run.state == RunState.RUNNING and run.pk not in alive
+def _told(run: TrainingRun) -> dict[str, Any]:
     return {
         "id": run.pk,
-        "state": RunState.FAILED if died else run.state,
+        "state": RunState.FAILED if died(run) else run.state,
         "step": run.step,
         "percent": round(100 * run.progress),
-        "message": "Its process died." if died else run.message,
+        "message": DIED if died(run) else run.message,
     }

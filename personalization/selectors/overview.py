@@ -10,6 +10,7 @@ from common import clock
 from personalization.models import ModelAlarm, ModelState, ModelVersion, TrainingRun
 
 SILENCE: Final = timedelta(seconds=60)
+DIED: Final = "Its process died."
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +82,27 @@ def alive_runs() -> QuerySet[TrainingRun]:
     return TrainingRun.objects.filter(state="running", heartbeat_at__gte=clock.now() - SILENCE)
 
 
+def died(row: TrainingRun) -> bool:
+    """Return whether a run that should work was not heard of lately: its process is gone."""
+    heard = row.heartbeat_at
+    return row.state == "running" and (heard is None or heard < clock.now() - SILENCE)
+
+
 def run_state(run_id: int) -> RunState:
     """Return where a run stands."""
     return _state(TrainingRun.objects.select_related("model_version").get(pk=run_id))
 
 
 def _state(row: TrainingRun) -> RunState:
+    dead = died(row)
     return RunState(
         id=row.pk,
-        state=row.get_state_display().lower(),
+        state="failed" if dead else row.get_state_display().lower(),
         step=row.step,
         percent=round(100 * row.progress),
-        message=row.message,
+        message=DIED if dead else row.message,
         version=row.model_version.version if row.model_version else None,
         started=row.started_at is not None,
-        finished=row.state in ("done", "failed"),
-        failed=row.state == "failed",
+        finished=dead or row.state in ("done", "failed"),
+        failed=dead or row.state == "failed",
     )
