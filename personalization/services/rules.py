@@ -65,10 +65,18 @@ def check_wording(version: RuleVersion) -> None:
     needed = needs.get(RuleVersion.Effect(version.effect))
     if needed and getattr(version, needed) is None:
         raise InvalidInput.of(needed, f"a {version.effect} rule needs it")
+    if version.effect == RuleVersion.Effect.EXCLUDE and not any(
+        getattr(version, name) not in (None, []) for name in ABOUT
+    ):
+        raise InvalidInput.of("effect", "an exclude rule about no products in particular would empty every shelf")
     for low, high in (("min_price", "max_price"), ("min_stock", "max_stock"), ("starts_at", "ends_at")):
         first, last = getattr(version, low), getattr(version, high)
         if first is not None and last is not None and first > last:
             raise InvalidInput.of(high, f"must not be less than {low}")
+
+
+ABOUT = ("products", "categories", "brands", "min_price", "max_price", "min_stock", "max_stock")
+"""The conditions that tell which products a rule is about."""
 
 
 def _locked(rule_id: int) -> Rule:

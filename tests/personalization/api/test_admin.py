@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from common import clock
 from personalization.models import ModelState, ModelVersion, Placement, Rule, RunState, TrainingRun
-from personalization.selectors.overview import SILENCE
+from personalization.selectors.overview import SILENCE, run_state
 from personalization.services.registry import promote
 from tests.personalization.releases import admitted
 from tests.personalization.shop import model
@@ -62,6 +62,15 @@ def test_a_pin_without_a_place_is_refused_at_its_field(log_in: LogIn) -> None:
 
     assert response.status_code == 200
     assert "position" in response.context["adminform"].form.errors
+    assert not Rule.objects.exists()
+
+
+def test_a_rule_that_would_empty_every_shelf_is_refused_at_its_field(log_in: LogIn) -> None:
+    nothing = {**RULE, "effect": "exclude", "products": ""}
+
+    response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), nothing)
+
+    assert "effect" in response.context["adminform"].form.errors
     assert not Rule.objects.exists()
 
 
@@ -143,9 +152,17 @@ def test_the_live_list_says_that_a_run_died(log_in: LogIn) -> None:
         for heard in (2 * SILENCE, SILENCE / 2)
     )
 
-    told = log_in("data scientist").get(reverse("admin:personalization_trainingrun_live")).json()["runs"]
+    sam = log_in("data scientist")
+    told = sam.get(reverse("admin:personalization_trainingrun_live")).json()["runs"]
 
     assert {one["id"]: one["state"] for one in told} == {dead.pk: "failed", alive.pk: "running"}
+    for page in (
+        reverse("admin:personalization_trainingrun_change", args=[dead.pk]),
+        reverse("admin:personalization_trainingrun_changelist"),
+    ):
+        assert "Its process died." in sam.get(page).content.decode()
+    assert run_state(dead.pk).failed
+    assert not run_state(alive.pk).failed
 
 
 @pytest.mark.parametrize("page", ["modelversion_promote_page", "modelversion_evaluation_page"])
