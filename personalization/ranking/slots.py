@@ -1,6 +1,6 @@
 """From an ordered list to the places of a slate: caps for diversity, then pins. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,3 +131,19 @@ def _merge(others: list[int], pinned: dict[int, int]) -> list[int]:
     for place in sorted(pinned):
         slate.insert(min(place, len(slate)), pinned[place])
     return slate
+
+
+def inserted(slate: Sequence[int], code: int, place: int, *, fixed: Collection[int]) -> list[int]:
+    """Return the slate with the item at the place or the next one that is free; the last that is not fixed leaves.
+
+    `fixed` items stay where they are. Raises ValueError where all are.
+    """
+    free = [at for at, other in enumerate(slate) if other not in fixed]
+    if not free:
+        raise ValueError("every place is fixed")
+    moved = [slate[at] for at in free[:-1]]
+    moved.insert(sum(at < place for at in free), code)
+    found = list(slate)
+    for at, other in zip(free, moved, strict=True):
+        found[at] = other
+    return found

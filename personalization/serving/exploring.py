@@ -7,7 +7,7 @@ import numpy as np
 
 from common import clock
 from personalization.ranking.exploration import Drawn, drawn, seeded, suited
-from personalization.ranking.slots import Cap, fitting
+from personalization.ranking.slots import Cap, fitting, inserted
 from personalization.recommenders.base import Bools, Context, Floats, Ints
 from personalization.selectors.placements import PlacementConfig
 from personalization.serving.answers import Reason
@@ -91,7 +91,7 @@ def _reserved(
         return None
     code = order.codes[found.place]
     chance = order.chance(found.place, found.open_to, share=placement.explore_share)
-    return Explored(_placed(slate, code, fixed), code, chance)
+    return Explored(inserted(slate, code, PLACE, fixed=fixed), code, chance)
 
 
 def _young(snapshot: Snapshot, placement: PlacementConfig, *, now: float) -> Ints:
@@ -122,13 +122,3 @@ def _likeness(snapshot: Snapshot, shopper: Shopper, context: tuple[int, ...], la
     for code in lately:
         scores += snapshot.shelf.kinship.likeness(code)[young]
     return scores
-
-
-def _placed(slate: list[int], code: int, fixed: set[int]) -> list[int]:
-    """Return the slate with the product at its place; the last item that is not fixed leaves."""
-    last = max(place for place in range(len(slate)) if slate[place] not in fixed)
-    others = [*slate[:last], *slate[last + 1 :]]
-    place = min(PLACE, len(others))
-    while place < len(others) and others[place] in fixed:
-        place += 1
-    return [*others[:place], code, *others[place:]]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from personalization.ranking.slots import Cap, fitting
+from personalization.ranking.slots import Cap, fitting, inserted
 from personalization.recommenders.base import Bools
 from personalization.serving.answers import Reason
 from personalization.serving.reasons import Reasoner
@@ -45,7 +45,7 @@ def freshen(
         if code not in slate:
             if code in kept or not _fits(code, slate, fixed | kept, caps):
                 continue
-            slate = _inserted(slate, code, fixed | kept)
+            slate = inserted(slate, code, PLACE, fixed=fixed | kept)
         reasons[code] = reasoner.own(code) if code == latest else reasoner.because(latest)
         kept.add(code)
     return slate
@@ -65,16 +65,6 @@ def _candidates(snapshot: Snapshot, reasoner: Reasoner, latest: int, mask: Bools
     yield from (code for code in near if code not in fixed and group[code] != group[latest])
     if mask[latest] and latest not in fixed:
         yield latest
-
-
-def _inserted(slate: list[int], code: int, fixed: set[int]) -> list[int]:
-    """Return the slate with the item at its place; the last item that is not fixed leaves."""
-    leaves = _last_free(slate, fixed)
-    others = [other for place, other in enumerate(slate) if place != leaves]
-    place = min(PLACE, len(others))
-    while place < len(others) and others[place] in fixed:
-        place += 1
-    return [*others[:place], code, *others[place:]]
 
 
 def _last_free(slate: list[int], fixed: set[int]) -> int | None:

@@ -9,7 +9,7 @@ import pytest
 from personalization.ranking.columns import Columns
 from personalization.ranking.conflicts import conflicts
 from personalization.ranking.rules import KINDS, Rule, RuleSet, Situation, Stage, Trace, matches
-from personalization.ranking.slots import Cap, fill, pins, rule_caps
+from personalization.ranking.slots import Cap, fill, inserted, pins, rule_caps
 
 SHELF = Columns.of(
     ["desk", "desk-xl", "chair", "lamp", "rug", "mug"],
@@ -126,6 +126,26 @@ def test_of_two_pins_at_one_place_the_higher_priority_gets_it() -> None:
     )
 
     assert shown(weak, strong, size=3) == ["rug", "mug", "desk"]
+
+
+@pytest.mark.parametrize(
+    ("slate", "fixed", "expected"),
+    [
+        ([1, 2, 3, 4], set(), [1, 2, 9, 3]),
+        ([1, 2, 3, 4], {3}, [1, 2, 3, 9]),
+        ([1, 2, 3, 4], {4}, [1, 2, 9, 4]),
+        ([1, 2], {2}, [9, 2]),
+        ([1, 2], {1}, [1, 9]),
+        ([1, 2, 3, 4], {1, 2, 3}, [1, 2, 3, 9]),
+    ],
+)
+def test_what_comes_in_later_moves_no_pin(slate: list[int], fixed: set[int], expected: list[int]) -> None:
+    assert inserted(slate, 9, 2, fixed=fixed) == expected
+
+
+def test_nothing_comes_in_where_all_is_pinned() -> None:
+    with pytest.raises(ValueError, match="every place"):
+        inserted([1, 2], 9, 0, fixed={1, 2})
 
 
 def test_an_excluded_product_is_never_pinned() -> None:
