@@ -35,7 +35,7 @@ class InvalidInput(DomainError):
     @classmethod
     def of(cls, field: str, message: str) -> "InvalidInput":
         """Return the error for one field."""
-        return cls(f"{field}: {message}", errors=(FieldError(field, message),))
+        return cls(f"{field}: {message}" if field else message, errors=(FieldError(field, message),))
 
 
 class Unauthenticated(DomainError):
