@@ -13,8 +13,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from bench.training_cost import real
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.increment import incremented
@@ -70,8 +68,7 @@ def told(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = None
         Bundle.load(Path(scratch) / "increment", expected=digest)
         loading = time.monotonic() - begun
     found = {"as trained": as_trained, "with an increment": fresh, "trained again": trained(evening)}
-    warm = evening.warm(catalogue.n_items)
-    values = {name: _values(bundle, evening, warm=warm) for name, bundle in found.items()}
+    values = {name: _values(bundle, evening) for name, bundle in found.items()}
     rows = len(evening.past) - len(morning.past)
     print(f"{len(morning.past):,} interactions at the training, {rows:,} since; {len(evening):,} questions")
     for name, own in values.items():
@@ -84,10 +81,10 @@ def told(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = None
     )
 
 
-def _values(bundle: Bundle, fold: Fold, *, warm: np.ndarray) -> Doubles:
+def _values(bundle: Bundle, fold: Fold) -> Doubles:
     """Return NDCG@10 of each shopper, of targets that anybody had touched before the questions."""
     slates, _ = released_slates(bundle, fold, asked_of(bundle, fold))
-    return warm_values(slates, fold, len(warm), metric="ndcg", warm=warm)[0]
+    return warm_values(slates, fold, bundle.catalogue.n_items, metric="ndcg")[0]
 
 
 def _told(message: str, share: float) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from personalization.ranking import artefact
-from personalization.ranking.blend import blend_scores, followed
+from personalization.ranking.blend import alone, blend_scores, followed
 from personalization.ranking.candidates import Candidates, among_themselves, gather, held_by
 from personalization.ranking.cold_lift import lifted
 from personalization.ranking.explain import Slate, told
@@ -209,7 +209,7 @@ class Bundle:
         if rung in self.sources:
             return {rung: max(k, 1)}
         if rung == "single":
-            return dict.fromkeys(self._alone(), max(k, 1))
+            return dict.fromkeys(alone(str(self.manifest["single"])), max(k, 1))
         if sources is None:  # as the ranker was taught: more candidates are others than those it knows
             times = -(-k // max(1, sum(self.quotas.values())))
             return {name: quota * max(1, times) for name, quota in self.quotas.items()}
@@ -219,7 +219,7 @@ class Bundle:
         if rung in self.sources:
             return {rung: self.sources[rung]}
         if rung == "single":
-            return {name: self.sources[name] for name in self._alone()}
+            return {name: self.sources[name] for name in alone(str(self.manifest["single"]))}
         if rung == "ranker":
             return {name: self.sources[name] for name in self.quotas}
         return {name: source for name, source in self.sources.items() if self.blend.get(name, 0) and asked.get(name)}
@@ -261,15 +261,11 @@ class Bundle:
         untouched: Bools = np.isnan(self.facts.last[candidates.items])
         return untouched if own is None else untouched & ~own
 
-    def _alone(self) -> tuple[str, ...]:
-        """Return the best single source, and what fills its slates where it has too little to say."""
-        return tuple(dict.fromkeys((str(self.manifest["single"]), "popular")))
-
     def _unlearned(self, candidates: Candidates, rung: str) -> Floats:
         if rung == "blend":
             return blend_scores(candidates, self.blend)
         if rung == "single":
-            return followed(candidates)
+            return followed(candidates, candidates.sources)
         return candidates.scores[:, 0]
 
     def features(self, candidates: Candidates, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from personalization.ranking.blend import blend_scores
+from personalization.ranking.blend import blend_scores, listed
 from personalization.ranking.cold_lift import lifted
 from personalization.ranking.exposure import Exposure
 from personalization.ranking.features import positions
@@ -27,8 +27,10 @@ from personalization.training.ladder import (
     appealed,
     best_single,
     better,
+    blend_slates,
     climb,
     ndcg,
+    single_slates,
     slates,
     source_slates,
     tuned_blend,
@@ -195,7 +197,7 @@ def _better_hybrid(
         raise ValueError("there are no settings to choose from")
     taken, tuned = best
     tried = {name: one.trials for kind in found.values() for name, one in kind.items()}  # all, whatever was taken
-    told = {name: replace(tuned.get(name, Tuned({}, 0.0, 0)), trials=most) for name, most in tried.items()}
+    told = {name: replace(tuned.get(name, Tuned({}, float("nan"), 0)), trials=most) for name, most in tried.items()}
     return taken, told, worth
 
 
@@ -268,10 +270,11 @@ def _exposure(
     if ranked is not None and rung == "ranker":
         own = ranked.scores[-len(late.labels) :]
         scores = own[np.isin(late.candidates.rows, rows)]
+        candidates = part.candidates
     else:
-        scores = blend_scores(part.candidates, blend)
-    limit = Exposure.measured(slates(part.candidates, scores), n_items=catalogue.n_items, strength=strength)
-    points = curve(part.candidates, scores, targets, exposure=limit, new=new_items(catalogue, until=fold.until))
+        candidates, scores = listed(part.candidates, blend_scores(part.candidates, blend))
+    limit = Exposure.measured(slates(candidates, scores), n_items=catalogue.n_items, strength=strength)
+    points = curve(candidates, scores, targets, exposure=limit, new=new_items(catalogue, until=fold.until))
     return limit if strength else None, points
 
 
@@ -288,8 +291,8 @@ def _ladder(
     n, found, targets = judging.n_items, judging.asked.candidates, judging.targets
     rungs = {
         "popular": ("popular", ndcg(source_slates(found, "popular"), targets, n)),
-        "single": (single, ndcg(source_slates(found, single), targets, n)),
-        "blend": ("blend", ndcg(slates(found, blend_scores(found, blend)), targets, n)),
+        "single": (single, ndcg(single_slates(found, single), targets, n)),
+        "blend": ("blend", ndcg(blend_slates(found, blend), targets, n)),
     }
     if ranked is None:
         return climb(rungs, shoppers=judging.users, seed=seed, begins=judging.begins)

@@ -8,7 +8,10 @@ from personalization.training.folds import Fold
 
 
 def newest_in_last_category(facts: ItemFacts, fold: Fold, *, k: int) -> Ints:
-    """Return int32[n, k]: the newest items of each shopper's last category; untouched items count as newest of all."""
+    """Return int32[n, k]: the newest items of each shopper's last category.
+
+    Those of which no first day is known count as newest of all.
+    """
     born = np.where(np.isnan(facts.born), np.inf, facts.born)
     order = np.lexsort((np.arange(facts.n_items), -born, facts.category))
     starts = np.searchsorted(facts.category[order], np.arange(int(facts.category.max(initial=-1)) + 2))

@@ -155,8 +155,7 @@ def compared(
     kinds, missing = peers(asked.protocol)
     searched = sum(bool(kind.space) for kind in kinds)
     catalogue, metric = dataset.catalogue, "hit_rate" if asked.protocol == "next-item" else "ndcg"
-    warm = test.warm(catalogue.n_items)
-    mine, shoppers = warm_values(slates, test, catalogue.n_items, metric=metric, warm=warm)
+    mine, shoppers = warm_values(slates, test, catalogue.n_items, metric=metric)
     report: dict[str, Any] = {}
     values: dict[str, Doubles] = {}
     for at, kind in enumerate(kinds):
@@ -167,18 +166,19 @@ def compared(
         peer = kind(**tuned.config)
         peer.fit(test.past, catalogue)
         answer = peer.answer(test, 20)
-        values[kind.name], _ = warm_values(answer, test, catalogue.n_items, metric=metric, warm=warm)
+        values[kind.name], _ = warm_values(answer, test, catalogue.n_items, metric=metric)
         report[kind.name] = {
             "config": dict(tuned.config),
             "tried": tuned.trials,
             "seconds": time.monotonic() - begun,
             **judged(answer, test, catalogue.n_items),
         }
+    found = {"peers": report, "peers_not_installed": missing}
+    if not len(mine):
+        return found  # no target that models could know
     best = max(sorted(values), key=lambda name: float(values[name].mean()))
     difference = bootstrap(mine - values[best], shoppers=shoppers, seed=asked.seed)
-    return {
-        "peers": report,
-        "peers_not_installed": missing,
+    return found | {
         "best_peer": best,
         "over_best_peer": {
             "metric": f"{metric}@10 on warm targets",
@@ -189,9 +189,9 @@ def compared(
     }
 
 
-def warm_values(slates: Ints, fold: Fold, n_items: int, *, metric: str, warm: np.ndarray) -> tuple[Doubles, Longs]:
+def warm_values(slates: Ints, fold: Fold, n_items: int, *, metric: str) -> tuple[Doubles, Longs]:
     """Return a metric at 10 of each question that has a warm target, counting these only, and whose question it is."""
-    targets: list[Longs] = [own[warm[own]] for own in fold.targets]
+    targets = fold.warm_targets(n_items)
     asked = [row for row, own in enumerate(targets) if len(own)]
     sizes = np.fromiter((len(targets[row]) for row in asked), np.int64, len(asked))
     hit = hits(slates[asked], [targets[row] for row in asked], n_items)

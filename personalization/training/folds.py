@@ -63,6 +63,22 @@ class Fold:
         """Return bool[n_items]: which items the past knows."""
         return np.bincount(self.past.items, minlength=n_items)[:n_items] > 0
 
+    def cold(self, n_items: int) -> list[Bools]:
+        """Return which of each question's right answers nobody had touched, nor the shopper since."""
+        warm = self.warm(n_items)
+        return [
+            ~warm[own] & ~np.isin(own, profile.items) for own, profile in zip(self.targets, self.profiles, strict=True)
+        ]
+
+    def warm_targets(self, n_items: int) -> list[Longs]:
+        """Return each question's right answers that the past knows."""
+        warm = self.warm(n_items)
+        return [own[warm[own]] for own in self.targets]
+
+    def cold_targets(self, n_items: int) -> list[Longs]:
+        """Return each question's right answers that are cold."""
+        return [own[cold] for own, cold in zip(self.targets, self.cold(n_items), strict=True)]
+
 
 def temporal(
     interactions: Interactions,

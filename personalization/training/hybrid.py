@@ -15,7 +15,7 @@ from personalization.training.ensemble import Ranked, ensemble
 from personalization.training.examples import LEARNT_ROWS, NEGATIVES, Examples, examples, label
 from personalization.training.folds import LIMIT, Fold
 from personalization.training.judging import Judging, few
-from personalization.training.ladder import best_single, ndcg, source_slates
+from personalization.training.ladder import best_single, ndcg, single_slates
 from personalization.training.metrics import Doubles
 from personalization.training.plan import fresh
 from personalization.training.recall import DEPTH, tuned_quotas
@@ -45,7 +45,7 @@ class Hybrid:
         judging = self.judging
         candidates, targets, n_items = judging.asked.candidates, judging.targets, judging.n_items
         single = next(iter(best_single(candidates, targets, n_items)))
-        return ndcg(source_slates(candidates, single), targets, n_items)
+        return ndcg(single_slates(candidates, single), targets, n_items)
 
 
 def hybrid(
@@ -106,9 +106,9 @@ def _quotas(
         sources, part.profiles, part.contexts, quotas=dict.fromkeys(sources, DEPTH), n_items=catalogue.n_items
     )
     hit = label(deep, part.targets, catalogue.n_items)
-    quotas = tuned_quotas(deep, hit, always=tuple(sources))
+    quotas = tuned_quotas(deep, hit)
     share = len(np.unique(deep.rows[hit])) / max(1, len(part))
-    return {name: quota for name, quota in sorted(quotas.items()) if quota}, share
+    return dict(sorted(quotas.items())), share
 
 
 def _enough(teaching: float, *, folds: int) -> int:

@@ -42,19 +42,22 @@ class Judging:
     @classmethod
     def of(cls, asked: Sequence[Examples], folds: Sequence[Fold], *, n_items: int) -> Self:
         """Return the questions of some folds as one list."""
-        warm = [fold.warm(n_items) for fold in folds]
         return cls(
             asked=asked[0] if len(asked) == 1 else _joined(asked),
             targets=[own for fold in folds for own in fold.targets],
-            cold=[
-                ~known[own] & ~np.isin(own, profile.items)
-                for known, fold in zip(warm, folds, strict=True)
-                for own, profile in zip(fold.targets, fold.profiles, strict=True)
-            ],
+            cold=[cold for fold in folds for cold in fold.cold(n_items)],
             users=np.concatenate([fold.users for fold in folds]),
             n_items=n_items,
             begins=np.array([one.now == fold.until for fold in folds for one in fold.profiles], bool),
         )
+
+    def known_targets(self) -> list[Longs]:
+        """Return the right answers that are not cold."""
+        return [own[~cold] for own, cold in zip(self.targets, self.cold, strict=True)]
+
+    def cold_targets(self) -> list[Longs]:
+        """Return those that are."""
+        return [own[cold] for own, cold in zip(self.targets, self.cold, strict=True)]
 
     def untouched(self) -> Bools:
         """Return bool[n_pairs]: which candidates nobody had touched when the window began, nor the shopper since."""

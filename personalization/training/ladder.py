@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from personalization.ranking.blend import blend_scores
+from personalization.ranking.blend import alone, blend_scores, followed, listed
 from personalization.ranking.candidates import Candidates
 from personalization.ranking.groups import places
 from personalization.recommenders.base import Bools, Floats, Ints
@@ -64,6 +64,16 @@ def source_slates(candidates: Candidates, name: str, *, k: int = 20) -> Ints:
     return found
 
 
+def single_slates(candidates: Candidates, name: str, *, k: int = 20) -> Ints:
+    """Return what is served where one source is the rung: its list, filled up by popularity."""
+    return slates(*listed(candidates, followed(candidates, alone(name))), k=k)
+
+
+def blend_slates(candidates: Candidates, weights: Mapping[str, float], *, k: int = 20) -> Ints:
+    """Return what is served where the blend is the rung: of what its sources list."""
+    return slates(*listed(candidates, blend_scores(candidates, weights)), k=k)
+
+
 def ndcg(found: Ints, targets: Sequence[Longs], n_items: int) -> Doubles:
     """Return NDCG@10 per shopper."""
     sizes = np.fromiter((len(own) for own in targets), np.int64, len(targets))
@@ -86,11 +96,11 @@ def tuned_blend(candidates: Candidates, targets: Sequence[Longs], n_items: int) 
     """Return blend weights: start with the best source, add each next one while the blend gains by it."""
     order = list(best_single(candidates, targets, n_items))
     weights = {order[0]: 1.0}
-    best = mean_ndcg(slates(candidates, blend_scores(candidates, weights)), targets, n_items)
+    best = mean_ndcg(blend_slates(candidates, weights), targets, n_items)
     for name in order[1:]:
         for weight in (1.0, 0.5):
             tried = {**weights, name: weight}
-            mean = mean_ndcg(slates(candidates, blend_scores(candidates, tried)), targets, n_items)
+            mean = mean_ndcg(blend_slates(candidates, tried), targets, n_items)
             if mean > best:
                 weights, best = tried, mean
                 break

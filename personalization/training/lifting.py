@@ -171,8 +171,7 @@ def _share(candidates: Candidates, scores: Floats, untouched: Bools) -> float:
 
 def _point(judging: Judging, scores: Floats, lift: float) -> Point:
     found = slates(judging.asked.candidates, scores)
-    warm = [own[~cold] for own, cold in zip(judging.targets, judging.cold, strict=True)]
-    cold = [own[cold] for own, cold in zip(judging.targets, judging.cold, strict=True)]
+    warm, cold = judging.known_targets(), judging.cold_targets()
     return {
         "lift": lift,
         "together": float(ndcg(found, judging.targets, judging.n_items).mean()),

@@ -12,18 +12,16 @@ BLOCK = 20
 DEPTH = 200
 TOTAL = 250
 """How many candidates a shopper has on average."""
-LEAST_GAIN = 0.002
-"""Share of all findable targets that a source must add to be worth asking at all."""
 
 
-def tuned_quotas(found: Candidates, hit: Bools, *, total: int = TOTAL, always: Sequence[str] = ()) -> dict[str, int]:
-    """Return the quota of each source, greedily by targets found per candidate added; 0 means: do not ask.
+def tuned_quotas(found: Candidates, hit: Bools, *, total: int = TOTAL) -> dict[str, int]:
+    """Return the quota of each source, greedily by targets found per candidate added.
 
-    `found` are candidates gathered at `DEPTH` from each source and `hit` says which are targets. Sources in `always`
-    keep one block at least, for shoppers of whom nothing is known.
+    `found` are candidates gathered at `DEPTH` from each source and `hit` says which are targets. Each keeps one block
+    at least, for shoppers of whom nothing is known.
     """
     names, blocks = found.sources, _blocks(found)
-    quotas = {name: BLOCK if name in always else 0 for name in names}
+    quotas = dict.fromkeys(names, BLOCK)
     taken = _taken(blocks, quotas, names)
     closed: set[str] = set()
     while taken.sum() < total * max(1, found.n_rows) and len(closed) < len(names):
@@ -31,8 +29,7 @@ def tuned_quotas(found: Candidates, hit: Bools, *, total: int = TOTAL, always: S
         for at, name in enumerate(names):
             fresh = (blocks[:, at] == quotas[name] // BLOCK) & ~taken
             hits, added = int(hit[fresh].sum()), int(fresh.sum())
-            worth = hits >= LEAST_GAIN * hit.sum() or quotas[name] > 0
-            if name in closed or not hits or not worth:
+            if name in closed or not hits:
                 closed.add(name)
             else:
                 gains[name] = hits / added

@@ -1,13 +1,13 @@
 """The evaluation report as JSON values: ladder, every source and rung with intervals, groups, coverage, ablation."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from personalization.ranking.blend import blend_scores
+from personalization.ranking.blend import alone, blend_scores, followed, listed
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.candidates import held_by
 from personalization.ranking.features import AGREEING
@@ -19,8 +19,8 @@ from personalization.training.cold_start_curve import cold_start
 from personalization.training.dataset import Dataset
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold
-from personalization.training.ladder import ndcg, slate_scores, slates, source_slates
-from personalization.training.metrics import all_metrics, beyond_accuracy, bootstrap, hits
+from personalization.training.ladder import ndcg, single_slates, slate_scores, slates, source_slates
+from personalization.training.metrics import Longs, all_metrics, beyond_accuracy, bootstrap, hits
 from personalization.training.next_items import next_items
 from personalization.training.quality_gate import checked, profile_of
 from personalization.training.ratings import rating_errors
@@ -82,44 +82,39 @@ def rung_slates(bundle: Bundle, fold: Fold, asked: Examples, *, released: Ints) 
         scores = bundle.ranker.scores_at(asked.features, bundle.columns(asked.candidates.sources))
         own = held_by(fold.profiles, asked.candidates)
         found["ranker"] = slates(asked.candidates, bundle.spread(asked.candidates, scores, rung="ranker", own=own))
-    fused = blend_scores(asked.candidates, bundle.blend)
-    found["blend"] = slates(asked.candidates, bundle.spread(asked.candidates, fused, rung="blend"))
-    found["single"] = source_slates(asked.candidates, str(bundle.manifest["single"]))
+    blended, fused = listed(asked.candidates, blend_scores(asked.candidates, bundle.blend))
+    found["blend"] = slates(blended, bundle.spread(blended, fused, rung="blend"))
+    found["single"] = single_slates(asked.candidates, str(bundle.manifest["single"]))
     return found | {name: source_slates(asked.candidates, name) for name in asked.candidates.sources}
 
 
 def released_slates(bundle: Bundle, fold: Fold, asked: Examples, *, among: Bools | None = None) -> tuple[Ints, Floats]:
     """Return the slates of the released rung, int32[n, 20], and their scores; of the items `among` only, if given."""
+    candidates = asked.candidates
     if bundle.rung == "ranker" and bundle.ranker is not None:
-        scores = bundle.ranker.scores_at(asked.features, bundle.columns(asked.candidates.sources))
+        scores = bundle.ranker.scores_at(asked.features, bundle.columns(candidates.sources))
     elif bundle.rung == "blend":
-        scores = blend_scores(asked.candidates, bundle.blend)
+        candidates, scores = listed(candidates, blend_scores(candidates, bundle.blend))
     else:
-        name = str(bundle.manifest["single"]) if bundle.rung == "single" else bundle.rung
-        ranks = asked.candidates.ranks[:, asked.candidates.sources.index(name)]
-        scores = np.where(np.isnan(ranks), -np.inf, -ranks).astype(np.float32)
-    own = held_by(fold.profiles, asked.candidates)
-    scores = bundle.spread(asked.candidates, scores, rung=bundle.rung, own=own)
+        names = alone(str(bundle.manifest["single"])) if bundle.rung == "single" else (bundle.rung,)
+        candidates, scores = listed(candidates, followed(candidates, names))
+    scores = bundle.spread(candidates, scores, rung=bundle.rung, own=held_by(fold.profiles, candidates))
     if among is not None:
-        scores = np.where(among[asked.candidates.items], scores, np.float32(-np.inf))
-    found = slates(asked.candidates, scores)
-    values = slate_scores(asked.candidates, scores)
-    found[~np.isfinite(values)] = -1
-    return found, values
+        kept = among[candidates.items]
+        candidates, scores = candidates.part(kept), scores[kept]
+    return slates(candidates, scores), slate_scores(candidates, scores)
 
 
 def judged(found: Ints, fold: Fold, n_items: int) -> dict[str, Any]:
     """Return every metric with its interval for all targets together, for warm ones and for cold ones."""
-    warm = fold.warm(n_items)
     return {
-        "together": _metrics(found, fold, np.ones(n_items, bool), n_items),
-        "warm": _metrics(found, fold, warm, n_items),
-        "cold": _metrics(found, fold, ~warm, n_items),
+        "together": _metrics(found, fold, fold.targets, n_items),
+        "warm": _metrics(found, fold, fold.warm_targets(n_items), n_items),
+        "cold": _metrics(found, fold, fold.cold_targets(n_items), n_items),
     }
 
 
-def _metrics(found: Ints, fold: Fold, counted: Bools, n_items: int) -> dict[str, Any]:
-    targets = [own[counted[own]] for own in fold.targets]
+def _metrics(found: Ints, fold: Fold, targets: Sequence[Longs], n_items: int) -> dict[str, Any]:
     sizes = np.fromiter((len(own) for own in targets), np.int64, len(targets))
     asked = np.flatnonzero(sizes > 0)
     hit = hits(found[asked], [targets[row] for row in asked.tolist()], n_items)

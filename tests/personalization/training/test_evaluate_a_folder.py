@@ -1,5 +1,7 @@
 """`evaluate` beside peers, by each protocol; an outsider's code finds the same NDCG in the written answers."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,9 +14,14 @@ from django.core.management import CommandError, call_command
 
 from bench.recompute_ndcg import recomputed
 from personalization.management.commands.evaluate import told
+from personalization.ranking.bundle import Bundle
+from personalization.ranking.exposure import Exposure
+from personalization.training.choose import Choice, choose
 from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Asked, Evaluation, evaluate
-from personalization.training.folds import Protocol
+from personalization.training.examples import Examples
+from personalization.training.folds import Fold, Protocol
+from personalization.training.report import judged_report
 from tests.personalization.shop_history import DAY, history, products
 
 CLEAN = {"interactions": 3_000, "removed": []}
@@ -73,6 +80,58 @@ def test_new_products_are_also_judged_by_themselves() -> None:
     assert alone["cold"]["hit_rate@10"]["value"] >= found["released"]["cold"]["hit_rate@10"]["value"]
     assert alone["cold"]["hit_rate@10"]["value"] > 0.9
     assert alone["warm"]["hit_rate@10"]["value"] == 0
+
+
+@pytest.mark.parametrize(
+    "rung", [{"rung": "single", "single": "buy_again"}, {"rung": "blend", "blend": {"personal_top": 1.0}}]
+)
+def test_the_answers_that_are_judged_are_those_that_are_served(
+    rung: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Short lists are filled up, or not, by the same code; what other sources proposed for the ranker plays no part."""
+    names = ("buy_again", "personal_top", "popular", "trending")
+    shop = build(history(), products())
+    seen: list[tuple[Bundle, Fold]] = []
+
+    def noted(bundle: Bundle, fold: Fold, asked: Examples, *args: Any, **more: Any) -> dict[str, Any]:
+        seen.append((bundle, fold))
+        return judged_report(bundle, fold, asked, *args, **more)
+
+    def chosen(*args: Any, **more: Any) -> Choice:
+        choice = choose(*args, **more)
+        limit = Exposure(0.3, np.linspace(0, 1, shop.catalogue.n_items, dtype=np.float32))
+        return replace(choice, plan=replace(choice.plan, exposure=0.3, **rung), exposure=limit)
+
+    monkeypatch.setattr("personalization.training.evaluate.judged_report", noted)
+    monkeypatch.setattr("personalization.training.evaluate.choose", chosen)
+    found = evaluate(shop, Asked(names=names))
+
+    (bundle, fold), *_ = seen
+    served = bundle.slate_many(fold.profiles, fold.contexts, 20)
+    told = found.recommendations.groupby("user")["item"].agg(list)
+    for row, slate in enumerate(served):
+        ids = [shop.catalogue.item_ids[code] for code in slate.items.tolist()]
+        assert told[shop.user_ids[fold.users[row]]] == ids
+    assert found.report["ours"]["test"][rung["rung"]]["together"] == found.report["released"]["together"]
+
+
+def test_what_the_shopper_had_is_no_new_product_to_be_found() -> None:
+    """New products that are looked at twice in a visit: the second time they are asked for, they are known."""
+    frame = history(shoppers=20)
+    end = frame["timestamp"].max()
+    late = [
+        (f"u{shopper:03d}", f"new{shopper}", end - DAY + again, "purchase", 1.0)
+        for shopper in range(20)
+        for again in (0.0, 60.0)
+    ]
+    frame = pd.concat([frame, pd.DataFrame(late, columns=frame.columns)]).sort_values("timestamp", kind="stable")
+
+    found = evaluate(build(frame, products()), Asked(protocol="next-item", names=("personal_top", "popular"))).report
+
+    own = found["ours"]["test"]["personal_top"]
+    assert own["cold"]["hit_rate@10"]["n"] == 20
+    assert own["cold"]["hit_rate@10"]["value"] == 0, "a list of own products holds no new one"
+    assert own["together"]["hit_rate@10"]["value"] > 0.3, "of all, it finds the second looks"
 
 
 @pytest.mark.parametrize(
