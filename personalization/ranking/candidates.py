@@ -41,6 +41,17 @@ class Candidates:
             self.rows[kept], self.items[kept], self.scores[kept], self.ranks[kept], self.sources, self.n_rows
         )
 
+    def stretch(self, pairs: slice, start: int, end: int) -> "Candidates":
+        """Return the pairs of the rows start to end - 1, which stand in the slice, numbered from 0."""
+        return Candidates(
+            self.rows[pairs] - start,
+            self.items[pairs],
+            self.scores[pairs],
+            self.ranks[pairs],
+            self.sources,
+            end - start,
+        )
+
 
 def among_themselves(candidates: Candidates) -> Candidates:
     """Return the candidates ranked by each source's scores among themselves, not in its list of all items."""

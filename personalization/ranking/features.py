@@ -1,6 +1,7 @@
 """The ranker's features: one function for training and for requests, so that there is one truth about each of them."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from personalization.recommenders.base import Context, Floats, Profile
 
 LIFE = ("age", "item_idle")
 CONTEXT = ("context_category", "context_brand")
+HISTORIES = 1_000_000
+"""Events of histories that are looked at together: with what is counted of them, some hundred megabytes."""
 AGREEING = "agreeing"
 """How many sources propose the item to the shopper."""
 
@@ -50,7 +53,28 @@ def positions(names: Sequence[str], sources: Sequence[str]) -> Longs:
 def features(
     candidates: Candidates, profiles: Sequence[Profile], contexts: Sequence[Context], facts: ItemFacts
 ) -> Floats:
-    """Return float32[n_pairs, n_features]; NaN is unknown. Nothing later than a profile's `now` is looked at."""
+    """Return float32[n_pairs, n_features]; NaN is unknown. Nothing later than a profile's `now` is looked at.
+
+    Shoppers are taken in runs of `HISTORIES` events: asked thousands of times, each with all that was before, one of
+    thousands of events would fill the memory.
+    """
+    ends = np.cumsum([len(profile.items) for profile in profiles])
+    runs = np.flatnonzero(np.diff(ends // HISTORIES, prepend=0)) if len(ends) else ends
+    if not len(runs):
+        return _features(candidates, profiles, contexts, facts)
+    starts = np.unique([0, *runs.tolist(), len(profiles)]).tolist()
+    pairs = np.searchsorted(candidates.rows, starts)
+    found = np.empty((len(candidates.rows), len(feature_names(candidates.sources))), np.float32)
+    for at, (start, end) in enumerate(pairwise(starts)):
+        own = slice(pairs[at], pairs[at + 1])
+        part = candidates.stretch(own, start, end)
+        found[own] = _features(part, profiles[start:end], contexts[start:end], facts)
+    return found
+
+
+def _features(
+    candidates: Candidates, profiles: Sequence[Profile], contexts: Sequence[Context], facts: ItemFacts
+) -> Floats:
     shoppers = Shoppers.of(profiles)
     rows, items = candidates.rows, candidates.items
     columns = [

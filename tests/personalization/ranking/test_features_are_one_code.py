@@ -39,6 +39,20 @@ def test_one_shopper_and_many_give_the_same_features() -> None:
         np.testing.assert_array_equal(alone, together[many.rows == row])
 
 
+def test_many_histories_are_looked_at_in_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = build(history(), products())
+    start = cut_times(dataset.interactions.times, [0.7])[0]
+    fold = temporal(dataset.interactions, start=start, end=float("inf"), new_only=False)
+    sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in QUOTAS}
+    facts = ItemFacts.fit(fold.past, dataset.catalogue, until=start)
+    found = gather(sources, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=dataset.catalogue.n_items)
+    together = features(found, fold.profiles, fold.contexts, facts)
+
+    for most in (1, 100, 333):
+        monkeypatch.setattr("personalization.ranking.features.HISTORIES", most)
+        np.testing.assert_array_equal(features(found, fold.profiles, fold.contexts, facts), together)
+
+
 def test_many_chunks_give_the_same_candidates_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = build(history(), products())
     start = cut_times(dataset.interactions.times, [0.7])[0]
