@@ -116,7 +116,8 @@ class ImplicitBPR(Dense):
 
     def learn(self, matrix: Matrix) -> None:
         """Fit the factors."""
-        self.model = BayesianPersonalizedRanking(**self.config, random_state=7)
+        # Several threads write over each other, and the same seed gives another model each time.
+        self.model = BayesianPersonalizedRanking(**self.config, random_state=7, num_threads=1)
         self.model.fit(matrix, show_progress=False)
 
     def scores(self, users: Ints, histories: Matrix) -> Floats:

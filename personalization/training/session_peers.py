@@ -1,31 +1,49 @@
-"""Session-based peers: sequence rules and VS-kNN (Ludewig, Jannach, UMUAI 2018), over sessions split at pauses."""
+"""Session-based peers: sequence rules and VS-kNN (Ludewig, Jannach, UMUAI 2018).
 
-from typing import ClassVar
+Sessions are split at pauses, as in the paper; whether rules, or the session that goes on, may reach back beyond a pause
+is tuned as well.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
-from personalization.recommenders.base import Catalogue, Interactions, Ints, Profile
+from personalization.recommenders.base import Bools, Catalogue, Interactions, Ints, Profile
 from personalization.training.folds import Fold
 from personalization.training.peers import Matrix, Peer, Space, chunks, profile_matrix, top
 
 PAUSE = 1_800.0
 
 
+def sessions(past: Interactions, *, whole: bool) -> tuple[NDArray[np.intp], Bools]:
+    """Return the order of rows by shopper and time, and which of them begins a session: a shopper's first row or,
+    unless whole histories are asked for, one after a pause."""
+    order = np.argsort(past.users, kind="stable")
+    users, times = past.users[order], past.times[order]
+    starts = np.ones(len(order), bool)
+    moved = users[1:] != users[:-1]
+    starts[1:] = moved if whole else moved | (np.diff(times) > PAUSE)
+    return order, starts
+
+
 class SequenceRules(Peer):
     """What follows the last item, weighed by one over the distance."""
 
     name = "sequence rules"
-    space: ClassVar[Space] = {"steps": ("int", 1, 30)}
+    space: ClassVar[Space] = {"steps": ("int", 1, 30), "across": ("choice", [False, True])}
+    starts: ClassVar[Sequence[Mapping[str, Any]]] = ({"across": False},)
 
     def fit(self, past: Interactions, catalogue: Catalogue) -> None:
         """Count what follows what."""
-        order = np.argsort(past.users, kind="stable")
-        users, items = past.users[order], past.items[order]
+        order, starts = sessions(past, whole=self.config.get("across", True))
+        items, session = past.items[order], np.cumsum(starts)
         self.n_items = catalogue.n_items
         self.rules: Matrix = sparse.csr_matrix((self.n_items, self.n_items), dtype=np.float32)
         for gap in range(1, self.config.get("steps", 10) + 1):
-            same = users[:-gap] == users[gap:]
+            same = session[:-gap] == session[gap:]
             weights = np.full(int(same.sum()), 1 / gap, np.float32)
             cells = (items[:-gap][same], items[gap:][same])
             self.rules = self.rules + sparse.csr_matrix((weights, cells), shape=(self.n_items, self.n_items))
@@ -49,17 +67,15 @@ class VSKNN(Peer):
         "recall": ("choice", [0.3, 0.5, 0.7, 0.85, 1.0]),
         "length": ("choice", [5, 10, 20, 50]),
         "whole": ("choice", [False, True]),
+        "across": ("choice", [False, True]),
     }
+    starts: ClassVar[Sequence[Mapping[str, Any]]] = ({"across": False},)
 
     def fit(self, past: Interactions, catalogue: Catalogue) -> None:
         """Cut the past into sessions."""
         self.n_items = catalogue.n_items
-        order = np.argsort(past.users, kind="stable")
-        users, items, times = past.users[order], past.items[order], past.times[order]
-        starts = np.ones(len(users), bool)
-        moved = users[1:] != users[:-1]
-        starts[1:] = moved if self.config.get("whole") else moved | (np.diff(times) > PAUSE)
-        session = np.cumsum(starts) - 1
+        order, starts = sessions(past, whole=self.config.get("whole", False))
+        items, session = past.items[order], np.cumsum(starts) - 1
         shape = (int(session.max(initial=-1)) + 1, self.n_items)
         matrix = sparse.csr_matrix((np.ones(len(items), np.float32), (session, items)), shape=shape)
         matrix.data[:] = 1.0
@@ -84,7 +100,8 @@ class VSKNN(Peer):
 
     def _current(self, profile: Profile) -> Matrix:
         """Return the last items, the newest weighing most."""
-        items = profile.items[-self.config.get("length", 10) :]
+        pauses = np.flatnonzero(np.diff(profile.times) > PAUSE)[: 0 if self.config.get("across", True) else None]
+        items = profile.items[pauses[-1] + 1 if len(pauses) else 0 :][-self.config.get("length", 10) :]
         fade = self.config.get("recall", 0.7)
         weights = fade ** np.arange(len(items), dtype=np.float32)[::-1]
         row = np.zeros(len(items), np.int64)
