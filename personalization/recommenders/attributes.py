@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 LONGEST = 60
 """Longer texts are free text, not a kind of shopper."""
 MOST_VALUES = 5
@@ -27,6 +29,8 @@ def named(attributes: Mapping[str, Any], keys: Iterable[str]) -> tuple[str, ...]
 
 
 def _many(value: Any) -> list[Any]:
+    if isinstance(value, np.ndarray):  # as Parquet files hold lists
+        value = value.tolist()
     return list(value)[:MOST_VALUES] if isinstance(value, list | tuple) else [value]
 
 

@@ -24,6 +24,8 @@ SESSION_GAP = 1_800.0
 FAST_SHARE = 0.1
 """A shopper of whose sessions a larger share than this is faster than a hand is a machine altogether."""
 BOTS = "bots"
+SPEEDS = ("sessions", "machines")
+"""The rules that ask how fast somebody is."""
 COARSE = 3_600.0
 """Seconds; a file whose times are all multiples of it has no clock of minutes."""
 OTHER_NAMES = {
@@ -77,22 +79,32 @@ class Removed:
 Rule = Callable[[pd.DataFrame], "pd.Series[bool]"]
 
 
-def clean(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Removed]]:
+def clean(frame: pd.DataFrame, *, timed: bool = True) -> tuple[pd.DataFrame, list[Removed]]:
     """Return the rows to learn from, values imputed, in the order they came, and what each rule took.
 
-    Raises ValueError when a needed column is missing.
+    Rules that look at speed are left out where times are made up (`timed` is false). Raises ValueError when a needed
+    column is missing, or one holds lists.
     """
     missing = [name for name in NEEDED if name not in frame]
     if missing:
         raise ValueError(f"missing columns: {', '.join(missing)}")
+    for name in (*NEEDED, "event", "order_id"):
+        if name in frame and frame[name].dtype == object and frame[name].map(_many).any():
+            raise ValueError(f"{name}: one value a row, not lists")
     rows = _typed(frame)
     removed = []
     for name, rule, reason in RULES:
+        if not timed and name in SPEEDS:
+            continue
         bad = rule(rows).to_numpy(bool)
         removed.append(Removed(name, int(bad.sum()), reason))
         if bad.any():
             rows = rows[~bad]
     return rows.reset_index(drop=True), removed
+
+
+def _many(value: object) -> bool:
+    return isinstance(value, list | tuple | dict | set | np.ndarray)
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

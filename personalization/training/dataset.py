@@ -49,17 +49,19 @@ def build(
     *,
     pictures: Path | None = None,
     weights: Mapping[str, float] | None = None,
+    timed: bool = True,
 ) -> Dataset:
     """Return the dataset of an interactions frame and an items frame (both as the warehouse gives them).
 
     Needed columns: user_id, item_id, timestamp; event, value, order_id are optional. Rows are sorted by time (stable);
     items of interactions that the items frame lacks are in the catalogue all the same. `shoppers` holds user_id and a
     column for each attribute; those without interactions are left out. `pictures` is a folder of files named by item
-    (`P1.jpg`). `weights` say what an event counts by its signal, where not as by default: numbers above zero. Raises
-    ValueError when a needed column is missing, and where pictures cannot be read.
+    (`P1.jpg`). `weights` say what an event counts by its signal, where not as by default: numbers above zero. With
+    `timed` false, times are no more than the rows' order: they tell of no machine. Raises ValueError when a needed
+    column is missing or holds lists, and where pictures cannot be read.
     """
     counted = {**SIGNAL_WEIGHTS, **(weights or {})}
-    rows, removed = clean(frame)
+    rows, removed = clean(frame, timed=timed)
     rows = rows.sort_values("timestamp", kind="stable", ignore_index=True)
     catalogue = catalogue_of(items, seen=rows["item_id"])
     users, user_ids = coded(rows["user_id"].to_numpy(object))
@@ -175,8 +177,11 @@ def _signals(rows: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.int8]]":
 def _baskets(rows: pd.DataFrame) -> Ints:
     if "order_id" not in rows:
         return np.full(len(rows), -1, np.int32)
-    codes, _ = pd.factorize(rows["order_id"], use_na_sentinel=True)
-    return np.asarray(codes, np.int32)
+    numbers, _ = pd.factorize(rows["order_id"], use_na_sentinel=True)
+    shoppers, _ = pd.factorize(rows["user_id"])
+    # Of the shopper: where each counts from 1, number 1 is not one basket of all of them.
+    codes, _ = pd.factorize(shoppers.astype(np.int64) * (int(numbers.max(initial=0)) + 1) + numbers)
+    return np.where(numbers < 0, -1, codes).astype(np.int32)
 
 
 def _text(known: pd.DataFrame, column: str) -> tuple[str, ...]:

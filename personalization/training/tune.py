@@ -89,8 +89,8 @@ def tune(
     What is not better than the best start in this share of bootstrap samples of the questions, `sure`, is not taken.
 
     Settings are judged on the questions of all folds together. Those that only matter when answering are tuned first,
-    on one fit; then those of the fit. A kept study goes on where it stopped. With `max_trials`, in all, and no budget
-    the outcome depends on data and seed alone.
+    on one fit; then those of the fit. A kept study goes on where it stopped. With `max_trials` of each of the two
+    searches, and time enough for them, the outcome depends on data and seed alone.
     """
     space = RECOMMENDERS[name].SEARCH_SPACE
     quick = RECOMMENDERS[name].SERVE_TIME

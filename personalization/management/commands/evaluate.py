@@ -22,6 +22,9 @@ from personalization.training.evaluate import Asked, evaluate
 from personalization.training.plan import OPTIONAL, ranked_sources
 from personalization.training.tune import SAMPLERS, Search
 
+EARLY = 1e8
+"""Seconds: 1973, before any shop's first row."""
+STARS = ("value", "rating", "stars")
 PROTOCOLS = ("temporal", "leave-one-out", "next-item")
 TRADED = (("ndcg", "NDCG@10"), ("gini", "Gini"), ("coverage", "coverage"))
 
@@ -71,9 +74,12 @@ class Command(BaseCommand):
             raise CommandError("--budget: seconds, 0 or more")
         if not 0 <= options["exposure"] <= 1:
             raise CommandError("--exposure: 0 to 1")
+        if not 0 <= options["seed"] < 2**31:
+            raise CommandError(f"--seed: 0 to {2**31 - 1}")
         interactions, items, shoppers = _frames(options["path"])
         pictures = folder if (folder := options["path"] / "pictures").is_dir() else None
-        if untimed(interactions):
+        timed = not untimed(interactions)
+        if not timed:
             self.stderr.write("No two rows differ in time: the file's order is taken for it, a second from row to row.")
             if options["protocol"] != "leave-one-out" and by_shopper(interactions):
                 self.stderr.write(
@@ -102,8 +108,10 @@ class Command(BaseCommand):
                 bar.update(max(0.0, round(100 * share) - bar.n))
 
             try:
-                dataset = build(interactions, items, shoppers, pictures=pictures, weights=settings.EVENT_WEIGHTS)
-                for line in unusable(dataset, interactions, items, shoppers):
+                dataset = build(
+                    interactions, items, shoppers, pictures=pictures, weights=settings.EVENT_WEIGHTS, timed=timed
+                )
+                for line in unusable(dataset, interactions, items, shoppers, timed=timed):
                     self.stderr.write(line)
                 found = evaluate(dataset, asked, progress=progress)
             except ValueError as error:
@@ -122,19 +130,36 @@ class Command(BaseCommand):
 
 
 def unusable(
-    dataset: Dataset, interactions: pd.DataFrame, items: pd.DataFrame | None, shoppers: pd.DataFrame | None
+    dataset: Dataset,
+    interactions: pd.DataFrame,
+    items: pd.DataFrame | None,
+    shoppers: pd.DataFrame | None,
+    *,
+    timed: bool = True,
 ) -> list[str]:
-    """Return what of the files tells nothing though it is there."""
+    """Return what of the files tells nothing, or something else than was meant, though it is there."""
     lines = []
+    if timed and len(dataset.clock) and dataset.clock[-1] < EARLY:
+        lines.append(
+            "All times are before 1973: numbers are seconds since 1970. Are these days, or years? Write dates."
+        )
+    if "event" not in interactions and (stars := [name for name in STARS if _differ(interactions.get(name))]):
+        lines.append(f"{stars[0]} is not read: without a column event all rows are purchases. Stars are rows whose")
+        lines[-1] += " event is rating, in the column value."
     unknown = next((one["values"] for one in dataset.report["imputed"] if one["column"] == "event"), 0)
     if 0 < len(interactions) == unknown:
         lines.append(f"No event has a name that is known: all count as a view. Names are {', '.join(SIGNAL_NAMES)}.")
     touched = {dataset.catalogue.item_ids[code] for code in np.unique(dataset.interactions.items).tolist()}
     if items is not None and touched.isdisjoint(id_texts(items["item_id"].dropna())):
         lines.append("No interaction is of a product of items.parquet: do both call products by the same ids?")
-    if shoppers is not None and not any(dataset.interactions.shoppers):
+    if shoppers is not None and set(dataset.user_ids).isdisjoint(id_texts(shoppers["user_id"].dropna())):
         lines.append("No shopper of the interactions is in shoppers.parquet: do both call shoppers by the same ids?")
     return lines
+
+
+def _differ(column: pd.Series | None) -> bool:
+    """Return whether there is such a column, of numbers that are not all the same."""
+    return column is not None and pd.to_numeric(column, errors="coerce").nunique() > 1
 
 
 def untimed(interactions: pd.DataFrame) -> bool:

@@ -92,6 +92,52 @@ def test_a_file_that_tells_nothing_is_told_of() -> None:
     assert all(words in said for words in ("No event has a name", "of items.parquet", "in shoppers.parquet"))
 
 
+def test_days_and_stars_that_are_not_read_are_told_of() -> None:
+    rows = history(shoppers=20)
+    days = rows.assign(timestamp=np.arange(len(rows)) // 9 + 1)
+    stars = rows.assign(value=np.arange(len(rows)) % 5 + 1.0).drop(columns="event")
+
+    assert "before 1973" in " ".join(unusable(build(days, products()), days, products(), None))
+    assert "value is not read" in " ".join(unusable(build(stars, products()), stars, products(), None))
+
+
+def test_shoppers_whose_attributes_are_lists_are_known(tmp_path: Path) -> None:
+    rows = history(shoppers=20)
+    pd.DataFrame({"user_id": ["u001"], "tags": [["a", "b"]], "sizes": [[38, 40]]}).to_parquet(tmp_path / "s.parquet")
+    shoppers = pd.read_parquet(tmp_path / "s.parquet")
+
+    shop = build(rows, products(), shoppers)
+
+    assert shop.interactions.shoppers[shop.user_ids.index("u001")] == ("sizes=30-39", "sizes=40-49", "tags=a", "tags=b")
+    nothing = shoppers[["user_id"]]
+    assert unusable(build(rows, products(), nothing), rows, products(), nothing) == [], "the ids are the same"
+
+
+@pytest.mark.parametrize("column", ["item_id", "event", "order_id"])
+def test_lists_where_one_value_belongs_are_refused(column: str) -> None:
+    rows = history(shoppers=4)
+
+    with pytest.raises(ValueError, match=f"{column}: one value a row"):
+        build(rows.assign(**{column: [["x"]] * len(rows)}))
+
+
+def test_order_numbers_of_several_shoppers_are_several_orders() -> None:
+    rows = history(shoppers=2, visits=2).assign(order_id=lambda frame: frame.groupby("user_id").ngroup() * 0 + 1)
+    rows.loc[0, "order_id"] = None
+
+    baskets = build(rows, products()).interactions.baskets
+
+    assert baskets[0] == -1
+    assert len(set(baskets[1:].tolist())) == 2
+
+
+def test_a_clock_that_was_made_up_makes_nobody_a_machine() -> None:
+    rows = pd.concat([history()] * 3, ignore_index=True).assign(user_id="ada", event="view")
+    rows = rows.assign(timestamp=np.arange(1.0, len(rows) + 1))
+
+    assert len(build(rows, products(), timed=False)) > len(build(rows, products())) == 0
+
+
 def test_a_rating_without_stars_is_no_rating() -> None:
     rows = history().assign(event="rating", value=5.0)
     rows.loc[:9, "value"] = np.nan
