@@ -13,6 +13,7 @@ from common.errors import Unavailable
 from events import activity
 from personalization.selectors.overview import latest_run, live_model, open_alarms, unfinished_run
 from personalization.selectors.placements import active_placements
+from personalization.serving.keeper import keeper
 from portal.model_card import card_of
 from portal.permissions import may
 
@@ -83,4 +84,9 @@ def _lag() -> int | None:
 
 def _model() -> dict[str, Any]:
     model = live_model()
-    return {"may_see_model": True, "model": card_of(model) if model else None, "run": unfinished_run() or latest_run()}
+    return {
+        "may_see_model": True,
+        "model": card_of(model) if model else None,
+        "refused": keeper.refused,
+        "run": unfinished_run() or latest_run(),
+    }

@@ -35,7 +35,7 @@ class RuleAdmin(ModelAdmin):
         ("To which products", {"fields": ("products", "categories", "brands", ("min_price", "max_price"),
                                           ("min_stock", "max_stock")), "description": TARGETS}),
         ("When", {"fields": ("placements", "segments", "context_products", "context_categories",
-                             ("starts_at", "ends_at")), "description": CONDITIONS}),
+                             "starts_at", "ends_at"), "description": CONDITIONS}),
         ("Versions", {"fields": ("history",), "classes": ("tab",)}),
     )  # fmt: skip
 

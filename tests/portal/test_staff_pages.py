@@ -6,6 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from access.roles import ROLES
+from personalization.serving.keeper import keeper
 from tests.portal.conftest import LogIn
 
 
@@ -25,6 +26,24 @@ def test_the_home_shows_only_what_the_role_may_see(log_in: LogIn) -> None:
     assert "Lately decided" not in merchandiser
     assert "The model that answers" in compliance, "who approves waivers sees what they are for"
     assert "Lately decided" in compliance
+
+
+def test_the_home_says_where_the_live_version_cannot_be_read(log_in: LogIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "refused", "v1 is not served here: ranker.json was altered")
+
+    assert "ranker.json was altered" in log_in("data scientist").get("/admin/").content.decode()
+
+
+def test_the_admin_is_found_without_its_slash(log_in: LogIn) -> None:
+    answer = log_in("merchandiser").get("/admin?x=1")
+
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/?x=1")
+
+
+def test_who_may_not_preview_is_not_led_there(log_in: LogIn) -> None:
+    for role, led in (("merchandiser", True), ("compliance officer", False)):
+        page = log_in(role).get("/portal/customers/user:u1").content.decode()
+        assert ("What would they see?" in page) is led
 
 
 def test_the_sidebar_has_no_door_that_stays_shut(log_in: LogIn) -> None:
