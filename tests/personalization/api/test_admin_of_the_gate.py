@@ -196,9 +196,12 @@ def test_a_waiver_is_declined_or_taken_back_at_its_page(log_in: LogIn) -> None:
 def test_going_back_to_what_a_waiver_let_through_warns_of_nothing(log_in: LogIn) -> None:
     ModelVersion.objects.update(state=ModelState.RETIRED)
     waived = judged(model(("popular",)), case(slow(usual()), usual()))
+    ada, cora = log_in("data scientist", "ada"), log_in("compliance officer", "cora")
+    ada.post(page_of(waived, "ask_waiver_page"), {"reason": "A sale starts tomorrow", "days": 3})
+    cora.post(reverse("admin:personalization_modelwaiver_approve_page", args=[ModelWaiver.objects.get().pk]))
     ModelVersion.objects.filter(pk=waived.pk).update(state=ModelState.RETIRED, promoted_at=clock.now())
 
-    told = log_in("data scientist").get(reverse("admin:personalization_modelversion_roll_back_page")).content.decode()
+    told = ada.get(reverse("admin:personalization_modelversion_roll_back_page")).content.decode()
 
     assert f"Roll back to {waived.version}?" in told
     assert "The gate refused it" not in told
