@@ -34,6 +34,10 @@ class Plain(Error):  # type: ignore[misc]  # import_export has no types
 
     traceback = ""
 
+    def __init__(self, error: Exception, row: Any = None, number: int | None = None) -> None:
+        told = "; ".join(error.messages) if isinstance(error, ValidationError) else error
+        super().__init__(told, row, number)
+
 
 class ProductResource(resources.ModelResource):  # type: ignore[misc]  # import_export has no types
     """Products, one a row, known by their `product_id`."""
