@@ -11,6 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 NAMED = {
     "": "the way in, for people",
     ".well-known/gpc.json": "the Global Privacy Control specification's",
+    "admin": "for people who leave out the slash of admin/",
     "healthz": "the load balancer's",
     "readyz": "the load balancer's",
     "metrics": "Prometheus's",
