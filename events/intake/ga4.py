@@ -69,16 +69,15 @@ def _message_id(clock: Any, event: dict[str, Any], place: tuple[Any, ...]) -> di
 
 def _context(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return library and consent: a GRANTED or DENIED of either kind of advertising decides on `ads_share`."""
-    consent = body.get("consent")
-    consent = consent if isinstance(consent, dict) else {}
-    choices = [consent[name] for name in _AD_CHOICES if consent.get(name) in ("GRANTED", "DENIED")]
     library = {"library": {"name": "ga4-measurement-protocol"}}
-    decided = consent.get("categoryPreferences") or {}
-    if not isinstance(decided, dict):  # refused where all events are read
-        return {**library, "consent": {"categoryPreferences": decided}}
-    if choices:
+    consent = {} if body.get("consent") is None else body["consent"]
+    if not isinstance(consent, dict):  # refused where all events are read
+        return {**library, "consent": consent}
+    choices = [consent[name] for name in _AD_CHOICES if consent.get(name) in ("GRANTED", "DENIED")]
+    decided = {} if consent.get("categoryPreferences") is None else consent["categoryPreferences"]
+    if choices and isinstance(decided, dict):
         decided = {**decided, "ads_share": "DENIED" not in choices}
-    return {**library, "consent": {"categoryPreferences": decided}} if decided else library
+    return {**library, "consent": {"categoryPreferences": decided}} if decided != {} else library
 
 
 def _user_properties(value: Any) -> dict[str, Any]:

@@ -144,8 +144,10 @@ def unusable(
             "All times are before 1973: numbers are seconds since 1970. Are these days, or years? Write dates."
         )
     if "event" not in interactions and (stars := [name for name in STARS if _differ(interactions.get(name))]):
-        lines.append(f"{stars[0]} is not read: without a column event all rows are purchases. Stars are rows whose")
-        lines[-1] += " event is rating, in the column value."
+        lines.append(
+            f"{stars[0]} is not read: without a column event all rows are purchases. "
+            "Stars are rows whose event is rating, in the column value."
+        )
     unknown = next((one["values"] for one in dataset.report["imputed"] if one["column"] == "event"), 0)
     if 0 < len(interactions) == unknown:
         lines.append(f"No event has a name that is known: all count as a view. Names are {', '.join(SIGNAL_NAMES)}.")

@@ -92,6 +92,17 @@ def test_what_holds_no_sound_event_is_a_problem(browser_key: str, log: "LogReade
     assert len(log) == 0
 
 
+@pytest.mark.parametrize(
+    "consent", ["no", False, {"categoryPreferences": False}, {"categoryPreferences": {"crm_sync": 0}}]
+)
+def test_a_consent_that_is_neither_yes_nor_no_is_refused(browser_key: str, log: "LogReader", consent: Any) -> None:
+    answer = send(browser_key, body({"name": "search"}, consent=consent))
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"].startswith("events.0.context.consent")
+    assert len(log) == 0
+
+
 def test_a_bad_event_beside_a_good_one_is_set_aside(browser_key: str, log: "LogReader") -> None:
     answer = send(browser_key, body({"name": "search"}, {"name": "view_item", "params": {"items": [{"price": 1}]}}))
 
