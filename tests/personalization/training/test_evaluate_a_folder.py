@@ -34,10 +34,12 @@ def test_the_figure_can_be_recomputed(new_only: bool) -> None:
 
     found = evaluate(build(frame, products()), Asked(new_only=new_only, names=SOURCES))
 
-    value, shoppers = recomputed(frame, found.recommendations, new_only=new_only, warm_only=True)
+    value, shoppers, unanswered = recomputed(frame, found.recommendations, new_only=new_only, warm_only=True)
     told = found.report["released"]["warm"]["ndcg@10"]
     assert value == pytest.approx(told["value"])
-    assert shoppers == told["n"]
+    assert (shoppers, unanswered) == (told["n"], 0)
+    some = found.recommendations[found.recommendations["user"] != found.recommendations["user"].iloc[0]]
+    assert recomputed(frame, some, new_only=new_only, warm_only=True)[1:] == (shoppers - 1, 1)
     assert list(found.recommendations.columns) == ["user", "rank", "item", "score"]
 
 
