@@ -14,6 +14,7 @@ from unfold.decorators import action, display
 from audit.staff import actor_of
 from personalization.admin.alarms import in_words
 from personalization.models import RunState, Sampler, TrainingRun
+from personalization.selectors.comparison import search_of
 from personalization.selectors.overview import DIED, died
 from personalization.services.training import queue_training, tell_again
 
@@ -43,7 +44,7 @@ class TrainingRunAdmin(ModelAdmin):
     list_display = ("id", "standing", "bar", "step", "said", "model_version", "actor", "created_at", "finished_at")
     list_filter = ("state",)
     list_select_related = ("model_version",)
-    fields = ("standing", "step", "bar", "said", "model_version", "actor", "budget_s", "sampler", "exposure",
+    fields = ("standing", "step", "bar", "said", "model_version", "actor", "search", "exposure",
               "seed", "forced", "sizes", "removed", "imputed", "checks", "created_at", "started_at",
               "finished_at")  # fmt: skip
     list_before_template = "personalization/live_runs.html"
@@ -109,6 +110,11 @@ class TrainingRunAdmin(ModelAdmin):
         else:
             messages.success(request, f"Training {queue_training(actor=actor_of(request), **wish).pk} is queued.")
         return HttpResponseRedirect(back)
+
+    @admin.display(description="search for settings")
+    def search(self, run: TrainingRun) -> str:
+        """Return how, and for how long, settings are searched for."""
+        return search_of(run)
 
     @admin.display(description="data")
     def sizes(self, run: TrainingRun) -> str:

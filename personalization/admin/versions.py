@@ -50,6 +50,12 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
         """Nothing of a version is edited by hand."""
         return self.fields
 
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """Offer what can be done with this version: what is live already is not made live."""
+        offered = super().get_actions_detail(request, object_id)
+        live = ModelVersion.objects.filter(state=ModelState.CHAMPION).values_list("pk", flat=True)
+        return [one for one in offered if one.path != "promote" or str(object_id) not in map(str, live)]
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

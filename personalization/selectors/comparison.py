@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from personalization.models import ModelVersion
+from personalization.models import ModelVersion, TrainingRun
 
 SHOWN = 6
 
@@ -93,11 +93,17 @@ def _data(version: ModelVersion) -> str:
     return "–" if rows is None else f"{rows:,} interactions"
 
 
-def _search(version: ModelVersion) -> str:
-    run = version.runs.first()
+def search_of(run: TrainingRun | None) -> str:
+    """Return how a run searches for settings, and for how long."""
     if run is None or not run.budget_s:
         return "none: settings as suggested"
-    return f"{run.budget_s // 60} minutes, {run.get_sampler_display()}"
+    minutes, seconds = divmod(run.budget_s, 60)
+    told = " ".join(f"{n} {unit}{'s' * (n > 1)}" for n, unit in ((minutes, "minute"), (seconds, "second")) if n)
+    return f"{told}, {run.get_sampler_display()}"
+
+
+def _search(version: ModelVersion) -> str:
+    return search_of(version.runs.first())
 
 
 FACTS: Mapping[str, Callable[[ModelVersion], str]] = {

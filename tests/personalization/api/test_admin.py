@@ -121,7 +121,13 @@ def test_promotion_asks_first_and_rollback_too(log_in: LogIn) -> None:
     ada = log_in("data scientist")
     page = reverse("admin:personalization_modelversion_promote_page", args=[second.pk])
     back = reverse("admin:personalization_modelversion_roll_back_page")
+    offered = [
+        reverse("admin:personalization_modelversion_promote_page", args=[one.pk])
+        in ada.get(reverse("admin:personalization_modelversion_change", args=[one.pk])).content.decode()
+        for one in (first, second)
+    ]
 
+    assert offered == [False, True]  # what is live is not made live
     assert second.version in ada.get(page).content.decode()
     assert ModelVersion.objects.get(state=ModelState.CHAMPION) == first
     ada.post(page)

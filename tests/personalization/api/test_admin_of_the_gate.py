@@ -210,18 +210,21 @@ def test_going_back_to_what_a_waiver_let_through_warns_of_nothing(log_in: LogIn)
 
 def test_side_by_side_shows_what_the_gate_said_and_what_was_chosen(log_in: LogIn) -> None:
     passed = judged(model(("popular",)), harmless(), report=REPORT)
-    TrainingRun.objects.create(actor="staff:1", model_version=passed, budget_s=600)
+    run = TrainingRun.objects.create(actor="staff:1", model_version=passed, budget_s=600)
     refused = judged(model(("popular",)), case(slow(usual()), usual()))
     interval = REPORT["test"]["blend"]["together"]["ndcg@10"]
     ModelVersion.objects.filter(pk=passed.pk).update(rung="blend", metrics={"ndcg@10": interval["value"]})
 
     page = reverse("admin:personalization_modelversion_side_by_side")
-    told = " ".join(log_in("data scientist").get(page).content.decode().split())
+    ada = log_in("data scientist")
+    told = " ".join(ada.get(page).content.decode().split())
 
     assert f"{interval['low']:.4f} – {interval['high']:.4f}" in told
     assert "refused: latency" in told
     assert f"checks, against {passed.gate['reference']}" in told
     assert "10 minutes, Bayesian (TPE)" in told
+    page_of_run = reverse("admin:personalization_trainingrun_change", args=[run.pk])
+    assert "10 minutes, Bayesian (TPE)" in ada.get(page_of_run).content.decode()
     assert "5,000 interactions" in told
     assert "by a strength of 0.2" in told
     assert refused.version in told
