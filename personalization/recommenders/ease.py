@@ -102,13 +102,14 @@ class EASE(ItemItem):
 
 
 def _affordable(matrix: Matrix, *, few_shoppers: bool) -> int:
-    """Return of how many of the items most held it can be learnt."""
+    """Return of how many of the items most held it can be learnt: of none that nobody holds."""
+    held = np.bincount(matrix.indices, minlength=1)
+    ordered = -np.sort(-held[held > 0])
     if not few_shoppers:
-        return MOST_SOLVED
-    n_users, n_items = matrix.shape
-    ordered = -np.sort(-np.bincount(matrix.indices, minlength=n_items))
-    work = np.cumsum(ordered, dtype=np.float64) * np.arange(1, n_items + 1)
-    return max(1, min(int(np.searchsorted(work, MOST_WORK, side="right")), MOST_SPREAD // int(max(1, n_users))))
+        return min(len(ordered), MOST_SOLVED)
+    work = np.cumsum(ordered, dtype=np.float64) * np.arange(1, len(ordered) + 1)
+    most = min(int(np.searchsorted(work, MOST_WORK, side="right")), MOST_SPREAD // int(max(1, matrix.shape[0])))
+    return max(min(1, len(ordered)), most)
 
 
 def _over_items(matrix: Matrix, ridge: float) -> Iterator[Floats]:

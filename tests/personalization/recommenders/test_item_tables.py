@@ -179,6 +179,24 @@ def test_ease_leaves_out_the_tail_where_it_is_too_long(
     assert set(np.flatnonzero(scores > 0)) <= {1, 3, 5, 7}
 
 
+@pytest.mark.parametrize("dense_limit", [12_500, 1])
+def test_ease_learns_nothing_of_products_that_nobody_holds(monkeypatch: pytest.MonkeyPatch, dense_limit: int) -> None:
+    data, widths = shops.checkerboard(n_users=8), []
+    for name in ("_over_shoppers", "ridge_columns"):
+        real = getattr(ease, name)
+
+        def told(matrix: Any, *args: Any, real: Any = real, **options: Any) -> Any:
+            widths.append(matrix.shape[1])
+            return real(matrix, *args, **options)
+
+        monkeypatch.setattr(ease, name, told)
+    few, many = (EASE(EASEConfig(dense_limit=dense_limit)).fit(data, shops.catalogue(n)) for n in (12, 400))
+
+    assert widths == [12, 12]
+    for name in ("indices", "values"):
+        assert np.array_equal(few.arrays[name], many.arrays[name])
+
+
 def test_a_table_of_too_many_neighbors_has_its_longest_rows_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     lengths = (1, 5, 2, 0, 7, 7, 3, 1)
     square = np.zeros((8, 8), np.float32)
