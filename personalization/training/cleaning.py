@@ -41,6 +41,8 @@ OTHER_NAMES = {
 }
 """What files of other shops call events that we know, in small letters."""
 SENT_AT_ONCE = ("purchase", "rating")
+LARGEST = 2.0**63
+"""Numbers as large are no 64-bit integers."""
 UNSTARRED = "engage"
 """What a rating without stars is: somebody looked closely, nobody knows how they liked it."""
 IMPUTATION = {
@@ -125,10 +127,17 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def id_texts(column: pd.Series) -> pd.Series:
-    """Return ids as text; whole numbers that a gap in their column turned into floats lose their ".0"."""
-    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
-        column = column.astype("Int64")
-    return column.astype(str)
+    """Return ids as text; whole numbers that a gap in their column turned into floats lose their ".0".
+
+    Infinite ones name nobody: "".
+    """
+    if not pd.api.types.is_float_dtype(column):
+        return column.astype(str)
+    numbers = column.to_numpy(np.float64, na_value=np.nan)
+    known = numbers[np.isfinite(numbers)]
+    if (known % 1 == 0).all() and (np.abs(known) < LARGEST).all():
+        column = pd.Series(np.where(np.isfinite(numbers), numbers, np.nan), column.index).astype("Int64")
+    return column.astype(str).mask(np.isinf(numbers), "")
 
 
 def seconds(column: pd.Series) -> "pd.Series[float]":
@@ -218,7 +227,9 @@ def _without_time(rows: pd.DataFrame) -> "pd.Series[bool]":
 
 def declared_bots(rows: pd.DataFrame) -> "pd.Series[bool]":
     """Return which rows a machine sent that says so of itself; none where no devices are known."""
-    return rows["device"] == "bot" if "device" in rows else pd.Series(False, index=rows.index)
+    if "device" not in rows:
+        return pd.Series(False, index=rows.index)
+    return (rows["device"] == "bot").fillna(False).astype(bool)  # columns of pandas' own types compare to NA
 
 
 def _impossible_values(rows: pd.DataFrame) -> "pd.Series[bool]":
@@ -232,7 +243,7 @@ def _impossible_values(rows: pd.DataFrame) -> "pd.Series[bool]":
         bad |= (rows["event"] == "rating") & (rows["value"].abs() > MAX_STARS)
     for name in ("quantity", "price"):
         if name in rows:
-            bad |= pd.to_numeric(rows[name], errors="coerce") < 0
+            bad |= pd.to_numeric(rows[name], errors="coerce").astype(np.float64) < 0
     return bad
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from personalization.training.cleaning import clean
+from personalization.training.cleaning import clean, id_texts
 from personalization.training.dataset import build
 
 
@@ -30,6 +30,10 @@ def frame(**changes: object) -> pd.DataFrame:
         ({"value": [1.0, 1e39, 1.0, 4.0]}, "values"),
         ({"quantity": [1, -1, 1, 1]}, "values"),
         ({"device": ["mobile", None, "bot", "desktop"]}, "bots"),
+        ({"device": pd.array(["mobile", None, "bot", "desktop"], "string")}, "bots"),
+        ({"quantity": pd.array([1, None, -1, 2], "Int64")}, "values"),
+        ({"price": pd.array([1.5, None, -1.0, 2.0], "Float64")}, "values"),
+        ({"user_id": [1.0, np.inf, 2.0, 2.0]}, "ids"),
     ],
 )
 def test_each_rule_takes_its_row(changes: dict[str, object], rule: str) -> None:
@@ -171,6 +175,11 @@ def test_ids_that_a_gap_made_floats_are_the_same_ids() -> None:
     assert dataset.user_ids == ("7", "8")
     assert dataset.catalogue.item_ids == ("1", "2")
     assert dataset.interactions.shoppers == (("region=north",), ())
+
+
+def test_ids_too_large_for_whole_numbers_or_infinite_spoil_no_other() -> None:
+    assert id_texts(pd.Series([1e20, 2.0])).tolist() == ["1e+20", "2.0"]
+    assert id_texts(pd.Series([7.0, np.nan, np.inf]))[[0, 2]].tolist() == ["7", ""]
 
 
 def test_products_are_read_as_files_have_them() -> None:
