@@ -36,8 +36,9 @@ def main() -> int:
     print(f"NDCG@10 {value:.4f} over {shoppers} shoppers")
     if unanswered:
         print(
-            f"{unanswered} more have targets but no answer (5,000 are asked at most, machines none):"
-            f" were they asked, it would be {value * shoppers / (shoppers + unanswered):.4f}"
+            f"{unanswered} more have targets but no answer (5,000 are asked at most; machines, and rows that"
+            f" cleaning sets aside, are not looked at): were they asked, it would be"
+            f" {value * shoppers / (shoppers + unanswered):.4f}"
         )
     return 0 if value >= options.at_least else 1
 
@@ -46,12 +47,14 @@ def recomputed(rows: pd.DataFrame, answers: pd.DataFrame, *, new_only: bool, war
     """Return the mean NDCG@10 over the answered shoppers who have targets, how many these are, and how many known
     shoppers have targets but no answer."""
     cut = rows["timestamp"].iloc[math.floor(0.85 * len(rows))]
-    past, future = rows[rows["timestamp"] < cut], rows[rows["timestamp"] >= cut]
-    known = set(past["item_id"].astype(str))
+    named = rows.assign(user_id=spelled(rows["user_id"]), item_id=spelled(rows["item_id"]))
+    named = named.dropna(subset=["user_id", "item_id"])
+    past, future = named[named["timestamp"] < cut], named[named["timestamp"] >= cut]
+    known = set(past["item_id"])
     had: dict[str, set[str]] = defaultdict(set)
     wanted: dict[str, set[str]] = defaultdict(set)
     for users, frame in ((had, past), (wanted, future)):
-        for user, item in zip(frame["user_id"].astype(str), frame["item_id"].astype(str), strict=True):
+        for user, item in zip(frame["user_id"], frame["item_id"], strict=True):
             users[user].add(item)
     lists = {user: list(own)[:10] for user, own in answers.sort_values("rank").groupby("user")["item"]}
     gains, unanswered = [], 0
@@ -66,6 +69,12 @@ def recomputed(rows: pd.DataFrame, answers: pd.DataFrame, *, new_only: bool, war
         elif user in had:
             unanswered += 1
     return sum(gains) / max(1, len(gains)), len(gains), unanswered
+
+
+def spelled(ids: pd.Series) -> pd.Series:
+    """Return ids as the answers spell them: whole numbers that a gap turned into floats without ".0", gaps as NA."""
+    whole = pd.api.types.is_float_dtype(ids) and (ids.dropna() % 1 == 0).all()
+    return (ids.astype("Int64") if whole else ids).astype(str).where(ids.notna(), pd.NA)
 
 
 if __name__ == "__main__":

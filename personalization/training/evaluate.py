@@ -41,8 +41,9 @@ NOTHING_ASKED: Mapping[Protocol, str] = {
     "next-item": "no row of the last part, by a shopper with rows before it, is of a product that counts:"
     " --protocol leave-one-out asks for each shopper's last row",
     "leave-one-out": "no shopper has two rows, of which the last is of a product that counts (in --mode new, one they"
-    " had not before): with a single row a shopper nothing can be held back",
+    " had not before)",
 }
+SINGLE_ROWS = "no shopper has two rows: there is nothing to hold back"
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
         raise ValueError("no row is left to learn from" + removed)
     learning, validation, test = folds_of(dataset, asked)
     if not len(test):
-        raise ValueError(NOTHING_ASKED[asked.protocol] + (removed if taken else ""))
+        single = np.bincount(dataset.interactions.users).max() < 2
+        raise ValueError((SINGLE_ROWS if single else NOTHING_ASKED[asked.protocol]) + (removed if taken else ""))
     choice = choose(
         learning,
         validation,

@@ -112,6 +112,7 @@ class Command(BaseCommand):
                     interactions, items, shoppers, pictures=pictures, weights=settings.EVENT_WEIGHTS, timed=timed
                 )
                 for line in unusable(dataset, interactions, items, shoppers, timed=timed):
+                    bar.clear()  # else the line stands behind it
                     self.stderr.write(line)
                 found = evaluate(dataset, asked, progress=progress)
             except ValueError as error:

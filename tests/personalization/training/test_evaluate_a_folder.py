@@ -140,14 +140,36 @@ def test_what_the_shopper_had_is_no_new_product_to_be_found() -> None:
     ("rows", "protocol", "said"),
     [
         (0, "temporal", "no row is left to learn from"),
-        (1, "temporal", "--protocol leave-one-out"),
-        (1, "next-item", "--protocol leave-one-out"),
-        (1, "leave-one-out", "no shopper has two rows"),
+        (1, "temporal", "no shopper has two rows: there is nothing to hold back"),
+        (1, "leave-one-out", "no shopper has two rows: there is nothing to hold back"),
     ],
 )
 def test_a_file_with_nothing_to_ask_is_refused_in_words(rows: int, protocol: Protocol, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         evaluate(build(history().head(rows)), Asked(protocol=protocol))
+
+
+@pytest.mark.parametrize("protocol", ["temporal", "next-item"])
+def test_another_protocol_is_named_where_nobody_came_again_after_the_cut(protocol: Protocol) -> None:
+    rows = [("ada", f"p{at}", DAY * at) for at in (1, 2)] + [(f"s{at}", "p1", DAY * at) for at in range(3, 11)]
+    frame = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
+
+    with pytest.raises(ValueError, match="--protocol leave-one-out"):
+        evaluate(build(frame), Asked(protocol=protocol))
+
+
+@pytest.mark.parametrize("gap", [float("nan"), None])
+def test_the_recomputed_figure_knows_ids_that_a_gap_made_floats(gap: object) -> None:
+    rows = pd.DataFrame({"user_id": [1.0, 1.0, 1.0, gap], "item_id": ["a", "b", "a", "a"], "timestamp": [1, 2, 3, 4]})
+    answers = pd.DataFrame({"user": ["1"], "rank": [1], "item": ["a"]})
+
+    assert recomputed(
+        rows.loc[[0, 1, 3, 2]].assign(timestamp=[1, 2, 3, 4]), answers, new_only=False, warm_only=True
+    ) == (
+        1.0,
+        1,
+        0,
+    )
 
 
 @pytest.mark.parametrize("times", [None, 0.0])
