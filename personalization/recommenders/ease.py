@@ -102,14 +102,14 @@ class EASE(ItemItem):
 
 
 def _affordable(matrix: Matrix, *, few_shoppers: bool) -> int:
-    """Return of how many of the items most held it can be learnt: of none that nobody holds."""
+    """Return of how many of the items most held it can be learnt: of none that nobody holds, but of one at least."""
     held = np.bincount(matrix.indices, minlength=1)
     ordered = -np.sort(-held[held > 0])
     if not few_shoppers:
-        return min(len(ordered), MOST_SOLVED)
+        return max(1, min(len(ordered), MOST_SOLVED))
     work = np.cumsum(ordered, dtype=np.float64) * np.arange(1, len(ordered) + 1)
     most = min(int(np.searchsorted(work, MOST_WORK, side="right")), MOST_SPREAD // int(max(1, matrix.shape[0])))
-    return max(min(1, len(ordered)), most)
+    return max(1, most)
 
 
 def _over_items(matrix: Matrix, ridge: float) -> Iterator[Floats]:
