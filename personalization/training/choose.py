@@ -17,6 +17,7 @@ from personalization.ranking.side_by_side import side_by_side
 from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.recommenders.scoring import Scoring
+from personalization.training.cold import newest_hit_rate
 from personalization.training.ensemble import Ranked, by_strangers
 from personalization.training.examples import Examples, limited
 from personalization.training.folds import Fold
@@ -29,6 +30,7 @@ from personalization.training.ladder import (
     better,
     blend_slates,
     climb,
+    mean_ndcg,
     ndcg,
     single_slates,
     slates,
@@ -70,8 +72,8 @@ class Choice:
     exposure: Exposure | None = None
     """What holds back over-exposed items, measured on validation; None where the knob is at 0 or can do nothing."""
     tradeoff: Sequence[Mapping[str, Any]] = ()
-    lifting: Sequence[Mapping[str, Any]] = ()
-    """What each cold lift costs and earns."""
+    lift: Lift = field(default_factory=Lift)
+    """What new products are given, and what each cold lift costs and earns."""
     settings: Mapping[str, float] = field(default_factory=dict)
     """NDCG@10, on the questions that judge, of the ranker of suggested settings, of that of tuned ones, or of both."""
 
@@ -114,11 +116,16 @@ def choose(
     candidates, targets = judging.asked.candidates, judging.targets
     singles = best_single(candidates, targets, catalogue.n_items)
     blend = tuned_blend(candidates, targets, catalogue.n_items)
-    lift = tuned_lift(judging, ranked.scores) if ranked else Lift()
+    lift = Lift()
     if ranked:
-        scores = lifted(candidates, ranked.scores, judging.untouched(), lift.value, level=lift.level)
-        # New products that are held back cost the whole, on purpose; no other rung is asked to do so.
-        values = ranked.values if lift.value < 0 else ndcg(slates(candidates, scores), targets, catalogue.n_items)
+        rival = max(*singles.values(), mean_ndcg(blend_slates(candidates, blend), targets, catalogue.n_items))
+        newest = newest_hit_rate([*learning, validation] if few(validation) else [validation], catalogue)
+        lift = tuned_lift(judging, ranked.scores, newest=newest, rival=rival)
+        new = judging.untouched()
+        # New products that are held back, or given places, cost the whole on purpose; no other rung is asked to do so.
+        alone = lifted(candidates, ranked.scores, new, max(lift.value, 0.0))
+        values = ndcg(slates(candidates, alone), targets, catalogue.n_items)
+        scores = lifted(candidates, ranked.scores, new, lift.value, level=lift.level)
         ranked = replace(ranked, scores=scores, values=values)
     steps, rung = _ladder(taken, blend, next(iter(singles)), ranked, pooled=few(validation), seed=seed)
     limit, tradeoff = _exposure(late, validation, catalogue, blend, rung, ranked, strength=exposure)
@@ -147,7 +154,7 @@ def choose(
         tuned,
         limit,
         tradeoff,
-        lift.curve,
+        lift,
         settings,
     )
 

@@ -1,10 +1,14 @@
 """The baseline for products nobody touched yet: the newest of the category the shopper was in last."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from personalization.ranking.exposure import TOP
 from personalization.ranking.facts import ItemFacts
-from personalization.recommenders.base import Ints
+from personalization.recommenders.base import Catalogue, Ints
 from personalization.training.folds import Fold
+from personalization.training.metrics import hits
 
 
 def newest_in_last_category(facts: ItemFacts, fold: Fold, *, k: int) -> Ints:
@@ -24,3 +28,21 @@ def newest_in_last_category(facts: ItemFacts, fold: Fold, *, k: int) -> Ints:
                 shelf = shelf[~np.isin(shelf, profile.items)]
             found[row, : len(shelf[:k])] = shelf[:k]
     return found
+
+
+def newest_hit_rate(folds: Sequence[Fold], catalogue: Catalogue) -> float:
+    """Return in which share of the folds' questions with a cold target the baseline's first ten hit one.
+
+    0 where there is no such question, or no product has a category.
+    """
+    if not catalogue.categories:
+        return 0.0
+    found = []
+    for fold in folds:
+        targets = fold.cold_targets(catalogue.n_items)
+        asked = [row for row, own in enumerate(targets) if len(own)]
+        if asked:
+            facts = ItemFacts.fit(fold.past, catalogue.at(fold.until), until=fold.until)
+            slates = newest_in_last_category(facts, fold, k=TOP)[asked]
+            found.append(hits(slates, [targets[row] for row in asked], catalogue.n_items).any(axis=1))
+    return float(np.concatenate(found).mean()) if found else 0.0

@@ -10,7 +10,9 @@ asked: then the lift that was tested would show more of them than was tested, an
 
 Three places in two hundred new products have in any case, where validation finds any of them hit there: what is never
 shown is never learnt about. They are the tenths of those shoppers whose new products score highest, whatever stands in
-their way: a lift shows new products to those who lose least by them, and these take few.
+their way: a lift shows new products to those who lose least by them, and these take few. They have more tenths, up to
+every shopper's, where validation hits them less than twice as often as the newest of the category do, which anybody
+could show: as many as reach that, and as a fifth of what the ranker leads by pays for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,6 +49,13 @@ matter, and all targets together count."""
 LEAST_SHARE = 0.015
 """Share of the first ten places that new products have whatever it costs: less than a hundredth of NDCG@10, for of each
 list it is the last. ADR 14 has the figures."""
+SHARES = (LEAST_SHARE, 0.025, 0.04, 0.06, 0.08, 0.1)
+"""Tried in turn where the least is not enough; the last is every shopper's tenth place."""
+AIM = 2.0
+"""Times as often as the newest of the category that validation should find cold targets hit: 1.5 are promised, and the
+next window may differ."""
+PAID = 0.2
+"""Share of what the ranker leads by, in NDCG@10, that known products may lose for it."""
 SHOPPERS = 500
 """How many are looked at to see what the released ranker would show."""
 LATELY = 0.15
@@ -63,6 +72,7 @@ class Lift:
     """The chosen lift, the share of the first ten places that untouched products then had, and the curve behind it.
 
     `least` is the share that they have in any case, and `level` the score that brought it on the questions that judge.
+    `hit_rate` is how often cold targets were hit there by both, `newest` by the newest of the shopper's last category.
     """
 
     value: float = 0.0
@@ -70,13 +80,16 @@ class Lift:
     curve: Sequence[Point] = ()
     least: float = 0.0
     level: float | None = None
+    hit_rate: float = 0.0
+    newest: float = 0.0
 
 
-def tuned_lift(judging: Judging, scores: Floats) -> Lift:
+def tuned_lift(judging: Judging, scores: Floats, *, newest: float = 0.0, rival: float = 1.0) -> Lift:
     """Return the lift and the curve it was chosen from, as JSON values; 0 and no curve where nothing is cold.
 
     Of all lifts that keep enough, the one with the best hit rate among cold targets; ties go to the smaller. Where none
-    does, the one that holds back most.
+    does, the one that holds back most. `newest` is how often the newest of the shopper's last category hit cold
+    targets, `rival` the NDCG@10 of the best other rung.
     """
     untouched = judging.untouched()
     if not untouched.any() or not any(own.any() for own in judging.cold):
@@ -109,13 +122,31 @@ def tuned_lift(judging: Judging, scores: Floats) -> Lift:
             low, best = tried["lift"], max(best, tried, key=worth)
         else:
             high = tried["lift"]
-    lift = Lift(float(best["lift"]), float(best["share"]), sorted(curve, key=lambda one: float(one["lift"])))
-    level = level_of(judging.asked.candidates, scores, untouched, lift.value, share=LEAST_SHARE)
-    if level is None:  # mostly because they have as much by themselves here; the released ranker may give them less
-        hit = best["share"] >= LEAST_SHARE and best["cold_hit_rate"] > 0
-    else:
-        hit = point(lift.value, level)["cold_hit_rate"] > best["cold_hit_rate"]
-    return replace(lift, least=LEAST_SHARE, level=level) if hit else lift
+    lift = Lift(
+        float(best["lift"]),
+        float(best["share"]),
+        sorted(curve, key=lambda one: float(one["lift"])),
+        hit_rate=best["cold_hit_rate"],
+        newest=newest,
+    )
+    aim = AIM * newest if lift.value >= 0 else 0.0
+    price = PAID * (none["together"] - rival)
+    known = "warm" if told else "together"
+    for share in SHARES:
+        level = level_of(judging.asked.candidates, scores, untouched, lift.value, share=share)
+        if level is None:  # mostly because they have as much by themselves here; the released ranker may give them less
+            one = best
+            hit = best["share"] >= share and best["cold_hit_rate"] > 0
+        else:
+            one = point(lift.value, level)
+            hit = one["cold_hit_rate"] > best["cold_hit_rate"]
+        if share > LEAST_SHARE and none[known] - one[known] > price:
+            break
+        if hit:
+            lift = replace(lift, least=share, level=level, hit_rate=one["cold_hit_rate"])
+        if one["cold_hit_rate"] >= aim:
+            break
+    return lift
 
 
 def level_of(candidates: Candidates, scores: Floats, untouched: Bools, lift: float, *, share: float) -> float | None:

@@ -39,6 +39,9 @@ REPORT: dict[str, Any] = {
     "cold_lift": {
         "chosen": 0.5,
         "tested": 0.45,
+        "least": 0.025,
+        "hit_rate": 0.081,
+        "newest": 0.04,
         "curve": [
             {
                 "lift": lift,

@@ -119,6 +119,18 @@ def test_the_latest_night_tells_how_fair_the_answers_were(log_in: LogIn) -> None
     assert 'data-figure="served"' in served
 
 
+def test_new_products_are_told_of_beside_the_newest_of_the_category(log_in: LogIn) -> None:
+    without = {**REPORT, "cold_lift": {name: one for name, one in REPORT["cold_lift"].items() if name != "newest"}}
+    version, older = (judged(model(("popular",)), harmless(), report=one) for one in (REPORT, without))
+    browser = log_in("data scientist")
+
+    told, before = (browser.get(page_of(one, "evaluation_page")).content.decode() for one in (version, older))
+
+    assert "theirs: 2.50 % of places. So they are hit 0.0810 of the time on validation" in told
+    assert "the newest of a shopper&#x27;s last category, 0.0400" in told
+    assert "of the time on validation" not in before
+
+
 def test_names_that_would_lie_on_each_other_are_left_to_the_pointer() -> None:
     figure = points(["ranker", "blend", "popular"], [(1.0, 0.9), (1.01, 0.9), (2.0, 0.1)], x="lift", y="coverage")
 

@@ -85,10 +85,10 @@ def test_of_equal_lifts_the_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen(monkeypatch, curve) == 0.5
 
 
-def shoppers(*, hit: int) -> tuple[Judging, np.ndarray]:
+def shoppers(*hit: int) -> tuple[Judging, np.ndarray]:
     """Return ten shoppers with twelve candidates, of which the last is new, and scores: of new ones 0.0, 0.1, … 0.9.
 
-    Everybody wants the first and the tenth product, and the shopper `hit` the new one besides. Old products score
+    Everybody wants the first and the tenth product, and those of `hit` the new one besides. Old products score
     higher with the last shopper: no lift reaches that one first.
     """
     rows, items = np.repeat(np.arange(10), 12), np.tile(np.arange(12, dtype=np.int64), 10)
@@ -97,7 +97,7 @@ def shoppers(*, hit: int) -> tuple[Judging, np.ndarray]:
     features = np.zeros((120, len(feature_names(("popular",)))), np.float32)
     features[items == 11, feature_names(("popular",)).index("item_idle")] = np.nan
     scores = np.where(items == 11, rows / 10, 20.0 - items + 3 * (rows == 9)).astype(np.float32)
-    wanted = [np.array([0, 9, 11]) if row == hit else np.array([0, 9]) for row in range(10)]
+    wanted = [np.array([0, 9, 11]) if row in hit else np.array([0, 9]) for row in range(10)]
     asked = Examples(
         candidates, features, np.isin(rows * 12 + items, [row * 12 + o for row in range(10) for o in wanted[row]])
     )
@@ -135,11 +135,11 @@ def test_new_products_that_crowd_out_known_ones_are_held_back() -> None:
 
 
 def test_nothing_is_held_back_where_known_products_have_their_places() -> None:
-    assert min(one["lift"] for one in lifting.tuned_lift(*shoppers(hit=9)).curve) == 0.0
+    assert min(one["lift"] for one in lifting.tuned_lift(*shoppers(9)).curve) == 0.0
 
 
 def test_new_products_that_score_highest_have_the_least_share() -> None:
-    judging, scores = shoppers(hit=9)
+    judging, scores = shoppers(9)
 
     def level(share: float, lift: float = 0.0) -> float | None:
         return lifting.level_of(judging.asked.candidates, scores, judging.untouched(), lift, share=share)
@@ -152,8 +152,8 @@ def test_new_products_that_score_highest_have_the_least_share() -> None:
 
 
 def test_the_least_share_is_theirs_where_validation_finds_a_hit_there() -> None:
-    found = lifting.tuned_lift(*shoppers(hit=9))
-    missed = lifting.tuned_lift(*shoppers(hit=0))
+    found = lifting.tuned_lift(*shoppers(9))
+    missed = lifting.tuned_lift(*shoppers(0))
 
     assert (found.value, found.least) == (0.0, lifting.LEAST_SHARE)
     assert found.level == pytest.approx(0.9)
@@ -164,13 +164,32 @@ def test_the_least_share_is_theirs_too_where_the_ranker_gives_it_to_them_by_itse
     """The released ranker may think less of them: of the places that new produce had on validation, a tenth stayed."""
 
     def found(hit: int) -> lifting.Lift:
-        judging, scores = shoppers(hit=hit)
+        judging, scores = shoppers(hit)
         rows, items = judging.asked.candidates.rows, judging.asked.candidates.items
         liked = (items == 11) & (rows >= 8)
         return lifting.tuned_lift(judging, np.where(liked, scores[items == 7][rows] + 0.5, scores).astype(np.float32))
 
     assert (found(9).share, found(9).level, found(9).least) == (0.02, None, lifting.LEAST_SHARE)
     assert found(0).least == 0.0, "no hit among them"
+
+
+def test_new_products_have_more_tenths_where_the_newest_are_hit_half_as_often() -> None:
+    def share(newest: float, rival: float) -> float:
+        return lifting.tuned_lift(*shoppers(7, 8, 9), newest=newest, rival=rival).least
+
+    assert share(0.15, 0.0) == lifting.LEAST_SHARE, "a third of those who want one get it: twice as many"
+    assert share(0.3, 0.0) == 0.025, "two thirds"
+    assert share(0.4, 0.0) == 0.04, "all three do, in three of a hundred places"
+    assert share(0.4, 1.0) == lifting.LEAST_SHARE, "the ranker leads by nothing that could pay for it"
+
+
+def test_products_held_back_are_given_no_more_than_the_least_share() -> None:
+    judging, scores = crowded(known=lifting.LEAST_KNOWN)
+
+    found = lifting.tuned_lift(judging, scores, newest=1.0, rival=0.0)
+
+    assert found.value < 0
+    assert found.least <= lifting.LEAST_SHARE
 
 
 def test_the_released_ranker_holds_back_further_where_it_must(released: Bundle) -> None:
