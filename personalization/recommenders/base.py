@@ -71,12 +71,16 @@ class Catalogue:
         """How many items there are."""
         return len(self.item_ids)
 
+    def later(self, moment: float) -> Bools:
+        """Return bool[n_items]: which items appeared after a moment."""
+        return np.zeros(self.n_items, bool) if self.first_seen is None else self.first_seen > moment
+
     def at(self, moment: float) -> Self:
         """Return the catalogue of an earlier moment: of items that appeared later nothing is known but the code.
 
         Sources then propose none of them, and nothing they have in common with others is counted.
         """
-        later = np.zeros(self.n_items, bool) if self.first_seen is None else self.first_seen > moment
+        later = self.later(moment)
         if not later.any():
             return self
         emptied: dict[str, Any] = {name: _emptied(getattr(self, name), later, "") for name in TEXTS}

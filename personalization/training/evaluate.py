@@ -203,10 +203,15 @@ def warm_values(slates: Ints, fold: Fold, n_items: int, *, metric: str) -> tuple
 def _beside(
     dataset: Dataset, asked: Asked, bundle: Bundle, choice: Choice, test: Fold, slates: Ints, found: Examples
 ) -> dict[str, Any]:
-    """Return what belongs to the protocol: the newest of the last category and, beside its slates full of new products,
-    the released model's order of these alone; the frozen profile."""
+    """Return what belongs to the data and the protocol: how many wanted what appeared only after the cut; the newest of
+    the last category and, beside its slates full of new products, the released model's order of these alone; the frozen
+    profile."""
     n_items = dataset.catalogue.n_items
     report: dict[str, Any] = {}
+    later = dataset.catalogue.later(test.until)
+    if later.any():
+        appeared = sum(later[own].any() for own in test.cold_targets(n_items))
+        report["appeared_later"] = {"questions": int(appeared), "products": int(later.sum())}
     if dataset.catalogue.categories:
         newest = newest_in_last_category(bundle.facts, test, k=20)
         report["newest_in_last_category"] = judged(newest, test, n_items)

@@ -84,6 +84,24 @@ def test_new_products_are_also_judged_by_themselves() -> None:
     assert alone["warm"]["hit_rate@10"]["value"] == 0
 
 
+def test_products_that_appeared_after_the_cut_are_told_of() -> None:
+    frame, items = history(), products(items=44).assign(first_seen=0.0)
+    end = frame["timestamp"].max()
+    late = [(f"u{shopper:03d}", f"i{40 + shopper % 4:03d}", end - DAY, "purchase", 1.0) for shopper in range(60)]
+    frame = pd.concat([frame, pd.DataFrame(late, columns=frame.columns)]).sort_values("timestamp", kind="stable")
+
+    def found(seen: float) -> Mapping[str, Any]:
+        dated = items.assign(first_seen=items["first_seen"].where(items["item_id"] < "i042", seen))
+        return evaluate(build(frame, dated), Asked(new_only=True, names=("content", "new_arrivals", "popular"))).report
+
+    after, before = found(end - 2 * DAY), found(0.0)
+
+    assert after["appeared_later"] == {"questions": 30, "products": 2}
+    assert any("  30 of those with a cold target" in line for line in told(after))
+    assert "appeared_later" not in before
+    assert not any("first_seen" in line for line in told(before))
+
+
 @pytest.mark.parametrize(
     "rung", [{"rung": "single", "single": "buy_again"}, {"rung": "blend", "blend": {"personal_top": 1.0}}]
 )
