@@ -134,15 +134,14 @@ def tuned_lift(judging: Judging, scores: Floats, *, newest: float = 0.0, rival: 
     known = "warm" if told else "together"
     for share in SHARES:
         level = level_of(judging.asked.candidates, scores, untouched, lift.value, share=share)
-        if level is None:  # mostly because they have as much by themselves here; the released ranker may give them less
-            one = best
-            hit = best["share"] >= share and best["cold_hit_rate"] > 0
-        else:
-            one = point(lift.value, level)
-            hit = one["cold_hit_rate"] > best["cold_hit_rate"]
+        one = best if level is None else point(lift.value, level)
+        more = one["cold_hit_rate"] > lift.hit_rate
         if share > LEAST_SHARE and none[known] - one[known] > price:
             break
-        if hit:
+        if share == LEAST_SHARE and level is None:
+            # Mostly because they have as much by themselves here; the released ranker may give them less.
+            more = best["share"] >= share and best["cold_hit_rate"] > 0
+        if more:
             lift = replace(lift, least=share, level=level, hit_rate=one["cold_hit_rate"])
         if one["cold_hit_rate"] >= aim:
             break

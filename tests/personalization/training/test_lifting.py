@@ -181,6 +181,7 @@ def test_new_products_have_more_tenths_where_the_newest_are_hit_half_as_often() 
     assert share(0.3, 0.0) == 0.025, "two thirds"
     assert share(0.4, 0.0) == 0.04, "all three do, in three of a hundred places"
     assert share(0.4, 1.0) == lifting.LEAST_SHARE, "the ranker leads by nothing that could pay for it"
+    assert share(0.6, 0.0) == 0.04, "out of reach; more places would find no more"
 
 
 def test_products_held_back_are_given_no_more_than_the_least_share() -> None:
