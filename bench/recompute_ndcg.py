@@ -56,7 +56,8 @@ def recomputed(rows: pd.DataFrame, answers: pd.DataFrame, *, new_only: bool, war
     for users, frame in ((had, past), (wanted, future)):
         for user, item in zip(frame["user_id"], frame["item_id"], strict=True):
             users[user].add(item)
-    lists = {user: list(own)[:10] for user, own in answers.sort_values("rank").groupby("user")["item"]}
+    answers = answers.assign(user=spelled(answers["user"]), item=spelled(answers["item"])).sort_values("rank")
+    lists = {user: list(own)[:10] for user, own in answers.groupby("user")["item"]}
     gains, unanswered = [], 0
     for user, own in wanted.items():
         targets = own - (had.get(user, set()) if new_only else set())
@@ -72,7 +73,7 @@ def recomputed(rows: pd.DataFrame, answers: pd.DataFrame, *, new_only: bool, war
 
 
 def spelled(ids: pd.Series) -> pd.Series:
-    """Return ids as the answers spell them: whole numbers that a gap turned into floats without ".0", gaps as NA."""
+    """Return ids as text: whole numbers that a gap turned into floats without ".0", gaps as NA."""
     whole = pd.api.types.is_float_dtype(ids) and (ids.dropna() % 1 == 0).all()
     return (ids.astype("Int64") if whole else ids).astype(str).where(ids.notna(), pd.NA)
 

@@ -125,7 +125,11 @@ class Command(BaseCommand):
                     json.dumps(storable(found.report), indent=1, default=str, allow_nan=False) + "\n"
                 )
             if options["recommendations"]:
-                found.recommendations.to_parquet(options["recommendations"], index=False)
+                answers = found.recommendations.assign(
+                    user=as_in_file(found.recommendations["user"], interactions["user_id"]),
+                    item=as_in_file(found.recommendations["item"], interactions["item_id"]),
+                )
+                answers.to_parquet(options["recommendations"], index=False)
         except OSError as error:
             raise CommandError(f"what was found could not be written: {error}") from error
 
@@ -158,6 +162,22 @@ def unusable(
     if shoppers is not None and set(dataset.user_ids).isdisjoint(id_texts(shoppers["user_id"].dropna())):
         lines.append("No shopper of the interactions is in shoppers.parquet: do both call shoppers by the same ids?")
     return lines
+
+
+def as_in_file(ids: pd.Series, column: pd.Series) -> pd.Series:
+    """Return ids, which are text here, as numbers of the column's type where that holds numbers.
+
+    Else who joins answers with their own file finds nobody. Text stays where an id is no such number: products of other
+    files may be called otherwise.
+    """
+    dtype = getattr(column.dtype, "categories", column).dtype
+    if pd.api.types.is_bool_dtype(dtype) or not pd.api.types.is_numeric_dtype(dtype):
+        return ids
+    read = float if pd.api.types.is_float_dtype(dtype) else int
+    try:
+        return pd.Series([read(one) for one in ids], ids.index, dtype=dtype)
+    except (ValueError, OverflowError):
+        return ids
 
 
 def _differ(column: pd.Series | None) -> bool:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
 
-from personalization.management.commands.evaluate import unusable
+from personalization.management.commands.evaluate import as_in_file, unusable
 from personalization.ranking.stars import latest_ratings
 from personalization.training.cleaning import seconds
 from personalization.training.dataset import build
@@ -159,6 +159,41 @@ def test_the_report_is_json_and_says_null_where_nobody_was_asked(tmp_path: Path)
 
     cold = json.loads(out.read_text(), parse_constant=refuse)["released"]["cold"]["ndcg@10"]
     assert (cold["value"], cold["n"]) == (None, 0)
+
+
+def test_answers_can_be_joined_with_the_file(tmp_path: Path) -> None:
+    rows = history(shoppers=20)
+    rows = rows.assign(
+        user_id=rows["user_id"].str[1:].astype(np.int32), item_id=pd.array(rows["item_id"].str[1:].astype(int), "Int64")
+    )
+    out = tmp_path / "answers.parquet"
+
+    call_command("evaluate", str(folder(tmp_path, rows)), "--recommendations", str(out))
+
+    answers = pd.read_parquet(out)
+    assert answers["user"].dtype == np.int32
+    assert answers["user"].isin(rows["user_id"]).all()
+    assert answers["item"].isin(rows["item_id"]).all()
+
+
+@pytest.mark.parametrize(
+    ("column", "ids", "told"),
+    [
+        (pd.Series([2.0, np.nan]), ["2"], [2.0]),
+        (pd.Series([2**63 + 1], dtype=np.uint64), [str(2**63 + 1)], [2**63 + 1]),
+        (pd.Series([7, 8], dtype="category"), ["8"], [8]),
+        (pd.Series(["7", "8"], dtype="category"), ["8"], ["8"]),
+        (pd.Series([7, 8], dtype="int64[pyarrow]"), [], []),
+        (pd.Series([7, 8]), ["8", "sku-9"], ["8", "sku-9"]),
+        (pd.Series([7, 8], dtype=np.int8), ["8", "900"], ["8", "900"]),
+        (pd.Series(["7", "08"]), ["08"], ["08"]),
+        (pd.Series([True, False]), ["True"], ["True"]),
+    ],
+)
+def test_ids_are_of_the_type_of_their_file_where_all_can_be(
+    column: pd.Series, ids: list[str], told: list[object]
+) -> None:
+    assert as_in_file(pd.Series(ids, dtype=object), column).tolist() == told
 
 
 @pytest.mark.parametrize(
