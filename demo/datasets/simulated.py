@@ -19,9 +19,14 @@ def load(*, now: datetime, currency: str, shoppers: int = SHOPPERS, seed: int = 
     """Return the simulated shop whose ninety days end now."""
     products, people = make_products(seed=seed, currency=currency), make_shoppers(shoppers, seed=seed)
     acts = live(products, people, end=now.timestamp(), days=DAYS, seed=seed)
-    on_sale_since = (now.astimezone(UTC) - timedelta(days=DAYS + 30)).isoformat()
+    begun = now.astimezone(UTC) - timedelta(days=DAYS)
     rows: list[Item] = [
-        {**product.data, "product_id": product.product_id, "available_from": on_sale_since} for product in products
+        {
+            **product.data,
+            "product_id": product.product_id,
+            "available_from": (begun + timedelta(days=product.arrives * DAYS if product.arrives else -30)).isoformat(),
+        }
+        for product in products
     ]
     return DemoData(
         name="simulated",

@@ -1,7 +1,8 @@
 """What the simulated shoppers do: visits, looks, carts, orders, stars. Pure, and the same for the same seed.
 
 A look is drawn with probability proportional to exp(appeal + style + room + budget fit + trend), so the tastes are
-recoverable; a cart item calls for its complements in the same style; a consumable calls its buyer back.
+recoverable; a cart item calls for its complements in the same style; a consumable calls its buyer back. Who looks sees
+what is on sale, and little of what is so since yesterday: it takes days to be known.
 """
 
 import heapq
@@ -21,6 +22,8 @@ STYLE_PULL, ROOM_PULL, BUDGET_PULL = 3.2, 1.6, 6.0
 SAME_KIND, SAME_STYLE = 9.0, 4.0
 P_CART, P_ORDER, P_COMPLEMENT, P_AGAIN, P_RATING = 0.17, 0.55, 0.42, 0.75, 0.3
 MEAN_LOOKS = 3.6
+KNOWN_DAYS, KNOWN_AT_FIRST = 10.0, 0.03
+"""Days until a product that arrived is known to all, and the share that know it on the first."""
 
 Action = Literal["visit", "list", "view", "cart", "remove", "order", "rating", "login"]
 
@@ -60,6 +63,7 @@ class Tastes:
     level: NDArray[np.float64] = field(init=False)
     appeal: NDArray[np.float64] = field(init=False)
     trend: NDArray[np.float64] = field(init=False)
+    arrives: NDArray[np.float64] = field(init=False)
 
     def __post_init__(self) -> None:
         self.style = np.array([product.style for product in self.products])
@@ -68,6 +72,7 @@ class Tastes:
         self.level = np.array([product.level for product in self.products])
         self.appeal = np.array([product.appeal for product in self.products])
         self.trend = np.array([product.trend for product in self.products])
+        self.arrives = np.array([product.arrives for product in self.products])
 
     def of(self, shopper: Shopper) -> NDArray[np.float64]:
         """Return the log weight of every product for one shopper."""
@@ -83,6 +88,7 @@ class Life:
         self.start, self.end = start, start + days * DAY
         self.rng = np.random.default_rng((seed, 3, number))
         self.liking = tastes.of(shopper)
+        self.on_sale = np.where(tastes.arrives > 0, self.start + tastes.arrives * days * DAY, -np.inf)
         self.logged_in: set[int] = set()
         self.calls: list[tuple[float, int]] = []
 
@@ -136,18 +142,24 @@ class Life:
 
     def _pick(self, at: float, last: int) -> int:
         """Return the next product looked at: the last one's kind and style weigh more."""
-        weight = self.liking + self.tastes.trend * ((at - self.start) / (self.end - self.start) - 0.5)
+        weight = self._liking(at) + self.tastes.trend * ((at - self.start) / (self.end - self.start) - 0.5)
         if last >= 0:
             weight = weight + np.log(SAME_KIND) * (self.tastes.kind == self.tastes.kind[last])
             weight = np.where(np.arange(len(weight)) == last, -np.inf, weight)
         return self._draw(weight)
+
+    def _liking(self, at: float) -> NDArray[np.float64]:
+        """Return the log weight of every product that is on sale, as far as it is known; -inf of the others."""
+        days = (at - self.on_sale) / DAY
+        known = np.clip(days / KNOWN_DAYS, KNOWN_AT_FIRST, 1.0)
+        return np.asarray(np.where(days >= 0, self.liking + np.log(known), -np.inf))
 
     def _complements(self, at: float, product: int) -> Iterator[int]:
         """Yield what completes a product: each kind it goes with, sometimes, in the same style."""
         for key in KIND_BY_KEY[str(self.tastes.kind[product])].goes_with:
             if self.rng.random() < P_COMPLEMENT:
                 same = np.log(SAME_STYLE) * 2 * (self.tastes.style == self.tastes.style[product])
-                yield self._draw(np.where(self.tastes.kind == key, self.liking + same, -np.inf))
+                yield self._draw(np.where(self.tastes.kind == key, self._liking(at) + same, -np.inf))
 
     def _draw(self, weight: NDArray[np.float64]) -> int:
         chances = np.cumsum(np.exp(weight - weight.max()))

@@ -10,6 +10,8 @@ from demo.simulation.vocabulary import KINDS, MATERIALS, SERIES, STYLES, Kind, S
 
 VARIANTS = (1, 2, 3)
 VARIANT_SHARES = (0.25, 0.45, 0.30)
+P_ARRIVES, FIRST_ARRIVAL = 0.2, 1 / 3
+"""Share of designs that go on sale while shoppers are watched, and from which part of that time on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,8 @@ class SimulatedProduct:
     """One product with what the simulation knows about it and the shop does not.
 
     `level` is where the price stands within its kind (0 cheapest … 1 dearest); `appeal` the log of its base popularity;
-    `trend` how much the log popularity moves over the whole period.
+    `trend` how much the log popularity moves over the whole period; `arrives` the part of it, 0 to 1, that is over when
+    the product goes on sale.
     """
 
     product_id: str
@@ -28,23 +31,27 @@ class SimulatedProduct:
     level: float
     appeal: float
     trend: float
+    arrives: float
     data: dict[str, Any]
 
 
 def make_products(*, seed: int, currency: str = "EUR") -> list[SimulatedProduct]:
     """Return the catalogue of one seed (about 800 products); the same seed gives the same products."""
-    rng = np.random.default_rng((seed, 1))
+    rng, dates = np.random.default_rng((seed, 1)), np.random.default_rng((seed, 4))
     products: list[SimulatedProduct] = []
     for kind in KINDS:
         for design in range(kind.groups):
-            products += _design(kind, design, rng, first_number=len(products) + 1, currency=currency)
+            # Of each kind one design is there from the beginning: what completes it is never out of reach.
+            arrives = float(dates.uniform(FIRST_ARRIVAL, 1.0)) if design and dates.random() < P_ARRIVES else 0.0
+            number = len(products) + 1
+            products += _design(kind, design, rng, first_number=number, currency=currency, arrives=arrives)
     return products
 
 
 def _design(
-    kind: Kind, design: int, rng: np.random.Generator, *, first_number: int, currency: str
+    kind: Kind, design: int, rng: np.random.Generator, *, first_number: int, currency: str, arrives: float
 ) -> Iterator[SimulatedProduct]:
-    """Yield the colour variants of one design; they share price, style, appeal and trend."""
+    """Yield the colour variants of one design; they share price, style, appeal, trend and the day they arrive."""
     style_code = int((design + rng.integers(0, 2)) % len(STYLES))
     style = STYLES[style_code]
     series = str(rng.choice(SERIES))
@@ -74,7 +81,9 @@ def _design(
             "available_from": None,
         }
         shade = float(rng.normal(0, 0.25))
-        yield SimulatedProduct(product_id, kind, style_code, color, group_id, level, appeal + shade, trend, data)
+        yield SimulatedProduct(
+            product_id, kind, style_code, color, group_id, level, appeal + shade, trend, arrives, data
+        )
 
 
 def _price(kind: Kind, level: float) -> float:

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from demo.simulation.behaviour import Act, live
+from demo.simulation.behaviour import DAY, Act, live
 from demo.simulation.catalogue import SimulatedProduct, make_products
 from demo.simulation.payloads import Wire
 from demo.simulation.shoppers import Shopper, make_shoppers
@@ -45,6 +45,21 @@ def test_shoppers_look_at_their_own_style(world: World) -> None:
     own = [products[act.product].style == int(np.argmax(shoppers[act.shopper].styles)) for act in looks]
 
     assert np.mean(own) > 0.5  # by chance: 1 in 6
+
+
+def test_products_arrive_and_take_days_to_be_known(world: World) -> None:
+    products, _, acts = world
+    begun = END - 90 * DAY
+
+    since = [
+        (act.at - begun) / DAY - 90 * products[act.product].arrives
+        for act in acts
+        if act.action in ("view", "cart") and 0 < products[act.product].arrives < 7 / 9
+    ]
+
+    assert 0.1 < np.mean([product.arrives > 0 for product in products]) < 0.3
+    assert min(since) >= 0
+    assert 2 * sum(days < 5 for days in since) < sum(15 <= days < 20 for days in since)
 
 
 def test_complements_share_an_order(world: World) -> None:
