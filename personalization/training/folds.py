@@ -66,9 +66,11 @@ class Fold:
     def cold(self, n_items: int) -> list[Bools]:
         """Return which of each question's right answers nobody had touched, nor the shopper since."""
         warm = self.warm(n_items)
-        return [
-            ~warm[own] & ~np.isin(own, profile.items) for own, profile in zip(self.targets, self.profiles, strict=True)
-        ]
+        found = [~warm[own] for own in self.targets]
+        for cold, own, profile in zip(found, self.targets, self.profiles, strict=True):
+            if cold.any():  # of few: the look into the history is most of the time
+                cold &= ~np.isin(own, profile.items)
+        return found
 
     def warm_targets(self, n_items: int) -> list[Longs]:
         """Return each question's right answers that the past knows."""
