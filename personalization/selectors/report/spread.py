@@ -53,6 +53,13 @@ def _beside_the_newest(found: Mapping[str, Any]) -> str:
     return f" So they are hit {ours} of the time on validation; the newest of a shopper's last category, {newest}."
 
 
+def _lowered(chosen: float, tested: float) -> str:
+    """Return what the ranker that was judged made of the lift, where it is less."""
+    if tested == chosen:
+        return ""
+    return f", lowered to {number(tested, 2)} for the ranker that was judged, which would show more than was tested"
+
+
 def lift(report: Mapping[str, Any]) -> Section | None:
     """Return what lifting products that nobody touched yet would cost known ones, and earn; None where none are new."""
     found = report.get("cold_lift", {})
@@ -65,9 +72,8 @@ def lift(report: Mapping[str, Any]) -> Section | None:
     return Section(
         "lift", "New products against known ones",
         "What each lift of products nobody touched yet would cost and earn on validation, in standard deviations of a "
-        f"shopper's scores. Chosen: {number(chosen, 2)}; the ranker that was judged gives them that share of places, "
-        f"or less, with {number(tested, 2)}. In any case theirs: {number(100 * found.get('least', 0), 2)} % of places."
-        + _beside_the_newest(found),
+        f"shopper's scores. Chosen: {number(chosen, 2)}{_lowered(chosen, tested)}. "
+        f"In any case theirs: {number(100 * found.get('least', 0), 2)} % of places." + _beside_the_newest(found),
         ("Lift", *parts.values()),
         [(number(one["lift"], 2), *(number(one.get(part)) for part in parts)) for one in curve],
         plots.lines(
