@@ -140,6 +140,22 @@ def id_texts(column: pd.Series) -> pd.Series:
     return column.astype(str).mask(np.isinf(numbers), "")
 
 
+def as_in_file(ids: pd.Series, column: pd.Series) -> pd.Series:
+    """Return ids that `id_texts` wrote as numbers of the column's type where that holds numbers.
+
+    Else who joins answers with their own file finds nobody. Text stays where an id is no such number: products of other
+    files may be called otherwise.
+    """
+    dtype = getattr(column.dtype, "categories", column).dtype
+    if pd.api.types.is_bool_dtype(dtype) or not pd.api.types.is_numeric_dtype(dtype):
+        return ids
+    read = float if pd.api.types.is_float_dtype(dtype) else int
+    try:
+        return pd.Series([read(one) for one in ids], ids.index, dtype=dtype)
+    except (ValueError, OverflowError):
+        return ids
+
+
 def seconds(column: pd.Series) -> "pd.Series[float]":
     """Return times as seconds since 1970, NaN where there is none.
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from personalization.management.output import writable
 from personalization.recommenders.base import SIGNAL_NAMES
 from personalization.services.figures import storable
-from personalization.training.cleaning import id_texts
+from personalization.training.cleaning import as_in_file, id_texts
 from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Asked, evaluate
 from personalization.training.plan import OPTIONAL, ranked_sources
@@ -162,22 +162,6 @@ def unusable(
     if shoppers is not None and set(dataset.user_ids).isdisjoint(id_texts(shoppers["user_id"].dropna())):
         lines.append("No shopper of the interactions is in shoppers.parquet: do both call shoppers by the same ids?")
     return lines
-
-
-def as_in_file(ids: pd.Series, column: pd.Series) -> pd.Series:
-    """Return ids, which are text here, as numbers of the column's type where that holds numbers.
-
-    Else who joins answers with their own file finds nobody. Text stays where an id is no such number: products of other
-    files may be called otherwise.
-    """
-    dtype = getattr(column.dtype, "categories", column).dtype
-    if pd.api.types.is_bool_dtype(dtype) or not pd.api.types.is_numeric_dtype(dtype):
-        return ids
-    read = float if pd.api.types.is_float_dtype(dtype) else int
-    try:
-        return pd.Series([read(one) for one in ids], ids.index, dtype=dtype)
-    except (ValueError, OverflowError):
-        return ids
 
 
 def _differ(column: pd.Series | None) -> bool:

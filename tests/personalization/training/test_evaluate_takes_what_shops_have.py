@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
 
-from personalization.management.commands.evaluate import as_in_file, unusable
+from personalization.management.commands.evaluate import unusable
 from personalization.ranking.stars import latest_ratings
-from personalization.training.cleaning import seconds
+from personalization.training.cleaning import as_in_file, seconds
 from personalization.training.dataset import build
 from personalization.training.evaluate import Asked, evaluate
 from tests.personalization.shop_history import history, products
