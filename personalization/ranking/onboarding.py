@@ -49,32 +49,38 @@ BEHIND = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What is known of a shopper: item codes, what they think of each in -1..1, and the variance of that."""
+    """What is known of a shopper: item codes, what they think of each in -1..1, and the variance of that.
+
+    These are the latest `MOST_ANSWERS`; `said` and `disliked` hold the codes of all products of the history that an
+    answer told of, and of all that the shopper does not like.
+    """
 
     items: Ints
     values: Doubles
     noise: Doubles
     said: Ints
-
-    @property
-    def disliked(self) -> Ints:
-        """Codes of the products that the shopper does not like."""
-        disliked: Ints = self.items[self.values < 0]
-        return disliked
+    disliked: Ints
 
     def skipping(self, items: Sequence[int]) -> "Answers":
         """Return the same with these products skipped, as far as the history says nothing of them."""
-        known = set(self.items.tolist())
+        known = {*self.items.tolist(), *self.said.tolist()}
         fresh = [item for item in dict.fromkeys(items) if item not in known][-MOST_ANSWERS:]
         return Answers(
             items=np.concatenate([self.items, np.asarray(fresh, np.int32)]),
             values=np.concatenate([self.values, np.full(len(fresh), SKIPPED)]),
             noise=np.concatenate([self.noise, np.full(len(fresh), SKIPPED_NOISE)]),
             said=self.said,
+            disliked=self.disliked,
         )
 
 
-NO_ANSWERS = Answers(np.empty(0, np.int32), np.empty(0), np.empty(0), np.empty(0, np.int32))
+NO_ANSWERS = Answers(
+    items=np.empty(0, np.int32),
+    values=np.empty(0),
+    noise=np.empty(0),
+    said=np.empty(0, np.int32),
+    disliked=np.empty(0, np.int32),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +102,17 @@ def answers_of(profile: Profile, *, rated: bool = True) -> Answers:
     noise = np.array([NOISE.get(name, OTHER_NOISE) for name in SIGNAL_NAMES])[profile.signals]
     order = rows[np.lexsort((rows, -noise[rows]))]  # the surest last, among them the latest
     _, place = np.unique(profile.items[order][::-1], return_index=True)
-    chosen = np.sort(order[::-1][place])[-MOST_ANSWERS:]
+    chosen = np.sort(order[::-1][place])
     stars = np.clip((profile.values[chosen] - NEUTRAL_STARS) / STARS_SPAN, -1.0, 1.0)
     values = np.where((profile.signals[chosen] == RATING) & rated, stars, 1.0).astype(np.float64)
-    return Answers(profile.items[chosen], values, noise[chosen], np.unique(profile.items[said]).astype(np.int32))
+    latest = chosen[-MOST_ANSWERS:]
+    return Answers(
+        items=profile.items[latest],
+        values=values[-MOST_ANSWERS:],
+        noise=noise[latest],
+        said=np.unique(profile.items[said]).astype(np.int32),
+        disliked=profile.items[chosen[values < 0]],
+    )
 
 
 def without_disliked(profile: Profile, answers: Answers) -> Profile:

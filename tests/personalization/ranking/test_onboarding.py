@@ -8,7 +8,7 @@ import pytest
 
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.kinship import Kinship
-from personalization.ranking.onboarding import answers_of, put_back, questions
+from personalization.ranking.onboarding import MOST_ANSWERS, answers_of, put_back, questions
 from personalization.ranking.taste_space import POOL, TasteSpace, pool_of, rows_of
 from personalization.recommenders.base import Ints, Profile
 from personalization.recommenders.registry import make
@@ -97,6 +97,16 @@ def test_the_latest_word_counts() -> None:
 
     assert dict(zip(changed.items.tolist(), changed.values.tolist(), strict=True)) == {3: 1.0, 4: -1.0}
     assert changed.disliked.tolist() == [4]
+
+
+def test_a_dislike_is_kept_whatever_else_was_looked_at_since() -> None:
+    since: list[Event] = [(100 + item, "view", 1.0) for item in range(2 * MOST_ANSWERS)]
+
+    found = answers_of(said(*disliked(3), *since))
+
+    assert found.disliked.tolist() == [3]
+    assert len(found.items) == MOST_ANSWERS
+    assert found.skipping([3]).items.tolist() == found.items.tolist()
 
 
 @pytest.mark.parametrize(("stars", "value"), [(5.0, 1.0), (4.0, 0.5), (3.0, 0.0), (1.0, -1.0), (0.0, -1.0)])
