@@ -148,7 +148,12 @@ def _chosen(interactions: Interactions, n_items: int, rows: Longs) -> tuple[SVDC
 
 
 def ratings_differ(interactions: Interactions) -> bool:
-    """Return whether ratings may be taken at their word: not where there are some, and all are equal."""
+    """Return whether ratings may be taken at their word: not where a file has some, and all are equal.
+
+    Where shoppers gave them, a shop that knows likes and dislikes only has one number too: that of the dislikes.
+    """
+    if interactions.stated:
+        return True
     values = interactions.values[interactions.signals == RATING]
     return not len(values) or bool(np.ptp(values) > 0)
 

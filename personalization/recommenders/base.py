@@ -102,7 +102,8 @@ class Interactions:
     `users` codes in [0, n_users); `items` catalogue codes; `signals` codes into SIGNAL_NAMES; `weights` > 0, how much
     the interaction counts; `values` the stars of a rating (1.0 elsewhere); `baskets` code of the order or session the
     row belongs to, -1 where unknown. `shoppers` are the attributes of each user code as "key=value" strings, () where
-    nobody's are known; only aggregates of them may be learnt.
+    nobody's are known; only aggregates of them may be learnt. `stated` says that shoppers gave all stars themselves: in
+    a file, one number on every rating fills a column that had to be there.
     """
 
     users: Ints
@@ -114,6 +115,7 @@ class Interactions:
     baskets: Ints
     n_users: int
     shoppers: tuple[tuple[str, ...], ...] = ()
+    stated: bool = False
 
     def __len__(self) -> int:
         return len(self.items)

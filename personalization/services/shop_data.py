@@ -30,4 +30,4 @@ def shop_dataset(
     items = items_frame(row for row in catalog_rows() if not row.removed)
     folder = Path(settings.PICTURES_DIR) if pictures and settings.PICTURES_DIR else None
     counted = settings.EVENT_WEIGHTS if weights is None else weights
-    return build(frame, items, known, pictures=folder, weights=counted)
+    return build(frame, items, known, pictures=folder, weights=counted, stated=True)

@@ -50,6 +50,7 @@ def build(
     pictures: Path | None = None,
     weights: Mapping[str, float] | None = None,
     timed: bool = True,
+    stated: bool = False,
 ) -> Dataset:
     """Return the dataset of an interactions frame and an items frame (both as the warehouse gives them).
 
@@ -57,7 +58,8 @@ def build(
     items of interactions that the items frame lacks are in the catalogue all the same. `shoppers` holds user_id and a
     column for each attribute; those without interactions are left out. `pictures` is a folder of files named by item
     (`P1.jpg`). `weights` say what an event counts by its signal, where not as by default: numbers above zero. With
-    `timed` false, times are no more than the rows' order: they tell of no machine. Raises ValueError when a needed
+    `timed` false, times are no more than the rows' order: they tell of no machine. `stated` says that shoppers gave all
+    stars themselves. Raises ValueError when a needed
     column is missing or holds lists, and where pictures cannot be read.
     """
     counted = {**SIGNAL_WEIGHTS, **(weights or {})}
@@ -66,7 +68,7 @@ def build(
     catalogue = catalogue_of(items, seen=rows["item_id"])
     users, user_ids = coded(rows["user_id"].to_numpy(object))
     known = attributes_of(shoppers, user_ids) if shoppers is not None else ()
-    interactions = replace(_interactions(rows, users, len(user_ids), catalogue, counted), shoppers=known)
+    interactions = replace(_interactions(rows, users, len(user_ids), catalogue, counted), shoppers=known, stated=stated)
     times = seconds(frame["timestamp"]).to_numpy(np.float64)
     clock = np.sort(times[np.isfinite(times)])
     catalogue = believed(catalogue, interactions)

@@ -179,12 +179,19 @@ def test_a_profile_holds_the_newest_of_each_kind_as_a_live_one_does() -> None:
     assert Sequences.of(data).profiles(np.array([0]), now=200.0)[0].times.tolist() == data.times.tolist()
 
 
-@pytest.mark.parametrize(("stars", "weights"), [((1.0, 5.0), [0.0, 1.0]), ((1.0, 1.0), [1.0, 1.0])])
+@pytest.mark.parametrize(
+    ("stars", "stated", "weights"),
+    [
+        ((1.0, 5.0), False, [0.0, 1.0]),
+        ((1.0, 1.0), False, [1.0, 1.0]),  # a column that had to be there
+        ((1.0, 1.0), True, [0.0, 0.0]),  # of a shop that knows likes and dislikes only
+    ],
+)
 def test_what_a_shopper_dislikes_has_no_weight_where_ratings_differ(
-    stars: tuple[float, float], weights: list[float]
+    stars: tuple[float, float], stated: bool, weights: list[float]
 ) -> None:
     data = shops.interactions([(0, item, 10.0 + item, "rating") for item in range(2)], n_users=1)
-    data = replace(data, values=np.array(stars, np.float32), weights=np.ones(2, np.float32))
+    data = replace(data, values=np.array(stars, np.float32), weights=np.ones(2, np.float32), stated=stated)
 
     (live,) = Sequences.of(data).profiles(np.array([0]), now=200.0, newest=3)
     (whole,) = Sequences.of(data).profiles(np.array([0]), now=200.0)
