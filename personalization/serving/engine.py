@@ -228,7 +228,7 @@ def _ruled(snapshot: Snapshot, scene: Scene, found: Recalled) -> tuple[list[int]
     pinned = pins(rules, scene.holding, items, scene.allowed, scene.size, trace)
     caps = _every_cap(snapshot, scene)
     slate = fill(items, scene.size, pinned=pinned, caps=caps, trace=trace)
-    if len(slate) < scene.size:
+    if len(slate) < scene.size and scene.strategy != ONBOARDING:  # what is no question is not asked
         rest = snapshot.popular[scene.allowed[snapshot.popular]]
         everything = np.concatenate([items, rest[~np.isin(rest, items)]]).astype(np.int32)
         slate = fill(everything, scene.size, pinned=pinned, caps=caps, trace=trace)

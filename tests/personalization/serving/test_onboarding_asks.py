@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from catalog.services import bulk_upsert
 from events.log import get_log
 from personalization.models import Placement
+from personalization.ranking.onboarding import MOST_ANSWERS
 from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
 from personalization.serving.answers import Answer
 from personalization.serving.asking import Ask, Who
+from personalization.serving.recall import QUESTIONS
 from profiles import services as profiles
-from tests.personalization.shop import ADA, CY, GROUPS, PRODUCTS, TASTES, does
+from tests.personalization.shop import ADA, CY, GROUPS, PRODUCTS, TASTES, does, views
 
 if TYPE_CHECKING:
     from rest_framework.test import APIClient
@@ -72,6 +75,32 @@ def test_a_dislike_is_not_asked_again_not_shown_and_speaks_for_nothing() -> None
     assert "rug" not in ids(asked(ADA, limit=100))
     assert not any("rug" in item.reason.product_ids for item in after.items)
     assert ids(after).index("throw") == len(after.items) - 1 > before.index("throw")
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_dislike_is_remembered_after_many_other_products() -> None:
+    others = [f"x{number:03d}" for number in range(MOST_ANSWERS + 5)]
+    listed = {"currency": "EUR", "stock": 5, "price": "9.00", "category": ["Other"]}
+    bulk_upsert([{"product_id": one, "title": f"Thing {one}", **listed} for one in others], actor="key:t")
+    likes(ADA, "rug", liked=False)
+    views(ADA, *others)
+
+    answer = asked(ADA, "home", limit=100)
+
+    assert "rug" not in ids(answer)
+    assert not any("rug" in item.reason.product_ids for item in answer.items)
+
+
+@pytest.mark.usefixtures("trained")
+def test_what_is_no_question_is_not_asked_whatever_the_limit() -> None:
+    others = {f"x{number:03d}" for number in range(2 * QUESTIONS)}
+    listed = {"currency": "EUR", "stock": 5, "price": "9.00", "category": ["Other"]}
+    bulk_upsert([{"product_id": one, "title": f"Thing {one}", **listed} for one in sorted(others)], actor="key:t")
+
+    answer = asked(limit=100)
+
+    assert len(answer.items) == QUESTIONS
+    assert {item.reason.code for item in answer.items} == {"onboarding"}
 
 
 @pytest.mark.usefixtures("trained")
