@@ -45,6 +45,16 @@ def interactions(rows: Sequence[tuple[int, bytes]]) -> list[Interaction]:
     ]
 
 
-def newest(rows: Iterable[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
-    """Return the rows of a person that count, by time: as many as one raw id may keep."""
-    return sorted(rows)[-2 * KEPT :]
+def newest(rows: Iterable[tuple[int, bytes]]) -> list[Interaction]:
+    """Return what counts of a person's rows, by time: of each kind as much as one raw id may keep."""
+    found = interactions(sorted(rows))
+    if len(found) <= KEPT:
+        return found
+    room = {True: KEPT, False: KEPT}
+    kept = []
+    for one in reversed(found):
+        lasting = one.signal in LASTING
+        if room[lasting]:
+            room[lasting] -= 1
+            kept.append(one)
+    return kept[::-1]

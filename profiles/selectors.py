@@ -112,7 +112,7 @@ def read_person(*, user_id: str | None = None, anonymous_id: str | None = None) 
     rows = history_of(states, users=users)
     return Person(
         ids=ids,
-        history=tuple(history.interactions(history.newest(rows))),
+        history=tuple(history.newest(rows)),
         consent_states=consents,
         epoch=sum(state.epoch for state in consents.values()),
         version=sum(int(row[3] or 0) for row in found),

@@ -99,6 +99,17 @@ def test_a_refusal_removes_what_was_before_it_and_what_comes_late() -> None:
     assert redis.client().zcard(f"{keys.BROWSED}anonymous:phone") == 0
 
 
+def test_browsing_on_several_devices_does_not_push_out_purchases_either() -> None:
+    bought = event(0, name="Order Completed", properties={"order_id": "O1", "products": [{"product_id": "B"}]})
+    times = range(1, history.KEPT + 1)
+
+    apply(bought, *(event(2 * number) for number in times), *(anonymous_view(2 * number + 1) for number in times))
+    apply(identify(2 * history.KEPT + 9, "ada", "phone"))
+
+    found = products(read_person(user_id="ada"))
+    assert found == ["B", *(f"P{number}" for number in range(history.KEPT + 2, 2 * history.KEPT + 2))]
+
+
 def test_the_newest_are_kept_and_browsing_does_not_push_out_purchases() -> None:
     bought = event(0, name="Order Completed", properties={"order_id": "O1", "products": [{"product_id": "B"}]})
 
