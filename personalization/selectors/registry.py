@@ -59,10 +59,14 @@ def table_of(version: ModelVersion) -> Path:
     return Path(settings.MODEL_DIR) / f"{version.directory}.judged"
 
 
-def valid_waiver(version: ModelVersion, *, now: datetime) -> ModelWaiver | None:
-    """Return a waiver of the version that two persons stand behind and that neither was closed nor has run out."""
+def valid_waiver(version: ModelVersion, *, now: datetime, held: bool = False) -> ModelWaiver | None:
+    """Return a waiver of the version that two persons stand behind and that neither was closed nor has run out.
+
+    With `held` nobody closes it before the transaction ends.
+    """
     approved = version.waivers.filter(approved_by__isnull=False, closed_by__isnull=True, expires_at__gt=now)
-    return approved.exclude(approved_by=F("requested_by")).first()
+    approved = approved.exclude(approved_by=F("requested_by"))
+    return (approved.select_for_update(of=("self",)) if held else approved).first()
 
 
 def version_named(version: str) -> ModelVersion:

@@ -68,7 +68,7 @@ def roll_back(*, actor: str, over: str | None = None) -> ModelVersion:
         row = previous_champion()
         if row is None:
             raise Conflict("No version was live before this one.")
-        waiver = valid_waiver(row, now=clock.now()) if row.failed else None
+        waiver = _held_waiver(row) if row.failed else None
         return _enthroned(row, action="model.rolled_back", actor=actor, waiver=waiver)
 
 
@@ -109,7 +109,12 @@ def _permission(row: ModelVersion) -> ModelWaiver | None:
         raise Conflict(f"{row.version} was refused: {row.refusal}")
     if not row.gate:
         raise Conflict(f"{row.version} was never judged: only what passed the gate goes live.")
-    waiver = valid_waiver(row, now=clock.now())
+    return _held_waiver(row)
+
+
+def _held_waiver(row: ModelVersion) -> ModelWaiver:
+    """Return the waiver that lets a refused version go live; who takes it back meanwhile waits, and comes too late."""
+    waiver = valid_waiver(row, now=clock.now(), held=True)
     if waiver is None:
         raise Conflict(f"{row.version} was refused: {row.refusal}. A waiver takes two persons.")
     return waiver

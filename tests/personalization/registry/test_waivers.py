@@ -1,17 +1,19 @@
 """A waiver takes two persons, a reason and an end; with it a refused version goes live, and the log says who let it."""
 
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from audit.selectors import entries
 from common import clock
 from common.errors import Conflict, Forbidden, InvalidInput
 from personalization.models import ModelState, ModelVersion, ModelWaiver
+from personalization.services import registry
 from personalization.services.registry import promote, roll_back
 from personalization.services.waivers import approve_waiver, close_waiver, request_waiver
 from tests.personalization.planted import case, harmless, slow, usual
@@ -122,6 +124,33 @@ def test_an_approved_waiver_that_was_closed_lets_nothing_through(refused: ModelV
 
     with pytest.raises(Conflict, match="two persons"):
         promote(refused.version, actor=f"staff:{ada.pk}")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_waiver_taken_back_while_its_version_goes_live_was_taken_back_after_it(
+    refused: ModelVersion, ada: Any, bo: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiver = asked(refused, ada)
+    approve_waiver(waiver.pk, by=bo)
+    check = registry._check_artefact
+
+    def close() -> None:
+        close_waiver(waiver.pk, by=ada)
+        connection.close()
+
+    closing = Thread(target=close)
+
+    def slowly(row: ModelVersion) -> None:
+        closing.start()
+        closing.join(0.5)
+        check(row)
+
+    monkeypatch.setattr(registry, "_check_artefact", slowly)
+    promote(refused.version, actor=f"staff:{ada.pk}")
+    closing.join()
+
+    newest, before, *_ = entries(object=f"model_version:{refused.version}")
+    assert (newest.action, before.action) == ("waiver.closed", "model.promoted")
 
 
 def test_the_database_counts_the_persons_and_the_days(refused: ModelVersion, ada: Any, bo: Any) -> None:
