@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from common.credentials import masked
 from personalization.models import ModelState, ModelVersion
 from personalization.ranking.artefact import MANIFEST
-from personalization.selectors.registry import directory_of, previous_champion, table_of
+from personalization.selectors.registry import directory_of, table_of
 from personalization.services.alone import alone
 from personalization.services.mirrored import metrics_of, page_of, params_of, plots_of, tags_of
 
@@ -81,7 +81,9 @@ def mirror_soon(version: str) -> None:
 def mirror_aliases() -> None:
     """Point the alias `champion` at the version that is live now, and tell of the one before that it is not."""
     live = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
-    for row in (previous_champion(), live):
+    # Not where a rollback leads, which is an older one where the waiver of the last has run out.
+    former = ModelVersion.objects.filter(state=ModelState.RETIRED, retired_at__isnull=False).order_by("-retired_at")
+    for row in (former.first(), live):
         if row is not None:
             mirror_version(row.version)
 

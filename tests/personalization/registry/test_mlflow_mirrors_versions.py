@@ -155,6 +155,21 @@ def test_a_challenger_that_goes_live_is_no_challenger_any_more_and_the_former_ch
     assert states == {first: "retired", second: "champion"}
 
 
+def test_a_former_champion_whose_waiver_has_ended_is_told_so_too(stocked: None, settings: Settings) -> None:
+    first, second = judged(model(("popular",)), case(slow(usual()), usual())), admitted(model(("popular",)))
+    ModelVersion.objects.filter(pk=first.pk).update(state=ModelState.CHAMPION)
+    mirror(first.version)
+
+    promote(second, actor="staff:1")
+    mirror(second)
+
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI, registry_uri=settings.MLFLOW_TRACKING_URI)
+    states = {one.tags["version"]: one.tags["state"] for one in client.search_model_versions(f"name = '{NAME}'")}
+    assert states == {first.version: "retired", second: "champion"}
+
+
 def test_a_run_that_broke_off_is_written_to_its_end(
     version: ModelVersion, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
