@@ -1,6 +1,7 @@
 """Alarms: raised by training and by the nightly watch, settled by people or by the next good measurement."""
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -28,7 +29,7 @@ def sound(
 ) -> ModelAlarm | None:
     """Raise the alarm where a check does not hold; where all hold, settle the open one and return None.
 
-    It stays open while something that failed was not measured again.
+    It stays open, and names it, while something that failed was not measured again.
     """
     try:
         return _sounded(kind, checks, actor=actor, version=version, run=run)
@@ -45,21 +46,34 @@ def _sounded(
     version: ModelVersion | None,
     run: TrainingRun | None,
 ) -> ModelAlarm | None:
-    message = "; ".join(failed(checks))
     opened = ModelAlarm.objects.select_for_update().filter(kind=kind, settled_at=None).first()
-    if not message:
-        missed = {one["name"] for one in opened.checks if not one["passed"]} if opened is not None else set()
-        if opened is not None and missed <= {one.name for one in checks}:
+    waiting = _unmeasured(opened, checks) if opened is not None else []
+    if not failed(checks):
+        if opened is not None and waiting:
+            _note(opened, [*checks, *waiting])
+            opened.save(update_fields=["message", "checks"])
+        elif opened is not None:
             _settle(opened, actor=actor, by=None)
         return None
     now = clock.now()
     alarm = opened or ModelAlarm(kind=kind, raised_at=now, times=0)
-    alarm.message, alarm.checks, alarm.latest_at = message, storable([asdict(one) for one in checks]), now
-    alarm.model_version, alarm.run, alarm.times = version, run, alarm.times + 1
+    _note(alarm, [*checks, *waiting])
+    alarm.latest_at, alarm.model_version, alarm.run, alarm.times = now, version, run, alarm.times + 1
     alarm.save()
-    log.warning("model.alarm kind=%s times=%d message=%s", kind.value, alarm.times, message)
+    log.warning("model.alarm kind=%s times=%d message=%s", kind.value, alarm.times, alarm.message)
     _record("alarm.raised", alarm, actor=actor)
     return alarm
+
+
+def _unmeasured(opened: ModelAlarm, checks: Sequence[Check]) -> list[Check]:
+    """Return what failed before and was not measured this time."""
+    measured = {one.name for one in checks}
+    missed = [one for one in opened.checks if not one["passed"] and one["name"] not in measured]
+    return [Check(**{**one, **{name: math.nan for name in ("value", "bar") if one[name] is None}}) for one in missed]
+
+
+def _note(alarm: ModelAlarm, checks: Sequence[Check]) -> None:
+    alarm.message, alarm.checks = "; ".join(failed(checks)), storable([asdict(one) for one in checks])
 
 
 @transaction.atomic

@@ -1,6 +1,7 @@
 """A broken feed refuses the training, a changed shop raises an alarm, and what is over or looked at is settled."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -122,6 +123,23 @@ def test_an_alarm_is_not_settled_by_a_night_that_measured_other_things() -> None
     assert open_alarms() == ["drift"]
 
     sound(AlarmKind.DRIFT, [GOOD], actor="system:schedule")
+    assert open_alarms() == []
+
+
+def test_what_failed_and_was_not_measured_again_stays_on_an_alarm_that_is_raised_for_other_things() -> None:
+    shown = Check("drift of what was shown", 0.9, 0.25, False, "shares", "alarms")
+    sound(AlarmKind.DRIFT, [shown, GOOD], actor="system:schedule")
+
+    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+    (alarm,) = ModelAlarm.objects.all()
+    assert ("drift of signals" in alarm.message, "drift of what was shown" in alarm.message) == (True, True)
+
+    sound(AlarmKind.DRIFT, [GOOD], actor="system:schedule")
+    alarm.refresh_from_db()
+    assert (alarm.settled_at, alarm.times) == (None, 2)
+    assert alarm.message.startswith("drift of what was shown: 0.9")
+
+    sound(AlarmKind.DRIFT, [replace(shown, value=0.1, passed=True)], actor="system:schedule")
     assert open_alarms() == []
 
 
