@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from personalization.ranking.bundle import Bundle
+from personalization.ranking.newcomers import PRIOR
 from personalization.recommenders.base import Profile
 from personalization.training.folds import ROWS, Fold
 from personalization.training.metrics import Doubles, bootstrap, hits, per_shopper
+from personalization.training.plan import fresh
 from personalization.training.shown import shown
 
 KNOWN = (0, 1, 2, 5, 10)
@@ -28,6 +30,7 @@ def cold_start(bundle: Bundle, fold: Fold) -> list[dict[str, Any]]:
     part = fold.sample(SHOPPERS)
     if not len(part):
         return []
+    bundle = _with_prior(bundle, fold)
     if part.new_only:  # what a shopper had is no right answer, whether it is among the events that count or not
         part = part.excluding([tuple(np.unique(one.items).tolist()) for one in part.profiles])
     popular = _values(bundle, part, [newest(one, 0) for one in part.profiles], strategy="popular")
@@ -41,6 +44,14 @@ def cold_start(bundle: Bundle, fold: Fold) -> list[dict[str, Any]]:
         }
         points.append({"events": events, **told})
     return points
+
+
+def _with_prior(bundle: Bundle, fold: Fold) -> Bundle:
+    """Return the bundle as it answers once released: shoppers of whom attributes alone are known, by the prior."""
+    if PRIOR in bundle.sources or not any(fold.past.shoppers):
+        return bundle
+    prior = fresh((PRIOR,), {})[PRIOR].fit(fold.past, bundle.catalogue)
+    return replace(bundle, sources={**bundle.sources, PRIOR: prior})
 
 
 def newest(profile: Profile, events: int) -> Profile:

@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from personalization.training.cold_start_curve import KNOWN, SHOPPERS, cold_start, newest
@@ -40,6 +41,21 @@ def test_the_next_item_is_told_with_live_history_and_without(trained: TrainedBun
     assert len(asked) == 1
     assert 0 < asked.pop() <= len(trained.test)
     assert found["live"]["hit_rate@20"]["value"] >= found["live"]["hit_rate@5"]["value"] > 0
+
+
+def test_who_has_done_nothing_is_answered_by_what_is_known_of_them_as_after_the_release() -> None:
+    rng = np.random.default_rng(1)
+    rows = [
+        (f"u{user:03d}", f"i{user % 3 * 15 + int(rng.integers(15)):02d}", 1.7e9 + 86_400 * rng.uniform(0, 200))
+        for user in range(240)
+        for _ in range(8)
+    ]
+    kinds = pd.DataFrame([(f"u{user:03d}", "abc"[user % 3]) for user in range(240)], columns=["user_id", "segment"])
+    data = build(pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"]), None, kinds)
+
+    nothing, *_ = train(data, names=("popular", "rp3beta")).report["cold_start"]
+
+    assert nothing["released"]["ndcg@10"]["value"] > 1.5 * nothing["popular"]["ndcg@10"]["value"]
 
 
 def test_only_the_newest_events_are_kept(trained: TrainedBundle) -> None:
