@@ -155,6 +155,7 @@ def fingerprint(dataset: Dataset) -> str:
     columns = (rows.users, rows.items, rows.times, rows.signals, rows.weights, rows.values, rows.baskets)
     for column in (*columns, *numbers):
         digest.update(b"" if column is None else np.ascontiguousarray(column).tobytes())
+    digest.update(b"stated" * rows.stated)
     return digest.hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,14 +91,14 @@ def test_the_own_history_takes_over() -> None:
 
 def test_the_artefact_grows_with_kinds_and_items_and_not_with_shoppers(tmp_path: Path) -> None:
     data = planted()
-    twice = Interactions(
+    columns = ("items", "times", "signals", "weights", "values", "baskets")
+    doubled: dict[str, Any] = {name: np.concatenate([getattr(data, name)] * 2) for name in columns}
+    twice = replace(
+        data,
         users=np.concatenate([data.users, data.users + SHOPPERS]).astype(np.int32),
-        **{
-            name: np.concatenate([getattr(data, name)] * 2)
-            for name in ("items", "times", "signals", "weights", "values", "baskets")
-        },
         n_users=2 * SHOPPERS,
         shoppers=data.shoppers * 2,
+        **doubled,
     )
 
     once_shapes = {name: array.shape for name, array in fitted(data).arrays.items()}
