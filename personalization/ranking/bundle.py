@@ -18,7 +18,7 @@ from personalization.ranking.extension import extended_catalogue, extended_facts
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import features, positions
 from personalization.ranking.groups import Longs
-from personalization.ranking.newcomers import PRIOR, newcomers
+from personalization.ranking.newcomers import newcomers
 from personalization.ranking.ranker import Ranker
 from personalization.ranking.stars import Stars
 from personalization.recommenders.base import Bools, Catalogue, Context, Floats, Ints, Profile
@@ -93,9 +93,9 @@ class Bundle:
     ) -> Slate:
         """Return the k best items for one shopper.
 
-        `strategy` is a recommender's name, "blend", "ranker", or None / "hybrid" for the released rung (for a newcomer
-        of whom attributes are known: the prior); `sources` narrows who may propose candidates. Raises KeyError for a
-        strategy this bundle does not hold.
+        `strategy` is a recommender's name, "blend", "ranker", or None / "hybrid" for the released rung (for a newcomer:
+        the prior, or popularity instead of the ranker); `sources` narrows who may propose candidates. Raises KeyError
+        for a strategy this bundle does not hold.
         """
         return self.slate_many([profile], [context], k, strategy=strategy, sources=sources, explain=explain)[0]
 
@@ -110,12 +110,13 @@ class Bundle:
         explain: bool = False,
     ) -> list[Slate]:
         """Return `slate` of each shopper, in order."""
-        fresh = newcomers(self.sources, profiles, contexts) if strategy in (None, HYBRID) and sources is None else []
-        if not fresh:
-            return self._slates(profiles, contexts, k, rung=self._rung(strategy), sources=sources, explain=explain)
-        others = [row for row in range(len(profiles)) if row not in set(fresh)]
+        released = self._rung(strategy)
+        if strategy not in (None, HYBRID) or sources is not None:
+            return self._slates(profiles, contexts, k, rung=released, sources=sources, explain=explain)
+        fresh = newcomers(self.sources, profiles, contexts, rung=released)
+        others = sorted(set(range(len(profiles))).difference(*fresh.values()))
         found: dict[int, Slate] = {}
-        for rows, rung in ((fresh, PRIOR), (others, self._rung(strategy))):
+        for rung, rows in {released: others, **fresh}.items():
             part = [profiles[row] for row in rows], [contexts[row] for row in rows]
             found |= zip(rows, self._slates(*part, k, rung=rung, sources=sources, explain=explain), strict=True)
         return [found[row] for row in range(len(profiles))]
@@ -137,10 +138,10 @@ class Bundle:
     def rank(self, profile: Profile, context: Context, items: Ints) -> Slate:
         """Return the given items, all of them, best first."""
         rung = self._rung(None)
-        needed = self._needed(rung, self.quotas)
-        candidates = gather(
-            needed, [profile], [context], quotas=self.quotas, n_items=self.catalogue.n_items, given=items
-        )
+        rung = next(iter(newcomers(self.sources, [profile], [context], rung=rung)), rung)
+        asked = {rung: len(items)} if rung in self.sources else self.quotas
+        needed = self._needed(rung, asked)
+        candidates = gather(needed, [profile], [context], quotas=asked, n_items=self.catalogue.n_items, given=items)
         if rung != "ranker":  # whose features tell the place among all items
             candidates = among_themselves(candidates)
         return self._told(candidates, [profile], [context], len(items), rung=rung, explain=False)[0]

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from personalization.recommenders.base import Context, Profile
 from personalization.training.cold_start_curve import KNOWN, SHOPPERS, cold_start, newest
 from personalization.training.dataset import build
 from personalization.training.pipeline import TrainedBundle, train
@@ -56,6 +57,23 @@ def test_who_has_done_nothing_is_answered_by_what_is_known_of_them_as_after_the_
     nothing, *_ = train(data, names=("popular", "rp3beta")).report["cold_start"]
 
     assert nothing["released"]["ndcg@10"]["value"] > 1.5 * nothing["popular"]["ndcg@10"]["value"]
+
+
+def test_who_has_done_nothing_is_shown_what_is_popular_and_not_what_a_ranker_makes_of_nobody(
+    trained: TrainedBundle,
+) -> None:
+    assert trained.tested.ranker is not None
+    bundle = replace(trained.tested, manifest={**trained.tested.manifest, "rung": "ranker"})
+    nobody, somebody = Profile.empty(trained.test.until), trained.test.profiles[0]
+    either = Context()
+
+    answers = bundle.slate_many([somebody, nobody, somebody], [either] * 3, 5)
+
+    popular = bundle.slate(nobody, either, 5, strategy="popular")
+    assert answers[1].items.tolist() == popular.items.tolist()
+    assert answers[0].items.tolist() == answers[2].items.tolist() == bundle.slate(somebody, either, 5).items.tolist()
+    shelf = popular.items[::-1].copy()
+    assert bundle.rank(nobody, either, shelf).items.tolist() == popular.items.tolist()
 
 
 def test_only_the_newest_events_are_kept(trained: TrainedBundle) -> None:
