@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
@@ -24,6 +26,8 @@ from personalization.training.tune import SAMPLERS, Search
 
 EARLY = 1e8
 """Seconds: 1973, before any shop's first row."""
+WITH_GAPS = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
+"""Whole numbers with gaps stay whole: as floats, ids of 17 digits would become those of their neighbors."""
 STARS = ("value", "rating", "stars")
 PROTOCOLS = ("temporal", "leave-one-out", "next-item")
 TRADED = (("ndcg", "NDCG@10"), ("gini", "Gini"), ("coverage", "coverage"))
@@ -252,6 +256,8 @@ def _read(file: Path) -> pd.DataFrame | None:
     if not file.exists():
         return None
     try:
-        return pd.read_parquet(file)
+        table = pq.read_table(file)
+        gaps = any(column.null_count and pa.types.is_integer(column.type) for column in table.columns)
+        return table.to_pandas(types_mapper=WITH_GAPS.get if gaps else None)
     except (OSError, ValueError) as error:  # of Arrow's errors each is one of these
         raise CommandError(f"{file} cannot be read as Parquet: {error}") from error
