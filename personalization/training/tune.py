@@ -210,9 +210,9 @@ class Bench:
         parts: list[Any] = [known.n_items, known.attributes, *told, len(self.folds)]
         for fold in self.folds:
             past = fold.past
-            columns = (past.users, past.items, past.times, past.signals, past.weights, past.values, fold.users)
+            columns = (past.users, past.items, past.times, past.signals, past.weights, past.values, past.baskets)
             moments = [(len(profile.items), profile.now) for profile in fold.profiles]
-            parts += [fold.until, fold.new_only, moments, *columns, *fold.targets]
+            parts += [fold.until, fold.new_only, moments, *columns, fold.users, *fold.targets]
         return _digest(*parts)
 
     def fitted(self, name: str, config: Mapping[str, Any]) -> list[Scoring]:

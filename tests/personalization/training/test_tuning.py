@@ -171,6 +171,15 @@ def sizes(folds: list[Fold], *, most: int) -> list[int]:
     return [len(fold) for fold in Bench.of(folds, CATALOGUE, seed=7, most=most).folds]
 
 
+def test_other_baskets_are_other_data(folds: list[Fold]) -> None:
+    past = folds[0].past
+    other = replace(folds[0], past=replace(past, baskets=past.baskets + 1))
+
+    first, again, second = (Bench.of([one], CATALOGUE, seed=7).mark for one in (folds[0], folds[0], other))
+
+    assert first == again != second
+
+
 @pytest.mark.parametrize(("plenty", "tried"), [(True, 5), (False, 3)])
 def test_a_shop_with_few_questions_is_spared_the_starts_of_many(
     plenty: bool, tried: int, folds: list[Fold], monkeypatch: pytest.MonkeyPatch
