@@ -14,7 +14,9 @@ NEEDED = ("user_id", "item_id", "timestamp")
 MAX_STARS = 100.0
 LATEST = 1e11
 """Seconds end here, in the year 5138: a file whose times lie mostly beyond counts in milliseconds or less."""
-DAYS_IN_DIGITS, LAST_MONTH = (19_000_101, 21_001_231), 12
+IN_DIGITS = {"%Y%m%d": 1, "%Y%m%d%H%M": 10_000, "%Y%m%d%H%M%S": 1_000_000}
+"""How moments are written as one number, and how many times as large as days it is."""
+DAYS_IN_DIGITS, LAST_MONTH = (19_000_101, 21_010_101), 12
 BOT_RATE = 200
 """Events of one shopper within one minute that no hand can make."""
 BOT_DAY = 5_000
@@ -41,6 +43,8 @@ OTHER_NAMES = {
 }
 """What files of other shops call events that we know, in small letters."""
 SENT_AT_ONCE = ("purchase", "rating")
+NEARLY_ALL, FAR_OFF = 0.01, 3_652 * 86_400.0
+"""Share of the rows, on either side, that may be far off, and from how many seconds on they are."""
 LARGEST = 2.0**63
 """Numbers as large are no 64-bit integers."""
 UNSTARRED = "engage"
@@ -161,8 +165,8 @@ def seconds(column: pd.Series) -> "pd.Series[float]":
 
     Dates and their texts are read as such (UTC where they name no zone), each row in its own shape; whether the day or
     the month comes first is one decision for the column. Numbers are seconds, unless the middle one is too large for
-    that: then they are milliseconds, microseconds or nanoseconds, whichever fits; or days written as 20250131, where
-    all are such days.
+    that: then they are milliseconds, microseconds or nanoseconds, whichever fits; or moments written as 20250131,
+    202501312359 or 20250131235959, where all are such.
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         return _since_1970(pd.to_datetime(column, utc=True))
@@ -184,10 +188,12 @@ def _since_1970(dates: "pd.Series[pd.Timestamp]") -> "pd.Series[float]":
 
 def _scaled(numbers: "pd.Series[float]") -> "pd.Series[float]":
     known = numbers.dropna()
-    if len(known) and known.between(*DAYS_IN_DIGITS).all() and (known % 1 == 0).all():
-        days = pd.to_datetime(numbers.astype("Int64").astype(str), utc=True, errors="coerce", format="%Y%m%d")
-        if days.notna().sum() == len(known):
-            return _since_1970(days)
+    for shape, times in IN_DIGITS.items():
+        first, last = (edge * times for edge in DAYS_IN_DIGITS)
+        if len(known) and known.between(first, last).all() and (known % 1 == 0).all():
+            moments = pd.to_datetime(numbers.astype("Int64").astype(str), utc=True, errors="coerce", format=shape)
+            if moments.notna().sum() == len(known):
+                return _since_1970(moments)
     middle = numbers.median()
     while middle > LATEST:
         numbers, middle = numbers / 1_000, middle / 1_000
@@ -239,6 +245,20 @@ def _without_ids(rows: pd.DataFrame) -> "pd.Series[bool]":
 
 def _without_time(rows: pd.DataFrame) -> "pd.Series[bool]":
     return ~np.isfinite(rows["timestamp"]) | (rows["timestamp"] <= 0)
+
+
+def _far_off(rows: pd.DataFrame) -> "pd.Series[bool]":
+    """Return which rows lie ten years from nearly all others, and thrice as far as these lie apart.
+
+    9999-12-31 is what some systems write for "not yet", and the day that is longest ago or farthest ahead of all
+    decides where evaluations cut and what is old.
+    """
+    times = rows["timestamp"]
+    if not len(times):
+        return pd.Series(False, index=rows.index)
+    first, last = times.quantile([NEARLY_ALL, 1 - NEARLY_ALL])
+    room = max(FAR_OFF, 3 * (last - first))
+    return (times < first - room) | (times > last + room)
 
 
 def declared_bots(rows: pd.DataFrame) -> "pd.Series[bool]":
@@ -316,6 +336,7 @@ def _spans(rows: pd.DataFrame, seconds: int, limit: int) -> tuple[Longs, Bools]:
 RULES: tuple[tuple[str, Rule, str], ...] = (
     ("ids", _without_ids, "a row without shopper or item says nothing"),
     ("time", _without_time, "a row without a time cannot be placed before or after anything"),
+    ("far off", _far_off, "a time ten years from nearly all others fills a column, it tells no moment"),
     (BOTS, declared_bots, "the browser says that it is a bot: what machines look at is no taste of anybody's"),
     ("values", _impossible_values, "stars out of range, negative quantity or price"),
     ("duplicates", _duplicates, "the same shopper, item, time, event and order was there already"),

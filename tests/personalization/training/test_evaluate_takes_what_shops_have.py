@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
 
-from personalization.management.commands.evaluate import unusable
+from personalization.management.commands.evaluate import _read, unusable
 from personalization.ranking.stars import latest_ratings
 from personalization.training.cleaning import as_in_file, seconds
 from personalization.training.dataset import build
@@ -80,6 +82,37 @@ def test_rows_that_share_a_label_keep_their_own_times() -> None:
 def test_days_in_digits_are_days_and_other_numbers_seconds() -> None:
     assert seconds(pd.Series([20250131, 20250201])).tolist() == [1738281600.0, 1738368000.0]
     assert seconds(pd.Series([20250131, 20259999])).tolist() == [20250131.0, 20259999.0]
+
+
+def test_moments_in_digits_are_moments() -> None:
+    assert seconds(pd.Series([202501310930, 202502010000])).tolist() == [1738315800.0, 1738368000.0]
+    assert seconds(pd.Series([20250131093015, 20250201000000])).tolist() == [1738315815.0, 1738368000.0]
+    assert seconds(pd.Series([893286638000, 893286639000])).tolist() == [893286638.0, 893286639.0]
+
+
+def test_a_date_that_fills_a_column_is_no_moment() -> None:
+    rows = history()
+    last = rows["timestamp"].max()
+    filled = rows.assign(timestamp=rows["timestamp"].where(np.arange(len(rows)) % 200 > 0, 253_402_214_400.0))
+
+    data = build(filled, products())
+
+    assert data.interactions.times.max() <= last
+    assert [one["rows"] for one in data.report["removed"] if one["rule"] == "far off"] == [-(-len(rows) // 200)]
+    assert all(one["rows"] == 0 for one in build(rows, products()).report["removed"])
+
+
+def test_large_ids_stay_apart_where_one_is_missing(tmp_path: Path) -> None:
+    rows = history(shoppers=40)
+    ids = pa.array([None, *(76_561_198_000_000_000 + 3 * int(name[1:]) for name in rows["user_id"][1:])], pa.int64())
+    table = pa.Table.from_pandas(rows, preserve_index=False).set_column(0, "user_id", ids)
+    assert rows.columns[0] == "user_id"
+    pq.write_table(table, tmp_path / "interactions.parquet")
+
+    read = _read(tmp_path / "interactions.parquet")
+
+    assert read is not None
+    assert build(read).user_ids == tuple(sorted({str(one) for one in ids.to_pylist()[1:]}))
 
 
 def test_a_file_that_tells_nothing_is_told_of() -> None:
