@@ -270,7 +270,7 @@ def _exposure(
     if rung not in ("blend", "ranker") or not len(fold):
         return None, []
     # As visits begin, which is what the held-out window and the gate ask.
-    begins = np.flatnonzero([one.now == fold.until for one in fold.profiles])
+    begins = np.flatnonzero(fold.begins)
     asked = begins if len(begins) else np.arange(len(fold))
     rows = asked[even(len(asked), TRADED)]
     part, targets = late.of_rows(rows), [fold.targets[row] for row in rows.tolist()]

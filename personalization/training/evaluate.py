@@ -31,7 +31,7 @@ from personalization.training.packaged_peers import peers
 from personalization.training.pipeline import asked_of
 from personalization.training.release import release
 from personalization.training.report import judged, judged_report, released_slates
-from personalization.training.split import SHARES, cut_times
+from personalization.training.split import SHARES, starts
 from personalization.training.tune import BAYESIAN, Search
 
 Progress = Callable[[str, float], None]
@@ -126,6 +126,8 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
         "released": judged(slates, test, dataset.catalogue.n_items),
         "seconds": time.monotonic() - started,
     }
+    if asked.protocol == "leave-one-out":
+        report["ours"]["next_item"] = {}  # it would ask for rows that were learnt from
     report |= _beside(dataset, asked, bundle, choice, test, slates, found)
     if asked.with_peers:
         told = lambda message, share: progress(message, 0.7 + 0.3 * share)  # noqa: E731
@@ -143,10 +145,10 @@ def folds_of(dataset: Dataset, asked: Asked) -> tuple[list[Fold], Fold, Fold]:
     if asked.protocol == "leave-one-out":
         made = [leave_one_out(rows, back=back, new_only=asked.new_only) for back in (2, 1, 0)]
         return made[:1], made[1], made[2]
-    validation, test = cut_times(dataset.clock, asked.shares)
+    validation, test, share = starts(dataset.clock, asked.shares)
     judged = partial(next_item if asked.protocol == "next-item" else temporal, rows, new_only=asked.new_only)
     taught = partial(lived, rows, new_only=asked.new_only) if asked.live else judged
-    learning = learning_folds(dataset.clock, taught, validation=asked.shares[0])
+    learning = learning_folds(dataset.clock, taught, validation=share)
     return learning, taught(start=validation, end=test), judged(start=test, end=float("inf"))
 
 

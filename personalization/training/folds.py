@@ -20,7 +20,8 @@ ROWS = ("items", "times", "signals", "weights", "values")
 class Fold:
     """`past` is all that models may learn from; question i is `profiles[i]`, its right answers `targets[i]` (distinct).
 
-    `users[i]` is the shopper who is asked about; `until` the moment that popularity and trends are told of.
+    `users[i]` is the shopper who is asked about; `until` the moment that popularity and trends are told of. `mixed`
+    says that some questions are asked as a visit begins, at that moment, and some in the middle of one.
     """
 
     past: Interactions
@@ -29,6 +30,7 @@ class Fold:
     targets: Sequence[Longs]
     until: float
     new_only: bool = False
+    mixed: bool = False
     contexts: Sequence[Context] = field(init=False)
     """What each question asks for."""
 
@@ -50,7 +52,13 @@ class Fold:
             [self.targets[at] for at in chosen],
             self.until,
             self.new_only,
+            self.mixed,
         )
+
+    @property
+    def begins(self) -> Bools:
+        """Return bool[n]: which questions are asked as a visit begins; all where none is asked on purpose in one."""
+        return np.array([not self.mixed or profile.now == self.until for profile in self.profiles], bool)
 
     def excluding(self, items: Sequence[tuple[int, ...]]) -> "Fold":
         """Return the same questions, each without these items among the answers."""
@@ -126,6 +134,8 @@ def learning_folds(times: Times, asked: Callable[..., Fold], *, validation: floa
     """
     folds: list[Fold] = []
     for back in BACK:
+        if folds and back >= validation:
+            break
         # Rounded: .55 + .15 is a little more than .7, and a row of validation would be learnt from.
         start, end = cut_times(times, (round(validation - back, 6), round(validation - back + SPAN, 6)))
         folds.append(asked(start=start, end=end))
@@ -238,6 +248,7 @@ def lived(
         [*window.targets, *live.targets],
         start,
         new_only,
+        mixed=True,
     )
 
 

@@ -48,7 +48,7 @@ class Judging:
             cold=[cold for fold in folds for cold in fold.cold(n_items)],
             users=np.concatenate([fold.users for fold in folds]),
             n_items=n_items,
-            begins=np.array([one.now == fold.until for fold in folds for one in fold.profiles], bool),
+            begins=np.concatenate([fold.begins for fold in folds]),
         )
 
     def known_targets(self) -> list[Longs]:

@@ -23,7 +23,7 @@ from personalization.training.ratings import worth_telling
 from personalization.training.release import release
 from personalization.training.report import judged_report
 from personalization.training.rival import refitted
-from personalization.training.split import SHARES, Longs, cut_times
+from personalization.training.split import Longs, starts
 from personalization.training.tune import BAYESIAN, Search
 
 Progress = Callable[[str, float], None]
@@ -160,10 +160,10 @@ def fingerprint(dataset: Dataset) -> str:
 
 
 def _folds(rows: Interactions, *, newest: int | None) -> tuple[list[Fold], Fold, Fold]:
-    validation, test = cut_times(rows.times, SHARES)
+    validation, test, share = starts(rows.times)
     new_only = not _repeats(rows, validation, test)
     taught = partial(lived, rows, new_only=new_only, newest=newest)
-    learning = learning_folds(rows.times, taught)
+    learning = learning_folds(rows.times, taught, validation=share)
     judged = temporal(rows, start=test, end=float("inf"), new_only=new_only, newest=newest)
     return learning, taught(start=validation, end=test), judged
 

@@ -14,6 +14,8 @@ from profiles.history import LASTING
 Longs = NDArray[np.int64]
 SHARES = (0.70, 0.85)
 """Where validation and the test start. The ranker learns in windows before (`folds.learning_folds`)."""
+LEAST_BEFORE = 0.3
+"""Share of rows that must lie before validation, so that there is something to learn from, and something before it."""
 
 LASTING_CODES = np.isin(SIGNAL_NAMES, list(LASTING))
 """By signal code: whether live profiles keep the newest of it apart from browsing."""
@@ -22,6 +24,20 @@ LASTING_CODES = np.isin(SIGNAL_NAMES, list(LASTING))
 def cut_times(times: NDArray[np.float64], shares: Sequence[float] = SHARES) -> list[float]:
     """Return the timestamps of rows ⌊share · n⌋ of time-sorted rows."""
     return [float(times[min(int(np.floor(share * len(times))), len(times) - 1)]) for share in shares]
+
+
+def starts(times: NDArray[np.float64], shares: Sequence[float] = SHARES) -> tuple[float, float, float]:
+    """Return the times at which validation and the test start, and the share of rows before validation.
+
+    Where one time stands at both cuts (a clock of months, an import of a day), validation is what bears the time before
+    it: there would be no row between, and no ranker could learn.
+    """
+    validation, test = cut_times(times, shares)
+    earlier = float(times[max(0, int(np.searchsorted(times, test)) - 1)])
+    share = int(np.searchsorted(times, earlier)) / len(times)
+    if validation < test or share < LEAST_BEFORE:
+        return validation, test, shares[0]
+    return earlier, test, share
 
 
 def before(interactions: Interactions, moment: float) -> Interactions:

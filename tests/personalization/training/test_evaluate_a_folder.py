@@ -50,6 +50,7 @@ def test_every_protocol_reports_intervals(protocol: Protocol) -> None:
     interval = found.report["released"]["together"]["hit_rate@10"]
     assert 0 < interval["low"] <= interval["value"] <= interval["high"] <= 1
     assert ("frozen_profile" in found.report) == (protocol == "next-item")
+    assert bool(found.report["ours"]["next_item"]) == (protocol == "next-item"), "no question about what was learnt"
     answers = found.recommendations
     if protocol == "next-item":  # one shopper is asked many times, and each answer is a question's
         assert not answers.duplicated(["question", "rank"]).any()

@@ -13,7 +13,7 @@ from personalization.training.dataset import build
 from personalization.training.evaluate import Asked, folds_of
 from personalization.training.examples import examples, limited
 from personalization.training.folds import Fold, frozen, in_the_middle, leave_one_out, lived, next_item, temporal
-from personalization.training.split import Sequences, cut_times
+from personalization.training.split import Sequences, cut_times, starts
 from tests.behaviour import shops
 from tests.personalization.shop_history import history, products
 
@@ -27,6 +27,38 @@ def leaks(fold: Fold) -> list[int]:
 def test_cuts_are_the_times_of_the_named_rows() -> None:
     assert cut_times(np.arange(100.0), [0.55, 0.70, 0.85]) == [55.0, 70.0, 85.0]
     assert cut_times(np.arange(7.0), [0.70]) == [4.0]
+
+
+def test_validation_starts_earlier_where_one_time_stands_at_both_cuts() -> None:
+    months = np.repeat([1.0, 2.0, 3.0, 4.0], [15, 20, 25, 40])
+
+    assert starts(np.arange(100.0)) == (70.0, 85.0, 0.7)
+    assert starts(months) == (3.0, 4.0, 0.35)
+    assert starts(np.repeat([1.0, 2.0], [20, 80])) == (2.0, 2.0, 0.7)  # nothing to learn from before
+
+
+def test_a_shop_with_a_clock_of_months_has_a_ranker_that_was_judged() -> None:
+    rows = history(shoppers=60)
+    at = np.argsort(np.argsort(rows["timestamp"].to_numpy(), kind="stable"), kind="stable") / len(rows)
+    dataset = build(rows.assign(timestamp=1.7e9 + 2_592_000.0 * np.searchsorted([0.15, 0.35, 0.6], at, side="right")))
+
+    learning, validation, test = folds_of(dataset, Asked())
+
+    assert all((len(validation), len(test), len(learning)))
+    assert max(float(fold.past.times.max()) for fold in learning) < validation.until < test.until
+    assert {fold.until for fold in learning} < set(dataset.clock)
+
+
+def test_only_a_shops_questions_are_told_apart_by_where_in_a_visit_they_are_asked() -> None:
+    rows = build(history(), products()).interactions
+    start, end = cut_times(rows.times, [0.7, 0.85])
+
+    mixed = lived(rows, start=start, end=end, new_only=False)
+    middle = next_item(rows, start=start, end=end, new_only=False)
+
+    assert 0 < mixed.begins.sum() < len(mixed)
+    assert mixed.sample(20).begins.tolist() == [one.now == start for one in mixed.sample(20).profiles]
+    assert middle.begins.all()
 
 
 def test_cleaning_does_not_move_the_cuts_of_an_evaluation() -> None:
