@@ -1,7 +1,7 @@
 """Content: items alike in attributes, words and, where given, pictures. Knows products nobody has touched yet."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -94,7 +94,9 @@ class Content(ItemItem):
         model = type(self)(self.config)
         model.n_items = n
         model.arrays = {**self.arrays, **_stored(words), "dense": dense, "lift": lift}
-        model.arrays |= table([capped(whole, self.config.neighbors + 1)], most=self.config.neighbors).arrays()
+        found = table([capped(whole, self.config.neighbors + 1)], most=self.config.neighbors)
+        # What a known item gains of itself is no neighbor's value, and does not change.
+        model.arrays |= replace(found, own=np.concatenate([self.table.own, found.own[old:]])).arrays()
         model.wake()
         return model
 
