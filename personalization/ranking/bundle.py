@@ -141,10 +141,13 @@ class Bundle:
         rung = next(iter(newcomers(self.sources, [profile], [context], rung=rung)), rung)
         asked = {rung: len(items)} if rung in self.sources else self.quotas
         needed = self._needed(rung, asked)
+        if rung == "ranker":  # as it was taught: whose own products were no candidates, they led no list
+            context = replace(context, seen_allowed=context.seen_allowed and not self.new_only)
         candidates = gather(needed, [profile], [context], quotas=asked, n_items=self.catalogue.n_items, given=items)
         if rung != "ranker":  # whose features tell the place among all items
-            candidates = among_themselves(candidates)
-        return self._told(candidates, [profile], [context], len(items), rung=rung, explain=False)[0]
+            candidates = among_themselves(candidates.part(np.isin(candidates.items, items)))
+        found = self._told(candidates, [profile], [context], len(candidates.items), rung=rung, explain=False)[0]
+        return found.among(items)
 
     def extended(self, items: pd.DataFrame) -> Self:
         """Return a bundle that also knows the frame's new products, behind the known codes, by their content alone."""

@@ -83,6 +83,8 @@ def gather(
 ) -> Candidates:
     """Return the candidates of all shoppers: the best `quotas[name]` of each source, or the `given` items for each.
 
+    Beside what is given stands the first of each source's list, for scores are told as shares of it.
+
     Many shoppers are asked about in chunks of bounded memory, two at a time.
     """
     widest = max((source.n_items for source in sources.values()), default=1)
@@ -119,7 +121,9 @@ def _gather_chunk(
     if given is None:
         codes = np.unique(np.concatenate([np.empty(0, np.int64), *listed.values()]))
     else:
-        codes = (np.arange(len(profiles))[:, None] * n_items + np.unique(given)).ravel()
+        wanted = (np.arange(len(profiles))[:, None] * n_items + np.unique(given)).ravel()
+        tops = [_codes([ranked.items[:1] for ranked in lists[name]], n_items) for name in sources]
+        codes = np.unique(np.concatenate([wanted, *tops]))
     rows, items = codes // n_items, codes % n_items
     scores = np.zeros((len(codes), len(sources)), np.float32)
     ranks = np.full((len(codes), len(sources)), np.nan, np.float32)

@@ -28,6 +28,14 @@ class Slate:
     def __len__(self) -> int:
         return len(self.items)
 
+    def among(self, items: Ints) -> "Slate":
+        """Return the slate without what is not among the items."""
+        kept = np.flatnonzero(np.isin(self.items, items))
+        sources, contributions = (
+            tuple(told[at] for at in kept.tolist()) for told in (self.sources, self.contributions)
+        )
+        return Slate(self.items[kept], self.scores[kept], sources, contributions)
+
 
 STRONGEST = 8
 COLD_LIFT = "cold_lift"

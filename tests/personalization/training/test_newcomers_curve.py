@@ -76,6 +76,16 @@ def test_who_has_done_nothing_is_shown_what_is_popular_and_not_what_a_ranker_mak
     assert bundle.rank(nobody, either, shelf).items.tolist() == popular.items.tolist()
 
 
+def test_a_list_of_the_shops_own_is_ranked_as_its_products_are_in_an_answer(trained: TrainedBundle) -> None:
+    bundle = replace(trained.tested, manifest={**trained.tested.manifest, "rung": "ranker"}, cold_level=None)
+    context = Context(seen_allowed=not bundle.new_only)
+
+    for profile in trained.test.profiles[:20]:
+        answer = bundle.slate(profile, context, sum(bundle.quotas.values())).items
+        given = np.sort(answer[5::4])
+        assert bundle.rank(profile, Context(), given).items.tolist() == answer[5::4].tolist()
+
+
 def test_only_the_newest_events_are_kept(trained: TrainedBundle) -> None:
     profile = next(one for one in trained.test.profiles if len(one.items) > 3)
 
