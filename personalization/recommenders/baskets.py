@@ -7,7 +7,10 @@ from personalization.recommenders.base import SIGNAL_NAMES, Interactions
 from personalization.recommenders.matrix import Matrix
 from personalization.recommenders.storage import Array
 
-PURCHASE = SIGNAL_NAMES.index("purchase")
+TAKEN = tuple(
+    tuple(SIGNAL_NAMES.index(name) for name in names) for names in (("purchase",), ("cart", "checkout"), ("rating",))
+)
+"""Signals of what was taken, the surest first."""
 SESSION_GAP_S = 1800.0
 
 
@@ -24,14 +27,19 @@ def basket_codes(interactions: Interactions) -> Array:
 
 
 def basket_item(interactions: Interactions, n_items: int, *, purchases: bool, most_items: int = 100) -> Matrix:
-    """Return csr float32[baskets, n_items] of ones. With `purchases`, of orders only, where there are any.
+    """Return csr float32[baskets, n_items] of ones.
+
+    With `purchases`, of orders only; where there are none, of carts or, without these, of what was rated: what was only
+    looked at together was not bought together.
 
     Baskets over `most_items` items (an office's order, a robot's session) say little about pairs and are left out.
     """
     codes = basket_codes(interactions)
-    rows = interactions.signals == PURCHASE
-    if not purchases or not rows.any():
-        rows = np.ones(len(interactions), np.bool_)
+    rows = np.ones(len(interactions), np.bool_)
+    for signals in TAKEN if purchases else ():
+        rows = np.isin(interactions.signals, signals)
+        if rows.any():
+            break
     matrix = as_sets(codes[rows], interactions.items[rows], n_items)
     sizes = np.diff(matrix.indptr)
     return matrix[(sizes > 0) & (sizes <= most_items)]

@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 from personalization.recommenders import ease, neighbors
-from personalization.recommenders.base import Context, Interactions, Profile
+from personalization.recommenders.base import SIGNAL_NAMES, Context, Interactions, Profile
 from personalization.recommenders.bought_together import likelihood_ratio
 from personalization.recommenders.decay import Query
 from personalization.recommenders.ease import EASE, EASEConfig
@@ -73,6 +73,18 @@ def test_bought_together_ignores_chance_and_needs_two_orders() -> None:
     assert answer(once, 0) == []
 
 
+def test_what_was_only_looked_at_together_was_not_bought_together() -> None:
+    bought = orders((0, 1), (2, 3))
+    looked, carted = (
+        replace(bought, signals=np.full(len(bought), SIGNAL_NAMES.index(name), np.int8)) for name in ("view", "cart")
+    )
+
+    assert answer(make("bought_together").fit(bought, shops.catalogue(4)), 0, k=1) == [1]
+    assert answer(make("bought_together").fit(carted, shops.catalogue(4)), 0, k=1) == [1]
+    for name in ("bought_together", "complements"):
+        assert answer(make(name).fit(looked, shops.catalogue(4)), 0) == []
+
+
 def test_the_likelihood_ratio_is_dunnings() -> None:
     # 110, 2442, 111, 29114: the table of the paper for "the swiss"
     assert float(likelihood_ratio(110.0, 2552.0, 221.0, 31777.0)) == pytest.approx(270.72, abs=0.01)
@@ -131,6 +143,8 @@ def test_content_knows_new_products_without_a_refit() -> None:
     assert set(answer(wider, 12, k=6)) <= set(range(0, 15, 2))
     assert 13 in answer(wider, 1, k=15)
     assert wider.knows(14)
+    own = make("content", own_weight=30.0).fit(data, before)
+    assert own.extend(after).table.own[:12].tolist() == own.table.own.tolist()  # type: ignore[attr-defined]
 
 
 def test_content_sees_pictures() -> None:
