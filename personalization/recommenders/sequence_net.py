@@ -103,7 +103,8 @@ class SequenceNet(Scoring):
         return 0 <= item < self.n_items and bool(self.arrays["seen"][item])
 
     def _sequence(self, profile: Profile, context: Context) -> Ints:
-        items = np.asarray(context.items, np.int32) if context.items else profile.items[profile.signals != REMOVE]
+        told = (profile.signals != REMOVE) & (profile.weights > 0)  # without weight: what the shopper dislikes
+        items = np.asarray(context.items, np.int32) if context.items else profile.items[told]
         items = items[(items >= 0) & (items < self.n_items)]
         known: Ints = items[self.arrays["seen"][items]]
         return known[-self.config.length :]

@@ -90,13 +90,13 @@ def _scene(
     passing = snapshot.on_sale & snapshot.shelf.passing(_filters(placement.filters, ask.filters))
     allowed = snapshot.rules.filter(passing, holding, trace if ask.explain else None).copy()
     allowed[[codes[product_id] for product_id in ask.exclude if product_id in codes]] = False
+    groups = snapshot.shelf.columns.group_of
     if context:
-        groups = snapshot.shelf.columns.group_of
         allowed &= ~np.isin(groups, groups[list(context)])
     if not placement.repeat:
         allowed[shopper.bought] = False
     if taken is not None:
-        allowed[taken] = False
+        allowed &= ~np.isin(groups, groups[taken])
     strategy = _strategy(snapshot, ask, placement)
     allowed = _without(allowed, shopper, asking=strategy == ONBOARDING)
     return Scene(

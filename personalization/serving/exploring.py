@@ -60,7 +60,7 @@ def explore(
     if not placement.explore_share or shopper.degraded == "store_down":
         return None
     young = _young(snapshot, placement, now=shopper.profile.now)
-    shown = [code for code in slate if code in set(young.tolist())]
+    shown = np.asarray(slate, np.int32)[np.isin(slate, young)].tolist()
     # Whoever has no history is one of many who are alike: what one of them is shown must not be what all are shown.
     rng = seeded(placement.key, shopper.profile, context) if len(shopper.profile.items) else np.random.default_rng()
     leaves = next((place for place in range(len(slate) - 1, 0, -1) if slate[place] not in fixed), None)

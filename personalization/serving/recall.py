@@ -73,13 +73,17 @@ def recall(snapshot: Snapshot, question: Question) -> Recalled:
 def popular_only(snapshot: Snapshot, question: Question) -> Recalled:
     """Return popular products, in no time."""
     found = Recalled()
-    found.add(*_popular(snapshot, question))
+    for proposal in _popular(snapshot, question):
+        found.add(*proposal)
     return found
 
 
-def _popular(snapshot: Snapshot, question: Question) -> Proposal:
-    popular = snapshot.popular[question.allowed[snapshot.popular]]
-    return "popular" if snapshot.bundle is not None else "catalog_order", popular, [0.0] * len(popular)
+def _popular(snapshot: Snapshot, question: Question) -> Iterator[Proposal]:
+    """Yield what is popular, then what nobody touched yet, each that is allowed."""
+    touched, others = np.split(snapshot.popular, [snapshot.touched])
+    for name, codes in (("popular", touched), ("catalog_order", others)):
+        own = codes[question.allowed[codes]]
+        yield name, own, [0.0] * len(own)
 
 
 def _by_strategy(snapshot: Snapshot, question: Question, found: Recalled) -> None:
@@ -133,7 +137,7 @@ def _fallbacks(snapshot: Snapshot, question: Question) -> Iterator[Proposal]:
     for name in question.placement.fallback:
         ranked = _ask(snapshot, name, question)
         yield name, ranked.items, ranked.scores.tolist()
-    yield _popular(snapshot, question)
+    yield from _popular(snapshot, question)
 
 
 def _alike(snapshot: Snapshot, question: Question) -> Iterator[Proposal]:

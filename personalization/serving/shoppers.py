@@ -91,7 +91,8 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float) -> Shopper:
         latest[code] = one.signal
     if len(answers.disliked):
         profile = without_disliked(profile, answers)
-        latest = {code: signal for code, signal in latest.items() if code not in set(answers.disliked.tolist())}
+        disliked = set(answers.disliked.tolist())
+        latest = {code: signal for code, signal in latest.items() if code not in disliked}
     return Shopper(profile, personal=True, latest=latest, answers=answers)
 
 

@@ -20,7 +20,8 @@ from personalization.serving.survey import Survey
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One state of the shop. `popular` are all codes a cold start shows, best first.
+    """One state of the shop. `popular` are all codes a cold start shows, best first; the first `touched` of them are
+    popular, the others follow in the catalogue's order.
 
     `weights` say what an event counts by its signal code, as it did when the model was trained.
     """
@@ -30,6 +31,7 @@ class Snapshot:
     shelf: Shelf
     on_sale: Bools
     popular: Ints
+    touched: int
     placements: dict[str, PlacementConfig]
     rules: RuleSet
     survey: Survey
@@ -53,7 +55,7 @@ class Snapshot:
         bundle = None if bundle is None else bundle.extended(fresh)
         catalogue = extended_catalogue(known, fresh) if bundle is None else bundle.catalogue
         shelf = Shelf.of(catalogue, listed)
-        on_sale, popular = shelf.on_sale(now), _popular(bundle, shelf, now)
+        on_sale, (popular, touched) = shelf.on_sale(now), _popular(bundle, shelf, now)
         sources, facts = ({}, None) if bundle is None else (bundle.sources, bundle.facts)
         return cls(
             bundle=bundle,
@@ -61,6 +63,7 @@ class Snapshot:
             shelf=shelf,
             on_sale=on_sale,
             popular=popular,
+            touched=touched,
             placements=placements,
             rules=RuleSet(rules, shelf.columns),
             survey=Survey(shelf, popular, on_sale, sources, facts),
@@ -77,11 +80,11 @@ def _unknown(catalogue: Catalogue, rows: list[ProductRow]) -> list[ProductRow]:
     return [row for row in rows if row.product_id not in known]
 
 
-def _popular(bundle: Bundle | None, shelf: Shelf, now: datetime) -> Ints:
-    """Return all codes: the model's popular ones, then the rest in catalogue order."""
+def _popular(bundle: Bundle | None, shelf: Shelf, now: datetime) -> tuple[Ints, int]:
+    """Return all codes: the model's popular ones, and how many these are, then the rest in catalogue order."""
     source = None if bundle is None else bundle.sources.get("popular")
     if source is None:
-        return shelf.order
+        return shelf.order, 0
     ranked = source.recommend(Profile.empty(now.timestamp()), Asked(), shelf.catalogue.n_items).items
     rest = shelf.order[~np.isin(shelf.order, ranked)]
-    return np.concatenate([ranked, rest]).astype(np.int32)
+    return np.concatenate([ranked, rest]).astype(np.int32), len(ranked)

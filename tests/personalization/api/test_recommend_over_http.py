@@ -6,7 +6,7 @@ import pytest
 
 from access.identity import sign_user
 from personalization.api.examples import ANSWER
-from tests.personalization.shop import ADA, views
+from tests.personalization.shop import ADA, PRODUCTS, views
 
 if TYPE_CHECKING:
     from rest_framework.test import APIClient
@@ -175,6 +175,17 @@ def test_a_page_shows_no_product_twice_and_no_slot_is_empty(browser: "APIClient"
     assert set(answers) == {"home", "trending", "onboarding"}
     assert len(shown) == 9
     assert len(set(shown)) == 9
+
+
+def test_a_page_shows_no_variant_of_what_it_shows_already(browser: "APIClient") -> None:
+    others = [product for product in PRODUCTS if product != "desk"]
+    slots = [{"placement": "home", "exclude": others, "limit": 1}, {"placement": "trending", "limit": 20}]
+
+    answers = browser.post("/api/v1/page", {"placements": slots}, format="json").json()["placements"]
+
+    assert ids(answers["home"]) == ["desk"]
+    assert set(ids(answers["trending"])).isdisjoint({"desk", "desk-xl"})
+    assert ids(answers["trending"])
 
 
 def test_a_slot_whose_products_were_all_taken_repeats_rather_than_stay_empty(browser: "APIClient") -> None:

@@ -39,7 +39,7 @@ def test_a_ranker_taught_on_new_products_alone_is_asked_for_those(
         k=2,
     )
 
-    found = recall(cast("Any", SimpleNamespace(bundle=bundle, popular=np.arange(2))), question)
+    found = recall(cast("Any", SimpleNamespace(bundle=bundle, popular=np.arange(2), touched=2)), question)
 
     assert found.items == [0, 1]
     assert [context.seen_allowed for context in asked] == [seen]
