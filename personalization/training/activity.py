@@ -8,9 +8,16 @@ ACTIVITY = ("few events", "some events", "many events")
 
 
 def thirds(known: Longs) -> list[tuple[str, Longs]]:
-    """Return the rows of each third of int64[n], least first; of equal ones the earlier rows come first."""
-    parts = np.array_split(np.argsort(known, kind="stable"), len(ACTIVITY))
-    return list(zip(ACTIVITY, parts, strict=True))
+    """Return the rows of each third of int64[n], least first, those without rows left out.
+
+    Equal ones are in the same third, the one that the middle of them is in: where most shoppers have done one thing,
+    which of them come first says nothing of them.
+    """
+    ordered = np.sort(known)
+    middle = (np.searchsorted(ordered, known) + np.searchsorted(ordered, known, side="right")) / 2
+    third = (middle * len(ACTIVITY) // max(1, len(known))).astype(np.int64)
+    found = [(name, np.flatnonzero(third == at)) for at, name in enumerate(ACTIVITY)]
+    return [(name, rows) for name, rows in found if len(rows)]
 
 
 def third_of(known: Longs) -> tuple[str, ...]:

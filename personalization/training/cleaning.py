@@ -42,7 +42,9 @@ OTHER_NAMES = {
     "review": "rating",
 }
 """What files of other shops call events that we know, in small letters."""
-SENT_AT_ONCE = ("purchase", "rating")
+SENT_AT_ONCE = ("checkout", "purchase", "rating")
+TOLD_AGAIN = 3_600.0
+"""Seconds within which the same line of the same order is the same. Later, its number may be another order's."""
 NEARLY_ALL, FAR_OFF = 0.01, 3_652 * 86_400.0
 """Share of the rows, on either side, that may be far off, and from how many seconds on they are."""
 LARGEST = 2.0**63
@@ -284,8 +286,16 @@ def _impossible_values(rows: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def _duplicates(rows: pd.DataFrame) -> "pd.Series[bool]":
+    """Return which rows were there already; of one order, told by the browser and by the server, within the hour."""
     same = [name for name in ("user_id", "item_id", "timestamp", "event", "order_id") if name in rows]
-    return rows.duplicated(same)
+    found = rows.duplicated(same)
+    if not {"event", "order_id"} <= set(rows):
+        return found
+    ordered = rows[(rows["event"] == "purchase").fillna(False).astype(bool) & rows["order_id"].notna() & ~found]
+    ordered = ordered.sort_values("timestamp", kind="stable")
+    before = ordered.groupby(["user_id", "item_id", "order_id"], sort=False)["timestamp"].diff()
+    found[before.index[(before < TOLD_AGAIN).to_numpy()]] = True
+    return found
 
 
 def _sessions(rows: pd.DataFrame) -> "pd.Series[bool]":
@@ -320,8 +330,8 @@ def _machines(rows: pd.DataFrame) -> "pd.Series[bool]":
 def _spans(rows: pd.DataFrame, seconds: int, limit: int) -> tuple[Longs, Bools]:
     """Return int64[n], each row's shopper, and bool[n]: it lies in so many seconds with over `limit` events of theirs.
 
-    Orders and ratings do not count, for many are sent at once, nor do files without events, which hold purchases. A
-    clock that only knows the hour or the day cannot tell of minutes.
+    Carts at the checkout, orders and ratings do not count, for many are sent at once, nor do files without events,
+    which hold purchases. A clock that only knows the hour or the day cannot tell of minutes.
     """
     codes, _ = pd.factorize(rows["user_id"])
     users, times = codes.astype(np.int64), rows["timestamp"].to_numpy()
@@ -339,7 +349,11 @@ RULES: tuple[tuple[str, Rule, str], ...] = (
     ("far off", _far_off, "a time ten years from nearly all others fills a column, it tells no moment"),
     (BOTS, declared_bots, "the browser says that it is a bot: what machines look at is no taste of anybody's"),
     ("values", _impossible_values, "stars out of range, negative quantity or price"),
-    ("duplicates", _duplicates, "the same shopper, item, time, event and order was there already"),
+    (
+        "duplicates",
+        _duplicates,
+        "the same shopper, item, time, event and order was there already, or the same line of an order",
+    ),
     (
         "sessions",
         _sessions,

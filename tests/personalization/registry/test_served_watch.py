@@ -70,7 +70,9 @@ def test_a_usual_day_is_told_and_alarms_nobody(live: None) -> None:
     counts = [told[f"served: {name}"]["value"] for name in ("shoppers", "days before", "shoppers judged")]
     assert counts == [SHOPPERS, DAYS - 1, SHOPPERS]
     assert told["served: coverage"]["value"] == pytest.approx(0.9)
-    assert {"served: loss of activity few events", "served: loss of region FR", "served: groups by region"} <= set(told)
+    assert {"served: loss of activity some events", "served: loss of region FR", "served: groups by region"} <= set(
+        told
+    )
     assert not ModelAlarm.objects.exists()
 
 
@@ -80,7 +82,7 @@ def test_a_day_on_which_all_are_shown_the_same_and_hardly_find_anything_alarms(l
     watch_drift_task()
 
     (alarm,) = ModelAlarm.objects.all()
-    for name in ("gini", "coverage", "loss of activity few events", "loss of region DE"):
+    for name in ("gini", "coverage", "loss of activity some events", "loss of region DE"):
         assert f"served: {name}" in alarm.message
     assert not any(check["grade"] == "notes" for check in alarm.checks)
 

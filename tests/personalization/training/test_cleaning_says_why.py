@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from personalization.training.activity import third_of, thirds
 from personalization.training.cleaning import clean, id_texts
 from personalization.training.dataset import build
 
@@ -50,6 +51,30 @@ def test_duplicates_are_counted_once() -> None:
     assert {one.rule: one.rows for one in removed if one.rows} == {"duplicates": 1}
 
 
+def test_an_order_that_browser_and_server_tell_of_counts_once_and_a_number_used_again_is_another_order() -> None:
+    line = {"user_id": "ada", "item_id": "hat", "event": "purchase", "order_id": "1"}
+    rows = pd.DataFrame([{**line, "timestamp": at} for at in (100.0, 102.0, 90_000.0)])
+    other = pd.DataFrame(
+        [{**line, "timestamp": 103.0, "order_id": None}, {**line, "timestamp": 104.0, "event": "view"}]
+    )
+
+    kept, removed = clean(pd.concat([rows, other], ignore_index=True))
+
+    assert kept["timestamp"].tolist() == [100.0, 90_000.0, 103.0, 104.0]
+    assert {one.rule: one.rows for one in removed if one.rows} == {"duplicates": 1}
+
+
+def test_shoppers_of_whom_as_much_is_known_are_in_one_third() -> None:
+    found = dict(thirds(np.array([1, 1, 1, 1, 1, 1, 1, 1, 5, 7])))
+
+    assert {name: rows.tolist() for name, rows in found.items()} == {
+        "some events": list(range(8)),
+        "many events": [8, 9],
+    }
+    assert [len(rows) for _, rows in thirds(np.arange(9))] == [3, 3, 3]
+    assert third_of(np.array([5, 5])) == ("some events", "some events")
+
+
 def test_a_machine_is_set_aside_whole() -> None:
     items = [f"i{number}" for number in range(300)]
     machine = pd.DataFrame({"user_id": "eve", "item_id": items, "timestamp": np.arange(300) / 10 + 60, "event": "view"})
@@ -62,7 +87,7 @@ def test_a_machine_is_set_aside_whole() -> None:
 
 def test_a_large_order_and_a_long_evening_of_rating_are_no_machine() -> None:
     items = [f"i{number}" for number in range(300)]
-    for event in ("purchase", "rating"):
+    for event in ("checkout", "purchase", "rating"):
         rows = pd.DataFrame({"user_id": "eve", "item_id": items, "timestamp": 60.0, "event": event})
         assert len(clean(rows)[0]) == 300
     assert len(clean(rows.drop(columns="event"))[0]) == 300
