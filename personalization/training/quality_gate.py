@@ -5,7 +5,7 @@ is the remedy, not the danger. That a shop is small is noted: the ladder release
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -26,6 +26,12 @@ REMOVED_SHARE = 0.3
 """More rows set aside by cleaning than this share is a fault in the feed, not in the shoppers."""
 SHIFT = 0.25
 """Population stability index above which a distribution counts as another one (the usual bar)."""
+SURELY = 39.0
+"""Of chi-squared with twelve degrees of freedom (bins of activity but one), what chance surpasses once in 10,000 times.
+The index of two samples from one distribution is about as much times 1 / n + 1 / m."""
+CONCENTRATED = 4.0
+"""Times as many events of a shopper and day, on average, that are no chance however few there are."""
+EMPTY = (1e-4, 0.02)
 STABLE = 0.3
 """Mean overlap@10 of successive models' answers below which shoppers would see another shop overnight."""
 FILLED = ("titles", "categories", "brands", "prices")
@@ -98,7 +104,21 @@ def drifted(usual: Mapping[str, Any], now: Mapping[str, Any]) -> list[Check]:
     """
     if now["rows"] < LEAST:
         return []
-    return [_shift(f"drift of {name}", usual[name], now[name]) for name in ("signals", "activity", "popularity")]
+    signals, activity, popular = (
+        _shift(f"drift of {name}", usual[name], now[name]) for name in ("signals", "activity", "popularity")
+    )
+    bar = max(activity.bar, _by_chance(usual, now))
+    return [signals, replace(activity, bar=bar, passed=activity.value <= bar), popular]
+
+
+def _by_chance(usual: Mapping[str, Any], now: Mapping[str, Any]) -> float:
+    """Return the stability index that the activity of so few shoppers and days has by chance; 0 where few do it all.
+
+    They are fewer than rows: thirty of them, in eight bins, were over the bar on half of all days without a change.
+    """
+    days = [max(1, sum(one["activity"])) for one in (usual, now)]
+    per_day = [one["rows"] / count for one, count in zip((usual, now), days, strict=True)]
+    return 0.0 if per_day[1] > CONCENTRATED * per_day[0] else SURELY * sum(1 / count for count in days)
 
 
 def served(before: Sequence[float], now: Sequence[float]) -> list[Check]:
@@ -107,8 +127,14 @@ def served(before: Sequence[float], now: Sequence[float]) -> list[Check]:
 
 
 def stability_index(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
-    """Return the population stability index of two histograms over the same bins; 0 is equal."""
-    one, two = (np.maximum(part / max(part.sum(), 1e-12), 1e-4) for part in (before, after))
+    """Return the population stability index of two histograms over the same bins; 0 is equal.
+
+    An empty bin is taken for half a count, within `EMPTY`.
+    """
+    one, two = (
+        np.maximum(part / max(part.sum(), 1e-12), np.clip(0.5 / max(part.sum(), 1e-12), *EMPTY))
+        for part in (before, after)
+    )
     return float(((two - one) * np.log(two / one)).sum())
 
 

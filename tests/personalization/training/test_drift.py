@@ -69,6 +69,17 @@ def test_one_machine_that_makes_all_the_traffic_is_named() -> None:
     assert drift(replace(usual, users=np.zeros(len(usual), np.int32))) == ["drift of activity"]
 
 
+def test_another_activity_of_few_shoppers_is_chance() -> None:
+    usual = usual_day(LEARNT, N_ITEMS)
+    assert usual is not None
+    days = np.random.default_rng(3).multinomial(30, [0.3, 0.2, 0.15, 0.1, 0.1, 0.07, 0.05, 0.03], size=300)
+    whole = {**usual, "rows": 8 * days.sum(), "activity": days.sum(axis=0)}
+
+    told = [failed(drifted(whole, {**usual, "rows": 240, "activity": one})) for one in days]
+
+    assert [lines for lines in told if lines] == []
+
+
 def test_little_traffic_is_not_judged() -> None:
     assert drifted(usual_day(LEARNT, N_ITEMS) or {}, day(traffic(days=1, per_day=LEAST - 40, seed=2, shift=50))) == []
     assert usual_day(traffic(days=30, per_day=5, seed=1), N_ITEMS) is None
