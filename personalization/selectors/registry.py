@@ -77,12 +77,15 @@ def version_named(version: str) -> ModelVersion:
     return row
 
 
-def previous_champion() -> ModelVersion | None:
+def previous_champion(*, waived: bool = True) -> ModelVersion | None:
     """Return the version that was live before the present one, where a rollback leads; none whose artefact is gone.
 
     Nor one that the gate refused, unless its waiver still holds: what was closed or has run out lets nothing through.
+    Without `waived`, where it leads once no waiver holds any more.
     """
     retired = ModelVersion.objects.filter(state=ModelState.RETIRED, promoted_at__isnull=False, pruned_at__isnull=True)
     now = clock.now()
-    allowed = (row for row in retired.order_by("-promoted_at") if not row.failed or valid_waiver(row, now=now))
+    allowed = (
+        row for row in retired.order_by("-promoted_at") if not row.failed or (waived and valid_waiver(row, now=now))
+    )
     return next(allowed, None)

@@ -30,9 +30,10 @@ log = logging.getLogger(__name__)
 def prune(*, actor: str) -> list[str]:
     """Delete the artefacts of old versions, and the tables that the gate judged; return whose.
 
-    Kept are those of the newest `MODELS_KEPT` versions, of the one that is live, of the one that a rollback leads to,
-    of those that a waiver may still let through, and of the last day. With `MODELS_KEPT` 0 nothing is deleted. What
-    no row knows, left by a process that died, goes after a day; what could not be deleted is tried again.
+    Kept are those of the newest `MODELS_KEPT` versions, of the one that is live, of the one that a rollback leads to
+    (now, and where its waiver ends), of those that a waiver may still let through, and of the last day. With
+    `MODELS_KEPT` 0 nothing is deleted. What no row knows, left by a process that died, goes after a day; what could not
+    be deleted is tried again.
     """
     if not settings.MODELS_KEPT:
         return []
@@ -59,11 +60,11 @@ def prune(*, actor: str) -> list[str]:
 def _old() -> list[ModelVersion]:
     rows = ModelVersion.objects.filter(pruned_at__isnull=True)
     newest = rows.values_list("pk", flat=True)[: settings.MODELS_KEPT]
-    back = previous_champion()
+    back = [row.pk for row in (previous_champion(), previous_champion(waived=False)) if row]
     old = rows.exclude(pk__in=list(newest)).exclude(state=ModelState.CHAMPION)
     waived = ModelWaiver.objects.filter(closed_by__isnull=True, expires_at__gt=clock.now()).values("model_version")
     old = old.exclude(pk__in=waived).exclude(created_at__gt=clock.now() - FRESH)
-    return list(old.exclude(pk=back.pk) if back else old)
+    return list(old.exclude(pk__in=back))
 
 
 def _paths(row: ModelVersion) -> tuple[Path, ...]:

@@ -108,6 +108,30 @@ def test_what_a_waiver_may_still_let_through_is_kept() -> None:
     assert prune(actor="system:schedule") == [names[0]]
 
 
+def test_where_a_rollback_leads_once_a_waiver_ends_is_kept() -> None:
+    names = made(5)
+    promote(names[0], actor="staff:7")
+    refused = ModelVersion.objects.get(version=names[1])
+    asked, other = (User.objects.create_user(name, password=None) for name in ("ada", "bo"))
+    waiver = ModelWaiver.objects.create(
+        model_version=refused,
+        reason="spring range",
+        requested_by=asked,
+        requested_at=clock.now(),
+        approved_by=other,
+        approved_at=clock.now(),
+        expires_at=clock.now() + timedelta(days=3),
+    )
+    promote(names[1], actor="staff:7")
+    ModelVersion.objects.filter(pk=refused.pk).update(gate={**refused.gate, "passed": False})
+    promote(names[2], actor="staff:7")
+
+    assert prune(actor="system:schedule") == []
+    ModelWaiver.objects.filter(pk=waiver.pk).update(closed_by=asked, closed_at=clock.now())
+    assert prune(actor="system:schedule") == [names[1]]
+    assert roll_back(actor="staff:7").version == names[0]
+
+
 def test_files_that_could_not_be_deleted_go_the_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = made(3)[0]
 
