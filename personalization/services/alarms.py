@@ -2,8 +2,9 @@
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.db import IntegrityError, transaction
@@ -68,8 +69,12 @@ def _sounded(
 def _unmeasured(opened: ModelAlarm, checks: Sequence[Check]) -> list[Check]:
     """Return what failed before and was not measured this time."""
     measured = {one.name for one in checks}
-    missed = [one for one in opened.checks if not one["passed"] and one["name"] not in measured]
-    return [Check(**{**one, **{name: math.nan for name in ("value", "bar") if one[name] is None}}) for one in missed]
+    return [read_check(one) for one in opened.checks if not one["passed"] and one["name"] not in measured]
+
+
+def read_check(stored: Mapping[str, Any]) -> Check:
+    """Return a check that was stored as JSON, where what is no number is null."""
+    return Check(**{**stored, **{name: math.nan for name in ("value", "bar") if stored[name] is None}})
 
 
 def _note(alarm: ModelAlarm, checks: Sequence[Check]) -> None:

@@ -13,9 +13,10 @@ from audit.services import record
 from common import clock
 from common.errors import Conflict
 from common.ids import uuid7
-from personalization.models import ModelState, ModelVersion, ModelWaiver
+from personalization.models import AlarmKind, ModelState, ModelVersion, ModelWaiver
 from personalization.ranking.bundle import LOADING_ERRORS, Bundle
 from personalization.selectors.registry import directory_of, previous_champion, valid_waiver, version_named
+from personalization.services.alarms import read_check, sound
 from personalization.services.figures import headline, storable
 from personalization.services.live import announce
 from personalization.services.mirror import mirror_soon
@@ -44,8 +45,9 @@ def promote(version: str, *, actor: str, over: str | None = None) -> ModelVersio
     """Make the version live; the former champion retires. Live in every process within its next poll.
 
     `over` names the version that the decision was made against, "" where none was live; None takes the place of
-    whatever is live. Raises NotFound; Conflict where another is live by now, for a version that has not passed the gate
-    and has no valid waiver, and for one whose artefact is not what was registered.
+    whatever is live. An alarm is raised where it answers unlike what was live when it was trained. Raises NotFound;
+    Conflict where another is live by now, for a version that has not passed the gate and has no valid waiver, and for
+    one whose artefact is not what was registered.
     """
     with transaction.atomic():
         one_at_a_time()
@@ -53,7 +55,11 @@ def promote(version: str, *, actor: str, over: str | None = None) -> ModelVersio
         if row.state == ModelState.CHAMPION:
             return row
         _still_live(over)
-        return _enthroned(row, action="model.promoted", actor=actor, waiver=_permission(row))
+        steady = row.report.get("stability") if row.promoted_at is None else None  # else it tells of another time
+        live = _enthroned(row, action="model.promoted", actor=actor, waiver=_permission(row))
+        if steady:
+            sound(AlarmKind.STABILITY, [read_check(steady)], actor=actor, version=live)
+        return live
 
 
 def roll_back(*, actor: str, over: str | None = None) -> ModelVersion:

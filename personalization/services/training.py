@@ -17,11 +17,10 @@ from django.db import DatabaseError, InterfaceError, OperationalError, close_old
 from audit.services import record
 from common import clock
 from common.errors import Conflict, DomainError, InvalidInput, NotFound
-from personalization.models import AlarmKind, ModelVersion, RunState, Sampler, TrainingRun
+from personalization.models import ModelVersion, RunState, Sampler, TrainingRun
 from personalization.ranking.artefact import ArtefactError, unseal
 from personalization.selectors.overview import alive_runs
 from personalization.selectors.registry import Champion, champion
-from personalization.services.alarms import sound
 from personalization.services.data_gate import examine
 from personalization.services.gate import judge_training, steadiness_of
 from personalization.services.registry import promote, register
@@ -306,8 +305,6 @@ def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, bar: Bar, ov
         live = _insisted(lambda: promote(version.version, actor=actor, over=over))
     except Conflict as error:
         return judged, f"{version.version} passed, but was not promoted. {error.detail}"
-    if steady:
-        sound(AlarmKind.STABILITY, [steady], actor=actor, version=live)
     return live, f"{version.version} is live"
 
 

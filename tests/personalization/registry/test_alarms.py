@@ -16,8 +16,11 @@ from common.errors import Conflict, Forbidden
 from personalization.models import AlarmKind, ModelAlarm, ModelState, ModelVersion, TrainingRun
 from personalization.services.alarms import settle, sound
 from personalization.services.data_gate import examine
+from personalization.services.registry import promote
 from personalization.training.dataset import Dataset, build
 from personalization.training.quality_gate import Check, profile_of
+from tests.personalization.releases import admitted
+from tests.personalization.shop import model
 from tests.personalization.shop_history import history, products
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +92,20 @@ def test_a_changed_shop_is_learnt_from_and_raises_an_alarm(live: ModelVersion) -
     assert "shift of signals" in alarm.message
     assert alarm.model_version == live
     assert list(entries(action="training.refused")) == []
+
+
+def test_who_promotes_a_version_of_other_answers_raises_the_alarm_too_but_not_by_going_back_to_it() -> None:
+    other = {"name": "stability", "value": 0.02, "bar": 0.3, "passed": False, "message": "overlap", "grade": "alarms"}
+    version, steady = admitted(model(("popular",)), report={"stability": other}), admitted(model(("popular",)))
+
+    promote(version, actor="staff:1")
+
+    (alarm,) = ModelAlarm.objects.all()
+    assert (alarm.kind, alarm.message) == ("stability", "stability: 0.02, bar 0.3 (overlap)")
+    settle(alarm.pk, by=get_user_model().objects.create_superuser("root", password=None))
+    promote(steady, actor="staff:1")
+    promote(version, actor="staff:1")
+    assert open_alarms() == []
 
 
 def test_the_first_small_shop_raises_nothing() -> None:
