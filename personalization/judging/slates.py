@@ -59,8 +59,8 @@ class Shelf:
     popularity: Doubles
     new: Bools
     cut: float
-    unborn: int = 0
-    """How many of the items appeared after the cut."""
+    absent: int = 0
+    """How many of the items appeared after the cut, or are known only by what shoppers did: they are sold no more."""
 
     @property
     def n_items(self) -> int:
@@ -70,7 +70,7 @@ class Shelf:
     @property
     def share_of_new(self) -> float:
         """Which share of the items that there were at the cut was new."""
-        return float(self.new.sum()) / max(1, self.n_items - self.unborn)
+        return float(self.new.sum()) / max(1, self.n_items - self.absent)
 
     @classmethod
     def of(cls, catalogue: Catalogue, *, popularity: Doubles, cut: float, days: float = 30.0) -> "Shelf":
@@ -78,8 +78,10 @@ class Shelf:
         seen = catalogue.first_seen if catalogue.first_seen is not None else np.full(catalogue.n_items, np.nan)
         with np.errstate(invalid="ignore"):
             new = (seen >= cut - days * 86_400) & (seen <= cut)
-            unborn = int((seen > cut).sum())
-        return cls(suppliers(catalogue), popularity, new, cut, unborn)
+            absent = seen > cut
+        if catalogue.titles:
+            absent |= np.array([not title for title in catalogue.titles], bool) & np.isnan(seen)
+        return cls(suppliers(catalogue), popularity, new, cut, int(absent.sum()))
 
 
 def suppliers(catalogue: Catalogue) -> Ints:

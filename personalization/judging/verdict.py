@@ -76,7 +76,7 @@ def write_case(directory: Path, case: Case) -> str:
         "parts": dict(challenger.parts),
         "reference_fitted_until": reference.fitted_until,
         "cut": case.shelf.cut,
-        "unborn": case.shelf.unborn,
+        "absent": case.shelf.absent,
         "has_champion": case.has_champion,
         "limits": asdict(case.limits),
         "expected": asdict(case.expected) if case.expected else None,
@@ -98,7 +98,7 @@ def read_case(directory: Path, *, expected: str | None = None) -> Case:
             arrays["challenger"], targets, groups, timing, facts["fitted_until"], facts.get("parts", {})
         ),
         reference=SlateTable(arrays["reference"], targets, groups, None, facts["reference_fitted_until"]),
-        shelf=Shelf(arrays["supplier"], arrays["popularity"], arrays["new"], facts["cut"], facts.get("unborn", 0)),
+        shelf=Shelf(arrays["supplier"], arrays["popularity"], arrays["new"], facts["cut"], facts.get("absent", 0)),
         has_champion=facts["has_champion"],
         limits=Limits(**facts["limits"]),
         expected=Interval(**facts["expected"]) if facts.get("expected") else None,

@@ -1,5 +1,7 @@
 """The numbers of fairness, counted by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -57,6 +59,8 @@ def test_what_appeared_within_thirty_days_before_the_cut_is_new_and_little_shelv
     assert shelf.share_of_new == 2 / 4  # one of the five was not there yet
     assert not has_new(shelf)
     assert not has_suppliers(shelf)
+    sold_out = replace(shop, titles=("Rug", "Lamp", "Mug", "Bowl", ""))  # of the last one only its sales are known
+    assert Shelf.of(sold_out, popularity=np.ones(5), cut=0.0).share_of_new == 2 / 3
 
 
 def test_shoppers_are_drawn_with_all_their_answers() -> None:
