@@ -126,8 +126,6 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
         "released": judged(slates, test, dataset.catalogue.n_items),
         "seconds": time.monotonic() - started,
     }
-    if asked.protocol == "leave-one-out":
-        report["ours"]["next_item"] = {}  # it would ask for rows that were learnt from
     report |= _beside(dataset, asked, bundle, choice, test, slates, found)
     if asked.with_peers:
         told = lambda message, share: progress(message, 0.7 + 0.3 * share)  # noqa: E731

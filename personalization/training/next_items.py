@@ -18,9 +18,12 @@ def next_items(bundle: Bundle, interactions: Interactions, test: Fold, *, newest
     """Return every metric with its 95 % interval, of at most 300 next items from the cut of `test` on, as JSON values.
 
     Under "live" the released model knew each shopper until that very moment, under "frozen" until the cut, as if events
-    were only read when a model is trained; "popular" is popularity. {} where there is no such item. `newest` is how
-    many events a profile holds at most, where it is bounded.
+    were only read when a model is trained; "popular" is popularity. {} where there is no such item, and where the past
+    of `test` does not end before its cut (leave-one-out): the items would be what was learnt. `newest` is how many
+    events a profile holds at most, where it is bounded.
     """
+    if test.past.times.max(initial=-np.inf) >= test.until:
+        return {}
     live = next_item(
         interactions, start=test.until, end=float("inf"), new_only=test.new_only, limit=QUESTIONS, newest=newest
     )
