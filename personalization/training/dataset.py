@@ -59,8 +59,8 @@ def build(
     column for each attribute; those without interactions are left out. `pictures` is a folder of files named by item
     (`P1.jpg`). `weights` say what an event counts by its signal, where not as by default: numbers above zero. With
     `timed` false, times are no more than the rows' order: they tell of no machine. `stated` says that shoppers gave all
-    stars themselves. Raises ValueError when a needed
-    column is missing or holds lists, and where pictures cannot be read.
+    stars themselves. Raises ValueError when a needed column is missing or holds lists, and where pictures cannot be
+    read.
     """
     counted = {**SIGNAL_WEIGHTS, **(weights or {})}
     rows, removed = clean(frame, timed=timed)

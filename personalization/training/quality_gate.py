@@ -32,6 +32,7 @@ The index of two samples from one distribution is about as much times 1 / n + 1 
 CONCENTRATED = 4.0
 """Times as many events of a shopper and day, on average, that are no chance however few there are."""
 EMPTY = (1e-4, 0.02)
+"""Bounds of the share that an empty bin is taken for: without any, one bin would decide all."""
 STABLE = 0.3
 """Mean overlap@10 of successive models' answers below which shoppers would see another shop overnight."""
 FILLED = ("titles", "categories", "brands", "prices")
