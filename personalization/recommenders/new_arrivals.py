@@ -5,11 +5,12 @@ old ones that are alike. Here only new products compete.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
-from personalization.recommenders.base import Catalogue, Config, Interactions
+from personalization.recommenders.base import Bools, Catalogue, Config, Interactions
 from personalization.recommenders.content import Content, ContentConfig
 from personalization.recommenders.decay import DAY, DECAY_SPACE, REPEAT_START, SESSION_START
 from personalization.recommenders.scoring import SearchSpace
@@ -54,3 +55,12 @@ class NewArrivals(Content):
         age[np.isinf(first)] = 0.0
         halved = age / self.config.new_half_life_days
         return np.where(halved <= self.config.oldest_half_lives, np.exp2(-halved), 0.0).astype(np.float32)
+
+    def knows(self, item: int) -> bool:
+        """Return whether the item has a neighbor or is one: neighbors are new, a lone new item has none."""
+        return super().knows(item) or (0 <= item < self.n_items and bool(self._proposed[item]))
+
+    @cached_property
+    def _proposed(self) -> Bools:
+        """bool[n_items]: which items stand in the table's columns."""
+        return np.bincount(self.table.indices, minlength=self.n_items) > 0

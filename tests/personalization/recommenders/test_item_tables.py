@@ -294,3 +294,13 @@ def test_significance_is_reckoned_as_exactly_in_a_large_shop(monkeypatch: pytest
     make("bought_together").fit(orders((0, 1), (2,)), shops.catalogue(4))
 
     assert np.dtype(np.float32) not in heard  # a million orders have logarithms that differ in the eighth digit
+
+
+def test_a_lone_new_product_is_known_by_what_it_is_like() -> None:
+    rows = [(0, item, shops.START, "view") for item in (0, 1, 2)] + [(1, 0, shops.START + 300 * DAY, "view")]
+    data = shops.interactions(rows, n_users=2)
+    model, shopper = make("new_arrivals").fit(data, shops.catalogue(4)), shops.profile(data, 0)
+
+    assert model.recommend(shopper, Context(), 5).items.tolist() == [3]
+    assert model.knows(3)
+    assert model.because(shopper, Context(), 3)[0] == 1  # of the same kind
