@@ -8,6 +8,7 @@ from typing import Final, Generic, TypeVar, cast
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
+from django.db.models import Max, Q
 
 from common import redis
 from consents import mirror
@@ -18,7 +19,7 @@ from consents.person import ConsentPerson, newest_links, person_of
 from consents.purposes import BUILT_IN
 from consents.recording import microseconds
 from consents.rules import Mode, PurposeTerms, Rule, normalize_region, rule_for
-from consents.state import ConsentState
+from consents.state import GPC, ConsentState, Decision
 
 FRESH_SECONDS: Final = 2.0
 T = TypeVar("T")
@@ -155,13 +156,31 @@ def policy_hash(version: str) -> str:
 
 
 def refusing(purpose: str) -> dict[str, int]:
-    """Return every raw id whose person refuses the purpose now because of it, with the time of its refusal."""
-    rows = StateRow.objects.filter(purpose=purpose, given=False).values_list("raw_id", "at")
-    refused = {raw_id: microseconds(at) for raw_id, at in rows}
+    """Return every raw id whose person refuses the purpose now because of it, with the time of its refusal.
+
+    A remembered Global Privacy Control is a refusal where it counts. An id that was seen together with a refusing one
+    is asked as well: it is the same person.
+    """
+    said = Q(purpose=purpose, given=False) | Q(purpose=GPC, given=True)
+    rows = StateRow.objects.filter(said).order_by("at").values_list("raw_id", "purpose", "given", "at", "event_id")
+    refused, decided = {}, []
+    for raw_id, name, given, at, event_id in rows:
+        refused[raw_id] = microseconds(at)
+        decided.append((raw_id, name, Decision(given, microseconds(at), event_id)))
     found = states_of_people(refused)
+    for raw_id, name, decision in decided:  # the proof decides, should the mirror have lost it
+        found[raw_id] = found[raw_id].with_decision(name, decision)
+    near = {other: at for raw_id, at in refused.items() for other, _ in newest_links(found[raw_id])}
+    found = {**states_of_people(near), **found}
     terms_of = terms().get(purpose)
     return {
         raw_id: at
-        for raw_id, at in refused.items()
+        for raw_id, at in {**near, **refused}.items()
         if not (whom := person_of([raw_id], found)).verdict(terms_of, rule=rule_of(whom.region)).allowed
     }
+
+
+def withdrawn(purpose: str) -> dict[str, int]:
+    """Return when each raw id refused the purpose last, whatever it said since: what was before stays withdrawn."""
+    rows = ConsentEvent.objects.filter(purpose=purpose, given=False).values_list("raw_id").annotate(last=Max("at"))
+    return {raw_id: microseconds(at) for raw_id, at in rows.order_by()}

@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from consents.selectors import refusing
+from consents.selectors import refusing, withdrawn
 from customers.identity import People
 from customers.selectors import people
 from events.reading import streamed
@@ -33,7 +33,7 @@ def training_frame(*, since: datetime | None = None) -> pd.DataFrame:
     Columns: user_id (the person's key: `user:ID` or `anonymous:ID`), item_id, timestamp (seconds since 1970), event
     (the signal's name), value, quantity, price (NaN when unknown), order_id (None when there is none), device (its
     type, "bot" where a machine says so of itself; None when unknown). Events count whose subject allowed training when
-    they came and has not refused it since; persons follow the identity rules.
+    they came and has not refused it since, not even for a while; persons follow the identity rules.
     """
     resolver = people()
     excluded = Excluded(resolver)
@@ -62,21 +62,27 @@ def _events(names: list[str], since: datetime) -> Iterator[tuple[Event, str | No
 
 
 class Excluded:
-    """Who refuses training now: the raw id and everybody it was when it refused."""
+    """Who refuses training now, the raw id and everybody it was when it refused, and what others withdrew before."""
 
     def __init__(self, resolver: People) -> None:
         refusals = refusing(PURPOSE)
         self.raw_ids = set(refusals)
-        self.persons = {
-            resolver.person(user_id=value, anonymous_id=None, at=at)
-            if kind == "user"
-            else resolver.person(user_id=None, anonymous_id=value, at=at)
-            for raw_id, at in refusals.items()
-            for kind, _, value in [raw_id.partition(":")]
-        }
+        self.persons = {_person(resolver, raw_id, at) for raw_id, at in refusals.items()}
+        self.until: dict[str, int] = {}
+        for raw_id, at in withdrawn(PURPOSE).items():
+            person = _person(resolver, raw_id, at)
+            self.until[person] = max(at, self.until.get(person, at))
 
     def __call__(self, event: Event, person: str) -> bool:
-        return person in self.persons or event.raw_id in self.raw_ids
+        return (
+            person in self.persons or event.raw_id in self.raw_ids or event.at <= self.until.get(person, event.at - 1)
+        )
+
+
+def _person(resolver: People, raw_id: str, at: int) -> str:
+    kind, _, value = raw_id.partition(":")
+    user_id, anonymous_id = (value, None) if kind == "user" else (None, value)
+    return resolver.person(user_id=user_id, anonymous_id=anonymous_id, at=at)
 
 
 @dataclass(slots=True)

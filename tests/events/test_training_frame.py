@@ -3,7 +3,11 @@
 from typing import Any
 
 import pytest
+from django.test import override_settings
 
+from common import redis
+from consents import mirror
+from consents.selectors import forget_terms
 from events.log import get_log
 from events.selectors import training_frame
 from events.services.record import Recorder, offsets
@@ -89,6 +93,49 @@ def test_a_later_refusal_takes_the_whole_person_out() -> None:
     )
 
     assert rows() == [("user:bo", "P4", "view")]
+
+
+def test_what_was_withdrawn_once_is_not_learnt_from_after_a_new_yes() -> None:
+    recorded(
+        event(1),
+        event(5, name="Consent Updated", consents={"train_models": False}, properties={}),
+        event(7, name="Consent Updated", consents={"train_models": True}, properties={}),
+        event(8),
+    )
+
+    assert rows() == [("user:ada", "P8", "view")]
+
+
+def test_a_privacy_signal_of_the_browser_takes_the_shopper_out() -> None:
+    recorded(
+        event(1),
+        event(2, name="Consent Updated", consents={"train_models": True}, properties={}),
+        event(3, user_id="bo"),
+        event(9, name="Consent Updated", consents={"gpc": True}, properties={}),
+    )
+
+    assert rows() == [("user:bo", "P3", "view")]
+
+
+def test_a_refusal_on_the_device_holds_for_the_account_that_was_seen_on_it() -> None:
+    pipe = redis.client().pipeline()
+    mirror.link(pipe, "user:ada", "anonymous:phone", START)
+    pipe.execute()
+    refused = {"consents": {"train_models": False}, "properties": {}}
+    recorded(event(1), event(9, name="Consent Updated", user_id=None, anonymous_id="phone", **refused))
+
+    assert rows() == []
+
+
+@override_settings(CONSENT_RULES={"*": "opt_out"})
+def test_who_refused_stays_out_while_the_mirror_is_lost() -> None:
+    forget_terms()
+    recorded(event(1), event(9, name="Consent Updated", consents={"train_models": False}, properties={}))
+
+    redis.client().flushdb()
+
+    assert rows() == []
+    forget_terms()
 
 
 def test_events_go_to_the_person_who_had_the_device() -> None:
