@@ -51,6 +51,7 @@ def apply_traits(said: Iterable[Said]) -> None:
         by_id.setdefault(one.raw_id, []).append(one)
     if not by_id:
         return
+    meet(by_id)  # who was met may have been erased since
     rows = list(Customer.objects.select_for_update().filter(raw_id__in=by_id).order_by("raw_id"))
     for row in rows:
         for one in by_id[row.raw_id]:

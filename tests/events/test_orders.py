@@ -49,6 +49,12 @@ def test_any_arrival_order_gives_the_same_order(order: tuple[Event, ...]) -> Non
     assert not found.wholly_refunded
 
 
+def test_a_refund_of_the_shipping_alone_is_no_refund_of_the_whole() -> None:
+    record_each(COMPLETED, told(4, "Refunded", revenue=0, shipping=5))
+
+    assert not Order.objects.get().wholly_refunded
+
+
 def test_a_batch_of_all_of_them_gives_the_same_order() -> None:
     after = offsets([0])
     events = [entry(one) for one in (UPDATED, COMPLETED, REFUNDED, UPDATED)]

@@ -3,7 +3,8 @@
 import orjson
 import pytest
 
-from common import privacy
+from common import clock, privacy
+from customers.selectors import identity_of
 from events.log import Entry, get_log
 from events.models import Event, Order, OrderLine, SetAside
 from events.services.record import Recorder, offsets
@@ -48,6 +49,22 @@ def test_a_store_exports_then_erases_then_verifies(shop: None, name: str) -> Non
     assert store.erase(ADA) > 0
     assert store.verify(ADA) == 0
     assert store.erase(ADA) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_returns_after_erasure_is_known_again() -> None:
+    recorder = Recorder()
+
+    def said(number: int, plan: str) -> None:
+        after = offsets([0])
+        told = event(number, kind="identify", name="", traits={"plan": plan}, properties={})
+        recorder.record({0: [(after[0] + 1, entry(told))]}, after=after)
+
+    said(1, "gold")
+    STORES["customers"].erase(ADA)
+    said(2, "silver")
+
+    assert identity_of("user:ada", now=clock.now()).attributes == {"plan": "silver"}
 
 
 def test_others_keep_what_is_theirs_and_the_order_stays_without_its_owner(shop: None) -> None:
