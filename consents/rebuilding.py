@@ -1,6 +1,6 @@
 """The mirror, written anew from the tables. Safe while the shop runs: the newer decision wins, and the older link."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from common import redis
@@ -30,12 +30,12 @@ def rebuild() -> Iterator[int]:
                 mirror.seen_in(pipe, row.raw_id, row.region)
         pipe.execute()
         yield len(chunk)
-    _rebuild_links()
+    link(first_links())
 
 
-def _rebuild_links() -> None:
-    """Write which ids were seen together: a refusal on one of them must hold for the other."""
-    links = first_links()
+def link(pairs: Iterable[tuple[str, str, int]]) -> None:
+    """Write which raw ids were seen together, and since when: a refusal on one of them must hold for the other."""
+    links = iter(pairs)
     while chunk := list(islice(links, CHUNK)):
         pipe = redis.client().pipeline(transaction=False)
         for one, other, at in chunk:

@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from events.types.base import SIGNALS, Interaction, Signal
+from events.types.base import SIGNALS, TOLD_AGAIN, Interaction, Signal
 
 KEPT: Final = 300
 """Newest interactions kept of each kind and raw id: browsing apart from purchases and opinions."""
@@ -35,19 +35,39 @@ def member(interaction: Interaction, *, line: int) -> bytes:
 
 
 def interactions(rows: Sequence[tuple[int, bytes]]) -> list[Interaction]:
-    """Return kept rows (time, member) as interactions."""
+    """Return kept rows (time, member) as interactions, by time; those of one event in the order it lists them."""
     parsed = orjson.loads(b"[" + b",".join([kept for _, kept in rows]) + b"]")
+    times = [at for at, _ in rows]
+    order = sorted(range(len(rows)), key=lambda row: (times[row], parsed[row][0], parsed[row][1]))
     return [
-        Interaction(message, at, SIGNALS[code], product, quantity, price, value, order, recommendation)  # type: ignore[arg-type]
-        for (at, _), (message, _, code, product, quantity, price, value, order, recommendation) in zip(
-            rows, parsed, strict=True
-        )
+        Interaction(message, times[row], SIGNALS[code], product, quantity, price, value, order_id, recommendation)  # type: ignore[arg-type]
+        for row in order
+        for message, _, code, product, quantity, price, value, order_id, recommendation in [parsed[row]]
     ]
+
+
+def told_once(found: Iterable[Interaction]) -> list[Interaction]:
+    """Return interactions (by time) without the lines of an order that another event told lately.
+
+    Browser and server both tell of an order; training counts its lines once too (`training.cleaning`).
+    """
+    told: dict[tuple[str, str], tuple[int, str]] = {}
+    kept = []
+    for one in found:
+        if one.signal == "purchase" and one.order_id:
+            line = (one.product_id, one.order_id)
+            at, message = told.get(line, (one.at - TOLD_AGAIN, one.message_id))
+            again = message != one.message_id and one.at - at < TOLD_AGAIN
+            told[line] = (one.at, message if again else one.message_id)
+            if again:
+                continue
+        kept.append(one)
+    return kept
 
 
 def newest(rows: Iterable[tuple[int, bytes]]) -> list[Interaction]:
     """Return what counts of a person's rows, by time: of each kind as much as one raw id may keep."""
-    found = interactions(sorted(rows))
+    found = told_once(interactions(list(rows)))
     if len(found) <= KEPT:
         return found
     room = {True: KEPT, False: KEPT}

@@ -1,12 +1,17 @@
-"""Rebuilding all profiles from offset 0: from PostgreSQL what the log has trimmed, from the log the rest."""
+"""Rebuilding all profiles from offset 0: from PostgreSQL what the log has trimmed, from the log the rest.
 
-from collections.abc import Callable, Iterator
+The consent mirror comes first, for Redis may have been lost: until then nobody has refused anything.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final
 
+from consents import rebuilding
 from events.log import Batch, Log
 from events.selectors import recorded
-from events.services.decoding import decode, positions_of
+from events.services.decoding import decode, positions_of, readable
+from events.services.record import offsets
 from events.types.base import Event
 from profiles import services
 
@@ -14,22 +19,36 @@ AT_ONCE: Final = 1000
 
 
 def replay(log: Log, *, progress: Callable[[int], object] = lambda count: None) -> int:
-    """Forget all profiles and apply everything again; return how many events were applied.
+    """Rebuild the consent mirror, forget all profiles and apply everything again; return how many events were applied.
 
     May run beside the live profiler: what both apply is the same.
     """
+    for _ in rebuilding.rebuild():
+        pass
     services.forget_everybody()
     count = 0
+    known = offsets(range(log.shards))
     for shard in range(log.shards):
-        # In front of the reading: what is appended later the live profiler applies.
-        last = log.last(shard)
+        # In front of the reading: what is appended later the live profiler applies. A log that was lost begins anew.
+        last = max(log.last(shard), known[shard])
         happened = events_of(log, shard, until=last)
         while events := list(islice(happened, AT_ONCE)):
             services.apply_events(events, offsets={})
+            rebuilding.link(seen_together(events))
             count += len(events)
             progress(len(events))
         services.apply_events([], offsets={shard: last})
     return count
+
+
+def seen_together(events: Iterable[Event]) -> list[tuple[str, str, int]]:
+    """Return which raw ids stood on one event, with the earliest time: a refusal on one holds for the other."""
+    first: dict[tuple[str, str], int] = {}
+    for event in events:
+        if event.user_id and event.anonymous_id:
+            pair = (event.raw_id, f"anonymous:{event.anonymous_id}")
+            first[pair] = min(event.at, first.get(pair, event.at))
+    return [(one, other, at) for (one, other), at in first.items()]
 
 
 def events_of(log: Log, shard: int, *, after: int = 0, until: int) -> Iterator[Event]:
@@ -46,5 +65,5 @@ def events_of(log: Log, shard: int, *, after: int = 0, until: int) -> Iterator[E
             continue
         if shard not in batch:
             return
-        yield from (row.event() for row in decode(positions_of(batch)).rows)
+        yield from readable(decode(positions_of(batch)).rows)
         after = batch[shard][-1][0]

@@ -3,6 +3,7 @@
 Every write gives the same state whenever, however often and in whatever order it is made.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from customers.identity import Link
 from events.links import links_of
 from events.log import Batch
 from events.said import said_in
-from events.services.decoding import decode, positions_of
+from events.services.decoding import decode, positions_of, readable
 from events.types.base import Event
 from events.types.registry import interactions
 from profiles import attributes, history, keys
@@ -24,6 +25,8 @@ from profiles import attributes, history, keys
 PURPOSE: Final = "personalization"
 MOST_CLAIMS: Final = 200
 """Newest claims kept of one anonymous id; PostgreSQL keeps all."""
+
+log = logging.getLogger(__name__)
 
 APPLY: Final = f"""
 local refused = tonumber(redis.call('GET', KEYS[3]) or -math.huge)
@@ -60,6 +63,18 @@ if changed > 0 then
 end
 return changed
 """
+CLAIM: Final = f"""
+redis.call('ZADD', KEYS[1], 'NX', ARGV[1], ARGV[2])
+if redis.call('ZCARD', KEYS[1]) <= {MOST_CLAIMS} then return end
+local last = nil
+for _, claim in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  local user = string.sub(claim, string.find(claim, '\\0', 1, true) + 1)
+  if user == last then redis.call('ZREM', KEYS[1], claim) end
+  last = user
+end
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -{MOST_CLAIMS + 1})
+"""
+"""Adds a claim. Of too many, those go first that say again who has the id anyway."""
 APPLY_SHA: Final = sha1(APPLY.encode()).hexdigest()
 
 
@@ -82,7 +97,7 @@ class Change:
 def apply(batch: Batch) -> None:
     """Apply a batch of the log and keep its last offsets. Raises redis errors; then apply it again."""
     decoded = decode(positions_of(batch))
-    apply_events((row.event() for row in decoded.rows), offsets={shard: rows[-1][0] for shard, rows in batch.items()})
+    apply_events(readable(decoded.rows), offsets={shard: rows[-1][0] for shard, rows in batch.items()})
 
 
 def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int]) -> None:
@@ -90,8 +105,12 @@ def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int]) -> None
     changes: dict[str, Change] = defaultdict(Change)
     links: list[Link] = []
     for event in events:
-        links += links_of(event)
-        _collect(changes, event)
+        try:
+            links += links_of(event)
+            _collect(changes, event)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            # The recorder sets it aside. Who waits for it here would hold up every shopper behind it.
+            log.warning("event.unreadable message_id=%s error=%s", event.message_id, error)
     pipe = redis.client().pipeline(transaction=True)
     # Inside the transaction: a server that has just been restarted knows no script.
     pipe.script_load(APPLY)
@@ -122,8 +141,7 @@ def _link(pipe: Any, link: Link) -> None:
     user, other = f"user:{link.user_id}", link.from_id
     if link.kind == "claim":
         claims = f"{keys.CLAIMS}{other}"
-        pipe.zadd(claims, {f"{link.message_id}\0{link.user_id}": link.at}, nx=True)
-        pipe.zremrangebyrank(claims, 0, -MOST_CLAIMS - 1)
+        pipe.eval(CLAIM, 1, claims, link.at, f"{link.message_id}\0{link.user_id}")
         pipe.zadd(f"{keys.LINKED}{link.user_id}", {f"anonymous:{other}": link.at}, gt=True)
         pipe.incr(f"{keys.STATE}anonymous:{other}")
     else:

@@ -3,8 +3,9 @@
 What cannot be understood becomes a set-aside item, never an error.
 """
 
+import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
@@ -18,6 +19,7 @@ from events.types.base import Event
 MAX_PAYLOAD: Final = 32 * 1024
 Position = tuple[int, int, Entry]
 """Shard, offset, entry."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,9 @@ class Row:
     fields: dict[str, Any]
 
     def event(self) -> Event:
-        """Return the event itself."""
-        return Event(**{"name": "", **self.fields, "allowed": tuple(self.fields.get("allowed", ()))})
+        """Return the event itself. Fields that a newer version wrote are left out. Raises TypeError where some lack."""
+        known = {name: value for name, value in self.fields.items() if name in Event.__slots__}
+        return Event(**{"name": "", **known, "allowed": tuple(known.get("allowed", ()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,15 @@ def decode(positions: Iterable[Position]) -> Decoded:
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             decoded.refused.append(refused(position, f"not readable: {error}"))
     return decoded
+
+
+def readable(rows: Iterable[Row]) -> Iterator[Event]:
+    """Yield the events of the rows; one that is none is left out and logged: the recorder sets it aside."""
+    for row in rows:
+        try:
+            yield row.event()
+        except (ValueError, TypeError) as error:
+            log.warning("event.unreadable shard=%s offset=%s error=%s", row.shard, row.offset, error)
 
 
 def _decode_one(decoded: Decoded, position: Position) -> None:

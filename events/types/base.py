@@ -25,6 +25,8 @@ SIGNALS = (
     "rating",
 )
 """What a shopper may do to a product, weakest first; the position is the stored code, so append only."""
+TOLD_AGAIN = 3_600_000_000
+"""Microseconds within which the same line of the same order is the same. Later, its number may be another order's."""
 Signal = Literal[
     "view", "click", "hover", "engage", "search", "wishlist", "like", "cart", "remove", "checkout", "purchase", "rating"
 ]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from events.types.base import TOLD_AGAIN
 from personalization.recommenders.base import SIGNAL_NAMES, Bools
 from personalization.training.metrics import Longs
 
@@ -43,8 +44,6 @@ OTHER_NAMES = {
 }
 """What files of other shops call events that we know, in small letters."""
 SENT_AT_ONCE = ("checkout", "purchase", "rating")
-TOLD_AGAIN = 3_600.0
-"""Seconds within which the same line of the same order is the same. Later, its number may be another order's."""
 NEARLY_ALL, FAR_OFF = 0.01, 3_652 * 86_400.0
 """Share of the rows, on either side, that may be far off, and from how many seconds on they are."""
 LARGEST = 2.0**63
@@ -294,7 +293,7 @@ def _duplicates(rows: pd.DataFrame) -> "pd.Series[bool]":
     ordered = rows[(rows["event"] == "purchase").fillna(False).astype(bool) & rows["order_id"].notna() & ~found]
     ordered = ordered.sort_values("timestamp", kind="stable")
     before = ordered.groupby(["user_id", "item_id", "order_id"], sort=False)["timestamp"].diff()
-    found[before.index[(before < TOLD_AGAIN).to_numpy()]] = True
+    found[before.index[(before < TOLD_AGAIN / 1e6).to_numpy()]] = True
     return found
 
 

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+import orjson
 import pytest
+from django.test import override_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common import redis
 from consents import mirror
-from events.log import Log, get_log
+from consents.selectors import forget_terms, person, rule_of, terms
+from events.log import Entry, Log, get_log
 from events.models import Dedupe, Offset
 from events.models import Event as Recorded
 from events.services.record import Recorder, offsets
@@ -117,6 +120,58 @@ def test_the_newest_are_kept_and_browsing_does_not_push_out_purchases() -> None:
 
     found = products(read_person(user_id="ada"))
     assert found == ["B", *(f"P{number}" for number in range(51, history.KEPT + 51))]
+
+
+def test_an_order_told_by_browser_and_server_is_one() -> None:
+    lines = [{"product_id": f"B{line}", "price": 5} for line in range(12)]
+    lines[7] = lines[3]
+    order = {"name": "Order Completed", "properties": {"order_id": "O1", "products": lines}}
+
+    apply(event(1, **order), event(3, **order))
+
+    bought = [f"B{line}" if line != 7 else "B3" for line in range(12)]
+    assert products(read_person(user_id="ada")) == bought
+    apply(event(3_700, **order))
+    assert products(read_person(user_id="ada")) == bought * 2
+
+
+def test_saying_again_who_has_the_device_does_not_hand_on_what_was_before() -> None:
+    apply(identify(1, "bo", "phone"), anonymous_view(2))
+
+    apply(*(identify(10 + number, "ada", "phone") for number in range(services.MOST_CLAIMS + 5)))
+
+    assert products(read_person(user_id="bo")) == ["P2"]
+    assert products(read_person(user_id="ada")) == []
+    assert redis.client().zcard(f"{keys.CLAIMS}phone") <= services.MOST_CLAIMS
+
+
+def test_an_entry_of_a_newer_version_holds_nobody_up() -> None:
+    newer = Entry("event", "user:ada", orjson.dumps({**orjson.loads(event(1).encode()), "campaign": "x"}))
+    broken = Entry("event", "user:ada", orjson.dumps({"message_id": "m2", "at": START}))
+    odd = entry(event(3, user_id="ada", consents=["personalization"]))
+
+    services.apply({0: [(1, newer), (2, broken), (3, odd), (4, entry(event(4)))]})
+
+    assert products(read_person(user_id="ada")) == ["P1", "P4"]
+    assert services.offsets([0]) == {0: 4}
+
+
+@override_settings(CONSENT_RULES={"*": "opt_out"})
+def test_a_replay_after_redis_was_lost_knows_who_refused() -> None:
+    forget_terms()
+    refusal = event(5, name="Consent Updated", consents={"personalization": False}, properties={}, allowed=())
+    log = get_log()
+    log.append([entry(event(1, anonymous_id="phone")), entry(event(2, user_id="bo")), entry(refusal)])
+    run(log)
+    redis.client().flushdb()
+
+    replay(log)
+
+    assert products(read_person(user_id="ada")) == []
+    assert products(read_person(user_id="bo")) == ["P2"]
+    whom = person("anonymous:phone")
+    assert not whom.verdict(terms()["personalization"], rule=rule_of(None)).allowed
+    forget_terms()
 
 
 def test_one_read_brings_consents_epochs_and_versions() -> None:
