@@ -53,14 +53,17 @@ class Span:
 
 
 def spans_of(claims: Iterable[Claim], users: frozenset[str]) -> tuple[Span, ...]:
-    """Return when an anonymous id belonged to any of these users, in order."""
+    """Return when an anonymous id belonged to any of these users, in order; what adjoins is one."""
     ordered = sorted(claims)
-    spans = []
+    spans: list[Span] = []
     for index, claim in enumerate(ordered):
         if claim.user_id in users:
             since = None if index == 0 else claim.at
             until = ordered[index + 1].at if index + 1 < len(ordered) else None
-            spans.append(Span(since, until))
+            if spans and spans[-1].until == since:
+                spans[-1] = Span(spans[-1].since, until)
+            else:
+                spans.append(Span(since, until))
     return tuple(spans)
 
 

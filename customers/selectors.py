@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Min, Q
 
-from customers.identity import Claim, People, component, user_at
+from customers.identity import Claim, People, Span, component, spans_of, user_at
 from customers.models import Customer, CustomerLink
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,6 +37,8 @@ class Identity:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     known: bool = False
     """Whether any of the ids was ever seen."""
+    spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+    """When each anonymous id was this person's; always, where it is not named."""
 
     @property
     def raw_ids(self) -> tuple[str, ...]:
@@ -52,7 +54,8 @@ def identity_of(subject: str, *, now: datetime) -> Identity:
         return _with_attributes((), (value,))
     users = component(user_id, _joins_around(user_id))
     anonymous = _claimed_by(users) | ({value} if kind == "anonymous" else set())
-    return _with_attributes(tuple(sorted(users)), tuple(sorted(anonymous)))
+    spans = {one: spans_of(claims, users) for one, claims in _claims_on(anonymous).items()}
+    return replace(_with_attributes(tuple(sorted(users)), tuple(sorted(anonymous))), spans=spans)
 
 
 def named_users(*, limit: int) -> list[tuple[str, dict[str, Any]]]:

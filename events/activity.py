@@ -1,25 +1,30 @@
 """Reads for pages: what is happening now, and what happened to one person."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import TruncDate
 
+from customers.identity import Span
+from customers.selectors import Identity
 from events.log import get_log
 from events.models import Count as Counted
 from events.models import Event, Offset, Order, SetAside
+from events.times import from_microseconds
 
 DAYS: Final = 14
 RECORDER: Final = "recorder"
+ALWAYS: Final = (Span(None, None),)
 
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
     """What happened lately. `days` are event counts of the last fourteen days, today last; money is in `currency`.
+
+    `orders` and `revenue` are of thirty days, without what was cancelled or given back.
 
     `counted` are today's events that were counted and not kept; `waiting` the set-aside items nobody replayed.
     """
@@ -70,8 +75,9 @@ def pulse(*, now: datetime) -> Pulse:
     recent = Event.objects.filter(at__gte=today - timedelta(days=DAYS - 1), at__lt=now + timedelta(hours=1))
     per_day = dict(recent.annotate(day=TruncDate("at")).values_list("day").annotate(n=Count("*")))
     days = [today.date() - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
-    sold = Order.objects.filter(placed_at__gte=now - timedelta(days=30))
-    sums = sold.values("currency").annotate(n=Count("*"), revenue=Sum("revenue")).order_by("-n").first()
+    sold = Order.objects.filter(placed_at__gte=now - timedelta(days=30)).exclude(status="cancelled")
+    kept = Sum(F("revenue") - F("refunded"), filter=Q(wholly_refunded=False))
+    sums = sold.values("currency").annotate(n=Count("*"), revenue=kept).order_by("-n").first()
     return Pulse(
         last_hour=Event.objects.filter(at__gte=now - timedelta(hours=1), at__lt=now + timedelta(hours=1)).count(),
         days=tuple((day, per_day.get(day, 0)) for day in days),
@@ -90,17 +96,18 @@ def lag() -> int:
     return sum(log.backlog(shard, offsets.get(shard, 0)) for shard in range(log.shards))
 
 
-def timeline(raw_ids: Sequence[str], *, limit: int, before: datetime | None = None) -> list[Happened]:
-    """Return the latest events of the raw ids, the newest first."""
-    events = Event.objects.filter(_whose(raw_ids))
+def timeline(person: Identity, *, limit: int, before: datetime | None = None) -> list[Happened]:
+    """Return the latest events of a person, the newest first."""
+    events = Event.objects.filter(_whose(person, at="at"))
     if before is not None:
         events = events.filter(at__lt=before)
     return [_happened(row) for row in events.order_by("-at", "-id")[:limit]]
 
 
-def orders_of(raw_ids: Sequence[str], *, limit: int) -> list[OrderSummary]:
-    """Return the latest orders of the raw ids with the products in them."""
-    orders = Order.objects.filter(_whose(raw_ids)).prefetch_related("lines").order_by("-placed_at")[:limit]
+def orders_of(person: Identity, *, limit: int) -> list[OrderSummary]:
+    """Return the latest orders of a person with the products in them."""
+    whose = _whose(person, at="placed_at")
+    orders = Order.objects.filter(whose).prefetch_related("lines").order_by("-placed_at")[:limit]
     return [
         OrderSummary(
             order_id=row.order_id,
@@ -114,10 +121,19 @@ def orders_of(raw_ids: Sequence[str], *, limit: int) -> list[OrderSummary]:
     ]
 
 
-def _whose(raw_ids: Sequence[str]) -> Q:
-    users = [raw_id.removeprefix("user:") for raw_id in raw_ids if raw_id.startswith("user:")]
-    anonymous = [raw_id.removeprefix("anonymous:") for raw_id in raw_ids if raw_id.startswith("anonymous:")]
-    return Q(user_id__in=users) | Q(anonymous_id__in=anonymous, user_id=None)
+def _whose(person: Identity, *, at: str) -> Q:
+    """Return the condition of what is the person's; of a device that was others' too, while it was theirs."""
+    always = [one for one in person.anonymous_ids if person.spans.get(one, ALWAYS) == ALWAYS]
+    found = Q(user_id__in=person.user_ids) | Q(anonymous_id__in=always, user_id=None)
+    for one in set(person.anonymous_ids) - set(always):
+        for span in person.spans[one]:
+            found |= Q(anonymous_id=one, user_id=None) & _while(span, at)
+    return found
+
+
+def _while(span: Span, at: str) -> Q:
+    since = Q() if span.since is None else Q(**{f"{at}__gte": from_microseconds(span.since)})
+    return since if span.until is None else since & Q(**{f"{at}__lt": from_microseconds(span.until)})
 
 
 def _happened(row: Event) -> Happened:

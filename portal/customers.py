@@ -82,8 +82,8 @@ def _consents(identity: Identity) -> dict[str, Any]:
 
 def _history(identity: Identity, before: str | None) -> dict[str, Any]:
     until: datetime | None = parse_datetime(before) if before else None
-    happened = activity.timeline(identity.raw_ids, limit=TIMELINE_SIZE, before=until)
-    orders = activity.orders_of(identity.raw_ids, limit=ORDERS_SIZE)
+    happened = activity.timeline(identity, limit=TIMELINE_SIZE, before=until)
+    orders = activity.orders_of(identity, limit=ORDERS_SIZE)
     named = {product_id for event in happened for product_id in event.products[:6]}
     named |= {product_id for order in orders for product_id in order.product_ids[:6]}
     products = {row.product_id: row for row in browsing.named(sorted(named))}

@@ -130,6 +130,7 @@ def test_a_login_takes_the_visitors_history_along(shop: Shop, visitor: BrowserCo
 
 
 def test_an_order_is_recorded(shop: Shop, page: Page) -> None:
+    from customers.selectors import Identity
     from events.activity import orders_of
 
     page.goto(shop.product("P0005"))
@@ -138,5 +139,5 @@ def test_an_order_is_recorded(shop: Shop, page: Page) -> None:
 
     expect(page.locator("h1")).to_have_text("Thank you")
     order_id = page.locator(".thanks strong").inner_text()
-    orders = until(lambda: orders_of([f"anonymous:guest-{order_id}"], limit=1))
+    orders = until(lambda: orders_of(Identity((), (f"guest-{order_id}",)), limit=1))
     assert orders[0].product_ids == ("P0005",)

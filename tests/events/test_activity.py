@@ -1,0 +1,63 @@
+"""What pages tell of the shop and of one person."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from common import clock
+from customers.selectors import identity_of
+from events.activity import orders_of, pulse, timeline
+from events.services.record import Recorder, offsets
+from events.times import from_microseconds
+from events.types.base import Event
+from tests.events.journal import START, entry, event
+
+pytestmark = pytest.mark.django_db
+
+
+def record(*events: Event) -> None:
+    after = offsets([0])
+    Recorder().record({0: [(after[0] + place, entry(one)) for place, one in enumerate(events, start=1)]}, after=after)
+
+
+def order(number: int, what: str, order_id: str, **properties: Any) -> Event:
+    return event(number, name=f"Order {what}", properties={"order_id": order_id, **properties})
+
+
+def test_a_customers_page_leaves_out_what_others_did_on_the_device() -> None:
+    phone: dict[str, Any] = {"anonymous_id": "phone"}
+    bought = order(8, "Completed", "BOS", revenue=5).properties
+    record(
+        event(1, user_id=None, **phone),
+        event(2, kind="identify", name="", properties={}, **phone),
+        event(3, user_id=None, **phone),
+        event(5, kind="identify", name="", user_id="bo", properties={}, **phone),
+        event(6, user_id=None, **phone),
+        event(8, name="Order Completed", user_id=None, properties=bought, **phone),
+        event(9, user_id="bo"),
+    )
+
+    ada, bo = (identity_of(f"user:{who}", now=clock.now()) for who in ("ada", "bo"))
+
+    assert [one.products for one in timeline(ada, limit=9)] == [("P3",), (), ("P1",)]
+    assert [one.products for one in timeline(bo, limit=9)] == [("P9",), (), ("P6",), ()]
+    assert orders_of(ada, limit=9) == []
+    assert [one.order_id for one in orders_of(bo, limit=9)] == ["BOS"]
+
+
+def test_revenue_is_what_was_not_given_back() -> None:
+    record(
+        order(1, "Completed", "kept", revenue=50),
+        order(2, "Completed", "some", revenue=50),
+        order(3, "Refunded", "some", revenue=20, products=[{"product_id": "A"}]),
+        order(4, "Completed", "gone", revenue=50),
+        order(5, "Cancelled", "gone"),
+        order(6, "Completed", "back", revenue=50),
+        order(7, "Refunded", "back"),
+    )
+
+    found = pulse(now=from_microseconds(START) + timedelta(hours=1))
+
+    assert (found.orders, found.revenue) == (3, Decimal(80))
