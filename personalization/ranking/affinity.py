@@ -83,12 +83,12 @@ def _expand(facts: ItemFacts, items: Longs) -> tuple[Longs, Longs]:
 
 
 def _price_features(shoppers: Shoppers, rows: Longs, items: Longs, facts: ItemFacts) -> list[Doubles]:
-    prices = facts.table[:, PRICE].astype(np.float64)
-    paid = prices[shoppers.items]
+    prices = facts.table[:, PRICE]
+    paid = prices[shoppers.items].astype(np.float64)
     known = ~np.isnan(paid)
     count = np.bincount(shoppers.rows[known], minlength=shoppers.n).astype(np.float64)
     count[count == 0] = np.nan
     mean = np.bincount(shoppers.rows[known], paid[known], shoppers.n) / count
     square = np.bincount(shoppers.rows[known], paid[known] ** 2, shoppers.n) / count
-    gap = prices[items] - mean[rows]
+    gap = prices[items].astype(np.float64) - mean[rows]
     return [gap, gap / np.sqrt(np.maximum(square - mean**2, 0.04))[rows]]

@@ -133,7 +133,7 @@ def attributes_of(row: ProductRow) -> list[str]:
     """Return the attributes as "key=value", one a value, in the order of their names."""
     found = []
     for key, value in sorted(row.attributes.items()):
-        found += [f"{key}={one}" for one in (value if isinstance(value, list) else [value])]
+        found += [f"{key}={one}" for one in (value if isinstance(value, list) else [value]) if one not in (None, "")]
     return found
 
 

@@ -115,6 +115,7 @@ def _many(value: object) -> bool:
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    frame = frame.reset_index(drop=True)  # files put together from several have labels twice
     rows = frame.copy(deep=False)
     rows["missing"] = frame["user_id"].isna() | frame["item_id"].isna()
     for name in ("user_id", "item_id"):

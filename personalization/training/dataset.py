@@ -219,7 +219,7 @@ def _split(own: object) -> tuple[str, ...]:
     if isinstance(own, str):
         return tuple(part for part in (own.split("|") if "|" in own else own.split()) if part)
     if isinstance(own, list | tuple | np.ndarray):
-        return tuple(str(part) for part in own if part is not None)
+        return tuple(text for part in own if part is not None and (text := str(part)))
     if isinstance(own, Mapping):
         return tuple(f"{name}={value}" for name, value in own.items() if value is not None)
     return ()

@@ -58,7 +58,7 @@ def test_an_order_that_browser_and_server_tell_of_counts_once_and_a_number_used_
         [{**line, "timestamp": 103.0, "order_id": None}, {**line, "timestamp": 104.0, "event": "view"}]
     )
 
-    kept, removed = clean(pd.concat([rows, other], ignore_index=True))
+    kept, removed = clean(pd.concat([rows, other]))  # labels stand twice, as in a file put together from two
 
     assert kept["timestamp"].tolist() == [100.0, 90_000.0, 103.0, 104.0]
     assert {one.rule: one.rows for one in removed if one.rows} == {"duplicates": 1}

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from personalization.management.commands.evaluate import _read, unusable
 from personalization.ranking.stars import latest_ratings
 from personalization.training.cleaning import as_in_file, seconds
-from personalization.training.dataset import build
+from personalization.training.dataset import build, catalogue_of
 from personalization.training.evaluate import Asked, evaluate
 from tests.personalization.shop_history import history, products
 
@@ -144,6 +144,12 @@ def test_shoppers_whose_attributes_are_lists_are_known(tmp_path: Path) -> None:
     assert shop.interactions.shoppers[shop.user_ids.index("u001")] == ("sizes=30-39", "sizes=40-49", "tags=a", "tags=b")
     nothing = shoppers[["user_id"]]
     assert unusable(build(rows, products(), nothing), rows, products(), nothing) == [], "the ids are the same"
+
+
+def test_an_attribute_without_a_word_is_none() -> None:
+    items = pd.DataFrame({"item_id": ["a", "b"], "attributes": [["blue", "", None], [""]]})
+
+    assert catalogue_of(items, seen=pd.Series([], dtype=object)).attributes == (("blue",), ())
 
 
 @pytest.mark.parametrize("column", ["item_id", "event", "order_id"])
