@@ -95,7 +95,7 @@ def _by_strategy(snapshot: Snapshot, question: Question, found: Recalled) -> Non
         return
     if bundle is None:
         return
-    if strategy == BLEND and placement.sources:
+    if placement.sources and (strategy == BLEND or (strategy == HYBRID and bundle.rung != "ranker")):
         blended = _blend(snapshot, question, placement.sources, found)
         found.used_model = bool(len(blended))
     elif strategy in (HYBRID, BLEND) or strategy in bundle.sources:

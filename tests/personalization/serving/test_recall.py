@@ -6,7 +6,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from personalization.recommenders.base import Context, Profile
+from personalization.recommenders.base import Context, Profile, Ranked
 from personalization.serving.recall import Question, recall
 
 
@@ -29,7 +29,7 @@ def test_a_ranker_taught_on_new_products_alone_is_asked_for_those(
         asked.append(context)
         return SimpleNamespace(items=np.arange(2), scores=np.ones(2), sources=[{}, {}], contributions=[{}, {}])
 
-    bundle = SimpleNamespace(new_only=new_only, slate=slate, sources={"buy_again": None})
+    bundle = SimpleNamespace(new_only=new_only, slate=slate, sources={"buy_again": None}, rung="ranker")
     question = Question(
         placement=cast("Any", SimpleNamespace(sources=sources, fallback=())),
         strategy=strategy,
@@ -43,3 +43,26 @@ def test_a_ranker_taught_on_new_products_alone_is_asked_for_those(
 
     assert found.items == [0, 1]
     assert [context.seen_allowed for context in asked] == [seen]
+
+
+@pytest.mark.parametrize("rung", ["single", "blend"])
+def test_sources_that_a_placement_names_are_asked_whatever_the_model_released(rung: str) -> None:
+    def recommend(profile: Profile, context: Context, k: int) -> Ranked:
+        return Ranked(np.array([1], np.int32), np.array([0.5], np.float32))
+
+    sources = {"buy_again": SimpleNamespace(recommend=recommend), "popular": None}
+    bundle = SimpleNamespace(new_only=False, sources=sources, rung=rung)
+    question = Question(
+        placement=cast("Any", SimpleNamespace(sources={"buy_again": 1.0}, fallback=())),
+        strategy="hybrid",
+        shopper=cast("Any", SimpleNamespace(profile=Profile.empty(0.0), latest={})),
+        context=Context(),
+        allowed=np.ones(2, bool),
+        k=1,
+    )
+
+    found = recall(cast("Any", SimpleNamespace(bundle=bundle, popular=np.arange(2), touched=2)), question)
+
+    assert found.items == [1]
+    assert found.sources[1] == {"buy_again": 0.5}
+    assert found.used_model
