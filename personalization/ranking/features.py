@@ -105,15 +105,15 @@ def _features(
 
 
 def _of_top(candidates: Candidates) -> Floats:
-    """Return each source's scores over its best one for the shopper: scales differ from shopper to shopper.
+    """Return each source's scores over the first of its list for the shopper: scales differ from shopper to shopper.
 
-    NaN where a source has nothing to say to the shopper.
+    NaN where a source has nothing to say to the shopper. What was given beside the lists sets no scale.
     """
     scores, rows = candidates.scores, candidates.rows
     if not len(rows):
         return scores
     starts = np.flatnonzero(np.diff(rows, prepend=-1))
-    best = np.maximum.reduceat(scores, starts, axis=0)
+    best = np.maximum.reduceat(np.where(candidates.ranks == 0, scores, 0), starts, axis=0)
     best[~(best > 0)] = np.nan
     found: Floats = scores / np.repeat(best, np.diff(starts, append=len(rows)), axis=0)
     return found

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from personalization.ranking import candidates
-from personalization.ranking.candidates import gather
+from personalization.ranking.candidates import Candidates, gather
 from personalization.ranking.facts import COLUMNS, ItemFacts, attribute_rows
-from personalization.ranking.features import feature_names, features
+from personalization.ranking.features import _of_top, feature_names, features
 from personalization.recommenders.base import Context
 from personalization.recommenders.registry import make
 from personalization.training.dataset import build
@@ -138,3 +138,11 @@ def test_one_long_attribute_costs_no_more_than_its_length() -> None:
     assert codes[[0, 1, 2_999]].tolist() == [2, 1, 0]
     assert starts[-1] == 3_000
     assert peak < 5_000_000
+
+
+def test_what_is_given_beside_a_list_sets_no_scale_for_it() -> None:
+    scores = np.array([[8.0], [4.0], [2.0]], np.float32)
+    ranks = np.array([[np.nan], [0.0], [1.0]], np.float32)
+    found = Candidates(np.zeros(3, np.int64), np.array([5, 1, 2], np.int32), scores, ranks, ("popular",), 1)
+
+    assert _of_top(found)[:, 0].tolist() == [2.0, 1.0, 0.5]
