@@ -304,3 +304,11 @@ def test_a_lone_new_product_is_known_by_what_it_is_like() -> None:
     assert model.recommend(shopper, Context(), 5).items.tolist() == [3]
     assert model.knows(3)
     assert model.because(shopper, Context(), 3)[0] == 1  # of the same kind
+
+
+def test_ease_of_products_always_bought_together_is_exact_for_the_heaviest_events() -> None:
+    data = orders((0, 1), (2, 3), (0, 1, 2), times=400)
+    heavy = replace(data, weights=np.full(len(data.items), 1e4, np.float32))
+    model = make("ease", ridge=1.0, damping=1.0, shopper_power=0.0, own_weight=0.0).fit(heavy, shops.catalogue(4))
+
+    assert model.scores(shops.profile(data, 0), Context())[[0, 1]] == pytest.approx(1.0, abs=1e-3)
