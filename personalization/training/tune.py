@@ -4,6 +4,8 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import optuna
 from sqlalchemy.exc import SQLAlchemyError
 
 from common.credentials import masked
+from personalization.recommenders import registry
 from personalization.recommenders.base import NUMBERS, TEXTS, Catalogue
 from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.recommenders.scoring import Scoring
@@ -99,8 +102,8 @@ def tune(
     begun, fitted = _begun(name, bench, search)
     fits = len({repr(_split(start, quick)[0]) for start in _starts(name, bench, search)})
     once = (time.monotonic() - clock) / fits
-    # A study that ends with the process meets no other data, seed or space.
-    mark = f"{name}:{_digest(bench.mark, seed, space)}" if search.study else name
+    # A study that ends with the process meets no other data, seed, space or code.
+    mark = f"{name}:{_digest(bench.mark, seed, space, _written())}" if search.study else name
     serving, fitting = ({k: v for k, v in space.items() if (k in quick) == own} for own in (True, False))
     each_s = budget_s / 2 if serving and fitting else budget_s
     first = _Study(f"{mark}:serve:{_digest(begun.config)}", serving, seed, search)
@@ -303,6 +306,12 @@ def _digest(*parts: Any) -> str:
     for part in parts:
         digest.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
     return digest.hexdigest()[:16]
+
+
+@cache
+def _written() -> str:
+    """Return what tells the code of the recommenders from another release's: its values are no longer the same."""
+    return _digest(*(path.read_text() for path in sorted(Path(registry.__file__).parent.glob("*.py"))))
 
 
 def suggest(trial: optuna.Trial, name: str, space: tuple[Any, ...]) -> Any:

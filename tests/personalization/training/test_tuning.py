@@ -49,8 +49,8 @@ def test_a_grid_ends_when_every_point_was_tried(folds: list[Fold]) -> None:
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
-def test_a_kept_study_goes_on_with_new_trials_and_other_data_begin_another(
-    sampler: str, folds: list[Fold], tmp_path: Path
+def test_a_kept_study_goes_on_with_new_trials_and_other_data_or_code_begin_another(
+    sampler: str, folds: list[Fold], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search = Search(sampler, str(tmp_path / "study.db"))
 
@@ -66,6 +66,9 @@ def test_a_kept_study_goes_on_with_new_trials_and_other_data_begin_another(
     named = replace(CATALOGUE, titles=("Other words", *CATALOGUE.titles[1:]))
     tune("rp3beta", folds, named, budget_s=60, seed=7, search=search, max_trials=1)
     assert len(trials(search)) == len(before) + 6
+    monkeypatch.setattr("personalization.training.tune._written", lambda: "the next release")
+    tune("rp3beta", folds, CATALOGUE, budget_s=60, seed=7, search=search, max_trials=1)
+    assert len(trials(search)) == len(before) + 8
 
 
 def trials(search: Search) -> dict[str, list[str]]:
