@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from personalization.ranking.groups import Grouped
 from personalization.ranking.stars import RATING, Stars
 from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Floats, Interactions, Ints, Times
-from personalization.recommenders.coding import coded
+from personalization.recommenders.coding import codes_of
 
 DAY = 86_400.0
 HALF_LIVES = (1.0, 7.0, 28.0, 90.0, 365.0)
@@ -117,14 +117,6 @@ class ItemFacts:
             stars=Stars.fit(interactions, catalogue.n_items, until=until) if rated else None,
             **kin,
         )
-
-
-def codes_of(names: tuple[str, ...], n: int) -> Ints:
-    """Return one code per distinct name, in order of the alphabet, -1 for the empty one."""
-    if not names:
-        return np.full(n, -1, np.int32)
-    codes, distinct = coded(names)
-    return codes - 1 if distinct[0] == "" else codes
 
 
 def kin_codes(catalogue: Catalogue) -> dict[str, Ints]:

@@ -15,3 +15,11 @@ def coded(names: Sequence[str]) -> tuple[Ints, tuple[str, ...]]:
     rank = np.empty(len(distinct), np.int32)
     rank[order] = np.arange(len(distinct), dtype=np.int32)
     return rank[found], tuple(distinct[at] for at in order)
+
+
+def codes_of(names: Sequence[str], n: int) -> Ints:
+    """Return int32[n]: a code per distinct name, in order of the alphabet, -1 for the empty one and without names."""
+    if not names:
+        return np.full(n, -1, np.int32)
+    codes, distinct = coded(names)
+    return codes - 1 if distinct[0] == "" else codes

@@ -9,6 +9,7 @@ import numpy as np
 from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Config, Interactions
 from personalization.recommenders.baskets import basket_item
 from personalization.recommenders.bought_together import BoughtTogether, BoughtTogetherConfig
+from personalization.recommenders.coding import codes_of
 from personalization.recommenders.matrix import Matrix, inverse_power, scaled_rows
 from personalization.recommenders.neighbors import table
 from personalization.recommenders.popular import category_codes
@@ -74,10 +75,8 @@ def _alike(codes: Array, first: Array, second: Array) -> Array:
 
 
 def group_codes(catalogue: Catalogue) -> Array:
-    """Return int64[n_items]: a code per variant group, -1 where an item stands alone."""
-    names = np.array(catalogue.group_ids or [""] * catalogue.n_items)
-    codes: Array = np.where(names == "", -1, np.unique(names, return_inverse=True)[1])
-    return codes
+    """Return int32[n_items]: a code per variant group, -1 where an item stands alone."""
+    return codes_of(catalogue.group_ids, catalogue.n_items)
 
 
 def _sessions(interactions: Interactions, n_items: int) -> Matrix:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from personalization.recommenders.base import Bools, Interactions
+from personalization.recommenders.coding import coded
 from personalization.recommenders.matrix import Matrix, scaled_rows, user_item
 from personalization.recommenders.storage import Array
 
@@ -75,7 +76,8 @@ def _members(interactions: Interactions, active: Bools, *, least: int, most: int
     """Return names in order and csr float32[n_kinds, n_users] of who belongs where."""
     told = interactions.shoppers if interactions.shoppers else ((),) * interactions.n_users
     pairs = [(name, user) for user in np.flatnonzero(active).tolist() for name in set(told[user])]
-    names, codes, sizes = np.unique([name for name, _ in pairs], return_inverse=True, return_counts=True)
+    codes, names = coded([name for name, _ in pairs])
+    sizes = np.bincount(codes, minlength=len(names))
     kept = np.sort(np.argsort(-sizes, kind="stable")[:most])
     kept = kept[sizes[kept] >= least]
     if not len(kept):
@@ -84,7 +86,7 @@ def _members(interactions: Interactions, active: Bools, *, least: int, most: int
     shape = (len(names), interactions.n_users)
     members = sparse.csr_matrix((np.ones(len(users), np.float32), (codes, users)), shape=shape)[kept]
     known = sparse.csr_matrix(_any(members).astype(np.float32))
-    return (KNOWN, *names[kept].tolist()), sparse.vstack([known, members], format="csr")
+    return (KNOWN, *(names[at] for at in kept)), sparse.vstack([known, members], format="csr")
 
 
 def _any(members: Matrix) -> Bools:

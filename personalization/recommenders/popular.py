@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from personalization.recommenders.base import Catalogue, Config, Context, Floats, Interactions, Profile
+from personalization.recommenders.coding import codes_of
 from personalization.recommenders.decay import DAY
 from personalization.recommenders.scoring import Scoring, SearchSpace
 from personalization.recommenders.storage import Array, Arrays
@@ -63,7 +64,4 @@ def decayed_share(interactions: Interactions, half_life_days: float, n_items: in
 
 def category_codes(catalogue: Catalogue) -> Array:
     """Return int32[n_items]: a code per whole category path, -1 where an item has none."""
-    if not catalogue.categories:
-        return np.full(catalogue.n_items, -1, np.int32)
-    names = {name: code for code, name in enumerate(sorted({*catalogue.categories} - {""}))}
-    return np.array([names.get(name, -1) for name in catalogue.categories], np.int32)
+    return codes_of(catalogue.categories, catalogue.n_items)

@@ -32,7 +32,7 @@ def _answers(trained: TrainedBundle, users: Sequence[str], strategy: str) -> pd.
         {
             "user": np.repeat(users, sizes),
             "rank": np.concatenate([np.empty(0, np.int64), *(np.arange(1, size + 1) for size in sizes)]),
-            "item": np.asarray(bundle.catalogue.item_ids)[items],
+            "item": np.asarray(bundle.catalogue.item_ids, object)[items],
             "score": np.concatenate([np.empty(0, np.float32), *(slate.scores for slate in slates)]),
             "strategy": strategy,
         }

@@ -164,16 +164,17 @@ def level_of(candidates: Candidates, scores: Floats, untouched: Bools, lift: flo
     return float(levels[low]) if low >= 0 else None
 
 
-def bounded(bundle: Bundle, plan: Plan, past: Interactions) -> Bundle:
+def bounded(bundle: Bundle, plan: Plan, past: Interactions, *, newest: int | None = None) -> Bundle:
     """Return the bundle, its lift lowered where untouched products would get more places than were tested, and with the
     level that gives them the least share of the plan.
 
-    Some shoppers who came lately are asked as they are at the end of the past; no answer is needed for that.
+    Some shoppers who came lately are asked as they are at the end of the past, with at most `newest` events of a kind;
+    no answer is needed for that.
     """
     if bundle.ranker is None or not (bundle.cold_lift or plan.cold_least) or not len(past):
         return bundle
     users = sampled(np.unique(past.users[-round(LATELY * len(past)) :]).astype(np.int64), SHOPPERS, seed=plan.seed)
-    profiles = Sequences.of(past).profiles(users, now=float(bundle.manifest["until"]))
+    profiles = Sequences.of(past).profiles(users, now=float(bundle.manifest["until"]), newest=newest)
     contexts = [Context(seen_allowed=not plan.new_only)] * len(users)
     sources = {name: bundle.sources[name] for name in bundle.quotas}
     found = gather(sources, profiles, contexts, quotas=bundle.quotas, n_items=bundle.catalogue.n_items)

@@ -93,6 +93,7 @@ def train(
         until=test.until,
         learnt=choice.learnt,
         exposure=choice.exposure,
+        newest=newest,
         progress=_part(progress, 0.5, 0.7),
     )
     progress("Judging on what no model has seen", 0.7)
@@ -118,12 +119,13 @@ def train(
             "tells_stars": worth_telling(report["rmse"]),
             "ratings_differ": ratings_differ(rows),
         },
+        newest=newest,
         progress=_part(progress, 0.8, 1.0),
     )
     held = None
     if rival:
         told = _part(whole, OWN_SHARE, 1.0)
-        held = refitted(rival, [*learning, validation], test, catalogue, beside=tested, progress=told)
+        held = refitted(rival, [*learning, validation], test, catalogue, beside=tested, newest=newest, progress=told)
     whole("Done", 1.0)
     return TrainedBundle(bundle, report, tested, test, held)
 

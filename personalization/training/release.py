@@ -28,9 +28,13 @@ def release(
     extras: bool = False,
     exposure: Exposure | None = None,
     manifest: Mapping[str, Any] | None = None,
+    newest: int | None = None,
     progress: Callable[[str, float], None] = lambda message, share: None,
 ) -> Bundle:
-    """Return the bundle of a plan; with `extras` it also holds sources that placements may ask for by name."""
+    """Return the bundle of a plan; with `extras` it also holds sources that placements may ask for by name.
+
+    `newest` is how many events of a kind a live profile holds at most, where it is bounded.
+    """
     sources = plan.sources()
     if extras:
         sources |= fresh(tuple(name for name in extra_sources() if name not in sources), {})
@@ -47,7 +51,7 @@ def release(
         cold_lift=plan.cold_lift,
         manifest={"rung": plan.rung, "single": plan.single, "until": until, "plan": plan.json(), **(manifest or {})},
     )
-    return bounded(bundle, plan, past)
+    return bounded(bundle, plan, past, newest=newest)
 
 
 def learned(plan: Plan, learnt: Sequence[Judged]) -> Ranker | None:

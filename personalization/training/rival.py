@@ -54,13 +54,14 @@ def refitted(
     catalogue: Catalogue,
     *,
     beside: Bundle,
+    newest: int | None = None,
     progress: Callable[[str, float], None] = lambda message, share: None,
 ) -> Bundle | None:
     """Return the plan's bundle on the test fold's past; its ranker learns on the earlier folds.
 
     None where the plan's ranker finds nothing there to learn from: then nobody can follow the plan.
 
-    `beside` is the challenger, fitted on the same past: equal sources are shared with it.
+    `beside` is the challenger, fitted on the same past: equal sources are shared with it. `newest` as in `release`.
     """
     catalogue = catalogue.at(test.until)
     told = partial(progress, "Fitting the champion's plan on the same past")
@@ -86,7 +87,7 @@ def refitted(
         cold_lift=plan.cold_lift,
         manifest={"rung": plan.rung, "single": plan.single, "until": test.until, "plan": plan.json()},
     )
-    free = bounded(free, plan, test.past)
+    free = bounded(free, plan, test.past, newest=newest)
     return replace(free, exposure=_exposure(free, test, strength=plan.exposure)) if plan.exposure else free
 
 
