@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
+from catalog.selectors import catalog_rows
 from catalog.services import put_product, remove_product
 from common.errors import NotFound
 from personalization.ranking.bundle import Bundle
@@ -15,6 +16,7 @@ from personalization.services.rules import create_rule, edit_rule, switch_rule
 from personalization.serving.asking import Ask, Who
 from personalization.serving.exposures import Exposures
 from personalization.serving.keeper import Keeper
+from personalization.serving.shelf import attributes_of
 from tests.personalization.releases import admitted
 from tests.personalization.shop import ADA, model, views
 
@@ -42,6 +44,12 @@ def test_a_view_of_a_product_no_model_knows_changes_the_next_answer() -> None:
     answer = recommend(Ask(placement="home", who=Who(**ADA)))
 
     assert "sofa" in [named for item in answer.items for named in item.reason.product_ids]
+
+
+def test_attributes_without_a_value_make_no_two_products_alike() -> None:
+    put_product("sofa", data={**SOFA, "attributes": {"color": None, "size": ["", None, "L"]}}, actor="key:test")
+
+    assert attributes_of(next(one for one in catalog_rows() if one.product_id == "sofa")) == ["size=L"]
 
 
 def test_a_removed_or_inactive_product_is_gone() -> None:
