@@ -127,8 +127,8 @@ class Dense(Peer):
         self.learn(matrix)
 
     def amounts(self, past: Interactions) -> Floats:
-        """Return float32[len(past)]: what each row adds to its cell of the matrix; one, unless a model knows better."""
-        return np.ones(len(past), np.float32)
+        """Return float32[len(past)]: what each row adds to its cell: one or, `weighed`, the weight of its event."""
+        return past.weights if self.config.get("weighed") else np.ones(len(past), np.float32)
 
     @abstractmethod
     def learn(self, matrix: Matrix) -> None:
@@ -142,7 +142,7 @@ class Dense(Peer):
         """Return the best items by score; items had before are dropped where only new ones count."""
         parts = []
         for rows in chunks(len(fold), self.n_items):
-            histories = profile_matrix(fold, rows, self.n_items)
+            histories = profile_matrix(fold, rows, self.n_items, weighed=self.config.get("weighed", False))
             scores = self.scores(fold.users[rows.start : rows.stop].astype(np.int32), histories)
             parts.append(top(scores, histories if fold.new_only else None, k))
         return np.concatenate(parts) if parts else np.empty((0, k), np.int32)
@@ -155,24 +155,30 @@ def chunks(n: int, n_items: int) -> Iterator[range]:
         yield range(start, min(start + size, n))
 
 
-def profile_matrix(fold: Fold, rows: range, n_items: int) -> Matrix:
-    """Return csr float32[len(rows), n_items] of how often each item is in the profiles."""
+def profile_matrix(fold: Fold, rows: range, n_items: int, *, weighed: bool = False) -> Matrix:
+    """Return csr float32[len(rows), n_items] of how often each item is in the profiles or, `weighed`, how heavily."""
     sizes = [len(fold.profiles[row].items) for row in rows]
     items = np.concatenate([fold.profiles[row].items for row in rows])
     owner = np.repeat(np.arange(len(sizes)), sizes)
-    matrix = sparse.csr_matrix((np.ones(len(items), np.float32), (owner, items)), shape=(len(sizes), n_items))
+    amounts = np.ones(len(items), np.float32)
+    if weighed:
+        amounts = np.concatenate([fold.profiles[row].weights for row in rows])
+    matrix = sparse.csr_matrix((amounts, (owner, items)), shape=(len(sizes), n_items))
     matrix.sum_duplicates()
     return matrix
 
 
 def top(scores: Floats, hidden: Matrix | None, k: int) -> Ints:
-    """Return the k best columns of each row, without the hidden ones; among them, ties go to the lower code."""
+    """Return the k best columns of each row, without the hidden ones; ties go to the lower code."""
     scores = np.array(scores, np.float32)
     if hidden is not None:
         rows = np.repeat(np.arange(hidden.shape[0]), np.diff(hidden.indptr))
         scores[rows, hidden.indices] = -np.inf
     k = min(k, scores.shape[1])
-    found = np.sort(np.argpartition(-scores, k - 1, axis=1)[:, :k], axis=1)
+    least = -np.partition(-scores, k - 1, axis=1)[:, k - 1 : k]
+    above, equal = scores > least, scores == least
+    chosen = above | (equal & (np.cumsum(equal, axis=1, dtype=np.int32) <= k - above.sum(axis=1, keepdims=True)))
+    found = np.nonzero(chosen)[1].reshape(-1, k)
     order = np.argsort(-np.take_along_axis(scores, found, 1), axis=1, kind="stable")
     return np.take_along_axis(found, order, 1).astype(np.int32)
 

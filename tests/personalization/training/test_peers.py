@@ -13,8 +13,8 @@ from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Asked, compared, folds_of
 from personalization.training.folds import Fold
 from personalization.training.metrics import Doubles
-from personalization.training.packaged_peers import ImplicitALS, TutorialSVD, peers
-from personalization.training.peers import MostPopular, Peer, profile_matrix
+from personalization.training.packaged_peers import BM25, TFIDF, Cosine, ImplicitALS, Neighbors, TutorialSVD, peers
+from personalization.training.peers import MostPopular, Peer, profile_matrix, top
 from personalization.training.report import judged
 from tests.personalization.shop_history import DAY, START, history, products
 
@@ -112,6 +112,28 @@ def test_als_weighs_cells_as_the_package_does(shop: Dataset) -> None:
     theirs = bm25_weight(matrix.T.tocsr(), K1=1.2, B=0.4).T.toarray()
     assert np.allclose(peer.weighed(matrix).toarray(), theirs, rtol=1e-5)
     assert ImplicitALS().weighed(matrix) is ImplicitALS(K1=None, B=0.4).weighed(matrix) is matrix
+
+
+def test_of_equal_scores_the_lower_code_comes_first_also_at_the_end() -> None:
+    scores = np.zeros((2, 400), np.float32)
+    scores[1, [399, 7]] = 2.0, 1.0
+    hidden = sparse.csr_matrix(([1.0], ([0], [3])), shape=scores.shape)
+
+    assert top(scores, hidden, 5).tolist() == [[0, 1, 2, 4, 5], [399, 7, 0, 1, 2]]
+
+
+@pytest.mark.parametrize("kind", [Cosine, TFIDF, BM25])
+def test_neighbors_may_learn_from_how_much_events_count(kind: type[Neighbors]) -> None:
+    rows = history()
+    shop = build(rows.assign(event=np.where(np.arange(len(rows)) % 3, "view", "purchase")), products())
+    _, _, test = folds_of(shop, Asked())
+    plain, weighed = kind(K=20), kind(K=20, weighed=True)
+    for peer in (plain, weighed):
+        peer.fit(test.past, shop.catalogue)
+
+    assert {"weighed": True} in kind.starts
+    assert plain.answer(test, 10).shape == weighed.answer(test, 10).shape
+    assert (plain.model.similarity != weighed.model.similarity).nnz
 
 
 def test_svd_learns_tastes_from_ratings_that_are_all_the_same_only_without_biases() -> None:
