@@ -137,6 +137,8 @@ def id_texts(column: pd.Series) -> pd.Series:
 
     Infinite ones name nobody: "".
     """
+    if column.dtype == object and column.map(lambda one: isinstance(one, bytes)).any():
+        column = column.map(_decoded)
     if not pd.api.types.is_float_dtype(column):
         return column.astype(str)
     numbers = column.to_numpy(np.float64, na_value=np.nan)
@@ -146,12 +148,29 @@ def id_texts(column: pd.Series) -> pd.Series:
     return column.astype(str).mask(np.isinf(numbers), "")
 
 
-def as_in_file(ids: pd.Series, column: pd.Series) -> pd.Series:
-    """Return ids that `id_texts` wrote as numbers of the column's type where that holds numbers.
+def _decoded(value: Any) -> Any:
+    """Return bytes as text, and what is no UTF-8 in its hexadecimal digits."""
+    if not isinstance(value, bytes):
+        return value
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.hex()
 
-    Else who joins answers with their own file finds nobody. Text stays where an id is no such number: products of other
-    files may be called otherwise.
+
+def as_in_file(ids: pd.Series, column: pd.Series, other: pd.Series | None = None) -> pd.Series:
+    """Return ids that `id_texts` wrote as the column holds them: numbers of its type, decimals, days, bytes.
+
+    Else who joins answers with their own file finds nobody. Text stays where an id is nothing of that kind: products of
+    the `other` file may be called otherwise.
     """
+    if not len(ids):
+        return column.iloc[:0]
+    if column.dtype == object:
+        known = pd.concat([one.drop_duplicates() for one in (column, other) if one is not None]).dropna()
+        kept = dict(zip(id_texts(known), known, strict=True))
+        kinds = {type(kept.get(one)) for one in ids.unique()}
+        return ids if len(kinds) > 1 or kinds & {str, type(None)} else ids.map(kept)
     dtype = getattr(column.dtype, "categories", column).dtype
     if pd.api.types.is_bool_dtype(dtype) or not pd.api.types.is_numeric_dtype(dtype):
         return ids
@@ -185,7 +204,8 @@ def seconds(column: pd.Series) -> "pd.Series[float]":
 
 
 def _since_1970(dates: "pd.Series[pd.Timestamp]") -> "pd.Series[float]":
-    return (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
+    # In units of seconds: nanoseconds end in the year 2262, and 9999-12-31 is what some systems write for "not yet".
+    return (dates - pd.Timestamp(0, unit="s", tz="UTC").as_unit("s")) / pd.Timedelta(seconds=1)
 
 
 def _scaled(numbers: "pd.Series[float]") -> "pd.Series[float]":
@@ -220,6 +240,14 @@ def _day_first(texts: "pd.Series[str]") -> bool:
     return bool(spans[1] < spans[0])
 
 
+def unknown_events(column: pd.Series) -> dict[str, int]:
+    """Return the names of events that nobody knows, with how many rows have them, the most frequent first."""
+    codes, known = _events(column)
+    counts = np.bincount(codes[codes >= 0], minlength=len(known))
+    found = sorted(zip(known, counts.tolist(), strict=True), key=lambda one: -one[1])
+    return {name: rows for name, rows in found if name not in SIGNAL_NAMES}
+
+
 def imputed(frame: pd.DataFrame) -> dict[str, int]:
     """Return how many values of an interactions frame, as handed in, are missing or unknown, by column it has."""
     found = {}
@@ -237,7 +265,7 @@ def imputed(frame: pd.DataFrame) -> dict[str, int]:
 def _events(column: pd.Series) -> tuple["np.ndarray[Any, np.dtype[np.intp]]", list[str]]:
     """Return a code for each row, -1 where there is no name, and the names: ours, where we know them."""
     codes, names = pd.factorize(column, use_na_sentinel=True)
-    lower = [str(name).strip().lower() for name in names]
+    lower = [str(_decoded(name)).strip().lower() for name in names]
     return codes, [OTHER_NAMES.get(name, name) for name in lower]
 
 

@@ -12,7 +12,7 @@ from personalization.training.metrics import hits
 
 
 def newest_in_last_category(facts: ItemFacts, fold: Fold, *, k: int) -> Ints:
-    """Return int32[n, k]: the newest items of each shopper's last category.
+    """Return int32[n, k]: the newest items of each shopper's last category, of products without one the one before.
 
     Those of which no first day is known count as newest of all.
     """
@@ -21,8 +21,9 @@ def newest_in_last_category(facts: ItemFacts, fold: Fold, *, k: int) -> Ints:
     starts = np.searchsorted(facts.category[order], np.arange(int(facts.category.max(initial=-1)) + 2))
     found = np.full((len(fold), k), -1, np.int32)
     for row, profile in enumerate(fold.profiles):
-        category = int(facts.category[profile.items[-1]]) if len(profile.items) else -1
-        if category >= 0:
+        categories = facts.category[profile.items]
+        if (categories >= 0).any():
+            category = int(categories[categories >= 0][-1])
             shelf = order[starts[category] : starts[category + 1]]
             if fold.new_only:
                 shelf = shelf[~np.isin(shelf, profile.items)]

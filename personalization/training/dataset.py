@@ -1,6 +1,8 @@
 """From frames to the columns that recommenders learn from: clean, encode, code. Pure; pandas in, arrays out."""
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -209,19 +211,22 @@ def _number(known: pd.DataFrame, column: str, dtype: type[np.floating[Any]]) -> 
 
 
 def _attributes(known: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
-    """Return attributes as lists; a text is split at "|" or, without one, at blanks."""
+    """Return attributes as lists; a text is JSON, or is split at "|" or, without one, at blanks."""
     if "attributes" not in known:
         return ()
     return tuple(_split(own) for own in known["attributes"])
 
 
 def _split(own: object) -> tuple[str, ...]:
+    if isinstance(own, str) and own.lstrip()[:1] in ("{", "["):
+        with suppress(ValueError):
+            own = json.loads(own)
     if isinstance(own, str):
         return tuple(part for part in (own.split("|") if "|" in own else own.split()) if part)
     if isinstance(own, list | tuple | np.ndarray):
         return tuple(text for part in own if part is not None and (text := str(part)))
     if isinstance(own, Mapping):
-        return tuple(f"{name}={value}" for name, value in own.items() if value is not None)
+        return tuple(f"{name}={value}" for name, value in own.items() if value not in (None, ""))
     return ()
 
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from argparse import ArgumentParser
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from tqdm import tqdm
 from personalization.management.output import writable
 from personalization.recommenders.base import SIGNAL_NAMES
 from personalization.services.figures import storable
-from personalization.training.cleaning import as_in_file, id_texts
+from personalization.training.cleaning import as_in_file, id_texts, seconds, unknown_events
 from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Asked, evaluate
 from personalization.training.plan import OPTIONAL, ranked_sources
@@ -29,6 +29,13 @@ EARLY = 1e8
 WITH_GAPS = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
 """Whole numbers with gaps stay whole: as floats, ids of 17 digits would become those of their neighbors."""
 STARS = ("value", "rating", "stars")
+TIMES = ("time", "date")
+"""In the name of a column that holds times, and is not called timestamp."""
+LONGEST_YEARS = 60
+LONGEST = LONGEST_YEARS * 365.25 * 86_400
+"""Seconds; no shop's history is longer."""
+NAMED = 5
+READ = ("interactions.parquet", "items.parquet", "shoppers.parquet")
 PROTOCOLS = ("temporal", "leave-one-out", "next-item")
 TRADED = (("ndcg", "NDCG@10"), ("gini", "Gini"), ("coverage", "coverage"))
 
@@ -71,9 +78,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Read, evaluate, print, write."""
-        for name in ("json", "recommendations"):
-            if options[name]:
-                writable(options[name], option=name)
+        outputs = {name: options[name] for name in ("json", "recommendations") if options[name]}
+        for name, file in outputs.items():
+            writable(file, option=name)
+            if file.resolve() in {(options["path"] / one).resolve() for one in READ}:
+                raise CommandError(f"--{name}: {file} is read, it would be overwritten")
+        if len({file.resolve() for file in outputs.values()}) < len(outputs):
+            raise CommandError("--json and --recommendations: two files")
         if not 0 <= options["budget"] < float("inf"):
             raise CommandError("--budget: seconds, 0 or more")
         if not 0 <= options["exposure"] <= 1:
@@ -84,7 +95,8 @@ class Command(BaseCommand):
         pictures = folder if (folder := options["path"] / "pictures").is_dir() else None
         timed = not untimed(interactions)
         if not timed:
-            self.stderr.write("No two rows differ in time: the file's order is taken for it, a second from row to row.")
+            why = "No two rows differ in time" if "timestamp" in interactions else "There is no column timestamp"
+            self.stderr.write(f"{why}: the file's order is taken for it, a second from row to row.")
             if options["protocol"] != "leave-one-out" and by_shopper(interactions):
                 self.stderr.write(
                     "The rows are in the order of user_id: hardly any shopper has some before and some after a cut. "
@@ -131,7 +143,11 @@ class Command(BaseCommand):
             if options["recommendations"]:
                 answers = found.recommendations.assign(
                     user=as_in_file(found.recommendations["user"], interactions["user_id"]),
-                    item=as_in_file(found.recommendations["item"], interactions["item_id"]),
+                    item=as_in_file(
+                        found.recommendations["item"],
+                        interactions["item_id"],
+                        None if items is None else items["item_id"],
+                    ),
                 )
                 answers.to_parquet(options["recommendations"], index=False)
         except OSError as error:
@@ -152,14 +168,21 @@ def unusable(
         lines.append(
             "All times are before 1973: numbers are seconds since 1970. Are these days, or years? Write dates."
         )
-    if "event" not in interactions and (stars := [name for name in STARS if _differ(interactions.get(name))]):
-        lines.append(
-            f"{stars[0]} is not read: without a column event all rows are purchases. "
-            "Stars are rows whose event is rating, in the column value."
-        )
-    unknown = next((one["values"] for one in dataset.report["imputed"] if one["column"] == "event"), 0)
-    if 0 < len(interactions) == unknown:
-        lines.append(f"No event has a name that is known: all count as a view. Names are {', '.join(SIGNAL_NAMES)}.")
+    if len(dataset.clock) and dataset.clock[-1] - dataset.clock[0] > LONGEST:
+        years = (dataset.clock[-1] - dataset.clock[0]) / LONGEST * LONGEST_YEARS
+        lines.append(f"The times lie {years:,.0f} years apart: are some in milliseconds, others in seconds?")
+    unread = "value" not in interactions or "event" not in interactions
+    if unread and (stars := [name for name in STARS if _differ(interactions.get(name))]):
+        without = "without a column event all rows are purchases. " if "event" not in interactions else ""
+        lines.append(f"{stars[0]} is not read: {without}Stars are rows whose event is rating, in the column value.")
+    lines += [f"{line} Names are {', '.join(SIGNAL_NAMES)}." for line in _strange(interactions)]
+    listed = pd.DataFrame() if items is None else items
+    numbers = [interactions.get(name) for name in ("value", "quantity", "price")] + [listed.get("price")]
+    for column in numbers:
+        if _unread(column, lambda given: pd.to_numeric(given, errors="coerce")):
+            lines.append(f"{column.name} is not read: it holds no number, such as 12.99.")
+    if _unread(listed.get("first_seen"), seconds):
+        lines.append("first_seen is not read: it holds no date and no number of seconds.")
     touched = {dataset.catalogue.item_ids[code] for code in np.unique(dataset.interactions.items).tolist()}
     if items is not None and touched.isdisjoint(id_texts(items["item_id"].dropna())):
         lines.append("No interaction is of a product of items.parquet: do both call products by the same ids?")
@@ -168,14 +191,38 @@ def unusable(
     return lines
 
 
+def _strange(interactions: pd.DataFrame) -> list[str]:
+    """Return what is to be said of events with names that nobody knows."""
+    if "event" not in interactions or not len(interactions):
+        return []
+    names = unknown_events(interactions["event"])
+    rows = sum(names.values())
+    if rows + interactions["event"].isna().sum() == len(interactions):
+        return ["No event has a name that is known: all count as a view."]
+    told = ", ".join([*list(names)[:NAMED], *(["…"] if len(names) > NAMED else [])])
+    return [f"{rows:,} rows are events that nobody knows ({told}): they count as a view."] if names else []
+
+
+def _unread(column: pd.Series | None, read: Callable[[pd.Series], pd.Series]) -> bool:
+    """Return whether there is such a column and nothing in it can be read."""
+    if column is None or not (given := column.dropna()).size:
+        return False
+    try:
+        return not read(given).notna().any()
+    except TypeError:  # lists
+        return True
+
+
 def _differ(column: pd.Series | None) -> bool:
     """Return whether there is such a column, of numbers that are not all the same."""
     return column is not None and pd.to_numeric(column, errors="coerce").nunique() > 1
 
 
 def untimed(interactions: pd.DataFrame) -> bool:
-    """Return whether rows have no times, or all the same."""
+    """Return whether rows have no times, or all the same. Raises CommandError where another column holds them."""
     if "timestamp" not in interactions:
+        if other := [name for name in interactions if any(word in str(name).lower() for word in TIMES)]:
+            raise CommandError(f"missing column: timestamp (is it {' or '.join(map(str, other))}? Rename it)")
         return True
     try:
         return len(interactions) > 1 and interactions["timestamp"].nunique() < 2
@@ -258,6 +305,7 @@ def _read(file: Path) -> pd.DataFrame | None:
     try:
         table = pq.read_table(file)
         gaps = any(column.null_count and pa.types.is_integer(column.type) for column in table.columns)
-        return table.to_pandas(types_mapper=WITH_GAPS.get if gaps else None)
+        # Without what pandas noted beside: a column that was the index of a frame is a column here.
+        return table.to_pandas(types_mapper=WITH_GAPS.get if gaps else None, ignore_metadata=True)
     except (OSError, ValueError) as error:  # of Arrow's errors each is one of these
         raise CommandError(f"{file} cannot be read as Parquet: {error}") from error

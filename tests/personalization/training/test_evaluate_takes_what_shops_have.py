@@ -1,7 +1,10 @@
 """Files of real shops are untidy: what can be read is read, what cannot is said in a line, and nothing is lost."""
 
 import json
+import re
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -90,16 +93,75 @@ def test_moments_in_digits_are_moments() -> None:
     assert seconds(pd.Series([893286638000, 893286639000])).tolist() == [893286638.0, 893286639.0]
 
 
-def test_a_date_that_fills_a_column_is_no_moment() -> None:
+@pytest.mark.parametrize("shape", ["seconds", "texts", "microseconds"])
+def test_a_date_that_fills_a_column_is_no_moment(shape: str) -> None:
     rows = history()
     last = rows["timestamp"].max()
     filled = rows.assign(timestamp=rows["timestamp"].where(np.arange(len(rows)) % 200 > 0, 253_402_214_400.0))
+    dates = pd.to_datetime(filled["timestamp"].astype("int64"), unit="s").astype("datetime64[us]")
+    shapes = {"seconds": filled["timestamp"], "texts": dates.astype(str), "microseconds": dates}
+    filled["timestamp"] = shapes[shape]
 
     data = build(filled, products())
 
     assert data.interactions.times.max() <= last
     assert [one["rows"] for one in data.report["removed"] if one["rule"] == "far off"] == [-(-len(rows) // 200)]
     assert all(one["rows"] == 0 for one in build(rows, products()).report["removed"])
+
+
+def test_a_column_that_was_the_index_of_a_frame_is_a_column(tmp_path: Path) -> None:
+    rows = history(shoppers=10)
+    rows.set_index("timestamp").to_parquet(tmp_path / "interactions.parquet")
+
+    read = _read(tmp_path / "interactions.parquet")
+
+    assert read is not None
+    assert read["timestamp"].tolist() == rows["timestamp"].tolist()
+
+
+def test_times_in_a_column_of_another_name_are_not_left_out(tmp_path: Path) -> None:
+    folder(tmp_path, history(shoppers=10).rename(columns={"timestamp": "event_time"}))
+
+    with pytest.raises(CommandError, match=r"missing column: timestamp \(is it event_time"):
+        call_command("evaluate", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"event": lambda rows: rows["event"].where(rows.index % 3 > 0, "Bestellt")},
+            r"rows are events .*\(bestellt\)",
+        ),
+        ({"event": "rating", "stars": lambda rows: rows.index % 5 + 1.0}, "stars is not read: Stars are rows"),
+        ({"event": "rating", "value": "4,0"}, "value is not read: it holds no number"),
+        (
+            {"timestamp": lambda rows: rows["timestamp"].where(rows.index % 5 > 0, rows["timestamp"] * 1000)},
+            "years apart",
+        ),
+    ],
+)
+def test_columns_that_tell_nothing_are_told_of(changed: dict[str, Any], said: str) -> None:
+    rows = history(shoppers=20).drop(columns="value", errors="ignore").assign(**changed)
+
+    assert re.search(said, " ".join(unusable(build(rows, products()), rows, products(), None)))
+
+
+def test_prices_and_days_of_products_that_are_not_read_are_told_of() -> None:
+    rows, items = history(shoppers=20), products().assign(price="12,99 EUR", first_seen="some day")
+
+    told = " ".join(unusable(build(rows, items), rows, items, None))
+
+    assert "price is not read" in told
+    assert "first_seen is not read" in told
+
+
+def test_attributes_written_as_json_are_read() -> None:
+    items = pd.DataFrame({"item_id": ["a", "b"], "attributes": ['{"color": "red", "size": null}', '["new", "in {x}"]']})
+
+    found = catalogue_of(items, seen=pd.Series([], dtype=object)).attributes
+
+    assert found == (("color=red",), ("new", "in {x}"))
 
 
 def test_large_ids_stay_apart_where_one_is_missing(tmp_path: Path) -> None:
@@ -227,6 +289,9 @@ def test_answers_can_be_joined_with_the_file(tmp_path: Path) -> None:
         (pd.Series([7, 8], dtype=np.int8), ["8", "900"], ["8", "900"]),
         (pd.Series(["7", "08"]), ["08"], ["08"]),
         (pd.Series([True, False]), ["True"], ["True"]),
+        (pd.Series([Decimal(7), Decimal(8)], dtype=object), ["8"], [Decimal(8)]),
+        (pd.Series([b"ada", b"\xf4"], dtype=object), ["f4", "ada"], [b"\xf4", b"ada"]),
+        (pd.Series([b"ada", b"bo"], dtype=object), ["sku-9"], ["sku-9"]),
     ],
 )
 def test_ids_are_of_the_type_of_their_file_where_all_can_be(
@@ -257,6 +322,8 @@ def test_what_cannot_be_written_or_read_is_said_before_the_work(tmp_path: Path) 
         ((str(path), "--json", str(tmp_path / "none" / "out.json")), "there is no folder"),
         ((str(path), "--recommendations", str(tmp_path / "none" / "out.parquet")), "there is no folder"),
         ((str(path), "--json", str(tmp_path)), "is a folder, name a file"),
+        ((str(path), "--json", str(path / "items.parquet")), "is read, it would be overwritten"),
+        ((str(path), "--json", str(tmp_path / "o"), "--recommendations", str(tmp_path / "o")), "two files"),
         ((str(path), "--budget", "nan"), "--budget"),
         ((str(path / "interactions.parquet"),), "name the folder"),
         ((str(path),), "missing column of the items: item_id"),

@@ -43,6 +43,19 @@ def test_untouched_products_come_first_then_the_newest_and_none_the_shopper_had(
     }
 
 
+def test_of_a_product_without_category_the_one_before_counts() -> None:
+    dataset, fold = shop()
+    facts = ItemFacts.fit(fold.past, dataset.catalogue, until=fold.until)
+    whole = newest_in_last_category(facts, fold, k=3)
+    facts.category[dataset.catalogue.item_ids.index("a1")] = -1  # Ann's last; before, she was in B
+
+    found = newest_in_last_category(facts, fold, k=3)
+
+    ann = dataset.user_ids[fold.users[1]] == "ann"
+    assert [dataset.catalogue.item_ids[at] for at in found[int(ann)] if at >= 0] == ["b2"]
+    assert found[1 - int(ann)].tolist() == whole[1 - int(ann)].tolist()
+
+
 def test_how_often_they_are_hit() -> None:
     dataset, fold = shop()
     warm, plain = temporal(dataset.interactions, start=4.0, end=CUT, new_only=True), shop(categories=False)
