@@ -7,10 +7,10 @@ MAX_ID = 512
 
 
 def parse_subject(text: str) -> str:
-    """Return the raw id that a path names. Raises InvalidInput where it names none."""
+    """Return the raw id that a path names, without blanks around the id, as events are read. Raises InvalidInput."""
+    text = text.strip()
     kind, separator, name = text.partition(":")
-    raw_id = text if separator and kind in KINDS else f"user:{text}"
-    name = raw_id.partition(":")[2]
-    if not name.strip() or len(name) > MAX_ID or "\x00" in name:
+    kind, name = (kind, name.strip()) if separator and kind in KINDS else ("user", text)
+    if not name or len(name) > MAX_ID or "\x00" in name:
         raise InvalidInput.of("subject", "must be user:ID, anonymous:ID or an id")
-    return raw_id
+    return f"{kind}:{name}"

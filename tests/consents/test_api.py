@@ -106,9 +106,19 @@ def test_a_bad_body_names_the_field_and_changes_nothing(shop: APIClient, body: A
     assert get_log().length() == 0
 
 
-@pytest.mark.parametrize("subject", ["user:", "anonymous:", "%00", "user:" + "x" * 600])
+@pytest.mark.parametrize("subject", ["user:", "user:%20", "anonymous:", "%20", "%00", "user:" + "x" * 600])
 def test_a_subject_must_name_somebody(shop: APIClient, subject: str) -> None:
     assert put(shop, subject, {"decisions": {"analytics": True}}).status_code == 400
+
+
+@pytest.mark.parametrize("subject", ["user:ada%20", "user:%20ada", "%20ada%0a", "%20user:ada"])
+def test_blanks_around_an_id_are_no_part_of_it_as_in_events(shop: APIClient, subject: str) -> None:
+    put(shop, "user:ada", {"decisions": {"analytics": True}})
+
+    answer = put(shop, subject, {"decisions": {"analytics": False}})
+
+    assert answer.status_code == 200
+    assert shop.get(URL + "user:ada").json()["decisions"]["analytics"]["reason"] == "refused"
 
 
 def test_a_browser_speaks_for_its_anonymous_id_and_for_a_proven_user(browser_key: str) -> None:
