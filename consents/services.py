@@ -105,12 +105,18 @@ def decide_for(
             actor=actor,
             object="consent",
             subject=subject,
-            data={"decisions": taken, "policy_version": policy_version, "source": source},
+            data={"decisions": taken},
+            detail=_told({"policy_version": policy_version, "source": source}),
         )
         # Before the commit: when the log is down nothing is written, and when the commit fails the recorder, which
         # reads the log, writes the same rows.
         journal.write(change)
     _mirror(rows)
+
+
+def _told(words: Mapping[str, str]) -> dict[str, str]:
+    """Return what the browser said of the decision: any text may be in it, so it goes where it can be erased."""
+    return {name: text for name, text in words.items() if text}
 
 
 def _refuse_unknown(decisions: Mapping[str, bool]) -> None:

@@ -10,7 +10,8 @@ from rest_framework.test import APIClient
 from access.identity import sign_user
 from access.selectors import resolve_key
 from access.services import create_key
-from audit.selectors import entries
+from audit.selectors import entries, read_detail
+from audit.services import destroy_subject
 from common.errors import Unavailable
 from consents.models import ConsentEvent
 from consents.selectors import proofs
@@ -75,6 +76,19 @@ def test_a_decision_is_proven_audited_and_on_the_log(shop: APIClient) -> None:
     assert (event.name, event.user_id, event.consents) == ("Consent Updated", "ada", {"analytics": True})
     assert event.message_id == proof.message_id
     assert len(entries(action="consent.decided")) == 1
+
+
+def test_what_a_browser_writes_beside_its_decision_can_be_erased(browser_key: str) -> None:
+    words = {"source": "jane.doe@shop.example", "policy_version": "Jane Doe"}
+
+    put(client_with(browser_key), "anonymous:bo", {"decisions": {"analytics": True}, **words})
+
+    (entry,) = entries(action="consent.decided")
+    assert entry.data == {"decisions": {"analytics": True}}
+    assert read_detail(entry.id) == words
+    destroy_subject("anonymous:bo")
+    assert read_detail(entry.id) is None
+    assert not any(text.encode() in entry.body for text in words.values())
 
 
 def test_saying_the_same_again_is_no_second_proof(shop: APIClient) -> None:
