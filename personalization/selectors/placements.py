@@ -1,11 +1,15 @@
 """Placements as serving sees them."""
 
+import logging
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from personalization.models import Placement
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +24,16 @@ class Filters:
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> "Filters":
-        """Return the filters of a mapping with a request's field names; a price may be a string."""
+        """Return the filters of a mapping with a request's field names; a price may be a string.
+
+        Raises ValueError naming the field that is of another kind.
+        """
         return cls(
-            category=_many(fields.get("category")),
-            brand=_many(fields.get("brand")),
-            min_price=_decimal(fields.get("min_price")),
-            max_price=_decimal(fields.get("max_price")),
-            in_stock=fields.get("in_stock"),
+            category=_many(fields, "category"),
+            brand=_many(fields, "brand"),
+            min_price=_decimal(fields, "min_price"),
+            max_price=_decimal(fields, "max_price"),
+            in_stock=_flag(fields, "in_stock"),
         )
 
 
@@ -54,21 +61,27 @@ class PlacementConfig:
 
 
 def active_placements() -> dict[str, PlacementConfig]:
-    """Return every active placement by its key."""
-    return {row.key: config_of(row) for row in Placement.objects.filter(active=True)}
+    """Return every active placement by its key; a row that cannot be read takes down itself alone."""
+    found = {}
+    for row in Placement.objects.filter(active=True):
+        try:
+            found[row.key] = config_of(row)
+        except ValueError as error:
+            log.error("placement.unreadable key=%s error=%s", row.key, error)
+    return found
 
 
 def config_of(row: Placement) -> PlacementConfig:
-    """Return the record of a row, which need not be saved."""
+    """Return the record of a row, which need not be saved. Raises ValueError where a field is of another kind."""
     return PlacementConfig(
         key=row.key,
         name=row.name,
         about=row.about,
         strategy=row.strategy,
-        sources={source["name"]: float(source.get("weight", 1.0)) for source in row.sources},
-        fallback=tuple(row.fallback),
+        sources=weights_of(row.sources),
+        fallback=names_in(row.fallback),
         size=row.size,
-        filters=Filters.of(row.filters),
+        filters=Filters.of(_mapping(row.filters)),
         max_per_brand=row.max_per_brand,
         max_per_category=row.max_per_category,
         fresh_slots=row.fresh_slots,
@@ -81,11 +94,58 @@ def config_of(row: Placement) -> PlacementConfig:
     )
 
 
-def _many(value: Any) -> tuple[str, ...]:
-    if not value:
+def weights_of(sources: Any) -> dict[str, float]:
+    """Return recommender → weight of a placement's sources. Raises ValueError where they are of another kind."""
+    found = {}
+    for source in sources if isinstance(sources, list) else [sources]:
+        if not isinstance(source, dict) or not isinstance(name := source.get("name"), str):
+            raise ValueError('must be a list of {"name": recommender, "weight": number}')
+        weight = source.get("weight", 1.0)
+        # Compared, not converted: there are whole numbers that no float can hold.
+        if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < weight <= sys.float_info.max:
+            raise ValueError(f"the weight of {name} must be a number above 0")
+        found[name] = float(weight)
+    return found
+
+
+def names_in(value: Any) -> tuple[str, ...]:
+    """Return a list of names. Raises ValueError where it is anything else."""
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        raise ValueError("must be a list of names")
+    return tuple(value)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("filters must be fields with values")
+    return value
+
+
+def _many(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = fields.get(name)
+    if value is None or value == "":
         return ()
-    return (value,) if isinstance(value, str) else tuple(value)
+    try:
+        return (value,) if isinstance(value, str) else names_in(value)
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from None
 
 
-def _decimal(value: Any) -> Decimal | None:
-    return None if value is None or value == "" else Decimal(str(value))
+def _decimal(fields: Mapping[str, Any], name: str) -> Decimal | None:
+    value = fields.get(name)
+    if value is None or value == "":
+        return None
+    try:
+        price = Decimal(str(value))
+    except InvalidOperation:
+        price = Decimal("NaN")
+    if not price.is_finite():
+        raise ValueError(f"{name} must be a number")
+    return price
+
+
+def _flag(fields: Mapping[str, Any], name: str) -> bool | None:
+    value = fields.get(name)
+    if not isinstance(value, bool | None):
+        raise ValueError(f"{name} must be true or false")
+    return value

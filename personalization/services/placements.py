@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -13,6 +12,7 @@ from common.errors import FieldError, InvalidInput
 from personalization.models import Placement
 from personalization.ranking.onboarding import ONBOARDING
 from personalization.recommenders.registry import RECOMMENDERS
+from personalization.selectors.placements import Filters, names_in, weights_of
 from personalization.services.live import announce
 
 FILTERS = {"category", "brand", "min_price", "max_price", "in_stock"}
@@ -36,7 +36,7 @@ def save_placement(key: str, *, data: Mapping[str, Any], actor: str) -> Placemen
 
 def check_placement(row: Placement) -> None:
     """Raise InvalidInput where a placement names what does not exist or its fields do not fit."""
-    errors = [*_field_errors(row), *_source_errors(row), *_filter_errors(row.filters)]
+    errors = [*_field_errors(row), *_number_errors(row), *_source_errors(row), *_filter_errors(row.filters)]
     if errors:
         raise InvalidInput(f"{errors[0].field}: {errors[0].message}", errors=tuple(errors))
 
@@ -50,26 +50,30 @@ def _field_errors(row: Placement) -> Iterable[FieldError]:
 
 
 def _source_errors(row: Placement) -> Iterable[FieldError]:
-    if row.strategy not in RANKERS and row.strategy not in RECOMMENDERS:
+    if not isinstance(row.strategy, str) or row.strategy not in {*RANKERS, *RECOMMENDERS}:
         yield FieldError("strategy", f"there is no recommender {row.strategy}")
-    for source in row.sources if isinstance(row.sources, list) else [None]:
-        if not isinstance(source, dict) or source.get("name") not in RECOMMENDERS:
-            yield FieldError("sources", 'must be a list of {"name": recommender, "weight": number}')
-        elif not isinstance(source.get("weight", 1.0), int | float) or not 0 < source.get("weight", 1.0) < math.inf:
-            yield FieldError("sources", f"the weight of {source['name']} must be a number above 0")
-    for name in row.fallback if isinstance(row.fallback, list) else [None]:
-        if name not in RECOMMENDERS:
-            yield FieldError("fallback", f"there is no recommender {name}")
+    for field, read in (("sources", weights_of), ("fallback", names_in)):
+        try:
+            names = list(read(getattr(row, field)))
+        except ValueError as error:
+            yield FieldError(field, str(error))
+        else:
+            yield from (
+                FieldError(field, f"there is no recommender {name}") for name in names if name not in RECOMMENDERS
+            )
+
+
+def _number_errors(row: Placement) -> Iterable[FieldError]:
+    # Neither above nor below any bound, so full_clean() finds nothing wrong with it.
+    if isinstance(row.explore_share, float) and math.isnan(row.explore_share):
+        yield FieldError("explore_share", "must be a number")
 
 
 def _filter_errors(filters: Any) -> Iterable[FieldError]:
     if not isinstance(filters, dict) or set(filters) - FILTERS:
         yield FieldError("filters", f"may hold {', '.join(sorted(FILTERS))}")
         return
-    for name in ("min_price", "max_price"):
-        try:
-            Decimal(str(filters.get(name, 0)))
-        except InvalidOperation:
-            yield FieldError("filters", f"{name} must be a number")
-    if not isinstance(filters.get("in_stock"), bool | None):
-        yield FieldError("filters", "in_stock must be true or false")
+    try:
+        Filters.of(filters)
+    except ValueError as error:
+        yield FieldError("filters", str(error))

@@ -7,7 +7,8 @@ from django.db import OperationalError
 
 from catalog.selectors import catalog_rows
 from catalog.services import put_product, remove_product
-from common.errors import NotFound
+from common.errors import InvalidInput, NotFound
+from personalization.models import Placement
 from personalization.ranking.bundle import Bundle
 from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
@@ -66,6 +67,60 @@ def test_a_placement_is_a_row() -> None:
     save_placement("checkout-tips", data={"name": "Tips", "strategy": "popular", "size": 2}, actor="staff:1")
 
     assert len(ids("checkout-tips")) == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("filters", {"category": 5}, "category must be a list of names"),
+        ("filters", {"category": [["a"]]}, "category must be a list of names"),
+        ("filters", {"brand": True}, "brand must be a list of names"),
+        ("filters", {"min_price": "NaN"}, "min_price must be a number"),
+        ("filters", {"max_price": "Infinity"}, "max_price must be a number"),
+        ("filters", {"max_price": []}, "max_price must be a number"),
+        ("filters", {"in_stock": "yes"}, "in_stock must be true or false"),
+        ("filters", ["category"], "may hold brand, category"),
+        ("sources", [{"name": []}], "must be a list of"),
+        ("sources", [{"name": "popular", "weight": 10**400}], "the weight of popular must be a number above 0"),
+        ("sources", [{"name": "popular", "weight": True}], "the weight of popular must be a number above 0"),
+        ("sources", [{"name": "magic"}], "there is no recommender magic"),
+        ("fallback", [[]], "must be a list of names"),
+        ("fallback", "popular", "must be a list of names"),
+        ("strategy", [], "there is no recommender"),
+        ("explore_share", float("nan"), "must be a number"),
+    ],
+)
+def test_a_placement_of_other_kinds_is_refused_at_its_field(field: str, value: Any, told: str) -> None:
+    before = Placement.objects.values().get(key="trending")
+
+    with pytest.raises(InvalidInput, match=told) as refused:
+        save_placement("trending", data={field: value}, actor="staff:1")
+
+    assert refused.value.errors[0].field == field
+    assert Placement.objects.values().get(key="trending") == before
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"filters": {"category": 5}},
+        {"filters": {"category": [["a"]]}},
+        {"filters": {"min_price": "NaN"}},
+        {"filters": []},
+        {"sources": [{"weight": 1}]},
+        {"sources": [{"name": "popular", "weight": 10**400}]},
+        {"fallback": [[]]},
+    ],
+)
+def test_a_row_that_cannot_be_read_is_left_out_and_takes_no_other_down(
+    written: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    Placement.objects.filter(key="trending").update(**written)
+
+    assert ids()
+    with pytest.raises(NotFound):
+        ids("trending")
+    assert "placement.unreadable key=trending" in caplog.text
 
 
 def test_a_rule_holds_from_the_next_answer_on_edited_and_switched() -> None:
