@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
+from audit.services import record
 from common import clock
 from common.errors import Conflict
 from common.ids import uuid7
@@ -40,7 +41,7 @@ LOCK: Final = 0x766D_6E63
 log = logging.getLogger(__name__)
 
 
-def run_increment(*, forced: bool = False) -> str:
+def run_increment(*, forced: bool = False, actor: str = "system:schedule") -> str:
     """Make and publish an increment of the live version; return what was done, or why nothing was, in words.
 
     A `forced` one does not wait for its turn. Raises Conflict where the data look broken, or the live version's
@@ -58,13 +59,13 @@ def run_increment(*, forced: bool = False) -> str:
             return f"The last one took {live.increment['seconds']:.0f} s: no other one before {until:%H:%M:%S} UTC."
         begun = time.monotonic()
         try:
-            return _made(live, begun)
+            return _made(live, begun, actor=actor)
         except Exception:
-            _rest(live, begun)
+            _rest(live, begun, actor=actor)
             raise
 
 
-def _made(live: ModelVersion, begun: float) -> str:
+def _made(live: ModelVersion, begun: float, *, actor: str) -> str:
     from personalization.ranking.increment import incremented
     from personalization.training.pipeline import fingerprint
 
@@ -74,10 +75,10 @@ def _made(live: ModelVersion, begun: float) -> str:
         raise Conflict(f"{live.version} cannot learn more: {error}") from error
     # What the settings say by now is for the next training: the ranker knows scores of the old weights.
     dataset = shop_dataset(pictures=False, weights=manifest.get(EVENT_WEIGHTS, {}))
-    _refuse_broken(dataset, live)
+    _refuse_broken(dataset, live, actor=actor)
     learnt = {"data": fingerprint(dataset), "shoppers": len(dataset.user_ids)}
     if learnt["data"] == live.increment.get("data", live.data_hash):
-        _publish(live, {**_of_artefact(live), **_timed(begun)})
+        _publish(live, {**_of_artefact(live), **_timed(begun)}, actor=actor)
         return f"Nothing has happened since {live.version} learnt last."
     try:
         base = Bundle.load(directory_of(live), expected=live.artefact_hash)
@@ -91,7 +92,7 @@ def _made(live: ModelVersion, begun: float) -> str:
         shutil.rmtree(directory, ignore_errors=True)
         raise
     told = {"directory": directory.name, "artefact_hash": artefact_hash, "interactions": len(dataset), **learnt}
-    if not _publish(live, {**told, **_timed(begun)}):
+    if not _publish(live, {**told, **_timed(begun)}, actor=actor):
         shutil.rmtree(directory, ignore_errors=True)
         return f"Another version went live while {live.version} learnt: nothing was changed."
     _tidy(live, directory)
@@ -99,23 +100,34 @@ def _made(live: ModelVersion, begun: float) -> str:
     return f"{live.version} has learnt from {len(dataset):,} interactions."
 
 
-def _publish(live: ModelVersion, told: Mapping[str, Any]) -> bool:
-    """Write what was learnt into the row, and return True, unless another version is live by now."""
+def _publish(live: ModelVersion, told: Mapping[str, Any], *, actor: str) -> bool:
+    """Write what was learnt into the row, and return True, unless another version is live by now.
+
+    Another artefact is on the audit log: it tells which one answered when.
+    """
     with transaction.atomic():
         one_at_a_time()
         same = ModelVersion.objects.filter(pk=live.pk, state=ModelState.CHAMPION, promoted_at=live.promoted_at)
         if not same.update(increment=told):
             return False
         if told.get("directory") != live.increment.get("directory"):
+            served = {name: told[name] for name in ("artefact_hash", "interactions")}
+            record(
+                category="model",
+                action="model.incremented",
+                actor=actor,
+                object=f"model_version:{live.version}",
+                data={"version": live.version, **served},
+            )
             announce()
     return True
 
 
-def _rest(live: ModelVersion, begun: float) -> None:
+def _rest(live: ModelVersion, begun: float, *, actor: str) -> None:
     """Note how long an attempt took that failed: not even broken data may keep a machine busy."""
     try:
         live.refresh_from_db(fields=["increment"])
-        _publish(live, {**live.increment, **_timed(begun)})
+        _publish(live, {**live.increment, **_timed(begun)}, actor=actor)
     except DatabaseError as error:
         log.warning("increment.rest_not_noted error=%s", error)
 
@@ -129,7 +141,7 @@ def _tidy(live: ModelVersion, newest: Path) -> None:
             shutil.rmtree(one, ignore_errors=True)
 
 
-def _refuse_broken(dataset: "Dataset", live: ModelVersion) -> None:
+def _refuse_broken(dataset: "Dataset", live: ModelVersion, *, actor: str) -> None:
     """Raise Conflict, and once an alarm, where a check of the data would refuse a training."""
     from personalization.training.quality_gate import checked, failed
 
@@ -139,8 +151,8 @@ def _refuse_broken(dataset: "Dataset", live: ModelVersion) -> None:
     if refusals := failed(checks):
         names = [one.name for one in checks if not one.passed]
         if names != live.increment.get("refused"):  # asked every few minutes: told once, also where staff settled it
-            sound(AlarmKind.DATA, checks, actor="system:schedule", version=live)
-            _publish(live, {**live.increment, "refused": names})
+            sound(AlarmKind.DATA, checks, actor=actor, version=live)
+            _publish(live, {**live.increment, "refused": names}, actor=actor)
         raise Conflict(f"These data look broken: {'; '.join(refusals)}. Nothing was learnt from them.")
 
 

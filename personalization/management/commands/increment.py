@@ -16,6 +16,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it, whether it is due or not."""
         try:
-            self.stdout.write(run_increment(forced=True))
+            self.stdout.write(run_increment(forced=True, actor="system:command"))
         except DomainError as error:
             raise CommandError(error.detail) from error

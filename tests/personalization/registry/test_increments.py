@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django_celery_beat.schedulers import ModelEntry
 
+from audit.selectors import entries
 from common import clock
 from common.errors import Conflict
 from events.types.base import Event
@@ -90,6 +91,23 @@ def test_nothing_is_written_where_nothing_happened() -> None:
     assert live().increment["at"] > before.increment["at"]
 
 
+def test_the_audit_log_tells_which_artefact_answered_when_and_nothing_where_nothing_changed() -> None:
+    sell("rug")
+    tasks.increment()
+    call_command("increment", stdout=StringIO())
+    first = live().increment["artefact_hash"]
+    sell("throw", to=90, day=1)
+    call_command("increment", stdout=StringIO())
+
+    version, later = live().version, live().increment["artefact_hash"]
+    told = [(entry.actor, entry.object, entry.data) for entry in entries(action="model.incremented")]
+    assert told == [
+        (who, f"model_version:{version}", {"version": version, "artefact_hash": own, "interactions": count})
+        for who, own, count in (("system:command", later, 150), ("system:schedule", first, 60))
+    ]
+    assert first != later
+
+
 def test_at_most_a_tenth_of_the_time_goes_to_increments() -> None:
     sell("rug")
     run_increment()
@@ -140,6 +158,7 @@ def test_a_version_that_went_live_meanwhile_gets_no_increment_of_another(monkeyp
     monkeypatch.setattr(increments, "shop_dataset", meanwhile)
 
     assert run_increment() == f"Another version went live while {was.version} learnt: nothing was changed."
+    assert entries(action="model.incremented") == []
     assert (live().version, live().increment) == (other, {})
     assert list(increments_of(was).iterdir()) == []
 
