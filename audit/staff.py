@@ -1,7 +1,7 @@
 """For every room's admin: what staff change is recorded in the transaction that changes it."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpRequest
 
@@ -16,32 +16,41 @@ def actor_of(request: HttpRequest) -> str:
 class AuditedAdmin:
     """A mixin in front of ModelAdmin, for tables whose changes are no service of their own.
 
-    Records which fields changed, never their values: those may identify somebody.
+    Records which fields changed, and the values of those in `recorded` alone: others may identify somebody.
     """
+
+    recorded: ClassVar[tuple[str, ...]] = ()
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Record the new row."""
-        _record(request, obj, "added", message)
+        self.put_on_record(request, obj, "added", message)
         return super().log_addition(request, obj, message)  # type: ignore[misc]
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Record the changed row."""
-        _record(request, obj, "changed", message)
+        self.put_on_record(request, obj, "changed", message)
         return super().log_change(request, obj, message)  # type: ignore[misc]
 
     def log_deletions(self, request: HttpRequest, queryset: Iterable[Any]) -> Any:
         """Record each row that goes."""
         for obj in queryset:
-            _record(request, obj, "deleted", None)
+            self.put_on_record(request, obj, "deleted")
         return super().log_deletions(request, queryset)  # type: ignore[misc]
 
+    def put_on_record(self, request: HttpRequest, obj: Any, verb: str, message: Any = None) -> None:
+        """Write what was done to the row; `message` is Django's list of changes."""
+        meta = obj._meta
+        data: dict[str, Any] = {"changes": message if isinstance(message, list) else []}
+        if self.recorded:
+            data["values"] = {name: _plain(getattr(obj, name)) for name in self.recorded}
+        record(
+            category=meta.app_label,
+            action=f"{meta.model_name}.{verb}",
+            actor=actor_of(request),
+            object=f"{meta.model_name}:{obj.pk}",
+            data=data,
+        )
 
-def _record(request: HttpRequest, obj: Any, verb: str, message: Any) -> None:
-    meta = obj._meta
-    record(
-        category=meta.app_label,
-        action=f"{meta.model_name}.{verb}",
-        actor=actor_of(request),
-        object=f"{meta.model_name}:{obj.pk}",
-        data={"changes": message if isinstance(message, list) else []},
-    )
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | None) else str(value)

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from audit.staff import AuditedAdmin
 from consents import selectors
 from consents.models import ConsentEvent, PolicyText, Purpose, RegionRule
 
@@ -40,9 +41,10 @@ class ConsentEventAdmin(WrittenOnce):
 
 
 @admin.register(Purpose)
-class PurposeAdmin(WrittenOnce):
+class PurposeAdmin(AuditedAdmin, WrittenOnce):
     """Purposes: adding one with a known name writes its next version."""
 
+    recorded = ("name", "version", "legal_basis", "sale_or_share")
     list_display = ("name", "version", "title", "legal_basis", "sale_or_share", "created_at")
     list_filter = ("legal_basis", "sale_or_share")
     search_fields = ("name", "title")
@@ -58,21 +60,33 @@ class PurposeAdmin(WrittenOnce):
 
 
 @admin.register(PolicyText)
-class PolicyTextAdmin(WrittenOnce):
+class PolicyTextAdmin(AuditedAdmin, WrittenOnce):
     """Texts that shoppers are shown, each with its hash."""
 
+    recorded = ("version", "language", "sha256")
     list_display = ("version", "language", "sha256", "published_at")
     search_fields = ("version",)
 
 
 @admin.register(RegionRule)
-class RegionRuleAdmin(ModelAdmin):
+class RegionRuleAdmin(AuditedAdmin, ModelAdmin):
     """Rules by region; they win over the setting."""
 
+    recorded = ("region", "mode")
     list_display = ("region", "mode")
     list_filter: ClassVar[tuple[str, ...]] = ("mode",)
 
     def save_model(self, request: HttpRequest, obj: RegionRule, form: Any, change: bool) -> None:
         """Save, and let this process see it at once."""
         super().save_model(request, obj, form, change)
+        selectors.forget_terms()
+
+    def delete_model(self, request: HttpRequest, obj: RegionRule) -> None:
+        """Delete, and let this process see it at once."""
+        super().delete_model(request, obj)
+        selectors.forget_terms()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[RegionRule]) -> None:
+        """Delete, and let this process see it at once."""
+        super().delete_queryset(request, queryset)
         selectors.forget_terms()

@@ -1,0 +1,65 @@
+"""Olu the compliance officer changes what is asked and which rule holds, and the audit log says so."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from access.services import sync_roles
+from audit.selectors import entries
+from consents import selectors
+from consents.models import PolicyText, Purpose, RegionRule
+
+pytestmark = pytest.mark.django_db
+RULES = "/admin/consents/regionrule/"
+
+
+@pytest.fixture
+def olu() -> Client:
+    """Olu's browser."""
+    sync_roles(actor="system:test")
+    user = get_user_model().objects.create_user("olu", password="x", is_staff=True)
+    user.groups.add(Group.objects.get(name="compliance officer"))
+    client = Client()
+    client.force_login(user)
+    selectors.forget_terms()
+    return client
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_rule_is_recorded_with_its_region_and_mode_and_holds_at_once(olu: Client, at_once: bool) -> None:
+    olu.post(f"{RULES}add/", {"region": "DE", "mode": "opt_in"})
+    rule = RegionRule.objects.get()
+    olu.post(f"{RULES}{rule.pk}/change/", {"region": "DE", "mode": "opt_out"})
+    assert selectors.rule_of("DE").mode == "opt_out"
+    if at_once:
+        olu.post(RULES, {"action": "delete_selected", "_selected_action": [rule.pk], "post": "yes"})
+    else:
+        olu.post(f"{RULES}{rule.pk}/delete/", {"post": "yes"})
+
+    assert selectors.rule_of("DE").mode == "opt_in"
+    told = [(entry.action, entry.data["values"]) for entry in entries(object=f"regionrule:{rule.pk}")]
+    assert told == [
+        ("regionrule.deleted", {"region": "DE", "mode": "opt_out"}),
+        ("regionrule.changed", {"region": "DE", "mode": "opt_out"}),
+        ("regionrule.added", {"region": "DE", "mode": "opt_in"}),
+    ]
+
+
+def test_a_new_version_of_a_purpose_is_recorded(olu: Client) -> None:
+    terms = {"name": "ads_share", "title": "Ads", "description": "No.", "legal_basis": "legitimate_interest"}
+
+    olu.post("/admin/consents/purpose/add/", {**terms, "data_categories": "", "recipients": ""})
+
+    purpose = Purpose.objects.get(name="ads_share", version=2)
+    (event,) = entries(object=f"purpose:{purpose.pk}")
+    values = {"name": "ads_share", "version": 2, "legal_basis": "legitimate_interest", "sale_or_share": False}
+    assert (event.action, event.data["values"]) == ("purpose.added", values)
+
+
+def test_a_published_text_is_recorded_with_its_hash(olu: Client) -> None:
+    olu.post("/admin/consents/policytext/add/", {"version": "3", "language": "en", "body": "We learn."})
+
+    text = PolicyText.objects.get()
+    (event,) = entries(object=f"policytext:{text.pk}")
+    assert (event.action, event.data["values"]["sha256"]) == ("policytext.added", text.sha256)
