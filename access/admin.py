@@ -48,6 +48,14 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type
         users: QuerySet[User] = super().get_queryset(request)
         return users.prefetch_related("groups")
 
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """Add to Django's list of changes which roles were given and taken: their names identify nobody."""
+        message = super().construct_change_message(request, form, formsets, add)
+        if "groups" in form.changed_data:
+            before, after = ({group.name for group in of["groups"]} for of in (form.initial, form.cleaned_data))
+            message.append({"roles": {"given": sorted(after - before), "taken": sorted(before - after)}})
+        return message
+
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Keep what makes a superuser from everybody else."""
         guarded = () if _superuser(request) else ("is_superuser", "user_permissions")

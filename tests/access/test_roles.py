@@ -82,6 +82,27 @@ def test_a_change_of_staff_is_on_the_log_without_what_identifies() -> None:
     assert b"Deirdre" not in event.body
 
 
+def test_the_log_names_the_roles_that_were_given_and_taken() -> None:
+    operator = staff("ops", "operator")
+    dee = User.objects.create_user("dee", is_staff=True)
+    roles = {group.name: group.pk for group in Group.objects.all()}
+
+    for names in (["merchandiser", "marketer"], ["merchandiser", "data scientist"], []):
+        operator.post(f"/admin/access/user/{dee.pk}/change/", {**form(dee), "groups": [roles[name] for name in names]})
+    operator.post(f"/admin/access/user/{dee.pk}/change/", {**form(dee), "first_name": "Deirdre"})
+
+    told = [
+        [change["roles"] for change in event.data["changes"] if "roles" in change]
+        for event in reversed(audit.entries(action="user.changed"))
+    ]
+    assert told == [
+        [{"given": ["marketer", "merchandiser"], "taken": []}],
+        [{"given": ["data scientist"], "taken": ["marketer"]}],
+        [{"given": [], "taken": ["data scientist", "merchandiser"]}],
+        [],
+    ]
+
+
 def test_an_operator_makes_rotates_and_revokes_a_key_and_sees_it_once() -> None:
     operator = staff("ops", "operator")
     answer = operator.post(
