@@ -23,6 +23,23 @@ def test_dee_signs_in_and_out(client: Client) -> None:
     assert b"127.0.0.1" not in came.body
 
 
+def test_dee_changes_her_own_password(client: Client) -> None:
+    dee = User.objects.create_user("dee", password="correct horse battery", is_staff=True)
+    client.force_login(dee)
+    wrong = {"old_password": "guess", "new_password1": "new horse battery", "new_password2": "new horse battery"}
+
+    refused = client.post("/admin/password_change/", wrong)
+    before = audit.entries(action="user.changed")
+    changed = client.post("/admin/password_change/", {**wrong, "old_password": "correct horse battery"})
+
+    dee.refresh_from_db()
+    (event,) = audit.entries(action="user.changed")
+    assert (refused.status_code, before, changed.status_code) == (200, [], 302)
+    assert dee.check_password("new horse battery")
+    assert (event.actor, event.object) == (f"staff:{dee.pk}", f"user:{dee.pk}")
+    assert event.data == {"changes": [{"changed": {"fields": ["Password"]}}]}
+
+
 @pytest.mark.parametrize("name", ["dee.host", "eve@evil.example", "a\x00b", "😀" * 500])
 def test_eve_is_refused_and_recorded(client: Client, name: str) -> None:
     # Nothing that is looked for in a body may be part of a digest by chance, as "dee" is at times.
