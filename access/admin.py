@@ -1,4 +1,4 @@
-"""The operator's doors: staff and API keys. A key's text is shown once, when it is made or rotated."""
+"""The operator's doors: staff, API keys, schedules. A key's text is shown once, when it is made or rotated."""
 
 from typing import Any, ClassVar
 
@@ -16,7 +16,7 @@ from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
-from access import services
+from access import admin_schedules, services  # noqa: F401
 from access.models import ApiKey, User
 from access.scopes import SCOPES
 from access.selectors import identity_secret

@@ -18,10 +18,13 @@ log = logging.getLogger(__name__)
 
 @shared_task(name="personalization.train", acks_late=True)  # type: ignore[untyped-decorator]
 def train(run_id: int | None = None, *, slates: str | None = None) -> None:
-    """Run a training that was asked for, or (by the schedule, without an id) a new one; `slates` as in the service."""
+    """Run a training that was asked for, or (by the schedule, without an id) a new one.
+
+    `slates` as in the service, of a training that was asked for alone: no schedule names files that a worker writes.
+    """
     if run_id is None:
         night = queue_training(actor="system:schedule", budget_s=60 * settings.TUNING_MINUTES, hand_over=False)
-        run_id = night.pk
+        run_id, slates = night.pk, None
     run_training(run_id, slates=Path(slates) if slates else None)
 
 

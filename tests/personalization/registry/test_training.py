@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pandas as pd
 import pytest
@@ -106,6 +107,21 @@ def test_a_run_that_is_over_is_not_run_again() -> None:
 
     run.refresh_from_db()
     assert (run.message, ModelVersion.objects.count()) == ("old", 0)
+
+
+@pytest.mark.parametrize("asked_for", [True, False])
+def test_answers_are_written_to_a_file_of_a_training_that_was_asked_for_alone(
+    asked_for: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = mock.Mock()
+    monkeypatch.setattr("personalization.tasks.run_training", run)
+    asked = TrainingRun.objects.create(actor="staff:1").pk if asked_for else None
+
+    train(asked, slates=str(tmp_path / "answers.parquet"))
+
+    run.assert_called_once_with(
+        TrainingRun.objects.get().pk, slates=tmp_path / "answers.parquet" if asked_for else None
+    )
 
 
 def test_too_little_data_fails_with_a_reason_and_leaves_the_live_model() -> None:

@@ -1,0 +1,92 @@
+"""The operator's door to what runs by itself: when, and whether. What it runs, and with what, is said in the code.
+
+The scheduler's own admin would let an operator have a worker run any task with any arguments, and records nothing.
+"""
+
+import json
+from typing import Any, ClassVar
+
+from celery import current_app
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
+from unfold.admin import ModelAdmin
+
+from audit.staff import AuditedAdmin
+
+admin.site.unregister([ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule])
+
+
+class NeverDeleted(AuditedAdmin, ModelAdmin):  # type: ignore[misc]  # unfold has no types
+    """Rows that stay: with the time of a schedule its tasks would go."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never: a task is switched off instead."""
+        return False
+
+
+@admin.register(PeriodicTask)
+class PeriodicTaskAdmin(NeverDeleted):
+    """What the settings schedule: switched on and off, moved to another time, run at once."""
+
+    list_display = ("name", "enabled", "scheduler", "last_run_at")
+    list_filter = ("enabled",)
+    list_select_related = ("interval", "crontab")
+    search_fields = ("name", "task")
+    fields = ("name", "task", "kwargs", "enabled", "interval", "crontab", "expire_seconds", "last_run_at")
+    readonly_fields = ("name", "task", "kwargs", "expire_seconds", "last_run_at")
+    actions: ClassVar = ["switch_on", "switch_off", "run_now"]
+    recorded = ("name", "task", "enabled", "interval", "crontab")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never: the settings say what is scheduled."""
+        return False
+
+    @admin.action(description="Switch on", permissions=["change"])
+    def switch_on(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Let the tasks run when they are due."""
+        self._switch(request, queryset, enabled=True)
+
+    @admin.action(description="Switch off", permissions=["change"])
+    def switch_off(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Let the tasks run no more."""
+        self._switch(request, queryset, enabled=False)
+
+    @admin.action(description="Run now", permissions=["change"])
+    def run_now(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Hand the tasks to a worker."""
+        with transaction.atomic():
+            for task in queryset:
+                self.put_on_record(request, task, "run")
+                current_app.send_task(task.task, args=json.loads(task.args), kwargs=json.loads(task.kwargs))
+        messages.success(request, "A worker has them now.")
+
+    @transaction.atomic
+    def _switch(self, request: HttpRequest, queryset: QuerySet[Any], *, enabled: bool) -> None:
+        for task in queryset.exclude(enabled=enabled):
+            task.enabled = enabled
+            task.save()  # one by one: only so the scheduler hears of it
+            self.log_change(request, task, [{"changed": {"fields": ["Enabled"]}}])
+
+
+@admin.register(CrontabSchedule)
+class CrontabAdmin(NeverDeleted):
+    """Times of day."""
+
+    list_display = ("__str__", "human_readable")
+    fields = recorded = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week", "timezone")
+
+
+@admin.register(IntervalSchedule)
+class IntervalAdmin(NeverDeleted):
+    """Spans of time."""
+
+    fields = recorded = ("every", "period")

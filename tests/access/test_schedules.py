@@ -1,0 +1,128 @@
+"""The operator says when and whether schedules run, on the record; not what they run."""
+
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.test import Client
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
+
+from access.models import User
+from access.services import sync_roles
+from audit import selectors as audit
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/django_celery_beat/periodictask/"
+
+
+@pytest.fixture
+def operator() -> Client:
+    """The operator's browser."""
+    sync_roles(actor="system:test")
+    user = User.objects.create_user("ops", password="correct horse battery", is_staff=True)
+    user.groups.add(Group.objects.get(name="operator"))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def night(db: None) -> PeriodicTask:
+    """The nightly training."""
+    crontab = CrontabSchedule.objects.create(hour="3", minute="17")
+    return PeriodicTask.objects.create(name="nightly training", task="personalization.train", crontab=crontab)
+
+
+def act(client: Client, name: str, *tasks: PeriodicTask) -> None:
+    assert client.post(LIST, {"action": name, "_selected_action": [task.pk for task in tasks]}).status_code == 302
+
+
+def told(night: PeriodicTask) -> list[tuple[str, bool]]:
+    """Return what the log has of the task, oldest first, with whether it was switched on then."""
+    events = reversed(audit.entries(object=f"periodictask:{night.pk}"))
+    return [(event.action, event.data["values"]["enabled"]) for event in events]
+
+
+def test_switching_off_and_on_is_recorded_and_the_scheduler_hears_of_it(operator: Client, night: PeriodicTask) -> None:
+    PeriodicTasks.objects.all().delete()
+
+    act(operator, "switch_off", night)
+    act(operator, "switch_off", night)
+    assert not PeriodicTask.objects.get().enabled
+    act(operator, "switch_on", night)
+
+    assert PeriodicTask.objects.get().enabled
+    assert PeriodicTasks.last_change() is not None
+    assert told(night) == [("periodictask.changed", False), ("periodictask.changed", True)]
+
+
+def test_running_at_once_is_recorded(operator: Client, night: PeriodicTask) -> None:
+    with mock.patch("access.admin_schedules.current_app.send_task") as send:
+        act(operator, "run_now", night)
+
+    send.assert_called_once_with("personalization.train", args=[], kwargs={})
+    assert told(night) == [("periodictask.run", True)]
+
+
+def test_a_change_keeps_task_and_arguments(operator: Client, night: PeriodicTask) -> None:
+    later = CrontabSchedule.objects.create(hour="4", minute="17")
+    asked: dict[str, Any] = {"name": "mine", "task": "events.other", "kwargs": '{"slates": "/tmp/x"}', "args": "[1]"}
+
+    page = operator.get(f"{LIST}{night.pk}/change/")
+    answer = operator.post(f"{LIST}{night.pk}/change/", {**asked, "crontab": later.pk})
+
+    night.refresh_from_db()
+    assert (page.status_code, answer.status_code) == (200, 302)
+    assert (night.name, night.task, night.args, night.kwargs) == (
+        "nightly training",
+        "personalization.train",
+        "[]",
+        "{}",
+    )
+    assert (night.crontab, night.enabled) == (later, False)
+    assert told(night) == [("periodictask.changed", False)]
+
+
+def test_no_schedule_is_added_or_deleted(operator: Client, night: PeriodicTask) -> None:
+    added = operator.post(f"{LIST}add/", {"name": "x", "task": "personalization.train", "crontab": night.crontab_id})
+    deleted = operator.post(f"{LIST}{night.pk}/delete/", {"post": "yes"})
+    time = operator.post(f"/admin/django_celery_beat/crontabschedule/{night.crontab_id}/delete/", {"post": "yes"})
+
+    assert (added.status_code, deleted.status_code, time.status_code) == (403, 403, 403)
+    assert PeriodicTask.objects.get() == night
+    assert told(night) == []
+
+
+def test_another_time_of_a_schedule_is_recorded(operator: Client, night: PeriodicTask) -> None:
+    crontab, url = night.crontab, f"/admin/django_celery_beat/crontabschedule/{night.crontab_id}/change/"
+    times = {"minute": "17", "hour": "5", "day_of_month": "*", "month_of_year": "*", "day_of_week": "*"}
+
+    answer = operator.post(url, {**times, "timezone": "UTC"})
+
+    (event,) = audit.entries(object=f"crontabschedule:{crontab.pk}")
+    assert answer.status_code == 302
+    assert (event.action, event.data["values"]) == ("crontabschedule.changed", {**times, "timezone": "UTC"})
+
+
+def test_what_has_no_use_is_not_in_the_admin() -> None:
+    names = {model.__name__ for model in admin.site._registry if model._meta.app_label == "django_celery_beat"}
+
+    assert names == {PeriodicTask.__name__, CrontabSchedule.__name__, IntervalSchedule.__name__}
+
+
+def test_who_only_sees_schedules_neither_switches_nor_runs_them(night: PeriodicTask) -> None:
+    from django.contrib.auth.models import Permission
+
+    eve = User.objects.create_user("eve", password="correct horse battery", is_staff=True)
+    eve.user_permissions.add(Permission.objects.get(codename="view_periodictask"))
+    client = Client()
+    client.force_login(eve)
+
+    with mock.patch("access.admin_schedules.current_app.send_task") as send:
+        for name in ("switch_off", "run_now"):
+            client.post(LIST, {"action": name, "_selected_action": [night.pk]})
+
+    assert PeriodicTask.objects.get().enabled
+    assert (send.call_count, told(night)) == (0, [])
