@@ -14,6 +14,7 @@ from consents import gpc
 from consents.region import region_of
 from events.intake.items import Envelope
 from events.intake.limits import MAX_BODY, MAX_ITEM
+from events.intake.soundness import check_shared
 from events.intake.times import parse_time
 from events.intake.unpack import unpack
 from events.services.collect import Sender
@@ -61,9 +62,12 @@ def admit_sender(request: Request, raw: Any) -> Sender:
 
 
 def envelope_of(request: Request, content: Content, sender: Sender, rest: dict[str, Any]) -> Envelope:
-    """Return what holds for all items: the body's own fields, and a browser's user agent for the device's type."""
-    context, integrations = rest.get("context"), rest.get("integrations")
-    shared = context if isinstance(context, dict) else {}
+    """Return what holds for all items: the body's own fields, and a browser's user agent for the device's type.
+
+    Raises InvalidInput where the body's `context` or `integrations` could not stand on an item.
+    """
+    check_shared(rest)
+    shared, integrations = rest.get("context") or {}, rest.get("integrations")
     if sender.key and sender.key.publishable and (agent := request.META.get("HTTP_USER_AGENT")):
         shared = {"userAgent": agent, **shared}
     return Envelope(

@@ -9,6 +9,7 @@ import orjson
 
 from common.errors import FieldError
 from common.ids import uuid7
+from events.intake.limits import MAX_CONSENTS, MAX_ITEM
 from events.intake.soundness import unsound
 from events.intake.times import event_time, parse_time
 from events.types.base import Event, Kind
@@ -83,8 +84,11 @@ def _read(item: dict[str, Any], envelope: Envelope, *, kind: Any) -> Item:
     context = {**envelope.context, **_object(item, "context")}
     own, ambient = _object(item, "traits"), _mapping(context.get("traits"))
     hashes = (own.get("user_hash"), ambient.get("user_hash"), context.get("user_hash"))
+    traits = {**ambient, **own} if kind == "identify" else own
+    if "traits" in envelope.context and len(orjson.dumps(traits)) > MAX_ITEM:  # the batch's beside the item's own
+        raise _Wrong("traits", f"are larger than {MAX_ITEM} bytes")
     return Item(
-        event=_event(item, envelope, kind=cast(Kind, kind), traits={**ambient, **own} if kind == "identify" else own),
+        event=_event(item, envelope, kind=cast(Kind, kind), traits=traits),
         context=context,
         categories=_decisions(context),
         user_hash=next((text(value) for value in hashes if text(value)), envelope.user_hash),
@@ -119,6 +123,8 @@ def _decisions(context: Mapping[str, Any]) -> Mapping[str, bool]:
         return {}
     if not isinstance(consent, dict):
         raise _Wrong(place, "must be an object")
+    if len(consent) > MAX_CONSENTS:
+        raise _Wrong(place, f"holds more than {MAX_CONSENTS} purposes")
     for name, given in consent.items():
         if given is not None and not isinstance(given, bool):
             raise _Wrong(f"{place}.{name}"[:MAX_TEXT], "must be true or false")

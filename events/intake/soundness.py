@@ -1,9 +1,10 @@
-"""Whether a parsed item may be kept: its size, its depth, and texts that no store takes. Pure."""
+"""Whether a parsed item, or what a batch says for all of them, may be kept: size, depth, texts no store takes. Pure."""
 
 from typing import Any, Final
 
 import orjson
 
+from common.errors import InvalidInput
 from events.intake.limits import MAX_DEPTH, MAX_ITEM
 
 _NUL: Final = "\x00"
@@ -20,6 +21,16 @@ def unsound(item: dict[str, Any], *, maybe_large: bool = True, maybe_nul: bool =
     if maybe_large and len(orjson.dumps(item)) > MAX_ITEM:
         return f"is larger than {MAX_ITEM} bytes", ""
     return None
+
+
+def check_shared(rest: dict[str, Any]) -> None:
+    """Raise InvalidInput where the `context` or `integrations` of a batch could not stand on an item."""
+    if not isinstance(rest.get("context"), dict | None):
+        raise InvalidInput.of("context", "must be an object")
+    for name in ("context", "integrations"):
+        if isinstance(value := rest.get(name), dict) and (found := unsound({name: value})):
+            reason, field = found
+            raise InvalidInput.of(field or name, reason)
 
 
 def _check(value: Any, path: str, depth: int, *, nul: bool) -> tuple[str, str] | None:

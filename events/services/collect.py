@@ -9,10 +9,10 @@ import orjson
 from access.identity import verify_user_hash
 from access.keys import KeyRecord
 from common import clock, redis
-from common.errors import FieldError, InvalidInput
+from common.errors import FieldError, InvalidInput, TooLarge
 from consents.selectors import states_of_people, terms
 from events.intake.items import Envelope, Item, Refused, read_item
-from events.intake.limits import MAX_ITEM
+from events.intake.limits import MAX_ITEM, MAX_WRITTEN
 from events.intake.parse import Unreadable
 from events.log import get_log
 from events.log.base import Entry
@@ -59,8 +59,9 @@ def collect(
 ) -> Outcome:
     """Accept the sound items of a request, set the others aside; return when the log holds all of it.
 
-    Raises InvalidInput where no item is sound (then nothing is written), Unavailable or redis errors where the log or
-    the consent mirror does not answer: the same request may be sent again.
+    Raises InvalidInput where no item is sound, TooLarge where copies of what the items share make too much of them
+    (then nothing is written), Unavailable or redis errors where the log or the consent mirror does not answer: the same
+    request may be sent again.
     """
     sound, refused = _sort(items, sender, envelope, kind)
     if not sound:
@@ -70,7 +71,10 @@ def collect(
     )
     kept = sum(judge.take(item, verified=verified) for item, verified in sound)
     aside = [_entry_aside(items[position], why, envelope) for position, why in refused]
-    get_log().append([*judge.writes.entries, *aside])
+    entries = [*judge.writes.entries, *aside]
+    if sum(len(entry.body) for entry in entries) > MAX_WRITTEN:
+        raise TooLarge(f"With what they share copied to each, the events hold more than {MAX_WRITTEN} bytes.")
+    get_log().append(entries)
     pipe = redis.client().pipeline(transaction=False)
     if judge.writes.queue_mirror(pipe):
         pipe.execute()

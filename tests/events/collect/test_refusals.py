@@ -223,6 +223,65 @@ def test_a_bad_item_in_a_good_batch_is_set_aside_with_its_reason(
     assert len(aside["payload"]) <= 32 * 1024
 
 
+def nested(depth: int) -> Any:
+    """Return a list in a list, so many deep."""
+    return json.loads("[" * depth + "]" * depth)
+
+
+@pytest.mark.parametrize(
+    ("shared", "field"),
+    [
+        ({"context": "x"}, "context"),
+        ({"context": {"traits": {"about": "x" * 33_000}}}, "context"),
+        ({"context": {"traits": {"a": nested(6)}}}, "context.traits.a.0.0.0.0.0"),
+        ({"context": {"traits": {"a": nested(260)}}}, "context.traits.a.0.0.0.0.0"),
+        ({"context": {"page": {"title": "\x00"}}}, "context.page.title"),
+        ({"integrations": {"All": "x" * 33_000}}, "integrations"),
+        (
+            {"context": {"consent": {"categoryPreferences": {f"p{number}": True for number in range(65)}}}},
+            "batch.0.context.consent.categoryPreferences",
+        ),
+    ],
+)
+def test_what_a_batch_says_for_all_items_is_held_to_what_an_item_may_say(
+    server: APIClient, log: "LogReader", shared: dict[str, Any], field: str
+) -> None:
+    body = {"batch": [{"type": "identify", "anonymousId": "bo"}], **shared}
+
+    answer = server.post("/v1/batch", json.dumps(body), content_type="application/json")
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"] == field
+    assert len(log) == 0
+
+
+def test_an_identify_with_the_batch_s_traits_is_no_larger_than_an_item(
+    server: APIClient, log: "LogReader", viewed: Maker
+) -> None:
+    large = {"type": "identify", "anonymousId": "bo", "traits": {"own": "x" * 20_000}}
+    body = {"batch": [viewed(), large], "context": {"traits": {"shared": "x" * 20_000}}}
+
+    answer = server.post("/v1/batch", json.dumps(body), content_type="application/json")
+
+    assert answer.status_code == 200
+    assert [(one["field"], one["reason"]) for one in log.set_aside()] == [("traits", "are larger than 32768 bytes")]
+    assert log.event().message_id == "m1"
+
+
+def test_a_small_batch_cannot_fill_the_log_with_copies_of_what_its_items_share(
+    server: APIClient, log: "LogReader"
+) -> None:
+    shared = {"traits": {"about": "x" * 30_000}, "consent": {"categoryPreferences": {"analytics": True}}}
+    items = [{"type": "identify", "anonymousId": f"a{number}"} for number in range(300)]
+    packed = gzip.compress(json.dumps({"batch": items, "context": shared}).encode())
+
+    answer = server.post("/v1/batch", packed, content_type="application/json")
+
+    assert len(packed) < 10_000
+    assert answer.status_code == 413
+    assert len(log) == 0
+
+
 def test_what_is_set_aside_can_be_accepted_once_it_is_mended(
     server: APIClient, log: "LogReader", viewed: Maker
 ) -> None:
