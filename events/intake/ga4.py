@@ -4,12 +4,15 @@ Source: Measurement Protocol reference: `client_id`, `user_id`, `timestamp_micro
 `events[].name`, `events[].params`; at most 25 events.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
+from itertools import islice
 from typing import Any, Final
 
 import orjson
 
+from common.errors import TooLarge
+from events.intake.limits import MAX_ITEMS
 from events.intake.soundness import unsound
 from events.types.ga4 import translate
 
@@ -18,7 +21,10 @@ _AD_CHOICES: Final = ("ad_user_data", "ad_personalization")
 
 
 def items_of(body: Mapping[str, Any]) -> list[Any]:
-    """Return the items that a body stands for; what is no event stays as it is, to be set aside with its reason."""
+    """Return the items that a body stands for; what is no event stays as it is, to be set aside with its reason.
+
+    Raises TooLarge where they are too many: one event may stand for each of its products.
+    """
     events = body.get("events")
     if not isinstance(events, list):
         return []
@@ -27,31 +33,30 @@ def items_of(body: Mapping[str, Any]) -> list[Any]:
         "userId": body.get("user_id"),
         "context": _context(body),
     }
-    items = [part for position, event in enumerate(events) for part in _items(event, position, body, shared)]
+    every = (part for position, event in enumerate(events) for part in _items(event, position, body, shared))
+    items = list(islice(every, MAX_ITEMS + 1))
+    if len(items) > MAX_ITEMS:
+        raise TooLarge(f"The body stands for more than {MAX_ITEMS} events.")
     traits = _user_properties(body.get("user_properties"))
     if traits and shared["userId"]:
         items.insert(0, {**shared, "type": "identify", "traits": traits, **_moment(body.get(_CLOCK))})
     return items
 
 
-def _items(event: Any, position: int, body: Mapping[str, Any], shared: dict[str, Any]) -> list[Any]:
+def _items(event: Any, position: int, body: Mapping[str, Any], shared: dict[str, Any]) -> Iterator[Any]:
     if not isinstance(event, dict) or not isinstance(event.get("name"), str):
-        return [event]
+        yield event
+        return
     params = event.get("params")
     params = params if isinstance(params, dict) else {}
+    if unsound({name: value for name, value in params.items() if name != "items"}):
+        yield {**event, **shared}  # to be set aside once, not copied to each of its products
+        return
     clock = event.get(_CLOCK) or body.get(_CLOCK)
-    translated = translate(event["name"], params)
-    return [
-        {
-            **shared,
-            "type": "track",
-            "event": name,
-            "properties": properties,
-            **_moment(clock),
-            **_message_id(clock, event, (body.get("client_id"), position, part)),
-        }
-        for part, (name, properties) in enumerate(translated)
-    ]
+    stem = _stem(clock, event, (body.get("client_id"), position))
+    for part, (name, properties) in enumerate(translate(event["name"], params)):
+        known = {"messageId": f"{stem}-{part}"} if stem else {}
+        yield {**shared, "type": "track", "event": name, "properties": properties, **_moment(clock), **known}
 
 
 def _moment(clock: Any) -> dict[str, Any]:
@@ -59,12 +64,12 @@ def _moment(clock: Any) -> dict[str, Any]:
     return {"timestamp": micros} if micros else {}
 
 
-def _message_id(clock: Any, event: dict[str, Any], place: tuple[Any, ...]) -> dict[str, str]:
+def _stem(clock: Any, event: dict[str, Any], place: tuple[Any, ...]) -> str | None:
     """GA4 has no message id: an event that tells its time is known again by its content and its place."""
     if not clock or unsound(event):
-        return {}
+        return None
     told = orjson.dumps([clock, event, place], option=orjson.OPT_SORT_KEYS)
-    return {"messageId": "ga4-" + sha256(told).hexdigest()[:40]}
+    return "ga4-" + sha256(told).hexdigest()[:40]
 
 
 def _context(body: Mapping[str, Any]) -> dict[str, Any]:

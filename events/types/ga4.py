@@ -4,8 +4,10 @@ Source: Measurement Protocol reference, "Recommended events". `value` of a purch
 shipping and tax, which is our `revenue`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from events.types.products import text
 
 NAMES: Mapping[str, str] = {
     "view_item": "Product Viewed",
@@ -44,29 +46,30 @@ _PARAM_FIELDS = {
 _CATEGORY_FIELDS = ("item_category", "item_category2", "item_category3", "item_category4", "item_category5")
 
 
-def translate(name: str, params: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Return the name and the properties of each of our events that the GA4 event stands for.
+def translate(name: str, params: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the name and the properties of each of our events that the GA4 event stands for.
 
     One, but for a list of several items on an event about one product: then one an item. Names without a
     counterpart are kept as they are, as custom events.
     """
     properties = {_PARAM_FIELDS.get(key, key): value for key, value in params.items() if key != "items"}
     items = params.get("items")
-    products = [_product(item) for item in items] if isinstance(items, list) else []
+    items = items if isinstance(items, list) else []
     if name in {"purchase", "refund"} and "value" in properties:
         properties["revenue"] = properties.pop("value")
-    if name in _PER_PRODUCT and products:
-        return [(NAMES[name], {**properties, **_mapping(product)}) for product in products]
-    if products:
-        properties["products"] = products
-    return [(NAMES.get(name, name), properties)]
+    if name in _PER_PRODUCT and items:
+        yield from ((NAMES[name], {**properties, **_mapping(_product(item))}) for item in items)
+        return
+    if items:
+        properties["products"] = [_product(item) for item in items]
+    yield NAMES.get(name, name), properties
 
 
 def _product(item: Any) -> Any:
     if not isinstance(item, Mapping):
         return item
     product = {_ITEM_FIELDS.get(key, key): value for key, value in item.items() if key not in _CATEGORY_FIELDS}
-    path = [str(item[key]) for key in _CATEGORY_FIELDS if item.get(key)]
+    path = [found for key in _CATEGORY_FIELDS if (found := text(item.get(key)))]
     return {**product, "category": "/".join(path)} if path else product
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rest_framework.test import APIClient
 
+from events.intake.limits import MAX_ITEMS
+
 if TYPE_CHECKING:
     from tests.events.collect.conftest import LogReader
 
@@ -108,6 +110,37 @@ def test_a_bad_event_beside_a_good_one_is_set_aside(browser_key: str, log: "LogR
 
     assert answer.status_code == 204
     assert [one["field"] for one in log.set_aside()] == ["properties.product_id"]
+
+
+def test_one_event_about_very_many_products_is_refused(browser_key: str, log: "LogReader") -> None:
+    answer = send(browser_key, body({"name": "view_item", "params": {"items": [SOFA] * (MAX_ITEMS + 1)}}))
+
+    assert answer.status_code == 413
+    assert len(log) == 0
+
+
+@pytest.mark.parametrize("params", [{"about": "x" * 33_000}, {"about": json.loads("[" * 300 + "]" * 300)}])
+def test_parameters_that_no_item_may_hold_are_set_aside_once(
+    browser_key: str, log: "LogReader", params: dict[str, Any]
+) -> None:
+    answer = send(
+        browser_key, body({"name": "search"}, {"name": "view_item", "params": {**params, "items": [SOFA] * 9}})
+    )
+
+    assert answer.status_code == 204
+    assert len(log.set_aside()) == 1
+    assert log.event().name == "Products Searched"
+
+
+def test_a_category_that_is_no_text_breaks_nothing(browser_key: str, log: "LogReader") -> None:
+    odd = {**SOFA, "item_category": "deep", "item_category2": "Sofas"}
+    sent = json.dumps(body({"name": "search"}, {"name": "view_item", "params": {"items": [odd]}}))
+    raw = sent.replace('"deep"', "[" * 1000 + "]" * 1000)
+
+    answer = APIClient().post(f"/mp/collect?api_secret={browser_key}", raw, content_type="text/plain")
+
+    assert answer.status_code == 204
+    assert {event.name: event.properties for event in log.events()}["Product Viewed"]["category"] == "Sofas"
 
 
 def test_an_unknown_secret_is_401(db: None, log: "LogReader") -> None:

@@ -69,4 +69,4 @@ def test_a_purchase_is_an_order_whose_value_is_the_revenue() -> None:
 
 @pytest.mark.parametrize("items", [None, 3, [3], [None], [[]], {}])
 def test_odd_items_are_left_for_the_validation_to_name(items: Any) -> None:
-    assert translate("view_item", {"items": items})
+    assert list(translate("view_item", {"items": items}))
