@@ -53,7 +53,7 @@ def _items(event: Any, position: int, body: Mapping[str, Any], shared: dict[str,
         yield {**event, **shared}  # to be set aside once, not copied to each of its products
         return
     clock = event.get(_CLOCK) or body.get(_CLOCK)
-    stem = _stem(clock, event, (body.get("client_id"), position))
+    stem = _stem(clock, event, (shared["anonymousId"], shared["userId"], position))
     for part, (name, properties) in enumerate(translate(event["name"], params)):
         known = {"messageId": f"{stem}-{part}"} if stem else {}
         yield {**shared, "type": "track", "event": name, "properties": properties, **_moment(clock), **known}

@@ -52,6 +52,17 @@ def test_the_time_is_the_sender_s_and_the_same_event_has_the_same_id(browser_key
     assert len({found.message_id for found in log.events()}) == 4
 
 
+@pytest.mark.parametrize("name", ["client_id", "app_instance_id", "user_id"])
+def test_two_shoppers_who_do_the_same_at_the_same_time_are_two_events(
+    browser_key: str, log: "LogReader", name: str
+) -> None:
+    for one in ("one", "two"):
+        sent = {"timestamp_micros": 1_764_000_000_000_000, "consent": CONSENT, "events": [{"name": "search"}]}
+        send(browser_key, {**sent, name: one})
+
+    assert len({found.message_id for found in log.events()}) == 2
+
+
 def test_user_properties_of_a_known_user_are_an_identify(browser_key: str, log: "LogReader") -> None:
     send(
         browser_key,
