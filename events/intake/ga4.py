@@ -1,7 +1,8 @@
 """From a GA4 Measurement Protocol body to items in Segment's shape. Pure.
 
 Source: Measurement Protocol reference: `client_id`, `user_id`, `timestamp_micros`, `user_properties`, `consent`,
-`events[].name`, `events[].params`; at most 25 events.
+`events[].name`, `events[].params`; at most 25 events. It has no event that says who a client is: a body with both ids
+says it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -38,9 +39,15 @@ def items_of(body: Mapping[str, Any]) -> list[Any]:
     if len(items) > MAX_ITEMS:
         raise TooLarge(f"The body stands for more than {MAX_ITEMS} events.")
     traits = _user_properties(body.get("user_properties"))
-    if traits and shared["userId"]:
-        items.insert(0, {**shared, "type": "identify", "traits": traits, **_moment(body.get(_CLOCK))})
+    if shared["userId"] and (traits or (items and shared["anonymousId"])):
+        items.insert(0, {**shared, "type": "identify", "traits": traits, **_moment(_first_clock(body, events))})
     return items
+
+
+def _first_clock(body: Mapping[str, Any], events: list[Any]) -> Any:
+    """Return the body's time, else that of its first event: who sends the same again identifies the same again."""
+    timed = (event[_CLOCK] for event in events if isinstance(event, dict) and event.get(_CLOCK))
+    return body.get(_CLOCK) or next(timed, None)
 
 
 def _items(event: Any, position: int, body: Mapping[str, Any], shared: dict[str, Any]) -> Iterator[Any]:

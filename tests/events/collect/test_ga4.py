@@ -7,6 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from events.intake.limits import MAX_ITEMS
+from events.links import links_of
 
 if TYPE_CHECKING:
     from tests.events.collect.conftest import LogReader
@@ -77,6 +78,19 @@ def test_user_properties_of_a_known_user_are_an_identify(browser_key: str, log: 
     assert found["identify"].traits == {"loyalty": "gold"}
     assert (found["track"].name, found["track"].user_id) == ("Products Searched", "ada")
     assert found["track"].properties == {"query": "oak"}
+
+
+@pytest.mark.parametrize("name", ["client_id", "app_instance_id"])
+def test_a_body_with_both_ids_joins_the_visitor_to_the_customer(browser_key: str, log: "LogReader", name: str) -> None:
+    event = {"name": "search", "timestamp_micros": 1_764_000_000_000_000}
+
+    for _ in range(2):
+        send(browser_key, {name: "bo.1", "user_id": "ada", "consent": CONSENT, "events": [event]})
+
+    found = [event for event in log.events() if event.kind == "identify"]
+    assert {(one.user_id, one.anonymous_id, one.at) for one in found} == {("ada", "bo.1", 1_764_000_000_000_000)}
+    assert len({one.message_id for one in found}) == 1
+    assert [(link.kind, link.from_id, link.user_id) for link in links_of(found[0])] == [("claim", "bo.1", "ada")]
 
 
 def test_a_denied_advertising_consent_refuses_to_share(browser_key: str, log: "LogReader") -> None:
