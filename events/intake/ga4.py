@@ -16,8 +16,10 @@ from common.errors import TooLarge
 from events.intake.limits import MAX_ITEMS
 from events.intake.soundness import unsound
 from events.types.ga4 import translate
+from events.types.products import text
 
 _CLOCK: Final = "timestamp_micros"
+_CLOCKS: Final = (int, float, str)
 _AD_CHOICES: Final = ("ad_user_data", "ad_personalization")
 
 
@@ -60,7 +62,7 @@ def _items(event: Any, position: int, body: Mapping[str, Any], shared: dict[str,
         yield {**event, **shared}  # to be set aside once, not copied to each of its products
         return
     clock = event.get(_CLOCK) or body.get(_CLOCK)
-    stem = _stem(clock, event, (shared["anonymousId"], shared["userId"], position))
+    stem = _stem(clock, event, (text(shared["anonymousId"]), text(shared["userId"]), position))
     for part, (name, properties) in enumerate(translate(event["name"], params)):
         known = {"messageId": f"{stem}-{part}"} if stem else {}
         yield {**shared, "type": "track", "event": name, "properties": properties, **_moment(clock), **known}
@@ -73,7 +75,7 @@ def _moment(clock: Any) -> dict[str, Any]:
 
 def _stem(clock: Any, event: dict[str, Any], place: tuple[Any, ...]) -> str | None:
     """GA4 has no message id: an event that tells its time is known again by its content and its place."""
-    if not clock or unsound(event):
+    if not clock or not isinstance(clock, _CLOCKS) or unsound(event):
         return None
     told = orjson.dumps([clock, event, place], option=orjson.OPT_SORT_KEYS)
     return "ga4-" + sha256(told).hexdigest()[:40]

@@ -168,6 +168,14 @@ def test_a_category_that_is_no_text_breaks_nothing(browser_key: str, log: "LogRe
     assert {event.name: event.properties for event in log.events()}["Product Viewed"]["category"] == "Sofas"
 
 
+@pytest.mark.parametrize("name", ["client_id", "user_id", "timestamp_micros"])
+def test_a_field_that_is_nested_very_deep_is_a_problem(browser_key: str, log: "LogReader", name: str) -> None:
+    sent = body({"name": "search"}, **{"timestamp_micros": 1, name: json.loads("[" * 300 + "]" * 300)})
+
+    assert send(browser_key, sent).status_code == 400
+    assert len(log) == 0
+
+
 def test_an_unknown_secret_is_401(db: None, log: "LogReader") -> None:
     assert send("pk_nobody", body({"name": "search"})).status_code == 401
     assert len(log) == 0
