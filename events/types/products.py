@@ -40,7 +40,8 @@ def number(value: object) -> Decimal | None:
         result = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    return result if result.is_finite() and abs(result) < Decimal(10) ** 12 else None
+    # By the exponent: arithmetic with 1e999999999 raises Overflow.
+    return result if result.is_finite() and result.adjusted() < 12 else None
 
 
 def product_id_of(properties: Mapping[str, Any]) -> str | None:

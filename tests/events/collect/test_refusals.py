@@ -204,6 +204,12 @@ def raw_item(extra: str) -> bytes:
             "must be a number that is not negative",
             "properties.products[0].price",
         ),
+        (
+            b'{"type":"track","event":"Order Completed","anonymousId":"bo","properties":'
+            b'{"order_id":"o1","products":[{"product_id":"P1","price":"1e999999999"}]}}',
+            "must be a number that is not negative",
+            "properties.products[0].price",
+        ),
     ],
 )
 def test_a_bad_item_in_a_good_batch_is_set_aside_with_its_reason(
