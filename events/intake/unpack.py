@@ -8,13 +8,15 @@ from events.intake.limits import MAX_BODY
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
+_MOST_MEMBERS: Final = 16
+"""Archives one after the other in a body: each costs a copy of what follows it."""
 _BOM: Final = b"\xef\xbb\xbf"
 
 
 def unpack(body: bytes) -> bytes:
     """Return the body, unpacked where its first bytes say that it is gzip: clients mislabel it both ways.
 
-    Raises TooLarge over the cap, before or after unpacking, and InvalidInput for a broken archive.
+    Raises TooLarge over the cap, before or after unpacking, InvalidInput for a broken archive or very many.
     """
     unpacked = _gunzip(body) if body.startswith(_GZIP_MAGIC) else body
     if len(unpacked) > MAX_BODY:
@@ -23,8 +25,11 @@ def unpack(body: bytes) -> bytes:
 
 
 def _gunzip(packed: bytes) -> bytes:
-    parts, room = [], MAX_BODY + 1
+    parts: list[bytes] = []
+    room = MAX_BODY + 1
     while packed and room > 0:
+        if len(parts) == _MOST_MEMBERS:
+            raise InvalidInput.of("", f"the gzip archive has more than {_MOST_MEMBERS} members")
         archive = zlib.decompressobj(_GZIP_WINDOW)
         try:
             part = archive.decompress(packed, room)

@@ -41,6 +41,7 @@ def bomb() -> bytes:
         (b"\x1f\x8b not gzip", 400, ""),
         (gzip.compress(b'{"batch": []}', mtime=0)[:-9], 400, ""),
         (b'{"batch": [' + b"[" * 100_000 + b"]}", 400, ""),
+        (gzip.compress(b"", mtime=0) * 17, 400, ""),
         (b" " * (MAX_BODY + 1), 413, None),
         (gzip.compress(b" " * (MAX_BODY + 1), mtime=0), 413, None),
         (b'{"batch": [' + b",".join([b"{}"] * (MAX_ITEMS + 1)) + b"]}", 413, None),

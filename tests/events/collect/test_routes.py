@@ -102,6 +102,16 @@ def test_a_packed_body_is_read_whatever_its_labels_say(
     assert log.event().message_id == "m1"
 
 
+def test_a_body_packed_in_several_archives_is_read(server: APIClient, log: "LogReader", viewed: Maker) -> None:
+    text = json.dumps({"batch": [viewed()]}).encode()
+    packed = b"".join(gzip.compress(text[start : start + 40]) for start in range(0, len(text), 40))
+
+    answer = server.post("/v1/batch", packed, content_type="application/json")
+
+    assert answer.status_code == 200
+    assert log.event().message_id == "m1"
+
+
 def test_a_preflight_allows_what_the_sdks_send(browser: APIClient) -> None:
     answer = APIClient().options(
         "/v1/t",
