@@ -5,6 +5,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, Final
 
 import redis
@@ -21,6 +22,8 @@ from rest_framework.views import set_rollback
 from common.errors import DomainError, FieldError, Forbidden, InvalidInput, NotFound, TooLarge, Unavailable
 
 CONTENT_TYPE: Final = "application/problem+json"
+MOST_ERRORS: Final = 20
+"""How many faults a problem document names: a body may hold hundreds of thousands."""
 MACHINE_PATHS: Final = ("/api/", "/v1/", "/mp/", "/cdn/", "/graphql", "/ofrep/", "/sub/", "/track")
 """Paths that programs call: their errors are problem documents; elsewhere people get pages."""
 
@@ -45,10 +48,10 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
 
 def problem(status: int, title: str, detail: str, *, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
-    """Return the body of a problem document."""
+    """Return the body of a problem document, which names the first errors."""
     body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": printable(detail)}
     if errors:
-        body["errors"] = listed(errors)
+        body["errors"] = listed(errors[:MOST_ERRORS])
     return body
 
 
@@ -184,7 +187,7 @@ def _drf_headers(exc: drf.APIException) -> dict[str, str]:
 def _drf_problem(exc: drf.APIException) -> dict[str, Any]:
     title = HTTPStatus(exc.status_code).phrase
     if isinstance(exc, drf.ValidationError):
-        errors = list(flatten(exc.detail))
+        errors = list(islice(flatten(exc.detail), MOST_ERRORS))
         first = errors[0] if errors else FieldError("", "invalid")
         detail = f"{first.field}: {first.message}" if first.field else first.message
         return problem(exc.status_code, "Invalid input", detail, errors=errors)

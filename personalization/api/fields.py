@@ -10,6 +10,7 @@ from rest_framework import serializers
 from catalog import limits
 
 MOST_PRODUCTS = 500
+MOST_SLOTS = 20
 LISTS = ("product_id", "exclude", "category", "brand")
 
 
@@ -20,11 +21,22 @@ class IdField(serializers.CharField):
         super().__init__(max_length=limits.ID, trim_whitespace=False, **options)
 
 
-class IdList(serializers.ListField):
-    """Several ids; one alone need not be a list."""
+class Ids(serializers.ListField):
+    """Several ids."""
 
     def __init__(self, *, most: int = MOST_PRODUCTS, **options: Any) -> None:
         super().__init__(child=IdField(), max_length=most, **options)
+        self.most = most
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """Look at the length before the ids: a body has room for hundreds of thousands."""
+        if isinstance(data, list) and len(data) > self.most:
+            self.fail("max_length", max_length=self.most)
+        return super().to_internal_value(data)
+
+
+class IdList(Ids):
+    """Several ids; one alone need not be a list."""
 
     def to_internal_value(self, data: Any) -> list[Any]:
         """Accept a single id for a list of one."""
@@ -86,7 +98,7 @@ class RecommendFields(ShapeFields, ShopperFields):
 class RankFields(ShopperFields):
     """The shop's own list, to be put into personal order."""
 
-    product_ids = serializers.ListField(child=IdField(), max_length=MOST_PRODUCTS, allow_empty=True)
+    product_ids = Ids(allow_empty=True)
 
 
 class SlotFields(ShapeFields):
@@ -104,19 +116,14 @@ class SlotFields(ShapeFields):
 class PageFields(ShopperFields):
     """Several placements at once."""
 
-    placements = SlotFields(many=True, allow_empty=False)
+    placements = SlotFields(many=True, allow_empty=False, max_length=MOST_SLOTS)  # type: ignore[call-arg]  # the list's
 
     def validate_placements(self, slots: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Refuse too many, and one placement twice."""
-        if len(slots) > MOST_SLOTS:
-            raise serializers.ValidationError(f"At most {MOST_SLOTS} placements.")
+        """Refuse one placement twice."""
         names = [slot["placement"] for slot in slots]
         if len(set(names)) < len(names):
             raise serializers.ValidationError("A placement may come once.")
         return slots
-
-
-MOST_SLOTS = 20
 
 
 def query_fields(query: QueryDict) -> dict[str, Any]:

@@ -167,6 +167,16 @@ def test_a_validation_error_names_its_fields(caller: Client) -> None:
     assert body["detail"] == "items.0.price: bad"
 
 
+def test_of_very_many_errors_the_first_are_named(caller: Client) -> None:
+    RAISED["now"] = serializers.ValidationError({"ids": {str(number): ["bad"] for number in range(1000)}})
+    of_the_framework = caller.get("/api/door").json()["errors"]
+
+    RAISED["now"] = errors.InvalidInput("bad", errors=tuple(FieldError(f"ids.{number}", "bad") for number in range(99)))
+    of_ours = caller.get("/api/door").json()["errors"]
+
+    assert of_the_framework == of_ours == [{"field": f"ids.{number}", "message": "bad"} for number in range(20)]
+
+
 def test_what_is_quoted_from_the_input_can_always_be_sent(caller: Client) -> None:
     RAISED["now"] = errors.InvalidInput.of("a\ud800", "bad \udfff")
 

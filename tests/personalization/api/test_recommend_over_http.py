@@ -93,6 +93,25 @@ def test_a_wrong_field_is_named(browser: "APIClient", query: dict[str, Any], fie
     assert response.json()["errors"][0]["field"].startswith(field)
 
 
+@pytest.mark.parametrize(
+    ("url", "body", "field"),
+    [
+        (HOME, {"product_id": [None] * 501}, "product_id"),
+        (HOME, {"exclude": [None] * 501}, "exclude"),
+        (HOME, {"brand": [None] * 51}, "brand"),
+        ("/api/v1/rank", {"product_ids": [None] * 501}, "product_ids"),
+        ("/api/v1/page", {"placements": [None] * 21}, "placements"),
+    ],
+)
+def test_of_a_list_that_is_too_long_only_the_length_is_said(
+    browser: "APIClient", url: str, body: dict[str, Any], field: str
+) -> None:
+    response = browser.post(url, body, format="json")
+
+    assert response.status_code == 400
+    assert [error["field"] for error in response.json()["errors"]] == [field]
+
+
 def test_an_unknown_placement_is_not_found(browser: "APIClient") -> None:
     response = browser.get("/api/v1/recommendations/nowhere")
 
