@@ -15,10 +15,10 @@ LISTS = ("product_id", "exclude", "category", "brand")
 
 
 class IdField(serializers.CharField):
-    """A shop's own id."""
+    """A shop's own id, without blanks around it: as events read it."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=limits.ID, trim_whitespace=False, **options)
+        super().__init__(max_length=limits.ID, **options)
 
 
 class Ids(serializers.ListField):

@@ -54,6 +54,19 @@ def test_get_and_post_answer_alike(browser: "APIClient") -> None:
     assert ids(asked.json()) == ["throw"]
 
 
+def test_blanks_around_an_id_mean_nothing_as_on_events(browser: "APIClient") -> None:
+    views(ADA, "desk")
+    query: dict[str, Any] = {"product_id": ["desk"], "exclude": ["rug"], "limit": 3}
+    blank: dict[str, Any] = {"user_id": " ada ", "product_id": [" desk"], "exclude": ["rug "], "limit": 3}
+
+    plain, blanks = browser.get(HOME, {**ADA, **query}).json(), browser.get(HOME, blank).json()
+    ranked = browser.post("/api/v1/rank", {**ADA, "product_ids": [" mug ", "desk"]}, format="json").json()
+
+    assert blanks["personalized"] is True
+    assert blanks["items"] == plain["items"]
+    assert sorted(ranked["product_ids"]) == ["desk", "mug"]
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
