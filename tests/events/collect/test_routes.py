@@ -102,6 +102,18 @@ def test_a_packed_body_is_read_whatever_its_labels_say(
     assert log.event().message_id == "m1"
 
 
+@pytest.mark.parametrize("route", ["/v1/track", "/v1/t?format=xml"])
+@pytest.mark.parametrize("accept", ["text/html", "image/*", "rubbish", "", ";;=/,"])
+def test_an_event_is_accepted_whatever_answer_is_wished_for(
+    server: APIClient, log: "LogReader", viewed: Maker, route: str, accept: str
+) -> None:
+    answer = server.post(route, json.dumps(viewed()), content_type="text/plain", HTTP_ACCEPT=accept)
+
+    assert answer.status_code == 200
+    assert answer.json() == {"success": True}
+    assert log.event().message_id == "m1"
+
+
 def test_a_body_packed_in_several_archives_is_read(server: APIClient, log: "LogReader", viewed: Maker) -> None:
     text = json.dumps({"batch": [viewed()]}).encode()
     packed = b"".join(gzip.compress(text[start : start + 40]) for start in range(0, len(text), 40))
