@@ -1,9 +1,13 @@
 """What a key is once it is known: a frozen record that doors decide by. Pure."""
 
 import hashlib
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from access.scopes import PUBLISHABLE_SCOPES, Kind
+
+_RAW: Final = re.compile(r"([ps]k_[0-9a-f]{10}_)[A-Za-z0-9_-]{20,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,11 @@ class KeyRecord:
         if not self.publishable:
             return origin is None
         return origin is None or not self.origins or origin.lower().rstrip("/") in self.origins
+
+
+def masked(text: str) -> str:
+    """Return the text, each key in it cut to the prefix that tells keys apart: `sk_0123456789_…`."""
+    return _RAW.sub(r"\1…", text)
 
 
 def digest(raw: str) -> bytes:

@@ -1,10 +1,14 @@
 """Where `analytics.js` learns the address to send to."""
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.authentication import admit
+from access.keys import masked
+from common.errors import Forbidden
 from common.problems import ProblemSerializer
 from events.api.collect import CollectView
 from events.api.serializers import SettingsSerializer
@@ -15,14 +19,20 @@ class SettingsView(CollectView):
 
     authentication_classes = ()
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Shorten the key before anything is refused: the log of refusals names the path."""
+        request._request.path = masked(request._request.path)
+        super().initial(request, *args, **kwargs)
+
     @extend_schema(
         operation_id="collect_settings",
         responses={200: SettingsSerializer, **dict.fromkeys((401, 403, 503), ProblemSerializer)},
         tags=["collect"],
     )
     def get(self, request: Request, key: str) -> Response:
-        """Say where the browser sends its events."""
-        admit(key, origin=request.META.get("HTTP_ORIGIN"))
+        """Say where the browser sends its events. A secret key has no place in an address, which logs keep."""
+        if not admit(key, origin=request.META.get("HTTP_ORIGIN")).publishable:
+            raise Forbidden("A secret key may not stand in an address: rotate it, for logs may hold it.")
         host = f"{request.get_host()}/v1"
         integration = {"apiKey": key, "apiHost": host, "protocol": request.scheme}
         return Response({"integrations": {"Segment.io": integration}})

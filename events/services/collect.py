@@ -1,13 +1,14 @@
 """Accepting events: items in, the log's entries out; returns once the log holds them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 
 from access.identity import verify_user_hash
-from access.keys import KeyRecord
+from access.keys import KeyRecord, masked
 from common import clock, redis
 from common.errors import FieldError, InvalidInput, TooLarge
 from consents.selectors import states_of_people, terms
@@ -20,8 +21,12 @@ from events.services.judging import Judge
 
 MOST_ERRORS: Final = 20
 """How many items' faults a refusal of a whole batch names."""
-DROPPED: Final = ("ip", "userAgent", "location", "network")
+DROPPED: Final = ("ip", "userAgent", "location", "network", "user_hash")
 """What of an item's context is not even kept aside."""
+SECRETS: Final = ("writeKey", "user_hash")
+"""What opens or proves something: staff read what was set aside."""
+_TOLD: Final = re.compile(r'("(?:writeKey|user_hash|ip|userAgent)"\s*+:\s*+)"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+"""The same in the text of an item that could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,7 @@ def _errors(refused: Sequence[tuple[int, Refused]], prefix: str) -> tuple[FieldE
 
 
 def _entry_aside(raw: Any, why: Refused, envelope: Envelope) -> Entry:
-    """Return the entry of an item that is set aside: what came, without address and user agent, cut to size."""
+    """Return the entry of an item that is set aside: what came, without address and secrets, cut to size."""
     message_id = raw.get("messageId") if isinstance(raw, Mapping) else None
     body = {
         "message_id": message_id if isinstance(message_id, str) else None,
@@ -151,10 +156,23 @@ def _entry_aside(raw: Any, why: Refused, envelope: Envelope) -> Entry:
 
 def _payload(raw: Any) -> str:
     if isinstance(raw, Unreadable):
-        return raw.text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
-    if isinstance(raw, dict) and isinstance(context := raw.get("context"), dict):
-        raw = {**raw, "context": {name: value for name, value in context.items() if name not in DROPPED}}
+        return masked(_TOLD.sub(r'\1"…"', raw.text.replace("\x00", "\N{REPLACEMENT CHARACTER}")))
     try:
-        return orjson.dumps(raw).decode()
+        return masked(orjson.dumps(_fit_to_show(raw) if isinstance(raw, dict) else raw).decode())
     except TypeError:
         return "nested too deeply to be shown"
+
+
+def _fit_to_show(item: dict[str, Any]) -> dict[str, Any]:
+    """Return the item without what tells where somebody is, and without what opens or proves something."""
+    shown = _without(item, SECRETS)
+    if "context" in shown:
+        shown["context"] = _without(shown["context"], DROPPED)
+    for part in (shown, shown.get("context")):
+        if isinstance(part, dict) and "traits" in part:
+            part["traits"] = _without(part["traits"], SECRETS)
+    return cast(dict[str, Any], shown)
+
+
+def _without(value: Any, names: Sequence[str]) -> Any:
+    return {name: inner for name, inner in value.items() if name not in names} if isinstance(value, dict) else value

@@ -289,6 +289,24 @@ def test_a_small_batch_cannot_fill_the_log_with_copies_of_what_its_items_share(
     assert len(log) == 0
 
 
+@pytest.mark.parametrize("broken", ["", ', "properties": {"price": NaN}'])
+def test_what_is_set_aside_holds_no_key_and_no_proof(
+    log: "LogReader", viewed: Maker, server: APIClient, server_key: str, broken: str
+) -> None:
+    proof = {"user_hash": "f00d" * 16}
+    item = {"writeKey": server_key, "userId": "ada", "about": f"sent with {server_key}", "traits": proof}
+    context = {"traits": proof, **proof, "ip": "203.0.113.9", "userAgent": "Moa/5.0"}
+    bad = json.dumps({**item, "type": "identify", "timestamp": "bad", "context": context})[:-1] + broken + "}"
+
+    body = '{"batch": [' + json.dumps(viewed()) + "," + bad + "]}"
+    answer = server.post("/v1/batch", body, content_type="application/json")
+
+    assert answer.status_code == 200
+    (aside,) = log.set_aside()
+    assert server_key[:14] in aside["payload"]
+    assert all(told not in aside["payload"] for told in (server_key, "f00d", "203.0.113.9", "Moa/5.0"))
+
+
 def test_what_is_set_aside_can_be_accepted_once_it_is_mended(
     server: APIClient, log: "LogReader", viewed: Maker
 ) -> None:

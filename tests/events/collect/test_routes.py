@@ -147,6 +147,18 @@ def test_an_answer_may_be_read_by_the_page_that_asked(browser: APIClient, viewed
     assert "Sec-GPC" in answer["Vary"]
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_secret_key_in_an_address_is_refused_and_not_logged(
+    server_key: str, caplog: pytest.LogCaptureFixture, method: str
+) -> None:
+    for raw in (server_key, f"{server_key}x"):
+        answer = APIClient().generic(method, f"/cdn/v1/projects/{raw}/settings")
+
+        assert answer.status_code in (401, 403, 405)
+    assert "/cdn/v1/projects/sk_" in caplog.text
+    assert server_key not in caplog.text
+
+
 def test_the_settings_endpoint_names_key_host_and_protocol(browser_key: str) -> None:
     answer = APIClient().get(f"/cdn/v1/projects/{browser_key}/settings", HTTP_HOST="localhost")
 
