@@ -1,5 +1,6 @@
 """What this room holds about a shopper, for access and erasure: events, the log, orders, rejected events."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from django.db.models import Q, QuerySet
 from common import privacy
 from events.log import Entry, Log, get_log
 from events.models import Event, Order, OrderLine, SetAside
+from events.types.products import text
 
 ERASED = "erased"
 """The owner of an order whose shopper was erased: the order itself is kept for tax."""
@@ -58,16 +60,24 @@ def _set_aside(person: privacy.Person) -> list[int]:
     ids = {subject.partition(":")[2] for subject in person.subjects}
     spelled = Q(pk__in=[])
     for one in ids:
-        spelled |= Q(payload__contains=orjson.dumps(one).decode())
+        spelled |= Q(payload__contains=_spelled(one))
     return [item.pk for item in SetAside.objects.filter(spelled) if _names(item.payload, ids)]
 
 
 def _names(payload: str, ids: set[str]) -> bool:
+    """Return whether a rejected item names one of the ids, read as the door reads ids; a broken one: holds it."""
     try:
         fields = orjson.loads(payload)
     except orjson.JSONDecodeError:
-        return True
-    return not isinstance(fields, dict) or any(fields.get(name) in ids for name in ID_FIELDS)
+        fields = None
+    if isinstance(fields, dict):
+        return any(text(fields.get(name)) in ids for name in ID_FIELDS)
+    return any(re.search(rf"(?<!\w){re.escape(_spelled(one))}(?!\w)", payload) for one in ids)
+
+
+def _spelled(one: str) -> str:
+    """Return an id as JSON spells it, without quotes: it may stand there as a number, or with blanks around."""
+    return orjson.dumps(one).decode()[1:-1]
 
 
 def _in_log(log: Log, person: privacy.Person) -> Iterator[tuple[int, list[int]]]:
@@ -89,8 +99,8 @@ def _is_about(entry: Entry, subjects: set[str]) -> bool:
     if entry.kind == "set_aside":
         ids = {subject.partition(":")[2] for subject in subjects}
         payload = fields.get("payload", "")
-        text = payload if isinstance(payload, str) else orjson.dumps(payload).decode()
-        return any(one in text for one in ids) and _names(text, ids)
+        told = payload if isinstance(payload, str) else orjson.dumps(payload).decode()
+        return any(_spelled(one) in told for one in ids) and _names(told, ids)
     user_id, anonymous_id = fields.get("user_id"), fields.get("anonymous_id")
     return (f"user:{user_id}" if user_id else f"anonymous:{anonymous_id}") in subjects
 

@@ -80,3 +80,29 @@ def test_others_keep_what_is_theirs_and_the_order_stays_without_its_owner(shop: 
     assert line.raw_id == "erased"
     assert not SetAside.objects.exists()
     assert [entry.kind for shard in range(4) for _, entry in get_log().read(shard)] == ["event"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "theirs"),
+    [
+        ('{"userId": 4711}', True),
+        ('{"userId": "4711"}', True),
+        ('{"anonymousId": " 4711 "}', True),
+        ('{"userId": 4711, "price": NaN}', True),
+        ('{"userId": 47110}', False),
+        ('{"userId": 14711, "price": NaN}', False),
+        ('{"userId": ["4711"]}', False),
+        ('{"userId": "bo", "properties": {"order_id": 4711}}', False),
+    ],
+)
+def test_a_rejected_item_is_erased_however_it_spells_the_id(payload: str, theirs: bool) -> None:
+    log, store = get_log(), STORES["events"]
+    after = offsets(range(log.shards))
+    log.append([Entry("set_aside", "k", orjson.dumps({"reason": "bad", "payload": payload, "received_at": START}))])
+    Recorder().record(log.read_many(after), after=after)
+    person = privacy.Person(("user:4711", "anonymous:4711"))
+
+    assert store.verify(person) == 2 * theirs  # the row and its entry in the log
+    assert store.erase(person) == 2 * theirs
+    assert store.verify(person) == 0
+    assert SetAside.objects.exists() is not theirs
