@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 import orjson
@@ -41,6 +41,11 @@ class Sender:
     def source(self) -> str:
         """How the events name where they came from."""
         return self.key.actor if self.key else "server"
+
+    @property
+    def must_prove(self) -> bool:
+        """Whether the sender is a browser that must prove each user id it names."""
+        return self.key is not None and self.key.publishable and self.key.requires_user_hash
 
     def verifies(self, item: Item) -> bool:
         """Return whether the sender may speak for the item's user: a server always, a browser by the user hash."""
@@ -115,11 +120,19 @@ def _sort(
             refused.append((position, found))
             continue
         verified = sender.verifies(found)
-        if not verified and sender.key and sender.key.requires_user_hash:
+        if not verified and sender.must_prove:
             refused.append((position, Refused("is needed with this key, and must prove the user id", "user_hash")))
         else:
-            sound.append((found, verified))
+            sound.append((_claiming(found) if sender.must_prove else found, verified))
     return sound, refused
+
+
+def _claiming(item: Item) -> Item:
+    """Return an alias as the claim of an anonymous id: its hash proves the new user id, nothing about the previous."""
+    event = item.event
+    if event.kind != "alias":
+        return item
+    return replace(item, event=replace(event, kind="identify", anonymous_id=event.previous_id, previous_id=None))
 
 
 def _ids(items: Any) -> list[str]:

@@ -9,6 +9,7 @@ from django.test import override_settings
 from rest_framework.test import APIClient
 
 from consents.selectors import forget_terms, person, rule_of, terms
+from events.links import links_of
 
 if TYPE_CHECKING:
     from tests.events.collect.conftest import LogReader
@@ -216,6 +217,22 @@ def test_a_key_that_asks_for_the_user_hash_takes_no_user_id_without_it(
     assert {event.message_id for event in log.events()} == {"right", "anonymous"}
     assert {one["message_id"]: one["field"] for one in log.set_aside()} == {"none": "user_hash", "wrong": "user_hash"}
     assert all(proof not in json.dumps([event.traits, event.context]) for event in log.events())
+
+
+def test_a_browser_that_proves_one_user_id_cannot_join_another_to_it(log: "LogReader", viewed: Maker, db: None) -> None:
+    from access.identity import sign_user
+    from access.selectors import resolve_key
+    from access.services import create_key
+
+    raw = create_key(kind="pk", name="pages", requires_user_hash=True)[1]
+    client = APIClient()
+    client.credentials(HTTP_X_API_KEY=raw)
+    proof = sign_user(resolve_key(raw).identity_secret, user_id="eve")
+
+    send(client, viewed(type="alias", userId="eve", previousId="ada", anonymousId=None, traits={"user_hash": proof}))
+
+    assert [(link.kind, link.from_id, link.user_id) for link in links_of(log.event())] == [("claim", "ada", "eve")]
+    assert set(person("user:ada").states) == {"user:ada"}
 
 
 def test_the_region_comes_from_the_proxy_and_decides_the_rule(
