@@ -48,6 +48,15 @@ def resolve_key(raw: str) -> KeyRecord:
     return known.record
 
 
+def key_named(actor: str) -> KeyRecord | None:
+    """Return the key that events name so (`key:ID`), or None. Live or not: it tells who sent, not who may send."""
+    kind, _, number = actor.partition(":")
+    if kind != "key" or not number.isdecimal():
+        return None
+    row = ApiKey.objects.filter(pk=int(number)).first()
+    return None if row is None else record_of(row)
+
+
 def forget_keys() -> None:
     """Empty this process's memory of keys, for instance after one was changed."""
     _cache.clear()

@@ -9,6 +9,7 @@ import orjson
 
 from access.identity import verify_user_hash
 from access.keys import KeyRecord, masked
+from access.selectors import key_named
 from common import clock, redis
 from common.errors import FieldError, InvalidInput, TooLarge
 from consents.selectors import states_of_people, terms
@@ -96,16 +97,25 @@ def collect_server_items(items: Sequence[Any], *, source: str = "server") -> Out
     return collect(items, sender=Sender(), envelope=Envelope(received_at=clock.epoch_us(), source=source))
 
 
-def replay(payload: str, *, source: str) -> Outcome:
+def replay(payload: str, *, source: str, received_at: int) -> Outcome:
     """Accept an item that was set aside, once more; with its message id it is never counted twice.
 
-    Raises InvalidInput while it is still not sound.
+    It speaks for whom its sender may speak, and came when it came (microseconds since the epoch). Raises InvalidInput
+    while it is still not sound, or where nobody knows who sent it.
     """
     try:
         item = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
         raise InvalidInput.of("", f"is not JSON: {error.msg}") from error
-    return collect([item], sender=Sender(), envelope=Envelope(received_at=clock.epoch_us(), source=source))
+    return collect([item], sender=_sender(source), envelope=Envelope(received_at=received_at, source=source))
+
+
+def _sender(source: str) -> Sender:
+    if source == Sender().source:
+        return Sender()
+    if (key := key_named(source)) is None:
+        raise InvalidInput("The key it came with is not known, so nobody can say whether it proves its user id.")
+    return Sender(key=key)
 
 
 def _sort(

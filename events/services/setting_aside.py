@@ -12,6 +12,7 @@ from common.errors import InvalidInput
 from events.log import Entry, get_log
 from events.models import SetAside
 from events.services.collect import replay
+from events.times import to_microseconds
 from events.types.base import Event
 
 FROM_RECORDER: Final = "recorder"
@@ -20,7 +21,8 @@ FROM_RECORDER: Final = "recorder"
 def send_again(items: Iterable[SetAside], *, actor: str) -> tuple[int, int]:
     """Send items through the same door again; return how many were accepted and how many refused once more.
 
-    With its message id an item is never counted twice, however often it is sent. Raises Unavailable or redis errors
+    An item goes as its sender sent it: what a browser had to prove, it has to prove again, and its proof was not kept.
+    With its message id it is never counted twice, however often it is sent. Raises Unavailable or redis errors
     while the log is down; what was sent until then stays sent.
     """
     accepted = refused = 0
@@ -41,7 +43,7 @@ def _send(item: SetAside) -> str:
             event = Event.decode(item.payload.encode())
             get_log().append([Entry("event", event.raw_id, event.encode())])
         else:
-            replay(item.payload, source=item.source)
+            replay(item.payload, source=item.source, received_at=to_microseconds(item.received_at))
     except InvalidInput as error:
         return "; ".join([error.detail, *(f"{one.field}: {one.message}" for one in error.errors)])
     except (orjson.JSONDecodeError, TypeError) as error:

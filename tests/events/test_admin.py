@@ -1,5 +1,8 @@
 """Events, rejected events and orders in the admin: to look up and to send again, never to edit."""
 
+from datetime import timedelta
+from typing import Any, Literal
+
 import orjson
 import pytest
 from django.contrib.auth import get_user_model
@@ -8,7 +11,13 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from access.models import ApiKey
+from access.services import create_key, revoke_key
 from audit.models import AuditEvent
+from common import clock
+from consents.selectors import person as said_of
+from consents.selectors import rule_of, terms
+from consents.services import decide_for
 from events.log import Entry, get_log
 from events.models import Event, SetAside
 from events.services.record import Recorder, offsets
@@ -43,7 +52,11 @@ def record(*entries: Entry) -> None:
     Recorder().record({0: list(enumerate(entries, start=first))}, after=after)
 
 
-def set_aside(payload: bytes, source: str = "key:1") -> SetAside:
+def key(kind: Literal["pk", "sk"] = "sk", **facts: Any) -> ApiKey:
+    return create_key(kind=kind, name="shop", **facts)[0]
+
+
+def set_aside(payload: bytes, source: str = "server") -> SetAside:
     body = {"message_id": "m9", "reason": "bad", "field": "x", "payload": payload.decode(), "source": source}
     record(Entry("set_aside", "k", orjson.dumps({**body, "received_at": START})))
     return SetAside.objects.latest("id")
@@ -101,6 +114,44 @@ def test_an_operator_sends_a_mended_item_again() -> None:
     assert item.replay_error == ""
     assert [one.message_id for one in appended()] == ["m9"]
     assert AuditEvent.objects.filter(action="event.replayed", object=f"set_aside:{item.pk}").count() == 1
+
+
+@pytest.mark.parametrize("revoked", [False, True])
+def test_what_a_server_sent_is_accepted_by_its_key_at_the_time_it_came(revoked: bool) -> None:
+    made = key()
+    if revoked:
+        revoke_key(made.pk, actor="staff:1")
+    item = set_aside(orjson.dumps({**ITEM, **CONSENT}), source=f"key:{made.pk}")
+
+    person("operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
+
+    item.refresh_from_db()
+    assert item.replay_error == ""
+    assert [(one.source, one.at, one.received_at) for one in appended()] == [(f"key:{made.pk}", START, START)]
+
+
+@pytest.mark.parametrize("source", ["a page that must prove", "key:999999", "key:x", ""])
+def test_no_click_makes_an_unproven_user_id_a_proven_one(source: str) -> None:
+    made = key("pk", requires_user_hash=True)
+    item = set_aside(orjson.dumps({**ITEM, **CONSENT}), source=f"key:{made.pk}" if "page" in source else source)
+
+    person("operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
+
+    item.refresh_from_db()
+    assert "prove" in item.replay_error
+    assert appended() == []
+
+
+def test_a_yes_that_is_sent_again_is_older_than_the_no_that_came_since() -> None:
+    decide_for("user:ada", decisions={"analytics": False}, actor="staff:1", source="portal")
+    item = set_aside(orjson.dumps({**ITEM, **CONSENT}), source=f"key:{key().pk}")
+    SetAside.objects.update(received_at=clock.now() - timedelta(days=1))
+
+    person("operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
+
+    item.refresh_from_db()
+    assert item.replay_error == ""
+    assert not said_of("user:ada").verdict(terms()["analytics"], rule=rule_of(None)).allowed
 
 
 def test_an_item_that_is_still_bad_says_why() -> None:

@@ -318,11 +318,13 @@ def test_what_is_set_aside_can_be_accepted_once_it_is_mended(
     (aside,) = log.set_aside()
 
     with pytest.raises(InvalidInput):
-        replay(aside["payload"], source=aside["source"])
-    outcome = replay(json.dumps({**bad, "properties": {"product_id": "P1"}}), source=aside["source"])
+        replay(aside["payload"], source=aside["source"], received_at=aside["received_at"])
+    mended = json.dumps({**bad, "properties": {"product_id": "P1"}})
+    outcome = replay(mended, source=aside["source"], received_at=aside["received_at"])
 
     assert outcome.kept == 1
     assert {event.message_id for event in log.events()} == {"m1", "m2"}
+    assert {event.at for event in log.events() if event.message_id == "m2"} == {aside["received_at"]}
 
 
 def test_an_event_of_unknown_name_is_kept(server: APIClient, log: "LogReader", viewed: Maker) -> None:
