@@ -155,3 +155,16 @@ def test_an_empty_shop_has_an_empty_frame() -> None:
 
     assert len(frame) == 0
     assert frame["timestamp"].dtype == float
+
+
+def test_a_device_that_refused_is_left_out_whoever_uses_it_later() -> None:
+    said: dict[str, Any] = {"name": "Consent Updated", "consents": {"train_models": False}, "properties": {}}
+    recorded(
+        event(1, kind="identify", name="", anonymous_id="phone"),
+        event(2, user_id=None, anonymous_id="phone", **said),
+        event(3, kind="identify", name="", user_id="bo", anonymous_id="phone"),
+        event(4, user_id=None, anonymous_id="phone"),
+        event(5, user_id="bo"),
+    )
+
+    assert rows() == [("user:bo", "P5", "view")]

@@ -1,11 +1,11 @@
 """The numbers of fairness, counted by hand."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
-from personalization.judging.case import Case
+from personalization.judging.case import Case, Limits
 from personalization.judging.numbers import (
     coverage,
     drawn,
@@ -85,3 +85,19 @@ def test_a_kept_table_is_in_no_order_of_shoppers_and_each_keeps_what_is_theirs()
     assert case.reference.slates[:, 0].tolist() == order
     assert [int(own[0]) for own in case.challenger.targets] == order
     assert [int(own) for own in case.challenger.groups["region"]] == order
+
+
+def test_the_bars_of_the_gate_are_those_of_its_page() -> None:
+    assert asdict(Limits()) == {
+        "group_loss": 0.05,
+        "group_ratio": 0.80,
+        "supplier_low": 0.80,
+        "supplier_high": 1.25,
+        "gini_slack": 0.02,
+        "coverage": 0.95,
+        "popularity_lift": 1.5,
+        "new_items": 0.5,
+        "absolute_slack": 0.02,
+        "latency_p99_ms": 25.0,
+        "leak_factor": 3.0,
+    }

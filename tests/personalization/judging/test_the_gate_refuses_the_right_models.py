@@ -8,7 +8,9 @@ import pytest
 from personalization.judging.checks import judge
 from personalization.judging.slates import Shelf, SlateTable
 from tests.personalization.planted import (
+    N_ITEMS,
     N_SHOPPERS,
+    SHELF,
     SUPPLIER,
     K,
     case,
@@ -120,3 +122,64 @@ def test_a_difference_by_chance_on_an_absolute_bar_refuses_nobody(champion: Slat
 
     assert "supplier_share" not in refusals(odd, lopsided)
     assert "supplier_share" in refusals(odd, champion)
+
+
+def test_a_model_worse_than_the_champions_own_interval_is_refused(champion: SlateTable) -> None:
+    everybody = replace(champion, groups={})
+    slates = everybody.slates.copy()
+    found = np.flatnonzero(slates[:, 0] == [own[0] for own in champion.targets])
+    slates[found[::10], 0] = (slates[found[::10], 0] + 2) % N_ITEMS
+
+    assert refusals(replace(everybody, slates=slates), everybody) == ["quality"]
+
+
+def test_a_model_that_leaves_one_group_behind_is_refused_though_nobody_loses(champion: SlateTable) -> None:
+    slates = champion.slates.copy()
+    regulars = np.flatnonzero(np.arange(N_SHOPPERS) % 8 == 2)
+    slates[regulars, 0] = [champion.targets[row][0] for row in regulars.tolist()]
+
+    found = refusals(replace(champion, slates=slates), champion)
+    assert [name for name in found if name.startswith(("quality", "group"))] == ["group_ratio:activity"]
+
+
+def test_a_model_that_hides_a_part_of_the_catalogue_is_refused(champion: SlateTable) -> None:
+    slates = np.where(champion.slates < 40, champion.slates + 40, champion.slates).astype(np.int32)
+
+    assert {"gini", "coverage"} <= set(refusals(replace(champion, slates=slates), champion))
+
+
+def test_the_first_model_of_a_shop_is_refused_where_it_shows_best_sellers_or_nothing_new(champion: SlateTable) -> None:
+    popular, old = champion.slates.copy(), champion.slates.copy()
+    popular[:, 5:] %= 40
+    old[:, 1:] += np.where(old[:, 1:] % 20 == 0, 4, 0).astype(np.int32)
+    best_sellers = replace(SHELF, popularity=np.where(np.arange(N_ITEMS) < 40, 10.0, 1.0))
+
+    def refused(slates: np.ndarray, shelf: Shelf) -> list[str]:
+        asked = replace(case(replace(champion, slates=slates), champion), shelf=shelf, has_champion=False)
+        return [check.name for check in judge(asked) if not check.passed]
+
+    assert refused(popular, best_sellers) == ["popularity_lift"]
+    assert refused(old, SHELF) == ["new_items"]
+    assert refused(champion.slates, best_sellers) == []
+
+
+def test_one_slow_slate_in_fifty_is_a_slow_model(champion: SlateTable) -> None:
+    now_and_then = np.where(np.arange(200) % 50 == 0, 80.0, 2.0).astype(np.float32)
+
+    assert refusals(replace(champion, latency_ms=now_and_then), champion) == ["latency"]
+
+
+def test_two_hundredths_on_an_absolute_bar_refuse_nobody_however_sure(champion: SlateTable) -> None:
+    lopsided = unfair(champion)
+    slates = lopsided.slates.copy()
+    slates[:20, 1] -= slates[:20, 1] % 4
+
+    assert "supplier_share" not in refusals(replace(lopsided, slates=slates), lopsided)
+
+
+def test_a_group_of_500_is_judged(champion: SlateTable) -> None:
+    regions = tuple(["DE"] * 500 + [""] * (N_SHOPPERS - 500))
+
+    checks = judge(case(replace(champion, groups={"region": regions}), champion))
+
+    assert "group_loss:region:DE" in [check.name for check in checks]

@@ -317,3 +317,14 @@ def test_one_that_waited_for_a_worker_is_not_made_up_for(settings: Any) -> None:
     assert entry.model.task == "personalization.increment"
     assert entry.model.expire_seconds == 300
     assert (entry.model.interval.every, entry.model.interval.period) == (300, "seconds")
+
+
+def test_an_increment_that_is_not_the_one_of_the_row_is_not_served(caplog: pytest.LogCaptureFixture) -> None:
+    sell("rug")
+    run_increment()
+    ModelVersion.objects.update(increment={**live().increment, "artefact_hash": "0" * 64})
+
+    keeper.forget()
+
+    assert best_seller() == "lamp"
+    assert "not the registered one" in caplog.text

@@ -1,5 +1,6 @@
 """One version is live; what was altered on disk never is; each change is on record."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,12 @@ def test_a_rule_version_never_changes() -> None:
     assert list(rule.versions.order_by("number").values_list("number", "effect")) == [(1, "boost"), (2, "bury")]
     with pytest.raises((IntegrityError, InternalError)), transaction.atomic():
         RuleVersion.objects.update(effect="exclude")
+
+
+def test_another_artefact_in_the_place_of_the_registered_one_is_not_promoted_however_whole(tmp_path: Path) -> None:
+    version, other = made(), admitted(model(("popular", "trending")))
+    shutil.rmtree(tmp_path / version)
+    shutil.copytree(tmp_path / other, tmp_path / version)
+
+    with pytest.raises(Conflict, match="not the registered one"):
+        promote(version, actor="staff:7")

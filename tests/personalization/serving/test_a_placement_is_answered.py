@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
 from personalization.serving.answers import Answer
 from personalization.serving.asking import Ask, Who
@@ -189,3 +190,27 @@ def test_the_cart_speaks_in_its_own_words() -> None:
 
     assert reasons
     assert reasons[0].text == "Because you put Wool rug in your cart"
+
+
+@pytest.mark.usefixtures("trained")
+def test_what_was_bought_is_not_offered_again_where_the_placement_says_so() -> None:
+    does(ADA, "Order Completed", "", order_id="O1", products=[{"product_id": "lamp"}])
+
+    shown = [set(ids(asked(ADA, placement, product_ids=("desk",), limit=20))) for placement in ("bundle", "product")]
+
+    assert ["lamp" in own for own in shown] == [False, True]
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_strategy_that_has_nothing_to_say_gives_way_to_the_placements_fallbacks_in_their_order() -> None:
+    views(ADA, "rug")
+
+    def order(fallback: str) -> list[str]:
+        data = {"name": "Tips", "strategy": "complements", "fallback": [fallback], "size": 4}
+        save_placement("tips", data=data, actor="staff:1")
+        return ids(asked(ADA, "tips"))
+
+    likely, popular = order("rp3beta"), order("popular")
+
+    assert likely[:2] == ids(asked(ADA, "tips", strategy="rp3beta"))[:2]
+    assert likely != popular

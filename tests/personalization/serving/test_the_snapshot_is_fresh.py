@@ -1,5 +1,7 @@
 """What the shop changes is in the next answer: products, placements, rules, the live model."""
 
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -208,3 +210,21 @@ def test_nothing_is_asked_of_the_database_while_a_request_waits(
 
     with django_assert_num_queries(0):
         recommend(Ask(placement="home", who=Who(**ADA)))
+
+
+def test_where_redis_lost_the_counters_a_promotion_is_live_within_two_seconds_all_the_same(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("personalization.serving.keeper._read_counters", lambda: None)
+    own = Keeper()
+    own.refresh()
+    settings.SERVING_REFRESH = "background"
+    monkeypatch.setattr(Keeper, "_runs", lambda _: True)
+    second = admitted(model(("popular", "rp3beta")))
+    promote(second, actor="staff:1")
+    later = time.monotonic() + 2.0
+    monkeypatch.setattr("personalization.serving.keeper.time", SimpleNamespace(monotonic=lambda: later))
+
+    own.refresh()
+
+    assert own.current().model_version == second

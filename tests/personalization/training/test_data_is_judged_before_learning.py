@@ -79,3 +79,32 @@ def test_overlap_counts_shared_answers() -> None:
     assert overlap(before, np.array([[2, 9, -1], [7, 8, 9]], np.int32), k=2) == 0.25
     assert overlap(before[:1], before[:1]) == 1
     assert not stability(before, before + 100).passed
+
+
+@pytest.mark.parametrize(("share", "named"), [(0.71, False), (0.69, True)])
+def test_seven_tenths_of_the_rows_of_the_last_training_are_enough(share: float, named: bool) -> None:
+    dataset = build(history())
+    last = profile_of(dataset)
+
+    found = failed(checked(dataset, last={**last, "rows": last["rows"] / share}))
+
+    assert any(line.startswith("volume") for line in found) == named
+
+
+@pytest.mark.parametrize(("share", "named"), [(0.28, False), (0.32, True)])
+def test_three_tenths_set_aside_are_a_fault_of_the_feed(share: float, named: bool) -> None:
+    frame = history()
+    frame.loc[np.arange(len(frame)) < share * len(frame), "timestamp"] = -5.0
+
+    assert any(line.startswith("set aside") for line in failed(checked(build(frame)))) == named
+
+
+@pytest.mark.parametrize(("share", "named"), [(0.52, False), (0.48, True)])
+def test_a_column_filled_for_half_of_what_it_was_is_enough(share: float, named: bool) -> None:
+    dataset = build(history(), products())
+    last = profile_of(dataset)
+    before = {name: value / share for name, value in last["filled"].items()}
+
+    found = failed(checked(dataset, last={**last, "filled": before}))
+
+    assert any(line.startswith("filled") for line in found) == named

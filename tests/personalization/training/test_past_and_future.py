@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 
 from personalization.ranking.facts import ItemFacts
-from personalization.recommenders.base import Profile
+from personalization.recommenders.base import Interactions, Profile
 from personalization.recommenders.registry import make
 from personalization.training.dataset import build
 from personalization.training.evaluate import Asked, folds_of
 from personalization.training.examples import examples, limited
 from personalization.training.folds import Fold, frozen, in_the_middle, leave_one_out, lived, next_item, temporal
+from personalization.training.pipeline import train
 from personalization.training.split import Sequences, cut_times, starts
 from tests.behaviour import shops
 from tests.personalization.shop_history import history, products
@@ -240,3 +241,33 @@ def test_a_large_order_takes_nothing_from_what_is_known_before_it() -> None:
     fold = next_item(data, start=50.0, end=200.0, new_only=True, newest=6)
 
     assert {len(profile.items) for profile in fold.profiles} == {6}
+
+
+@pytest.mark.parametrize("asked", [Asked(), Asked(live=True), Asked(protocol="next-item")])
+def test_validation_asks_for_nothing_of_the_held_out_window(asked: Asked) -> None:
+    dataset = build(history(), products())
+
+    _, validation, test = folds_of(dataset, asked)
+
+    assert_between(validation, dataset.interactions, end=test.until)
+
+
+def test_a_training_validates_on_nothing_of_the_held_out_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, given = build(history(), products()), list[Fold]()
+
+    def chosen(learning: object, validation: Fold, *args: object, **more: object) -> None:
+        given.append(validation)
+        raise ValueError("enough seen")
+
+    monkeypatch.setattr("personalization.training.pipeline.choose", chosen)
+    with pytest.raises(ValueError, match="enough seen"):
+        train(dataset)
+
+    assert_between(given[0], dataset.interactions, end=cut_times(dataset.interactions.times)[-1])
+
+
+def assert_between(fold: Fold, rows: Interactions, *, end: float) -> None:
+    """Assert that each target was touched from the fold's start on, and before the end."""
+    within = (rows.times >= fold.until) & (rows.times < end)
+    for user, targets in zip(fold.users, fold.targets, strict=True):
+        assert set(targets.tolist()) <= set(rows.items[within & (rows.users == user)].tolist())

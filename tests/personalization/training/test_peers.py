@@ -1,6 +1,8 @@
 """Peers find planted tastes, are judged on as many questions as our sources, and stand beside us in the report."""
 
 import sys
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -8,14 +10,15 @@ import pytest
 from implicit.nearest_neighbours import bm25_weight
 from scipy import sparse
 
-from personalization.recommenders.base import Catalogue
+from personalization.recommenders.base import Catalogue, Interactions, Ints
 from personalization.training.dataset import Dataset, build
-from personalization.training.evaluate import Asked, compared, folds_of
-from personalization.training.folds import Fold
+from personalization.training.evaluate import Asked, compared, folds_of, warm_values
+from personalization.training.folds import Fold, temporal
 from personalization.training.metrics import Doubles
 from personalization.training.packaged_peers import BM25, TFIDF, Cosine, ImplicitALS, Neighbors, TutorialSVD, peers
 from personalization.training.peers import MostPopular, Peer, profile_matrix, top
 from personalization.training.report import judged
+from personalization.training.tune import Tuned
 from tests.personalization.shop_history import DAY, START, history, products
 
 KINDS, _ = peers("next-item")
@@ -176,3 +179,53 @@ def test_svd_learns_from_stars_where_shoppers_give_them() -> None:
         )
 
     assert taste(rated=True) > 0.9 > taste()
+
+
+class Telling(MostPopular):
+    """Answers rightly under the third of its settings, and notes how much it learnt from."""
+
+    name, space = "telling", {"good": ("choice", [False])}
+    starts = ({"good": False}, {"good": True})
+    learnt: ClassVar[list[int]] = []
+    budgets: ClassVar[list[float]] = []
+
+    @classmethod
+    def tuned(cls, folds: Sequence[Fold], catalogue: Catalogue, *, budget_s: float, seed: int) -> Tuned:
+        cls.budgets.append(budget_s)
+        return super().tuned(folds, catalogue, budget_s=0.0, seed=seed)
+
+    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+        self.learnt.append(len(past))
+        super().fit(past, catalogue)
+
+    def answer(self, fold: Fold, k: int) -> Ints:
+        found = np.full((len(fold), k), -1, np.int32)
+        found[:, 0] = [own[0] if self.config.get("good") else -1 for own in fold.targets]
+        return found
+
+
+def test_a_peer_gets_its_share_of_the_time_its_best_settings_and_all_that_lies_before_the_test(
+    shop: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("personalization.training.evaluate.peers", lambda protocol: ([MostPopular, Telling], []))
+    asked = Asked(with_peers=True, budget_s=60.0)
+    learning, validation, test = folds_of(shop, asked)
+    nothing = np.full((len(test), 20), -1, np.int32)
+
+    report = compared(nothing, [validation, *learning], test, shop, asked, lambda message, share: None)
+
+    assert report["best_peer"] == "telling"
+    assert report["peers"]["telling"]["config"] == {"good": True}
+    assert Telling.learnt[-1] == len(test.past)
+    assert Telling.budgets == [60.0], "who has nothing to tune takes no time from the others"
+
+
+def test_what_no_model_could_know_does_not_count_in_the_comparison() -> None:
+    rows = [("ann", "a", 1), ("bob", "b", 2), ("ann", "new", 101), ("bob", "new", 102), ("bob", "a", 103)]
+    shop = build(pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"]).assign(event="view"))
+    fold = temporal(shop.interactions, start=100.0, end=float("inf"), new_only=False)
+    new = shop.catalogue.item_ids.index("new")
+
+    values, shoppers = warm_values(np.full((2, 1), new, np.int32), fold, shop.catalogue.n_items, metric="hit_rate")
+
+    assert (values.tolist(), [shop.user_ids[user] for user in shoppers]) == ([0.0], ["bob"])

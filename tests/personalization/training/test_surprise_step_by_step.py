@@ -1,6 +1,7 @@
 """Surprise's SVD, judged step by step on the shoppers of the test fold, in bounded time."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -125,3 +126,26 @@ def test_a_fold_that_nobody_can_be_asked_in_says_so(trained: TrainedBundle) -> N
     found = surprise_ablation.surprise_ablation(trained.tested, empty, asked, beside={})
 
     assert found == {"surprise": {}, "surprise_basis": {}}
+
+
+def test_no_ranker_is_asked_about_a_shopper_who_taught_it(
+    trained: TrainedBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fold, bundle = trained.test, trained.tested
+    asked, taught, told = asked_of(bundle, fold), list[set[float]](), list[set[float]]()
+    shopper = np.repeat(asked.candidates.rows, asked.features.shape[1]).reshape(asked.features.shape)
+
+    def answered(features: np.ndarray) -> np.ndarray:
+        told.append(set(features[:, 0].tolist()))
+        return np.zeros(len(features), np.float32)
+
+    def mean_of(members: object, learnt: Any, *args: object, **more: object) -> Any:
+        taught.append(set(learnt.features[:, 0].tolist()))
+        return SimpleNamespace(scores=answered)
+
+    monkeypatch.setattr("personalization.training.surprise_added.mean_of", mean_of)
+    svd = SVD().fit(fold.past, bundle.catalogue)
+    added(bundle, fold, replace(asked, features=shopper.astype(np.float32)), svd)
+
+    assert len(taught) == len(told) == 4
+    assert not any(teachers & others for teachers, others in zip(taught, told, strict=True))

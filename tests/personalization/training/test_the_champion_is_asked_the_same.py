@@ -9,8 +9,8 @@ from personalization.judging.heldout import case_of
 from personalization.judging.verdict import Verdict
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.training.dataset import Dataset, build
-from personalization.training.pipeline import OWN_SHARE, train
-from personalization.training.rival import plan_of
+from personalization.training.pipeline import OWN_SHARE, TrainedBundle, train
+from personalization.training.rival import plan_of, refitted
 from personalization.training.shown import shown
 from tests.personalization.shop_history import history, products
 
@@ -58,3 +58,31 @@ def test_a_plan_that_this_code_cannot_follow_is_none(monkeypatch: pytest.MonkeyP
     found = plan_of({"plan": plan})
     assert found is not None
     assert found.features == ()
+
+
+@pytest.fixture(scope="module")
+def once(dataset: Dataset) -> TrainedBundle:
+    return train(dataset, names=("personal_top", "popular", "rp3beta"))
+
+
+def test_a_source_that_the_champion_set_otherwise_is_fitted_anew(once: TrainedBundle) -> None:
+    plan = plan_of(once.tested.manifest)
+    assert plan is not None
+    other = replace(plan, configs={**plan.configs, "rp3beta": {**plan.configs.get("rp3beta", {}), "alpha": 0.123}})
+
+    held = refitted(other, [once.test], once.test, once.tested.catalogue, beside=once.tested)
+
+    assert held is not None
+    assert held.sources["rp3beta"].config.alpha == 0.123  # type: ignore[attr-defined]
+    assert held.sources["popular"] is once.tested.sources["popular"]
+
+
+def test_the_champions_lift_is_followed_too(once: TrainedBundle) -> None:
+    plan = plan_of(once.tested.manifest)
+    assert plan is not None
+    lifted = replace(plan, rung="ranker", cold_lift=0.5, cold_share=1.0)
+
+    held = refitted(lifted, [once.test], once.test, once.tested.catalogue, beside=once.tested)
+
+    assert held is not None
+    assert held.cold_lift == 0.5

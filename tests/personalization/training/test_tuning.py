@@ -221,3 +221,14 @@ def test_what_the_live_model_is_set_to_is_a_start_like_those_suggested(folds: li
     found, _ = tuning.started("popular", folds, CATALOGUE, seed=7, search=Search(held={"popular": held}))
     assert found.value >= plain.value
     assert found.trials == plain.trials + 1
+
+
+def test_of_the_settings_a_source_suggests_the_best_is_the_beginning(
+    folds: list[Fold], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Bench, "judge", lambda self, sources, trial=None: sources[0].config.alpha)
+    monkeypatch.setattr(RECOMMENDERS["rp3beta"], "STARTS", ({"alpha": 0.9}, {"alpha": 1.7}, {"alpha": 0.3}))
+
+    begun, _ = tuning.started("rp3beta", folds, CATALOGUE, seed=7)
+
+    assert (begun.config, begun.value) == ({"alpha": 1.7}, 1.7)

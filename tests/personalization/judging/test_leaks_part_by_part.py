@@ -1,0 +1,55 @@
+"""Whatever part of a model, or of a question, holds a row of the held-out window is named."""
+
+from dataclasses import asdict, replace
+
+from personalization.judging.checks import judge
+from personalization.judging.heldout import case_of
+from personalization.ranking.bundle import Bundle
+from personalization.ranking.facts import ItemFacts
+from personalization.services.gate import promised
+from personalization.training.folds import Fold
+from personalization.training.metrics import Interval
+from personalization.training.split import Sequences, taken
+from tests.personalization.planted_bundles import fold, honest, shop
+
+
+def leak_of(bundle: Bundle, asked: Fold) -> tuple[bool, str]:
+    case = case_of(bundle, asked, champion=honest(fold()), labels={})
+    return next((one.passed, one.detail) for one in judge(case) if one.name == "leak:time")
+
+
+def test_facts_that_know_the_held_out_window_are_named() -> None:
+    rows, catalogue = shop().interactions, shop().catalogue
+    facts = ItemFacts.fit(rows, catalogue, until=float(rows.times[-1]))
+
+    passed, words = leak_of(replace(honest(fold()), facts=facts), fold())
+
+    assert (passed, "(facts)" in words) == (False, True)
+
+
+def test_a_part_that_learnt_the_rows_of_the_very_cut_is_named() -> None:
+    """The window begins there: on a clock of days or months it is its whole first day or month."""
+    asked, rows = fold(), shop().interactions
+    first = rows.times[rows.times >= asked.until].min()
+    known = ItemFacts.fit(taken(rows, rows.times <= first), shop().catalogue, until=first)
+
+    passed, words = leak_of(replace(honest(asked), facts=known), replace(asked, until=float(first)))
+
+    assert (passed, "(facts)" in words) == (False, True)
+
+
+def test_profiles_that_know_the_held_out_window_are_named() -> None:
+    asked = fold()
+    later = Sequences.of(shop().interactions).profiles(asked.users, now=asked.until)
+
+    passed, words = leak_of(honest(asked), replace(asked, profiles=later))
+
+    assert (passed, "(profiles)" in words) == (False, True)
+
+
+def test_what_validation_promised_is_that_of_visits_that_begin() -> None:
+    whole, begins = (Interval(value, value, value, 99) for value in (0.9, 0.1))
+    step = {"rung": "ranker", "taken": True, "ndcg": asdict(whole)}
+
+    assert promised({"rung": "ranker", "ladder": [{**step, "begins": asdict(begins)}]}) == begins
+    assert promised({"rung": "ranker", "ladder": [step]}) == whole
