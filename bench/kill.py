@@ -180,7 +180,12 @@ def main(arguments: list[str] | None = None) -> int:
         for target in options.targets:
             found = run_once(it, target=target, events=options.events, kills=options.kills, key=key, seed=options.seed)
             print(json.dumps(found), flush=True)
-            failed = failed or bool(found["lost"] or found["doubled"]) or found["acknowledged"] != options.events
+            failed = (
+                failed
+                or found["kills"] != options.kills
+                or bool(found["lost"] or found["doubled"])
+                or found["acknowledged"] != options.events
+            )
     return int(failed)
 
 

@@ -128,6 +128,7 @@ def measured(port: int, key: str, requests: int, shoppers: int) -> dict[str, Any
         "personal": lambda number: f"/api/v1/recommendations/home?user_id=u{number % min(shoppers, 200)}",
     }
     result: dict[str, Any] = {}
+    sound(port, key, paths["personal"])
     for name, path in paths.items():
         took = calls(port, key, path, range(requests + 100))[100:]
         result[name] = {f"p{share}": round(float(np.percentile(took, share)), 2) for share in (50, 90, 99)}
@@ -135,6 +136,16 @@ def measured(port: int, key: str, requests: int, shoppers: int) -> dict[str, Any
         result[name]["per_second"] = round(at_once(port, key, path, requests))
     result["share"] = round(result["personal"]["per_second"] / result["floor"]["per_second"], 3)
     return result
+
+
+def sound(port: int, key: str, path: Any) -> None:
+    """Raise RuntimeError where an answer is not the live model's own to this shopper: a stranger's costs less."""
+    for number in range(20):
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.request("GET", path(number), headers={"Authorization": f"Bearer {key}"})
+        answer = json.loads(connection.getresponse().read())
+        if not answer.get("personalized") or answer.get("degraded"):
+            raise RuntimeError(f"not personalized: {answer.get('degraded')}")
 
 
 def calls(port: int, key: str, path: Any, numbers: Any) -> list[float]:

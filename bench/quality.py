@@ -5,6 +5,7 @@
 Everything is passed on to `manage.py evaluate FOLDER --peers`; then the figure is recomputed from the written answers.
 """
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -13,18 +14,20 @@ from pathlib import Path
 
 def main() -> int:
     """Run the evaluation with peers, and recompute its figure where the protocol is temporal."""
-    if len(sys.argv) < 2:
-        print(__doc__)
-        return 2
-    folder, rest = sys.argv[1], sys.argv[2:]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder")
+    parser.add_argument("--mode", default="repeat")
+    parser.add_argument("--protocol", default="temporal")
+    parser.add_argument("--recommendations")
+    options, rest = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as scratch:
-        answers = Path(scratch) / "answers.parquet"
-        command = [sys.executable, "manage.py", "evaluate", folder, "--peers", "--recommendations", str(answers), *rest]
+        answers = options.recommendations or str(Path(scratch) / "answers.parquet")
+        asked = ["--mode", options.mode, "--protocol", options.protocol, "--recommendations", answers]
+        command = [sys.executable, "manage.py", "evaluate", options.folder, "--peers", *asked, *rest]
         code = subprocess.run(command, check=False).returncode
-        if code or "--protocol" in rest:
+        if code or options.protocol != "temporal":
             return code
-        mode = rest[rest.index("--mode") + 1] if "--mode" in rest else "repeat"
-        again = [sys.executable, "-m", "bench.recompute_ndcg", folder, str(answers), "--mode", mode]
+        again = [sys.executable, "-m", "bench.recompute_ndcg", options.folder, answers, "--mode", options.mode]
         return subprocess.run(again, check=False).returncode
 
 

@@ -34,6 +34,9 @@ def main() -> int:
         warm_only=not options.all_targets,
     )
     print(f"NDCG@10 {value:.4f} over {shoppers} shoppers")
+    if not options.all_targets:
+        hit, asked = hit_cold(rows, answers, new_only=options.mode == "new")
+        print(f"HR@10 {hit:.4f} of products nobody touched before, over {asked} shoppers")
     if unanswered:
         print(
             f"{unanswered} more have targets but no answer (5,000 are asked at most; machines, and rows that"
@@ -46,18 +49,8 @@ def main() -> int:
 def recomputed(rows: pd.DataFrame, answers: pd.DataFrame, *, new_only: bool, warm_only: bool) -> tuple[float, int, int]:
     """Return the mean NDCG@10 over the answered shoppers who have targets, how many these are, and how many known
     shoppers have targets but no answer."""
-    cut = rows["timestamp"].iloc[math.floor(0.85 * len(rows))]
-    named = rows.assign(user_id=spelled(rows["user_id"]), item_id=spelled(rows["item_id"]))
-    named = named.dropna(subset=["user_id", "item_id"])
-    past, future = named[named["timestamp"] < cut], named[named["timestamp"] >= cut]
-    known = set(past["item_id"])
-    had: dict[str, set[str]] = defaultdict(set)
-    wanted: dict[str, set[str]] = defaultdict(set)
-    for users, frame in ((had, past), (wanted, future)):
-        for user, item in zip(frame["user_id"], frame["item_id"], strict=True):
-            users[user].add(item)
-    answers = answers.assign(user=spelled(answers["user"]), item=spelled(answers["item"])).sort_values("rank")
-    lists = {user: list(own)[:10] for user, own in answers.groupby("user")["item"]}
+    had, wanted, known = split(rows)
+    lists = first_ten(answers)
     gains, unanswered = [], 0
     for user, own in wanted.items():
         targets = own - (had.get(user, set()) if new_only else set())
@@ -70,6 +63,38 @@ def recomputed(rows: pd.DataFrame, answers: pd.DataFrame, *, new_only: bool, war
         elif user in had:
             unanswered += 1
     return sum(gains) / max(1, len(gains)), len(gains), unanswered
+
+
+def hit_cold(rows: pd.DataFrame, answers: pd.DataFrame, *, new_only: bool) -> tuple[float, int]:
+    """Return how often the first ten hold a target that nobody had touched before, and how many shoppers want one."""
+    had, wanted, known = split(rows)
+    lists = first_ten(answers)
+    hits = []
+    for user, own in wanted.items():
+        targets = own - known - (had.get(user, set()) if new_only else set())
+        if targets and user in lists:
+            hits.append(not targets.isdisjoint(lists[user]))
+    return sum(hits) / max(1, len(hits)), len(hits)
+
+
+def split(rows: pd.DataFrame) -> tuple[dict[str, set[str]], dict[str, set[str]], set[str]]:
+    """Return what each shopper had before the cut and took from it on, and what anybody had before."""
+    cut = rows["timestamp"].iloc[math.floor(0.85 * len(rows))]
+    named = rows.assign(user_id=spelled(rows["user_id"]), item_id=spelled(rows["item_id"]))
+    named = named.dropna(subset=["user_id", "item_id"])
+    past, future = named[named["timestamp"] < cut], named[named["timestamp"] >= cut]
+    had: dict[str, set[str]] = defaultdict(set)
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for users, frame in ((had, past), (wanted, future)):
+        for user, item in zip(frame["user_id"], frame["item_id"], strict=True):
+            users[user].add(item)
+    return had, wanted, set(past["item_id"])
+
+
+def first_ten(answers: pd.DataFrame) -> dict[str, list[str]]:
+    """Return each shopper's first ten items."""
+    answers = answers.assign(user=spelled(answers["user"]), item=spelled(answers["item"])).sort_values("rank")
+    return {user: list(own)[:10] for user, own in answers.groupby("user")["item"]}
 
 
 def spelled(ids: pd.Series) -> pd.Series:

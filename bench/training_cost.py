@@ -1,6 +1,8 @@
 """Seconds and peak memory of a full training without tuning, by number of interactions; about linear is the promise.
 
-A synthetic shop of each size or, with `--folder`, the real `interactions.parquet` (and `items.parquet`) in it.
+A synthetic shop of each size or, with `--folder`, the real `interactions.parquet` (and `items.parquet`) in it. A bare
+one buys only; `--as-live` one as a running shop has it: a catalogue, views and stars, bounded histories, and a champion
+whose plan is fitted on the same past. `--twice` trains twice and ends with 1 where the artefacts' hashes differ.
 """
 
 import argparse
@@ -16,6 +18,10 @@ import numpy as np
 import pandas as pd
 
 DAY = 86_400.0
+CHAMPIONS = 50_000
+"""Rows of the training, not counted, whose plan the champion has."""
+COLORS = ("red", "blue", "green", "grey", "black", "white", "brown")
+KINDS = ("desk", "chair", "lamp", "rug", "sofa", "shelf", "bowl", "mug", "throw", "stool", "clock")
 
 
 def history(rows: int, *, items: int | None = None, seed: int = 7) -> pd.DataFrame:
@@ -37,21 +43,45 @@ def history(rows: int, *, items: int | None = None, seed: int = 7) -> pd.DataFra
     )
 
 
+def live(frame: pd.DataFrame, *, seed: int = 7) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the history with six views of ten rows and one rating, and a catalogue of what is in it."""
+    rng = np.random.default_rng(seed)
+    signal = rng.choice(["view", "purchase", "rating"], len(frame), p=[0.6, 0.3, 0.1])
+    stars = np.where(signal == "rating", rng.integers(1, 6, len(frame)), 1).astype(np.float64)
+    ids = np.unique(frame["item_id"])
+    number = np.arange(len(ids))
+    items = pd.DataFrame(
+        {
+            "item_id": ids,
+            "title": [f"{COLORS[at % 7]} {KINDS[at % 11]} {at // 77}" for at in number.tolist()],
+            "category": [f"shop/{KINDS[at % 11]}" for at in number.tolist()],
+            "brand": [f"brand {at % 97}" for at in number.tolist()],
+            "price": 1 + rng.gamma(2.0, 20.0, len(ids)),
+        }
+    )
+    return frame.assign(event=signal, value=stars), items
+
+
 def real(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """Return the interactions of a folder and, where it has them, its items."""
     items = folder / "items.parquet"
     return pd.read_parquet(folder / "interactions.parquet"), pd.read_parquet(items) if items.exists() else None
 
 
-def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None) -> None:
+def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None, *, as_live: bool = False) -> None:
     """Train once and print seconds, peak memory and the artefact's hash as JSON."""
     from personalization.training.dataset import build
     from personalization.training.pipeline import train
+    from personalization.training.rival import plan_of
+    from profiles.history import KEPT
 
+    def told(message: str, share: float) -> None:
+        print(f"{share:4.0%} {message}", file=sys.stderr)
+
+    first = train(build(frame[:CHAMPIONS], items), newest=KEPT) if as_live else None
+    plan = plan_of(json.loads(json.dumps(first.bundle.manifest))) if first else None
     started = time.monotonic()
-    trained = train(
-        build(frame, items), progress=lambda message, share: print(f"{share:4.0%} {message}", file=sys.stderr)
-    )
+    trained = train(build(frame, items), progress=told, newest=KEPT if as_live else None, rival=plan)
     seconds = time.monotonic() - started
     with tempfile.TemporaryDirectory() as scratch:
         digest = trained.bundle.save(Path(scratch) / "bundle")
@@ -65,18 +95,28 @@ def main() -> int:
     parser.add_argument("--rows", type=int, nargs="*", default=[250_000, 1_000_000, 4_000_000])
     parser.add_argument("--items", type=int, help="how many products; else a sixtieth of the rows, 20,000 at most")
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--as-live", action="store_true")
+    parser.add_argument("--twice", action="store_true")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.folder:
-        measured(*real(options.folder))
+        measured(*real(options.folder), as_live=options.as_live)
         return 0
     if options.one:
-        measured(history(options.one, items=options.items))
+        frame = history(options.one, items=options.items)
+        measured(*(live(frame) if options.as_live else (frame,)), as_live=options.as_live)
         return 0
+    same = True
     for rows in options.rows:
-        wide = ["--items", str(options.items)] if options.items else []
-        subprocess.run([sys.executable, "-m", "bench.training_cost", "--one", str(rows), *wide], check=True)
-    return 0
+        more = (["--items", str(options.items)] if options.items else []) + ["--as-live"] * options.as_live
+        command = [sys.executable, "-m", "bench.training_cost", "--one", str(rows), *more]
+        hashes = set()
+        for _ in range(1 + options.twice):
+            line = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            print(line, end="", flush=True)
+            hashes.add(json.loads(line)["hash"])
+        same = same and len(hashes) == 1
+    return 0 if same else 1
 
 
 if __name__ == "__main__":

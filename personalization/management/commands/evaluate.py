@@ -260,7 +260,8 @@ def told(report: dict[str, Any] | Any) -> list[str]:
         lines.append(_held_back(**ours["exposure"]))
     if "best_peer" in report:
         over = report["over_best_peer"]
-        lines.append(_line(f"  over {report['best_peer']} ×{over['ratio']:.3f}, difference", over["difference"]))
+        words = f"  {over['metric']}: over {report['best_peer']} ×{over['ratio']:.3f}, difference"
+        lines.append(_line(words, over["difference"]))
     return lines
 
 

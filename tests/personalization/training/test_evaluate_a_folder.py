@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
 
-from bench.recompute_ndcg import recomputed
+from bench.recompute_ndcg import hit_cold, recomputed
 from personalization.management.commands.evaluate import told
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.exposure import Exposure
@@ -38,6 +38,8 @@ def test_the_figure_can_be_recomputed(new_only: bool) -> None:
     told = found.report["released"]["warm"]["ndcg@10"]
     assert value == pytest.approx(told["value"])
     assert (shoppers, unanswered) == (told["n"], 0)
+    cold = found.report["released"]["cold"]["hit_rate@10"]
+    assert hit_cold(frame, found.recommendations, new_only=new_only) == (pytest.approx(cold["value"]), cold["n"])
     some = found.recommendations[found.recommendations["user"] != found.recommendations["user"].iloc[0]]
     assert recomputed(frame, some, new_only=new_only, warm_only=True)[1:] == (shoppers - 1, 1)
     assert list(found.recommendations.columns) == ["user", "rank", "item", "score"]
