@@ -30,6 +30,9 @@ WORDING: Final = (
     *("products", "categories", "brands", "min_price", "max_price", "min_stock", "max_stock"),
 )
 
+LISTED: Final = ("category", "brand")
+"""Filters of several names."""
+
 
 class Listed(forms.CharField):
     """A list as text with commas."""
@@ -111,7 +114,8 @@ class PlacementForm(PlacementModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, value in (self.instance.filters or {}).items():
-            self.initial.setdefault(f"filter_{name}", [value] if isinstance(value, str) else value)
+            listed = name in LISTED and isinstance(value, str)  # a price is a text as well
+            self.initial.setdefault(f"filter_{name}", [value] if listed else value)
 
     def clean(self) -> dict[str, Any]:
         """Check what no single field can."""
@@ -127,7 +131,7 @@ class PlacementForm(PlacementModelForm):
     def filters(self) -> dict[str, Any]:
         """Return the filters that are set."""
         found: dict[str, Any] = {}
-        for name in ("category", "brand"):
+        for name in LISTED:
             if values := self.cleaned_data.get(f"filter_{name}"):
                 found[name] = values
         for name in ("min_price", "max_price"):

@@ -1,6 +1,7 @@
 """The admin of this room: who may, readable forms, conflicts named, confirmation before what bites."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -40,6 +41,13 @@ def log_in() -> LogIn:
         return client
 
     return enter
+
+
+def shown_in(form: Any) -> dict[str, Any]:
+    """Return what a browser sends of a form that nobody touched."""
+    values = {name: form[name].value() for name in form.fields}
+    told = {name: value for name, value in values.items() if value is not None and value is not False}
+    return {name: "on" if value is True else value for name, value in told.items()}
 
 
 def test_dee_makes_a_rule_and_edits_it(log_in: LogIn) -> None:
@@ -100,6 +108,22 @@ def test_dee_changes_a_placement_with_readable_fields(log_in: LogIn) -> None:
     assert home.filters == {"category": ["Furniture"], "max_price": "100"}
     assert home.repeat is False
     assert (home.explore_share, home.explore_cap, home.explore_days, home.explore_enough) == (0.2, 50, 7, 300)
+
+
+def test_a_placement_that_is_opened_and_saved_keeps_its_filters(log_in: LogIn) -> None:
+    filters = {"category": "Light", "brand": ["Nord", "Lux"], "min_price": "5.50", "max_price": "100"}
+    Placement.objects.filter(key="home").update(filters=filters)
+    home = Placement.objects.get(key="home")
+    page = reverse("admin:personalization_placement_change", args=[home.pk])
+    dee = log_in("merchandiser")
+
+    form = shown_in(dee.get(page).context["adminform"].form)
+    saved = dee.post(page, form)
+
+    home.refresh_from_db()
+    assert saved.status_code == 302
+    assert (form["filter_min_price"], form["filter_max_price"]) == ("5.50", "100")
+    assert home.filters == {**filters, "category": ["Light"]}
 
 
 def test_a_source_that_does_not_exist_is_refused(log_in: LogIn) -> None:
