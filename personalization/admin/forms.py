@@ -26,7 +26,7 @@ else:
 
 WORDING: Final = (
     *("effect", "position", "factor", "cap", "cap_by", "priority"),
-    *("placements", "segments", "context_products", "context_categories", "starts_at", "ends_at"),
+    *("placements", "context_products", "context_categories", "starts_at", "ends_at"),
     *("products", "categories", "brands", "min_price", "max_price", "min_stock", "max_stock"),
 )
 
@@ -166,7 +166,6 @@ class RuleForm(RuleModelForm):
         help_text="Where two rules want one place, the higher wins.",
     )
     placements = Listed(help_text="home, cart. Empty: everywhere.")
-    segments = Listed(help_text="Only shoppers of these segments. Empty: everybody.")
     context_products = Listed(label="When looking at products", help_text="Product ids.")
     context_categories = Listed(
         label="When looking at categories", help_text="Furniture/Chairs, or one name of a path."

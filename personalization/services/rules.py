@@ -69,6 +69,8 @@ def check_wording(version: RuleVersion) -> None:
         getattr(version, name) not in (None, []) for name in ABOUT
     ):
         raise InvalidInput.of("effect", "an exclude rule about no products in particular would empty every shelf")
+    if version.segments:
+        raise InvalidInput.of("segments", "there are no segments yet: the rule would never hold")
     for low, high in (("min_price", "max_price"), ("min_stock", "max_stock"), ("starts_at", "ends_at")):
         first, last = getattr(version, low), getattr(version, high)
         if first is not None and last is not None and first > last:

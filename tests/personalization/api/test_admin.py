@@ -8,9 +8,11 @@ from django.test import Client
 from django.urls import reverse
 
 from common import clock
+from common.errors import InvalidInput
 from personalization.models import ModelState, ModelVersion, Placement, Rule, RunState, TrainingRun
 from personalization.selectors.overview import SILENCE, run_state
 from personalization.services.registry import promote
+from personalization.services.rules import create_rule
 from tests.personalization.releases import admitted
 from tests.personalization.shop import model
 
@@ -79,6 +81,15 @@ def test_a_rule_that_would_empty_every_shelf_is_refused_at_its_field(log_in: Log
     response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), nothing)
 
     assert "effect" in response.context["adminform"].form.errors
+    assert not Rule.objects.exists()
+
+
+def test_a_rule_for_segments_is_refused_and_not_offered_while_there_are_none(log_in: LogIn) -> None:
+    page = log_in("merchandiser").get(reverse("admin:personalization_rule_add"))
+
+    assert "segments" not in page.context["adminform"].form.fields
+    with pytest.raises(InvalidInput, match="no segments yet"):
+        create_rule(name="Regulars", wording={"effect": "boost", "segments": ["regulars"]}, actor="staff:1")
     assert not Rule.objects.exists()
 
 
