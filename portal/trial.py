@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from personalization.ranking.conflicts import conflicts
+from personalization.ranking.conflicts import conflicts, doubts
 from personalization.selectors.rules import pure_rule
 from personalization.services.rules import draft
 from personalization.serving.answers import Answer
@@ -18,7 +18,7 @@ DRAFT_ID: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The answer now, and under the draft where there is one; `conflicts` are rules the draft contradicts."""
+    """The answer now, and under the draft if there is one; `conflicts`: what it contradicts, what finds nothing."""
 
     now: Answer
     drafted: Answer | None = None
@@ -34,4 +34,4 @@ def try_out(ask: Ask, *, wording: Mapping[str, Any] | None = None) -> Trial:
     rule = pure_rule(DRAFT, draft(wording=wording), rule_id=DRAFT_ID)
     changed = snapshot.with_rules([*snapshot.rules.rules, rule])
     named = tuple(found.text for found in conflicts(changed.rules) if DRAFT_ID in (found.first.id, found.second.id))
-    return Trial(now, answer(changed, ask), named)
+    return Trial(now, answer(changed, ask), (*doubts(rule, changed.rules), *named))

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget
@@ -10,6 +10,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from audit.staff import actor_of
 from personalization.admin.forms import PlacementForm, strategies
 from personalization.models import Placement
+from personalization.selectors.conflicts import doubts_of
 from personalization.services.placements import save_placement
 
 ORDER = "Applied in this order: filter → recall → rank → boost / bury → diversity → pin."
@@ -58,11 +59,13 @@ class PlacementAdmin(ModelAdmin):
         return field
 
     def save_model(self, request: HttpRequest, obj: Placement, form: PlacementForm, change: bool) -> None:
-        """Save through the service, which records it and tells the serving processes."""
+        """Save through the service, which records it and tells the serving processes; name what finds nothing."""
         named = [field.name for field in Placement._meta.fields if field.name in form.cleaned_data]
         data = {name: getattr(obj, name) for name in named if name != "key"}
         saved = save_placement(obj.key, data={**data, "filters": form.filters()}, actor=actor_of(request))
         obj.pk = saved.pk
+        for doubt in doubts_of(saved):
+            messages.warning(request, doubt)
 
     def has_delete_permission(self, request: HttpRequest, obj: Placement | None = None) -> bool:
         """Exposures name placements: switch one off instead."""

@@ -1,9 +1,10 @@
-"""Rules that stand in each other's way, named before a shopper meets them. Pure."""
+"""Rules that stand in each other's way or find nothing, named before a shopper meets them. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from personalization.ranking.columns import Columns
 from personalization.ranking.rules import Rule, RuleSet
 
 
@@ -19,6 +20,39 @@ class Conflict:
 def conflicts(rules: RuleSet) -> list[Conflict]:
     """Return every pair of rules that may meet, are about the same items, and contradict each other."""
     return list(_find(rules))
+
+
+def doubts(rule: Rule, rules: RuleSet) -> list[str]:
+    """Return what of a rule finds nothing in the catalogue, as a slip of the pen does; of an empty one nothing."""
+    if not rules.columns.n_items:
+        return []
+    found = unknown(
+        rules.columns,
+        products=(*rule.products, *rule.context_products),
+        categories=(*rule.categories, *rule.context_categories),
+        brands=rule.brands,
+    )
+    if not rules.matched[rule.id].any():
+        end = ": nothing is left to show" if rule.effect == "require" else ""
+        found.append(f"“{rule.name}” matches no product of the catalogue{end}")
+    return found
+
+
+def unknown(
+    columns: Columns, *, products: Sequence[str] = (), categories: Sequence[str] = (), brands: Sequence[str] = ()
+) -> list[str]:
+    """Return in words which names the catalogue does not know."""
+    asked = (
+        ("product", products, columns.in_products),
+        ("category", categories, columns.in_categories),
+        ("brand", brands, columns.in_brands),
+    )
+    return [
+        f"There is no {kind} {name} in the catalogue"
+        for kind, names, holding in asked
+        for name in names
+        if not holding([name]).any()
+    ]
 
 
 def _find(rules: RuleSet) -> Iterator[Conflict]:

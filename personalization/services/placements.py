@@ -74,6 +74,9 @@ def _filter_errors(filters: Any) -> Iterable[FieldError]:
         yield FieldError("filters", f"may hold {', '.join(sorted(FILTERS))}")
         return
     try:
-        Filters.of(filters)
+        found = Filters.of(filters)
     except ValueError as error:
         yield FieldError("filters", str(error))
+        return
+    if found.min_price is not None and found.max_price is not None and found.min_price > found.max_price:
+        yield FieldError("max_price", "must not be less than min_price")

@@ -8,7 +8,8 @@ from django.db import transaction
 
 from audit.services import record
 from common.errors import FieldError, InvalidInput, NotFound
-from personalization.models import Rule, RuleVersion
+from personalization.models import Placement, Rule, RuleVersion
+from personalization.selectors.conflicts import matches_everything
 from personalization.services.live import announce
 
 
@@ -65,16 +66,30 @@ def check_wording(version: RuleVersion) -> None:
     needed = needs.get(RuleVersion.Effect(version.effect))
     if needed and getattr(version, needed) is None:
         raise InvalidInput.of(needed, f"a {version.effect} rule needs it")
-    if version.effect == RuleVersion.Effect.EXCLUDE and not any(
-        getattr(version, name) not in (None, []) for name in ABOUT
-    ):
-        raise InvalidInput.of("effect", "an exclude rule about no products in particular would empty every shelf")
+    _check_excluded(version)
+    _check_places(version)
     if version.segments:
         raise InvalidInput.of("segments", "there are no segments yet: the rule would never hold")
     for low, high in (("min_price", "max_price"), ("min_stock", "max_stock"), ("starts_at", "ends_at")):
         first, last = getattr(version, low), getattr(version, high)
         if first is not None and last is not None and first > last:
             raise InvalidInput.of(high, f"must not be less than {low}")
+
+
+def _check_excluded(version: RuleVersion) -> None:
+    if version.effect != RuleVersion.Effect.EXCLUDE:
+        return
+    if not any(getattr(version, name) not in (None, []) for name in ABOUT):
+        raise InvalidInput.of("effect", "an exclude rule about no products in particular would empty every shelf")
+    if matches_everything(version):
+        raise InvalidInput.of("effect", "it is about every product on sale: to exclude them would empty every shelf")
+
+
+def _check_places(version: RuleVersion) -> None:
+    known = set(Placement.objects.values_list("key", flat=True))
+    wrong = [key for key in version.placements if key not in known]
+    if wrong:
+        raise InvalidInput.of("placements", f"there is no placement {', '.join(wrong)}: {', '.join(sorted(known))}")
 
 
 ABOUT = ("products", "categories", "brands", "min_price", "max_price", "min_stock", "max_stock")

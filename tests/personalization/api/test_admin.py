@@ -102,6 +102,62 @@ def test_conflicts_are_named_on_saving(log_in: LogIn) -> None:
     assert any("excluding wins" in str(message) for message in response.context["messages"])
 
 
+def test_what_finds_nothing_is_named_on_saving_a_rule(log_in: LogIn) -> None:
+    typed = {**RULE, "effect": "require", "products": "rag", "brands": "Weft"}
+
+    response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), typed, follow=True)
+
+    told = [str(message) for message in response.context["messages"]]
+    assert "There is no product rag in the catalogue" in told
+    assert "“Rugs first” matches no product of the catalogue: nothing is left to show" in told
+    assert Rule.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "told"),
+    [
+        ({"placements": "home, hom"}, "placements", "there is no placement hom: bundle, cart"),
+        ({"effect": "exclude", "products": "", "min_price": "0"}, "effect", "would empty every shelf"),
+    ],
+)
+def test_a_rule_for_no_placement_or_against_every_product_is_refused(
+    log_in: LogIn, wrong: dict[str, str], field: str, told: str
+) -> None:
+    response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), {**RULE, **wrong})
+
+    assert told in response.context["adminform"].form.errors[field][0]
+    assert not Rule.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("filters", "told"),
+    [
+        ({"filter_brand": "Lix"}, "There is no brand Lix in the catalogue"),
+        ({"filter_min_price": "9000"}, "No product on sale passes the filters: the placement shows nothing"),
+    ],
+)
+def test_a_filter_that_finds_nothing_is_saved_with_a_warning(log_in: LogIn, filters: dict[str, str], told: str) -> None:
+    home, dee = Placement.objects.get(key="home"), log_in("merchandiser")
+    page = reverse("admin:personalization_placement_change", args=[home.pk])
+
+    form = shown_in(dee.get(page).context["adminform"].form) | filters
+    response = dee.post(page, form, follow=True)
+
+    assert told in [str(message) for message in response.context["messages"]]
+
+
+def test_a_lowest_price_above_the_highest_is_refused_at_its_field(log_in: LogIn) -> None:
+    home, dee = Placement.objects.get(key="home"), log_in("merchandiser")
+    page = reverse("admin:personalization_placement_change", args=[home.pk])
+
+    form = shown_in(dee.get(page).context["adminform"].form)
+    response = dee.post(page, form | {"filter_min_price": "50", "filter_max_price": "5"})
+
+    assert "filter_max_price" in response.context["adminform"].form.errors
+    home.refresh_from_db()
+    assert home.filters == {}
+
+
 def test_dee_changes_a_placement_with_readable_fields(log_in: LogIn) -> None:
     dee = log_in("merchandiser")
     home = Placement.objects.get(key="home")
