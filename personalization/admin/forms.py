@@ -49,8 +49,8 @@ class Listed(forms.CharField):
         return list(dict.fromkeys(part.strip() for part in (super().to_python(value) or "").split(",") if part.strip()))
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare as lists."""
-        return bool(list(initial or []) != self.to_python(data))
+        """Compare as lists, as they were shown."""
+        return bool(self.to_python(self.prepare_value(initial)) != self.to_python(data))
 
 
 class Weighed(Listed):
@@ -116,6 +116,8 @@ class PlacementForm(PlacementModelForm):
         for name, value in (self.instance.filters or {}).items():
             listed = name in LISTED and isinstance(value, str)  # a price is a text as well
             self.initial.setdefault(f"filter_{name}", [value] if listed else value)
+        for field in self.fields.values():  # what was shown, not what somebody saved since, tells what is changed here
+            field.show_hidden_initial = self.instance.pk is not None
 
     def clean(self) -> dict[str, Any]:
         """Check what no single field can."""
@@ -138,6 +140,12 @@ class PlacementForm(PlacementModelForm):
             if (price := self.cleaned_data.get(f"filter_{name}")) is not None:
                 found[name] = str(price)
         return {**found, "in_stock": True} if self.cleaned_data.get("filter_in_stock") else found
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields that were changed on this page, the filters as one."""
+        names = [name for name in self.changed_data if not name.startswith("filter_")]
+        found = {name: self.cleaned_data[name] for name in names}
+        return found if len(names) == len(self.changed_data) else {**found, "filters": self.filters()}
 
 
 class RuleForm(RuleModelForm):

@@ -60,9 +60,8 @@ class PlacementAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Placement, form: PlacementForm, change: bool) -> None:
         """Save through the service, which records it and tells the serving processes; name what finds nothing."""
-        named = [field.name for field in Placement._meta.fields if field.name in form.cleaned_data]
-        data = {name: getattr(obj, name) for name in named if name != "key"}
-        saved = save_placement(obj.key, data={**data, "filters": form.filters()}, actor=actor_of(request))
+        data = {name: value for name, value in form.changes().items() if name != "key"}
+        saved = save_placement(obj.key, data=data, actor=actor_of(request))
         obj.pk = saved.pk
         for doubt in doubts_of(saved):
             messages.warning(request, doubt)

@@ -21,15 +21,21 @@ RANKERS = ("hybrid", "blend", ONBOARDING)
 
 @transaction.atomic
 def save_placement(key: str, *, data: Mapping[str, Any], actor: str) -> Placement:
-    """Make the placement, or change the given fields of it. Raises InvalidInput naming the field."""
+    """Make the placement, or change the given fields of it; none that differs changes nothing.
+
+    Raises InvalidInput naming the field.
+    """
     row = Placement.objects.select_for_update().filter(key=key).first() or Placement(key=key)
+    made = row.pk is None
+    fields = sorted(field for field, value in data.items() if made or getattr(row, field) != value)
     for field, value in data.items():
         setattr(row, field, value)
     check_placement(row)
-    made = row.pk is None
+    if not (made or fields):
+        return row
     row.save()
     action = "placement.created" if made else "placement.changed"
-    record(category="placement", action=action, actor=actor, object=f"placement:{key}", data={"fields": sorted(data)})
+    record(category="placement", action=action, actor=actor, object=f"placement:{key}", data={"fields": fields})
     announce()
     return row
 

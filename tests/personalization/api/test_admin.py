@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from audit.selectors import entries
 from common import clock
 from common.errors import InvalidInput
 from personalization.models import ModelState, ModelVersion, Placement, Rule, RunState, TrainingRun
@@ -46,8 +47,9 @@ def log_in() -> LogIn:
 
 
 def shown_in(form: Any) -> dict[str, Any]:
-    """Return what a browser sends of a form that nobody touched."""
+    """Return what a browser sends of a form that nobody touched, with what it was shown."""
     values = {name: form[name].value() for name in form.fields}
+    values |= {form[name].html_initial_name: "" if value is None else str(value) for name, value in values.items()}
     told = {name: value for name, value in values.items() if value is not None and value is not False}
     return {name: "on" if value is True else value for name, value in told.items()}
 
@@ -167,7 +169,9 @@ def test_dee_changes_a_placement_with_readable_fields(log_in: LogIn) -> None:
             "filter_max_price": "100", "max_per_brand": 2, "max_per_category": 0, "dedupe_group": "page",
             **EXPLORES}  # fmt: skip
 
-    response = dee.post(reverse("admin:personalization_placement_change", args=[home.pk]), form)
+    shown = shown_in(page.context["adminform"].form)
+    del shown["repeat"]
+    response = dee.post(reverse("admin:personalization_placement_change", args=[home.pk]), {**shown, **form})
 
     home.refresh_from_db()
     assert (page.status_code, response.status_code) == (200, 302)
@@ -185,12 +189,29 @@ def test_a_placement_that_is_opened_and_saved_keeps_its_filters(log_in: LogIn) -
     dee = log_in("merchandiser")
 
     form = shown_in(dee.get(page).context["adminform"].form)
-    saved = dee.post(page, form)
+    saved = dee.post(page, {**form, "filter_brand": "Nord"})
 
     home.refresh_from_db()
     assert saved.status_code == 302
     assert (form["filter_min_price"], form["filter_max_price"]) == ("5.50", "100")
-    assert home.filters == {**filters, "category": ["Light"]}
+    assert home.filters == {**filters, "category": ["Light"], "brand": ["Nord"]}
+
+
+def test_two_people_who_change_one_placement_keep_what_both_changed(log_in: LogIn) -> None:
+    home = Placement.objects.get(key="home")
+    page = reverse("admin:personalization_placement_change", args=[home.pk])
+    dee = log_in("merchandiser")
+    assert 'name="initial-size"' in dee.get(page).content.decode()
+    shown = shown_in(dee.get(page).context["adminform"].form)
+
+    dee.post(page, {**shown, "filter_brand": "Lux", "filter_in_stock": "on"})
+    dee.post(page, {**shown, "size": "7"})
+    dee.post(page, shown)
+
+    home.refresh_from_db()
+    assert (home.size, home.filters) == (7, {"brand": ["Lux"], "in_stock": True})
+    told = entries(action="placement.changed")
+    assert [entry.data["fields"] for entry in told] == [["size"], ["filters"]]
 
 
 def test_a_source_that_does_not_exist_is_refused(log_in: LogIn) -> None:
