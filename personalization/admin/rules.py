@@ -1,6 +1,6 @@
 """Rules: pin, boost, bury, exclude, show only, cap. Conflicts are named when a rule is saved and on its page."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -9,13 +9,15 @@ from unfold.admin import ModelAdmin
 
 from audit.staff import actor_of
 from personalization.admin.forms import RuleForm
-from personalization.models import Rule
+from personalization.models import Rule, RuleVersion
 from personalization.selectors.conflicts import conflicts_of
-from personalization.selectors.rules import pure_rule
+from personalization.selectors.rules import places_of, products_of, pure_rule, window_of
 from personalization.services.rules import create_rule, edit_rule, switch_rule
 
 CONDITIONS = "Empty means: always. All conditions that are set must hold."
 TARGETS = "Empty means: every product. A product must meet all conditions that are set."
+LISTED = 5
+"""How many names of each condition a line of the list has room for."""
 
 
 @admin.register(Rule)
@@ -23,7 +25,7 @@ class RuleAdmin(ModelAdmin):
     """Rules with their wording; every edit is a new version, the old ones stay."""
 
     form = RuleForm
-    list_display = ("name", "sentence", "places", "window", "version", "active")
+    list_display = ("name", "sentence", "about", "places", "window", "version", "active")
     list_filter = ("active", "current__effect")
     list_select_related = ("current",)
     search_fields = ("name",)
@@ -80,20 +82,22 @@ class RuleAdmin(ModelAdmin):
     @admin.display(description="what it does")
     def sentence(self, rule: Rule) -> str:
         """Return the effect in words."""
-        return pure_rule("", rule.current).sentence.removeprefix(": ") if rule.current else ""
+        return _effect(rule.current) if rule.current else ""
+
+    @admin.display(description="to which products")
+    def about(self, rule: Rule) -> str:
+        """Return the conditions on products."""
+        return products_of(rule.current, most=LISTED) if rule.current else ""
 
     @admin.display(description="where")
     def places(self, rule: Rule) -> str:
-        """Return the placements."""
-        return ", ".join(rule.current.placements) or "everywhere" if rule.current else ""
+        """Return the placements, and what is looked at."""
+        return places_of(rule.current, most=LISTED) if rule.current else ""
 
     @admin.display(description="when")
     def window(self, rule: Rule) -> str:
         """Return the date window."""
-        if rule.current is None or not (rule.current.starts_at or rule.current.ends_at):
-            return "always"
-        start, end = (f"{at:%Y-%m-%d %H:%M}" if at else "…" for at in (rule.current.starts_at, rule.current.ends_at))
-        return f"{start} – {end}"
+        return window_of(rule.current) if rule.current else ""
 
     @admin.display(description="version")
     def version(self, rule: Rule) -> int:
@@ -108,9 +112,13 @@ class RuleAdmin(ModelAdmin):
     @admin.display(description="versions")
     def history(self, rule: Rule) -> str:
         """Return who worded it how, the latest first."""
-        return "\n".join(self._told(version) for version in rule.versions.order_by("-number")) if rule.pk else ""
+        return "\n".join(_told(version) for version in rule.versions.order_by("-number")) if rule.pk else ""
 
-    @staticmethod
-    def _told(version: Any) -> str:
-        told = pure_rule("", version).sentence.removeprefix(": ")
-        return f"v{version.number} {version.created_at:%Y-%m-%d %H:%M} {version.created_by}: {told}"
+
+def _effect(version: RuleVersion) -> str:
+    return pure_rule("", version).sentence.removeprefix(": ")
+
+
+def _told(version: RuleVersion) -> str:
+    said = f"{_effect(version)}: {products_of(version)}; {places_of(version)}; {window_of(version)}"
+    return f"v{version.number} {version.created_at:%Y-%m-%d %H:%M} {version.created_by}: {said}"

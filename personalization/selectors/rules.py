@@ -1,7 +1,9 @@
 """Rules as the pure engine sees them."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from personalization.models import Rule, RuleVersion
 from personalization.ranking import rules as pure
@@ -39,6 +41,49 @@ def pure_rule(name: str, version: RuleVersion, *, rule_id: int | None = None) ->
         min_stock=version.min_stock,
         max_stock=version.max_stock,
     )
+
+
+def products_of(version: RuleVersion, *, most: int | None = None) -> str:
+    """Return in words which products a wording is about; of each list `most` names, all where None."""
+    told = (
+        *(_listed(name, getattr(version, name), most) for name in ("products", "categories", "brands")),
+        _ranged("price", version.min_price, version.max_price),
+        _ranged("stock", version.min_stock, version.max_stock),
+    )
+    return _joined(told) or "every product"
+
+
+def places_of(version: RuleVersion, *, most: int | None = None) -> str:
+    """Return in words where a wording holds, and for whom; of each list `most` names, all where None."""
+    told = (
+        _listed("on", version.placements, most),
+        _listed("for segments", version.segments, most),
+        _listed("looking at products", version.context_products, most),
+        _listed("looking at categories", version.context_categories, most),
+    )
+    return _joined(told) or "everywhere"
+
+
+def window_of(version: RuleVersion) -> str:
+    """Return in words from when until when a wording holds."""
+    if version.starts_at is None and version.ends_at is None:
+        return "always"
+    return " – ".join(f"{at:%Y-%m-%d %H:%M}" if at else "…" for at in (version.starts_at, version.ends_at))
+
+
+def _joined(told: Iterable[str]) -> str:
+    return "; ".join(one for one in told if one)
+
+
+def _listed(kind: str, names: list[str], most: int | None) -> str:
+    rest = len(names) - len(names[:most])
+    more = f" and {rest} more" if rest else ""
+    return f"{kind} {', '.join(names[:most])}{more}" if names else ""
+
+
+def _ranged(kind: str, low: Any, high: Any) -> str:
+    ends = (f"{word} {end}" for word, end in (("from", low), ("to", high)) if end is not None)
+    return " ".join((kind, *ends)) if low is not None or high is not None else ""
 
 
 def _seconds(moment: datetime | None) -> float | None:

@@ -15,7 +15,7 @@ from personalization.selectors.overview import SILENCE, run_state
 from personalization.services.registry import promote
 from personalization.services.rules import create_rule
 from tests.personalization.releases import admitted
-from tests.personalization.shop import model
+from tests.personalization.shop import PRODUCTS, model
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
 LogIn = Callable[[str], Client]
@@ -67,6 +67,24 @@ def test_dee_makes_a_rule_and_edits_it(log_in: LogIn) -> None:
         (5.0, ["rug", "throw"]),
     ]
     assert rule.versions.first().created_by.startswith("staff:")  # type: ignore[union-attr]
+
+
+def test_the_list_and_the_history_tell_what_a_rule_is_about(log_in: LogIn) -> None:
+    dee = log_in("merchandiser")
+    dee.post(reverse("admin:personalization_rule_add"), {**RULE, "brands": "Weft", "max_price": "80"})
+    rule = Rule.objects.get()
+    dee.post(
+        reverse("admin:personalization_rule_change", args=[rule.pk]),
+        {**RULE, "products": ", ".join(PRODUCTS), "placements": "", "context_categories": "Furniture/Chairs"},
+    )
+
+    listed = dee.get(reverse("admin:personalization_rule_changelist")).content.decode()
+    page = dee.get(reverse("admin:personalization_rule_change", args=[rule.pk])).content.decode()
+
+    assert "products desk, desk-xl, chair, stool, lamp and 5 more" in listed
+    assert "looking at categories Furniture/Chairs" in listed
+    assert f"boosted ×3: products {', '.join(PRODUCTS)}; looking at categories Furniture/Chairs; always" in page
+    assert "boosted ×3: products rug, throw; brands Weft; price to 80.00; on home; always" in page
 
 
 def test_a_pin_without_a_place_is_refused_at_its_field(log_in: LogIn) -> None:
