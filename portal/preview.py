@@ -12,6 +12,7 @@ from common.errors import DomainError
 from personalization.selectors.placements import active_placements
 from personalization.serving.answers import Answer, Item
 from personalization.serving.asking import Ask, Who
+from personalization.serving.naming import MOST_REMOVED
 from portal.permissions import staff_page
 from portal.theme import staff_context
 from portal.trial import try_out
@@ -102,7 +103,7 @@ def _tried(form: PreviewForm) -> dict[str, Any]:
     columns = [("Now", trial.now, shown(trial.now, None))]
     if trial.drafted is not None:
         columns.append(("With the draft rule", trial.drafted, shown(trial.drafted, trial.now)))
-    return {"columns": columns, "conflicts": trial.conflicts}
+    return {"columns": columns, "conflicts": trial.conflicts, "most_removed": MOST_REMOVED}
 
 
 def shown(answer: Answer, before: Answer | None) -> list[Shown]:

@@ -43,6 +43,22 @@ def test_a_draft_rule_is_shown_beside_and_saved_nowhere(dee: Client) -> None:
     assert get_log().length() == 0
 
 
+def test_more_than_are_listed_are_not_counted_as_all(dee: Client) -> None:
+    rows = [
+        {"product_id": f"Q{n}", "title": f"Trinket {n}", "price": "1.00", "category": ["Trinkets"]} for n in range(120)
+    ]
+    assert bulk_upsert(rows, actor="system:test").rejected == ()
+
+    many, few = (
+        dee.get(f"/portal/preview?placement=home&effect=exclude&categories={name}").content.decode()
+        for name in ("Trinkets", "Things")
+    )
+
+    assert "The first 100 kept away by rules" in many
+    assert "<summary>6 kept away by rules" in few
+    assert "And of this category" in few
+
+
 def test_what_is_wrong_with_a_draft_is_said(dee: Client) -> None:
     page = dee.get("/portal/preview?placement=home&effect=pin&products=P5").content.decode()
 
