@@ -118,7 +118,9 @@ def _artifacts() -> str | None:
 
 def _run_of(client: "MlflowClient", row: ModelVersion) -> str:
     """Return the version's run, written whole."""
-    runs = client.search_runs([_experiment(client)], f"tags.version = '{row.version}'", max_results=1)
+    # Another installation on the same server has a version of that day and number too, with another artefact.
+    own = f"tags.version = '{row.version}' and tags.artefact_hash = '{row.artefact_hash}'"
+    runs = client.search_runs([_experiment(client)], own, max_results=1)
     if runs and WHOLE in runs[0].data.tags:
         return str(runs[0].info.run_id)
     run_id = runs[0].info.run_id if runs else _opened(client, row)

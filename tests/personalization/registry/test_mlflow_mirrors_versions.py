@@ -68,6 +68,20 @@ def test_a_version_is_mirrored_once_with_its_alias(version: ModelVersion, settin
     assert client.get_model_version_by_alias(NAME, "champion").run_id == first
 
 
+def test_another_installation_with_a_version_of_that_name_has_a_run_of_its_own(
+    version: ModelVersion, settings: Settings
+) -> None:
+    first = mirror_version(version.version)
+    ModelVersion.objects.update(artefact_hash="b" * 64, rung="blend")
+
+    second = mirror_version(version.version)
+
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI, registry_uri=settings.MLFLOW_TRACKING_URI)
+    assert [client.get_run(str(run)).data.tags["rung"] for run in (first, second)] == ["ranker", "blend"]
+
+
 def test_the_mirror_holds_parameters_metrics_plots_and_a_model_that_loads(
     stocked: None, settings: Settings, tmp_path: Path
 ) -> None:
