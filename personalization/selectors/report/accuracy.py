@@ -38,6 +38,11 @@ def ladder(report: Mapping[str, Any]) -> Section | None:
     names = [one.rung if one.rung == one.name else f"{one.rung} ({one.name})" for one in drawn]
     values = [(one.value, one.low, one.high) for one in drawn]
     chosen = [at for at, one in enumerate(drawn) if one.rung == report.get("rung") and one.taken]
+    strength = report.get("exposure", {}).get("chosen", 0)
+    constrained = (
+        " The ladder is of models that hold no item back; the ranker and the blend below, on held-out shoppers, hold "
+        f"over-exposed items back by a strength of {strength:g}."
+    )
     return Section(
         "ladder",
         "The ladder",
@@ -45,7 +50,8 @@ def ladder(report: Mapping[str, Any]) -> Section | None:
         "ranker, which still learns from these questions before it is released, where it is 75 % sure. "
         "A refused ranker is heard once more where questions are many: as it is when it has learned from half of these "
         "shoppers, asked about the other half, and then it must be 90 % sure. Dark: what is released. Validation asks "
-        "as visits begin and in the middle of them; the held-out window below as they begin, when less is known.",
+        "as visits begin and in the middle of them; the held-out window below as they begin, when less is known."
+        + (constrained if strength else ""),
         ("Rung", "What", "NDCG@10", "95 % interval", "Chance to be better", "Taken"),
         rows,
         plots.bars(names, values, title="NDCG@10, validation", chosen=chosen) if drawn else None,

@@ -134,6 +134,18 @@ def test_new_products_are_told_of_beside_the_newest_of_the_category(log_in: LogI
     assert "of the time on validation" not in before
 
 
+@pytest.mark.parametrize(("strength", "told"), [(0, False), (0.2, True)])
+def test_the_ladder_says_that_it_holds_nothing_back_where_held_out_numbers_do(
+    log_in: LogIn, strength: float, told: bool
+) -> None:
+    report = {**REPORT, "exposure": {**REPORT["exposure"], "chosen": strength}}
+    version = judged(model(("popular",)), harmless(), report=report)
+
+    text = log_in("data scientist").get(page_of(version, "evaluation_page")).content.decode()
+
+    assert ("hold over-exposed items back by a strength of 0.2" in text) is told
+
+
 def test_names_that_would_lie_on_each_other_are_left_to_the_pointer() -> None:
     figure = points(["ranker", "blend", "popular"], [(1.0, 0.9), (1.01, 0.9), (2.0, 0.1)], x="lift", y="coverage")
 
