@@ -13,6 +13,8 @@ Doubles = NDArray[np.float64]
 Longs = NDArray[np.int64]
 CUTOFFS = (5, 10, 20)
 DRAWS = 1_000
+ABLATED = 200
+"""Shoppers that the ablation is told of; here, since the report's page, which needs no learning, says so too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,15 +20,13 @@ from personalization.training.dataset import Dataset
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold
 from personalization.training.ladder import ndcg, single_slates, slate_scores, slates, source_slates
-from personalization.training.metrics import Longs, all_metrics, beyond_accuracy, bootstrap, hits
+from personalization.training.metrics import ABLATED, Longs, all_metrics, beyond_accuracy, bootstrap, hits
 from personalization.training.next_items import next_items
 from personalization.training.quality_gate import checked, profile_of
 from personalization.training.ratings import rating_errors
 from personalization.training.surprise_ablation import surprise_ablation
 
 LATENCY_CALLS = 50
-ABLATED = 200
-"""Shoppers that the ablation is told of."""
 
 
 def judged_report(

@@ -17,6 +17,7 @@ from personalization.models import AlarmKind, ModelDrift, ModelState, ModelVersi
 from personalization.selectors.plots import points
 from personalization.services.alarms import sound
 from personalization.services.registry import register
+from personalization.training.metrics import ABLATED
 from personalization.training.quality_gate import Check
 from tests.personalization.planted import case, harmless, slow, usual
 from tests.personalization.releases import judged
@@ -76,6 +77,7 @@ def test_the_report_shows_every_part_as_plot_and_table(log_in: LogIn) -> None:
     }
     assert "alpha 0.7, neighbors 100" in text
     assert "The ranker validates at 0.0963 with suggested settings, 0.0952 with tuned settings." in text
+    assert f"of {ABLATED} held-out shoppers at most, so what is below zero is mostly chance" in text
     assert "removed: duplicates" in text
     assert "leak:time" in text
     assert "Two(" not in text
