@@ -5,12 +5,10 @@ from typing import Any
 
 from personalization.models import ModelDrift, ModelVersion
 from personalization.selectors import plots
-from personalization.selectors.report.section import METRIC, Section, Two, number, passed, shown, value
+from personalization.selectors.report.section import METRIC, SERVED, Section, Two, bound, number, passed, shown, value
 
 NIGHTS, VERSIONS = 30, 60
 """How many of the latest are told of."""
-SERVED = "served: "
-"""What the names of nightly checks of served answers begin with; the others are indices of drift."""
 MOMENTS = ("leak:time",)
 """Checks of the gate that compare moments, not numbers."""
 EXPOSURE = ("gini", "coverage", "supplier share", "popularity lift", "new items")
@@ -19,19 +17,31 @@ EXPOSURE = ("gini", "coverage", "supplier share", "popularity lift", "new items"
 def gate(verdict: Mapping[str, Any]) -> Section | None:
     """Return every check of the gate with its number and its limit, what failed first."""
     checks = sorted(verdict.get("checks", ()), key=lambda check: bool(check["passed"]))
-    rows = [(passed(one["passed"]), Two(one["name"], one["detail"]), _measured(one)) for one in checks]
+    rows = [(_said(one), Two(one["name"], one["detail"]), _measured(one)) for one in checks]
     note = f"Held against {verdict.get('reference', 'nothing')} on the same shoppers and window, which neither saw."
     return Section("gate", "Gate", note, ("", "Check", "Measured"), rows)
 
 
-def against(measured: float | None, limit: float | None) -> Two:
-    """Return a check's number over its limit."""
-    return Two(shown(measured), "" if limit is None else f"limit {shown(limit)}")
+def against(name: str, measured: float | None, limit: float | None) -> Two:
+    """Return a check's number over its limit, and on which side of it the number must lie."""
+    return Two(shown(measured), "" if limit is None else f"{bound(name)} {shown(limit)}")
+
+
+def _said(check: Mapping[str, Any]) -> str:
+    """Return the word of a check's label; one that measures nothing and holds tells something, and judges nothing."""
+    return "" if check["passed"] and check["value"] is None else passed(check["passed"])
 
 
 def _measured(check: Mapping[str, Any]) -> str | Two:
     """Return the number of a check over its limit; what is measured in moments tells them in its words."""
-    return "" if check["name"] in MOMENTS else against(check["value"], check["limit"])
+    if check["name"] in MOMENTS or check["value"] is None:
+        return ""
+    return against(check["name"], check["value"], check["limit"])
+
+
+def _barred(check: Mapping[str, Any]) -> Two:
+    """Return the number of a check of data, steadiness or a night over its bar."""
+    return against(check["name"], check["value"], check["bar"])
 
 
 def data(report: Mapping[str, Any]) -> Section | None:
@@ -45,8 +55,7 @@ def data(report: Mapping[str, Any]) -> Section | None:
     ]
     scaled = [("", Two(f"scaled: {column}", how), "") for column, how in sizes.get("scaled", {}).items()]
     rows = [
-        (passed(one["passed"]), Two(one["name"], one["message"]), against(one["value"], one["bar"]))
-        for one in report.get("data_checks", ())
+        (passed(one["passed"]), Two(one["name"], one["message"]), _barred(one)) for one in report.get("data_checks", ())
     ]
     counts = ", ".join(f"{sizes[part]:,} {part}" for part in ("interactions", "shoppers", "items") if part in sizes)
     note = f"Learnt from {counts}. The checks against the live version's data are on the training run."
@@ -56,7 +65,7 @@ def data(report: Mapping[str, Any]) -> Section | None:
 def stability(report: Mapping[str, Any]) -> Section | None:
     """Return how much of the answers of the version that was live then is kept."""
     one = report.get("stability")
-    rows = [(passed(one["passed"]), "overlap@10", against(one["value"], one["bar"]))] if one else []
+    rows = [(passed(one["passed"]), "overlap@10", _barred(one))] if one else []
     note = "How much of the first ten that the version live at the time answers to the same questions is kept."
     return Section("stability", "Steadiness", note, ("", "Check", "Measured"), rows)
 
@@ -92,7 +101,11 @@ def served(version: ModelVersion) -> Section | None:
     nights = _nights(version)
     checks = [one for one in (nights[0].checks if nights else ()) if one["name"].startswith(SERVED)]
     rows = [
-        (_verdict(one), Two(one["name"].removeprefix(SERVED), one["message"]), against(one["value"], one["bar"]))
+        (
+            _verdict(one),
+            Two(one["name"].removeprefix(SERVED), one["message"]),
+            _barred(one),
+        )
         for one in sorted(checks, key=lambda one: bool(one["passed"]))
     ]
     note = (

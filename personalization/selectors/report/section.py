@@ -8,6 +8,13 @@ from typing import Any, NamedTuple
 from personalization.selectors import plots
 
 METRIC = "ndcg@10"
+SERVED = "served: "
+"""What the names of nightly checks of served answers begin with."""
+LEAST = (
+    *("quality", "group_ratio", "groups by", "coverage", "new_items", "new items", "stability"),
+    *("rows", "items", "shoppers", "days before", "volume", "filled"),
+)
+"""How the names of checks begin whose number must not be lower than its bar; that of the others must not be higher."""
 BIG, LATEST = 1e8, 1e11
 """Between these a check's number can only be a moment."""
 
@@ -75,6 +82,11 @@ def shown(one: float | None) -> str:
     if one is None or not BIG <= one < LATEST:
         return number(one) if one is None or one != int(one) or one < 2 else f"{one:,.0f}"
     return f"{datetime.fromtimestamp(one, UTC):%Y\u2011%m\u2011%d}"
+
+
+def bound(check: str) -> str:
+    """Return on which side of its bar the number of a check of this name must lie."""
+    return "at least" if check.removeprefix(SERVED).startswith(LEAST) else "at most"
 
 
 def number(one: float | None, places: int = 4) -> str:

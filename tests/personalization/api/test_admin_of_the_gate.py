@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,11 +15,12 @@ from django.urls import reverse
 from common import clock
 from personalization.models import AlarmKind, ModelDrift, ModelState, ModelVersion, ModelWaiver, TrainingRun
 from personalization.selectors.plots import points
+from personalization.selectors.report.section import bound
 from personalization.services.alarms import sound
 from personalization.services.registry import register
 from personalization.training.metrics import ABLATED
 from personalization.training.quality_gate import Check
-from tests.personalization.planted import case, harmless, slow, usual
+from tests.personalization.planted import N_SHOPPERS, case, harmless, losing, slow, unfair, usual
 from tests.personalization.releases import judged
 from tests.personalization.reports import REPORT
 from tests.personalization.shop import model
@@ -117,7 +118,7 @@ def test_the_latest_night_tells_how_fair_the_answers_were(log_in: LogIn) -> None
     assert "too little" in served
     assert "failed" in served
     assert "0.7200" in served
-    assert "limit 0.6300" in served
+    assert "at most 0.6300" in served
     assert 'data-figure="served"' in served
 
 
@@ -146,6 +147,35 @@ def test_the_ladder_says_that_it_holds_nothing_back_where_held_out_numbers_do(
     text = log_in("data scientist").get(page_of(version, "evaluation_page")).content.decode()
 
     assert ("hold over-exposed items back by a strength of 0.2" in text) is told
+
+
+def test_the_gate_says_on_which_side_of_its_bar_a_number_must_lie(log_in: LogIn) -> None:
+    worse = losing(unfair(slow(usual())), 0.5)
+    few = replace(worse, groups={**worse.groups, "device": ("tablet",) * 100 + ("",) * (N_SHOPPERS - 100)})
+    version = judged(model(("popular",)), case(few, usual()), report=REPORT)
+
+    text = log_in("data scientist").get(page_of(version, "evaluation_page")).content.decode()
+
+    missed = [one for one in version.gate["checks"] if not one["passed"]]
+    assert {"quality", "gini", "latency"} <= {one["name"] for one in missed}
+    below = {one["name"] for one in missed if one["value"] < one["limit"]}
+    assert {one["name"] for one in missed if bound(one["name"]) == "at least"} == below
+    assert "at most 25<" in text
+    note = text[: text.index("groups_not_judged")].rpartition("<tr>")[2]
+    assert "passed" not in note
+
+
+@pytest.mark.parametrize(
+    ("names", "side"),
+    [
+        (("coverage", "new_items", "group_ratio:device", "served: new items", "served: shoppers judged"), "at least"),
+        (("served: groups by device", "served: days before", "volume", "filled titles", "stability"), "at least"),
+        (("popularity_lift", "group_loss:device:tablet", "supplier_share", "leak:too_good"), "at most"),
+        (("served: loss of device tablet", "served: supplier share", "set aside", "shift of hours"), "at most"),
+    ],
+)
+def test_each_check_has_its_side(names: tuple[str, ...], side: str) -> None:
+    assert {bound(name) for name in names} == {side}
 
 
 def test_names_that_would_lie_on_each_other_are_left_to_the_pointer() -> None:
