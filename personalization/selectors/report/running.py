@@ -40,8 +40,10 @@ def _measured(check: Mapping[str, Any]) -> str | Two:
 
 
 def _barred(check: Mapping[str, Any]) -> Two:
-    """Return the number of a check of data, steadiness or a night over its bar."""
-    return against(check["name"], check["value"], check["bar"])
+    """Return the number of a check of data, steadiness or a night over its bar; notes tell how many there were."""
+    if check.get("grade") != "notes" or check["value"] is None:
+        return against(check["name"], check["value"], check["bar"])
+    return Two(number(check["value"], 0), f"{bound(check['name'])} {number(check['bar'], 0)}")
 
 
 def data(report: Mapping[str, Any]) -> Section | None:
@@ -128,13 +130,14 @@ def _nights(version: ModelVersion) -> list[ModelDrift]:
 
 
 def _over_nights(nights: Sequence[ModelDrift], names: Sequence[str], *, y: str) -> plots.Figure | None:
-    """Return a line for each of the names, over the nights (latest first), None where there is one night."""
+    """Return a line for each of the names, over the nights (latest first); None where there is nothing to draw."""
     if len(nights) < 2:
         return None
     told = [{check["name"]: check["value"] for check in night.checks} for night in reversed(nights)]
-    series = [(name.removeprefix(SERVED), [found.get(name) for found in told]) for name in names]
+    drawn = [(name.removeprefix(SERVED), [found.get(name) for found in told]) for name in names]
+    series = [one for one in drawn if any(value is not None for value in one[1])]
     days = [f"{night.taken_at:%m-%d %H:%M}" for night in reversed(nights)]
-    return plots.lines(days, [one for one in series if any(value is not None for value in one[1])], x="night", y=y)
+    return plots.lines(days, series, x="night", y=y) if series else None
 
 
 def warm_and_cold_over_time() -> Section | None:

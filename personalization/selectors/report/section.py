@@ -40,6 +40,11 @@ class Section:
     rows: Sequence[Row]
     figure: plots.Figure | None = None
 
+    @property
+    def failed(self) -> bool:
+        """Whether a check of the table failed, which no plot tells."""
+        return any(passed(False) in row for row in self.rows)
+
 
 def value(found: Mapping[str, Any], metric: str) -> float | None:
     """Return a metric's value, None where it was not measured."""

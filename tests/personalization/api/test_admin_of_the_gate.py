@@ -120,6 +120,22 @@ def test_the_latest_night_tells_how_fair_the_answers_were(log_in: LogIn) -> None
     assert "0.7200" in served
     assert "at most 0.6300" in served
     assert 'data-figure="served"' in served
+    assert "<details open>" in served.split("</section>")[0]
+
+
+def test_nights_of_little_traffic_have_no_plot_and_whole_numbers(log_in: LogIn) -> None:
+    version = judged(model(("popular",)), harmless(), report=REPORT)
+    for night in range(2):
+        checks = [Check("served: shoppers", 1.0, 200.0, False, "shoppers answered", "notes")]
+        taken_at, told = clock.now() + timedelta(days=night), [asdict(one) for one in checks]
+        ModelDrift.objects.create(model_version=version, taken_at=taken_at, rows=1, checks=told)
+
+    text = log_in("data scientist").get(page_of(version, "evaluation_page")).content.decode()
+
+    served = text.split('id="served"')[1].split("</section>")[0]
+    assert 'data-figure="served"' not in served
+    assert "<td>1<br>" in served
+    assert "at least 200" in served
 
 
 def test_new_products_are_told_of_beside_the_newest_of_the_category(log_in: LogIn) -> None:
