@@ -267,6 +267,20 @@ def test_promotion_asks_first_and_rollback_too(log_in: LogIn) -> None:
     assert ModelVersion.objects.get(state=ModelState.CHAMPION) == first
 
 
+def test_pages_that_compare_say_that_each_version_had_its_own_window_and_lead_to_the_report(log_in: LogIn) -> None:
+    version = ModelVersion.objects.get(version=admitted(model(("popular",))))
+    ada = log_in("data scientist")
+
+    pages = [
+        ada.get(reverse("admin:personalization_modelversion_side_by_side")).content.decode(),
+        ada.get(reverse("admin:personalization_modelversion_promote_page", args=[version.pk])).content.decode(),
+    ]
+
+    report = reverse("admin:personalization_modelversion_evaluation_page", args=[version.pk])
+    assert all("held-out window of its own" in page and "of RMSE, lower" in page for page in pages)
+    assert all(f'href="{report}"' in page for page in pages)
+
+
 def test_a_page_that_was_overtaken_changes_nothing(log_in: LogIn) -> None:
     first, second = (ModelVersion.objects.get(version=admitted(model(("popular",)))) for _ in range(2))
     promote(first.version, actor="system:x")
