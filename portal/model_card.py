@@ -31,13 +31,14 @@ class ModelCard:
     rows: tuple[Measured, ...]
     rest: tuple[Measured, ...]
     facts: tuple[tuple[str, str], ...]
+    waiver: str = ""
 
 
 def card_of(model: LiveModel) -> ModelCard:
     """Return the card of a live model."""
     rows = measured(model.report)
     numbers = facts(model.metrics)
-    return ModelCard(model.version, model.rung, model.promoted_at, rows[:SHOWN], rows[SHOWN:], numbers)
+    return ModelCard(model.version, model.rung, model.promoted_at, rows[:SHOWN], rows[SHOWN:], numbers, model.waiver)
 
 
 def measured(report: Mapping[str, Any]) -> tuple[Measured, ...]:

@@ -17,11 +17,12 @@ from personalization.admin.evaluation import EvaluationPage
 from personalization.admin.rows import row_or_404
 from personalization.admin.waivers import WaiverRequestPage
 from personalization.models import ModelState, ModelVersion
-from personalization.selectors.comparison import compared, held_back, ladder_of
+from personalization.selectors.comparison import compared, held_back, ladder_of, waived
 from personalization.selectors.registry import previous_champion, valid_waiver
 from personalization.services.registry import promote, roll_back
 
-COLORS = {"champion": "success", "candidate": "info", "retired": "warning", "refused": "danger"}
+COLORS = {"champion": "success", "candidate": "info", "retired": "warning", "refused": "danger",
+          "waived": "danger"}  # fmt: skip
 
 
 @admin.register(ModelVersion)
@@ -116,9 +117,9 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
         return render(request, template, {**self.admin_site.each_context(request), "back": back, **context})
 
     @display(description="state", label=COLORS)
-    def standing(self, row: ModelVersion) -> str:
-        """Return the state as a label."""
-        return row.state
+    def standing(self, row: ModelVersion) -> str | tuple[str, str]:
+        """Return the state as a label; of what a waiver let through, what the gate had said as well."""
+        return ("waived", f"{row.state}, refused by the gate") if waived(row) else row.state
 
     @admin.display(description="NDCG@10")
     def ndcg(self, row: ModelVersion) -> str:

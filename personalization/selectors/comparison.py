@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from personalization.models import ModelVersion, TrainingRun
+from personalization.models import ModelState, ModelVersion, TrainingRun
 
 SHOWN = 6
 
@@ -71,6 +71,11 @@ def _figure(version: ModelVersion, name: str) -> Figure | None:
         return None
     judged = version.report.get("test", {}).get(version.rung, {}).get("together", {}).get(name, {})
     return Figure(value, judged.get("low"), judged.get("high"))
+
+
+def waived(version: ModelVersion) -> bool:
+    """Return whether the version is, or was, live although the gate refused it."""
+    return version.failed and version.state != ModelState.REFUSED
 
 
 def held_back(version: ModelVersion) -> str:

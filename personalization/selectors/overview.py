@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from common import clock
 from personalization.models import ModelAlarm, ModelState, ModelVersion, TrainingRun
+from personalization.selectors.registry import valid_waiver
 
 SILENCE: Final = timedelta(seconds=60)
 DIED: Final = "Its process died."
@@ -15,13 +16,14 @@ DIED: Final = "Its process died."
 
 @dataclass(frozen=True, slots=True)
 class LiveModel:
-    """The champion with what was measured when it was trained."""
+    """The champion with what was measured when it was trained; `waiver` in words where the gate had refused it."""
 
     version: str
     rung: str
     promoted_at: datetime | None
     metrics: dict[str, Any] = field(default_factory=dict)
     report: dict[str, Any] = field(default_factory=dict)
+    waiver: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,15 @@ def live_model() -> LiveModel | None:
     row = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
     if row is None:
         return None
-    return LiveModel(row.version, row.rung, row.promoted_at, dict(row.metrics), dict(row.report))
+    return LiveModel(row.version, row.rung, row.promoted_at, dict(row.metrics), dict(row.report), _waiver(row))
+
+
+def _waiver(row: ModelVersion) -> str:
+    if not row.failed:
+        return ""
+    waiver = valid_waiver(row, now=clock.now())
+    until = f"by a waiver until {waiver.expires_at:%Y-%m-%d %H:%M}" if waiver else "by a waiver that has ended"
+    return f"refused by the gate, live {until}"
 
 
 def open_alarms() -> list[Alarm]:

@@ -249,6 +249,23 @@ def test_two_persons_waive_a_refusal_and_one_does_not(log_in: LogIn) -> None:
     assert ModelVersion.objects.get(state=ModelState.CHAMPION) == version
 
 
+def test_what_a_waiver_let_through_looks_like_no_other_version(log_in: LogIn) -> None:
+    version = judged(model(("popular",)), case(slow(usual()), usual()))
+    ada, cora = log_in("data scientist", "ada"), log_in("compliance officer", "cora")
+    ada.post(page_of(version, "ask_waiver_page"), {"reason": "A sale starts tomorrow", "days": 3})
+    waiver = ModelWaiver.objects.get()
+    cora.post(reverse("admin:personalization_modelwaiver_approve_page", args=[waiver.pk]))
+    ada.post(page_of(version, "promote_page"))
+    home, versions = reverse("admin:index"), reverse("admin:personalization_modelversion_changelist")
+
+    assert f"live by a waiver until {waiver.expires_at:%Y-%m-%d %H:%M}" in ada.get(home).content.decode()
+    assert "champion, refused by the gate" in ada.get(versions).content.decode()
+    cora.post(reverse("admin:personalization_modelwaiver_close_page", args=[waiver.pk]))
+    assert "live by a waiver that has ended" in ada.get(home).content.decode()
+    ModelVersion.objects.update(state=ModelState.RETIRED)
+    assert "retired, refused by the gate" in ada.get(versions).content.decode()
+
+
 def test_a_waiver_is_declined_or_taken_back_at_its_page(log_in: LogIn) -> None:
     version = judged(model(("popular",)), case(slow(usual()), usual()))
     ada, cora, dee = log_in("data scientist", "ada"), log_in("compliance officer", "cora"), log_in("merchandiser")
