@@ -7,16 +7,25 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from common.errors import DomainError
 from personalization.admin.rows import row_or_404
-from personalization.models import ModelAlarm
+from personalization.models import AlarmKind, ModelAlarm
 from personalization.services.alarms import SETTLE, settle
 
 COLORS = {"open": "danger", "settled": "success"}
-
+MEANING = {
+    AlarmKind.DATA: "What was to be learnt from is unlike what the live model learnt from: look at the checks, mend "
+    "the feed they point at, and train again; where the shop itself has changed, a refused training can be forced.",
+    AlarmKind.STABILITY: "The version that went live answers most shoppers otherwise than the one before: look at a "
+    "few in the preview, and roll back where the answers are worse.",
+    AlarmKind.DRIFT: "Traffic, or what shoppers were shown, is unlike before: look at the nights in the report; train "
+    "anew where shoppers have changed, look at rules and placements where what is shown became less fair.",
+}
+"""Of each kind: what it means, and what to do next."""
 WHOLE = 1_000
 """Numbers as large are counts."""
 
@@ -29,8 +38,8 @@ class ModelAlarmAdmin(ModelAdmin):
     list_display_links = ("kind", "message")
     list_filter = ("kind",)
     list_select_related = ("model_version", "settled_by")
-    fields = ("kind", "message", "measured", "model_version", "run", "raised_at", "latest_at", "times", "settled_at",
-              "settled_by")  # fmt: skip
+    fields = ("kind", "meaning", "message", "measured", "report", "model_version", "run", "raised_at", "latest_at",
+              "times", "settled_at", "settled_by")  # fmt: skip
     actions_detail: ClassVar = ["settle_page"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -44,6 +53,12 @@ class ModelAlarmAdmin(ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: ModelAlarm | None = None) -> Any:
         """Nothing of an alarm is edited by hand."""
         return self.fields
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """Offer what can be done with this alarm: what is settled is not settled again."""
+        offered = super().get_actions_detail(request, object_id)
+        still_open = ModelAlarm.objects.filter(settled_at=None).values_list("pk", flat=True)
+        return [one for one in offered if one.path != "settle" or str(object_id) in map(str, still_open)]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -69,7 +84,8 @@ class ModelAlarmAdmin(ModelAdmin):
             except DomainError as error:
                 messages.error(request, error.detail)
             return HttpResponseRedirect(back)
-        context = {"title": f"Settle “{alarm.get_kind_display()}”?", "alarm": alarm, "back": back}
+        context = {"title": f"Settle “{alarm.get_kind_display()}”?", "alarm": alarm, "back": back,
+                   "meaning": self.meaning(alarm), "report": self.report(alarm)}  # fmt: skip
         return render(
             request, "personalization/settle_alarm.html", {**self.admin_site.each_context(request), **context}
         )
@@ -78,6 +94,19 @@ class ModelAlarmAdmin(ModelAdmin):
     def standing(self, row: ModelAlarm) -> str:
         """Return whether somebody should still look."""
         return "open" if row.settled_at is None else "settled"
+
+    @admin.display(description="what it means, and what next")
+    def meaning(self, row: ModelAlarm) -> str:
+        """Return it in a sentence."""
+        return MEANING[AlarmKind(row.kind)]
+
+    @admin.display(description="report")
+    def report(self, row: ModelAlarm) -> str:
+        """Return a link to the evaluation report of the version that was live."""
+        if row.model_version is None:
+            return "no version was live"
+        page = reverse("admin:personalization_modelversion_evaluation_page", args=[row.model_version.pk])
+        return format_html('<a href="{}">Evaluation of {}</a>', page, row.model_version.version)
 
     @admin.display(description="measured")
     def measured(self, row: ModelAlarm) -> str:

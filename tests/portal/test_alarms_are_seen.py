@@ -49,6 +49,26 @@ def test_a_data_scientist_settles_it(log_in: LogIn, alarm: Any) -> None:
     assert next(iter(entries(action="alarm.settled"))).object == f"model_alarm:{alarm.pk}"
 
 
+def test_it_says_what_to_do_next_and_is_settled_once(log_in: LogIn, alarm: Any) -> None:
+    from personalization.models import ModelVersion
+
+    version = ModelVersion.objects.create(version="2026-11-25.1", directory="2026-11-25.1", artefact_hash="a" * 64)
+    alarm.model_version = version
+    alarm.save()
+    scientist = log_in("data scientist")
+    page = reverse("admin:personalization_modelalarm_change", args=[alarm.pk])
+    settle = reverse("admin:personalization_modelalarm_settle_page", args=[alarm.pk])
+    report = reverse("admin:personalization_modelversion_evaluation_page", args=[version.pk])
+
+    before, asked = (scientist.get(one).content.decode() for one in (page, settle))
+    scientist.post(settle)
+    after = scientist.get(page).content.decode()
+
+    assert all("train anew where shoppers have changed" in told and report in told for told in (before, asked))
+    assert settle in before
+    assert settle not in after
+
+
 def test_others_read_it_and_do_not_settle_it(log_in: LogIn, alarm: Any) -> None:
     merchandiser = log_in("merchandiser")
 
