@@ -18,7 +18,7 @@ from personalization.admin.rows import row_or_404
 from personalization.admin.waivers import WaiverRequestPage
 from personalization.models import ModelState, ModelVersion
 from personalization.selectors.comparison import compared, held_back, ladder_of, waived
-from personalization.selectors.registry import previous_champion, valid_waiver
+from personalization.selectors.registry import may_be_waived, may_go_live, previous_champion, valid_waiver
 from personalization.services.registry import promote, roll_back
 
 COLORS = {"champion": "success", "candidate": "info", "retired": "warning", "refused": "danger",
@@ -52,10 +52,11 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
         return self.fields
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """Offer what can be done with this version: what is live already is not made live."""
+        """Offer what can be done with this version: nothing that would be refused."""
         offered = super().get_actions_detail(request, object_id)
-        live = ModelVersion.objects.filter(state=ModelState.CHAMPION).values_list("pk", flat=True)
-        return [one for one in offered if one.path != "promote" or str(object_id) not in map(str, live)]
+        version = row_or_404(ModelVersion.objects.all(), str(object_id))
+        possible = {"promote": may_go_live(version), "ask-waiver": may_be_waived(version)}
+        return [one for one in offered if possible.get(one.path, True)]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

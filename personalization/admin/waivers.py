@@ -86,6 +86,15 @@ class ModelWaiverAdmin(ModelAdmin):
         )
         return own or request.user.has_perm(APPROVE)
 
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """Offer what can be done with this waiver by this person: approving takes a second one."""
+        offered = super().get_actions_detail(request, object_id)
+        waiver = row_or_404(ModelWaiver.objects.all(), str(object_id))
+        standing = _standing(waiver)
+        approves = standing == "waits" and waiver.requested_by_id != request.user.pk
+        possible = {"approve": approves, "close": standing in ("waits", "approved")}
+        return [one for one in offered if possible.get(one.path, True)]
+
     @action(description="Approve", url_path="approve", permissions=["approve"])
     def approve_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then approve."""
@@ -109,11 +118,15 @@ class ModelWaiverAdmin(ModelAdmin):
     @display(description="state", label=COLORS)
     def standing(self, row: ModelWaiver) -> str:
         """Return whether the waiver counts."""
-        if row.closed_by_id is not None:
-            return "closed"
-        if row.expires_at <= clock.now():
-            return "ended"
-        return "waits" if row.approved_by_id is None else "approved"
+        return _standing(row)
+
+
+def _standing(waiver: ModelWaiver) -> str:
+    if waiver.closed_by_id is not None:
+        return "closed"
+    if waiver.expires_at <= clock.now():
+        return "ended"
+    return "waits" if waiver.approved_by_id is None else "approved"
 
 
 def _told(request: HttpRequest, change: Any, done: str) -> HttpResponse:

@@ -69,6 +69,23 @@ def valid_waiver(version: ModelVersion, *, now: datetime, held: bool = False) ->
     return (approved.select_for_update(of=("self",)) if held else approved).first()
 
 
+def may_go_live(version: ModelVersion) -> bool:
+    """Return whether the version could be promoted now: it is not live, and the gate or a waiver lets it through."""
+    if version.state == ModelState.CHAMPION or version.pruned_at is not None:
+        return False
+    if version.passed:
+        return version.state != ModelState.REFUSED
+    return version.failed and valid_waiver(version, now=clock.now()) is not None
+
+
+def may_be_waived(version: ModelVersion) -> bool:
+    """Return whether a waiver could be asked for now: the version failed, could go live, and nobody has asked yet."""
+    if not version.failed or version.state == ModelState.CHAMPION or version.pruned_at is not None:
+        return False
+    waiting = version.waivers.filter(approved_by__isnull=True, closed_by__isnull=True, expires_at__gt=clock.now())
+    return not waiting.exists()
+
+
 def version_named(version: str) -> ModelVersion:
     """Return a version by its name. Raises NotFound."""
     row = ModelVersion.objects.filter(version=version).first()

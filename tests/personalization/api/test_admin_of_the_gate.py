@@ -249,6 +249,39 @@ def test_two_persons_waive_a_refusal_and_one_does_not(log_in: LogIn) -> None:
     assert ModelVersion.objects.get(state=ModelState.CHAMPION) == version
 
 
+def test_only_what_can_succeed_is_offered(log_in: LogIn) -> None:
+    passed, refused = judged(model(("popular",)), harmless()), judged(model(("popular",)), case(slow(usual()), usual()))
+    ada, cora = log_in("data scientist", "ada"), log_in("compliance officer", "cora")
+
+    def offered(who: Client, row: ModelVersion | ModelWaiver, *pages: str) -> list[str]:
+        doors = {
+            page: reverse(f"admin:{row._meta.label_lower.replace('.', '_')}_{page}", args=[row.pk]) for page in pages
+        }
+        text = who.get(
+            reverse(f"admin:{row._meta.label_lower.replace('.', '_')}_change", args=[row.pk])
+        ).content.decode()
+        return [page for page, door in doors.items() if door in text]
+
+    of_version, of_waiver = ("promote_page", "ask_waiver_page"), ("approve_page", "close_page")
+    assert offered(ada, passed, *of_version) == ["promote_page"]
+    assert offered(ada, refused, *of_version) == ["ask_waiver_page"]
+
+    ada.post(page_of(refused, "ask_waiver_page"), {"reason": "A sale starts tomorrow", "days": 3})
+    waiver = ModelWaiver.objects.get()
+    assert offered(ada, refused, *of_version) == []
+    assert offered(ada, waiver, *of_waiver) == ["close_page"]
+    assert offered(cora, waiver, *of_waiver) == ["approve_page", "close_page"]
+
+    cora.post(reverse("admin:personalization_modelwaiver_approve_page", args=[waiver.pk]))
+    assert offered(ada, refused, *of_version) == ["promote_page", "ask_waiver_page"]
+    assert offered(cora, waiver, *of_waiver) == ["close_page"]
+
+    ada.post(page_of(refused, "promote_page"))
+    cora.post(reverse("admin:personalization_modelwaiver_close_page", args=[waiver.pk]))
+    assert offered(ada, refused, *of_version) == []
+    assert offered(cora, waiver, *of_waiver) == []
+
+
 def test_what_a_waiver_let_through_looks_like_no_other_version(log_in: LogIn) -> None:
     version = judged(model(("popular",)), case(slow(usual()), usual()))
     ada, cora = log_in("data scientist", "ada"), log_in("compliance officer", "cora")
