@@ -115,7 +115,7 @@ class RuleSet:
         self.rules = tuple(sorted(rules, key=lambda rule: (-rule.priority, rule.id)))
         self.columns = columns
         self.matched = {rule.id: matches(rule, columns) for rule in self.rules}
-        self._in_context = {
+        self.in_context = {
             rule.id: columns.in_products(rule.context_products) | columns.in_categories(rule.context_categories)
             for rule in self.rules
             if rule.context_products or rule.context_categories
@@ -134,7 +134,7 @@ class RuleSet:
             return False
         if rule.ends_at is not None and situation.now >= rule.ends_at:
             return False
-        about = self._in_context.get(rule.id)
+        about = self.in_context.get(rule.id)
         return about is None or any(about[code] for code in situation.context)
 
     def filter(self, mask: Bools, holding: Sequence[Rule], trace: Trace | None = None) -> Bools:

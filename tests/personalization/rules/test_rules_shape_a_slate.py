@@ -186,6 +186,11 @@ def test_a_rule_holds_only_in_its_situation(condition: dict[str, Any], situation
         (rule("require", name="A", brands=("Lux",)), rule("require", id=2, brands=("Nord",)), "nothing to show"),
         (rule("boost", name="A", brands=("Lux",)), rule("bury", id=2, max_price=50.0), "both ways"),
         (rule("require", name="A", brands=("Lux",)), pin("mug"), "leaves out"),
+        (
+            rule("pin", name="A", position=1, context_categories=("Furniture",)),
+            rule("pin", id=2, position=1, context_products=("chair",)),
+            "Both want place 1",
+        ),
     ],
 )
 def test_contradicting_rules_are_named(first: Rule, second: Rule, told: str) -> None:
@@ -202,6 +207,10 @@ def test_contradicting_rules_are_named(first: Rule, second: Rule, told: str) -> 
         (rule("boost", ends_at=10.0), rule("bury", id=2, starts_at=10.0)),
         (rule("boost", brands=("Lux",)), rule("bury", id=2, brands=("Nord",))),
         (rule("pin", position=1), rule("pin", id=2, position=2)),
+        (
+            rule("pin", position=1, context_categories=("Furniture/Chairs",)),
+            rule("pin", id=2, position=1, context_categories=("Furniture/Desks",)),
+        ),
         (rule("boost"), rule("boost", id=2)),
     ],
 )
