@@ -57,16 +57,18 @@ def _field_errors(row: Placement) -> Iterable[FieldError]:
 
 def _source_errors(row: Placement) -> Iterable[FieldError]:
     if not isinstance(row.strategy, str) or row.strategy not in {*RANKERS, *RECOMMENDERS}:
-        yield FieldError("strategy", f"there is no recommender {row.strategy}")
+        yield FieldError("strategy", _no_recommender(row.strategy))
     for field, read in (("sources", weights_of), ("fallback", names_in)):
         try:
             names = list(read(getattr(row, field)))
         except ValueError as error:
             yield FieldError(field, str(error))
         else:
-            yield from (
-                FieldError(field, f"there is no recommender {name}") for name in names if name not in RECOMMENDERS
-            )
+            yield from (FieldError(field, _no_recommender(name)) for name in names if name not in RECOMMENDERS)
+
+
+def _no_recommender(name: Any) -> str:
+    return f"there is no recommender {name}; there are {', '.join(sorted(RECOMMENDERS))}"
 
 
 def _number_errors(row: Placement) -> Iterable[FieldError]:

@@ -241,7 +241,8 @@ def test_a_source_that_does_not_exist_is_refused(log_in: LogIn) -> None:
     response = dee.post(reverse("admin:personalization_placement_add"), form)
 
     assert response.status_code == 200
-    assert "sources" in response.context["adminform"].form.errors
+    (told,) = response.context["adminform"].form.errors["sources"]
+    assert told.startswith("there is no recommender magic; there are als, ")
     assert not Placement.objects.filter(key="tips").exists()
 
 
