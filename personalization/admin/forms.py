@@ -30,6 +30,8 @@ WORDING: Final = (
     *("products", "categories", "brands", "min_price", "max_price", "min_stock", "max_stock"),
 )
 
+FACTOR: Final = 2.0
+"""Of a boost or bury that names none."""
 LISTED: Final = ("category", "brand")
 """Filters of several names."""
 
@@ -156,11 +158,12 @@ class RuleForm(RuleModelForm):
     )
     position = number(min_value=1, max_value=100, help_text="Pin: the place, from 1.")
     factor = forms.FloatField(
+        required=False,
         min_value=1,
         max_value=100,
-        initial=2.0,
+        initial=FACTOR,
         widget=UnfoldAdminDecimalFieldWidget(),
-        help_text="Boost, bury: 2 moves place 10 to place 5, or to place 20.",
+        help_text="Boost, bury: 2, as where it is empty, moves place 10 to place 5, or to place 20.",
     )
     cap = number(min_value=0, label="At most", help_text="Cap: how many of the products below.")
     cap_by = forms.ChoiceField(
@@ -198,6 +201,11 @@ class RuleForm(RuleModelForm):
         if current is not None:
             for name in WORDING:
                 self.initial.setdefault(name, getattr(current, name))
+
+    def clean_factor(self) -> float:
+        """Return the factor; only boosts and buries have a use for one."""
+        told: float | None = self.cleaned_data["factor"]
+        return FACTOR if told is None else told
 
     def clean(self) -> dict[str, Any]:
         """Check what no single field can."""

@@ -69,6 +69,18 @@ def test_dee_makes_a_rule_and_edits_it(log_in: LogIn) -> None:
     assert rule.versions.first().created_by.startswith("staff:")  # type: ignore[union-attr]
 
 
+def test_a_pin_needs_no_factor_and_a_boost_without_one_doubles(log_in: LogIn) -> None:
+    dee = log_in("merchandiser")
+
+    for name, effect in (("Rug first", "pin"), ("Rugs up", "boost")):
+        dee.post(
+            reverse("admin:personalization_rule_add"),
+            {**RULE, "name": name, "effect": effect, "position": "1", "factor": ""},
+        )
+
+    assert set(Rule.objects.values_list("name", "current__factor")) == {("Rug first", 2.0), ("Rugs up", 2.0)}
+
+
 def test_the_list_and_the_history_tell_what_a_rule_is_about(log_in: LogIn) -> None:
     dee = log_in("merchandiser")
     dee.post(reverse("admin:personalization_rule_add"), {**RULE, "brands": "Weft", "max_price": "80"})
