@@ -48,6 +48,12 @@ def test_it_runs_nothing_else_of_the_product() -> None:
     assert built - PROCESSES.keys() == {"migrate"}
 
 
+def test_no_secret_goes_into_the_image() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+
+    assert {".git", ".env", ".env.*", "var"} <= set(ignored)
+
+
 def test_valkey_keeps_what_it_acknowledged() -> None:
     command = COMPOSE["services"]["redis"]["command"]
 
