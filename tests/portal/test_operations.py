@@ -18,6 +18,15 @@ def test_a_process_is_alive_without_its_stores(client: Client, settings: LazySet
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_who_asks_a_process_by_its_own_address_is_answered(client: Client, settings: LazySettings, path: str) -> None:
+    settings.ALLOWED_HOSTS = ["shop.example"]
+
+    assert client.get(path, headers={"Host": "127.0.0.1:8000"}).status_code == 200
+    assert client.get("/api/v1/products/P1", headers={"Host": "127.0.0.1:8000"}).status_code == 400
+    assert client.get("/shop/", headers={"Host": "127.0.0.1:8000"}).status_code == 400
+
+
 def test_ready_without_a_model(client: Client) -> None:
     answer = client.get("/readyz")
 
