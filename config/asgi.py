@@ -5,8 +5,11 @@ import os
 from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
 
+from config.workers import end_with_parent
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Read when numpy is loaded. An answer's matrix products are small: other threads of a busy machine only make it wait.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+end_with_parent()
 application = ProtocolTypeRouter({"http": get_asgi_application()})

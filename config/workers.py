@@ -1,0 +1,28 @@
+"""A worker of a server ends with the process that started it, also when that was killed."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+
+LOOK_SECONDS, GRACE_SECONDS = 0.5, 10.0
+
+
+def end_with_parent() -> None:
+    """Watch the parent from a thread, in a process that `multiprocessing` started, as granian's workers are.
+
+    A server that serves from its first process, or forks its workers itself, is left alone.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent.pid,), name="end-with-parent", daemon=True).start()
+
+
+def _follow(parent: int) -> None:
+    """Terminate this process when the parent is gone; kill it where an open stream keeps it."""
+    while os.getppid() == parent:
+        time.sleep(LOOK_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
