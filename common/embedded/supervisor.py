@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -47,7 +48,7 @@ stopsignal={stopsignal}
 stopwaitsecs=15
 killasgroup=true
 redirect_stderr=true
-stdout_logfile={folder}/{name}.log
+stdout_logfile={name}.log
 stdout_logfile_maxbytes=20MB
 stdout_logfile_backups=1
 """
@@ -67,17 +68,15 @@ class Program:
     stopsignal: str = "TERM"
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def section(self, folder: Path) -> str:
+    def section(self) -> str:
         """Return its part of supervisor's configuration."""
         text = PROGRAM.format(
             name=self.name,
-            # Percent signs are expanded by supervisor unless doubled.
-            command=shlex.join(self.command).replace("%", "%%"),
-            directory=self.directory,
+            command=literal(shlex.join(self.command)),
+            directory=literal(self.directory),
             priority=self.priority,
             autostart=str(self.autostart).lower(),
             stopsignal=self.stopsignal,
-            folder=folder,
         )
         if self.environment:
             text += "environment=" + ",".join(f'{name}="{value}"' for name, value in self.environment.items()) + "\n"
@@ -93,14 +92,22 @@ def socket_path(folder: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"vitrine-{os.geteuid()}-{name}.sock"
 
 
+def literal(value: object) -> str:
+    """Return the value as the configuration writes it. Raises SystemExit where it would be read as a comment."""
+    if re.search(r"\s[;#]|\n", str(value)):
+        raise SystemExit(f"A folder's name may hold no line break and no space before ; or #: {value}")
+    # Percent signs are expanded by supervisor unless doubled.
+    return str(value).replace("%", "%%")
+
+
 def configure(folder: Path, programs: Iterable[Program], *, together: Iterable[str]) -> None:
-    """Write the configuration of a supervisor that keeps its files in `folder`.
+    """Write the configuration of a supervisor that keeps its files in `folder`. Raises as `literal` does.
 
     The programs named by `together` are started by `control(folder, "start", f"{TOGETHER}:*")`.
     """
     user = "user=root\n" if os.geteuid() == 0 else ""
-    text = HEAD.format(folder=folder, socket=socket_path(folder), user=user)
-    sections = [program.section(folder) for program in programs]
+    text = HEAD.format(folder=literal(folder), socket=literal(socket_path(folder)), user=user)
+    sections = [program.section() for program in programs]
     # As a group they start at the same moment; named one by one, each would wait for the one before.
     together = f"[group:{TOGETHER}]\nprograms={','.join(together)}\n"
     (folder / "supervisor.conf").write_text(text + "".join(sections) + together)
@@ -118,14 +125,23 @@ def launch(folder: Path, environment: Mapping[str, str]) -> None:
             "-c",
             str(folder / "supervisor.conf"),
         ]
+        # In its folder: supervisor expands the names of programs' logs twice, so these are relative.
         process = subprocess.Popen(
-            command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+            command,
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
         )
     deadline = time.monotonic() + 15
     while not (running(folder) and socket_path(folder).exists()):
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the supervisor did not start: see {folder}/supervisor.out and supervisor.log")
         time.sleep(0.05)
+    # It outlives us, or `shutdown` reaps it: nobody waits on this handle.
+    process.returncode = 0
 
 
 def control(folder: Path, *words: str) -> None:

@@ -1,0 +1,37 @@
+"""The demo's supervisor: its folder may have almost any name, and no stranger is taken for it."""
+
+from pathlib import Path
+
+import pytest
+
+from common.embedded import supervisor
+from common.embedded.supervisor import TOGETHER, Program
+
+
+def sleeper(folder: Path) -> Program:
+    """Return a program that marks the folder it runs in, and stays."""
+    script = f"touch '{folder}/started'; exec sleep 600"
+    return Program("sleeper", ["sh", "-c", script], folder)
+
+
+@pytest.mark.slow
+def test_a_folder_with_percent_signs_holds_a_supervisor(tmp_path: Path) -> None:
+    folder = tmp_path / "100%s of 5%;#"
+    folder.mkdir()
+
+    supervisor.configure(folder, [sleeper(folder)], together=["sleeper"])
+    supervisor.launch(folder, {"PATH": "/usr/bin:/bin"})
+    try:
+        supervisor.control(folder, "start", f"{TOGETHER}:*")
+
+        assert (folder / "started").exists()
+        assert (folder / "sleeper.log").exists()
+    finally:
+        supervisor.shutdown(folder)
+    assert not supervisor.running(folder)
+
+
+@pytest.mark.parametrize("name", ["a ;b", "a #b", "a\nb"])
+def test_a_folder_that_supervisor_cannot_write_down_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SystemExit, match="no space before ; or #: .*a"):
+        supervisor.configure(tmp_path / name, [], together=[])
