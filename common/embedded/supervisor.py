@@ -158,15 +158,15 @@ def pid(folder: Path) -> int | None:
     try:
         number = int(file.read_text())
         os.kill(number, 0)
-    except (FileNotFoundError, ValueError, ProcessLookupError):
+        return number if is_supervisor(folder, number) else None
+    except (FileNotFoundError, ValueError, ProcessLookupError, PermissionError):
         return None
-    return number if is_supervisor(number) else None
 
 
-def is_supervisor(number: int) -> bool:
-    """Return whether that process is a supervisor, not a stranger who got an old number."""
+def is_supervisor(folder: Path, number: int) -> bool:
+    """Return whether that process is this folder's supervisor, not a stranger or another's who got an old number."""
     command = Path(f"/proc/{number}/cmdline")
-    return not command.exists() or b"supervisord" in command.read_bytes()
+    return not command.exists() or os.fsencode(folder / "supervisor.conf") in command.read_bytes().split(b"\0")
 
 
 def running(folder: Path) -> bool:
