@@ -22,6 +22,8 @@ STORES = ("postgres", "valkey")
 READY_SECONDS = 120
 LATE = ("mlflow",)
 """Processes that nobody waits for: they start when the shop answers, and their own start is slow."""
+# What production's .env may have left in the shell and would lead past the demo's own stores.
+NOT_INHERITED = ("REDIS_BROKER_URL", "REDIS_CHANNELS_URL", "DATABASE_APP_ROLE")
 # Training shares the cores with all other processes: threads that spin while they wait would take them all.
 SHARED_CORES = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 
@@ -30,7 +32,7 @@ def up(*, detach: bool) -> None:
     """Start the demo and show its address; unless detached, stay until Ctrl-C and then stop it."""
     if supervisor.running(FOLDER):
         say("The demo is running already.")
-        show_screen(dict(os.environ))
+        show_screen(surround(read_env()))
         return
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGHUP, interrupt)
@@ -102,7 +104,7 @@ def prepare_stores() -> instance.Instance:
 def prepare_environment(stores: instance.Instance) -> dict[str, str]:
     """Return the environment of every process, and write our part of it to `env`, where `manage.py` finds it."""
     known = read_env()
-    port = known.get("PORT", "8000")
+    port = os.environ.get("PORT") or known.get("PORT", "8000")
     if not ports.is_free(int(port)):
         port = str(ports.pick())
     ours = {
@@ -115,7 +117,7 @@ def prepare_environment(stores: instance.Instance) -> dict[str, str]:
         # The demo trains beside all its processes, on a machine that may be small: its clock tells little of a model.
         "GATE_LATENCY_MILLISECONDS": known.get("GATE_LATENCY_MILLISECONDS", "150"),
         # Its shoppers are made up: nights as short as they can be serve it best.
-        "TUNING_MINUTES": known.get("TUNING_MINUTES", "0"),
+        "TUNING_MINUTES": os.environ.get("TUNING_MINUTES") or known.get("TUNING_MINUTES", "0"),
         "STATIC_ROOT": str(FOLDER / "static"),
         "MEDIA_ROOT": str(FOLDER / "media"),
         "PROMETHEUS_MULTIPROC_DIR": str(FOLDER / "metrics"),
@@ -128,8 +130,14 @@ def prepare_environment(stores: instance.Instance) -> dict[str, str]:
     file = FOLDER / "env"
     file.touch(mode=0o600)
     file.write_text("".join(f"{name}={value}\n" for name, value in ours.items()))
+    return surround(ours)
+
+
+def surround(ours: dict[str, str]) -> dict[str, str]:
+    """Return our part of the environment with what a process needs of the shell's."""
+    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return {**os.environ, **ours, "PATH": path, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **SHARED_CORES}
+    return {**inherited, **ours, "PATH": path, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **SHARED_CORES}
 
 
 def mlflow_environment(stores: instance.Instance) -> dict[str, str]:
