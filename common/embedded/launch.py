@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -58,7 +59,8 @@ def start() -> None:
     """Bring everything up, step by step, each with its name and its time."""
     with step("embedded PostgreSQL and Valkey"):
         stores = prepare_stores()
-        environment = prepare_environment(stores)
+        held = hold_ports()
+        environment = prepare_environment(stores, {name: ports.number(port) for name, port in held.items()})
         together = [name for name in procfile.read(ROOT / "Procfile") if name not in LATE]
         supervisor.configure(FOLDER, programs(stores, environment), together=together)
         supervisor.launch(FOLDER, environment)
@@ -68,11 +70,13 @@ def start() -> None:
     with step("static files"):
         collect_static(environment)
     with step("processes"):
+        release(held, together)
         supervisor.control(FOLDER, "start", f"{supervisor.TOGETHER}:*")
         wait_for(environment, "/readyz")
     say("• demo shop, filled and trained through the running processes")
     manage(environment, "demo", quiet=False)
     show_screen(environment)
+    release(held, LATE)
     supervisor.control(FOLDER, "start", *LATE)
 
 
@@ -95,24 +99,38 @@ def clean() -> None:
 def prepare_stores() -> instance.Instance:
     """Return the demo's stores, made and with free ports."""
     FOLDER.mkdir(parents=True, exist_ok=True)
+    instance.load(FOLDER, preferred={"postgres": 5432, "valkey": 6379}).prepare()
+    # After the making of a cluster, which takes seconds: the servers start at once.
     instance.move(FOLDER)
-    stores = instance.load(FOLDER, preferred={"postgres": 5432, "valkey": 6379})
-    stores.prepare()
-    return stores
+    return instance.load(FOLDER)
 
 
-def prepare_environment(stores: instance.Instance) -> dict[str, str]:
+def hold_ports() -> dict[str, socket.socket]:
+    """Return a port for each process that listens, kept from everybody else until it is released to the process.
+
+    Some start a minute after their ports are written down, and Caddy shares a port with another Caddy without a word.
+    """
+    port = int(os.environ.get("PORT") or read_env().get("PORT", "8000"))
+    wishes = {"proxy": port, "web": None, "live": None, "mlflow": 5000}
+    return {name: ports.hold(wish) for name, wish in wishes.items()}
+
+
+def release(held: dict[str, socket.socket], names: Iterable[str]) -> None:
+    """Give up the ports of these processes, which are about to start."""
+    for name in names:
+        if name in held:
+            held[name].close()
+
+
+def prepare_environment(stores: instance.Instance, port: dict[str, int]) -> dict[str, str]:
     """Return the environment of every process, and write our part of it to `env`, where `manage.py` finds it."""
     known = read_env()
-    port = os.environ.get("PORT") or known.get("PORT", "8000")
-    if not ports.is_free(int(port)):
-        port = str(ports.pick())
     ours = {
         **stores.environment(),
         "SECRET_KEY": known.get("SECRET_KEY", secrets.token_urlsafe(50)),
         "DEMO": "1",
-        "PORT": port,
-        "PUBLIC_URL": f"http://localhost:{port}",
+        "PORT": str(port["proxy"]),
+        "PUBLIC_URL": f"http://localhost:{port['proxy']}",
         "MODEL_DIR": str(FOLDER / "models"),
         # The demo trains beside all its processes, on a machine that may be small: its clock tells little of a model.
         "GATE_LATENCY_MILLISECONDS": known.get("GATE_LATENCY_MILLISECONDS", "150"),
@@ -122,9 +140,9 @@ def prepare_environment(stores: instance.Instance) -> dict[str, str]:
         "MEDIA_ROOT": str(FOLDER / "media"),
         "PROMETHEUS_MULTIPROC_DIR": str(FOLDER / "metrics"),
         "GRANIAN_WORKERS": os.environ.get("GRANIAN_WORKERS", "2"),
-        "WEB": f"127.0.0.1:{ports.pick()}",
-        "LIVE": f"127.0.0.1:{ports.pick()}",
-        **mlflow_environment(stores),
+        "WEB": f"127.0.0.1:{port['web']}",
+        "LIVE": f"127.0.0.1:{port['live']}",
+        **mlflow_environment(stores, port["mlflow"]),
     }
     fresh_folder(FOLDER / "metrics")
     file = FOLDER / "env"
@@ -140,9 +158,8 @@ def surround(ours: dict[str, str]) -> dict[str, str]:
     return {**inherited, **ours, "PATH": path, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **SHARED_CORES}
 
 
-def mlflow_environment(stores: instance.Instance) -> dict[str, str]:
+def mlflow_environment(stores: instance.Instance, port: int) -> dict[str, str]:
     """Return where MLflow's server listens and what it keeps where, and where the product mirrors to."""
-    port = ports.pick(5000)
     return {
         "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}",
         "MLFLOW_HOST": "127.0.0.1",

@@ -27,6 +27,28 @@ def pick(preferred: int | None = None) -> int:
     return port
 
 
+def hold(preferred: int | None = None) -> socket.socket:
+    """Return a socket on the port that `pick` returns; until it is closed, nobody else is given that port."""
+    while True:
+        held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # For connections that ended on it a moment ago. One that listens is not shared, whatever others ask for.
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            held.bind((LOOPBACK, pick(preferred)))
+            held.listen()
+        except OSError:
+            # Another was quicker than we between `pick` and here.
+            held.close()
+        else:
+            return held
+
+
+def number(held: socket.socket) -> int:
+    """Return the port that the socket holds."""
+    port: int = held.getsockname()[1]
+    return port
+
+
 def answers(port: int) -> bool:
     """Return whether somebody accepts connections on the port."""
     try:

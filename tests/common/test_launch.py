@@ -1,5 +1,6 @@
 """What `make demo` makes of the environment that it finds."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,14 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> instance.Instance
     return instance.load(tmp_path)
 
 
+def started(stores: instance.Instance) -> dict[str, str]:
+    """Return the environment of a demo that holds its ports no longer."""
+    held = launch.hold_ports()
+    numbers = {name: ports.number(port) for name, port in held.items()}
+    launch.release(held, held)
+    return launch.prepare_environment(stores, numbers)
+
+
 def test_settings_of_production_lead_the_demo_nowhere(
     stores: instance.Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -23,7 +32,7 @@ def test_settings_of_production_lead_the_demo_nowhere(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://shop.example")
     monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", "postgresql://shop.example/mlflow")
 
-    environment = launch.prepare_environment(stores)
+    environment = started(stores)
 
     assert [name for name, value in environment.items() if "shop.example" in value] == []
     assert environment["REDIS_URL"] == stores.valkey.url
@@ -36,10 +45,40 @@ def test_the_port_and_the_minutes_of_tuning_that_are_asked_for_are_taken_and_kep
     monkeypatch.setenv("PORT", port)
     monkeypatch.setenv("TUNING_MINUTES", "7")
 
-    first = launch.prepare_environment(stores)
+    first = started(stores)
     monkeypatch.delenv("PORT")
     monkeypatch.delenv("TUNING_MINUTES")
-    second = launch.prepare_environment(stores)
+    second = started(stores)
 
     assert (first["PORT"], first["PUBLIC_URL"], first["TUNING_MINUTES"]) == (port, f"http://localhost:{port}", "7")
     assert (second["PORT"], second["TUNING_MINUTES"]) == (port, "7")
+
+
+def test_two_demos_that_start_at_once_share_no_port(stores: instance.Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", str(ports.pick()))
+
+    first, second = launch.hold_ports(), launch.hold_ports()
+
+    try:
+        numbers = [ports.number(port) for port in (*first.values(), *second.values())]
+        assert len(set(numbers)) == 8
+        with socket.socket() as caddy:
+            caddy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            caddy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            with pytest.raises(OSError, match="in use"):
+                caddy.bind((ports.LOOPBACK, numbers[0]))
+    finally:
+        launch.release(first, first)
+        launch.release(second, second)
+    assert ports.is_free(numbers[0])
+
+
+def test_a_port_that_served_a_moment_ago_is_held_again() -> None:
+    with ports.hold() as server:
+        port = ports.number(server)
+        with socket.create_connection((ports.LOOPBACK, port)) as client:
+            server.accept()[0].close()
+            assert client.recv(1) == b""
+
+    with ports.hold(port) as again:
+        assert ports.number(again) == port
