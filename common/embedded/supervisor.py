@@ -174,6 +174,20 @@ def running(folder: Path) -> bool:
     return pid(folder) is not None
 
 
+def orphans(folder: Path) -> list[int]:
+    """Return the processes that this folder's supervisor started, and theirs. Empty where there is no /proc."""
+    mark = os.fsencode(f"SUPERVISOR_SERVER_URL=unix://{socket_path(folder)}")
+    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if mark in environment_of(entry)]
+
+
+def environment_of(process: Path) -> list[bytes]:
+    """Return the variables that the process in /proc was started with; none of one that is not ours, or gone."""
+    try:
+        return (process / "environ").read_bytes().split(b"\0")
+    except (PermissionError, FileNotFoundError, ProcessLookupError):
+        return []
+
+
 def shutdown(folder: Path) -> None:
     """Stop every process and the supervisor, and return when they are gone."""
     number = pid(folder)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import platform
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 FORGETFUL = ("--appendonly", "no")
 # The log lives here: full must mean refused, never silently dropped.
 FULL = ("--maxmemory-policy", "noeviction")
+
+LOCKED = Path(__file__).with_name("locked.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +50,35 @@ class Valkey:
         """Return the words that run the server in the foreground."""
         options = {"port": self.port, "bind": LOOPBACK, "dir": self.data, "databases": self.databases, "save": ""}
         words = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
-        return [str(binary()), str(self.data / "valkey.conf"), *words, *(DURABLE if self.durable else FORGETFUL), *FULL]
+        server = [
+            str(binary()),
+            str(self.data / "valkey.conf"),
+            *words,
+            *(DURABLE if self.durable else FORGETFUL),
+            *FULL,
+        ]
+        # Two servers on the same files would overwrite what the other one acknowledged; Valkey itself does not look.
+        return [sys.executable, "-I", str(LOCKED), str(self.data / "lock"), *server]
 
     def ready(self) -> bool:
         """Return whether the server answers."""
-        client = redis.Redis.from_url(self.url, socket_connect_timeout=1, socket_timeout=1)
-        try:
-            return bool(client.ping())
-        except (redis.ConnectionError, redis.TimeoutError):
-            return False
-        finally:
-            client.close()
+        with self._client() as client:
+            try:
+                return bool(client.ping())
+            except (redis.ConnectionError, redis.TimeoutError):
+                return False
+
+    def pid(self) -> int | None:
+        """Return the number of the server that answers and runs on our files, or None."""
+        with self._client() as client:
+            try:
+                ours = client.config_get("dir")["dir"] == str(self.data)
+                return int(client.info("server")["process_id"]) if ours else None
+            except redis.RedisError:
+                return None
+
+    def _client(self) -> "redis.Redis":
+        return redis.Redis.from_url(self.url, socket_connect_timeout=1, socket_timeout=1, decode_responses=True)
 
 
 def binary() -> Path:

@@ -1,7 +1,10 @@
 """The embedded stores: made once, found again, two roles, nothing acknowledged is lost, gone when stopped."""
 
+import dataclasses
 import os
+import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import psycopg2
@@ -71,6 +74,31 @@ def test_nothing_runs_after_the_stop(tmp_path: Path) -> None:
 
     assert not ports.answers(stores.postgres.port)
     assert not ports.answers(stores.valkey.port)
+
+
+def test_a_second_valkey_on_the_same_files_is_refused(tmp_path: Path) -> None:
+    with instance.running(tmp_path) as stores:
+        second = dataclasses.replace(stores.valkey, port=ports.pick())
+
+        done = subprocess.run(second.command(), capture_output=True, text=True, timeout=30, check=False)
+
+        assert done.returncode == 1
+        assert f"another process holds {tmp_path}" in done.stderr
+
+
+def test_the_servers_of_a_folder_are_known_and_not_those_of_its_copy(tmp_path: Path) -> None:
+    with instance.running(tmp_path / "first") as stores:
+        (tmp_path / "copy").mkdir()
+        shutil.copy(tmp_path / "first" / "instance.json", tmp_path / "copy")
+        copy = instance.load(tmp_path / "copy")
+        copy.postgres.data.mkdir(parents=True)
+        shutil.copy(stores.postgres.data / "postmaster.pid", copy.postgres.data)
+
+        assert stores.pids() == {
+            name: int((tmp_path / "first" / f"{name}.pid").read_text()) for name in ("postgres", "valkey")
+        }
+        assert copy.pids() == {}
+    assert stores.pids() == {}
 
 
 def test_a_taken_port_is_left_to_its_owner(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """What `make demo` makes of the environment that it finds."""
 
+import os
+import signal
 import socket
+import time
 from pathlib import Path
 
 import pytest
 
-from common.embedded import instance, launch, ports
+from common.embedded import instance, launch, ports, supervisor
 
 
 @pytest.fixture
@@ -82,3 +85,44 @@ def test_a_port_that_served_a_moment_ago_is_held_again() -> None:
 
     with ports.hold(port) as again:
         assert ports.number(again) == port
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only the stores are found without /proc")
+def test_what_a_killed_supervisor_left_behind_is_ended_before_ports_are_chosen(
+    stores: instance.Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stores.prepare()
+    sleeper = supervisor.Program("sleeper", ["sleep", "600"], tmp_path, autostart=True)
+    engines = [
+        supervisor.Program("postgres", stores.postgres.command(), Path("/"), autostart=True, stopsignal="INT"),
+        supervisor.Program("valkey", stores.valkey.command(), Path("/"), autostart=True),
+    ]
+    supervisor.configure(tmp_path, [*engines, sleeper], together=["sleeper"])
+    supervisor.launch(tmp_path, dict(os.environ))
+    instance.wait(stores)
+    kill_supervisor(tmp_path)
+    assert len(stores.pids()) == 2
+
+    again = launch.prepare_stores()
+
+    assert (again.pids(), supervisor.orphans(tmp_path)) == ({}, [])
+    assert "• ended 3 processes that an earlier demo had left behind" in capsys.readouterr().out
+    assert (again.postgres.port, again.valkey.port) == (stores.postgres.port, stores.valkey.port)
+
+
+def kill_supervisor(folder: Path) -> None:
+    """Kill it without a chance to stop what it started."""
+    number = supervisor.pid(folder)
+    assert number is not None
+    os.kill(number, signal.SIGKILL)
+    while supervisor.running(folder) and not supervisor.reaped(number):
+        time.sleep(0.02)
+
+
+def test_what_does_not_end_is_named(stores: instance.Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "orphans", lambda stores: {os.getpid(): 0})
+    monkeypatch.setattr(launch, "ORPHANS_SECONDS", 0)
+
+    with pytest.raises(SystemExit, match=rf"do not end: \[{os.getpid()}\]"):
+        launch.end_orphans()
