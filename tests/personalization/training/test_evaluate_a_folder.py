@@ -38,13 +38,20 @@ def test_the_figure_can_be_recomputed(new_only: bool) -> None:
     told = found.report["released"]["warm"]["ndcg@10"]
     assert value == pytest.approx(told["value"])
     assert (shoppers, unanswered) == (told["n"], 0)
-    cold = found.report["released"]["cold"]["hit_rate@10"]
-    hit, asked = hit_cold(frame, found.recommendations, new_only=new_only)
-    assert asked == cold["n"]
-    assert hit == pytest.approx(cold["value"])
     some = found.recommendations[found.recommendations["user"] != found.recommendations["user"].iloc[0]]
     assert recomputed(frame, some, new_only=new_only, warm_only=True)[1:] == (shoppers - 1, 1)
     assert list(found.recommendations.columns) == ["user", "rank", "item", "score"]
+
+
+def test_how_often_new_products_are_hit_can_be_recomputed() -> None:
+    rows = [(user, "old", at) for at, user in enumerate(["ann", "bob", "cy"] * 6)]
+    rows += [("ann", "new", 100), ("bob", "other", 101), ("cy", "old", 102)]
+    frame = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
+    answers = pd.DataFrame(
+        {"user": ["ann", "ann", "bob", "cy"], "rank": [1, 2, 1, 1], "item": ["old", "new", "new", "new"]}
+    )
+
+    assert hit_cold(frame, answers, new_only=False) == (0.5, 2)
 
 
 @pytest.mark.parametrize("protocol", ["leave-one-out", "next-item"])
