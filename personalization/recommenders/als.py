@@ -85,7 +85,8 @@ class ALS(Factors):
     def fold(self, found: Query) -> Floats:
         """Return the least-squares vector of the shopper, of confidences 1 + alpha · weight.
 
-        implicit, which learns the factors, takes what it is given, alpha · weight, for the whole confidence.
+        implicit, which learns the factors, takes what it is given, alpha · weight, for the whole confidence; given one
+        more, as here, it finds less (ADR 14).
         """
         codes, weights = found
         extra = self.config.alpha * self.arrays["scale"][codes] * weights**self.config.damping

@@ -49,6 +49,5 @@ def as_sets(codes: Array, items: Array, n_items: int) -> Matrix:
     """Return csr float32[largest code + 1, n_items], 1 where the basket of that code holds the item."""
     cells = (np.ones(len(codes), np.float32), (codes, items))
     matrix = sparse.csr_matrix(cells, shape=(int(codes.max(initial=-1)) + 1, n_items))
-    matrix.sum_duplicates()
     matrix.data[:] = 1
     return matrix

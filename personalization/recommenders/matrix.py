@@ -25,7 +25,6 @@ def user_item(
         weights *= np.exp2((interactions.times - interactions.times.max()) / (half_life_days * DAY))
     shape = (interactions.n_users, n_items)
     matrix = sparse.csr_matrix((weights, (interactions.users, interactions.items)), shape=shape)
-    matrix.sum_duplicates()
     return capped(matrix, most_items).astype(np.float32)
 
 

@@ -1,8 +1,9 @@
 """The same factorization as `als`, learnt by Apache Spark, for interactions past one machine (extra [spark], Java).
 
 Source: Hu, Koren, Volinsky 2008, as `pyspark.ml.recommendation.ALS` does it: in blocks, and regularized by how many
-cells a shopper or an item has. Cells and factors change hands as Parquet, never as Python objects. Only item factors
-are kept; shoppers are folded in by the equation that Spark solves.
+cells a shopper or an item has; a cell counts 1 + alpha · weight, in `als` alpha · weight. Cells and factors change
+hands as Parquet, never as Python objects. Only item factors are kept; shoppers are folded in by the equation that Spark
+solves.
 """
 
 import shutil

@@ -123,7 +123,6 @@ class Dense(Peer):
         matrix = sparse.csr_matrix(
             (self.amounts(past), (past.users, past.items)), shape=(past.n_users, catalogue.n_items)
         )
-        matrix.sum_duplicates()
         self.learn(matrix)
 
     def amounts(self, past: Interactions) -> Floats:
@@ -163,9 +162,7 @@ def profile_matrix(fold: Fold, rows: range, n_items: int, *, weighed: bool = Fal
     amounts = np.ones(len(items), np.float32)
     if weighed:
         amounts = np.concatenate([fold.profiles[row].weights for row in rows])
-    matrix = sparse.csr_matrix((amounts, (owner, items)), shape=(len(sizes), n_items))
-    matrix.sum_duplicates()
-    return matrix
+    return sparse.csr_matrix((amounts, (owner, items)), shape=(len(sizes), n_items))
 
 
 def top(scores: Floats, hidden: Matrix | None, k: int) -> Ints:

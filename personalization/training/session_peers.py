@@ -105,6 +105,4 @@ class VSKNN(Peer):
         fade = self.config.get("recall", 0.7)
         weights = fade ** np.arange(len(items), dtype=np.float32)[::-1]
         row = np.zeros(len(items), np.int64)
-        current = sparse.csr_matrix((weights, (row, items)), shape=(1, self.n_items))
-        current.sum_duplicates()
-        return current
+        return sparse.csr_matrix((weights, (row, items)), shape=(1, self.n_items))

@@ -99,7 +99,9 @@ def surprise_ablation(bundle: Bundle, fold: Fold, asked: Examples, *, beside: Ma
 
 
 def _steps(svd: Remembering, fold: Fold, catalogue: Catalogue) -> dict[str, Ints]:
-    """Return the slates of each step, each with one thing changed: zeros, folding in, recency."""
+    """Return the slates of each step: with drawn zeros (and the settings of ours that learn with them), folded in,
+    recent events first.
+    """
     tutorial, flat = TutorialSVD(), svd.reconfigured(**FLAT)
     tutorial.fit(fold.past, catalogue)
     return {
