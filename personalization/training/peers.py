@@ -168,6 +168,7 @@ def profile_matrix(fold: Fold, rows: range, n_items: int, *, weighed: bool = Fal
 def top(scores: Floats, hidden: Matrix | None, k: int) -> Ints:
     """Return the k best columns of each row, without the hidden ones; ties go to the lower code."""
     scores = np.array(scores, np.float32)
+    scores[np.isnan(scores)] = -np.inf  # of a model whose settings let it run away
     if hidden is not None:
         rows = np.repeat(np.arange(hidden.shape[0]), np.diff(hidden.indptr))
         scores[rows, hidden.indices] = -np.inf

@@ -123,6 +123,7 @@ def test_of_equal_scores_the_lower_code_comes_first_also_at_the_end() -> None:
     hidden = sparse.csr_matrix(([1.0], ([0], [3])), shape=scores.shape)
 
     assert top(scores, hidden, 5).tolist() == [[0, 1, 2, 4, 5], [399, 7, 0, 1, 2]]
+    assert top(np.full((1, 40), np.nan), None, 3).tolist() == [[0, 1, 2]]
 
 
 @pytest.mark.parametrize("kind", [Cosine, TFIDF, BM25])
