@@ -20,8 +20,6 @@ from events.log import get_log
 from events.log.base import Entry
 from events.services.judging import Judge
 
-MOST_ERRORS: Final = 20
-"""How many items' faults a refusal of a whole batch names."""
 DROPPED: Final = ("ip", "userAgent", "location", "network", "user_hash")
 """What of an item's context is not even kept aside."""
 SECRETS: Final = ("writeKey", "user_hash")
@@ -160,7 +158,7 @@ def _errors(refused: Sequence[tuple[int, Refused]], prefix: str) -> tuple[FieldE
     def place(position: int, name: str) -> str:
         return ".".join(part for part in ((f"{prefix}.{position}" if prefix else ""), name) if part)
 
-    return tuple(FieldError(place(position, why.field), why.reason) for position, why in refused[:MOST_ERRORS])
+    return tuple(FieldError(place(position, why.field), why.reason) for position, why in refused)
 
 
 def _entry_aside(raw: Any, why: Refused, envelope: Envelope) -> Entry:
