@@ -82,8 +82,12 @@ def may_be_waived(version: ModelVersion) -> bool:
     """Return whether a waiver could be asked for now: the version failed, could go live, and nobody has asked yet."""
     if not version.failed or version.state == ModelState.CHAMPION or version.pruned_at is not None:
         return False
-    waiting = version.waivers.filter(approved_by__isnull=True, closed_by__isnull=True, expires_at__gt=clock.now())
-    return not waiting.exists()
+    return not waiver_waits(version, now=clock.now())
+
+
+def waiver_waits(version: ModelVersion, *, now: datetime) -> bool:
+    """Return whether a waiver of the version is asked for, and nobody has approved or closed it."""
+    return version.waivers.filter(approved_by__isnull=True, closed_by__isnull=True, expires_at__gt=now).exists()
 
 
 def version_named(version: str) -> ModelVersion:

@@ -14,7 +14,7 @@ from common import clock
 from common.errors import Conflict, Forbidden, InvalidInput
 from personalization.models import ModelState, ModelWaiver
 from personalization.models.waiver import LONGEST
-from personalization.selectors.registry import version_named
+from personalization.selectors.registry import version_named, waiver_waits
 
 ASK, APPROVE = "personalization.add_modelwaiver", "personalization.approve_modelwaiver"
 
@@ -36,7 +36,7 @@ def request_waiver(version: str, *, by: AbstractUser, reason: str, days: int) ->
         if row.pruned_at is not None:
             raise Conflict(f"{version} cannot go live any more: its artefact was deleted.")
         now = clock.now()
-        if row.waivers.filter(approved_by__isnull=True, closed_by__isnull=True, expires_at__gt=now).exists():
+        if waiver_waits(row, now=now):
             raise Conflict(f"A waiver of {version} is asked for already: somebody else must approve it.")
         waiver = ModelWaiver.objects.create(
             model_version=row,
