@@ -163,13 +163,10 @@ def refusing(purpose: str) -> dict[str, int]:
     """
     said = Q(purpose=purpose, given=False) | Q(purpose=GPC, given=True)
     rows = StateRow.objects.filter(said).order_by("at").values_list("raw_id", "purpose", "given", "at", "event_id")
-    refused, decided = {}, []
-    for raw_id, name, given, at, event_id in rows:
-        refused[raw_id] = microseconds(at)
-        decided.append((raw_id, name, Decision(given, microseconds(at), event_id)))
+    refused = {raw_id: microseconds(at) for raw_id, _, _, at, _ in rows}
     found = states_of_people(refused)
-    for raw_id, name, decision in decided:  # the proof decides, should the mirror have lost it
-        found[raw_id] = found[raw_id].with_decision(name, decision)
+    for raw_id, name, given, at, event_id in rows:  # the proof decides, should the mirror have lost it
+        found[raw_id] = found[raw_id].with_decision(name, Decision(given, microseconds(at), event_id))
     near = {other: at for raw_id, at in refused.items() for other, _ in newest_links(found[raw_id])}
     found = {**states_of_people(near), **found}
     terms_of = terms().get(purpose)

@@ -57,8 +57,8 @@ class ModelAlarmAdmin(ModelAdmin):
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         """Offer what can be done with this alarm: what is settled is not settled again."""
         offered = super().get_actions_detail(request, object_id)
-        still_open = ModelAlarm.objects.filter(settled_at=None).values_list("pk", flat=True)
-        return [one for one in offered if one.path != "settle" or str(object_id) in map(str, still_open)]
+        alarm = row_or_404(ModelAlarm.objects.all(), str(object_id))
+        return [one for one in offered if one.path != "settle" or alarm.settled_at is None]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -31,9 +31,9 @@ WITH_GAPS = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
 STARS = ("value", "rating", "stars")
 TIMES = ("time", "date")
 """In the name of a column that holds times, and is not called timestamp."""
-LONGEST_YEARS = 60
-LONGEST = LONGEST_YEARS * 365.25 * 86_400
-"""Seconds; no shop's history is longer."""
+YEAR = 365.25 * 86_400
+LONGEST = 60
+"""Years; no shop's history is longer."""
 NAMED = 5
 READ = ("interactions.parquet", "items.parquet", "shoppers.parquet")
 PROTOCOLS = ("temporal", "leave-one-out", "next-item")
@@ -168,8 +168,7 @@ def unusable(
         lines.append(
             "All times are before 1973: numbers are seconds since 1970. Are these days, or years? Write dates."
         )
-    if len(dataset.clock) and dataset.clock[-1] - dataset.clock[0] > LONGEST:
-        years = (dataset.clock[-1] - dataset.clock[0]) / LONGEST * LONGEST_YEARS
+    if len(dataset.clock) and (years := (dataset.clock[-1] - dataset.clock[0]) / YEAR) > LONGEST:
         lines.append(f"The times lie {years:,.0f} years apart: are some in milliseconds, others in seconds?")
     unread = "value" not in interactions or "event" not in interactions
     if unread and (stars := [name for name in STARS if _differ(interactions.get(name))]):
