@@ -45,13 +45,16 @@ def meet(raw_ids: Iterable[str]) -> None:
 
 
 def apply_traits(said: Iterable[Said]) -> None:
-    """Merge what was said: per attribute the latest by event time wins, ties by message id. Ids must have been met."""
+    """Merge what was said: per attribute the latest by event time wins, ties by message id.
+
+    Ids that were never met, or erased since, are met.
+    """
     by_id: dict[str, list[Said]] = {}
     for one in said:
         by_id.setdefault(one.raw_id, []).append(one)
     if not by_id:
         return
-    meet(by_id)  # who was met may have been erased since
+    meet(by_id)
     rows = list(Customer.objects.select_for_update().filter(raw_id__in=by_id).order_by("raw_id"))
     for row in rows:
         for one in by_id[row.raw_id]:

@@ -119,7 +119,7 @@ class Recorder:
             if event.kind == "identify" and event.traits
         ]
         users = {f"user:{user}" for row in rows if (user := row.fields.get("user_id"))}
-        self._meet((users | {one.raw_id for one in said}) - self.met)
+        self._meet(users - self.met)
         customers.apply_links(link for event in telling for link in links_of(event))
         customers.apply_traits(said)
         orders.apply(order for event in telling if (order := order_of(event)))
