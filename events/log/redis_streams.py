@@ -20,21 +20,21 @@ CODES: Final = {kind: code for code, kind in KINDS.items()}
 ENTRY_OVERHEAD: Final = 32
 """Bytes of an entry beside its body: id, field names, bookkeeping."""
 
-APPEND: Final = """
+APPEND: Final = f"""
 local size = tonumber(redis.call('GET', KEYS[2]) or '0')
 local added = 0
-for i = 2, #ARGV, 2 do added = added + #ARGV[i + 1] + 32 end
+for i = 2, #ARGV, 2 do added = added + #ARGV[i + 1] + {ENTRY_OVERHEAD} end
 if size + added > tonumber(ARGV[1]) then return redis.error_reply('LOGFULL ' .. size) end
 for i = 2, #ARGV, 2 do redis.call('XADD', KEYS[1], '*', 'k', ARGV[i], 'b', ARGV[i + 1]) end
 redis.call('INCRBY', KEYS[2], added)
 return added
 """
-REMOVE: Final = """
+REMOVE: Final = f"""
 local gone, size = 0, 0
 for i = 1, #ARGV do
   local found = redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i])
   if #found > 0 then
-    size = size + #found[1][2][4] + 32
+    size = size + #found[1][2][4] + {ENTRY_OVERHEAD}
     gone = gone + redis.call('XDEL', KEYS[1], ARGV[i])
   end
 end
