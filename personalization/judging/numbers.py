@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from personalization.judging.slates import Shelf
+from personalization.ranking.exposure import TOP
 from personalization.recommenders.base import Bools, Ints
 from personalization.training.metrics import Doubles, Longs, resample_counts
 
@@ -92,14 +93,14 @@ def worst_over_best(values: Doubles, members: Sequence[Longs]) -> tuple[float, f
     return float(np.quantile(low / np.maximum(high, 1e-12), 0.05)), point
 
 
-def drawn(slates: Ints, n_items: int, *, shoppers: Longs | None = None, k: int = 10) -> Iterator[Doubles]:
-    """Yield the exposure of the first k places (int32[n, ≥ k], -1 is nothing) in each bootstrap draw of the shoppers.
+def drawn(slates: Ints, n_items: int, *, shoppers: Longs | None = None) -> Iterator[Doubles]:
+    """Yield the exposure of the first ten places of int32[n, k] (-1 is nothing) in each bootstrap draw of the shoppers.
 
     Row i is of `shoppers[i]`, or each of a shopper of its own. As many shoppers are always drawn alike: tables of the
     same shoppers are paired.
     """
     names, owner = np.unique(np.arange(len(slates)) if shoppers is None else shoppers, return_inverse=True)
-    rows, places = np.nonzero(slates[:, :k] >= 0)
+    rows, places = np.nonzero(slates[:, :TOP] >= 0)
     items, owners = slates[rows, places], owner[rows]
     for counts in resample_counts(len(names), seed=7, draws=EXPOSURE_DRAWS):
         yield np.bincount(items, weights=counts[owners], minlength=n_items).astype(np.float64)

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from personalization.ranking.exposure import TOP, shown_among_first
 from personalization.recommenders.base import Bools, Catalogue, Floats, Ints
 from personalization.training.metrics import Doubles, Longs, hits, per_shopper
+from personalization.training.tradeoff import new_items
 
 SUPPLIER = "supplier="
 
@@ -36,15 +38,14 @@ class SlateTable:
             groups={kind: tuple(labels[row] for row in rows.tolist()) for kind, labels in self.groups.items()},
         )
 
-    def ndcg(self, n_items: int, *, k: int = 10) -> Doubles:
-        """Return float64[n]: each shopper's NDCG at k."""
+    def ndcg(self, n_items: int) -> Doubles:
+        """Return float64[n]: each shopper's NDCG@10."""
         sizes = np.fromiter((len(own) for own in self.targets), np.int64, len(self.targets))
-        return per_shopper(hits(self.slates, self.targets, n_items), sizes, k=k)["ndcg"]
+        return per_shopper(hits(self.slates, self.targets, n_items), sizes, k=TOP)["ndcg"]
 
-    def exposure(self, n_items: int, *, k: int = 10) -> Doubles:
-        """Return float64[n_items]: how often each item was shown among the first k."""
-        shown = self.slates[:, :k]
-        return np.bincount(shown[shown >= 0], minlength=n_items).astype(np.float64)
+    def exposure(self, n_items: int) -> Doubles:
+        """Return float64[n_items]: how often each item was shown among the first ten."""
+        return shown_among_first(self.slates, n_items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +74,14 @@ class Shelf:
         return float(self.new.sum()) / max(1, self.n_items - self.absent)
 
     @classmethod
-    def of(cls, catalogue: Catalogue, *, popularity: Doubles, cut: float, days: float = 30.0) -> "Shelf":
+    def of(cls, catalogue: Catalogue, *, popularity: Doubles, cut: float) -> "Shelf":
         """Return the shelf of a catalogue, with new items read off `first_seen` (unknown is not new)."""
         seen = catalogue.first_seen if catalogue.first_seen is not None else np.full(catalogue.n_items, np.nan)
         with np.errstate(invalid="ignore"):
-            new = (seen >= cut - days * 86_400) & (seen <= cut)
             absent = seen > cut
         if catalogue.titles:
             absent |= np.array([not title for title in catalogue.titles], bool) & np.isnan(seen)
-        return cls(suppliers(catalogue), popularity, new, cut, int(absent.sum()))
+        return cls(suppliers(catalogue), popularity, new_items(catalogue, until=cut), cut, int(absent.sum()))
 
 
 def suppliers(catalogue: Catalogue) -> Ints:

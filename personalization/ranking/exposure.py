@@ -4,11 +4,19 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from personalization.ranking.candidates import Candidates
 from personalization.recommenders.base import Floats, Ints
 
 TOP = 10
+"""Places of a slate that count as shown."""
+
+
+def shown_among_first(slates: Ints, n_items: int) -> NDArray[np.float64]:
+    """Return float64[n_items]: how often slates, int32[n, k] padded with -1, show each item among their first ten."""
+    shown = slates[:, :TOP]
+    return np.bincount(shown[shown >= 0], minlength=n_items).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +32,7 @@ class Exposure:
     @classmethod
     def measured(cls, slates: Ints, *, n_items: int, strength: float) -> Self:
         """Return the constraint by what slates (int32[n, k], -1 behind the end) show among their first ten."""
-        shown = slates[:, :TOP]
-        counts = np.bincount(shown[shown >= 0], minlength=n_items).astype(np.float64)
+        counts = shown_among_first(slates, n_items)
         times = np.log(np.maximum(counts * n_items / max(counts.sum(), 1.0), 1.0))
         return cls(strength, (times / max(float(times.max(initial=0.0)), 1e-12)).astype(np.float32))
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from personalization.ranking.candidates import Candidates
-from personalization.ranking.exposure import TOP, Exposure
+from personalization.ranking.exposure import Exposure, shown_among_first
 from personalization.recommenders.base import Bools, Catalogue, Floats
 from personalization.training.ladder import ndcg, slates
 from personalization.training.metrics import Longs, gini
@@ -41,8 +41,7 @@ def _point(
 ) -> dict[str, Any]:
     n_items = len(exposure.excess)
     found = slates(candidates, exposure.eased(candidates, scores))
-    shown = found[:, :TOP]
-    counts = np.bincount(shown[shown >= 0], minlength=n_items).astype(np.float64)
+    counts = shown_among_first(found, n_items)
     return {
         "strength": exposure.strength,
         "ndcg": float(ndcg(found, targets, n_items).mean()),
