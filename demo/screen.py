@@ -12,18 +12,18 @@ WIDTH: Final = 92
 TIMEOUT_S: Final = 10
 
 
-def ask(base: str, *, user_id: str, placement: str = "home", limit: int = 3) -> dict[str, Any]:
+def ask(base: str, *, user_id: str) -> dict[str, Any]:
     """Return the answer of the running server, asked over HTTP like any shop would. Raises OSError, ValueError."""
-    request = urllib.request.Request(address(base, user_id=user_id, placement=placement, limit=limit))
+    request = urllib.request.Request(address(base, user_id=user_id))
     request.add_header("Authorization", f"Bearer {SECRET_KEY}")
     with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
 
 
-def address(base: str, *, user_id: str, placement: str = "home", limit: int = 3) -> str:
-    """Return the URL that asks for a placement."""
-    return f"{base}/api/v1/recommendations/{placement}?user_id={user_id}&limit={limit}"
+def address(base: str, *, user_id: str) -> str:
+    """Return the URL that asks for three products of the home page."""
+    return f"{base}/api/v1/recommendations/home?user_id={user_id}&limit=3"
 
 
 def lines(known: dict[str, Any]) -> list[str]:

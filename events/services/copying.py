@@ -21,9 +21,9 @@ _VARIANTS: Final = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789ab
 _SPECIAL: Final[Callable[[str], Any]] = re.compile(r"[\\\t\n\r]").search
 
 
-def lines(rows: Iterable[Row], *, now_ms: int | None = None) -> list[str]:
+def lines(rows: Iterable[Row]) -> list[str]:
     """Return one line of COPY text for each event, with fresh ids (UUIDv7, in order)."""
-    stamp = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    stamp = time.time_ns() // 1_000_000
     kept = list(rows)
     noise = os.urandom(8 * len(kept)).hex()
     return [

@@ -47,11 +47,11 @@ class Superseded(Exception):
     """Another recorder has taken the shard over and moved its offset: read the offsets again."""
 
 
-def offsets(shards: Iterable[int], *, consumer: str = CONSUMER) -> dict[int, int]:
+def offsets(shards: Iterable[int]) -> dict[int, int]:
     """Return how far each shard is recorded."""
     wanted = sorted(shards)
-    Offset.objects.bulk_create([Offset(consumer=consumer, shard=shard) for shard in wanted], ignore_conflicts=True)
-    rows = Offset.objects.filter(consumer=consumer, shard__in=wanted)
+    Offset.objects.bulk_create([Offset(consumer=CONSUMER, shard=shard) for shard in wanted], ignore_conflicts=True)
+    rows = Offset.objects.filter(consumer=CONSUMER, shard__in=wanted)
     return dict(rows.values_list("shard", "log_offset"))
 
 

@@ -33,11 +33,6 @@ class ServerEvent:
     region: str | None = None
 
 
-def append_server_event(event: ServerEvent, *, source: str = "server") -> None:
-    """Append one event of ours; see `append_server_events`."""
-    append_server_events([event], source=source)
-
-
 def append_server_events(events: Sequence[ServerEvent], *, source: str = "server") -> None:
     """Append events of ours; return when the log holds them.
 
