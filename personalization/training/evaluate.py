@@ -11,7 +11,7 @@ import pandas as pd
 
 from personalization.ranking.bundle import Bundle
 from personalization.recommenders.base import Ints
-from personalization.training.choose import Choice, choose
+from personalization.training.choose import choose
 from personalization.training.cold import newest_in_last_category
 from personalization.training.dataset import Dataset
 from personalization.training.examples import Examples
@@ -26,7 +26,7 @@ from personalization.training.folds import (
     temporal,
 )
 from personalization.training.ladder import better
-from personalization.training.metrics import Doubles, Longs, bootstrap, hits, per_shopper
+from personalization.training.metrics import DEEPEST, Doubles, Longs, bootstrap, hits, per_shopper
 from personalization.training.packaged_peers import peers
 from personalization.training.pipeline import asked_of
 from personalization.training.release import release
@@ -126,7 +126,7 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
         "released": judged(slates, test, dataset.catalogue.n_items),
         "seconds": time.monotonic() - started,
     }
-    report |= _beside(dataset, asked, bundle, choice, test, slates, found)
+    report |= _beside(dataset, asked, bundle, test, found)
     if asked.with_peers:
         told = lambda message, share: progress(message, 0.7 + 0.3 * share)  # noqa: E731
         if asked.live:  # peers are tuned on what is asked
@@ -167,7 +167,7 @@ def compared(
         tuned = kind.tuned(folds, catalogue, budget_s=own, seed=asked.seed)
         peer = kind(**tuned.config)
         peer.fit(test.past, catalogue)
-        answer = peer.answer(test, 20)
+        answer = peer.answer(test, DEEPEST)
         values[kind.name], _ = warm_values(answer, test, catalogue.n_items, metric=metric)
         report[kind.name] = {
             "config": dict(tuned.config),
@@ -200,9 +200,7 @@ def warm_values(slates: Ints, fold: Fold, n_items: int, *, metric: str) -> tuple
     return per_shopper(hit, sizes, k=10)[metric], fold.users[asked]
 
 
-def _beside(
-    dataset: Dataset, asked: Asked, bundle: Bundle, choice: Choice, test: Fold, slates: Ints, found: Examples
-) -> dict[str, Any]:
+def _beside(dataset: Dataset, asked: Asked, bundle: Bundle, test: Fold, found: Examples) -> dict[str, Any]:
     """Return what belongs to the data and the protocol: how many wanted what appeared only after the cut; the newest of
     the last category and, beside its slates full of new products, the released model's order of these alone; the frozen
     profile."""
@@ -213,7 +211,7 @@ def _beside(
         appeared = sum(later[own].any() for own in test.cold_targets(n_items))
         report["appeared_later"] = {"questions": int(appeared), "products": int(later.sum())}
     if dataset.catalogue.categories:
-        newest = newest_in_last_category(bundle.facts, test, k=20)
+        newest = newest_in_last_category(bundle.facts, test, k=DEEPEST)
         report["newest_in_last_category"] = judged(newest, test, n_items)
         alone, _ = released_slates(bundle, test, found, among=~test.warm(n_items))
         report["cold_alone"] = judged(alone, test, n_items)

@@ -145,9 +145,7 @@ def learning_folds(times: Times, asked: Callable[..., Fold], *, validation: floa
     return [fold for fold in reversed(folds) if len(fold)] or folds[:1]
 
 
-def leave_one_out(
-    interactions: Interactions, *, back: int, new_only: bool, limit: int | None = LIMIT, newest: int | None = None
-) -> Fold:
+def leave_one_out(interactions: Interactions, *, back: int, new_only: bool) -> Fold:
     """Return each shopper's last row but `back` as the only target; all earlier rows are the past."""
     sequences = Sequences.of(interactions)
     rows = sequences.rows
@@ -160,7 +158,7 @@ def leave_one_out(
     past = taken(past, np.argsort(past.times, kind="stable"))
     questions = [(int(user), int(target[user])) for user in asked]
     until = float(past.times.max(initial=0.0))
-    return _asked(sequences, past, questions, until=until, new_only=new_only, limit=limit, newest=newest)
+    return _asked(sequences, past, questions, until=until, new_only=new_only)
 
 
 def next_item(
@@ -197,8 +195,8 @@ def _asked(
     *,
     until: float,
     new_only: bool,
-    limit: int | None,
-    newest: int | None,
+    limit: int | None = LIMIT,
+    newest: int | None = None,
     moments: bool = False,
 ) -> Fold:
     """Return one question per (shopper, row of the target); with `moments` its profile has no row of the very time."""

@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from personalization.training.metrics import DEEPEST
 from personalization.training.pipeline import TrainedBundle
-
-DEPTH = 20
 
 
 def write_slates(trained: TrainedBundle, user_ids: Sequence[str], path: Path) -> int:
@@ -25,7 +24,7 @@ def write_slates(trained: TrainedBundle, user_ids: Sequence[str], path: Path) ->
 
 def _answers(trained: TrainedBundle, users: Sequence[str], strategy: str) -> pd.DataFrame:
     fold, bundle = trained.test, trained.tested
-    slates = bundle.slate_many(fold.profiles, fold.contexts, DEPTH, strategy=strategy)
+    slates = bundle.slate_many(fold.profiles, fold.contexts, DEEPEST, strategy=strategy)
     sizes = [len(slate) for slate in slates]
     items = np.concatenate([np.empty(0, np.int32), *(slate.items for slate in slates)])
     return pd.DataFrame(

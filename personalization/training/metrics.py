@@ -7,11 +7,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from personalization.ranking.exposure import TOP, shown_among_first
 from personalization.recommenders.base import Bools, Floats, Ints
 
 Doubles = NDArray[np.float64]
 Longs = NDArray[np.int64]
 CUTOFFS = (5, 10, 20)
+DEEPEST = CUTOFFS[-1]
+"""How long the slates are that metrics are taken of."""
 DRAWS = 1_000
 ABLATED = 200
 """Shoppers that the ablation is told of; here, since the report's page, which needs no learning, says so too."""
@@ -92,11 +95,11 @@ def resample_counts(n: int, *, seed: int, draws: int) -> Floats:
     return np.stack([np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(draws)]).astype(np.float32)
 
 
-def beyond_accuracy(slates: Ints, popularity: Doubles, *, n_items: int, k: int = 10) -> dict[str, float]:
+def beyond_accuracy(slates: Ints, popularity: Doubles, *, n_items: int) -> dict[str, float]:
     """Return coverage, Gini of exposure, novelty (mean self-information, bits) and popularity lift of the slates."""
-    shown = slates[:, :k]
+    shown = slates[:, :TOP]
     shown = shown[shown >= 0]
-    exposure = np.bincount(shown, minlength=n_items).astype(np.float64)
+    exposure = shown_among_first(slates, n_items)
     share = (popularity + 1) / (popularity + 1).sum()
     mean_popularity = float((popularity * popularity).sum() / max(popularity.sum(), 1e-9))
     return {
@@ -122,8 +125,8 @@ def rmse(predicted: Doubles, actual: Doubles) -> float:
     return float(np.sqrt(np.mean((predicted - actual) ** 2)))
 
 
-def all_metrics(hit: Bools, n_targets: Longs, *, shoppers: Longs, seed: int = 7) -> Mapping[str, Interval]:
+def all_metrics(hit: Bools, n_targets: Longs, *, shoppers: Longs) -> Mapping[str, Interval]:
     """Return every metric at every cut-off, as `ndcg@10` and so on; row i is a question of `shoppers[i]`."""
     columns = {f"{name}@{k}": values for k in CUTOFFS for name, values in per_shopper(hit, n_targets, k=k).items()}
-    told = intervals(np.stack(list(columns.values()), axis=1), shoppers=shoppers, seed=seed)
+    told = intervals(np.stack(list(columns.values()), axis=1), shoppers=shoppers)
     return dict(zip(columns, told, strict=True))

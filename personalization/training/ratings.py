@@ -53,9 +53,9 @@ def worth_telling(errors: Mapping[str, Any]) -> bool:
     return not errors or bool(errors["svd"]["value"] < errors["overall_mean"]["value"])
 
 
-def rmse_interval(predicted: Doubles, actual: Doubles, shoppers: Longs, *, seed: int = 7) -> Interval:
+def rmse_interval(predicted: Doubles, actual: Doubles, shoppers: Longs) -> Interval:
     """Return the RMSE with its bootstrap interval over shoppers."""
-    squared = bootstrap((predicted - actual) ** 2, shoppers=shoppers, seed=seed)
+    squared = bootstrap((predicted - actual) ** 2, shoppers=shoppers)
     return Interval(rmse(predicted, actual), math.sqrt(squared.low), math.sqrt(squared.high), squared.n)
 
 

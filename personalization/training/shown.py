@@ -7,13 +7,14 @@ import numpy as np
 from personalization.ranking.bundle import Bundle
 from personalization.recommenders.base import Ints, Profile
 from personalization.training.folds import Fold
+from personalization.training.metrics import DEEPEST
 
 
 def shown(
     bundle: Bundle,
     fold: Fold,
     *,
-    k: int = 20,
+    k: int = DEEPEST,
     strategy: str | None = None,
     profiles: Sequence[Profile] | None = None,
 ) -> Ints:
