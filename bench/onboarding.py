@@ -21,13 +21,13 @@ from bench.complete_journey import purchases
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.onboarding import Answers, answers_of, questions
 from personalization.ranking.taste_space import TasteSpace, pool_of, rows_of
-from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Context, Interactions, Profile
+from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Context, Doubles, Interactions, Longs, Profile
 from personalization.recommenders.popular import Popular
 from personalization.recommenders.registry import make
 from personalization.recommenders.user_knn import UserKNN
 from personalization.recommenders.weights import SIGNAL_WEIGHTS
 from personalization.training.dataset import Dataset, build
-from personalization.training.metrics import Doubles, Longs, bootstrap, hits, per_shopper
+from personalization.training.metrics import bootstrap, hits, per_shopper
 from personalization.training.split import Sequences, before, cut_times, taken
 
 PARTS = 4

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from personalization.judging.slates import Shelf, SlateTable
-from personalization.recommenders.base import Bools, Ints, Times
-from personalization.training.metrics import Doubles, Longs, per_shopper
+from personalization.recommenders.base import Bools, Doubles, Ints, Longs, Times
+from personalization.training.metrics import per_shopper
 
 K = 10
 

@@ -27,7 +27,8 @@ from personalization.judging.numbers import (
     worst_over_best,
 )
 from personalization.judging.slates import Shelf, SlateTable
-from personalization.training.metrics import Doubles, bootstrap, gini
+from personalization.recommenders.base import Doubles
+from personalization.training.metrics import bootstrap, gini
 
 BORNE = "; misses the bar, which refuses only a model that is worse here than the reference"
 NAMED = 20

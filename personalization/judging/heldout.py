@@ -9,10 +9,10 @@ from personalization.judging.case import Case, Limits
 from personalization.judging.slates import Shelf, SlateTable
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.groups import even
-from personalization.recommenders.base import Catalogue, Floats, Times
+from personalization.recommenders.base import Catalogue, Doubles, Floats, Times
 from personalization.training.activity import third_of
 from personalization.training.folds import Fold
-from personalization.training.metrics import Doubles, Interval
+from personalization.training.metrics import Interval
 from personalization.training.shown import shown
 
 NEVER = float("-inf")

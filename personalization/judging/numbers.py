@@ -9,8 +9,8 @@ import numpy as np
 
 from personalization.judging.slates import Shelf
 from personalization.ranking.exposure import TOP
-from personalization.recommenders.base import Bools, Ints
-from personalization.training.metrics import Doubles, Longs, resample_counts
+from personalization.recommenders.base import Bools, Doubles, Ints, Longs
+from personalization.training.metrics import resample_counts
 
 DRAWS = 1_000
 EXPOSURE_DRAWS = 200

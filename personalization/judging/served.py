@@ -27,8 +27,9 @@ from personalization.judging.numbers import (
     worst_over_best,
 )
 from personalization.judging.slates import Shelf
+from personalization.recommenders.base import Doubles, Longs
 from personalization.training.drift import LEAST
-from personalization.training.metrics import Doubles, Interval, Longs, bootstrap, gini
+from personalization.training.metrics import Interval, bootstrap, gini
 from personalization.training.quality_gate import Check
 
 LEAST_DAYS = 4

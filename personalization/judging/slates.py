@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from personalization.ranking.exposure import TOP, shown_among_first
-from personalization.recommenders.base import Bools, Catalogue, Floats, Ints
-from personalization.training.metrics import Doubles, Longs, hits, per_shopper
+from personalization.recommenders.base import Bools, Catalogue, Doubles, Floats, Ints, Longs
+from personalization.training.metrics import hits, per_shopper
 from personalization.training.tradeoff import new_items
 
 SUPPLIER = "supplier="

@@ -3,9 +3,9 @@
 import numpy as np
 
 from personalization.ranking.facts import COLUMNS, DAY, ItemFacts
-from personalization.ranking.groups import Doubles, Grouped, Longs, table
+from personalization.ranking.groups import Grouped, table
 from personalization.ranking.shoppers import Shoppers
-from personalization.recommenders.base import Ints
+from personalization.recommenders.base import Doubles, Ints, Longs
 
 KIN = ("category", "department", "brand", "group")
 AFFINITY = (

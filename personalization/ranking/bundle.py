@@ -17,11 +17,10 @@ from personalization.ranking.exposure import Exposure
 from personalization.ranking.extension import extended_catalogue, extended_facts, extended_source
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import features, positions
-from personalization.ranking.groups import Longs
 from personalization.ranking.newcomers import newcomers
 from personalization.ranking.ranker import Ranker
 from personalization.ranking.stars import Stars
-from personalization.recommenders.base import Bools, Catalogue, Context, Floats, Ints, Profile
+from personalization.recommenders.base import Bools, Catalogue, Context, Floats, Ints, Longs, Profile
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.recommenders.scoring import Scoring
 from personalization.recommenders.weights import weight_table

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from personalization.ranking.groups import Longs, places
+from personalization.ranking.groups import places
 from personalization.ranking.side_by_side import side_by_side
-from personalization.recommenders.base import Bools, Context, Floats, Ints, Profile
+from personalization.recommenders.base import Bools, Context, Floats, Ints, Longs, Profile
 from personalization.recommenders.scoring import Scoring
 from personalization.recommenders.top import best
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from personalization.ranking.candidates import Candidates
-from personalization.ranking.groups import Doubles, Longs
 from personalization.ranking.ranker import Ranker
-from personalization.recommenders.base import Floats, Ints
+from personalization.recommenders.base import Doubles, Floats, Ints, Longs
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-Longs = NDArray[np.int64]
-Doubles = NDArray[np.float64]
+from personalization.recommenders.base import Doubles, Longs
 
 
 @dataclass(frozen=True, slots=True)

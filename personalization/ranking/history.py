@@ -3,9 +3,9 @@
 import numpy as np
 
 from personalization.ranking.facts import DAY, PURCHASE, ItemFacts
-from personalization.ranking.groups import Doubles, Grouped, Longs, places, table
+from personalization.ranking.groups import Grouped, places, table
 from personalization.ranking.shoppers import Shoppers
-from personalization.recommenders.base import SIGNAL_NAMES
+from personalization.recommenders.base import SIGNAL_NAMES, Doubles, Longs
 
 OWN_HALF_LIVES = (2.0, 14.0, 60.0, 240.0)
 STEP_DECAY = 0.8

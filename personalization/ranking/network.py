@@ -20,8 +20,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
-from personalization.ranking.groups import Doubles, even
-from personalization.recommenders.base import Bools, Floats
+from personalization.ranking.groups import even
+from personalization.recommenders.base import Bools, Doubles, Floats
 
 HIDDEN = 64
 COPIES = 2

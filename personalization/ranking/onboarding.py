@@ -19,9 +19,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from personalization.ranking.groups import Doubles
 from personalization.ranking.taste_space import TasteSpace
-from personalization.recommenders.base import SIGNAL_NAMES, Bools, Ints, Profile
+from personalization.recommenders.base import SIGNAL_NAMES, Bools, Doubles, Ints, Profile
 
 ONBOARDING = "onboarding"
 """The strategy of a placement that asks."""

@@ -15,9 +15,9 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from personalization.ranking.groups import Doubles, deviations, even
+from personalization.ranking.groups import deviations, even
 from personalization.ranking.network import Network
-from personalization.recommenders.base import Bools, Floats
+from personalization.recommenders.base import Bools, Doubles, Floats
 
 THREADS = 2
 """Fixed by the size of the data: LightGBM's sums, and so the trees, depend on the number of threads."""

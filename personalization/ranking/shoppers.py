@@ -7,9 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from personalization.recommenders.base import Floats, Ints, Profile, Times
-
-Longs = NDArray[np.int64]
+from personalization.recommenders.base import Floats, Ints, Longs, Profile, Times
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from typing import Self
 
 import numpy as np
 
-from personalization.ranking.groups import Doubles, Longs, even
+from personalization.ranking.groups import even
 from personalization.ranking.shoppers import Shoppers
 from personalization.recommenders import storage
-from personalization.recommenders.base import SIGNAL_NAMES, Floats, Interactions, Profile
+from personalization.recommenders.base import SIGNAL_NAMES, Doubles, Floats, Interactions, Longs, Profile
 from personalization.recommenders.factors import solved
 from personalization.recommenders.svd import SVDConfig, factorized
 

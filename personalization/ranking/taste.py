@@ -3,8 +3,8 @@
 import numpy as np
 
 from personalization.ranking.facts import COLUMNS, DAY, ItemFacts
-from personalization.ranking.groups import Doubles, Longs
 from personalization.ranking.shoppers import Shoppers
+from personalization.recommenders.base import Doubles, Longs
 
 TASTE = ("age_gap", "new_share", "popular_gap", "born_gap")
 STEP_DECAY = 0.8

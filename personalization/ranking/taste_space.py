@@ -13,8 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from personalization.ranking.facts import COLUMNS, ItemFacts
-from personalization.ranking.groups import Doubles
-from personalization.recommenders.base import Bools, Floats, Ints
+from personalization.recommenders.base import Bools, Doubles, Floats, Ints
 from personalization.recommenders.factors import Factors
 from personalization.recommenders.item_item import ItemItem
 from personalization.recommenders.scoring import Scoring

@@ -14,7 +14,7 @@ from events.shown import shown_products
 from personalization.models import AlarmKind, ModelDrift, ModelState, ModelVersion
 from personalization.ranking import artefact
 from personalization.ranking.facts import COLUMNS, ItemFacts
-from personalization.recommenders.base import SIGNAL_NAMES, Catalogue
+from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Longs
 from personalization.selectors.registry import directory_of, increment_of
 from personalization.services.alarms import sound
 from personalization.services.data_gate import profile_of
@@ -22,7 +22,6 @@ from personalization.services.figures import storable
 from personalization.services.served import NEEDED, served_checks
 from personalization.training.cleaning import declared_bots
 from personalization.training.drift import day_of, shown_by, standings
-from personalization.training.metrics import Longs
 from personalization.training.quality_gate import Check, drifted, served
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)

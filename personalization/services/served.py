@@ -13,10 +13,9 @@ from events.shown import shown_lists
 from personalization.judging.answers import Answers, K, Touches, answered_well
 from personalization.judging.served import ServedDay, watched
 from personalization.judging.slates import Shelf
-from personalization.recommenders.base import Catalogue
+from personalization.recommenders.base import Catalogue, Longs
 from personalization.services.gate import CONTEXT_DAYS, labels_of
 from personalization.training.activity import third_of
-from personalization.training.metrics import Longs
 from personalization.training.quality_gate import Check
 
 DAYS = 8

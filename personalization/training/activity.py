@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from personalization.training.metrics import Longs
+from personalization.recommenders.base import Longs
 
 ACTIVITY = ("few events", "some events", "many events")
 

@@ -14,7 +14,7 @@ from personalization.ranking.features import positions
 from personalization.ranking.groups import even
 from personalization.ranking.ranker import Judged
 from personalization.ranking.side_by_side import side_by_side
-from personalization.recommenders.base import Catalogue
+from personalization.recommenders.base import Catalogue, Longs
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.recommenders.scoring import Scoring
 from personalization.training.cold import newest_hit_rate
@@ -40,7 +40,6 @@ from personalization.training.ladder import (
 from personalization.training.lifting import Lift, tuned_lift
 from personalization.training.plan import Plan, ranked_sources
 from personalization.training.recall import recall
-from personalization.training.split import Longs
 from personalization.training.tradeoff import curve, new_items
 from personalization.training.tune import BAYESIAN, Search, Tuned, started, tune
 

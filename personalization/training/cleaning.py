@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from events.types.base import TOLD_AGAIN
-from personalization.recommenders.base import SIGNAL_NAMES, Bools
-from personalization.training.metrics import Longs
+from personalization.recommenders.base import SIGNAL_NAMES, Bools, Longs
 
 NEEDED = ("user_id", "item_id", "timestamp")
 MAX_STARS = 100.0

@@ -8,9 +8,9 @@ import numpy as np
 
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.newcomers import PRIOR
-from personalization.recommenders.base import Profile
+from personalization.recommenders.base import Doubles, Profile
 from personalization.training.folds import ROWS, Fold
-from personalization.training.metrics import Doubles, bootstrap, hits, per_shopper
+from personalization.training.metrics import bootstrap, hits, per_shopper
 from personalization.training.plan import fresh
 from personalization.training.shown import shown
 

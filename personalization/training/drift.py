@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from personalization.recommenders.base import SIGNAL_NAMES, Floats, Interactions, Ints, Times
-from personalization.training.metrics import Doubles, Longs
+from personalization.recommenders.base import SIGNAL_NAMES, Doubles, Floats, Interactions, Ints, Longs, Times
 
 DAY, WEEK = 86_400.0, 7 * 86_400.0
 LEAST = 200

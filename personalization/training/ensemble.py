@@ -16,13 +16,11 @@ import numpy as np
 from personalization.ranking.features import feature_names
 from personalization.ranking.groups import even
 from personalization.ranking.ranker import NETWORK, Judged, Lesson, Ranker
-from personalization.recommenders.base import Floats
+from personalization.recommenders.base import Doubles, Floats, Longs
 from personalization.training.examples import Examples, joined, limited, teaches
 from personalization.training.importance import permutation_importance
 from personalization.training.judging import Judging
 from personalization.training.ladder import ndcg, slates
-from personalization.training.metrics import Doubles
-from personalization.training.split import Longs
 
 POINTWISE: Mapping[str, Any] = {"objective": "binary", "learning_rate": 0.06}
 GROWN = ({"num_leaves": 15, "learning_rate": 0.075}, {**POINTWISE, "num_leaves": 31})

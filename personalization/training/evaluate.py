@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from personalization.ranking.bundle import Bundle
-from personalization.recommenders.base import Ints
+from personalization.recommenders.base import Doubles, Ints, Longs
 from personalization.training.choose import choose
 from personalization.training.cold import newest_in_last_category
 from personalization.training.dataset import Dataset
@@ -26,7 +26,7 @@ from personalization.training.folds import (
     temporal,
 )
 from personalization.training.ladder import better
-from personalization.training.metrics import DEEPEST, Doubles, Longs, bootstrap, hits, per_shopper
+from personalization.training.metrics import DEEPEST, bootstrap, hits, per_shopper
 from personalization.training.packaged_peers import peers
 from personalization.training.pipeline import asked_of
 from personalization.training.release import release

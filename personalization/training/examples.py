@@ -11,10 +11,9 @@ from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import features
 from personalization.ranking.groups import even
 from personalization.ranking.ranker import Judged
-from personalization.recommenders.base import Bools, Floats
+from personalization.recommenders.base import Bools, Floats, Longs
 from personalization.recommenders.scoring import Scoring
 from personalization.training.folds import Fold
-from personalization.training.split import Longs
 
 NEGATIVES = 60
 """Candidates without a hit that are kept for each shopper in training; ranking is always over all candidates."""

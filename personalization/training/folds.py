@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from personalization.recommenders.base import Bools, Context, Interactions, Profile, Times
-from personalization.training.split import SHARES, Longs, Sequences, before, cut_times, taken
+from personalization.recommenders.base import Bools, Context, Interactions, Longs, Profile, Times
+from personalization.training.split import SHARES, Sequences, before, cut_times, taken
 
 Protocol = Literal["temporal", "leave-one-out", "next-item"]
 LIMIT = 5_000

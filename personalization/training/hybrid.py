@@ -9,14 +9,13 @@ import numpy as np
 from personalization.ranking.candidates import gather
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.side_by_side import fitted
-from personalization.recommenders.base import Catalogue
+from personalization.recommenders.base import Catalogue, Doubles
 from personalization.recommenders.scoring import Scoring
 from personalization.training.ensemble import Ranked, ensemble
 from personalization.training.examples import LEARNT_ROWS, NEGATIVES, Examples, examples, label
 from personalization.training.folds import LIMIT, Fold
 from personalization.training.judging import Judging, few
 from personalization.training.ladder import best_single, ndcg, single_slates
-from personalization.training.metrics import Doubles
 from personalization.training.plan import fresh
 from personalization.training.recall import DEPTH, tuned_quotas
 

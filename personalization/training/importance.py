@@ -6,9 +6,9 @@ import numpy as np
 
 from personalization.ranking.groups import even, places
 from personalization.ranking.ranker import Ranker
+from personalization.recommenders.base import Longs
 from personalization.training.examples import Examples
 from personalization.training.ladder import ndcg, slates
-from personalization.training.split import Longs
 
 SHOPPERS = 200
 DEPTH = 100

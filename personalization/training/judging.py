@@ -9,10 +9,9 @@ import numpy as np
 from personalization.ranking.candidates import Candidates
 from personalization.ranking.features import LIFE, feature_names
 from personalization.ranking.history import OWN
-from personalization.recommenders.base import Bools
+from personalization.recommenders.base import Bools, Longs
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold
-from personalization.training.split import Longs
 
 PLENTY = 500
 """Questions of the validation fold that suffice to decide; below, luck would."""

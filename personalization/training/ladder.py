@@ -8,8 +8,8 @@ import numpy as np
 from personalization.ranking.blend import alone, blend_scores, followed, listed
 from personalization.ranking.candidates import Candidates
 from personalization.ranking.groups import places
-from personalization.recommenders.base import Bools, Floats, Ints
-from personalization.training.metrics import DEEPEST, Doubles, Interval, Longs, bootstrap, hits, per_shopper, resampled
+from personalization.recommenders.base import Bools, Doubles, Floats, Ints, Longs
+from personalization.training.metrics import DEEPEST, Interval, bootstrap, hits, per_shopper, resampled
 
 EARNED: Mapping[str, float] = {"single": 0.9, "blend": 0.9, "ranker": 0.75, "appeal": 0.9}
 """How sure the bootstrap must be that a rung is better than the one held.

@@ -26,13 +26,13 @@ from personalization.ranking.candidates import Candidates, gather
 from personalization.ranking.cold_lift import lifted
 from personalization.ranking.exposure import TOP
 from personalization.ranking.groups import places
-from personalization.recommenders.base import Bools, Context, Floats, Interactions
+from personalization.recommenders.base import Bools, Context, Doubles, Floats, Interactions, Longs
 from personalization.training.folds import sampled
 from personalization.training.judging import Judging
 from personalization.training.ladder import ndcg, slates
-from personalization.training.metrics import Doubles, hits, per_shopper
+from personalization.training.metrics import hits, per_shopper
 from personalization.training.plan import Plan
-from personalization.training.split import Longs, Sequences
+from personalization.training.split import Sequences
 
 LIFTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
 HELD_BACK = (-3.0, -2.5, -2.0, -1.5, -1.25, -1.0, -0.75, -0.5, -0.25)

@@ -5,13 +5,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from personalization.ranking.exposure import TOP, shown_among_first
-from personalization.recommenders.base import Bools, Floats, Ints
+from personalization.recommenders.base import Bools, Doubles, Floats, Ints, Longs
 
-Doubles = NDArray[np.float64]
-Longs = NDArray[np.int64]
 CUTOFFS = (5, 10, 20)
 DEEPEST = CUTOFFS[-1]
 """How long the slates are that metrics are taken of."""

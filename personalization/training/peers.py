@@ -9,11 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 
-from personalization.recommenders.base import Catalogue, Floats, Interactions, Ints
+from personalization.recommenders.base import Catalogue, Doubles, Floats, Interactions, Ints
 from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.training.folds import Fold
 from personalization.training.ladder import ndcg
-from personalization.training.metrics import Doubles
 from personalization.training.tune import BAYESIAN, MORE_SHOPPERS, Bench, Search, Tuned, tune
 
 Space = Mapping[str, tuple[Any, ...]]

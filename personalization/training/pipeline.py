@@ -12,7 +12,7 @@ import numpy as np
 from personalization.ranking.bundle import EVENT_WEIGHTS, Bundle
 from personalization.ranking.ranker import Judged
 from personalization.ranking.stars import ratings_differ
-from personalization.recommenders.base import NUMBERS, TEXTS, Interactions
+from personalization.recommenders.base import NUMBERS, TEXTS, Interactions, Longs
 from personalization.recommenders.deep_features import forget
 from personalization.training.choose import choose, columns_of
 from personalization.training.dataset import Dataset
@@ -23,7 +23,7 @@ from personalization.training.ratings import worth_telling
 from personalization.training.release import release
 from personalization.training.report import judged_report
 from personalization.training.rival import refitted
-from personalization.training.split import Longs, starts
+from personalization.training.split import starts
 from personalization.training.tune import BAYESIAN, Search
 
 Progress = Callable[[str, float], None]

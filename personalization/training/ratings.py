@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from personalization.ranking.groups import Doubles
 from personalization.ranking.shoppers import Shoppers
 from personalization.ranking.stars import RATING, Stars, latest_ratings
-from personalization.recommenders.base import Interactions
+from personalization.recommenders.base import Doubles, Interactions, Longs
 from personalization.training.folds import Fold
-from personalization.training.metrics import Interval, Longs, bootstrap, rmse
+from personalization.training.metrics import Interval, bootstrap, rmse
 
 
 def rating_errors(stars: Stars | None, fold: Fold, interactions: Interactions) -> Mapping[str, Any]:

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from personalization.ranking.candidates import Candidates
-from personalization.recommenders.base import Bools, Floats
-from personalization.training.split import Longs
+from personalization.recommenders.base import Bools, Floats, Longs
 
 BLOCK = 20
 DEPTH = 200

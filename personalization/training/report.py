@@ -12,7 +12,7 @@ from personalization.ranking.bundle import Bundle
 from personalization.ranking.candidates import held_by
 from personalization.ranking.features import AGREEING
 from personalization.ranking.groups import even
-from personalization.recommenders.base import Bools, Floats, Ints
+from personalization.recommenders.base import Bools, Floats, Ints, Longs
 from personalization.training.activity import thirds
 from personalization.training.choose import Choice
 from personalization.training.cold_start_curve import cold_start
@@ -20,7 +20,7 @@ from personalization.training.dataset import Dataset
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold
 from personalization.training.ladder import ndcg, single_slates, slate_scores, slates, source_slates
-from personalization.training.metrics import ABLATED, Longs, all_metrics, beyond_accuracy, bootstrap, hits
+from personalization.training.metrics import ABLATED, all_metrics, beyond_accuracy, bootstrap, hits
 from personalization.training.next_items import next_items
 from personalization.training.quality_gate import checked, profile_of
 from personalization.training.ratings import rating_errors

@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from personalization.ranking.onboarding import answers_of, without_disliked
 from personalization.ranking.stars import RATING, ratings_differ
-from personalization.recommenders.base import SIGNAL_NAMES, Interactions, Profile
+from personalization.recommenders.base import SIGNAL_NAMES, Interactions, Longs, Profile
 from profiles.history import LASTING
 
-Longs = NDArray[np.int64]
 SHARES = (0.70, 0.85)
 """Where validation and the test start. The ranker learns in windows before (`folds.learning_folds`)."""
 LEAST_BEFORE = 0.3

@@ -13,7 +13,7 @@ import surprise
 
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.groups import even
-from personalization.recommenders.base import Catalogue, Floats, Ints
+from personalization.recommenders.base import Catalogue, Floats, Ints, Longs
 from personalization.recommenders.svd import SVD
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold
@@ -21,7 +21,7 @@ from personalization.training.ladder import ndcg
 from personalization.training.metrics import bootstrap
 from personalization.training.packaged_peers import TutorialSVD
 from personalization.training.peers import Dense, Matrix
-from personalization.training.split import Longs, taken
+from personalization.training.split import taken
 from personalization.training.surprise_added import added
 
 MOST_ROWS = 100_000

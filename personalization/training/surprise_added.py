@@ -14,14 +14,14 @@ from personalization.ranking.bundle import Bundle
 from personalization.ranking.candidates import Candidates
 from personalization.ranking.groups import even
 from personalization.ranking.ranker import NETWORK
-from personalization.recommenders.base import Context, Floats, Profile
+from personalization.recommenders.base import Context, Doubles, Floats, Longs, Profile
 from personalization.recommenders.svd import SVD
 from personalization.recommenders.top import best
 from personalization.training.ensemble import mean_of
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold
 from personalization.training.ladder import ndcg, slates
-from personalization.training.metrics import Doubles, Longs, bootstrap
+from personalization.training.metrics import bootstrap
 
 MOST_SHOPPERS = 1_000
 ROUNDS, KINDS = 100, 2

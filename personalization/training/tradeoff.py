@@ -8,9 +8,9 @@ import numpy as np
 
 from personalization.ranking.candidates import Candidates
 from personalization.ranking.exposure import Exposure, shown_among_first
-from personalization.recommenders.base import Bools, Catalogue, Floats
+from personalization.recommenders.base import Bools, Catalogue, Floats, Longs
 from personalization.training.ladder import ndcg, slates
-from personalization.training.metrics import Longs, gini
+from personalization.training.metrics import gini
 
 STRENGTHS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0)
 NEW_DAYS = 30.0

@@ -10,11 +10,10 @@ import pytest
 from implicit.nearest_neighbours import bm25_weight
 from scipy import sparse
 
-from personalization.recommenders.base import Catalogue, Interactions, Ints
+from personalization.recommenders.base import Catalogue, Doubles, Interactions, Ints
 from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Asked, compared, folds_of, warm_values
 from personalization.training.folds import Fold, temporal
-from personalization.training.metrics import Doubles
 from personalization.training.packaged_peers import BM25, TFIDF, Cosine, ImplicitALS, Neighbors, TutorialSVD, peers
 from personalization.training.peers import MostPopular, Peer, profile_matrix, top
 from personalization.training.report import judged
