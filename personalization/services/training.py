@@ -26,6 +26,7 @@ from personalization.services.gate import judge_training, steadiness_of
 from personalization.services.registry import promote, register
 from personalization.services.retention import prune
 from personalization.services.shop_data import shop_dataset
+from personalization.training.progress import Progress, part_of
 from profiles.history import KEPT
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from personalization.training.plan import Plan
     from personalization.training.tune import Search
 
-Told = Callable[[str, float], None]
 DATA_SHARE, TRAIN_SHARE = 0.15, 0.95
 """Where on the bar reading the data ends, and where training does."""
 SEARCH_FILE, MOST_SEARCHED = "search.db", 64 * 1024**2
@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 class Bar:
     """Writes a run's progress into its row, at most twice a second, and to who else listens."""
 
-    def __init__(self, run: TrainingRun, listener: Told | None) -> None:
+    def __init__(self, run: TrainingRun, listener: Progress | None) -> None:
         self.run, self._listener, self._told_at = run, listener, float("-inf")
 
     def begin(self) -> bool:
@@ -87,9 +87,9 @@ class Bar:
             _reconnect()
             self._write(**told, finished_at=clock.now())
 
-    def part(self, low: float, high: float) -> Told:
+    def part(self, low: float, high: float) -> Progress:
         """Return a listener for a part of the whole."""
-        return lambda step, share: self.tell(step, low + (high - low) * share)
+        return part_of(self.tell, low, high)
 
     def _write(self, **fields: Any) -> None:
         for name, value in fields.items():
@@ -134,7 +134,7 @@ def queue_training(
     return run
 
 
-def run_training(run_id: int, *, listener: Told | None = None, slates: Path | None = None) -> TrainingRun:
+def run_training(run_id: int, *, listener: Progress | None = None, slates: Path | None = None) -> TrainingRun:
     """Train as the row says; a run that is over, or that a living process is at, is not run again.
 
     `slates` is a Parquet file for the held-out answers (user, rank, item, score, strategy). Raises NotFound.

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,8 +20,8 @@ from personalization.training.cold import newest_hit_rate
 from personalization.training.ensemble import Ranked, by_strangers
 from personalization.training.examples import Examples, limited
 from personalization.training.folds import Fold
-from personalization.training.hybrid import Hybrid, Progress, hybrid
-from personalization.training.judging import few
+from personalization.training.hybrid import Hybrid, hybrid
+from personalization.training.judging import Judging, few
 from personalization.training.ladder import (
     Step,
     appealed,
@@ -39,6 +38,7 @@ from personalization.training.ladder import (
 )
 from personalization.training.lifting import Lift, tuned_lift
 from personalization.training.plan import Plan, ranked_sources
+from personalization.training.progress import Progress, part_of
 from personalization.training.recall import recall
 from personalization.training.tradeoff import curve, new_items
 from personalization.training.tune import BAYESIAN, Search, Tuned, started, tune
@@ -97,16 +97,17 @@ def choose(
     search.opened()
     wanted = tuple(names or ranked_sources())
     folds = [validation, *reversed(learning)]
+    pooled = few(validation)
     begun, ready = _started(wanted, folds, catalogue, search=search, seed=seed, progress=progress)
     found = {SUGGESTED: begun}
     if budget_s > 0:
-        if not few(validation):
+        if not pooled:
             ready.clear()  # large where a shop is, and sooner fitted again than held while the search goes on
-        sure = SURE if few(validation) else 0.0
+        sure = SURE if pooled else 0.0
         found[TUNED] = _tuned(
             begun, wanted, folds, catalogue, budget_s=budget_s, seed=seed, search=search, sure=sure, progress=progress
         )
-    sure = SURE if few(validation) else LIKELIER
+    sure = SURE if pooled else LIKELIER
     taken, tuned, settings = _better_hybrid(
         found, wanted, learning, validation, catalogue, ready=ready, sure=sure, seed=seed, progress=progress
     )
@@ -118,15 +119,10 @@ def choose(
     lift = Lift()
     if ranked:
         rival = max(*singles.values(), mean_ndcg(blend_slates(candidates, blend), targets, catalogue.n_items))
-        newest = newest_hit_rate([*learning, validation] if few(validation) else [validation], catalogue)
+        newest = newest_hit_rate(folds[::-1] if pooled else [validation], catalogue)
         lift = tuned_lift(judging, ranked.scores, newest=newest, rival=rival)
-        new = judging.untouched()
-        # New products that are held back, or given places, cost the whole on purpose; no other rung is asked to do so.
-        alone = lifted(candidates, ranked.scores, new, max(lift.value, 0.0))
-        values = ndcg(slates(candidates, alone), targets, catalogue.n_items)
-        scores = lifted(candidates, ranked.scores, new, lift.value, level=lift.level)
-        ranked = replace(ranked, scores=scores, values=values)
-    steps, rung = _ladder(taken, blend, next(iter(singles)), ranked, pooled=few(validation), seed=seed)
+        ranked = _lifted(ranked, judging, lift)
+    steps, rung = _ladder(taken, blend, next(iter(singles)), ranked, pooled=pooled, seed=seed)
     limit, tradeoff = _exposure(late, validation, catalogue, blend, rung, ranked, strength=exposure)
     plan = Plan(
         configs=taken.configs,
@@ -156,6 +152,18 @@ def choose(
         lift,
         settings,
     )
+
+
+def _lifted(ranked: Ranked, judging: Judging, lift: Lift) -> Ranked:
+    """Return the ranker with the scores that new products' lift makes, and its values as the ladder compares them.
+
+    New products that are held back, or given places, cost the whole on purpose; no other rung is asked to do so.
+    """
+    candidates, new = judging.asked.candidates, judging.untouched()
+    alone = lifted(candidates, ranked.scores, new, max(lift.value, 0.0))
+    values = ndcg(slates(candidates, alone), judging.targets, judging.n_items)
+    scores = lifted(candidates, ranked.scores, new, lift.value, level=lift.level)
+    return replace(ranked, scores=scores, values=values)
 
 
 def _learnt(asked: Sequence[Examples], columns: Longs, *, seed: int) -> list[Judged]:
@@ -194,7 +202,7 @@ def _better_hybrid(
             catalogue,
             ready=ready if kind == SUGGESTED else {},
             seed=seed,
-            progress=partial(_told, progress, kind if len(found) > 1 else "", low, high),
+            progress=part_of(_naming(progress, kind) if len(found) > 1 else progress, low, high),
         )
         worth[kind] = float(own.values.mean()) if len(own.values) else 0.0
         if best is None or better(own.values, best[0].values, shoppers=own.judging.users, seed=seed) >= sure:
@@ -207,8 +215,8 @@ def _better_hybrid(
     return taken, told, worth
 
 
-def _told(progress: Progress, kind: str, low: float, high: float, message: str, share: float) -> None:
-    progress(f"{message} ({kind} settings)" if kind else message, low + (high - low) * share)
+def _naming(progress: Progress, kind: str) -> Progress:
+    return lambda message, share: progress(f"{message} ({kind} settings)", share)
 
 
 def _tuned(

@@ -1,7 +1,7 @@
 """One honest comparison: our pipeline and tuned peers on the same questions, with paired bootstrap intervals."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -29,12 +29,12 @@ from personalization.training.ladder import better
 from personalization.training.metrics import DEEPEST, bootstrap, hits, per_shopper
 from personalization.training.packaged_peers import peers
 from personalization.training.pipeline import asked_of
+from personalization.training.progress import Progress, part_of
 from personalization.training.release import release
 from personalization.training.report import judged, judged_report, released_slates
 from personalization.training.split import SHARES, starts
 from personalization.training.tune import BAYESIAN, Search
 
-Progress = Callable[[str, float], None]
 NOTHING_ASKED: Mapping[Protocol, str] = {
     "temporal": "no shopper has rows before the last cut and, of products that count, after it:"
     " --protocol leave-one-out asks for each shopper's last row, --mode repeat also for what they had before",
@@ -102,7 +102,7 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
         dataset.catalogue,
         budget_s=asked.budget_s,
         seed=asked.seed,
-        progress=lambda message, share: progress(message, share * 0.5),
+        progress=part_of(progress, 0.0, 0.5),
         search=asked.search,
         names=asked.names,
         exposure=asked.exposure,
@@ -128,10 +128,9 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
     }
     report |= _beside(dataset, asked, bundle, test, found)
     if asked.with_peers:
-        told = lambda message, share: progress(message, 0.7 + 0.3 * share)  # noqa: E731
         if asked.live:  # peers are tuned on what is asked
             learning, validation, _ = folds_of(dataset, replace(asked, live=False))
-        report |= compared(slates, [validation, *reversed(learning)], test, dataset, asked, told)
+        report |= compared(slates, [validation, *reversed(learning)], test, dataset, asked, part_of(progress, 0.7, 1.0))
     progress("Done", 1.0)
     answers = recommendations(slates, scores, test, dataset, timed=asked.protocol == "next-item")
     return Evaluation(report, answers)

@@ -1,6 +1,6 @@
 """Sources with some settings, what they propose, and the ranker that learned on it: what validation compares."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,9 @@ from personalization.training.folds import LIMIT, Fold
 from personalization.training.judging import Judging, few
 from personalization.training.ladder import best_single, ndcg, single_slates
 from personalization.training.plan import fresh
+from personalization.training.progress import Progress
 from personalization.training.recall import DEPTH, tuned_quotas
 
-Progress = Callable[[str, float], None]
 Configs = Mapping[str, Mapping[str, Any]]
 SAMPLE = 500
 """Shoppers that quotas are tuned on."""

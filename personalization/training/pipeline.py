@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from personalization.training.dataset import Dataset
 from personalization.training.examples import LEARNT_ROWS, Examples, examples, limited
 from personalization.training.folds import Fold, in_the_middle, learning_folds, lived, temporal
 from personalization.training.plan import Plan
+from personalization.training.progress import Progress, part_of
 from personalization.training.ratings import worth_telling
 from personalization.training.release import release
 from personalization.training.report import judged_report
@@ -26,7 +27,6 @@ from personalization.training.rival import refitted
 from personalization.training.split import starts
 from personalization.training.tune import BAYESIAN, Search
 
-Progress = Callable[[str, float], None]
 LEAST = 20
 OWN_SHARE = 0.8
 """Where on the bar a training ends what is its own, where the champion's plan is fitted too."""
@@ -72,7 +72,7 @@ def train(
     if len(rows) < LEAST:
         raise ValueError(f"at least {LEAST} interactions are needed to hold some back for judging")
     forget()
-    whole, progress = progress, _part(progress, 0.0, OWN_SHARE if rival else 1.0)
+    whole, progress = progress, part_of(progress, 0.0, OWN_SHARE if rival else 1.0)
     learning, validation, test = _folds(rows, newest=newest)
     choice = choose(
         learning,
@@ -80,7 +80,7 @@ def train(
         dataset.catalogue,
         budget_s=budget_s,
         seed=seed,
-        progress=_part(progress, 0.0, 0.5),
+        progress=part_of(progress, 0.0, 0.5),
         search=replace(search, held=rival.configs) if rival else search,
         names=names,
         exposure=exposure,
@@ -94,7 +94,7 @@ def train(
         learnt=choice.learnt,
         exposure=choice.exposure,
         newest=newest,
-        progress=_part(progress, 0.5, 0.7),
+        progress=part_of(progress, 0.5, 0.7),
     )
     progress("Judging on what no model has seen", 0.7)
     asked = asked_of(tested, test)
@@ -120,11 +120,11 @@ def train(
             "ratings_differ": ratings_differ(rows),
         },
         newest=newest,
-        progress=_part(progress, 0.8, 1.0),
+        progress=part_of(progress, 0.8, 1.0),
     )
     held = None
     if rival:
-        told = _part(whole, OWN_SHARE, 1.0)
+        told = part_of(whole, OWN_SHARE, 1.0)
         held = refitted(rival, [*learning, validation], test, catalogue, beside=tested, newest=newest, progress=told)
     whole("Done", 1.0)
     return TrainedBundle(bundle, report, tested, test, held)
@@ -177,7 +177,3 @@ def _repeats(rows: Interactions, start: float, end: float) -> bool:
         for new in (False, True)
     )
     return both > 0 and (both - fresh) / both >= REPEATING
-
-
-def _part(progress: Progress, low: float, high: float) -> Progress:
-    return lambda message, share: progress(message, low + (high - low) * share)

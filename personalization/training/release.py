@@ -1,6 +1,6 @@
 """From a plan to a bundle: the sources and the ranker fitted again on all that may be learnt from."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from personalization.ranking.bundle import Bundle
@@ -13,6 +13,7 @@ from personalization.training.ensemble import mean_of
 from personalization.training.examples import joined, teaches
 from personalization.training.lifting import bounded
 from personalization.training.plan import Plan, extra_sources, fresh
+from personalization.training.progress import Progress
 
 MORE_ROUNDS = 1.2
 """Trees and steps grow a little with the data of the validation fold."""
@@ -29,7 +30,7 @@ def release(
     exposure: Exposure | None = None,
     manifest: Mapping[str, Any] | None = None,
     newest: int | None = None,
-    progress: Callable[[str, float], None] = lambda message, share: None,
+    progress: Progress = lambda message, share: None,
 ) -> Bundle:
     """Return the bundle of a plan; with `extras` it also holds sources that placements may ask for by name.
 

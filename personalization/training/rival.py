@@ -26,6 +26,7 @@ from personalization.training.examples import Examples, examples, limited
 from personalization.training.folds import Fold
 from personalization.training.lifting import bounded
 from personalization.training.plan import Plan
+from personalization.training.progress import Progress
 from personalization.training.release import learned
 from personalization.training.shown import shown
 
@@ -55,7 +56,7 @@ def refitted(
     *,
     beside: Bundle,
     newest: int | None = None,
-    progress: Callable[[str, float], None] = lambda message, share: None,
+    progress: Progress = lambda message, share: None,
 ) -> Bundle | None:
     """Return the plan's bundle on the test fold's past; its ranker learns on the earlier folds.
 
