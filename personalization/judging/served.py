@@ -28,7 +28,7 @@ from personalization.judging.numbers import (
 )
 from personalization.judging.slates import Shelf
 from personalization.recommenders.base import Doubles, Longs
-from personalization.training.drift import LEAST
+from personalization.training.drift import TELLING
 from personalization.training.metrics import Interval, bootstrap, gini
 from personalization.training.quality_gate import Check
 
@@ -60,12 +60,12 @@ def watched(today: ServedDay, before: Sequence[ServedDay], *, wanted: Longs) -> 
     there was to judge by; where that is too little they are all there is.
     """
     n, size = today.answers.n_shoppers, len(today.answers)
-    usual = [day for day in before if day.answers.n_shoppers >= LEAST and len(day.answers) >= COMPARABLE * size]
+    usual = [day for day in before if day.answers.n_shoppers >= TELLING and len(day.answers) >= COMPARABLE * size]
     notes = [
-        _note("shoppers", n, LEAST, "shoppers answered; of fewer nothing is said"),
+        _note("shoppers", n, TELLING, "shoppers answered; of fewer nothing is said"),
         _note("days before", len(usual), LEAST_DAYS, "days before with such traffic; against fewer nothing is said"),
     ]
-    if n < LEAST or len(usual) < LEAST_DAYS:
+    if n < TELLING or len(usual) < LEAST_DAYS:
         return notes
     words = f"shoppers who touched something after an answer; groups under {MIN_GROUP} are not judged"
     notes.append(_note("shoppers judged", len(today.ndcg), 3 * MIN_GROUP, words))

@@ -16,7 +16,7 @@ from personalization.training.shown import shown
 
 KNOWN = (0, 1, 2, 5, 10)
 """How many of a shopper's newest events are kept."""
-SHOPPERS = 300
+NEWCOMERS = 300
 SLATE = 10
 METRICS = {"ndcg@10": "ndcg", "hit_rate@10": "hit_rate"}
 
@@ -27,7 +27,7 @@ def cold_start(bundle: Bundle, fold: Fold) -> list[dict[str, Any]]:
     Always the same shoppers, at most 300: who has done less than a point says counts with all they did. Each point has
     NDCG@10 and HR@10 of the released model and of popularity, with 95 % intervals.
     """
-    part = fold.sample(SHOPPERS)
+    part = fold.sample(NEWCOMERS)
     if not len(part):
         return []
     bundle = _with_prior(bundle, fold)

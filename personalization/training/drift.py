@@ -11,7 +11,7 @@ import numpy as np
 from personalization.recommenders.base import SIGNAL_NAMES, Doubles, Floats, Interactions, Ints, Longs, Times
 
 DAY, WEEK = 86_400.0, 7 * 86_400.0
-LEAST = 200
+TELLING = 200
 """Rows below which a histogram is mostly chance."""
 HALF_LIFE = 28 * DAY
 STANDINGS = (0.01, 0.05, 0.2, 0.5)
@@ -25,7 +25,7 @@ def usual_day(rows: Interactions, n_items: int) -> dict[str, Any] | None:
         return None
     end = float(rows.times[-1])
     late = rows.times > end - WEEK
-    if min(late.sum(), (~late).sum()) < LEAST:
+    if min(late.sum(), (~late).sum()) < TELLING:
         return None
     standing = standings(popularity(rows.items[~late], rows.times[~late], rows.weights[~late], n_items))
     return day_of(

@@ -62,7 +62,7 @@ FOR_FEW: Sequence[Member] = (
 """What ranks where questions are few: pointwise trees drawn twice, calm LambdaMART, the network. ADR 14 has figures."""
 BESIDE: Sequence[Member] = ((CALM, FIXED_ROUNDS), (SMOOTH, STEPS))
 """What ranks besides `GROWN` where there are plenty."""
-LEAST = 10
+LEAST_ROUNDS = 10
 """Trees that are grown whatever validation says."""
 
 
@@ -136,7 +136,7 @@ def _judged(
     learnt, valid = joined([part.judged(columns) for part in early]), late.thinned(seed=seed).judged(columns)
     lesson = Lesson(learnt, kept, seed=seed, valid=valid)
     grown = [lesson.grown(params, rounds, patience=patience) for params in GROWN]
-    stopped = [(params, max(one.rounds, LEAST)) for params, one in zip(GROWN, grown, strict=True)]
+    stopped = [(params, max(one.rounds, LEAST_ROUNDS)) for params, one in zip(GROWN, grown, strict=True)]
     model = Ranker.mean([*grown, *(lesson.model(*member) for member in beside)], learnt, kept)
     del lesson, learnt, valid
     scores = model.scores_at(judging.asked.features, columns)

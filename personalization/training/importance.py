@@ -11,7 +11,7 @@ from personalization.training.examples import Examples
 from personalization.training.ladder import ndcg, slates
 
 SHOPPERS = 200
-DEPTH = 100
+SHUFFLED = 100
 """Each shopper's first candidates, unshuffled, among which values are shuffled: hardly any other comes into the first
 ten (groceries keep 103 features, with all candidates the same and two more; Beauty 72, of which 71 the same)."""
 
@@ -43,7 +43,7 @@ def _first(
     """Return the first candidates of an even choice of shoppers, their rows numbered anew."""
     rows = even(judged.candidates.n_rows, SHOPPERS)
     part = judged.of_rows(rows)
-    first = places(ranker.scores_at(part.features, columns), part.candidates.rows) < DEPTH
+    first = places(ranker.scores_at(part.features, columns), part.candidates.rows) < SHUFFLED
     return (
         Examples(part.candidates.part(first), part.features[first], part.labels[first]),
         [targets[row] for row in rows.tolist()],

@@ -56,8 +56,8 @@ AIM = 2.0
 next window may differ."""
 PAID = 0.2
 """Share of what the ranker leads by, in NDCG@10, that known products may lose for it."""
-SHOPPERS = 500
-"""How many are looked at to see what the released ranker would show."""
+LOOKED_AT = 500
+"""How many shoppers are looked at to see what the released ranker would show."""
 LATELY = 0.15
 """Share of rows, the latest, among whose shoppers they are: validation too asked those who came again."""
 CLOSE = 6
@@ -173,7 +173,7 @@ def bounded(bundle: Bundle, plan: Plan, past: Interactions, *, newest: int | Non
     """
     if bundle.ranker is None or not (bundle.cold_lift or plan.cold_least) or not len(past):
         return bundle
-    users = sampled(np.unique(past.users[-round(LATELY * len(past)) :]).astype(np.int64), SHOPPERS, seed=plan.seed)
+    users = sampled(np.unique(past.users[-round(LATELY * len(past)) :]).astype(np.int64), LOOKED_AT, seed=plan.seed)
     profiles = Sequences.of(past).profiles(users, now=float(bundle.manifest["until"]), newest=newest)
     contexts = [Context(seen_allowed=not plan.new_only)] * len(users)
     sources = {name: bundle.sources[name] for name in bundle.quotas}

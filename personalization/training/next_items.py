@@ -11,7 +11,7 @@ from personalization.training.folds import Fold, frozen, next_item
 from personalization.training.metrics import all_metrics, hits
 from personalization.training.shown import shown
 
-QUESTIONS = 300
+ITEMS_ASKED = 300
 
 
 def next_items(bundle: Bundle, interactions: Interactions, test: Fold, *, newest: int | None) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def next_items(bundle: Bundle, interactions: Interactions, test: Fold, *, newest
     if test.past.times.max(initial=-np.inf) >= test.until:
         return {}
     live = next_item(
-        interactions, start=test.until, end=float("inf"), new_only=test.new_only, limit=QUESTIONS, newest=newest
+        interactions, start=test.until, end=float("inf"), new_only=test.new_only, limit=ITEMS_ASKED, newest=newest
     )
     if not len(live):
         return {}

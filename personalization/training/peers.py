@@ -13,7 +13,7 @@ from personalization.recommenders.base import Catalogue, Doubles, Floats, Intera
 from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.training.folds import Fold
 from personalization.training.ladder import ndcg
-from personalization.training.tune import BAYESIAN, MORE_SHOPPERS, Bench, Search, Tuned, tune
+from personalization.training.tune import BAYESIAN, MORE_QUESTIONS, Bench, Search, Tuned, tune
 
 Space = Mapping[str, tuple[Any, ...]]
 Matrix = Any
@@ -40,7 +40,7 @@ class Peer(ABC):
         settings that they begin with.
         """
         rng = np.random.default_rng(seed)
-        bench = Bench.of(folds, catalogue, seed=seed, most=MORE_SHOPPERS)
+        bench = Bench.of(folds, catalogue, seed=seed, most=MORE_QUESTIONS)
         best, tried = Tuned({}, -1.0, 0), 0
         for config in cls._configs(rng, budget_s):
             values = [cls(**config).values(fold, catalogue) for fold in bench.folds]

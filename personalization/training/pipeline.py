@@ -27,7 +27,7 @@ from personalization.training.rival import refitted
 from personalization.training.split import starts
 from personalization.training.tune import BAYESIAN, Search
 
-LEAST = 20
+LEAST_INTERACTIONS = 20
 OWN_SHARE = 0.8
 """Where on the bar a training ends what is its own, where the champion's plan is fitted too."""
 REPEATING = 0.05
@@ -69,8 +69,8 @@ def train(
     back.
     """
     rows = dataset.interactions
-    if len(rows) < LEAST:
-        raise ValueError(f"at least {LEAST} interactions are needed to hold some back for judging")
+    if len(rows) < LEAST_INTERACTIONS:
+        raise ValueError(f"at least {LEAST_INTERACTIONS} interactions are needed to hold some back for judging")
     forget()
     whole, progress = progress, part_of(progress, 0.0, OWN_SHARE if rival else 1.0)
     learning, validation, test = _folds(rows, newest=newest)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Ints
 from personalization.training.cleaning import BOTS
 from personalization.training.dataset import Dataset
-from personalization.training.drift import LEAST, usual_day
+from personalization.training.drift import TELLING, usual_day
 
 Grade = Literal["refuses", "alarms", "notes"]
 LEAST_ROWS = 1_000
@@ -103,7 +103,7 @@ def drifted(usual: Mapping[str, Any], now: Mapping[str, Any]) -> list[Check]:
 
     Both are as `drift.day_of` gives them.
     """
-    if now["rows"] < LEAST:
+    if now["rows"] < TELLING:
         return []
     signals, activity, popular = (
         _shift(f"drift of {name}", usual[name], now[name]) for name in ("signals", "activity", "popularity")
@@ -124,7 +124,7 @@ def _by_chance(usual: Mapping[str, Any], now: Mapping[str, Any]) -> float:
 
 def served(before: Sequence[float], now: Sequence[float]) -> list[Check]:
     """Return the check of how popular the products are that were shown; [] where few were."""
-    return [_shift("drift of what is shown", before, now)] if min(sum(before), sum(now)) >= LEAST else []
+    return [_shift("drift of what is shown", before, now)] if min(sum(before), sum(now)) >= TELLING else []
 
 
 def stability_index(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:

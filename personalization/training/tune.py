@@ -24,9 +24,9 @@ from personalization.training.ladder import better, ndcg
 SAMPLERS = ("tpe", "random", "grid")
 CHUNKS = 4
 """A trial reports after each part of the shoppers, so that a poor one is pruned early."""
-SHOPPERS = 800
+ENOUGH_QUESTIONS = 800
 """Questions that suffice for the few settings a source suggests; earlier folds fill what validation lacks."""
-MORE_SHOPPERS = 3_000
+MORE_QUESTIONS = 3_000
 """Questions, of a fold that asks so many, for what is searched for: the best of many trials is often the luckiest one.
 On Beauty, 800 of its 5,000 called user-kNN's own settings .0267 that are worth .0204 there, as others are that bring
 .0274 instead of .0261 on the window after."""
@@ -97,7 +97,7 @@ def tune(
     """
     space = RECOMMENDERS[name].SEARCH_SPACE
     quick = RECOMMENDERS[name].SERVE_TIME
-    bench = Bench.of(folds, catalogue, seed=seed, most=MORE_SHOPPERS)
+    bench = Bench.of(folds, catalogue, seed=seed, most=MORE_QUESTIONS)
     clock = time.monotonic()
     begun, fitted = _begun(name, bench, search)
     fits = len({repr(_split(start, quick)[0]) for start in _starts(name, bench, search)})
@@ -192,13 +192,13 @@ class Bench:
     known: Sequence[Catalogue]
 
     @classmethod
-    def of(cls, folds: Sequence[Fold], catalogue: Catalogue, *, seed: int, most: int = SHOPPERS) -> "Bench":
+    def of(cls, folds: Sequence[Fold], catalogue: Catalogue, *, seed: int, most: int = ENOUGH_QUESTIONS) -> "Bench":
         """Return the bench of some folds, the most telling first, of each of which at most so many questions are taken.
 
-        Later folds are taken only while there are fewer than `SHOPPERS`.
+        Later folds are taken only while there are fewer than `ENOUGH_QUESTIONS`.
         """
         taken: list[Fold] = []
-        missing = SHOPPERS
+        missing = ENOUGH_QUESTIONS
         for fold in folds:
             if missing > 0 and len(fold):
                 taken.append(fold.sample(missing if taken else most, seed=seed))

@@ -10,7 +10,7 @@ from personalization.selectors import plots
 METRIC = "ndcg@10"
 SERVED = "served: "
 """What the names of nightly checks of served answers begin with."""
-LEAST = (
+NOT_LOWER = (
     *("quality", "group_ratio", "groups by", "coverage", "new_items", "new items", "stability"),
     *("rows", "items", "shoppers", "days before", "volume", "filled"),
 )
@@ -91,7 +91,7 @@ def shown(one: float | None) -> str:
 
 def bound(check: str) -> str:
     """Return on which side of its bar the number of a check of this name must lie."""
-    return "at least" if check.removeprefix(SERVED).startswith(LEAST) else "at most"
+    return "at least" if check.removeprefix(SERVED).startswith(NOT_LOWER) else "at most"
 
 
 def number(one: float | None, places: int = 4) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from personalization.recommenders.base import SIGNAL_NAMES, Interactions
-from personalization.training.drift import DAY, LEAST, day_of, popularity, shown_by, standings, usual_day
+from personalization.training.drift import DAY, TELLING, day_of, popularity, shown_by, standings, usual_day
 from personalization.training.quality_gate import drifted, failed, profile_of, served
 from tests.personalization.planted_bundles import shop
 
@@ -81,7 +81,7 @@ def test_another_activity_of_few_shoppers_is_chance() -> None:
 
 
 def test_little_traffic_is_not_judged() -> None:
-    assert drifted(usual_day(LEARNT, N_ITEMS) or {}, day(traffic(days=1, per_day=LEAST - 40, seed=2, shift=50))) == []
+    assert drifted(usual_day(LEARNT, N_ITEMS) or {}, day(traffic(days=1, per_day=TELLING - 40, seed=2, shift=50))) == []
     assert usual_day(traffic(days=30, per_day=5, seed=1), N_ITEMS) is None
 
 

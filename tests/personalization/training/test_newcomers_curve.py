@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from personalization.recommenders.base import Context, Profile
-from personalization.training.cold_start_curve import KNOWN, SHOPPERS, cold_start, newest
+from personalization.training.cold_start_curve import KNOWN, NEWCOMERS, cold_start, newest
 from personalization.training.dataset import build
 from personalization.training.pipeline import TrainedBundle, train
 from tests.personalization.shop_history import history, products
@@ -24,7 +24,7 @@ def test_each_point_tells_of_the_same_shoppers_beside_popularity(trained: Traine
 
     assert [point["events"] for point in curve] == [*KNOWN, None]
     counts = {point[model]["ndcg@10"]["n"] for point in curve for model in ("released", "popular")}
-    assert counts == {min(len(trained.test), SHOPPERS)}
+    assert counts == {min(len(trained.test), NEWCOMERS)}
     assert len({point["popular"]["ndcg@10"]["value"] for point in curve}) == 1
 
 

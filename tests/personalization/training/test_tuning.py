@@ -163,10 +163,10 @@ def test_a_search_asks_many_of_one_fold_and_earlier_ones_only_where_it_asks_few(
 ) -> None:
     first, second = len(folds[0]), len(folds[1])
 
-    monkeypatch.setattr(tuning, "SHOPPERS", first - 1)
+    monkeypatch.setattr(tuning, "ENOUGH_QUESTIONS", first - 1)
     assert sizes(folds, most=first) == [first], "all of a fold that suffices"
     assert sizes(folds, most=first - 2) == [first - 2, 1], "then what is missing"
-    monkeypatch.setattr(tuning, "SHOPPERS", first + second)
+    monkeypatch.setattr(tuning, "ENOUGH_QUESTIONS", first + second)
     assert sizes(folds, most=10 * first)[:2] == [first, second]
 
 
