@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from common import redis
+from common.clock import to_microseconds
 from consents import mirror
 from consents.models import ConsentState
-from consents.recording import microseconds
 from consents.state import Decision
 from customers.selectors import first_links
 
@@ -24,7 +24,7 @@ def rebuild() -> Iterator[int]:
     while chunk := list(islice(rows, CHUNK)):
         pipe = redis.client().pipeline(transaction=False)
         for row in chunk:
-            decision = Decision(row.given, microseconds(row.at), row.event_id)
+            decision = Decision(row.given, to_microseconds(row.at), row.event_id)
             mirror.apply_all(pipe, row.raw_id, {row.purpose: decision})
             if row.region:
                 mirror.seen_in(pipe, row.raw_id, row.region)

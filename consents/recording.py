@@ -3,15 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
+from common.clock import from_microseconds, to_microseconds
 from consents.models import ConsentEvent
 from consents.models import ConsentState as StateRow
 from consents.state import ConsentState, Decision
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UPSERT = """
 INSERT INTO consents_consentstate AS known (raw_id, purpose, given, at, event_id, region)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::boolean[], %s::timestamptz[], %s::text[], %s::text[])
@@ -69,7 +68,7 @@ def _known(raw_ids: set[str]) -> defaultdict[str, ConsentState]:
     found: defaultdict[str, ConsentState] = defaultdict(ConsentState)
     rows = StateRow.objects.select_for_update().filter(raw_id__in=sorted(raw_ids)).order_by("raw_id", "purpose")
     for row in rows:
-        decision = Decision(row.given, microseconds(row.at), row.event_id)
+        decision = Decision(row.given, to_microseconds(row.at), row.event_id)
         found[row.raw_id] = found[row.raw_id].with_decision(row.purpose, decision)
     return found
 
@@ -81,7 +80,7 @@ def _write_proofs(changes: list[Recorded], versions: Mapping[str, int]) -> None:
             purpose=one.purpose,
             purpose_version=versions.get(one.purpose),
             given=one.given,
-            at=moment(one.at),
+            at=from_microseconds(one.at),
             message_id=one.message_id,
             source=one.source,
             policy_version=one.policy_version,
@@ -98,18 +97,11 @@ def _write_states(winners: list[Recorded]) -> None:
         return
     winners.sort(key=lambda one: (one.raw_id, one.purpose))
     columns = zip(
-        *((one.raw_id, one.purpose, one.given, moment(one.at), one.message_id, one.region) for one in winners),
+        *(
+            (one.raw_id, one.purpose, one.given, from_microseconds(one.at), one.message_id, one.region)
+            for one in winners
+        ),
         strict=True,
     )
     with connection.cursor() as cursor:
         cursor.execute(_UPSERT, [list(column) for column in columns])
-
-
-def moment(at: int) -> datetime:
-    """Return microseconds since the epoch as an aware time."""
-    return EPOCH + timedelta(microseconds=at)
-
-
-def microseconds(at: datetime) -> int:
-    """Return an aware time as microseconds since the epoch."""
-    return (at - EPOCH) // timedelta(microseconds=1)

@@ -11,13 +11,13 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import Max, Q
 
 from common import redis
+from common.clock import to_microseconds
 from consents import mirror
 from consents.decisions import Verdict
 from consents.models import ConsentEvent, PolicyText, Purpose, RegionRule
 from consents.models import ConsentState as StateRow
 from consents.person import ConsentPerson, newest_links, person_of
 from consents.purposes import BUILT_IN
-from consents.recording import microseconds
 from consents.rules import Mode, PurposeTerms, Rule, normalize_region, rule_for
 from consents.state import GPC, ConsentState, Decision
 
@@ -163,10 +163,10 @@ def refusing(purpose: str) -> dict[str, int]:
     """
     said = Q(purpose=purpose, given=False) | Q(purpose=GPC, given=True)
     rows = StateRow.objects.filter(said).order_by("at").values_list("raw_id", "purpose", "given", "at", "event_id")
-    refused = {raw_id: microseconds(at) for raw_id, _, _, at, _ in rows}
+    refused = {raw_id: to_microseconds(at) for raw_id, _, _, at, _ in rows}
     found = states_of_people(refused)
     for raw_id, name, given, at, event_id in rows:  # the proof decides, should the mirror have lost it
-        found[raw_id] = found[raw_id].with_decision(name, Decision(given, microseconds(at), event_id))
+        found[raw_id] = found[raw_id].with_decision(name, Decision(given, to_microseconds(at), event_id))
     near = {other: at for raw_id, at in refused.items() for other, _ in newest_links(found[raw_id])}
     found = {**states_of_people(near), **found}
     terms_of = terms().get(purpose)
@@ -180,4 +180,4 @@ def refusing(purpose: str) -> dict[str, int]:
 def withdrawn(purpose: str) -> dict[str, int]:
     """Return when each raw id refused the purpose last, whatever it said since: what was before stays withdrawn."""
     rows = ConsentEvent.objects.filter(purpose=purpose, given=False).values_list("raw_id").annotate(last=Max("at"))
-    return {raw_id: microseconds(at) for raw_id, at in rows.order_by()}
+    return {raw_id: to_microseconds(at) for raw_id, at in rows.order_by()}

@@ -4,8 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from common.clock import from_microseconds
 from consents.decisions import Verdict
-from consents.recording import moment
 
 
 class StrictBooleanField(serializers.BooleanField):
@@ -62,5 +62,5 @@ def verdict_body(verdict: Verdict) -> dict[str, Any]:
         "reason": verdict.reason,
         "event_id": verdict.event_id,
         "rule_id": verdict.rule_id,
-        "at": None if verdict.at is None else moment(verdict.at),
+        "at": None if verdict.at is None else from_microseconds(verdict.at),
     }

@@ -3,15 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Min, Q
 
+from common.clock import to_microseconds
 from customers.identity import Claim, People, Span, component, spans_of, user_at
 from customers.models import Customer, CustomerLink
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def people() -> People:
@@ -22,7 +21,7 @@ def people() -> People:
     )
     for kind, from_id, user_id, at, message_id in rows:
         if kind == "claim":
-            found.claim(from_id, Claim(microseconds(at), message_id, user_id))
+            found.claim(from_id, Claim(to_microseconds(at), message_id, user_id))
         else:
             found.join(from_id, user_id)
     return found
@@ -49,7 +48,7 @@ class Identity:
 def identity_of(subject: str, *, now: datetime) -> Identity:
     """Return the person behind `user:ID` or `anonymous:ID` (a bare id is a user)."""
     kind, _, value = subject.partition(":") if subject.startswith(("user:", "anonymous:")) else ("user", "", subject)
-    user_id = value if kind == "user" else user_at(_claims_on([value])[value], microseconds(now))
+    user_id = value if kind == "user" else user_at(_claims_on([value])[value], to_microseconds(now))
     if user_id is None:
         return _with_attributes((), (value,))
     users = component(user_id, _joins_around(user_id))
@@ -94,7 +93,7 @@ def _claims_on(anonymous_ids: Iterable[str]) -> dict[str, list[Claim]]:
     claims: dict[str, list[Claim]] = defaultdict(list)
     rows = CustomerLink.objects.filter(kind="claim", from_id__in=list(anonymous_ids))
     for row in rows:
-        claims[row.from_id].append(Claim(microseconds(row.at), row.message_id, row.user_id))
+        claims[row.from_id].append(Claim(to_microseconds(row.at), row.message_id, row.user_id))
     return claims
 
 
@@ -123,10 +122,4 @@ def first_links() -> Iterator[tuple[str, str, int]]:
     rows = CustomerLink.objects.values("kind", "from_id", "user_id").annotate(first=Min("at")).order_by()
     for row in rows.iterator(chunk_size=10_000):
         for kind in kinds[row["kind"]]:
-            yield f"user:{row['user_id']}", f"{kind}:{row['from_id']}", microseconds(row["first"])
-
-
-def microseconds(at: datetime) -> int:
-    """Return an aware time as microseconds since the epoch."""
-    delta = at - EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+            yield f"user:{row['user_id']}", f"{kind}:{row['from_id']}", to_microseconds(row["first"])

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from common.clock import from_microseconds
 from customers.identity import Link
 from customers.models import Customer, CustomerLink
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ def apply_links(links: Iterable[Link]) -> None:
             kind=link.kind,
             from_id=link.from_id,
             user_id=link.user_id,
-            at=EPOCH + timedelta(microseconds=link.at),
+            at=from_microseconds(link.at),
             message_id=link.message_id,
         )
         for link in sorted(links, key=lambda link: (link.kind, link.from_id, link.message_id))

@@ -8,12 +8,12 @@ from typing import Any, Final
 from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import TruncDate
 
+from common.clock import from_microseconds
 from customers.identity import Span
 from customers.selectors import Identity
 from events.log import get_log
 from events.models import Count as Counted
 from events.models import Event, Offset, Order, SetAside
-from events.times import from_microseconds
 
 DAYS: Final = 14
 RECORDER: Final = "recorder"

@@ -10,11 +10,11 @@ import numpy as np
 import orjson
 import pandas as pd
 
+from common.clock import to_microseconds
 from consents.selectors import refusing, withdrawn
 from customers.identity import People
 from customers.selectors import people
 from events.reading import streamed
-from events.times import to_microseconds
 from events.types.base import Event
 from events.types.registry import EVENT_TYPES, event_type
 

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import orjson
 
+from common.clock import to_microseconds
 from events.frames import training_frame
 from events.models import Offset
 from events.reading import streamed
 from events.shoppers import shoppers_frame
-from events.times import to_microseconds
 from events.types.base import Event
 
 __all__ = ["event_of", "offsets_of", "recorded", "shoppers_frame", "training_frame"]

@@ -6,11 +6,11 @@ from typing import Any, Final
 import orjson
 import pandas as pd
 
+from common.clock import to_microseconds
 from customers.selectors import people
 from events.frames import PURPOSE, Excluded
 from events.reading import streamed
 from events.said import said_in
-from events.times import to_microseconds
 from events.types.base import Event
 
 QUERY: Final = """

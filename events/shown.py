@@ -8,9 +8,9 @@ from typing import Final
 import orjson
 from django.db import connection
 
+from common.clock import to_microseconds
 from customers.selectors import people
 from events.reading import streamed
-from events.times import to_microseconds
 
 QUERY: Final = """
 SELECT product ->> 'product_id', count(*)

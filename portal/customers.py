@@ -12,10 +12,10 @@ from django.views.decorators.http import require_safe
 from catalog import browsing
 from catalog.records import ProductRow
 from common import clock
+from common.clock import from_microseconds
 from consents import selectors as consents
 from customers.selectors import Identity, identity_of, named_users
 from events import activity
-from events.times import from_microseconds
 from portal.permissions import may, staff_page
 from portal.profile import live_profile
 from portal.theme import staff_context

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from catalog.browsing import named
+from common.clock import to_microseconds
 from common.errors import NotFound
 from customers.selectors import Identity, identity_of
-from events.times import to_microseconds
 from profiles.selectors import read_person
 from profiles.traits.base import ProductFacts
 from profiles.traits.registry import values

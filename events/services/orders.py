@@ -13,9 +13,9 @@ from typing import Final
 from django.conf import settings
 from django.db import connection
 
+from common.clock import from_microseconds
 from events.models import Order, OrderLine
 from events.services.copying import escaped
-from events.times import from_microseconds
 from events.types.orders import OrderRecord
 from events.types.products import ProductLine
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from django.db import DatabaseError, DataError, IntegrityError, connection, transaction
 
+from common.clock import from_microseconds
 from consents.services import record_decisions
 from customers import services as customers
 from events.links import links_of
@@ -21,7 +22,6 @@ from events.log.base import Batch
 from events.models import Offset, SetAside
 from events.services import copying, orders
 from events.services.decoding import Decoded, Position, Refused, Row, decode, positions_of, refused
-from events.times import from_microseconds
 from events.types.orders import order_of
 
 CONSUMER: Final = "recorder"

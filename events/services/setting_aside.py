@@ -8,11 +8,11 @@ from django.db import transaction
 
 from audit.services import record
 from common import clock
+from common.clock import to_microseconds
 from common.errors import InvalidInput
 from events.log import Entry, get_log
 from events.models import SetAside
 from events.services.collect import replay
-from events.times import to_microseconds
 from events.types.base import Event
 
 FROM_RECORDER: Final = "recorder"

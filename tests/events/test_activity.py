@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from common import clock
+from common.clock import from_microseconds
 from customers.selectors import identity_of
 from events.activity import orders_of, pulse, timeline
 from events.services.record import Recorder, offsets
-from events.times import from_microseconds
 from events.types.base import Event
 from tests.events.journal import START, entry, event
 
