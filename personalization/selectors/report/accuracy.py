@@ -18,11 +18,11 @@ from personalization.selectors.report.section import (
     value,
     yes,
 )
+from personalization.training.activity import ACTIVITY
+from personalization.training.metrics import CUTOFFS
 
 BESIDE = ("ndcg@10", "precision@10", "recall@10", "hit_rate@10", "mrr@10")
-CUTOFFS = (5, 10, 20)
 FAMILIES = {"ndcg": "NDCG", "precision": "Precision", "recall": "Recall", "hit_rate": "Hit rate", "mrr": "MRR"}
-ACTIVITY = ("few events", "some events", "many events")
 HISTORIES = {"live": "live", "frozen": "frozen", "popular": "none: popular products"}
 PRODUCTS = {"warm": "known products", "cold": "new products"}
 
