@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from personalization.ranking.exposure import TOP, shown_among_first
+from personalization.ranking.exposure import shown_among_first
 from personalization.recommenders.base import Bools, Catalogue, Doubles, Floats, Ints, Longs
-from personalization.training.metrics import hits, per_shopper
+from personalization.training.ladder import ndcg
 from personalization.training.tradeoff import new_items
 
 SUPPLIER = "supplier="
@@ -40,8 +40,7 @@ class SlateTable:
 
     def ndcg(self, n_items: int) -> Doubles:
         """Return float64[n]: each shopper's NDCG@10."""
-        sizes = np.fromiter((len(own) for own in self.targets), np.int64, len(self.targets))
-        return per_shopper(hits(self.slates, self.targets, n_items), sizes, k=TOP)["ndcg"]
+        return ndcg(self.slates, self.targets, n_items)
 
     def exposure(self, n_items: int) -> Doubles:
         """Return float64[n_items]: how often each item was shown among the first ten."""

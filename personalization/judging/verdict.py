@@ -12,7 +12,7 @@ from personalization.judging.checks import judge
 from personalization.judging.slates import Shelf, SlateTable
 from personalization.ranking import artefact
 from personalization.recommenders import storage
-from personalization.training.metrics import Interval
+from personalization.training.metrics import Interval, sizes_of
 
 TABLE, ARRAYS = "table.json", "table.npz"
 
@@ -57,7 +57,7 @@ def write_case(directory: Path, case: Case) -> str:
     """Write the held-out table into an empty directory and return its hash: anybody can judge again."""
     directory.mkdir(parents=True)
     challenger, reference = case.challenger, case.reference
-    sizes = np.fromiter((len(own) for own in challenger.targets), np.int64, len(challenger.targets))
+    sizes = sizes_of(challenger.targets)
     arrays: dict[str, Any] = {
         "challenger": challenger.slates,
         "reference": reference.slates,

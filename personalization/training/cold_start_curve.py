@@ -10,7 +10,7 @@ from personalization.ranking.bundle import Bundle
 from personalization.ranking.newcomers import PRIOR
 from personalization.recommenders.base import Doubles, Profile
 from personalization.training.folds import ROWS, Fold
-from personalization.training.metrics import bootstrap, hits, per_shopper
+from personalization.training.metrics import bootstrap, hits, per_shopper, sizes_of
 from personalization.training.plan import fresh
 from personalization.training.shown import shown
 
@@ -62,5 +62,4 @@ def newest(profile: Profile, events: int) -> Profile:
 
 def _values(bundle: Bundle, fold: Fold, profiles: Sequence[Profile], *, strategy: str | None) -> dict[str, Doubles]:
     found = shown(bundle, fold, k=SLATE, strategy=strategy, profiles=profiles)
-    sizes = np.fromiter((len(own) for own in fold.targets), np.int64, len(fold))
-    return per_shopper(hits(found, fold.targets, bundle.catalogue.n_items), sizes, k=SLATE)
+    return per_shopper(hits(found, fold.targets, bundle.catalogue.n_items), sizes_of(fold.targets), k=SLATE)

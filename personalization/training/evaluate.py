@@ -26,7 +26,7 @@ from personalization.training.folds import (
     temporal,
 )
 from personalization.training.ladder import better
-from personalization.training.metrics import DEEPEST, bootstrap, hits, per_shopper
+from personalization.training.metrics import DEEPEST, bootstrap, hits, per_shopper, sizes_of
 from personalization.training.packaged_peers import peers
 from personalization.training.pipeline import asked_of
 from personalization.training.progress import Progress, part_of
@@ -194,9 +194,8 @@ def warm_values(slates: Ints, fold: Fold, n_items: int, *, metric: str) -> tuple
     """Return a metric at 10 of each question that has a warm target, counting these only, and whose question it is."""
     targets = fold.warm_targets(n_items)
     asked = [row for row, own in enumerate(targets) if len(own)]
-    sizes = np.fromiter((len(targets[row]) for row in asked), np.int64, len(asked))
-    hit = hits(slates[asked], [targets[row] for row in asked], n_items)
-    return per_shopper(hit, sizes, k=10)[metric], fold.users[asked]
+    chosen = [targets[row] for row in asked]
+    return per_shopper(hits(slates[asked], chosen, n_items), sizes_of(chosen), k=10)[metric], fold.users[asked]
 
 
 def _beside(dataset: Dataset, asked: Asked, bundle: Bundle, test: Fold, found: Examples) -> dict[str, Any]:

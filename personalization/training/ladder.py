@@ -9,7 +9,7 @@ from personalization.ranking.blend import alone, blend_scores, followed, listed
 from personalization.ranking.candidates import Candidates
 from personalization.ranking.groups import places
 from personalization.recommenders.base import Bools, Doubles, Floats, Ints, Longs
-from personalization.training.metrics import DEEPEST, Interval, bootstrap, hits, per_shopper, resampled
+from personalization.training.metrics import DEEPEST, Interval, bootstrap, hits, per_shopper, resampled, sizes_of
 
 EARNED: Mapping[str, float] = {"single": 0.9, "blend": 0.9, "ranker": 0.75, "appeal": 0.9}
 """How sure the bootstrap must be that a rung is better than the one held.
@@ -76,8 +76,7 @@ def blend_slates(candidates: Candidates, weights: Mapping[str, float]) -> Ints:
 
 def ndcg(found: Ints, targets: Sequence[Longs], n_items: int) -> Doubles:
     """Return NDCG@10 per shopper."""
-    sizes = np.fromiter((len(own) for own in targets), np.int64, len(targets))
-    return per_shopper(hits(found, targets, n_items), sizes, k=10)["ndcg"]
+    return per_shopper(hits(found, targets, n_items), sizes_of(targets), k=10)["ndcg"]
 
 
 def mean_ndcg(found: Ints, targets: Sequence[Longs], n_items: int) -> float:

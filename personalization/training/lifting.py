@@ -26,11 +26,11 @@ from personalization.ranking.candidates import Candidates, gather
 from personalization.ranking.cold_lift import lifted
 from personalization.ranking.exposure import TOP
 from personalization.ranking.groups import places
-from personalization.recommenders.base import Bools, Context, Doubles, Floats, Interactions, Longs
+from personalization.recommenders.base import Bools, Context, Floats, Interactions, Longs
 from personalization.training.folds import sampled
 from personalization.training.judging import Judging
 from personalization.training.ladder import ndcg, slates
-from personalization.training.metrics import hits, per_shopper
+from personalization.training.metrics import hits, per_shopper, sizes_of
 from personalization.training.plan import Plan
 from personalization.training.split import Sequences
 
@@ -217,6 +217,5 @@ def _mean(found: np.ndarray, targets: Sequence[Longs], n_items: int, metric: str
     if not asked:
         return 0.0
     chosen = [targets[row] for row in asked]
-    sizes = np.fromiter((len(own) for own in chosen), np.int64, len(chosen))
-    values: Doubles = per_shopper(hits(found[asked], chosen, n_items), sizes, k=10)[metric]
+    values = per_shopper(hits(found[asked], chosen, n_items), sizes_of(chosen), k=10)[metric]
     return float(values.mean())

@@ -37,6 +37,11 @@ def hits(slates: Ints, targets: Sequence[Longs], n_items: int) -> Bools:
     return found
 
 
+def sizes_of(targets: Sequence[Longs]) -> Longs:
+    """Return int64[n]: how many right answers each question has."""
+    return np.fromiter((len(own) for own in targets), np.int64, len(targets))
+
+
 def per_shopper(hit: Bools, n_targets: Longs, *, k: int) -> dict[str, Doubles]:
     """Return float64[n] per metric at cut-off k; relevance is binary, the ideal list holds min(k, targets) of them."""
     top = hit[:, :k]

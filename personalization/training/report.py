@@ -20,7 +20,7 @@ from personalization.training.dataset import Dataset
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold
 from personalization.training.ladder import ndcg, single_slates, slate_scores, slates, source_slates
-from personalization.training.metrics import ABLATED, all_metrics, beyond_accuracy, bootstrap, hits
+from personalization.training.metrics import ABLATED, all_metrics, beyond_accuracy, bootstrap, hits, sizes_of
 from personalization.training.next_items import next_items
 from personalization.training.quality_gate import checked, profile_of
 from personalization.training.ratings import rating_errors
@@ -115,7 +115,7 @@ def judged(found: Ints, fold: Fold, n_items: int) -> dict[str, Any]:
 
 
 def _metrics(found: Ints, fold: Fold, targets: Sequence[Longs], n_items: int) -> dict[str, Any]:
-    sizes = np.fromiter((len(own) for own in targets), np.int64, len(targets))
+    sizes = sizes_of(targets)
     asked = np.flatnonzero(sizes > 0)
     hit = hits(found[asked], [targets[row] for row in asked.tolist()], n_items)
     return {
