@@ -23,6 +23,8 @@ from tests.services import Services, acquire
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from tests.staff import LogIn
+
 # As the tables' owner: no other role may, and the owner only by switching the triggers off.
 EMPTY_AUDIT_LOG = """
 DO $$
@@ -196,3 +198,11 @@ def chromium() -> Iterator["Browser"]:
         yield browser
         browser.close()
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def log_in(db: None) -> "LogIn":
+    """Logs somebody of a role in, see `staff`, and returns their browser; named as the role unless told otherwise."""
+    from tests.staff import staff
+
+    return lambda role, name=None: staff(name or role or "root", role)

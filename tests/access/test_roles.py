@@ -9,6 +9,7 @@ from access.models import ApiKey, User
 from access.roles import ROLES
 from access.services import create_key, sync_roles
 from audit import selectors as audit
+from tests.staff import staff
 
 pytestmark = pytest.mark.django_db
 
@@ -16,15 +17,6 @@ pytestmark = pytest.mark.django_db
 def permissions(role: str) -> set[str]:
     rows = Permission.objects.filter(group__name=role).values_list("content_type__app_label", "codename")
     return {f"{app}.{codename}" for app, codename in rows}
-
-
-def staff(name: str, role: str) -> Client:
-    sync_roles(actor="system:test")
-    user = User.objects.create_user(name, password="correct horse battery", is_staff=True)
-    user.groups.add(Group.objects.get(name=role))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def test_roles_hold_what_their_people_need() -> None:

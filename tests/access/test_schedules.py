@@ -5,13 +5,12 @@ from unittest import mock
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Group
 from django.test import Client
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
 from access.models import User
-from access.services import sync_roles
 from audit import selectors as audit
+from tests.staff import staff
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/django_celery_beat/periodictask/"
@@ -20,12 +19,7 @@ LIST = "/admin/django_celery_beat/periodictask/"
 @pytest.fixture
 def operator() -> Client:
     """The operator's browser."""
-    sync_roles(actor="system:test")
-    user = User.objects.create_user("ops", password="correct horse battery", is_staff=True)
-    user.groups.add(Group.objects.get(name="operator"))
-    client = Client()
-    client.force_login(user)
-    return client
+    return staff("ops", "operator")
 
 
 @pytest.fixture

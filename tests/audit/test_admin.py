@@ -1,26 +1,15 @@
 """Olu the compliance officer reads and searches the log; Dee the merchandiser may not; nobody changes it."""
 
 import pytest
-from django.contrib.auth.models import Group
 from django.test import Client
 
-from access.models import User
-from access.services import sync_roles
 from audit import selectors
 from audit.models import AuditEvent
 from audit.services import destroy_subject, record
+from tests.staff import staff
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/audit/auditevent/"
-
-
-def staff(name: str, role: str) -> Client:
-    sync_roles(actor="system:test")
-    user = User.objects.create_user(name, password="correct horse battery", is_staff=True)
-    user.groups.add(Group.objects.get(name=role))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def found(client: Client, words: str) -> list[str]:

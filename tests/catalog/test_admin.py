@@ -3,15 +3,13 @@
 from typing import Any
 
 import pytest
-from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from access.models import User
-from access.services import sync_roles
 from audit import selectors as audit
 from catalog import selectors, services
 from catalog.models import Product
 from common.pagination import EstimatingPaginator
+from tests.staff import staff
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/catalog/product/"
@@ -19,17 +17,6 @@ FORM: dict[str, Any] = {
     "product_id": "P1", "title": "Oak chair", "category": "Furniture > Chairs", "price": "89.90", "currency": "EUR",
     "active": "on", "attributes": "{}",
 }  # fmt: skip
-
-
-def staff(name: str, role: str) -> Client:
-    from django.contrib.auth.models import Group
-
-    sync_roles(actor="system:test")
-    user = User.objects.create_user(name, password="correct horse battery", is_staff=True)
-    user.groups.add(Group.objects.get(name=role))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def test_dee_makes_changes_and_removes_a_product() -> None:

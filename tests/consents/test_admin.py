@@ -1,14 +1,12 @@
 """Olu the compliance officer changes what is asked and which rule holds, and the audit log says so."""
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.test import Client
 
-from access.services import sync_roles
 from audit.selectors import entries
 from consents import selectors
 from consents.models import PolicyText, Purpose, RegionRule
+from tests.staff import staff
 
 pytestmark = pytest.mark.django_db
 RULES = "/admin/consents/regionrule/"
@@ -17,13 +15,9 @@ RULES = "/admin/consents/regionrule/"
 @pytest.fixture
 def olu() -> Client:
     """Olu's browser."""
-    sync_roles(actor="system:test")
-    user = get_user_model().objects.create_user("olu", password="x", is_staff=True)
-    user.groups.add(Group.objects.get(name="compliance officer"))
-    client = Client()
-    client.force_login(user)
+    browser = staff("olu", "compliance officer")
     selectors.forget_terms()
-    return client
+    return browser
 
 
 @pytest.mark.parametrize("at_once", [False, True])

@@ -5,10 +5,6 @@ from typing import Any, Literal
 
 import orjson
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
-from django.core.management import call_command
-from django.test import Client
 from django.urls import reverse
 
 from access.models import ApiKey
@@ -23,6 +19,7 @@ from events.models import Event, SetAside
 from events.services.record import Recorder, offsets
 from events.types.base import Event as Happened
 from tests.events.journal import START, entry, event
+from tests.staff import staff
 
 pytestmark = pytest.mark.django_db
 
@@ -35,15 +32,6 @@ ITEM = {
 }
 CONSENT = {"context": {"consent": {"categoryPreferences": {"analytics": True}}}}
 LIST, ORDERS, ASIDE = (reverse(f"admin:events_{name}_changelist") for name in ("event", "order", "setaside"))
-
-
-def person(role: str) -> Client:
-    call_command("sync_roles", verbosity=0)
-    user = get_user_model().objects.create_user(username=role, password="x" * 12, is_staff=True)
-    user.groups.add(Group.objects.get(name=role))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def record(*entries: Entry) -> None:
@@ -72,7 +60,7 @@ def appended() -> list[Happened]:
 def test_events_of_one_shopper_are_found_by_whole_id(query: str) -> None:
     record(entry(event(1)), entry(event(2, user_id="bo", anonymous_id="phone")))
 
-    page = person("operator").get(LIST, {"q": query})
+    page = staff("ops", "operator").get(LIST, {"q": query})
 
     assert page.status_code == 200
     assert [row.message_id for row in page.context["cl"].result_list] == ["m2"]
@@ -80,7 +68,7 @@ def test_events_of_one_shopper_are_found_by_whole_id(query: str) -> None:
 
 def test_the_last_recorded_comes_first_and_an_event_is_read_only() -> None:
     record(entry(event(1)), entry(event(2)))
-    client, row = person("operator"), Event.objects.get(message_id="m1")
+    client, row = staff("ops", "operator"), Event.objects.get(message_id="m1")
 
     listed = client.get(LIST).context["cl"].result_list
     page = client.get(reverse("admin:events_event_change", args=[row.pk]))
@@ -95,7 +83,7 @@ def test_the_last_recorded_comes_first_and_an_event_is_read_only() -> None:
 def test_orders_are_listed_with_their_lines() -> None:
     bought = {"order_id": "O1", "revenue": 20, "products": [{"product_id": "A", "price": 10, "quantity": 2}]}
     record(entry(event(1, name="Order Completed", properties=bought)))
-    client = person("operator")
+    client = staff("ops", "operator")
 
     (order,) = client.get(ORDERS, {"q": "O1", "status": "completed"}).context["cl"].result_list
     page = client.get(reverse("admin:events_order_change", args=[order.pk]))
@@ -107,7 +95,7 @@ def test_orders_are_listed_with_their_lines() -> None:
 def test_an_operator_sends_a_mended_item_again() -> None:
     item = set_aside(orjson.dumps({**ITEM, **CONSENT}))
 
-    person("operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
+    staff("ops", "operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
 
     item.refresh_from_db()
     assert item.replayed_at
@@ -123,7 +111,7 @@ def test_what_a_server_sent_is_accepted_by_its_key_at_the_time_it_came(revoked: 
         revoke_key(made.pk, actor="staff:1")
     item = set_aside(orjson.dumps({**ITEM, **CONSENT}), source=f"key:{made.pk}")
 
-    person("operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
+    staff("ops", "operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
 
     item.refresh_from_db()
     assert item.replay_error == ""
@@ -135,7 +123,7 @@ def test_no_click_makes_an_unproven_user_id_a_proven_one(source: str) -> None:
     made = key("pk", requires_user_hash=True)
     item = set_aside(orjson.dumps({**ITEM, **CONSENT}), source=f"key:{made.pk}" if "page" in source else source)
 
-    person("operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
+    staff("ops", "operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
 
     item.refresh_from_db()
     assert "prove" in item.replay_error
@@ -147,7 +135,7 @@ def test_a_yes_that_is_sent_again_is_older_than_the_no_that_came_since() -> None
     item = set_aside(orjson.dumps({**ITEM, **CONSENT}), source=f"key:{key().pk}")
     SetAside.objects.update(received_at=clock.now() - timedelta(days=1))
 
-    person("operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
+    staff("ops", "operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
 
     item.refresh_from_db()
     assert item.replay_error == ""
@@ -157,7 +145,7 @@ def test_a_yes_that_is_sent_again_is_older_than_the_no_that_came_since() -> None
 def test_an_item_that_is_still_bad_says_why() -> None:
     item = set_aside(b'{"type": "track"}')
 
-    person("operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
+    staff("ops", "operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
 
     item.refresh_from_db()
     assert item.replay_error
@@ -167,14 +155,14 @@ def test_an_item_that_is_still_bad_says_why() -> None:
 def test_what_the_recorder_set_aside_goes_back_to_the_log_as_it_was() -> None:
     item = set_aside(event(5).encode(), source="recorder")
 
-    person("operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
+    staff("ops", "operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
 
     assert appended() == [event(5)]
 
 
 def test_one_who_may_only_look_cannot_send_again() -> None:
     item = set_aside(orjson.dumps({**ITEM, **CONSENT}))
-    client = person("merchandiser")
+    client = staff("dee", "merchandiser")
 
     assert client.get(ASIDE).status_code == 200
     client.post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from audit.selectors import entries
-from tests.portal.conftest import LogIn
+from tests.staff import LogIn
 
 pytestmark = pytest.mark.django_db
 

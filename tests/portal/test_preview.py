@@ -7,7 +7,7 @@ from pytest_django import Settings
 from catalog.services import bulk_upsert
 from events.log import get_log
 from personalization.serving.keeper import keeper
-from tests.portal.conftest import LogIn
+from tests.staff import LogIn
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from access.roles import ROLES
 from personalization.serving.keeper import keeper
-from tests.portal.conftest import LogIn
+from tests.staff import LogIn
 
 
 @pytest.mark.parametrize("role", ["", *ROLES])

@@ -1,6 +1,5 @@
 """The admin of this room: who may, readable forms, conflicts named, confirmation before what bites."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,34 +15,14 @@ from personalization.services.registry import promote
 from personalization.services.rules import create_rule
 from tests.personalization.releases import admitted
 from tests.personalization.shop import PRODUCTS, model
+from tests.staff import LogIn
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
-LogIn = Callable[[str], Client]
 RULE = {
     "name": "Rugs first", "active": "on", "effect": "boost", "factor": "3", "priority": "0", "cap_by": "",
     "products": "rug, throw", "placements": "home",
 }  # fmt: skip
 EXPLORES = {"explore_share": "0.2", "explore_cap": "50", "explore_days": "7", "explore_enough": "300"}
-
-
-@pytest.fixture
-def log_in() -> LogIn:
-    """Return a browser in which somebody of the role is logged in."""
-    from django.contrib.auth import get_user_model
-    from django.contrib.auth.models import Group
-
-    from access.services import sync_roles
-
-    sync_roles(actor="system:test")
-
-    def enter(role: str) -> Client:
-        user = get_user_model().objects.create_user(username=role, password="x", is_staff=True)
-        user.groups.add(Group.objects.get(name=role))
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return enter
 
 
 def shown_in(form: Any) -> dict[str, Any]:

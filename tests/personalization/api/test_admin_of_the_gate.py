@@ -1,7 +1,6 @@
 """What the data scientist sees of the gate, and how two persons waive it, in the admin."""
 
 import re
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
@@ -24,29 +23,9 @@ from tests.personalization.planted import N_SHOPPERS, case, harmless, losing, sl
 from tests.personalization.releases import judged
 from tests.personalization.reports import REPORT
 from tests.personalization.shop import model
+from tests.staff import LogIn
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
-LogIn = Callable[..., Client]
-
-
-@pytest.fixture
-def log_in() -> LogIn:
-    """Return a browser in which somebody of the role is logged in."""
-    from django.contrib.auth import get_user_model
-    from django.contrib.auth.models import Group
-
-    from access.services import sync_roles
-
-    sync_roles(actor="system:test")
-
-    def enter(role: str, name: str | None = None) -> Client:
-        user = get_user_model().objects.create_user(username=name or role, password="x", is_staff=True)
-        user.groups.add(Group.objects.get(name=role))
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return enter
 
 
 def page_of(version: ModelVersion, name: str) -> str:
