@@ -8,11 +8,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from common.errors import DomainError
-from personalization.admin.rows import row_or_404
+from personalization.admin.rows import WrittenElsewhere, row_or_404
 from personalization.models import AlarmKind, ModelAlarm
 from personalization.services.alarms import SETTLE, settle
 
@@ -31,7 +30,7 @@ WHOLE = 1_000
 
 
 @admin.register(ModelAlarm)
-class ModelAlarmAdmin(ModelAdmin):
+class ModelAlarmAdmin(WrittenElsewhere):
     """Alarms are raised by training and by the nightly watch; here they are read, and settled."""
 
     list_display = ("kind", "standing", "message", "model_version", "times", "raised_at", "latest_at", "settled_by")
@@ -42,31 +41,11 @@ class ModelAlarmAdmin(ModelAdmin):
               "times", "settled_at", "settled_by")  # fmt: skip
     actions_detail: ClassVar = ["settle_page"]
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Measurements raise alarms."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: ModelAlarm | None = None) -> bool:
-        """Alarms are history."""
-        return False
-
-    def get_readonly_fields(self, request: HttpRequest, obj: ModelAlarm | None = None) -> Any:
-        """Nothing of an alarm is edited by hand."""
-        return self.fields
-
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         """Offer what can be done with this alarm: what is settled is not settled again."""
         offered = super().get_actions_detail(request, object_id)
         alarm = row_or_404(ModelAlarm.objects.all(), str(object_id))
         return [one for one in offered if one.path != "settle" or alarm.settled_at is None]
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show an alarm without buttons that would save nothing."""
-        context = {**(extra_context or {}), "show_save": False, "show_save_and_continue": False}
-        page: HttpResponse = super().change_view(request, object_id, form_url, context)
-        return page
 
     def has_settle_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Return whether this person may settle an alarm."""

@@ -1,10 +1,11 @@
-"""Rows that an address of the admin names."""
+"""Rows that an address of the admin names, and pages of rows that are written elsewhere."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from unfold.admin import ModelAdmin
 
 Row = TypeVar("Row", bound=Model)
 
@@ -14,3 +15,27 @@ def row_or_404(rows: QuerySet[Row], key: str) -> Row:
     if not key.isdecimal():
         raise Http404
     return get_object_or_404(rows, pk=key)
+
+
+class WrittenElsewhere(ModelAdmin):
+    """Rows that are read here and acted on with buttons; nothing is added, edited or deleted by hand."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """What they tell of makes them."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """They are history."""
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """Nothing is edited by hand."""
+        return self.fields
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the row without buttons that would save nothing."""
+        context = {**(extra_context or {}), "show_save": False, "show_save_and_continue": False}
+        page: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return page

@@ -7,14 +7,13 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from audit.staff import actor_of
 from common import clock
 from common.errors import DomainError
 from personalization.admin.evaluation import EvaluationPage
-from personalization.admin.rows import row_or_404
+from personalization.admin.rows import WrittenElsewhere, row_or_404
 from personalization.admin.waivers import WaiverRequestPage
 from personalization.models import ModelState, ModelVersion
 from personalization.selectors.comparison import compared, held_back, ladder_of, waived
@@ -26,7 +25,7 @@ COLORS = {"champion": "success", "candidate": "info", "retired": "warning", "ref
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
+class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, WrittenElsewhere):
     """Versions are made by training; here they are compared, promoted and rolled back."""
 
     list_display = ("version", "standing", "rung", "ndcg", "precision", "recall", "rmse", "created_at", "promoted_at")
@@ -39,33 +38,12 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, ModelAdmin):
     actions_list: ClassVar = ["side_by_side", "roll_back_page"]
     actions_detail: ClassVar = ["evaluation_page", "promote_page", "ask_waiver_page"]
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Training makes versions."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: ModelVersion | None = None) -> bool:
-        """Past answers name versions."""
-        return False
-
-    def get_readonly_fields(self, request: HttpRequest, obj: ModelVersion | None = None) -> Any:
-        """Nothing of a version is edited by hand."""
-        return self.fields
-
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         """Offer what can be done with this version: nothing that would be refused."""
         offered = super().get_actions_detail(request, object_id)
         version = row_or_404(ModelVersion.objects.all(), str(object_id))
         possible = {"promote": may_go_live(version), "ask-waiver": may_be_waived(version)}
         return [one for one in offered if possible.get(one.path, True)]
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show a version without buttons that would save nothing."""
-        nothing_to_save = {"show_save": False, "show_save_and_continue": False}
-        context = {**(extra_context or {}), **nothing_to_save}
-        page: HttpResponse = super().change_view(request, object_id, form_url, context)
-        return page
 
     @action(description="Side by side", url_path="side-by-side", permissions=["view"])
     def side_by_side(self, request: HttpRequest) -> HttpResponse:
