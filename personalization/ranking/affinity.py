@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from personalization.ranking.facts import COLUMNS, DAY, ItemFacts
+from personalization.ranking.facts import COLUMNS, ItemFacts
 from personalization.ranking.groups import Grouped, table
 from personalization.ranking.shoppers import Shoppers
 from personalization.recommenders.base import Doubles, Ints, Longs
+from personalization.recommenders.decay import DAY
 
 KIN = ("category", "department", "brand", "group")
 AFFINITY = (

@@ -13,8 +13,8 @@ from personalization.ranking.groups import Grouped
 from personalization.ranking.stars import RATING, Stars
 from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Floats, Interactions, Ints, Times
 from personalization.recommenders.coding import codes_of
+from personalization.recommenders.decay import DAY
 
-DAY = 86_400.0
 HALF_LIVES = (1.0, 7.0, 28.0, 90.0, 365.0)
 COLUMNS = (
     *(f"popular_{int(days)}d" for days in HALF_LIVES),

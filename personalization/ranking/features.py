@@ -7,12 +7,13 @@ import numpy as np
 
 from personalization.ranking.affinity import AFFINITY, affinity_features
 from personalization.ranking.candidates import Candidates
-from personalization.ranking.facts import COLUMNS, DAY, ItemFacts
+from personalization.ranking.facts import COLUMNS, ItemFacts
 from personalization.ranking.history import OWN, SHOPPER, own_features, shopper_features
 from personalization.ranking.shoppers import Shoppers
 from personalization.ranking.stars import PREDICTED
 from personalization.ranking.taste import TASTE, taste_features
 from personalization.recommenders.base import Context, Doubles, Floats, Longs, Profile
+from personalization.recommenders.decay import DAY
 
 LIFE = ("age", "item_idle")
 CONTEXT = ("context_category", "context_brand")

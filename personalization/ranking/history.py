@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from personalization.ranking.facts import DAY, PURCHASE, ItemFacts
+from personalization.ranking.facts import PURCHASE, ItemFacts
 from personalization.ranking.groups import Grouped, places, table
 from personalization.ranking.shoppers import Shoppers
 from personalization.recommenders.base import SIGNAL_NAMES, Doubles, Longs
+from personalization.recommenders.decay import DAY
 
 OWN_HALF_LIVES = (2.0, 14.0, 60.0, 240.0)
 STEP_DECAY = 0.8

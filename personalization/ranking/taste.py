@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from personalization.ranking.facts import COLUMNS, DAY, ItemFacts
+from personalization.ranking.facts import COLUMNS, ItemFacts
 from personalization.ranking.shoppers import Shoppers
 from personalization.recommenders.base import Doubles, Longs
+from personalization.recommenders.decay import DAY
 
 TASTE = ("age_gap", "new_share", "popular_gap", "born_gap")
 STEP_DECAY = 0.8

@@ -47,6 +47,7 @@ SIGNAL_NAMES = (
     "rating",
 )
 """Signal codes, position = code; equal to `events.types.base.SIGNALS` (a test holds them together)."""
+SIGNAL_CODES = {name: code for code, name in enumerate(SIGNAL_NAMES)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from events.shown import shown_products
 from personalization.models import AlarmKind, ModelDrift, ModelState, ModelVersion
 from personalization.ranking import artefact
 from personalization.ranking.facts import COLUMNS, ItemFacts
-from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Longs
+from personalization.recommenders.base import SIGNAL_CODES, Catalogue, Longs
 from personalization.selectors.registry import directory_of, increment_of
 from personalization.services.alarms import sound
 from personalization.services.data_gate import profile_of
@@ -88,10 +88,9 @@ def _traffic(live: ModelVersion, frame: pd.DataFrame, known: "pd.Series[int]", *
     usual = (profile_of(live) or {}).get("day")
     if not usual or not len(frame):
         return []
-    codes = {name: code for code, name in enumerate(SIGNAL_NAMES)}
     shoppers, _ = pd.factorize(frame["user_id"])
     day = day_of(
-        frame["event"].map(codes).fillna(0).to_numpy(np.int64),
+        frame["event"].map(SIGNAL_CODES).fillna(0).to_numpy(np.int64),
         shoppers.astype(np.int64),
         np.maximum(now.timestamp() - frame["timestamp"].to_numpy(np.float64), 0.0),
         _bins(frame["item_id"], known),

@@ -9,6 +9,7 @@ from common import clock
 from personalization.ranking.exploration import Drawn, drawn, seeded, suited
 from personalization.ranking.slots import Cap, fitting, inserted
 from personalization.recommenders.base import Bools, Context, Floats, Ints
+from personalization.recommenders.decay import DAY
 from personalization.selectors.placements import PlacementConfig
 from personalization.serving.answers import Reason
 from personalization.serving.budget import reserve
@@ -18,7 +19,6 @@ from personalization.serving.snapshot import Snapshot
 
 PLACE = 3
 """Where the explored product stands, from 0: seen, behind the best of the ranking and what is fresh."""
-DAY = 86_400.0
 MOST_NEW = 0.5
 """Where more than this share of the shelf is new (a shop just begun), nothing is: all have the same start."""
 LIKENESS = ("new_arrivals", "content")

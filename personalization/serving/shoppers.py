@@ -10,10 +10,10 @@ from django.conf import settings
 
 from consents.person import person_of
 from consents.selectors import rule_of, terms
-from events.types.base import SIGNALS, Interaction
+from events.types.base import Interaction
 from personalization.ranking.onboarding import Answers, answers_of, without_disliked
 from personalization.recommenders.attributes import named
-from personalization.recommenders.base import Floats, Ints, Profile
+from personalization.recommenders.base import SIGNAL_CODES, Floats, Ints, Profile
 from personalization.serving.answers import Degraded
 from personalization.serving.asking import Who
 from personalization.serving.keeper import keeper
@@ -24,7 +24,6 @@ PURPOSE = "personalization"
 MOMENT_SECONDS = 3600.0
 REST_SECONDS = 0.5
 """How long a process leaves Redis alone after it failed, so that not every request waits for a dead store."""
-SIGNAL_CODES = {name: code for code, name in enumerate(SIGNALS)}
 PURCHASE = SIGNAL_CODES["purchase"]
 NO_ITEMS = np.empty(0, np.int32)
 log = logging.getLogger(__name__)

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from personalization.recommenders.base import SIGNAL_NAMES, TEXTS, Catalogue, Floats, Interactions, Ints, Times
+from personalization.recommenders.base import SIGNAL_CODES, TEXTS, Catalogue, Floats, Interactions, Ints, Times
 from personalization.recommenders.coding import coded
+from personalization.recommenders.decay import DAY
 from personalization.recommenders.deep_features import image_vectors
 from personalization.recommenders.weights import SIGNAL_WEIGHTS, weight_table
 from personalization.training.cleaning import IMPUTATION, SCALING, clean, id_texts, imputed, seconds
@@ -21,7 +22,7 @@ UNKNOWN_SIGNAL = "view"
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 IMPORTED = 0.05
 """Share of the dated products that were touched, long before their first day, above which such days are an import's."""
-LISTED_LATE = 7 * 86_400.0
+LISTED_LATE = 7 * DAY
 """A product may be sold so many seconds before a feed lists it."""
 
 
@@ -171,10 +172,9 @@ def _interactions(
 
 def _signals(rows: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.int8]]":
     """Return signal codes; an event name that nobody knows counts as a view."""
-    codes = {name: code for code, name in enumerate(SIGNAL_NAMES)}
     if "event" not in rows:
-        return np.full(len(rows), codes["purchase"], np.int8)
-    coded = rows["event"].map(codes).fillna(codes[UNKNOWN_SIGNAL])
+        return np.full(len(rows), SIGNAL_CODES["purchase"], np.int8)
+    coded = rows["event"].map(SIGNAL_CODES).fillna(SIGNAL_CODES[UNKNOWN_SIGNAL])
     return np.asarray(coded, np.int8)
 
 

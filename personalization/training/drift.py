@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from personalization.recommenders.base import SIGNAL_NAMES, Doubles, Floats, Interactions, Ints, Longs, Times
+from personalization.recommenders.decay import DAY
 
-DAY, WEEK = 86_400.0, 7 * 86_400.0
+WEEK = 7 * DAY
 TELLING = 200
 """Rows below which a histogram is mostly chance."""
 HALF_LIFE = 28 * DAY

@@ -9,6 +9,7 @@ import numpy as np
 from personalization.ranking.candidates import Candidates
 from personalization.ranking.exposure import Exposure, shown_among_first
 from personalization.recommenders.base import Bools, Catalogue, Floats, Longs
+from personalization.recommenders.decay import DAY
 from personalization.training.ladder import ndcg, slates
 from personalization.training.metrics import gini
 
@@ -32,7 +33,7 @@ def new_items(catalogue: Catalogue, *, until: float) -> Bools:
     if catalogue.first_seen is None:
         return np.zeros(catalogue.n_items, bool)
     with np.errstate(invalid="ignore"):
-        fresh: Bools = (catalogue.first_seen >= until - NEW_DAYS * 86_400) & (catalogue.first_seen <= until)
+        fresh: Bools = (catalogue.first_seen >= until - NEW_DAYS * DAY) & (catalogue.first_seen <= until)
     return fresh
 
 

@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Interactions, Profile
+from personalization.recommenders.base import SIGNAL_CODES, Catalogue, Interactions, Profile
 
 START = 1_700_000_000.0
 DAY = 86_400.0
-CODES = {name: code for code, name in enumerate(SIGNAL_NAMES)}
 
 
 def catalogue(n_items: int) -> Catalogue:
@@ -34,7 +33,7 @@ def interactions(rows: list[tuple[int, int, float, str]], *, n_users: int, value
         users=np.array(users, np.int32),
         items=np.array(items, np.int32),
         times=np.array(times, np.float64),
-        signals=np.array([CODES[name] for name in signals], np.int8),
+        signals=np.array([SIGNAL_CODES[name] for name in signals], np.int8),
         weights=np.ones(len(rows), np.float32),
         values=np.full(len(rows), value, np.float32),
         baskets=np.array(baskets, np.int32),

@@ -10,9 +10,9 @@ from personalization.ranking.facts import ItemFacts
 from personalization.ranking.kinship import Kinship
 from personalization.ranking.onboarding import MOST_ANSWERS, answers_of, put_back, questions
 from personalization.ranking.taste_space import POOL, TasteSpace, pool_of, rows_of
-from personalization.recommenders.base import Ints, Profile
+from personalization.recommenders.base import SIGNAL_CODES, Ints, Profile
 from personalization.recommenders.registry import make
-from tests.behaviour.shops import CODES, START, catalogue, checkerboard
+from tests.behaviour.shops import START, catalogue, checkerboard
 
 N_ITEMS = 24
 EVERYTHING = np.ones(N_ITEMS, np.bool_)
@@ -34,7 +34,7 @@ def said(*events: Event) -> Profile:
     return Profile(
         items=np.array(items, np.int32),
         times=START + np.arange(len(events), dtype=np.float64),
-        signals=np.array([CODES[name] for name in signals], np.int8),
+        signals=np.array([SIGNAL_CODES[name] for name in signals], np.int8),
         weights=np.ones(len(events), np.float32),
         values=np.array(values, np.float32),
         now=START + 100,

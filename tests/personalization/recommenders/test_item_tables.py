@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 from personalization.recommenders import ease, neighbors
-from personalization.recommenders.base import SIGNAL_NAMES, Context, Interactions, Profile
+from personalization.recommenders.base import SIGNAL_CODES, Context, Interactions, Profile
 from personalization.recommenders.bought_together import likelihood_ratio
 from personalization.recommenders.decay import Query
 from personalization.recommenders.ease import EASE, EASEConfig
@@ -76,7 +76,7 @@ def test_bought_together_ignores_chance_and_needs_two_orders() -> None:
 def test_what_was_only_looked_at_together_was_not_bought_together() -> None:
     bought = orders((0, 1), (2, 3))
     looked, carted = (
-        replace(bought, signals=np.full(len(bought), SIGNAL_NAMES.index(name), np.int8)) for name in ("view", "cart")
+        replace(bought, signals=np.full(len(bought), SIGNAL_CODES[name], np.int8)) for name in ("view", "cart")
     )
 
     assert answer(make("bought_together").fit(bought, shops.catalogue(4)), 0, k=1) == [1]
@@ -122,7 +122,7 @@ def test_buy_again_prefers_what_people_buy_again() -> None:
     bought_both_once = Profile(
         items=np.array([1, 0], np.int32),
         times=np.array([shops.START, shops.START]),
-        signals=np.full(2, shops.CODES["purchase"], np.int8),
+        signals=np.full(2, SIGNAL_CODES["purchase"], np.int8),
         weights=np.ones(2, np.float32),
         values=np.ones(2, np.float32),
         now=shops.START + 7 * DAY,

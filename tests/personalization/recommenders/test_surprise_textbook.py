@@ -9,7 +9,7 @@ from surprise import SVD, Dataset, Reader, accuracy
 from surprise.model_selection import train_test_split
 
 from personalization.ranking.stars import Stars
-from personalization.recommenders.base import Interactions, Profile
+from personalization.recommenders.base import SIGNAL_CODES, Interactions, Profile
 from tests.behaviour import shops
 
 
@@ -62,7 +62,7 @@ def shopper(stars: dict[int, float]) -> Profile:
     return Profile(
         items=np.array(list(stars), np.int32),
         times=shops.START + np.arange(n, dtype=np.float64),
-        signals=np.full(n, shops.CODES["rating"], np.int8),
+        signals=np.full(n, SIGNAL_CODES["rating"], np.int8),
         weights=np.ones(n, np.float32),
         values=np.array(list(stars.values()), np.float32),
         now=shops.START + n,

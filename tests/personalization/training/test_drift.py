@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from personalization.recommenders.base import SIGNAL_NAMES, Interactions
-from personalization.training.drift import DAY, TELLING, day_of, popularity, shown_by, standings, usual_day
+from personalization.recommenders.decay import DAY
+from personalization.training.drift import TELLING, day_of, popularity, shown_by, standings, usual_day
 from personalization.training.quality_gate import drifted, failed, profile_of, served
 from tests.personalization.planted_bundles import shop
 
