@@ -15,7 +15,7 @@ every shopper's, where validation hits them less than twice as often as the newe
 could show: as many as reach that, and as a fifth of what the ranker leads by pays for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -129,14 +129,34 @@ def tuned_lift(judging: Judging, scores: Floats, *, newest: float = 0.0, rival: 
         hit_rate=best["cold_hit_rate"],
         newest=newest,
     )
-    aim = AIM * newest if lift.value >= 0 else 0.0
-    price = PAID * (none["together"] - rival)
-    known = "warm" if told else "together"
-    for share in SHARES:
+
+    def given(share: float) -> tuple[float | None, Point]:
         level = level_of(judging.asked.candidates, scores, untouched, lift.value, share=share)
-        one = best if level is None else point(lift.value, level)
+        return level, best if level is None else point(lift.value, level)
+
+    known = "warm" if told else "together"
+    return _with_places(lift, best, given, whole=none[known], known=known, price=PAID * (none["together"] - rival))
+
+
+def _with_places(
+    lift: Lift,
+    best: Point,
+    given: Callable[[float], tuple[float | None, Point]],
+    *,
+    known: str,
+    whole: float,
+    price: float,
+) -> Lift:
+    """Return the lift with the share of places that new products have in any case.
+
+    `given` tells of a share the level that brings it and the point that comes of it, None and `best` where the lift's
+    own point stays. What `known` measures may fall by `price` below `whole` at most, except for the smallest share.
+    """
+    aim = AIM * lift.newest if lift.value >= 0 else 0.0
+    for share in SHARES:
+        level, one = given(share)
         more = one["cold_hit_rate"] > lift.hit_rate
-        if share > LEAST_SHARE and none[known] - one[known] > price:
+        if share > LEAST_SHARE and whole - one[known] > price:
             break
         if share == LEAST_SHARE and level is None:
             # Mostly because they have as much by themselves here; the released ranker may give them less.

@@ -78,19 +78,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Read, evaluate, print, write."""
-        outputs = {name: options[name] for name in ("json", "recommendations") if options[name]}
-        for name, file in outputs.items():
-            writable(file, option=name)
-            if file.resolve() in {(options["path"] / one).resolve() for one in READ}:
-                raise CommandError(f"--{name}: {file} is read, it would be overwritten")
-        if len({file.resolve() for file in outputs.values()}) < len(outputs):
-            raise CommandError("--json and --recommendations: two files")
-        if not 0 <= options["budget"] < float("inf"):
-            raise CommandError("--budget: seconds, 0 or more")
-        if not 0 <= options["exposure"] <= 1:
-            raise CommandError("--exposure: 0 to 1")
-        if not 0 <= options["seed"] < 2**31:
-            raise CommandError(f"--seed: 0 to {2**31 - 1}")
+        _check(options)
         interactions, items, shoppers = _frames(options["path"])
         pictures = folder if (folder := options["path"] / "pictures").is_dir() else None
         timed = not untimed(interactions)
@@ -103,20 +91,7 @@ class Command(BaseCommand):
                     "Shuffle them, or ask about each shopper's last row: --protocol leave-one-out"
                 )
             interactions = interactions.assign(timestamp=np.arange(1.0, len(interactions) + 1))
-        try:
-            asked = Asked(
-                names=ranked_sources(options["extra"]),
-                protocol=options["protocol"],
-                new_only=options["mode"] == "new",
-                with_peers=options["peers"],
-                budget_s=options["budget"],
-                seed=options["seed"],
-                search=Search(options["sampler"], options["study"]),
-                exposure=options["exposure"],
-                live=options["live"],
-            )
-        except ValueError as error:
-            raise CommandError(str(error)) from error
+        asked = _asked(options)
         with tqdm(total=100, file=sys.stderr, bar_format="{percentage:3.0f}% {elapsed} {desc}") as bar:
 
             def progress(message: str, share: float) -> None:
@@ -137,21 +112,57 @@ class Command(BaseCommand):
             self.stdout.write(line)
         try:
             if options["json"]:
-                options["json"].write_text(
-                    json.dumps(storable(found.report), indent=1, default=str, allow_nan=False) + "\n"
-                )
+                text = json.dumps(storable(found.report), indent=1, default=str, allow_nan=False)
+                options["json"].write_text(text + "\n")
             if options["recommendations"]:
-                answers = found.recommendations.assign(
-                    user=as_in_file(found.recommendations["user"], interactions["user_id"]),
-                    item=as_in_file(
-                        found.recommendations["item"],
-                        interactions["item_id"],
-                        None if items is None else items["item_id"],
-                    ),
-                )
+                answers = named_as_given(found.recommendations, interactions, items)
                 answers.to_parquet(options["recommendations"], index=False)
         except OSError as error:
             raise CommandError(f"what was found could not be written: {error}") from error
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """Raise CommandError, before anything is read, for numbers out of range and files that cannot be written."""
+    outputs = {name: options[name] for name in ("json", "recommendations") if options[name]}
+    for name, file in outputs.items():
+        writable(file, option=name)
+        if file.resolve() in {(options["path"] / one).resolve() for one in READ}:
+            raise CommandError(f"--{name}: {file} is read, it would be overwritten")
+    if len({file.resolve() for file in outputs.values()}) < len(outputs):
+        raise CommandError("--json and --recommendations: two files")
+    if not 0 <= options["budget"] < float("inf"):
+        raise CommandError("--budget: seconds, 0 or more")
+    if not 0 <= options["exposure"] <= 1:
+        raise CommandError("--exposure: 0 to 1")
+    if not 0 <= options["seed"] < 2**31:
+        raise CommandError(f"--seed: 0 to {2**31 - 1}")
+
+
+def _asked(options: Mapping[str, Any]) -> Asked:
+    """Return what to compare. Raises CommandError for wishes that exclude each other, or want what is not installed."""
+    try:
+        return Asked(
+            names=ranked_sources(options["extra"]),
+            protocol=options["protocol"],
+            new_only=options["mode"] == "new",
+            with_peers=options["peers"],
+            budget_s=options["budget"],
+            seed=options["seed"],
+            search=Search(options["sampler"], options["study"]),
+            exposure=options["exposure"],
+            live=options["live"],
+        )
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+
+
+def named_as_given(answers: pd.DataFrame, interactions: pd.DataFrame, items: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the answers with users and items as the files call them, numbers as numbers."""
+    listed = None if items is None else items["item_id"]
+    return answers.assign(
+        user=as_in_file(answers["user"], interactions["user_id"]),
+        item=as_in_file(answers["item"], interactions["item_id"], listed),
+    )
 
 
 def unusable(
