@@ -20,7 +20,7 @@ from personalization.recommenders.popular import Popular
 from personalization.recommenders.prior import Prior, PriorConfig
 from personalization.recommenders.scoring import Scoring
 from personalization.training.dataset import Dataset, build
-from personalization.training.metrics import bootstrap, hits, per_shopper
+from personalization.training.metrics import bootstrap, hits, per_shopper, sizes_of
 from personalization.training.split import before, cut_times, taken
 
 PARTS = 5
@@ -68,8 +68,7 @@ def _part(data: Dataset, model: Scoring, users: Longs, cut: float) -> Found:
     profiles = [newcomer(rows, user, cut) for user in users.tolist()]
     slates = model.fit(learnt, catalogue).recommend_many(profiles, [Context()] * len(profiles), 10).items
     slates[slates[:, 0] < 0] = Popular().fit(learnt, catalogue).recommend(Profile.empty(cut), Context(), 10).items
-    sizes = np.array([len(own) for own in targets])
-    return per_shopper(hits(slates, targets, catalogue.n_items), sizes, k=10)
+    return per_shopper(hits(slates, targets, catalogue.n_items), sizes_of(targets), k=10)
 
 
 def targets_of(rows: Interactions, users: Longs, cut: float) -> tuple[Longs, list[Longs]]:

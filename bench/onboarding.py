@@ -27,7 +27,8 @@ from personalization.recommenders.registry import make
 from personalization.recommenders.user_knn import UserKNN
 from personalization.recommenders.weights import SIGNAL_WEIGHTS
 from personalization.training.dataset import Dataset, build
-from personalization.training.metrics import bootstrap, hits, per_shopper
+from personalization.training.ladder import ndcg
+from personalization.training.metrics import bootstrap
 from personalization.training.split import Sequences, before, cut_times, taken
 
 PARTS = 4
@@ -92,8 +93,7 @@ class Judge:
         """Return NDCG@10 of each household."""
         slates = self._model.recommend_many(profiles, [Context()] * len(profiles), 10).items
         slates[slates[:, 0] < 0] = self._popular
-        sizes = np.array([len(own) for own in self._targets])
-        return per_shopper(hits(slates, self._targets, self._n_items), sizes, k=10)["ndcg"]
+        return ndcg(slates, self._targets, self._n_items)
 
 
 def askers(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from personalization.judging.slates import Shelf, SlateTable
+from personalization.judging.slates import Shelf
+from personalization.ranking.exposure import shown_among_first
 from personalization.recommenders.base import Bools, Doubles, Ints, Longs, Times
 from personalization.training.metrics import per_shopper
 
@@ -49,7 +50,7 @@ class Answers:
 
     def exposure(self, shelf: Shelf) -> Doubles:
         """Return float64[n_items]: how often each item was shown among the first ten."""
-        return SlateTable(self.slates, ()).exposure(shelf.n_items)
+        return shown_among_first(self.slates, shelf.n_items)
 
 
 def answered_well(answers: Answers, touches: Touches, *, n_items: int) -> tuple[Longs, Doubles]:

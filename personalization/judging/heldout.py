@@ -1,6 +1,5 @@
 """From bundles and a fold to the case the gate judges: what each would have shown to the same held-out shoppers."""
 
-import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,7 +12,7 @@ from personalization.recommenders.base import Catalogue, Doubles, Floats, Times
 from personalization.training.activity import third_of
 from personalization.training.folds import Fold
 from personalization.training.metrics import Interval
-from personalization.training.shown import shown
+from personalization.training.shown import milliseconds, shown
 
 NEVER = float("-inf")
 TIMED, TAKES = 100, 5
@@ -54,7 +53,7 @@ def timed(bundle: Bundle, fold: Fold) -> Floats:
     The best, not the mean: what else the machine does while we measure is no property of the model.
     """
     rows = even(len(fold), TIMED).tolist()
-    return np.array([min(_once(bundle, fold, row) for _ in range(TAKES)) for row in rows], np.float32)
+    return np.array([min(milliseconds(bundle, fold, row) for _ in range(TAKES)) for row in rows], np.float32)
 
 
 def learnt(bundle: Bundle, fold: Fold) -> dict[str, float]:
@@ -89,9 +88,3 @@ def _latest(times: Times) -> float:
 
 def _known(moment: float | None) -> float:
     return NEVER if moment is None else moment
-
-
-def _once(bundle: Bundle, fold: Fold, row: int) -> float:
-    start = time.perf_counter()
-    bundle.slate(fold.profiles[row], fold.contexts[row], 10)
-    return (time.perf_counter() - start) * 1e3

@@ -66,6 +66,11 @@ class ModelVersion(models.Model):
         """Whether the gate judged this version and refused it."""
         return self.gate.get("passed") is False
 
+    @property
+    def failed_checks(self) -> list[str]:
+        """The names of the gate's checks that the version did not pass."""
+        return [check["name"] for check in self.gate.get("checks", ()) if not check["passed"]]
+
 
 class Sampler(models.TextChoices):
     """How settings are searched for."""

@@ -86,10 +86,10 @@ def held_back(version: ModelVersion) -> str:
 
 def _gate(version: ModelVersion) -> str:
     checks = version.gate.get("checks", ())
-    failed = [check["name"] for check in checks if not check["passed"]]
     if not checks:
         return "never judged"
     against = version.gate.get("reference", "popularity")
+    failed = version.failed_checks
     return f"refused: {', '.join(failed)}" if failed else f"passed {len(checks)} checks, against {against}"
 
 

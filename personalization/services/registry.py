@@ -148,7 +148,7 @@ def _waived(row: ModelVersion, waiver: ModelWaiver) -> dict[str, Any]:
         "waiver": waiver.pk,
         "requested_by": f"staff:{waiver.requested_by_id}",
         "approved_by": f"staff:{waiver.approved_by_id}",
-        "failed": [check["name"] for check in row.gate["checks"] if not check["passed"]],
+        "failed": row.failed_checks,
     }
 
 

@@ -106,7 +106,7 @@ def _record(action: str, waiver: ModelWaiver, by: AbstractUser, *, detail: dict[
             "version": row.version,
             "requested_by": f"staff:{waiver.requested_by_id}",
             "expires_at": waiver.expires_at.isoformat(),
-            "failed": [check["name"] for check in row.gate["checks"] if not check["passed"]],
+            "failed": row.failed_checks,
         },
         detail=detail,
     )

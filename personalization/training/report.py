@@ -1,6 +1,5 @@
 """The evaluation report as JSON values: ladder, every source and rung with intervals, groups, coverage, ablation."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -24,6 +23,7 @@ from personalization.training.metrics import ABLATED, all_metrics, beyond_accura
 from personalization.training.next_items import next_items
 from personalization.training.quality_gate import checked, profile_of
 from personalization.training.ratings import rating_errors
+from personalization.training.shown import milliseconds
 from personalization.training.surprise_ablation import surprise_ablation
 
 LATENCY_CALLS = 50
@@ -163,11 +163,7 @@ def ablation(bundle: Bundle, fold: Fold, asked: Examples) -> dict[str, float]:
 
 def latency(bundle: Bundle, fold: Fold) -> Mapping[str, float]:
     """Return p50 and p99 milliseconds of a whole slate of ten for one shopper."""
-    taken = []
-    for row in range(min(LATENCY_CALLS, len(fold))):
-        start = time.perf_counter()
-        bundle.slate(fold.profiles[row], fold.contexts[row], 10)
-        taken.append((time.perf_counter() - start) * 1e3)
+    taken = [milliseconds(bundle, fold, row) for row in range(min(LATENCY_CALLS, len(fold)))]
     if not taken:
         return {}
     return {"p50": float(np.quantile(taken, 0.5)), "p99": float(np.quantile(taken, 0.99))}
