@@ -1,8 +1,8 @@
-"""Members of staff, logged in."""
+"""Members of staff, and the browsers they are logged in with."""
 
 from collections.abc import Callable
 
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
 from access.models import User
@@ -21,3 +21,10 @@ def staff(name: str, role: str) -> Client:
     client = Client()
     client.force_login(user)
     return client
+
+
+def person(name: str, *codenames: str) -> User:
+    """Return a member of staff with these permissions."""
+    user = User.objects.create_user(name, is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    return user

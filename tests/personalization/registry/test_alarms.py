@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from django.db import IntegrityError, transaction
 
 from audit.selectors import entries
@@ -22,6 +21,7 @@ from personalization.training.quality_gate import Check, profile_of
 from tests.personalization.releases import admitted
 from tests.personalization.shop import model
 from tests.personalization.shop_history import history, products
+from tests.staff import person
 
 pytestmark = pytest.mark.django_db
 BAD = Check("drift of signals", 0.9, 0.25, False, "population stability index", "alarms")
@@ -196,10 +196,3 @@ def test_the_database_keeps_one_open_alarm_a_kind() -> None:
 
     with pytest.raises(IntegrityError), transaction.atomic():
         ModelAlarm.objects.create(kind=AlarmKind.DRIFT, message="x", raised_at=clock.now(), latest_at=clock.now())
-
-
-def person(name: str, *codenames: str) -> Any:
-    """Return a member of staff with these permissions."""
-    user = get_user_model().objects.create_user(username=name, password="x", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    return user

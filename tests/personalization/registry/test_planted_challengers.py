@@ -1,11 +1,8 @@
 """Planted challengers, as real bundles, handed over as a training does: exactly the right ones are refused, and why."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from pytest_django.fixtures import Settings
 
 from audit.selectors import entries
@@ -17,6 +14,7 @@ from personalization.services.gate import judge_training
 from personalization.services.registry import promote, register
 from personalization.services.waivers import approve_waiver, request_waiver
 from tests.personalization.planted_bundles import fold, foreseeing, honest, losing, planted, shop, trained, unfair
+from tests.staff import person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
 LOST = "group_loss:activity:few events"
@@ -91,7 +89,10 @@ def test_the_first_model_of_a_shop_is_refused_too_where_it_knows_the_answers() -
 
 def test_two_persons_let_one_of_them_go_live(live: ModelVersion) -> None:
     version = handed_over(losing(0.06))
-    ada, cora = person("ada"), person("cora")
+    ada, cora = (
+        person("ada", "add_modelwaiver", "approve_modelwaiver"),
+        person("cora", "add_modelwaiver", "approve_modelwaiver"),
+    )
     waiver = request_waiver(version.version, by=ada, reason="The group is being closed.", days=2)
     with pytest.raises(Conflict, match="two persons"):
         approve_waiver(waiver.pk, by=ada)
@@ -106,10 +107,3 @@ def test_two_persons_let_one_of_them_go_live(live: ModelVersion) -> None:
     (promoted,) = [event.data for event in entries(action="model.promoted") if "waiver" in event.data]
     assert promoted["failed"] == [LOST]
     assert (promoted["requested_by"], promoted["approved_by"]) == (f"staff:{ada.pk}", f"staff:{cora.pk}")
-
-
-def person(name: str) -> Any:
-    """Return a member of staff who may ask for waivers and approve them."""
-    user = get_user_model().objects.create_user(username=name, password="x", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=["add_modelwaiver", "approve_modelwaiver"]))
-    return user

@@ -5,8 +5,6 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from django.db import IntegrityError, connection, transaction
 
 from audit.selectors import entries
@@ -19,16 +17,10 @@ from personalization.services.waivers import approve_waiver, close_waiver, reque
 from tests.personalization.planted import case, harmless, slow, usual
 from tests.personalization.releases import admitted, judged
 from tests.personalization.shop import model
+from tests.staff import person
 
 ROLLED_BACK = "model.rolled_back"
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
-
-
-def person(name: str, *codenames: str) -> Any:
-    """Return a member of staff with these permissions."""
-    user = get_user_model().objects.create_user(username=name, password="x", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    return user
 
 
 @pytest.fixture
