@@ -15,9 +15,9 @@ from common.errors import DomainError
 from personalization.admin.evaluation import EvaluationPage
 from personalization.admin.rows import WrittenElsewhere, row_or_404
 from personalization.admin.waivers import WaiverRequestPage
-from personalization.models import ModelState, ModelVersion
+from personalization.models import ModelVersion
 from personalization.selectors.comparison import compared, held_back, ladder_of, waived
-from personalization.selectors.registry import may_be_waived, may_go_live, previous_champion, valid_waiver
+from personalization.selectors.registry import live_version, may_be_waived, may_go_live, previous_champion, valid_waiver
 from personalization.services.registry import promote, roll_back
 
 COLORS = {"champion": "success", "candidate": "info", "retired": "warning", "refused": "danger",
@@ -68,7 +68,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, WrittenElsewhere):
         return self._ask(request, target, verb="Promote", gated=True)
 
     def _ask(self, request: HttpRequest, target: ModelVersion | None, *, verb: str, gated: bool) -> HttpResponse:
-        live = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
+        live = live_version()
         title = f"{verb} to {target.version}?" if target else "There is no version to go back to"
         context = {
             "title": title,

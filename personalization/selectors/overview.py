@@ -7,8 +7,8 @@ from typing import Any, Final
 from django.db.models import QuerySet
 
 from common import clock
-from personalization.models import ModelAlarm, ModelState, ModelVersion, TrainingRun
-from personalization.selectors.registry import valid_waiver
+from personalization.models import ModelAlarm, ModelVersion, TrainingRun
+from personalization.selectors.registry import live_version, valid_waiver
 
 SILENCE: Final = timedelta(seconds=60)
 DIED: Final = "Its process died."
@@ -55,7 +55,7 @@ class RunState:
 
 def live_model() -> LiveModel | None:
     """Return the champion, or None before anything was promoted."""
-    row = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
+    row = live_version()
     if row is None:
         return None
     return LiveModel(row.version, row.rung, row.promoted_at, dict(row.metrics), dict(row.report), _waiver(row))

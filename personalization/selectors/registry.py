@@ -32,8 +32,13 @@ class Champion:
     increment: Increment | None = None
 
 
+def live_version() -> ModelVersion | None:
+    """Return the row of the live version, report and verdict and all; None before anything was promoted."""
+    return ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
+
+
 def champion() -> Champion | None:
-    """Return the live version, or None before anything was promoted."""
+    """Return what loads the live version, or None before anything was promoted."""
     row = ModelVersion.objects.filter(state=ModelState.CHAMPION).defer("report", "gate").first()  # asked every 2 s
     return None if row is None else Champion(row.version, directory_of(row), row.artefact_hash, increment_of(row))
 

@@ -8,7 +8,8 @@ from django.db import transaction
 
 from audit.services import record
 from common.errors import Conflict
-from personalization.models import AlarmKind, ModelState, ModelVersion, TrainingRun
+from personalization.models import AlarmKind, ModelVersion, TrainingRun
+from personalization.selectors.registry import live_version
 from personalization.services.alarms import sound
 from personalization.services.figures import storable
 from personalization.training.quality_gate import checked, failed
@@ -23,7 +24,7 @@ def examine(dataset: "Dataset", run: TrainingRun) -> None:
     Raises Conflict where the feed looks broken, unless the run is forced; then, and where the shop has changed, an
     alarm is raised.
     """
-    live = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
+    live = live_version()
     checks = checked(dataset, last=profile_of(live))
     refusals = failed(checks, "refuses")
     run.data_report = storable({**dataset.report, "checks": [asdict(one) for one in checks]})

@@ -11,11 +11,11 @@ from django.db import transaction
 from common import clock
 from events.selectors import training_frame
 from events.shown import shown_products
-from personalization.models import AlarmKind, ModelDrift, ModelState, ModelVersion
+from personalization.models import AlarmKind, ModelDrift, ModelVersion
 from personalization.ranking import artefact
 from personalization.ranking.facts import COLUMNS, ItemFacts
 from personalization.recommenders.base import SIGNAL_CODES, Catalogue, Longs
-from personalization.selectors.registry import directory_of, increment_of
+from personalization.selectors.registry import directory_of, increment_of, live_version
 from personalization.services.alarms import sound
 from personalization.services.data_gate import profile_of
 from personalization.services.figures import storable
@@ -36,7 +36,7 @@ def watch_drift(*, actor: str) -> ModelDrift | None:
 
     Returns None where no model is live, its artefact is not what was registered, or the day had too little traffic.
     """
-    live, now = ModelVersion.objects.filter(state=ModelState.CHAMPION).first(), clock.now()
+    live, now = live_version(), clock.now()
     learnt = _learnt(live) if live else None
     if live is None or learnt is None:
         return None

@@ -23,7 +23,7 @@ from personalization.models import AlarmKind, ModelState, ModelVersion
 from personalization.ranking.artefact import ArtefactError, glance
 from personalization.ranking.bundle import EVENT_WEIGHTS, LOADING_ERRORS, Bundle
 from personalization.selectors.overview import alive_runs
-from personalization.selectors.registry import INCREMENTS, directory_of, increments_of
+from personalization.selectors.registry import INCREMENTS, directory_of, increments_of, live_version
 from personalization.services.alarms import sound
 from personalization.services.alone import alone
 from personalization.services.data_gate import profile_of
@@ -50,7 +50,7 @@ def run_increment(*, forced: bool = False, actor: str = "system:schedule") -> st
     with alone(LOCK) as mine:
         if not mine:
             return "Another increment is being made."
-        live = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
+        live = live_version()
         if live is None:
             return "No model is live yet: `manage.py train` makes one."
         if alive_runs().exists():

@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from common.credentials import masked
 from personalization.models import ModelState, ModelVersion
 from personalization.ranking.artefact import MANIFEST
-from personalization.selectors.registry import directory_of, table_of
+from personalization.selectors.registry import directory_of, live_version, table_of
 from personalization.services.alone import alone
 from personalization.services.mirrored import metrics_of, page_of, params_of, plots_of, tags_of
 
@@ -80,7 +80,7 @@ def mirror_soon(version: str) -> None:
 
 def mirror_aliases() -> None:
     """Point the alias `champion` at the version that is live now, and tell of the one before that it is not."""
-    live = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
+    live = live_version()
     # Not where a rollback leads, which is an older one where the waiver of the last has run out.
     former = ModelVersion.objects.filter(state=ModelState.RETIRED, retired_at__isnull=False).order_by("-retired_at")
     for row in (former.first(), live):

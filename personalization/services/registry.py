@@ -15,7 +15,13 @@ from common.errors import Conflict
 from common.ids import uuid7
 from personalization.models import AlarmKind, ModelState, ModelVersion, ModelWaiver
 from personalization.ranking.bundle import LOADING_ERRORS, Bundle
-from personalization.selectors.registry import directory_of, previous_champion, valid_waiver, version_named
+from personalization.selectors.registry import (
+    directory_of,
+    live_version,
+    previous_champion,
+    valid_waiver,
+    version_named,
+)
 from personalization.services.alarms import read_check, sound
 from personalization.services.figures import headline, storable
 from personalization.services.live import announce
@@ -128,7 +134,7 @@ def _held_waiver(row: ModelVersion) -> ModelWaiver:
 
 def _enthroned(row: ModelVersion, *, action: str, actor: str, waiver: ModelWaiver | None = None) -> ModelVersion:
     _check_artefact(row)
-    former = ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
+    former = live_version()
     if former is not None:
         former.state, former.retired_at = ModelState.RETIRED, clock.now()
         former.save(update_fields=["state", "retired_at"])
