@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.training_cost import real
+from bench.training_cost import real, shown
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.increment import incremented
 from personalization.recommenders.base import Doubles
@@ -48,7 +48,7 @@ def told(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = None
     """Train, make the increment, train again; ask and print."""
     learning, validation, morning = folds_of(dataset, Asked(new_only=new_only, shares=SHARES))
     *_, evening = folds_of(dataset, Asked(new_only=new_only))
-    choice = choose(learning, validation, dataset.catalogue, budget_s=0.0, seed=7, progress=_told, names=names)
+    choice = choose(learning, validation, dataset.catalogue, budget_s=0.0, seed=7, progress=shown, names=names)
     catalogue = dataset.catalogue.at(evening.until)
 
     def trained(fold: Fold) -> Bundle:
@@ -86,10 +86,6 @@ def _values(bundle: Bundle, fold: Fold) -> Doubles:
     """Return NDCG@10 of each shopper, of targets that anybody had touched before the questions."""
     slates, _ = released_slates(bundle, fold, asked_of(bundle, fold))
     return warm_values(slates, fold, bundle.catalogue.n_items, metric="ndcg")[0]
-
-
-def _told(message: str, share: float) -> None:
-    print(f"{share:4.0%} {message}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.training_cost import real
+from bench.training_cost import real, shown
 from personalization.ranking.bundle import Bundle
 from personalization.training.choose import choose
 from personalization.training.dataset import Dataset, build
@@ -59,12 +59,8 @@ def told(dataset: Dataset, *, new_only: bool, names: tuple[str, ...] | None = No
 def _trained(
     dataset: Dataset, learning: list[Fold], validation: Fold, test: Fold, *, names: tuple[str, ...] | None
 ) -> Bundle:
-    choice = choose(learning, validation, dataset.catalogue, budget_s=0.0, seed=7, progress=_shown, names=names)
+    choice = choose(learning, validation, dataset.catalogue, budget_s=0.0, seed=7, progress=shown, names=names)
     return release(choice.plan, test.past, dataset.catalogue.at(test.until), until=test.until, learnt=choice.learnt)
-
-
-def _shown(message: str, share: float) -> None:
-    print(f"{share:4.0%} {message}", file=sys.stderr)
 
 
 if __name__ == "__main__":

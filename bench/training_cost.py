@@ -68,6 +68,11 @@ def real(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     return pd.read_parquet(folder / "interactions.parquet"), pd.read_parquet(items) if items.exists() else None
 
 
+def shown(message: str, share: float) -> None:
+    """Print what a training is at, beside what it finds."""
+    print(f"{share:4.0%} {message}", file=sys.stderr)
+
+
 def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None, *, as_live: bool = False) -> None:
     """Train once and print seconds, peak memory and the artefact's hash as JSON."""
     from personalization.training.dataset import build
@@ -75,13 +80,10 @@ def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None, *, as_live:
     from personalization.training.rival import plan_of
     from profiles.history import KEPT
 
-    def told(message: str, share: float) -> None:
-        print(f"{share:4.0%} {message}", file=sys.stderr)
-
     first = train(build(frame[:CHAMPIONS], items), newest=KEPT) if as_live else None
     plan = plan_of(json.loads(json.dumps(first.bundle.manifest))) if first else None
     started = time.monotonic()
-    trained = train(build(frame, items), progress=told, newest=KEPT if as_live else None, rival=plan)
+    trained = train(build(frame, items), progress=shown, newest=KEPT if as_live else None, rival=plan)
     seconds = time.monotonic() - started
     with tempfile.TemporaryDirectory() as scratch:
         digest = trained.bundle.save(Path(scratch) / "bundle")

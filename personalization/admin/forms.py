@@ -16,7 +16,7 @@ from unfold.widgets import (
 from common.errors import InvalidInput
 from personalization.models import Placement, Rule, RuleVersion
 from personalization.services.placements import RANKERS, check_placement
-from personalization.services.rules import draft
+from personalization.services.rules import ABOUT, draft
 
 if TYPE_CHECKING:  # Django's own classes take no parameters when they run
     PlacementModelForm = forms.ModelForm[Placement]
@@ -27,7 +27,7 @@ else:
 WORDING: Final = (
     *("effect", "position", "factor", "cap", "cap_by", "priority"),
     *("placements", "context_products", "context_categories", "starts_at", "ends_at"),
-    *("products", "categories", "brands", "min_price", "max_price", "min_stock", "max_stock"),
+    *ABOUT,
 )
 
 FACTOR: Final = 2.0

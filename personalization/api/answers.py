@@ -1,12 +1,12 @@
 """The bodies of answers, and their documentation."""
 
-from typing import Any
+from typing import Any, get_args
 
 from rest_framework import serializers
 
-from personalization.serving.answers import Answer, Item
+from personalization.serving.answers import Answer, Degraded, Item
 
-DEGRADED = ("no_model", "no_profile", "no_consent", "store_down", "deadline")
+DEGRADED = get_args(Degraded)
 REASONS = (
     *("because_viewed", "because_carted", "because_bought", "because_liked", "similar", "bought_together"),
     *("completes_cart", "buy_again", "popular", "trending", "new", "in_segment", "predicted_rating", "pinned"),

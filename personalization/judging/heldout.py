@@ -9,7 +9,7 @@ from personalization.judging.slates import Shelf, SlateTable
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.groups import even
 from personalization.recommenders.base import Catalogue, Doubles, Floats, Times
-from personalization.training.activity import third_of
+from personalization.training.activity import known_of, third_of
 from personalization.training.folds import Fold
 from personalization.training.metrics import Interval
 from personalization.training.shown import milliseconds, shown
@@ -70,8 +70,7 @@ def learnt(bundle: Bundle, fold: Fold) -> dict[str, float]:
 
 def activity(fold: Fold) -> tuple[str, ...]:
     """Return each shopper's third by how much is known of them."""
-    known = np.fromiter((len(profile.items) for profile in fold.profiles), np.int64, len(fold))
-    return third_of(known)
+    return third_of(known_of(fold.profiles))
 
 
 def shelf_of(catalogue: Catalogue, fold: Fold) -> Shelf:

@@ -1,8 +1,10 @@
 """Shoppers in thirds, by how much is known of them. Pure."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from personalization.recommenders.base import Longs
+from personalization.recommenders.base import Longs, Profile
 
 ACTIVITY = ("few events", "some events", "many events")
 
@@ -18,6 +20,11 @@ def thirds(known: Longs) -> list[tuple[str, Longs]]:
     third = (middle * len(ACTIVITY) // max(1, len(known))).astype(np.int64)
     found = [(name, np.flatnonzero(third == at)) for at, name in enumerate(ACTIVITY)]
     return [(name, rows) for name, rows in found if len(rows)]
+
+
+def known_of(profiles: Sequence[Profile]) -> Longs:
+    """Return int64[n]: how many events are known of each shopper."""
+    return np.fromiter((len(profile.items) for profile in profiles), np.int64, len(profiles))
 
 
 def third_of(known: Longs) -> tuple[str, ...]:

@@ -110,7 +110,7 @@ class MostPopular(Peer):
         for rows in chunks(len(fold), len(self.counts)):
             hidden = profile_matrix(fold, rows, len(self.counts)) if fold.new_only else None
             parts.append(top(np.tile(self.counts, (len(rows), 1)), hidden, k))
-        return np.concatenate(parts) if parts else np.empty((0, k), np.int32)
+        return stacked(parts, k)
 
 
 class Dense(Peer):
@@ -143,7 +143,7 @@ class Dense(Peer):
             histories = profile_matrix(fold, rows, self.n_items, weighed=self.config.get("weighed", False))
             scores = self.scores(fold.users[rows.start : rows.stop].astype(np.int32), histories)
             parts.append(top(scores, histories if fold.new_only else None, k))
-        return np.concatenate(parts) if parts else np.empty((0, k), np.int32)
+        return stacked(parts, k)
 
 
 def chunks(n: int, n_items: int) -> Iterator[range]:
@@ -151,6 +151,11 @@ def chunks(n: int, n_items: int) -> Iterator[range]:
     size = max(1, min(CHUNK, CHUNK_CELLS // max(1, n_items)))
     for start in range(0, n, size):
         yield range(start, min(start + size, n))
+
+
+def stacked(parts: Sequence[Ints], k: int) -> Ints:
+    """Return the slates of all chunks, int32[n, k]; of none, none."""
+    return np.concatenate(parts) if parts else np.empty((0, k), np.int32)
 
 
 def profile_matrix(fold: Fold, rows: range, n_items: int, *, weighed: bool = False) -> Matrix:

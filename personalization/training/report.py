@@ -12,7 +12,7 @@ from personalization.ranking.candidates import held_by
 from personalization.ranking.features import AGREEING
 from personalization.ranking.groups import even
 from personalization.recommenders.base import Bools, Floats, Ints, Longs
-from personalization.training.activity import thirds
+from personalization.training.activity import known_of, thirds
 from personalization.training.choose import Choice
 from personalization.training.cold_start_curve import cold_start
 from personalization.training.dataset import Dataset
@@ -132,8 +132,10 @@ def beyond(found: Ints, fold: Fold, n_items: int) -> dict[str, float]:
 def groups(found: Ints, fold: Fold, n_items: int) -> dict[str, Any]:
     """Return NDCG@10 of shoppers by how much is known of them, in thirds."""
     values = ndcg(found, fold.targets, n_items)
-    known = np.fromiter((len(profile.items) for profile in fold.profiles), np.int64, len(fold))
-    return {name: asdict(bootstrap(values[rows], shoppers=fold.users[rows])) for name, rows in thirds(known)}
+    return {
+        name: asdict(bootstrap(values[rows], shoppers=fold.users[rows]))
+        for name, rows in thirds(known_of(fold.profiles))
+    }
 
 
 def ablation(bundle: Bundle, fold: Fold, asked: Examples) -> dict[str, float]:

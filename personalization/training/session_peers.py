@@ -13,7 +13,7 @@ from scipy import sparse
 
 from personalization.recommenders.base import Bools, Catalogue, Interactions, Ints, Profile
 from personalization.training.folds import Fold
-from personalization.training.peers import Matrix, Peer, Space, chunks, profile_matrix, top
+from personalization.training.peers import Matrix, Peer, Space, chunks, profile_matrix, stacked, top
 
 PAUSE = 1_800.0
 
@@ -55,7 +55,7 @@ class SequenceRules(Peer):
             last = np.array([fold.profiles[row].items[-1] for row in rows])
             hidden = profile_matrix(fold, rows, self.n_items) if fold.new_only else None
             parts.append(top(self.rules[last].toarray(), hidden, k))
-        return np.concatenate(parts) if parts else np.empty((0, k), np.int32)
+        return stacked(parts, k)
 
 
 class VSKNN(Peer):
@@ -96,7 +96,7 @@ class VSKNN(Peer):
             votes = sparse.csr_matrix((weights.ravel(), (owner, chosen.ravel())), shape=alike.shape) @ self.sessions
             hidden = profile_matrix(fold, rows, self.n_items) if fold.new_only else None
             parts.append(top(votes.toarray(), hidden, k))
-        return np.concatenate(parts) if parts else np.empty((0, k), np.int32)
+        return stacked(parts, k)
 
     def _current(self, profile: Profile) -> Matrix:
         """Return the last items, the newest weighing most."""
