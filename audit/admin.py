@@ -13,11 +13,12 @@ from unfold.decorators import display
 
 from audit.models import AuditEvent
 from audit.selectors import read_detail, search
+from audit.staff import ReadOnly
 from common.pagination import EstimatingPaginator
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(ModelAdmin):
+class AuditEventAdmin(ReadOnly, ModelAdmin):
     """Read only, newest first. A search for a shopper (`user:ID`, `anonymous:ID`) finds what was done about them."""
 
     list_display = ("at", "action", "actor", "object", "facts")
@@ -53,15 +54,3 @@ class AuditEventAdmin(ModelAdmin):
     ) -> tuple[QuerySet[AuditEvent], bool]:
         """Search by exact words, which the indices answer."""
         return (search(queryset, search_term.strip()) if search_term.strip() else queryset), False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody writes by hand."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:
-        """Nobody alters."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:
-        """Nobody deletes."""
-        return False

@@ -1,4 +1,4 @@
-"""For every room's admin: what staff change is recorded in the transaction that changes it."""
+"""For every room's admin: what staff change is recorded in the transaction that changes it; and what nobody may."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -11,6 +11,25 @@ from audit.services import record
 def actor_of(request: HttpRequest) -> str:
     """Return how the log names the member of staff behind a request."""
     return f"staff:{request.user.pk}"
+
+
+class ReadOnly:
+    """A mixin in front of ModelAdmin, for rows that the product itself writes and people look up.
+
+    A shopper's rows go through a privacy request, which reaches every store.
+    """
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody adds by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody edits by hand."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes by hand."""
+        return False
 
 
 class AuditedAdmin:

@@ -1,35 +1,17 @@
 """Customers in the admin: to look up, not to edit."""
 
 from django.contrib import admin
-from django.db.models import Model
-from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from audit.staff import ReadOnly
 from customers.models import Customer, CustomerLink
 
 
-class ReadOnly(ModelAdmin):
-    """Rows that only events may change."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody adds by hand."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody edits by hand."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Erasure goes through a privacy request, which reaches every store."""
-        return False
-
-
 @admin.register(Customer)
-class CustomerAdmin(ReadOnly):
+class CustomerAdmin(ReadOnly, ModelAdmin):
     """Raw ids and what was said about them."""
 
+    show_full_result_count = False
     list_display = ("raw_id", "attributes", "created_at")
     search_fields = ("=raw_id",)
     search_help_text = "user:ID or anonymous:ID, exactly"
@@ -38,9 +20,10 @@ class CustomerAdmin(ReadOnly):
 
 
 @admin.register(CustomerLink)
-class CustomerLinkAdmin(ReadOnly):
+class CustomerLinkAdmin(ReadOnly, ModelAdmin):
     """Which ids were linked, when."""
 
+    show_full_result_count = False
     list_display = ("kind", "from_id", "user_id", "at")
     list_filter = ("kind",)
     search_fields = ("=from_id", "=user_id")

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 
-from audit.staff import actor_of
+from audit.staff import ReadOnly, actor_of
 from common.pagination import EstimatingPaginator
 from events.models import Event, Order, OrderLine, SetAside
 from events.services.setting_aside import send_again
@@ -18,24 +18,12 @@ from events.types.registry import EVENT_TYPES
 KNOWN_NAMES = sorted(EVENT_TYPES)
 
 
-class Recorded(ModelAdmin):
+class Recorded(ReadOnly, ModelAdmin):
     """Rows that only the recorder writes; lists that stay quick with millions of them."""
 
     show_full_result_count = False
     paginator = EstimatingPaginator
     list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody adds by hand."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody edits by hand."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Erasure goes through a privacy request, which reaches every store."""
-        return False
 
 
 class NameFilter(admin.SimpleListFilter):

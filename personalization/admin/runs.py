@@ -11,7 +11,7 @@ from django.urls import URLPattern, path, reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
-from audit.staff import actor_of
+from audit.staff import ReadOnly, actor_of
 from personalization.admin.alarms import in_words
 from personalization.models import RunState, Sampler, TrainingRun
 from personalization.selectors.comparison import search_of
@@ -38,7 +38,7 @@ class TrainingForm(forms.Form):
 
 
 @admin.register(TrainingRun)
-class TrainingRunAdmin(ModelAdmin):
+class TrainingRunAdmin(ReadOnly, ModelAdmin):
     """Each row is written by the run itself while it works; the list follows it."""
 
     list_display = ("id", "standing", "bar", "step", "said", "model_version", "actor", "created_at", "finished_at")
@@ -49,18 +49,6 @@ class TrainingRunAdmin(ModelAdmin):
               "finished_at")  # fmt: skip
     list_before_template = "personalization/live_runs.html"
     actions_list: ClassVar = ["train_page"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """A run is started by its button, which also hands it to a worker."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: TrainingRun | None = None) -> bool:
-        """Only the run writes its row."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: TrainingRun | None = None) -> bool:
-        """Runs are history."""
-        return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: TrainingRun | None = None) -> Any:
         """Only the run writes its row."""

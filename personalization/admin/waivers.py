@@ -10,6 +10,7 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
+from audit.staff import ReadOnly
 from common import clock
 from common.errors import DomainError
 from personalization.admin.rows import row_or_404
@@ -53,7 +54,7 @@ class WaiverRequestPage:
 
 
 @admin.register(ModelWaiver)
-class ModelWaiverAdmin(ModelAdmin):
+class ModelWaiverAdmin(ReadOnly, ModelAdmin):
     """Waivers are never edited: asked for, approved, closed or outlived."""
 
     list_display = ("model_version", "standing", "requested_by", "requested_at", "approved_by", "expires_at", "reason")
@@ -61,18 +62,6 @@ class ModelWaiverAdmin(ModelAdmin):
     fields = ("model_version", "reason", "requested_by", "requested_at", "approved_by", "approved_at", "expires_at",
               "closed_by", "closed_at")  # fmt: skip
     actions_detail: ClassVar = ["approve_page", "close_page"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """A waiver is asked for at its version."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: ModelWaiver | None = None) -> bool:
-        """What was asked and approved stands."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: ModelWaiver | None = None) -> bool:
-        """Waivers are history."""
-        return False
 
     def has_approve_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Return whether this person may approve what others ask for."""
