@@ -30,7 +30,6 @@ class Recalled:
     scores: dict[int, float] = field(default_factory=dict)
     sources: dict[int, dict[str, float]] = field(default_factory=dict)
     contributions: dict[int, Mapping[str, float]] = field(default_factory=dict)
-    used_model: bool = False
 
     def add(self, name: str, items: Ints, scores: Sequence[float]) -> None:
         """Append what is not there yet; note the source in any case."""
@@ -96,8 +95,7 @@ def _by_strategy(snapshot: Snapshot, question: Question, found: Recalled) -> Non
     if bundle is None:
         return
     if placement.sources and (strategy == BLEND or (strategy == HYBRID and bundle.rung != "ranker")):
-        blended = _blend(snapshot, question, placement.sources, found)
-        found.used_model = bool(len(blended))
+        _blend(snapshot, question, placement.sources, found)
     elif strategy in (HYBRID, BLEND) or strategy in bundle.sources:
         taught = strategy in (HYBRID, BLEND) and not placement.sources
         slate = bundle.slate(
@@ -108,7 +106,6 @@ def _by_strategy(snapshot: Snapshot, question: Question, found: Recalled) -> Non
             sources=tuple(placement.sources) or None,
             explain=question.explain,
         )
-        found.used_model = True
         for at, (code, score) in enumerate(zip(slate.items.tolist(), slate.scores.tolist(), strict=True)):
             found.items.append(code)
             found.scores[code] = score
@@ -116,7 +113,7 @@ def _by_strategy(snapshot: Snapshot, question: Question, found: Recalled) -> Non
             found.contributions[code] = slate.contributions[at]
 
 
-def _blend(snapshot: Snapshot, question: Question, weights: Mapping[str, float], found: Recalled) -> Ints:
+def _blend(snapshot: Snapshot, question: Question, weights: Mapping[str, float], found: Recalled) -> None:
     """Fuse the sources' lists by reciprocal rank, weighed."""
     totals: dict[int, float] = {}
     for name, weight in weights.items():
@@ -127,7 +124,6 @@ def _blend(snapshot: Snapshot, question: Question, weights: Mapping[str, float],
     ordered = sorted(totals, key=lambda code: (-totals[code], code))[: question.k]
     found.items.extend(ordered)
     found.scores.update((code, totals[code]) for code in ordered)
-    return np.asarray(ordered, np.int32)
 
 
 def _fallbacks(snapshot: Snapshot, question: Question) -> Iterator[Proposal]:

@@ -65,4 +65,3 @@ def test_sources_that_a_placement_names_are_asked_whatever_the_model_released(ru
 
     assert found.items == [1]
     assert found.sources[1] == {"buy_again": 0.5}
-    assert found.used_model
