@@ -19,6 +19,7 @@ from personalization.selectors.report.section import (
     yes,
 )
 from personalization.training.activity import ACTIVITY
+from personalization.training.ladder import EARNED
 from personalization.training.metrics import CUTOFFS
 
 BESIDE = ("ndcg@10", "precision@10", "recall@10", "hit_rate@10", "mrr@10")
@@ -46,12 +47,12 @@ def ladder(report: Mapping[str, Any]) -> Section | None:
     return Section(
         "ladder",
         "The ladder",
-        "NDCG@10 on validation. A rung is taken where the bootstrap is 90 % sure that it beats the one held; the "
-        "ranker, which still learns from these questions before it is released, where it is 75 % sure. "
-        "A refused ranker is heard once more where questions are many: as it is when it has learned from half of these "
-        "shoppers, asked about the other half, and then it must be 90 % sure. Dark: what is released. Validation asks "
-        "as visits begin and in the middle of them; the held-out window below as they begin, when less is known."
-        + (constrained if strength else ""),
+        f"NDCG@10 on validation. A rung is taken where the bootstrap is {_sure('blend')} sure that it beats the one "
+        "held; the ranker, which still learns from these questions before it is released, where it is "
+        f"{_sure('ranker')} sure. A refused ranker is heard once more where questions are many: as it is when it has "
+        "learned from half of these shoppers, asked about the other half, and then it must be "
+        f"{_sure('appeal')} sure. Dark: what is released. Validation asks as visits begin and in the middle of them; "
+        "the held-out window below as they begin, when less is known." + (constrained if strength else ""),
         ("Rung", "What", "NDCG@10", "95 % interval", "Chance to be better", "Taken"),
         rows,
         plots.bars(names, values, title="NDCG@10, validation", chosen=chosen) if drawn else None,
@@ -143,6 +144,10 @@ def next_item(report: Mapping[str, Any]) -> Section | None:
         ("History", "Hit rate@10", "NDCG@10", "MRR@10"), rows,
         plots.bars(list(found), [interval(one) for one in found.values()], title="NDCG@10, next item"),
     )  # fmt: skip
+
+
+def _sure(rung: str) -> str:
+    return f"{100 * EARNED[rung]:.0f} %"
 
 
 def _known(events: int | None) -> str:
