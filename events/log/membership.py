@@ -1,7 +1,8 @@
 """Which shards are mine: consumers of one name share them by beating a common heart in Redis.
 
 Shards go round the living members in order of their names, so everybody comes to the same answer without talking. Who
-has not beaten for a while is dead, and its shards are taken over. For a moment two may hold one shard: consumers stand
+has not beaten for a while is dead, and its shards are taken over. So is who beat in the future: the server's clock was
+put back since, and the living beat again within half a second. For a moment two may hold one shard: consumers stand
 that, because each moves its offset only together with its results.
 """
 
@@ -24,6 +25,7 @@ local now = redis.call('TIME')
 local at = now[1] * 1000 + math.floor(now[2] / 1000)
 redis.call('ZADD', KEYS[1], at, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', at - ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '(' .. at + ARGV[2], '+inf')
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 """
 

@@ -49,6 +49,13 @@ def test_the_shards_of_one_who_left_or_died_are_taken_over() -> None:
     assert ada.mine() == {0, 1, 2, 3}
 
 
+def test_a_clock_that_was_put_back_keeps_no_dead_consumer_alive() -> None:
+    seconds, _ = redis.client().time()
+    redis.client().zadd("v:consumers:test", {"killed before the clock was put back": (seconds + 3600) * 1000})
+
+    assert member("ada").mine() == {0, 1, 2, 3}
+
+
 @dataclass
 class Collecting:
     """Work that fails as often as told before it works."""
