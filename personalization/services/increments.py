@@ -165,7 +165,10 @@ def _resting_until(live: ModelVersion) -> datetime:
     told = live.increment
     if "at" not in told:
         return datetime.min.replace(tzinfo=UTC)
-    return datetime.fromisoformat(told["at"]) + timedelta(seconds=PAUSE * told["seconds"])
+    at = datetime.fromisoformat(told["at"])
+    if at > clock.now():  # the clock was put back: nobody knows how long ago that was
+        return datetime.min.replace(tzinfo=UTC)
+    return at + timedelta(seconds=PAUSE * told["seconds"])
 
 
 def _timed(begun: float) -> dict[str, Any]:

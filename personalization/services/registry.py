@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ def _enthroned(row: ModelVersion, *, action: str, actor: str, waiver: ModelWaive
     if former is not None:
         former.state, former.retired_at = ModelState.RETIRED, clock.now()
         former.save(update_fields=["state", "retired_at"])
-    row.state, row.promoted_at, row.retired_at = ModelState.CHAMPION, clock.now(), None
+    row.state, row.promoted_at, row.retired_at = ModelState.CHAMPION, _moment_after(former), None
     row.increment = {}  # of when it was live before
     row.save(update_fields=["state", "promoted_at", "retired_at", "increment"])
     former_name = former.version if former else None
@@ -146,6 +147,12 @@ def _enthroned(row: ModelVersion, *, action: str, actor: str, waiver: ModelWaive
     announce()
     mirror_soon(row.version)
     return row
+
+
+def _moment_after(former: ModelVersion | None) -> datetime:
+    """Return now or, where the clock was put back, a moment behind the last promotion: rollbacks go by the order."""
+    now, last = clock.now(), former.promoted_at if former else None
+    return now if last is None else max(now, last + timedelta(microseconds=1))
 
 
 def _waived(row: ModelVersion, waiver: ModelWaiver) -> dict[str, Any]:

@@ -122,6 +122,15 @@ def test_at_most_a_tenth_of_the_time_goes_to_increments() -> None:
     assert "has learnt from 150" in run_increment()
 
 
+def test_a_clock_that_was_put_back_stops_no_increments() -> None:
+    sell("rug")
+    run_increment()
+    a_year_ahead = clock.now() + timedelta(days=365)
+    ModelVersion.objects.update(increment={**live().increment, "at": a_year_ahead.isoformat()})
+
+    assert "Nothing has happened" in run_increment()
+
+
 def test_the_artefact_before_stays_until_the_next_but_one() -> None:
     for day in range(3):
         sell("rug", day=day)

@@ -1,6 +1,7 @@
 """One version is live; what was altered on disk never is; each change is on record."""
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.utils import InternalError
 
 from audit.models import AuditEvent
+from common import clock
 from common.errors import Conflict, NotFound
 from personalization.models import ModelState, ModelVersion, RuleVersion
 from personalization.services.registry import promote, roll_back
@@ -70,6 +72,17 @@ def test_a_second_click_does_not_bring_back_what_was_just_taken_away() -> None:
         roll_back(actor="staff:8", over=second)
 
     assert states() == {first: ModelState.CHAMPION, second: ModelState.RETIRED}
+
+
+def test_a_rollback_goes_by_the_order_of_promotions_also_where_the_clock_was_put_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    versions, now = [made() for _ in range(4)], clock.now()
+    for version, minutes in zip(versions, (0, 30, -5, -2), strict=True):
+        monkeypatch.setattr(clock, "now", lambda at=now + timedelta(minutes=minutes): at)
+        promote(version, actor="staff:7")
+
+    assert roll_back(actor="staff:7").version == versions[2]
 
 
 def test_what_was_decided_against_one_version_does_not_replace_another() -> None:
