@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from common.errors import DomainError
+from personalization.selectors.registry import champion
 from personalization.services.registry import roll_back
 
 
@@ -14,9 +15,10 @@ class Command(BaseCommand):
     help = "Make the version live again that was live before the present one."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Roll back."""
+        """Roll back from what is live now: who waits for another one's roll-back does not undo it."""
+        live = champion()
         try:
-            row = roll_back(actor="system:command")
+            row = roll_back(actor="system:command", over=live.version if live else "")
         except DomainError as error:
             raise CommandError(error.detail) from error
         self.stdout.write(f"{row.version} is live again")

@@ -3,15 +3,18 @@
 import shutil
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier, Thread
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, connection, transaction
 from django.db.utils import InternalError
 
 from audit.models import AuditEvent
 from common import clock
 from common.errors import Conflict, NotFound
 from personalization.models import ModelState, ModelVersion, RuleVersion
+from personalization.selectors.registry import Champion, champion
 from personalization.services.registry import promote, roll_back
 from personalization.services.rules import create_rule, edit_rule
 from tests.personalization.releases import admitted
@@ -71,6 +74,36 @@ def test_a_second_click_does_not_bring_back_what_was_just_taken_away() -> None:
     with pytest.raises(Conflict, match=f"By now {first} is live, not {second}"):
         roll_back(actor="staff:8", over=second)
 
+    assert states() == {first: ModelState.CHAMPION, second: ModelState.RETIRED}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_operators_who_roll_back_at_once_do_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = made(), made()
+    promote(first, actor="staff:7")
+    promote(second, actor="staff:7")
+    both, told = Barrier(2), list[str]()
+
+    def together() -> Champion | None:
+        found = champion()
+        both.wait()
+        return found
+
+    def ask() -> None:
+        try:
+            call_command("rollback")
+        except CommandError as error:
+            told.append(str(error))
+        connection.close()
+
+    monkeypatch.setattr("personalization.management.commands.rollback.champion", together)
+    operators = [Thread(target=ask) for _ in range(2)]
+    for one in operators:
+        one.start()
+    for one in operators:
+        one.join()
+
+    assert told == [f"By now {first} is live, not {second}: look again, and decide anew."]
     assert states() == {first: ModelState.CHAMPION, second: ModelState.RETIRED}
 
 
