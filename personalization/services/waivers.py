@@ -15,6 +15,7 @@ from common.errors import Conflict, Forbidden, InvalidInput
 from personalization.models import ModelState, ModelWaiver
 from personalization.models.waiver import LONGEST
 from personalization.selectors.registry import version_named, waiver_waits
+from personalization.services.registry import one_at_a_time
 
 ASK, APPROVE = "personalization.add_modelwaiver", "personalization.approve_modelwaiver"
 
@@ -30,6 +31,7 @@ def request_waiver(version: str, *, by: AbstractUser, reason: str, days: int) ->
     if not 1 <= days <= LONGEST.days:
         raise InvalidInput.of("days", f"a waiver lasts 1 to {LONGEST.days} days")
     with transaction.atomic():
+        one_at_a_time()  # else two who ask at once both find none, and the artefact may be deleted meanwhile
         row = version_named(version)
         if not row.gate or row.passed or row.state == ModelState.CHAMPION:
             raise Conflict(f"{version} needs no waiver: only a version that failed the gate does.")

@@ -1,7 +1,8 @@
 """A waiver takes two persons, a reason and an end; with it a refused version goes live, and the log says who let it."""
 
+from contextlib import suppress
 from datetime import timedelta
-from threading import Thread
+from threading import Barrier, BrokenBarrierError, Thread
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from audit.selectors import entries
 from common import clock
 from common.errors import Conflict, Forbidden, InvalidInput
 from personalization.models import ModelState, ModelVersion, ModelWaiver
+from personalization.selectors.registry import waiver_waits
 from personalization.services import registry
 from personalization.services.registry import promote, roll_back
 from personalization.services.waivers import approve_waiver, close_waiver, request_waiver
@@ -76,6 +78,33 @@ def test_it_is_asked_for_once_until_somebody_decides_or_it_ends(refused: ModelVe
         asked(refused, ada)
     approve_waiver(waiver.pk, by=bo)
     asked(refused, ada)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_ask_at_once_ask_once(refused: ModelVersion, ada: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    both, answers = Barrier(2), list[int | None]()
+
+    def together(*version: Any, **named: Any) -> bool:
+        found = waiver_waits(*version, **named)
+        with suppress(BrokenBarrierError):
+            both.wait(0.5)
+        return found
+
+    def ask() -> None:
+        try:
+            answers.append(asked(refused, ada).pk)
+        except Conflict:
+            answers.append(None)
+        connection.close()
+
+    monkeypatch.setattr("personalization.services.waivers.waiver_waits", together)
+    clicks = [Thread(target=ask) for _ in range(2)]
+    for one in clicks:
+        one.start()
+    for one in clicks:
+        one.join()
+
+    assert sorted(answers, key=str) == [ModelWaiver.objects.get().pk, None]
 
 
 def test_a_request_is_declined_by_who_may_approve_or_taken_back_by_who_asked(
