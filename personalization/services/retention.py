@@ -78,5 +78,13 @@ def _strays() -> Iterator[Path]:
     for path in root.iterdir() if root.is_dir() else ():
         named = NAMED.fullmatch(path.name)
         ours = path.name.startswith(DRAFT) or (named is not None and named[1] not in known)
-        if ours and time.time() - path.stat().st_mtime > FRESH.total_seconds():
+        if ours and _left(path):
             yield path
+
+
+def _left(path: Path) -> bool:
+    """Return whether nobody has written there for a day."""
+    try:
+        return time.time() - path.stat().st_mtime > FRESH.total_seconds()
+    except FileNotFoundError:  # a training beside this one has just given it its name
+        return False

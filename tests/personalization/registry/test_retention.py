@@ -170,6 +170,20 @@ def test_what_a_process_that_died_left_goes_after_a_day(tmp_path: Path) -> None:
     assert not {path.name for path in tmp_path.iterdir()} & set(left)
 
 
+def test_what_another_training_renames_meanwhile_is_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".writing-0192").mkdir()
+    stat = Path.stat
+
+    def renamed(path: Path, **named: Any) -> os.stat_result:
+        if path.name == ".writing-0192":
+            raise FileNotFoundError(path)
+        return stat(path, **named)
+
+    monkeypatch.setattr(Path, "stat", renamed)
+
+    assert prune(actor="system:schedule") == []
+
+
 def test_zero_keeps_all(settings: Any) -> None:
     settings.MODELS_KEPT = 0
     made(4)
