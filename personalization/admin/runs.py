@@ -16,7 +16,7 @@ from personalization.admin.alarms import in_words
 from personalization.models import RunState, Sampler, TrainingRun
 from personalization.selectors.comparison import search_of
 from personalization.selectors.overview import DIED, died
-from personalization.services.training import queue_training, tell_again
+from personalization.services.training import queue_once
 
 COLORS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger"}
 LISTED = 50
@@ -91,12 +91,11 @@ class TrainingRunAdmin(ReadOnly, ModelAdmin):
             "exposure": wished["exposure"],
             "forced": wished["forced"],
         }
-        waiting = TrainingRun.objects.filter(state=RunState.QUEUED, **wish).first()
-        if waiting is not None:  # a second click, or a message that was lost
-            tell_again(waiting)
-            messages.info(request, f"Training {waiting.pk}, the same, is queued already; a worker was told again.")
+        run, fresh = queue_once(actor=actor_of(request), **wish)
+        if fresh:
+            messages.success(request, f"Training {run.pk} is queued.")
         else:
-            messages.success(request, f"Training {queue_training(actor=actor_of(request), **wish).pk} is queued.")
+            messages.info(request, f"Training {run.pk}, the same, is queued already; a worker was told again.")
         return HttpResponseRedirect(back)
 
     @admin.display(description="search for settings")

@@ -23,7 +23,7 @@ from personalization.selectors.overview import alive_runs
 from personalization.selectors.registry import Champion, champion
 from personalization.services.data_gate import examine
 from personalization.services.gate import judge_training, steadiness_of
-from personalization.services.registry import promote, register
+from personalization.services.registry import one_at_a_time, promote, register
 from personalization.services.retention import prune
 from personalization.services.shop_data import shop_dataset
 from personalization.training.progress import Progress, part_of
@@ -320,9 +320,18 @@ def _insisted(step: Callable[[], ModelVersion]) -> ModelVersion:
     return step()
 
 
-def tell_again(run: TrainingRun) -> None:
-    """Hand a queued run to a worker once more: its message may be lost, and one that comes twice changes nothing."""
-    _to_worker(run.pk, None)
+def queue_once(*, actor: str, **wishes: Any) -> tuple[TrainingRun, bool]:
+    """Queue a training, unless one with the same wishes waits; return it, and whether it is new.
+
+    Of one that waits a worker is told again: its message may be lost, and one that comes twice changes nothing.
+    """
+    with transaction.atomic():
+        one_at_a_time()  # else both clicks of a double click find none
+        waiting = TrainingRun.objects.filter(state=RunState.QUEUED, **wishes).first()
+        if waiting is None:
+            return queue_training(actor=actor, **wishes), True
+    _to_worker(waiting.pk, None)
+    return waiting, False
 
 
 def _to_worker(run_id: int, slates: Path | None) -> None:

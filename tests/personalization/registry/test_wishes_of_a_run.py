@@ -2,20 +2,24 @@
 
 import fcntl
 import runpy
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError, Thread
 from typing import Any
 
 import optuna
 import pytest
+from celery import current_app
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 
+from audit.selectors import entries
 from common.errors import InvalidInput
 from config import env
 from personalization.models import ModelVersion, TrainingRun
 from personalization.services import training
-from personalization.services.training import queue_training, run_training
+from personalization.services.training import queue_once, queue_training, run_training
 from personalization.tasks import train
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -117,6 +121,30 @@ def test_a_database_that_went_away_for_a_moment_costs_no_finished_training(monke
         return version
 
     assert training._insisted(step) is version
+
+
+def test_a_double_click_queues_one_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    both, told, close = Barrier(2), [], training.close_silent_runs
+
+    def together(**named: Any) -> None:
+        close(**named)
+        with suppress(BrokenBarrierError):
+            both.wait(0.5)
+
+    def click() -> None:
+        queue_once(actor="staff:1", budget_s=60)
+        connection.close()
+
+    monkeypatch.setattr(training, "close_silent_runs", together)
+    monkeypatch.setattr(current_app, "send_task", lambda name, *, args, **more: told.append(args[0]))
+    clicks = [Thread(target=click) for _ in range(2)]
+    for one in clicks:
+        one.start()
+    for one in clicks:
+        one.join()
+
+    assert told == 2 * [TrainingRun.objects.get().pk]
+    assert len(entries(action="training.queued")) == 1
 
 
 def test_a_night_of_long_tuning_is_not_given_to_a_second_worker(monkeypatch: pytest.MonkeyPatch) -> None:
