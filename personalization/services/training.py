@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from celery import current_app
 from django.conf import settings
@@ -20,7 +20,7 @@ from common.errors import Conflict, DomainError, InvalidInput, NotFound
 from personalization.models import ModelVersion, RunState, Sampler, TrainingRun
 from personalization.ranking.artefact import ArtefactError, unseal
 from personalization.selectors.overview import alive_runs
-from personalization.selectors.registry import Champion, champion
+from personalization.selectors.registry import Champion, champion, version_named
 from personalization.services.data_gate import examine
 from personalization.services.gate import judge_training, steadiness_of
 from personalization.services.registry import one_at_a_time, promote, register
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from personalization.training.plan import Plan
     from personalization.training.tune import Search
 
+Found = TypeVar("Found")
 DATA_SHARE, TRAIN_SHARE = 0.15, 0.95
 """Where on the bar reading the data ends, and where training does."""
 SEARCH_FILE, MOST_SEARCHED = "search.db", 64 * 1024**2
@@ -80,12 +81,7 @@ class Bar:
         told: dict[str, Any] = {"state": state, "message": message, "model_version": version}
         if state == RunState.DONE:
             told |= {"progress": 1.0, "step": ""}
-        try:
-            self._write(**told, finished_at=clock.now())
-        except (DatabaseError, InterfaceError) as error:  # perhaps what failed the run: it came back since
-            log.warning("training.end_untold run=%s error=%s", self.run.pk, error)
-            _reconnect()
-            self._write(**told, finished_at=clock.now())
+        _insisted(lambda: self._write(**told, finished_at=clock.now()))  # what failed the run may be the database
 
     def part(self, low: float, high: float) -> Progress:
         """Return a listener for a part of the whole."""
@@ -293,12 +289,18 @@ def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, bar: Bar, ov
     close_old_connections()  # fitting took long
     actor = bar.run.actor
     bar.tell("Comparing answers with those of what is live", TRAIN_SHARE)
-    steady = steadiness_of(trained)
+    steady = _insisted(lambda: steadiness_of(trained))
     report = {**trained.report, "stability": asdict(steady)} if steady else trained.report
     bar.tell("Registering the version", TRAIN_SHARE + 0.01)
     version = _insisted(lambda: register(trained.bundle, report=report, actor=actor))
     bar.tell("Judging at the gate", TRAIN_SHARE + 0.02)
-    judged = _insisted(lambda: judge_training(version.version, trained, user_ids, actor=actor, over=over))
+
+    def judging() -> ModelVersion:
+        row = version_named(version.version)
+        # Where the database went away before it could say so, the verdict is written already.
+        return row if row.gate else judge_training(row.version, trained, user_ids, actor=actor, over=over)
+
+    judged = _insisted(judging)
     if not judged.passed:
         return judged, f"{version.version} was refused: {judged.refusal}"
     try:
@@ -308,7 +310,7 @@ def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, bar: Bar, ov
     return live, f"{version.version} is live"
 
 
-def _insisted(step: Callable[[], ModelVersion]) -> ModelVersion:
+def _insisted(step: Callable[[], Found]) -> Found:
     """Return what the step returns; it is tried again, on another connection, where it lost the database meanwhile."""
     for wait in WAITS:
         try:

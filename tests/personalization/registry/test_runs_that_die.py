@@ -2,17 +2,21 @@
 
 import time
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import InterfaceError
+from django.db import InterfaceError, OperationalError
 
 from common import clock
-from personalization.models import RunState, TrainingRun
+from personalization.models import ModelState, ModelVersion, RunState, TrainingRun
 from personalization.selectors.overview import SILENCE
 from personalization.services import training
+from personalization.services.gate import judge_version
 from personalization.services.training import close_silent_runs, queue_training, run_training
+from tests.personalization.planted import harmless
+from tests.personalization.shop import model
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked")]
 
@@ -78,6 +82,8 @@ def test_a_database_that_goes_away_for_a_moment_costs_no_training(monkeypatch: p
             raise InterfaceError("connection already closed")
         save(row, **named)
 
+    monkeypatch.setattr(training, "WAITS", (0.0,))
+
     def trained(bar: Any, slates: Any) -> Any:
         bar.tell("Fitting nmf", 0.4)
         bar.tell("Fitting ease", 0.5)
@@ -90,6 +96,31 @@ def test_a_database_that_goes_away_for_a_moment_costs_no_training(monkeypatch: p
 
     run.refresh_from_db()
     assert (run.state, run.message) == (RunState.DONE, "done")
+
+
+def test_a_database_that_goes_away_at_the_end_costs_no_finished_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the answers are compared, and between the verdict and the word that it is written."""
+    bar = training.Bar(queue_training(actor="staff:1", hand_over=False), None)
+    away = {"compared": True, "judged": True}
+
+    def compared(trained: Any) -> None:
+        if away.pop("compared", False):
+            raise OperationalError("gone")
+
+    def judge(version: str, *named: Any, **more: Any) -> ModelVersion:
+        row = judge_version(version, harmless(), reference="popularity", actor="staff:1")
+        if away.pop("judged", False):
+            raise OperationalError("gone")
+        return row
+
+    monkeypatch.setattr(training, "WAITS", (0.0,))
+    monkeypatch.setattr(training, "steadiness_of", compared)
+    monkeypatch.setattr(training, "judge_training", judge)
+
+    _, told = training._released(SimpleNamespace(bundle=model(("popular",)), report={}), [], bar=bar, over="")  # type: ignore[arg-type]
+
+    version = ModelVersion.objects.get()
+    assert (told, version.state, away) == (f"{version.version} is live", ModelState.CHAMPION, {})
 
 
 def test_two_workers_that_take_one_message_train_once(monkeypatch: pytest.MonkeyPatch) -> None:
