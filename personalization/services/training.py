@@ -17,7 +17,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, close_old
 from audit.services import record
 from common import clock
 from common.errors import Conflict, DomainError, InvalidInput, NotFound
-from personalization.models import ModelVersion, RunState, Sampler, TrainingRun
+from personalization.models import ModelState, ModelVersion, RunState, Sampler, TrainingRun
 from personalization.ranking.artefact import ArtefactError, unseal
 from personalization.selectors.overview import alive_runs
 from personalization.selectors.registry import Champion, champion, version_named
@@ -76,9 +76,13 @@ class Bar:
                 log.warning("training.progress_lost run=%s error=%s", self.run.pk, error)
                 _reconnect()
 
-    def end(self, state: RunState, *, message: str, version: ModelVersion | None = None) -> None:
+    def made(self, version: ModelVersion) -> None:
+        """Note the version that came of the run: it is there, and may go live, whatever becomes of the run."""
+        _insisted(lambda: self._write(model_version=version))
+
+    def end(self, state: RunState, *, message: str) -> None:
         """Mark the run as over; the step of one that failed says where."""
-        told: dict[str, Any] = {"state": state, "message": message, "model_version": version}
+        told: dict[str, Any] = {"state": state, "message": message}
         if state == RunState.DONE:
             told |= {"progress": 1.0, "step": ""}
         _insisted(lambda: self._write(**told, finished_at=clock.now()))  # what failed the run may be the database
@@ -146,16 +150,16 @@ def run_training(run_id: int, *, listener: Progress | None = None, slates: Path 
         return run
     try:
         with _beating(run):
-            version, message = _trained(bar, slates)
+            message = _trained(bar, slates)
     except (DomainError, ValueError) as error:
         log.warning("training.failed run=%s error=%s", run.pk, error)
         bar.end(RunState.FAILED, message=str(error))
     except BaseException as error:
-        told = "It was asked to stop." if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
-        bar.end(RunState.FAILED, message=told)
+        told = "It was asked to stop" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
+        bar.end(RunState.FAILED, message=f"{told}. {_insisted(lambda: _left_behind(run))}")
         raise
     else:
-        bar.end(RunState.DONE, message=message, version=version)
+        bar.end(RunState.DONE, message=message)
         prune(actor=run.actor)
     return run
 
@@ -165,10 +169,19 @@ def close_silent_runs(*, but: TrainingRun | None = None) -> None:
     silent = TrainingRun.objects.filter(state=RunState.RUNNING).exclude(pk__in=alive_runs().values("pk"))
     for run in silent if but is None else silent.exclude(pk=but.pk):
         log.warning("training.died run=%s heard=%s", run.pk, run.heartbeat_at)
-        told = f"Its process died at {run.progress:.0%} ({run.step}): start another one."
+        told = f"Its process died at {run.progress:.0%} ({run.step}). {_left_behind(run)}"
         TrainingRun.objects.filter(pk=run.pk, state=RunState.RUNNING, heartbeat_at=run.heartbeat_at).update(
             state=RunState.FAILED, message=told, finished_at=clock.now()
         )
+
+
+def _left_behind(run: TrainingRun) -> str:
+    """Return in words what came of a run that did not see its end."""
+    if run.model_version_id is None:
+        return "Nothing was changed: start another one."
+    version = ModelVersion.objects.get(pk=run.model_version_id)
+    live = version.state == ModelState.CHAMPION
+    return f"{version.version} is live." if live else f"{version.version} was registered, and is not live."
 
 
 @contextlib.contextmanager
@@ -194,7 +207,7 @@ def _beating(run: TrainingRun) -> Iterator[None]:
         thread.join()
 
 
-def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
+def _trained(bar: Bar, slates: Path | None) -> str:
     # Here, not above: the web processes, which only queue, need none of the learning libraries.
     from personalization.training.heldout import write_slates
     from personalization.training.pipeline import train
@@ -217,13 +230,13 @@ def _trained(bar: Bar, slates: Path | None) -> tuple[ModelVersion, str]:
             names=names,
             exposure=run.exposure,
         )
-    version, message = _released(trained, dataset.user_ids, bar=bar, over=live.version if live else "")
+    message = _released(trained, dataset.user_ids, bar=bar, over=live.version if live else "")
     if slates is not None:
         try:
             write_slates(trained, dataset.user_ids, slates)
         except OSError as error:  # which is no reason to lose a model
             message += f". The held-out answers could not be written: {error}"
-    return version, message
+    return message
 
 
 @contextlib.contextmanager
@@ -280,7 +293,7 @@ def _dataset(bar: Bar) -> "Dataset":
     return dataset
 
 
-def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, bar: Bar, over: str) -> tuple[ModelVersion, str]:
+def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, bar: Bar, over: str) -> str:
     """Register the bundle, judge it, and promote it where it passed; say where shoppers will see another shop.
 
     `over` is the version that was live when the training began, "" for none: where another is live by now, nobody has
@@ -293,6 +306,7 @@ def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, bar: Bar, ov
     report = {**trained.report, "stability": asdict(steady)} if steady else trained.report
     bar.tell("Registering the version", TRAIN_SHARE + 0.01)
     version = _insisted(lambda: register(trained.bundle, report=report, actor=actor))
+    bar.made(version)
     bar.tell("Judging at the gate", TRAIN_SHARE + 0.02)
 
     def judging() -> ModelVersion:
@@ -300,14 +314,14 @@ def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, bar: Bar, ov
         # Where the database went away before it could say so, the verdict is written already.
         return row if row.gate else judge_training(row.version, trained, user_ids, actor=actor, over=over)
 
-    judged = _insisted(judging)
+    judged = bar.run.model_version = _insisted(judging)
     if not judged.passed:
-        return judged, f"{version.version} was refused: {judged.refusal}"
+        return f"{version.version} was refused: {judged.refusal}"
     try:
-        live = _insisted(lambda: promote(version.version, actor=actor, over=over))
+        bar.run.model_version = _insisted(lambda: promote(version.version, actor=actor, over=over))
     except Conflict as error:
-        return judged, f"{version.version} passed, but was not promoted. {error.detail}"
-    return live, f"{version.version} is live"
+        return f"{version.version} passed, but was not promoted. {error.detail}"
+    return f"{version.version} is live"
 
 
 def _insisted(step: Callable[[], Found]) -> Found:

@@ -70,7 +70,9 @@ class Command(BaseCommand):
             try:
                 run = run_training(run.pk, listener=_listener(bar), slates=options["recommendations"])
             except KeyboardInterrupt as error:
-                raise CommandError("stopped; nothing was changed") from error
+                run.refresh_from_db()
+                if run.state != RunState.DONE:
+                    raise CommandError(run.message or "stopped; nothing was changed") from error
             finally:
                 signal.signal(signal.SIGTERM, before)
         if run.state == RunState.FAILED:

@@ -14,8 +14,10 @@ from personalization.models import ModelState, ModelVersion, RunState, TrainingR
 from personalization.selectors.overview import SILENCE
 from personalization.services import training
 from personalization.services.gate import judge_version
+from personalization.services.registry import promote
 from personalization.services.training import close_silent_runs, queue_training, run_training
 from tests.personalization.planted import harmless
+from tests.personalization.releases import admitted
 from tests.personalization.shop import model
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked")]
@@ -87,7 +89,7 @@ def test_a_database_that_goes_away_for_a_moment_costs_no_training(monkeypatch: p
     def trained(bar: Any, slates: Any) -> Any:
         bar.tell("Fitting nmf", 0.4)
         bar.tell("Fitting ease", 0.5)
-        return None, "done"
+        return "done"
 
     monkeypatch.setattr(training, "_trained", trained)
     monkeypatch.setattr(TrainingRun, "save", unsteady)
@@ -96,6 +98,38 @@ def test_a_database_that_goes_away_for_a_moment_costs_no_training(monkeypatch: p
 
     run.refresh_from_db()
     assert (run.state, run.message) == (RunState.DONE, "done")
+
+
+def test_a_run_that_was_stopped_or_killed_says_what_it_brought_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    version = ModelVersion.objects.get(version=admitted(model(("popular",))))
+
+    def trained(bar: Any, slates: Any) -> Any:
+        bar.made(version)
+        promote(version.version, actor="staff:1")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "_trained", trained)
+
+    with pytest.raises(CommandError, match=f"asked to stop. {version.version} is live"):
+        call_command("train")
+    stopped = TrainingRun.objects.get()
+    assert (stopped.state, stopped.model_version) == (RunState.FAILED, version)
+
+    killed = running(heard=2 * SILENCE)
+    TrainingRun.objects.filter(pk=killed.pk).update(model_version=version)
+    close_silent_runs()
+    killed.refresh_from_db()
+    assert killed.message.endswith(f"{version.version} is live.")
+
+
+def test_a_run_that_is_stopped_before_it_has_a_version_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def trained(bar: Any, slates: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "_trained", trained)
+
+    with pytest.raises(CommandError, match="Nothing was changed"):
+        call_command("train")
 
 
 def test_a_database_that_goes_away_at_the_end_costs_no_finished_training(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,10 +151,11 @@ def test_a_database_that_goes_away_at_the_end_costs_no_finished_training(monkeyp
     monkeypatch.setattr(training, "steadiness_of", compared)
     monkeypatch.setattr(training, "judge_training", judge)
 
-    _, told = training._released(SimpleNamespace(bundle=model(("popular",)), report={}), [], bar=bar, over="")  # type: ignore[arg-type]
+    told = training._released(SimpleNamespace(bundle=model(("popular",)), report={}), [], bar=bar, over="")  # type: ignore[arg-type]
 
     version = ModelVersion.objects.get()
     assert (told, version.state, away) == (f"{version.version} is live", ModelState.CHAMPION, {})
+    assert bar.run.model_version == version
 
 
 def test_two_workers_that_take_one_message_train_once(monkeypatch: pytest.MonkeyPatch) -> None:
