@@ -89,9 +89,9 @@ def decide_for(
     Raises InvalidInput for unknown or essential purposes, Unavailable where the log is down (nothing is written then).
     """
     _refuse_unknown(decisions)
-    at, message_id = clock.epoch_us(), str(uuid7())
     policy_sha256 = selectors.policy_hash(policy_version) if policy_version else ""
     taken = {**decisions, GPC: True} if gpc and subject.startswith("user:") else dict(decisions)
+    at, message_id = _moment_after(subject, taken), str(uuid7())
     rows = [
         Recorded(subject, purpose, given, at, message_id, source, policy_version, policy_sha256, region or "")
         for purpose, given in taken.items()
@@ -112,6 +112,16 @@ def decide_for(
         # reads the log, writes the same rows.
         journal.write(change)
     _mirror(rows)
+
+
+def _moment_after(subject: str, purposes: Iterable[str]) -> int:
+    """Return now or, where the clock was put back or another host's is ahead, a moment behind what was said last.
+
+    The later decision holds, and this one is made now.
+    """
+    states = selectors.states_of_people([subject]).values()
+    said = (known.at for state in states for name in purposes if (known := state.on(name)))
+    return max(clock.epoch_us(), max(said, default=0) + 1)
 
 
 def _told(words: Mapping[str, str]) -> dict[str, str]:

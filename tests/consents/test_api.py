@@ -12,7 +12,9 @@ from access.selectors import resolve_key
 from access.services import create_key
 from audit.selectors import entries, read_detail
 from audit.services import destroy_subject
+from common import clock, redis
 from common.errors import Unavailable
+from consents.mirror import link
 from consents.models import ConsentEvent
 from consents.selectors import proofs
 from events.log import get_log
@@ -96,6 +98,23 @@ def test_saying_the_same_again_is_no_second_proof(shop: APIClient) -> None:
         put(shop, "user:ada", {"decisions": {"analytics": given}})
 
     assert [proof.given for proof in proofs(["user:ada"])] == [True, False, True]
+
+
+@pytest.mark.parametrize("said_by", ["user:ada", "anonymous:bo"])
+def test_a_refusal_holds_also_where_the_clock_was_put_back(
+    shop: APIClient, said_by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe, now = redis.client().pipeline(), clock.epoch_us()
+    link(pipe, "user:ada", "anonymous:bo", now)
+    pipe.execute()
+    with monkeypatch.context() as patch:
+        patch.setattr(clock, "epoch_us", lambda: now + 3_600_000_000)
+        put(shop, said_by, {"decisions": {"analytics": True}})
+
+    answer = put(shop, "user:ada", {"decisions": {"analytics": False}})
+
+    assert answer.json()["decisions"]["analytics"]["reason"] == "refused"
+    assert [proof.given for proof in proofs(["user:ada", "anonymous:bo"])] == [False, True]
 
 
 @pytest.mark.parametrize(
