@@ -25,9 +25,17 @@ local size = tonumber(redis.call('GET', KEYS[2]) or '0')
 local added = 0
 for i = 2, #ARGV, 2 do added = added + #ARGV[i + 1] + {ENTRY_OVERHEAD} end
 if size + added > tonumber(ARGV[1]) then return redis.error_reply('LOGFULL ' .. size) end
-for i = 2, #ARGV, 2 do redis.call('XADD', KEYS[1], '*', 'k', ARGV[i], 'b', ARGV[i + 1]) end
+local last = '0-0'
+for i = 2, #ARGV, 2 do last = redis.call('XADD', KEYS[1], '*', 'k', ARGV[i], 'b', ARGV[i + 1]) end
 redis.call('INCRBY', KEYS[2], added)
+local millisecond, n = string.match(last, '(%d+)-(%d+)')
+if tonumber(n) >= {1 << SEQUENCE_BITS - 1} then
+  redis.call('XSETID', KEYS[1], string.format('%.0f-0', tonumber(millisecond) + 1))
+end
 return added
+"""
+"""While the server's clock is behind, it counts on within its last millisecond; before an offset has no room left for
+the number, it is led to the next one.
 """
 REMOVE: Final = f"""
 local gone, size = 0, 0

@@ -10,7 +10,7 @@ from django.conf import settings
 from common import redis
 from common.errors import Unavailable
 from events.log import Entry, Log, shard_of
-from events.log.redis_streams import RedisStreams
+from events.log.redis_streams import SEQUENCE_BITS, RedisStreams
 
 SHARDS = 4
 
@@ -152,3 +152,20 @@ def test_an_engine_that_is_away_is_unavailable() -> None:
         log.append([entry("k")])
     with pytest.raises(Unavailable):
         log.read(0)
+
+
+def test_redis_streams_keep_their_order_however_long_the_clock_is_behind() -> None:
+    """The server then goes on counting within the last millisecond: more often than an offset has room for."""
+    log = RedisStreams(redis.client(), shards=1, max_bytes=1 << 20, prefix=f"t:{uuid.uuid4()}")
+    ahead = (redis.client().time()[0] + 3600) * 1000
+    redis.client().xadd(log._streams[0], {"k": "e", "b": "0"}, id=f"{ahead}-{(1 << SEQUENCE_BITS) - 3}")
+
+    for number in range(1, 6):
+        log.append([entry("k", str(number))])
+
+    read, after = [], 0
+    while rows := log.read(0, after, count=1):
+        ((after, one),) = rows
+        read.append(one.body)
+        assert len(read) < 10
+    assert read == [b"0", b"1", b"2", b"3", b"4", b"5"]
