@@ -1,12 +1,13 @@
 """The recorder: exactly once, nothing blocks, nothing is lost."""
 
 import random
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from events.log import Entry
 from events.models import Count, Event, Offset, SetAside
@@ -140,6 +141,33 @@ def test_each_month_has_its_partition_and_impossible_times_go_to_the_default() -
     assert partition_of("m1") == "events_event_2026_09"
     assert partition_of("m2") == "events_event_default"
     assert partition_of("m3") == "events_event_default"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_reads_for_long_keeps_nobody_from_recording_the_first_event_of_a_month() -> None:
+    """A backup at midnight, or a training that reads its data: the month is opened when they are through."""
+    reads, over = threading.Event(), threading.Event()
+
+    def read() -> None:
+        with transaction.atomic():
+            Event.objects.exists()
+            reads.set()
+            over.wait(60)
+        connection.close()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    reads.wait(60)
+    recorder, month = Recorder(), 1_328_100_000_000_000
+    try:
+        recorder.record(batch_of(entry(event(1, at=month))), after=offsets([0]))
+        assert partition_of("m1") == "events_event_default"
+    finally:
+        over.set()
+        reader.join()
+
+    recorder.record(batch_of(entry(event(2, at=month)), first=2), after=offsets([0]))
+    assert {partition_of("m1"), partition_of("m2")} == {"events_event_2012_02"}
 
 
 def test_opening_a_month_takes_its_rows_out_of_the_default_partition() -> None:
