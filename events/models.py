@@ -68,6 +68,11 @@ class SetAside(models.Model):
     reason = models.TextField()
     field = models.TextField(blank=True)
     payload = models.TextField(help_text="The item as it came, cut at 32 KB.")
+    carried = models.JSONField(
+        default=dict,
+        db_default={},
+        help_text="What its request said beside it: privacy signal, region, shared context.",
+    )
     source = models.TextField(blank=True)
     received_at = models.DateTimeField()
     shard = models.SmallIntegerField()

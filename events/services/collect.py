@@ -18,12 +18,12 @@ from events.intake.limits import MAX_ITEM, MAX_WRITTEN
 from events.intake.parse import Unreadable
 from events.log import get_log
 from events.log.base import Entry
+from events.services import carrying
+from events.services.carrying import SECRETS, without
 from events.services.judging import Judge
 
 DROPPED: Final = ("ip", "userAgent", "location", "network", "user_hash")
 """What of an item's context is not even kept aside."""
-SECRETS: Final = ("writeKey", "user_hash")
-"""What opens or proves something: staff read what was set aside."""
 _TOLD: Final = re.compile(r'("(?:writeKey|user_hash|ip|userAgent)"\s*+:\s*+)"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 """The same in the text of an item that could not be read."""
 
@@ -79,7 +79,7 @@ def collect(
         states_of_people(_ids(item for item, _ in sound)), terms=terms(), gpc=sender.gpc, region=sender.region
     )
     kept = sum(judge.take(item, verified=verified) for item, verified in sound)
-    aside = [_entry_aside(items[position], why, envelope) for position, why in refused]
+    aside = [_entry_aside(items[position], why, envelope, sender) for position, why in refused]
     entries = [*judge.writes.entries, *aside]
     if sum(len(entry.body) for entry in entries) > MAX_WRITTEN:
         raise TooLarge(f"With what they share copied to each, the events hold more than {MAX_WRITTEN} bytes.")
@@ -95,17 +95,19 @@ def collect_server_items(items: Sequence[Any], *, source: str = "server") -> Out
     return collect(items, sender=Sender(), envelope=Envelope(received_at=clock.epoch_us(), source=source))
 
 
-def replay(payload: str, *, source: str, received_at: int) -> Outcome:
+def replay(payload: str, *, source: str, received_at: int, carried: Mapping[str, Any]) -> Outcome:
     """Accept an item that was set aside, once more; with its message id it is never counted twice.
 
-    It speaks for whom its sender may speak, and came when it came (microseconds since the epoch). Raises InvalidInput
-    while it is still not sound, or where nobody knows who sent it.
+    It speaks for whom its sender may speak, came when it came (microseconds since the epoch), with what it `carried`
+    then. Raises InvalidInput while it is still not sound, or where nobody knows who sent it.
     """
     try:
         item = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
         raise InvalidInput.of("", f"is not JSON: {error.msg}") from error
-    return collect([item], sender=_sender(source), envelope=Envelope(received_at=received_at, source=source))
+    sender = replace(_sender(source), gpc=carried.get("gpc", False), region=carried.get("region"))
+    envelope = carrying.envelope_of(carried, received_at=received_at, source=source)
+    return collect([item], sender=sender, envelope=envelope)
 
 
 def _sender(source: str) -> Sender:
@@ -161,14 +163,17 @@ def _errors(refused: Sequence[tuple[int, Refused]], prefix: str) -> tuple[FieldE
     return tuple(FieldError(place(position, why.field), why.reason) for position, why in refused)
 
 
-def _entry_aside(raw: Any, why: Refused, envelope: Envelope) -> Entry:
+def _entry_aside(raw: Any, why: Refused, envelope: Envelope, sender: Sender) -> Entry:
     """Return the entry of an item that is set aside: what came, without address and secrets, cut to size."""
     message_id = raw.get("messageId") if isinstance(raw, Mapping) else None
+    payload = _payload(raw)
+    whole = isinstance(raw, Mapping) and len(payload) <= MAX_ITEM  # what is not can never be sent again
     body = {
         "message_id": message_id if isinstance(message_id, str) else None,
         "reason": why.reason,
         "field": why.field,
-        "payload": _payload(raw)[:MAX_ITEM],
+        "payload": payload[:MAX_ITEM],
+        "carried": carrying.carried_with(raw, envelope, gpc=sender.gpc, region=sender.region) if whole else {},
         "received_at": envelope.received_at,
         "source": envelope.source,
     }
@@ -186,14 +191,10 @@ def _payload(raw: Any) -> str:
 
 def _fit_to_show(item: dict[str, Any]) -> dict[str, Any]:
     """Return the item without what tells where somebody is, and without what opens or proves something."""
-    shown = _without(item, SECRETS)
+    shown = without(item, SECRETS)
     if "context" in shown:
-        shown["context"] = _without(shown["context"], DROPPED)
+        shown["context"] = without(shown["context"], DROPPED)
     for part in (shown, shown.get("context")):
         if isinstance(part, dict) and "traits" in part:
-            part["traits"] = _without(part["traits"], SECRETS)
+            part["traits"] = without(part["traits"], SECRETS)
     return cast(dict[str, Any], shown)
-
-
-def _without(value: Any, names: Sequence[str]) -> Any:
-    return {name: inner for name, inner in value.items() if name not in names} if isinstance(value, dict) else value

@@ -48,6 +48,7 @@ class Refused:
     payload: str
     source: str
     received_at: int
+    carried: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -112,6 +113,7 @@ def _as_refused(shard: int, offset: int, fields: dict[str, Any]) -> Refused:
         payload=text[:MAX_PAYLOAD],
         source=str(fields.get("source") or ""),
         received_at=int(fields.get("received_at") or clock.epoch_us()),
+        carried=dict(fields.get("carried") or {}),
     )
 
 
@@ -127,6 +129,7 @@ def refused(position: Position, reason: str) -> Refused:
         payload=entry.body[:MAX_PAYLOAD].decode(errors="replace").replace("\x00", "\N{REPLACEMENT CHARACTER}"),
         source="recorder",
         received_at=clock.epoch_us(),
+        carried={},
     )
 
 

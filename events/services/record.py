@@ -191,6 +191,7 @@ def _set_aside(items: Iterable[Refused]) -> None:
             payload=item.payload,
             source=item.source,
             received_at=from_microseconds(item.received_at),
+            carried=item.carried,
         )
         for item in items
     ]

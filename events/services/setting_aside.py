@@ -21,7 +21,8 @@ FROM_RECORDER: Final = "recorder"
 def send_again(items: Iterable[SetAside], *, actor: str) -> tuple[int, int]:
     """Send items through the same door again; return how many were accepted and how many refused once more.
 
-    An item goes as its sender sent it: what a browser had to prove, it has to prove again, and its proof was not kept.
+    An item goes as its sender sent it, with the privacy signal, the region and the batch's context it came with: what a
+    browser had to prove, it has to prove again, and its proof was not kept.
     With its message id it is never counted twice, however often it is sent. Raises Unavailable or redis errors
     while the log is down; what was sent until then stays sent.
     """
@@ -43,7 +44,8 @@ def _send(item: SetAside) -> str:
             event = Event.decode(item.payload.encode())
             get_log().append([Entry("event", event.raw_id, event.encode())])
         else:
-            replay(item.payload, source=item.source, received_at=to_microseconds(item.received_at))
+            received_at = to_microseconds(item.received_at)
+            replay(item.payload, source=item.source, received_at=received_at, carried=item.carried)
     except InvalidInput as error:
         return "; ".join([error.detail, *(f"{one.field}: {one.message}" for one in error.errors)])
     except (orjson.JSONDecodeError, TypeError) as error:

@@ -318,9 +318,9 @@ def test_what_is_set_aside_can_be_accepted_once_it_is_mended(
     (aside,) = log.set_aside()
 
     with pytest.raises(InvalidInput):
-        replay(aside["payload"], source=aside["source"], received_at=aside["received_at"])
+        replay(aside["payload"], source=aside["source"], received_at=aside["received_at"], carried=aside["carried"])
     mended = json.dumps({**bad, "properties": {"product_id": "P1"}})
-    outcome = replay(mended, source=aside["source"], received_at=aside["received_at"])
+    outcome = replay(mended, source=aside["source"], received_at=aside["received_at"], carried=aside["carried"])
 
     assert outcome.kept == 1
     assert {event.message_id for event in log.events()} == {"m1", "m2"}
