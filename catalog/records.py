@@ -53,6 +53,10 @@ class ProductRow:
     first_seen: datetime
     removed: bool
 
+    def price_in(self, currency: str) -> float | None:
+        """Return the price as a number to reckon with, None where there is none in this currency: no rate is known."""
+        return None if self.price is None or self.currency != currency else float(self.price)
+
     @property
     def in_stock(self) -> bool:
         """Whether it can be bought now: a stock that is not counted never runs out."""

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+
 from catalog.browsing import named
 from common.clock import to_microseconds
 from common.errors import NotFound
@@ -40,7 +42,6 @@ def traits_of(identity: Identity, *, now: datetime) -> dict[str, Any]:
     history = read_person(user_id=user_id, anonymous_id=anonymous_id).history
     rows = named(sorted({one.product_id for one in history}))
     facts = {
-        row.product_id: ProductFacts(row.category, row.brand, None if row.price is None else float(row.price))
-        for row in rows
+        row.product_id: ProductFacts(row.category, row.brand, row.price_in(settings.SHOP_CURRENCY)) for row in rows
     }
     return values(history, now=to_microseconds(now), products=facts)

@@ -128,7 +128,7 @@ def _collect(changes: dict[str, Change], event: Event) -> None:
         changes[event.raw_id].refuse(event.at)
         if event.user_id and event.anonymous_id:
             changes[f"anonymous:{event.anonymous_id}"].refuse(event.at)
-    if PURPOSE in event.allowed and (found := interactions(event)):
+    if PURPOSE in event.allowed and (found := interactions(event, currency=settings.SHOP_CURRENCY)):
         rows = changes[event.raw_id].rows
         for line, interaction in enumerate(found):
             kind = 2 if interaction.signal in history.LASTING else 1

@@ -3,7 +3,8 @@
 from config import env
 
 SHOP_NAME = env.text("SHOP_NAME", "Vitrine")
-SHOP_CURRENCY = env.text("SHOP_CURRENCY", "EUR")
+# What `complete-journey`, a data set of the demo, tells was paid in dollars.
+SHOP_CURRENCY = env.text("SHOP_CURRENCY", "USD" if env.text("DATASET") == "complete-journey" else "EUR").upper()
 
 # The publishable key of the demo shop's own pages (/shop/).
 SHOP_PUBLIC_KEY = env.text("SHOP_PUBLIC_KEY", "pk_demo")

@@ -1,5 +1,6 @@
 """From an order event to an order: money in decimals, and which figure its revenue came from. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -65,7 +66,7 @@ def order_of(event: Event) -> OrderRecord | None:
         shipping=number(properties.get("shipping")),
         tax=number(properties.get("tax")),
         discount=number(properties.get("discount")),
-        currency=_currency(properties.get("currency")),
+        currency=currency_of(properties),
         coupon=text(properties.get("coupon")),
         lines=lines,
     )
@@ -80,6 +81,7 @@ def _revenue(properties: dict[str, Any], lines: tuple[ProductLine, ...]) -> tupl
     return (sum(priced, Decimal(0)), "lines") if priced and len(priced) == len(lines) else (None, "unknown")
 
 
-def _currency(value: object) -> str | None:
-    code = text(value)
+def currency_of(properties: Mapping[str, Any]) -> str | None:
+    """Return the currency that an event's amounts are in, or None where it names none: the shop's then."""
+    code = text(properties.get("currency"))
     return code.upper() if code and len(code) == 3 and code.isalpha() and code.isascii() else None

@@ -1,5 +1,6 @@
 """All event types Vitrine knows by name: one line a type. Pure."""
 
+from dataclasses import replace
 from types import MappingProxyType
 
 from events.types.base import Event, Interaction
@@ -19,6 +20,7 @@ from events.types.order_cancelled import ORDER_CANCELLED
 from events.types.order_completed import ORDER_COMPLETED
 from events.types.order_refunded import ORDER_REFUNDED
 from events.types.order_updated import ORDER_UPDATED
+from events.types.orders import currency_of
 from events.types.page_engaged import PAGE_ENGAGED
 from events.types.payment_info_entered import PAYMENT_INFO_ENTERED
 from events.types.preference_given import PREFERENCE_GIVEN
@@ -90,6 +92,11 @@ def custom(name: str) -> EventType:
     return EventType(name=name, summary="An event of the shop's own.")
 
 
-def interactions(event: Event) -> list[Interaction]:
-    """Return what an event says about products: the one reading that live profiles and training share."""
-    return event_type(event.name).interactions(event) if event.kind == "track" else []
+def interactions(event: Event, *, currency: str) -> list[Interaction]:
+    """Return what an event says about products: the one reading that live profiles and training share.
+
+    `currency` is the shop's: what the event tells in another one has no price that could be counted beside the rest.
+    """
+    found = event_type(event.name).interactions(event) if event.kind == "track" else []
+    told = currency_of(event.properties) if found else None
+    return found if told in (None, currency) else [replace(one, price=None) for one in found]

@@ -1,8 +1,9 @@
 """What a running shop's models learn from: its events that may be learnt from, its products, what is known of whom."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 
@@ -12,6 +13,9 @@ from personalization.serving.shelf import items_frame
 
 if TYPE_CHECKING:
     from personalization.training.dataset import Dataset
+
+ELSEWHERE: Final = "no rate is known: unknown, as where there is none (`SHOP_CURRENCY` says which is the shop's)"
+"""What becomes of prices in another currency than the shop's."""
 
 
 def shop_dataset(
@@ -27,7 +31,12 @@ def shop_dataset(
     frame = training_frame()
     read()
     known = shoppers_frame(settings.SHOPPER_ATTRIBUTES)
-    items = items_frame(row for row in catalog_rows() if not row.removed)
+    rows = [row for row in catalog_rows() if not row.removed]
+    elsewhere = sum(row.price is not None and row.currency != settings.SHOP_CURRENCY for row in rows)
+    items = items_frame(rows)
     folder = Path(settings.PICTURES_DIR) if pictures and settings.PICTURES_DIR else None
     counted = settings.EVENT_WEIGHTS if weights is None else weights
-    return build(frame, items, known, pictures=folder, weights=counted, stated=True)
+    dataset = build(frame, items, known, pictures=folder, weights=counted, stated=True)
+    # Of a catalogue in one currency nothing is said.
+    told = [{"column": "price in another currency", "values": elsewhere, "rule": ELSEWHERE}] if elsewhere else []
+    return replace(dataset, report={**dataset.report, "imputed": [*dataset.report["imputed"], *told]})

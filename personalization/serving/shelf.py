@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from django.conf import settings
 
 from catalog.records import ProductRow
 from personalization.ranking.columns import Columns
@@ -104,7 +105,7 @@ def columns_of(catalogue: Catalogue, rows: Sequence[ProductRow | None]) -> Colum
         brands=[row.brand if row else "" for row in rows],
         categories=["/".join(row.category) if row else "" for row in rows],
         groups=[row.group_id if row else "" for row in rows],
-        prices=(float(row.price) if row and row.price is not None else float("nan") for row in rows),
+        prices=(_price(row) if row else float("nan") for row in rows),
         stocks=((UNCOUNTED if row.stock is None else row.stock) if row else 0 for row in rows),
     )
 
@@ -118,7 +119,7 @@ def items_frame(rows: Iterable[ProductRow]) -> pd.DataFrame:
             "description": row.description,
             "category": "/".join(row.category),
             "brand": row.brand,
-            "price": float(row.price) if row.price is not None else float("nan"),
+            "price": _price(row),
             "attributes": attributes_of(row),
             "group_id": row.group_id,
             "first_seen": row.first_seen.timestamp(),
@@ -135,6 +136,12 @@ def attributes_of(row: ProductRow) -> list[str]:
     for key, value in sorted(row.attributes.items()):
         found += [f"{key}={one}" for one in (value if isinstance(value, list) else [value]) if one not in (None, "")]
     return found
+
+
+def _price(row: ProductRow) -> float:
+    """Return the price as models and filters compare prices, NaN where there is none in the shop's currency."""
+    price = row.price_in(settings.SHOP_CURRENCY)
+    return float("nan") if price is None else price
 
 
 def _shown(row: ProductRow, now: datetime) -> bool:

@@ -3,11 +3,14 @@
 from events.types.base import Interaction
 from profiles.traits.base import DAY, Products, Trait
 
-Orders = dict[str, tuple[int, int]]
+Orders = dict[str, tuple[int, int | None]]
 
 
 class Rfm(Trait[Orders]):
-    """State: for each order its time and its worth in hundredths; an order without an id is its event."""
+    """State: for each order its time and its worth in hundredths; an order without an id is its event.
+
+    The worth is of the lines whose price is known, None where none is: told without, or in another currency.
+    """
 
     key = "rfm"
     title = "Purchases"
@@ -20,7 +23,7 @@ class Rfm(Trait[Orders]):
         """Add a bought line to its order."""
         if one.signal != "purchase":
             return state
-        worth = round(100 * (one.price or 0.0) * one.quantity)
+        worth = None if one.price is None else round(100 * one.price * one.quantity)
         return _add(state, one.order_id or one.message_id, one.at, worth)
 
     def merge(self, state: Orders, other: Orders) -> Orders:
@@ -30,20 +33,25 @@ class Rfm(Trait[Orders]):
             _add(merged, order, at, worth)
         return merged
 
-    def value(self, state: Orders, *, now: int, products: Products) -> dict[str, float] | None:
-        """Return days since the last order, how many orders, their whole and their average worth."""
+    def value(self, state: Orders, *, now: int, products: Products) -> dict[str, float | None] | None:
+        """Return days since the last order, how many orders, their whole and their average worth.
+
+        Orders of unknown worth are in neither sum; how many there are is told beside it.
+        """
         if not state:
             return None
-        total = sum(worth for _, worth in state.values())
+        worths = [worth for _, worth in state.values() if worth is not None]
         return {
             "recency_days": max(0, now - max(at for at, _ in state.values())) // DAY,
             "frequency": len(state),
-            "monetary": total / 100,
-            "average_order_value": round(total / len(state) / 100, 2),
+            "monetary": sum(worths) / 100,
+            "average_order_value": round(sum(worths) / len(worths) / 100, 2) if worths else None,
+            "orders_of_unknown_worth": len(state) - len(worths),
         }
 
 
-def _add(orders: Orders, order: str, at: int, worth: int) -> Orders:
-    known_at, known_worth = orders.get(order, (at, 0))
-    orders[order] = (max(known_at, at), known_worth + worth)
+def _add(orders: Orders, order: str, at: int, worth: int | None) -> Orders:
+    known_at, known_worth = orders.get(order, (at, None))
+    both = [one for one in (known_worth, worth) if one is not None]
+    orders[order] = (max(known_at, at), sum(both) if both else None)
     return orders

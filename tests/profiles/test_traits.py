@@ -31,7 +31,13 @@ def test_a_shopper_in_words() -> None:
     assert found["recency_days"] == 2
     assert found["active_days"] == 4
     assert found["action_counts"] == {"purchase": 3, "view": 2}
-    assert found["rfm"] == {"recency_days": 4, "frequency": 2, "monetary": 449.99, "average_order_value": 225.0}
+    assert found["rfm"] == {
+        "recency_days": 4,
+        "frequency": 2,
+        "monetary": 449.99,
+        "average_order_value": 225.0,
+        "orders_of_unknown_worth": 0,
+    }
     assert found["last_viewed"] == ["desk", "chair"]
     assert found["favorite_categories"] == [
         {"name": "Furniture / Chairs", "share": 0.5},

@@ -68,7 +68,7 @@ def check(answer: Any, log: "LogReader") -> None:
     for event in log.events():
         assert Event.decode(event.encode()) == event
         assert event.user_id or event.anonymous_id
-        interactions(event)
+        interactions(event, currency="EUR")
         order_of(event)
     assert all(isinstance(one["payload"], str) for one in log.set_aside())
 

@@ -67,7 +67,7 @@ MANY = {"order_id": "o1", "list_id": "r2", "products": [ONE, {"sku": 7}]}
     ],
 )
 def test_an_event_about_one_product_is_one_interaction(name: str, signal: str) -> None:
-    (found,) = interactions(happened(name, ONE))
+    (found,) = interactions(happened(name, ONE), currency="EUR")
 
     assert (found.signal, found.product_id, found.quantity, found.price) == (signal, "P1", 2.0, 9.5)
     assert (found.message_id, found.at, found.value, found.recommendation_id) == ("m1", 5, 1.0, "r1")
@@ -75,7 +75,7 @@ def test_an_event_about_one_product_is_one_interaction(name: str, signal: str) -
 
 @pytest.mark.parametrize(("name", "signal"), [("Checkout Started", "checkout"), ("Order Completed", "purchase")])
 def test_an_event_about_many_products_is_one_interaction_each(name: str, signal: str) -> None:
-    first, second = interactions(happened(name, MANY))
+    first, second = interactions(happened(name, MANY), currency="EUR")
 
     assert (first.signal, first.product_id, first.recommendation_id) == (signal, "P1", "r1")
     assert (second.signal, second.product_id, second.recommendation_id) == (signal, "7", "r2")
@@ -92,7 +92,7 @@ def test_an_event_about_many_products_is_one_interaction_each(name: str, signal:
     ],
 )
 def test_feedback_is_a_rating_or_a_like(name: str, properties: dict[str, Any], signal: str, value: float) -> None:
-    (found,) = interactions(happened(name, properties))
+    (found,) = interactions(happened(name, properties), currency="EUR")
 
     assert (found.signal, found.value) == (signal, value)
 
@@ -108,11 +108,11 @@ def test_feedback_is_a_rating_or_a_like(name: str, properties: dict[str, Any], s
     ],
 )
 def test_what_says_nothing_of_a_product_is_no_interaction(name: str, properties: dict[str, Any]) -> None:
-    assert interactions(happened(name, properties)) == []
+    assert interactions(happened(name, properties), currency="EUR") == []
 
 
 def test_only_track_events_are_read() -> None:
-    assert interactions(happened("Product Viewed", ONE, kind="page")) == []
+    assert interactions(happened("Product Viewed", ONE, kind="page"), currency="EUR") == []
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ properties_like = st.dictionaries(st.sampled_from(FIELDS), json_values | st.list
 def test_any_properties_are_judged_and_read_without_an_error(name: str, properties: dict[str, Any]) -> None:
     errors = event_type(name).validate(properties)
 
-    for found in interactions(happened(name, properties)):
+    for found in interactions(happened(name, properties), currency="EUR"):
         assert found.signal in SIGNALS
         assert found.product_id
         assert math.isfinite(found.quantity)

@@ -1,6 +1,7 @@
 """What the shop changes is in the next answer: products, placements, rules, the live model."""
 
 import time
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,10 +13,12 @@ from catalog.services import put_product, remove_product
 from common.errors import InvalidInput, NotFound
 from personalization.models import Placement
 from personalization.ranking.bundle import Bundle
+from personalization.selectors.placements import Filters
 from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
 from personalization.services.registry import promote, roll_back
 from personalization.services.rules import create_rule, edit_rule, switch_rule
+from personalization.services.shop_data import shop_dataset
 from personalization.serving.asking import Ask, Who
 from personalization.serving.exposures import Exposures
 from personalization.serving.keeper import Keeper
@@ -53,6 +56,15 @@ def test_attributes_without_a_value_make_no_two_products_alike() -> None:
     put_product("sofa", data={**SOFA, "attributes": {"color": None, "size": ["", None, "L"]}}, actor="key:test")
 
     assert attributes_of(next(one for one in catalog_rows() if one.product_id == "sofa")) == ["size=L"]
+
+
+def test_a_price_in_another_currency_passes_no_filter_on_prices_and_is_not_learnt() -> None:
+    put_product("sofa", data={**SOFA, "currency": "SEK"}, actor="key:test")
+
+    assert "sofa" in ids(limit=100)
+    assert "sofa" not in ids(limit=100, filters=Filters(min_price=Decimal(500)))
+    told = {one["column"]: one["values"] for one in shop_dataset().report["imputed"]}
+    assert told["price in another currency"] == 1
 
 
 def test_a_removed_or_inactive_product_is_gone() -> None:
