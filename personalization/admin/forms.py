@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
@@ -13,6 +14,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from audit.selectors import entries
 from common.errors import InvalidInput
 from personalization.models import Placement, Rule, RuleVersion
 from personalization.services.placements import RANKERS, check_placement
@@ -115,15 +117,17 @@ class PlacementForm(PlacementModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, value in (self.instance.filters or {}).items():
-            listed = name in LISTED and isinstance(value, str)  # a price is a text as well
-            self.initial.setdefault(f"filter_{name}", [value] if listed else value)
+        self.known = filters_of(self.instance)
+        for name, value in self.known.items():
+            self.initial.setdefault(f"filter_{name}", value)
         for field in self.fields.values():  # what was shown, not what somebody saved since, tells what is changed here
             field.show_hidden_initial = self.instance.pk is not None
 
     def clean(self) -> dict[str, Any]:
         """Check what no single field can."""
         cleaned = super().clean() or {}
+        if self.instance.pk is not None:
+            self._notice_others()
         if not self.errors:
             self.instance.filters = self.filters()
             for name in ("sources", "fallback", "strategy", "key", "name", "size"):
@@ -132,8 +136,32 @@ class PlacementForm(PlacementModelForm):
             complain(self, lambda: check_placement(self.instance))
         return cleaned
 
+    def _notice_others(self) -> None:
+        """Put an error at each field changed here that somebody else changed otherwise since it was shown here.
+
+        Who saves the same placement at the same moment waits.
+        """
+        row = Placement.objects.select_for_update().get(pk=self.instance.pk)
+        self.known = filters_of(row)
+        for name in self.changed_data:
+            hidden = self.fields[name].hidden_widget()
+            shown = hidden.value_from_datadict(self.data, self.files, self[name].html_initial_name)
+            now = self.known.get(name.removeprefix("filter_")) if name.startswith("filter_") else getattr(row, name)
+            if shown is not None and self._differ(name, now, shown) and self._differ(name, now, self[name].data):
+                self.add_error(name, f"Changed meanwhile by {last_changed_by(row)}: reload the page and decide anew.")
+
+    def _differ(self, name: str, now: Any, shown: Any) -> bool:
+        field = self.fields[name]
+        return bool(field.has_changed(field.to_python(field.prepare_value(now)), shown))
+
     def filters(self) -> dict[str, Any]:
-        """Return the filters that are set."""
+        """Return the filters that are set: those changed here, and the others as they are by now."""
+        told = self._filters_told()
+        names = {*self.known, *told}
+        asked = {name: (told if f"filter_{name}" in self.changed_data else self.known).get(name) for name in names}
+        return {name: value for name, value in asked.items() if value is not None}
+
+    def _filters_told(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name in LISTED:
             if values := self.cleaned_data.get(f"filter_{name}"):
@@ -217,6 +245,22 @@ class RuleForm(RuleModelForm):
     def wording(self) -> dict[str, Any]:
         """Return the fields of the version."""
         return {name: self.cleaned_data[name] for name in WORDING}
+
+
+def filters_of(row: Placement) -> dict[str, Any]:
+    """Return the filters of a placement as the form shows them: names as lists."""
+    return {
+        name: [value] if name in LISTED and isinstance(value, str) else value  # a price is a text as well
+        for name, value in (row.filters or {}).items()
+    }
+
+
+def last_changed_by(row: Placement) -> str:
+    """Return who changed a placement last, as the audit log tells it."""
+    actor = next((entry.actor for entry in entries(object=f"placement:{row.key}", limit=1)), "somebody")
+    kind, _, number = actor.partition(":")
+    known = get_user_model().objects.filter(pk=number).first() if kind == "staff" else None
+    return known.get_username() if known else actor
 
 
 def complain(form: forms.BaseForm, check: Any) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
@@ -221,6 +222,56 @@ def test_two_people_who_change_one_placement_keep_what_both_changed(log_in: LogI
     assert (home.size, home.filters) == (7, {"brand": ["Lux"], "in_stock": True})
     told = entries(action="placement.changed")
     assert [entry.data["fields"] for entry in told] == [["size"], ["filters"]]
+
+
+def test_two_people_who_change_different_filters_keep_what_both_changed(log_in: LogIn) -> None:
+    home = Placement.objects.get(key="home")
+    page = reverse("admin:personalization_placement_change", args=[home.pk])
+    dee = log_in("merchandiser")
+    shown = shown_in(dee.get(page).context["adminform"].form)
+
+    dee.post(page, {**shown, "filter_brand": "Lux", "filter_max_price": "90"})
+    second = dee.post(page, {**shown, "filter_category": "Light"})
+
+    home.refresh_from_db()
+    assert second.status_code == 302
+    assert home.filters == {"brand": ["Lux"], "max_price": "90", "category": ["Light"]}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"size": "7"}, {"size": "9"}),
+        ({"sources": "content 1"}, {"sources": "rp3beta 1"}),
+        ({"filter_brand": "Lux"}, {"filter_brand": "Nord"}),
+        ({"filter_max_price": "90.00"}, {"filter_max_price": "80"}),
+        ({"strategy": "blend"}, {"strategy": "popular"}),
+    ],
+)
+def test_who_changes_what_somebody_else_changed_meanwhile_is_told(
+    log_in: LogIn, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    home = Placement.objects.get(key="home")
+    page = reverse("admin:personalization_placement_change", args=[home.pk])
+    dee, admin = log_in("merchandiser"), Client()
+    admin.force_login(get_user_model().objects.create_superuser("ola"))
+    shown = shown_in(admin.get(page).context["adminform"].form)
+
+    def sending(changed: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in {**shown, **changed}.items() if value is not None}
+
+    saved = dee.post(page, sending(first))
+    before = Placement.objects.values().get(key="home")
+    alike = admin.post(page, sending(first))
+    refused = admin.post(page, {**sending(second), "explore_cap": "77"})
+
+    assert (saved.status_code, alike.status_code, refused.status_code) == (302, 302, 200)
+    errors = refused.context["adminform"].form.errors
+    assert dict(errors) == {next(iter(second)): ["Changed meanwhile by merchandiser: reload the page and decide anew."]}
+    assert Placement.objects.values().get(key="home") == before
+    again = shown_in(admin.get(page).context["adminform"].form)
+    fresh = {**again, **second, "explore_cap": "77"}
+    assert admin.post(page, {name: value for name, value in fresh.items() if value is not None}).status_code == 302
 
 
 def test_a_source_that_does_not_exist_is_refused(log_in: LogIn) -> None:
