@@ -1,18 +1,20 @@
 """Reads of what happened: replay, the training frame, offsets."""
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import Any, Final
 
 import orjson
+from django.db.models import Q
 
 from common.clock import to_microseconds
 from events.frames import training_frame
-from events.models import Offset
+from events.models import Offset, Order
 from events.reading import streamed
 from events.shoppers import shoppers_frame
 from events.types.base import Event
 
-__all__ = ["event_of", "offsets_of", "recorded", "shoppers_frame", "training_frame"]
+__all__ = ["event_of", "offsets_of", "recorded", "shoppers_frame", "training_frame", "undone_orders"]
 
 COLUMNS: Final = (
     "message_id, kind, name, at, received_at, user_id, anonymous_id, previous_id, properties, traits, context,"
@@ -36,6 +38,17 @@ def recorded(shard: int, *, after: int, before: int | None = None) -> Iterator[t
         query, arguments = f"{query} AND log_offset < %s", [*arguments, before]
     for offset, *columns in streamed(f"{query} ORDER BY log_offset", arguments):
         yield offset, event_of(columns)
+
+
+def undone_orders(order_ids: Iterable[str]) -> dict[str, Decimal | None]:
+    """Return what was given back for each of the orders where anything was; None where nothing of the order stands."""
+    named = Order.objects.filter(order_id__in=list(order_ids))
+    undone = named.filter(Q(status="cancelled") | Q(wholly_refunded=True) | Q(refunded__gt=0))
+    rows = undone.values_list("order_id", "status", "wholly_refunded", "refunded", "revenue")
+    return {
+        order_id: None if status == "cancelled" or wholly or (revenue is not None and refunded >= revenue) else refunded
+        for order_id, status, wholly, refunded, revenue in rows
+    }
 
 
 def event_of(columns: Iterable[Any]) -> Event:

@@ -10,6 +10,7 @@ from catalog.browsing import named
 from common.clock import to_microseconds
 from common.errors import NotFound
 from customers.selectors import Identity, identity_of
+from events.selectors import undone_orders
 from profiles.selectors import read_person
 from profiles.traits.base import ProductFacts
 from profiles.traits.registry import values
@@ -44,4 +45,6 @@ def traits_of(identity: Identity, *, now: datetime) -> dict[str, Any]:
     facts = {
         row.product_id: ProductFacts(row.category, row.brand, row.price_in(settings.SHOP_CURRENCY)) for row in rows
     }
-    return values(history, now=to_microseconds(now), products=facts)
+    given_back = undone_orders({one.order_id for one in history if one.signal == "purchase" and one.order_id})
+    undone = {order: None if back is None else round(100 * back) for order, back in given_back.items()}
+    return values(history, now=to_microseconds(now), products=facts, undone=undone)

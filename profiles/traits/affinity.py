@@ -4,7 +4,7 @@ from abc import abstractmethod
 from typing import Any, Final
 
 from events.types.base import Interaction, Signal
-from profiles.traits.base import ProductFacts, Products, Trait, add
+from profiles.traits.base import ProductFacts, Products, Trait, Undone, add
 
 WEIGHTS: Final[dict[Signal, int]] = {
     "view": 1,
@@ -36,7 +36,9 @@ class Affinity(Trait[dict[str, int]]):
         """Add the weights."""
         return add(dict(state), other)
 
-    def value(self, state: dict[str, int], *, now: int, products: Products) -> list[dict[str, Any]] | None:
+    def value(
+        self, state: dict[str, int], *, now: int, products: Products, undone: Undone
+    ) -> list[dict[str, Any]] | None:
         """Return the most liked with their share of all liking, the strongest first."""
         sums: dict[str, int] = {}
         for product_id, weight in state.items():

@@ -27,6 +27,8 @@ class ProductFacts:
 
 
 Products = Mapping[str, ProductFacts]
+Undone = Mapping[str, int | None]
+"""Order id to the hundredths given back, None where nothing of the order stands: cancelled, or wholly refunded."""
 
 
 class Trait(ABC, Generic[S]):
@@ -50,8 +52,11 @@ class Trait(ABC, Generic[S]):
         """Return the state of both together; leaves `other` alone."""
 
     @abstractmethod
-    def value(self, state: S, *, now: int, products: Products) -> Any:
-        """Return what is shown, as JSON, or None when there is nothing to say. `now` in microseconds."""
+    def value(self, state: S, *, now: int, products: Products, undone: Undone) -> Any:
+        """Return what is shown, as JSON, or None when there is nothing to say. `now` in microseconds.
+
+        Products and orders are as they stand now: what was bought stays in a history whatever became of the order.
+        """
 
     def fold(self, history: Iterable[Interaction]) -> S:
         """Return the state of a history."""

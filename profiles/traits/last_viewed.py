@@ -3,7 +3,7 @@
 from typing import Final
 
 from events.types.base import Interaction
-from profiles.traits.base import Products, Trait
+from profiles.traits.base import Products, Trait, Undone
 
 SHOWN: Final = 10
 Latest = dict[str, int]
@@ -30,6 +30,6 @@ class LastViewed(Trait[Latest]):
             merged[product_id] = max(at, merged.get(product_id, at))
         return dict(sorted(merged.items(), key=lambda seen: (-seen[1], seen[0]))[:SHOWN])
 
-    def value(self, state: Latest, *, now: int, products: Products) -> list[str] | None:
+    def value(self, state: Latest, *, now: int, products: Products, undone: Undone) -> list[str] | None:
         """Return product ids, the latest first."""
         return [product_id for product_id, _ in sorted(state.items(), key=lambda seen: (-seen[1], seen[0]))] or None

@@ -1,7 +1,7 @@
 """In which price range the shopper looks and buys."""
 
 from events.types.base import Interaction
-from profiles.traits.base import Products, Trait, add
+from profiles.traits.base import Products, Trait, Undone, add
 
 
 class PriceBand(Trait[dict[str, int]]):
@@ -23,7 +23,7 @@ class PriceBand(Trait[dict[str, int]]):
         """Add the counts."""
         return add(dict(state), other)
 
-    def value(self, state: dict[str, int], *, now: int, products: Products) -> dict[str, float] | None:
+    def value(self, state: dict[str, int], *, now: int, products: Products, undone: Undone) -> dict[str, float] | None:
         """Return the weighted quartiles of today's prices."""
         priced = sorted(
             (price, count)

@@ -1,12 +1,13 @@
 """All traits: one line a trait. Pure."""
 
 from collections.abc import Iterable
+from types import MappingProxyType
 from typing import Any, Final
 
 from events.types.base import Interaction
 from profiles.traits.activity import ActionCounts, ActiveDays
 from profiles.traits.affinity import FavoriteBrands, FavoriteCategories
-from profiles.traits.base import Products, Trait
+from profiles.traits.base import Products, Trait, Undone
 from profiles.traits.last_viewed import LastViewed
 from profiles.traits.price_band import PriceBand
 from profiles.traits.recency import RecencyDays
@@ -26,8 +27,11 @@ TRAITS: Final[dict[str, Trait[Any]]] = {trait.key: trait for trait in _ALL}
 """Every trait by its key."""
 
 
-def values(history: Iterable[Interaction], *, now: int, products: Products) -> dict[str, Any]:
+def values(
+    history: Iterable[Interaction], *, now: int, products: Products, undone: Undone = MappingProxyType({})
+) -> dict[str, Any]:
     """Return the value of each trait that has something to say about the history."""
     kept = list(history)
-    found = ((key, trait.value(trait.fold(kept), now=now, products=products)) for key, trait in TRAITS.items())
+    known: dict[str, Any] = {"now": now, "products": products, "undone": undone}
+    found = ((key, trait.value(trait.fold(kept), **known)) for key, trait in TRAITS.items())
     return {key: value for key, value in found if value is not None}

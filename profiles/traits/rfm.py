@@ -1,7 +1,7 @@
 """Recency, frequency and monetary value of purchases."""
 
 from events.types.base import Interaction
-from profiles.traits.base import DAY, Products, Trait
+from profiles.traits.base import DAY, Products, Trait, Undone
 
 Orders = dict[str, tuple[int, int | None]]
 
@@ -33,20 +33,24 @@ class Rfm(Trait[Orders]):
             _add(merged, order, at, worth)
         return merged
 
-    def value(self, state: Orders, *, now: int, products: Products) -> dict[str, float | None] | None:
+    def value(self, state: Orders, *, now: int, products: Products, undone: Undone) -> dict[str, float | None] | None:
         """Return days since the last order, how many orders, their whole and their average worth.
 
-        Orders of unknown worth are in neither sum; how many there are is told beside it.
+        Orders that were cancelled or wholly refunded count nowhere, of others not what was given back. Orders of
+        unknown worth are in neither sum; how many there are is told beside it.
         """
-        if not state:
+        standing = {order: known for order, known in state.items() if undone.get(order, 0) is not None}
+        if not standing:
             return None
-        worths = [worth for _, worth in state.values() if worth is not None]
+        worths = [
+            max(0, worth - (undone.get(order) or 0)) for order, (_, worth) in standing.items() if worth is not None
+        ]
         return {
-            "recency_days": max(0, now - max(at for at, _ in state.values())) // DAY,
-            "frequency": len(state),
+            "recency_days": max(0, now - max(at for at, _ in standing.values())) // DAY,
+            "frequency": len(standing),
             "monetary": sum(worths) / 100,
             "average_order_value": round(sum(worths) / len(worths) / 100, 2) if worths else None,
-            "orders_of_unknown_worth": len(state) - len(worths),
+            "orders_of_unknown_worth": len(standing) - len(worths),
         }
 
 

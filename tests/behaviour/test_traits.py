@@ -20,6 +20,7 @@ PRODUCTS = {
     "C": ProductFacts(("Garden",), "Nord", 10.0),
     "D": ProductFacts(),
 }
+UNDONE = {"O1": 500, "O9": None}
 INTERACTIONS = st.builds(
     Interaction,
     message_id=st.sampled_from(["m1", "m2", "m3"]),
@@ -40,7 +41,7 @@ def trait(request: pytest.FixtureRequest) -> Trait[Any]:
 
 
 def value(trait: Trait[Any], state: Any) -> Any:
-    return trait.value(state, now=NOW, products=PRODUCTS)
+    return trait.value(state, now=NOW, products=PRODUCTS, undone=UNDONE)
 
 
 @pytest.mark.parametrize("key", TRAITS)
