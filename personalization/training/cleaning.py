@@ -51,7 +51,8 @@ UNSTARRED = "engage"
 """What a rating without stars is: somebody looked closely, nobody knows how they liked it."""
 IMPUTATION = {
     "event": "none, and names that nobody knows, count as a view; those of other shops, as buy, become ours",
-    "value": "missing becomes 1.0, which says nothing about liking; a rating without stars is no rating",
+    "value": "missing, infinite or no number becomes 1.0, which says nothing about liking; a rating without stars is no"
+    " rating",
     "order_id": "missing stays unknown: the row belongs to no basket",
     "price": "missing stays unknown, so do infinite and negative ones: trees send it their own way, the network takes"
     " the middle",
@@ -123,12 +124,18 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     if "event" in frame:
         codes, known = _events(frame["event"])
         rows["event"] = pd.Series([*known, None], dtype=object).to_numpy()[codes]
-    stars = frame["value"] if "value" in frame else pd.Series(1.0, index=frame.index)
-    rows["value"] = pd.to_numeric(stars, errors="coerce").astype(np.float64)
+    rows["value"] = _finite(frame["value"]) if "value" in frame else pd.Series(1.0, index=frame.index)
     if "event" in rows and "value" in frame:
         rows.loc[rows["value"].isna().to_numpy() & (rows["event"] == "rating").to_numpy(), "event"] = UNSTARRED
     rows["value"] = rows["value"].fillna(1.0)
     return rows
+
+
+def _finite(column: pd.Series) -> pd.Series:
+    """Return numbers, NaN for what is none and for those that are infinite in the precision they are learnt from."""
+    numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
+    with np.errstate(over="ignore"):
+        return numbers.where(np.isfinite(numbers.astype(np.float32)))
 
 
 def id_texts(column: pd.Series) -> pd.Series:
@@ -255,7 +262,7 @@ def imputed(frame: pd.DataFrame) -> dict[str, int]:
         unknown = np.array([name not in SIGNAL_NAMES for name in known] + [True])
         found["event"] = int(unknown[codes].sum())
     if "value" in frame:
-        found["value"] = int(pd.to_numeric(frame["value"], errors="coerce").isna().sum())
+        found["value"] = int(_finite(frame["value"]).isna().sum())
     if "order_id" in frame:
         found["order_id"] = int(frame["order_id"].isna().sum())
     return found
@@ -300,10 +307,9 @@ def declared_bots(rows: pd.DataFrame) -> "pd.Series[bool]":
 def _impossible_values(rows: pd.DataFrame) -> "pd.Series[bool]":
     """Return ratings out of range and negative quantities and prices.
 
-    Of other events, `value` may be anything that is finite: an amount of money, a quantity.
+    Of other events, `value` may be anything: an amount of money, a quantity.
     """
-    with np.errstate(over="ignore"):
-        bad = ~np.isfinite(rows["value"].astype(np.float32))  # as which it is learnt from
+    bad = pd.Series(False, index=rows.index)
     if "event" in rows:
         bad |= (rows["event"] == "rating") & (rows["value"].abs() > MAX_STARS)
     for name in ("quantity", "price"):
