@@ -14,7 +14,6 @@ from personalization.judging.leaks import saw_the_future, too_good, unlike_valid
 from personalization.judging.numbers import (
     MIN_GROUP,
     beyond_chance,
-    coverage,
     drawn,
     groups_of,
     has_new,
@@ -28,7 +27,7 @@ from personalization.judging.numbers import (
 )
 from personalization.judging.slates import Shelf, SlateTable
 from personalization.recommenders.base import Doubles
-from personalization.training.metrics import bootstrap, gini
+from personalization.training.metrics import bootstrap, coverage, gini
 
 BORNE = "; misses the bar, which refuses only a model that is worse here than the reference"
 NAMED = 20
@@ -109,10 +108,12 @@ def supplier_share(case: Case) -> Iterable[Check]:
 
 
 def concentration(case: Case) -> Iterable[Check]:
-    """Gini of exposure at most the champion's + .02; coverage at least .95 of the champion's."""
+    """Gini of exposure at most the champion's + .02; coverage at least .95 of the champion's; of what was on sale."""
     if not case.has_champion:
         return
-    ours, theirs = (table.exposure(case.shelf.n_items) for table in (case.challenger, case.reference))
+    ours, theirs = (
+        case.shelf.of_listed(table.exposure(case.shelf.n_items)) for table in (case.challenger, case.reference)
+    )
     limit = gini(theirs) + case.limits.gini_slack
     yield Check("gini", gini(ours) <= limit, gini(ours), limit, f"Gini of exposure {gini(ours):.3f}, limit {limit:.3f}")
     covered, least = coverage(ours), case.limits.coverage * coverage(theirs)

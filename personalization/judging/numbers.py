@@ -19,11 +19,6 @@ MIN_SHELF = 50
 """Five slates' worth of products: below, ten places show so much of the shelf that shares tell nothing of a model."""
 
 
-def coverage(exposure: Doubles) -> float:
-    """Return the share of items that were shown at all."""
-    return float((exposure > 0).mean())
-
-
 def has_suppliers(shelf: Shelf) -> bool:
     """Return whether shares of suppliers tell anything: a shelf that is large enough, and two suppliers known."""
     return shelf.n_items >= MIN_SHELF and len(np.unique(shelf.supplier[shelf.supplier >= 0])) >= 2

@@ -15,7 +15,6 @@ from personalization.judging.numbers import (
     EXPOSURE_DRAWS,
     MIN_GROUP,
     beyond_chance,
-    coverage,
     drawn,
     groups_of,
     has_new,
@@ -29,7 +28,7 @@ from personalization.judging.numbers import (
 from personalization.judging.slates import Shelf
 from personalization.recommenders.base import Doubles, Longs
 from personalization.training.drift import TELLING
-from personalization.training.metrics import Interval, bootstrap, gini
+from personalization.training.metrics import Interval, bootstrap, coverage, gini
 from personalization.training.quality_gate import Check
 
 LEAST_DAYS = 4
@@ -125,8 +124,8 @@ def _exposed(today: ServedDay, usual: Sequence[ServedDay], wanted: Longs, limits
 def _badnesses(shelf: Shelf) -> dict[str, Badness]:
     """Return what grows as each number gets worse; numbers of which the shelf tells nothing are left out."""
     found: dict[str, Badness] = {
-        "gini": lambda exposure, _: gini(exposure),
-        "coverage": lambda exposure, _: -coverage(exposure),
+        "gini": lambda exposure, own: gini(own.of_listed(exposure)),
+        "coverage": lambda exposure, own: -coverage(own.of_listed(exposure)),
         "popularity lift": lambda exposure, own: mean_popularity(exposure, own.popularity),
     }
     if has_suppliers(shelf):

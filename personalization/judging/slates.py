@@ -8,7 +8,7 @@ import numpy as np
 from personalization.ranking.exposure import shown_among_first
 from personalization.recommenders.base import Bools, Catalogue, Doubles, Floats, Ints, Longs
 from personalization.training.ladder import ndcg
-from personalization.training.tradeoff import new_items
+from personalization.training.tradeoff import listed_at, new_items
 
 SUPPLIER = "supplier="
 
@@ -62,6 +62,9 @@ class Shelf:
     absent: int = 0
     """How many of the items appeared after the cut, or are known only by what shoppers did: they are sold no more."""
 
+    listed: Bools | None = None
+    """Marks items that could be shown at the cut, None where a table of before does not tell: all of them."""
+
     @property
     def n_items(self) -> int:
         """How many items there are."""
@@ -72,15 +75,15 @@ class Shelf:
         """Which share of the items that there were at the cut was new."""
         return float(self.new.sum()) / max(1, self.n_items - self.absent)
 
+    def of_listed(self, exposure: Doubles) -> Doubles:
+        """Return the exposure of what could be shown at the cut: what was not there spreads nothing."""
+        return exposure if self.listed is None else exposure[self.listed]
+
     @classmethod
     def of(cls, catalogue: Catalogue, *, popularity: Doubles, cut: float) -> "Shelf":
         """Return the shelf of a catalogue, with new items read off `first_seen` (unknown is not new)."""
-        seen = catalogue.first_seen if catalogue.first_seen is not None else np.full(catalogue.n_items, np.nan)
-        with np.errstate(invalid="ignore"):
-            absent = seen > cut
-        if catalogue.titles:
-            absent |= np.array([not title for title in catalogue.titles], bool) & np.isnan(seen)
-        return cls(suppliers(catalogue), popularity, new_items(catalogue, until=cut), cut, int(absent.sum()))
+        listed = listed_at(catalogue, cut)
+        return cls(suppliers(catalogue), popularity, new_items(catalogue, until=cut), cut, int((~listed).sum()), listed)
 
 
 def suppliers(catalogue: Catalogue) -> Ints:

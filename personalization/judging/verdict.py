@@ -67,6 +67,8 @@ def write_case(directory: Path, case: Case) -> str:
         "popularity": case.shelf.popularity,
         "new": case.shelf.new,
     }
+    if case.shelf.listed is not None:
+        arrays["listed"] = case.shelf.listed
     if challenger.latency_ms is not None:
         arrays["latency_ms"] = challenger.latency_ms
     storage.write_arrays(directory / ARRAYS, arrays)
@@ -93,12 +95,13 @@ def read_case(directory: Path, *, expected: str | None = None) -> Case:
     targets = tuple(np.split(arrays["targets"], arrays["ends"][:-1])) if len(arrays["ends"]) else ()
     groups = {kind: tuple(labels) for kind, labels in facts["groups"].items()}
     timing = arrays.get("latency_ms")
+    told = (arrays["supplier"], arrays["popularity"], arrays["new"], facts["cut"], facts.get("absent", 0))
     return Case(
         challenger=SlateTable(
             arrays["challenger"], targets, groups, timing, facts["fitted_until"], facts.get("parts", {})
         ),
         reference=SlateTable(arrays["reference"], targets, groups, None, facts["reference_fitted_until"]),
-        shelf=Shelf(arrays["supplier"], arrays["popularity"], arrays["new"], facts["cut"], facts.get("absent", 0)),
+        shelf=Shelf(*told, arrays.get("listed")),
         has_champion=facts["has_champion"],
         limits=Limits(**facts["limits"]),
         expected=Interval(**facts["expected"]) if facts.get("expected") else None,

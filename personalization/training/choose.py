@@ -40,7 +40,7 @@ from personalization.training.lifting import Lift, tuned_lift
 from personalization.training.plan import Plan, ranked_sources
 from personalization.training.progress import Progress, part_of
 from personalization.training.recall import recall
-from personalization.training.tradeoff import curve, new_items
+from personalization.training.tradeoff import curve, listed_at, new_items
 from personalization.training.tune import BAYESIAN, Search, Tuned, started, tune
 
 TRADED = 1_000
@@ -288,7 +288,14 @@ def _exposure(
     else:
         candidates, scores = listed(part.candidates, blend_scores(part.candidates, blend))
     limit = Exposure.measured(slates(candidates, scores), n_items=catalogue.n_items, strength=strength)
-    points = curve(candidates, scores, targets, exposure=limit, new=new_items(catalogue, until=fold.until))
+    points = curve(
+        candidates,
+        scores,
+        targets,
+        exposure=limit,
+        new=new_items(catalogue, until=fold.until),
+        listed=listed_at(catalogue, fold.until),
+    )
     return limit if strength else None, points
 
 

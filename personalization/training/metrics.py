@@ -97,19 +97,27 @@ def resample_counts(n: int, *, seed: int, draws: int) -> Floats:
     return np.stack([np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(draws)]).astype(np.float32)
 
 
-def beyond_accuracy(slates: Ints, popularity: Doubles, *, n_items: int) -> dict[str, float]:
-    """Return coverage, Gini of exposure, novelty (mean self-information, bits) and popularity lift of the slates."""
+def beyond_accuracy(slates: Ints, popularity: Doubles, *, listed: Bools) -> dict[str, float]:
+    """Return coverage, Gini of exposure, novelty (mean self-information, bits) and popularity lift of the slates.
+
+    Coverage and Gini are of what could be shown then (bool[n_items]).
+    """
     shown = slates[:, :TOP]
     shown = shown[shown >= 0]
-    exposure = shown_among_first(slates, n_items)
+    exposure = shown_among_first(slates, len(listed))
     share = (popularity + 1) / (popularity + 1).sum()
     mean_popularity = float((popularity * popularity).sum() / max(popularity.sum(), 1e-9))
     return {
-        "coverage": float((exposure > 0).mean()),
-        "gini": gini(exposure),
+        "coverage": coverage(exposure[listed]),
+        "gini": gini(exposure[listed]),
         "novelty": float(-np.log2(share[shown]).mean()) if len(shown) else float("nan"),
         "popularity_lift": float(popularity[shown].mean() / max(mean_popularity, 1e-9)) if len(shown) else float("nan"),
     }
+
+
+def coverage(exposure: Doubles) -> float:
+    """Return the share of items that were shown at all."""
+    return float((exposure > 0).mean()) if len(exposure) else 0.0
 
 
 def gini(exposure: Doubles) -> float:

@@ -25,6 +25,7 @@ from personalization.training.quality_gate import checked, profile_of
 from personalization.training.ratings import rating_errors
 from personalization.training.shown import milliseconds
 from personalization.training.surprise_ablation import surprise_ablation
+from personalization.training.tradeoff import listed_at
 
 LATENCY_CALLS = 50
 
@@ -33,7 +34,7 @@ def judged_report(
     bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, dataset: Dataset, *, newest: int | None = None
 ) -> dict[str, Any]:
     """Return what the admin's page shows, as JSON values; `newest` is how many events a live profile holds at most."""
-    n_items = bundle.catalogue.n_items
+    n_items, listed = bundle.catalogue.n_items, listed_at(bundle.catalogue, fold.until)
     released, _ = released_slates(bundle, fold, asked)
     lists = rung_slates(bundle, fold, asked, released=released)
     popular = {name: lists[name] for name in ("popular",) if name in lists}
@@ -46,7 +47,7 @@ def judged_report(
         "data_profile": profile_of(dataset),
         "data_checks": [asdict(check) for check in checked(dataset)],
         "test": {name: judged(found, fold, n_items) for name, found in lists.items()},
-        "beyond": {name: beyond(found, fold, n_items) for name, found in lists.items()},
+        "beyond": {name: beyond(found, fold, listed) for name, found in lists.items()},
         "groups": groups(released, fold, n_items),
         "ablation": ablation(bundle, fold, asked),
         "importance": dict(sorted(choice.importance.items(), key=lambda pair: -pair[1])),
@@ -123,10 +124,10 @@ def _metrics(found: Ints, fold: Fold, targets: Sequence[Longs], n_items: int) ->
     }
 
 
-def beyond(found: Ints, fold: Fold, n_items: int) -> dict[str, float]:
-    """Return coverage, Gini, novelty and popularity lift."""
-    popularity = np.bincount(fold.past.items, minlength=n_items).astype(np.float64)
-    return beyond_accuracy(found, popularity, n_items=n_items)
+def beyond(found: Ints, fold: Fold, listed: Bools) -> dict[str, float]:
+    """Return coverage and Gini of what was listed at the cut (bool[n_items]), novelty and popularity lift."""
+    popularity = np.bincount(fold.past.items, minlength=len(listed)).astype(np.float64)
+    return beyond_accuracy(found, popularity, listed=listed)
 
 
 def groups(found: Ints, fold: Fold, n_items: int) -> dict[str, Any]:

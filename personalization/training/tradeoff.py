@@ -11,21 +11,27 @@ from personalization.ranking.exposure import Exposure, shown_among_first
 from personalization.recommenders.base import Bools, Catalogue, Floats, Longs
 from personalization.recommenders.decay import DAY
 from personalization.training.ladder import ndcg, slates
-from personalization.training.metrics import gini
+from personalization.training.metrics import coverage, gini
 
 STRENGTHS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0)
 NEW_DAYS = 30.0
 
 
 def curve(
-    candidates: Candidates, scores: Floats, targets: Sequence[Longs], *, exposure: Exposure, new: Bools
+    candidates: Candidates,
+    scores: Floats,
+    targets: Sequence[Longs],
+    *,
+    exposure: Exposure,
+    new: Bools,
+    listed: Bools,
 ) -> list[dict[str, Any]]:
     """Return NDCG@10, Gini and coverage of exposure, and the share of it that new items get, per strength.
 
-    The chosen strength is on the curve too. `new` is bool[n_items].
+    The chosen strength is on the curve too. `new` and `listed` (what could be shown) are bool[n_items].
     """
     strengths = sorted({*STRENGTHS, exposure.strength})
-    return [_point(candidates, scores, targets, replace(exposure, strength=one), new) for one in strengths]
+    return [_point(candidates, scores, targets, replace(exposure, strength=one), new, listed) for one in strengths]
 
 
 def new_items(catalogue: Catalogue, *, until: float) -> Bools:
@@ -37,8 +43,26 @@ def new_items(catalogue: Catalogue, *, until: float) -> Bools:
     return fresh
 
 
+def listed_at(catalogue: Catalogue, moment: float) -> Bools:
+    """Return bool[n_items]: what could be shown at the moment.
+
+    Not what appeared later, nor what is known only by what shoppers did: it is sold no more.
+    """
+    seen = catalogue.first_seen if catalogue.first_seen is not None else np.full(catalogue.n_items, np.nan)
+    with np.errstate(invalid="ignore"):
+        absent = seen > moment
+    if catalogue.titles:
+        absent |= np.array([not title for title in catalogue.titles], bool) & np.isnan(seen)
+    return ~absent
+
+
 def _point(
-    candidates: Candidates, scores: Floats, targets: Sequence[Longs], exposure: Exposure, new: Bools
+    candidates: Candidates,
+    scores: Floats,
+    targets: Sequence[Longs],
+    exposure: Exposure,
+    new: Bools,
+    listed: Bools,
 ) -> dict[str, Any]:
     n_items = len(exposure.excess)
     found = slates(candidates, exposure.eased(candidates, scores))
@@ -46,7 +70,7 @@ def _point(
     return {
         "strength": exposure.strength,
         "ndcg": float(ndcg(found, targets, n_items).mean()),
-        "gini": gini(counts),
-        "coverage": float((counts > 0).mean()),
+        "gini": gini(counts[listed]),
+        "coverage": coverage(counts[listed]),
         "new_items": float(counts[new].sum() / max(counts.sum(), 1.0)) if new.any() else None,
     }

@@ -7,7 +7,6 @@ import pytest
 
 from personalization.judging.case import Case, Limits
 from personalization.judging.numbers import (
-    coverage,
     drawn,
     has_new,
     has_suppliers,
@@ -18,6 +17,7 @@ from personalization.judging.numbers import (
 )
 from personalization.judging.slates import Shelf, SlateTable, suppliers
 from personalization.recommenders.base import Catalogue
+from personalization.training.metrics import coverage
 
 EXPOSURE = np.array([6.0, 2.0, 0.0, 0.0])
 POPULARITY = np.array([10.0, 2.0, 4.0, 1.0])
@@ -60,7 +60,9 @@ def test_what_appeared_within_thirty_days_before_the_cut_is_new_and_little_shelv
     assert not has_new(shelf)
     assert not has_suppliers(shelf)
     sold_out = replace(shop, titles=("Rug", "Lamp", "Mug", "Bowl", ""))  # of the last one only its sales are known
-    assert Shelf.of(sold_out, popularity=np.ones(5), cut=0.0).share_of_new == 2 / 3
+    left = Shelf.of(sold_out, popularity=np.ones(5), cut=0.0)
+    assert left.share_of_new == 2 / 3
+    assert left.of_listed(np.array([2.0, 0.0, 1.0, 4.0, 9.0])).tolist() == [2.0, 0.0, 1.0]
 
 
 def test_shoppers_are_drawn_with_all_their_answers() -> None:

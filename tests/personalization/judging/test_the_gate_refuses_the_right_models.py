@@ -148,6 +148,18 @@ def test_a_model_that_hides_a_part_of_the_catalogue_is_refused(champion: SlateTa
     assert {"gini", "coverage"} <= set(refusals(replace(champion, slates=slates), champion))
 
 
+def test_what_is_sold_no_more_is_in_neither_side_s_coverage_nor_gini(champion: SlateTable) -> None:
+    gone = np.arange(N_ITEMS) >= N_ITEMS - 100
+    slates = np.where(champion.slates >= N_ITEMS - 100, -1, champion.slates).astype(np.int32)  # it alone knows so
+    judged = replace(case(replace(champion, slates=slates), champion), shelf=replace(SHELF, listed=~gone))
+
+    found = {one.name: one for one in judge(judged)}
+
+    assert (found["coverage"].value, found["coverage"].limit) == (1.0, 0.95)
+    assert found["gini"].value is not None
+    assert found["gini"].limit == pytest.approx(found["gini"].value + 0.02)
+
+
 def test_the_first_model_of_a_shop_is_refused_where_it_shows_best_sellers_or_nothing_new(champion: SlateTable) -> None:
     popular, old = champion.slates.copy(), champion.slates.copy()
     popular[:, 5:] %= 40

@@ -47,7 +47,9 @@ def test_strength_zero_changes_nothing() -> None:
 
 
 def test_the_curve_trades_hits_for_spread() -> None:
-    points = curve(CANDIDATES, SCORES, TARGETS, exposure=measured(0.2), new=np.arange(N_ITEMS) >= 80)
+    points = curve(
+        CANDIDATES, SCORES, TARGETS, exposure=measured(0.2), new=np.arange(N_ITEMS) >= 80, listed=np.ones(N_ITEMS, bool)
+    )
 
     assert [point["strength"] for point in points] == list(STRENGTHS)
     assert points[0]["coverage"] < points[-1]["coverage"]

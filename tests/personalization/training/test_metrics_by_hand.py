@@ -56,7 +56,12 @@ def test_spread_of_exposure() -> None:
 
     assert gini(np.array([1.0, 1.0, 1.0, 1.0])) == pytest.approx(0)
     assert gini(np.array([0.0, 0.0, 0.0, 4.0])) == pytest.approx(0.75)
-    assert beyond_accuracy(np.array([[0, 1]], np.int32), popularity, n_items=4)["coverage"] == 0.5
+    told = beyond_accuracy(np.array([[0, 1]], np.int32), popularity, listed=np.ones(4, bool))
+    assert [told["coverage"], told["gini"]] == pytest.approx([0.5, 0.5])
+    sold_no_more = beyond_accuracy(
+        np.array([[0, 1]], np.int32), popularity, listed=np.array([True, True, False, False])
+    )
+    assert [sold_no_more["coverage"], sold_no_more["gini"]] == pytest.approx([1.0, 0.0])
     assert rmse(np.array([1.0, 3.0]), np.array([1.0, 1.0])) == pytest.approx(np.sqrt(2))
 
 
