@@ -6,6 +6,7 @@ import numpy as np
 
 from personalization.judging.slates import Shelf, SlateTable
 from personalization.training.metrics import Interval
+from personalization.training.quality_gate import Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One verdict: what was measured, where the limit lay, in words for the person who must decide."""
+    """One verdict: what was measured, where the limit lay, in words for the person who must decide.
+
+    `side` is that of the limit on which the value must lie; None where nothing is held against one.
+    """
 
     name: str
     passed: bool
     value: float | None
     limit: float | None
     detail: str
+    side: Side | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ def quality(case: Case) -> Iterable[Check]:
         ours,
         theirs.low,
         f"NDCG@10 {ours:.4f} against {theirs.value:.4f} [{theirs.low:.4f}, {theirs.high:.4f}]",
+        "at least",
     )
 
 
@@ -61,7 +62,7 @@ def group_loss(case: Case) -> Iterable[Check]:
         loss = 1 - float(ours[rows].mean()) / before
         limit = case.limits.group_loss
         words = f"{kind} {label} ({len(rows)} shoppers) loses {loss:.1%} of its NDCG@10"
-        yield Check(f"group_loss:{kind}:{label}", loss <= limit, loss, limit, words)
+        yield Check(f"group_loss:{kind}:{label}", loss <= limit, loss, limit, words, "at most")
 
 
 def group_ratio(case: Case) -> Iterable[Check]:
@@ -75,7 +76,8 @@ def group_ratio(case: Case) -> Iterable[Check]:
         inside = ours[0] >= case.limits.group_ratio
         passed = inside or ours[1] >= theirs[0]
         words = f"worst over best {kind} group {ours[1]:.2f} (lower bound {ours[0]:.2f}); reference {theirs[1]:.2f}"
-        yield Check(f"group_ratio:{kind}", passed, ours[0], case.limits.group_ratio, words + _borne(inside, passed))
+        words += _borne(inside, passed)
+        yield Check(f"group_ratio:{kind}", passed, ours[0], case.limits.group_ratio, words, "at least")
 
 
 def small_groups(case: Case) -> Iterable[Check]:
@@ -104,7 +106,7 @@ def supplier_share(case: Case) -> Iterable[Check]:
     words = (
         f"exposure ÷ catalogue share by supplier {ours[0]:.2f}–{ours[1]:.2f}; gap {ours[2]:.2f}, was {theirs[2]:.2f}"
     )
-    yield Check("supplier_share", passed, ours[2], theirs[2], words + _borne(inside, passed))
+    yield Check("supplier_share", passed, ours[2], theirs[2], words + _borne(inside, passed), "at most")
 
 
 def concentration(case: Case) -> Iterable[Check]:
@@ -115,9 +117,11 @@ def concentration(case: Case) -> Iterable[Check]:
         case.shelf.of_listed(table.exposure(case.shelf.n_items)) for table in (case.challenger, case.reference)
     )
     limit = gini(theirs) + case.limits.gini_slack
-    yield Check("gini", gini(ours) <= limit, gini(ours), limit, f"Gini of exposure {gini(ours):.3f}, limit {limit:.3f}")
+    words = f"Gini of exposure {gini(ours):.3f}, limit {limit:.3f}"
+    yield Check("gini", gini(ours) <= limit, gini(ours), limit, words, "at most")
     covered, least = coverage(ours), case.limits.coverage * coverage(theirs)
-    yield Check("coverage", covered >= least, covered, least, f"coverage {covered:.3f}, at least {least:.3f}")
+    words = f"coverage {covered:.3f}, at least {least:.3f}"
+    yield Check("coverage", covered >= least, covered, least, words, "at least")
 
 
 def popularity_lift(case: Case) -> Iterable[Check]:
@@ -126,7 +130,8 @@ def popularity_lift(case: Case) -> Iterable[Check]:
     inside = ours <= case.limits.popularity_lift
     passed = inside or not _surely_worse(case, lambda exposure: mean_popularity(exposure, case.shelf.popularity))
     words = f"shown items are {ours:.2f} × as popular as wanted ones; reference {theirs:.2f}"
-    yield Check("popularity_lift", passed, ours, case.limits.popularity_lift, words + _borne(inside, passed))
+    words += _borne(inside, passed)
+    yield Check("popularity_lift", passed, ours, case.limits.popularity_lift, words, "at most")
 
 
 def new_items(case: Case) -> Iterable[Check]:
@@ -140,7 +145,7 @@ def new_items(case: Case) -> Iterable[Check]:
     words = f"new items get {ours:.1%} of exposure, {share:.1%} of the catalogue; reference {theirs:.1%}"
     inside = ours >= limit
     passed = inside or not _surely_worse(case, lambda exposure: -new_share(exposure, new))
-    yield Check("new_items", passed, ours, limit, words + _borne(inside, passed))
+    yield Check("new_items", passed, ours, limit, words + _borne(inside, passed), "at least")
 
 
 def latency(case: Case) -> Iterable[Check]:
@@ -149,7 +154,8 @@ def latency(case: Case) -> Iterable[Check]:
     if measured is None or not len(measured):
         return
     p99, limit = float(np.quantile(measured, 0.99)), case.limits.latency_p99_ms
-    yield Check("latency", p99 <= limit, p99, limit, f"one slate takes {p99:.1f} ms (p99), budget {limit:.1f} ms")
+    words = f"one slate takes {p99:.1f} ms (p99), budget {limit:.1f} ms"
+    yield Check("latency", p99 <= limit, p99, limit, words, "at most")
 
 
 CHECKS: tuple[Callable[[Case], Iterable[Check]], ...] = (

@@ -26,7 +26,7 @@ def saw_the_future(case: Case) -> Iterable[Check]:
     late = sorted(name for name, moment in parts if moment > cut or (moment == cut and name != "plan"))
     who = f" ({', '.join(late)})" if late else ""
     words = f"learnt from rows until {_moment(until)}{who}, the held-out window starts {_moment(cut)}"
-    yield Check("leak:time", until <= cut and not late, until, cut, words)
+    yield Check("leak:time", until <= cut and not late, until, cut, words, "at most")
 
 
 def too_good(case: Case) -> Iterable[Check]:
@@ -36,7 +36,8 @@ def too_good(case: Case) -> Iterable[Check]:
     limit = _odds_times(case.limits.leak_factor, theirs)
     if case.has_champion and theirs > 0:
         words = f"NDCG@10 {ours:.4f} is {ours / theirs:.1f} × the champion's"
-        yield Check("leak:too_good", ours <= limit, ours, limit, words + ("" if ours <= limit else REMEDY))
+        words += "" if ours <= limit else REMEDY
+        yield Check("leak:too_good", ours <= limit, ours, limit, words, "at most")
 
 
 def unlike_validation(case: Case) -> Iterable[Check]:
@@ -47,7 +48,8 @@ def unlike_validation(case: Case) -> Iterable[Check]:
     limit = _odds_times(case.limits.leak_factor, promised.high)
     words = f"NDCG@10 {found.value:.4f} [{found.low:.4f}, {found.high:.4f}], on validation {promised.value:.4f}"
     passed = found.low <= limit
-    yield Check("leak:unlike_validation", passed, found.low, limit, words + ("" if passed else REMEDY))
+    words += "" if passed else REMEDY
+    yield Check("leak:unlike_validation", passed, found.low, limit, words, "at most")
 
 
 def _odds_times(factor: float, ndcg: float) -> float:

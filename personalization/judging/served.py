@@ -29,7 +29,7 @@ from personalization.judging.slates import Shelf
 from personalization.recommenders.base import Doubles, Longs
 from personalization.training.drift import TELLING
 from personalization.training.metrics import Interval, bootstrap, coverage, gini
-from personalization.training.quality_gate import Check
+from personalization.training.quality_gate import Check, Side
 
 LEAST_DAYS = 4
 """Days of the week before that must have had traffic: of fewer, the worst one says little of what is normal."""
@@ -97,27 +97,29 @@ def _exposed(today: ServedDay, usual: Sequence[ServedDay], wanted: Longs, limits
     one = found["gini"]
     bar = float(np.median(one.days)) + limits.gini_slack
     words = "Gini of exposure" + _range(one.days)
-    checks.append(_check("gini", one.value, bar, words, inside=one.value <= bar, worse=one.worse))
+    checks.append(_check("gini", "at most", one.value, bar, words, inside=one.value <= bar, worse=one.worse))
     one = found["coverage"]
     value, bar = -one.value, limits.coverage * -float(np.median(one.days))
     words = "share of the catalog shown" + _range(-one.days)
-    checks.append(_check("coverage", value, bar, words, inside=value >= bar, worse=one.worse))
+    checks.append(_check("coverage", "at least", value, bar, words, inside=value >= bar, worse=one.worse))
     if "supplier share" in found:
         one = found["supplier share"]
         low, high, gap = spread(exposure, shelf.supplier)
         inside = limits.supplier_low <= low and high <= limits.supplier_high
         words = f"gap of exposure ÷ catalog share by supplier, {low:.2f}–{high:.2f}" + _range(one.days)
-        checks.append(_check("supplier share", gap, float(one.days.max()), words, inside=inside, worse=one.worse))
+        checks.append(
+            _check("supplier share", "at most", gap, float(one.days.max()), words, inside=inside, worse=one.worse)
+        )
     if len(wanted):
         one = found["popularity lift"]
         value, bar = lift(exposure, wanted, shelf.popularity), limits.popularity_lift
         words = "popularity of shown items ÷ of those that shoppers touched that day"
-        checks.append(_check("popularity lift", value, bar, words, inside=value <= bar, worse=one.worse))
+        checks.append(_check("popularity lift", "at most", value, bar, words, inside=value <= bar, worse=one.worse))
     if "new items" in found:
         one = found["new items"]
         value, bar = -one.value, limits.new_items
         words = "new items' share of exposure ÷ of the catalog" + _range(-one.days)
-        checks.append(_check("new items", value, bar, words, inside=value >= bar, worse=one.worse))
+        checks.append(_check("new items", "at least", value, bar, words, inside=value >= bar, worse=one.worse))
     return checks
 
 
@@ -167,7 +169,7 @@ def _lost(today: ServedDay, usual: Sequence[ServedDay], limits: Limits) -> list[
         loss, worse = 1 - ours / middle, ours < min(one.low for one in days)
         words = f"lost of NDCG@10 by {len(rows)} shoppers: {ours:.4f}, {middle:.4f} on the days before"
         bar = limits.group_loss
-        checks.append(_check(f"loss of {kind} {label}", loss, bar, words, inside=loss <= bar, worse=worse))
+        checks.append(_check(f"loss of {kind} {label}", "at most", loss, bar, words, inside=loss <= bar, worse=worse))
     return checks
 
 
@@ -181,7 +183,9 @@ def _apart(today: ServedDay, usual: Sequence[ServedDay], limits: Limits) -> list
             continue
         (low, ratio), bar = ours, limits.group_ratio
         words = f"worst over best group by {kind}, lower bound of {ratio:.2f}" + _range(np.array(lows))
-        checks.append(_check(f"groups by {kind}", low, bar, words, inside=low >= bar, worse=ratio < min(lows)))
+        checks.append(
+            _check(f"groups by {kind}", "at least", low, bar, words, inside=low >= bar, worse=ratio < min(lows))
+        )
     return checks
 
 
@@ -191,13 +195,14 @@ def _ratio(day: ServedDay, kind: str) -> tuple[float, float] | None:
     return worst_over_best(day.ndcg, members) if len(members) > 1 else None
 
 
-def _check(name: str, value: float, bar: float, words: str, *, inside: bool, worse: bool) -> Check:
+def _check(name: str, side: Side, value: float, bar: float, words: str, *, inside: bool, worse: bool) -> Check:
     passed = inside or not worse
-    return Check(f"served: {name}", value, bar, passed, words + (BORNE if passed and not inside else ""), "alarms")
+    words += BORNE if passed and not inside else ""
+    return Check(f"served: {name}", value, bar, passed, words, "alarms", side)
 
 
 def _note(name: str, value: int, bar: int, words: str) -> Check:
-    return Check(f"served: {name}", float(value), float(bar), value >= bar, words, "notes")
+    return Check(f"served: {name}", float(value), float(bar), value >= bar, words, "notes", "at least")
 
 
 def _range(days: Doubles) -> str:

@@ -17,6 +17,8 @@ from personalization.training.dataset import Dataset
 from personalization.training.drift import TELLING, usual_day
 
 Grade = Literal["refuses", "alarms", "notes"]
+Side = Literal["at least", "at most"]
+"""On which side of its bar a number must lie."""
 LEAST_ROWS = 1_000
 LEAST_SHOPPERS = 50
 LEAST_ITEMS = 10
@@ -43,7 +45,10 @@ EMPTIED = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: what was measured, the bar, whether it holds, and what follows where it does not."""
+    """One check: what was measured, the bar, whether it holds, what follows where it does not, and the bar's side.
+
+    Only checks that were stored before they told have no side.
+    """
 
     name: str
     value: float
@@ -51,6 +56,7 @@ class Check:
     passed: bool
     message: str
     grade: Grade = "refuses"
+    side: Side | None = None
 
 
 def profile_of(dataset: Dataset) -> dict[str, Any]:
@@ -93,7 +99,14 @@ def checked(dataset: Dataset, *, last: Mapping[str, Any] | None = None) -> list[
         _least("rows", now["rows"], LEAST_ROWS, grade="notes"),
         _least("shoppers", now["shoppers"], LEAST_SHOPPERS, grade="notes"),
         _least("items", now["items"], LEAST_ITEMS, grade="notes"),
-        Check("set aside", share, REMOVED_SHARE, share <= REMOVED_SHARE, "share of rows that cleaning set aside"),
+        Check(
+            "set aside",
+            share,
+            REMOVED_SHARE,
+            share <= REMOVED_SHARE,
+            "share of rows that cleaning set aside",
+            side="at most",
+        ),
     ]
     return checks if not last else [*checks, *_against(last, now)]
 
@@ -152,7 +165,7 @@ def stability(before: Ints, after: Ints) -> Check:
     """Return whether a new model answers enough like the last one."""
     share = overlap(before, after)
     message = "mean overlap@10 with the live model's answers to the same questions"
-    return Check("stability", share, STABLE, share >= STABLE, message, "alarms")
+    return Check("stability", share, STABLE, share >= STABLE, message, "alarms", "at least")
 
 
 def failed(checks: Sequence[Check], grade: Grade | None = None) -> list[str]:
@@ -178,8 +191,8 @@ def _shift(name: str, before: Sequence[float], after: Sequence[float]) -> Check:
     size = max(len(before), len(after))  # a signal more or less is another release of ours, not of the shop
     one, two = (np.pad(np.asarray(part, np.float64), (0, size - len(part))) for part in (before, after))
     index = stability_index(one, two)
-    return Check(name, index, SHIFT, index <= SHIFT, "population stability index", "alarms")
+    return Check(name, index, SHIFT, index <= SHIFT, "population stability index", "alarms", "at most")
 
 
 def _least(name: str, value: float, bar: float, message: str = "must not be lower", grade: Grade = "refuses") -> Check:
-    return Check(name, float(value), float(bar), value >= bar, message, grade)
+    return Check(name, float(value), float(bar), value >= bar, message, grade, "at least")

@@ -22,9 +22,9 @@ def gate(verdict: Mapping[str, Any]) -> Section | None:
     return Section("gate", "Gate", note, ("", "Check", "Measured"), rows)
 
 
-def against(name: str, measured: float | None, limit: float | None) -> Two:
+def against(check: Mapping[str, Any], limit: float | None) -> Two:
     """Return a check's number over its limit, and on which side of it the number must lie."""
-    return Two(shown(measured), "" if limit is None else f"{bound(name)} {shown(limit)}")
+    return Two(shown(check["value"]), "" if limit is None else f"{bound(check)} {shown(limit)}")
 
 
 def _said(check: Mapping[str, Any]) -> str:
@@ -36,14 +36,14 @@ def _measured(check: Mapping[str, Any]) -> str | Two:
     """Return the number of a check over its limit; what is measured in moments tells them in its words."""
     if check["name"] in MOMENTS or check["value"] is None:
         return ""
-    return against(check["name"], check["value"], check["limit"])
+    return against(check, check["limit"])
 
 
 def _barred(check: Mapping[str, Any]) -> Two:
     """Return the number of a check of data, steadiness or a night over its bar; notes tell how many there were."""
     if check.get("grade") != "notes" or check["value"] is None:
-        return against(check["name"], check["value"], check["bar"])
-    return Two(number(check["value"], 0), f"{bound(check['name'])} {number(check['bar'], 0)}")
+        return against(check, check["bar"])
+    return Two(number(check["value"], 0), f"{bound(check)} {number(check['bar'], 0)}")
 
 
 def data(report: Mapping[str, Any]) -> Section | None:

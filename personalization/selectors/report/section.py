@@ -14,7 +14,8 @@ NOT_LOWER = (
     *("quality", "group_ratio", "groups by", "coverage", "new_items", "new items", "stability"),
     *("rows", "items", "shoppers", "days before", "volume", "filled"),
 )
-"""How the names of checks begin whose number must not be lower than its bar; that of the others must not be higher."""
+"""How the names of checks begin whose number must not be lower than its bar, where they were stored before they told
+so; that of the others must not be higher."""
 BIG, LATEST = 1e8, 1e11
 """Between these a check's number can only be a moment."""
 
@@ -89,9 +90,10 @@ def shown(one: float | None) -> str:
     return f"{datetime.fromtimestamp(one, UTC):%Y\u2011%m\u2011%d}"
 
 
-def bound(check: str) -> str:
-    """Return on which side of its bar the number of a check of this name must lie."""
-    return "at least" if check.removeprefix(SERVED).startswith(NOT_LOWER) else "at most"
+def bound(check: Mapping[str, Any]) -> str:
+    """Return on which side of its bar the number of a check must lie: as it tells, or, stored before, by its name."""
+    by_name = "at least" if check["name"].removeprefix(SERVED).startswith(NOT_LOWER) else "at most"
+    return str(check.get("side") or by_name)
 
 
 def number(one: float | None, places: int = 4) -> str:

@@ -154,7 +154,7 @@ def test_the_gate_says_on_which_side_of_its_bar_a_number_must_lie(log_in: LogIn)
     missed = [one for one in version.gate["checks"] if not one["passed"]]
     assert {"quality", "gini", "latency"} <= {one["name"] for one in missed}
     below = {one["name"] for one in missed if one["value"] < one["limit"]}
-    assert {one["name"] for one in missed if bound(one["name"]) == "at least"} == below
+    assert {one["name"] for one in missed if one["side"] == "at least"} == below
     assert "at most 25<" in text
     note = text[: text.index("groups_not_judged")].rpartition("<tr>")[2]
     assert "passed" not in note
@@ -169,8 +169,16 @@ def test_the_gate_says_on_which_side_of_its_bar_a_number_must_lie(log_in: LogIn)
         (("served: loss of device tablet", "served: supplier share", "set aside", "shift of hours"), "at most"),
     ],
 )
-def test_each_check_has_its_side(names: tuple[str, ...], side: str) -> None:
-    assert {bound(name) for name in names} == {side}
+def test_a_check_that_was_stored_before_checks_told_their_side_has_that_of_its_name(
+    names: tuple[str, ...], side: str
+) -> None:
+    assert {bound({"name": name}) for name in names} == {side}
+    assert {bound({"name": name, "side": None}) for name in names} == {side}
+
+
+def test_a_check_s_own_side_counts_whatever_its_name() -> None:
+    assert bound({"name": "quality_of_service", "side": "at most"}) == "at most"
+    assert bound({"name": "served: loss of groups", "side": "at least"}) == "at least"
 
 
 def test_names_that_would_lie_on_each_other_are_left_to_the_pointer() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from personalization.judging.checks import judge
 from personalization.judging.slates import Shelf, SlateTable
+from personalization.selectors.report.section import bound
 from tests.personalization.planted import (
     N_ITEMS,
     N_SHOPPERS,
@@ -195,3 +196,10 @@ def test_a_group_of_500_is_judged(champion: SlateTable) -> None:
     checks = judge(case(replace(champion, groups={"region": regions}), champion))
 
     assert "group_loss:region:DE" in [check.name for check in checks]
+
+
+def test_each_check_tells_the_side_of_its_limit_as_reports_of_before_read_it(champion: SlateTable) -> None:
+    found = [one for one in judge(case(champion, champion)) if one.value is not None]
+
+    assert len(found) > 5
+    assert {one.name: one.side for one in found} == {one.name: bound({"name": one.name}) for one in found}

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from personalization.selectors.report.section import bound
 from personalization.training.dataset import build
 from personalization.training.quality_gate import checked, failed, overlap, profile_of, stability, stability_index
 from tests.personalization.shop_history import history, products
@@ -12,7 +13,9 @@ from tests.personalization.shop_history import history, products
 def test_the_same_data_passes() -> None:
     dataset = build(history())
 
-    assert failed(checked(dataset, last=profile_of(dataset))) == []
+    checks = checked(dataset, last=profile_of(dataset))
+    assert failed(checks) == []
+    assert {one.name: one.side for one in checks} == {one.name: bound({"name": one.name}) for one in checks}
 
 
 def test_little_data_is_named() -> None:
