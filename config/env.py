@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 TRUE = {"1", "true", "yes", "on"}
+PLAIN = re.compile(r"[A-Za-z0-9_.-][A-Za-z0-9 _.-]*")
 FALSE = {"0", "false", "no", "off", ""}
 
 
@@ -20,6 +22,14 @@ class BadSetting(Exception):
 def text(name: str, default: str = "") -> str:
     """Return the variable as it stands."""
     return os.environ.get(name, default)
+
+
+def plain(name: str, default: str) -> str:
+    """Return a name of letters, digits, blanks and -_. alone, as the names of other systems may be."""
+    value = os.environ.get(name) or default
+    if not PLAIN.fullmatch(value):
+        raise BadSetting(f"{name}={value!r}: expected letters, digits, blanks, -, _ and . alone")
+    return value
 
 
 def flag(name: str, *, default: bool = False) -> bool:

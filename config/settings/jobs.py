@@ -25,6 +25,9 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 
 # Where model versions are mirrored for comparison; empty: nowhere.
 MLFLOW_TRACKING_URI = env.text("MLFLOW_TRACKING_URI")
+# The experiment and the registered model there: installations that share a server need one each, for a model's aliases
+# say what is live.
+MLFLOW_NAME = env.plain("MLFLOW_NAME", "vitrine")
 # Whether the model's files go there too, or only the manifest that names and hashes them.
 MLFLOW_COPIES_ARTEFACTS = env.flag("MLFLOW_COPIES_ARTEFACTS", default=True)
 

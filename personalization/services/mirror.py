@@ -25,7 +25,6 @@ from personalization.services.mirrored import metrics_of, page_of, params_of, pl
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-NAME = "vitrine"
 MODEL, JUDGED, PLOTS = "model", "judged", "plots"
 ALIASES = {ModelState.CHAMPION: "champion", ModelState.CANDIDATE: "challenger"}
 WHOLE = "mirrored"
@@ -103,10 +102,10 @@ def _client() -> "MlflowClient":
 
 
 def _experiment(client: "MlflowClient") -> str:
-    known = client.get_experiment_by_name(NAME)
+    known = client.get_experiment_by_name(settings.MLFLOW_NAME)
     if known is not None:
         return str(known.experiment_id)
-    return str(client.create_experiment(NAME, artifact_location=_artifacts()))
+    return str(client.create_experiment(settings.MLFLOW_NAME, artifact_location=_artifacts()))
 
 
 def _artifacts() -> str | None:
@@ -168,17 +167,18 @@ def _chunks(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _register(client: "MlflowClient", row: ModelVersion, run_id: str) -> None:
     """Register the run's model once, tell where it stands, and give or take its alias."""
-    if not client.search_registered_models(f"name = '{NAME}'"):
-        client.create_registered_model(NAME)
-    known = client.search_model_versions(f"name = '{NAME}' and run_id = '{run_id}'")
+    own = settings.MLFLOW_NAME
+    if not client.search_registered_models(f"name = '{own}'"):
+        client.create_registered_model(own)
+    known = client.search_model_versions(f"name = '{own}' and run_id = '{run_id}'")
     # A server takes no source outside of the run's own files.
     source = f"{client.get_run(run_id).info.artifact_uri}/{MODEL}"
-    made = known[0] if known else client.create_model_version(NAME, source=source, run_id=run_id)
+    made = known[0] if known else client.create_model_version(own, source=source, run_id=run_id)
     for name, value in tags_of(row).items():
-        client.set_model_version_tag(NAME, made.version, name, value)
+        client.set_model_version_tag(own, made.version, name, value)
     wanted = ALIASES.get(ModelState(row.state))
     if wanted is not None:
-        client.set_registered_model_alias(NAME, wanted, made.version)
-    for alias in client.get_model_version(NAME, made.version).aliases:
+        client.set_registered_model_alias(own, wanted, made.version)
+    for alias in client.get_model_version(own, made.version).aliases:
         if alias in ALIASES.values() and alias != wanted:
-            client.delete_registered_model_alias(NAME, alias)
+            client.delete_registered_model_alias(own, alias)

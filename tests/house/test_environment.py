@@ -19,6 +19,18 @@ def test_a_flag_that_is_neither_yes_nor_no(monkeypatch: pytest.MonkeyPatch) -> N
         env.flag("SAMPLE")
 
 
+@pytest.mark.parametrize("raw", ["o'neill", "shop/two", "a:b", " ", "schön"])
+def test_a_name_for_other_systems_is_plain(monkeypatch: pytest.MonkeyPatch, raw: str) -> None:
+    monkeypatch.setenv("SAMPLE", raw)
+
+    with pytest.raises(env.BadSetting, match="expected letters"):
+        env.plain("SAMPLE", "shop")
+    monkeypatch.setenv("SAMPLE", "shop-2 of_us.test")
+    assert env.plain("SAMPLE", "shop") == "shop-2 of_us.test"
+    monkeypatch.setenv("SAMPLE", "")
+    assert env.plain("SAMPLE", "shop") == "shop"
+
+
 def test_a_number_below_the_least(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAMPLE", "0")
 

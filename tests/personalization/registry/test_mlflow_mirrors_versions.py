@@ -14,7 +14,7 @@ from personalization.models import ModelState, ModelVersion
 from personalization.ranking.artefact import unseal
 from personalization.ranking.bundle import Bundle
 from personalization.services import mirror as mirror_module
-from personalization.services.mirror import LOCK, NAME, MirrorDown, mirror, mirror_aliases, mirror_version
+from personalization.services.mirror import LOCK, MirrorDown, mirror, mirror_aliases, mirror_version
 from personalization.services.mirrored import flat_metrics
 from personalization.services.registry import promote, roll_back
 from tests.personalization.planted import case, slow, usual
@@ -65,7 +65,7 @@ def test_a_version_is_mirrored_once_with_its_alias(version: ModelVersion, settin
     client = MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI, registry_uri=settings.MLFLOW_TRACKING_URI)
     assert first == second
     assert client.get_run(str(first)).data.metrics["ndcg_at_10.mean"] == 0.5
-    assert client.get_model_version_by_alias(NAME, "champion").run_id == first
+    assert client.get_model_version_by_alias("vitrine", "champion").run_id == first
 
 
 def test_another_installation_with_a_version_of_that_name_has_a_run_of_its_own(
@@ -80,6 +80,22 @@ def test_another_installation_with_a_version_of_that_name_has_a_run_of_its_own(
 
     client = MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI, registry_uri=settings.MLFLOW_TRACKING_URI)
     assert [client.get_run(str(run)).data.tags["rung"] for run in (first, second)] == ["ranker", "blend"]
+
+
+def test_installations_that_name_their_models_move_no_alias_of_another(
+    version: ModelVersion, settings: Settings
+) -> None:
+    first = mirror_version(version.version)
+    settings.MLFLOW_NAME = "shop-two"
+    ModelVersion.objects.update(artefact_hash="b" * 64)
+    second = mirror_version(version.version)
+
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI, registry_uri=settings.MLFLOW_TRACKING_URI)
+    live = [client.get_model_version_by_alias(name, "champion").run_id for name in ("vitrine", "shop-two")]
+    assert live == [first, second]
+    assert {one.name for one in client.search_experiments()} >= {"vitrine", "shop-two"}
 
 
 def test_the_mirror_holds_parameters_metrics_plots_and_a_model_that_loads(
@@ -158,14 +174,14 @@ def test_a_challenger_that_goes_live_is_no_challenger_any_more_and_the_former_ch
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI, registry_uri=settings.MLFLOW_TRACKING_URI)
-    aliases = client.get_registered_model(NAME).aliases
+    aliases = client.get_registered_model("vitrine").aliases
     assert set(aliases) == {"champion", "challenger"}
 
     promote(second, actor="staff:1")
     mirror(second)
 
-    assert client.get_registered_model(NAME).aliases == {"champion": aliases["challenger"]}
-    states = {one.tags["version"]: one.tags["state"] for one in client.search_model_versions(f"name = '{NAME}'")}
+    assert client.get_registered_model("vitrine").aliases == {"champion": aliases["challenger"]}
+    states = {one.tags["version"]: one.tags["state"] for one in client.search_model_versions("name = 'vitrine'")}
     assert states == {first: "retired", second: "champion"}
 
 
@@ -180,7 +196,7 @@ def test_a_former_champion_whose_waiver_has_ended_is_told_so_too(stocked: None, 
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI, registry_uri=settings.MLFLOW_TRACKING_URI)
-    states = {one.tags["version"]: one.tags["state"] for one in client.search_model_versions(f"name = '{NAME}'")}
+    states = {one.tags["version"]: one.tags["state"] for one in client.search_model_versions("name = 'vitrine'")}
     assert states == {first.version: "retired", second: "champion"}
 
 
@@ -217,7 +233,7 @@ def test_the_alias_follows_the_champion(version: ModelVersion, settings: Setting
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI, registry_uri=settings.MLFLOW_TRACKING_URI)
-    live = client.get_model_version_by_alias(NAME, "champion")
+    live = client.get_model_version_by_alias("vitrine", "champion")
     assert client.get_run(str(live.run_id)).data.tags["version"] == "2026-11-25.2"
 
 
