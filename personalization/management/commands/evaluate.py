@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
@@ -193,12 +194,37 @@ def unusable(
             lines.append(f"{column.name} is not read: it holds no number, such as 12.99.")
     if _unread(listed.get("first_seen"), seconds):
         lines.append("first_seen is not read: it holds no date and no number of seconds.")
+    for name in ("user_id", "item_id"):
+        lines += _nearly_alike(
+            name, *(table.get(name) for table in (interactions, items, shoppers) if table is not None)
+        )
     touched = {dataset.catalogue.item_ids[code] for code in np.unique(dataset.interactions.items).tolist()}
     if items is not None and touched.isdisjoint(id_texts(items["item_id"].dropna())):
         lines.append("No interaction is of a product of items.parquet: do both call products by the same ids?")
     if shoppers is not None and set(dataset.user_ids).isdisjoint(id_texts(shoppers["user_id"].dropna())):
         lines.append("No shopper of the interactions is in shoppers.parquet: do both call shoppers by the same ids?")
     return lines
+
+
+def _nearly_alike(name: str, *columns: pd.Series | None) -> list[str]:
+    """Return what is to be said of ids that look the same and are not: blanks around them, or another form of Unicode.
+
+    They are not merged: which of them the shop means, it alone knows.
+    """
+    ids = {one for column in columns if column is not None for one in id_texts(column.dropna()).unique().tolist()}
+    spelled: dict[str, list[str]] = {}
+    for one in ids:
+        plain = normalize("NFC", one.strip())
+        if plain and plain != one:
+            spelled.setdefault(plain, [plain] if plain in ids else []).append(one)
+    ways = sorted(sorted(own) for own in spelled.values() if len(own) > 1)
+    if not ways:
+        return []
+    told = " and ".join(ascii(one) for one in ways[0][:2])
+    return [
+        f"{len(ways):,} of {name} are spelled in several ways, such as {told}, with blanks around them or in other "
+        "forms of Unicode: each way counts as another one."
+    ]
 
 
 def _strange(interactions: pd.DataFrame) -> list[str]:

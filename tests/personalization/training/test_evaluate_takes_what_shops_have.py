@@ -46,6 +46,26 @@ def test_impossible_prices_are_unknown_and_touch_no_other() -> None:
     assert evaluate(build(history(shoppers=20), items), Asked(names=("content", "popular"))).report["questions"]
 
 
+def test_ids_that_only_look_the_same_are_told_of_and_not_merged() -> None:
+    rows, items = history(), products()
+    assert not any("spelled" in line for line in unusable(build(rows, items), rows, items, None))
+    one, other = rows["user_id"].unique()[:2]
+    rows.loc[rows.index[rows["user_id"] == one][:2], "user_id"] = f" {one}"
+    rows.loc[rows["user_id"] == other, "user_id"] = "\tO-Ren "  # nobody spells it otherwise
+    items.loc[[0, 1], "item_id"] = ["caf\N{LATIN SMALL LETTER E WITH ACUTE}", "cafe\N{COMBINING ACUTE ACCENT}"]
+
+    dataset = build(rows, items)
+    told = [line for line in unusable(dataset, rows, items, None) if "spelled" in line]
+
+    assert told == [
+        f"1 of {name} are spelled in several ways, such as {ways}, with blanks around them or in other forms of "
+        "Unicode: each way counts as another one."
+        for name, ways in (("user_id", f"' {one}' and '{one}'"), ("item_id", r"'cafe\u0301' and 'caf\xe9'"))
+    ]
+    assert {one, f" {one}"} <= set(dataset.user_ids)
+    assert {"caf\xe9", "cafe\u0301"} <= set(dataset.catalogue.item_ids)
+
+
 @pytest.mark.parametrize(
     "shapes", [("2026-03-01 10:00:00", "2026-03-01 10:00:00.5"), ("2026-03-01", "2026-03-01T00:00:01Z")]
 )
