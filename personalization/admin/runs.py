@@ -12,13 +12,15 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from audit.staff import ReadOnly, actor_of
+from common.errors import DomainError
 from personalization.admin.alarms import in_words
+from personalization.admin.rows import row_or_404
 from personalization.models import RunState, Sampler, TrainingRun
 from personalization.selectors.comparison import search_of
 from personalization.selectors.overview import DIED, died
-from personalization.services.training import queue_once
+from personalization.services.training import may_be_stopped, queue_once, stop_training
 
-COLORS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger"}
+COLORS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger", "stopped": "info"}
 LISTED = 50
 SIZES = ("interactions", "shoppers", "items")
 
@@ -45,10 +47,11 @@ class TrainingRunAdmin(ReadOnly, ModelAdmin):
     list_filter = ("state",)
     list_select_related = ("model_version",)
     fields = ("standing", "step", "bar", "said", "model_version", "actor", "search", "exposure",
-              "seed", "forced", "sizes", "removed", "imputed", "checks", "created_at", "started_at",
+              "seed", "forced", "stop_asked_by", "sizes", "removed", "imputed", "checks", "created_at", "started_at",
               "finished_at")  # fmt: skip
     list_before_template = "personalization/live_runs.html"
     actions_list: ClassVar = ["train_page"]
+    actions_detail: ClassVar = ["stop_page"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: TrainingRun | None = None) -> Any:
         """Only the run writes its row."""
@@ -96,6 +99,35 @@ class TrainingRunAdmin(ReadOnly, ModelAdmin):
             messages.success(request, f"Training {run.pk} is queued.")
         else:
             messages.info(request, f"Training {run.pk}, the same, is queued already; a worker was told again.")
+        return HttpResponseRedirect(back)
+
+    def has_stop_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Return whether this person may stop a training: who may start one."""
+        return self.has_train_permission(request)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """Offer to stop what is under way."""
+        offered = super().get_actions_detail(request, object_id)
+        run = row_or_404(TrainingRun.objects.all(), str(object_id))
+        return offered if may_be_stopped(run) else []
+
+    @action(description="Stop", url_path="stop", permissions=["stop"])
+    def stop_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then ask the run to stop at its next step."""
+        run = row_or_404(TrainingRun.objects.all(), object_id)
+        back = reverse("admin:personalization_trainingrun_changelist")
+        if request.method != "POST":
+            context = {"title": f"Stop training {run.pk}?", "back": back, "run": run}
+            return render(
+                request, "personalization/stop_training.html", {**self.admin_site.each_context(request), **context}
+            )
+        try:
+            stopped = stop_training(run.pk, actor=actor_of(request))
+        except DomainError as error:
+            messages.error(request, error.detail)
+        else:
+            over = stopped.state == RunState.STOPPED
+            messages.success(request, f"Training {run.pk} {'is stopped' if over else 'stops at its next step'}.")
         return HttpResponseRedirect(back)
 
     @admin.display(description="search for settings")

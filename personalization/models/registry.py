@@ -19,6 +19,7 @@ class RunState(models.TextChoices):
     RUNNING = "running", "Running"
     DONE = "done", "Done"
     FAILED = "failed", "Failed"
+    STOPPED = "stopped", "Stopped"
 
 
 class ModelVersion(models.Model):
@@ -96,6 +97,7 @@ class TrainingRun(models.Model):
     model_version = models.ForeignKey(
         ModelVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs"
     )
+    stop_asked_by = models.CharField(max_length=120, blank=True, help_text="Who asked it to stop at its next step")
     message = models.TextField(blank=True)
     data_report = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -113,6 +113,6 @@ def _state(row: TrainingRun) -> RunState:
         message=DIED if dead else row.message,
         version=row.model_version.version if row.model_version else None,
         started=row.started_at is not None,
-        finished=dead or row.state in ("done", "failed"),
+        finished=dead or row.state in ("done", "failed", "stopped"),
         failed=dead or row.state == "failed",
     )

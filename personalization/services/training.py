@@ -43,10 +43,17 @@ SEARCH_FILE, MOST_SEARCHED = "search.db", 64 * 1024**2
 begin new studies, and those of the data before are never gone on with."""
 WAITS = (0.5, 5.0, 30.0)
 """Seconds before a finished training tries again to reach a database that went away."""
+REGISTERS = TRAIN_SHARE + 0.01
+"""Where on the bar a version is registered: who asks it to stop later comes too late, for half of it would stay."""
+OVER = (RunState.DONE, RunState.FAILED, RunState.STOPPED)
 TELL_SECONDS = 0.5
 BEAT_SECONDS = 10.0
 """How often a run says that it lives, whatever it is at: one fit may take minutes."""
 log = logging.getLogger(__name__)
+
+
+class Stopped(Exception):
+    """Leaves a training at the step at which it learns that somebody asked it to stop."""
 
 
 class Bar:
@@ -65,13 +72,15 @@ class Bar:
         return True
 
     def tell(self, step: str, share: float) -> None:
-        """Note the step and how much of the whole is done."""
+        """Note the step and how much of the whole is done. Raises Stopped where somebody asked the run to stop."""
         if self._listener is not None:
             self._listener(step, share)
         if step != self.run.step or time.monotonic() - self._told_at >= TELL_SECONDS:
             self._told_at = time.monotonic()
             try:
                 self._write(step=step[:200], progress=share)
+                if share <= REGISTERS and self._is_asked_to_stop():
+                    raise Stopped
             except (DatabaseError, InterfaceError) as error:  # an hour's work is worth more than its bar
                 log.warning("training.progress_lost run=%s error=%s", self.run.pk, error)
                 _reconnect()
@@ -90,6 +99,10 @@ class Bar:
     def part(self, low: float, high: float) -> Progress:
         """Return a listener for a part of the whole."""
         return part_of(self.tell, low, high)
+
+    def _is_asked_to_stop(self) -> bool:
+        # After the share was written: from `REGISTERS` on nobody can ask any more.
+        return TrainingRun.objects.filter(pk=self.run.pk).exclude(stop_asked_by="").exists()
 
     def _write(self, **fields: Any) -> None:
         for name, value in fields.items():
@@ -142,7 +155,7 @@ def run_training(run_id: int, *, listener: Progress | None = None, slates: Path 
     run = TrainingRun.objects.filter(pk=run_id).first()
     if run is None:
         raise NotFound(f"There is no training run {run_id}.")
-    if run.state in (RunState.DONE, RunState.FAILED) or run.pk in alive_runs().values_list("pk", flat=True):
+    if run.state in OVER or run.pk in alive_runs().values_list("pk", flat=True):
         return run
     close_silent_runs(but=run)
     bar = Bar(run, listener)
@@ -151,6 +164,8 @@ def run_training(run_id: int, *, listener: Progress | None = None, slates: Path 
     try:
         with _beating(run):
             message = _trained(bar, slates)
+    except Stopped:
+        bar.end(RunState.STOPPED, message="It was stopped: no version came of it.")
     except (DomainError, ValueError) as error:
         log.warning("training.failed run=%s error=%s", run.pk, error)
         bar.end(RunState.FAILED, message=str(error))
@@ -161,6 +176,38 @@ def run_training(run_id: int, *, listener: Progress | None = None, slates: Path 
     else:
         bar.end(RunState.DONE, message=message)
         prune(actor=run.actor)
+    return run
+
+
+def may_be_stopped(run: TrainingRun) -> bool:
+    """Return whether a run can be asked to stop: one that waits or works, and does not register its version yet."""
+    return run.state not in OVER and run.progress < REGISTERS and not run.stop_asked_by
+
+
+def stop_training(run_id: int, *, actor: str) -> TrainingRun:
+    """Ask a run to stop: one that works stops at its next step, one that waits never begins. No version comes of it.
+
+    Raises NotFound, and Conflict where it is over, or registers its version already.
+    """
+    close_silent_runs()
+    with transaction.atomic():
+        run = TrainingRun.objects.select_for_update().filter(pk=run_id).first()
+        if run is None:
+            raise NotFound(f"There is no training run {run_id}.")
+        if run.state in OVER:
+            raise Conflict(f"Training {run.pk} is over.")
+        if run.progress >= REGISTERS:
+            raise Conflict(f"Training {run.pk} registers its version already: it can no longer be stopped.")
+        if run.stop_asked_by:
+            return run
+        run.stop_asked_by = actor
+        fields = ["stop_asked_by"]
+        if run.state == RunState.QUEUED:
+            run.state, run.message, run.finished_at = RunState.STOPPED, "It was stopped before it began.", clock.now()
+            fields += ["state", "message", "finished_at"]
+        run.save(update_fields=fields)
+        data = {"step": run.step, "progress": f"{run.progress:.2f}"}
+        record(category="model", action="training.stopped", actor=actor, object=f"training_run:{run.pk}", data=data)
     return run
 
 
@@ -304,7 +351,7 @@ def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, bar: Bar, ov
     bar.tell("Comparing answers with those of what is live", TRAIN_SHARE)
     steady = _insisted(lambda: steadiness_of(trained))
     report = {**trained.report, "stability": asdict(steady)} if steady else trained.report
-    bar.tell("Registering the version", TRAIN_SHARE + 0.01)
+    bar.tell("Registering the version", REGISTERS)
     version = _insisted(lambda: register(trained.bundle, report=report, actor=actor))
     bar.made(version)
     bar.tell("Judging at the gate", TRAIN_SHARE + 0.02)

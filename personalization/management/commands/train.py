@@ -75,7 +75,7 @@ class Command(BaseCommand):
                     raise CommandError(run.message or "stopped; nothing was changed") from error
             finally:
                 signal.signal(signal.SIGTERM, before)
-        if run.state == RunState.FAILED:
+        if run.state in (RunState.FAILED, RunState.STOPPED):
             raise CommandError(run.message)
         self.stdout.write(run.message)
         for name, value in (run.model_version.metrics if run.model_version else {}).items():

@@ -1,0 +1,172 @@
+"""A training that somebody stops ends at its next step, and nothing comes of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+
+from access.services import sync_roles
+from audit.selectors import entries
+from common import clock
+from common.errors import Conflict, NotFound
+from personalization.models import ModelVersion, RunState, TrainingRun
+from personalization.selectors.overview import SILENCE, run_state
+from personalization.services import training
+from personalization.services.training import REGISTERS, queue_training, run_training, stop_training
+from personalization.tasks import train
+from tests.personalization.registry.test_training import record as record_purchases
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked")]
+BY = "staff:7"
+
+
+def steps(*told: tuple[str, float], then: Callable[[int], None]) -> Callable[[Any, Any], Any]:
+    """Return a training that tells its steps; before the last of them something else happens."""
+
+    def trained(bar: Any, slates: Any) -> Any:
+        for at, (step, share) in enumerate(told):
+            if at == len(told) - 1:
+                then(bar.run.pk)
+            bar.tell(step, share)
+        version = ModelVersion.objects.create(version="2026-11-25.1", directory="x", artefact_hash="a" * 64)
+        return version, "is live"
+
+    return trained
+
+
+def asked_by_somebody(run_id: int) -> None:
+    stop_training(run_id, actor=BY)
+
+
+def test_a_run_stops_at_its_next_step_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = (("Fitting nmf", 0.2), ("Fitting svd", 0.3), ("Climbing the ladder", 0.5))
+    monkeypatch.setattr(training, "_trained", steps(*told, then=asked_by_somebody))
+
+    run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
+
+    assert (run.state, run.step, run.progress) == (RunState.STOPPED, "Climbing the ladder", 0.5)
+    assert run.message == "It was stopped: no version came of it."
+    assert run.finished_at is not None
+    assert (run_state(run.pk).finished, run_state(run.pk).failed) == (True, False)
+    assert ModelVersion.objects.count() == 0
+    (entry,) = entries(action="training.stopped")
+    assert (entry.actor, entry.object, entry.data["step"]) == (BY, f"training_run:{run.pk}", "Fitting svd")
+
+
+@pytest.mark.slow
+def test_a_real_training_that_is_stopped_leaves_nothing(settings: Any, tmp_path: Path) -> None:
+    settings.MODEL_DIR = tmp_path
+    record_purchases(120)
+    run, seen = queue_training(actor="staff:1", hand_over=False), list[str]()
+
+    def listener(step: str, share: float) -> None:
+        seen.append(step)
+        if share > 0.3 and "stop" not in seen:
+            seen.append("stop")
+            stop_training(run.pk, actor=BY)
+
+    ended = run_training(run.pk, listener=listener)
+
+    assert ended.state == RunState.STOPPED
+    assert len(seen) == seen.index("stop") + 1
+    assert ModelVersion.objects.count() == 0
+    assert not [one for one in tmp_path.iterdir() if one.is_dir()]
+
+
+def test_once_the_version_is_registered_it_is_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = list[str]()
+
+    def too_late(run_id: int) -> None:
+        with pytest.raises(Conflict, match="can no longer be stopped") as caught:
+            stop_training(run_id, actor=BY)
+        refused.append(caught.value.detail)
+
+    told = (("Registering the version", REGISTERS), ("Judging at the gate", REGISTERS + 0.01))
+    monkeypatch.setattr(training, "_trained", steps(*told, then=too_late))
+
+    run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
+
+    assert (run.state, run.stop_asked_by, len(refused)) == (RunState.DONE, "", 1)
+    assert entries(action="training.stopped") == []
+
+
+def test_who_asks_right_before_it_registers_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = (("Comparing", 0.95), ("Registering the version", REGISTERS))
+    monkeypatch.setattr(training, "_trained", steps(*told, then=asked_by_somebody))
+
+    assert run_training(queue_training(actor="staff:1", hand_over=False).pk).state == RunState.STOPPED
+    assert ModelVersion.objects.count() == 0
+
+
+def test_one_that_waits_never_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "_trained", lambda bar, slates: pytest.fail("it was stopped"))
+    run = queue_training(actor="staff:1", hand_over=False)
+
+    stopped = stop_training(run.pk, actor=BY)
+    train(run.pk)
+
+    run.refresh_from_db()
+    assert (stopped.state, run.state, run.started_at) == (RunState.STOPPED, RunState.STOPPED, None)
+
+
+def test_what_is_over_died_or_never_was_is_not_stopped() -> None:
+    over = TrainingRun.objects.create(actor="staff:1", state=RunState.DONE, progress=1.0)
+    dead = TrainingRun.objects.create(actor="staff:1", state=RunState.RUNNING, heartbeat_at=clock.now() - 2 * SILENCE)
+
+    for run in (over, dead):
+        with pytest.raises(Conflict, match="is over"):
+            stop_training(run.pk, actor=BY)
+    with pytest.raises(NotFound):
+        stop_training(dead.pk + 1, actor=BY)
+
+    dead.refresh_from_db()
+    assert dead.state == RunState.FAILED
+    assert entries(action="training.stopped") == []
+
+
+def test_asked_twice_it_is_recorded_once() -> None:
+    run = TrainingRun.objects.create(actor="staff:1", state=RunState.RUNNING, heartbeat_at=clock.now(), progress=0.4)
+
+    first, second = stop_training(run.pk, actor=BY), stop_training(run.pk, actor="staff:8")
+
+    assert (first.stop_asked_by, second.stop_asked_by) == (BY, BY)
+    assert len(entries(action="training.stopped")) == 1
+
+
+def test_the_command_says_that_it_was_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "_trained", steps(("Fitting nmf", 0.2), then=asked_by_somebody))
+
+    with pytest.raises(CommandError, match="It was stopped"):
+        call_command("train")
+
+
+@pytest.mark.parametrize(("role", "may"), [("data scientist", True), ("operator", False), ("merchandiser", False)])
+def test_who_may_start_a_training_may_stop_one(role: str, may: bool) -> None:
+    sync_roles(actor="system:test")
+    user = get_user_model().objects.create_user(username=role, password="x", is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    client = Client()
+    client.force_login(user)
+    run = TrainingRun.objects.create(actor="staff:1", state=RunState.RUNNING, heartbeat_at=clock.now(), progress=0.4)
+    page = reverse("admin:personalization_trainingrun_change", args=[run.pk])
+    door = reverse("admin:personalization_trainingrun_stop_page", args=[run.pk])
+
+    offered = door in client.get(page).content.decode()
+    asked = client.get(door)
+    run.refresh_from_db()
+    assert run.stop_asked_by == ""
+    done = client.post(door)
+
+    run.refresh_from_db()
+    assert offered is may
+    assert (asked.status_code, done.status_code) == ((200, 302) if may else (403, 403))
+    assert run.stop_asked_by == (f"staff:{user.pk}" if may else "")
+    if may:
+        after = client.get(page).content.decode()
+        assert (door in after, "stops at its next step" in after) == (False, True)
