@@ -48,6 +48,12 @@ def test_it_runs_nothing_else_of_the_product() -> None:
     assert built - PROCESSES.keys() == {"migrate"}
 
 
+def test_a_start_brings_tables_rights_and_roles() -> None:
+    command = COMPOSE["services"]["migrate"]["command"]
+
+    assert re.findall(r"manage\.py (\w+)", command) == ["migrate", "grant_app_role", "sync_roles"]
+
+
 def test_no_secret_goes_into_the_image() -> None:
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
 
