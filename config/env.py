@@ -3,15 +3,13 @@
 import json
 import math
 import os
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 TRUE = {"1", "true", "yes", "on"}
-PLAIN = re.compile(r"[A-Za-z0-9_.-][A-Za-z0-9 _.-]*")
 FALSE = {"0", "false", "no", "off", ""}
 
 
@@ -24,12 +22,21 @@ def text(name: str, default: str = "") -> str:
     return os.environ.get(name, default)
 
 
-def plain(name: str, default: str) -> str:
-    """Return a name of letters, digits, blanks and -_. alone, as the names of other systems may be."""
-    value = os.environ.get(name) or default
-    if not PLAIN.fullmatch(value):
-        raise BadSetting(f"{name}={value!r}: expected letters, digits, blanks, -, _ and . alone")
-    return value
+def checked(name: str, default: str, *, reads: Callable[[str], object], expected: str) -> str:
+    """Return the text, the default where it is empty; `reads` must make something of it."""
+    raw = os.environ.get(name) or default
+    try:
+        good = not raw or reads(raw)
+    except ValueError:
+        good = False
+    if not good:
+        raise BadSetting(f"{name}={raw!r}: expected {expected}")
+    return raw
+
+
+def choice(name: str, default: str, *, among: Collection[str]) -> str:
+    """Return one of the words."""
+    return checked(name, default, reads=lambda raw: raw in among, expected=f"one of {', '.join(among)}")
 
 
 def flag(name: str, *, default: bool = False) -> bool:
@@ -97,8 +104,10 @@ def amounts(name: str, known: Iterable[str]) -> dict[str, float]:
     return found
 
 
-def mapping(name: str, default: dict[str, str]) -> dict[str, str]:
-    """Return a JSON object of strings."""
+def mapping(
+    name: str, default: dict[str, str], *, key: Callable[[str], str | None], among: Collection[str]
+) -> dict[str, str]:
+    """Return a JSON object whose names `key` can read, each once, and whose values are among the given ones."""
     raw = os.environ.get(name)
     if raw is None:
         return default
@@ -106,9 +115,18 @@ def mapping(name: str, default: dict[str, str]) -> dict[str, str]:
         value = json.loads(raw)
     except json.JSONDecodeError as error:
         raise BadSetting(f"{name}: expected a JSON object: {error}") from error
-    if not isinstance(value, dict) or not all(isinstance(part, str) for part in value.values()):
-        raise BadSetting(f"{name}: expected a JSON object of strings")
-    return value
+    if not isinstance(value, dict):
+        raise BadSetting(f"{name}: expected a JSON object")
+    found = dict[str, str]()
+    for given, part in value.items():
+        if part not in among:
+            raise BadSetting(f"{name}: {given!r}: expected one of {', '.join(among)}, not {part!r}")
+        if (read := key(given)) is None:
+            raise BadSetting(f"{name}: {given!r} cannot be read")
+        if read in found:
+            raise BadSetting(f"{name}: {read} is said twice")
+        found[read] = part
+    return found
 
 
 def path(name: str, default: str) -> Path:
@@ -116,11 +134,11 @@ def path(name: str, default: str) -> Path:
     return ROOT / os.environ.get(name, default)
 
 
-def postgres(url: str) -> dict[str, Any]:
+def postgres(url: str, *, name: str) -> dict[str, Any]:
     """Return Django's database settings for `postgresql://user:password@host:port/name?option=value`."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"}:
-        raise BadSetting(f"a database URL starts with postgresql://, not {parts.scheme!r}")
+        raise BadSetting(f"{name}: a database's address starts with postgresql://")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
@@ -138,8 +156,8 @@ def redis_database(url: str, offset: int) -> str:
     """Return the URL of the database `offset` places behind the one that `url` names."""
     parts = urlsplit(url)
     number_in_path = parts.path.strip("/") or "0"
-    if not number_in_path.isdigit():
-        raise BadSetting(f"a Redis URL ends with a database number, not {number_in_path!r}")
+    if parts.scheme not in {"redis", "rediss"} or not number_in_path.isdigit():
+        raise BadSetting("REDIS_URL: expected an address as redis://host:6379/0, with the number of a database")
     return parts._replace(path=f"/{int(number_in_path) + offset}").geturl()
 
 

@@ -1,6 +1,9 @@
 """The consents room as Django sees it."""
 
 from django.apps import AppConfig
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 
 
 class ConsentsConfig(AppConfig):
@@ -11,7 +14,12 @@ class ConsentsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register what this room erases and exports."""
+        """Register what this room erases and exports. Raises ImproperlyConfigured where the resolver is not found."""
         from consents import privacy
 
         privacy.register()
+        try:
+            if settings.CONSENT_REGION_RESOLVER:
+                import_string(settings.CONSENT_REGION_RESOLVER)
+        except ImportError as error:
+            raise ImproperlyConfigured(f"CONSENT_REGION_RESOLVER: {error}") from error

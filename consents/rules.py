@@ -64,3 +64,8 @@ def normalize_region(value: object) -> str | None:
     if not good or (separator and not (1 <= len(part) <= 3 and part.isascii() and part.isalnum())):
         return None
     return f"{country}-{part}" if separator else country
+
+
+def region_of_rule(value: str) -> str | None:
+    """Return the region that a rule names, in the spelling that is looked for; None for what is no region."""
+    return EVERYWHERE if value.strip() == EVERYWHERE else normalize_region(value)

@@ -1,9 +1,15 @@
 """Django REST framework and the OpenAPI document."""
 
+from limits import parse
+
 from config import env
 
 # Requests in a time, as `limits` writes it: a secret key as a whole, a publishable key for each client address.
-KEY_RATES = {"sk": env.text("KEY_RATE_SECRET", "60000/minute"), "pk": env.text("KEY_RATE_PUBLISHABLE", "1200/minute")}
+RATE = "a number and a time, such as 1200/minute"
+KEY_RATES = {
+    "sk": env.checked("KEY_RATE_SECRET", "60000/minute", reads=parse, expected=RATE),
+    "pk": env.checked("KEY_RATE_PUBLISHABLE", "1200/minute", reads=parse, expected=RATE),
+}
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["access.authentication.KeyAuthentication"],

@@ -1,5 +1,7 @@
 """Celery: what runs in the background, and how it is delivered."""
 
+import re
+
 from config import env
 from config.settings.stores import REDIS_BROKER_URL
 from events.types.base import SIGNALS
@@ -27,7 +29,12 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 MLFLOW_TRACKING_URI = env.text("MLFLOW_TRACKING_URI")
 # The experiment and the registered model there: installations that share a server need one each, for a model's aliases
 # say what is live.
-MLFLOW_NAME = env.plain("MLFLOW_NAME", "vitrine")
+MLFLOW_NAME = env.checked(
+    "MLFLOW_NAME",
+    "vitrine",
+    reads=re.compile(r"[A-Za-z0-9_.-][A-Za-z0-9 _.-]*").fullmatch,
+    expected="letters, digits, blanks, -, _ and . alone",
+)
 # Whether the model's files go there too, or only the manifest that names and hashes them.
 MLFLOW_COPIES_ARTEFACTS = env.flag("MLFLOW_COPIES_ARTEFACTS", default=True)
 

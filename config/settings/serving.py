@@ -7,7 +7,7 @@ from celery.schedules import crontab
 from config import env
 
 # "background": a thread of each process; "inline": before each answer (tests, commands).
-SERVING_REFRESH = env.text("SERVING_REFRESH", "background")
+SERVING_REFRESH = env.choice("SERVING_REFRESH", "background", among=("background", "inline"))
 SERVING_SLOT_MILLISECONDS = env.integer("SERVING_SLOT_MILLISECONDS", 150, least=1)
 
 TRAINING_HOUR = env.integer("TRAINING_HOUR", 3, least=0, most=23)

@@ -1,17 +1,28 @@
 """The shop: its name, its money, its region's rules on consent."""
 
+from typing import get_args
+
+from common.money import DECIMALS
 from config import env
+from consents.rules import Mode, normalize_region, region_of_rule
 
 SHOP_NAME = env.text("SHOP_NAME", "Vitrine")
 # What `complete-journey`, a data set of the demo, tells was paid in dollars.
-SHOP_CURRENCY = env.text("SHOP_CURRENCY", "USD" if env.text("DATASET") == "complete-journey" else "EUR").upper()
+SHOP_CURRENCY = env.checked(
+    "SHOP_CURRENCY",
+    "USD" if env.text("DATASET") == "complete-journey" else "EUR",
+    reads=lambda raw: raw.upper() in DECIMALS,
+    expected="an ISO 4217 code such as EUR",
+).upper()
 
 # The publishable key of the demo shop's own pages (/shop/).
 SHOP_PUBLIC_KEY = env.text("SHOP_PUBLIC_KEY", "pk_demo")
 
 # region -> "opt_in" or "opt_out"; "*" is every other region.
-CONSENT_RULES = env.mapping("CONSENT_RULES", {"*": "opt_in"})
-CONSENT_DEFAULT_REGION = env.text("CONSENT_DEFAULT_REGION") or None
+CONSENT_RULES = env.mapping("CONSENT_RULES", {"*": "opt_in"}, key=region_of_rule, among=get_args(Mode))
+CONSENT_DEFAULT_REGION = (
+    env.checked("CONSENT_DEFAULT_REGION", "", reads=normalize_region, expected="a region such as DE or US-CA") or None
+)
 
 # What may be known of a shopper besides what they do: traits of `identify` that may count in recommendations.
 SHOPPER_ATTRIBUTES = env.listing(

@@ -5,9 +5,13 @@ from config import env
 DATABASE_URL = env.text("DATABASE_URL", "postgresql://vitrine_app@localhost/vitrine")
 DATABASE_OWNER_URL = env.text("DATABASE_OWNER_URL", DATABASE_URL)
 DATABASES = {
-    "default": env.postgres(DATABASE_URL),
+    "default": env.postgres(DATABASE_URL, name="DATABASE_URL"),
     # Migrations and test flushes; the app's own role cannot alter audit rows.
-    "owner": {**env.postgres(DATABASE_OWNER_URL), "CONN_MAX_AGE": 0, "TEST": {"MIRROR": "default"}},
+    "owner": {
+        **env.postgres(DATABASE_OWNER_URL, name="DATABASE_OWNER_URL"),
+        "CONN_MAX_AGE": 0,
+        "TEST": {"MIRROR": "default"},
+    },
 }
 DATABASE_APP_ROLE = env.text("DATABASE_APP_ROLE", DATABASES["default"]["USER"])
 

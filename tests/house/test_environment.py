@@ -1,8 +1,15 @@
 """Settings are read from the environment by type, and say loudly what they cannot understand."""
 
+import os
+import subprocess
+import sys
+from typing import get_args
+
 import pytest
 
 from config import env
+from consents.rules import Mode, region_of_rule
+from tests.house.tree import ROOT
 
 
 @pytest.mark.parametrize(("raw", "value"), [("1", True), ("true", True), ("YES", True), ("0", False), ("", False)])
@@ -17,18 +24,6 @@ def test_a_flag_that_is_neither_yes_nor_no(monkeypatch: pytest.MonkeyPatch) -> N
 
     with pytest.raises(env.BadSetting, match="SAMPLE='maybe'"):
         env.flag("SAMPLE")
-
-
-@pytest.mark.parametrize("raw", ["o'neill", "shop/two", "a:b", " ", "schön"])
-def test_a_name_for_other_systems_is_plain(monkeypatch: pytest.MonkeyPatch, raw: str) -> None:
-    monkeypatch.setenv("SAMPLE", raw)
-
-    with pytest.raises(env.BadSetting, match="expected letters"):
-        env.plain("SAMPLE", "shop")
-    monkeypatch.setenv("SAMPLE", "shop-2 of_us.test")
-    assert env.plain("SAMPLE", "shop") == "shop-2 of_us.test"
-    monkeypatch.setenv("SAMPLE", "")
-    assert env.plain("SAMPLE", "shop") == "shop"
 
 
 def test_a_number_below_the_least(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,15 +75,60 @@ def test_amounts_that_cannot_be_meant(monkeypatch: pytest.MonkeyPatch, raw: str,
         env.amounts("SAMPLE", ("view", "cart"))
 
 
-def test_a_mapping_of_strings_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SAMPLE", '{"DE": 1}')
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ('{"DE": 1}', "'DE': expected one of opt_in, opt_out, not 1"),
+        ('{"DE": "opt-in"}', "'DE': expected one of opt_in, opt_out, not 'opt-in'"),
+        ('{"Germany": "opt_in"}', "'Germany' cannot be read"),
+        ('{"DE": "opt_in", "de": "opt_out"}', "DE is said twice"),
+        ('["DE"]', "expected a JSON object"),
+    ],
+)
+def test_a_mapping_that_cannot_be_meant(monkeypatch: pytest.MonkeyPatch, raw: str, said: str) -> None:
+    monkeypatch.setenv("SAMPLE", raw)
 
-    with pytest.raises(env.BadSetting, match="object of strings"):
-        env.mapping("SAMPLE", {})
+    with pytest.raises(env.BadSetting, match=f"SAMPLE: {said}"):
+        env.mapping("SAMPLE", {}, key=region_of_rule, among=get_args(Mode))
+
+
+def test_a_mapping_is_looked_up_as_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMPLE", '{"us_ca": "opt_in", "*": "opt_out"}')
+
+    rules = env.mapping("SAMPLE", {}, key=region_of_rule, among=get_args(Mode))
+
+    assert rules == {"US-CA": "opt_in", "*": "opt_out"}
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        *("KEY_RATE_SECRET=lots", "KEY_RATE_PUBLISHABLE=60k/minute", "LOG_LEVEL=loud", "SERVING_REFRESH=sometimes"),
+        *("SHOP_CURRENCY=euro", "CONSENT_RULES=x", "CONSENT_DEFAULT_REGION=Germany", "EXTRA_SOURCES=svd,nonsense"),
+        *("CONSENT_REGION_RESOLVER=no.such", "REDIS_URL=localhost:6379", "DATABASE_URL=mysql://localhost/shop"),
+        *("MLFLOW_NAME=o'neill", "MLFLOW_NAME=shop/two", "MLFLOW_NAME= "),
+    ],
+)
+def test_what_cannot_be_understood_stops_the_start_with_its_name(variable: str) -> None:
+    name, _, value = variable.partition("=")
+    code = "import django; django.setup()"
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", name: value}
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, f" {name}" in done.stderr.splitlines()[-1]) == (1, True)
+
+
+def test_what_is_empty_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMPLE", "")
+
+    assert env.choice("SAMPLE", "one", among=("one", "two")) == "one"
 
 
 def test_a_database_url_with_an_encoded_password() -> None:
-    database = env.postgres("postgresql://ada:p%40ss@db.example:5433/shop?sslmode=require")
+    database = env.postgres("postgresql://ada:p%40ss@db.example:5433/shop?sslmode=require", name="SAMPLE")
 
     assert database["PASSWORD"] == "p@ss"
     assert (database["HOST"], database["PORT"], database["NAME"]) == ("db.example", "5433", "shop")
@@ -97,7 +137,7 @@ def test_a_database_url_with_an_encoded_password() -> None:
 
 def test_a_database_of_another_kind() -> None:
     with pytest.raises(env.BadSetting, match="postgresql://"):
-        env.postgres("mysql://localhost/shop")
+        env.postgres("mysql://localhost/shop", name="SAMPLE")
 
 
 def test_a_redis_database_further_on() -> None:
