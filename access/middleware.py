@@ -9,7 +9,7 @@ from django.utils.cache import patch_vary_headers
 
 from common.problems import is_machine
 
-ALLOW_HEADERS: Final = "authorization, content-type, x-retry-count, x-api-key"
+ALLOW_HEADERS: Final = "authorization, content-type, x-retry-count, x-api-key, x-user-hash"
 ALLOW_METHODS: Final = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 EXPOSE_HEADERS: Final = "etag, retry-after, x-sse-support"
 

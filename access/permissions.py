@@ -27,7 +27,8 @@ class HasScope(BasePermission):
             return False
         scope = required_scope(view, request.method or "")
         if scope is None:
-            return False
+            # What the view does not know at all is refused by its dispatch, as a method (405).
+            return not hasattr(view, (request.method or "").lower())
         self.message = f"This key lacks the scope {scope}."
         return key.may(scope) or (key.publishable and bool(getattr(view, "publishable", False)))
 

@@ -95,9 +95,20 @@ def test_a_preflight_is_answered(path: str, client: Client) -> None:
     assert answer.status_code == 204
     assert answer["Access-Control-Allow-Origin"] == HERE
     assert answer["Vary"] == "Origin"
-    for header in ("authorization", "content-type", "x-retry-count", "x-api-key"):
+    for header in ("authorization", "content-type", "x-retry-count", "x-api-key", "x-user-hash"):
         assert header in answer["Access-Control-Allow-Headers"]
     assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+def test_a_method_that_a_door_does_not_know_is_not_the_keys_fault() -> None:
+    _, raw = create_key(kind="sk", name="server", scopes=["recommendations:read"])
+    ours = APIClient(headers={"x-api-key": raw})
+
+    refused = ours.patch(URL)
+
+    assert (refused.status_code, refused["Allow"]) == (405, "GET, PUT, DELETE, HEAD, OPTIONS")
+    assert ours.get(URL).status_code == 403
+    assert APIClient().patch(URL).status_code == 401
 
 
 def test_an_answer_names_the_origin_and_pages_for_people_do_not(client: Client) -> None:
