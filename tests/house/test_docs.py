@@ -33,6 +33,12 @@ def test_links_lead_somewhere(page: str) -> None:
     assert [str(target) for target in targets if not (ROOT / Path(target)).exists()] == []
 
 
+def test_every_page_can_be_found_from_the_first() -> None:
+    pages = {name for name in PAGES if PurePosixPath(name).parent == PurePosixPath("docs")}
+
+    assert pages - set(LINK.findall(text_of("README.md"))) == set()
+
+
 def test_decisions_are_numbered_without_a_gap() -> None:
     numbers = [int(Path(name).name[:4]) for name in PAGES if name.startswith("docs/adr/")]
 

@@ -52,15 +52,25 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Name the folder and what to write."""
         parser.add_argument("path", type=Path, help="folder with interactions.parquet, perhaps items and shoppers")
-        parser.add_argument("--protocol", choices=PROTOCOLS, default="temporal")
-        parser.add_argument("--mode", choices=("repeat", "new"), default="repeat", help="new: drop items had before")
+        parser.add_argument(
+            "--protocol", choices=PROTOCOLS, default="temporal", help="which questions are asked (temporal)"
+        )
+        parser.add_argument(
+            "--mode", choices=("repeat", "new"), default="repeat", help="new: drop items had before (repeat)"
+        )
         parser.add_argument(
             "--live",
             action="store_true",
             help="teach the ranker in the middle of visits too, as trainings of a shop do",
         )
         parser.add_argument("--peers", action="store_true", help="tune and judge open-source models in the same run")
-        parser.add_argument("--budget", type=float, default=0.0, metavar="SECONDS", help="tuning time of each side")
+        parser.add_argument(
+            "--budget",
+            type=float,
+            default=0.0,
+            metavar="SECONDS",
+            help="tuning time of our sources, and of all peers together; 0: the settings they begin with",
+        )
         parser.add_argument("--sampler", choices=SAMPLERS, default="tpe", help="how settings are searched for")
         parser.add_argument("--study", metavar="FILE", help="keep the search here, and go on with it next time")
         parser.add_argument(
@@ -73,9 +83,11 @@ class Command(BaseCommand):
             metavar="STRENGTH",
             help="how strongly over-exposed items are held back, 0 to 1; else as EXPOSURE_STRENGTH says",
         )
-        parser.add_argument("--seed", type=int, default=7)
-        parser.add_argument("--json", type=Path, metavar="OUT", help="write the whole report")
-        parser.add_argument("--recommendations", type=Path, metavar="OUT", help="write user, rank, item, score")
+        parser.add_argument("--seed", type=int, default=7, metavar="N", help="what else is drawn (7)")
+        parser.add_argument("--json", type=Path, metavar="OUT", help="write the whole report, as JSON")
+        parser.add_argument(
+            "--recommendations", type=Path, metavar="OUT", help="write user, rank, item, score, as Parquet"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Read, evaluate, print, write."""

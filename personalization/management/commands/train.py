@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Name the options."""
-        parser.add_argument("--budget", type=int, default=0, help="Seconds of tuning; 0: none.")
+        parser.add_argument("--budget", type=int, default=0, metavar="SECONDS", help="Time of tuning; 0: none.")
         parser.add_argument(
             "--sampler", choices=Sampler.values, default=Sampler.TPE, help="How settings are searched for."
         )
@@ -41,8 +41,10 @@ class Command(BaseCommand):
             metavar="STRENGTH",
             help="How strongly over-exposed items are held back, 0 to 1; else as EXPOSURE_STRENGTH says.",
         )
-        parser.add_argument("--seed", type=int, default=7)
-        parser.add_argument("--recommendations", type=Path, help="Write the held-out answers to this Parquet file.")
+        parser.add_argument("--seed", type=int, default=7, metavar="N", help="What else is drawn (7).")
+        parser.add_argument(
+            "--recommendations", type=Path, metavar="FILE", help="Write the held-out answers to this Parquet file."
+        )
         parser.add_argument("--force", action="store_true", help="Train although a check of the data refuses it.")
         parser.add_argument("--background", action="store_true", help="Hand the training to a worker and return.")
 
