@@ -21,8 +21,9 @@ MEANING = {
     "the feed they point at, and train again; where the shop itself has changed, a refused training can be forced.",
     AlarmKind.STABILITY: "The version that went live answers most shoppers otherwise than the one before: look at a "
     "few in the preview, and roll back where the answers are worse.",
-    AlarmKind.DRIFT: "Traffic, or what shoppers were shown, is unlike before: look at the nights in the report; train "
-    "anew where shoppers have changed, look at rules and placements where what is shown became less fair.",
+    AlarmKind.DRIFT: "Traffic, or what shoppers were shown, is unlike before: look at the nights in the report; mend "
+    "the storefront's tags where a feed fell silent, train anew where shoppers have changed, look at rules and "
+    "placements where what is shown became less fair.",
 }
 """Of each kind: what it means, and what to do next."""
 WHOLE = 1_000

@@ -14,15 +14,15 @@ from events.shown import shown_products
 from personalization.models import AlarmKind, ModelDrift, ModelVersion
 from personalization.ranking import artefact
 from personalization.ranking.facts import COLUMNS, ItemFacts
-from personalization.recommenders.base import SIGNAL_CODES, Catalogue, Longs
+from personalization.recommenders.base import SIGNAL_CODES, SIGNAL_NAMES, Catalogue, Longs, Times
 from personalization.selectors.registry import directory_of, increment_of, live_version
 from personalization.services.alarms import sound
 from personalization.services.data_gate import profile_of
 from personalization.services.figures import storable
 from personalization.services.served import NEEDED, served_checks
 from personalization.training.cleaning import declared_bots
-from personalization.training.drift import day_of, shown_by, standings
-from personalization.training.quality_gate import Check, drifted, served
+from personalization.training.drift import day_of, shoppers_a_day, shown_by, standings
+from personalization.training.quality_gate import Check, drifted, fallen, served
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 POPULAR, EVER = COLUMNS.index("popular_28d"), COLUMNS.index("popular_ever")
@@ -48,7 +48,7 @@ def watch_drift(*, actor: str) -> ModelDrift | None:
     frame = frame[~declared_bots(frame)]  # training, which the day is held against, learns from none either
     day = frame[frame["timestamp"] >= (now - DAY).timestamp()]
     fairness = served_checks(frame, _newest(live, catalogue), popularity, now=now)
-    checks = [*_traffic(live, day, known, now=now), *_slates(known, now=now), *fairness]
+    checks = [*_feed(frame, now=now), *_traffic(live, day, known, now=now), *_slates(known, now=now), *fairness]
     measured = [one for one in checks if one.grade != "notes"]
     if not measured:
         log.info("model.drift_unknown version=%s rows=%d", live.version, len(day))
@@ -83,19 +83,30 @@ def _newest(version: ModelVersion, trained: Catalogue) -> Catalogue:
     return artefact.read_catalogue(increment.directory)
 
 
+def _feed(frame: pd.DataFrame, *, now: datetime) -> list[Check]:
+    """Return the checks of how many shoppers the day's events are of: where tags are lost, nothing is left to drift."""
+    signals, shoppers, ages = _columns(frame, now=now)
+    days = shoppers_a_day(signals, shoppers, ages, days=NEEDED // DAY)
+    return fallen(days, ["all signals", *SIGNAL_NAMES])
+
+
 def _traffic(live: ModelVersion, frame: pd.DataFrame, known: "pd.Series[int]", *, now: datetime) -> list[Check]:
     """Return the checks of what shoppers did; [] where the version knows no usual day."""
     usual = (profile_of(live) or {}).get("day")
     if not usual or not len(frame):
         return []
+    day = day_of(*_columns(frame, now=now), _bins(frame["item_id"], known))
+    return drifted(usual, day)
+
+
+def _columns(frame: pd.DataFrame, *, now: datetime) -> tuple[Longs, Longs, Times]:
+    """Return each row's signal, its shopper, and how long ago it was, in seconds."""
     shoppers, _ = pd.factorize(frame["user_id"])
-    day = day_of(
+    return (
         frame["event"].map(SIGNAL_CODES).fillna(0).to_numpy(np.int64),
         shoppers.astype(np.int64),
         np.maximum(now.timestamp() - frame["timestamp"].to_numpy(np.float64), 0.0),
-        _bins(frame["item_id"], known),
     )
-    return drifted(usual, day)
 
 
 def _slates(known: "pd.Series[int]", *, now: datetime) -> list[Check]:

@@ -53,6 +53,16 @@ def day_of(signals: Longs, shoppers: Longs, ages: Times, standing: Longs) -> dic
     }
 
 
+def shoppers_a_day(signals: Longs, shoppers: Longs, ages: Times, *, days: int) -> Longs:
+    """Return int64[days, signals + 1], the last day first: how many shoppers came, and how many gave each signal."""
+    of = (ages // DAY).astype(np.int64)
+    found = np.zeros((days, len(SIGNAL_NAMES) + 1), np.int64)
+    for column, own in enumerate([of < days, *((of < days) & (signals == code) for code in range(len(SIGNAL_NAMES)))]):
+        came = np.unique(of[own] * (1 << 40) + shoppers[own]) >> 40
+        found[:, column] = np.bincount(came, minlength=days)
+    return found
+
+
 def popularity(items: Ints, times: Times, weights: Floats, n_items: int) -> Doubles:
     """Return each item's decayed popularity, as the ranker's facts count it over 28 days."""
     decay = 0.5 ** ((times.max(initial=0.0) - times) / HALF_LIFE)

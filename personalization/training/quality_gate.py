@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Ints
+from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Ints, Longs
 from personalization.training.cleaning import BOTS
 from personalization.training.dataset import Dataset
 from personalization.training.drift import TELLING, usual_day
@@ -35,6 +35,10 @@ CONCENTRATED = 4.0
 """Times as many events of a shopper and day, on average, that are no chance however few there are."""
 EMPTY = (1e-4, 0.02)
 """Bounds of the share that an empty bin is taken for: without any, one bin would decide all."""
+SILENT = 0.2
+"""A day with fewer shoppers than this share of the usual day's has lost a part of the feed, whatever the weather."""
+USUAL = 20.0
+"""Shoppers of a usual day below whom so quiet a day may be chance."""
 STABLE = 0.3
 """Mean overlap@10 of successive models' answers below which shoppers would see another shop overnight."""
 FILLED = ("titles", "categories", "brands", "prices")
@@ -133,6 +137,23 @@ def _by_chance(usual: Mapping[str, Any], now: Mapping[str, Any]) -> float:
     days = [max(1, sum(one["activity"])) for one in (usual, now)]
     per_day = [one["rows"] / count for one, count in zip((usual, now), days, strict=True)]
     return 0.0 if per_day[1] > CONCENTRATED * per_day[0] else SURELY * sum(1 / count for count in days)
+
+
+def fallen(days: Longs, names: Sequence[str]) -> list[Check]:
+    """Return the checks of how many shoppers came in the last day, for each column, against the usual day.
+
+    `days` is int64[15, len(names)]: shoppers a day, the last day first. Of a day as quiet as one week and two weeks ago
+    nothing is said: the shop rests on it.
+    """
+    checks = []
+    for name, (now, *before) in zip(names, days.T.tolist(), strict=True):
+        usual = float(np.median(before))
+        least = SILENT * usual
+        if usual < USUAL or max(now, *before[6::7]) < least:
+            continue
+        told = f"{now:,} shoppers in the last day, {usual:,.0f} on the usual one of two weeks: are these events sent?"
+        checks.append(Check(f"feed of {name}", now / usual, SILENT, now >= least, told, "alarms", "at least"))
+    return checks
 
 
 def served(before: Sequence[float], now: Sequence[float]) -> list[Check]:

@@ -5,7 +5,18 @@ from typing import Any
 
 from personalization.models import ModelDrift, ModelVersion
 from personalization.selectors import plots
-from personalization.selectors.report.section import METRIC, SERVED, Section, Two, bound, number, passed, shown, value
+from personalization.selectors.report.section import (
+    FEED,
+    METRIC,
+    SERVED,
+    Section,
+    Two,
+    bound,
+    number,
+    passed,
+    shown,
+    value,
+)
 
 NIGHTS, VERSIONS = 30, 60
 """How many of the latest are told of."""
@@ -93,10 +104,11 @@ def drift(version: ModelVersion) -> Section | None:
         for night, found in zip(nights, told, strict=True)
     ]
     note = (
-        "Each night's last day against the usual day of this training: population stability index, an alarm over .25."
+        "Each night's last day against the usual day of this training: population stability index, an alarm over .25. "
+        "A feed is the day's shoppers as a share of the usual day's of the two weeks before, an alarm under .2."
     )
-    columns = ("Night", "Interactions", *names)
-    return Section("drift", "Drift of traffic", note, columns, rows, _over_nights(nights, names, y="index"))
+    columns, indices = ("Night", "Interactions", *names), [name for name in names if not name.startswith(FEED)]
+    return Section("drift", "Drift of traffic", note, columns, rows, _over_nights(nights, indices, y="index"))
 
 
 def served(version: ModelVersion) -> Section | None:

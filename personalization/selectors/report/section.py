@@ -10,6 +10,8 @@ from personalization.selectors import plots
 METRIC = "ndcg@10"
 SERVED = "served: "
 """What the names of nightly checks of served answers begin with."""
+FEED = "feed of "
+"""What the names of nightly checks begin with that ask whether events are still sent."""
 NOT_LOWER = (
     *("quality", "group_ratio", "groups by", "coverage", "new_items", "new items", "stability"),
     *("rows", "items", "shoppers", "days before", "volume", "filled"),

@@ -109,6 +109,32 @@ def test_a_day_of_bots_is_no_traffic(live: ModelVersion) -> None:
     assert not ModelDrift.objects.exists()
 
 
+def test_a_feed_that_fell_silent_raises_the_alarm_and_settles_once_it_is_back(
+    live: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = clock.epoch_us()
+    put([
+        bought(f"m{next(NUMBERS)}", shopper, USUAL[shopper], now - (24 * days + 1) * 3_600_000_000)
+        for days in range(1, 11)
+        for shopper in range(25)
+    ])  # fmt: skip
+
+    watch_drift_task()
+
+    (alarm,) = ModelAlarm.objects.all()
+    silent = "0, bar 0.2 (0 shoppers in the last day, 25 on the usual one of two weeks: are these events sent?)"
+    assert alarm.message == f"feed of all signals: {silent}; feed of purchase: {silent}"
+
+    later = clock.now() + timedelta(days=1)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    monkeypatch.setattr(clock, "epoch_us", lambda: int(later.timestamp() * 1e6))
+    shop_sells(USUAL[:25])
+    watch_drift_task()
+
+    alarm.refresh_from_db()
+    assert alarm.settled_at == later
+
+
 def test_what_is_shown_is_watched_too(live: ModelVersion) -> None:
     shop_showed(USUAL * 2, days_ago=3)
     shop_showed(["mug-of-the-year"] * 240, days_ago=0.5)

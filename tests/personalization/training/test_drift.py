@@ -7,8 +7,16 @@ import pytest
 
 from personalization.recommenders.base import SIGNAL_NAMES, Interactions
 from personalization.recommenders.decay import DAY
-from personalization.training.drift import TELLING, day_of, popularity, shown_by, standings, usual_day
-from personalization.training.quality_gate import drifted, failed, profile_of, served
+from personalization.training.drift import (
+    TELLING,
+    day_of,
+    popularity,
+    shoppers_a_day,
+    shown_by,
+    standings,
+    usual_day,
+)
+from personalization.training.quality_gate import drifted, failed, fallen, profile_of, served
 from tests.personalization.planted_bundles import shop
 
 N_ITEMS = 200
@@ -103,3 +111,55 @@ def test_a_trainings_profile_holds_its_usual_day() -> None:
     usual = profile_of(shop())["day"]
 
     assert usual["rows"] == sum(usual["popularity"]) == pytest.approx(len(shop()) * 7 / 365, rel=0.2)
+
+
+def feed(
+    *last: int, usual: int = 40, quiet: dict[int, int] | None = None
+) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    """Return a column of shoppers a day, the last day first; `quiet` says how many came so many days ago."""
+    days = np.full((15, 1), usual, np.int64)
+    days[: len(last), 0] = last
+    for ago, shoppers in (quiet or {}).items():
+        days[ago] = shoppers
+    return days
+
+
+def test_shoppers_are_counted_once_a_day_and_signal() -> None:
+    views, buys = 0, SIGNAL_NAMES.index("purchase")
+    signals = np.array([views, views, buys, views, views])
+    ages = np.array([0.1, 0.2, 0.3, 1.5, 99.0]) * DAY
+
+    found = shoppers_a_day(signals, np.array([7, 7, 7, 8, 9]), ages, days=3)
+
+    assert found[:, 0].tolist() == [1, 1, 0]
+    assert found[:, 1 + views].tolist() == [1, 1, 0]
+    assert found[:, 1 + buys].tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("days", "verdict"),
+    [
+        (feed(40), [True]),
+        (feed(8), [True]),
+        (feed(7), [False]),
+        (feed(0), [False]),
+        (feed(0, 0, 0), [False]),
+        (feed(0, usual=19), []),
+        (feed(0, quiet={7: 1, 14: 2}), []),
+        (feed(0, quiet={1: 0, 6: 0, 13: 0}), [False]),
+    ],
+    ids=[
+        "usual",
+        "at the bar",
+        "below",
+        "silent",
+        "silent for days",
+        "few",
+        "closed on Sundays",
+        "closed on Saturdays",
+    ],
+)
+def test_a_feed_that_fell_silent_is_named(
+    days: np.ndarray[tuple[int, int], np.dtype[np.int64]], verdict: list[bool]
+) -> None:
+    assert [one.passed for one in fallen(days, ["view"])] == verdict
