@@ -73,6 +73,19 @@ def test_a_model_unfair_to_suppliers_is_refused(champion: SlateTable) -> None:
     assert not any(name.startswith(("quality", "group", "leak", "latency")) for name in found)
 
 
+@pytest.mark.parametrize(("shoppers", "refused"), [(199, []), (200, ["supplier_share", "gini"])])
+def test_what_is_shown_to_all_refuses_nobody_where_few_were_asked(
+    champion: SlateTable, shoppers: int, refused: list[str]
+) -> None:
+    few, other = (one.ordered(np.arange(shoppers)) for one in (unfair(champion), champion))
+
+    verdicts = {check.name: check for check in judge(case(few, other))}
+
+    assert [name for name, check in verdicts.items() if not check.passed] == refused
+    spared = [name for name, check in verdicts.items() if "fewer than 200 shoppers were asked" in check.detail]
+    assert spared == ([] if refused else ["supplier_share", "gini"])
+
+
 def test_who_passes_beyond_a_bar_is_told_why(champion: SlateTable) -> None:
     unusual = unfair(champion)
 
