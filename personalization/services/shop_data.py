@@ -31,7 +31,9 @@ def shop_dataset(
     frame = training_frame()
     read()
     known = shoppers_frame(settings.SHOPPER_ATTRIBUTES)
-    rows = [row for row in catalog_rows() if not row.removed]
+    # What was taken out of the catalogue is never shown, but tells still what those who had it like.
+    touched = set(frame["item_id"])
+    rows = [row for row in catalog_rows() if not row.removed or row.product_id in touched]
     elsewhere = sum(row.price is not None and row.currency != settings.SHOP_CURRENCY for row in rows)
     items = items_frame(rows)
     folder = Path(settings.PICTURES_DIR) if pictures and settings.PICTURES_DIR else None

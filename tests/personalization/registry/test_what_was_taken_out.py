@@ -1,0 +1,35 @@
+"""What was taken out of the catalogue is shown no more; what was done with it still tells of whom and what."""
+
+import pytest
+
+from catalog.services import put_product, remove_product
+from personalization.services.shop_data import shop_dataset
+from personalization.training.quality_gate import checked, failed, profile_of
+from tests.events.journal import START
+from tests.personalization.purchases import bought, put
+from tests.personalization.shop import PRODUCTS
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked")]
+
+
+def test_training_knows_what_it_was_where_somebody_had_it() -> None:
+    put([bought("m1", 1, "rug", START), bought("m2", 1, "chair", START + 1_000_000)])
+    remove_product("rug", actor="key:test")
+    remove_product("bowl", actor="key:test")
+
+    catalogue = shop_dataset().catalogue
+
+    assert "bowl" not in catalogue.item_ids, "nobody had it: nothing is to be learnt"
+    rug = catalogue.item_ids.index("rug")
+    told = (catalogue.titles[rug], catalogue.categories[rug], catalogue.brands[rug])
+    assert told == ("Wool rug", "Textiles", "Weft")
+
+
+def test_a_catalogue_brought_again_under_other_ids_is_no_broken_feed() -> None:
+    put([bought(f"m{at}", at, name, START + at * 1_000_000) for at, name in enumerate(PRODUCTS)])
+    last = profile_of(shop_dataset())
+    for name, product in PRODUCTS.items():
+        put_product(f"new-{name}", data={"currency": "EUR", **product}, actor="key:test")
+        remove_product(name, actor="key:test")
+
+    assert failed(checked(shop_dataset(), last=last), "refuses") == []
