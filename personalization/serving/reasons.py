@@ -11,12 +11,16 @@ from personalization.serving.shoppers import Shopper
 from personalization.serving.starred import Starred
 
 OWN = ("recent", "buy_again", "personal_top")
+SIMILAR = ("similar", "Similar to {title}")
 ABOUT_CONTEXT = {
     "bought_together": ("bought_together", "Often bought together with {title}"),
     "complements": ("completes_cart", "Goes well with {title}"),
-    "content": ("similar", "Similar to {title}"),
+    "content": SIMILAR,
 }
-SIMILAR = ("similar", "Similar to {title}")
+ALIKE = ("content", "sentences", "new_arrivals")
+"""Sources that know what products are like."""
+SEEN_TOGETHER = ("similar", "Often looked at with {title}")
+"""What the others know: the same shoppers had both. Cat food is not similar to a chair."""
 BECAUSE = {
     "purchase": ("because_bought", "Because you bought {title}", "Because of what you bought"),
     "cart": ("because_carted", "Because you put {title} in your cart", "Because of what is in your cart"),
@@ -104,7 +108,8 @@ class Reasoner:
                 continue
             for cause in source.because(Profile.empty(self.shopper.profile.now), self.context, code):
                 if cause in self.context.items:
-                    return self._naming(*ABOUT_CONTEXT.get(name, SIMILAR), cause)
+                    words = SIMILAR if name in ALIKE else SEEN_TOGETHER
+                    return self._naming(*ABOUT_CONTEXT.get(name, words), cause)
         return None
 
     def _about_history(self, code: int, by: set[str]) -> Reason | None:

@@ -47,3 +47,27 @@ def test_what_the_shopper_had_is_shown_for_what_they_did(signal: str, code: str)
     shelf = SimpleNamespace(columns=SimpleNamespace(product_ids=tuple("abcd")))
 
     assert Reasoner(cast("Any", shelf), cast("Any", shopper), {}, Context()).own(3).code == code
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("content", "Similar to Oak chair"),
+        ("sentences", "Similar to Oak chair"),
+        ("new_arrivals", "Similar to Oak chair"),
+        ("covisitation", "Often looked at with Oak chair"),
+        ("ease", "Often looked at with Oak chair"),
+        ("bought_together", "Often bought together with Oak chair"),
+        ("complements", "Goes well with Oak chair"),
+    ],
+)
+def test_only_what_is_alike_is_called_similar(source: str, text: str) -> None:
+    shopper = SimpleNamespace(personal=False, latest={}, profile=Profile.empty(0.0))
+    shelf = SimpleNamespace(title=lambda code: "Oak chair", columns=SimpleNamespace(product_ids=("chair", "cat-food")))
+    recommender = SimpleNamespace(contextual=True, knows=lambda code: True, because=lambda *asked: (0,))
+
+    reasoner = Reasoner(
+        cast("Any", shelf), cast("Any", shopper), {source: cast("Any", recommender)}, Context(items=(0,))
+    )
+
+    assert reasoner.reason(1, {source}).text == text
