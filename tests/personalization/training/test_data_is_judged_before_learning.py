@@ -40,6 +40,23 @@ def test_a_feed_full_of_bots_is_not_broken() -> None:
     assert not any(line.startswith("set aside") for line in failed(checked(dataset)))
 
 
+def test_what_somebody_forced_once_refuses_no_night_after_and_more_of_it_does() -> None:
+    frame = history()
+    crawl = pd.concat([frame.iloc[:1].assign(user_id="robot", event="view")] * len(frame), ignore_index=True)
+    crawl["timestamp"] += np.arange(len(crawl)) * 0.1
+    robot, longer = (
+        build(pd.concat([frame, rows], ignore_index=True))
+        for rows in (crawl, pd.concat([crawl, crawl.assign(timestamp=crawl["timestamp"] + 60)]))
+    )
+
+    (first,) = failed(checked(robot), "refuses")
+
+    words = f"share of rows that cleaning set aside, most of them, {len(crawl):,}, by the rule of machines"
+    assert first == f"set aside: 0.5, bar 0.3 ({words})"
+    assert failed(checked(robot, last=profile_of(robot)), "refuses") == []
+    assert failed(checked(longer, last=profile_of(robot)), "refuses")[0].startswith("set aside: 0.667, bar 0.5")
+
+
 @pytest.mark.parametrize(("change", "name"), [("half", "volume"), ("views", "shift of signals")])
 def test_another_distribution_is_named(change: str, name: str) -> None:
     last = profile_of(build(history()))
