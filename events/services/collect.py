@@ -95,16 +95,19 @@ def collect_server_items(items: Sequence[Any], *, source: str = "server") -> Out
     return collect(items, sender=Sender(), envelope=Envelope(received_at=clock.epoch_us(), source=source))
 
 
-def replay(payload: str, *, source: str, received_at: int, carried: Mapping[str, Any]) -> Outcome:
+def replay(payload: str, *, source: str, received_at: int, carried: Mapping[str, Any], message_id: str) -> Outcome:
     """Accept an item that was set aside, once more; with its message id it is never counted twice.
 
     It speaks for whom its sender may speak, came when it came (microseconds since the epoch), with what it `carried`
-    then. Raises InvalidInput while it is still not sound, or where nobody knows who sent it.
+    then. `message_id` is for an item that has none, nor a time from which one is made. Raises InvalidInput while it is
+    still not sound, or where nobody knows who sent it.
     """
     try:
         item = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
         raise InvalidInput.of("", f"is not JSON: {error.msg}") from error
+    if isinstance(item, dict) and not any(item.get(name) for name in ("messageId", "originalTimestamp", "timestamp")):
+        item["messageId"] = message_id
     sender = replace(_sender(source), gpc=carried.get("gpc", False), region=carried.get("region"))
     envelope = carrying.envelope_of(carried, received_at=received_at, source=source)
     return collect([item], sender=sender, envelope=envelope)

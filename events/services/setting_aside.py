@@ -45,7 +45,13 @@ def _send(item: SetAside) -> str:
             get_log().append([Entry("event", event.raw_id, event.encode())])
         else:
             received_at = to_microseconds(item.received_at)
-            replay(item.payload, source=item.source, received_at=received_at, carried=item.carried)
+            replay(
+                item.payload,
+                source=item.source,
+                received_at=received_at,
+                carried=item.carried,
+                message_id=f"set-aside-{item.shard}-{item.log_offset}",
+            )
     except InvalidInput as error:
         return "; ".join([error.detail, *(f"{one.field}: {one.message}" for one in error.errors)])
     except (orjson.JSONDecodeError, TypeError) as error:

@@ -316,11 +316,12 @@ def test_what_is_set_aside_can_be_accepted_once_it_is_mended(
     bad = viewed("m2", properties={})
     server.post("/v1/batch", json.dumps({"batch": [viewed(), bad]}), content_type="application/json")
     (aside,) = log.set_aside()
+    again = {**{name: aside[name] for name in ("source", "received_at", "carried")}, "message_id": "aside"}
 
     with pytest.raises(InvalidInput):
-        replay(aside["payload"], source=aside["source"], received_at=aside["received_at"], carried=aside["carried"])
+        replay(aside["payload"], **again)
     mended = json.dumps({**bad, "properties": {"product_id": "P1"}})
-    outcome = replay(mended, source=aside["source"], received_at=aside["received_at"], carried=aside["carried"])
+    outcome = replay(mended, **again)
 
     assert outcome.kept == 1
     assert {event.message_id for event in log.events()} == {"m1", "m2"}

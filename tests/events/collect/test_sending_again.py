@@ -138,6 +138,18 @@ def test_nothing_that_proves_or_places_is_kept(
         assert hidden not in told
 
 
+def test_an_item_without_a_message_id_is_the_same_however_often_it_is_sent(
+    server: APIClient, log: "LogReader", viewed: Maker
+) -> None:
+    sent(server, {"batch": [viewed(), viewed(None, **NO_ID)]})
+    item = mended(recorded())
+
+    send_again([item, item], actor="staff:1")
+
+    ids = [one.message_id for one in log.events() if one.message_id != "m1"]
+    assert ids == [f"set-aside-{item.shard}-{item.log_offset}"] * 2  # the recorder keeps one of them
+
+
 def test_an_item_that_names_nobody_keeps_no_traits_of_the_batch(
     server: APIClient, log: "LogReader", viewed: Maker
 ) -> None:
