@@ -33,5 +33,5 @@ def try_out(ask: Ask, *, wording: Mapping[str, Any] | None = None) -> Trial:
         return Trial(now)
     rule = pure_rule(DRAFT, draft(wording=wording), rule_id=DRAFT_ID)
     changed = snapshot.with_rules([*snapshot.rules.rules, rule])
-    named = tuple(found.text for found in conflicts(changed.rules) if DRAFT_ID in (found.first.id, found.second.id))
+    named = tuple(found.text for found in conflicts(changed.rules, of=DRAFT_ID))
     return Trial(now, answer(changed, ask), (*doubts(rule, changed.rules), *named))

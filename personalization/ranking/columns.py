@@ -5,7 +5,7 @@ is the brand of an item, so a condition is evaluated once for each distinct valu
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -73,6 +73,17 @@ class Columns:
     def n_items(self) -> int:
         """How many items there are."""
         return len(self.product_ids)
+
+    def counting(self, codes: Sequence[int], prices: Sequence[float], stocks: Sequence[int]) -> "Columns":
+        """Return the columns with other prices and stocks of some items."""
+        changed = list(codes)
+        own_prices, own_stocks = self.prices.copy(), self.stocks.copy()
+        own_prices[changed], own_stocks[changed] = prices, stocks
+        return replace(self, prices=own_prices, stocks=own_stocks)
+
+    def named_as(self, other: "Columns") -> bool:
+        """Return whether both are the same items in the same categories, of the same brands: prices may differ."""
+        return self.codes is other.codes and self.category_of is other.category_of and self.brand_of is other.brand_of
 
     def keys(self, column: str) -> Ints | None:
         """Return what a cap by `brand`, `category` or `group` counts under, -1 for items without; None otherwise."""

@@ -17,9 +17,12 @@ class Conflict:
     text: str
 
 
-def conflicts(rules: RuleSet) -> list[Conflict]:
-    """Return every pair of rules that may meet, are about the same items, and contradict each other."""
-    return list(_find(rules))
+def conflicts(rules: RuleSet, *, of: int | None = None) -> list[Conflict]:
+    """Return every pair of rules that may meet, are about the same items, and contradict each other.
+
+    With `of`, the pairs of this rule alone: pairs grow with the square of the rules.
+    """
+    return list(_find(rules, of))
 
 
 def doubts(rule: Rule, rules: RuleSet) -> list[str]:
@@ -55,11 +58,21 @@ def unknown(
     ]
 
 
-def _find(rules: RuleSet) -> Iterator[Conflict]:
-    for first, second in combinations(rules.rules, 2):
+def _find(rules: RuleSet, of: int | None) -> Iterator[Conflict]:
+    for first, second in _pairs(rules.rules, of):
         judge = JUDGES.get(frozenset((first.effect, second.effect)))
         if judge is not None and _may_meet(first, second, rules) and (text := judge(first, second, rules)):
             yield Conflict(first, second, text)
+
+
+def _pairs(rules: Sequence[Rule], of: int | None) -> Iterator[tuple[Rule, Rule]]:
+    if of is None:
+        yield from combinations(rules, 2)
+        return
+    at = next((place for place, rule in enumerate(rules) if rule.id == of), len(rules))
+    for place, other in enumerate(rules):
+        if place != at < len(rules):
+            yield (other, rules[at]) if place < at else (rules[at], other)
 
 
 def _may_meet(first: Rule, second: Rule, rules: RuleSet) -> bool:

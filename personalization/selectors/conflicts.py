@@ -10,12 +10,12 @@ from personalization.serving.keeper import keeper
 
 def conflicts_of(rule_id: int) -> list[str]:
     """Return what of an active rule finds nothing, and its conflicts. Raises Unavailable without a catalogue."""
-    rules = RuleSet(live_rules(), keeper.current().shelf.columns)
+    known = keeper.current().rules
+    rules = RuleSet(live_rules(), known.columns, before=known)
     own = next((rule for rule in rules.rules if rule.id == rule_id), None)
     if own is None:
         return []
-    met = [found.text for found in conflicts(rules) if rule_id in (found.first.id, found.second.id)]
-    return [*doubts(own, rules), *met]
+    return [*doubts(own, rules), *(found.text for found in conflicts(rules, of=rule_id))]
 
 
 def matches_everything(version: RuleVersion) -> bool:

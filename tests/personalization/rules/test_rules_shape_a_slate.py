@@ -216,3 +216,73 @@ def test_contradicting_rules_are_named(first: Rule, second: Rule, told: str) -> 
 )
 def test_rules_that_never_meet_do_not_conflict(first: Rule, second: Rule) -> None:
     assert conflicts(RuleSet([first, second], SHELF)) == []
+
+
+def test_conflicts_of_one_rule_are_those_of_all_that_name_it() -> None:
+    effects = ("pin", "boost", "bury", "exclude", "require")
+    many = [rule(effects[n % 5], id=n, name=f"R{n}", position=1 + n % 2, priority=n % 3) for n in range(20)]
+    compiled = RuleSet(many, SHELF)
+
+    every = conflicts(compiled)
+
+    for one in many:
+        own = [found.text for found in every if one.id in (found.first.id, found.second.id)]
+        assert sorted(found.text for found in conflicts(compiled, of=one.id)) == sorted(own)
+    assert conflicts(compiled, of=99) == []
+
+
+def test_masks_of_many_rules_take_a_bit_an_item() -> None:
+    n = 80_000
+    wide = Columns.of(
+        [str(code) for code in range(n)],
+        brands=["Nord", "Lux"] * (n // 2),
+        categories=[""] * n,
+        groups=[""] * n,
+        prices=[1.0] * n,
+        stocks=[1] * n,
+    )
+
+    compiled = RuleSet([rule("boost", id=n, brands=("Lux",), context_products=("7",)) for n in range(50)], wide)
+
+    assert compiled.matched.nbytes + compiled.in_context.nbytes == 2 * 50 * n / 8
+    assert compiled.matched[49].tolist() == [False, True] * (n // 2)
+    assert len(compiled.holding(replace(HOME, context=(3, 7)))) == 50
+    assert compiled.holding(replace(HOME, context=(6, 8))) == ()
+
+
+def test_only_what_changed_is_compiled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[int] = []
+
+    def noted(one: Rule, columns: Columns) -> Any:
+        compiled.append(one.id)
+        return matches(one, columns)
+
+    monkeypatch.setattr("personalization.ranking.rules.matches", noted)
+    named, priced = rule("boost", brands=("Lux",), context_products=("mug",)), rule("bury", id=2, max_price=50.0)
+    before = RuleSet([named, priced], SHELF)
+    compiled.clear()
+
+    edited = RuleSet([named, replace(priced, version=2, max_price=70.0)], SHELF, before=before)
+    assert compiled == [2]
+    assert names(np.flatnonzero(edited.matched[2])) == ["lamp", "rug"]
+
+    cheaper = RuleSet([named, priced], SHELF.counting([2], [30.0], [12]), before=before)
+    assert compiled == [2, 2]
+    assert names(np.flatnonzero(cheaper.matched[2])) == ["chair", "lamp"]
+    assert names(np.flatnonzero(cheaper.matched[1])) == ["lamp", "rug"]
+    assert list(cheaper.in_context) == [1]
+
+    RuleSet([named, priced], Columns.of(**_spelled(SHELF)), before=before)
+    assert compiled == [2, 2, 1, 2]
+
+
+def _spelled(shelf: Columns) -> dict[str, Any]:
+    """Return what makes the same columns anew."""
+    return {
+        "product_ids": shelf.product_ids,
+        "brands": [shelf.brands[code] for code in shelf.brand_of],
+        "categories": [shelf.categories[code] for code in shelf.category_of],
+        "groups": [""] * shelf.n_items,
+        "prices": shelf.prices.tolist(),
+        "stocks": shelf.stocks.tolist(),
+    }
