@@ -45,8 +45,9 @@ class Keeper:
         self._bundle: tuple[Champion, Bundle] | None = None
         self._unread: dict[Champion | Increment, float] = {}
         """What could not be read, and until when it is left alone."""
-        self._behind: str | None = None
-        """What was reloaded and is in no snapshot yet: the database may go away in between."""
+        self._changed: dict[str, ProductRow] = {}
+        self._remodelled = False
+        """What was reloaded and is in no snapshot yet, rows and model: the database may go away in between."""
         self._counters: Counters | None = None
         self._asked_at = float("-inf")
         self.refused: str | None = None
@@ -86,19 +87,24 @@ class Keeper:
     def forget(self) -> None:
         """Drop everything: the next call loads from the start."""
         with self._lock:
-            self._snapshot = self._bundle = self._cursor = self._counters = self._behind = None
-            self._rows, self._unread = {}, {}
+            self._snapshot = self._bundle = self._cursor = self._counters = None
+            self._rows, self._unread, self._changed, self._remodelled = {}, {}, {}, False
             self._asked_at = float("-inf")
 
     def _reload(self) -> None:
-        if self._reload_rows():
-            self._behind = "catalogue"
-        if self._reload_model():
-            self._behind = self._behind or "model"
+        self._changed.update(self._reload_rows())
+        self._remodelled |= self._reload_model()
         placements, rules, now = active_placements(), live_rules(), clock.now()
-        old = self._snapshot
-        if old is None or self._behind:
-            self._snapshot = Snapshot.build(
+        old, fresh = self._snapshot, None
+        if old is not None and not (self._changed or self._remodelled):
+            same_rules = set(rules) == set(old.rules.rules)
+            kept = old if same_rules else old.with_rules(rules)
+            self._snapshot = replace(kept, placements=placements, on_sale=old.shelf.on_sale(now))
+            return
+        if old is not None and not self._remodelled:
+            fresh = old.following(list(self._changed.values()), placements=placements, rules=rules, now=now)
+        if fresh is None:
+            fresh = Snapshot.build(
                 bundle=self._bundle[1] if self._bundle else None,
                 model_version=self._bundle[0].version if self._bundle else None,
                 rows=self._rows.values(),
@@ -106,20 +112,17 @@ class Keeper:
                 rules=rules,
                 now=now,
             )
-            if not _inline():
-                _ = self._snapshot.shelf.kinship, self._snapshot.survey.space
-            RELOADS.labels(part=self._behind or "model").inc()
-            self._behind = None
-        else:
-            same_rules = set(rules) == set(old.rules.rules)
-            fresh = old if same_rules else old.with_rules(rules)
-            self._snapshot = replace(fresh, placements=placements, on_sale=old.shelf.on_sale(now))
+        self._snapshot = fresh
+        if not _inline():
+            _ = fresh.shelf.kinship, fresh.survey.space
+        RELOADS.labels(part="catalogue" if self._changed else "model").inc()
+        self._changed, self._remodelled = {}, False
 
-    def _reload_rows(self) -> bool:
+    def _reload_rows(self) -> dict[str, ProductRow]:
         rows, self._cursor = changed_since(self._cursor)
         changed = {row.product_id: row for row in rows if self._rows.get(row.product_id) != row}
-        self._rows = {**self._rows, **changed}
-        return bool(changed)
+        self._rows.update(changed)
+        return changed
 
     def _reload_model(self) -> bool:
         live, served = champion(), self._bundle[0] if self._bundle else None

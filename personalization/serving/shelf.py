@@ -32,6 +32,24 @@ class Shelf:
         ordered = tuple(by_id.get(product_id) for product_id in catalogue.item_ids)
         return cls(catalogue, ordered, columns_of(catalogue, ordered))
 
+    def following(self, rows: Sequence[ProductRow]) -> "Shelf":
+        """Return the shelf with these rows in the place of those it holds of the same products.
+
+        What follows from the catalogue's words is taken over: it is no row's.
+        """
+        codes = [self.codes[row.product_id] for row in rows]
+        listed, dated, named = list(self.rows), True, True
+        for code, row in zip(codes, rows, strict=True):
+            old, listed[code] = listed[code], row
+            dated = dated and old is not None and old.first_seen == row.first_seen
+            named = named and old is not None and _names(old) == _names(row)
+        columns = self.columns.counting(codes, *_counts(rows)) if named else columns_of(self.catalogue, listed)
+        fresh = Shelf(self.catalogue, tuple(listed), columns)
+        lasting = ("kinship", "by_id", *(("born", "newest") if dated else ()))
+        vars(fresh).update({name: made for name, made in vars(self).items() if name in lasting})
+        vars(fresh)["offered"] = _patched(self.offered, codes, _offered(rows))
+        return fresh
+
     @property
     def codes(self) -> dict[str, int]:
         """Item code by product id."""
@@ -56,15 +74,24 @@ class Shelf:
         return codes, self.born[codes]
 
     @cached_property
+    def by_id(self) -> Ints:
+        """All codes by product id."""
+        return np.argsort(np.asarray(self.columns.product_ids)).astype(np.int32)
+
+    @cached_property
     def order(self) -> Ints:
         """All codes in catalogue order: in stock first, then by product id."""
-        stocks = self.columns.stocks
-        return np.lexsort((np.asarray(self.columns.product_ids), stocks <= 0)).astype(np.int32)
+        return self.by_id[np.argsort(self.columns.stocks[self.by_id] <= 0, kind="stable")]
+
+    @cached_property
+    def offered(self) -> Times:
+        """From when on each product may be shown, seconds since the epoch: -inf always, inf never."""
+        return _offered(self.rows)
 
     def on_sale(self, now: datetime) -> Bools:
         """Return the mask of products that may be shown: in the catalogue, active, available by now."""
-        shown = (row is not None and _shown(row, now) for row in self.rows)
-        return np.fromiter(shown, np.bool_, len(self.rows))
+        shown: Bools = self.offered <= now.timestamp()
+        return shown
 
     def passing(self, filters: Filters) -> Bools:
         """Return the mask of products that pass the filters; remembered, so do not write into it."""
@@ -98,16 +125,40 @@ UNCOUNTED = 10**9
 """The stock of a product whose stock the shop does not count."""
 
 
+def _patched(values: Times, codes: Sequence[int], fresh: Times) -> Times:
+    patched = values.copy()
+    patched[list(codes)] = fresh
+    return patched
+
+
 def columns_of(catalogue: Catalogue, rows: Sequence[ProductRow | None]) -> Columns:
     """Return the columns that conditions look at, from the catalogue's rows of the moment."""
+    prices, stocks = _counts(rows)
     return Columns.of(
         catalogue.item_ids,
         brands=[row.brand if row else "" for row in rows],
         categories=["/".join(row.category) if row else "" for row in rows],
         groups=[row.group_id if row else "" for row in rows],
-        prices=(_price(row) if row else float("nan") for row in rows),
-        stocks=((UNCOUNTED if row.stock is None else row.stock) if row else 0 for row in rows),
+        prices=prices,
+        stocks=stocks,
     )
+
+
+def _counts(rows: Sequence[ProductRow | None]) -> tuple[list[float], list[int]]:
+    """Return price and stock of each row, as columns hold them."""
+    prices = [_price(row) if row else float("nan") for row in rows]
+    return prices, [(UNCOUNTED if row.stock is None else row.stock) if row else 0 for row in rows]
+
+
+def _names(row: ProductRow) -> tuple[object, ...]:
+    """Return what columns factorise of a row."""
+    return row.brand, row.category, row.group_id
+
+
+def told_of(row: ProductRow) -> tuple[object, ...]:
+    """Return what `items_frame` tells of a row: two rows that tell the same are the same product to a model."""
+    price = row.price_in(settings.SHOP_CURRENCY)
+    return row.title, row.description, *_names(row), price, row.attributes, row.first_seen
 
 
 def items_frame(rows: Iterable[ProductRow]) -> pd.DataFrame:
@@ -144,5 +195,10 @@ def _price(row: ProductRow) -> float:
     return float("nan") if price is None else price
 
 
-def _shown(row: ProductRow, now: datetime) -> bool:
-    return row.active and (row.available_from is None or row.available_from <= now)
+def _offered(rows: Sequence[ProductRow | None]) -> Times:
+    moments = (
+        float("inf") if row is None or not row.active else float("-inf") if row.available_from is None
+        else row.available_from.timestamp()
+        for row in rows
+    )  # fmt: skip
+    return np.fromiter(moments, np.float64, len(rows))

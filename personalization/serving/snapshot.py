@@ -14,7 +14,7 @@ from personalization.recommenders.base import Bools, Catalogue, Floats, Ints, Pr
 from personalization.recommenders.base import Context as Asked
 from personalization.recommenders.weights import weight_table
 from personalization.selectors.placements import PlacementConfig
-from personalization.serving.shelf import Shelf, items_frame
+from personalization.serving.shelf import Shelf, items_frame, told_of
 from personalization.serving.survey import Survey
 
 
@@ -36,6 +36,8 @@ class Snapshot:
     rules: RuleSet
     survey: Survey
     weights: Floats
+    trained: int
+    """How many of the codes the model was trained with; what is told of the others is its only knowledge of them."""
 
     @classmethod
     def build(
@@ -68,11 +70,45 @@ class Snapshot:
             rules=RuleSet(rules, shelf.columns),
             survey=Survey(shelf, popular, on_sale, sources, facts),
             weights=weight_table({}) if bundle is None else bundle.weights,
+            trained=known.n_items,
         )
+
+    def following(
+        self,
+        changed: Sequence[ProductRow],
+        *,
+        placements: dict[str, PlacementConfig],
+        rules: Sequence[Rule],
+        now: datetime,
+    ) -> "Snapshot | None":
+        """Return the state after changes of products: a new price or stock need not wait for a catalogue made anew.
+
+        None where it must be: a product came, or one that the model was not trained with is told in other words.
+        """
+        if not all(self._is_told(row) for row in changed):
+            return None
+        shelf = self.shelf.following(changed)
+        on_sale, popular = shelf.on_sale(now), _followed(self.popular[: self.touched], shelf)
+        return replace(
+            self,
+            shelf=shelf,
+            on_sale=on_sale,
+            popular=popular,
+            placements=placements,
+            rules=RuleSet(rules, shelf.columns, before=self.rules),
+            survey=self.survey.following(shelf, popular, on_sale),
+        )
+
+    def _is_told(self, row: ProductRow) -> bool:
+        code = self.shelf.codes.get(row.product_id)
+        if code is None or code < self.trained:
+            return code is not None
+        old = self.shelf.rows[code]
+        return old is not None and told_of(old) == told_of(row)
 
     def with_rules(self, rules: Sequence[Rule]) -> "Snapshot":
         """Return the same shop under other rules: what a draft would change."""
-        return replace(self, rules=RuleSet(rules, self.shelf.columns))
+        return replace(self, rules=RuleSet(rules, self.shelf.columns, before=self.rules))
 
 
 def _unknown(catalogue: Catalogue, rows: list[ProductRow]) -> list[ProductRow]:
@@ -86,5 +122,9 @@ def _popular(bundle: Bundle | None, shelf: Shelf, now: datetime) -> tuple[Ints, 
     if source is None:
         return shelf.order, 0
     ranked = source.recommend(Profile.empty(now.timestamp()), Asked(), shelf.catalogue.n_items).items
+    return _followed(ranked, shelf), len(ranked)
+
+
+def _followed(ranked: Ints, shelf: Shelf) -> Ints:
     rest = shelf.order[~np.isin(shelf.order, ranked)]
-    return np.concatenate([ranked, rest]).astype(np.int32), len(ranked)
+    return np.concatenate([ranked, rest]).astype(np.int32)

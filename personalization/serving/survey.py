@@ -1,8 +1,10 @@
 """What onboarding asks about in this state of the shop: the taste space, made when somebody first asks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+
+import numpy as np
 
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.taste_space import TasteSpace, pool_of, rows_of
@@ -22,7 +24,16 @@ class Survey:
     facts: ItemFacts | None
 
     @cached_property
+    def pool(self) -> Ints:
+        """Which products may be asked about: the well known ones."""
+        return pool_of(self.popular, self.shelf.columns.group_of, self.on_sale)
+
+    @cached_property
     def space(self) -> TasteSpace:
         """The well known products by what the model says is alike, else by their words."""
-        pool = pool_of(self.popular, self.shelf.columns.group_of, self.on_sale)
-        return TasteSpace.of(rows_of(self.sources) or self.shelf.kinship.rows, pool, self.facts)
+        return TasteSpace.of(rows_of(self.sources) or self.shelf.kinship.rows, self.pool, self.facts)
+
+    def following(self, shelf: Shelf, popular: Ints, on_sale: Bools) -> "Survey":
+        """Return the survey of the next state of the same catalogue; where it asks about the same, this one."""
+        fresh = replace(self, shelf=shelf, popular=popular, on_sale=on_sale)
+        return self if np.array_equal(fresh.pool, self.pool) else fresh

@@ -1,0 +1,126 @@
+"""In a shop of 200,000 products a price or a stock changes every second: the next state is not made from the start."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from catalog.selectors import catalog_rows
+from catalog.services import put_product, remove_product
+from common import clock
+from personalization.ranking.kinship import Kinship
+from personalization.serving.keeper import Keeper
+from personalization.serving.shelf import Shelf
+from personalization.serving.snapshot import Snapshot
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
+SOFA = {"title": "Oak sofa", "category": ["Furniture"], "brand": "Nord", "price": "900.00", "currency": "EUR"}
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that grows with every snapshot made from the start."""
+    made: list[int] = []
+    build = Snapshot.build
+
+    def counted(**parts: Any) -> Snapshot:
+        made.append(1)
+        return build(**parts)
+
+    monkeypatch.setattr(Snapshot, "build", counted)
+    return made
+
+
+def change(product_id: str, **fields: Any) -> None:
+    """Put a product again with some fields changed."""
+    row = next(one for one in catalog_rows() if one.product_id == product_id)
+    kept = ("title", "description", "brand", "price", "currency", "stock", "active", "group_id", "attributes")
+    stated = {name: getattr(row, name) for name in kept} | {"category": list(row.category)}
+    put_product(product_id, data={**stated, **fields}, actor="key:test")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"stock": 0}, {"price": "12.00"}, {"active": False}, {"available_from": "2099-01-01T00:00:00Z"},
+     {"title": "Rug, woven"}, {"brand": "Lux"}, {"category": ["Textiles", "Rugs"]}, {"group_id": "chair"}],
+    ids=str,
+)  # fmt: skip
+def test_a_changed_product_is_in_the_next_state_which_is_as_one_made_anew(
+    fields: dict[str, Any], built: list[int]
+) -> None:
+    own = Keeper()
+    first = own.current()
+    _ = first.shelf.kinship, first.shelf.newest, first.survey.space
+    built.clear()
+
+    change("rug", **fields)
+    followed = own.current()
+
+    assert built == []
+    other = Keeper()
+    anew = other.current()
+    assert same(followed, anew)
+    assert followed.shelf.kinship is first.shelf.kinship
+
+
+def same(one: Snapshot, other: Snapshot) -> bool:
+    """Return whether both know the same products, the same of each, in the same order."""
+    assert one.shelf.rows == other.shelf.rows
+    pairs = [
+        (getattr(one.shelf.columns, name), getattr(other.shelf.columns, name))
+        for name in ("prices", "stocks", "group_of")
+    ]
+    pairs += [(getattr(one.shelf, name), getattr(other.shelf, name)) for name in ("order", "born", "by_id")]
+    pairs += [(one.on_sale, other.on_sale), (one.popular, other.popular), (one.survey.pool, other.survey.pool)]
+    pairs += list(zip(one.shelf.newest, other.shelf.newest, strict=True))
+    assert all(np.array_equal(own, others, equal_nan=own.dtype.kind == "f") for own, others in pairs)
+    for names, codes in (("brands", "brand_of"), ("categories", "category_of")):
+        spelled = [
+            [getattr(shelf.columns, names)[code] for code in getattr(shelf.columns, codes)]
+            for shelf in (one.shelf, other.shelf)
+        ]
+        assert spelled[0] == spelled[1]
+    return True
+
+
+def test_many_changes_at_once_and_a_removed_product_too(built: list[int]) -> None:
+    own = Keeper()
+    own.current()
+    built.clear()
+
+    remove_product("mug", actor="key:test")
+    for product_id, stock in (("rug", 0), ("desk", 3), ("chair", None)):
+        change(product_id, stock=stock)
+
+    assert (same(own.current(), Keeper().current()), len(built)) == (True, 1)
+
+
+def test_a_product_no_model_knows_is_made_anew_when_it_comes_and_when_its_words_change(built: list[int]) -> None:
+    own = Keeper()
+    own.current()
+    built.clear()
+
+    put_product("sofa", data=SOFA, actor="key:test")
+    own.current()
+    assert len(built) == 1
+
+    put_product("sofa", data={**SOFA, "stock": 2}, actor="key:test")
+    own.current()
+    assert len(built) == 1
+
+    put_product("sofa", data={**SOFA, "title": "Oak bench"}, actor="key:test")
+    snapshot = own.current()
+    assert len(built) == 2
+    assert snapshot.shelf.title(snapshot.shelf.codes["sofa"]) == "Oak bench"
+
+
+def test_without_changes_nothing_is_asked_of_every_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Keeper()
+    before = own.current()
+    monkeypatch.setattr(Kinship, "of", None)
+    monkeypatch.setattr(Shelf, "of", None)
+
+    after = own.current()
+
+    assert after.shelf is before.shelf
+    assert np.array_equal(after.on_sale, after.shelf.on_sale(clock.now()))
