@@ -12,7 +12,7 @@ from personalization.recommenders.base import Catalogue, Config, Floats, Interac
 from personalization.recommenders.deep_features import sentence_vectors
 from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from personalization.recommenders.matrix import Matrix, capped, scaled_columns
-from personalization.recommenders.neighbors import block_rows, dense_chunk, table
+from personalization.recommenders.neighbors import ENTRIES, block_rows, dense_chunk, table
 from personalization.recommenders.scoring import SearchSpace
 from personalization.recommenders.storage import Array, Arrays, pack_texts, unpack_texts
 
@@ -86,15 +86,21 @@ class Content(ItemItem):
         words = sparse.vstack([self._words(), self._weighted(blocks)], format="csr")
         dense = np.vstack([self.arrays["dense"], _padded(self._dense(added), self.arrays["dense"].shape[1])])
         lift = np.concatenate([self.arrays["lift"], np.full(n - old, self.lift_of_new(), np.float32)])
-        alike = sparse.vstack([*self._similar(words, dense, slice(old, n), np.ones(n, np.float32))], format="csr")
+        most, factor = self.config.neighbors + 1, np.float32(self.lift_of_new())
         above = sparse.csr_matrix((self.table.values, self.table.indices, self.table.indptr), shape=(old, old))
-        aside = (alike[:, :old] * np.float32(self.lift_of_new())).T
-        whole = sparse.vstack([sparse.hstack([above, aside]), scaled_columns(alike, lift)], format="csr")
+        aside: list[Matrix] = []
+        below: list[Matrix] = []
+        for chunk in self._similar(words, dense, slice(old, n), np.ones(n, np.float32)):
+            aside.append((chunk[:, :old] * factor).T.tocsr())
+            below.append(capped(scaled_columns(chunk, lift), most))
+            if sum(part.nnz for part in aside) > ENTRIES:  # all pairs of many new items would fill any memory
+                above, aside = capped(sparse.hstack([above, *aside], format="csr"), most), []
+        whole = sparse.vstack([sparse.hstack([above, *aside]), *below], format="csr")
         whole.eliminate_zeros()
         model = type(self)(self.config)
         model.n_items = n
         model.arrays = {**self.arrays, **_stored(words), "dense": dense, "lift": lift}
-        found = table([capped(whole, self.config.neighbors + 1)], most=self.config.neighbors)
+        found = table([capped(whole, most)], most=self.config.neighbors)
         # What a known item gains of itself is no neighbor's value, and does not change.
         model.arrays |= replace(found, own=np.concatenate([self.table.own, found.own[old:]])).arrays()
         model.wake()

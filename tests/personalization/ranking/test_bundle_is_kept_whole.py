@@ -147,6 +147,23 @@ def test_a_new_product_is_known_at_once(trained: TrainedBundle) -> None:
     assert sorted(ranked.items.tolist()) == [1, n]
 
 
+def test_an_import_of_very_many_new_products_waits_for_the_next_training(
+    trained: TrainedBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = trained.bundle
+    n = bundle.catalogue.n_items
+    fresh = pd.DataFrame({"item_id": ["new", "newer"], "title": ["Product 2", "Product 4"], "category": ["even"] * 2})
+    assert bundle.extended(fresh).sources["content"].n_items == n + 2
+
+    monkeypatch.setattr("personalization.ranking.extension.MOST_PAIRS", 2 * (n + 2) - 1)
+    more = bundle.extended(fresh)
+
+    assert more.sources["content"] is bundle.sources["content"]
+    assert (more.catalogue.n_items, more.facts.n_items) == (n + 2, n + 2)
+    assert len(more.slate(trained.test.profiles[0], Context(), 5, explain=True).items) == 5
+    assert sorted(more.rank(trained.test.profiles[0], Context(), np.array([n, 1], np.int32)).items.tolist()) == [1, n]
+
+
 def test_contributions_are_told_when_asked(trained: TrainedBundle) -> None:
     bundle = trained.bundle
     slate = bundle.slate(trained.test.profiles[0], Context(), 3, strategy="ranker", explain=True)

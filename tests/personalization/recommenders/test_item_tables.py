@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from personalization.recommenders import ease, neighbors
+from personalization.recommenders import content, ease, neighbors
+from personalization.recommenders import matrix as matrices
 from personalization.recommenders.base import SIGNAL_CODES, Context, Interactions, Profile
 from personalization.recommenders.bought_together import likelihood_ratio
 from personalization.recommenders.decay import Query
@@ -145,6 +146,26 @@ def test_content_knows_new_products_without_a_refit() -> None:
     assert wider.knows(14)
     own = make("content", own_weight=30.0).fit(data, before)
     assert own.extend(after).table.own[:12].tolist() == own.table.own.tolist()  # type: ignore[attr-defined]
+
+
+def test_content_meets_many_new_products_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, before, after = shops.checkerboard(), shops.catalogue(12), shops.catalogue(40)
+    model = make("content", neighbors=5).fit(data, before)
+    at_once = model.extend(after)  # type: ignore[attr-defined]
+    joined: list[int] = []
+
+    def capped(matrix: Any, most: int) -> Any:
+        joined.append(matrix.shape[0])
+        return matrices.capped(matrix, most)
+
+    monkeypatch.setattr(content, "block_rows", lambda _: 3)
+    monkeypatch.setattr(content, "ENTRIES", 50)
+    monkeypatch.setattr(content, "capped", capped)
+    in_parts = model.extend(after)  # type: ignore[attr-defined]
+
+    assert joined.count(12) > 1, "what known products gain is cut as it grows"
+    assert in_parts.table.indptr.tolist() == at_once.table.indptr.tolist()
+    assert np.array_equal(np.sort(in_parts.table.values), np.sort(at_once.table.values))
 
 
 def test_content_sees_pictures() -> None:
