@@ -104,9 +104,9 @@ def fill(items: Ints, size: int, *, pinned: dict[int, int], caps: Sequence[Cap],
     for code in pinned.values():
         counter.add(code)
     taken = set(pinned.values())
-    chosen: list[int] = []
+    chosen: list[tuple[int, int]] = []
     for strict in (True, False):
-        for code in items.tolist():
+        for at, code in enumerate(items.tolist()):
             if len(chosen) + len(pinned) >= size:
                 break
             if code in taken:
@@ -117,13 +117,8 @@ def fill(items: Ints, size: int, *, pinned: dict[int, int], caps: Sequence[Cap],
                 continue
             counter.add(code)
             taken.add(code)
-            chosen.append(code)
-    return _merge(_in_order(chosen, items), pinned)
-
-
-def _in_order(chosen: list[int], items: Ints) -> list[int]:
-    place = {code: index for index, code in enumerate(items.tolist())}
-    return sorted(chosen, key=place.__getitem__)
+            chosen.append((at, code))
+    return _merge([code for _, code in sorted(chosen)], pinned)
 
 
 def _merge(others: list[int], pinned: dict[int, int]) -> list[int]:

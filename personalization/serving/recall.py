@@ -15,6 +15,8 @@ from personalization.serving.snapshot import Snapshot
 HYBRID, BLEND = "hybrid", "blend"
 QUESTIONS = 16
 """How many questions are thought out at once."""
+PART = 2_000
+"""How many popular products are told at once: an answer has no use for all of a large catalogue."""
 KINSHIP = "content"
 """Likeness by words proposes under the name of the recommender it stands in for."""
 
@@ -73,16 +75,20 @@ def popular_only(snapshot: Snapshot, question: Question) -> Recalled:
     """Return popular products, in no time."""
     found = Recalled()
     for proposal in _popular(snapshot, question):
+        if len(found.items) >= question.k:
+            break
         found.add(*proposal)
     return found
 
 
 def _popular(snapshot: Snapshot, question: Question) -> Iterator[Proposal]:
-    """Yield what is popular, then what nobody touched yet, each that is allowed."""
+    """Yield what is popular, then what nobody touched yet, each that is allowed; a part of a large shop at a time."""
     touched, others = np.split(snapshot.popular, [snapshot.touched])
     for name, codes in (("popular", touched), ("catalog_order", others)):
         own = codes[question.allowed[codes]]
-        yield name, own, [0.0] * len(own)
+        for start in range(0, len(own), PART):
+            part = own[start : start + PART]
+            yield name, part, [0.0] * len(part)
 
 
 def _by_strategy(snapshot: Snapshot, question: Question, found: Recalled) -> None:

@@ -1,5 +1,6 @@
 """What recall asks of the live model."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from personalization.recommenders.base import Context, Profile, Ranked
-from personalization.serving.recall import Question, recall
+from personalization.serving.recall import PART, Question, popular_only, recall
 
 
 @pytest.mark.parametrize(
@@ -65,3 +66,24 @@ def test_sources_that_a_placement_names_are_asked_whatever_the_model_released(ru
 
     assert found.items == [1]
     assert found.sources[1] == {"buy_again": 0.5}
+
+
+@pytest.mark.parametrize("asked", [recall, popular_only])
+def test_a_large_catalogue_is_not_told_whole(asked: Any) -> None:
+    n = 50_000
+    snapshot = cast("Any", SimpleNamespace(bundle=None, popular=np.arange(n, dtype=np.int32), touched=n - 10_000))
+    question = Question(
+        placement=cast("Any", SimpleNamespace(sources={}, fallback=())),
+        strategy="popular",
+        shopper=cast("Any", SimpleNamespace(profile=Profile.empty(0.0), latest={})),
+        context=Context(),
+        allowed=np.arange(n) % 2 == 0,
+        k=100,
+    )
+
+    found = asked(snapshot, question)
+    rest = asked(snapshot, replace(question, allowed=np.arange(n) >= n - 10_000, k=3_000))
+
+    assert found.items == list(range(0, 2 * PART, 2))
+    assert rest.items == list(range(n - 10_000, n - 10_000 + 2 * PART))
+    assert set(rest.sources[n - 10_000]) == {"catalog_order"}
