@@ -76,7 +76,7 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
     list_display = ("picture", "product_id", "title", "path", "brand", "shown_price", "stock", "active")
     list_display_links = ("product_id", "title")
     list_filter = ("active",)
-    search_fields = ("=product_id", "title", "=brand", "=group_id")
+    search_fields = ("product_id__exact", "title", "=brand", "group_id__exact")
     search_help_text = "A part of the title, or a whole id, brand or group"
     show_full_result_count = False
     paginator = EstimatingPaginator

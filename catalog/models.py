@@ -7,10 +7,11 @@ that poll for changes miss nothing, not even what commits late (`selectors.chang
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 
 from catalog import limits
 from common.money import DECIMALS
@@ -57,7 +58,9 @@ class Product(models.Model):
         ordering: ClassVar[list[str]] = ["product_id"]
         indexes: ClassVar[list[models.Index]] = [
             GinIndex(fields=["category"], name="catalog_category"),
-            GinIndex(fields=["title"], name="catalog_title", opclasses=["gin_trgm_ops"]),
+            # As Django asks: a lookup that ignores case compares what is in capitals.
+            GinIndex(OpClass(Upper("title"), name="gin_trgm_ops"), name="catalog_title"),
+            models.Index(Upper("brand"), name="catalog_brand"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(condition=Q(price=None) | Q(price__gte=0), name="catalog_price"),

@@ -4,6 +4,7 @@ from django.contrib import admin
 from unfold.admin import ModelAdmin
 
 from audit.staff import ReadOnly
+from common.pagination import EstimatingPaginator
 from customers.models import Customer, CustomerLink
 
 
@@ -12,8 +13,10 @@ class CustomerAdmin(ReadOnly, ModelAdmin):
     """Raw ids and what was said about them."""
 
     show_full_result_count = False
+    paginator = EstimatingPaginator
+    list_per_page = 50
     list_display = ("raw_id", "attributes", "created_at")
-    search_fields = ("=raw_id",)
+    search_fields = ("raw_id__exact",)
     search_help_text = "user:ID or anonymous:ID, exactly"
     ordering = ("-id",)
     fields = ("raw_id", "attributes", "created_at")
@@ -24,7 +27,9 @@ class CustomerLinkAdmin(ReadOnly, ModelAdmin):
     """Which ids were linked, when."""
 
     show_full_result_count = False
+    paginator = EstimatingPaginator
+    list_per_page = 50
     list_display = ("kind", "from_id", "user_id", "at")
     list_filter = ("kind",)
-    search_fields = ("=from_id", "=user_id")
+    search_fields = ("from_id__exact", "user_id__exact")
     ordering = ("-id",)

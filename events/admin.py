@@ -175,7 +175,7 @@ class OrderAdmin(Recorded):
 
     list_display = ("order_id", "placed_at", "status", "user_id", "revenue", "currency", "refunded")
     list_filter = (StatusFilter,)
-    search_fields = ("=order_id", "=user_id", "=anonymous_id")
+    search_fields = ("order_id__exact", "user_id__exact", "anonymous_id__exact")
     ordering = ("-placed_at",)
     inlines: ClassVar = [OrderLineInline]
     exclude = ("status_message", "content_message")

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.db import connection
 from pytest_django import DjangoAssertNumQueries
 
 from audit import selectors as audit
@@ -89,3 +90,20 @@ def test_a_large_table_is_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert EstimatingPaginator(Product.objects.all(), 5).count >= 11
     assert EstimatingPaginator(Product.objects.filter(product_id="P1"), 5).count == 1
+
+
+@pytest.mark.parametrize("words", ["Chair 11", "P11", "NORD", "group-1"])
+def test_a_search_is_answered_by_indexes(words: str) -> None:
+    rows = [
+        {"product_id": f"P{n}", "title": f"Chair {n}", "price": 1, "brand": "Nord", "group_id": f"group-{n}"}
+        for n in range(120)
+    ]
+    services.bulk_upsert(rows, actor="system:test")
+    cl = staff("dee", "merchandiser").get(LIST, {"q": words}).context["cl"]
+
+    assert cl.result_count >= 1
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
+    plan = cl.queryset.order_by().explain()
+    assert "Seq Scan" not in plan
+    assert all(name in plan for name in ("catalog_title", "catalog_brand", "product_id", "group_id"))
