@@ -8,8 +8,10 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from audit.staff import AuditedAdmin
+from common.pagination import EstimatingPaginator
 from consents import selectors
 from consents.models import ConsentEvent, PolicyText, Purpose, RegionRule
+from consents.state import GPC
 
 
 class WrittenOnce(ModelAdmin):
@@ -24,16 +26,32 @@ class WrittenOnce(ModelAdmin):
         return False
 
 
+class PurposeFilter(admin.SimpleListFilter):
+    """By purpose; the list of purposes is not asked of millions of proofs."""
+
+    title = "purpose"
+    parameter_name = "purpose"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the purposes there are."""
+        return [(name, name) for name in sorted({GPC, *Purpose.objects.values_list("name", flat=True)})]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ConsentEvent]) -> QuerySet[ConsentEvent]:
+        """Return the proofs of the chosen purpose."""
+        return queryset.filter(purpose=self.value()) if self.value() else queryset
+
+
 @admin.register(ConsentEvent)
 class ConsentEventAdmin(WrittenOnce):
     """Proof of consent: search a subject, read what was decided, when, where, and under which text."""
 
     list_display = ("raw_id", "purpose", "given", "at", "source", "policy_version", "region")
-    list_filter = ("purpose", "given", "source")
+    list_filter = (PurposeFilter, "given")
     search_fields = ("raw_id__exact", "message_id__exact")
     search_help_text = "A subject: user:ID or anonymous:ID"
-    date_hierarchy = "at"
     show_full_result_count = False
+    paginator = EstimatingPaginator
+    list_per_page = 50
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Never: proofs come from shoppers."""

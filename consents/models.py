@@ -112,6 +112,10 @@ class ConsentEvent(models.Model):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["raw_id", "purpose", "message_id"], name="consents_consentevent_once"),
         ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["-at", "-id"], name="consents_consentevent_at"),
+            models.Index(fields=["message_id"], name="consents_consentevent_message"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.raw_id}: {self.purpose} {'yes' if self.given else 'no'}"

@@ -1,15 +1,20 @@
 """Olu the compliance officer changes what is asked and which rule holds, and the audit log says so."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from audit.selectors import entries
 from consents import selectors
-from consents.models import PolicyText, Purpose, RegionRule
+from consents.models import ConsentEvent, PolicyText, Purpose, RegionRule
 from tests.staff import staff
 
 pytestmark = pytest.mark.django_db
 RULES = "/admin/consents/regionrule/"
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -57,3 +62,27 @@ def test_a_published_text_is_recorded_with_its_hash(olu: Client) -> None:
     text = PolicyText.objects.get()
     (event,) = entries(object=f"policytext:{text.pk}")
     assert (event.action, event.data["values"]["sha256"]) == ("policytext.added", text.sha256)
+
+
+def test_years_of_proofs_are_listed_by_index_and_not_counted_or_read_whole(olu: Client) -> None:
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    ConsentEvent.objects.bulk_create(
+        ConsentEvent(raw_id=f"user:{n}", purpose="analytics", given=True, at=day + n * HOUR, message_id=f"m{n}")
+        for n in range(120)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+
+    with CaptureQueriesContext(connection) as asked:
+        page = olu.get("/admin/consents/consentevent/", {"purpose": "analytics"})
+        found = [olu.get("/admin/consents/consentevent/", {"q": words}) for words in ("user:7", "m7", "m")]
+
+    proofs = [one["sql"] for one in asked if 'FROM "consents_consentevent"' in one["sql"]]
+    assert [answer.context["cl"].result_count for answer in (page, *found)] == [120, 1, 1, 0]
+    assert not [sql for sql in proofs if "DISTINCT" in sql or ("COUNT(" in sql and "LIMIT" not in sql)]
+    with connection.cursor() as cursor:
+        for sql in proofs:
+            cursor.execute(f"EXPLAIN {sql}")
+            plan = " ".join(line for (line,) in cursor.fetchall())
+            assert "Index" in plan
+            assert "Seq Scan" not in plan
