@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from unfold.decorators import action, display
 
 from common.errors import DomainError
-from personalization.admin.rows import WrittenElsewhere, row_or_404
+from personalization.admin.rows import OF_VERSION, LightList, WrittenElsewhere, row_or_404
 from personalization.models import AlarmKind, ModelAlarm
 from personalization.services.alarms import SETTLE, settle
 
@@ -31,13 +31,14 @@ WHOLE = 1_000
 
 
 @admin.register(ModelAlarm)
-class ModelAlarmAdmin(WrittenElsewhere):
+class ModelAlarmAdmin(LightList, WrittenElsewhere):
     """Alarms are raised by training and by the nightly watch; here they are read, and settled."""
 
     list_display = ("kind", "standing", "message", "model_version", "times", "raised_at", "latest_at", "settled_by")
     list_display_links = ("kind", "message")
     list_filter = ("kind",)
     list_select_related = ("model_version", "settled_by")
+    heavy = ("checks", *OF_VERSION)
     fields = ("kind", "meaning", "message", "measured", "report", "model_version", "run", "raised_at", "latest_at",
               "times", "settled_at", "settled_by")  # fmt: skip
     actions_detail: ClassVar = ["settle_page"]

@@ -1,6 +1,6 @@
 """Rows that an address of the admin names, and pages of rows that are written elsewhere."""
 
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -8,6 +8,8 @@ from django.shortcuts import get_object_or_404
 from unfold.admin import ModelAdmin
 
 Row = TypeVar("Row", bound=Model)
+OF_VERSION = tuple(f"model_version__{name}" for name in ("report", "gate", "metrics", "increment"))
+"""What no list shows of the version that a row is about."""
 
 
 def row_or_404(rows: QuerySet[Row], key: str) -> Row:
@@ -15,6 +17,22 @@ def row_or_404(rows: QuerySet[Row], key: str) -> Row:
     if not key.isdecimal():
         raise Http404
     return get_object_or_404(rows, pk=key)
+
+
+class LightList:
+    """A mixin in front of ModelAdmin: the list leaves out what only a page of one row shows.
+
+    A report has 100 KB, and a list has a hundred rows, each with the version that it is about.
+    """
+
+    heavy: ClassVar[tuple[str, ...]] = ()
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Read what the page shows."""
+        rows = super().get_queryset(request)  # type: ignore[misc]
+        shown = request.resolver_match
+        listed = shown is not None and str(shown.url_name).endswith("_changelist")
+        return rows.defer(*self.heavy) if listed else rows
 
 
 class WrittenElsewhere(ModelAdmin):

@@ -14,7 +14,7 @@ from unfold.decorators import action, display
 from audit.staff import ReadOnly, actor_of
 from common.errors import DomainError
 from personalization.admin.alarms import in_words
-from personalization.admin.rows import row_or_404
+from personalization.admin.rows import OF_VERSION, LightList, row_or_404
 from personalization.models import RunState, Sampler, TrainingRun
 from personalization.selectors.comparison import search_of
 from personalization.selectors.overview import DIED, died
@@ -40,12 +40,13 @@ class TrainingForm(forms.Form):
 
 
 @admin.register(TrainingRun)
-class TrainingRunAdmin(ReadOnly, ModelAdmin):
+class TrainingRunAdmin(LightList, ReadOnly, ModelAdmin):
     """Each row is written by the run itself while it works; the list follows it."""
 
     list_display = ("id", "standing", "bar", "step", "said", "model_version", "actor", "created_at", "finished_at")
     list_filter = ("state",)
     list_select_related = ("model_version",)
+    heavy = ("data_report", *OF_VERSION)
     fields = ("standing", "step", "bar", "said", "model_version", "actor", "search", "exposure",
               "seed", "forced", "stop_asked_by", "sizes", "removed", "imputed", "checks", "created_at", "started_at",
               "finished_at")  # fmt: skip

@@ -13,7 +13,7 @@ from audit.staff import actor_of
 from common import clock
 from common.errors import DomainError
 from personalization.admin.evaluation import EvaluationPage
-from personalization.admin.rows import WrittenElsewhere, row_or_404
+from personalization.admin.rows import LightList, WrittenElsewhere, row_or_404
 from personalization.admin.waivers import WaiverRequestPage
 from personalization.models import ModelVersion
 from personalization.selectors.comparison import compared, held_back, ladder_of, waived
@@ -25,11 +25,12 @@ COLORS = {"champion": "success", "candidate": "info", "retired": "warning", "ref
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, WrittenElsewhere):
+class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, WrittenElsewhere):
     """Versions are made by training; here they are compared, promoted and rolled back."""
 
     list_display = ("version", "standing", "rung", "ndcg", "precision", "recall", "rmse", "created_at", "promoted_at")
     list_filter = ("state",)
+    heavy = ("report",)
     search_fields = ("version",)
     ordering = ("-created_at",)
     fields = ("version", "state", "rung", "metrics", "ladder", "checks", "refusal", "alarms", "held_back", "seed",

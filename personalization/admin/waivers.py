@@ -13,7 +13,7 @@ from unfold.decorators import action, display
 from audit.staff import ReadOnly
 from common import clock
 from common.errors import DomainError
-from personalization.admin.rows import row_or_404
+from personalization.admin.rows import OF_VERSION, LightList, row_or_404
 from personalization.models import ModelVersion, ModelWaiver
 from personalization.models.waiver import LONGEST
 from personalization.services.waivers import APPROVE, approve_waiver, close_waiver, request_waiver
@@ -54,11 +54,12 @@ class WaiverRequestPage:
 
 
 @admin.register(ModelWaiver)
-class ModelWaiverAdmin(ReadOnly, ModelAdmin):
+class ModelWaiverAdmin(LightList, ReadOnly, ModelAdmin):
     """Waivers are never edited: asked for, approved, closed or outlived."""
 
     list_display = ("model_version", "standing", "requested_by", "requested_at", "approved_by", "expires_at", "reason")
     list_select_related = ("model_version", "requested_by", "approved_by")
+    heavy = OF_VERSION
     fields = ("model_version", "reason", "requested_by", "requested_at", "approved_by", "approved_at", "expires_at",
               "closed_by", "closed_at")  # fmt: skip
     actions_detail: ClassVar = ["approve_page", "close_page"]

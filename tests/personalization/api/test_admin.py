@@ -1,17 +1,30 @@
 """The admin of this room: who may, readable forms, conflicts named, confirmation before what bites."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from audit.selectors import entries
 from common import clock
 from common.errors import InvalidInput
-from personalization.models import ModelState, ModelVersion, Placement, Rule, RunState, TrainingRun
+from personalization.models import (
+    ModelAlarm,
+    ModelState,
+    ModelVersion,
+    ModelWaiver,
+    Placement,
+    Rule,
+    RunState,
+    TrainingRun,
+)
 from personalization.selectors.overview import SILENCE, run_state
+from personalization.selectors.registry import previous_champion
 from personalization.services.registry import promote
 from personalization.services.rules import create_rule
 from tests.personalization.releases import admitted
@@ -416,3 +429,35 @@ def test_progress_is_told_live_to_staff_who_may_see_it(log_in: LogIn) -> None:
     ]
     assert log_in("operator").get(live).status_code in (200, 403)
     assert Client().get(live).status_code == 302
+
+
+@pytest.mark.parametrize("listed", ["modelversion", "trainingrun", "modelalarm", "modelwaiver"])
+def test_a_list_reads_no_reports(log_in: LogIn, listed: str) -> None:
+    scientist, now = log_in("data scientist"), clock.now()
+    version = ModelVersion.objects.get(version=admitted(model(("popular",)), report={"ladder": []}))
+    run = TrainingRun.objects.create(actor="system:x", model_version=version)
+    ModelAlarm.objects.create(kind="data", message="few", model_version=version, run=run, raised_at=now, latest_at=now)
+    asker = get_user_model().objects.get(username="data scientist")
+    ModelWaiver.objects.create(
+        model_version=version, reason="season", requested_by=asker, requested_at=now, expires_at=now + timedelta(days=1)
+    )
+
+    with CaptureQueriesContext(connection) as asked:
+        page = scientist.get(reverse(f"admin:personalization_{listed}_changelist"))
+
+    assert len(page.context["cl"].result_list) == 1
+    assert version.version in page.content.decode()
+    assert not [one["sql"] for one in asked if '"report"' in one["sql"] or '"data_report"' in one["sql"]]
+    assert len([one for one in asked if 'FROM "personalization_' in one["sql"]]) <= 4
+
+
+def test_where_a_rollback_leads_is_found_without_the_reports_of_years(log_in: LogIn) -> None:
+    for _ in range(3):
+        promote(admitted(model(("popular",)), report={"ladder": []}), actor="staff:1")
+
+    with CaptureQueriesContext(connection) as asked:
+        found = previous_champion()
+
+    assert found == ModelVersion.objects.filter(state=ModelState.RETIRED).order_by("-promoted_at").first()
+    assert len(asked) == 1
+    assert '"report"' not in asked[0]["sql"]
