@@ -7,7 +7,7 @@ from import_export import fields, resources
 from import_export.results import Error
 from import_export.widgets import Widget
 
-from catalog import services
+from catalog import limits, services
 from catalog.models import Product
 from catalog.table import ATTRIBUTE, COLUMNS, cell, row_of, unknown_columns
 from common.errors import InvalidInput
@@ -60,7 +60,11 @@ class ProductResource(resources.ModelResource):  # type: ignore[misc]  # import_
         self.actor = actor
 
     def before_import(self, dataset: Any, **options: Any) -> None:
-        """Refuse columns that mean nothing."""
+        """Refuse columns that mean nothing, and files that no page can wait for."""
+        if len(dataset) > limits.BULK_LINES:
+            raise ValidationError(
+                f"More than {limits.BULK_LINES} rows: upload them in parts, or use manage.py import_products."
+            )
         if unknown := unknown_columns(dataset.headers or ()):
             raise ValidationError(f"unknown columns: {', '.join(unknown)}")
 

@@ -132,6 +132,16 @@ def test_the_admin_shows_what_is_wrong_and_writes_nothing(dee: Client) -> None:
     assert not Product.objects.exists()
 
 
+def test_the_admin_takes_no_file_that_no_page_can_wait_for(dee: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("catalog.limits.BULK_LINES", 1)
+
+    answer = upload(dee, GOOD)
+
+    assert "More than 1 rows: upload them in parts" in answer.content.decode()
+    assert "confirm_form" not in answer.context
+    assert not Product.objects.exists()
+
+
 def test_an_export_reads_back_as_it_was(dee: Client, shop: APIClient, chair: dict[str, Any], tmp_path: Path) -> None:
     shop.put("/api/v1/products/P456", chair, format="json")
     before = selectors.get("P456")
