@@ -19,6 +19,17 @@ def end_with_parent() -> None:
         threading.Thread(target=_follow, args=(parent.pid,), name="end-with-parent", daemon=True).start()
 
 
+def load_early() -> None:
+    """Load catalogue and model before the first request asks for them, in such a worker. Call when Django is set up.
+
+    A process that is forked later would inherit a lock that nobody holds any more.
+    """
+    from personalization.serving.keeper import keeper
+
+    if multiprocessing.parent_process() is not None:
+        keeper.begin()
+
+
 def _follow(parent: int) -> None:
     """Terminate this process when the parent is gone; kill it where an open stream keeps it."""
     while os.getppid() == parent:

@@ -4,7 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from config.workers import end_with_parent
+from config.workers import end_with_parent, load_early
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Read when numpy is loaded. An answer's matrix products are small: other threads of a busy machine only make it wait.
@@ -12,3 +12,4 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 end_with_parent()
 application = get_wsgi_application()
+load_early()

@@ -142,6 +142,13 @@ def check_log() -> str:
     return f"{get_log().length()} entries"
 
 
+def check_catalogue() -> str:
+    """Say whether this process may answer at once. Raises Unavailable while it loads the catalogue: requests wait."""
+    if keeper.loading:
+        raise errors.Unavailable("the catalogue is being loaded")
+    return "loaded"
+
+
 def check_model() -> str:
     """Name the released model version. Raises ModelRefusedError where this process does not serve with it."""
     champion = models.champion()
@@ -153,4 +160,10 @@ def check_model() -> str:
 
 
 OPTIONAL = {"model"}
-CHECKS = {"postgres": check_postgres, "redis": check_redis, "log": check_log, "model": check_model}
+CHECKS = {
+    "postgres": check_postgres,
+    "redis": check_redis,
+    "log": check_log,
+    "catalogue": check_catalogue,
+    "model": check_model,
+}

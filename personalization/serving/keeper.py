@@ -57,13 +57,23 @@ class Keeper:
         """Return the snapshot; the first call of a process makes it. Raises Unavailable where it cannot be made."""
         if settings.SERVING_REFRESH == "inline":
             self.refresh()
-        elif not self._runs():
-            self._start()
+        else:
+            self.begin()
         if self._snapshot is None:
             self.refresh()
         if self._snapshot is None:
             raise Unavailable("The catalogue is not loaded yet.")
         return self._snapshot
+
+    def begin(self) -> None:
+        """Start to load in the background, where this process keeps fresh so: no request need wait for it."""
+        if not _inline() and not self._runs():
+            self._start()
+
+    @property
+    def loading(self) -> bool:
+        """Whether the first snapshot of this process is being made: with a large catalogue that takes a while."""
+        return self._snapshot is None and self._runs()
 
     def hint(self, *, config_version: int, catalog_version: int) -> None:
         """Refresh at once when a shopper's read shows counters that this process has not seen."""

@@ -5,6 +5,7 @@ from django.conf import LazySettings
 from django.test import Client
 
 from common import redis as stores
+from personalization.serving.keeper import Keeper
 
 pytestmark = pytest.mark.django_db
 NOBODY_LISTENS = "redis://127.0.0.1:1/0"
@@ -33,6 +34,15 @@ def test_ready_without_a_model(client: Client) -> None:
     assert answer.status_code == 200
     assert answer.json()["checks"]["postgres"] == {"ok": True, "detail": "answers"}
     assert answer.json()["checks"]["model"] == {"ok": False, "detail": "NotFound"}
+
+
+def test_not_ready_while_the_catalogue_is_loaded(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Keeper, "loading", True)
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["catalogue"] == {"ok": False, "detail": "Unavailable"}
 
 
 def test_not_ready_without_redis(client: Client, settings: LazySettings) -> None:

@@ -1,5 +1,6 @@
 """In a shop of 200,000 products a price or a stock changes every second: the next state is not made from the start."""
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -124,3 +125,26 @@ def test_without_changes_nothing_is_asked_of_every_product(monkeypatch: pytest.M
 
     assert after.shelf is before.shelf
     assert np.array_equal(after.on_sale, after.shelf.on_sale(clock.now()))
+
+
+def test_a_worker_loads_before_it_is_asked(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.SERVING_REFRESH = "background"
+    begun, loaded = threading.Event(), threading.Event()
+
+    def run(_: Keeper) -> None:
+        begun.set()
+        loaded.wait(60)
+
+    monkeypatch.setattr(Keeper, "_run", run)
+    own = Keeper()
+    seen = [own.loading]  # nobody waits for a process that loads nothing
+
+    own.begin()
+    own.begin()
+    assert begun.wait(60)
+    seen.append(own.loading)
+    own.refresh(force=True)
+    seen.append(own.loading)
+
+    assert seen == [False, True, False]
+    loaded.set()
