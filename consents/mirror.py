@@ -31,15 +31,28 @@ return changed
 """
 """Writes the decisions that win, by the order of `Decision.beats`, and counts the changes of mind; atomic."""
 
-_LINK = """
+_LINK_PREFIX = "link:"
+LINKS_KEPT = 200
+"""Links of one raw id that are kept, those made last: more than decide (`person.MOST_LINKS`). A server that makes an
+anonymous id for every event, or a till where everybody logs in, would have each request read thousands."""
+_LINK = f"""
 for i = 1, 2 do
   local field = ARGV[3 - i]
   local known = redis.call('HGET', KEYS[i], field)
   if not known or tonumber(ARGV[3]) < tonumber(known) then redis.call('HSET', KEYS[i], field, ARGV[3]) end
+  if redis.call('HLEN', KEYS[i]) > {2 * LINKS_KEPT} then
+    local all, links = redis.call('HGETALL', KEYS[i]), {{}}
+    for j = 1, #all, 2 do
+      if string.sub(all[j], 1, {len(_LINK_PREFIX)}) == '{_LINK_PREFIX}' then
+        links[#links + 1] = {{tonumber(all[j + 1]), all[j]}}
+      end
+    end
+    table.sort(links, function(a, b) if a[1] ~= b[1] then return a[1] > b[1] end return a[2] < b[2] end)
+    for j = {LINKS_KEPT} + 1, #links do redis.call('HDEL', KEYS[i], links[j][2]) end
+  end
 end
 """
-"""Writes the link on both hashes, and keeps the earliest time."""
-_LINK_PREFIX = "link:"
+"""Writes the link on both hashes, and keeps the earliest time; where they are many, those made last."""
 
 
 def key(raw_id: str) -> str:

@@ -25,6 +25,8 @@ from profiles import attributes, history, keys
 PURPOSE: Final = "personalization"
 MOST_CLAIMS: Final = 200
 """Newest claims kept of one anonymous id; PostgreSQL keeps all."""
+MOST_LINKED: Final = 200
+"""Ids kept of one user, those linked last: more than are read (`selectors.MOST_IDS`)."""
 
 log = logging.getLogger(__name__)
 
@@ -142,13 +144,19 @@ def _link(pipe: Any, link: Link) -> None:
     if link.kind == "claim":
         claims = f"{keys.CLAIMS}{other}"
         pipe.eval(CLAIM, 1, claims, link.at, f"{link.message_id}\0{link.user_id}")
-        pipe.zadd(f"{keys.LINKED}{link.user_id}", {f"anonymous:{other}": link.at}, gt=True)
+        _join(pipe, link.user_id, f"anonymous:{other}", link.at)
         pipe.incr(f"{keys.STATE}anonymous:{other}")
     else:
-        pipe.zadd(f"{keys.LINKED}{link.user_id}", {f"user:{other}": link.at}, gt=True)
-        pipe.zadd(f"{keys.LINKED}{other}", {user: link.at}, gt=True)
+        _join(pipe, link.user_id, f"user:{other}", link.at)
+        _join(pipe, other, user, link.at)
         pipe.incr(f"{keys.STATE}user:{other}")
     pipe.incr(f"{keys.STATE}{user}")
+
+
+def _join(pipe: Any, user_id: str, other: str, at: int) -> None:
+    linked = f"{keys.LINKED}{user_id}"
+    pipe.zadd(linked, {other: at}, gt=True)
+    pipe.zremrangebyrank(linked, 0, -MOST_LINKED - 1)
 
 
 def state_keys(raw_id: str) -> tuple[str, str, str, str, str]:

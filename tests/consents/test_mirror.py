@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from common import redis
 from consents import mirror
+from consents.person import MOST_LINKS, newest_links
 from consents.state import ConsentState, Decision
 
 decisions = st.builds(
@@ -45,3 +46,20 @@ def test_a_link_is_kept_on_both_ids_from_its_earliest_time() -> None:
 
     assert stored("anonymous:bo").links == {"user:ada": 7}
     assert stored("user:ada") == ConsentState({}, 0, "US-CA", {"anonymous:bo": 7})
+
+
+def test_of_very_many_links_those_made_last_are_kept_and_no_decision_is_lost() -> None:
+    pipe = redis.client().pipeline(transaction=False)
+    times = [*range(0, 900, 2), *range(1, 900, 2)]
+
+    mirror.apply(pipe, "user:till", "analytics", False, 7, "e")
+    mirror.seen_in(pipe, "user:till", "DE")
+    for at in times:
+        mirror.link(pipe, f"anonymous:{at}", "user:till", at)
+    pipe.execute()
+
+    found = stored("user:till")
+    last = {f"anonymous:{at}": at for at in range(900 - MOST_LINKS, 900)}
+    assert dict(newest_links(found)) == last
+    assert len(found.links) <= 2 * mirror.LINKS_KEPT
+    assert (found.region, found.decisions) == ("DE", {"analytics": Decision(False, 7, "e")})

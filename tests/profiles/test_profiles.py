@@ -292,3 +292,13 @@ def test_replay_gives_what_live_gave_also_beyond_the_log_s_retention(
     replay(log)
 
     assert profiles_now() == live
+
+
+def test_a_user_of_very_many_anonymous_ids_is_read_by_those_linked_last() -> None:
+    most = services.MOST_LINKED + 100
+
+    apply(*(identify(n, "ada", f"tab-{n}") for n in (*range(0, most, 2), *range(1, most, 2))))
+
+    found = redis.client().zrange(f"{keys.LINKED}ada", 0, -1)
+    assert found == [f"anonymous:tab-{n}".encode() for n in range(100, most)]
+    assert read_person(user_id="ada").ids[:2] == ("user:ada", f"anonymous:tab-{most - 1}")
