@@ -18,6 +18,11 @@ FROM events_event CROSS JOIN LATERAL jsonb_array_elements(properties -> 'product
 WHERE kind = 'track' AND name = 'Recommendation Served' AND at >= %s AND at < %s
 GROUP BY 1 ORDER BY 1
 """
+SHOPPERS: Final = """
+SELECT count(DISTINCT coalesce(user_id, anonymous_id, message_id))
+FROM events_event
+WHERE kind = 'track' AND name = 'Recommendation Served' AND at >= %s AND at < %s
+"""
 # By a hash of shopper and day: what the limit leaves is a draw of shoppers, each with the whole day.
 LISTS: Final = """
 SELECT day, at, user_id, anonymous_id, jsonb_path_query_array(properties, '$.products[*].product_id')
@@ -52,6 +57,13 @@ def shown_products(*, since: datetime, before: datetime) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(QUERY, [since, before])
         return dict(cursor.fetchall())
+
+
+def shown_to(*, since: datetime, before: datetime) -> int:
+    """Return how many shoppers the server answered in that time; each answer that names nobody counts as one."""
+    with connection.cursor() as cursor:
+        cursor.execute(SHOPPERS, [since, before])
+        return int(cursor.fetchone()[0])
 
 
 def shown_lists(*, since: datetime, days: int, most: int) -> Iterator[ShownList]:

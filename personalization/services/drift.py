@@ -10,7 +10,7 @@ from django.db import transaction
 
 from common import clock
 from events.selectors import training_frame
-from events.shown import shown_products
+from events.shown import shown_products, shown_to
 from personalization.models import AlarmKind, ModelDrift, ModelVersion
 from personalization.ranking import artefact
 from personalization.ranking.facts import COLUMNS, ItemFacts
@@ -111,14 +111,13 @@ def _columns(frame: pd.DataFrame, *, now: datetime) -> tuple[Longs, Longs, Times
 
 def _slates(known: "pd.Series[int]", *, now: datetime) -> list[Check]:
     """Return the check of what was shown in the last day against the week before it."""
-    before, after = (
-        shown_products(since=since, before=end) for since, end in ((now - WEEK, now - DAY), (now - DAY, now))
-    )
+    windows = ((now - WEEK, now - DAY), (now - DAY, now))
     bins = [
         shown_by(_bins(pd.Series(list(counts), dtype=object), known), np.fromiter(counts.values(), np.float64))
-        for counts in (before, after)
+        for counts in (shown_products(since=since, before=end) for since, end in windows)
     ]
-    return served(bins[0], bins[1])
+    shoppers = min(shown_to(since=since, before=end) for since, end in windows)
+    return served(bins[0], bins[1], shoppers=shoppers)
 
 
 def _bins(product_ids: "pd.Series[str]", known: "pd.Series[int]") -> Longs:

@@ -12,7 +12,7 @@ import pytest
 from common import clock
 from common.ids import uuid7
 from config.celery import app
-from events.services.server import ServerEvent, append_server_events
+from events.types.base import Event
 from personalization.models import ModelAlarm, ModelDrift, ModelVersion
 from personalization.services.registry import promote
 from personalization.tasks import watch_drift_task
@@ -46,23 +46,25 @@ def shop_sells(product_ids: Iterable[str], *, to: int = 120) -> None:
     put([bought(f"m{next(NUMBERS)}", at % to, one, now - at * 60_000_000) for at, one in enumerate(product_ids, 1)])
 
 
-def shop_showed(product_ids: Iterable[str], *, days_ago: float) -> None:
-    """Let the server have answered these, in lists of ten."""
-    names = list(product_ids)
+def shop_showed(product_ids: Iterable[str], *, days_ago: float, to: int = 240) -> None:
+    """Let the server have answered these, one a list, to so many shoppers."""
     at = clock.epoch_us() - int(days_ago * 86_400e6)
-    lists = [names[start : start + 10] for start in range(0, len(names), 10)]
-    append_server_events(
+    put(
         [
-            ServerEvent(
-                message_id=str(uuid7()),
+            Event(
+                message_id=f"m{next(NUMBERS)}",
+                kind="track",
                 name="Recommendation Served",
                 at=at,
-                properties={"recommendation_id": str(uuid7()), "products": [{"product_id": one} for one in shown]},
+                received_at=at,
+                user_id=f"u{number % to}",
+                properties={"recommendation_id": str(uuid7()), "products": [{"product_id": one}]},
+                allowed=("analytics",),
+                source="server",
             )
-            for shown in lists
+            for number, one in enumerate(product_ids)
         ]
     )
-    put([])
 
 
 def test_a_usual_day_is_kept_and_raises_nothing(live: ModelVersion) -> None:
@@ -143,6 +145,15 @@ def test_what_is_shown_is_watched_too(live: ModelVersion) -> None:
 
     (alarm,) = ModelAlarm.objects.all()
     assert alarm.message.startswith("drift of what is shown")
+
+
+def test_what_few_shoppers_were_shown_is_their_taste_and_no_drift(live: ModelVersion) -> None:
+    shop_showed(USUAL * 2, days_ago=3)
+    shop_showed(["mug-of-the-year"] * 240, days_ago=0.5, to=20)
+
+    watch_drift_task()
+
+    assert not ModelAlarm.objects.exists()
 
 
 def test_without_traffic_without_a_model_or_with_an_altered_one_nothing_is_said(

@@ -102,9 +102,9 @@ def test_standings_are_bins_of_rank_and_the_untouched_come_last() -> None:
 
 
 def test_what_is_shown_is_held_against_the_week_before() -> None:
-    assert failed(served([50.0, 150.0], [100.0, 300.0])) == []
-    assert len(failed(served([50.0, 150.0], [300.0, 10.0]))) == 1
-    assert served([1.0, 1.0], [0.0, 500.0]) == []
+    assert failed(served([500.0, 1_500.0], [1_000.0, 3_000.0], shoppers=200)) == []
+    assert len(failed(served([500.0, 1_500.0], [3_000.0, 100.0], shoppers=200))) == 1
+    assert served([500.0, 1_500.0], [3_000.0, 100.0], shoppers=199) == []
 
 
 def test_a_trainings_profile_holds_its_usual_day() -> None:
