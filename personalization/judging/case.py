@@ -1,5 +1,7 @@
 """What is judged, by which limits, and what a check says."""
 
+import hashlib
+import json
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -56,6 +58,17 @@ class Case:
     expected: Interval | None = None
 
     def shuffled(self) -> "Case":
-        """Return the shoppers in an order that nobody can tell: in that of their ids, a kept table would name them."""
-        rows = np.random.default_rng().permutation(len(self.challenger.slates))
+        """Return the shoppers in the order of a hash of what is kept of each: in that of their ids, a kept table would
+        name them, and in one drawn anew, the intervals of one case would differ from time to time.
+        """
+        hashes = [self._hash(row) for row in range(len(self.challenger.slates))]
+        rows = np.array(sorted(range(len(hashes)), key=hashes.__getitem__), np.int64)
         return replace(self, challenger=self.challenger.ordered(rows), reference=self.reference.ordered(rows))
+
+    def _hash(self, row: int) -> bytes:
+        ours = self.challenger
+        labels = [(kind, own[row]) for kind, own in sorted(ours.groups.items())]
+        digest = hashlib.sha256(json.dumps([labels, ours.targets[row].tolist()]).encode())
+        for slates in (ours.slates, self.reference.slates):
+            digest.update(np.ascontiguousarray(slates[row]).tobytes())
+        return digest.digest()

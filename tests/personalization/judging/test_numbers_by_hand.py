@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from personalization.judging.case import Case, Limits
+from personalization.judging.checks import judge
 from personalization.judging.numbers import (
     drawn,
     has_new,
@@ -87,6 +88,19 @@ def test_a_kept_table_is_in_no_order_of_shoppers_and_each_keeps_what_is_theirs()
     assert case.reference.slates[:, 0].tolist() == order
     assert [int(own[0]) for own in case.challenger.targets] == order
     assert [int(own) for own in case.challenger.groups["region"]] == order
+
+
+def test_whoever_came_first_a_kept_table_is_the_same() -> None:
+    rng = np.random.default_rng(3)
+    slates = rng.permuted(np.tile(np.arange(50, dtype=np.int32), (300, 1)), axis=1)[:, :10]
+    table = SlateTable(slates, tuple(own[:1].astype(np.int64) for own in rng.integers(0, 50, (300, 1))))
+    other = table.ordered(rng.permutation(300))
+    shelf = Shelf(np.zeros(50, np.int32), np.ones(50), np.zeros(50, bool), 0.0)
+
+    cases = [Case(own, own, shelf, has_champion=True).shuffled() for own in (table, other)]
+
+    assert cases[0].challenger.slates.tolist() == cases[1].challenger.slates.tolist()
+    assert judge(cases[0]) == judge(cases[1])
 
 
 def test_the_bars_of_the_gate_are_those_of_its_page() -> None:
