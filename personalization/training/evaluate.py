@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from personalization.ranking.bundle import Bundle
+from personalization.ranking.side_by_side import on_one_thread
 from personalization.recommenders.base import Doubles, Ints, Longs
 from personalization.training.choose import choose
 from personalization.training.cold import newest_in_last_category
@@ -82,6 +83,7 @@ class Asked:
             raise ValueError(f"live: teaches the temporal protocol in the middle of visits too, not {self.protocol}")
 
 
+@on_one_thread
 def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda message, share: None) -> Evaluation:
     """Return the comparison. The budget is what our tuning gets, and what all peers together get.
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from personalization.ranking.bundle import EVENT_WEIGHTS, Bundle
 from personalization.ranking.ranker import Judged
+from personalization.ranking.side_by_side import on_one_thread
 from personalization.ranking.stars import ratings_differ
 from personalization.recommenders.base import NUMBERS, TEXTS, Interactions, Longs
 from personalization.recommenders.deep_features import forget
@@ -49,6 +50,7 @@ class TrainedBundle:
     rival: Bundle | None = None
 
 
+@on_one_thread
 def train(
     dataset: Dataset,
     *,

@@ -1,12 +1,16 @@
 """However small or odd a shop is, training ends with a bundle that answers: a rung below the ranker, if need be."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from personalization.recommenders.base import Context, Profile
-from personalization.training.dataset import build
+from personalization.training import evaluate as evaluating
+from personalization.training import pipeline
+from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Asked, evaluate
 from personalization.training.folds import Protocol
 from personalization.training.heldout import write_slates
@@ -78,3 +82,22 @@ def test_a_champion_whose_ranker_has_nothing_left_to_learn_from_is_no_rival() ->
     trained = train(build(ODD["nothing is ever bought twice"]), rival=plan)
 
     assert trained.rival is None
+
+
+@pytest.mark.parametrize("begun", [train, lambda dataset: evaluate(dataset, Asked())], ids=["train", "evaluate"])
+def test_all_is_learnt_on_one_thread_however_many_cores_there_are(
+    begun: Callable[[Dataset], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two threads sum in another order: of few shoppers scores, and so the ranker, differed in their last digits."""
+    threads: set[int] = set()
+
+    def choose(*_: object, **__: object) -> None:
+        threads.update(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+        raise InterruptedError
+
+    for module in (pipeline, evaluating):
+        monkeypatch.setattr(module, "choose", choose)
+    with pytest.raises(InterruptedError), threadpool_limits(2, "blas"):
+        begun(build(rows(shoppers=5, items=7)))
+
+    assert threads == {1}
