@@ -46,7 +46,8 @@ class Shelf:
         columns = self.columns.counting(codes, *_counts(rows)) if named else columns_of(self.catalogue, listed)
         fresh = Shelf(self.catalogue, tuple(listed), columns)
         lasting = ("kinship", "by_id", *(("born", "newest") if dated else ()))
-        vars(fresh).update({name: made for name, made in vars(self).items() if name in lasting})
+        made = vars(self).copy()  # at once: a request may need something for the first time now
+        vars(fresh).update({name: made[name] for name in lasting if name in made})
         vars(fresh)["offered"] = _patched(self.offered, codes, _offered(rows))
         return fresh
 

@@ -127,6 +127,25 @@ def test_without_changes_nothing_is_asked_of_every_product(monkeypatch: pytest.M
     assert np.array_equal(after.on_sale, after.shelf.on_sale(clock.now()))
 
 
+def test_a_request_that_needs_something_for_the_first_time_does_not_disturb_what_follows() -> None:
+    class Growing(dict[str, Any]):
+        """What a shelf has made so far, to which a request adds while it is looked through."""
+
+        def items(self) -> Any:
+            for pair in super().items():
+                yield pair
+                self["newest"] = None
+
+    own = Keeper()
+    shelf = own.current().shelf
+    object.__setattr__(shelf, "__dict__", Growing(vars(shelf)))
+    vars(shelf).pop("newest", None)
+
+    change("rug", stock=0)
+
+    assert same(own.current(), Keeper().current())
+
+
 def test_a_worker_loads_before_it_is_asked(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.SERVING_REFRESH = "background"
     begun, loaded = threading.Event(), threading.Event()
