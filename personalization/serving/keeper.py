@@ -109,7 +109,9 @@ class Keeper:
         if old is not None and not (self._changed or self._remodelled):
             same_rules = set(rules) == set(old.rules.rules)
             kept = old if same_rules else old.with_rules(rules)
-            self._snapshot = replace(kept, placements=placements, on_sale=old.shelf.on_sale(now))
+            self._snapshot = kept.at(now, placements=placements)
+            if not _inline():
+                _ = self._snapshot.survey.space
             return
         if old is not None and not self._remodelled:
             fresh = old.following(list(self._changed.values()), placements=placements, rules=rules, now=now)

@@ -106,6 +106,14 @@ class Snapshot:
         old = self.shelf.rows[code]
         return old is not None and told_of(old) == told_of(row)
 
+    def at(self, now: datetime, *, placements: dict[str, PlacementConfig]) -> "Snapshot":
+        """Return the same shop at another moment: what is available since then is on sale, and may be asked about."""
+        on_sale = self.shelf.on_sale(now)
+        if np.array_equal(on_sale, self.on_sale):
+            return replace(self, placements=placements)
+        survey = self.survey.following(self.shelf, self.popular, on_sale)
+        return replace(self, placements=placements, on_sale=on_sale, survey=survey)
+
     def with_rules(self, rules: Sequence[Rule]) -> "Snapshot":
         """Return the same shop under other rules: what a draft would change."""
         return replace(self, rules=RuleSet(rules, self.shelf.columns, before=self.rules))

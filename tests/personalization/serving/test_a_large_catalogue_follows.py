@@ -1,6 +1,7 @@
 """In a shop of 200,000 products a price or a stock changes every second: the next state is not made from the start."""
 
 import threading
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -125,6 +126,17 @@ def test_without_changes_nothing_is_asked_of_every_product(monkeypatch: pytest.M
 
     assert after.shelf is before.shelf
     assert np.array_equal(after.on_sale, after.shelf.on_sale(clock.now()))
+
+
+def test_what_is_available_since_a_moment_ago_may_be_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    change("rug", available_from=(clock.now() + timedelta(hours=1)).isoformat())
+    own = Keeper()
+    assert own.current().shelf.codes["rug"] not in own.current().survey.pool
+
+    later = clock.now() + timedelta(hours=2)
+    monkeypatch.setattr(clock, "now", lambda: later)
+
+    assert same(own.current(), Keeper().current())
 
 
 def test_a_request_that_needs_something_for_the_first_time_does_not_disturb_what_follows() -> None:
