@@ -148,13 +148,17 @@ class Bundle:
         found = self._told(candidates, [profile], [context], len(candidates.items), rung=rung, explain=False)[0]
         return found.among(items)
 
-    def extended(self, items: pd.DataFrame) -> Self:
-        """Return a bundle that also knows the frame's new products, behind the known codes, by their content alone."""
-        catalogue = extended_catalogue(self.catalogue, items)
+    def extended(self, items: pd.DataFrame, *, gone: pd.DataFrame | None = None) -> Self:
+        """Return a bundle that also knows the frame's new products, behind the known codes, by their content alone.
+
+        Behind these it has codes for what is `gone`, which it compares with nothing: it is never shown.
+        """
+        sold = extended_catalogue(self.catalogue, items)
+        catalogue = sold if gone is None else extended_catalogue(sold, gone)
         if catalogue.n_items == self.catalogue.n_items:
             return self
         facts = extended_facts(self.facts, self.catalogue, catalogue)
-        known = {name: extended_source(source, catalogue) for name, source in self.sources.items()}
+        known = {name: extended_source(source, sold) for name, source in self.sources.items()}
         exposure = self.exposure.extended(catalogue.n_items) if self.exposure else None
         return replace(self, catalogue=catalogue, facts=facts, sources=known, exposure=exposure)
 

@@ -50,12 +50,17 @@ class Snapshot:
         rules: Sequence[Rule],
         now: datetime,
     ) -> "Snapshot":
-        """Return the state made of the given parts; the bundle is extended by products it does not know."""
+        """Return the state made of the given parts; the bundle is extended by products it does not know.
+
+        What was taken out of the catalogue before a model knew it stands behind them: years of it are more than what is
+        new, and would be compared with everything again and again.
+        """
         listed = sorted(rows, key=lambda row: row.product_id)
         known = Catalogue(item_ids=()) if bundle is None else bundle.catalogue
-        fresh = items_frame(_unknown(known, listed))
-        bundle = None if bundle is None else bundle.extended(fresh)
-        catalogue = extended_catalogue(known, fresh) if bundle is None else bundle.catalogue
+        unknown = _unknown(known, listed)
+        fresh, gone = (items_frame(row for row in unknown if row.removed is removed) for removed in (False, True))
+        bundle = None if bundle is None else bundle.extended(fresh, gone=gone)
+        catalogue = extended_catalogue(extended_catalogue(known, fresh), gone) if bundle is None else bundle.catalogue
         shelf = Shelf.of(catalogue, listed)
         on_sale, (popular, touched) = shelf.on_sale(now), _popular(bundle, shelf, now)
         sources, facts = ({}, None) if bundle is None else (bundle.sources, bundle.facts)
@@ -83,7 +88,7 @@ class Snapshot:
     ) -> "Snapshot | None":
         """Return the state after changes of products: a new price or stock need not wait for a catalogue made anew.
 
-        None where it must be: a product came, or one that the model was not trained with is told in other words.
+        None where it must be: a product came, or one that no model was trained with went or is told in other words.
         """
         if not all(self._is_told(row) for row in changed):
             return None
@@ -104,7 +109,7 @@ class Snapshot:
         if code is None or code < self.trained:
             return code is not None
         old = self.shelf.rows[code]
-        return old is not None and told_of(old) == told_of(row)
+        return old is not None and old.removed == row.removed and told_of(old) == told_of(row)
 
     def at(self, now: datetime, *, placements: dict[str, PlacementConfig]) -> "Snapshot":
         """Return the same shop at another moment: what is available since then is on sale, and may be asked about."""

@@ -10,10 +10,14 @@ import pytest
 from catalog.selectors import catalog_rows
 from catalog.services import put_product, remove_product
 from common import clock
+from personalization.ranking import extension
 from personalization.ranking.kinship import Kinship
+from personalization.services.registry import promote
 from personalization.serving.keeper import Keeper
 from personalization.serving.shelf import Shelf
 from personalization.serving.snapshot import Snapshot
+from tests.personalization.releases import admitted
+from tests.personalization.shop import PRODUCTS, model
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
 SOFA = {"title": "Oak sofa", "category": ["Furniture"], "brand": "Nord", "price": "900.00", "currency": "EUR"}
@@ -114,6 +118,32 @@ def test_a_product_no_model_knows_is_made_anew_when_it_comes_and_when_its_words_
     snapshot = own.current()
     assert len(built) == 2
     assert snapshot.shelf.title(snapshot.shelf.codes["sofa"]) == "Oak bench"
+
+
+def test_years_of_removed_products_do_not_keep_new_ones_from_being_compared(
+    monkeypatch: pytest.MonkeyPatch, built: list[int]
+) -> None:
+    promote(admitted(model(("popular", "content"))), actor="staff:1")
+    old = [f"old-{number}" for number in range(20)]
+    for product_id in ("sofa", *old):
+        put_product(product_id, data=SOFA, actor="key:test")
+    for product_id in old:
+        remove_product(product_id, actor="key:test")
+    monkeypatch.setattr(extension, "MOST_PAIRS", 5 * len(PRODUCTS))
+
+    own = Keeper()
+    snapshot = own.current()
+    assert snapshot.bundle is not None
+    content, sofa = snapshot.bundle.sources["content"], snapshot.shelf.codes["sofa"]
+    assert (content.n_items, sofa) == (len(PRODUCTS) + 1, len(PRODUCTS))
+    assert snapshot.shelf.title(snapshot.shelf.codes["old-7"]) == "Oak sofa"  # history still names it
+
+    built.clear()
+    remove_product("sofa", actor="key:test")
+    assert same(own.current(), Keeper().current())
+    put_product("old-7", data=SOFA, actor="key:test")
+    assert same(own.current(), Keeper().current())
+    assert len(built) == 4
 
 
 def test_without_changes_nothing_is_asked_of_every_product(monkeypatch: pytest.MonkeyPatch) -> None:
