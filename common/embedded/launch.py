@@ -158,6 +158,8 @@ def prepare_environment(stores: instance.Instance, port: dict[str, int]) -> dict
         **stores.environment(),
         "SECRET_KEY": known.get("SECRET_KEY", secrets.token_urlsafe(50)),
         "DEMO": "1",
+        # Says in which currency the shop counts: a command of another shell would count in euros.
+        "DATASET": os.environ.get("DATASET", ""),
         "PORT": str(port["proxy"]),
         "PUBLIC_URL": f"http://localhost:{port['proxy']}",
         "MODEL_DIR": str(FOLDER / "models"),

@@ -57,6 +57,19 @@ def test_the_port_and_the_minutes_of_tuning_that_are_asked_for_are_taken_and_kep
     assert (second["PORT"], second["TUNING_MINUTES"]) == (port, "7")
 
 
+def test_a_command_of_another_shell_counts_in_the_currency_of_the_data_set(
+    stores: instance.Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATASET", "complete-journey")
+    started(stores)
+    groceries = launch.read_env()["DATASET"]
+
+    monkeypatch.delenv("DATASET")
+    started(stores)
+
+    assert (groceries, launch.read_env()["DATASET"]) == ("complete-journey", "")
+
+
 def test_two_demos_that_start_at_once_share_no_port(stores: instance.Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", str(ports.pick()))
 
