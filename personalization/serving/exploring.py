@@ -116,7 +116,8 @@ def _likeness(snapshot: Snapshot, shopper: Shopper, context: tuple[int, ...], la
     """Return how well each product suits: by a source of the model, else by its words beside the latest products."""
     sources = {} if snapshot.bundle is None else snapshot.bundle.sources
     source = next((sources[name] for name in LIKENESS if name in sources), None)
-    if source is not None:
+    # Where very many came at once, it waits for the next training, and has no opinion of any of them.
+    if source is not None and young.max(initial=-1) < source.n_items:
         return source.score(shopper.profile, Context(items=context), young)
     scores = np.zeros(len(young), np.float32)
     for code in lately:

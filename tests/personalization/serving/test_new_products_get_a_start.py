@@ -9,15 +9,18 @@ import redis as redis_library
 from catalog.models import Product
 from catalog.services import put_product
 from common import clock, redis
+from personalization.ranking import extension
 from personalization.services.placements import save_placement
 from personalization.services.recommend import Slot, recommend, recommend_page
+from personalization.services.registry import promote
 from personalization.services.rules import create_rule
 from personalization.serving import budget
 from personalization.serving.answers import Answer
 from personalization.serving.asking import Ask, Who
 from personalization.serving.exposures import exposure_of
 from personalization.serving.keeper import keeper
-from tests.personalization.shop import ADA, BO, CY, views
+from tests.personalization.releases import admitted
+from tests.personalization.shop import ADA, BO, CY, model, views
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("aged")]
 SOFA = {"title": "Oak sofa", "category": ["Furniture", "Sofas"], "brand": "Nord", "price": "900.00", "currency": "EUR"}
@@ -91,6 +94,20 @@ def test_what_suits_has_the_better_chance_and_chances_add_up_to_the_share() -> N
 
     chances = {product: chance for answer in answers for product, chance in answer.propensities.items()}
     assert chances == pytest.approx({"kilim": 0.5 * 2 / 3, "sofa": 0.5 / 3})
+
+
+def test_what_suits_is_told_by_words_where_the_model_was_not_extended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(extension, "MOST_PAIRS", 0)
+    promote(admitted(model(("popular", "content"))), actor="staff:1")
+    answers = []
+    for number in range(30):
+        views(ADA, ("chair", "stool")[number % 2])
+        answers.append(asked(ADA))
+
+    chances = {product: chance for answer in answers for product, chance in answer.propensities.items()}
+    assert chances == pytest.approx({"sofa": 0.5 * 2 / 3, "kilim": 0.5 / 3})  # of oak, as what was looked at
 
 
 def test_a_spent_budget_gives_the_place_back() -> None:
