@@ -104,6 +104,7 @@ def test_a_mapping_is_looked_up_as_it_is_read(monkeypatch: pytest.MonkeyPatch) -
     "variable",
     [
         *("KEY_RATE_SECRET=lots", "KEY_RATE_PUBLISHABLE=60k/minute", "LOG_LEVEL=loud", "SERVING_REFRESH=sometimes"),
+        "KEY_RATE_PUBLISHABLE=1200/minute;10/second",
         *("SHOP_CURRENCY=euro", "CONSENT_RULES=x", "CONSENT_DEFAULT_REGION=Germany", "EXTRA_SOURCES=svd,nonsense"),
         *("CONSENT_REGION_RESOLVER=no.such", "REDIS_URL=localhost:6379", "DATABASE_URL=mysql://localhost/shop"),
         *("MLFLOW_NAME=o'neill", "MLFLOW_NAME=shop/two", "MLFLOW_NAME= "),
