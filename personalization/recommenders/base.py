@@ -74,6 +74,14 @@ class Catalogue:
         """How many items there are."""
         return len(self.item_ids)
 
+    def described(self) -> Bools:
+        """Return bool[n_items]: of which items any word is known."""
+        found = np.zeros(self.n_items, bool)
+        for column in (*(getattr(self, name) for name in TEXTS), self.attributes):
+            if column:
+                found |= np.fromiter((bool(own) for own in column), bool, self.n_items)
+        return found
+
     def later(self, moment: float) -> Bools:
         """Return bool[n_items]: which items appeared after a moment."""
         return np.zeros(self.n_items, bool) if self.first_seen is None else self.first_seen > moment

@@ -34,7 +34,7 @@ def judged_report(
     bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, dataset: Dataset, *, newest: int | None = None
 ) -> dict[str, Any]:
     """Return what the admin's page shows, as JSON values; `newest` is how many events a live profile holds at most."""
-    n_items, listed = bundle.catalogue.n_items, listed_at(bundle.catalogue, fold.until)
+    n_items, listed = bundle.catalogue.n_items, listed_at(dataset.catalogue, fold.until)
     released, _ = released_slates(bundle, fold, asked)
     lists = rung_slates(bundle, fold, asked, released=released)
     popular = {name: lists[name] for name in ("popular",) if name in lists}

@@ -48,11 +48,9 @@ def listed_at(catalogue: Catalogue, moment: float) -> Bools:
 
     Not what appeared later, nor what is known only by what shoppers did: it is sold no more.
     """
-    seen = catalogue.first_seen if catalogue.first_seen is not None else np.full(catalogue.n_items, np.nan)
-    with np.errstate(invalid="ignore"):
-        absent = seen > moment
-    if catalogue.titles:
-        absent |= np.array([not title for title in catalogue.titles], bool) & np.isnan(seen)
+    absent, told = catalogue.later(moment), catalogue.described()
+    if told.any():
+        absent = absent | (~told if catalogue.first_seen is None else ~told & np.isnan(catalogue.first_seen))
     return ~absent
 
 

@@ -19,6 +19,7 @@ from personalization.judging.numbers import (
 from personalization.judging.slates import Shelf, SlateTable, suppliers
 from personalization.recommenders.base import Catalogue
 from personalization.training.metrics import coverage
+from personalization.training.tradeoff import listed_at
 
 EXPOSURE = np.array([6.0, 2.0, 0.0, 0.0])
 POPULARITY = np.array([10.0, 2.0, 4.0, 1.0])
@@ -64,6 +65,18 @@ def test_what_appeared_within_thirty_days_before_the_cut_is_new_and_little_shelv
     left = Shelf.of(sold_out, popularity=np.ones(5), cut=0.0)
     assert left.share_of_new == 2 / 3
     assert left.of_listed(np.array([2.0, 0.0, 1.0, 4.0, 9.0])).tolist() == [2.0, 0.0, 1.0]
+
+
+def test_what_could_be_shown_is_the_same_by_the_whole_catalogue_and_by_that_of_the_moment() -> None:
+    """The trade-off curve asks the one, the gate the other; a file of products may lack titles, in part or all."""
+    seen = np.array([-1.0, -1.0, 1.0, np.nan])
+    for words in ({"categories": ("A", "B", "C", "")}, {"titles": ("",) * 4, "brands": ("A", "B", "C", "")}):
+        shop = Catalogue(tuple("abcd"), first_seen=seen, **words)
+        assert listed_at(shop, 0.0).tolist() == listed_at(shop.at(0.0), 0.0).tolist() == [True, True, False, False]
+
+    untitled = Catalogue(tuple("ab"), titles=("Rug", ""), categories=("", "Lamps"))
+    assert listed_at(untitled, 0.0).all()
+    assert listed_at(Catalogue(tuple("ab")), 0.0).all(), "where nothing is told, nothing is sold no more"
 
 
 def test_shoppers_are_drawn_with_all_their_answers() -> None:
