@@ -1,6 +1,7 @@
 """Reads of the catalogue."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
 
 from django.db import connection
@@ -44,6 +45,14 @@ def get(product_id: str) -> ProductRow:
 def catalog_rows() -> list[ProductRow]:
     """Return every product by id, inactive and removed ones too: history still names them."""
     return list(_rows(Product.objects.order_by("product_id")))
+
+
+def removals() -> Iterator[tuple[str, datetime]]:
+    """Yield the id of each removed product, and when it was taken out."""
+    taken = Product.objects.filter(removed_at__isnull=False).order_by().values_list("product_id", "removed_at")
+    for product_id, moment in taken.iterator(chunk_size=CHUNK):
+        if moment is not None:
+            yield product_id, moment
 
 
 def changed_since(cursor: int | None) -> tuple[list[ProductRow], int]:

@@ -60,7 +60,8 @@ class Shelf:
     new: Bools
     cut: float
     absent: int = 0
-    """How many of the items appeared after the cut, or are known only by what shoppers did: they are sold no more."""
+    """How many of the items appeared after the cut, were taken out before it, or are known only by what shoppers did:
+    they are sold no more."""
 
     listed: Bools | None = None
     """Marks items that could be shown at the cut, None where a table of before does not tell: all of them."""
@@ -81,9 +82,14 @@ class Shelf:
 
     @classmethod
     def of(cls, catalogue: Catalogue, *, popularity: Doubles, cut: float) -> "Shelf":
-        """Return the shelf of a catalogue, with new items read off `first_seen` (unknown is not new)."""
+        """Return the shelf of a catalogue, with new items read off `first_seen` (unknown is not new).
+
+        What could not be shown at the cut is no supplier's, and not new.
+        """
         listed = listed_at(catalogue, cut)
-        return cls(suppliers(catalogue), popularity, new_items(catalogue, until=cut), cut, int((~listed).sum()), listed)
+        supplier = np.where(listed, suppliers(catalogue), -1).astype(np.int32)
+        new = new_items(catalogue, until=cut) & listed
+        return cls(supplier, popularity, new, cut, int((~listed).sum()), listed)
 
 
 def suppliers(catalogue: Catalogue) -> Ints:

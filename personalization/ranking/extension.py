@@ -36,6 +36,7 @@ def extended_catalogue(catalogue: Catalogue, items: pd.DataFrame) -> Catalogue:
         prices=_numbers(catalogue.prices, fresh, "price", n).astype(np.float32),
         first_seen=_numbers(catalogue.first_seen, fresh, "first_seen", n),
         images=None,
+        gone=None,
         **texts,
     )
 

@@ -55,7 +55,8 @@ class Catalogue:
     """What can be recommended: columns of equal length n_items, position = item code.
 
     `categories` are "/"-joined paths, broadest first; `attributes` are "key=value" strings; a missing text is "",
-    a missing price NaN, an unknown `first_seen` NaN. `images` is float32[n_items, d] or None.
+    a missing price NaN, an unknown `first_seen` NaN. `images` is float32[n_items, d] or None. `gone` is when each item
+    was taken out of the shop's catalogue, NaN where it was not: for who judges, nothing learns from it or keeps it.
     """
 
     item_ids: tuple[str, ...]
@@ -68,6 +69,7 @@ class Catalogue:
     prices: Floats | None = None
     first_seen: Times | None = None
     images: Floats | None = None
+    gone: Times | None = None
 
     @property
     def n_items(self) -> int:

@@ -20,6 +20,7 @@ from personalization.services.alarms import sound
 from personalization.services.data_gate import profile_of
 from personalization.services.figures import storable
 from personalization.services.served import NEEDED, served_checks
+from personalization.services.shop_data import with_removals
 from personalization.training.cleaning import declared_bots
 from personalization.training.drift import day_of, shoppers_a_day, shown_by, standings
 from personalization.training.quality_gate import Check, drifted, fallen, served
@@ -47,7 +48,7 @@ def watch_drift(*, actor: str) -> ModelDrift | None:
     frame = training_frame(since=now - NEEDED)
     frame = frame[~declared_bots(frame)]  # training, which the day is held against, learns from none either
     day = frame[frame["timestamp"] >= (now - DAY).timestamp()]
-    fairness = served_checks(frame, _newest(live, catalogue), popularity, now=now)
+    fairness = served_checks(frame, with_removals(_newest(live, catalogue)), popularity, now=now)
     checks = [*_feed(frame, now=now), *_traffic(live, day, known, now=now), *_slates(known, now=now), *fairness]
     measured = [one for one in checks if one.grade != "notes"]
     if not measured:

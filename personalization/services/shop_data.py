@@ -5,10 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 from django.conf import settings
 
-from catalog.selectors import catalog_rows
+from catalog.selectors import catalog_rows, removals
 from events.selectors import shoppers_frame, training_frame
+from personalization.recommenders.base import Catalogue
 from personalization.serving.shelf import items_frame
 
 if TYPE_CHECKING:
@@ -39,6 +41,17 @@ def shop_dataset(
     folder = Path(settings.PICTURES_DIR) if pictures and settings.PICTURES_DIR else None
     counted = settings.EVENT_WEIGHTS if weights is None else weights
     dataset = build(frame, items, known, pictures=folder, weights=counted, stated=True)
+    dataset = replace(dataset, catalogue=with_removals(dataset.catalogue))
     # Of a catalogue in one currency nothing is said.
     told = [{"column": "price in another currency", "values": elsewhere, "rule": ELSEWHERE}] if elsewhere else []
     return replace(dataset, report={**dataset.report, "imputed": [*dataset.report["imputed"], *told]})
+
+
+def with_removals(catalogue: Catalogue) -> Catalogue:
+    """Return the catalogue with when each product was taken out of the shop's: who judges counts it no more."""
+    codes = {name: code for code, name in enumerate(catalogue.item_ids)}
+    gone = np.full(catalogue.n_items, np.nan)
+    for name, moment in removals():
+        if name in codes:
+            gone[codes[name]] = moment.timestamp()
+    return replace(catalogue, gone=gone)

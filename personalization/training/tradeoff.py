@@ -46,9 +46,11 @@ def new_items(catalogue: Catalogue, *, until: float) -> Bools:
 def listed_at(catalogue: Catalogue, moment: float) -> Bools:
     """Return bool[n_items]: what could be shown at the moment.
 
-    Not what appeared later, nor what is known only by what shoppers did: it is sold no more.
+    Not what appeared later or was taken out before, nor what is known only by what shoppers did: it is sold no more.
     """
     absent, told = catalogue.later(moment), catalogue.described()
+    if catalogue.gone is not None:
+        absent = absent | (catalogue.gone <= moment)
     if told.any():
         absent = absent | (~told if catalogue.first_seen is None else ~told & np.isnan(catalogue.first_seen))
     return ~absent

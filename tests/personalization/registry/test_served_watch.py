@@ -5,6 +5,8 @@ from itertools import count
 
 import pytest
 
+from catalog.models import Product
+from catalog.services import remove_product
 from common import clock
 from common.ids import uuid7
 from customers.models import Customer
@@ -74,6 +76,18 @@ def test_a_usual_day_is_told_and_alarms_nobody(live: None) -> None:
         told
     )
     assert not ModelAlarm.objects.exists()
+
+
+def test_what_was_taken_out_of_the_catalogue_long_ago_is_on_no_day_s_shelf(live: None) -> None:
+    remove_product(NAMES[9], actor="key:test")
+    Product.objects.filter(product_id=NAMES[9]).update(removed_at=clock.now() - (DAYS + 1) * DAY)
+    shop_serves(0, found=0.5)
+
+    watch_drift_task()
+
+    (night,) = ModelDrift.objects.all()
+    (coverage,) = (check for check in night.checks if check["name"] == "served: coverage")
+    assert (coverage["value"], coverage["bar"]) == (1.0, 0.95)
 
 
 def test_a_day_on_which_all_are_shown_the_same_and_hardly_find_anything_alarms(live: None) -> None:

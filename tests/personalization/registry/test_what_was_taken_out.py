@@ -1,9 +1,13 @@
 """What was taken out of the catalogue is shown no more; what was done with it still tells of whom and what."""
 
+import numpy as np
 import pytest
 
 from catalog.services import put_product, remove_product
+from common import clock
+from personalization.judging.slates import Shelf
 from personalization.services.shop_data import shop_dataset
+from personalization.training.pipeline import fingerprint
 from personalization.training.quality_gate import checked, failed, profile_of
 from tests.events.journal import START
 from tests.personalization.purchases import bought, put
@@ -23,6 +27,24 @@ def test_training_knows_what_it_was_where_somebody_had_it() -> None:
     rug = catalogue.item_ids.index("rug")
     told = (catalogue.titles[rug], catalogue.categories[rug], catalogue.brands[rug])
     assert told == ("Wool rug", "Textiles", "Weft")
+
+
+def test_it_is_on_the_shelf_that_is_judged_until_it_was_taken_out() -> None:
+    put([bought("m1", 1, "rug", START), bought("m2", 1, "chair", START + 1_000_000)])
+    before, learnt = clock.now().timestamp(), fingerprint(shop_dataset())
+    remove_product("rug", actor="key:test")
+
+    dataset = shop_dataset()
+    rug = dataset.catalogue.item_ids.index("rug")
+    then, now = (
+        Shelf.of(dataset.catalogue, popularity=np.ones(dataset.catalogue.n_items), cut=cut)
+        for cut in (before, clock.now().timestamp())
+    )
+
+    assert [bool(shelf.of_listed(np.arange(shelf.n_items) == rug).any()) for shelf in (then, now)] == [True, False]
+    assert now.absent == then.absent + 1
+    assert (then.supplier[rug] >= 0, int(now.supplier[rug]), bool(now.new[rug])) == (True, -1, False)
+    assert fingerprint(dataset) == learnt, "no training learns from it"
 
 
 def test_a_catalogue_brought_again_under_other_ids_is_no_broken_feed() -> None:
