@@ -77,10 +77,11 @@ class Bar:
             self._listener(step, share)
         if step != self.run.step or time.monotonic() - self._told_at >= TELL_SECONDS:
             self._told_at = time.monotonic()
+            if share == REGISTERS:  # the last look for who asked, and nobody can ask from here on: neither may be lost
+                _insisted(lambda: self._noted(step, share))
+                return
             try:
-                self._write(step=step[:200], progress=share)
-                if share <= REGISTERS and self._is_asked_to_stop():
-                    raise Stopped
+                self._noted(step, share)
             except (DatabaseError, InterfaceError) as error:  # an hour's work is worth more than its bar
                 log.warning("training.progress_lost run=%s error=%s", self.run.pk, error)
                 _reconnect()
@@ -99,6 +100,11 @@ class Bar:
     def part(self, low: float, high: float) -> Progress:
         """Return a listener for a part of the whole."""
         return part_of(self.tell, low, high)
+
+    def _noted(self, step: str, share: float) -> None:
+        self._write(step=step[:200], progress=share)
+        if share <= REGISTERS and self._is_asked_to_stop():
+            raise Stopped
 
     def _is_asked_to_stop(self) -> bool:
         # After the share was written: from `REGISTERS` on nobody can ask any more.
@@ -165,7 +171,11 @@ def run_training(run_id: int, *, listener: Progress | None = None, slates: Path 
         with _beating(run):
             message = _trained(bar, slates)
     except Stopped:
-        bar.end(RunState.STOPPED, message="It was stopped: no version came of it.")
+        # One whose worker died, and that began anew, may have registered a version before.
+        made = (
+            f"It was stopped. {_left_behind(run)}" if run.model_version_id else "It was stopped: no version came of it."
+        )
+        bar.end(RunState.STOPPED, message=made)
     except (DomainError, ValueError) as error:
         log.warning("training.failed run=%s error=%s", run.pk, error)
         bar.end(RunState.FAILED, message=str(error))

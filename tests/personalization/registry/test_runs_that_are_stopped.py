@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
@@ -102,6 +103,39 @@ def test_who_asks_right_before_it_registers_is_heard(monkeypatch: pytest.MonkeyP
 
     assert run_training(queue_training(actor="staff:1", hand_over=False).pk).state == RunState.STOPPED
     assert ModelVersion.objects.count() == 0
+
+
+def test_a_database_that_goes_away_as_it_registers_loses_nobody_s_wish(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last look for one, and what closes the door behind it, are tried again until they are done."""
+    monkeypatch.setattr(training, "WAITS", (0.0, 0.0, 0.0))
+    lost, whole = list[str](), training.Bar._write
+
+    def write(bar: Any, **fields: Any) -> None:
+        if fields.get("progress") == REGISTERS and not lost:
+            lost.append(fields["step"])
+            raise OperationalError("server closed the connection unexpectedly")
+        whole(bar, **fields)
+
+    monkeypatch.setattr(training.Bar, "_write", write)
+    told = (("Comparing", 0.95), ("Registering the version", REGISTERS))
+    monkeypatch.setattr(training, "_trained", steps(*told, then=asked_by_somebody))
+
+    assert run_training(queue_training(actor="staff:1", hand_over=False).pk).state == RunState.STOPPED
+    assert (lost, ModelVersion.objects.count()) == (["Registering the version"], 0)
+
+
+def test_one_whose_worker_died_later_and_that_began_anew_names_what_had_come_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = ModelVersion.objects.create(version="2026-11-24.1", directory="x", artefact_hash="a" * 64)
+    run = queue_training(actor="staff:1", hand_over=False)
+    long_ago = clock.now() - 2 * SILENCE
+    TrainingRun.objects.filter(pk=run.pk).update(
+        state=RunState.RUNNING, heartbeat_at=long_ago, progress=0.97, model_version=made
+    )
+    monkeypatch.setattr(training, "_trained", steps(("Fitting nmf", 0.2), then=asked_by_somebody))
+
+    assert run_training(run.pk).message == "It was stopped. 2026-11-24.1 was registered, and is not live."
 
 
 def test_one_that_waits_never_begins(monkeypatch: pytest.MonkeyPatch) -> None:
