@@ -149,6 +149,8 @@ def test_shoppers_are_counted_once_a_day_and_signal() -> None:
         (feed(9, usual=9), []),
         (feed(0, quiet={7: 1, 14: 2}), []),
         (feed(0, quiet={1: 0, 6: 0, 13: 0}), [False]),
+        (feed(0, quiet={7: 0}), [False]),
+        (feed(0, quiet={14: 0}), [False]),
     ],
     ids=[
         "usual",
@@ -161,6 +163,8 @@ def test_shoppers_are_counted_once_a_day_and_signal() -> None:
         "too few",
         "closed on Sundays",
         "closed on Saturdays",
+        "silent a week ago too",
+        "silent two weeks ago too",
     ],
 )
 def test_a_feed_that_fell_silent_is_named(
