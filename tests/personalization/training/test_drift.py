@@ -170,4 +170,6 @@ def test_shoppers_are_counted_once_a_day_and_signal() -> None:
 def test_a_feed_that_fell_silent_is_named(
     days: np.ndarray[tuple[int, int], np.dtype[np.int64]], verdict: list[bool]
 ) -> None:
-    assert [one.passed for one in fallen(days, ["view"])] == verdict
+    found = fallen(days, ["view"])
+    assert [one.passed for one in found] == verdict
+    assert {one.side for one in found} <= {"at least"}
