@@ -25,6 +25,7 @@ from personalization.training.report import judged_report
 from tests.personalization.shop_history import DAY, history, products
 
 CLEAN = {"interactions": 3_000, "removed": []}
+EXPLAINED = (Path(__file__).parents[3] / "docs" / "evaluate.md").read_text()
 SOURCES = ("content", "personal_top", "popular", "rp3beta", "session_knn")
 
 
@@ -62,6 +63,8 @@ def test_every_protocol_reports_intervals(protocol: Protocol) -> None:
     assert 0 < interval["low"] <= interval["value"] <= interval["high"] <= 1
     assert ("frozen_profile" in found.report) == (protocol == "next-item")
     assert bool(found.report["ours"]["next_item"]) == (protocol == "next-item"), "no question about what was learnt"
+    keys = {*found.report, *(f"ours.{key}" for key in found.report["ours"])} - {"ours"}
+    assert [key for key in sorted(keys) if f"`{key}`" not in EXPLAINED] == []
     answers = found.recommendations
     if protocol == "next-item":  # one shopper is asked many times, and each answer is a question's
         assert not answers.duplicated(["question", "rank"]).any()
