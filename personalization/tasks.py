@@ -28,9 +28,18 @@ def train(run_id: int | None = None, *, slates: str | None = None) -> None:
     run_training(run_id, slates=Path(slates) if slates else None)
 
 
-@shared_task(name="personalization.mirror", bind=True, max_retries=8)  # type: ignore[untyped-decorator]
+# Of a copy that broke off the alias stays where it was: who is killed in it does it again, not more often than of a
+# server that is down, and where the whole worker is gone another one does.
+@shared_task(  # type: ignore[untyped-decorator]
+    name="personalization.mirror",
+    bind=True,
+    max_retries=8,
+    acks_late=True,
+    reject_on_worker_lost=True,
+    retry_on_worker_lost=True,
+)
 def mirror_task(self: Any, version: str) -> None:
-    """Copy a version to MLflow; while MLflow is down, try again for about an hour."""
+    """Copy a version to MLflow; while MLflow is down, try again for about an hour. Doing so twice changes nothing."""
     try:
         mirror(version)
     except MirrorDown as error:

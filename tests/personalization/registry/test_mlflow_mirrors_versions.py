@@ -17,6 +17,7 @@ from personalization.services import mirror as mirror_module
 from personalization.services.mirror import LOCK, MirrorDown, mirror, mirror_aliases, mirror_version
 from personalization.services.mirrored import flat_metrics
 from personalization.services.registry import promote, roll_back
+from personalization.tasks import mirror_task
 from tests.personalization.planted import case, slow, usual
 from tests.personalization.releases import admitted, judged
 from tests.personalization.reports import REPORT
@@ -292,6 +293,14 @@ def test_two_workers_do_not_open_a_run_each(version: ModelVersion) -> None:
             mirror(version.version)
     finally:
         other.close()
+
+
+def test_a_copy_that_a_worker_was_killed_in_is_made_again_but_not_for_ever() -> None:
+    assert mirror_task.acks_late
+    assert mirror_task.reject_on_worker_lost
+    # Without it a copy that is too large for the machine would be delivered again and again.
+    assert mirror_task.retry_on_worker_lost
+    assert mirror_task.max_retries == 8
 
 
 def test_only_numbers_become_metrics() -> None:
