@@ -288,6 +288,8 @@ def _trained(bar: Bar, slates: Path | None) -> str:
             exposure=run.exposure,
         )
     message = _released(trained, dataset.user_ids, bar=bar, over=live.version if live else "")
+    if search.lost:
+        message += f". The search for settings could not be kept for the next training: {search.lost[0]}"
     if slates is not None:
         try:
             write_slates(trained, dataset.user_ids, slates)
@@ -301,7 +303,7 @@ def _searching(run: TrainingRun) -> "Iterator[Search]":
     """Yield how the run searches for settings, and where that is kept: in a file of ours, unless the run names one.
 
     A file of ours that is broken is begun anew. One run at a time keeps its search there: while another one does, this
-    one's is kept nowhere.
+    one's is kept nowhere, nor is one where no file can be written.
     """
     from personalization.training.tune import Search
 
@@ -309,15 +311,19 @@ def _searching(run: TrainingRun) -> "Iterator[Search]":
         yield Search(run.sampler, run.study or None)
         return
     file = Path(settings.MODEL_DIR) / SEARCH_FILE
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.with_suffix(".lock").open("w") as lock:
+    with contextlib.ExitStack() as held:
         try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            lock = held.enter_context(file.with_suffix(".lock").open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            search = _kept(Search(run.sampler, str(file)), file, run)
         except BlockingIOError:
             log.warning("training.search_taken run=%s", run.pk)
-            yield Search(run.sampler)
-            return
-        yield _kept(Search(run.sampler, str(file)), file, run)
+            search = Search(run.sampler)
+        except (OSError, ValueError) as error:
+            log.warning("training.search_unkept run=%s error=%s", run.pk, error)
+            search = Search(run.sampler, lost=[str(error)])
+        yield search
 
 
 def _kept(search: "Search", file: Path, run: TrainingRun) -> "Search":
@@ -328,6 +334,7 @@ def _kept(search: "Search", file: Path, run: TrainingRun) -> "Search":
     except ValueError as error:
         log.warning("training.search_lost run=%s error=%s", run.pk, error)
         file.unlink(missing_ok=True)
+        search.opened()  # where not even a new one can be made, the caller is told
     return search
 
 

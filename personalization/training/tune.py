@@ -1,6 +1,7 @@
 """Optuna over the knobs of sources: grid, random or TPE, within a time budget, resumable, with pruning."""
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -32,6 +33,15 @@ On Beauty, 800 of its 5,000 called user-kNN's own settings .0267 that are worth 
 .0274 instead of .0261 on the window after."""
 GRID_STEPS = 4
 optuna.logging.set_verbosity(optuna.logging.WARNING)
+log = logging.getLogger(__name__)
+
+
+class Unopened(ValueError):
+    """The place of studies can be neither read nor made."""
+
+
+LOST = (SQLAlchemyError, optuna.exceptions.StorageInternalError, Unopened)
+"""What says that a place takes no more: a full disk, a file that may only be read, a database that is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +51,29 @@ class Search:
     `study` is a file, or the URL of a database that Optuna knows; without one, studies end with the process. A study
     is of its questions and of the settings held: other data begin another one in the same place. `held` are the
     settings by source that the live model has: a start like those that sources suggest, so that a training without a
-    budget does not forget what one with a budget found. Raises ValueError for an unknown sampler.
+    budget does not forget what one with a budget found. `lost` says why studies were not kept where they should be, if
+    they were not: the search goes on without. Raises ValueError for an unknown sampler.
     """
 
     sampler: str = "tpe"
     study: str | None = None
     held: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list, compare=False)
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
             raise ValueError(f"sampler is one of {', '.join(SAMPLERS)}, not {self.sampler!r}")
 
     def opened(self) -> optuna.storages.BaseStorage | None:
-        """Return where studies are kept, None for memory. Raises ValueError where it cannot be read or made."""
-        if self.study is None:
+        """Return where studies are kept, None for memory. Raises Unopened where it cannot be read or made."""
+        if self.study is None or self.lost:
             return None
         try:
             return optuna.storages.get_storage(self.study if "://" in self.study else f"sqlite:///{self.study}")
         # A RuntimeError says that another release of Optuna made it.
         except (SQLAlchemyError, ImportError, RuntimeError, optuna.exceptions.StorageInternalError) as error:
-            raise ValueError(masked(f"the study {self.study} can be neither read nor made: {error}")) from error
+            told = f"the study {self.study} can be neither read nor made: {_root(error)}"
+            raise Unopened(masked(told)) from error
 
 
 BAYESIAN = Search()
@@ -261,10 +274,30 @@ class _Study:
         budget_s: float,
         max_trials: int | None,
     ) -> Tuned:
-        """Return what the study found above `default`, the value without it; no settings where it found nothing."""
+        """Return what the study found above `default`, the value without it; no settings where it found nothing.
+
+        A study that can no longer be kept is begun anew in memory, for what is left of the time.
+        """
         if not self.space:
             return Tuned({}, default, 0)
         end = time.monotonic() + budget_s
+        try:
+            return self._searched(made, bench, default, end, max_trials)
+        except LOST as error:
+            if self.search.study is None or self.search.lost:
+                raise
+            self.search.lost.append(masked(str(_root(error))))
+            log.warning("training.search_unkept study=%s error=%s", masked(self.search.study), self.search.lost[-1])
+        return self._searched(made, bench, default, end, max_trials)
+
+    def _searched(
+        self,
+        made: Callable[[Mapping[str, Any]], Sequence[Scoring]],
+        bench: Bench,
+        default: float,
+        end: float,
+        max_trials: int | None,
+    ) -> Tuned:
         study = optuna.create_study(
             direction="maximize",
             pruner=optuna.pruners.MedianPruner(n_startup_trials=8),
@@ -293,6 +326,11 @@ class _Study:
         if self.search.sampler == "random":
             return optuna.samplers.RandomSampler(seed=self.seed + tried)
         return optuna.samplers.TPESampler(seed=self.seed + tried, multivariate=True, n_startup_trials=8)
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return what an error began with: Optuna's own words tell of something else."""
+    return _root(error.__cause__) if error.__cause__ else error
 
 
 def _exhausted(study: optuna.Study) -> bool:

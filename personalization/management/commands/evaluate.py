@@ -121,6 +121,8 @@ class Command(BaseCommand):
                 found = evaluate(dataset, asked, progress=progress)
             except ValueError as error:
                 raise CommandError(str(error)) from error
+        for why in asked.search.lost:
+            self.stderr.write(f"--study: the search could not be kept: {why}")
         for line in told(found.report):
             self.stdout.write(line)
         try:

@@ -5,6 +5,7 @@ import runpy
 from contextlib import suppress
 from pathlib import Path
 from threading import Barrier, BrokenBarrierError, Thread
+from types import SimpleNamespace
 from typing import Any
 
 import optuna
@@ -96,6 +97,40 @@ def test_a_search_of_ours_that_is_broken_or_too_large_is_begun_anew(
 
     (one,) = told
     assert optuna.get_all_study_names(one["search"].opened()) == []
+
+
+@pytest.mark.parametrize("taken", ["search.lock", "search.db"])
+def test_a_search_that_no_file_can_be_written_for_is_kept_in_memory(
+    taken: str, told: list[dict[str, Any]], settings: LazySettings, tmp_path: Path
+) -> None:
+    settings.MODEL_DIR = tmp_path
+    (tmp_path / taken).mkdir()
+
+    run_training(queue_training(actor="staff:1", budget_s=60, hand_over=False).pk)
+
+    (one,) = told
+    assert one["search"].study is None
+    assert "directory" in one["search"].lost[0].lower()
+
+
+def test_a_run_says_why_its_search_was_not_kept(
+    settings: LazySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def learn(dataset: Any, *, search: Any, **named: Any) -> Any:
+        search.lost.append("database or disk is full")
+        return SimpleNamespace()
+
+    settings.MODEL_DIR = tmp_path
+    monkeypatch.setattr(training, "_dataset", lambda bar: SimpleNamespace(user_ids=()))
+    monkeypatch.setattr(training, "_released", lambda *args, **named: "2026-11-25.1 is live")
+    monkeypatch.setattr("personalization.training.pipeline.train", learn)
+
+    run = run_training(queue_training(actor="staff:1", budget_s=60, hand_over=False).pk)
+
+    assert run.message == (
+        "2026-11-25.1 is live. The search for settings could not be kept for the next training: "
+        "database or disk is full"
+    )
 
 
 def test_two_trainings_at_once_do_not_keep_their_searches_in_one_file(

@@ -1,5 +1,7 @@
 """Settings are searched for within bounds, kept, gone on with on the same data, and taken only where surely better."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -207,6 +209,26 @@ def test_a_study_that_cannot_be_opened_is_named(content: bytes | None, tmp_path:
 
     with pytest.raises(ValueError, match=f"the study {file} can be neither read nor made"):
         Search("tpe", str(file)).opened()
+
+
+@pytest.mark.parametrize("address", ["sqlite:///file:{}?mode=ro&uri=true", "{}"])
+def test_a_search_that_can_no_longer_be_kept_goes_on_in_memory(address: str, folds: list[Fold], tmp_path: Path) -> None:
+    file = tmp_path / "study.db"
+    optuna.create_study(storage=f"sqlite:///{file}", study_name="another")
+    if address == "{}":  # in the middle of a study
+        with closing(sqlite3.connect(file)) as database:
+            database.execute(
+                "CREATE TRIGGER full BEFORE INSERT ON trials WHEN (SELECT count(*) FROM trials) > 2 "
+                "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+            )
+            database.commit()
+    search = Search("random", address.format(file))
+
+    found = tune("popular", folds, CATALOGUE, budget_s=60, seed=7, search=search, max_trials=4)
+
+    plain = tune("popular", folds, CATALOGUE, budget_s=60, seed=7, search=Search("random"), max_trials=4)
+    assert found == plain
+    assert search.lost == ["attempt to write a readonly database" if address != "{}" else "database or disk is full"]
 
 
 def test_what_the_live_model_is_set_to_is_a_start_like_those_suggested(folds: list[Fold]) -> None:
