@@ -1,17 +1,32 @@
 """The admin as a site: what it does by itself, outside of any table's page, is recorded too."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.sites import UnfoldAdminSite
 
 from audit.services import record
 from audit.staff import actor_of
+from common.errors import Conflict, InvalidInput
+
+View = Callable[..., HttpResponse]
+TAKEN: Final = "23505"
+"""PostgreSQL's word for a key that is there already."""
 
 
 class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
-    """The admin, which records who changes their own password: that page belongs to the site, not to a table."""
+    """The admin, which records who changes their own password: that page belongs to the site, not to a table.
+
+    Where somebody else was first between a form's checks and its writing, the form is asked again, and tells.
+    """
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        """Wrap a page of the admin."""
+        wrapped: View = super().admin_view(_asked_again(view), cacheable)
+        return wrapped
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Change the password, and record it as where an operator changes it."""
@@ -20,6 +35,25 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
             if request.method == "POST" and isinstance(response, HttpResponseRedirect):  # else the form came back
                 _record(request)
         return response
+
+
+def _asked_again(view: View) -> View:
+    """Wrap a view that writes all or nothing: what it had checked may be wrong by the time it writes, once."""
+
+    @wraps(view)
+    def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except (IntegrityError, Conflict, InvalidInput) as error:
+            if request.method != "POST" or request.FILES or not _outrun(error):
+                raise
+        return view(request, *args, **kwargs)
+
+    return asked
+
+
+def _outrun(error: Exception) -> bool:
+    return not isinstance(error, IntegrityError) or getattr(error.__cause__, "pgcode", None) == TAKEN
 
 
 def _record(request: HttpRequest) -> None:

@@ -61,7 +61,7 @@ class PlacementAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Placement, form: PlacementForm, change: bool) -> None:
         """Save through the service, which records it and tells the serving processes; name what finds nothing."""
         data = {name: value for name, value in form.changes().items() if name != "key"}
-        saved = save_placement(obj.key, data=data, actor=actor_of(request))
+        saved = save_placement(obj.key, data=data, actor=actor_of(request), new=not change)
         obj.pk = saved.pk
         for doubt in doubts_of(saved):
             messages.warning(request, doubt)

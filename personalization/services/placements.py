@@ -20,12 +20,13 @@ RANKERS = ("hybrid", "blend", ONBOARDING)
 
 
 @transaction.atomic
-def save_placement(key: str, *, data: Mapping[str, Any], actor: str) -> Placement:
+def save_placement(key: str, *, data: Mapping[str, Any], actor: str, new: bool = False) -> Placement:
     """Make the placement, or change the given fields of it; none that differs changes nothing.
 
-    Raises InvalidInput naming the field.
+    Raises InvalidInput naming the field: where it is to be `new`, the key that there is already.
     """
-    row = Placement.objects.select_for_update().filter(key=key).first() or Placement(key=key)
+    known = None if new else Placement.objects.select_for_update().filter(key=key).first()
+    row = known or Placement(key=key)
     made = row.pk is None
     fields = sorted(field for field, value in data.items() if made or getattr(row, field) != value)
     for field, value in data.items():
