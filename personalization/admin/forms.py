@@ -218,6 +218,8 @@ class RuleForm(RuleModelForm):
     max_price = amount(label="Price to")
     min_stock = number(label="Stock from")
     max_stock = number(label="Stock to")
+    seen = forms.IntegerField(required=False, widget=forms.HiddenInput())
+    """The version that was shown: another one by now is somebody else's."""
 
     class Meta:
         model = Rule
@@ -229,6 +231,9 @@ class RuleForm(RuleModelForm):
         if current is not None:
             for name in WORDING:
                 self.initial.setdefault(name, getattr(current, name))
+            self.initial["seen"] = current.number
+        for name in ("name", "active", *WORDING):  # as in the form of a placement
+            self.fields[name].show_hidden_initial = self.instance.pk is not None
 
     def clean_factor(self) -> float:
         """Return the factor; only boosts and buries have a use for one."""
@@ -238,9 +243,25 @@ class RuleForm(RuleModelForm):
     def clean(self) -> dict[str, Any]:
         """Check what no single field can."""
         cleaned = super().clean() or {}
+        if self.instance.pk is not None and cleaned.get("seen") and self.rewords():
+            self._notice_others(cleaned["seen"])
         if not self.errors:
             complain(self, lambda: draft(wording=self.wording()))
         return cleaned
+
+    def rewords(self) -> bool:
+        """Return whether more was changed on this page than the switch."""
+        return bool({"name", *WORDING} & set(self.changed_data))
+
+    def _notice_others(self, seen: int) -> None:
+        """Put an error on the page where somebody else gave the rule a new wording since it was shown here.
+
+        Who saves the same rule at the same moment waits.
+        """
+        now = Rule.objects.select_for_update(of=["self"]).select_related("current").get(pk=self.instance.pk).current
+        if now is not None and now.number != seen:
+            by = name_of(now.created_by)
+            self.add_error(None, f"Changed meanwhile by {by}, see Versions: reload the page and decide anew.")
 
     def wording(self) -> dict[str, Any]:
         """Return the fields of the version."""
@@ -257,7 +278,11 @@ def filters_of(row: Placement) -> dict[str, Any]:
 
 def last_changed_by(row: Placement) -> str:
     """Return who changed a placement last, as the audit log tells it."""
-    actor = next((entry.actor for entry in entries(object=f"placement:{row.key}", limit=1)), "somebody")
+    return name_of(next((entry.actor for entry in entries(object=f"placement:{row.key}", limit=1)), "somebody"))
+
+
+def name_of(actor: str) -> str:
+    """Return what a member of staff is called, of others what the audit log calls them."""
     kind, _, number = actor.partition(":")
     known = get_user_model().objects.filter(pk=number).first() if kind == "staff" else None
     return known.get_username() if known else actor

@@ -32,7 +32,7 @@ class RuleAdmin(ModelAdmin):
     actions: ClassVar = ["switch_on", "switch_off"]
     readonly_fields = ("conflicts", "history")
     fieldsets: ClassVar = (
-        (None, {"fields": (("name", "active"), "conflicts")}),
+        (None, {"fields": (("name", "active"), "conflicts", "seen")}),
         ("What it does", {"fields": ("effect", ("position", "factor"), ("cap", "cap_by"), "priority")}),
         ("To which products", {"fields": ("products", "categories", "brands", ("min_price", "max_price"),
                                           ("min_stock", "max_stock")), "description": TARGETS}),
@@ -54,7 +54,7 @@ class RuleAdmin(ModelAdmin):
 
     def _changed(self, obj: Rule, form: RuleForm, actor: str) -> Rule:
         saved = obj
-        if set(form.changed_data) - {"active"}:
+        if form.rewords():
             saved = edit_rule(obj.pk, name=obj.name, wording=form.wording(), actor=actor)
         if "active" in form.changed_data:
             saved = switch_rule(obj.pk, active=obj.active, actor=actor)

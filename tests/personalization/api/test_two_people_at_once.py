@@ -1,6 +1,7 @@
 """Two people who work on one thing in the admin at the same moment: the second is told, and undoes nothing."""
 
 from collections.abc import Callable
+from html.parser import HTMLParser
 from threading import Thread
 from typing import Any
 
@@ -19,6 +20,30 @@ PLACEMENT = {
     "max_per_brand": "0", "max_per_category": "0", "dedupe_group": "page",
 }  # fmt: skip
 RULE = {"name": "Rugs first", "active": "on", "effect": "boost", "factor": "3", "priority": "0", "products": "rug"}
+
+
+class Untouched(HTMLParser):
+    """What a browser sends of a page that nobody touched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fields: dict[str, str] = {}
+        self._select = ""
+
+    @classmethod
+    def of(cls, page: Any) -> dict[str, str]:
+        """Return the fields by name."""
+        read = cls()
+        read.feed(page.content.decode())
+        return read.fields
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = {name: value or "" for name, value in attrs}
+        self._select = told.get("name", "") if tag == "select" else self._select
+        if tag == "input" and "name" in told and (told.get("type") != "checkbox" or "checked" in told):
+            self.fields[told["name"]] = told.get("value", "")
+        if tag == "option" and "selected" in told:
+            self.fields[self._select] = told["value"]
 
 
 def first(monkeypatch: pytest.MonkeyPatch, target: Any, name: str, work: Callable[[], Any]) -> None:
@@ -67,3 +92,47 @@ def test_of_two_who_name_a_rule_alike_the_second_is_told(
     assert second.status_code == 200
     assert second.context["adminform"].form.errors == {"name": ["Rule with this Name already exists."]}
     assert Rule.objects.values_list("current__factor", flat=True).get() == 5
+
+
+def test_who_rewords_a_rule_that_somebody_else_reworded_meanwhile_is_told(log_in: LogIn) -> None:
+    dee, other = log_in("merchandiser"), log_in("")
+    dee.post(reverse("admin:personalization_rule_add"), RULE)
+    rule = Rule.objects.get()
+    page = reverse("admin:personalization_rule_change", args=[rule.pk])
+    shown = Untouched.of(dee.get(page))
+
+    saved = other.post(page, {**shown, "factor": "5"})
+    refused = dee.post(page, {**shown, "products": "rug, throw"})
+
+    assert (saved.status_code, refused.status_code) == (302, 200)
+    assert refused.context["adminform"].form.non_field_errors() == [
+        "Changed meanwhile by root, see Versions: reload the page and decide anew."
+    ]
+    assert rule.versions.count() == 2
+    anew = Untouched.of(dee.get(page))
+    assert dee.post(page, {**anew, "products": "rug, throw"}).status_code == 302
+    assert list(rule.versions.values_list("factor", "products")) == [
+        (5.0, ["rug", "throw"]),
+        (5.0, ["rug"]),
+        (3.0, ["rug"]),
+    ]
+
+
+def test_of_two_who_reword_and_switch_a_rule_neither_undoes_the_other(log_in: LogIn) -> None:
+    dee, other = log_in("merchandiser"), log_in("")
+    dee.post(
+        reverse("admin:personalization_rule_add"), {**RULE, "starts_at_0": "2026-11-01", "starts_at_1": "08:00:00"}
+    )
+    rule = Rule.objects.get()
+    page = reverse("admin:personalization_rule_change", args=[rule.pk])
+    shown = Untouched.of(dee.get(page))
+    off = {name: value for name, value in shown.items() if name != "active"}
+
+    switched = other.post(page, off)
+    reworded = dee.post(page, {**shown, "factor": "5"})
+    again = other.post(page, off)
+
+    assert [one.status_code for one in (switched, reworded, again)] == [302, 302, 302]
+    rule.refresh_from_db()
+    assert not rule.active
+    assert list(rule.versions.values_list("number", "factor")) == [(2, 5.0), (1, 3.0)]
