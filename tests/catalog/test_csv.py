@@ -1,6 +1,8 @@
 """Products from CSV files: by command and in the admin, with the same columns, checks and report."""
 
 import re
+from csv import DictReader
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -146,13 +148,49 @@ def test_an_export_reads_back_as_it_was(dee: Client, shop: APIClient, chair: dic
     shop.put("/api/v1/products/P456", chair, format="json")
     before = selectors.get("P456")
 
-    answer = dee.post("/admin/catalog/product/export/", export_form(dee))
+    exported = b"".join(dee.post("/admin/catalog/product/export/", export_form(dee))).decode("utf-8-sig")
     Product.objects.all().delete()
-    call_command("import_products", write(tmp_path, answer.content.decode("utf-8-sig")), no_progress=True)
+    call_command("import_products", write(tmp_path, exported), no_progress=True)
 
     after = selectors.get("P456")
     assert (after.price, after.category, after.attributes) == (before.price, before.category, before.attributes)
     assert (after.stock, after.cost, after.url, after.active) == (before.stock, before.cost, before.url, True)
+
+
+def test_an_export_is_sent_as_it_is_written(
+    dee: Client, shop: APIClient, chair: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catalog.resources.AT_ONCE", 2)
+    for number in range(5):
+        shop.put(f"/api/v1/products/P{number}", chair, format="json")
+
+    answer = dee.post("/admin/catalog/product/export/?q=P3", export_form(dee))
+    whole = dee.post("/admin/catalog/product/export/", export_form(dee))
+
+    assert answer.streaming
+    assert answer["Content-Disposition"].startswith('attachment; filename="Product-')
+    assert [row["product_id"] for row in DictReader(StringIO(b"".join(answer).decode()))] == ["P3"]
+    parts = list(whole)
+    assert len(parts) == 3
+    assert sorted(row["product_id"] for row in DictReader(StringIO(b"".join(parts).decode()))) == [
+        *("P0", "P1", "P2", "P3", "P4")
+    ]
+
+
+def test_other_files_than_text_are_made_of_no_more_than_a_page_can_hold(
+    dee: Client, shop: APIClient, chair: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = dee.get("/admin/catalog/product/export/").context["form"]
+    (other,) = [str(number) for number, name in form.fields["format"].choices if name == "json"]
+    shop.put("/api/v1/products/P1", chair, format="json")
+    shop.put("/api/v1/products/P2", chair, format="json")
+
+    small = dee.post("/admin/catalog/product/export/", {**export_form(dee), "format": other})
+    monkeypatch.setattr("catalog.limits.BULK_LINES", 1)
+    large = dee.post("/admin/catalog/product/export/", {**export_form(dee), "format": other})
+
+    assert [row["product_id"] for row in small.json()] == ["P1", "P2"]
+    assert "More than 1 products: take csv" in large.content.decode()
 
 
 def upload(client: Client, text: str) -> Any:
