@@ -48,9 +48,9 @@ def acquire() -> Services:
         instance = embedded.load(directory, throwaway=True)
         if not instance.ready():
             embedded.stop(instance)
-            embedded.move(directory)
-            instance = embedded.load(directory, throwaway=True)
-            embedded.start(instance)
+            with embedded.moved(directory):
+                instance = embedded.load(directory, throwaway=True)
+                embedded.start(instance)
     place, holder = take_place(directory)
     # Django puts test_ in front: each place has a test database of its own.
     os.environ["DATABASE_URL"] = os.environ["DATABASE_OWNER_URL"] = f"{instance.postgres.owner_url}_{place}"

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,15 +86,20 @@ def remember(directory: Path, preferred: dict[str, int]) -> dict[str, str]:
     return {**known, **values}
 
 
-def move(directory: Path) -> None:
-    """Take new ports where a stranger sits on the remembered ones. Only for an instance that is not running."""
+@contextmanager
+def moved(directory: Path) -> Iterator[None]:
+    """Take new ports where a stranger sits on the remembered ones. Only for an instance that is not running.
+
+    For the length of the block no other instance takes them: in it the servers start.
+    """
     file = directory.resolve() / "instance.json"
-    if not file.exists():
-        return
     values: dict[str, str] = json.loads(file.read_text())
-    for name in ("postgres_port", "valkey_port"):
-        values[name] = str(ports.pick(int(values[name])))
-    write(file, values)
+    with ExitStack() as claims:
+        for name in STORES:
+            claim = claims.enter_context(ports.pick_and_claim(int(values[f"{name}_port"])))
+            values[f"{name}_port"] = str(ports.number(claim))
+        write(file, values)
+        yield
 
 
 def write(file: Path, values: dict[str, str]) -> None:

@@ -58,8 +58,8 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 
 def start() -> None:
     """Bring everything up, step by step, each with its name and its time."""
-    with step("embedded PostgreSQL and Valkey"):
-        stores = prepare_stores()
+    with step("embedded PostgreSQL and Valkey"), contextlib.ExitStack() as claims:
+        stores = prepare_stores(claims)
         held = hold_ports()
         environment = prepare_environment(stores, {name: ports.number(port) for name, port in held.items()})
         together = [name for name in procfile.read(ROOT / "Procfile") if name not in LATE]
@@ -123,14 +123,14 @@ def clean() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
 
 
-def prepare_stores() -> instance.Instance:
-    """Return the demo's stores, made and with free ports."""
+def prepare_stores(claims: contextlib.ExitStack) -> instance.Instance:
+    """Return the demo's stores, made and with free ports, which no other demo takes until the claims are closed."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     # Before ports are chosen: these would be avoided, and two servers would write to the same files.
     end_orphans()
     instance.load(FOLDER, preferred={"postgres": 5432, "valkey": 6379}).prepare()
     # After the making of a cluster, which takes seconds: the servers start at once.
-    instance.move(FOLDER)
+    claims.enter_context(instance.moved(FOLDER))
     return instance.load(FOLDER)
 
 

@@ -1,30 +1,63 @@
 """Free ports on the loopback interface."""
 
+import contextlib
+import errno
 import socket
 
 LOOPBACK = "127.0.0.1"
 
 
 def is_free(port: int) -> bool:
-    """Return whether nobody listens on the port, on loopback or on any other interface."""
-    for address in (LOOPBACK, "0.0.0.0"):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
+    """Return whether nobody listens on the port, on loopback or on any other interface, and nobody claims it.
+
+    Also not on `::1`, where we do not listen: a browser that is told `localhost` looks there first.
+    """
+    for family, address in ((socket.AF_INET, LOOPBACK), (socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1")):
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((address, port))
-            except OSError:
+        except OSError as error:
+            # A machine without IPv6 has nobody there.
+            if family == socket.AF_INET or error.errno == errno.EADDRINUSE:
                 return False
+    try:
+        claim(port).close()
+    except OSError:
+        return False
     return True
 
 
 def pick(preferred: int | None = None) -> int:
     """Return the preferred port when it is free, else any free one."""
-    if preferred is not None and is_free(preferred):
-        return preferred
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
+    port = preferred
+    while port is None or not is_free(port):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.bind((LOOPBACK, 0))
+            port = number(probe)
     return port
+
+
+def claim(port: int) -> socket.socket:
+    """Return a socket that, while it is open, keeps other demos from a port that a server of ours binds in a moment.
+
+    It is of UDP, which none of these servers speaks, so it is in nobody's way. Raises OSError where another claims it.
+    """
+    claimed = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        claimed.bind((LOOPBACK, port))
+    except OSError:
+        claimed.close()
+        raise
+    return claimed
+
+
+def pick_and_claim(preferred: int | None = None) -> socket.socket:
+    """Return a claim on the port that `pick` returns."""
+    while True:
+        # Another may be quicker than we between the two.
+        with contextlib.suppress(OSError):
+            return claim(pick(preferred))
 
 
 def hold(preferred: int | None = None) -> socket.socket:

@@ -118,8 +118,8 @@ def test_an_instance_moves_when_a_stranger_took_its_port(tmp_path: Path) -> None
         taken |= {"postgres_port": str(first.postgres.port), "valkey_port": str(before.valkey.port)}
         instance.write(tmp_path / "second" / "instance.json", taken)
 
-        instance.move(tmp_path / "second")
+        with instance.moved(tmp_path / "second"):
+            after = instance.load(tmp_path / "second")
 
-        after = instance.load(tmp_path / "second")
         assert after.postgres.port != first.postgres.port
         assert after.valkey.port == before.valkey.port

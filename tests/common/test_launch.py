@@ -1,5 +1,6 @@
 """What `make demo` makes of the environment that it finds."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -89,6 +90,33 @@ def test_two_demos_that_start_at_once_share_no_port(stores: instance.Instance, m
     assert ports.is_free(numbers[0])
 
 
+def test_no_other_demo_takes_the_ports_of_stores_that_are_about_to_start(tmp_path: Path) -> None:
+    wish = {"postgres": ports.pick(), "valkey": ports.pick()}
+    chosen = []
+
+    with contextlib.ExitStack() as claims:
+        for name in ("first", "second"):
+            # Both look before either claims, as demos do that start at the same moment.
+            instance.load(tmp_path / name, preferred=wish)
+        for name in ("first", "second"):
+            claims.enter_context(instance.moved(tmp_path / name))
+            stores = instance.load(tmp_path / name)
+            chosen += [stores.postgres.port, stores.valkey.port]
+
+    assert chosen[:2] == list(wish.values())
+    assert len(set(chosen)) == 4
+    assert ports.is_free(chosen[0])
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
+def test_a_port_where_a_browser_would_find_somebody_else_is_not_free() -> None:
+    with socket.socket(socket.AF_INET6) as stranger:
+        stranger.bind(("::1", 0))
+        stranger.listen()
+
+        assert not ports.is_free(stranger.getsockname()[1])
+
+
 def test_a_port_that_served_a_moment_ago_is_held_again() -> None:
     with ports.hold() as server:
         port = ports.number(server)
@@ -117,7 +145,8 @@ def test_what_a_killed_supervisor_left_behind_is_ended_before_ports_are_chosen(
     kill_supervisor(tmp_path)
     assert len(stores.pids()) == 2
 
-    again = launch.prepare_stores()
+    with contextlib.ExitStack() as claims:
+        again = launch.prepare_stores(claims)
 
     assert (again.pids(), supervisor.orphans(tmp_path)) == ({}, [])
     assert "• ended 3 processes that an earlier demo had left behind" in capsys.readouterr().out
