@@ -22,6 +22,8 @@ FOLDER = ROOT / "var" / "demo"
 STORES = ("postgres", "valkey")
 READY_SECONDS = 120
 ORPHANS_SECONDS = 30
+FULL_BYTES = 32 * 1024 * 1024
+"""With less than this free, the disk is why a start failed: PostgreSQL alone asks for 16 MB at a time."""
 LATE = ("mlflow",)
 """Processes that nobody waits for: they start when the shop answers, and their own start is slow."""
 # What production's .env may have left in the shell and would lead past the demo's own stores.
@@ -43,11 +45,15 @@ def up(*, detach: bool) -> None:
         if not detach:
             say("Ctrl-C stops everything.")
             watch()
+        else:
+            say("`make stop-demo` stops it, `make clean-demo` also forgets its data.")
     except KeyboardInterrupt:
         say("\nStopping …")
         down()
     except BaseException:
         down()
+        if shutil.disk_usage(FOLDER if FOLDER.exists() else ROOT).free < FULL_BYTES:
+            say(f"The disk that holds {FOLDER} is full.")
         raise
 
 
@@ -104,7 +110,7 @@ def end_orphans() -> None:
             raise SystemExit(f"Processes that an earlier demo left behind do not end: {sorted(left)}")
         time.sleep(0.1)
     if ended:
-        say(f"• ended {len(ended)} processes that an earlier demo had left behind: its supervisor was killed")
+        say(f"• ended {len(ended)} processes that a supervisor had left behind as it died")
 
 
 def orphans(stores: instance.Instance) -> dict[int, signal.Signals]:
@@ -259,7 +265,10 @@ def collect_static(environment: dict[str, str]) -> None:
 def manage(environment: dict[str, str], *words: str, quiet: bool = True) -> None:
     """Run an administrative command; what a quiet one printed is shown when it fails."""
     command = [sys.executable, "manage.py", *words]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=quiet, text=True, check=False)
+    # In a session of its own: it hears no Ctrl-C, which would end it in a traceback, and is killed when we hear one.
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=quiet, text=True, check=False, start_new_session=True
+    )
     if done.returncode != 0:
         raise SystemExit(f"manage.py {' '.join(words)} failed\n{done.stdout or ''}{done.stderr or ''}")
 

@@ -4,8 +4,11 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -149,7 +152,7 @@ def test_what_a_killed_supervisor_left_behind_is_ended_before_ports_are_chosen(
         again = launch.prepare_stores(claims)
 
     assert (again.pids(), supervisor.orphans(tmp_path)) == ({}, [])
-    assert "• ended 3 processes that an earlier demo had left behind" in capsys.readouterr().out
+    assert "• ended 3 processes that a supervisor had left behind" in capsys.readouterr().out
     assert (again.postgres.port, again.valkey.port) == (stores.postgres.port, stores.valkey.port)
 
 
@@ -168,3 +171,54 @@ def test_what_does_not_end_is_named(stores: instance.Instance, monkeypatch: pyte
 
     with pytest.raises(SystemExit, match=rf"do not end: \[{os.getpid()}\]"):
         launch.end_orphans()
+
+
+def test_what_a_start_runs_hears_no_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "manage.py").write_text("import os\nraise SystemExit(os.getsid(0) != os.getpid())\n")
+    monkeypatch.setattr(launch, "ROOT", tmp_path)
+
+    launch.manage(dict(os.environ), "demo")
+
+
+def test_a_start_that_fails_on_a_full_disk_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(launch, "FOLDER", tmp_path / "var")
+    monkeypatch.setattr(launch, "ROOT", tmp_path)
+    monkeypatch.setattr(launch.shutil, "disk_usage", lambda folder: SimpleNamespace(free=4096))
+    monkeypatch.setattr(launch, "start", fail)
+    handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+
+    try:
+        with pytest.raises(RuntimeError, match="initdb failed"):
+            launch.up(detach=True)
+    finally:
+        for one, handler in handlers.items():
+            signal.signal(one, handler)
+
+    assert f"The disk that holds {tmp_path / 'var'} is full." in capsys.readouterr().out
+
+
+def fail() -> None:
+    """Fail as PostgreSQL does where nothing can be written."""
+    raise RuntimeError("initdb failed: No space left on device")
+
+
+def test_a_failure_of_the_machine_ends_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "var").touch()
+    text = "from pathlib import Path; from common.embedded import launch; launch.FOLDER = Path('var/demo')"
+    code = f"import sys; {text}; sys.argv = ['', 'up']; import common.embedded.__main__"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(launch.ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines() == [
+        "The demo stopped: [Errno 20] Not a directory: 'var/demo/supervisor.pid'"
+    ]
