@@ -74,10 +74,11 @@ def subject_of(text: str) -> str:
 
 def _consents(identity: Identity) -> dict[str, Any]:
     if not identity.raw_ids:
-        return {"verdicts": [], "proofs": []}
+        return {"verdicts": [], "proofs": [], "n_proofs": 0}
     verdicts = consents.verdicts(consents.person(identity.raw_ids[0]), region=None)
     rows = [(name, one, from_microseconds(one.at) if one.at else None) for name, one in sorted(verdicts.items())]
-    return {"verdicts": rows, "proofs": consents.proofs(identity.raw_ids)[:SOME]}
+    proofs = consents.proofs(identity.raw_ids)
+    return {"verdicts": rows, "proofs": proofs[:SOME], "n_proofs": len(proofs)}
 
 
 def _history(identity: Identity, before: str | None) -> dict[str, Any]:

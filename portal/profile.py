@@ -32,6 +32,8 @@ def live_profile(identity: Identity, *, now: datetime) -> LiveProfile:
 
 def readable(value: Any) -> str:
     """Return a trait's value as a person reads it."""
+    if isinstance(value, Mapping) and value.keys() == {"name", "share"}:
+        return f"{value['name']} {readable(value['share'])}"
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {readable(inner)}" for name, inner in value.items())
     if isinstance(value, list | tuple):

@@ -40,7 +40,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
     ),
     "What happened": (
         Door("Events", "timeline", "events.Event"),
-        Door("Set aside", "report", "events.SetAside"),
+        Door("Rejected events", "report", "events.SetAside"),
         Door("Orders", "receipt_long", "events.Order"),
         Door("Counts", "functions", "events.Count"),
     ),

@@ -15,6 +15,7 @@ APPEND_SLASH = False
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = ["config.formats"]
 USE_I18N = False
 
 STATIC_URL = "/static/"

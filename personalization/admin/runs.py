@@ -119,6 +119,7 @@ class TrainingRunAdmin(LightList, ReadOnly, ModelAdmin):
         back = reverse("admin:personalization_trainingrun_changelist")
         if request.method != "POST":
             context = {"title": f"Stop training {run.pk}?", "back": back, "run": run}
+            context["may_be_stopped"] = may_be_stopped(run)
             return render(
                 request, "personalization/stop_training.html", {**self.admin_site.each_context(request), **context}
             )

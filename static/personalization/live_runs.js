@@ -9,7 +9,7 @@ async function look() {
     const { runs } = await (await fetch(panel.dataset.url, { credentials: "same-origin" })).json();
     const run = runs.find((one) => one.state === "running") || runs.find((one) => one.state === "queued");
     busy = Boolean(run);
-    if (last && run?.id !== last.id) location.reload(); // the list shows how it ended
+    if (last && (run?.id !== last.id || run.state !== last.state)) location.reload(); // the list shows how it stands
     last = run || null;
     panel.hidden = !run;
     if (run) show(run);
@@ -23,6 +23,10 @@ function show(run) {
   panel.querySelector("[data-step]").textContent = `Training ${run.id}: ${run.step || run.state}`;
   panel.querySelector("progress").value = run.percent;
   panel.querySelector("[data-percent]").textContent = `${run.percent} %`;
+  const row = document.querySelector(`#result_list a[href*="/${run.id}/change/"]`)?.closest("tr");
+  if (!row) return; // on another page, or filtered out
+  row.querySelector(".field-step").textContent = run.step || "-";
+  row.querySelector(".field-bar").textContent = `${run.percent} %`;
 }
 
 if (panel) look();

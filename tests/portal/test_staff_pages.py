@@ -1,11 +1,14 @@
 """Each role's home, sidebar and pages; what a role may not see it cannot open."""
 
+import re
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
 from access.roles import ROLES
+from personalization.models import Placement
 from personalization.serving.keeper import keeper
 from tests.staff import LogIn
 
@@ -104,3 +107,35 @@ def told(browser: Client, address: str) -> str:
     assert "Create a new item" not in page
     start = page.index("Nothing ")
     return page[start : page.index("</section>", start)]
+
+
+def test_a_heading_writes_an_id_as_it_is(log_in: LogIn) -> None:
+    admin = log_in("")
+    home = Placement.objects.get(key="home")
+
+    customer = heading(admin.get("/portal/customers/user:shopper-1").content.decode())
+    placement = heading(admin.get(f"/admin/personalization/placement/{home.pk}/change/").content.decode())
+
+    assert customer == ["shopper-1"]
+    assert placement == ["Personalization", "Placements", "home"]
+
+
+def test_a_list_offers_to_show_all_only_where_it_shows_some(log_in: LogIn) -> None:
+    admin = log_in("")
+
+    assert "Show all" not in admin.get("/admin/audit/auditevent/").content.decode()
+    assert "Show all" in admin.get("/admin/audit/auditevent/?q=user:u1").content.decode()
+
+
+def test_times_are_written_alike_in_lists_and_on_pages(log_in: LogIn) -> None:
+    admin = log_in("")
+
+    assert re.search(r">\d{4}-\d\d-\d\d \d\d:\d\d<", admin.get("/admin/audit/auditevent/").content.decode())
+
+
+def heading(page: str) -> list[str]:
+    """Return the parts of the page's first heading."""
+    inside = re.search(r"<h1.*?</h1>", page, re.DOTALL)
+    assert inside is not None
+    words = re.findall(r"(?<=>)[^<>]+(?=<)", inside[0])
+    return [word.strip() for word in words if word.strip() not in ("", "chevron_right")]

@@ -193,6 +193,7 @@ def test_who_may_start_a_training_may_stop_one(role: str, may: bool) -> None:
 
     offered = door in client.get(page).content.decode()
     asked = client.get(door)
+    assert ('type="submit">Stop<' in asked.content.decode()) is may
     run.refresh_from_db()
     assert run.stop_asked_by == ""
     done = client.post(door)
@@ -204,3 +205,5 @@ def test_who_may_start_a_training_may_stop_one(role: str, may: bool) -> None:
     if may:
         after = client.get(page).content.decode()
         assert (door in after, "stops at its next step" in after) == (False, True)
+        again = client.get(door).content.decode()
+        assert ('type="submit">Stop<' in again, "There is nothing to stop" in again) == (False, True)
