@@ -34,6 +34,8 @@ def readable(value: Any) -> str:
     """Return a trait's value as a person reads it."""
     if isinstance(value, Mapping) and value.keys() == {"name", "share"}:
         return f"{value['name']} {readable(value['share'])}"
+    if value is None:
+        return "unknown"
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {readable(inner)}" for name, inner in value.items())
     if isinstance(value, list | tuple):

@@ -10,6 +10,7 @@ from django.urls import reverse
 from access.roles import ROLES
 from personalization.models import Placement
 from personalization.serving.keeper import keeper
+from portal.profile import readable
 from tests.staff import LogIn
 
 
@@ -139,3 +140,7 @@ def heading(page: str) -> list[str]:
     assert inside is not None
     words = re.findall(r"(?<=>)[^<>]+(?=<)", inside[0])
     return [word.strip() for word in words if word.strip() not in ("", "chevron_right")]
+
+
+def test_what_a_profile_does_not_know_is_said_so() -> None:
+    assert readable({"monetary": 0.0, "average_order_value": None}) == "monetary 0, average_order_value unknown"
