@@ -8,9 +8,10 @@ import pandas as pd
 
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.candidates import Candidates
-from personalization.ranking.exposure import Exposure
+from personalization.ranking.exposure import Exposure, shown_among_first
 from personalization.recommenders.base import Context, Profile
 from personalization.training.ladder import slates
+from personalization.training.metrics import coverage, gini
 from personalization.training.tradeoff import STRENGTHS, curve
 from tests.personalization.shop import model
 
@@ -56,6 +57,16 @@ def test_the_curve_trades_hits_for_spread() -> None:
     assert points[0]["gini"] > points[-1]["gini"]
     assert points[0]["ndcg"] > points[-1]["ndcg"]
     assert points[0]["new_items"] < points[-1]["new_items"]
+
+
+def test_the_curve_is_of_what_could_be_shown() -> None:
+    listed = (np.arange(N_ITEMS) < 5) | (np.arange(N_ITEMS) >= 85)
+
+    point = curve(CANDIDATES, SCORES, TARGETS, exposure=measured(0.0), new=~listed, listed=listed)[0]
+
+    exposure = shown_among_first(slates(CANDIDATES, SCORES), N_ITEMS)
+    assert (point["coverage"], point["gini"]) == (coverage(exposure[listed]), gini(exposure[listed]))
+    assert point["coverage"] < coverage(exposure)
 
 
 def test_new_products_have_no_excess() -> None:

@@ -100,7 +100,7 @@ def test_new_products_are_also_judged_by_themselves() -> None:
 
 
 def test_products_that_appeared_after_the_cut_are_told_of() -> None:
-    frame, items = history(), products(items=44).assign(first_seen=0.0)
+    frame, items = history(), products(items=44).assign(first_seen=0.0).drop(columns="title")
     end = frame["timestamp"].max()
     late = [(f"u{shopper:03d}", f"i{40 + shopper % 4:03d}", end - DAY, "purchase", 1.0) for shopper in range(60)]
     frame = pd.concat([frame, pd.DataFrame(late, columns=frame.columns)]).sort_values("timestamp", kind="stable")
@@ -113,6 +113,9 @@ def test_products_that_appeared_after_the_cut_are_told_of() -> None:
 
     assert after["appeared_later"] == {"questions": 30, "products": 2}
     assert any("  30 of those with a cold target" in line for line in told(after))
+    ours = after["ours"]
+    shown = [one["coverage"] * 42 for one in (*ours["beyond"].values(), *ours["exposure"]["curve"])]
+    assert shown == pytest.approx(np.round(shown)), "of 44 products two could not be shown yet"
     assert "appeared_later" not in before
     assert not any("first_seen" in line for line in told(before))
 
