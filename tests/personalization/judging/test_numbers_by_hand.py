@@ -1,6 +1,7 @@
 """The numbers of fairness, counted by hand."""
 
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from personalization.judging.numbers import (
     spread,
 )
 from personalization.judging.slates import Shelf, SlateTable, suppliers
+from personalization.judging.verdict import read_case, write_case
 from personalization.recommenders.base import Catalogue
 from personalization.training.metrics import coverage
 from personalization.training.tradeoff import listed_at
@@ -70,8 +72,9 @@ def test_what_appeared_within_thirty_days_before_the_cut_is_new_and_little_shelv
 def test_what_could_be_shown_is_the_same_by_the_whole_catalogue_and_by_that_of_the_moment() -> None:
     """The trade-off curve asks the one, the gate the other; a file of products may lack titles, in part or all."""
     seen = np.array([-1.0, -1.0, 1.0, np.nan])
-    for words in ({"categories": ("A", "B", "C", "")}, {"titles": ("",) * 4, "brands": ("A", "B", "C", "")}):
-        shop = Catalogue(tuple("abcd"), first_seen=seen, **words)
+    categorized = Catalogue(tuple("abcd"), categories=("A", "B", "C", ""), first_seen=seen)
+    branded = Catalogue(tuple("abcd"), titles=("",) * 4, brands=("A", "B", "C", ""), first_seen=seen)
+    for shop in (categorized, branded):
         assert listed_at(shop, 0.0).tolist() == listed_at(shop.at(0.0), 0.0).tolist() == [True, True, False, False]
 
     untitled = Catalogue(tuple("ab"), titles=("Rug", ""), categories=("", "Lamps"))
@@ -93,7 +96,8 @@ def test_a_kept_table_is_in_no_order_of_shoppers_and_each_keeps_what_is_theirs()
     table = SlateTable(slates, targets, {"region": labels})
     shelf = Shelf(np.zeros(40, np.int32), np.ones(40), np.zeros(40, bool), 0.0)
 
-    case = Case(challenger=table, reference=table, shelf=shelf, has_champion=True).shuffled()
+    whole = Case(challenger=table, reference=table, shelf=shelf, has_champion=True)
+    case = whole.shuffled()
 
     order = case.challenger.slates[:, 0].tolist()
     assert order != list(range(40))
@@ -101,6 +105,19 @@ def test_a_kept_table_is_in_no_order_of_shoppers_and_each_keeps_what_is_theirs()
     assert case.reference.slates[:, 0].tolist() == order
     assert [int(own[0]) for own in case.challenger.targets] == order
     assert [int(own) for own in case.challenger.groups["region"]] == order
+
+
+@pytest.mark.parametrize("listed", [np.array([True, False, True]), None], ids=["told", "of before"])
+def test_a_kept_table_keeps_what_could_be_shown(tmp_path: Path, listed: np.ndarray | None) -> None:
+    table = SlateTable(np.array([[0, 1]], np.int32), (np.array([0]),))
+    shelf = Shelf(np.zeros(3, np.int32), np.ones(3), np.zeros(3, bool), 0.0, 1, listed)
+    case = Case(challenger=table, reference=table, shelf=shelf, has_champion=True)
+
+    write_case(tmp_path / "table", case)
+
+    kept = read_case(tmp_path / "table")
+    coverages = [{one.name: one.value for one in judge(told)}["coverage"] for told in (case, kept)]
+    assert coverages == [2 / 3 if listed is None else 1 / 2] * 2
 
 
 def test_whoever_came_first_a_kept_table_is_the_same() -> None:
