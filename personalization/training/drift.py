@@ -37,6 +37,23 @@ def usual_day(rows: Interactions, n_items: int) -> dict[str, Any] | None:
     )
 
 
+def usual_week(rows: Interactions) -> list[int] | None:
+    """Return shoppers of the last week by the logarithm of their events in it, None where a week or the time before it
+    is too little.
+
+    Events since the beginning of the shop would say how old it is.
+    """
+    if not len(rows):
+        return None
+    late = rows.times > float(rows.times[-1]) - WEEK
+    if min(late.sum(), (~late).sum()) < TELLING:
+        return None
+    _, counts = np.unique(rows.users[late], return_counts=True)
+    activity = np.minimum(np.log2(counts + 1), MOST_ACTIVITY).astype(np.int64)
+    found: list[int] = np.bincount(activity, minlength=MOST_ACTIVITY + 1).tolist()
+    return found
+
+
 def day_of(signals: Longs, shoppers: Longs, ages: Times, standing: Longs) -> dict[str, Any]:
     """Return histograms of rows: their signals, events a shopper and day, standing of what they are about.
 

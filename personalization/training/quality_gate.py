@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Ints, Longs
 from personalization.training.cleaning import BOTS
 from personalization.training.dataset import Dataset
-from personalization.training.drift import TELLING, usual_day
+from personalization.training.drift import TELLING, usual_day, usual_week
 
 Grade = Literal["refuses", "alarms", "notes"]
 Side = Literal["at least", "at most"]
@@ -68,7 +68,6 @@ def profile_of(dataset: Dataset) -> dict[str, Any]:
     """Return the sizes and distributions that the next training is compared with, as JSON values."""
     rows = dataset.interactions
     signals = np.bincount(rows.signals, minlength=len(SIGNAL_NAMES))
-    activity = np.bincount(np.minimum(np.log2(np.bincount(rows.users, minlength=rows.n_users) + 1).astype(int), 12))
     hours = np.bincount((rows.times // 3_600 % 24).astype(int), minlength=24)
     return {
         "rows": len(rows),
@@ -76,7 +75,7 @@ def profile_of(dataset: Dataset) -> dict[str, Any]:
         "items": int(len(np.unique(rows.items))),
         "set aside": set_aside(dataset),
         "signals": signals.tolist(),
-        "activity": np.pad(activity, (0, 13 - len(activity))).tolist(),
+        "week": usual_week(rows),
         "hours": hours.tolist(),
         "filled": filled(dataset.catalogue, rows.items),
         "day": usual_day(rows, dataset.catalogue.n_items),
@@ -136,6 +135,13 @@ def _by_chance(usual: Mapping[str, Any], now: Mapping[str, Any]) -> float:
     days = [max(1, sum(one["activity"])) for one in (usual, now)]
     per_day = [one["rows"] / count for one, count in zip((usual, now), days, strict=True)]
     return 0.0 if per_day[1] > CONCENTRATED * per_day[0] else SURELY * sum(1 / count for count in days)
+
+
+def weekly(before: Sequence[float], after: Sequence[float]) -> Check:
+    """Return the check of how much a shopper does in a week, beyond what chance does where shoppers are few."""
+    check = _shift("shift of activity", before, after)
+    bar = max(SHIFT, SURELY * (1 / max(1.0, sum(before)) + 1 / max(1.0, sum(after))))
+    return replace(check, bar=bar, passed=check.value <= bar)
 
 
 def fallen(days: Longs, names: Sequence[str]) -> list[Check]:
@@ -220,7 +226,9 @@ def _against(last: Mapping[str, Any], now: Mapping[str, Any]) -> list[Check]:
         checks.append(_least(f"filled {name}", kept, EMPTIED, "interactions whose product has one, against last time"))
     if min(last["rows"], now["rows"]) < LEAST_ROWS:
         return checks  # of so few rows a histogram is mostly chance
-    return [*checks, *(_shift(f"shift of {name}", last[name], now[name]) for name in ("signals", "activity", "hours"))]
+    checks += [_shift(f"shift of {name}", last[name], now[name]) for name in ("signals", "hours")]
+    before, after = last.get("week"), now["week"]  # a version of an earlier release knows none
+    return [*checks, weekly(before, after)] if before and after else checks
 
 
 def _shift(name: str, before: Sequence[float], after: Sequence[float]) -> Check:

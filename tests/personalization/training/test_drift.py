@@ -1,6 +1,7 @@
 """A day like those of training is no drift; other signals, other shoppers or other products are named."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from personalization.training.drift import (
     shown_by,
     standings,
     usual_day,
+    usual_week,
 )
-from personalization.training.quality_gate import drifted, failed, fallen, profile_of, served
+from personalization.training.quality_gate import drifted, failed, fallen, profile_of, served, weekly
 from tests.personalization.planted_bundles import shop
 
 N_ITEMS = 200
@@ -173,3 +175,73 @@ def test_a_feed_that_fell_silent_is_named(
     found = fallen(days, ["view"])
     assert [one.passed for one in found] == verdict
     assert {one.side for one in found} <= {"at least"}
+
+
+def open_shop(*, days: int, growth: float = 0.0, seed: int = 1) -> Interactions:
+    """Return a shop's events since it opened: newcomers every day, more as it grows, who come back or do not."""
+    rng = np.random.default_rng(seed)
+    arrivals = rng.poisson(60 * np.exp(growth * np.arange(days)))
+    since = np.repeat(np.arange(days), arrivals) + rng.random(arrivals.sum())
+    visits = 1 + rng.poisson(
+        rng.gamma(0.6, 0.12, len(since)) * np.minimum(rng.exponential(200, len(since)), days - since)
+    )
+    users = np.repeat(np.arange(len(since)), visits)
+    first = np.r_[True, users[1:] != users[:-1]]
+    moments = np.where(first, since[users], since[users] + rng.random(len(users)) * (days - since[users]))
+    events = 1 + rng.geometric(0.35, len(users))
+    users, moments = np.repeat(users, events), np.repeat(moments, events)
+    order = np.argsort(moments, kind="stable")
+    n = len(order)
+    return Interactions(
+        users=users[order].astype(np.int32),
+        items=np.zeros(n, np.int32),
+        times=moments[order] * DAY,
+        signals=np.zeros(n, np.int8),
+        weights=np.ones(n, np.float32),
+        values=np.ones(n, np.float32),
+        baskets=np.full(n, -1, np.int32),
+        n_users=len(since),
+    )
+
+
+def until(rows: Interactions, day: float) -> Interactions:
+    return taken(rows, np.flatnonzero(rows.times < day * DAY))
+
+
+def taken(rows: Interactions, chosen: Any) -> Interactions:
+    columns = ("users", "items", "times", "signals", "weights", "values", "baskets")
+    return replace(rows, **{name: getattr(rows, name)[chosen] for name in columns})
+
+
+@pytest.mark.parametrize("growth", [-0.01, 0.0, 0.01, 0.04])
+@pytest.mark.parametrize(("trained", "now"), [(10, 30), (15, 60), (20, 90), (60, 90)])
+def test_a_shop_that_grows_older_and_larger_has_no_other_shoppers(growth: float, trained: int, now: int) -> None:
+    rows = open_shop(days=90, growth=growth)
+    before, after = usual_week(until(rows, trained)), usual_week(until(rows, now))
+
+    assert before
+    assert after
+    assert weekly(before, after).passed
+
+
+@pytest.mark.parametrize("fault", ["an id an event", "sent three times", "one id for half of all"])
+def test_shoppers_who_are_told_apart_or_counted_otherwise_are_named(fault: str) -> None:
+    rows = open_shop(days=90)
+    users, n = rows.users.copy(), len(rows)
+    late = rows.times >= 83 * DAY
+    if fault == "an id an event":
+        users[late] = 10**6 + np.arange(late.sum())
+    elif fault == "one id for half of all":
+        users[late & (np.random.default_rng(2).random(n) < 0.5)] = 10**6
+    after = replace(rows, users=users)
+    if fault == "sent three times":
+        after = taken(after, np.repeat(np.arange(n), np.where(late, 3, 1)))
+    week = usual_week(after)
+
+    assert week
+    assert not weekly(usual_week(until(rows, 60)) or [], week).passed
+
+
+def test_of_a_week_with_nothing_before_it_nothing_is_said() -> None:
+    assert usual_week(open_shop(days=6)) is None
+    assert usual_week(until(open_shop(days=90), 0)) is None
