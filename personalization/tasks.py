@@ -11,19 +11,19 @@ from common.errors import Conflict
 from personalization.services.drift import watch_drift
 from personalization.services.increments import run_increment
 from personalization.services.mirror import MirrorDown, mirror
-from personalization.services.training import queue_training, run_training
+from personalization.services.training import queue_night, run_training
 
 log = logging.getLogger(__name__)
 
 
-@shared_task(name="personalization.train", acks_late=True)  # type: ignore[untyped-decorator]
-def train(run_id: int | None = None, *, slates: str | None = None) -> None:
-    """Run a training that was asked for, or (by the schedule, without an id) a new one.
+@shared_task(name="personalization.train", bind=True, acks_late=True)  # type: ignore[untyped-decorator]
+def train(self: Any, run_id: int | None = None, *, slates: str | None = None) -> None:
+    """Run a training that was asked for, or (by the schedule, without an id) a new one, of one message once.
 
     `slates` as in the service, of a training that was asked for alone: no schedule names files that a worker writes.
     """
     if run_id is None:
-        night = queue_training(actor="system:schedule", budget_s=60 * settings.TUNING_MINUTES, hand_over=False)
+        night = queue_night(self.request.id, budget_s=60 * settings.TUNING_MINUTES)
         run_id, slates = night.pk, None
     run_training(run_id, slates=Path(slates) if slates else None)
 

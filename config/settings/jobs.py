@@ -20,8 +20,9 @@ CELERY_TASK_TRACK_STARTED = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# A task not acknowledged for this long is given to another worker: longer than the longest night. A training that is
-# wished for may be tuned for longer: its task names the run, and a run that is alive or over is not run again.
+# A task not acknowledged for this long is given to another worker: longer than nights should be. A night that lasts
+# longer, and a training wished for and tuned for hours, are known by their message or run: what is alive or over is not
+# run again.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 2 * (TRAINING_BUDGET_SECONDS + 60 * TUNING_MINUTES) + 3600}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 

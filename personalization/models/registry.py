@@ -97,6 +97,13 @@ class TrainingRun(models.Model):
     model_version = models.ForeignKey(
         ModelVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs"
     )
+    message_id = models.CharField(
+        max_length=64,
+        null=True,
+        unique=True,
+        editable=False,
+        help_text="The schedule's message that asked for it: a broker may deliver it again",
+    )
     stop_asked_by = models.CharField(max_length=120, blank=True, help_text="Who asked it to stop at its next step")
     message = models.TextField(blank=True)
     data_report = models.JSONField(default=dict, blank=True)

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from celery import current_app
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    connection,
+    transaction,
+)
 
 from audit.services import record
 from common import clock
@@ -128,14 +136,15 @@ def queue_training(
     forced: bool = False,
     hand_over: bool = True,
     slates: Path | None = None,
+    message_id: str | None = None,
 ) -> TrainingRun:
     """Make the row of a run and, unless the caller runs it, hand it to a worker once the row is there.
 
     `budget_s` seconds go to tuning; `study` is a file in which the search for settings is kept, and gone on with where
     the data are the same: unnamed, `SEARCH_FILE` in the model directory. `exposure` is how strongly over-exposed items
     are held back, 0 to 1; not told, as the setting says. A `forced` run trains although a check of the data refuses it.
-    `slates` is where the worker, on this machine, writes the held-out answers: see `run_training`. Raises InvalidInput
-    for another exposure.
+    `slates` is where the worker, on this machine, writes the held-out answers: see `run_training`. `message_id` is the
+    message that asks for it, if one does. Raises InvalidInput for another exposure.
     """
     exposure = settings.EXPOSURE_STRENGTH if exposure is None else exposure
     if not 0 <= exposure <= 1:
@@ -143,7 +152,14 @@ def queue_training(
     close_silent_runs()
     with transaction.atomic():
         run = TrainingRun.objects.create(
-            actor=actor, budget_s=budget_s, sampler=sampler, study=study, exposure=exposure, seed=seed, forced=forced
+            actor=actor,
+            budget_s=budget_s,
+            sampler=sampler,
+            study=study,
+            exposure=exposure,
+            seed=seed,
+            forced=forced,
+            message_id=message_id,
         )
         wishes = {"budget_s": budget_s, "sampler": str(sampler), "exposure": f"{exposure:g}", "seed": seed}
         told = {**wishes, "forced": forced}
@@ -398,6 +414,26 @@ def _insisted(step: Callable[[], Found]) -> Found:
             time.sleep(wait)
             _reconnect()
     return step()
+
+
+def queue_night(message_id: str | None, *, budget_s: int) -> TrainingRun:
+    """Return the run that the schedule's message asks for, a new one unless that message came before.
+
+    The broker delivers a night that lasts longer than it waits again, to whoever is free then.
+    """
+    if message_id is not None and (known := _asked_by(message_id)):
+        return known
+    try:
+        return queue_training(actor="system:schedule", budget_s=budget_s, hand_over=False, message_id=message_id)
+    except IntegrityError:  # another worker had it at the same moment
+        return TrainingRun.objects.get(message_id=message_id)
+
+
+def _asked_by(message_id: str) -> TrainingRun | None:
+    known = TrainingRun.objects.filter(message_id=message_id).first()
+    if known is not None:
+        log.warning("training.night_came_again run=%s state=%s message=%s", known.pk, known.state, message_id)
+    return known
 
 
 def queue_once(*, actor: str, **wishes: Any) -> tuple[TrainingRun, bool]:

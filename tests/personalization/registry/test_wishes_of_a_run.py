@@ -16,11 +16,13 @@ from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError, connection
 
 from audit.selectors import entries
+from common import clock
 from common.errors import InvalidInput
 from config import env
 from personalization.models import ModelVersion, TrainingRun
+from personalization.selectors.overview import SILENCE
 from personalization.services import training
-from personalization.services.training import queue_once, queue_training, run_training
+from personalization.services.training import queue_night, queue_once, queue_training, run_training
 from personalization.tasks import train
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -189,6 +191,41 @@ def test_a_night_of_long_tuning_is_not_given_to_a_second_worker(monkeypatch: pyt
 
     night = jobs["TRAINING_BUDGET_SECONDS"] + 60 * jobs["TUNING_MINUTES"]
     assert jobs["CELERY_BROKER_TRANSPORT_OPTIONS"]["visibility_timeout"] > night > 36_000
+
+
+@pytest.mark.parametrize("state", ["done", "failed", "stopped", "running"])
+def test_a_night_that_the_broker_delivers_again_is_not_trained_again(
+    state: str, told: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    train.apply(task_id="night-1", throw=True)
+    TrainingRun.objects.update(state=state, heartbeat_at=clock.now())
+
+    train.apply(task_id="night-1", throw=True)
+
+    assert len(told) == 1
+    run = TrainingRun.objects.get()
+    assert (run.message_id, run.state) == ("night-1", state)
+    assert len(entries(action="training.queued")) == 1
+    assert f"training.night_came_again run={run.pk} state={state} message=night-1" in caplog.messages
+    train.apply(task_id="night-2", throw=True)
+    assert len(told) == TrainingRun.objects.count() == 2
+
+
+def test_a_night_whose_worker_died_goes_on_when_its_message_comes_again(told: list[dict[str, Any]]) -> None:
+    train.apply(task_id="night-1", throw=True)
+    TrainingRun.objects.update(state="running", heartbeat_at=clock.now() - 2 * SILENCE)
+
+    train.apply(task_id="night-1", throw=True)
+
+    assert len(told) == 2
+    assert TrainingRun.objects.get().message == "enough seen"
+
+
+def test_of_two_workers_who_get_one_night_at_once_one_makes_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    queued = queue_training(actor="system:schedule", hand_over=False, message_id="night-1")
+    monkeypatch.setattr(training, "_asked_by", lambda message_id: None)
+
+    assert queue_night("night-1", budget_s=0) == queued
 
 
 @pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
