@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -16,7 +17,9 @@ from common import clock
 from common.errors import Unavailable
 from common.redis import client
 from personalization.ranking.bundle import LOADING_ERRORS, Bundle
-from personalization.selectors.placements import active_placements
+from personalization.ranking.rules import Rule
+from personalization.selectors.marks import marks
+from personalization.selectors.placements import PlacementConfig, active_placements
 from personalization.selectors.registry import Champion, Increment, champion
 from personalization.selectors.rules import live_rules
 from personalization.serving.gauges import RELOADS
@@ -48,6 +51,10 @@ class Keeper:
         self._changed: dict[str, ProductRow] = {}
         self._remodelled = False
         """What was reloaded and is in no snapshot yet, rows and model: the database may go away in between."""
+        self._configured: tuple[tuple[Any, ...], dict[str, PlacementConfig], list[Rule]] | None = None
+        """Placements and rules as they were read last, and the marks that they bore then."""
+        self._ruled: list[Rule] | None = None
+        """The rules that the snapshot was made with."""
         self._counters: Counters | None = None
         self._asked_at = float("-inf")
         self.refused: str | None = None
@@ -98,18 +105,20 @@ class Keeper:
         """Drop everything: the next call loads from the start."""
         with self._lock:
             self._snapshot = self._bundle = self._cursor = self._counters = None
+            self._configured = self._ruled = None
             self._rows, self._unread, self._changed, self._remodelled = {}, {}, {}, False
             self._asked_at = float("-inf")
 
     def _reload(self) -> None:
         self._changed.update(self._reload_rows())
         self._remodelled |= self._reload_model()
-        placements, rules, now = active_placements(), live_rules(), clock.now()
+        (placements, rules), now = self._reload_config(), clock.now()
         old, fresh = self._snapshot, None
         if old is not None and not (self._changed or self._remodelled):
-            same_rules = set(rules) == set(old.rules.rules)
+            same_rules = rules is self._ruled or set(rules) == set(old.rules.rules)
             kept = old if same_rules else old.with_rules(rules)
             self._snapshot = kept.at(now, placements=placements)
+            self._ruled = rules
             if not _inline():
                 _ = self._snapshot.survey.space
             return
@@ -124,7 +133,7 @@ class Keeper:
                 rules=rules,
                 now=now,
             )
-        self._snapshot = fresh
+        self._snapshot, self._ruled = fresh, rules
         if not _inline():
             _ = fresh.shelf.kinship, fresh.survey.space
         RELOADS.labels(part="catalogue" if self._changed else "model").inc()
@@ -135,6 +144,13 @@ class Keeper:
         changed = {row.product_id: row for row in rows if self._rows.get(row.product_id) != row}
         self._rows.update(changed)
         return changed
+
+    def _reload_config(self) -> tuple[dict[str, PlacementConfig], list[Rule]]:
+        """Return placements and rules, read again where any was written since; in part they are never taken."""
+        seen = marks()  # before the rows: what is written in between is read now, and again next time
+        if self._configured is None or self._configured[0] != seen:
+            self._configured = seen, active_placements(), live_rules()
+        return self._configured[1:]
 
     def _reload_model(self) -> bool:
         live, served = champion(), self._bundle[0] if self._bundle else None

@@ -1,17 +1,21 @@
 """What the shop changes is in the next answer: products, placements, rules, the live model."""
 
 import time
+from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 
 from catalog.selectors import catalog_rows
 from catalog.services import put_product, remove_product
+from common import clock
 from common.errors import InvalidInput, NotFound
-from personalization.models import Placement
+from personalization.models import Placement, Rule
 from personalization.ranking.bundle import Bundle
 from personalization.selectors.placements import Filters
 from personalization.services.placements import save_placement
@@ -149,6 +153,92 @@ def test_a_rule_holds_from_the_next_answer_on_edited_and_switched() -> None:
     assert ids() == without
 
 
+def lost(monkeypatch: pytest.MonkeyPatch, settings: Any) -> tuple[Keeper, Callable[[], None]]:
+    """Return a process that Redis tells nothing, and what has it look two seconds later."""
+    monkeypatch.setattr("personalization.serving.keeper._read_counters", lambda: None)
+    own, now = Keeper(), iter(range(0, 1_000, 3))
+    own.refresh()
+    settings.SERVING_REFRESH = "background"
+    monkeypatch.setattr(Keeper, "_runs", lambda _: True)
+
+    def look() -> None:
+        later = time.monotonic() + next(now) + 3
+        with monkeypatch.context() as moved:
+            moved.setattr("personalization.serving.keeper.time", SimpleNamespace(monotonic=lambda: later))
+            own.refresh()
+
+    return own, look
+
+
+def test_where_redis_lost_the_counters_whatever_is_written_to_rules_and_placements_is_found(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, look = lost(monkeypatch, settings)
+
+    def told() -> tuple[list[tuple[str, int]], int, set[str]]:
+        look()
+        now = own.current()
+        return [(one.name, one.version) for one in now.rules.rules], now.placements["home"].size, set(now.placements)
+
+    before = told()
+    assert before[0] == []
+    rule = create_rule(name="Mugs", wording={"effect": "pin", "position": 1, "products": ["mug"]}, actor="staff:1")
+    assert told()[0] == [("Mugs", 1)]
+    edit_rule(rule.pk, wording={"effect": "bury", "products": ["mug"]}, actor="staff:1")
+    assert told()[0] == [("Mugs", 2)]
+    Rule.objects.filter(pk=rule.pk).update(name="Cups")  # by hand: no service, no `updated_at`
+    assert told()[0] == [("Cups", 2)]
+    switch_rule(rule.pk, active=False, actor="staff:1")
+    assert told()[0] == []
+    switch_rule(rule.pk, active=True, actor="staff:1")
+    assert told()[0] == [("Cups", 2)]
+    save_placement("home", data={"size": 7}, actor="staff:1")
+    assert told()[1] == 7
+    Placement.objects.filter(key="home").update(size=6)
+    assert told()[1] == 6
+    Placement.objects.filter(key="trending").update(active=False)
+    assert told()[2] == before[2] - {"trending"}
+    Placement.objects.filter(key="similar").delete()
+    assert told()[2] == before[2] - {"trending", "similar"}
+    with connection.cursor() as sql:
+        sql.execute("UPDATE personalization_rule SET current_id = NULL")
+    assert told()[0] == []
+
+
+def test_a_rule_begins_and_ends_by_time_without_being_read_again(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour = timedelta(hours=1)
+    wording = {"effect": "pin", "position": 1, "products": ["mug"]}
+    wording |= {"starts_at": clock.now() + hour, "ends_at": clock.now() + 2 * hour}
+    create_rule(name="Mug hour", wording=wording, actor="staff:1")
+    ids()
+    read: list[int] = []
+    monkeypatch.setattr("personalization.serving.keeper.live_rules", lambda: read.append(1))
+    now = clock.now()
+
+    def at(hours: float) -> bool:
+        with monkeypatch.context() as moved:
+            moved.setattr(clock, "now", lambda: now + timedelta(hours=hours))
+            return ids()[0] == "mug"
+
+    assert [at(hours) for hours in (0.5, 1.5, 2.5)] == [False, True, False]
+    assert read == []
+
+
+def test_what_nobody_wrote_is_not_read_again(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    create_rule(name="Mugs", wording={"effect": "pin", "position": 1, "products": ["mug"]}, actor="staff:1")
+    own, look = lost(monkeypatch, settings)
+
+    with CaptureQueriesContext(connection) as asked:
+        look()
+        look()
+
+    assert len([one for one in asked if "ctid" in one["sql"]]) == 2
+    assert not [one for one in asked if "personalization_ruleversion" in one["sql"] or '"dedupe_group"' in one["sql"]]
+    assert [one.name for one in own.current().rules.rules] == ["Mugs"]
+
+
 def test_promotion_and_rollback_are_live_in_the_next_answer() -> None:
     def live() -> str | None:
         return recommend(Ask(placement="home")).model_version
@@ -174,7 +264,7 @@ def test_what_was_reloaded_before_the_database_went_away_is_served_when_it_is_ba
     own = Keeper()
     first = own.current().model_version
     with monkeypatch.context() as broken:
-        broken.setattr("personalization.serving.keeper.active_placements", gone)
+        broken.setattr("personalization.serving.keeper.marks", gone)
         promote(second, actor="staff:1")
         remove_product("rug", actor="key:test")
         own.refresh(force=True)
