@@ -83,6 +83,10 @@ def test_a_no_is_kept_and_nothing_else(shop: Shop, page: Page, requests: list[Re
     expect(page.locator("[data-vitrine-banner]")).to_be_hidden()
     assert list(stored(page)) == ["vitrine.consent"]
     assert collected(requests) == []
+    page.goto(shop.home)
+    page.wait_for_selector(DRAWN)
+    expect(page.locator("#shelf-home")).to_have_text("Popular in our shop")
+    expect(page.locator("[data-placement=home-svd]")).to_be_hidden()
 
 
 def test_global_privacy_control_is_a_no(
@@ -109,6 +113,8 @@ def test_a_look_changes_the_home_page(shop: Shop, page: Page) -> None:
 
     expect(page.locator("[data-placement=home] .why", has_text=f"Because you viewed {title}").first).to_be_visible()
     expect(page.locator("[data-placement=recent] .card", has_text=title)).to_be_visible()
+    expect(page.locator("#shelf-home")).to_have_text("Picked for you")
+    expect(page.locator("[data-placement=home-svd]")).to_be_visible()
 
 
 def test_a_login_takes_the_visitors_history_along(shop: Shop, visitor: BrowserContext, page: Page) -> None:

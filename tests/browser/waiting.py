@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(question: Callable[[], T], *, seconds: float = 20.0) -> T:
+def until(question: Callable[[], T], *, seconds: float = 60.0) -> T:
     """Return the first true answer; fail when there is none in time."""
     deadline = time.monotonic() + seconds
     while not (answer := question()):

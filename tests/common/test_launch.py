@@ -185,7 +185,7 @@ def test_a_start_that_fails_on_a_full_disk_says_so(
 ) -> None:
     monkeypatch.setattr(launch, "FOLDER", tmp_path / "var")
     monkeypatch.setattr(launch, "ROOT", tmp_path)
-    monkeypatch.setattr(launch.shutil, "disk_usage", lambda folder: SimpleNamespace(free=4096))
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=4096))
     monkeypatch.setattr(launch, "start", fail)
     handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 

@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from access.roles import ROLES
+from customers.models import Customer
 from personalization.models import Placement
 from personalization.serving.keeper import keeper
 from portal.profile import readable
@@ -45,9 +46,11 @@ def test_the_admin_is_found_without_its_slash(log_in: LogIn) -> None:
 
 
 def test_who_may_not_preview_is_not_led_there(log_in: LogIn) -> None:
+    Customer.objects.create(raw_id="user:u1", attributes={"city": "Vienna"})
     for role, led in (("merchandiser", True), ("compliance officer", False)):
-        page = log_in(role).get("/portal/customers/user:u1").content.decode()
-        assert ("What would they see?" in page) is led
+        staff = log_in(role)
+        assert ("What would they see?" in staff.get("/portal/customers/user:u1").content.decode()) is led
+        assert ("?subject=user:u1" in staff.get("/portal/customers").content.decode()) is led
 
 
 def test_the_sidebar_has_no_door_that_stays_shut(log_in: LogIn) -> None:
