@@ -1,5 +1,6 @@
 """Reads of the audit log."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,10 +29,13 @@ class Entry:
     body: bytes
 
 
-def entries(*, action: str | None = None, object: str | None = None, limit: int = 100) -> list[Entry]:
-    """Return the newest events, of one action or about one object where asked."""
+def entries(
+    *, action: str | None = None, object: str | None = None, but: Collection[str] = (), limit: int = 100
+) -> list[Entry]:
+    """Return the newest events, of one action or about one object where asked, but those of the actions left out."""
     asked = {"action": action, "object": object}
     rows = AuditEvent.objects.filter(**{name: value for name, value in asked.items() if value is not None})
+    rows = rows.exclude(action__in=but) if but else rows
     return [_entry(row) for row in rows.order_by("-at", "-id")[:limit]]
 
 

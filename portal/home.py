@@ -26,6 +26,7 @@ DOORS: Final = (
     ("Look up consent", "admin:consents_consentstate_changelist", "consents.change_*"),
     ("API keys", "admin:access_apikey_changelist", "access.change_apikey"),
 )
+NO_DECISIONS: Final = ("user.signed_in", "user.signed_out", "user.sign_in_refused")
 AUDIT_SIZE: Final = 8
 
 
@@ -56,7 +57,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "alarms": open_alarms() if may(user, "personalization.view_modelalarm") else [],
         "may_see_setaside": may(user, "events.view_setaside"),
         "placements": list(active_placements().values()) if may(user, "personalization.view_placement") else [],
-        "audit": entries(limit=AUDIT_SIZE) if may(user, "audit.view_*") else [],
+        "audit": entries(but=NO_DECISIONS, limit=AUDIT_SIZE) if may(user, "audit.view_*") else [],
     }
 
 

@@ -25,7 +25,7 @@ class PlacementAdmin(ModelAdmin):
     list_filter = ("active", "about")
     search_fields = ("key", "name")
     fieldsets: ClassVar = (
-        (None, {"fields": (("key", "name"), ("about", "size", "active")), "description": ORDER}),
+        (None, {"fields": (("key", "name"), "about", ("size", "active")), "description": ORDER}),
         ("Who proposes and ranks", {"fields": ("strategy", "sources", "fallback", ("fresh_slots", "repeat"))}),
         (
             "A start for new products",

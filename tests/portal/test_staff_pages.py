@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from access.roles import ROLES
+from audit.services import record
 from customers.models import Customer
 from personalization.models import Placement
 from personalization.serving.keeper import keeper
@@ -31,6 +32,17 @@ def test_the_home_shows_only_what_the_role_may_see(log_in: LogIn) -> None:
     assert "Lately decided" not in merchandiser
     assert "The model that answers" in compliance, "who approves waivers sees what they are for"
     assert "Lately decided" in compliance
+
+
+def test_the_home_names_decisions_and_no_sign_ins(log_in: LogIn) -> None:
+    officer = log_in("compliance officer")
+    record(category="model", action="model.promoted", actor="staff:1", object="model_version:v1")
+    for number in range(9):
+        record(category="access", action="user.signed_in", actor=f"staff:{number}", object=f"user:{number}")
+
+    page = officer.get("/admin/").content.decode()
+
+    assert ("model.promoted" in page, "user.signed_in" in page) == (True, False)
 
 
 def test_the_home_says_where_the_live_version_cannot_be_read(log_in: LogIn, monkeypatch: pytest.MonkeyPatch) -> None:
