@@ -7,7 +7,8 @@ from typing import Final
 from common.errors import Conflict
 from demo.setup import ACTOR
 from personalization.selectors.overview import RunState, live_model, run_state, unfinished_run
-from personalization.services.training import queue_training, run_training
+from personalization.services.runs import queue_training
+from personalization.services.training import run_training
 
 SEED: Final = 7
 POLL_S: Final = 0.3

@@ -11,7 +11,8 @@ from common.errors import Conflict
 from personalization.services.drift import watch_drift
 from personalization.services.increments import run_increment
 from personalization.services.mirror import MirrorDown, mirror
-from personalization.services.training import queue_night, run_training
+from personalization.services.runs import queue_night
+from personalization.services.training import run_training
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from personalization.admin.rows import OF_VERSION, LightList, row_or_404
 from personalization.models import RunState, Sampler, TrainingRun
 from personalization.selectors.comparison import search_of
 from personalization.selectors.overview import DIED, died
-from personalization.services.training import may_be_stopped, queue_once, stop_training
+from personalization.services.runs import may_be_stopped, queue_once, stop_training
 
 COLORS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger", "stopped": "info"}
 LISTED = 50

@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 from personalization.management.output import writable
 from personalization.models import RunState, Sampler
-from personalization.services.training import queue_training, run_training
+from personalization.services.runs import queue_training
+from personalization.services.training import run_training
 
 LONGEST = 400
 """Characters of a study's place, which is made absolute."""

@@ -17,7 +17,8 @@ from personalization.models import ModelVersion, ModelWaiver
 from personalization.selectors.registry import increments_of, table_of
 from personalization.services.registry import promote, roll_back
 from personalization.services.retention import prune
-from personalization.services.training import queue_training, run_training
+from personalization.services.runs import queue_training
+from personalization.services.training import run_training
 from tests.personalization.releases import admitted
 from tests.personalization.shop import model
 

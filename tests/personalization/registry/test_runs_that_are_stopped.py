@@ -18,8 +18,11 @@ from common import clock
 from common.errors import Conflict, NotFound
 from personalization.models import ModelVersion, RunState, TrainingRun
 from personalization.selectors.overview import SILENCE, run_state
+from personalization.services import bar as bars
 from personalization.services import training
-from personalization.services.training import REGISTERS, queue_training, run_training, stop_training
+from personalization.services.bar import REGISTERS
+from personalization.services.runs import queue_training, stop_training
+from personalization.services.training import run_training
 from personalization.tasks import train
 from tests.personalization.registry.test_training import record as record_purchases
 
@@ -107,8 +110,8 @@ def test_who_asks_right_before_it_registers_is_heard(monkeypatch: pytest.MonkeyP
 
 def test_a_database_that_goes_away_as_it_registers_loses_nobody_s_wish(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its last look for one, and what closes the door behind it, are tried again until they are done."""
-    monkeypatch.setattr(training, "WAITS", (0.0, 0.0, 0.0))
-    lost, whole = list[str](), training.Bar._write
+    monkeypatch.setattr(bars, "WAITS", (0.0, 0.0, 0.0))
+    lost, whole = list[str](), bars.Bar._write
 
     def write(bar: Any, **fields: Any) -> None:
         if fields.get("progress") == REGISTERS and not lost:
@@ -116,7 +119,7 @@ def test_a_database_that_goes_away_as_it_registers_loses_nobody_s_wish(monkeypat
             raise OperationalError("server closed the connection unexpectedly")
         whole(bar, **fields)
 
-    monkeypatch.setattr(training.Bar, "_write", write)
+    monkeypatch.setattr(bars.Bar, "_write", write)
     told = (("Comparing", 0.95), ("Registering the version", REGISTERS))
     monkeypatch.setattr(training, "_trained", steps(*told, then=asked_by_somebody))
 

@@ -12,10 +12,12 @@ from django.db import InterfaceError, OperationalError
 from common import clock
 from personalization.models import ModelState, ModelVersion, RunState, TrainingRun
 from personalization.selectors.overview import SILENCE
-from personalization.services import training
+from personalization.services import bar as bars
+from personalization.services import runs, training
 from personalization.services.gate import judge_version
 from personalization.services.registry import promote
-from personalization.services.training import close_silent_runs, queue_training, run_training
+from personalization.services.runs import close_silent_runs, queue_training
+from personalization.services.training import run_training
 from tests.personalization.planted import harmless
 from tests.personalization.releases import admitted
 from tests.personalization.shop import model
@@ -58,7 +60,7 @@ def test_a_run_that_lives_elsewhere_is_not_begun_again_but_a_dead_one_is(monkeyp
 
 
 def test_a_long_step_is_not_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(bars, "BEAT_SECONDS", 0.02)
     run = queue_training(actor="staff:1", hand_over=False)
 
     def long_step(bar: Any, slates: Any) -> Any:
@@ -84,7 +86,7 @@ def test_a_database_that_goes_away_for_a_moment_costs_no_training(monkeypatch: p
             raise InterfaceError("connection already closed")
         save(row, **named)
 
-    monkeypatch.setattr(training, "WAITS", (0.0,))
+    monkeypatch.setattr(bars, "WAITS", (0.0,))
 
     def trained(bar: Any, slates: Any) -> Any:
         bar.tell("Fitting nmf", 0.4)
@@ -134,7 +136,7 @@ def test_a_run_that_is_stopped_before_it_has_a_version_changes_nothing(monkeypat
 
 def test_a_database_that_goes_away_at_the_end_costs_no_finished_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the answers are compared, and between the verdict and the word that it is written."""
-    bar = training.Bar(queue_training(actor="staff:1", hand_over=False), None)
+    bar = bars.Bar(queue_training(actor="staff:1", hand_over=False), None)
     away = {"compared": True, "judged": True}
 
     def compared(trained: Any) -> None:
@@ -147,7 +149,7 @@ def test_a_database_that_goes_away_at_the_end_costs_no_finished_training(monkeyp
             raise OperationalError("gone")
         return row
 
-    monkeypatch.setattr(training, "WAITS", (0.0,))
+    monkeypatch.setattr(bars, "WAITS", (0.0,))
     monkeypatch.setattr(training, "steadiness_of", compared)
     monkeypatch.setattr(training, "judge_training", judge)
 
@@ -160,7 +162,7 @@ def test_a_database_that_goes_away_at_the_end_costs_no_finished_training(monkeyp
 
 def test_two_workers_that_take_one_message_train_once(monkeypatch: pytest.MonkeyPatch) -> None:
     run = queue_training(actor="staff:1", hand_over=False)
-    close, begun = training.close_silent_runs, []
+    close, begun = runs.close_silent_runs, []
 
     def meanwhile(**named: Any) -> None:
         close(**named)

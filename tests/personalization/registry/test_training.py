@@ -17,7 +17,8 @@ from personalization.services import training
 from personalization.services.gate import judge_training
 from personalization.services.recommend import recommend
 from personalization.services.registry import promote
-from personalization.services.training import queue_training, run_training
+from personalization.services.runs import queue_training
+from personalization.services.training import run_training
 from personalization.serving.asking import Ask
 from personalization.tasks import train
 from tests.events.journal import START

@@ -21,8 +21,10 @@ from common.errors import InvalidInput
 from config import env
 from personalization.models import ModelVersion, TrainingRun
 from personalization.selectors.overview import SILENCE
-from personalization.services import training
-from personalization.services.training import queue_night, queue_once, queue_training, run_training
+from personalization.services import bar as bars
+from personalization.services import runs, training
+from personalization.services.runs import queue_night, queue_once, queue_training
+from personalization.services.training import run_training
 from personalization.tasks import train
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -149,7 +151,7 @@ def test_two_trainings_at_once_do_not_keep_their_searches_in_one_file(
 
 
 def test_a_database_that_went_away_for_a_moment_costs_no_finished_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "WAITS", (0.0, 0.0))
+    monkeypatch.setattr(bars, "WAITS", (0.0, 0.0))
     version, tries = ModelVersion(version="2026-11-25.1"), iter([OperationalError("gone"), InterfaceError("closed")])
 
     def step() -> ModelVersion:
@@ -157,11 +159,11 @@ def test_a_database_that_went_away_for_a_moment_costs_no_finished_training(monke
             raise error
         return version
 
-    assert training._insisted(step) is version
+    assert bars.insisted(step) is version
 
 
 def test_a_double_click_queues_one_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    both, told, close = Barrier(2), [], training.close_silent_runs
+    both, told, close = Barrier(2), [], runs.close_silent_runs
 
     def together(**named: Any) -> None:
         close(**named)
@@ -172,7 +174,7 @@ def test_a_double_click_queues_one_training(monkeypatch: pytest.MonkeyPatch) -> 
         queue_once(actor="staff:1", budget_s=60)
         connection.close()
 
-    monkeypatch.setattr(training, "close_silent_runs", together)
+    monkeypatch.setattr(runs, "close_silent_runs", together)
     monkeypatch.setattr(current_app, "send_task", lambda name, *, args, **more: told.append(args[0]))
     clicks = [Thread(target=click) for _ in range(2)]
     for one in clicks:
@@ -223,7 +225,7 @@ def test_a_night_whose_worker_died_goes_on_when_its_message_comes_again(told: li
 
 def test_of_two_workers_who_get_one_night_at_once_one_makes_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
     queued = queue_training(actor="system:schedule", hand_over=False, message_id="night-1")
-    monkeypatch.setattr(training, "_asked_by", lambda message_id: None)
+    monkeypatch.setattr(runs, "_asked_by", lambda message_id: None)
 
     assert queue_night("night-1", budget_s=0) == queued
 

@@ -6,7 +6,8 @@ import pytest
 
 from catalog.models import Product
 from personalization.models import ModelVersion, Placement, RunState, TrainingRun
-from personalization.services.training import queue_training, run_training
+from personalization.services.runs import queue_training
+from personalization.services.training import run_training
 from personalization.serving.keeper import keeper
 from tests.events.journal import START
 from tests.personalization.purchases import bought, put
