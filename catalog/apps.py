@@ -7,5 +7,5 @@ class CatalogConfig(AppConfig):
     """Products."""
 
     name = "catalog"
-    verbose_name = "Catalog"
+    verbose_name = "Catalogue"
     default_auto_field = "django.db.models.BigAutoField"

@@ -11,7 +11,7 @@ from common.errors import FieldError
 
 @dataclass(frozen=True, slots=True)
 class ProductData:
-    """A product as the shop states it: checked, normalised, complete."""
+    """A product as the shop states it: checked, normalized, complete."""
 
     title: str
     currency: str

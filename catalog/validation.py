@@ -1,6 +1,6 @@
 """From what a shop sends to a checked `ProductData`: one code for REST, bulk, CSV and services. Pure.
 
-Every field has one check, which returns the normalised value or raises ValueError with what is wrong; all wrong fields
+Every field has one check, which returns the normalized value or raises ValueError with what is wrong; all wrong fields
 are reported at once.
 """
 

@@ -7,5 +7,5 @@ from django.http import HttpRequest
 
 
 def staff_context(request: HttpRequest, *, title: str, subtitle: str = "") -> dict[str, Any]:
-    """Return the admin's context: sidebar, colours, user links."""
+    """Return the admin's context: sidebar, colors, user links."""
     return {**admin.site.each_context(request), "title": title, "subtitle": subtitle}

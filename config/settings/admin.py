@@ -1,4 +1,4 @@
-"""The admin's looks: Vitrine's colours, its sidebar and its home."""
+"""The admin's looks: Vitrine's colors, its sidebar and its home."""
 
 from django.templatetags.static import static
 

@@ -1,4 +1,4 @@
-"""Draw one product: background of its style, a shadow, the thing in its colour. Pure."""
+"""Draw one product: background of its style, a shadow, the thing in its color. Pure."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ GROUNDS: Final = {
 
 
 def draw(picture: str, *, color: str, style: str) -> str:
-    """Return the SVG of a picture; raises KeyError for a picture, colour or style nobody knows."""
+    """Return the SVG of a picture; raises KeyError for a picture, color or style nobody knows."""
     light, deep = GROUNDS[style]
     base = COLORS[color]
     body = DRAWINGS[picture].format(c=base, d=mix(base, "#1d1a17", 0.28), l=mix(base, "#ffffff", 0.34), w=_wood(color))
@@ -29,7 +29,7 @@ def draw(picture: str, *, color: str, style: str) -> str:
 
 
 def mix(first: str, second: str, share: float) -> str:
-    """Return the colour `share` of the way from the first hex colour to the second."""
+    """Return the color `share` of the way from the first hex color to the second."""
     pairs = zip(_channels(first), _channels(second), strict=True)
     return "#" + "".join(f"{round(one + (two - one) * share):02x}" for one, two in pairs)
 

@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""Drawings of furniture on a 400 × 400 sheet, floor at y = 320. Tokens: {c} colour, {d} its shade, {l} its light, {w} wood."""
+"""Drawings of furniture on a 400 × 400 sheet, floor at y = 320. Tokens: {c} color, {d} its shade, {l} its light, {w} wood."""
 
 from typing import Final
 

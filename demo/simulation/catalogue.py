@@ -1,4 +1,4 @@
-"""The simulated catalogue: designs of every kind in every style, each in a few colours. Pure."""
+"""The simulated catalogue: designs of every kind in every style, each in a few colors. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ def make_products(*, seed: int, currency: str = "EUR") -> list[SimulatedProduct]
 def _design(
     kind: Kind, design: int, rng: np.random.Generator, *, first_number: int, currency: str, arrives: float
 ) -> Iterator[SimulatedProduct]:
-    """Yield the colour variants of one design; they share price, style, appeal, trend and the day they arrive."""
+    """Yield the color variants of one design; they share price, style, appeal, trend and the day they arrive."""
     style_code = int((design + rng.integers(0, 2)) % len(STYLES))
     style = STYLES[style_code]
     series = str(rng.choice(SERIES))

@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""The words and numbers the simulated shop is made of: kinds, styles, colours, names. Pure data."""
+"""The words and numbers the simulated shop is made of: kinds, styles, colors, names. Pure data."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -28,7 +28,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """One taste: what it is called, the colours and materials it likes, who makes it, and how it is described."""
+    """One taste: what it is called, the colors and materials it likes, who makes it, and how it is described."""
 
     key: str
     colors: tuple[str, ...]

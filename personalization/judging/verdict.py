@@ -19,7 +19,7 @@ TABLE, ARRAYS = "table.json", "table.npz"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All checks of one judgement; `reference` says in words what the version was held against."""
+    """All checks of one judgment; `reference` says in words what the version was held against."""
 
     reference: str
     checks: Sequence[Check]

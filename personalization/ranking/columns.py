@@ -1,6 +1,6 @@
 """The columns of the catalogue that filters, rules and caps look at. Pure.
 
-Position = item code, the same codes as the model's `Catalogue`. Text columns are factorised: `brands[brand_of[code]]`
+Position = item code, the same codes as the model's `Catalogue`. Text columns are factorized: `brands[brand_of[code]]`
 is the brand of an item, so a condition is evaluated once for each distinct value, not once for each item.
 """
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from personalization.recommenders.base import Bools, Ints
 
 
-def factorise(values: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
+def factorize(values: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
     """Return the distinct values in order of appearance, and the position of each value among them."""
     seen: dict[str, int] = {}
     codes = np.fromiter((seen.setdefault(value, len(seen)) for value in values), np.int32, len(values))
@@ -53,10 +53,10 @@ class Columns:
         stocks: Iterable[int],
     ) -> Self:
         """Return the columns of the given items, which are of equal length."""
-        brand_names, brand_of = factorise(brands)
-        category_names, category_of = factorise(categories)
+        brand_names, brand_of = factorize(brands)
+        category_names, category_of = factorize(categories)
         n = len(product_ids)
-        _, group_of = factorise([group or f"\0{code}" for code, group in enumerate(groups)])
+        _, group_of = factorize([group or f"\0{code}" for code, group in enumerate(groups)])
         return cls(
             product_ids=tuple(product_ids),
             codes={product_id: code for code, product_id in enumerate(product_ids)},

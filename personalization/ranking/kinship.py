@@ -1,7 +1,7 @@
 """Which products are alike by their own words: for products no model knows yet, and shops without a model. Pure.
 
 Built in one pass over the catalogue, without learning: words of the title, parts of the category, brand, attributes,
-each weighed by its rarity (idf), rows normalised; likeness is the cosine. The `content` recommender learns more and is
+each weighed by its rarity (idf), rows normalized; likeness is the cosine. The `content` recommender learns more and is
 used wherever a model holds it.
 """
 
@@ -44,7 +44,7 @@ class Kinship:
             ends.append(len(indices))
         shape = (catalogue.n_items, max(1, len(vocabulary)))
         present = csr_matrix((np.ones(len(indices), np.float32), indices, ends), shape=shape)
-        return cls(_normalised(present, np.asarray(weights or [0.0], np.float32)))
+        return cls(_normalized(present, np.asarray(weights or [0.0], np.float32)))
 
     def rows(self, codes: Ints) -> csr_matrix:
         """Return csr float32[len(codes), words]: the items' words, each row of length 1, or empty."""
@@ -81,7 +81,7 @@ def words(catalogue: Catalogue, code: int) -> Iterator[str]:
         yield from ("a" + attribute for attribute in catalogue.attributes[code])
 
 
-def _normalised(present: csr_matrix, weights: Floats) -> csr_matrix:
+def _normalized(present: csr_matrix, weights: Floats) -> csr_matrix:
     n_items = max(1, present.shape[0])
     frequency = np.bincount(present.indices, minlength=present.shape[1])
     idf = np.log1p(n_items / np.maximum(frequency, 1)).astype(np.float32) * weights

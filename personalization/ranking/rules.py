@@ -215,13 +215,13 @@ class RuleSet:
         if not rules or not len(items):
             return items
         places = np.arange(1, len(items) + 1, dtype=np.float64)
-        favour = np.zeros(len(items))
+        favor = np.zeros(len(items))
         for rule in rules:
             hit = self.matched[rule.id][items]
             places[hit] *= 1 / rule.factor if rule.effect == "boost" else rule.factor
-            favour[hit] += 1 if rule.effect == "boost" else -1
+            favor[hit] += 1 if rule.effect == "boost" else -1
             if trace is not None:
                 for code in items[hit].tolist():
                     trace.move(code, rule.sentence)
-        ordered: Ints = items[np.lexsort((-favour, places))]
+        ordered: Ints = items[np.lexsort((-favor, places))]
         return ordered

@@ -97,7 +97,7 @@ def rows_of(sources: Mapping[str, Scoring]) -> Rows | None:
     if isinstance(source, Factors):
         return lambda codes: _inside(source.vectors, codes)
     if isinstance(source, ItemItem):
-        return lambda codes: _neighbours(source, codes)
+        return lambda codes: _neighbors(source, codes)
     return None
 
 
@@ -109,7 +109,7 @@ def _inside(vectors: Floats, codes: Ints) -> Floats:
     return found
 
 
-def _neighbours(source: ItemItem, codes: Ints) -> Any:
+def _neighbors(source: ItemItem, codes: Ints) -> Any:
     """Return each item's neighbors and itself, csr float64[len(codes), n_items]."""
     known = codes[codes < source.n_items]
     entries, places = source.table.entries(known)

@@ -1,1 +1,1 @@
-"""Recommenders: one file each, one contract (`base`), one registry line, one behaviour suite. Pure."""
+"""Recommenders: one file each, one contract (`base`), one registry line, one behavior suite. Pure."""

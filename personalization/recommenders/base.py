@@ -223,7 +223,7 @@ class Recommender(ABC):
         """Return up to k items. Unknown or empty profiles give an empty or a non-personal answer, never an error."""
 
     def recommend_many(self, profiles: Sequence[Profile], contexts: Sequence[Context], k: int) -> RankedMany:
-        """Return what `recommend` would, row by row; subclasses vectorise it."""
+        """Return what `recommend` would, row by row; subclasses vectorize it."""
         items = np.full((len(profiles), k), -1, np.int32)
         scores = np.full((len(profiles), k), -np.inf, np.float32)
         for row, (profile, context) in enumerate(zip(profiles, contexts, strict=True)):

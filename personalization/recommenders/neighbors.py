@@ -19,7 +19,7 @@ ENTRIES = 1 << 24
 Of 400,000 items a table of 200 each would be 640 MB, and there are half a dozen."""
 SPARSE = 10
 """Where so many times the neighbors that are asked for are less than all, only rows that are asked for are widened: to
-widen all would be most of the time where a few shoppers meet a large catalog."""
+widen all would be most of the time where a few shoppers meet a large catalogue."""
 
 
 @dataclass(frozen=True, slots=True)

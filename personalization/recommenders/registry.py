@@ -1,4 +1,4 @@
-"""Every recommender by name. One line adds one: the behaviour suite, the admin's choice and the docs row follow."""
+"""Every recommender by name. One line adds one: the behavior suite, the admin's choice and the docs row follow."""
 
 from typing import Any
 

@@ -52,7 +52,7 @@ class Scoring(Recommender):
     quick: ClassVar[bool] = False
     """Whether a million rows are learnt from in seconds: then increments, between two trainings, fit it again."""
     learns_taste: ClassVar[bool] = False
-    """Whether it finds new items by the shopper's taste; the behaviour suite then asks for the obvious answer."""
+    """Whether it finds new items by the shopper's taste; the behavior suite then asks for the obvious answer."""
     n_items: int = 0
     learned_until: float | None = None
     """Time of the latest row that was learnt from; None where there was none. The gate asks for it."""

@@ -1,4 +1,4 @@
-"""Figures as plotly.js reads them: plain JSON. Colours are left to the page, which knows light and dark. Pure."""
+"""Figures as plotly.js reads them: plain JSON. Colors are left to the page, which knows light and dark. Pure."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ NAME_WIDE, NAME_HIGH = 0.3, 0.08
 
 
 def bars(names: Sequence[str], values: Sequence[Interval], *, title: str, chosen: Sequence[int] = ()) -> Figure:
-    """Return upright bars with their 95 % intervals; the chosen ones are told to the page, which colours them."""
+    """Return upright bars with their 95 % intervals; the chosen ones are told to the page, which colors them."""
     spread = {
         "type": "data",
         "symmetric": False,

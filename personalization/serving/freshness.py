@@ -8,7 +8,7 @@ from personalization.ranking.slots import Cap, fitting, inserted
 from personalization.recommenders.base import Bools
 from personalization.serving.answers import Reason
 from personalization.serving.reasons import Reasoner
-from personalization.serving.recall import neighbours
+from personalization.serving.recall import neighbors
 from personalization.serving.snapshot import Snapshot
 
 PLACE = 2
@@ -61,7 +61,7 @@ def _fits(code: int, slate: list[int], fixed: set[int], caps: Sequence[Cap]) -> 
 def _candidates(snapshot: Snapshot, reasoner: Reasoner, latest: int, mask: Bools, fixed: set[int]) -> Iterator[int]:
     """Yield what may carry the reason: a neighbor that is no variant of the product, else the product itself."""
     group = snapshot.shelf.columns.group_of
-    near = neighbours(snapshot, latest, mask=mask, now=reasoner.shopper.profile.now, k=TRIED)
+    near = neighbors(snapshot, latest, mask=mask, now=reasoner.shopper.profile.now, k=TRIED)
     yield from (code for code in near if code not in fixed and group[code] != group[latest])
     if mask[latest] and latest not in fixed:
         yield latest

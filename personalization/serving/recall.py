@@ -166,7 +166,7 @@ def _ask(snapshot: Snapshot, name: str, question: Question) -> Ranked:
 NOTHING = Ranked(np.empty(0, np.int32), np.empty(0, np.float32))
 
 
-def neighbours(snapshot: Snapshot, code: int, *, mask: Bools, now: float, k: int) -> Iterator[int]:
+def neighbors(snapshot: Snapshot, code: int, *, mask: Bools, now: float, k: int) -> Iterator[int]:
     """Yield items close to the given one that the mask allows: by behavior, by content, then by their words."""
     asked = Context(items=(code,), allowed=mask)
     for name in ("covisitation", "content", "rp3beta"):

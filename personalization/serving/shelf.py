@@ -152,7 +152,7 @@ def _counts(rows: Sequence[ProductRow | None]) -> tuple[list[float], list[int]]:
 
 
 def _names(row: ProductRow) -> tuple[object, ...]:
-    """Return what columns factorise of a row."""
+    """Return what columns factorize of a row."""
     return row.brand, row.category, row.group_id
 
 

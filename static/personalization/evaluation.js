@@ -1,9 +1,9 @@
-// Draws the figures of the evaluation report in the admin's colours, light or dark.
+// Draws the figures of the evaluation report in the admin's colors, light or dark.
 "use strict";
 (function () {
   const figures = JSON.parse(document.getElementById("figures").textContent);
 
-  function colours() {
+  function colors() {
     const style = getComputedStyle(document.documentElement);
     const of = (name) => style.getPropertyValue(name).trim();
     const dark = document.documentElement.classList.contains("dark");
@@ -16,37 +16,37 @@
     };
   }
 
-  function axis(own, colour) {
-    return { automargin: true, gridcolor: colour.line, zerolinecolor: colour.line, linecolor: colour.line, ...own };
+  function axis(own, color) {
+    return { automargin: true, gridcolor: color.line, zerolinecolor: color.line, linecolor: color.line, ...own };
   }
 
   // What was chosen is dark; bars and points beside it are pale.
-  function markers(trace, colour, own) {
+  function markers(trace, color, own) {
     const chosen = trace.meta && trace.meta.chosen;
-    if (!chosen) return trace.type === "bar" ? colour.fill : own;
-    return trace.x.map((_, at) => (chosen.includes(at) ? colour.chosen : colour.fill));
+    if (!chosen) return trace.type === "bar" ? color.fill : own;
+    return trace.x.map((_, at) => (chosen.includes(at) ? color.chosen : color.fill));
   }
 
   function draw() {
-    const colour = colours();
+    const color = colors();
     for (const place of document.querySelectorAll("[data-figure]")) {
       const figure = figures[place.dataset.figure];
       const data = figure.data.map((trace, at) => ({
         ...trace,
-        marker: { ...trace.marker, color: markers(trace, colour, colour.series[at % 4]) },
-        line: { color: colour.series[at % 4], width: 2 },
-        ...(trace.error_y ? { error_y: { ...trace.error_y, color: colour.ink } } : {}),
+        marker: { ...trace.marker, color: markers(trace, color, color.series[at % 4]) },
+        line: { color: color.series[at % 4], width: 2 },
+        ...(trace.error_y ? { error_y: { ...trace.error_y, color: color.ink } } : {}),
       }));
       const layout = {
         margin: { l: 56, r: 24, t: 24, b: 48 },
-        font: { family: "inherit", size: 12, color: colour.ink },
+        font: { family: "inherit", size: 12, color: color.ink },
         paper_bgcolor: "rgba(0,0,0,0)",
         plot_bgcolor: "rgba(0,0,0,0)",
         showlegend: false,
         legend: { orientation: "h", yanchor: "bottom", y: 1.02 },
         ...figure.layout,
-        xaxis: axis(figure.layout.xaxis, colour),
-        yaxis: axis(figure.layout.yaxis, colour),
+        xaxis: axis(figure.layout.xaxis, color),
+        yaxis: axis(figure.layout.yaxis, color),
       };
       place.style.height = layout.height + "px";
       window.Plotly.react(place, data, layout, { displayModeBar: false, responsive: true });

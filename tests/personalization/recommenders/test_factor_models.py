@@ -1,4 +1,4 @@
-"""What factor models learn of: the items most held, where a catalog is large."""
+"""What factor models learn of: the items most held, where a catalogue is large."""
 
 import numpy as np
 import pytest

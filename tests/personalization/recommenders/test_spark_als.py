@@ -1,4 +1,4 @@
-"""What `spark_als` promises beside the behaviour suite: the equation it folds in by, whose Spark, and where it runs."""
+"""What `spark_als` promises beside the behavior suite: the equation it folds in by, whose Spark, and where it runs."""
 
 import shutil
 from pathlib import Path
