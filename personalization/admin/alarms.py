@@ -40,7 +40,7 @@ class ModelAlarmAdmin(LightList, WrittenElsewhere):
     list_select_related = ("model_version", "settled_by")
     heavy = ("checks", *OF_VERSION)
     fields = ("kind", "meaning", "message", "measured", "report", "model_version", "run", "raised_at", "latest_at",
-              "times", "settled_at", "settled_by")  # fmt: skip
+              "times", "settled_at", "who_settled")  # fmt: skip
     actions_detail: ClassVar = ["settle_page"]
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
@@ -48,6 +48,11 @@ class ModelAlarmAdmin(LightList, WrittenElsewhere):
         offered = super().get_actions_detail(request, object_id)
         alarm = row_or_404(ModelAlarm.objects.all(), str(object_id))
         return [one for one in offered if one.path != "settle" or alarm.settled_at is None]
+
+    def get_fields(self, request: HttpRequest, obj: ModelAlarm | None = None) -> Any:
+        """Link to the run only whom that page is open to."""
+        may = request.user.has_perm("personalization.view_trainingrun")
+        return [name for name in self.fields if may or name != "run"]
 
     def has_settle_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Return whether this person may settle an alarm."""
@@ -75,6 +80,11 @@ class ModelAlarmAdmin(LightList, WrittenElsewhere):
     def standing(self, row: ModelAlarm) -> str:
         """Return whether somebody should still look."""
         return "open" if row.settled_at is None else "settled"
+
+    @admin.display(description="settled by")
+    def who_settled(self, row: ModelAlarm) -> str:
+        """Return the name without a link: of those who come here, most may not open pages of staff."""
+        return str(row.settled_by or "")
 
     @admin.display(description="what it means, and what next")
     def meaning(self, row: ModelAlarm) -> str:

@@ -60,8 +60,9 @@ class ModelWaiverAdmin(LightList, ReadOnly, ModelAdmin):
     list_display = ("model_version", "standing", "requested_by", "requested_at", "approved_by", "expires_at", "reason")
     list_select_related = ("model_version", "requested_by", "approved_by")
     heavy = OF_VERSION
-    fields = ("model_version", "reason", "requested_by", "requested_at", "approved_by", "approved_at", "expires_at",
-              "closed_by", "closed_at")  # fmt: skip
+    # Whoever acted is named without a link: of those who come here, most may not open pages of staff.
+    fields = ("model_version", "reason", "who_requested", "requested_at", "who_approved", "approved_at", "expires_at",
+              "who_closed", "closed_at")  # fmt: skip
     actions_detail: ClassVar = ["approve_page", "close_page"]
 
     def has_approve_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
@@ -104,6 +105,21 @@ class ModelWaiverAdmin(LightList, ReadOnly, ModelAdmin):
         return render(
             request, "personalization/decide_waiver.html", {**self.admin_site.each_context(request), **context}
         )
+
+    @display(description="requested by")
+    def who_requested(self, row: ModelWaiver) -> str:
+        """Return the name."""
+        return str(row.requested_by)
+
+    @display(description="approved by")
+    def who_approved(self, row: ModelWaiver) -> str:
+        """Return the name, or nothing."""
+        return str(row.approved_by or "")
+
+    @display(description="closed by")
+    def who_closed(self, row: ModelWaiver) -> str:
+        """Return the name, or nothing."""
+        return str(row.closed_by or "")
 
     @display(description="state", label=COLORS)
     def standing(self, row: ModelWaiver) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 
 from audit.selectors import entries
 from common import clock
@@ -21,7 +22,7 @@ from personalization.training.quality_gate import Check, profile_of
 from tests.personalization.releases import admitted
 from tests.personalization.shop import model
 from tests.personalization.shop_history import history, products
-from tests.staff import person
+from tests.staff import person, staff
 
 pytestmark = pytest.mark.django_db
 BAD = Check("drift of signals", 0.9, 0.25, False, "population stability index", "alarms")
@@ -189,6 +190,22 @@ def test_somebody_who_may_settles_it_and_the_next_one_is_new() -> None:
     assert settle(alarm.pk, by=ada).settled_by == ada
     sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
     assert ModelAlarm.objects.count() == 2
+
+
+@pytest.mark.parametrize(("role", "led"), [("data scientist", True), ("compliance officer", False)])
+def test_its_page_leads_only_where_the_person_may_go(role: str, led: bool) -> None:
+    alarm = sound(AlarmKind.DRIFT, [BAD], actor="system:schedule", run=run())
+    assert alarm is not None
+    settle(alarm.pk, by=person("ada", "change_modelalarm"))
+    door = reverse("admin:personalization_modelalarm_change", args=[alarm.pk])
+
+    page = staff("dee", role).get(door).content.decode()
+
+    assert (
+        "/trainingrun/" in page.partition('id="content')[2],
+        "/access/user/" in page.partition('id="content')[2],
+        "ada" in page,
+    ) == (led, False, True)
 
 
 def test_the_database_keeps_one_open_alarm_a_kind() -> None:

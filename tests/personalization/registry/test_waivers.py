@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.urls import reverse
 
 from audit.selectors import entries
 from common import clock
@@ -19,7 +20,7 @@ from personalization.services.waivers import approve_waiver, close_waiver, reque
 from tests.personalization.planted import case, harmless, slow, usual
 from tests.personalization.releases import admitted, judged
 from tests.personalization.shop import model
-from tests.staff import person
+from tests.staff import person, staff
 
 ROLLED_BACK = "model.rolled_back"
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
@@ -58,6 +59,15 @@ def test_two_persons_let_a_refused_version_go_live_and_the_log_names_them(
     promoted = by_action["model.promoted"].data
     assert (promoted["waiver"], promoted["failed"]) == (waiver.pk, ["latency"])
     assert (promoted["requested_by"], promoted["approved_by"]) == (f"staff:{ada.pk}", f"staff:{bo.pk}")
+
+
+def test_its_page_names_the_persons_without_a_link_to_pages_of_staff(refused: ModelVersion, ada: Any) -> None:
+    waiver = asked(refused, ada)
+    door = reverse("admin:personalization_modelwaiver_change", args=[waiver.pk])
+
+    page = staff("dee", "data scientist").get(door).content.decode()
+
+    assert ("ada" in page, "/access/user/" in page) == (True, False)
 
 
 def test_one_person_does_not(refused: ModelVersion, ada: Any) -> None:
