@@ -153,6 +153,10 @@ class Masks(Mapping[int, Bools]):
             self._bits[rule_id] = other._bits[rule_id]
 
 
+def _ordered(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    return tuple(sorted(rules, key=lambda rule: (-rule.priority, rule.id)))
+
+
 class RuleSet:
     """Rules compiled against one state of the catalogue: which items each is about is known beforehand.
 
@@ -160,7 +164,7 @@ class RuleSet:
     """
 
     def __init__(self, rules: Iterable[Rule], columns: Columns, *, before: "RuleSet | None" = None) -> None:
-        self.rules = tuple(sorted(rules, key=lambda rule: (-rule.priority, rule.id)))
+        self.rules = _ordered(rules)
         self.columns = columns
         self.matched, self.in_context = Masks(columns.n_items), Masks(columns.n_items)
         lent = {} if before is None else before._lending(columns)
@@ -173,6 +177,10 @@ class RuleSet:
             if rule.context_products or rule.context_categories:
                 looked_at = columns.in_products(rule.context_products) | columns.in_categories(rule.context_categories)
                 self.in_context.put(rule.id, looked_at)
+
+    def made_of(self, rules: Iterable[Rule]) -> bool:
+        """Return whether it is of these rules, in whatever order they come."""
+        return self.rules == _ordered(rules)
 
     def _lending(self, columns: Columns) -> dict[int, Rule]:
         """Return the rules, by id, that are about the same items in the given columns."""

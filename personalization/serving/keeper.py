@@ -49,12 +49,10 @@ class Keeper:
         self._unread: dict[Champion | Increment, float] = {}
         """What could not be read, and until when it is left alone."""
         self._changed: dict[str, ProductRow] = {}
-        self._remodelled = False
+        self._remodeled = False
         """What was reloaded and is in no snapshot yet, rows and model: the database may go away in between."""
         self._configured: tuple[tuple[Any, ...], dict[str, PlacementConfig], list[Rule]] | None = None
         """Placements and rules as they were read last, and the marks that they bore then."""
-        self._ruled: list[Rule] | None = None
-        """The rules that the snapshot was made with."""
         self._counters: Counters | None = None
         self._asked_at = float("-inf")
         self.refused: str | None = None
@@ -104,25 +102,22 @@ class Keeper:
     def forget(self) -> None:
         """Drop everything: the next call loads from the start."""
         with self._lock:
-            self._snapshot = self._bundle = self._cursor = self._counters = None
-            self._configured = self._ruled = None
-            self._rows, self._unread, self._changed, self._remodelled = {}, {}, {}, False
+            self._snapshot = self._bundle = self._cursor = self._counters = self._configured = None
+            self._rows, self._unread, self._changed, self._remodeled = {}, {}, {}, False
             self._asked_at = float("-inf")
 
     def _reload(self) -> None:
         self._changed.update(self._reload_rows())
-        self._remodelled |= self._reload_model()
+        self._remodeled |= self._reload_model()
         (placements, rules), now = self._reload_config(), clock.now()
         old, fresh = self._snapshot, None
-        if old is not None and not (self._changed or self._remodelled):
-            same_rules = rules is self._ruled or set(rules) == set(old.rules.rules)
-            kept = old if same_rules else old.with_rules(rules)
+        if old is not None and not (self._changed or self._remodeled):
+            kept = old if old.rules.made_of(rules) else old.with_rules(rules)
             self._snapshot = kept.at(now, placements=placements)
-            self._ruled = rules
             if not _inline():
                 _ = self._snapshot.survey.space
             return
-        if old is not None and not self._remodelled:
+        if old is not None and not self._remodeled:
             fresh = old.following(list(self._changed.values()), placements=placements, rules=rules, now=now)
         if fresh is None:
             fresh = Snapshot.build(
@@ -133,11 +128,11 @@ class Keeper:
                 rules=rules,
                 now=now,
             )
-        self._snapshot, self._ruled = fresh, rules
+        self._snapshot = fresh
         if not _inline():
             _ = fresh.shelf.kinship, fresh.survey.space
         RELOADS.labels(part="catalogue" if self._changed else "model").inc()
-        self._changed, self._remodelled = {}, False
+        self._changed, self._remodeled = {}, False
 
     def _reload_rows(self) -> dict[str, ProductRow]:
         rows, self._cursor = changed_since(self._cursor)
