@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from personalization.recommenders.base import SIGNAL_NAMES, Doubles, Floats, Interactions, Ints, Longs, Times
+from personalization.recommenders.base import SIGNAL_NAMES, Bools, Doubles, Floats, Interactions, Ints, Longs, Times
 from personalization.recommenders.decay import DAY
 
 WEEK = 7 * DAY
@@ -22,12 +22,10 @@ MOST_ACTIVITY = 12
 
 def usual_day(rows: Interactions, n_items: int) -> dict[str, Any] | None:
     """Return the histograms of the last week's days, None where a week, or what came before it, is too little."""
-    if not len(rows):
+    late = _last_week(rows)
+    if late is None:
         return None
     end = float(rows.times[-1])
-    late = rows.times > end - WEEK
-    if min(late.sum(), (~late).sum()) < TELLING:
-        return None
     standing = standings(popularity(rows.items[~late], rows.times[~late], rows.weights[~late], n_items))
     return day_of(
         rows.signals[late].astype(np.int64),
@@ -43,15 +41,21 @@ def usual_week(rows: Interactions) -> list[int] | None:
 
     Events since the beginning of the shop would say how old it is.
     """
-    if not len(rows):
-        return None
-    late = rows.times > float(rows.times[-1]) - WEEK
-    if min(late.sum(), (~late).sum()) < TELLING:
+    late = _last_week(rows)
+    if late is None:
         return None
     _, counts = np.unique(rows.users[late], return_counts=True)
     activity = np.minimum(np.log2(counts + 1), MOST_ACTIVITY).astype(np.int64)
     found: list[int] = np.bincount(activity, minlength=MOST_ACTIVITY + 1).tolist()
     return found
+
+
+def _last_week(rows: Interactions) -> Bools | None:
+    """Return bool[n_rows]: which rows are of the last week; None where it, or what came before it, is too little."""
+    if not len(rows):
+        return None
+    late: Bools = rows.times > float(rows.times[-1]) - WEEK
+    return late if min(late.sum(), (~late).sum()) >= TELLING else None
 
 
 def day_of(signals: Longs, shoppers: Longs, ages: Times, standing: Longs) -> dict[str, Any]:
