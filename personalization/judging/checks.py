@@ -28,12 +28,11 @@ from personalization.judging.numbers import (
 )
 from personalization.judging.slates import Shelf, SlateTable
 from personalization.recommenders.base import Doubles
+from personalization.training.drift import TELLING
 from personalization.training.metrics import bootstrap, coverage, gini
 
 BORNE = "; misses the bar, which refuses only a model that is worse here than the reference"
-LEAST = 200
-"""Shoppers below whom what is shown to all refuses no model; the nightly watch says nothing of fewer either."""
-FEW = f"; misses the bar, which refuses nobody where fewer than {LEAST} shoppers were asked"
+FEW = f"; misses the bar, which refuses nobody where fewer than {TELLING} shoppers were asked"
 NAMED = 20
 """How many groups too small to be judged are named, the largest first."""
 MIN_NAMED = 10
@@ -166,11 +165,12 @@ def exposure(case: Case) -> Iterable[Check]:
     """What the slates show, all shoppers together: told of any number of them, a reason to refuse from 200 on.
 
     In a shop's first days the first models are hardly more than noise, which spreads over the whole shelf. Held against
-    them, every better model is too concentrated, and a shop would keep what is worse than popular products.
+    them, every better model is too concentrated, and a shop would keep what is worse than popular products. The nightly
+    watch says nothing of fewer shoppers either.
     """
     for check in (supplier_share, concentration, popularity_lift, new_items):
         for verdict in check(case):
-            spared = not verdict.passed and len(case.challenger.slates) < LEAST
+            spared = not verdict.passed and len(case.challenger.slates) < TELLING
             yield replace(verdict, passed=True, detail=verdict.detail + FEW) if spared else verdict
 
 

@@ -13,7 +13,7 @@ from personalization.recommenders.decay import DAY
 
 WEEK = 7 * DAY
 TELLING = 200
-"""Rows below which a histogram is mostly chance."""
+"""Rows below which a histogram, and shoppers below whom what is shown to all, is mostly chance."""
 HALF_LIFE = 28 * DAY
 STANDINGS = (0.01, 0.05, 0.2, 0.5)
 """Where the bins of popularity end, as shares of all known items; the last bins are the rest and the unknown."""
