@@ -98,6 +98,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         cursor.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            # PostgreSQL's own autovacuum is not ours to end; dropping a database ends it.
+            " AND backend_type = 'client backend'"
         )
 
 
