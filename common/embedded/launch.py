@@ -170,7 +170,7 @@ def prepare_environment(stores: instance.Instance, port: dict[str, int]) -> dict
         "PUBLIC_URL": f"http://localhost:{port['proxy']}",
         "MODEL_DIR": str(FOLDER / "models"),
         # The demo trains beside all its processes, on a machine that may be small: its clock tells little of a model.
-        "GATE_LATENCY_MILLISECONDS": known.get("GATE_LATENCY_MILLISECONDS", "150"),
+        "GATE_LATENCY_MILLISECONDS": known.get("GATE_LATENCY_MILLISECONDS", "500"),
         # Its shoppers are made up: nights as short as they can be serve it best.
         "TUNING_MINUTES": os.environ.get("TUNING_MINUTES") or known.get("TUNING_MINUTES", "0"),
         "STATIC_ROOT": str(FOLDER / "static"),
