@@ -5,16 +5,15 @@ each weighed by its rarity (idf), rows normalized; likeness is the cosine. The `
 used wherever a model holds it.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Self
 
 import numpy as np
 from scipy.sparse import csc_matrix, csr_matrix
 
+from personalization.recommenders import text
 from personalization.recommenders.base import Bools, Catalogue, Floats, Ints
 
-WORD = re.compile(r"\w{2,}")
 WEIGHTS = {"w": 1.0, "c": 1.5, "b": 0.7, "a": 1.0}
 """How much a word of the title, a part of the category, the brand and an attribute count."""
 PRESENT = 1e-6
@@ -72,7 +71,7 @@ class Kinship:
 def words(catalogue: Catalogue, code: int) -> Iterator[str]:
     """Yield the words of an item, each with the letter of its kind in front."""
     if catalogue.titles:
-        yield from ("w" + word for word in WORD.findall(catalogue.titles[code].lower()))
+        yield from ("w" + word for word in text.words(catalogue.titles[code]))
     if catalogue.categories and catalogue.categories[code]:
         yield from ("c" + part for part in catalogue.categories[code].split("/"))
     if catalogue.brands and catalogue.brands[code]:

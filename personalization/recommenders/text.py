@@ -1,6 +1,8 @@
 """Words of titles and descriptions as TF-IDF, and attributes as one-hot columns, under one vocabulary. Pure."""
 
+import html
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -11,8 +13,22 @@ from personalization.recommenders.base import Catalogue
 from personalization.recommenders.matrix import Matrix, inverse_power, scaled_columns, scaled_rows
 from personalization.recommenders.storage import Array
 
-WORD = re.compile(r"[^\W_]{2,}", re.UNICODE)
 Bags = list[Counter[str]]
+WORD = re.compile(r"[^\W_]{2,}")
+MARKUP = re.compile(r"<[!/]?[A-Za-z-][^<>]*>")
+ENTITY = re.compile(r"&(?:#\d{1,7}|#[Xx][\dA-Fa-f]{1,6}|[A-Za-z][\dA-Za-z]{1,31});")
+UNSEEN = re.compile("[\u00ad\u200c-\u200f\u2060\ufe00-\ufe0f\ufeff]")
+"""Where a long word may be broken, how letters join, look and run: the word is the same without."""
+MARKS = "".join(mark for mark in map(chr, range(0x300, 0x10000)) if unicodedata.category(mark) in {"Mn", "Mc"})
+"""Vowel signs and accents that stand on a letter: `\\w` takes them for no part of a word."""
+UNSPACED = (
+    "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"  # kana
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # ideographs
+    "\u0e01-\u0e4e\u0e81-\u0ece\u1000-\u103f\u1050-\u109f\u1780-\u17d3"  # Thai, Lao, Burmese, Khmer
+)
+"""Letters of scripts that put no spaces between words."""
+RUN = re.compile(f"([{UNSPACED}][{UNSPACED}{MARKS}]*)|[^\\W_{UNSPACED}](?:[^\\W_{UNSPACED}]|[{MARKS}])+")
+LETTER = re.compile(f"[{MARKS}]*[^{MARKS}][{MARKS}]*|[{MARKS}]+")
 
 
 def word_bags(catalogue: Catalogue) -> Bags:
@@ -20,9 +36,30 @@ def word_bags(catalogue: Catalogue) -> Bags:
     titles = catalogue.titles or ("",) * catalogue.n_items
     descriptions = catalogue.descriptions or ("",) * catalogue.n_items
     return [
-        Counter(WORD.findall(f"{title} {title} {description}".lower()))
+        Counter(words(f"{title} {title} {description}"))
         for title, description in zip(titles, descriptions, strict=True)
     ]
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text, in lower case, without markup.
+
+    Where a script puts no spaces between words, each two letters that follow each other stand for one: a title of eight
+    ideographs is one "word" that no other product has.
+    """
+    text = ENTITY.sub(lambda found: html.unescape(found[0]), MARKUP.sub(" ", text))
+    if text.isascii():
+        return WORD.findall(text.lower())
+    text = UNSEEN.sub("", unicodedata.normalize("NFKC", text)).casefold()
+    text = text.replace("i\u0307", "i").replace("ı", "i")  # capitals do not tell whose i they are
+    found: list[str] = []
+    for run in RUN.finditer(text):
+        if not run[1]:
+            found.append(run[0])
+            continue
+        letters = LETTER.findall(run[1])
+        found += map("".join, zip(letters, letters[1:], strict=False)) if len(letters) > 1 else letters
+    return found
 
 
 def attribute_bags(catalogue: Catalogue) -> Bags:
