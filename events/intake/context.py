@@ -18,7 +18,8 @@ _KEPT: Final[dict[str, tuple[str, ...]]] = {
     "screen": ("width", "height"),
 }
 _KEPT_VALUES: Final = ("locale", "timezone", "sessionId", "sessionStart")
-_ADDRESSES: Final = {"url", "referrer"}
+_ADDRESSES: Final = {"url", "referrer", "initial_referrer", "tab_url", "page_location", "page_referrer"}
+"""Where SDKs write the page's address and where it was reached from, in a context or, on a page call, as properties."""
 _LONGEST: Final = 512
 _NUMBER: Final = (int, float)
 _BOT: Final = re.compile(r"(?<!cu)bot|crawl|spider|headless")
@@ -37,6 +38,17 @@ def minimized(context: Mapping[str, Any], *, region: str | None, policy_version:
         kept["region"] = region
     if policy_version:
         kept["consent"] = {"policy_version": policy_version}
+    return kept
+
+
+def told_without_queries(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event's properties with the addresses of pages cut; browsers' SDKs write them on each page call."""
+    kept = {
+        name: _without_query(value) if name in _ADDRESSES and isinstance(value, str) else value
+        for name, value in properties.items()
+    }
+    if isinstance(kept.get("search"), str) and kept["search"].startswith("?"):
+        del kept["search"]
     return kept
 
 

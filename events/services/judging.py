@@ -18,7 +18,7 @@ from consents.rules import PurposeTerms, normalize_region
 from consents.selectors import rule_of
 from consents.services import raw_ids
 from consents.state import GPC, NOTHING_DECIDED, ConsentState, Decision
-from events.intake.context import minimized
+from events.intake.context import minimized, told_without_queries
 from events.intake.items import Item
 from events.log.base import Entry
 from events.types.base import Event
@@ -171,7 +171,8 @@ class Judge:
 
     def _keep(self, item: Item, allowed: tuple[str, ...], *, consents: dict[str, bool], region: str | None) -> None:
         context = minimized(item.context, region=region, policy_version=_policy(item))
-        event = replace(item.event, context=context, consents=consents, allowed=allowed)
+        properties = told_without_queries(item.event.properties)
+        event = replace(item.event, properties=properties, context=context, consents=consents, allowed=allowed)
         self.writes.entries.append(Entry("event", event.raw_id, event.encode()))
 
     def _count(self, event: Event, reason: str) -> None:

@@ -249,6 +249,33 @@ def test_the_region_comes_from_the_proxy_and_decides_the_rule(
     forget_terms()
 
 
+def test_a_page_call_keeps_no_query_of_an_address(browser: APIClient, log: "LogReader", viewed: Maker) -> None:
+    properties = {
+        "url": "https://shop.example/p1?mail=ada@x&token=t#y",
+        "referrer": "https://search.example/?q=ada",
+        "search": "?mail=ada@x&token=t",
+        "path": "/p1",
+        "name": "Home",
+    }
+
+    send(browser, viewed(type="page", name="Home", properties=properties, context=preferring(analytics=True)))
+
+    assert log.event().properties == {
+        "url": "https://shop.example/p1",
+        "referrer": "https://search.example/",
+        "path": "/p1",
+        "name": "Home",
+    }
+
+
+def test_what_a_shopper_searched_for_is_kept(browser: APIClient, log: "LogReader", viewed: Maker) -> None:
+    properties = {"query": "sofa?", "search": "sofa", "page_location": "https://shop.example/s?q=sofa"}
+
+    send(browser, viewed(event="Products Searched", properties=properties, context=preferring(analytics=True)))
+
+    assert log.event().properties == {"query": "sofa?", "search": "sofa", "page_location": "https://shop.example/s"}
+
+
 def test_a_context_is_minimized(browser: APIClient, log: "LogReader", viewed: Maker) -> None:
     context = {
         **preferring(analytics=True),
