@@ -192,6 +192,9 @@ def _event_time(item: dict[str, Any], envelope: Envelope) -> int:
     original = parse_time(item.get(spelled))
     if original is None and item.get(spelled):
         raise _Wrong(spelled, "must be an ISO 8601 time")
+    if spelled == "originalTimestamp" and (told := parse_time(item.get("timestamp"))) is not None:
+        # RudderStack's reading: beside the sender's clock, `timestamp` is what it was told, or worked out already.
+        return event_time(received_at=envelope.received_at, sent_at=None, original=told)
     sent_at = parse_time(item.get("sentAt")) or envelope.sent_at
     return event_time(received_at=envelope.received_at, sent_at=sent_at, original=original)
 

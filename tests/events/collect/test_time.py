@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.intake.items import Envelope, Item, read_item
 from events.intake.times import EARLIEST, event_time, parse_time
 
 SECOND = 1_000_000
@@ -49,3 +50,24 @@ def test_no_event_is_of_the_future_or_of_a_broken_clock(sent: int | None, origin
 )
 def test_times_are_read_in_any_unit(given: object, expected: int | None) -> None:
     assert parse_time(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        # rudder-sdk-node writes its own clock beside the time it was told: history keeps its day
+        ({"timestamp": "2020-02-29T12:00:00+05:30", "originalTimestamp": NOW}, 1_582_957_800 * SECOND),
+        # an archive tells all four: what was corrected then is not moved to the day it is sent again
+        ({"timestamp": NOW - 9000 * SECOND, "originalTimestamp": NOW - 12600 * SECOND}, NOW - 9000 * SECOND),
+        ({"timestamp": "soon", "originalTimestamp": NOW - 5 * SECOND}, NOW - 4 * SECOND),
+        ({"originalTimestamp": NOW - 5 * SECOND}, NOW - 4 * SECOND),
+        ({"timestamp": NOW - 5 * SECOND}, NOW - 4 * SECOND),
+    ],
+)
+def test_a_time_beside_the_senders_clock_is_believed(times: dict[str, object], expected: int) -> None:
+    item = {"type": "page", "userId": "ada", "sentAt": NOW - SECOND, **times}
+
+    read = read_item(item, Envelope(received_at=NOW))
+
+    assert isinstance(read, Item)
+    assert read.event.at == expected
