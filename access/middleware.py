@@ -9,7 +9,12 @@ from django.utils.cache import patch_vary_headers
 
 from common.problems import is_machine
 
-ALLOW_HEADERS: Final = "authorization, content-type, x-retry-count, x-api-key, x-user-hash"
+ALLOW_HEADERS: Final = (
+    "authorization, content-type, x-retry-count, x-api-key, x-user-hash, "
+    # RudderStack's SDK for browsers, at first and where it sends again.
+    "anonymousid, sentat, rsa-recovered, rsa-retry-attempt, rsa-retry-reason, "
+    "rsa-since-first-attempt, rsa-since-last-attempt"
+)
 ALLOW_METHODS: Final = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 EXPOSE_HEADERS: Final = "etag, retry-after, x-sse-support"
 

@@ -95,7 +95,15 @@ def test_a_preflight_is_answered(path: str, client: Client) -> None:
     assert answer.status_code == 204
     assert answer["Access-Control-Allow-Origin"] == HERE
     assert answer["Vary"] == "Origin"
-    for header in ("authorization", "content-type", "x-retry-count", "x-api-key", "x-user-hash"):
+    for header in (
+        "authorization",
+        "content-type",
+        "x-retry-count",
+        "x-api-key",
+        "x-user-hash",
+        "anonymousid",
+        "sentat",
+    ):
         assert header in answer["Access-Control-Allow-Headers"]
     assert "Access-Control-Allow-Credentials" not in answer.headers
 

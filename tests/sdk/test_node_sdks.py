@@ -1,4 +1,4 @@
-"""The Node SDKs of Segment and RudderStack, unmodified, against the real server; the browser's one in a browser."""
+"""The Node SDKs of Segment and RudderStack, unmodified, against the real server; the browsers' ones in a browser."""
 
 import os
 import shutil
@@ -66,8 +66,8 @@ def test_every_call_of_a_server_sdk_is_on_the_log(shop: Shop, logged: Reader, no
 
 
 @pytest.fixture
-def page_address(node_folder: Path) -> Iterator[str]:
-    """The address of a shop's page, on another origin than the server's."""
+def pages_address(node_folder: Path) -> Iterator[str]:
+    """The address of a shop's pages, on another origin than the server's."""
     script = node_folder / "node_modules" / "@segment" / "analytics-next" / "dist" / "umd" / "index.js"
     shutil.copy(script, node_folder / "analytics-next.js")
 
@@ -78,7 +78,7 @@ def page_address(node_folder: Path) -> Iterator[str]:
     pages = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(node_folder)))
     thread = threading.Thread(target=pages.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{pages.server_port}/page.html"
+    yield f"http://127.0.0.1:{pages.server_port}/"
     pages.shutdown()
     thread.join()
     pages.server_close()
@@ -90,15 +90,20 @@ def posted_to(route: str) -> Callable[["Response"], bool]:
 
 
 @pytest.mark.browser
-def test_the_browser_sdk_talks_across_origins(
-    shop: Shop, logged: Reader, page_address: str, chromium: "Browser"
+@pytest.mark.parametrize(
+    ("file", "routes"),
+    [("page.html", ("/v1/p", "/v1/t", "/v1/i")), ("rudder.html", ("/v1/page", "/v1/track", "/v1/identify"))],
+    ids=["segment", "rudder"],
+)
+def test_a_browser_sdk_talks_across_origins(
+    shop: Shop, logged: Reader, pages_address: str, chromium: "Browser", file: str, routes: tuple[str, str, str]
 ) -> None:
     page = chromium.new_page()
-    page.goto(page_address + "?" + urlencode({"host": shop.host, "key": shop.key}))
+    page.goto(pages_address + file + "?" + urlencode({"host": shop.host, "key": shop.key}))
     with (
-        page.expect_response(posted_to("/v1/p")),
-        page.expect_response(posted_to("/v1/t")),
-        page.expect_response(posted_to("/v1/i")),
+        page.expect_response(posted_to(routes[0])),
+        page.expect_response(posted_to(routes[1])),
+        page.expect_response(posted_to(routes[2])),
     ):
         anonymous_id = page.evaluate("talk()")
     page.close()
@@ -108,4 +113,5 @@ def test_the_browser_sdk_talks_across_origins(
     assert events["Product Viewed"].anonymous_id == anonymous_id
     assert events["Product Viewed"].context["device"] == {"type": "bot"}
     assert events["identify"].user_id == "ada"
+    assert events["Home"].properties["url"] == pages_address + file
     assert "userAgent" not in events["Product Viewed"].context
