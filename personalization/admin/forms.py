@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from unfold.widgets import (
@@ -16,6 +17,7 @@ from unfold.widgets import (
 
 from audit.selectors import entries
 from common.errors import InvalidInput
+from common.money import plain
 from personalization.models import Placement, Rule, RuleVersion
 from personalization.services.placements import RANKERS, check_placement
 from personalization.services.rules import ABOUT, draft
@@ -34,6 +36,7 @@ WORDING: Final = (
 
 FACTOR: Final = 2.0
 """Of a boost or bury that names none."""
+CLOCK: Final = "In UTC, as all times on these pages."
 LISTED: Final = ("category", "brand")
 """Filters of several names."""
 
@@ -87,7 +90,12 @@ def number(**options: Any) -> forms.IntegerField:
 def amount(**options: Any) -> forms.DecimalField:
     """Return a field for a price that may be empty."""
     return forms.DecimalField(
-        required=False, min_value=Decimal(0), decimal_places=2, widget=UnfoldAdminDecimalFieldWidget(), **options
+        required=False,
+        min_value=Decimal(0),
+        max_digits=16,
+        decimal_places=4,
+        widget=UnfoldAdminDecimalFieldWidget(),
+        **options,
     )
 
 
@@ -209,8 +217,8 @@ class RuleForm(RuleModelForm):
     context_categories = Listed(
         label="When looking at categories", help_text="Furniture/Chairs, or one name of a path."
     )
-    starts_at = moment(label="From")
-    ends_at = moment(label="Until")
+    starts_at = moment(label="From", help_text=CLOCK)
+    ends_at = moment(label="Until", help_text=CLOCK)
     products = Listed(help_text="Product ids. A pin of several takes places one after the other.")
     categories = Listed(help_text="Furniture/Chairs, or one name of a path.")
     brands = Listed()
@@ -232,6 +240,9 @@ class RuleForm(RuleModelForm):
             for name in WORDING:
                 self.initial.setdefault(name, getattr(current, name))
             self.initial["seen"] = current.number
+            for name in ("min_price", "max_price"):
+                if (price := self.initial[name]) is not None:
+                    self.initial[name] = plain(Decimal(price), settings.SHOP_CURRENCY)
         for name in ("name", "active", *WORDING):  # as in the form of a placement
             self.fields[name].show_hidden_initial = self.instance.pk is not None
 

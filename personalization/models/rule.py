@@ -69,8 +69,8 @@ class RuleVersion(models.Model):
     products = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     categories = ArrayField(models.CharField(max_length=400), default=list, blank=True)
     brands = ArrayField(models.CharField(max_length=200), default=list, blank=True)
-    min_price = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True, validators=[POSITIVE])
-    max_price = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True, validators=[POSITIVE])
+    min_price = models.DecimalField(max_digits=16, decimal_places=4, null=True, blank=True, validators=[POSITIVE])
+    max_price = models.DecimalField(max_digits=16, decimal_places=4, null=True, blank=True, validators=[POSITIVE])
     min_stock = models.IntegerField(null=True, blank=True)
     max_stock = models.IntegerField(null=True, blank=True)
 

@@ -5,6 +5,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
+
+from common.money import plain
 from personalization.models import Rule, RuleVersion
 from personalization.ranking import rules as pure
 
@@ -47,7 +50,7 @@ def products_of(version: RuleVersion, *, most: int | None = None) -> str:
     """Return in words which products a wording is about; of each list `most` names, all where None."""
     told = (
         *(_listed(name, getattr(version, name), most) for name in ("products", "categories", "brands")),
-        _ranged("price", version.min_price, version.max_price),
+        _ranged("price", _priced(version.min_price), _priced(version.max_price)),
         _ranged("stock", version.min_stock, version.max_stock),
     )
     return _joined(told) or "every product"
@@ -68,7 +71,8 @@ def window_of(version: RuleVersion) -> str:
     """Return in words from when until when a wording holds."""
     if version.starts_at is None and version.ends_at is None:
         return "always"
-    return " – ".join(f"{at:%Y-%m-%d %H:%M}" if at else "…" for at in (version.starts_at, version.ends_at))
+    ends = (f"{at:%Y-%m-%d %H:%M}" if at else "…" for at in (version.starts_at, version.ends_at))
+    return " – ".join(ends) + " UTC"
 
 
 def _joined(told: Iterable[str]) -> str:
@@ -84,6 +88,10 @@ def _listed(kind: str, names: list[str], most: int | None) -> str:
 def _ranged(kind: str, low: Any, high: Any) -> str:
     ends = (f"{word} {end}" for word, end in (("from", low), ("to", high)) if end is not None)
     return " ".join((kind, *ends)) if low is not None or high is not None else ""
+
+
+def _priced(amount: Decimal | None) -> str | None:
+    return None if amount is None else plain(amount, settings.SHOP_CURRENCY)
 
 
 def _seconds(moment: datetime | None) -> float | None:

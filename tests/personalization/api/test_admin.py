@@ -25,6 +25,7 @@ from personalization.models import (
 )
 from personalization.selectors.overview import SILENCE, run_state
 from personalization.selectors.registry import previous_champion
+from personalization.selectors.rules import products_of, window_of
 from personalization.services.registry import promote
 from personalization.services.rules import create_rule
 from tests.personalization.releases import admitted
@@ -136,6 +137,22 @@ def test_what_finds_nothing_is_named_on_saving_a_rule(log_in: LogIn) -> None:
     assert "There is no product rag in the catalogue" in told
     assert "“Rugs first” matches no product of the catalogue: nothing is left to show" in told
     assert Rule.objects.exists()
+
+
+def test_a_price_has_the_decimals_of_the_shop_s_currency(log_in: LogIn, settings: Any) -> None:
+    settings.SHOP_CURRENCY = "KWD"
+    dee, when = log_in("merchandiser"), {"starts_at_0": "2028-02-29", "starts_at_1": "00:30"}
+
+    dee.post(reverse("admin:personalization_rule_add"), {**RULE, "min_price": "1.250", "max_price": "10", **when})
+
+    rule = Rule.objects.get()
+    assert rule.current is not None
+    assert products_of(rule.current).endswith("price from 1.250 to 10.000")
+    assert window_of(rule.current) == "2028-02-29 00:30 – … UTC"
+    page = dee.get(reverse("admin:personalization_rule_change", args=[rule.pk]))
+    form = page.context["adminform"].form
+    assert (form["min_price"].value(), form["max_price"].value()) == ("1.250", "10.000")
+    assert b"In UTC, as all times on these pages." in page.content
 
 
 @pytest.mark.parametrize(
