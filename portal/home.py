@@ -11,7 +11,7 @@ from audit.selectors import entries
 from common import clock
 from common.errors import Unavailable
 from events import activity
-from personalization.selectors.overview import latest_run, live_model, open_alarms, unfinished_run
+from personalization.selectors.overview import latest_run, live_model, open_alarms, unfinished_run, waiting_waivers
 from personalization.selectors.placements import active_placements
 from personalization.serving.keeper import keeper
 from portal.model_card import card_of
@@ -26,6 +26,7 @@ DOORS: Final = (
     ("Look up consent", "admin:consents_consentstate_changelist", "consents.change_*"),
     ("API keys", "admin:access_apikey_changelist", "access.change_apikey"),
 )
+APPROVE: Final = "personalization.approve_modelwaiver"
 NO_DECISIONS: Final = ("user.signed_in", "user.signed_out", "user.sign_in_refused")
 AUDIT_SIZE: Final = 8
 
@@ -55,6 +56,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         **(_events() if may(user, "events.view_event") else {}),
         **(_model() if may(user, "personalization.view_modelversion") else {}),
         "alarms": open_alarms() if may(user, "personalization.view_modelalarm") else [],
+        "waivers": waiting_waivers(but_of=request.user.pk) if may(user, APPROVE) else [],
         "may_see_setaside": may(user, "events.view_setaside"),
         "placements": list(active_placements().values()) if may(user, "personalization.view_placement") else [],
         "audit": entries(but=NO_DECISIONS, limit=AUDIT_SIZE) if may(user, "audit.view_*") else [],

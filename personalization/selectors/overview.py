@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.db.models import QuerySet
 
 from common import clock
-from personalization.models import ModelAlarm, ModelVersion, TrainingRun
+from personalization.models import ModelAlarm, ModelVersion, ModelWaiver, TrainingRun
 from personalization.selectors.registry import live_version, valid_waiver
 
 SILENCE: Final = timedelta(seconds=60)
@@ -36,6 +36,17 @@ class Alarm:
     message: str
     raised_at: datetime
     times: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingWaiver:
+    """A waiver that waits for a second person; `asked_by` is who asked, `expires_at` when it ends by itself."""
+
+    id: int
+    version: str
+    asked_by: str
+    asked_at: datetime
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,14 @@ def open_alarms() -> list[Alarm]:
     """Return what somebody should look at, the latest first."""
     rows = ModelAlarm.objects.filter(settled_at=None)
     return [Alarm(row.pk, row.kind, row.get_kind_display(), row.message, row.raised_at, row.times) for row in rows]
+
+
+def waiting_waivers(*, but_of: int) -> list[WaitingWaiver]:
+    """Return the waivers that nobody has approved or closed, the one that ends first first; without a person's own."""
+    waiting = ModelWaiver.objects.filter(approved_by=None, closed_by=None, expires_at__gt=clock.now())
+    told = waiting.exclude(requested_by=but_of).order_by("expires_at", "pk")
+    named = ("pk", "model_version__version", "requested_by__username", "requested_at", "expires_at")
+    return [WaitingWaiver(*row) for row in told.values_list(*named)]
 
 
 def latest_run() -> RunState | None:

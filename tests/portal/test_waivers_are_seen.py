@@ -1,0 +1,55 @@
+"""A waiver that waits for a second person meets on their first page whoever may approve it, until it is decided."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from access.models import User
+from common import clock
+from personalization.models import ModelState, ModelVersion, ModelWaiver
+from tests.staff import LogIn
+
+pytestmark = pytest.mark.django_db
+WAITS = "A waiver of 2026-11-25.1 waits for a second person"
+
+
+def asked(by: User, *, days: int = 7) -> ModelWaiver:
+    """Return a waiver that somebody asked for, eight days ago."""
+    version = ModelVersion.objects.create(
+        version="2026-11-25.1", directory="2026-11-25.1", artefact_hash="a" * 64, state=ModelState.REFUSED
+    )
+    began = clock.now() - timedelta(days=8)
+    return ModelWaiver.objects.create(
+        model_version=version, reason="The new search needs it.", requested_by=by, requested_at=began,
+        expires_at=began + timedelta(days=days + 8),
+    )  # fmt: skip
+
+
+def test_it_is_on_the_first_page_of_who_may_approve_it_until_that_is_done(log_in: LogIn) -> None:
+    log_in("data scientist", "ada")
+    officer, merchandiser = log_in("compliance officer"), log_in("merchandiser")
+    waiver = asked(User.objects.get(username="ada"))
+    door = reverse("admin:personalization_modelwaiver_change", args=[waiver.pk])
+
+    page = officer.get("/admin/").content.decode()
+
+    assert (WAITS in page, "ada asked for it" in page, door in page) == (True, True, True)
+    assert WAITS not in merchandiser.get("/admin/").content.decode()
+    officer.post(reverse("admin:personalization_modelwaiver_approve_page", args=[waiver.pk]))
+    assert WAITS not in officer.get("/admin/").content.decode()
+
+
+def test_who_asked_is_not_asked_to_approve_it(log_in: LogIn) -> None:
+    ada, bo = log_in("data scientist", "ada"), log_in("data scientist", "bo")
+    asked(User.objects.get(username="ada"))
+
+    assert WAITS not in ada.get("/admin/").content.decode()
+    assert WAITS in bo.get("/admin/").content.decode()
+
+
+def test_one_that_has_ended_waits_for_nobody(log_in: LogIn) -> None:
+    log_in("data scientist", "ada")
+    asked(User.objects.get(username="ada"), days=-1)
+
+    assert WAITS not in log_in("compliance officer").get("/admin/").content.decode()
