@@ -3,7 +3,7 @@
 from django.templatetags.static import static
 
 _GREEN = {
-    "50": "#f0f7f5", "100": "#dceee9", "200": "#bbddd4", "300": "#8ec5b8", "400": "#5ba696", "500": "#3d8a7a",
+    "50": "#f0f7f5", "100": "#dceee9", "200": "#bbddd4", "300": "#8ec5b8", "400": "#5ba696", "500": "#459a89",
     "600": "#2d6e62", "700": "#265950", "800": "#1f4d45", "900": "#1c3c37", "950": "#0d2320",
 }  # fmt: skip
 
@@ -19,6 +19,7 @@ UNFOLD = {
     "BORDER_RADIUS": "8px",
     "COLORS": {"primary": _GREEN},
     "STYLES": [lambda request: static("portal/admin.css")],
+    "SCRIPTS": [lambda request: static("portal/admin.js")],
     "DASHBOARD_CALLBACK": "portal.home.dashboard",
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "portal.sidebar.navigation"},
 }

@@ -1,0 +1,63 @@
+// What the admin's theme leaves to eyes and a mouse: its menus open by clicks on elements that no keyboard reaches, its
+// icons are words of a font ("person_search") that a screen reader says aloud, its pages have no main part to go to.
+"use strict";
+(function () {
+  const CLICKED = "#page [x-on\\:click]:not(button, a[href], :has(a[href], button, input))";
+  const THEME = "Light or dark";
+  const NAMES = {
+    add: "Add", close: "Close the menu", dock_to_right: "Menu", more_vert: "More",
+    computer: THEME, dark_mode: THEME, light_mode: THEME,
+  };
+
+  function reach(one) {
+    if (one.matches("h2")) { // stays a heading, with a button in it
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "cursor-pointer flex grow items-center";
+      button.append(...one.childNodes);
+      one.append(button);
+    } else {
+      one.setAttribute("role", "button");
+      one.tabIndex = 0;
+      if (!one.textContent.trim()) one.setAttribute("aria-label", "Close"); // what lies beside an open sheet
+    }
+  }
+
+  function silence(icon) {
+    const word = icon.textContent.trim();
+    const bearer = icon.closest("a, button, [role=button], [title]");
+    if (bearer !== icon) icon.setAttribute("aria-hidden", "true");
+    if (!bearer || bearer.textContent.trim() !== word || bearer.hasAttribute("aria-label")) return;
+    bearer.setAttribute("aria-label", bearer.title || NAMES[word] || word.replaceAll("_", " "));
+    if (!bearer.matches("a, button, [role=button]")) bearer.setAttribute("role", "img");
+  }
+
+  // A table wider than the screen is moved by arrow keys, once a tab leads to it.
+  function lead() {
+    for (const wide of document.querySelectorAll(".v-scroll")) {
+      const moves = wide.scrollWidth > wide.clientWidth;
+      const heading = wide.closest("section, form")?.querySelector("h2");
+      for (const [name, value] of [["tabindex", 0], ["role", "group"], ["aria-label", heading?.innerText || "Table"]])
+        moves ? wide.setAttribute(name, value) : wide.removeAttribute(name);
+    }
+  }
+
+  function prepare() {
+    (document.getElementById("main") || document.getElementById("page"))?.setAttribute("role", "main");
+    document.querySelector("ul.object-tools")?.setAttribute("role", "presentation"); // holds no items but a link
+    document.querySelectorAll(CLICKED).forEach(reach);
+    document.querySelectorAll("#page .material-symbols-outlined").forEach(silence);
+    lead();
+  }
+
+  function press(event) {
+    if (!["Enter", " "].includes(event.key) || !event.target.matches(`${CLICKED}[role=button]`)) return;
+    event.preventDefault(); // a space scrolls the page
+    event.target.click();
+  }
+
+  document.addEventListener("DOMContentLoaded", prepare);
+  document.addEventListener("keydown", press);
+  document.addEventListener("toggle", lead, true);
+  window.addEventListener("resize", lead);
+})();
