@@ -1,5 +1,6 @@
 """The merchandiser's door to the catalogue: every change goes through the room's services."""
 
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
@@ -24,7 +25,7 @@ from catalog.models import Product
 from catalog.resources import ProductResource
 from catalog.validation import CHECKS, check_id, parse_product
 from common.errors import InvalidInput
-from common.money import plain
+from common.money import plain, shown
 from common.pagination import EstimatingPaginator
 
 
@@ -48,6 +49,9 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic whe
         super().__init__(*args, **options)
         if "currency" in self.fields and not self.instance.pk:
             self.fields["currency"].initial = settings.SHOP_CURRENCY
+        for name in ("price", "compare_at_price", "cost"):  # kept with four decimals
+            if (amount := self.initial.get(name)) is not None:
+                self.initial[name] = Decimal(plain(amount, self.instance.currency))
 
     def clean(self) -> dict[str, Any]:
         """Show what the room's checks say at the fields they say it of."""
@@ -100,7 +104,7 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
     @display(description="Price", ordering="price")
     def shown_price(self, product: Product) -> str:
         """Show the price with its currency."""
-        return "" if product.price is None else f"{plain(product.price, product.currency)} {product.currency}"
+        return "" if product.price is None else shown(product.price, product.currency)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         """Leave out what was removed."""

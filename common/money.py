@@ -22,6 +22,15 @@ DECIMALS: Final[dict[str, int]] = {
 }
 """Currency code to the number of its decimals."""
 
+_SYMBOLS: Final = {
+    "AUD": "A$", "BRL": "R$", "CAD": "CA$", "CNY": "CN¥", "EUR": "€", "GBP": "£", "HKD": "HK$", "ILS": "₪", "INR": "₹",
+    "JPY": "¥", "KRW": "₩", "MXN": "MX$", "NZD": "NZ$", "PHP": "₱", "TWD": "NT$", "USD": "$", "VND": "₫", "XCD": "EC$",
+}  # fmt: skip
+"""What English writes in place of a code, as browsers do."""
+
+
+NO_BREAK: Final = "\N{NO-BREAK SPACE}"
+
 
 @dataclass(frozen=True, slots=True)
 class Money:
@@ -39,3 +48,11 @@ def plain(amount: Decimal, currency: str) -> str:
     least = DECIMALS.get(currency, 2)
     has = -int(amount.normalize().as_tuple().exponent)
     return f"{amount:.{max(least, has)}f}"
+
+
+def shown(amount: Decimal, currency: str) -> str:
+    """Return the amount as pages in English show it, and as the snippet does: `€1,340.00`, `CHF 9.90`."""
+    sign, figures = ("-" if amount < 0 else ""), plain(abs(amount), currency)
+    whole, point, rest = figures.partition(".")
+    symbol = _SYMBOLS.get(currency) or (currency and currency + NO_BREAK)
+    return f"{sign}{symbol}{int(whole):,}{point}{rest}"

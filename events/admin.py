@@ -7,9 +7,10 @@ from django.contrib import admin, messages
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.decorators import action
+from unfold.decorators import action, display
 
 from audit.staff import ReadOnly, actor_of
+from common.money import shown
 from common.pagination import EstimatingPaginator
 from events.models import Event, Order, OrderLine, SetAside
 from events.services.setting_aside import send_again
@@ -141,7 +142,7 @@ class OrderLineInline(TabularInline):
     """The products of an order."""
 
     model = OrderLine
-    fields = ("position", "product_id", "quantity", "price", "list_id")
+    fields = readonly_fields = ("position", "product_id", "units", "price_each", "list_id")
     extra = 0
     can_delete = False
 
@@ -152,6 +153,16 @@ class OrderLineInline(TabularInline):
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody edits by hand."""
         return False
+
+    @display(description="Quantity")
+    def units(self, line: OrderLine) -> str:
+        """Show how many, without the decimals that only what is weighed has."""
+        return f"{line.quantity.normalize():f}"
+
+    @display(description="Price")
+    def price_each(self, line: OrderLine) -> str | None:
+        """Show the price of one."""
+        return None if line.price is None else shown(line.price, line.order.currency)
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -169,13 +180,29 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset.filter(status=self.value()) if self.value() else queryset
 
 
+def amount(name: str) -> Any:
+    """Return a column that shows an amount of an order in its currency."""
+
+    @display(description=name.capitalize(), ordering=name)
+    def column(self: Any, order: Order) -> str | None:
+        told = getattr(order, name)
+        return None if told is None else shown(told, order.currency)
+
+    return column
+
+
 @admin.register(Order)
 class OrderAdmin(Recorded):
     """Orders as their events tell them."""
 
-    list_display = ("order_id", "placed_at", "status", "user_id", "revenue", "currency", "refunded")
+    list_display = ("order_id", "placed_at", "status", "user_id", "shown_revenue", "shown_refunded")
     list_filter = (StatusFilter,)
     search_fields = ("order_id__exact", "user_id__exact", "anonymous_id__exact")
     ordering = ("-placed_at",)
     inlines: ClassVar = [OrderLineInline]
-    exclude = ("status_message", "content_message")
+    fields = ("order_id", "user_id", "anonymous_id", "status", "placed_at", "shown_revenue", "revenue_basis",
+              "shown_total", "shown_shipping", "shown_tax", "shown_discount", "coupon", "shown_refunded",
+              "wholly_refunded", "status_at", "content_at")  # fmt: skip
+    readonly_fields = fields
+    shown_revenue, shown_total, shown_shipping = amount("revenue"), amount("total"), amount("shipping")
+    shown_tax, shown_discount, shown_refunded = amount("tax"), amount("discount"), amount("refunded")

@@ -107,3 +107,13 @@ def test_a_search_is_answered_by_indexes(words: str) -> None:
     plan = cl.queryset.order_by().explain()
     assert "Seq Scan" not in plan
     assert all(name in plan for name in ("catalog_title", "catalog_brand", "product_id", "group_id"))
+
+
+def test_prices_are_shown_with_the_decimals_of_their_currency() -> None:
+    dee = staff("dee", "merchandiser")
+    services.put_product("P1", data={"title": "Oak chair", "price": "1089.9", "currency": "EUR"}, actor="system:test")
+
+    page = dee.get(f"{LIST}{Product.objects.get().pk}/change/").content.decode()
+
+    assert 'value="1089.90"' in page
+    assert "€1,089.90" in dee.get(LIST).content.decode()

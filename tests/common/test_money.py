@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from common.money import Money, plain
+from common.money import Money, plain, shown
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,19 @@ from common.money import Money, plain
 def test_an_amount_is_written(amount: str, currency: str, written: str) -> None:
     assert plain(Decimal(amount), currency) == written
     assert str(Money(Decimal(amount), currency)) == f"{written} {currency}"
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "written"),
+    [
+        ("9.9000", "EUR", "€9.90"),
+        ("1340", "EUR", "€1,340.00"),
+        ("1200.0000", "JPY", "¥1,200"),
+        ("-15.5", "USD", "-$15.50"),
+        ("9.9", "CHF", "CHF\N{NO-BREAK SPACE}9.90"),
+        ("0.0125", "EUR", "€0.0125"),
+        ("9.90", "", "9.90"),
+    ],
+)
+def test_an_amount_is_shown_as_browsers_show_it(amount: str, currency: str, written: str) -> None:
+    assert shown(Decimal(amount), currency) == written

@@ -170,3 +170,17 @@ def test_one_who_may_only_look_cannot_send_again() -> None:
     item.refresh_from_db()
     assert item.replayed_at is None
     assert appended() == []
+
+
+def test_amounts_of_an_order_are_written_in_its_currency() -> None:
+    lines = [{"product_id": "A", "price": 1000, "quantity": 2}]
+    bought = {"order_id": "O1", "revenue": 2000, "currency": "JPY", "products": lines}
+    record(entry(event(1, name="Order Completed", properties=bought)))
+    client = staff("ops", "operator")
+    (order,) = client.get(ORDERS).context["cl"].result_list
+
+    listed = client.get(ORDERS).content.decode()
+    page = client.get(reverse("admin:events_order_change", args=[order.pk])).content.decode()
+
+    assert ("¥2,000" in listed, "¥2,000" in page, "¥1,000" in page) == (True, True, True)
+    assert ".0000" not in listed + page

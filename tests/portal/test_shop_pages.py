@@ -54,6 +54,16 @@ def test_search_finds_by_words_and_by_path(bo: Client) -> None:
     assert bo.get("/shop/search?q=sofa").context["found"] == 0
 
 
+def test_prices_are_written_as_the_shelves_write_them(bo: Client) -> None:
+    bulk_upsert([{"product_id": "P3", "title": "Oak desk to come", "currency": "EUR"}], actor="system:test")
+    bo.post("/shop/cart", {"action": "add", "product_id": "P1"})
+
+    pages = [bo.get(address).content.decode() for address in ("/shop/products/P1", "/shop/search", "/shop/cart")]
+
+    assert all("€90.00" in page for page in pages)
+    assert not any(" EUR" in page for page in pages), "nor is there a currency without a price"
+
+
 def test_an_unknown_product_is_not_found(bo: Client) -> None:
     assert bo.get("/shop/products/P9").status_code == 404
 

@@ -1,0 +1,15 @@
+"""Amounts of money in templates."""
+
+from decimal import Decimal
+
+from django import template
+
+from common.money import shown
+
+register = template.Library()
+
+
+@register.filter
+def money(amount: Decimal | str | None, currency: str) -> str:
+    """Return the amount with its currency, nothing where there is none: `{{ price|money:currency }}`."""
+    return "" if amount is None else shown(Decimal(amount), currency)
