@@ -9,7 +9,9 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.contrib.postgres.forms import SimpleArrayField
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
@@ -117,7 +119,8 @@ class ApiKeyAdmin(ModelAdmin):
     list_display = ("name", "kind", "prefix", "state", "last_used_at", "expires_at")
     list_filter = ("kind",)
     search_fields = ("name", "prefix")
-    actions_submit_line: ClassVar = ["rotate", "revoke"]
+    actions_submit_line: ClassVar = ["rotate"]
+    actions_detail: ClassVar = ["revoke_page"]
 
     @display(description="State", label={"live": "success", "expired": "warning", "revoked": "danger"})
     def state(self, key: ApiKey) -> str:
@@ -167,11 +170,17 @@ class ApiKeyAdmin(ModelAdmin):
         _, raw = services.rotate_key(obj.pk, actor=actor_of(request))
         _show(request, raw)
 
-    @action(description="Revoke for good", permissions=["rotate"])
-    def revoke(self, request: HttpRequest, obj: ApiKey) -> None:
-        """Close the key."""
-        services.revoke_key(obj.pk, actor=actor_of(request))
-        messages.success(request, "The key is revoked; it stops within two seconds.")
+    @action(description="Revoke for good", url_path="revoke", permissions=["rotate"])
+    def revoke_page(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Ask, then close the key: nobody opens it again."""
+        key = get_object_or_404(ApiKey, pk=object_id)
+        back = reverse("admin:access_apikey_change", args=[key.pk])
+        if request.method == "POST":
+            services.revoke_key(key.pk, actor=actor_of(request))
+            messages.success(request, "The key is revoked; it stops within two seconds.")
+            return HttpResponseRedirect(back)
+        context = {**self.admin_site.each_context(request), "title": f"Revoke {key.name}?", "key": key, "back": back}
+        return render(request, "access/revoke_key.html", context)
 
 
 def _show(request: HttpRequest, raw: str) -> None:

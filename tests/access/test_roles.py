@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 from django.test import Client
+from django.urls import reverse
 
 from access.models import ApiKey, User
 from access.roles import ROLES
@@ -109,9 +110,14 @@ def test_an_operator_makes_rotates_and_revokes_a_key_and_sees_it_once() -> None:
     rotated = operator.post(url, {**facts, button(operator, url, "rotate"): "1"}, follow=True)
     key.refresh_from_db()
     assert f"{key.prefix}_" in rotated.content.decode()
-    operator.post(url, {**facts, button(operator, url, "revoke"): "1"})
+    asked = reverse("admin:access_apikey_revoke_page", args=[key.pk])
+    assert (asked in operator.get(url).content.decode(), operator.get(asked).status_code) == (True, 200)
+    key.refresh_from_db()
+    assert not ApiKey.objects.exclude(revoked_at=None).exists(), "it was asked only"
+    operator.post(asked)
     key.refresh_from_db()
     assert key.revoked_at is not None
+    assert operator.get(asked).status_code == 403
     assert operator.post(f"/admin/access/apikey/{key.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
