@@ -1,13 +1,14 @@
 """The admin's first page: what is happening, for the person who opened it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
+from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from audit.selectors import entries
+from audit.selectors import Entry, entries
 from common import clock
 from common.errors import Unavailable
 from events import activity
@@ -23,7 +24,7 @@ DOORS: Final = (
     ("Add a rule", "admin:personalization_rule_add", "personalization.add_rule"),
     ("Products", "admin:catalog_product_changelist", "catalog.view_product"),
     ("Compare model versions", "admin:personalization_modelversion_changelist", "personalization.change_modelversion"),
-    ("Look up consent", "admin:consents_consentstate_changelist", "consents.change_*"),
+    ("Look up consent", "admin:consents_consentevent_changelist", "consents.change_*"),
     ("API keys", "admin:access_apikey_changelist", "access.change_apikey"),
 )
 APPROVE: Final = "personalization.approve_modelwaiver"
@@ -59,7 +60,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "waivers": waiting_waivers(but_of=request.user.pk) if may(user, APPROVE) else [],
         "may_see_setaside": may(user, "events.view_setaside"),
         "placements": list(active_placements().values()) if may(user, "personalization.view_placement") else [],
-        "audit": entries(but=NO_DECISIONS, limit=AUDIT_SIZE) if may(user, "audit.view_*") else [],
+        "audit": _decisions() if may(user, "audit.view_*") else [],
     }
 
 
@@ -69,6 +70,14 @@ def _link(name: str) -> str | None:
         return reverse(name)
     except NoReverseMatch:
         return None
+
+
+def _decisions() -> list[Entry]:
+    """Return what was decided lately, each member of staff by name: the log itself knows numbers alone."""
+    found = list(entries(but=NO_DECISIONS, limit=AUDIT_SIZE))
+    numbers = {actor for kind, _, actor in (one.actor.partition(":") for one in found) if kind == "staff"}
+    staff = {f"staff:{one.pk}": one.get_username() for one in get_user_model().objects.filter(pk__in=numbers)}
+    return [replace(one, actor=staff.get(one.actor, one.actor)) for one in found]
 
 
 def _events() -> dict[str, Any]:

@@ -26,17 +26,17 @@ EFFECTS: Final = (
 class PreviewForm(forms.Form):
     """Who, where, and a rule to try. Lists are separated by commas."""
 
-    subject = forms.CharField(max_length=300, required=False)
+    subject = forms.CharField(label="Shopper", max_length=300, required=False)
     placement = forms.ChoiceField()
-    product_id = forms.CharField(max_length=2_000, required=False)
-    limit = forms.IntegerField(min_value=1, max_value=50, required=False)
-    effect = forms.ChoiceField(choices=EFFECTS, required=False)
+    product_id = forms.CharField(label="Product looked at, or the cart", max_length=2_000, required=False)
+    limit = forms.IntegerField(label="Size", min_value=1, max_value=50, required=False)
+    effect = forms.ChoiceField(label="What it does", choices=EFFECTS, required=False)
     products = forms.CharField(max_length=2_000, required=False)
     categories = forms.CharField(max_length=2_000, required=False)
     brands = forms.CharField(max_length=2_000, required=False)
     position = forms.IntegerField(min_value=1, max_value=100, required=False)
     factor = forms.FloatField(min_value=1, max_value=100, required=False)
-    cap = forms.IntegerField(min_value=0, max_value=100, required=False)
+    cap = forms.IntegerField(label="At most", min_value=0, max_value=100, required=False)
 
     def __init__(self, *args: Any, placements: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

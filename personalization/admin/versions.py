@@ -33,7 +33,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, WrittenEls
     heavy = ("report",)
     search_fields = ("version",)
     ordering = ("-created_at",)
-    fields = ("version", "state", "rung", "metrics", "ladder", "checks", "refusal", "alarms", "held_back", "seed",
+    fields = ("version", "state", "rung", "measured", "ladder", "checks", "refusal", "alarms", "held_back", "seed",
               "data_hash", "artefact_hash", "created_at", "promoted_at", "learnt_again", "retired_at",
               "pruned_at")  # fmt: skip
     actions_list: ClassVar = ["side_by_side", "roll_back_page"]
@@ -121,6 +121,11 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, WrittenEls
         """Return the error of predicted stars, where the shop has ratings, beside that of biases alone."""
         own, biases = _number(row, "rmse_svd"), _number(row, "rmse_biases")
         return f"{own} (biases {biases})" if "rmse_biases" in row.metrics else own
+
+    @admin.display(description="metrics")
+    def measured(self, row: ModelVersion) -> str:
+        """Return what was measured on the held-out shoppers, with as many decimals as the list has."""
+        return "\n".join(f"{name} {_number(row, name)}" for name in sorted(row.metrics)) or "none"
 
     @admin.display(description="over-exposed items held back")
     def held_back(self, row: ModelVersion) -> str:

@@ -86,7 +86,7 @@ def open_alarms() -> list[Alarm]:
     return [Alarm(row.pk, row.kind, row.get_kind_display(), row.message, row.raised_at, row.times) for row in rows]
 
 
-def waiting_waivers(*, but_of: int) -> list[WaitingWaiver]:
+def waiting_waivers(*, but_of: int | None) -> list[WaitingWaiver]:
     """Return the waivers that nobody has approved or closed, the one that ends first first; without a person's own."""
     waiting = ModelWaiver.objects.filter(approved_by=None, closed_by=None, expires_at__gt=clock.now())
     told = waiting.exclude(requested_by=but_of).order_by("expires_at", "pk")

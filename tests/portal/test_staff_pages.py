@@ -12,6 +12,7 @@ from audit.services import record
 from customers.models import Customer
 from personalization.models import Placement
 from personalization.serving.keeper import keeper
+from portal.home import DOORS
 from portal.profile import readable
 from tests.staff import LogIn
 
@@ -43,6 +44,29 @@ def test_the_home_names_decisions_and_no_sign_ins(log_in: LogIn) -> None:
     page = officer.get("/admin/").content.decode()
 
     assert ("model.promoted" in page, "user.signed_in" in page) == (True, False)
+
+
+def test_the_home_names_who_decided_and_leads_to_proof_of_consent(log_in: LogIn) -> None:
+    officer = log_in("compliance officer", "olu-the-officer")
+    record(category="model", action="model.promoted", actor=f"staff:{officer.session['_auth_user_id']}", object="v1")
+
+    page = officer.get("/admin/").content.decode()
+    decided = page[page.index("Lately decided") :]
+
+    assert ("olu-the-officer" in decided, "staff:" in decided) == (True, False)
+    assert f'<a href="{reverse("admin:consents_consentevent_changelist")}">Look up consent</a>' in page
+
+
+def test_the_home_s_doors_all_lead_somewhere() -> None:
+    assert [name for _, name, _ in DOORS if not reverse(name)] == []
+
+
+def test_the_preview_names_the_field_that_it_refuses(log_in: LogIn) -> None:
+    page = log_in("merchandiser").get("/portal/preview?placement=home&limit=99&effect=cap&cap=-1").content.decode()
+
+    assert "Size: Ensure this value is less than or equal to 50." in page
+    assert "At most: Ensure this value is greater than or equal to 0." in page
+    assert 'value="99"' in page
 
 
 def test_the_home_says_where_the_live_version_cannot_be_read(log_in: LogIn, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ def gate(verdict: Mapping[str, Any]) -> Section | None:
     checks = sorted(verdict.get("checks", ()), key=lambda check: bool(check["passed"]))
     rows = [(_said(one), Two(one["name"], one["detail"]), _measured(one)) for one in checks]
     note = f"Held against {verdict.get('reference', 'nothing')} on the same shoppers and window, which neither saw."
-    return Section("gate", "Gate", note, ("", "Check", "Measured"), rows)
+    return Section("gate", "Gate", note, ("Outcome", "Check", "Measured"), rows)
 
 
 def against(check: Mapping[str, Any], limit: float | None) -> Two:
@@ -73,7 +73,7 @@ def data(report: Mapping[str, Any]) -> Section | None:
     counts = " of ".join(f"{sizes[part]:,} {part}" for part in ("interactions", "shoppers") if part in sizes)
     counts += f"; the catalogue holds {sizes['items']:,} products, touched or not" if "items" in sizes else ""
     note = f"Learnt from {counts}. The checks against the live version's data are on the training run."
-    return Section("data", "Data", note, ("", "Check", "Measured"), [*rows, *removed, *imputed, *scaled])
+    return Section("data", "Data", note, ("Outcome", "Check", "Measured"), [*rows, *removed, *imputed, *scaled])
 
 
 def stability(report: Mapping[str, Any]) -> Section | None:
@@ -81,7 +81,7 @@ def stability(report: Mapping[str, Any]) -> Section | None:
     one = report.get("stability")
     rows = [(passed(one["passed"]), "overlap@10", _barred(one))] if one else []
     note = "How much of the first ten that the version live at the time answers to the same questions is kept."
-    return Section("stability", "Steadiness", note, ("", "Check", "Measured"), rows)
+    return Section("stability", "Steadiness", note, ("Outcome", "Check", "Measured"), rows)
 
 
 def speed(report: Mapping[str, Any]) -> Section | None:
@@ -128,7 +128,7 @@ def served(version: ModelVersion) -> Section | None:
         "clearly worse than every day of the week before. Groups are of shoppers who touched something after an answer."
     )
     figure = _over_nights(nights, [SERVED + name for name in EXPOSURE], y="value")
-    return Section("served", "Fairness of what was served", note, ("", "Check", "Measured"), rows, figure)
+    return Section("served", "Fairness of what was served", note, ("Outcome", "Check", "Measured"), rows, figure)
 
 
 def _verdict(check: Mapping[str, Any]) -> str:

@@ -432,6 +432,16 @@ def test_a_training_is_wished_for_with_a_strength_against_over_exposure(
     assert "0.35" in page
 
 
+def test_a_version_s_figures_are_written_as_the_list_writes_them(log_in: LogIn) -> None:
+    version = judged(model(("popular",)), harmless(), report=REPORT)
+    version.metrics = {"ndcg@10": 0.19715324989727478, "rmse_svd": 1.281666080890526}
+    version.save()
+
+    page = log_in("data scientist").get(page_of(version, "change")).content.decode()
+
+    assert ("ndcg@10 0.1972" in page, "rmse_svd 1.2817" in page, "0.19715324989727478" in page) == (True, True, False)
+
+
 def test_a_version_says_how_strongly_it_holds_back(log_in: LogIn) -> None:
     version = judged(model(("popular",)), harmless(), report=REPORT)
 
