@@ -72,6 +72,21 @@ def test_nothing_is_stored_or_sent_before_a_yes(shop: Shop, page: Page, requests
     assert collected(requests)[0]["anonymousId"] == visitor_of(page)
 
 
+def test_what_keys_lead_to_is_not_under_the_question(shop: Shop, page: Page) -> None:
+    page.set_viewport_size({"width": 375, "height": 667})
+    page.goto(shop.product("P0001"))
+    page.wait_for_selector(DRAWN)
+    question = page.locator("[data-vitrine-banner]").bounding_box()
+    assert question is not None
+
+    for button in (page.locator("[data-vitrine-add]"), page.get_by_role("button", name="Privacy choices")):
+        page.evaluate("() => scrollTo(0, 0)")
+        button.focus()
+        shown = button.bounding_box()
+        assert shown is not None
+        assert shown["y"] + shown["height"] <= question["y"]
+
+
 def test_a_no_is_kept_and_nothing_else(shop: Shop, page: Page, requests: list[Request]) -> None:
     page.goto(shop.home)
     page.wait_for_selector(DRAWN)
