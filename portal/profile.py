@@ -37,7 +37,7 @@ def readable(value: Any) -> str:
     if value is None:
         return "unknown"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {readable(inner)}" for name, inner in value.items())
+        return ", ".join(f"{name.replace('_', ' ')} {readable(inner)}" for name, inner in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(readable(inner) for inner in value)
     if isinstance(value, float):

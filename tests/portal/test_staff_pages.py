@@ -182,4 +182,4 @@ def heading(page: str) -> list[str]:
 
 
 def test_what_a_profile_does_not_know_is_said_so() -> None:
-    assert readable({"monetary": 0.0, "average_order_value": None}) == "monetary 0, average_order_value unknown"
+    assert readable({"monetary": 0.0, "average_order_value": None}) == "monetary 0, average order value unknown"
