@@ -88,7 +88,7 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
     paginator = EstimatingPaginator
     list_per_page = 50
 
-    @display(description="")
+    @display(description="Picture")
     def picture(self, product: Product) -> str:
         """Show the product's image, small."""
         if not product.image_url:

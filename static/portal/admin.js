@@ -44,6 +44,7 @@
 
   function prepare() {
     (document.getElementById("main") || document.getElementById("page"))?.setAttribute("role", "main");
+    document.getElementById("nav-sidebar-inner")?.setAttribute("aria-label", "Pages"); // there are other lists of links
     document.querySelector("ul.object-tools")?.setAttribute("role", "presentation"); // holds no items but a link
     document.querySelectorAll(CLICKED).forEach(reach);
     document.querySelectorAll("#page .material-symbols-outlined").forEach(silence);
