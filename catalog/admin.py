@@ -23,6 +23,7 @@ from audit.staff import actor_of
 from catalog import limits, services
 from catalog.models import Product
 from catalog.resources import ProductResource
+from catalog.uploads import Upload
 from catalog.validation import CHECKS, check_id, parse_product
 from common.errors import InvalidInput
 from common.money import plain, shown
@@ -78,6 +79,7 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
     resource_classes = (ProductResource,)
     import_form_class = ImportForm
     export_form_class = ExportForm
+    tmp_storage_class = Upload
     skip_admin_log = True
     list_display = ("picture", "product_id", "title", "path", "brand", "shown_price", "stock", "active")
     list_display_links = ("product_id", "title")
@@ -136,6 +138,15 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
         name = self.get_export_filename(request, queryset, file_format)
         sent["Content-Disposition"] = f'attachment; filename="{name}"'
         return sent
+
+    def process_import(self, request: HttpRequest, **options: Any) -> HttpResponse:
+        """Write what the page before showed; say so where its file is gone, for instance because it was written."""
+        try:
+            answer: HttpResponse = super().process_import(request, **options)
+        except FileNotFoundError:
+            messages.error(request, "The file is not here any more. Upload it again, if it was not imported yet.")
+            return HttpResponseRedirect(reverse("admin:catalog_product_import"))
+        return answer
 
     def process_result(self, result: Any, request: HttpRequest) -> HttpResponse:
         """Tell how it went: where an error came at the end, nothing was written."""

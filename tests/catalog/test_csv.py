@@ -4,6 +4,7 @@ import re
 from csv import DictReader
 from io import StringIO
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from catalog import selectors, services
 from catalog.models import Product
 
 pytestmark = pytest.mark.django_db
+PROCESS = "/admin/catalog/product/process_import/"
 GOOD = """product_id,title,price,category,stock,active,attributes.color,attributes
 P1,Oak chair,89.90,Furniture > Chairs,12,yes,oak,
 P2,"Desk, large",,,,,,"{""width"": 120}"
@@ -93,7 +95,7 @@ def test_a_merchandiser_imports_a_file_in_the_admin(dee: Client) -> None:
 
     answer = upload(dee, GOOD)
     form = answer.context["confirm_form"]
-    confirmed = dee.post("/admin/catalog/product/process_import/", form.initial)
+    confirmed = dee.post(PROCESS, form.initial)
 
     assert confirmed.status_code == 302
     assert [(row.product_id, row.title) for row in selectors.catalog_rows()] == [
@@ -112,11 +114,36 @@ def test_the_admin_says_so_where_nothing_was_written(dee: Client, monkeypatch: p
         raise RuntimeError("the log is away")
 
     monkeypatch.setattr(services, "note_import", broken)
-    answer = dee.post("/admin/catalog/product/process_import/", form.initial, follow=True)
+    answer = dee.post(PROCESS, form.initial, follow=True)
 
     assert "Nothing was imported: the log is away" in answer.content.decode()
     assert "finished" not in answer.content.decode()
     assert not Product.objects.exists()
+
+
+def test_of_the_temporary_folder_only_uploads_are_read_and_removed(dee: Client) -> None:
+    with NamedTemporaryFile(mode="w", suffix=".txt", delete=False) as other:
+        other.write("a secret of another program\n")
+    form = upload(dee, GOOD).context["confirm_form"].initial
+
+    answer = dee.post(PROCESS, {**form, "import_file_name": Path(other.name).name}, follow=True)
+
+    assert Path(other.name).read_text() == "a secret of another program\n"
+    Path(other.name).unlink()
+    assert "a secret" not in answer.content.decode()
+    assert "The file is not here any more" in answer.content.decode()
+    assert not Product.objects.exists()
+
+
+def test_a_second_click_imports_nothing_and_says_so(dee: Client) -> None:
+    form = upload(dee, GOOD).context["confirm_form"].initial
+
+    first = dee.post(PROCESS, form, follow=True)
+    second = dee.post(PROCESS, form, follow=True)
+
+    assert "The file is not here any more" not in first.content.decode()
+    assert "The file is not here any more" in second.content.decode()
+    assert len(audit.entries(action="product.imported")) == 1
 
 
 def test_a_wrong_header_is_told_in_words(dee: Client) -> None:

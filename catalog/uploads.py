@@ -1,0 +1,31 @@
+"""Files that wait to be imported: in the temporary folder, which holds more than them."""
+
+import re
+from pathlib import Path
+from tempfile import NamedTemporaryFile, gettempdir
+from typing import Final
+
+from import_export.tmp_storages import TempFolderStorage
+
+PREFIX: Final = "vitrine-import-"
+OURS: Final = re.compile(rf"{PREFIX}\w+", re.ASCII)
+
+
+class Upload(TempFolderStorage):  # type: ignore[misc]  # import_export has no types
+    """One file, between the page that shows what would change and the one that writes it.
+
+    The name goes through the browser and back: of what comes back, only names that are given here are opened and
+    removed, never what else lies in the folder.
+    """
+
+    def save(self, data: bytes) -> None:
+        """Write the file under a name that nobody guesses."""
+        with NamedTemporaryFile(prefix=PREFIX, delete=False) as file:
+            file.write(data)
+        self.name = Path(file.name).name
+
+    def get_full_path(self) -> str:
+        """Return the file's path. Raises FileNotFoundError for any other file."""
+        if not OURS.fullmatch(self.name):
+            raise FileNotFoundError(self.name)
+        return str(Path(gettempdir()) / self.name)
