@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.html import format_html
 from import_export.admin import ImportExportModelAdmin
-from import_export.formats.base_formats import CSV, Format
+from import_export.formats.base_formats import CSV, JSON, TSV, Format
 from unfold.admin import ModelAdmin
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 from unfold.decorators import display
@@ -79,6 +79,8 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
     resource_classes = (ProductResource,)
     import_form_class = ImportForm
     export_form_class = ExportForm
+    # No YAML, of which some hundred bytes, names of names, unfold to more than a machine can hold.
+    import_formats: ClassVar = [CSV, TSV, JSON]
     tmp_storage_class = Upload
     skip_admin_log = True
     list_display = ("picture", "product_id", "title", "path", "brand", "shown_price", "stock", "active")

@@ -146,6 +146,12 @@ def test_a_second_click_imports_nothing_and_says_so(dee: Client) -> None:
     assert len(audit.entries(action="product.imported")) == 1
 
 
+def test_the_admin_reads_no_yaml(dee: Client) -> None:
+    offered = dee.get("/admin/catalog/product/import/").context["form"].fields["format"].choices
+
+    assert [name for _, name in offered if name in ("csv", "tsv", "json", "yaml", "html")] == ["csv", "tsv", "json"]
+
+
 def test_a_wrong_header_is_told_in_words(dee: Client) -> None:
     page = upload(dee, "product_id,title,prise\nP1,Chair,3\n").content.decode()
 
