@@ -163,6 +163,10 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
         """A file may add and change."""
         return self.has_add_permission(request) and bool(self.has_change_permission(request))
 
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """A file holds what the pages show, what products cost the shop among it: who may not see these gets none."""
+        return bool(self.has_view_permission(request))
+
     def save_model(self, request: HttpRequest, obj: Product, form: ProductForm, change: bool) -> None:
         """Put the product by its service."""
         data = {name: form.cleaned_data[name] for name in CHECKS if name in form.cleaned_data}

@@ -17,6 +17,7 @@ from access.models import User
 from audit import selectors as audit
 from catalog import selectors, services
 from catalog.models import Product
+from tests.staff import staff
 
 pytestmark = pytest.mark.django_db
 PROCESS = "/admin/catalog/product/process_import/"
@@ -150,6 +151,18 @@ def test_the_admin_reads_no_yaml(dee: Client) -> None:
     offered = dee.get("/admin/catalog/product/import/").context["form"].fields["format"].choices
 
     assert [name for _, name in offered if name in ("csv", "tsv", "json", "yaml", "html")] == ["csv", "tsv", "json"]
+
+
+@pytest.mark.parametrize(("role", "status"), [("marketer", 200), ("compliance officer", 403), ("nobody", 403)])
+def test_only_who_sees_products_exports_them(shop: APIClient, chair: dict[str, Any], role: str, status: int) -> None:
+    shop.put("/api/v1/products/P456", chair, format="json")
+    somebody = staff("somebody", role)
+
+    asked = somebody.get("/admin/catalog/product/export/")
+    sent = somebody.post("/admin/catalog/product/export/", {"format": "0", "resource": "0"})
+
+    assert (asked.status_code, sent.status_code) == (status, status)
+    assert (b"P456" in sent.getvalue()) == (status == 200)
 
 
 def test_a_wrong_header_is_told_in_words(dee: Client) -> None:
