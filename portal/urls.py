@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.urls import path
 
+from common import converters  # noqa: F401
 from portal import customers, landing, preview
 from portal.shop import views as shop
 
@@ -11,7 +12,7 @@ app_name = "portal"
 SHOP = [
     path("shop/", shop.home, name="shop-home"),
     path("shop/search", shop.search, name="shop-search"),
-    path("shop/products/<str:product_id>", shop.product, name="shop-product"),
+    path("shop/products/<id:product_id>", shop.product, name="shop-product"),
     path("shop/cart", shop.cart_page, name="shop-cart"),
     path("shop/checkout", shop.checkout, name="shop-checkout"),
     path("shop/ordered", shop.ordered, name="shop-ordered"),
@@ -21,7 +22,7 @@ SHOP = [
 urlpatterns = [
     path("", landing.landing, name="landing"),
     path("portal/customers", customers.search, name="customers"),
-    path("portal/customers/<str:subject>", customers.page, name="customer"),
+    path("portal/customers/<id:subject>", customers.page, name="customer"),
     path("portal/preview", preview.page, name="preview"),
     *(SHOP if settings.DEMO else []),
 ]

@@ -139,6 +139,12 @@ def test_a_bad_body_names_the_field_and_changes_nothing(shop: APIClient, body: A
     assert get_log().length() == 0
 
 
+@pytest.mark.parametrize("subject", ["user:crm/42", "user:crm%2F42", "anonymous:a%0Ab"])
+def test_an_id_may_hold_whatever_those_of_events_hold(shop: APIClient, subject: str) -> None:
+    assert put(shop, subject, {"decisions": {"analytics": True}}).status_code == 200
+    assert shop.get(URL + subject).json()["decisions"]["analytics"]["allowed"]
+
+
 @pytest.mark.parametrize("subject", ["user:", "user:%20", "anonymous:", "%20", "%00", "user:" + "x" * 600])
 def test_a_subject_must_name_somebody(shop: APIClient, subject: str) -> None:
     assert put(shop, subject, {"decisions": {"analytics": True}}).status_code == 400

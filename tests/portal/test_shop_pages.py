@@ -7,7 +7,7 @@ from django.test import Client
 from access.identity import verify_user_hash
 from access.selectors import forget_keys, resolve_key
 from access.services import create_key
-from catalog.services import bulk_upsert
+from catalog.services import bulk_upsert, put_product
 from events.log import get_log
 
 
@@ -62,6 +62,15 @@ def test_prices_are_written_as_the_shelves_write_them(bo: Client) -> None:
 
     assert all("€90.00" in page for page in pages)
     assert not any(" EUR" in page for page in pages), "nor is there a currency without a price"
+
+
+def test_any_id_of_a_shop_has_a_page(bo: Client) -> None:
+    put_product("SKU/1", data={"title": "Slashed lamp", "price": 1}, actor="system:test")
+
+    found = bo.get("/shop/search", {"q": "slashed"}).content.decode()
+
+    assert 'href="/shop/products/SKU/1"' in found
+    assert "Slashed lamp" in bo.get("/shop/products/SKU/1").content.decode()
 
 
 def test_an_unknown_product_is_not_found(bo: Client) -> None:

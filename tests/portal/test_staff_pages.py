@@ -130,6 +130,19 @@ def test_a_search_leads_to_the_customer(log_in: LogIn) -> None:
     assert root.get("/portal/customers?id=anonymous:a1")["Location"] == "/portal/customers/anonymous:a1"
 
 
+@pytest.mark.parametrize("shopper", ["crm/42", "a\nb", "50 %", "../x", "ü"])
+def test_any_id_of_a_shop_has_a_page(log_in: LogIn, shopper: str) -> None:
+    Customer.objects.create(raw_id=f"user:{shopper}", attributes={"city": "Rome"})
+    dee = log_in("merchandiser")
+
+    listed = dee.get("/portal/customers")
+    found = dee.get("/portal/customers", {"id": shopper}, follow=True)
+
+    assert (listed.status_code, found.status_code) == (200, 200)
+    assert found.context["subject"] == f"user:{shopper}"
+    assert "Rome" in listed.content.decode()
+
+
 def test_an_empty_list_offers_only_what_can_be_done(log_in: LogIn) -> None:
     scientist, merchandiser = log_in("data scientist"), log_in("merchandiser")
     alarms = reverse("admin:personalization_modelalarm_changelist")
