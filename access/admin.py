@@ -161,8 +161,10 @@ class ApiKeyAdmin(ModelAdmin):
 
     def has_rotate_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
         """Rotating and revoking are changes, of a key that is not revoked."""
-        live = object_id is None or ApiKey.objects.filter(pk=object_id, revoked_at=None).exists()
-        return live and bool(self.has_change_permission(request))
+        if object_id is None:
+            return bool(self.has_change_permission(request))
+        row = self.get_object(request, str(object_id))  # None where the address holds no number
+        return row is not None and row.revoked_at is None and bool(self.has_change_permission(request))
 
     @action(description="Save and rotate", permissions=["rotate"])
     def rotate(self, request: HttpRequest, obj: ApiKey) -> None:

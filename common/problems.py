@@ -13,6 +13,7 @@ from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooB
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.views.defaults import bad_request
 from kombu.exceptions import OperationalError as BrokerError
 from rest_framework import exceptions as drf
 from rest_framework import serializers
@@ -141,7 +142,10 @@ class ProblemMiddleware:
             return None
         if is_machine(request):
             return respond(error)
-        return _outage_page(error) if isinstance(error, Unavailable) else None
+        if isinstance(error, Unavailable):
+            return _outage_page(error)
+        # Of the others, Django knows all but the NUL that PostgreSQL cannot hold.
+        return bad_request(request, exception) if isinstance(exception, ValueError) else None
 
 
 def is_machine(request: HttpRequest) -> bool:

@@ -82,7 +82,7 @@ def _consents(identity: Identity) -> dict[str, Any]:
 
 
 def _history(identity: Identity, before: str | None) -> dict[str, Any]:
-    until: datetime | None = parse_datetime(before) if before else None
+    until = _moment(before)
     happened = activity.timeline(identity, limit=TIMELINE_SIZE, before=until)
     orders = activity.orders_of(identity, limit=ORDERS_SIZE)
     named = {product_id for event in happened for product_id in event.products[:6]}
@@ -93,6 +93,14 @@ def _history(identity: Identity, before: str | None) -> dict[str, Any]:
         "orders": [(order, _known(order.product_ids, products)) for order in orders],
         "older": happened[-1].at.isoformat() if len(happened) == TIMELINE_SIZE else None,
     }
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Return the time, or None where the text is none, as of an address that somebody wrote by hand."""
+    try:
+        return parse_datetime(text) if text else None
+    except ValueError:
+        return None
 
 
 def _known(product_ids: tuple[str, ...], products: dict[str, ProductRow]) -> list[ProductRow]:

@@ -140,6 +140,14 @@ def test_people_get_pages_and_an_outage_says_when_to_come_back(caller: Client) -
     assert answer["Content-Type"].startswith("text/plain")
 
 
+def test_people_who_ask_with_a_nul_are_told_that_the_request_is_bad(caller: Client) -> None:
+    RAISED["now"] = ValueError("A string literal cannot contain NUL (0x00) characters.")
+
+    answer = caller.get("/page")
+
+    assert (answer.status_code, answer["Content-Type"].partition(";")[0]) == (400, "text/html")
+
+
 def test_nested_errors_get_dotted_names() -> None:
     detail = {
         "items": [{}, {"price": ["bad", "worse"]}],

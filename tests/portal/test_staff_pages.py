@@ -143,6 +143,11 @@ def test_any_id_of_a_shop_has_a_page(log_in: LogIn, shopper: str) -> None:
     assert "Rome" in listed.content.decode()
 
 
+@pytest.mark.parametrize("before", ["2026-99-99T00:00:00", "2026-01-01T00:00:00+99:99", "yesterday"])
+def test_a_time_that_is_none_shows_the_latest(log_in: LogIn, before: str) -> None:
+    assert log_in("merchandiser").get("/portal/customers/user:ada", {"before": before}).status_code == 200
+
+
 def test_an_empty_list_offers_only_what_can_be_done(log_in: LogIn) -> None:
     scientist, merchandiser = log_in("data scientist"), log_in("merchandiser")
     alarms = reverse("admin:personalization_modelalarm_changelist")
@@ -196,3 +201,7 @@ def heading(page: str) -> list[str]:
 
 def test_what_a_profile_does_not_know_is_said_so() -> None:
     assert readable({"monetary": 0.0, "average_order_value": None}) == "monetary 0, average order value unknown"
+
+
+def test_an_address_of_no_key_leads_home(log_in: LogIn) -> None:
+    assert log_in("operator").get("/admin/access/apikey/none/change/").status_code == 302
