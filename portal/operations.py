@@ -51,7 +51,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Answer the counters of every process of this machine in Prometheus's text format."""
-    if settings.METRICS_TOKEN and not hmac.compare_digest(bearer(request), settings.METRICS_TOKEN):
+    if settings.METRICS_TOKEN and not hmac.compare_digest(bearer(request).encode(), settings.METRICS_TOKEN.encode()):
         return respond(errors.Unauthenticated("send the metrics token as a Bearer token"))
     return HttpResponse(generate_latest(registry()), content_type=CONTENT_TYPE_LATEST)
 

@@ -83,6 +83,7 @@ def test_numbers_are_for_who_has_the_token(client: Client, settings: LazySetting
 
     assert client.get("/metrics").status_code == 401
     assert client.get("/metrics", headers={"Authorization": "Bearer guessed"}).status_code == 401
+    assert client.get("/metrics", headers={"Authorization": "Bearer gu\xe9ss\xe9d"}).status_code == 401
     assert client.get("/metrics", headers={"Authorization": "Bearer let-me-see"}).status_code == 200
 
 
