@@ -10,6 +10,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from access.models import User
+from access.throttles import address_of
 from audit.services import record
 
 
@@ -36,7 +37,7 @@ def refused(sender: Any, credentials: dict[str, Any], request: HttpRequest | Non
 def _traces(request: HttpRequest | None) -> dict[str, str]:
     if request is None:
         return {}
-    return {"ip": request.META.get("REMOTE_ADDR", ""), "user_agent": request.headers.get("User-Agent", "")[:500]}
+    return {"ip": address_of(request), "user_agent": request.headers.get("User-Agent", "")[:500]}
 
 
 def _record(action: str, actor: str, about: str, detail: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
+from django.http import HttpRequest
 from limits import RateLimitItem, parse
 from limits.errors import StorageError
 from limits.storage import storage_from_string
@@ -43,6 +44,11 @@ class KeyThrottle(BaseThrottle):
     def wait(self) -> float:
         """Return the seconds until the next request may come."""
         return self.seconds
+
+
+def address_of(request: HttpRequest) -> str:
+    """Return the client's address, as the proxy tells it: what connects is the proxy."""
+    return BaseThrottle().get_ident(Request(request)) or ""
 
 
 def seconds_to_wait(key: KeyRecord, *, client: str) -> float:

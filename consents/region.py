@@ -7,9 +7,8 @@ from typing import Any, cast
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
-from rest_framework.request import Request
-from rest_framework.throttling import BaseThrottle
 
+from access.throttles import address_of
 from consents.rules import normalize_region
 
 Resolver = Callable[[str], str | None]
@@ -21,12 +20,7 @@ def region_of(request: HttpRequest) -> str | None:
     if header and (region := normalize_region(request.META.get(_meta_name(header)))):
         return region
     resolver = settings.CONSENT_REGION_RESOLVER
-    return normalize_region(_resolver(resolver)(_address(request))) if resolver else None
-
-
-def _address(request: HttpRequest) -> str:
-    """Return the visitor's address, as the trusted proxy tells it."""
-    return BaseThrottle().get_ident(Request(request)) or ""
+    return normalize_region(_resolver(resolver)(address_of(request))) if resolver else None
 
 
 def region_in(context: Mapping[str, Any]) -> str | None:

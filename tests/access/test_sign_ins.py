@@ -23,6 +23,16 @@ def test_dee_signs_in_and_out(client: Client) -> None:
     assert b"127.0.0.1" not in came.body
 
 
+def test_the_address_on_record_is_the_one_the_proxy_tells(client: Client) -> None:
+    dee = User.objects.create_user("dee", password="correct horse battery", is_staff=True)
+    tried = {"username": "dee", "password": "correct horse battery"}
+
+    client.post(LOGIN, tried, headers={"x-forwarded-for": "198.51.100.7"})
+
+    (came,) = audit.entries(object=f"user:{dee.pk}")
+    assert (audit.read_detail(came.id) or {})["ip"] == "198.51.100.7"
+
+
 def test_dee_changes_her_own_password(client: Client) -> None:
     dee = User.objects.create_user("dee", password="correct horse battery", is_staff=True)
     client.force_login(dee)
