@@ -1,13 +1,16 @@
 """The admin as a site: what it does by itself, outside of any table's page, is recorded too."""
 
+import math
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.sites import UnfoldAdminSite
 
+from access.throttles import seconds_to_sign_in
 from audit.services import record
 from audit.staff import actor_of
 from common.errors import Conflict, InvalidInput
@@ -27,6 +30,16 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
         """Wrap a page of the admin."""
         wrapped: View = super().admin_view(_asked_again(view), cacheable)
         return wrapped
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Ask who it is; of one address only so often in a time, before a password is hashed or anything recorded."""
+        if request.method == "POST" and (seconds := seconds_to_sign_in(request)):
+            text = f"Too many sign-ins from this address. Please try again in {math.ceil(seconds / 60)} minutes."
+            headers = {"Retry-After": str(math.ceil(seconds))}
+            status = HTTPStatus.TOO_MANY_REQUESTS
+            return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8", headers=headers)
+        response: HttpResponse = super().login(request, extra_context)
+        return response
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Change the password, and record it as where an operator changes it."""

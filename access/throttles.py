@@ -1,4 +1,4 @@
-"""Rate limits by key, counted atomically in Redis; open while Redis is down, for a limit must not become an outage."""
+"""Rate limits by key, and of sign-ins: counted atomically in Redis; open while it is down, for a limit is no outage."""
 
 import logging
 import math
@@ -53,11 +53,23 @@ def address_of(request: HttpRequest) -> str:
 
 def seconds_to_wait(key: KeyRecord, *, client: str) -> float:
     """Count one request of the key; return 0 where it is within the allowance, else the seconds to wait."""
+    who = (str(key.id), client) if key.publishable else (str(key.id),)
+    return _counted(settings.KEY_RATES[key.kind], *who)
+
+
+def seconds_to_sign_in(request: HttpRequest) -> float:
+    """Count one try to sign in from the address; return 0 where it is within the allowance, else the seconds to wait.
+
+    By address, not by name: else a stranger who tries a name would keep out whose it is.
+    """
+    return _counted(settings.SIGN_IN_RATE, "sign-in", address_of(request))
+
+
+def _counted(rate: str, *who: str) -> float:
     global _rests_until
     if time.monotonic() < _rests_until:
         return 0.0
-    who = (str(key.id), client) if key.publishable else (str(key.id),)
-    item = _allowance(settings.KEY_RATES[key.kind])
+    item = _allowance(rate)
     try:
         limiter = _limiter(settings.REDIS_URL)
         if limiter.hit(item, *who):

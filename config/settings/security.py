@@ -1,6 +1,7 @@
 """Keys, hosts, cookies, users."""
 
 from config import env
+from config.settings.api import RATE, one_rate
 
 # Empty is allowed only for commands that sign nothing: Django refuses to use an empty key.
 SECRET_KEY = env.text("SECRET_KEY")
@@ -16,6 +17,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+# How often an address may try to sign in to the admin.
+SIGN_IN_RATE = env.checked("SIGN_IN_RATE", "100/hour", reads=one_rate, expected=RATE)
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"
 

@@ -1,5 +1,7 @@
 """Signing in, out and failing to is on the audit log; addresses and names only in the detail."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
@@ -31,6 +33,21 @@ def test_the_address_on_record_is_the_one_the_proxy_tells(client: Client) -> Non
 
     (came,) = audit.entries(object=f"user:{dee.pk}")
     assert (audit.read_detail(came.id) or {})["ip"] == "198.51.100.7"
+
+
+def test_eve_guesses_only_so_often_and_keeps_nobody_out(client: Client, settings: Any) -> None:
+    settings.SIGN_IN_RATE = "3/hour"
+    User.objects.create_user("dee", password="correct horse battery", is_staff=True)
+    right, eve = {"username": "dee", "password": "correct horse battery"}, {"x-forwarded-for": "203.0.113.9"}
+
+    guesses = [client.post(LOGIN, {**right, "password": "guess"}, headers=eve) for _ in range(3)]
+    late = client.post(LOGIN, right, headers=eve)
+    dee = client.post(LOGIN, right, headers={"x-forwarded-for": "198.51.100.7"})
+
+    assert [answer.status_code for answer in guesses] == [200] * 3
+    assert (late.status_code, 1 <= int(late["Retry-After"]) <= 3600) == (429, True)
+    assert len(audit.entries(action="user.sign_in_refused")) == 3
+    assert dee.status_code == 302
 
 
 def test_dee_changes_her_own_password(client: Client) -> None:
