@@ -22,6 +22,11 @@ FORWARDED = ("X-Forwarded-For", "X-Forwarded-Proto")
 class Echo(BaseHTTPRequestHandler):
     """Answers with what it was told of the client."""
 
+    def do_POST(self) -> None:
+        """Read the body, and write the same."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
     def do_GET(self) -> None:
         """Write a line for each header."""
         body = "\n".join(", ".join(self.headers.get_all(name, [])) for name in FORWARDED).encode()
@@ -81,3 +86,23 @@ def test_the_app_is_told_the_shopper_behind_a_trusted_terminator(path: str) -> N
 def test_of_a_stranger_the_app_is_told_the_address_that_asked() -> None:
     with echo() as app, proxy(app, TRUSTED_PROXIES="203.0.113.0/24") as port:
         assert told(port, "/api/v1/products") == ["127.0.0.1", "http"]
+
+
+@pytest.mark.parametrize(
+    ("path", "declared", "sent", "status"),
+    [
+        ("/admin/catalog/product/import/", 10_000_000, 10_000_000, 200),
+        ("/admin/login/", 100_000_000, 300_000, 413),
+        ("/api/v1/products/bulk", 10_000_000, 10_000_000, 200),
+        ("/v1/batch", 10_000_000, 300_000, 413),
+    ],
+)
+def test_a_body_that_nobody_means_to_send_reaches_no_app(path: str, declared: int, sent: int, status: int) -> None:
+    with echo() as app, proxy(app) as port:
+        connection = http.client.HTTPConnection(ports.LOOPBACK, port, timeout=30)
+        connection.putrequest("POST", path)
+        connection.putheader("Content-Length", str(declared))
+        connection.endheaders(b"x" * sent)
+
+        assert connection.getresponse().status == status
+        connection.close()
