@@ -1,0 +1,14 @@
+"""Sockets: there is none yet."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+Message = dict[str, Any]
+
+
+async def no_socket(
+    scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+) -> None:
+    """Refuse whoever asks for a socket, which is no error of ours."""
+    await receive()
+    await send({"type": "websocket.close"})
