@@ -144,7 +144,7 @@ def choose(
         _learnt([*asked, late], ranked.columns, seed=seed) if ranked else [],
         steps,
         singles,
-        recall(candidates, targets, judging.asked.labels),
+        recall(targets, judging.asked.labels),
         ranked.importance if ranked else {},
         tuned,
         limit,

@@ -40,8 +40,8 @@ def tuned_quotas(found: Candidates, hit: Bools, *, total: int = TOTAL) -> dict[s
     return quotas
 
 
-def recall(found: Candidates, targets: Sequence[Longs], hit: Bools) -> float:
-    """Return the share of all targets that the candidates hold."""
+def recall(targets: Sequence[Longs], hit: Bools) -> float:
+    """Return the share of all targets that candidates hold, given which of these are targets."""
     return float(hit.sum() / max(1, sum(len(own) for own in targets)))
 
 
