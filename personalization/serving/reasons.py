@@ -90,10 +90,6 @@ class Reasoner:
         kind, text, unnamed = BECAUSE.get(signal, VIEWED)
         return self._naming(kind, text, code) if self.named else Reason(kind, unnamed)
 
-    def about(self, code: int) -> Reason:
-        """Return the reason that an item is like the given item of the context."""
-        return self._naming(*SIMILAR, code)
-
     def own(self, code: int) -> Reason:
         """Return the reason for an item of the shopper's own history."""
         if code in self.shopper.bought:
