@@ -85,13 +85,8 @@ def _decision(value: str) -> Decision:
     return Decision(given == "1", int(at), event_id)
 
 
-def apply(pipe: Any, raw_id: str, purpose: str, given: bool, at_us: int, event_id: str) -> None:
-    """Queue one decision: it is kept only where it beats the known one, and a change raises the epoch."""
-    apply_all(pipe, raw_id, {purpose: Decision(given, at_us, event_id)})
-
-
 def apply_all(pipe: Any, raw_id: str, decisions: Mapping[str, Decision]) -> None:
-    """Queue several decisions of one raw id."""
+    """Queue decisions of one raw id: each is kept only where it beats the known one, and a change raises the epoch."""
     arguments = [
         part
         for purpose, decision in decisions.items()

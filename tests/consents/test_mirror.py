@@ -27,7 +27,7 @@ def test_redis_keeps_what_the_pure_state_keeps(history: list[tuple[str, Decision
     pipe = client.pipeline(transaction=False)
 
     for purpose, decision in history:
-        mirror.apply(pipe, "user:ada", purpose, decision.given, decision.at, decision.event_id)
+        mirror.apply_all(pipe, "user:ada", {purpose: decision})
         expected = expected.with_decision(purpose, decision)
     pipe.execute()
 
@@ -52,7 +52,7 @@ def test_of_very_many_links_those_made_last_are_kept_and_no_decision_is_lost() -
     pipe = redis.client().pipeline(transaction=False)
     times = [*range(0, 900, 2), *range(1, 900, 2)]
 
-    mirror.apply(pipe, "user:till", "analytics", False, 7, "e")
+    mirror.apply_all(pipe, "user:till", {"analytics": Decision(False, 7, "e")})
     mirror.seen_in(pipe, "user:till", "DE")
     for at in times:
         mirror.link(pipe, f"anonymous:{at}", "user:till", at)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from common import redis
 from consents import mirror
 from consents.selectors import forget_terms, person, rule_of, terms
+from consents.state import Decision
 from events.log import Entry, Log, get_log
 from events.models import Dedupe, Offset
 from events.models import Event as Recorded
@@ -177,9 +178,9 @@ def test_a_replay_after_redis_was_lost_knows_who_refused() -> None:
 def test_one_read_brings_consents_epochs_and_versions() -> None:
     client = redis.client()
     pipe = client.pipeline()
-    mirror.apply(pipe, "user:ada", "personalization", True, START, "e1")
+    mirror.apply_all(pipe, "user:ada", {"personalization": Decision(True, START, "e1")})
     mirror.link(pipe, "user:ada", "anonymous:old", START)
-    mirror.apply(pipe, "anonymous:old", "analytics", False, START, "e2")
+    mirror.apply_all(pipe, "anonymous:old", {"analytics": Decision(False, START, "e2")})
     pipe.set("v:config", 7)
     pipe.set("v:catalog", 9)
     pipe.execute()
