@@ -45,11 +45,8 @@ def _aligned(member: ZipInfo, offset: int) -> ZipInfo:
     return member
 
 
-def read_arrays(path: Path, *, mapped: bool = True) -> Arrays:
-    """Return what `write_arrays` wrote; mapped arrays are read-only views of the file, shared by all processes."""
-    if not mapped:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+def read_arrays(path: Path) -> Arrays:
+    """Return what `write_arrays` wrote: read-only views of the file, shared by all processes."""
     with ZipFile(path) as archive, path.open("rb") as file:
         return {member.filename.removesuffix(".npy"): _mapped(path, file, member) for member in archive.infolist()}
 
