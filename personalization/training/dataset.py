@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from personalization.recommenders.base import SIGNAL_CODES, TEXTS, Catalogue, Floats, Interactions, Ints, Times
+from personalization.recommenders.base import SIGNAL_CODES, TEXTS, Catalogue, Interactions, Ints, Times
 from personalization.recommenders.coding import coded
 from personalization.recommenders.decay import DAY
 from personalization.recommenders.deep_features import image_vectors
@@ -240,6 +240,3 @@ def _unknown(catalogue: Catalogue) -> dict[str, int]:
     if catalogue.first_seen is not None:
         found["first_seen"] = int(np.isnan(catalogue.first_seen).sum())
     return found
-
-
-__all__ = ["Catalogue", "Dataset", "Floats", "Times", "build", "catalogue_of"]
