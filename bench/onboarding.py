@@ -21,7 +21,7 @@ from bench.complete_journey import purchases
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.onboarding import Answers, answers_of, questions
 from personalization.ranking.taste_space import TasteSpace, pool_of, rows_of
-from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Context, Doubles, Interactions, Longs, Profile
+from personalization.recommenders.base import LIKE, RATING, Catalogue, Context, Doubles, Interactions, Longs, Profile
 from personalization.recommenders.popular import Popular
 from personalization.recommenders.registry import make
 from personalization.recommenders.user_knn import UserKNN
@@ -35,8 +35,6 @@ PARTS = 4
 CHOSEN_ON = 500
 """Households that settings were chosen on; judged are the others."""
 ASKED = (0, 1, 2, 3, 5, 8, 12, 20)
-LIKE = SIGNAL_NAMES.index("like")
-RATING = SIGNAL_NAMES.index("rating")
 Asker = Callable[[Sequence[int], Sequence[int]], int]
 """What a household said yes to, and what else it was asked → the next product."""
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personalization.ranking.groups import Grouped
-from personalization.ranking.stars import RATING, Stars
-from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Floats, Interactions, Ints, Times
+from personalization.ranking.stars import Stars
+from personalization.recommenders.base import PURCHASE, RATING, Catalogue, Floats, Interactions, Ints, Times
 from personalization.recommenders.coding import codes_of
 from personalization.recommenders.decay import DAY
 
@@ -38,7 +38,6 @@ COLUMNS = (
 )
 SETTLING_DAYS = 7.0
 """Added to an item's age before its speed is told, so that one shopper on the first day is no sensation."""
-PURCHASE = SIGNAL_NAMES.index("purchase")
 
 
 @dataclass(frozen=True, slots=True)

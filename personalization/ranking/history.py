@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from personalization.ranking.facts import PURCHASE, ItemFacts
+from personalization.ranking.facts import ItemFacts
 from personalization.ranking.groups import Grouped, places, table
 from personalization.ranking.shoppers import Shoppers
-from personalization.recommenders.base import SIGNAL_NAMES, Doubles, Longs
+from personalization.recommenders.base import CART, PURCHASE, Doubles, Longs
 from personalization.recommenders.decay import DAY
 
 OWN_HALF_LIVES = (2.0, 14.0, 60.0, 240.0)
@@ -28,7 +28,6 @@ OWN = (
     "own_rank",
 )
 SHOPPER = ("events", "visits", "items", "idle", "since_first", "repeat_share", "visit_gap", "bought")
-CART = SIGNAL_NAMES.index("cart")
 
 
 def own_features(shoppers: Shoppers, rows: Longs, items: Longs, facts: ItemFacts) -> list[Doubles]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from personalization.ranking.taste_space import TasteSpace
-from personalization.recommenders.base import SIGNAL_NAMES, Bools, Doubles, Ints, Profile
+from personalization.recommenders.base import RATING, SIGNAL_NAMES, Bools, Doubles, Ints, Profile
 
 ONBOARDING = "onboarding"
 """The strategy of a placement that asks."""
@@ -28,7 +28,6 @@ MOST_ANSWERS = 60
 """How many of the latest products of a history count; more tell hardly more."""
 NEUTRAL_STARS, STARS_SPAN = 3.0, 2.0
 """Stars say nothing at 3, all at 1 and 5; a like is 1, a dislike -1."""
-RATING = SIGNAL_NAMES.index("rating")
 EXPLICIT_NOISE = 0.25
 """Variance of what a shopper says about a product; its prior variance is 1."""
 NOISE = {"like": EXPLICIT_NOISE, "rating": EXPLICIT_NOISE, "purchase": EXPLICIT_NOISE, "wishlist": 0.5, "cart": 0.5}

@@ -17,14 +17,13 @@ import numpy as np
 from personalization.ranking.groups import even
 from personalization.ranking.shoppers import Shoppers
 from personalization.recommenders import storage
-from personalization.recommenders.base import SIGNAL_NAMES, Doubles, Floats, Interactions, Longs, Profile
+from personalization.recommenders.base import RATING, Doubles, Floats, Interactions, Longs, Profile
 from personalization.recommenders.factors import solved
 from personalization.recommenders.svd import SVDConfig, factorized
 
 PREDICTED = "predicted_stars"
 """The ranker's feature: stars the shopper would give the item; NaN where shopper or item was never rated with."""
 FILE = "stars.npz"
-RATING = SIGNAL_NAMES.index("rating")
 SETTINGS = (
     SVDConfig(factors=20, epochs=20, learning_rate=0.02, reg=0.1),
     SVDConfig(factors=20, epochs=20, learning_rate=0.01, reg=0.1),

@@ -48,6 +48,7 @@ SIGNAL_NAMES = (
 )
 """Signal codes, position = code; equal to `events.types.base.SIGNALS` (a test holds them together)."""
 SIGNAL_CODES = {name: code for code, name in enumerate(SIGNAL_NAMES)}
+LIKE, CART, REMOVE, PURCHASE, RATING = (SIGNAL_CODES[name] for name in ("like", "cart", "remove", "purchase", "rating"))
 
 
 @dataclass(frozen=True, slots=True)

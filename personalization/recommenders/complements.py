@@ -6,14 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from personalization.recommenders.base import SIGNAL_NAMES, Catalogue, Config, Interactions
+from personalization.recommenders.base import PURCHASE, SIGNAL_NAMES, Catalogue, Config, Interactions
 from personalization.recommenders.baskets import basket_item
 from personalization.recommenders.bought_together import BoughtTogether, BoughtTogetherConfig
 from personalization.recommenders.coding import codes_of
 from personalization.recommenders.matrix import Matrix, inverse_power, scaled_rows
 from personalization.recommenders.neighbors import table
 from personalization.recommenders.popular import category_codes
-from personalization.recommenders.repeat import PURCHASE
 from personalization.recommenders.storage import Array, Arrays
 
 LOOKING = [SIGNAL_NAMES.index(name) for name in ("view", "click", "engage")]

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from personalization.recommenders.base import (
+    PURCHASE,
     SIGNAL_NAMES,
     Bools,
     Catalogue,
@@ -16,7 +17,7 @@ from personalization.recommenders.base import (
     Profile,
 )
 from personalization.recommenders.decay import DAY, DECAY_SPACE, ProfileDecay, event_weights, gathered
-from personalization.recommenders.repeat import PURCHASE, repeats
+from personalization.recommenders.repeat import repeats
 from personalization.recommenders.scoring import Scoring, SearchSpace
 from personalization.recommenders.storage import Arrays
 

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from personalization.recommenders.base import SIGNAL_NAMES, Floats, Interactions
+from personalization.recommenders.base import PURCHASE, Floats, Interactions
 from personalization.recommenders.decay import DAY
-
-PURCHASE = SIGNAL_NAMES.index("purchase")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,21 +10,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from personalization.recommenders.base import (
-    SIGNAL_NAMES,
-    Catalogue,
-    Config,
-    Context,
-    Floats,
-    Interactions,
-    Ints,
-    Profile,
-)
+from personalization.recommenders.base import REMOVE, Catalogue, Config, Context, Floats, Interactions, Ints, Profile
 from personalization.recommenders.scoring import Scoring, SearchSpace
 from personalization.recommenders.storage import Arrays
 
 BATCH = 256
-REMOVE = SIGNAL_NAMES.index("remove")
 """What was taken out of a cart is no interest."""
 
 

@@ -13,7 +13,7 @@ from consents.selectors import rule_of, terms
 from events.types.base import Interaction
 from personalization.ranking.onboarding import Answers, answers_of, without_disliked
 from personalization.recommenders.attributes import named
-from personalization.recommenders.base import SIGNAL_CODES, Floats, Ints, Profile
+from personalization.recommenders.base import PURCHASE, SIGNAL_CODES, Floats, Ints, Profile
 from personalization.serving.answers import Degraded
 from personalization.serving.asking import Who
 from personalization.serving.keeper import keeper
@@ -24,7 +24,6 @@ PURPOSE = "personalization"
 MOMENT_SECONDS = 3600.0
 REST_SECONDS = 0.5
 """How long a process leaves Redis alone after it failed, so that not every request waits for a dead store."""
-PURCHASE = SIGNAL_CODES["purchase"]
 NO_ITEMS = np.empty(0, np.int32)
 log = logging.getLogger(__name__)
 _rests_until = 0.0

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from personalization.recommenders.base import SIGNAL_CODES, TEXTS, Catalogue, Interactions, Ints, Times
+from personalization.recommenders.base import PURCHASE, SIGNAL_CODES, TEXTS, Catalogue, Interactions, Ints, Times
 from personalization.recommenders.coding import coded
 from personalization.recommenders.decay import DAY
 from personalization.recommenders.deep_features import image_vectors
@@ -173,7 +173,7 @@ def _interactions(
 def _signals(rows: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.int8]]":
     """Return signal codes; an event name that nobody knows counts as a view."""
     if "event" not in rows:
-        return np.full(len(rows), SIGNAL_CODES["purchase"], np.int8)
+        return np.full(len(rows), PURCHASE, np.int8)
     coded = rows["event"].map(SIGNAL_CODES).fillna(SIGNAL_CODES[UNKNOWN_SIGNAL])
     return np.asarray(coded, np.int8)
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from personalization.ranking.shoppers import Shoppers
-from personalization.ranking.stars import RATING, Stars, latest_ratings
-from personalization.recommenders.base import Doubles, Interactions, Longs
+from personalization.ranking.stars import Stars, latest_ratings
+from personalization.recommenders.base import RATING, Doubles, Interactions, Longs
 from personalization.training.folds import Fold
 from personalization.training.metrics import Interval, bootstrap, rmse
 

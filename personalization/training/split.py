@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personalization.ranking.onboarding import answers_of, without_disliked
-from personalization.ranking.stars import RATING, ratings_differ
-from personalization.recommenders.base import SIGNAL_NAMES, Interactions, Longs, Profile
+from personalization.ranking.stars import ratings_differ
+from personalization.recommenders.base import RATING, SIGNAL_NAMES, Interactions, Longs, Profile
 from profiles.history import LASTING
 
 SHARES = (0.70, 0.85)
