@@ -11,14 +11,15 @@ TAKEN = tuple(
     tuple(SIGNAL_NAMES.index(name) for name in names) for names in (("purchase",), ("cart", "checkout"), ("rating",))
 )
 """Signals of what was taken, the surest first."""
-SESSION_GAP_S = 1800.0
+SESSION_GAP = 1_800.0
+"""Seconds without an event that end a session."""
 
 
 def basket_codes(interactions: Interactions) -> Array:
     """Return int64[n], a code per order or session; rows without one are cut into sessions at 30 minutes' silence."""
     order = np.lexsort((interactions.times, interactions.users))
     users, times = interactions.users[order], interactions.times[order]
-    starts = (np.diff(users, prepend=-1) != 0) | (np.diff(times, prepend=-np.inf) > SESSION_GAP_S)
+    starts = (np.diff(users, prepend=-1) != 0) | (np.diff(times, prepend=-np.inf) > SESSION_GAP)
     derived = np.empty(len(order), np.int64)
     derived[order] = np.cumsum(starts)
     given = interactions.baskets.astype(np.int64)

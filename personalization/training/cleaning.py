@@ -9,6 +9,7 @@ import pandas as pd
 
 from events.types.base import TOLD_AGAIN
 from personalization.recommenders.base import SIGNAL_NAMES, Bools, Longs
+from personalization.recommenders.baskets import SESSION_GAP
 
 NEEDED = ("user_id", "item_id", "timestamp")
 MAX_STARS = 100.0
@@ -21,8 +22,6 @@ BOT_RATE = 200
 """Events of one shopper within one minute that no hand can make."""
 BOT_DAY = 5_000
 """Events of one shopper within one day that no hand can make."""
-SESSION_GAP = 1_800.0
-"""Seconds without an event that end a session."""
 FAST_SHARE = 0.1
 """A shopper of whose sessions a larger share than this is faster than a hand is a machine altogether."""
 BOTS = "bots"

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from personalization.recommenders.base import Bools, Catalogue, Interactions, Ints, Profile
+from personalization.recommenders.baskets import SESSION_GAP
 from personalization.training.folds import Fold
 from personalization.training.peers import Matrix, Peer, Space, chunks, profile_matrix, stacked, top
-
-PAUSE = 1_800.0
 
 
 def sessions(past: Interactions, *, whole: bool) -> tuple[NDArray[np.intp], Bools]:
@@ -25,7 +24,7 @@ def sessions(past: Interactions, *, whole: bool) -> tuple[NDArray[np.intp], Bool
     users, times = past.users[order], past.times[order]
     starts = np.ones(len(order), bool)
     moved = users[1:] != users[:-1]
-    starts[1:] = moved if whole else moved | (np.diff(times) > PAUSE)
+    starts[1:] = moved if whole else moved | (np.diff(times) > SESSION_GAP)
     return order, starts
 
 
@@ -100,7 +99,7 @@ class VSKNN(Peer):
 
     def _current(self, profile: Profile) -> Matrix:
         """Return the last items, the newest weighing most."""
-        pauses = np.flatnonzero(np.diff(profile.times) > PAUSE)[: 0 if self.config.get("across", True) else None]
+        pauses = np.flatnonzero(np.diff(profile.times) > SESSION_GAP)[: 0 if self.config.get("across", True) else None]
         items = profile.items[pauses[-1] + 1 if len(pauses) else 0 :][-self.config.get("length", 10) :]
         fade = self.config.get("recall", 0.7)
         weights = fade ** np.arange(len(items), dtype=np.float32)[::-1]
