@@ -21,7 +21,7 @@ from personalization.recommenders.prior import Prior, PriorConfig
 from personalization.recommenders.scoring import Scoring
 from personalization.training.dataset import Dataset, build
 from personalization.training.metrics import bootstrap, hits, per_shopper, sizes_of
-from personalization.training.split import before, cut_times, taken
+from personalization.training.split import before, cut_times
 
 PARTS = 5
 METRICS = {"ndcg": "NDCG@10", "hit_rate": "HR@10"}
@@ -63,7 +63,7 @@ def answered(data: Dataset, model: Scoring, known: pd.DataFrame, *, seed: int) -
 def _part(data: Dataset, model: Scoring, users: Longs, cut: float) -> Found:
     rows, catalogue = data.interactions, data.catalogue
     past = before(rows, cut)
-    learnt = taken(past, ~np.isin(past.users, users))
+    learnt = past.some(~np.isin(past.users, users))
     users, targets = targets_of(rows, users, cut)
     profiles = [newcomer(rows, user, cut) for user in users.tolist()]
     slates = model.fit(learnt, catalogue).recommend_many(profiles, [Context()] * len(profiles), 10).items
@@ -73,7 +73,7 @@ def _part(data: Dataset, model: Scoring, users: Longs, cut: float) -> Found:
 
 def targets_of(rows: Interactions, users: Longs, cut: float) -> tuple[Longs, list[Longs]]:
     """Return who of the users took something from the cut on, and which distinct items."""
-    later = taken(rows, rows.times >= cut)
+    later = rows.some(rows.times >= cut)
     own = [np.unique(later.items[later.users == user]).astype(np.int64) for user in users.tolist()]
     kept = [at for at, items in enumerate(own) if len(items)]
     return users[kept], [own[at] for at in kept]

@@ -29,7 +29,7 @@ from personalization.recommenders.weights import SIGNAL_WEIGHTS
 from personalization.training.dataset import Dataset, build
 from personalization.training.ladder import ndcg
 from personalization.training.metrics import bootstrap
-from personalization.training.split import Sequences, before, cut_times, taken
+from personalization.training.split import Sequences, before, cut_times
 
 PARTS = 4
 CHOSEN_ON = 500
@@ -67,7 +67,7 @@ def part(data: Dataset, users: Longs, cut: float, space: str, rng: np.random.Gen
     """Return, of held-out households, NDCG@10 after each of `ASKED` per way of asking, the likes, and `warm`."""
     rows, catalogue = data.interactions, data.catalogue
     past = before(rows, cut)
-    learnt = taken(past, ~np.isin(past.users, users))
+    learnt = past.some(~np.isin(past.users, users))
     users, targets = targets_of(rows, users, cut)
     histories = Sequences.of(past).profiles(users, now=cut)
     judge = Judge(learnt, catalogue, targets, cut)

@@ -134,6 +134,17 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.items)
 
+    @property
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The columns of its rows by name."""
+        names = ("users", "items", "times", "signals", "weights", "values", "baskets")
+        return {name: getattr(self, name) for name in names}
+
+    def some(self, rows: slice | NDArray[np.generic]) -> Self:
+        """Return some of the rows, in the order asked for."""
+        chosen: dict[str, Any] = {name: column[rows] for name, column in self.columns.items()}
+        return replace(self, **chosen)
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:

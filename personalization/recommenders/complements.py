@@ -1,7 +1,7 @@
 """Complements: bought together, minus what one would buy instead (substitutes) and minus variants of the same thing."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -83,6 +83,4 @@ def _sessions(interactions: Interactions, n_items: int) -> Matrix:
     pairs = interactions.users * np.int64(n_items) + interactions.items
     taken = pairs[interactions.signals == PURCHASE]
     rows = np.isin(interactions.signals, LOOKING) & ~np.isin(pairs, taken)
-    names = ("users", "items", "times", "signals", "weights", "values", "baskets")
-    columns = {name: getattr(interactions, name)[rows] for name in names}
-    return basket_item(replace(interactions, **columns), n_items, purchases=False)
+    return basket_item(interactions.some(rows), n_items, purchases=False)

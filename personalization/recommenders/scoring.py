@@ -161,13 +161,13 @@ class Scoring(Recommender):
 
 def check(interactions: Interactions, catalogue: Catalogue) -> None:
     """Raise ValueError where columns differ in length, codes lie outside, or numbers are not finite."""
-    columns = ("users", "items", "times", "signals", "weights", "values", "baskets")
-    if len({len(getattr(interactions, name)) for name in columns}) > 1:
+    columns = interactions.columns
+    if len(set(map(len, columns.values()))) > 1:
         raise ValueError("the columns of the interactions differ in length")
     for name in ("times", "weights", "values"):
-        if not np.isfinite(getattr(interactions, name)).all():
+        if not np.isfinite(columns[name]).all():
             raise ValueError(f"{name} must be finite")
     for name, end in (("users", interactions.n_users), ("items", catalogue.n_items)):
-        codes = getattr(interactions, name)
+        codes = columns[name]
         if len(codes) and not (codes.min() >= 0 and codes.max() < end):
             raise ValueError(f"{name} must lie in [0, {end})")

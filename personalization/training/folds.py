@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from personalization.recommenders.base import Bools, Context, Interactions, Longs, Profile, Times
-from personalization.training.split import SHARES, Sequences, before, cut_times, taken
+from personalization.training.split import SHARES, Sequences, before, cut_times
 
 Protocol = Literal["temporal", "leave-one-out", "next-item"]
 LIMIT = 5_000
@@ -103,7 +103,7 @@ def temporal(
     past = before(interactions, start)
     last = int(np.searchsorted(interactions.times, end, side="left"))
     n = int(interactions.items.max(initial=0)) + 1
-    future = taken(interactions, slice(len(past), last))
+    future = interactions.some(slice(len(past), last))
     pairs = np.unique(future.users.astype(np.int64) * n + future.items)
     known = np.bincount(past.users, minlength=interactions.n_users) > 0
     pairs = pairs[known[pairs // n]]
@@ -154,8 +154,8 @@ def leave_one_out(interactions: Interactions, *, back: int, new_only: bool) -> F
     place = np.arange(len(rows)) - sequences.starts[rows.users]
     # A first row is nobody's question in any fold: who has no more is learnt from too.
     learnt = place < np.maximum(target - sequences.starts[:-1], 1)[rows.users]
-    past = taken(rows, np.flatnonzero(learnt))
-    past = taken(past, np.argsort(past.times, kind="stable"))
+    past = rows.some(np.flatnonzero(learnt))
+    past = past.some(np.argsort(past.times, kind="stable"))
     questions = [(int(user), int(target[user])) for user in asked]
     until = float(past.times.max(initial=0.0))
     return _asked(sequences, past, questions, until=until, new_only=new_only)

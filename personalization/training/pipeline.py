@@ -156,8 +156,7 @@ def fingerprint(dataset: Dataset) -> str:
     for lists in (catalogue.attributes, rows.shoppers):
         digest.update(json.dumps(lists).encode())
     numbers = [getattr(catalogue, column) for column in NUMBERS]
-    columns = (rows.users, rows.items, rows.times, rows.signals, rows.weights, rows.values, rows.baskets)
-    for column in (*columns, *numbers):
+    for column in (*rows.columns.values(), *numbers):
         digest.update(b"" if column is None else np.ascontiguousarray(column).tobytes())
     digest.update(b"stated" * rows.stated)
     return digest.hexdigest()

@@ -1,7 +1,7 @@
 """The past and the future of a dataset: temporal cuts, shoppers at a moment. Nothing here looks past its moment."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,21 +41,7 @@ def starts(times: NDArray[np.float64], shares: Sequence[float] = SHARES) -> tupl
 
 def before(interactions: Interactions, moment: float) -> Interactions:
     """Return the rows strictly earlier than the moment."""
-    return taken(interactions, slice(0, int(np.searchsorted(interactions.times, moment, side="left"))))
-
-
-def taken(interactions: Interactions, rows: slice | NDArray[np.generic]) -> Interactions:
-    """Return some of the rows, in the order asked for."""
-    return replace(
-        interactions,
-        users=interactions.users[rows],
-        items=interactions.items[rows],
-        times=interactions.times[rows],
-        signals=interactions.signals[rows],
-        weights=interactions.weights[rows],
-        values=interactions.values[rows],
-        baskets=interactions.baskets[rows],
-    )
+    return interactions.some(slice(0, int(np.searchsorted(interactions.times, moment, side="left"))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +59,7 @@ class Sequences:
     def of(cls, interactions: Interactions) -> "Sequences":
         """Return the sequences of all shoppers of time-sorted rows."""
         order = np.argsort(interactions.users, kind="stable")
-        rows = taken(interactions, order)
+        rows = interactions.some(order)
         starts = np.searchsorted(rows.users, np.arange(interactions.n_users + 1))
         return cls(rows, starts, ratings_differ(interactions))
 

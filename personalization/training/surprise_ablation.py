@@ -21,7 +21,6 @@ from personalization.training.ladder import ndcg
 from personalization.training.metrics import bootstrap
 from personalization.training.packaged_peers import TutorialSVD
 from personalization.training.peers import Dense, Matrix
-from personalization.training.split import taken
 from personalization.training.surprise_added import added
 
 MOST_ROWS = 100_000
@@ -71,7 +70,7 @@ class Asked:
     @classmethod
     def of(cls, fold: Fold) -> "Asked":
         """Return the newest rows, and an even choice of the shoppers in them who are asked."""
-        past = taken(fold.past, slice(max(0, len(fold.past) - MOST_ROWS), None))
+        past = fold.past.some(slice(max(0, len(fold.past) - MOST_ROWS), None))
         known = np.flatnonzero(np.isin(fold.users, past.users))
         rows = known[even(len(known), MOST_SHOPPERS)]
         profiles, targets = [fold.profiles[row] for row in rows.tolist()], [fold.targets[row] for row in rows.tolist()]

@@ -225,10 +225,8 @@ class Bench:
         told = [getattr(known, column) for column in (*TEXTS, *NUMBERS)]
         parts: list[Any] = [known.n_items, known.attributes, *told, len(self.folds)]
         for fold in self.folds:
-            past = fold.past
-            columns = (past.users, past.items, past.times, past.signals, past.weights, past.values, past.baskets)
             moments = [(len(profile.items), profile.now) for profile in fold.profiles]
-            parts += [fold.until, fold.new_only, moments, *columns, fold.users, *fold.targets]
+            parts += [fold.until, fold.new_only, moments, *fold.past.columns.values(), fold.users, *fold.targets]
         return _digest(*parts)
 
     def fitted(self, name: str, config: Mapping[str, Any]) -> list[Scoring]:

@@ -9,7 +9,7 @@ from personalization.ranking.facts import ItemFacts
 from personalization.services.gate import promised
 from personalization.training.folds import Fold
 from personalization.training.metrics import Interval
-from personalization.training.split import Sequences, taken
+from personalization.training.split import Sequences
 from tests.personalization.planted_bundles import fold, honest, shop
 
 
@@ -31,7 +31,7 @@ def test_a_part_that_learnt_the_rows_of_the_very_cut_is_named() -> None:
     """The window begins there: on a clock of days or months it is its whole first day or month."""
     asked, rows = fold(), shop().interactions
     first = rows.times[rows.times >= asked.until].min()
-    known = ItemFacts.fit(taken(rows, rows.times <= first), shop().catalogue, until=first)
+    known = ItemFacts.fit(rows.some(rows.times <= first), shop().catalogue, until=first)
 
     passed, words = leak_of(replace(honest(asked), facts=known), replace(asked, until=float(first)))
 
