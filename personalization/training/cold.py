@@ -8,7 +8,7 @@ from personalization.ranking.exposure import TOP
 from personalization.ranking.facts import ItemFacts
 from personalization.recommenders.base import Catalogue, Ints
 from personalization.training.folds import Fold
-from personalization.training.metrics import hits
+from personalization.training.metrics import asked_hits
 
 
 def newest_in_last_category(facts: ItemFacts, fold: Fold, *, k: int) -> Ints:
@@ -41,9 +41,8 @@ def newest_hit_rate(folds: Sequence[Fold], catalogue: Catalogue) -> float:
     found = []
     for fold in folds:
         targets = fold.cold_targets(catalogue.n_items)
-        asked = [row for row, own in enumerate(targets) if len(own)]
-        if asked:
+        if any(map(len, targets)):
             facts = ItemFacts.fit(fold.past, catalogue.at(fold.until), until=fold.until)
-            slates = newest_in_last_category(facts, fold, k=TOP)[asked]
-            found.append(hits(slates, [targets[row] for row in asked], catalogue.n_items).any(axis=1))
+            slates = newest_in_last_category(facts, fold, k=TOP)
+            found.append(asked_hits(slates, targets, catalogue.n_items)[1].any(axis=1))
     return float(np.concatenate(found).mean()) if found else 0.0

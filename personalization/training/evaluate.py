@@ -27,7 +27,7 @@ from personalization.training.folds import (
     temporal,
 )
 from personalization.training.ladder import better
-from personalization.training.metrics import DEEPEST, bootstrap, hits, per_shopper, sizes_of
+from personalization.training.metrics import DEEPEST, asked_hits, bootstrap, per_shopper
 from personalization.training.packaged_peers import peers
 from personalization.training.pipeline import asked_of
 from personalization.training.progress import Progress, part_of
@@ -194,10 +194,8 @@ def compared(
 
 def warm_values(slates: Ints, fold: Fold, n_items: int, *, metric: str) -> tuple[Doubles, Longs]:
     """Return a metric at 10 of each question that has a warm target, counting these only, and whose question it is."""
-    targets = fold.warm_targets(n_items)
-    asked = [row for row, own in enumerate(targets) if len(own)]
-    chosen = [targets[row] for row in asked]
-    return per_shopper(hits(slates[asked], chosen, n_items), sizes_of(chosen), k=10)[metric], fold.users[asked]
+    asked, hit, sizes = asked_hits(slates, fold.warm_targets(n_items), n_items)
+    return per_shopper(hit, sizes, k=10)[metric], fold.users[asked]
 
 
 def _beside(dataset: Dataset, asked: Asked, bundle: Bundle, test: Fold, found: Examples) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from personalization.recommenders.base import Bools, Context, Floats, Interactio
 from personalization.training.folds import sampled
 from personalization.training.judging import Judging
 from personalization.training.ladder import ndcg, slates
-from personalization.training.metrics import hits, per_shopper, sizes_of
+from personalization.training.metrics import asked_hits, per_shopper
 from personalization.training.plan import Plan
 from personalization.training.split import Sequences
 
@@ -233,9 +233,5 @@ def _point(judging: Judging, scores: Floats, lift: float) -> Point:
 
 
 def _mean(found: np.ndarray, targets: Sequence[Longs], n_items: int, metric: str) -> float:
-    asked = [row for row, own in enumerate(targets) if len(own)]
-    if not asked:
-        return 0.0
-    chosen = [targets[row] for row in asked]
-    values = per_shopper(hits(found[asked], chosen, n_items), sizes_of(chosen), k=10)[metric]
-    return float(values.mean())
+    asked, hit, sizes = asked_hits(found, targets, n_items)
+    return float(per_shopper(hit, sizes, k=10)[metric].mean()) if len(asked) else 0.0

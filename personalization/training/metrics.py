@@ -42,6 +42,13 @@ def sizes_of(targets: Sequence[Longs]) -> Longs:
     return np.fromiter((len(own) for own in targets), np.int64, len(targets))
 
 
+def asked_hits(slates: Ints, targets: Sequence[Longs], n_items: int) -> tuple[Longs, Bools, Longs]:
+    """Return which rows have a target at all, the `hits` of these, and how many right answers each of these has."""
+    sizes = sizes_of(targets)
+    asked = np.flatnonzero(sizes)
+    return asked, hits(slates[asked], [targets[row] for row in asked.tolist()], n_items), sizes[asked]
+
+
 def per_shopper(hit: Bools, n_targets: Longs, *, k: int) -> dict[str, Doubles]:
     """Return float64[n] per metric at cut-off k; relevance is binary, the ideal list holds min(k, targets) of them."""
     top = hit[:, :k]

@@ -19,7 +19,7 @@ from personalization.training.dataset import Dataset
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold
 from personalization.training.ladder import ndcg, single_slates, slate_scores, slates, source_slates
-from personalization.training.metrics import ABLATED, all_metrics, beyond_accuracy, bootstrap, hits, sizes_of
+from personalization.training.metrics import ABLATED, all_metrics, asked_hits, beyond_accuracy, bootstrap
 from personalization.training.next_items import next_items
 from personalization.training.quality_gate import checked, profile_of
 from personalization.training.ratings import rating_errors
@@ -116,12 +116,8 @@ def judged(found: Ints, fold: Fold, n_items: int) -> dict[str, Any]:
 
 
 def _metrics(found: Ints, fold: Fold, targets: Sequence[Longs], n_items: int) -> dict[str, Any]:
-    sizes = sizes_of(targets)
-    asked = np.flatnonzero(sizes > 0)
-    hit = hits(found[asked], [targets[row] for row in asked.tolist()], n_items)
-    return {
-        name: asdict(interval) for name, interval in all_metrics(hit, sizes[asked], shoppers=fold.users[asked]).items()
-    }
+    asked, hit, sizes = asked_hits(found, targets, n_items)
+    return {name: asdict(one) for name, one in all_metrics(hit, sizes, shoppers=fold.users[asked]).items()}
 
 
 def beyond(found: Ints, fold: Fold, listed: Bools) -> dict[str, float]:
