@@ -44,16 +44,13 @@ class Fold:
         """Return at most so many of the questions."""
         if len(self) <= limit:
             return self
-        chosen = np.sort(np.random.default_rng(seed).choice(len(self), limit, replace=False)).tolist()
-        return Fold(
-            self.past,
-            self.users[chosen],
-            [self.profiles[at] for at in chosen],
-            [self.targets[at] for at in chosen],
-            self.until,
-            self.new_only,
-            self.mixed,
-        )
+        return self.of_rows(np.sort(np.random.default_rng(seed).choice(len(self), limit, replace=False)))
+
+    def of_rows(self, rows: Longs) -> "Fold":
+        """Return some of the questions."""
+        chosen = rows.tolist()
+        profiles, targets = [self.profiles[at] for at in chosen], [self.targets[at] for at in chosen]
+        return replace(self, users=self.users[rows], profiles=profiles, targets=targets)
 
     @property
     def begins(self) -> Bools:
@@ -239,13 +236,11 @@ def lived(
     windows = limit - limit // 3
     window = temporal(interactions, start=start, end=end, new_only=new_only, limit=windows, newest=newest)
     live = in_the_middle(window, interactions, end=end, limit=limit, newest=newest)
-    return Fold(
-        window.past,
-        np.concatenate([window.users, live.users]),
-        [*window.profiles, *live.profiles],
-        [*window.targets, *live.targets],
-        start,
-        new_only,
+    return replace(
+        window,
+        users=np.concatenate([window.users, live.users]),
+        profiles=[*window.profiles, *live.profiles],
+        targets=[*window.targets, *live.targets],
         mixed=True,
     )
 

@@ -5,7 +5,7 @@ Everything is asked of the same shoppers of the test fold, all items ranked. Tim
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -73,8 +73,7 @@ class Asked:
         past = fold.past.some(slice(max(0, len(fold.past) - MOST_ROWS), None))
         known = np.flatnonzero(np.isin(fold.users, past.users))
         rows = known[even(len(known), MOST_SHOPPERS)]
-        profiles, targets = [fold.profiles[row] for row in rows.tolist()], [fold.targets[row] for row in rows.tolist()]
-        return cls(Fold(past, fold.users[rows], profiles, targets, fold.until, fold.new_only), rows)
+        return cls(replace(fold.of_rows(rows), past=past), rows)
 
 
 def surprise_ablation(bundle: Bundle, fold: Fold, asked: Examples, *, beside: Mapping[str, Ints]) -> dict[str, Any]:
