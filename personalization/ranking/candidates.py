@@ -97,7 +97,7 @@ def gather(
     starts = range(0, len(profiles), size)
     # One shopper's answer, as in a request, is not worth a thread.
     parts = list(side_by_side(chunk, starts).values()) if len(starts) > 1 else [chunk(at) for at in starts]
-    return _joined(parts, tuple(sources), len(profiles))
+    return joined(parts, tuple(sources), len(profiles))
 
 
 def _gather_chunk(
@@ -156,7 +156,8 @@ def _positions(codes: Longs, wanted: Longs) -> tuple[Longs, Longs]:
     return place[found], found
 
 
-def _joined(parts: Sequence[Candidates], sources: tuple[str, ...], n_rows: int) -> Candidates:
+def joined(parts: Sequence[Candidates], sources: tuple[str, ...], n_rows: int) -> Candidates:
+    """Return the candidates of several questions, which name their rows among all, as one list."""
     if not parts:
         empty = np.empty((0, len(sources)), np.float32)
         return Candidates(np.empty(0, np.int64), np.empty(0, np.int64), empty, empty, sources, n_rows)

@@ -1,12 +1,12 @@
 """The questions that decide: those of the validation fold or, where it asks few, those of all folds together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
-from personalization.ranking.candidates import Candidates
+from personalization.ranking.candidates import joined
 from personalization.ranking.features import LIFE, feature_names
 from personalization.ranking.history import OWN
 from personalization.recommenders.base import Bools, Longs
@@ -69,13 +69,7 @@ class Judging:
 def _joined(asked: Sequence[Examples]) -> Examples:
     parts = [one.candidates for one in asked]
     starts = np.cumsum([0, *(part.n_rows for part in parts)])
-    candidates = Candidates(
-        np.concatenate([part.rows + start for part, start in zip(parts, starts, strict=False)]),
-        np.concatenate([part.items for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-        np.concatenate([part.ranks for part in parts]),
-        parts[0].sources,
-        int(starts[-1]),
-    )
+    moved = [replace(part, rows=part.rows + start) for part, start in zip(parts, starts, strict=False)]
+    candidates = joined(moved, parts[0].sources, int(starts[-1]))
     features = np.concatenate([one.features for one in asked])
     return Examples(candidates, features, np.concatenate([one.labels for one in asked]))
