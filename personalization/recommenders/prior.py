@@ -7,7 +7,7 @@ import numpy as np
 
 from personalization.recommenders.base import Catalogue, Config, Context, Floats, Interactions, Profile
 from personalization.recommenders.kinds import KNOWN, kinds_of
-from personalization.recommenders.popular import PopularConfig, decayed_share
+from personalization.recommenders.popular import Popular, PopularConfig, decayed_share
 from personalization.recommenders.scoring import Scoring, SearchSpace
 from personalization.recommenders.storage import Array, Arrays, pack_texts, unpack_texts
 
@@ -41,7 +41,7 @@ class Prior(Scoring):
     personal: ClassVar[bool] = True
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset({"damping", "fade_events"})
     SEARCH_SPACE: ClassVar[SearchSpace] = {
-        "half_lives_days": ("choice", [(1.0, 7.0), (7.0, 30.0, 180.0), (3.0, 30.0), (30.0, 365.0), (365.0,)]),
+        **Popular.SEARCH_SPACE,
         "damping": ("float", 0.2, 1.0, False),
     }
     codes: dict[str, int]
