@@ -234,15 +234,9 @@ class Recommender(ABC):
     def recommend(self, profile: Profile, context: Context, k: int) -> Ranked:
         """Return up to k items. Unknown or empty profiles give an empty or a non-personal answer, never an error."""
 
+    @abstractmethod
     def recommend_many(self, profiles: Sequence[Profile], contexts: Sequence[Context], k: int) -> RankedMany:
-        """Return what `recommend` would, row by row; subclasses vectorize it."""
-        items = np.full((len(profiles), k), -1, np.int32)
-        scores = np.full((len(profiles), k), -np.inf, np.float32)
-        for row, (profile, context) in enumerate(zip(profiles, contexts, strict=True)):
-            ranked = self.recommend(profile, context, k)
-            items[row, : len(ranked.items)] = ranked.items
-            scores[row, : len(ranked.items)] = ranked.scores
-        return RankedMany(items, scores)
+        """Return what `recommend` would, row by row."""
 
     @abstractmethod
     def score(self, profile: Profile, context: Context, items: Ints) -> Floats:
