@@ -6,7 +6,7 @@ from typing import Final
 
 from common.errors import Conflict
 from demo.setup import ACTOR
-from personalization.selectors.overview import RunState, live_model, run_state, unfinished_run
+from personalization.selectors.overview import ShownRun, live_model, run_state, unfinished_run
 from personalization.services.runs import queue_training
 from personalization.services.training import run_training
 
@@ -34,7 +34,7 @@ def train(reached: Reached, *, here: bool) -> str:
     return _outcome(_watch(waiting.id if waiting else queue_training(actor=ACTOR, seed=SEED).pk, reached))
 
 
-def _watch(run_id: int, reached: Reached) -> RunState:
+def _watch(run_id: int, reached: Reached) -> ShownRun:
     """Return the run when it is over; a run that nobody takes is not waited for."""
     began = time.monotonic()
     while not (run := run_state(run_id)).finished:
@@ -46,7 +46,7 @@ def _watch(run_id: int, reached: Reached) -> RunState:
     return run
 
 
-def _outcome(run: RunState) -> str:
+def _outcome(run: ShownRun) -> str:
     if run.failed or run.version is None:
         raise Conflict(f"training failed: {run.message}")
     live = live_model()

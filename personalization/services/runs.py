@@ -12,11 +12,10 @@ from audit.services import record
 from common import clock
 from common.errors import Conflict, InvalidInput, NotFound
 from personalization.models import ModelState, ModelVersion, RunState, Sampler, TrainingRun
-from personalization.selectors.overview import alive_runs
+from personalization.selectors.overview import OVER, alive_runs
 from personalization.services.bar import REGISTERS
 from personalization.services.registry import one_at_a_time
 
-OVER = (RunState.DONE, RunState.FAILED, RunState.STOPPED)
 log = logging.getLogger(__name__)
 
 

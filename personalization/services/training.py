@@ -16,14 +16,14 @@ from django.db import (
 from common.errors import Conflict, DomainError, NotFound
 from personalization.models import ModelVersion, RunState, TrainingRun
 from personalization.ranking.artefact import ArtefactError, unseal
-from personalization.selectors.overview import alive_runs
+from personalization.selectors.overview import OVER, alive_runs
 from personalization.selectors.registry import Champion, champion, version_named
 from personalization.services.bar import DATA_SHARE, REGISTERS, TRAIN_SHARE, Bar, Stopped, beating, insisted
 from personalization.services.data_gate import examine
 from personalization.services.gate import judge_training, steadiness_of
 from personalization.services.registry import promote, register
 from personalization.services.retention import prune
-from personalization.services.runs import OVER, close_silent_runs, left_behind
+from personalization.services.runs import close_silent_runs, left_behind
 from personalization.services.shop_data import shop_dataset
 from personalization.training.progress import Progress
 from profiles.history import KEPT
