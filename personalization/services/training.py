@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import (
-    close_old_connections,
-)
+from django.db import close_old_connections
 
 from common.errors import Conflict, DomainError, NotFound
 from personalization.models import ModelVersion, RunState, TrainingRun

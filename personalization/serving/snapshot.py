@@ -10,8 +10,7 @@ from catalog.records import ProductRow
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.extension import extended_catalogue
 from personalization.ranking.rules import Rule, RuleSet
-from personalization.recommenders.base import Bools, Catalogue, Floats, Ints, Profile
-from personalization.recommenders.base import Context as Asked
+from personalization.recommenders.base import Bools, Catalogue, Context, Floats, Ints, Profile
 from personalization.recommenders.weights import weight_table
 from personalization.selectors.placements import PlacementConfig
 from personalization.serving.shelf import Shelf, items_frame, told_of
@@ -134,7 +133,7 @@ def _popular(bundle: Bundle | None, shelf: Shelf, now: datetime) -> tuple[Ints, 
     source = None if bundle is None else bundle.sources.get("popular")
     if source is None:
         return shelf.order, 0
-    ranked = source.recommend(Profile.empty(now.timestamp()), Asked(), shelf.catalogue.n_items).items
+    ranked = source.recommend(Profile.empty(now.timestamp()), Context(), shelf.catalogue.n_items).items
     return _followed(ranked, shelf), len(ranked)
 
 
