@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from django.utils.cache import patch_vary_headers
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,6 +13,7 @@ from access.identity import verify_user_hash
 from access.keys import KeyRecord
 from common.errors import Forbidden
 from common.problems import ProblemSerializer
+from consents import gpc
 from consents.region import region_of
 from personalization.api import examples
 from personalization.api.answers import AnswerBody, PageBody, RankBody, answer_body
@@ -37,7 +37,7 @@ class ShopperView(APIView):
         """Add the headers of the contract."""
         response = super().finalize_response(request, response, *args, **kwargs)
         response["Cache-Control"] = "private, no-store"
-        patch_vary_headers(response, ["Sec-GPC"])
+        gpc.vary(response)
         return response
 
 
@@ -138,7 +138,7 @@ def who_of(request: Request, fields: Mapping[str, Any]) -> Who:
         user_id=user_id,
         anonymous_id=fields.get("anonymous_id") or None,
         verified=verified,
-        gpc=request.META.get("HTTP_SEC_GPC") == "1",
+        gpc=gpc.signaled(request),
         region=region_of(request),
     )
 
