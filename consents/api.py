@@ -1,6 +1,6 @@
 """Doors of consent: read and change a subject's decisions; say that Global Privacy Control is honored."""
 
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from access.authentication import key_of
 from access.identity import verify_user_hash
 from access.keys import KeyRecord
 from common.errors import Forbidden
@@ -70,13 +71,9 @@ class ConsentView(APIView):
         return _state(request, raw_id)
 
 
-def _key(request: Request) -> KeyRecord:
-    return cast(KeyRecord, request.auth)
-
-
 def _check_identity(request: Request, raw_id: str, *, user_hash: str) -> KeyRecord:
     """Return the key, once it may speak for the subject: a browser proves a user id, an anonymous id is its own."""
-    key = _key(request)
+    key = key_of(request)
     kind, _, user_id = raw_id.partition(":")
     if key.publishable and kind == "user":
         given = user_hash or request.META.get("HTTP_X_USER_HASH", "")
@@ -86,7 +83,7 @@ def _check_identity(request: Request, raw_id: str, *, user_hash: str) -> KeyReco
 
 
 def _state(request: Request, raw_id: str) -> Response:
-    key = _key(request)
+    key = key_of(request)
     whom, live, region = selectors.person(raw_id), _signal(request, key), _region(request)
     verdicts = selectors.verdicts(whom, region=region, gpc=live)
     body: dict[str, Any] = {
@@ -102,7 +99,7 @@ def _state(request: Request, raw_id: str) -> Response:
 
 
 def _region(request: Request) -> str | None:
-    return region_of(request._request) if _key(request).publishable else None
+    return region_of(request._request) if key_of(request).publishable else None
 
 
 def _signal(request: Request, key: KeyRecord) -> bool:

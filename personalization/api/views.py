@@ -9,8 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from access.authentication import key_of
 from access.identity import verify_user_hash
-from access.keys import KeyRecord
 from common.errors import Forbidden
 from common.problems import ProblemSerializer
 from consents import gpc
@@ -69,7 +69,7 @@ class RecommendationsView(ShopperView):
 
     def _answer(self, request: Request, placement: str, data: Any) -> Response:
         fields = checked(RecommendFields, data)
-        if fields.get("strategy") and _key(request).publishable:
+        if fields.get("strategy") and key_of(request).publishable:
             raise Forbidden("A strategy may be asked for with a secret key only.")
         ask = ask_of(fields, placement=placement, who=who_of(request, fields))
         return Response(answer_body(recommend(ask)))
@@ -130,7 +130,7 @@ def checked(kind: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any
 
 def who_of(request: Request, fields: Mapping[str, Any]) -> Who:
     """Return the shopper; a user id that the key wants proved, or whose proof is wrong, is not verified."""
-    key, user_id, user_hash = _key(request), fields.get("user_id") or None, fields.get("user_hash") or None
+    key, user_id, user_hash = key_of(request), fields.get("user_id") or None, fields.get("user_hash") or None
     verified = True
     if user_id and key.publishable and (key.requires_user_hash or user_hash):
         verified = verify_user_hash(key, user_id=user_id, user_hash=user_hash)
@@ -156,7 +156,3 @@ def ask_of(fields: Mapping[str, Any], *, placement: str, who: Who) -> Ask:
         strategy=fields.get("strategy") or None,
         explain=fields["explain"],
     )
-
-
-def _key(request: Request) -> KeyRecord:
-    return cast(KeyRecord, request.auth)
