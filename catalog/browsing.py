@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from catalog.models import Product
 from catalog.records import ProductRow
-from catalog.selectors import _rows
+from catalog.selectors import rows_of
 
 MOST_WORDS = 6
 COUNTED = 20_000
@@ -26,17 +26,17 @@ def search(text: str, *, category: str = "", limit: int = 48) -> tuple[list[Prod
         found = found.filter(
             category__contains=path[:1], **{f"category__{depth}": name for depth, name in enumerate(path)}
         )
-    return list(_rows(found.order_by("product_id")[:limit])), found.count()
+    return list(rows_of(found.order_by("product_id")[:limit])), found.count()
 
 
 def named(product_ids: Sequence[str]) -> list[ProductRow]:
     """Return the products with these ids that were not removed, in no order."""
-    return list(_rows(Product.objects.filter(product_id__in=list(product_ids), removed_at=None)))
+    return list(rows_of(Product.objects.filter(product_id__in=list(product_ids), removed_at=None)))
 
 
 def group(group_id: str) -> list[ProductRow]:
     """Return the variants on sale of one group, by id."""
-    return list(_rows(_on_sale().filter(group_id=group_id).order_by("product_id")))
+    return list(rows_of(_on_sale().filter(group_id=group_id).order_by("product_id")))
 
 
 def top_categories(limit: int = 8) -> list[str]:
@@ -59,7 +59,7 @@ def samples(limit: int) -> list[ProductRow]:
     The first products by id are looked at: to sort all would take seconds where they are many.
     """
     found: dict[tuple[str, ...], ProductRow] = {}
-    for row in _rows(_on_sale().exclude(image_url="").order_by("product_id")[:LOOKED_AT]):
+    for row in rows_of(_on_sale().exclude(image_url="").order_by("product_id")[:LOOKED_AT]):
         found.setdefault(row.category, row)
     rows = [found[category] for category in sorted(found)]
     return rows[:: max(1, len(rows) // limit)][:limit]

@@ -36,7 +36,7 @@ COLUMNS: Final = (
 
 def get(product_id: str) -> ProductRow:
     """Return one product. Raises NotFound for an unknown or removed one."""
-    row = next(_rows(Product.objects.filter(product_id=product_id, removed_at=None)), None)
+    row = next(rows_of(Product.objects.filter(product_id=product_id, removed_at=None)), None)
     if row is None:
         raise NotFound(f"No product {product_id}.")
     return row
@@ -44,7 +44,7 @@ def get(product_id: str) -> ProductRow:
 
 def catalog_rows() -> list[ProductRow]:
     """Return every product by id, inactive and removed ones too: history still names them."""
-    return list(_rows(Product.objects.order_by("product_id")))
+    return list(rows_of(Product.objects.order_by("product_id")))
 
 
 def removals() -> Iterator[tuple[str, datetime]]:
@@ -65,10 +65,11 @@ def changed_since(cursor: int | None) -> tuple[list[ProductRow], int]:
         sql.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
         (following,) = sql.fetchone()
     changed = Product.objects.all() if cursor is None else Product.objects.filter(changed_xid__gte=cursor)
-    return list(_rows(changed.order_by())), following
+    return list(rows_of(changed.order_by())), following
 
 
-def _rows(products: QuerySet[Product]) -> Iterator[ProductRow]:
+def rows_of(products: QuerySet[Product]) -> Iterator[ProductRow]:
+    """Yield the products of a query, in its order, a part at a time."""
     for values in products.values_list(*COLUMNS).iterator(chunk_size=CHUNK):
         yield _row(*values)
 
