@@ -12,6 +12,9 @@ from personalization.models import Placement, Rule, RuleVersion
 from personalization.selectors.conflicts import matches_everything
 from personalization.services.live import announce
 
+ABOUT = ("products", "categories", "brands", "min_price", "max_price", "min_stock", "max_stock")
+"""The conditions that tell which products a rule is about."""
+
 
 @transaction.atomic
 def create_rule(*, name: str, wording: Mapping[str, Any], actor: str, active: bool = True) -> Rule:
@@ -90,10 +93,6 @@ def _check_places(version: RuleVersion) -> None:
     wrong = [key for key in version.placements if key not in known]
     if wrong:
         raise InvalidInput.of("placements", f"there is no placement {', '.join(wrong)}: {', '.join(sorted(known))}")
-
-
-ABOUT = ("products", "categories", "brands", "min_price", "max_price", "min_stock", "max_stock")
-"""The conditions that tell which products a rule is about."""
 
 
 def _locked(rule_id: int) -> Rule:

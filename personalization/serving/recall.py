@@ -19,6 +19,7 @@ PART = 2_000
 """How many popular products are told at once: an answer has no use for all of a large catalogue."""
 KINSHIP = "content"
 """Likeness by words proposes under the name of the recommender it stands in for."""
+NOTHING = Ranked(np.empty(0, np.int32), np.empty(0, np.float32))
 
 Proposal = tuple[str, Ints, Sequence[float]]
 """A recommender's name, its items best first, their scores."""
@@ -161,9 +162,6 @@ def _ask(snapshot: Snapshot, name: str, question: Question) -> Ranked:
     if source is None:
         return NOTHING
     return source.recommend(question.shopper.profile, question.context, question.k)
-
-
-NOTHING = Ranked(np.empty(0, np.int32), np.empty(0, np.float32))
 
 
 def neighbors(snapshot: Snapshot, code: int, *, mask: Bools, now: float, k: int) -> Iterator[int]:

@@ -15,6 +15,11 @@ from personalization.ranking.kinship import Kinship
 from personalization.recommenders.base import Bools, Catalogue, Ints, Times
 from personalization.selectors.placements import Filters
 
+MOST_MASKS = 512
+"""Of filters whose products are remembered; then all are forgotten."""
+UNCOUNTED = 10**9
+"""The stock of a product whose stock the shop does not count."""
+
 
 @dataclass(frozen=True)
 class Shelf:
@@ -119,11 +124,6 @@ class Shelf:
         if filters.in_stock is not None:
             mask &= (self.columns.stocks > 0) == filters.in_stock
         return mask
-
-
-MOST_MASKS = 512
-UNCOUNTED = 10**9
-"""The stock of a product whose stock the shop does not count."""
 
 
 def _patched(values: Times, codes: Sequence[int], fresh: Times) -> Times:
