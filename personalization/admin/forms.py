@@ -19,6 +19,9 @@ from audit.selectors import entries
 from common.errors import InvalidInput
 from common.money import plain
 from personalization.models import Placement, Rule, RuleVersion
+from personalization.ranking.bundle import BLEND, HYBRID
+from personalization.ranking.onboarding import ONBOARDING
+from personalization.recommenders.registry import RECOMMENDERS
 from personalization.services.placements import RANKERS, check_placement
 from personalization.services.rules import ABOUT, draft
 
@@ -311,11 +314,9 @@ def complain(form: forms.BaseForm, check: Any) -> None:
 
 def strategies() -> list[tuple[str, str]]:
     """Return what may rank a placement."""
-    from personalization.recommenders.registry import RECOMMENDERS
-
     told = {
-        "hybrid": "hybrid: the ranker that the model was released with",
-        "blend": "blend: the sources by weight",
-        "onboarding": "onboarding: questions to a newcomer, the ones that tell most",
+        HYBRID: "the ranker that the model was released with",
+        BLEND: "the sources by weight",
+        ONBOARDING: "questions to a newcomer, the ones that tell most",
     }
-    return [(name, told[name]) for name in RANKERS] + [(name, name) for name in sorted(RECOMMENDERS)]
+    return [(name, f"{name}: {told[name]}") for name in RANKERS] + [(name, name) for name in sorted(RECOMMENDERS)]

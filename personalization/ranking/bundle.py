@@ -31,6 +31,8 @@ EVENT_WEIGHTS = "event_weights"
 """Where the manifest says what an event counts, by its signal."""
 HYBRID = "hybrid"
 """The strategy that means: whatever rung this bundle was released at."""
+BLEND = "blend"
+"""The rung, and the strategy, that weighs the sources' lists."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,7 @@ class Bundle:
         rung = self.rung if strategy in (None, HYBRID) else str(strategy)
         if rung == "ranker" and self.ranker is None:
             raise KeyError("this bundle was released without a ranker")
-        if rung not in ("single", "blend", "ranker") and rung not in self.sources:
+        if rung not in ("single", BLEND, "ranker") and rung not in self.sources:
             raise KeyError(f"no source named {rung}")
         return rung
 
@@ -259,7 +261,7 @@ class Bundle:
         """
         if rung == "ranker":
             scores = self._lifted(candidates, scores, own)
-        return self.exposure.eased(candidates, scores) if self.exposure and rung in ("blend", "ranker") else scores
+        return self.exposure.eased(candidates, scores) if self.exposure and rung in (BLEND, "ranker") else scores
 
     def _lifted(self, candidates: Candidates, scores: Floats, own: Bools | None) -> Floats:
         return lifted(candidates, scores, self._untouched(candidates, own), self.cold_lift, level=self.cold_level)
@@ -269,7 +271,7 @@ class Bundle:
         return untouched if own is None else untouched & ~own
 
     def _unlearned(self, candidates: Candidates, rung: str) -> Floats:
-        if rung == "blend":
+        if rung == BLEND:
             return blend_scores(candidates, self.blend)
         if rung == "single":
             return followed(candidates, candidates.sources)

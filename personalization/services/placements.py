@@ -10,13 +10,14 @@ from django.db import transaction
 from audit.services import record
 from common.errors import FieldError, InvalidInput
 from personalization.models import Placement
+from personalization.ranking.bundle import BLEND, HYBRID
 from personalization.ranking.onboarding import ONBOARDING
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.selectors.placements import Filters, names_in, weights_of
 from personalization.services.live import announce
 
 FILTERS = {"category", "brand", "min_price", "max_price", "in_stock"}
-RANKERS = ("hybrid", "blend", ONBOARDING)
+RANKERS = (HYBRID, BLEND, ONBOARDING)
 
 
 @transaction.atomic

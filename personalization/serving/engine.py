@@ -8,6 +8,7 @@ import numpy as np
 from common import clock
 from common.errors import InvalidInput, NotFound
 from common.ids import uuid7
+from personalization.ranking.bundle import BLEND, HYBRID
 from personalization.ranking.onboarding import NO_ANSWERS, ONBOARDING, put_back
 from personalization.ranking.rules import Rule, Situation, Trace
 from personalization.ranking.slots import Cap, fill, pins, rule_caps
@@ -135,7 +136,7 @@ def _filters(standing: Filters, asked: Filters) -> Filters:
 def _strategy(snapshot: Snapshot, ask: Ask, placement: PlacementConfig) -> str:
     if ask.strategy is None:
         return placement.strategy
-    known = {"hybrid", "blend", ONBOARDING, *(snapshot.bundle.sources if snapshot.bundle is not None else ())}
+    known = {HYBRID, BLEND, ONBOARDING, *(snapshot.bundle.sources if snapshot.bundle is not None else ())}
     if ask.strategy not in known:
         raise InvalidInput.of(
             "strategy", f"the live model holds no {ask.strategy}; it holds {', '.join(sorted(known))}"

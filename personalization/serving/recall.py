@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from personalization.ranking.blend import DAMPING
+from personalization.ranking.bundle import BLEND, HYBRID
 from personalization.ranking.onboarding import NO_ANSWERS, ONBOARDING, questions
 from personalization.recommenders.base import Bools, Context, Ints, Profile, Ranked
 from personalization.selectors.placements import PlacementConfig
 from personalization.serving.shoppers import Shopper
 from personalization.serving.snapshot import Snapshot
 
-HYBRID, BLEND = "hybrid", "blend"
 QUESTIONS = 16
 """How many questions are thought out at once."""
 PART = 2_000
