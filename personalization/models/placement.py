@@ -8,10 +8,10 @@ class Placement(models.Model):
     """One spot that shows products.
 
     `sources` is a list of `{"name": recommender, "weight": number}` in order of preference; empty means every
-    source of the model. `strategy` is `hybrid` (the model's released ranker), `blend` (the sources by weight) or the
-    name of one recommender. `fallback` names the recommenders that fill a slate which is
-    too short, in order.
-    `filters` holds the same fields a request may send: category, brand, min_price, max_price, in_stock.
+    source of the model. `strategy` is `hybrid` (the model's released ranker), `blend` (the sources by weight),
+    `onboarding` (questions to a newcomer) or the name of one recommender. `fallback` names the recommenders that fill a
+    slate which is too short, in order. `filters` holds the same fields a request may send: category, brand, min_price,
+    max_price, in_stock.
     """
 
     class About(models.TextChoices):
