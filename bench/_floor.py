@@ -9,12 +9,12 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path
 
-from common.redis import client
+from common.redis import CONFIG_VERSION, client
 
 
 def floor(request: HttpRequest) -> JsonResponse:
     """Answer after one round trip."""
-    client().get("v:config")
+    client().get(CONFIG_VERSION)
     return JsonResponse({"items": [{"product_id": f"P{number}", "position": number} for number in range(10)]})
 
 

@@ -18,9 +18,8 @@ from catalog.validation import check_id, parse_product
 from common import clock
 from common.errors import FieldError, InvalidInput, NotFound
 from common.problems import printable
-from common.redis import client
+from common.redis import CATALOG_VERSION, client
 
-VERSION_KEY: Final = "v:catalog"
 BATCH: Final = 1_000
 FIELDS: Final = tuple(field.name for field in fields(ProductData))
 log = logging.getLogger(__name__)
@@ -112,7 +111,7 @@ def announce() -> None:
     Without Redis they find them anyway, by polling.
     """
     try:
-        client().incr(VERSION_KEY)
+        client().incr(CATALOG_VERSION)
     except redis.RedisError as error:
         log.warning("catalog.not_announced error=%s", error)
 

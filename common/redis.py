@@ -8,6 +8,10 @@ from redis.retry import Retry
 
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 2.0
+CONFIG_VERSION = "v:config"
+"""Counts the changes of placements and rules; the read of a shopper brings it along."""
+CATALOG_VERSION = "v:catalog"
+"""Counts the changes of the catalogue, as that."""
 
 
 def client() -> redis.Redis:

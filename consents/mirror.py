@@ -8,6 +8,8 @@ from typing import Any
 
 from consents.state import ConsentState, Decision
 
+PREFIX = "v:c:"
+"""Begins the key of a raw id's hash."""
 _APPLY = """
 local changed = 0
 for i = 1, #ARGV, 4 do
@@ -31,7 +33,8 @@ return changed
 """
 """Writes the decisions that win, by the order of `Decision.beats`, and counts the changes of mind; atomic."""
 
-_LINK_PREFIX = "link:"
+LINK = "link:"
+"""Begins the fields of a hash that name another raw id."""
 LINKS_KEPT = 200
 """Links of one raw id that are kept, those made last: more than decide (`person.MOST_LINKS`). A server that makes an
 anonymous id for every event, or a till where everybody logs in, would have each request read thousands."""
@@ -43,7 +46,7 @@ for i = 1, 2 do
   if redis.call('HLEN', KEYS[i]) > {2 * LINKS_KEPT} then
     local all, links = redis.call('HGETALL', KEYS[i]), {{}}
     for j = 1, #all, 2 do
-      if string.sub(all[j], 1, {len(_LINK_PREFIX)}) == '{_LINK_PREFIX}' then
+      if string.sub(all[j], 1, {len(LINK)}) == '{LINK}' then
         links[#links + 1] = {{tonumber(all[j + 1]), all[j]}}
       end
     end
@@ -57,7 +60,7 @@ end
 
 def key(raw_id: str) -> str:
     """Return the Redis key of a raw id's hash."""
-    return f"v:c:{raw_id}"
+    return f"{PREFIX}{raw_id}"
 
 
 def read(pipe: Any, raw_id: str) -> None:
@@ -71,12 +74,12 @@ def parse(stored: Mapping[bytes, bytes]) -> ConsentState:
         return ConsentState()
     fields = {name.decode(): value.decode() for name, value in stored.items()}
     epoch, region = int(fields.pop("epoch", "0")), fields.pop("region", None)
-    links = {name: value for name, value in fields.items() if name.startswith(_LINK_PREFIX)}
+    links = {name: value for name, value in fields.items() if name.startswith(LINK)}
     return ConsentState(
         decisions={name: _decision(value) for name, value in fields.items() if name not in links},
         epoch=epoch,
         region=region,
-        links={name.removeprefix(_LINK_PREFIX): int(value) for name, value in links.items()},
+        links={name.removeprefix(LINK): int(value) for name, value in links.items()},
     )
 
 
@@ -98,7 +101,7 @@ def apply_all(pipe: Any, raw_id: str, decisions: Mapping[str, Decision]) -> None
 
 def link(pipe: Any, one: str, other: str, at_us: int) -> None:
     """Queue that two raw ids were seen together at that time; the earliest time is kept."""
-    pipe.eval(_LINK, 2, key(one), key(other), f"{_LINK_PREFIX}{one}", f"{_LINK_PREFIX}{other}", at_us)
+    pipe.eval(_LINK, 2, key(one), key(other), f"{LINK}{one}", f"{LINK}{other}", at_us)
 
 
 def seen_in(pipe: Any, raw_id: str, region: str) -> None:

@@ -50,7 +50,7 @@ for i = 1, #ids do
   end
   found[i] = {{
     id,
-    redis.call('HGETALL', 'v:c:' .. id),
+    redis.call('HGETALL', '{mirror.PREFIX}' .. id),
     redis.call('GET', '{keys.REFUSED}' .. id),
     redis.call('GET', '{keys.STATE}' .. id),
     redis.call('ZRANGE', '{keys.BROWSED}' .. id, 0, -1, 'WITHSCORES'),
@@ -63,16 +63,16 @@ local others = {{}}
 for i = 1, #ids do
   local hash = found[i][2]
   for j = 1, #hash, 2 do
-    if string.sub(hash[j], 1, 5) == 'link:' then
-      local id = string.sub(hash[j], 6)
+    if string.sub(hash[j], 1, {len(mirror.LINK)}) == '{mirror.LINK}' then
+      local id = string.sub(hash[j], {len(mirror.LINK) + 1})
       if not known[id] and #others < {MOST_IDS} then
         known[id] = true
-        others[#others + 1] = {{id, redis.call('HGETALL', 'v:c:' .. id)}}
+        others[#others + 1] = {{id, redis.call('HGETALL', '{mirror.PREFIX}' .. id)}}
       end
     end
   end
 end
-return {{redis.call('GET', 'v:config'), redis.call('GET', 'v:catalog'), found, others}}
+return {{redis.call('GET', '{redis.CONFIG_VERSION}'), redis.call('GET', '{redis.CATALOG_VERSION}'), found, others}}
 """
 READ_SHA: Final = sha1(READ.encode()).hexdigest()
 

@@ -5,9 +5,8 @@ import logging
 import redis
 from django.db import transaction
 
-from common.redis import client
+from common.redis import CONFIG_VERSION, client
 
-CONFIG_KEY = "v:config"
 log = logging.getLogger(__name__)
 
 
@@ -21,6 +20,6 @@ def announce() -> None:
 
 def _raise() -> None:
     try:
-        client().incr(CONFIG_KEY)
+        client().incr(CONFIG_VERSION)
     except (redis.ConnectionError, redis.TimeoutError) as error:
         log.warning("config.announce_failed error=%s", error)

@@ -15,7 +15,7 @@ from catalog.records import ProductRow
 from catalog.selectors import changed_since
 from common import clock
 from common.errors import Unavailable
-from common.redis import client
+from common.redis import CATALOG_VERSION, CONFIG_VERSION, client
 from personalization.ranking.bundle import LOADING_ERRORS, Bundle
 from personalization.ranking.rules import Rule
 from personalization.selectors.marks import marks
@@ -221,7 +221,7 @@ def _inline() -> bool:
 
 def _read_counters() -> Counters | None:
     try:
-        config, catalog = client().mget("v:config", "v:catalog")
+        config, catalog = client().mget(CONFIG_VERSION, CATALOG_VERSION)
     except (redis.ConnectionError, redis.TimeoutError):
         return None
     return (int(config or 0), int(catalog or 0))
