@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -18,14 +18,13 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from access.keys import KeyRecord
+from common.redis import Rest
 
 if TYPE_CHECKING:  # rest_framework.views imports this module while it is loaded
     from rest_framework.views import APIView
 
-REST_SECONDS: Final = 1.0
-"""How long counting rests after Redis failed, so that not every request waits for a dead store."""
 log = logging.getLogger(__name__)
-_rests_until = 0.0
+rest = Rest(1.0)
 
 
 class KeyThrottle(BaseThrottle):
@@ -66,8 +65,7 @@ def seconds_to_sign_in(request: HttpRequest) -> float:
 
 
 def _counted(rate: str, *who: str) -> float:
-    global _rests_until
-    if time.monotonic() < _rests_until:
+    if rest.lasts():
         return 0.0
     item = _allowance(rate)
     try:
@@ -76,7 +74,7 @@ def _counted(rate: str, *who: str) -> float:
             return 0.0
         return max(1.0, math.ceil(limiter.get_window_stats(item, *who).reset_time - time.time()))
     except StorageError as error:
-        _rests_until = time.monotonic() + REST_SECONDS
+        rest.begin()
         log.warning("throttle.open error=%s", error.storage_error)
         return 0.0
 

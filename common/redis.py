@@ -1,5 +1,6 @@
 """The one Redis client of a process, with short timeouts: a request must not wait for a dead store."""
 
+import time
 from functools import lru_cache
 
 import redis
@@ -32,3 +33,18 @@ def connect(url: str) -> redis.Redis:
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2),
         retry_on_error=[redis.exceptions.ConnectionError],
     )
+
+
+class Rest:
+    """How long a process leaves a store alone after it failed, so that not every request waits for a dead one."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.until = seconds, 0.0
+
+    def lasts(self) -> bool:
+        """Return whether the store is left alone now."""
+        return time.monotonic() < self.until
+
+    def begin(self) -> None:
+        """Leave the store alone from now on."""
+        self.until = time.monotonic() + self.seconds

@@ -5,7 +5,6 @@ placement (the budget). Both go by themselves: after a quarter of a year, after 
 """
 
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +14,7 @@ from typing import Any, Final
 import redis
 from redis.exceptions import NoScriptError
 
-from common.redis import client
+from common.redis import Rest, client
 
 TOTAL: Final = "v:n:"
 """Per product: how often it was shown since it is new."""
@@ -23,10 +22,8 @@ TODAY: Final = "v:n:day:"
 """Per placement, day and product: how often exploration showed it."""
 TOTAL_SECONDS: Final = 92 * 86_400
 TODAY_SECONDS: Final = 2 * 86_400
-REST_SECONDS: Final = 0.5
-"""How long a process leaves Redis alone after it failed."""
 log = logging.getLogger(__name__)
-_rests_until = 0.0
+rest = Rest(0.5)
 
 RESERVE: Final = f"""
 local shown, cap, enough = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -67,8 +64,7 @@ def reserve(
     `cap` impressions a day are the budget of a product on this placement; from `enough` impressions on, anywhere, it is
     known well. None where no candidate has budget left, and where Redis does not answer.
     """
-    global _rests_until
-    if time.monotonic() < _rests_until:
+    if rest.lasts():
         return None
     day = now.date().isoformat()
     keys = [f"{TOTAL}{one}" for one in shown]
@@ -77,7 +73,7 @@ def reserve(
     try:
         place, open_to = _run(keys, len(shown), cap, enough)
     except redis.RedisError as error:  # also one that is full or only read from
-        _rests_until = time.monotonic() + REST_SECONDS
+        rest.begin()
         log.warning("exploration.store_down error=%s", error)
         return None
     return Reserved(place - 1, tuple(free == 1 for free in open_to)) if place else None

@@ -1,13 +1,13 @@
 """The shopper of one request: may we, and what do we know, in one Redis round trip."""
 
 import logging
-import time
 from dataclasses import dataclass, replace
 
 import numpy as np
 import redis
 from django.conf import settings
 
+from common.redis import Rest
 from consents.person import person_of
 from consents.selectors import rule_of, terms
 from events.types.base import Interaction
@@ -22,11 +22,9 @@ from profiles.selectors import Person, read_person
 
 PURPOSE = "personalization"
 MOMENT_SECONDS = 3600.0
-REST_SECONDS = 0.5
-"""How long a process leaves Redis alone after it failed, so that not every request waits for a dead store."""
 NO_ITEMS = np.empty(0, np.int32)
 log = logging.getLogger(__name__)
-_rests_until = 0.0
+rest = Rest(0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +124,11 @@ def _moment(now: float) -> float:
 
 
 def _read(who: Who) -> Person | None:
-    global _rests_until
-    if time.monotonic() < _rests_until:
+    if rest.lasts():
         return None
     try:
         return read_person(user_id=who.user_id, anonymous_id=who.anonymous_id)
     except (redis.ConnectionError, redis.TimeoutError) as error:
-        _rests_until = time.monotonic() + REST_SECONDS
+        rest.begin()
         log.warning("profile.store_down error=%s", error)
         return None

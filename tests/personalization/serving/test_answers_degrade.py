@@ -29,9 +29,9 @@ def test_without_the_store_the_answer_is_a_strangers(monkeypatch: pytest.MonkeyP
         raise redis_library.ConnectionError("refused")
 
     monkeypatch.setattr(shoppers, "read_person", down)
-    monkeypatch.setattr(shoppers, "_rests_until", 0.0)
+    monkeypatch.setattr(shoppers.rest, "until", 0.0)
     answer = recommend(asked(user_id="ada"))
-    monkeypatch.setattr(shoppers, "_rests_until", 0.0)
+    monkeypatch.setattr(shoppers.rest, "until", 0.0)
 
     assert (answer.personalized, answer.degraded) == (False, "store_down")
     assert answer.items == recommend(Ask(placement="home")).items
@@ -46,10 +46,11 @@ def test_a_dead_store_is_asked_once_in_a_while_only(monkeypatch: pytest.MonkeyPa
         raise redis_library.TimeoutError("slow")
 
     monkeypatch.setattr(shoppers, "read_person", down)
-    monkeypatch.setattr(shoppers, "_rests_until", 0.0)
+    monkeypatch.setattr(shoppers.rest, "until", 0.0)
+    monkeypatch.setattr(shoppers.rest, "seconds", 3600.0)
     for _ in range(5):
         assert recommend(asked(user_id="ada")).degraded == "store_down"
-    monkeypatch.setattr(shoppers, "_rests_until", 0.0)
+    monkeypatch.setattr(shoppers.rest, "until", 0.0)
 
     assert len(calls) == 1
 

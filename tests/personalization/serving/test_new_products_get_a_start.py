@@ -35,7 +35,7 @@ def aged(trained: None, monkeypatch: pytest.MonkeyPatch) -> None:
     put_product("kilim", data=KILIM, actor="key:test")
     explores()
     keeper.forget()
-    monkeypatch.setattr(budget, "_rests_until", 0.0)
+    monkeypatch.setattr(budget.rest, "until", 0.0)
 
 
 def explores(**settings: Any) -> None:
@@ -159,6 +159,7 @@ def test_without_redis_the_answer_goes_on_without_exploring(monkeypatch: pytest.
         raise redis_library.ConnectionError("refused")
 
     monkeypatch.setattr(budget, "_run", down)
+    monkeypatch.setattr(budget.rest, "seconds", 3600.0)
 
     answers = explored_in_states(8)
 
