@@ -1,6 +1,5 @@
-"""Money: a decimal with a currency, written with at least the currency's own decimals."""
+"""Money: a decimal beside its currency, written with at least the currency's own decimals."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
@@ -30,17 +29,6 @@ _SYMBOLS: Final = {
 
 
 NO_BREAK: Final = "\N{NO-BREAK SPACE}"
-
-
-@dataclass(frozen=True, slots=True)
-class Money:
-    """An amount in a currency."""
-
-    amount: Decimal
-    currency: str
-
-    def __str__(self) -> str:
-        return f"{plain(self.amount, self.currency)} {self.currency}"
 
 
 def plain(amount: Decimal, currency: str) -> str:
