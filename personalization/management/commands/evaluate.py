@@ -5,7 +5,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from unicodedata import normalize
 
 import numpy as np
@@ -22,6 +22,7 @@ from personalization.services.figures import storable
 from personalization.training.cleaning import as_in_file, id_texts, seconds, unknown_events
 from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Asked, evaluate
+from personalization.training.folds import Protocol
 from personalization.training.plan import OPTIONAL, ranked_sources
 from personalization.training.tune import SAMPLERS, Search
 
@@ -37,7 +38,6 @@ LONGEST = 60
 """Years; no shop's history is longer."""
 NAMED = 5
 READ = ("interactions.parquet", "items.parquet", "shoppers.parquet")
-PROTOCOLS = ("temporal", "leave-one-out", "next-item")
 TRADED = (("ndcg", "NDCG@10"), ("gini", "Gini"), ("coverage", "coverage"))
 
 
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         """Name the folder and what to write."""
         parser.add_argument("path", type=Path, help="folder with interactions.parquet, perhaps items and shoppers")
         parser.add_argument(
-            "--protocol", choices=PROTOCOLS, default="temporal", help="which questions are asked (temporal)"
+            "--protocol", choices=get_args(Protocol), default="temporal", help="which questions are asked (temporal)"
         )
         parser.add_argument(
             "--mode", choices=("repeat", "new"), default="repeat", help="new: drop items had before (repeat)"
@@ -288,7 +288,7 @@ def by_shopper(interactions: pd.DataFrame) -> bool:
     return bool(1 < users.nunique() == (users != users.shift()).sum() < len(users))
 
 
-def told(report: dict[str, Any] | Any) -> list[str]:
+def told(report: Mapping[str, Any]) -> list[str]:
     """Return the report's few most asked-for lines."""
     ours = report["ours"]
     lines = [f"{report['protocol']}, {report['mode']}, {report['questions']} questions: released is {ours['rung']}"]
