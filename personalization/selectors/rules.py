@@ -6,7 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 
+from common import clock
 from common.money import plain
 from personalization.models import Rule, RuleVersion
 from personalization.ranking import rules as pure
@@ -14,7 +16,8 @@ from personalization.ranking import rules as pure
 
 def live_rules() -> list[pure.Rule]:
     """Return the current wording of every active rule that has not ended; one that begins later is among them."""
-    rows = Rule.objects.filter(active=True, current__isnull=False).select_related("current")
+    lasting = Q(current__ends_at=None) | Q(current__ends_at__gt=clock.now())
+    rows = Rule.objects.filter(lasting, active=True, current__isnull=False).select_related("current")
     return [pure_rule(row.name, row.current) for row in rows if row.current is not None]
 
 

@@ -128,6 +128,16 @@ def test_conflicts_are_named_on_saving(log_in: LogIn) -> None:
     assert any("excluding wins" in str(message) for message in response.context["messages"])
 
 
+def test_a_rule_that_has_ended_conflicts_with_none(log_in: LogIn) -> None:
+    over = {"effect": "exclude", "products": ["rug"], "ends_at": clock.now() - timedelta(days=1)}
+    create_rule(name="No rugs", wording=over, actor="staff:1")
+
+    response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), RULE, follow=True)
+
+    told = [str(message) for message in response.context["messages"]]
+    assert not any("excluding wins" in one for one in told), told
+
+
 def test_what_finds_nothing_is_named_on_saving_a_rule(log_in: LogIn) -> None:
     typed = {**RULE, "effect": "require", "products": "rag", "brands": "Weft"}
 
