@@ -150,17 +150,19 @@ class Bundle:
         found = self._told(candidates, [profile], [context], len(candidates.items), rung=rung, explain=False)[0]
         return found.among(items)
 
-    def extended(self, items: pd.DataFrame, *, gone: pd.DataFrame | None = None) -> Self:
+    def extended(self, items: pd.DataFrame, *, gone: pd.DataFrame | None = None, before: Self | None = None) -> Self:
         """Return a bundle that also knows the frame's new products, behind the known codes, by their content alone.
 
-        Behind these it has codes for what is `gone`, which it compares with nothing: it is never shown.
+        Behind these it has codes for what is `gone`, which it compares with nothing: it is never shown. `before` is
+        this bundle as it was extended by the first of the products, told in the same words.
         """
         sold = extended_catalogue(self.catalogue, items)
         catalogue = sold if gone is None else extended_catalogue(sold, gone)
         if catalogue.n_items == self.catalogue.n_items:
             return self
         facts = extended_facts(self.facts, self.catalogue, catalogue)
-        known = {name: extended_source(source, sold) for name, source in self.sources.items()}
+        lent: Mapping[str, Scoring] = {} if before is None else before.sources
+        known = {name: extended_source(own, sold, before=lent.get(name)) for name, own in self.sources.items()}
         exposure = self.exposure.extended(catalogue.n_items) if self.exposure else None
         return replace(self, catalogue=catalogue, facts=facts, sources=known, exposure=exposure)
 

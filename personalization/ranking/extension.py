@@ -1,14 +1,15 @@
 """Products created after training: appended behind the known codes, described by their content alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from personalization.ranking.facts import COLUMNS, ItemFacts, attribute_rows, kin_codes, price_in_category
-from personalization.recommenders.base import TEXTS, Catalogue, Floats, Times
+from personalization.ranking.facts import COLUMNS, ItemFacts, department, price_in_category, rarity_of
+from personalization.recommenders.base import TEXTS, Catalogue, Floats, Ints, Times
 from personalization.recommenders.content import Content
 from personalization.recommenders.scoring import Scoring
 
@@ -21,9 +22,10 @@ have 18,000 new products, one of 250,000 may have 2,100."""
 
 def extended_catalogue(catalogue: Catalogue, items: pd.DataFrame) -> Catalogue:
     """Return the catalogue with the frame's unknown items behind it, in the frame's order."""
-    known = set(catalogue.item_ids)
-    names = items["item_id"].astype(str)
-    fresh = items[~names.isin(known) & ~names.duplicated()]
+    if not len(items):
+        return catalogue
+    known, names = set(catalogue.item_ids), items["item_id"].astype(str)
+    fresh = items[np.array([name not in known for name in names]) & ~names.duplicated()]
     if not len(fresh):
         return catalogue
     n = catalogue.n_items
@@ -44,8 +46,10 @@ def extended_catalogue(catalogue: Catalogue, items: pd.DataFrame) -> Catalogue:
 def extended_facts(facts: ItemFacts, before: Catalogue, after: Catalogue) -> ItemFacts:
     """Return the facts with rows for the new items: never touched, as popular as their category and brand are."""
     added = after.n_items - before.n_items
-    kin: dict[str, Any] = kin_codes(after)
-    starts, attributes, rarity = attribute_rows(after)
+    kin = _kin(facts, before, after)
+    held = after.attributes[before.n_items :]
+    known = _numbered(chain.from_iterable(before.attributes), facts.attributes)
+    attributes = _continued(facts.attributes, known, chain.from_iterable(held))
     fresh = np.zeros((added, len(COLUMNS)), np.float32)
     for name in COLUMNS:
         if name.startswith(("trend", "stars", "bought_share")):
@@ -66,23 +70,50 @@ def extended_facts(facts: ItemFacts, before: Catalogue, after: Catalogue) -> Ite
         born=np.concatenate([facts.born, born]),
         last=np.concatenate([facts.last, unknown]),
         gap=np.concatenate([facts.gap, unknown]),
-        starts=starts,
+        starts=np.concatenate([facts.starts, facts.starts[-1] + np.cumsum([len(own) for own in held])]),
         attributes=attributes,
-        rarity=rarity,
+        rarity=rarity_of(attributes, after.n_items),
         **kin,
     )
 
 
-def extended_source(source: Scoring, catalogue: Catalogue) -> Scoring:
+def extended_source(source: Scoring, catalogue: Catalogue, *, before: Scoring | None = None) -> Scoring:
     """Return a content source that knows new items too; others, and where there are none, as they are.
 
+    `before` is the same source that knows the first of them already: only the others are compared.
     Where so many came at once that comparing them would take minutes (an import), it waits for the next training:
     likeness by words stands in for it.
     """
     fresh = catalogue.n_items - source.n_items
     if not isinstance(source, Content) or not 0 < fresh * catalogue.n_items <= MOST_PAIRS:
         return source
-    return source.extend(catalogue)
+    known = before if isinstance(before, Content) else source
+    return known.extend(catalogue) if known.n_items < catalogue.n_items else known
+
+
+def _kin(facts: ItemFacts, before: Catalogue, after: Catalogue) -> dict[str, Any]:
+    """Return what `kin_codes` tells of the larger catalogue, by other numbers: names that were known keep theirs."""
+    paths, old = after.categories[before.n_items :], before.n_items
+    departments = _numbered(before.categories, facts.department)
+    return {
+        "category": _continued(facts.category, _numbered(before.categories, facts.category), paths),
+        "department": _continued(
+            facts.department, {department(path): code for path, code in departments.items()}, map(department, paths)
+        ),
+        "brand": _continued(facts.brand, _numbered(before.brands, facts.brand), after.brands[old:]),
+        "group": _continued(facts.group, _numbered(before.group_ids, facts.group), after.group_ids[old:]),
+    }
+
+
+def _numbered(names: Iterable[str], codes: Ints) -> dict[str, int]:
+    """Return the code of each name; the empty one has none."""
+    return {name: code for name, code in zip(names, codes.tolist(), strict=False) if code >= 0}
+
+
+def _continued(codes: Ints, known: dict[str, int], fresh: Iterable[str]) -> Ints:
+    """Return the codes of what is known, and behind them those of the fresh names, -1 for the empty one."""
+    added = [known.setdefault(name, len(known)) if name else -1 for name in fresh]
+    return np.concatenate([codes, np.array(added, np.int32)])
 
 
 def _of_kin(values: Floats, codes: np.ndarray[tuple[int], np.dtype[np.int32]], n_known: int) -> Floats:

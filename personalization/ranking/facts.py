@@ -123,10 +123,15 @@ def kin_codes(catalogue: Catalogue) -> dict[str, Ints]:
     n = catalogue.n_items
     return {
         "category": codes_of(catalogue.categories, n),
-        "department": codes_of(tuple(path.split("/", 1)[0] for path in catalogue.categories), n),
+        "department": codes_of(tuple(map(department, catalogue.categories)), n),
         "brand": codes_of(catalogue.brands, n),
         "group": codes_of(catalogue.group_ids, n),
     }
+
+
+def department(path: str) -> str:
+    """Return the widest category of a path."""
+    return path.split("/", 1)[0]
 
 
 def _lifetimes(items: Ints, times: Times, catalogue: Catalogue) -> tuple[Times, Times]:
@@ -223,6 +228,10 @@ def attribute_rows(catalogue: Catalogue) -> tuple[NDArray[np.int64], Ints, Float
     starts = np.zeros(catalogue.n_items + 1, np.int64)
     np.cumsum([len(own) for own in per_item], out=starts[1:])
     codes = codes_of(tuple(name for own in per_item for name in own), 0)
+    return starts, codes, rarity_of(codes, catalogue.n_items)
+
+
+def rarity_of(codes: Ints, n_items: int) -> Floats:
+    """Return how rare each attribute is, by its code; `codes` are those of all items."""
     count = np.bincount(codes[codes >= 0], minlength=int(codes.max(initial=-1)) + 1)
-    rarity = np.log1p(catalogue.n_items / np.maximum(count, 1)).astype(np.float32)
-    return starts, codes, rarity
+    return np.log1p(n_items / np.maximum(count, 1)).astype(np.float32)

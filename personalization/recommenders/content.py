@@ -1,7 +1,7 @@
 """Content: items alike in attributes, words and, where given, pictures. Knows products nobody has touched yet."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -60,7 +60,7 @@ class Content(ItemItem):
             block, arrays[f"{name}_idf"] = text.encoded(bags, columns)
             blocks.append(block)
         words, dense = self._weighted(blocks), self._dense(catalogue)
-        found = table(self._similar(words, dense, slice(0, n), arrays["lift"]), most=self.config.neighbors)
+        found = table(self._similar(words, dense, arrays["lift"]), most=self.config.neighbors)
         return {**arrays, **_stored(words), "dense": dense, **found.arrays()}
 
     def lifts(self, interactions: Interactions, catalogue: Catalogue) -> Array:
@@ -75,7 +75,8 @@ class Content(ItemItem):
     def extend(self, catalogue: Catalogue) -> Self:
         """Return a model that also knows the items behind the first n_items of this larger catalogue, without a refit.
 
-        The first n_items must be those fitted on. New items become neighbors of old ones and the other way around.
+        The first n_items must be those fitted on. New items become neighbors of old ones, beside those they have, and
+        the other way around.
         """
         old, n = self.n_items, catalogue.n_items
         added = _tail(catalogue, old)
@@ -86,23 +87,20 @@ class Content(ItemItem):
         words = sparse.vstack([self._words(), self._weighted(blocks)], format="csr")
         dense = np.vstack([self.arrays["dense"], _padded(self._dense(added), self.arrays["dense"].shape[1])])
         lift = np.concatenate([self.arrays["lift"], np.full(n - old, self.lift_of_new(), np.float32)])
-        most, factor = self.config.neighbors + 1, np.float32(self.lift_of_new())
-        above = sparse.csr_matrix((self.table.values, self.table.indices, self.table.indptr), shape=(old, old))
+        factor, most = np.float32(self.lift_of_new()), self.config.neighbors
+        most_beside = max(1, min(most, ENTRIES // max(1, old)))
         aside: list[Matrix] = []
         below: list[Matrix] = []
-        for chunk in self._similar(words, dense, slice(old, n), np.ones(n, np.float32)):
+        for chunk in self._alike(words, dense, start=old):
             aside.append((chunk[:, :old] * factor).T.tocsr())
-            below.append(capped(scaled_columns(chunk, lift), most))
+            below.append(capped(scaled_columns(chunk, lift), most + 1))
             if sum(part.nnz for part in aside) > ENTRIES:  # all pairs of many new items would fill any memory
-                above, aside = capped(sparse.hstack([above, *aside], format="csr"), most), []
-        whole = sparse.vstack([sparse.hstack([above, *aside]), *below], format="csr")
-        whole.eliminate_zeros()
+                aside = [capped(sparse.hstack(aside, format="csr"), most_beside)]
         model = type(self)(self.config)
         model.n_items = n
         model.arrays = {**self.arrays, **_stored(words), "dense": dense, "lift": lift}
-        found = table([capped(whole, most)], most=self.config.neighbors)
-        # What a known item gains of itself is no neighbor's value, and does not change.
-        model.arrays |= replace(found, own=np.concatenate([self.table.own, found.own[old:]])).arrays()
+        beside = capped(sparse.hstack(aside, format="csr"), most_beside)
+        model.arrays |= self.table.extended(beside, table(below, most=most, start=old)).arrays()
         model.wake()
         return model
 
@@ -121,26 +119,37 @@ class Content(ItemItem):
             dense.append(_unit(sentence_vectors(catalogue)) * np.float32(np.sqrt(c.sentences)))
         return np.hstack(dense)
 
-    def _similar(self, words: Matrix, dense: Floats, rows: slice, lift: Floats) -> Iterator[Matrix]:
-        """Yield the similarity of these rows to all items, times each item's lift, in chunks."""
-        size, others = block_rows(words.shape[0]), scaled_columns(words.T.tocsr(), lift)
+    def _similar(self, words: Matrix, dense: Floats, lift: Floats) -> Iterator[Matrix]:
+        """Yield the similarity of all items to all, times each item's lift, in chunks of rows."""
+        others = scaled_columns(words.T.tocsr(), lift)
         others.eliminate_zeros()
-        lively = np.flatnonzero(lift)
-        for start in range(rows.start, rows.stop, size):
-            block = slice(start, min(start + size, rows.stop))
-            chunk = words[block] @ others
-            if dense.shape[1]:
-                chunk = chunk.toarray()
-                chunk[:, lively] += (dense[block] @ dense[lively].T) * lift[lively]
-                chunk = dense_chunk(chunk, self.config.neighbors + 1)
-            else:
-                chunk.eliminate_zeros()
-            yield chunk.tocsr()
+        for block in _blocks(0, words.shape[0]):
+            yield self._seen(words[block] @ others, dense, block, lift)
+
+    def _alike(self, words: Matrix, dense: Floats, *, start: int) -> Iterator[Matrix]:
+        """Yield the similarity of the items from a code on to all, in chunks: without turning all items' words."""
+        even = np.ones(words.shape[0], np.float32)
+        for block in _blocks(start, words.shape[0]):
+            yield self._seen((words @ words[block].T.tocsr()).T.tocsr(), dense, block, even)
+
+    def _seen(self, chunk: Matrix, dense: Floats, block: slice, lift: Floats) -> Matrix:
+        """Return the chunk with what pictures and sentences say beside the words."""
+        if not dense.shape[1]:
+            chunk.eliminate_zeros()
+            return chunk.tocsr()
+        lively, chunk = np.flatnonzero(lift), chunk.toarray()
+        chunk[:, lively] += (dense[block] @ dense[lively].T) * lift[lively]
+        return dense_chunk(chunk, self.config.neighbors + 1)
 
     def _words(self) -> Matrix:
         arrays = self.arrays
         parts = (arrays["word_data"], arrays["word_columns"], arrays["word_rows"])
         return sparse.csr_matrix(parts, shape=(self.n_items, int(arrays["word_shape"][0])))
+
+
+def _blocks(start: int, stop: int) -> Iterator[slice]:
+    size = block_rows(stop)
+    return (slice(at, min(at + size, stop)) for at in range(start, stop, size))
 
 
 def _padded(dense: Floats, width: int) -> Floats:

@@ -46,6 +46,21 @@ class Neighbors:
         places = np.repeat(np.arange(len(codes)), lengths)
         return np.arange(ends[-1] if len(ends) else 0) + (starts - (ends - lengths))[places], places
 
+    def extended(self, beside: Matrix, below: "Neighbors") -> "Neighbors":
+        """Return the table of more items: `beside` are new neighbors of those it has, `below` the rows of new items.
+
+        The columns of `beside`, csr float32[n_items, n_new], are new items.
+        """
+        old, new = beside.shape
+        gained = sparse.csr_matrix((beside.data, beside.indices + old, beside.indptr), shape=(old, old + new))
+        above = sparse.csr_matrix((self.values, self.indices, self.indptr), shape=(old, old + new)) + gained
+        return Neighbors(
+            np.concatenate([above.indptr, above.indptr[-1] + below.indptr[1:]]).astype(np.int64),
+            np.concatenate([above.indices, below.indices]).astype(np.int32, copy=False),
+            np.concatenate([above.data, below.values]),
+            np.concatenate([self.own, below.own]),
+        )
+
     def spread(self, query: Query, own_weight: float) -> Weights:
         """Return float64[n_items]: what each item gains from the query's items."""
         codes, weights = query
@@ -101,13 +116,17 @@ def stacked(queries: Sequence[Query], n_items: int) -> Matrix:
     return sparse.csr_matrix((data, indices, np.cumsum([0, *lengths])), shape=(len(queries), n_items))
 
 
-def table(chunks: Iterator[Matrix] | Sequence[Matrix], *, most: int, own: Floats | None = None) -> Neighbors:
+def table(
+    chunks: Iterator[Matrix] | Sequence[Matrix], *, most: int, own: Floats | None = None, start: int = 0
+) -> Neighbors:
     """Return the `most` best neighbors of each item from csr chunks of consecutive rows; diagonals become `own`.
+
+    The first row is that of the item `start`.
 
     `own` replaces the diagonal; where neither says anything, an item gains as much as its best neighbor. All items
     together have at most `ENTRIES`.
     """
-    parts, diagonals, start = [], [], 0
+    parts, diagonals = [], []
     for chunk in chunks:
         diagonals.append(chunk.diagonal(start).astype(np.float32))
         parts.append(capped(without_diagonal(chunk, start), most))

@@ -10,7 +10,9 @@ import pytest
 from personalization.ranking.artefact import ArtefactError
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.candidates import Candidates, held_by
-from personalization.recommenders.base import Context, Profile
+from personalization.ranking.facts import attribute_rows, kin_codes
+from personalization.recommenders.base import Catalogue, Context, Profile
+from personalization.recommenders.content import Content
 from personalization.training.dataset import build
 from personalization.training.pipeline import TrainedBundle, train
 from tests.personalization.shop_history import START, history, products
@@ -145,6 +147,49 @@ def test_a_new_product_is_known_at_once(trained: TrainedBundle) -> None:
     assert more.facts.n_items == n + 1
     ranked = more.rank(trained.test.profiles[0], Context(), np.array([n, 1], np.int32))
     assert sorted(ranked.items.tolist()) == [1, n]
+
+
+def test_new_products_are_kin_of_what_a_training_would_find_them_kin_of(trained: TrainedBundle) -> None:
+    known = trained.bundle.catalogue
+    told = {"category": [known.categories[0], "new/deep", "new", ""], "brand": [known.brands[1], "New", "New", ""]}
+    held = [list(known.attributes[0]) if known.attributes else [], ["color=new"], ["color=new", "size=new"], []]
+    fresh = pd.DataFrame(
+        {"item_id": ["a", "b", "c", "d"], "group_id": ["one", "one", "", ""], "attributes": held, **told}
+    )
+
+    more = trained.bundle.extended(fresh)
+
+    for name, codes in kin_codes(more.catalogue).items():
+        own = getattr(more.facts, name)
+        assert (own < 0).tolist() == (codes < 0).tolist()
+        assert pd.factorize(own)[0].tolist() == pd.factorize(codes)[0].tolist()
+    starts, attributes, rarity = attribute_rows(more.catalogue)
+    assert more.facts.starts.tolist() == starts.tolist()
+    assert more.facts.rarity[more.facts.attributes].tolist() == rarity[attributes].tolist()
+    assert pd.factorize(more.facts.attributes)[0].tolist() == pd.factorize(attributes)[0].tolist()
+
+
+def test_a_model_that_knows_the_first_of_the_new_products_compares_only_the_others(
+    trained: TrainedBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, met = trained.bundle, list[int]()
+    fresh = pd.DataFrame({"item_id": ["new", "newer"], "title": ["Product 2", "Product 4"], "category": ["even"] * 2})
+    extend = Content.extend
+
+    def counted(self: Content, catalogue: Catalogue) -> Content:
+        met.append(catalogue.n_items - self.n_items)
+        return extend(self, catalogue)
+
+    monkeypatch.setattr(Content, "extend", counted)
+
+    first = bundle.extended(fresh[:1])
+    in_steps = bundle.extended(fresh, before=first)
+    at_once = bundle.extended(fresh)
+
+    assert met == [1, 1, 2]
+    own, others = in_steps.sources["content"].arrays, at_once.sources["content"].arrays
+    assert all(np.array_equal(own[name], others[name]) for name in others)
+    assert bundle.extended(fresh, before=in_steps).sources["content"] is in_steps.sources["content"]
 
 
 def test_an_import_of_very_many_new_products_waits_for_the_next_training(

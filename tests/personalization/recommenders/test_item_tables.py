@@ -144,6 +144,8 @@ def test_content_knows_new_products_without_a_refit() -> None:
     assert set(answer(wider, 12, k=6)) <= set(range(0, 15, 2))
     assert 13 in answer(wider, 1, k=15)
     assert wider.knows(14)
+    few = make("content", neighbors=2).fit(data, before)
+    assert set(answer(few, 1, k=9)) < set(answer(few.extend(after), 1, k=9))  # type: ignore[attr-defined]
     own = make("content", own_weight=30.0).fit(data, before)
     assert own.extend(after).table.own[:12].tolist() == own.table.own.tolist()  # type: ignore[attr-defined]
 
@@ -159,7 +161,7 @@ def test_content_meets_many_new_products_in_parts(monkeypatch: pytest.MonkeyPatc
         return matrices.capped(matrix, most)
 
     monkeypatch.setattr(content, "block_rows", lambda _: 3)
-    monkeypatch.setattr(content, "ENTRIES", 50)
+    monkeypatch.setattr(content, "ENTRIES", 60)
     monkeypatch.setattr(content, "capped", capped)
     in_parts = model.extend(after)  # type: ignore[attr-defined]
 
