@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from personalization.recommenders.base import Bools, Ints
+from personalization.recommenders.base import Bools, Ints, Longs
 
 
 def factorize(values: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
@@ -49,14 +49,16 @@ class Columns:
         brands: Sequence[str],
         categories: Sequence[str],
         groups: Sequence[str],
-        prices: Iterable[float],
-        stocks: Iterable[int],
+        prices: Sequence[float] | NDArray[np.float64],
+        stocks: Sequence[int] | NDArray[np.int64],
     ) -> Self:
         """Return the columns of the given items, which are of equal length."""
         brand_names, brand_of = factorize(brands)
         category_names, category_of = factorize(categories)
         n = len(product_ids)
-        _, group_of = factorize([group or f"\0{code}" for code, group in enumerate(groups)])
+        names, group_of = factorize(groups)
+        alone = np.flatnonzero(~np.fromiter(groups, np.bool_, n))
+        group_of[alone] = len(names) + np.arange(len(alone))
         return cls(
             product_ids=tuple(product_ids),
             codes={product_id: code for code, product_id in enumerate(product_ids)},
@@ -65,8 +67,8 @@ class Columns:
             categories=category_names,
             category_of=category_of,
             group_of=group_of,
-            prices=np.fromiter(prices, np.float64, n),
-            stocks=np.fromiter(stocks, np.int64, n),
+            prices=np.asarray(prices, np.float64),
+            stocks=np.asarray(stocks, np.int64),
         )
 
     @property
@@ -74,11 +76,10 @@ class Columns:
         """How many items there are."""
         return len(self.product_ids)
 
-    def counting(self, codes: Sequence[int], prices: Sequence[float], stocks: Sequence[int]) -> "Columns":
+    def counting(self, codes: Longs, prices: NDArray[np.float64], stocks: NDArray[np.int64]) -> "Columns":
         """Return the columns with other prices and stocks of some items."""
-        changed = list(codes)
         own_prices, own_stocks = self.prices.copy(), self.stocks.copy()
-        own_prices[changed], own_stocks[changed] = prices, stocks
+        own_prices[codes], own_stocks[codes] = prices, stocks
         return replace(self, prices=own_prices, stocks=own_stocks)
 
     def named_as(self, other: "Columns") -> bool:

@@ -5,14 +5,15 @@ each weighed by its rarity (idf), rows normalized; likeness is the cosine. The `
 used wherever a model holds it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Self
 
 import numpy as np
-from scipy.sparse import csc_matrix, csr_matrix
+from numpy.typing import NDArray
+from scipy.sparse import csc_matrix, csr_matrix, vstack
 
 from personalization.recommenders import text
-from personalization.recommenders.base import Bools, Catalogue, Floats, Ints
+from personalization.recommenders.base import Bools, Catalogue, Floats, Ints, Longs
 
 WEIGHTS = {"w": 1.0, "c": 1.5, "b": 0.7, "a": 1.0}
 """How much a word of the title, a part of the category, the brand and an attribute count."""
@@ -23,27 +24,32 @@ PRESENT = 1e-6
 class Kinship:
     """Cosine likeness over the catalogue's words; item codes as in the catalogue."""
 
-    def __init__(self, rows: csr_matrix) -> None:
-        self._rows = rows
-        self._columns = csc_matrix(rows)
+    def __init__(self, catalogue: Catalogue, vocabulary: Mapping[str, int], present: csr_matrix) -> None:
+        self._catalogue = catalogue
+        self._vocabulary = vocabulary
+        self._rows = _normalized(present, np.array([WEIGHTS[word[0]] for word in vocabulary] or [0.0], np.float32))
+        self._columns = csc_matrix(self._rows)
 
     @classmethod
-    def of(cls, catalogue: Catalogue) -> Self:
-        """Return the likeness of a catalogue's items."""
-        vocabulary: dict[str, int] = {}
-        weights: list[float] = []
-        indices: list[int] = []
-        ends = [0]
-        for code in range(catalogue.n_items):
-            for word in dict.fromkeys(words(catalogue, code)):
-                column = vocabulary.setdefault(word, len(vocabulary))
-                if column == len(weights):
-                    weights.append(WEIGHTS[word[0]])
-                indices.append(column)
+    def of(cls, catalogue: Catalogue, *, before: "Kinship | None" = None) -> Self:
+        """Return the likeness of a catalogue's items.
+
+        `before` lends the words of items that its catalogue tells of the same, whatever code they have there.
+        """
+        if before is None:
+            before = Kinship(Catalogue(item_ids=()), {}, csr_matrix((0, 1), dtype=np.float32))
+        places = catalogue.places_in(before._catalogue)
+        fresh = np.flatnonzero(~_told_alike(catalogue, before._catalogue, places))
+        vocabulary, indices, ends = dict(before._vocabulary), list[int](), [0]
+        for code in fresh.tolist():
+            own = dict.fromkeys(words(catalogue, code))
+            indices.extend(vocabulary.setdefault(word, len(vocabulary)) for word in own)
             ends.append(len(indices))
-        shape = (catalogue.n_items, max(1, len(vocabulary)))
-        present = csr_matrix((np.ones(len(indices), np.float32), indices, ends), shape=shape)
-        return cls(_normalized(present, np.asarray(weights or [0.0], np.float32)))
+        lent, width = before._rows, max(1, len(vocabulary))
+        known = csr_matrix((lent.data, lent.indices, lent.indptr), shape=(lent.shape[0], width))
+        added = csr_matrix((np.ones(len(indices), np.float32), indices, ends), shape=(len(fresh), width))
+        places[fresh] = lent.shape[0] + np.arange(len(fresh))
+        return cls(catalogue, vocabulary, vstack([known, added], format="csr")[places])
 
     def rows(self, codes: Ints) -> csr_matrix:
         """Return csr float32[len(codes), words]: the items' words, each row of length 1, or empty."""
@@ -78,6 +84,22 @@ def words(catalogue: Catalogue, code: int) -> Iterator[str]:
         yield "b" + catalogue.brands[code]
     if catalogue.attributes:
         yield from ("a" + attribute for attribute in catalogue.attributes[code])
+
+
+def _told_alike(catalogue: Catalogue, other: Catalogue, places: Longs) -> Bools:
+    """Return of which items both tell the same words; `places` are the codes in the other one, -1 for none."""
+    alike = places >= 0
+    there = places[alike]
+    for name in ("titles", "categories", "brands", "attributes"):
+        own, others = (_objects(one, name) for one in (catalogue, other))
+        alike[alike] = own[alike] == others[there]
+        there = places[alike]
+    return alike
+
+
+def _objects(catalogue: Catalogue, name: str) -> NDArray[np.object_]:
+    values = getattr(catalogue, name) or (() if name == "attributes" else "",) * catalogue.n_items
+    return np.fromiter(values, object, len(values))
 
 
 def _normalized(present: csr_matrix, weights: Floats) -> csr_matrix:

@@ -77,6 +77,13 @@ class Catalogue:
         """How many items there are."""
         return len(self.item_ids)
 
+    def places_in(self, other: "Catalogue") -> Longs:
+        """Return int64[n_items]: the code that each item has in another catalogue, -1 where it has none."""
+        if self.item_ids[: other.n_items] == other.item_ids:  # as from one moment to the next
+            return np.concatenate([np.arange(other.n_items), np.full(self.n_items - other.n_items, -1)])
+        codes = {name: code for code, name in enumerate(other.item_ids)}
+        return np.fromiter((codes.get(name, -1) for name in self.item_ids), np.int64, self.n_items)
+
     def described(self) -> Bools:
         """Return bool[n_items]: of which items any word is known."""
         found = np.zeros(self.n_items, bool)

@@ -127,6 +127,7 @@ class Keeper:
                 placements=placements,
                 rules=rules,
                 now=now,
+                before=old,
             )
         self._snapshot = fresh
         if not _inline():

@@ -4,17 +4,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 from django.conf import settings
+from numpy.typing import NDArray
 
 from catalog.records import ProductRow
 from personalization.ranking.columns import Columns
 from personalization.ranking.kinship import Kinship
-from personalization.recommenders.base import Bools, Catalogue, Ints, Times
+from personalization.recommenders.base import Bools, Catalogue, Ints, Longs, Times
 from personalization.selectors.placements import Filters
 
+N = TypeVar("N", np.float64, np.int64)
 MOST_MASKS = 512
 """Of filters whose products are remembered; then all are forgotten."""
 UNCOUNTED = 10**9
@@ -31,24 +34,44 @@ class Shelf:
     _masks: dict[Filters, Bools] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, catalogue: Catalogue, rows: Iterable[ProductRow]) -> "Shelf":
-        """Return the shelf of a catalogue whose ids include those of all rows."""
+    def of(cls, catalogue: Catalogue, rows: Iterable[ProductRow], *, before: "Shelf | None" = None) -> "Shelf":
+        """Return the shelf of a catalogue whose ids include those of all rows.
+
+        `before` lends what it found of the same rows and words, whatever codes they had.
+        """
         by_id = {row.product_id: row for row in rows}
         ordered = tuple(by_id.get(product_id) for product_id in catalogue.item_ids)
-        return cls(catalogue, ordered, columns_of(catalogue, ordered))
+        if before is None or not before.rows:
+            return cls(catalogue, ordered, columns_of(catalogue, ordered, *_counts(ordered)))
+        places = catalogue.places_in(before.catalogue)
+        lent = [place >= 0 and before.rows[place] is row for place, row in zip(places.tolist(), ordered, strict=True)]
+        codes = np.flatnonzero(~np.array(lent, np.bool_))
+        fresh = [ordered[code] for code in codes.tolist()]
+        prices, stocks = _counts(fresh)
+        columns, places = before.columns, places.clip(0)
+        prices = _patched(columns.prices[places], codes, prices)
+        stocks = _patched(columns.stocks[places], codes, stocks)
+        shelf = cls(catalogue, ordered, columns_of(catalogue, ordered, prices, stocks))
+        vars(shelf)["offered"] = _patched(before.offered[places], codes, _offered(fresh))
+        vars(shelf)["born"] = _patched(before.born[places], codes, _born(fresh))
+        if (kinship := vars(before).get("kinship")) is not None:
+            vars(shelf)["kinship"] = Kinship.of(catalogue, before=kinship)
+        return shelf
 
     def following(self, rows: Sequence[ProductRow]) -> "Shelf":
         """Return the shelf with these rows in the place of those it holds of the same products.
 
         What follows from the catalogue's words is taken over: it is no row's.
         """
-        codes = [self.codes[row.product_id] for row in rows]
+        codes = np.array([self.codes[row.product_id] for row in rows], np.int64)
         listed, dated, named = list(self.rows), True, True
-        for code, row in zip(codes, rows, strict=True):
+        for code, row in zip(codes.tolist(), rows, strict=True):
             old, listed[code] = listed[code], row
             dated = dated and old is not None and old.first_seen == row.first_seen
             named = named and old is not None and _names(old) == _names(row)
-        columns = self.columns.counting(codes, *_counts(rows)) if named else columns_of(self.catalogue, listed)
+        columns = self.columns.counting(codes, *_counts(rows))
+        if not named:
+            columns = columns_of(self.catalogue, listed, columns.prices, columns.stocks)
         fresh = Shelf(self.catalogue, tuple(listed), columns)
         lasting = ("kinship", "by_id", *(("born", "newest") if dated else ()))
         made = vars(self).copy()  # at once: a request may need something for the first time now
@@ -69,8 +92,7 @@ class Shelf:
     @cached_property
     def born(self) -> Times:
         """When each product appeared, seconds since the epoch; NaN for what the catalogue no longer holds."""
-        moments = (float("nan") if row is None else row.first_seen.timestamp() for row in self.rows)
-        return np.fromiter(moments, np.float64, len(self.rows))
+        return _born(self.rows)
 
     @cached_property
     def newest(self) -> tuple[Ints, Times]:
@@ -82,7 +104,7 @@ class Shelf:
     @cached_property
     def by_id(self) -> Ints:
         """All codes by product id."""
-        return np.argsort(np.asarray(self.columns.product_ids)).astype(np.int32)
+        return np.array(sorted(range(len(self.rows)), key=self.columns.product_ids.__getitem__), np.int32)
 
     @cached_property
     def order(self) -> Ints:
@@ -126,15 +148,14 @@ class Shelf:
         return mask
 
 
-def _patched(values: Times, codes: Sequence[int], fresh: Times) -> Times:
+def _patched(values: NDArray[N], codes: Longs, fresh: NDArray[N]) -> NDArray[N]:
     patched = values.copy()
-    patched[list(codes)] = fresh
+    patched[codes] = fresh
     return patched
 
 
-def columns_of(catalogue: Catalogue, rows: Sequence[ProductRow | None]) -> Columns:
+def columns_of(catalogue: Catalogue, rows: Sequence[ProductRow | None], prices: Times, stocks: Longs) -> Columns:
     """Return the columns that conditions look at, from the catalogue's rows of the moment."""
-    prices, stocks = _counts(rows)
     return Columns.of(
         catalogue.item_ids,
         brands=[row.brand if row else "" for row in rows],
@@ -145,10 +166,11 @@ def columns_of(catalogue: Catalogue, rows: Sequence[ProductRow | None]) -> Colum
     )
 
 
-def _counts(rows: Sequence[ProductRow | None]) -> tuple[list[float], list[int]]:
+def _counts(rows: Sequence[ProductRow | None]) -> tuple[Times, Longs]:
     """Return price and stock of each row, as columns hold them."""
-    prices = [_price(row) if row else float("nan") for row in rows]
-    return prices, [(UNCOUNTED if row.stock is None else row.stock) if row else 0 for row in rows]
+    prices = (_price(row) if row else float("nan") for row in rows)
+    stocks = ((UNCOUNTED if row.stock is None else row.stock) if row else 0 for row in rows)
+    return np.fromiter(prices, np.float64, len(rows)), np.fromiter(stocks, np.int64, len(rows))
 
 
 def _names(row: ProductRow) -> tuple[object, ...]:
@@ -194,6 +216,11 @@ def _price(row: ProductRow) -> float:
     """Return the price as models and filters compare prices, NaN where there is none in the shop's currency."""
     price = row.price_in(settings.SHOP_CURRENCY)
     return float("nan") if price is None else price
+
+
+def _born(rows: Sequence[ProductRow | None]) -> Times:
+    moments = (float("nan") if row is None else row.first_seen.timestamp() for row in rows)
+    return np.fromiter(moments, np.float64, len(rows))
 
 
 def _offered(rows: Sequence[ProductRow | None]) -> Times:

@@ -35,8 +35,8 @@ class Snapshot:
     rules: RuleSet
     survey: Survey
     weights: Floats
-    trained: int
-    """How many of the codes the model was trained with; what is told of the others is its only knowledge of them."""
+    released: Bundle | None
+    """The model without what came since: the first codes are those it was trained with."""
 
     @classmethod
     def build(
@@ -48,19 +48,26 @@ class Snapshot:
         placements: dict[str, PlacementConfig],
         rules: Sequence[Rule],
         now: datetime,
+        before: "Snapshot | None" = None,
     ) -> "Snapshot":
         """Return the state made of the given parts; the bundle is extended by products it does not know.
 
         What was taken out of the catalogue before a model knew it stands behind them: years of it are more than what is
-        new, and would be compared with everything again and again.
+        new, and would be compared with everything again and again. `before`, a state of this shop under any model,
+        lends what it found of the same products: only what differs is looked at.
         """
-        listed = sorted(rows, key=lambda row: row.product_id)
-        known = Catalogue(item_ids=()) if bundle is None else bundle.catalogue
-        unknown = _unknown(known, listed)
-        fresh, gone = (items_frame(row for row in unknown if row.removed is removed) for removed in (False, True))
-        bundle = None if bundle is None else bundle.extended(fresh, gone=gone)
-        catalogue = extended_catalogue(extended_catalogue(known, fresh), gone) if bundle is None else bundle.catalogue
-        shelf = Shelf.of(catalogue, listed)
+        listed, released = list(rows), bundle
+        same = before if before is not None and before.released is bundle else None
+        held = [] if same is None else same.newer
+        fresh, gone = _newer(bundle, listed, held)
+        frames = items_frame(fresh), items_frame(gone)
+        if bundle is None:
+            catalogue = extended_catalogue(extended_catalogue(Catalogue(item_ids=()), frames[0]), frames[1])
+        else:
+            kept = list(map(told_of, held)) == list(map(told_of, fresh[: len(held)]))
+            bundle = bundle.extended(frames[0], gone=frames[1], before=same.bundle if same and kept else None)
+            catalogue = bundle.catalogue
+        shelf = Shelf.of(catalogue, listed, before=None if before is None else before.shelf)
         on_sale, (popular, touched) = shelf.on_sale(now), _popular(bundle, shelf, now)
         sources, facts = ({}, None) if bundle is None else (bundle.sources, bundle.facts)
         return cls(
@@ -74,7 +81,7 @@ class Snapshot:
             rules=RuleSet(rules, shelf.columns),
             survey=Survey(shelf, popular, on_sale, sources, facts),
             weights=weight_table({}) if bundle is None else bundle.weights,
-            trained=known.n_items,
+            released=released,
         )
 
     def following(
@@ -103,6 +110,16 @@ class Snapshot:
             survey=self.survey.following(shelf, popular, on_sale),
         )
 
+    @property
+    def trained(self) -> int:
+        """How many of the codes the model was trained with; what is told of the others is all it knows of them."""
+        return 0 if self.released is None else self.released.catalogue.n_items
+
+    @property
+    def newer(self) -> list[ProductRow]:
+        """The products of the catalogue behind these, in the order of their codes."""
+        return [row for row in self.shelf.rows[self.trained :] if row is not None and not row.removed]
+
     def _is_told(self, row: ProductRow) -> bool:
         code = self.shelf.codes.get(row.product_id)
         if code is None or code < self.trained:
@@ -123,9 +140,18 @@ class Snapshot:
         return replace(self, rules=RuleSet(rules, self.shelf.columns, before=self.rules))
 
 
-def _unknown(catalogue: Catalogue, rows: list[ProductRow]) -> list[ProductRow]:
-    known = set(catalogue.item_ids)
-    return [row for row in rows if row.product_id not in known]
+def _newer(
+    bundle: Bundle | None, rows: Sequence[ProductRow], held: Sequence[ProductRow]
+) -> tuple[list[ProductRow], list[ProductRow]]:
+    """Return the products the bundle does not know, and those of them that are gone, each by id.
+
+    Those that were `held` stand first, as they did: who knows them already need only look at the others.
+    """
+    known = frozenset[str]() if bundle is None else frozenset(bundle.catalogue.item_ids)
+    newer = sorted((row for row in rows if row.product_id not in known), key=lambda row: row.product_id)
+    places = {row.product_id: at for at, row in enumerate(held)}
+    fresh = sorted((row for row in newer if not row.removed), key=lambda row: places.get(row.product_id, len(held)))
+    return fresh, [row for row in newer if row.removed]
 
 
 def _popular(bundle: Bundle | None, shelf: Shelf, now: datetime) -> tuple[Ints, int]:

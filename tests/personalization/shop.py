@@ -102,9 +102,14 @@ def items() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def model(sources: Sequence[str] = ("popular", "trending", "rp3beta", "covisitation", "recent")) -> Bundle:
-    """Return a bundle that blends the sources."""
-    dataset = build(history(), items())
+def model(
+    sources: Sequence[str] = ("popular", "trending", "rp3beta", "covisitation", "recent"),
+    *,
+    listed: pd.DataFrame | None = None,
+) -> Bundle:
+    """Return a bundle that blends the sources, of the products `listed`, those of the shop if none are."""
+    known, seen = items() if listed is None else listed, history()
+    dataset = build(seen[seen["item_id"].isin(known["item_id"])], known)
     fitted = {name: make(name).fit(dataset.interactions, dataset.catalogue) for name in sources}
     until = float(dataset.interactions.times.max())
     return Bundle(

@@ -266,7 +266,7 @@ def test_only_what_changed_is_compiled_anew(monkeypatch: pytest.MonkeyPatch) -> 
     assert compiled == [2]
     assert names(np.flatnonzero(edited.matched[2])) == ["lamp", "rug"]
 
-    cheaper = RuleSet([named, priced], SHELF.counting([2], [30.0], [12]), before=before)
+    cheaper = RuleSet([named, priced], SHELF.counting(np.array([2]), np.array([30.0]), np.array([12])), before=before)
     assert compiled == [2, 2]
     assert names(np.flatnonzero(cheaper.matched[2])) == ["chair", "lamp"]
     assert names(np.flatnonzero(cheaper.matched[1])) == ["lamp", "rug"]

@@ -1,18 +1,22 @@
 """In a shop of 200,000 products a price or a stock changes every second: the next state is not made from the start."""
 
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
+from catalog.records import ProductRow
 from catalog.selectors import catalog_rows
 from catalog.services import put_product, remove_product
 from common import clock
-from personalization.ranking import extension
+from personalization.ranking import extension, kinship
 from personalization.ranking.kinship import Kinship
-from personalization.services.registry import promote
+from personalization.recommenders.base import Catalogue
+from personalization.services.registry import promote, roll_back
+from personalization.serving import shelf
 from personalization.serving.keeper import Keeper
 from personalization.serving.shelf import Shelf
 from personalization.serving.snapshot import Snapshot
@@ -118,6 +122,38 @@ def test_a_product_no_model_knows_is_made_anew_when_it_comes_and_when_its_words_
     snapshot = own.current()
     assert len(built) == 2
     assert snapshot.shelf.title(snapshot.shelf.codes["sofa"]) == "Oak bench"
+
+
+def test_a_new_product_and_another_model_have_nobody_look_at_what_was_looked_at(
+    monkeypatch: pytest.MonkeyPatch, built: list[int]
+) -> None:
+    own, read, priced = Keeper(), list[str](), list[str]()
+    _ = own.current().shelf.kinship
+    words, price = kinship.words, shelf._price
+
+    def reading(catalogue: Catalogue, code: int) -> Iterator[str]:
+        read.append(catalogue.item_ids[code])
+        return words(catalogue, code)
+
+    def pricing(row: ProductRow) -> float:
+        priced.append(row.product_id)
+        return price(row)
+
+    monkeypatch.setattr(kinship, "words", reading)
+    monkeypatch.setattr(shelf, "_price", pricing)
+    built.clear()
+
+    put_product("sofa", data=SOFA, actor="key:test")
+    own.current()
+    second = admitted(model(("popular", "content")))
+    promote(second, actor="staff:1")
+    assert own.current().model_version == second
+    roll_back(actor="staff:1")
+    snapshot = own.current()
+
+    assert (len(built), set(read), set(priced), len(read)) == (3, {"sofa"}, {"sofa"}, 1)
+    monkeypatch.undo()
+    assert same(snapshot, Keeper().current())
 
 
 def test_years_of_removed_products_do_not_keep_new_ones_from_being_compared(

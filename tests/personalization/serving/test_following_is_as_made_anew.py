@@ -8,14 +8,18 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import sparse
 
 from catalog.records import ProductRow
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.rules import Rule
+from personalization.recommenders.base import Ints
+from personalization.recommenders.content import Content
 from personalization.selectors.placements import Filters
 from personalization.serving.snapshot import Snapshot
-from tests.personalization.shop import PRODUCTS, model
+from tests.personalization.shop import PRODUCTS, items, model
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 STEPS = 40
@@ -42,7 +46,10 @@ WORDS: dict[str, tuple[Any, ...]] = {
 
 @pytest.fixture(scope="module")
 def bundles() -> list[Bundle | None]:
-    return [None, model(), model(("popular", "rp3beta", "content", "new_arrivals"))]
+    told = ("popular", "rp3beta", "content", "new_arrivals")
+    others = items()[3:].assign(brand="Lux")  # fewer products, told in other words; one that the shop never had
+    others = pd.concat([others, others[:1].assign(item_id="cup", title="Tin cup")])
+    return [None, model(), model(told), model(told, listed=others)]
 
 
 def put(product_id: str, chance: random.Random) -> ProductRow:
@@ -90,30 +97,52 @@ def ruled(chance: random.Random) -> list[Rule]:
 
 
 def arrays_of(snapshot: Snapshot) -> Iterable[tuple[str, Any]]:
-    """Yield everything that an answer looks at, by name."""
+    """Yield everything that an answer looks at, by name, whatever codes the products have."""
     shelf, columns, survey = snapshot.shelf, snapshot.shelf.columns, snapshot.survey
-    yield from {"on_sale": snapshot.on_sale, "popular": snapshot.popular, "pool": survey.pool}.items()
-    yield from {f"shelf.{name}": getattr(shelf, name) for name in ("order", "by_id", "born", "offered")}.items()
-    yield from zip(("newest", "newest.born"), shelf.newest, strict=True)
-    yield from {name: getattr(columns, name) for name in ("prices", "stocks")}.items()
-    yield from {name: columns.keys(name) for name in ("brand", "category", "group")}.items()
-    yield from {str(filters): shelf.passing(filters) for filters in FILTERS}.items()
-    yield from {f"rule {number}": mask for number, mask in snapshot.rules.matched.items()}.items()
-    yield from {f"context {number}": mask for number, mask in snapshot.rules.in_context.items()}.items()
+    at, ids = shelf.by_id, np.array(columns.product_ids)
+    codes, born = shelf.newest
+    ordered = {"popular": snapshot.popular, "pool": survey.pool, "order": shelf.order, "by_id": shelf.by_id}
+    yield from {name: ids[own] for name, own in ordered.items()}.items()
+    yield from {"newest": ids[codes[np.lexsort((ids[codes], -born))]], "newest.born": born}.items()
+    yield from {name: getattr(shelf, name)[at] for name in ("born", "offered")}.items()
+    yield from {"on_sale": snapshot.on_sale[at], "prices": columns.prices[at], "stocks": columns.stocks[at]}.items()
+    yield "brand", [columns.brands[own] for own in columns.brand_of[at]]
+    yield "category", [columns.categories[own] for own in columns.category_of[at]]
+    yield "group", pd.factorize(columns.group_of[at])[0]
+    yield from {str(filters): shelf.passing(filters)[at] for filters in FILTERS}.items()
+    yield from {f"rule {number}": mask[at] for number, mask in snapshot.rules.matched.items()}.items()
+    yield from {f"context {number}": mask[at] for number, mask in snapshot.rules.in_context.items()}.items()
+    yield "kinship", np.array([shelf.kinship.likeness(code)[at] for code in at])
     yield from {"known": survey.space.known, "likeness": (survey.space.points @ survey.space.points.T).round(6)}.items()
     if snapshot.bundle is not None:
-        yield "facts", snapshot.bundle.facts.table
-        for name, source in snapshot.bundle.sources.items():
-            yield from {f"{name}.{part}": array for part, array in source.arrays.items()}.items()
+        yield from learnt_of(snapshot.bundle, at)
+
+
+def learnt_of(bundle: Bundle, at: Ints) -> Iterable[tuple[str, Any]]:
+    """Yield what the model says of products, in the given order of their codes."""
+    facts = bundle.facts
+    yield from {name: getattr(facts, name)[at] for name in ("table", "born", "last", "gap")}.items()
+    for name in ("category", "department", "brand", "group"):
+        codes = getattr(facts, name)[at]
+        yield from {f"facts.{name}": pd.factorize(codes)[0], f"none of facts.{name}": codes < 0}.items()
+    held = [facts.attributes[facts.starts[code] : facts.starts[code + 1]] for code in at]
+    yield "rarity", np.concatenate([facts.rarity[own] for own in held])
+    yield "attributes", pd.factorize(np.concatenate(held))[0]
+    for name, source in bundle.sources.items():
+        arrays = dict(source.arrays)
+        if isinstance(source, Content):
+            inside = at[at < source.n_items]
+            known = source.table
+            table = sparse.csr_matrix((known.values, known.indices, known.indptr), (source.n_items,) * 2)
+            arrays = {"table": table.toarray()[inside][:, inside], "own": known.own[inside]}
+        yield from {f"{name}.{part}": array for part, array in arrays.items()}.items()
 
 
 def same(one: Snapshot, other: Snapshot) -> bool:
     """Return whether both are the same to whoever is answered."""
-    assert (one.shelf.rows, one.touched, one.rules.rules) == (other.shelf.rows, other.touched, other.rules.rules)
-    assert (one.shelf.columns.brands, one.shelf.columns.codes) == (
-        other.shelf.columns.brands,
-        other.shelf.columns.codes,
-    )
+    assert (one.touched, one.trained, one.rules.rules) == (other.touched, other.trained, other.rules.rules)
+    told = [dict(zip(state.shelf.columns.product_ids, state.shelf.rows, strict=True)) for state in (one, other)]
+    assert told[0] == told[1]
     own, others = dict(arrays_of(one)), dict(arrays_of(other))
     assert own.keys() == others.keys()
     for name, array in own.items():
@@ -124,11 +153,12 @@ def same(one: Snapshot, other: Snapshot) -> bool:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("which", range(3), ids=("without a model", "with one", "that is extended"))
 def test_a_state_that_followed_is_as_one_made_anew(bundles: list[Bundle | None], which: int, seed: int) -> None:
-    chance, now, rules, followed = random.Random(seed), NOW, list[Rule](), 0
+    """Products change, come, go and come back, rules change, time goes by, other models go live and come back."""
+    chance, now, rules, followed, live = random.Random(seed), NOW, list[Rule](), 0, bundles[which]
     rows = {name: put(name, chance) for name in (*PRODUCTS, *(f"new-{number}" for number in range(6)))}
 
-    def anew() -> Snapshot:
-        made: dict[str, Any] = {"bundle": bundles[which], "model_version": None, "placements": {}}
+    def anew(before: Snapshot | None = None) -> Snapshot:
+        made: dict[str, Any] = {"bundle": live, "model_version": None, "placements": {}, "before": before}
         return Snapshot.build(**made, rows=rows.values(), rules=rules, now=now)
 
     snapshot = anew()
@@ -138,13 +168,17 @@ def test_a_state_that_followed_is_as_one_made_anew(bundles: list[Bundle | None],
         now += timedelta(hours=chance.randrange(3))
         rules = ruled(chance) if chance.random() < 0.3 else rules
         changed = [edited(rows[name], chance) for name in chance.sample(sorted(rows), chance.choice((0, 1, 1, 3)))]
-        changed += [put(f"newer-{step}", chance)] if chance.random() < 0.05 else []
+        changed += [put(f"{chance.choice('az')}-{step}", chance)] if chance.random() < 0.2 else []
         rows |= {row.product_id: row for row in changed}
-        if changed:
+        next_one, former = None, live
+        live = chance.choice(bundles) if chance.random() < 0.1 else live
+        if live is not former:
+            next_one = None
+        elif changed:
             next_one = snapshot.following(changed, placements={}, rules=rules, now=now)
         else:
             next_one = snapshot.with_rules(rules).at(now, placements={})
         followed += next_one is not None
-        assert next_one is None or same(next_one, anew())
-        snapshot = next_one or anew()
+        snapshot = next_one or anew(before=snapshot)
+        assert same(snapshot, anew())
     assert followed > STEPS / 4
