@@ -54,6 +54,8 @@ class Neighbors:
         old, new = beside.shape
         gained = sparse.csr_matrix((beside.data, beside.indices + old, beside.indptr), shape=(old, old + new))
         above = sparse.csr_matrix((self.values, self.indices, self.indptr), shape=(old, old + new)) + gained
+        if above.nnz > 2 * ENTRIES:  # many came one by one
+            above = capped(above, max(1, ENTRIES // old))
         return Neighbors(
             np.concatenate([above.indptr, above.indptr[-1] + below.indptr[1:]]).astype(np.int64),
             np.concatenate([above.indices, below.indices]).astype(np.int32, copy=False),

@@ -150,6 +150,16 @@ def test_content_knows_new_products_without_a_refit() -> None:
     assert own.extend(after).table.own[:12].tolist() == own.table.own.tolist()  # type: ignore[attr-defined]
 
 
+def test_products_that_come_one_by_one_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make("content", neighbors=5).fit(shops.checkerboard(), shops.catalogue(12))
+    monkeypatch.setattr(neighbors, "ENTRIES", 48)
+
+    for n_items in range(13, 40):
+        model = model.extend(shops.catalogue(n_items))  # type: ignore[attr-defined]
+
+    assert len(model.table.indices) < 2 * 48 + 28 * 5  # type: ignore[attr-defined]
+
+
 def test_content_meets_many_new_products_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     data, before, after = shops.checkerboard(), shops.catalogue(12), shops.catalogue(40)
     model = make("content", neighbors=5).fit(data, before)
