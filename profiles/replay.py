@@ -1,4 +1,6 @@
-"""Rebuilding all profiles from offset 0: from PostgreSQL what the log has trimmed, from the log the rest.
+"""Rebuilding all profiles from offset 0: from PostgreSQL what is recorded, from the log the rest.
+
+Not all that is recorded is in the log: it is trimmed, and a Redis that came back from an older file lost its end.
 
 The consent mirror comes first, for Redis may have been lost: until then nobody has refused anything.
 """
@@ -31,7 +33,7 @@ def replay(log: Log, *, progress: Callable[[int], object] = lambda count: None) 
     for shard in range(log.shards):
         # In front of the reading: what is appended later the live profiler applies. A log that was lost begins anew.
         last = max(log.last(shard), known[shard])
-        happened = events_of(log, shard, until=last)
+        happened = events_of(log, shard, known=known[shard], until=last)
         while events := list(islice(happened, AT_ONCE)):
             services.apply_events(events, offsets={})
             rebuilding.link(seen_together(events))
@@ -51,11 +53,14 @@ def seen_together(events: Iterable[Event]) -> list[tuple[str, str, int]]:
     return [(one, other, at) for (one, other), at in first.items()]
 
 
-def events_of(log: Log, shard: int, *, after: int = 0, until: int) -> Iterator[Event]:
-    """Yield all events of a shard behind an offset: the trimmed ones from PostgreSQL, then those the log keeps."""
+def events_of(log: Log, shard: int, *, known: int, until: int) -> Iterator[Event]:
+    """Yield all events of a shard: those recorded up to the offset `known` from PostgreSQL, then the log's."""
+    yield from (event for _, event in recorded(shard, after=0, before=known + 1))
+    after = known
     while after < until:
         first = log.first(shard)
         if first is None or first > after + 1:
+            # Trimmed since `known` was asked for: these are recorded too.
             yield from (event for _, event in recorded(shard, after=after, before=first))
             after = max(after, until if first is None else first - 1)
             continue

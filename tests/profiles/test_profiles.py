@@ -175,6 +175,27 @@ def test_a_replay_after_redis_was_lost_knows_who_refused() -> None:
     forget_terms()
 
 
+@pytest.mark.parametrize("later", [False, True], ids=["at once", "after more was recorded"])
+def test_a_replay_after_redis_came_back_older_knows_what_its_log_lost(later: bool) -> None:
+    log = get_log()
+    client: Any = redis.client()
+    log.append([entry(event(1))])
+    run(log)
+    older = {key: client.dump(key) for key in client.keys("v:*")}
+    log.append([entry(event(2))])
+    run(log)
+    client.flushdb()
+    for key, value in older.items():
+        client.restore(key, 0, value)
+    if later:
+        log.append([entry(event(3))])
+        run(log)
+
+    replay(log)
+
+    assert products(read_person(user_id="ada")) == ["P1", "P2", "P3"][: 3 if later else 2]
+
+
 def test_one_read_brings_consents_epochs_and_versions() -> None:
     client = redis.client()
     pipe = client.pipeline()

@@ -10,7 +10,7 @@ from profiles.replay import replay
 
 
 class Command(BaseCommand):
-    """Forget all profiles and fold them anew: from PostgreSQL what the log has trimmed, from the log the rest."""
+    """Forget all profiles and fold them anew: from PostgreSQL what is recorded, from the log the rest."""
 
     help = "Rebuild all profiles from the log's beginning. May run beside the consumers."
 
