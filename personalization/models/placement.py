@@ -37,6 +37,7 @@ class Placement(models.Model):
     explore_share = models.FloatField(
         "New products in",
         default=0.0,
+        db_default=0.0,
         validators=[MinValueValidator(0.0), MaxValueValidator(0.5)],
         help_text="Share of the answers, 0 to 0.5, in which one place goes to a new product that suits the shopper; "
         "0 = never",
@@ -44,18 +45,21 @@ class Placement(models.Model):
     explore_days = models.PositiveSmallIntegerField(
         "New for days",
         default=14,
+        db_default=14,
         validators=[MinValueValidator(1), MaxValueValidator(365)],
         help_text="A product is new for so many days after its creation",
     )
     explore_enough = models.PositiveIntegerField(
         "Until shown",
         default=500,
+        db_default=500,
         help_text="After so many impressions, counted on all placements that show new products, it has to stand "
         "on its own",
     )
     explore_cap = models.PositiveIntegerField(
         "At most a day",
         default=100,
+        db_default=100,
         help_text="The budget: how many of these impressions a day one product may get here",
     )
     repeat = models.BooleanField(default=True, help_text="May show products the shopper has bought before")

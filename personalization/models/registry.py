@@ -35,11 +35,15 @@ class ModelVersion(models.Model):
     metrics = models.JSONField(default=dict, blank=True)
     report = models.JSONField(default=dict, blank=True)
     gate = models.JSONField(
-        default=dict, blank=True, help_text="Every check of the gate with its number and limit; empty: never judged"
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text="Every check of the gate with its number and limit; empty: never judged",
     )
     refusal = models.TextField(blank=True)
     increment = models.JSONField(
         default=dict,
+        db_default={},
         blank=True,
         help_text="What was learnt again since the training: directory, artefact_hash, and of what; empty: nothing",
     )
@@ -88,10 +92,16 @@ class TrainingRun(models.Model):
     step = models.CharField(max_length=200, blank=True)
     progress = models.FloatField(default=0.0, help_text="0 to 1")
     budget_s = models.PositiveIntegerField(default=0, help_text="Seconds of tuning; 0: none")
-    sampler = models.CharField(max_length=10, choices=Sampler, default=Sampler.TPE)
-    study = models.CharField(max_length=500, blank=True, help_text="Where the search is kept, to go on with it")
-    exposure = models.FloatField(default=0.0, help_text="How strongly over-exposed items are held back, 0 to 1")
-    forced = models.BooleanField(default=False, help_text="Train although a check of the data refuses it")
+    sampler = models.CharField(max_length=10, choices=Sampler, default=Sampler.TPE, db_default=Sampler.TPE)
+    study = models.CharField(
+        max_length=500, default="", db_default="", blank=True, help_text="Where the search is kept, to go on with it"
+    )
+    exposure = models.FloatField(
+        default=0.0, db_default=0.0, help_text="How strongly over-exposed items are held back, 0 to 1"
+    )
+    forced = models.BooleanField(
+        default=False, db_default=False, help_text="Train although a check of the data refuses it"
+    )
     seed = models.BigIntegerField(default=7)
     actor = models.CharField(max_length=120)
     model_version = models.ForeignKey(
@@ -104,7 +114,9 @@ class TrainingRun(models.Model):
         editable=False,
         help_text="The schedule's message that asked for it: a broker may deliver it again",
     )
-    stop_asked_by = models.CharField(max_length=120, blank=True, help_text="Who asked it to stop at its next step")
+    stop_asked_by = models.CharField(
+        max_length=120, default="", db_default="", blank=True, help_text="Who asked it to stop at its next step"
+    )
     message = models.TextField(blank=True)
     data_report = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
