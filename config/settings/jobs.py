@@ -24,7 +24,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # longer, and a training wished for and tuned for hours, are known by their message or run: what is alive or over is not
 # run again.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 2 * (TRAINING_BUDGET_SECONDS + 60 * TUNING_MINUTES) + 3600}
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "access.scheduler:Scheduler"
 
 # Where model versions are mirrored for comparison; empty: nowhere.
 MLFLOW_TRACKING_URI = env.text("MLFLOW_TRACKING_URI")

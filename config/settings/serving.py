@@ -15,7 +15,8 @@ TRAINING_HOUR = env.integer("TRAINING_HOUR", 3, least=0, most=23)
 INCREMENT_MINUTES = env.integer("INCREMENT_MINUTES", 5, least=0)
 # One night's work is not made up for in the next. (The option's name is the scheduler's, which keeps tasks in rows.)
 SAME_NIGHT = 6 * 3600
-# Nightly, in UTC. The schedule is copied into the admin's periodic tasks, where it may be changed.
+# Nightly, in UTC. The schedule is copied into the admin's periodic tasks, where it may be moved: it stays there until
+# another time is said here.
 CELERY_BEAT_SCHEDULE = {
     "nightly training": {
         "task": "personalization.train",

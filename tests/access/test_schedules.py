@@ -4,11 +4,14 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from celery.schedules import crontab
+from django.conf import settings
 from django.contrib import admin
 from django.test import Client
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
 from access.models import User
+from access.scheduler import Entry
 from audit import selectors as audit
 from tests.staff import staff
 
@@ -120,3 +123,28 @@ def test_who_only_sees_schedules_neither_switches_nor_runs_them(night: PeriodicT
 
     assert PeriodicTask.objects.get().enabled
     assert (send.call_count, told(night)) == (0, [])
+
+
+def begin(hour: int) -> PeriodicTask:
+    """Let the scheduler begin with these settings, and return its row."""
+    entry = {"task": "personalization.train", "schedule": crontab(hour=hour, minute=17), "options": {"expires": 60}}
+    return PeriodicTask.objects.get(pk=Entry.from_entry("nightly training", **entry).model.pk)
+
+
+def test_a_schedule_stays_where_it_was_moved_until_the_settings_say_another_time(night: PeriodicTask) -> None:
+    assert begin(2).crontab.hour == "2"
+
+    PeriodicTask.objects.update(crontab=CrontabSchedule.objects.create(hour="21", minute="5"), enabled=False)
+    moved = begin(2)
+    assert (moved.crontab.hour, moved.enabled) == ("21", False)
+
+    assert begin(4).crontab.hour == "4"
+
+
+def test_the_settings_own_schedules_are_understood() -> None:
+    for name, entry in settings.CELERY_BEAT_SCHEDULE.items():
+        rows = [Entry.from_entry(name, **entry).model for _ in range(2)]
+
+        assert [(row.pk, row.crontab_id, row.interval_id, row.expire_seconds) for row in rows[1:]] == [
+            (rows[0].pk, rows[0].crontab_id, rows[0].interval_id, entry["options"]["expire_seconds"])
+        ]
