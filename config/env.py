@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 TRUE = {"1", "true", "yes", "on"}
@@ -130,8 +130,8 @@ def mapping(
 
 
 def path(name: str, default: str) -> Path:
-    """Return a path, relative ones under the project's root."""
-    return ROOT / os.environ.get(name, default)
+    """Return a path, relative ones under the project's root; the default where it is empty, which names that root."""
+    return ROOT / (os.environ.get(name) or default)
 
 
 def postgres(url: str, *, name: str) -> dict[str, Any]:
@@ -139,26 +139,42 @@ def postgres(url: str, *, name: str) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"}:
         raise BadSetting(f"{name}: a database's address starts with postgresql://")
+    port = _port(parts, name=name)
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
-        "PORT": str(parts.port or ""),
+        "PORT": str(port or ""),
         "CONN_MAX_AGE": 300,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"connect_timeout": 3, **dict(parse_qsl(parts.query))},
     }
 
 
+def redis(name: str, default: str) -> str:
+    """Return the address of a database of Redis, the default where it is empty."""
+    url = os.environ.get(name) or default
+    parts = urlsplit(url)
+    if parts.scheme not in {"redis", "rediss"} or not (parts.path.strip("/") or "0").isdigit():
+        raise BadSetting(f"{name}: expected an address as redis://host:6379/0, with the number of a database")
+    _port(parts, name=name)
+    return url
+
+
 def redis_database(url: str, offset: int) -> str:
     """Return the URL of the database `offset` places behind the one that `url` names."""
     parts = urlsplit(url)
-    number_in_path = parts.path.strip("/") or "0"
-    if parts.scheme not in {"redis", "rediss"} or not number_in_path.isdigit():
-        raise BadSetting("REDIS_URL: expected an address as redis://host:6379/0, with the number of a database")
-    return parts._replace(path=f"/{int(number_in_path) + offset}").geturl()
+    return parts._replace(path=f"/{int(parts.path.strip('/') or '0') + offset}").geturl()
+
+
+def _port(parts: SplitResult, *, name: str) -> int | None:
+    """Return the port of an address. The message names no address: it holds a password."""
+    try:
+        return parts.port
+    except ValueError as error:
+        raise BadSetting(f"{name}: the port is a whole number up to 65535") from error
 
 
 def load_demo_environment() -> None:

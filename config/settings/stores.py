@@ -3,7 +3,7 @@
 from config import env
 
 DATABASE_URL = env.text("DATABASE_URL", "postgresql://vitrine_app@localhost/vitrine")
-DATABASE_OWNER_URL = env.text("DATABASE_OWNER_URL", DATABASE_URL)
+DATABASE_OWNER_URL = env.text("DATABASE_OWNER_URL") or DATABASE_URL
 DATABASES = {
     "default": env.postgres(DATABASE_URL, name="DATABASE_URL"),
     # Migrations and test flushes; the app's own role cannot alter audit rows.
@@ -13,11 +13,11 @@ DATABASES = {
         "TEST": {"MIRROR": "default"},
     },
 }
-DATABASE_APP_ROLE = env.text("DATABASE_APP_ROLE", DATABASES["default"]["USER"])
+DATABASE_APP_ROLE = env.text("DATABASE_APP_ROLE") or DATABASES["default"]["USER"]
 
-REDIS_URL = env.text("REDIS_URL", "redis://localhost:6379/0")
-REDIS_BROKER_URL = env.text("REDIS_BROKER_URL", env.redis_database(REDIS_URL, 1))
-REDIS_CHANNELS_URL = env.text("REDIS_CHANNELS_URL", env.redis_database(REDIS_URL, 2))
+REDIS_URL = env.redis("REDIS_URL", "redis://localhost:6379/0")
+REDIS_BROKER_URL = env.redis("REDIS_BROKER_URL", env.redis_database(REDIS_URL, 1))
+REDIS_CHANNELS_URL = env.redis("REDIS_CHANNELS_URL", env.redis_database(REDIS_URL, 2))
 
 CHANNEL_LAYERS = {
     "default": {

@@ -8,7 +8,7 @@ import pytest
 from tests.house.tree import ROOT, text_of, tracked
 
 READS_SETTING = re.compile(
-    r'env\.(?:text|checked|choice|flag|integer|number|amounts|listing|mapping|path)\(\s*"([A-Z_]+)"'
+    r'env\.(?:text|checked|choice|flag|integer|number|amounts|listing|mapping|path|redis)\(\s*"([A-Z_]+)"'
 )
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 PAGES = [name for name in tracked() if name.endswith(".md")]

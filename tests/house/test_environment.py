@@ -107,6 +107,12 @@ def test_a_mapping_is_looked_up_as_it_is_read(monkeypatch: pytest.MonkeyPatch) -
         "KEY_RATE_PUBLISHABLE=1200/minute;10/second",
         *("SHOP_CURRENCY=euro", "CONSENT_RULES=x", "CONSENT_DEFAULT_REGION=Germany", "EXTRA_SOURCES=svd,nonsense"),
         *("CONSENT_REGION_RESOLVER=no.such", "REDIS_URL=localhost:6379", "DATABASE_URL=mysql://localhost/shop"),
+        *(
+            "REDIS_BROKER_URL=localhost:6379",
+            "REDIS_CHANNELS_URL=redis://localhost:x/2",
+            "REDIS_URL=redis://localhost/a",
+        ),
+        *("DATABASE_URL=postgresql://localhost:x/shop", "DATABASE_OWNER_URL=postgresql://localhost:70000/shop"),
         *("MLFLOW_NAME=o'neill", "MLFLOW_NAME=shop/two", "MLFLOW_NAME= "),
     ],
 )
@@ -126,6 +132,8 @@ def test_what_is_empty_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAMPLE", "")
 
     assert env.choice("SAMPLE", "one", among=("one", "two")) == "one"
+    assert env.path("SAMPLE", "var/sample") == ROOT / "var" / "sample"
+    assert env.redis("SAMPLE", "redis://localhost:6379/1") == "redis://localhost:6379/1"
 
 
 def test_a_database_url_with_an_encoded_password() -> None:
