@@ -18,7 +18,7 @@ from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
 from tests import programs
-from tests.services import Services, acquire
+from tests.services import Services, acquire, named, refuse_a_shop
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -50,6 +50,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
         # Named in a worker's environment, it would have pytest-django read the settings before the stores are known.
         os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+        if named():  # said here: a worker that refuses is replaced by one with other databases
+            refuse_a_shop(os.environ["REDIS_URL"])
         return
     config.stash[SERVICES] = acquire()
     # Of this process alone: another one's first version of the day has the same name.

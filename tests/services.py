@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import pytest
+import redis
+
 from common.embedded import instance as embedded
 from config import env
 
@@ -36,10 +39,11 @@ class Services:
 
 def acquire() -> Services:
     """Point the environment at the stores of this session, starting them if need be."""
-    if "DATABASE_URL" in os.environ and "REDIS_URL" in os.environ:
+    if named():
         # pytest-django gives each of xdist's workers a database of its own; Valkey's are ours to share out.
         worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
         os.environ["REDIS_URL"] = env.redis_database(os.environ["REDIS_URL"], worker * REDIS_DATABASES_A_PLACE)
+        refuse_a_shop(os.environ["REDIS_URL"])
         return Services(0, [], None)
     directory = Path(os.environ.get("VITRINE_TEST_DIR", ROOT / "var" / "test"))
     directory.mkdir(parents=True, exist_ok=True)
@@ -57,6 +61,23 @@ def acquire() -> Services:
     os.environ["DATABASE_APP_ROLE"] = "vitrine_app"
     os.environ["REDIS_URL"] = env.redis_database(instance.valkey.url, place * REDIS_DATABASES_A_PLACE)
     return Services(place, [user, holder], directory)
+
+
+def named() -> bool:
+    """Return whether the environment names the stores to test on."""
+    return "DATABASE_URL" in os.environ and "REDIS_URL" in os.environ
+
+
+def refuse_a_shop(url: str) -> None:
+    """Raise pytest's UsageError where a database that tests would empty holds anything: a shell names its shop's."""
+    for offset in range(REDIS_DATABASES_A_PLACE):
+        with redis.Redis.from_url(env.redis_database(url, offset)) as client:
+            if client.dbsize():
+                number = client.connection_pool.connection_kwargs.get("db", 0)
+                raise pytest.UsageError(
+                    f"Tests empty the database {number} of REDIS_URL, and it holds something. Without DATABASE_URL and "
+                    f"REDIS_URL in the environment they start stores of their own; else empty it (FLUSHDB)."
+                )
 
 
 def take_place(directory: Path) -> tuple[int, IO[str]]:

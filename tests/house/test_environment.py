@@ -7,9 +7,11 @@ from typing import get_args
 
 import pytest
 
+from common import redis
 from config import env
 from consents.rules import Mode, region_of_rule
 from tests.house.tree import ROOT
+from tests.services import acquire, refuse_a_shop
 
 
 @pytest.mark.parametrize(("raw", "value"), [("1", True), ("true", True), ("YES", True), ("0", False), ("", False)])
@@ -151,3 +153,12 @@ def test_a_database_of_another_kind() -> None:
 
 def test_a_redis_database_further_on() -> None:
     assert env.redis_database("redis://:x@localhost:6379/4", 2) == "redis://:x@localhost:6379/6"
+
+
+def test_tests_do_not_empty_what_a_shop_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    refuse_a_shop(os.environ["REDIS_URL"])
+    redis.client().set("v:log:{0}:bytes", 7)
+
+    with pytest.raises(pytest.UsageError, match="REDIS_URL, and it holds something"):
+        acquire()
