@@ -124,6 +124,7 @@ def train(
         newest=newest,
         progress=part_of(progress, 0.8, 1.0),
     )
+    del choice, learnt  # a quarter of a gigabyte, and what the rival learns from takes as much
     held = None
     if rival:
         told = part_of(whole, OWN_SHARE, 1.0)
