@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from personalization.ranking.bundle import Bundle
+from personalization.ranking.candidates import Candidates
 from personalization.ranking.side_by_side import on_one_thread
 from personalization.recommenders.base import Doubles, Ints, Longs
 from personalization.training.choose import choose
@@ -26,7 +27,7 @@ from personalization.training.folds import (
     next_item,
     temporal,
 )
-from personalization.training.ladder import better
+from personalization.training.ladder import better, single_slates, source_slates
 from personalization.training.metrics import DEEPEST, asked_hits, bootstrap, per_shopper
 from personalization.training.packaged_peers import peers
 from personalization.training.pipeline import asked_of
@@ -82,6 +83,11 @@ class Asked:
         if self.live and self.protocol != "temporal":
             raise ValueError(f"live: teaches the temporal protocol in the middle of visits too, not {self.protocol}")
 
+    @property
+    def metric(self) -> str:
+        """What lists are compared by, of the first ten: whether they hold the next item, else NDCG."""
+        return "hit_rate" if self.protocol == "next-item" else "ndcg"
+
 
 @on_one_thread
 def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda message, share: None) -> Evaluation:
@@ -129,6 +135,7 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
         "seconds": time.monotonic() - started,
     }
     report |= _beside(dataset, asked, bundle, test, found)
+    report |= over_sources(slates, found.candidates, choice.plan.single, test, dataset.catalogue.n_items, asked)
     if asked.with_peers:
         if asked.live:  # peers are tuned on what is asked
             learning, validation, _ = folds_of(dataset, replace(asked, live=False))
@@ -157,8 +164,8 @@ def compared(
     """Return every peer, tuned on the folds' questions, and the difference to the best of them."""
     kinds, missing = peers(asked.protocol)
     searched = sum(bool(kind.space) for kind in kinds)
-    catalogue, metric = dataset.catalogue, "hit_rate" if asked.protocol == "next-item" else "ndcg"
-    mine, shoppers = warm_values(slates, test, catalogue.n_items, metric=metric)
+    catalogue = dataset.catalogue
+    mine, shoppers = warm_values(slates, test, catalogue.n_items, metric=asked.metric)
     report: dict[str, Any] = {}
     values: dict[str, Doubles] = {}
     for at, kind in enumerate(kinds):
@@ -169,24 +176,43 @@ def compared(
         peer = kind(**tuned.config)
         peer.fit(test.past, catalogue)
         answer = peer.answer(test, DEEPEST)
-        values[kind.name], _ = warm_values(answer, test, catalogue.n_items, metric=metric)
+        values[kind.name], _ = warm_values(answer, test, catalogue.n_items, metric=asked.metric)
         report[kind.name] = {
             "config": dict(tuned.config),
             "tried": tuned.trials,
             "seconds": time.monotonic() - begun,
             **judged(answer, test, catalogue.n_items),
         }
-    found = {"peers": report, "peers_not_installed": missing}
+    return {
+        "peers": report,
+        "peers_not_installed": missing,
+        **_over_best("peer", mine, values, shoppers=shoppers, asked=asked),
+    }
+
+
+def over_sources(
+    slates: Ints, candidates: Candidates, single: str, test: Fold, n_items: int, asked: Asked
+) -> dict[str, Any]:
+    """Return which of our own sources finds most by itself, and the difference of what is released to it."""
+    mine, shoppers = warm_values(slates, test, n_items, metric=asked.metric)
+    lists = {name: source_slates(candidates, name) for name in candidates.sources}
+    lists["single"] = single_slates(candidates, single)
+    values = {name: warm_values(found, test, n_items, metric=asked.metric)[0] for name, found in lists.items()}
+    return _over_best("source", mine, values, shoppers=shoppers, asked=asked)
+
+
+def _over_best(
+    kind: str, mine: Doubles, values: Mapping[str, Doubles], *, shoppers: Longs, asked: Asked
+) -> dict[str, Any]:
     if not len(mine):
-        return found  # no target that models could know
+        return {}  # no target that models could know
     best = max(sorted(values), key=lambda name: float(values[name].mean()))
-    difference = bootstrap(mine - values[best], shoppers=shoppers, seed=asked.seed)
-    return found | {
-        "best_peer": best,
-        "over_best_peer": {
-            "metric": f"{metric}@10 on warm targets",
+    return {
+        f"best_{kind}": best,
+        f"over_best_{kind}": {
+            "metric": f"{asked.metric}@10 on warm targets",
             "ratio": float(mine.mean() / max(float(values[best].mean()), 1e-12)),
-            "difference": asdict(difference),
+            "difference": asdict(bootstrap(mine - values[best], shoppers=shoppers, seed=asked.seed)),
             "chance": better(mine, values[best], shoppers=shoppers, seed=asked.seed),
         },
     }

@@ -308,10 +308,11 @@ def told(report: Mapping[str, Any]) -> list[str]:
         )
     if ours["exposure"]["chosen"]:
         lines.append(_held_back(**ours["exposure"]))
-    if "best_peer" in report:
-        over = report["over_best_peer"]
-        words = f"  {over['metric']}: over {report['best_peer']} ×{over['ratio']:.3f}, difference"
-        lines.append(_line(words, over["difference"]))
+    for kind, whose in (("source", "own "), ("peer", "")):
+        if f"best_{kind}" in report:
+            over = report[f"over_best_{kind}"]
+            words = f"  {over['metric']}: over {whose}{report[f'best_{kind}']} ×{over['ratio']:.3f}, difference"
+            lines.append(_line(words, over["difference"]))
     return lines
 
 

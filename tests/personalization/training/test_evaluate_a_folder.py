@@ -280,6 +280,16 @@ def test_over_exposed_items_are_held_back_in_an_evaluation_as_in_a_training(
     assert given == {"wished": 0.35, "released": "measured"}
 
 
+def test_the_best_of_our_own_sources_stands_beside_what_is_released() -> None:
+    found = evaluate(build(history(), products()), Asked(names=SOURCES)).report
+
+    values = {name: found["ours"]["test"][name]["warm"]["ndcg@10"]["value"] for name in (*SOURCES, "single")}
+    best, released = max(values.values()), found["released"]["warm"]["ndcg@10"]["value"]
+    assert values[found["best_source"]] == pytest.approx(best)
+    assert found["over_best_source"]["difference"]["value"] == pytest.approx(released - best)
+    assert any(f": over own {found['best_source']} ×" in line for line in told(found))
+
+
 def report(**more: Any) -> dict[str, Any]:
     """Return the report of an evaluation that asked nobody."""
     ours = {"rung": "blend", "ladder": [], "test": {}, "exposure": {"chosen": 0.0, "curve": []}, "data": CLEAN}
