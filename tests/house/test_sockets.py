@@ -1,8 +1,8 @@
 """Sockets: there is none yet."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-
-from asgiref.sync import async_to_sync
 
 from config.sockets import no_socket
 
@@ -16,6 +16,7 @@ def test_who_asks_for_a_socket_is_refused_without_an_error() -> None:
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    async_to_sync(no_socket)({"type": "websocket"}, receive, send)
+    with ThreadPoolExecutor(1) as thread:  # a browser of another test keeps a loop running in this one
+        thread.submit(asyncio.run, no_socket({"type": "websocket"}, receive, send)).result()
 
     assert sent == [{"type": "websocket.close"}]
