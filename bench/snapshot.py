@@ -1,8 +1,8 @@
 """What a web worker of a large shop waits for until it serves what changed: a price, a new product, another model.
 
 Synthetic products and two model versions whose files are as large as those of such a shop; the tables of `content` are
-by chance, for to compare all products of a large shop takes an hour. Each figure is seconds of this process's CPU time,
-of which a machine that has other work to do takes longer: of one step of the worker, the middle of some rounds.
+by chance, for to compare all products of a large shop takes an hour. Each line is one step of the worker: seconds of
+this process's CPU time, of which a machine that has other work to do takes longer, and what it holds after it.
 """
 
 import argparse

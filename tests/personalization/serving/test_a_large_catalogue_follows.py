@@ -1,5 +1,7 @@
 """In a shop of 200,000 products a price or a stock changes every second: the next state is not made from the start."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,6 +14,7 @@ from catalog.records import ProductRow
 from catalog.selectors import catalog_rows
 from catalog.services import put_product, remove_product
 from common import clock
+from config.env import ROOT
 from personalization.ranking import extension, kinship
 from personalization.ranking.kinship import Kinship
 from personalization.recommenders.base import Catalogue
@@ -245,3 +248,19 @@ def test_a_worker_loads_before_it_is_asked(settings: Any, monkeypatch: pytest.Mo
 
     assert seen == [False, True, False]
     loaded.set()
+
+
+def test_what_a_worker_waits_for_is_measured() -> None:
+    size = ("--products", "400", "--interactions", "4000", "--neighbors", "5", "--rounds", "1")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.snapshot", *size],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert all(f"{step} " in done.stdout for step in ("first snapshot", "a stock", "a new product", "another version"))
