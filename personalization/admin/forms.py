@@ -121,7 +121,8 @@ class PlacementForm(PlacementModelForm):
     class Meta:
         model = Placement
         fields = (
-            *("key", "name", "about", "size", "active", "strategy", "sources", "fallback", "fresh_slots", "repeat"),
+            *("key", "name", "about", "size", "active", "strategy", "sources", "fallback", "fresh_slots"),
+            *("repeat", "rest_days"),
             *("explore_share", "explore_cap", "explore_days", "explore_enough"),
             *("max_per_brand", "max_per_category", "dedupe_group"),
         )

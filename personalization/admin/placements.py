@@ -26,7 +26,10 @@ class PlacementAdmin(ModelAdmin):
     search_fields = ("key", "name")
     fieldsets: ClassVar = (
         (None, {"fields": (("key", "name"), "about", ("size", "active")), "description": ORDER}),
-        ("Who proposes and ranks", {"fields": ("strategy", "sources", "fallback", ("fresh_slots", "repeat"))}),
+        (
+            "Who proposes and ranks",
+            {"fields": ("strategy", "sources", "fallback", ("fresh_slots", "repeat", "rest_days"))},
+        ),
         (
             "A start for new products",
             {

@@ -63,6 +63,13 @@ class Placement(models.Model):
         help_text="The budget: how many of these impressions a day one product may get here",
     )
     repeat = models.BooleanField(default=True, help_text="May show products the shopper has bought before")
+    rest_days = models.PositiveSmallIntegerField(
+        "Rest after a purchase",
+        default=0,
+        db_default=0,
+        validators=[MaxValueValidator(365)],
+        help_text="So many days after a shopper bought a product it is not shown to them; 0 = it may be at once",
+    )
     dedupe_group = models.SlugField(
         max_length=60, default="page", help_text="Placements of one group never repeat a product on one page"
     )

@@ -57,6 +57,7 @@ class PlacementConfig:
     explore_enough: int = 500
     explore_cap: int = 100
     repeat: bool = True
+    rest_days: int = 0
     dedupe_group: str = "page"
 
 
@@ -90,6 +91,7 @@ def config_of(row: Placement) -> PlacementConfig:
         explore_enough=row.explore_enough,
         explore_cap=row.explore_cap,
         repeat=row.repeat,
+        rest_days=row.rest_days,
         dedupe_group=row.dedupe_group,
     )
 

@@ -96,6 +96,8 @@ def _scene(
         allowed &= ~np.isin(groups, groups[list(context)])
     if not placement.repeat:
         allowed[shopper.bought] = False
+    elif placement.rest_days:
+        allowed[shopper.bought_within(placement.rest_days)] = False
     if taken is not None:
         allowed &= ~np.isin(groups, groups[taken])
     strategy = _strategy(snapshot, ask, placement)

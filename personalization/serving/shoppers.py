@@ -14,6 +14,7 @@ from events.types.base import Interaction
 from personalization.ranking.onboarding import Answers, answers_of, without_disliked
 from personalization.recommenders.attributes import named
 from personalization.recommenders.base import PURCHASE, SIGNAL_CODES, Floats, Ints, Profile
+from personalization.recommenders.decay import DAY
 from personalization.serving.answers import Degraded
 from personalization.serving.asking import Who
 from personalization.serving.keeper import keeper
@@ -47,6 +48,12 @@ class Shopper:
     def bought(self) -> Ints:
         """Codes of the items the shopper bought."""
         bought: Ints = self.profile.items[self.profile.signals == PURCHASE]
+        return bought
+
+    def bought_within(self, days: int) -> Ints:
+        """Return the codes of the items the shopper bought in the last `days`, as of the profile's hour."""
+        lately = self.profile.times > self.profile.now - days * DAY
+        bought: Ints = self.profile.items[(self.profile.signals == PURCHASE) & lately]
         return bought
 
     @property

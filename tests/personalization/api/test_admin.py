@@ -37,7 +37,9 @@ RULE = {
     "name": "Rugs first", "active": "on", "effect": "boost", "factor": "3", "priority": "0", "cap_by": "",
     "products": "rug, throw", "placements": "home",
 }  # fmt: skip
-EXPLORES = {"explore_share": "0.2", "explore_cap": "50", "explore_days": "7", "explore_enough": "300"}
+NUMBERS = {
+    "explore_share": "0.2", "explore_cap": "50", "explore_days": "7", "explore_enough": "300", "rest_days": "21",
+}  # fmt: skip
 
 
 def shown_in(form: Any) -> dict[str, Any]:
@@ -217,7 +219,7 @@ def test_dee_changes_a_placement_with_readable_fields(log_in: LogIn) -> None:
     form = {"name": "Home", "about": "shopper", "size": 8, "active": "on", "strategy": "blend", "fresh_slots": 1,
             "sources": "content 1, rp3beta 0.5", "fallback": "trending, popular", "filter_category": "Furniture",
             "filter_max_price": "100", "max_per_brand": 2, "max_per_category": 0, "dedupe_group": "page",
-            **EXPLORES}  # fmt: skip
+            **NUMBERS}  # fmt: skip
 
     shown = shown_in(page.context["adminform"].form)
     del shown["repeat"]
@@ -227,7 +229,7 @@ def test_dee_changes_a_placement_with_readable_fields(log_in: LogIn) -> None:
     assert (page.status_code, response.status_code) == (200, 302)
     assert home.sources == [{"name": "content", "weight": 1.0}, {"name": "rp3beta", "weight": 0.5}]
     assert home.filters == {"category": ["Furniture"], "max_price": "100"}
-    assert home.repeat is False
+    assert (home.repeat, home.rest_days) == (False, 21)
     assert (home.explore_share, home.explore_cap, home.explore_days, home.explore_enough) == (0.2, 50, 7, 300)
 
 
@@ -318,7 +320,7 @@ def test_a_source_that_does_not_exist_is_refused(log_in: LogIn) -> None:
     dee = log_in("merchandiser")
     form = {"key": "tips", "name": "Tips", "about": "shopper", "size": 8, "strategy": "blend", "sources": "magic 1",
             "fresh_slots": 0, "max_per_brand": 0, "max_per_category": 0, "dedupe_group": "page",
-            **EXPLORES}  # fmt: skip
+            **NUMBERS}  # fmt: skip
 
     response = dee.post(reverse("admin:personalization_placement_add"), form)
 

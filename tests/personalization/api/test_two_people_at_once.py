@@ -16,7 +16,7 @@ from tests.staff import LogIn
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked")]
 PLACEMENT = {
     "key": "tips", "name": "Tips", "about": "shopper", "size": "8", "strategy": "blend", "fresh_slots": "0",
-    "explore_share": "0", "explore_cap": "50", "explore_days": "7", "explore_enough": "300",
+    "explore_share": "0", "explore_cap": "50", "explore_days": "7", "explore_enough": "300", "rest_days": "0",
     "max_per_brand": "0", "max_per_category": "0", "dedupe_group": "page",
 }  # fmt: skip
 RULE = {"name": "Rugs first", "active": "on", "effect": "boost", "factor": "3", "priority": "0", "products": "rug"}

@@ -1,9 +1,11 @@
 """A placement is answered for everybody: known, anonymous, without consent; with a model and without."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from common import clock
 from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
 from personalization.serving.answers import Answer
@@ -199,6 +201,22 @@ def test_what_was_bought_is_not_offered_again_where_the_placement_says_so() -> N
     shown = [set(ids(asked(ADA, placement, product_ids=("desk",), limit=20))) for placement in ("bundle", "product")]
 
     assert ["lamp" in own for own in shown] == [False, True]
+
+
+@pytest.mark.usefixtures("trained")
+@pytest.mark.parametrize(("days", "shown"), [(1, False), (8, True)])
+def test_what_was_bought_rests_as_many_days_as_the_placement_says(
+    days: int, shown: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_placement("product", data={"rest_days": 7}, actor="staff:1")
+    does(ADA, "Order Completed", "", order_id="O1", products=[{"product_id": "lamp"}])
+    views(ADA, "rug")
+
+    later = clock.now() + timedelta(days=days)
+    monkeypatch.setattr(clock, "now", lambda: later)
+
+    found = ids(asked(ADA, "product", product_ids=("desk",), limit=20))
+    assert ("lamp" in found, "rug" in found) == (shown, True)
 
 
 @pytest.mark.usefixtures("trained")
