@@ -45,6 +45,11 @@ def prepare() -> None:
         save_placement("home-svd", data=SVD_PLACEMENT, actor=ACTOR)
 
 
+def rest_at_home(days: int) -> None:
+    """Let what was bought rest for so many days at the home page."""
+    save_placement("home", data={"rest_days": days}, actor=ACTOR)
+
+
 def _keys() -> None:
     if not _opens(PUBLIC_KEY):
         create_key(kind="pk", name="Demo storefront", raw=PUBLIC_KEY, actor=ACTOR)

@@ -12,7 +12,8 @@ class DemoData:
     """One data set, ready to be sent in.
 
     `note` says where it comes from, and is shown; `products` are PUT bodies with their `product_id`; `items` are in
-    time order, `n_items` how many there are; `known_shopper` is a user id with a rich history and a yes.
+    time order, `n_items` how many there are; `known_shopper` is a user id with a rich history and a yes; `rest_days` is
+    how long what was bought rests at the placement `home`.
     """
 
     name: str
@@ -23,3 +24,4 @@ class DemoData:
     n_items: int
     known_shopper: str
     currency: str
+    rest_days: int = 0

@@ -12,6 +12,8 @@ from demo.simulation.shoppers import make_shoppers
 SEED: Final = 7
 SHOPPERS: Final = 2_000
 DAYS: Final = 90
+REST_DAYS: Final = 10
+"""No coffee is empty earlier, and stars for what was bought, which tell no wish for more of it, have come by then."""
 NOTE: Final = "simulated: made-up shoppers with planted tastes, drawn pictures, nothing to buy"
 
 
@@ -37,4 +39,5 @@ def load(*, now: datetime, currency: str, shoppers: int = SHOPPERS, seed: int = 
         n_items=len(acts),
         known_shopper=people[0].user_id,
         currency=currency,
+        rest_days=REST_DAYS,
     )

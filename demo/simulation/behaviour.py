@@ -1,8 +1,9 @@
 """What the simulated shoppers do: visits, looks, carts, orders, stars. Pure, and the same for the same seed.
 
 A look is drawn with probability proportional to exp(appeal + style + room + budget fit + trend), so the tastes are
-recoverable; a cart item calls for its complements in the same style; a consumable calls its buyer back. Who looks sees
-what is on sale, and little of what is so since yesterday: it takes days to be known.
+recoverable; a cart item calls for its complements in the same style; a consumable calls its buyer back, and who has
+what lasts hardly looks at it any more. Who looks sees what is on sale, and little of what is so since yesterday: it
+takes days to be known.
 """
 
 import heapq
@@ -20,6 +21,7 @@ from demo.simulation.vocabulary import KIND_BY_KEY, ROOMS
 DAY: Final = 86_400.0
 STYLE_PULL, ROOM_PULL, BUDGET_PULL = 3.2, 1.6, 6.0
 SAME_KIND, SAME_STYLE = 9.0, 4.0
+HAS_IT = 4.0
 P_CART, P_ORDER, P_COMPLEMENT, P_AGAIN, P_RATING = 0.17, 0.55, 0.42, 0.75, 0.3
 MEAN_LOOKS = 3.6
 KNOWN_DAYS, KNOWN_AT_FIRST = 10.0, 0.03
@@ -173,6 +175,8 @@ class Life:
             if interval and self.rng.random() < P_AGAIN:
                 wait = interval * DAY * float(self.rng.lognormal(0, 0.18))
                 heapq.heappush(self.calls, (at + wait, line.product))
+            if not interval:
+                self.liking[line.product] -= HAS_IT
             if self.rng.random() < P_RATING:
                 yield from self._rating(at, device, line.product)
 

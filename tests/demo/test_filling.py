@@ -1,5 +1,6 @@
 """The demo goes in through the doors a shop uses, once; what it makes is safe to make again."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -49,6 +50,15 @@ def test_every_product_and_event_is_accepted(small: DemoData) -> None:
     kinds = {entry.kind for entry in entries}
     assert kinds == {"event", "counted"}
     assert len([entry for entry in entries if entry.kind == "event"]) > small.n_items / 2
+
+
+@pytest.mark.usefixtures("db")
+def test_what_was_bought_rests_at_home_as_long_as_the_data_set_says() -> None:
+    before = active_placements()["home"]
+
+    setup.rest_at_home(10)
+
+    assert active_placements()["home"] == replace(before, rest_days=10)
 
 
 def test_two_data_sets_do_not_mix(small: DemoData) -> None:

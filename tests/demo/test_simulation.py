@@ -79,7 +79,18 @@ def test_consumables_are_bought_again(world: World) -> None:
     again = {key: count for key, count in bought.items() if count > 1}
 
     assert again
-    assert sum(KIND_BY_KEY[products[product].kind.key].again_days > 0 for _, product in again) > 0.8 * len(again)
+    assert sum(KIND_BY_KEY[products[product].kind.key].again_days > 0 for _, product in again) > 0.95 * len(again)
+
+
+def test_who_has_what_lasts_hardly_looks_at_it_again(world: World) -> None:
+    products, shoppers, acts = world
+    own, looks, owned_looks = set(), 0, 0
+    for act in acts:
+        if act.action == "view" and not KIND_BY_KEY[products[act.product].kind.key].again_days:
+            looks, owned_looks = looks + 1, owned_looks + ((act.shopper, act.product) in own)
+        own |= {(act.shopper, line.product) for line in act.lines}
+
+    assert 0 < owned_looks < 0.01 * looks
 
 
 def test_the_wire_never_says_more_than_the_shopper_allowed(world: World) -> None:

@@ -55,6 +55,7 @@ class Command(BaseCommand):
         self.stdout.write(f"  {data.note}")
         with Bar("products", total=data.n_products) as bar:
             filling.fill_catalogue(data, bar)
+        setup.rest_at_home(data.rest_days)
         with Bar("events sent", total=data.n_items) as bar:
             filling.send_events(data, bar)
         self._wait_for_recorder(data)
