@@ -19,7 +19,7 @@ import numpy as np
 from bench.cold_start import targets_of
 from bench.complete_journey import purchases
 from personalization.ranking.facts import ItemFacts
-from personalization.ranking.onboarding import Answers, answers_of, questions
+from personalization.ranking.onboarding import Opinions, opinions_of, questions
 from personalization.ranking.taste_space import TasteSpace, pool_of, rows_of
 from personalization.recommenders.base import LIKE, RATING, Catalogue, Context, Doubles, Interactions, Longs, Profile
 from personalization.recommenders.popular import Popular
@@ -106,18 +106,18 @@ def askers(
         raise SystemExit(f"{name} does not tell which products are alike")
     space = TasteSpace.of(rows, pool, ItemFacts.fit(learnt, catalogue, until=cut))
 
-    def best(answers: Answers, asked: Sequence[int]) -> int:
+    def best(opinions: Opinions, asked: Sequence[int]) -> int:
         allowed = everything.copy()
         allowed[list(asked)] = False
-        return int(questions(space, answers, allowed, 1).items[0])
+        return int(questions(space, opinions, allowed, 1).items[0])
 
     def asked_of(codes: Sequence[int], likes: Sequence[int], others: Sequence[int]) -> int:
         return next(code for code in codes if code not in {*likes, *others})
 
     return {
-        "adaptive, else no": lambda yes, no: best(answers_of(answered(yes, no, cut)), [*yes, *no]),
-        "adaptive, else skipped": lambda yes, no: best(answers_of(answered(yes, [], cut)).skipping(no), [*yes, *no]),
-        "adaptive, else nothing": lambda yes, no: best(answers_of(answered(yes, [], cut)), [*yes, *no]),
+        "adaptive, else no": lambda yes, no: best(opinions_of(answered(yes, no, cut)), [*yes, *no]),
+        "adaptive, else skipped": lambda yes, no: best(opinions_of(answered(yes, [], cut)).skipping(no), [*yes, *no]),
+        "adaptive, else nothing": lambda yes, no: best(opinions_of(answered(yes, [], cut)), [*yes, *no]),
         "popular": lambda yes, no: asked_of(popular.tolist(), yes, no),
         "random": lambda yes, no: asked_of(rng.permutation(pool).tolist(), yes, no),
     }

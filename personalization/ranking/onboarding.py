@@ -24,7 +24,7 @@ from personalization.recommenders.base import RATING, SIGNAL_NAMES, Bools, Doubl
 
 ONBOARDING = "onboarding"
 """The strategy of a placement that asks."""
-MOST_ANSWERS = 60
+MOST_OPINIONS = 60
 """How many of the latest products of a history count; more tell hardly more."""
 NEUTRAL_STARS, STARS_SPAN = 3.0, 2.0
 """Stars say nothing at 3, all at 1 and 5; a like is 1, a dislike -1."""
@@ -46,10 +46,10 @@ BEHIND = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Opinions:
     """What is known of a shopper: item codes, what they think of each in -1..1, and the variance of that.
 
-    These are the latest `MOST_ANSWERS`; `said` and `disliked` hold the codes of all products of the history that an
+    These are the latest `MOST_OPINIONS`; `said` and `disliked` hold the codes of all products of the history that an
     answer told of, and of all that the shopper does not like.
     """
 
@@ -59,11 +59,11 @@ class Answers:
     said: Ints
     disliked: Ints
 
-    def skipping(self, items: Sequence[int]) -> "Answers":
+    def skipping(self, items: Sequence[int]) -> "Opinions":
         """Return the same with these products skipped, as far as the history says nothing of them."""
         known = {*self.items.tolist(), *self.said.tolist()}
-        fresh = [item for item in dict.fromkeys(items) if item not in known][-MOST_ANSWERS:]
-        return Answers(
+        fresh = [item for item in dict.fromkeys(items) if item not in known][-MOST_OPINIONS:]
+        return Opinions(
             items=np.concatenate([self.items, np.asarray(fresh, np.int32)]),
             values=np.concatenate([self.values, np.full(len(fresh), SKIPPED)]),
             noise=np.concatenate([self.noise, np.full(len(fresh), SKIPPED_NOISE)]),
@@ -72,7 +72,7 @@ class Answers:
         )
 
 
-NO_ANSWERS = Answers(
+NO_OPINIONS = Opinions(
     items=np.empty(0, np.int32),
     values=np.empty(0),
     noise=np.empty(0),
@@ -82,14 +82,14 @@ NO_ANSWERS = Answers(
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Questions:
     """Products to ask about, best first, and what each question is worth."""
 
     items: Ints
     worth: Doubles
 
 
-def answers_of(profile: Profile, *, rated: bool = True) -> Answers:
+def opinions_of(profile: Profile, *, rated: bool = True) -> Opinions:
     """Return what the shopper's history tells, the latest word about each product; a dislike counts as one.
 
     Without `rated`, stars say nothing: all that the shop ever saw are equal.
@@ -103,35 +103,35 @@ def answers_of(profile: Profile, *, rated: bool = True) -> Answers:
     chosen = np.sort(order[::-1][place])
     stars = np.clip((profile.values[chosen] - NEUTRAL_STARS) / STARS_SPAN, -1.0, 1.0)
     values = np.where((profile.signals[chosen] == RATING) & rated, stars, 1.0).astype(np.float64)
-    latest = chosen[-MOST_ANSWERS:]
-    return Answers(
+    latest = chosen[-MOST_OPINIONS:]
+    return Opinions(
         items=profile.items[latest],
-        values=values[-MOST_ANSWERS:],
+        values=values[-MOST_OPINIONS:],
         noise=noise[latest],
         said=np.unique(profile.items[said]).astype(np.int32),
         disliked=profile.items[chosen[values < 0]],
     )
 
 
-def without_disliked(profile: Profile, answers: Answers) -> Profile:
+def without_disliked(profile: Profile, opinions: Opinions) -> Profile:
     """Return the shopper with no weight on what they dislike: recommenders take a history for what is liked.
 
     Predicted stars read the ratings all the same.
     """
-    if not len(answers.disliked):
+    if not len(opinions.disliked):
         return profile
-    return replace(profile, weights=np.where(np.isin(profile.items, answers.disliked), 0, profile.weights))
+    return replace(profile, weights=np.where(np.isin(profile.items, opinions.disliked), 0, profile.weights))
 
 
-def questions(space: TasteSpace, answers: Answers, allowed: Bools, k: int) -> Asked:
+def questions(space: TasteSpace, opinions: Opinions, allowed: Bools, k: int) -> Questions:
     """Return up to k products of the pool to ask about; none that was answered, or that `allowed` (bool[n]) forbids."""
     points = space.points
-    taste, spread = believed(space, answers)
+    taste, spread = believed(space, opinions)
     leaning = np.exp(LEANING * np.clip(points @ taste, -1.0, 1.0))
     known = np.minimum(space.known * leaning, 1.0)
     own = space.matter * leaning
     matter = (points.T * own) @ points
-    open_to = allowed[space.pool] & ~np.isin(space.pool, answers.said)
+    open_to = allowed[space.pool] & ~np.isin(space.pool, opinions.said)
     ahead = points @ spread
     chosen, worth = [], []
     for _ in range(min(k, int(open_to.sum()))):
@@ -142,25 +142,25 @@ def questions(space: TasteSpace, answers: Answers, allowed: Bools, k: int) -> As
         worth.append(gain[best])
         open_to[best] = False
         ahead = ahead - np.outer(points @ ahead[best], ahead[best]) / variance[best]
-    return Asked(space.pool[np.asarray(chosen, np.int64)], np.asarray(worth, np.float64))
+    return Questions(space.pool[np.asarray(chosen, np.int64)], np.asarray(worth, np.float64))
 
 
-def put_back(space: TasteSpace, answers: Answers, items: Ints) -> Ints:
+def put_back(space: TasteSpace, opinions: Opinions, items: Ints) -> Ints:
     """Return the items, what is close to dislikes and not to likes further back: its place counts `BEHIND` times."""
-    if not len(answers.disliked) or not len(items):
+    if not len(opinions.disliked) or not len(items):
         return items
-    taste, _ = believed(space, answers)
+    taste, _ = believed(space, opinions)
     unwanted = space.at(items) @ taste < UNWANTED
     places = np.arange(1, len(items) + 1) * np.where(unwanted, BEHIND, 1.0)
     ordered: Ints = items[np.argsort(places, kind="stable")]
     return ordered
 
 
-def believed(space: TasteSpace, answers: Answers) -> tuple[Doubles, Doubles]:
+def believed(space: TasteSpace, opinions: Opinions) -> tuple[Doubles, Doubles]:
     """Return float64[d] and float64[d, d]: what we think the shopper's taste is, and how unsure we are of it."""
     d = space.points.shape[1]
-    if not len(answers.items) or not d:
+    if not len(opinions.items) or not d:
         return np.zeros(d), np.eye(d)
-    points = space.at(answers.items)
-    spread: Doubles = np.asarray(np.linalg.inv(np.eye(d) + (points.T / answers.noise) @ points), np.float64)
-    return spread @ (points.T @ (answers.values / answers.noise)), spread
+    points = space.at(opinions.items)
+    spread: Doubles = np.asarray(np.linalg.inv(np.eye(d) + (points.T / opinions.noise) @ points), np.float64)
+    return spread @ (points.T @ (opinions.values / opinions.noise)), spread

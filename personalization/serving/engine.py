@@ -9,7 +9,7 @@ from common import clock
 from common.errors import InvalidInput, NotFound
 from common.ids import uuid7
 from personalization.ranking.bundle import BLEND, HYBRID
-from personalization.ranking.onboarding import NO_ANSWERS, ONBOARDING, put_back
+from personalization.ranking.onboarding import NO_OPINIONS, ONBOARDING, put_back
 from personalization.ranking.rules import Rule, Situation, Trace
 from personalization.ranking.slots import Cap, fill, pins, rule_caps
 from personalization.recommenders.base import Bools, Context, Ints
@@ -226,7 +226,7 @@ def _ruled(snapshot: Snapshot, scene: Scene, found: Recalled) -> tuple[list[int]
     rules, trace = snapshot.rules, scene.trace
     found_items = np.asarray(found.items, np.int32)
     if len(scene.shopper.disliked) and not scene.context and scene.strategy != ONBOARDING:
-        found_items = put_back(snapshot.survey.space, scene.shopper.answers or NO_ANSWERS, found_items)
+        found_items = put_back(snapshot.survey.space, scene.shopper.opinions or NO_OPINIONS, found_items)
     items = rules.reorder(found_items, scene.holding, trace)
     pinned = pins(rules, scene.holding, items, scene.allowed, scene.size, trace)
     caps = _every_cap(snapshot, scene)

@@ -7,7 +7,7 @@ import numpy as np
 
 from personalization.ranking.blend import DAMPING
 from personalization.ranking.bundle import BLEND, HYBRID
-from personalization.ranking.onboarding import NO_ANSWERS, ONBOARDING, questions
+from personalization.ranking.onboarding import NO_OPINIONS, ONBOARDING, questions
 from personalization.recommenders.base import Bools, Context, Ints, Profile, Ranked
 from personalization.selectors.placements import PlacementConfig
 from personalization.serving.shoppers import Shopper
@@ -95,8 +95,8 @@ def _popular(snapshot: Snapshot, question: Question) -> Iterator[Proposal]:
 def _by_strategy(snapshot: Snapshot, question: Question, found: Recalled) -> None:
     bundle, strategy, placement = snapshot.bundle, question.strategy, question.placement
     if strategy == ONBOARDING:
-        answers = (question.shopper.answers or NO_ANSWERS).skipping(question.skipped)
-        asked = questions(snapshot.survey.space, answers, question.allowed, min(question.k, QUESTIONS))
+        opinions = (question.shopper.opinions or NO_OPINIONS).skipping(question.skipped)
+        asked = questions(snapshot.survey.space, opinions, question.allowed, min(question.k, QUESTIONS))
         found.add(ONBOARDING, asked.items, asked.worth.tolist())
         return
     if bundle is None:

@@ -11,7 +11,7 @@ from common.redis import Rest
 from consents.person import person_of
 from consents.selectors import rule_of, terms
 from events.types.base import Interaction
-from personalization.ranking.onboarding import Answers, answers_of, without_disliked
+from personalization.ranking.onboarding import Opinions, opinions_of, without_disliked
 from personalization.recommenders.attributes import named
 from personalization.recommenders.base import PURCHASE, SIGNAL_CODES, Floats, Ints, Profile
 from personalization.recommenders.decay import DAY
@@ -41,7 +41,7 @@ class Shopper:
     personal: bool = False
     degraded: Degraded | None = None
     latest: dict[int, str] | None = None
-    answers: Answers | None = None
+    opinions: Opinions | None = None
     """What the shopper said they like and dislike; None where they said nothing."""
 
     @property
@@ -59,12 +59,12 @@ class Shopper:
     @property
     def disliked(self) -> Ints:
         """Codes of the items the shopper does not like."""
-        return NO_ITEMS if self.answers is None else self.answers.disliked
+        return NO_ITEMS if self.opinions is None else self.opinions.disliked
 
     @property
     def answered(self) -> Ints:
         """Codes of the items the shopper need not be asked about any more."""
-        return NO_ITEMS if self.answers is None else self.answers.said
+        return NO_ITEMS if self.opinions is None else self.opinions.said
 
 
 def nobody(now: float, degraded: Degraded | None = None) -> Shopper:
@@ -87,16 +87,16 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float) -> Shopper:
     if not known:
         return newcomer(now, attributes) if attributes else nobody(now, "no_profile")
     profile = replace(profile_of(known, weights=snapshot.weights, now=now), attributes=attributes)
-    answers = answers_of(profile, rated=snapshot.bundle is None or snapshot.bundle.ratings_differ)
+    opinions = opinions_of(profile, rated=snapshot.bundle is None or snapshot.bundle.ratings_differ)
     latest: dict[int, str] = {}
     for code, one in known:
         latest.pop(code, None)
         latest[code] = one.signal
-    if len(answers.disliked):
-        profile = without_disliked(profile, answers)
-        disliked = set(answers.disliked.tolist())
+    if len(opinions.disliked):
+        profile = without_disliked(profile, opinions)
+        disliked = set(opinions.disliked.tolist())
         latest = {code: signal for code, signal in latest.items() if code not in disliked}
-    return Shopper(profile, personal=True, latest=latest, answers=answers)
+    return Shopper(profile, personal=True, latest=latest, opinions=opinions)
 
 
 def newcomer(now: float, attributes: tuple[str, ...]) -> Shopper:

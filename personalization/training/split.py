@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from personalization.ranking.onboarding import answers_of, without_disliked
+from personalization.ranking.onboarding import opinions_of, without_disliked
 from personalization.ranking.stars import ratings_differ
 from personalization.recommenders.base import RATING, SIGNAL_NAMES, Interactions, Longs, Profile
 from profiles.history import LASTING
@@ -86,7 +86,7 @@ class Sequences:
         )
         if newest is None or not self.rated or not (profile.signals == RATING).any():
             return profile
-        return without_disliked(profile, answers_of(profile))
+        return without_disliked(profile, opinions_of(profile))
 
     def profiles(self, users: Longs, *, now: float, newest: int | None = None) -> list[Profile]:
         """Return the whole profiles of some shoppers."""

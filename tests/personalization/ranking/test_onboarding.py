@@ -8,7 +8,7 @@ import pytest
 
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.kinship import Kinship
-from personalization.ranking.onboarding import MOST_ANSWERS, answers_of, put_back, questions
+from personalization.ranking.onboarding import MOST_OPINIONS, opinions_of, put_back, questions
 from personalization.ranking.taste_space import POOL, TasteSpace, pool_of, rows_of
 from personalization.recommenders.base import SIGNAL_CODES, Ints, Profile
 from personalization.recommenders.registry import make
@@ -50,7 +50,7 @@ def disliked(*items: int) -> list[Event]:
 
 
 def asked(where: TasteSpace, events: Sequence[Event] = (), k: int = 4) -> list[int]:
-    found: list[int] = questions(where, answers_of(said(*events)), EVERYTHING, k).items.tolist()
+    found: list[int] = questions(where, opinions_of(said(*events)), EVERYTHING, k).items.tolist()
     return found
 
 
@@ -93,49 +93,49 @@ def test_a_view_is_no_answer_and_a_purchase_is_one() -> None:
 
 
 def test_the_latest_word_counts() -> None:
-    changed = answers_of(said(*disliked(3), *liked(3), *disliked(4), (4, "view", 1.0)))
+    changed = opinions_of(said(*disliked(3), *liked(3), *disliked(4), (4, "view", 1.0)))
 
     assert dict(zip(changed.items.tolist(), changed.values.tolist(), strict=True)) == {3: 1.0, 4: -1.0}
     assert changed.disliked.tolist() == [4]
 
 
 def test_a_dislike_is_kept_whatever_else_was_looked_at_since() -> None:
-    since: list[Event] = [(100 + item, "view", 1.0) for item in range(2 * MOST_ANSWERS)]
+    since: list[Event] = [(100 + item, "view", 1.0) for item in range(2 * MOST_OPINIONS)]
 
-    found = answers_of(said(*disliked(3), *since))
+    found = opinions_of(said(*disliked(3), *since))
 
     assert found.disliked.tolist() == [3]
-    assert len(found.items) == MOST_ANSWERS
+    assert len(found.items) == MOST_OPINIONS
     assert found.skipping([3]).items.tolist() == found.items.tolist()
 
 
 @pytest.mark.parametrize(("stars", "value"), [(5.0, 1.0), (4.0, 0.5), (3.0, 0.0), (1.0, -1.0), (0.0, -1.0)])
 def test_stars_are_answers_by_degrees(stars: float, value: float) -> None:
-    assert answers_of(said((3, "rating", stars))).values.tolist() == [value]
+    assert opinions_of(said((3, "rating", stars))).values.tolist() == [value]
 
 
 def test_a_skip_leads_away_as_a_dislike_does_but_less_surely() -> None:
-    where, nothing = space(), answers_of(said())
+    where, nothing = space(), opinions_of(said())
     kinds = [
-        sum(item % 2 for item in questions(where, answers, EVERYTHING, 8).items.tolist())
-        for answers in (nothing.skipping([2, 4, 6]), answers_of(said(*disliked(2, 4, 6))))
+        sum(item % 2 for item in questions(where, opinions, EVERYTHING, 8).items.tolist())
+        for opinions in (nothing.skipping([2, 4, 6]), opinions_of(said(*disliked(2, 4, 6))))
     ]
 
     assert 4 < kinds[0] <= kinds[1]
 
 
 def test_a_skip_does_not_take_an_answer_back() -> None:
-    answers = answers_of(said(*liked(2))).skipping([2, 5, 5])
+    opinions = opinions_of(said(*liked(2))).skipping([2, 5, 5])
 
-    assert dict(zip(answers.items.tolist(), answers.values.tolist(), strict=True)) == {2: 1.0, 5: -1.0}
-    assert answers.said.tolist() == [2]
+    assert dict(zip(opinions.items.tolist(), opinions.values.tolist(), strict=True)) == {2: 1.0, 5: -1.0}
+    assert opinions.said.tolist() == [2]
 
 
 def test_what_is_not_allowed_is_not_asked() -> None:
     allowed = EVERYTHING.copy()
     allowed[::2] = False
 
-    found = questions(space(), answers_of(said()), allowed, 30).items
+    found = questions(space(), opinions_of(said()), allowed, 30).items
 
     assert sorted(found.tolist()) == list(range(1, N_ITEMS, 2))
 
@@ -147,8 +147,8 @@ def test_the_questions_are_the_same_for_the_same_answers() -> None:
 def test_what_is_close_to_a_dislike_goes_back() -> None:
     where, order = space(), np.arange(12, dtype=np.int32)
 
-    moved = put_back(where, answers_of(said(*disliked(0), *liked(1))), order).tolist()
-    unmoved = put_back(where, answers_of(said(*liked(1))), order).tolist()
+    moved = put_back(where, opinions_of(said(*disliked(0), *liked(1))), order).tolist()
+    unmoved = put_back(where, opinions_of(said(*liked(1))), order).tolist()
 
     assert sorted(moved) == order.tolist()
     assert [item % 2 for item in moved[:5]].count(1) >= 4
@@ -166,7 +166,7 @@ def test_an_empty_shop_and_products_without_a_word_raise_nothing() -> None:
     empty = TasteSpace.of(nothing, np.empty(0, np.int32), None)
     silent = TasteSpace.of(lambda codes: np.zeros((len(codes), 3), np.float32), ALL, None)
 
-    assert questions(empty, answers_of(said()), np.empty(0, np.bool_), 5).items.tolist() == []
+    assert questions(empty, opinions_of(said()), np.empty(0, np.bool_), 5).items.tolist() == []
     assert asked(silent, liked(0), k=3) == [1, 2, 3]
 
 
@@ -194,11 +194,11 @@ def test_a_page_of_questions_takes_two_milliseconds_at_most() -> None:
     rng = np.random.default_rng(7)
     vectors = rng.normal(size=(5_000, 64)).astype(np.float32)
     where = TasteSpace.of(lambda codes: vectors[codes], np.arange(POOL, dtype=np.int32), None)
-    answers = answers_of(said(*liked(*range(0, 40, 2)), *disliked(*range(1, 40, 2))))
+    opinions = opinions_of(said(*liked(*range(0, 40, 2)), *disliked(*range(1, 40, 2))))
     allowed, took = np.ones(5_000, np.bool_), []
     for _ in range(20):
         started = time.perf_counter()
-        questions(where, answers, allowed, 1)
+        questions(where, opinions, allowed, 1)
         took.append(time.perf_counter() - started)
 
     assert min(took) < 0.002

@@ -8,7 +8,7 @@ import pytest
 from catalog.services import bulk_upsert
 from events.log import get_log
 from personalization.models import Placement
-from personalization.ranking.onboarding import MOST_ANSWERS
+from personalization.ranking.onboarding import MOST_OPINIONS
 from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
 from personalization.serving.answers import Answer
@@ -79,7 +79,7 @@ def test_a_dislike_is_not_asked_again_not_shown_and_speaks_for_nothing() -> None
 
 @pytest.mark.usefixtures("trained")
 def test_a_dislike_is_remembered_after_many_other_products() -> None:
-    others = [f"x{number:03d}" for number in range(MOST_ANSWERS + 5)]
+    others = [f"x{number:03d}" for number in range(MOST_OPINIONS + 5)]
     listed = {"currency": "EUR", "stock": 5, "price": "9.00", "category": ["Other"]}
     bulk_upsert([{"product_id": one, "title": f"Thing {one}", **listed} for one in others], actor="key:t")
     likes(ADA, "rug", liked=False)
