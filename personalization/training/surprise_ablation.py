@@ -61,14 +61,14 @@ class OwnFactors(Dense):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class NarrowedFold:
     """The fold narrowed to what SVD learns from and who is asked; `rows` are their places in the whole fold."""
 
     fold: Fold
     rows: Longs
 
     @classmethod
-    def of(cls, fold: Fold) -> "Asked":
+    def of(cls, fold: Fold) -> "NarrowedFold":
         """Return the newest rows, and an even choice of the shoppers in them who are asked."""
         past = fold.past.some(slice(max(0, len(fold.past) - MOST_ROWS), None))
         known = np.flatnonzero(np.isin(fold.users, past.users))
@@ -80,7 +80,7 @@ def surprise_ablation(bundle: Bundle, fold: Fold, asked: Examples, *, beside: Ma
     """Return under "surprise" the NDCG@10 of each step and of the slates `beside`, under "surprise_basis" what was
     learnt from, who was asked and the order of the steps; both empty where nobody can be asked.
     """
-    part = Asked.of(fold)
+    part = NarrowedFold.of(fold)
     if not len(part.rows):
         return {"surprise": {}, "surprise_basis": {}}
     svd = Remembering().fit(part.fold.past, bundle.catalogue)

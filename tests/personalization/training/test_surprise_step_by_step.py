@@ -12,7 +12,7 @@ from personalization.recommenders.svd import SVD
 from personalization.training import surprise_ablation
 from personalization.training.dataset import build
 from personalization.training.pipeline import TrainedBundle, asked_of, train
-from personalization.training.surprise_ablation import Asked, OwnFactors, Remembering
+from personalization.training.surprise_ablation import NarrowedFold, OwnFactors, Remembering
 from personalization.training.surprise_added import added, opinions
 from tests.personalization.shop_history import history, products
 
@@ -66,7 +66,7 @@ def test_rows_and_shoppers_are_bounded(trained: TrainedBundle, monkeypatch: pyte
     monkeypatch.setattr(surprise_ablation, "MOST_ROWS", 300)
     monkeypatch.setattr(surprise_ablation, "MOST_SHOPPERS", 10)
 
-    part = Asked.of(trained.test)
+    part = NarrowedFold.of(trained.test)
 
     assert len(part.fold) == len(part.rows) == 10
     assert part.fold.past.times.tolist() == trained.test.past.times[-300:].tolist()
