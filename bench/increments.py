@@ -19,7 +19,7 @@ from personalization.ranking.increment import incremented
 from personalization.recommenders.base import Doubles
 from personalization.training.choose import choose
 from personalization.training.dataset import Dataset, build
-from personalization.training.evaluate import Asked, folds_of, warm_values
+from personalization.training.evaluate import Options, folds_of, warm_values
 from personalization.training.folds import Fold
 from personalization.training.metrics import bootstrap
 from personalization.training.pipeline import asked_of
@@ -46,8 +46,8 @@ def main() -> int:
 
 def told(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = None) -> None:
     """Train, make the increment, train again; ask and print."""
-    learning, validation, morning = folds_of(dataset, Asked(new_only=new_only, shares=SHARES))
-    *_, evening = folds_of(dataset, Asked(new_only=new_only))
+    learning, validation, morning = folds_of(dataset, Options(new_only=new_only, shares=SHARES))
+    *_, evening = folds_of(dataset, Options(new_only=new_only))
     choice = choose(learning, validation, dataset.catalogue, budget_s=0.0, seed=7, progress=shown, names=names)
     catalogue = dataset.catalogue.at(evening.until)
 

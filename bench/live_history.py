@@ -13,7 +13,7 @@ from bench.training_cost import real, shown
 from personalization.ranking.bundle import Bundle
 from personalization.training.choose import choose
 from personalization.training.dataset import Dataset, build
-from personalization.training.evaluate import Asked, folds_of
+from personalization.training.evaluate import Options, folds_of
 from personalization.training.folds import Fold, in_the_middle
 from personalization.training.ladder import ndcg
 from personalization.training.metrics import bootstrap
@@ -37,7 +37,7 @@ def main() -> int:
 def told(dataset: Dataset, *, new_only: bool, names: tuple[str, ...] | None = None) -> None:
     """Train twice, ask and print."""
     for name, live in (("windows alone", False), ("windows and next items", True)):
-        learning, validation, window = folds_of(dataset, Asked(new_only=new_only, live=live))
+        learning, validation, window = folds_of(dataset, Options(new_only=new_only, live=live))
         asked = {"beginning": window, "middle": in_the_middle(window, dataset.interactions, end=float("inf"))}
         bundle = _trained(dataset, learning, validation, window, names=names)
         for when, fold in asked.items():

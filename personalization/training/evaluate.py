@@ -60,7 +60,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Options:
     """What to compare: protocol, whether only items new to the shopper count, peers or not, seconds for each side.
 
     `search` is how our settings are searched for; `names` narrows our sources (default: all); `exposure` is how
@@ -90,7 +90,7 @@ class Asked:
 
 
 @on_one_thread
-def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda message, share: None) -> Evaluation:
+def evaluate(dataset: Dataset, options: Options, *, progress: Progress = lambda message, share: None) -> Evaluation:
     """Return the comparison. The budget is what our tuning gets, and what all peers together get.
 
     Raises ValueError where the protocol finds nothing to ask.
@@ -100,20 +100,20 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
     removed = "; removed: " + ("; ".join(taken) or "none")
     if not len(dataset):
         raise ValueError("no row is left to learn from" + removed)
-    learning, validation, test = folds_of(dataset, asked)
+    learning, validation, test = folds_of(dataset, options)
     if not len(test):
         single = np.bincount(dataset.interactions.users).max() < 2
-        raise ValueError((SINGLE_ROWS if single else NOTHING_ASKED[asked.protocol]) + (removed if taken else ""))
+        raise ValueError((SINGLE_ROWS if single else NOTHING_ASKED[options.protocol]) + (removed if taken else ""))
     choice = choose(
         learning,
         validation,
         dataset.catalogue,
-        budget_s=asked.budget_s,
-        seed=asked.seed,
+        budget_s=options.budget_s,
+        seed=options.seed,
         progress=part_of(progress, 0.0, 0.5),
-        search=asked.search,
-        names=asked.names,
-        exposure=asked.exposure,
+        search=options.search,
+        names=options.names,
+        exposure=options.exposure,
     )
     bundle = release(
         choice.plan,
@@ -127,56 +127,58 @@ def evaluate(dataset: Dataset, asked: Asked, *, progress: Progress = lambda mess
     found = asked_of(bundle, test)
     slates, scores = released_slates(bundle, test, found)
     report: dict[str, Any] = {
-        "protocol": asked.protocol,
-        "mode": "new" if asked.new_only else "repeat",
+        "protocol": options.protocol,
+        "mode": "new" if options.new_only else "repeat",
         "questions": len(test),
         "ours": judged_report(bundle, test, found, choice, dataset),
         "released": judged(slates, test, dataset.catalogue.n_items),
         "seconds": time.monotonic() - started,
     }
-    report |= _beside(dataset, asked, bundle, test, found)
-    report |= over_sources(slates, found.candidates, choice.plan.single, test, dataset.catalogue.n_items, asked)
-    if asked.with_peers:
-        if asked.live:  # peers are tuned on what is asked
-            learning, validation, _ = folds_of(dataset, replace(asked, live=False))
-        report |= compared(slates, [validation, *reversed(learning)], test, dataset, asked, part_of(progress, 0.7, 1.0))
+    report |= _beside(dataset, options, bundle, test, found)
+    report |= over_sources(slates, found.candidates, choice.plan.single, test, dataset.catalogue.n_items, options)
+    if options.with_peers:
+        if options.live:  # peers are tuned on what is asked
+            learning, validation, _ = folds_of(dataset, replace(options, live=False))
+        report |= compared(
+            slates, [validation, *reversed(learning)], test, dataset, options, part_of(progress, 0.7, 1.0)
+        )
     progress("Done", 1.0)
-    answers = recommendations(slates, scores, test, dataset, timed=asked.protocol == "next-item")
+    answers = recommendations(slates, scores, test, dataset, timed=options.protocol == "next-item")
     return Evaluation(report, answers)
 
 
-def folds_of(dataset: Dataset, asked: Asked) -> tuple[list[Fold], Fold, Fold]:
+def folds_of(dataset: Dataset, options: Options) -> tuple[list[Fold], Fold, Fold]:
     """Return the folds that the ranker learns on, the one that decides, and the one that judges."""
     rows = dataset.interactions
-    if asked.protocol == "leave-one-out":
-        made = [leave_one_out(rows, back=back, new_only=asked.new_only) for back in (2, 1, 0)]
+    if options.protocol == "leave-one-out":
+        made = [leave_one_out(rows, back=back, new_only=options.new_only) for back in (2, 1, 0)]
         return made[:1], made[1], made[2]
-    validation, test, share = starts(dataset.clock, asked.shares)
-    judged = partial(next_item if asked.protocol == "next-item" else temporal, rows, new_only=asked.new_only)
-    taught = partial(lived, rows, new_only=asked.new_only) if asked.live else judged
+    validation, test, share = starts(dataset.clock, options.shares)
+    judged = partial(next_item if options.protocol == "next-item" else temporal, rows, new_only=options.new_only)
+    taught = partial(lived, rows, new_only=options.new_only) if options.live else judged
     learning = learning_folds(dataset.clock, taught, validation=share)
     return learning, taught(start=validation, end=test), judged(start=test, end=float("inf"))
 
 
 def compared(
-    slates: Ints, folds: Sequence[Fold], test: Fold, dataset: Dataset, asked: Asked, progress: Progress
+    slates: Ints, folds: Sequence[Fold], test: Fold, dataset: Dataset, options: Options, progress: Progress
 ) -> dict[str, Any]:
     """Return every peer, tuned on the folds' questions, and the difference to the best of them."""
-    kinds, missing = peers(asked.protocol)
+    kinds, missing = peers(options.protocol)
     searched = sum(bool(kind.space) for kind in kinds)
     catalogue = dataset.catalogue
-    mine, shoppers = warm_values(slates, test, catalogue.n_items, metric=asked.metric)
+    mine, shoppers = warm_values(slates, test, catalogue.n_items, metric=options.metric)
     report: dict[str, Any] = {}
     values: dict[str, Doubles] = {}
     for at, kind in enumerate(kinds):
         progress(f"Tuning {kind.name}", at / len(kinds))
         begun = time.monotonic()
-        own = asked.budget_s / searched if kind.space else 0.0
-        tuned = kind.tuned(folds, catalogue, budget_s=own, seed=asked.seed)
+        own = options.budget_s / searched if kind.space else 0.0
+        tuned = kind.tuned(folds, catalogue, budget_s=own, seed=options.seed)
         peer = kind(**tuned.config)
         peer.fit(test.past, catalogue)
         answer = peer.answer(test, DEEPEST)
-        values[kind.name], _ = warm_values(answer, test, catalogue.n_items, metric=asked.metric)
+        values[kind.name], _ = warm_values(answer, test, catalogue.n_items, metric=options.metric)
         report[kind.name] = {
             "config": dict(tuned.config),
             "tried": tuned.trials,
@@ -186,23 +188,23 @@ def compared(
     return {
         "peers": report,
         "peers_not_installed": missing,
-        **_over_best("peer", mine, values, shoppers=shoppers, asked=asked),
+        **_over_best("peer", mine, values, shoppers=shoppers, options=options),
     }
 
 
 def over_sources(
-    slates: Ints, candidates: Candidates, single: str, test: Fold, n_items: int, asked: Asked
+    slates: Ints, candidates: Candidates, single: str, test: Fold, n_items: int, options: Options
 ) -> dict[str, Any]:
     """Return which of our own sources finds most by itself, and the difference of what is released to it."""
-    mine, shoppers = warm_values(slates, test, n_items, metric=asked.metric)
+    mine, shoppers = warm_values(slates, test, n_items, metric=options.metric)
     lists = {name: source_slates(candidates, name) for name in candidates.sources}
     lists["single"] = single_slates(candidates, single)
-    values = {name: warm_values(found, test, n_items, metric=asked.metric)[0] for name, found in lists.items()}
-    return _over_best("source", mine, values, shoppers=shoppers, asked=asked)
+    values = {name: warm_values(found, test, n_items, metric=options.metric)[0] for name, found in lists.items()}
+    return _over_best("source", mine, values, shoppers=shoppers, options=options)
 
 
 def _over_best(
-    kind: str, mine: Doubles, values: Mapping[str, Doubles], *, shoppers: Longs, asked: Asked
+    kind: str, mine: Doubles, values: Mapping[str, Doubles], *, shoppers: Longs, options: Options
 ) -> dict[str, Any]:
     if not len(mine):
         return {}  # no target that models could know
@@ -210,10 +212,10 @@ def _over_best(
     return {
         f"best_{kind}": best,
         f"over_best_{kind}": {
-            "metric": f"{asked.metric}@10 on warm targets",
+            "metric": f"{options.metric}@10 on warm targets",
             "ratio": float(mine.mean() / max(float(values[best].mean()), 1e-12)),
-            "difference": asdict(bootstrap(mine - values[best], shoppers=shoppers, seed=asked.seed)),
-            "chance": better(mine, values[best], shoppers=shoppers, seed=asked.seed),
+            "difference": asdict(bootstrap(mine - values[best], shoppers=shoppers, seed=options.seed)),
+            "chance": better(mine, values[best], shoppers=shoppers, seed=options.seed),
         },
     }
 
@@ -224,7 +226,7 @@ def warm_values(slates: Ints, fold: Fold, n_items: int, *, metric: str) -> tuple
     return per_shopper(hit, sizes, k=10)[metric], fold.users[asked]
 
 
-def _beside(dataset: Dataset, asked: Asked, bundle: Bundle, test: Fold, found: Examples) -> dict[str, Any]:
+def _beside(dataset: Dataset, options: Options, bundle: Bundle, test: Fold, found: Examples) -> dict[str, Any]:
     """Return what belongs to the data and the protocol: how many wanted what appeared only after the cut; the newest of
     the last category and, beside its slates full of new products, the released model's order of these alone; the frozen
     profile."""
@@ -239,7 +241,7 @@ def _beside(dataset: Dataset, asked: Asked, bundle: Bundle, test: Fold, found: E
         report["newest_in_last_category"] = judged(newest, test, n_items)
         alone, _ = released_slates(bundle, test, found, among=~test.warm(n_items))
         report["cold_alone"] = judged(alone, test, n_items)
-    if asked.protocol == "next-item":
+    if options.protocol == "next-item":
         still = frozen(test)
         answer, _ = released_slates(bundle, still, asked_of(bundle, still))
         report["frozen_profile"] = judged(answer, still, n_items)

@@ -21,7 +21,7 @@ from personalization.recommenders.base import SIGNAL_NAMES
 from personalization.services.figures import storable
 from personalization.training.cleaning import as_in_file, id_texts, seconds, unknown_events
 from personalization.training.dataset import Dataset, build
-from personalization.training.evaluate import Asked, evaluate
+from personalization.training.evaluate import Options, evaluate
 from personalization.training.folds import Protocol
 from personalization.training.plan import OPTIONAL, ranked_sources
 from personalization.training.tune import SAMPLERS, Search
@@ -153,10 +153,10 @@ def _check(options: Mapping[str, Any]) -> None:
         raise CommandError(f"--seed: 0 to {2**31 - 1}")
 
 
-def _asked(options: Mapping[str, Any]) -> Asked:
+def _asked(options: Mapping[str, Any]) -> Options:
     """Return what to compare. Raises CommandError for wishes that exclude each other, or want what is not installed."""
     try:
-        return Asked(
+        return Options(
             names=ranked_sources(options["extra"]),
             protocol=options["protocol"],
             new_only=options["mode"] == "new",

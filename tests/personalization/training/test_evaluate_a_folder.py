@@ -18,7 +18,7 @@ from personalization.ranking.bundle import Bundle
 from personalization.ranking.exposure import Exposure
 from personalization.training.choose import Choice, choose
 from personalization.training.dataset import Dataset, build
-from personalization.training.evaluate import Asked, Evaluation, evaluate
+from personalization.training.evaluate import Evaluation, Options, evaluate
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold, Protocol
 from personalization.training.report import judged_report
@@ -33,7 +33,7 @@ SOURCES = ("content", "personal_top", "popular", "rp3beta", "session_knn")
 def test_the_figure_can_be_recomputed(new_only: bool) -> None:
     frame = history()
 
-    found = evaluate(build(frame, products()), Asked(new_only=new_only, names=SOURCES))
+    found = evaluate(build(frame, products()), Options(new_only=new_only, names=SOURCES))
 
     value, shoppers, unanswered = recomputed(frame, found.recommendations, new_only=new_only, warm_only=True)
     told = found.report["released"]["warm"]["ndcg@10"]
@@ -57,7 +57,7 @@ def test_how_often_new_products_are_hit_can_be_recomputed() -> None:
 
 @pytest.mark.parametrize("protocol", ["leave-one-out", "next-item"])
 def test_every_protocol_reports_intervals(protocol: Protocol) -> None:
-    found = evaluate(build(history(shoppers=12, visits=8), products()), Asked(protocol=protocol, names=SOURCES))
+    found = evaluate(build(history(shoppers=12, visits=8), products()), Options(protocol=protocol, names=SOURCES))
 
     interval = found.report["released"]["together"]["hit_rate@10"]
     assert 0 < interval["low"] <= interval["value"] <= interval["high"] <= 1
@@ -73,7 +73,7 @@ def test_every_protocol_reports_intervals(protocol: Protocol) -> None:
 
 
 def test_planted_favorites_are_found_and_the_other_camp_is_not() -> None:
-    found = evaluate(build(history(), products()), Asked(names=SOURCES))
+    found = evaluate(build(history(), products()), Options(names=SOURCES))
 
     answers = found.recommendations
     same = answers["user"].str[1:].astype(int) % 2 == answers["item"].str[1:].astype(int) % 2
@@ -90,7 +90,7 @@ def test_new_products_are_also_judged_by_themselves() -> None:
     frame = pd.concat([frame, pd.DataFrame(late, columns=frame.columns)]).sort_values("timestamp", kind="stable")
 
     found = evaluate(
-        build(frame, products(items=44)), Asked(new_only=True, names=("content", "new_arrivals", "popular"))
+        build(frame, products(items=44)), Options(new_only=True, names=("content", "new_arrivals", "popular"))
     ).report
 
     alone = found["cold_alone"]
@@ -107,7 +107,9 @@ def test_products_that_appeared_after_the_cut_are_told_of() -> None:
 
     def found(seen: float) -> Mapping[str, Any]:
         dated = items.assign(first_seen=items["first_seen"].where(items["item_id"] < "i042", seen))
-        return evaluate(build(frame, dated), Asked(new_only=True, names=("content", "new_arrivals", "popular"))).report
+        return evaluate(
+            build(frame, dated), Options(new_only=True, names=("content", "new_arrivals", "popular"))
+        ).report
 
     after, before = found(end - 2 * DAY), found(0.0)
 
@@ -142,7 +144,7 @@ def test_the_answers_that_are_judged_are_those_that_are_served(
 
     monkeypatch.setattr("personalization.training.evaluate.judged_report", noted)
     monkeypatch.setattr("personalization.training.evaluate.choose", chosen)
-    found = evaluate(shop, Asked(names=names))
+    found = evaluate(shop, Options(names=names))
 
     (bundle, fold), *_ = seen
     served = bundle.slate_many(fold.profiles, fold.contexts, 20)
@@ -164,7 +166,7 @@ def test_what_the_shopper_had_is_no_new_product_to_be_found() -> None:
     ]
     frame = pd.concat([frame, pd.DataFrame(late, columns=frame.columns)]).sort_values("timestamp", kind="stable")
 
-    found = evaluate(build(frame, products()), Asked(protocol="next-item", names=("personal_top", "popular"))).report
+    found = evaluate(build(frame, products()), Options(protocol="next-item", names=("personal_top", "popular"))).report
 
     own = found["ours"]["test"]["personal_top"]
     assert own["cold"]["hit_rate@10"]["n"] == 20
@@ -182,7 +184,7 @@ def test_what_the_shopper_had_is_no_new_product_to_be_found() -> None:
 )
 def test_a_file_with_nothing_to_ask_is_refused_in_words(rows: int, protocol: Protocol, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        evaluate(build(history().head(rows)), Asked(protocol=protocol))
+        evaluate(build(history().head(rows)), Options(protocol=protocol))
 
 
 @pytest.mark.parametrize("protocol", ["temporal", "next-item"])
@@ -191,7 +193,7 @@ def test_another_protocol_is_named_where_nobody_came_again_after_the_cut(protoco
     frame = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
 
     with pytest.raises(ValueError, match="--protocol leave-one-out"):
-        evaluate(build(frame), Asked(protocol=protocol))
+        evaluate(build(frame), Options(protocol=protocol))
 
 
 @pytest.mark.parametrize("gap", [float("nan"), None])
@@ -216,7 +218,7 @@ def test_without_times_the_order_of_rows_stands_for_them(
     (frame if times is None else frame.assign(timestamp=times)).to_parquet(tmp_path / "interactions.parquet")
     given: list[Dataset] = []
 
-    def kept(dataset: Dataset, asked: Asked, **_: object) -> Evaluation:
+    def kept(dataset: Dataset, asked: Options, **_: object) -> Evaluation:
         given.append(dataset)
         raise ValueError("enough seen")
 
@@ -281,7 +283,7 @@ def test_over_exposed_items_are_held_back_in_an_evaluation_as_in_a_training(
 
 
 def test_the_best_of_our_own_sources_stands_beside_what_is_released() -> None:
-    found = evaluate(build(history(), products()), Asked(names=SOURCES)).report
+    found = evaluate(build(history(), products()), Options(names=SOURCES)).report
 
     values = {name: found["ours"]["test"][name]["warm"]["ndcg@10"]["value"] for name in (*SOURCES, "single")}
     best, released = max(values.values()), found["released"]["warm"]["ndcg@10"]["value"]

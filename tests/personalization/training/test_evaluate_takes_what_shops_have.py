@@ -17,7 +17,7 @@ from personalization.management.commands.evaluate import _read, unusable
 from personalization.ranking.stars import latest_ratings
 from personalization.training.cleaning import as_in_file, seconds
 from personalization.training.dataset import build, catalogue_of
-from personalization.training.evaluate import Asked, evaluate
+from personalization.training.evaluate import Options, evaluate
 from tests.personalization.shop_history import history, products
 
 
@@ -43,7 +43,7 @@ def test_impossible_prices_are_unknown_and_touch_no_other() -> None:
 
     assert prices is not None
     assert np.flatnonzero(np.isnan(prices)).tolist() == [1, 3, 5]
-    assert evaluate(build(history(shoppers=20), items), Asked(names=("content", "popular"))).report["questions"]
+    assert evaluate(build(history(shoppers=20), items), Options(names=("content", "popular"))).report["questions"]
 
 
 def test_ids_that_only_look_the_same_are_told_of_and_not_merged() -> None:

@@ -21,7 +21,7 @@ from personalization.recommenders.svd import SVD
 from personalization.training import dataset as datasets
 from personalization.training.choose import columns_of
 from personalization.training.dataset import build
-from personalization.training.evaluate import Asked, evaluate, folds_of
+from personalization.training.evaluate import Options, evaluate, folds_of
 from personalization.training.examples import examples
 from personalization.training.pipeline import asked_of
 from personalization.training.plan import OPTIONAL, Plan, extra_sources, ranked_sources
@@ -43,7 +43,7 @@ def test_only_named_extras_are_trained(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_svd_is_ranked_where_it_is_named(tmp_path: Path) -> None:
     dataset = build(history(shoppers=20), products())
-    _, validation, test = folds_of(dataset, Asked())
+    _, validation, test = folds_of(dataset, Options())
     names = ("popular", "svd")
     plan = Plan(
         configs={"svd": {"factors": 8, "epochs": 3}},
@@ -127,6 +127,6 @@ def test_the_evaluation_takes_pictures_into_account(tmp_path: Path, monkeypatch:
     looks = np.repeat([[1.0, 0.0], [0.0, 1.0]], 20, axis=0).astype(np.float32)
     monkeypatch.setattr(datasets, "image_vectors", lambda paths: looks)
 
-    found = evaluate(build(history(shoppers=20), pictures=tmp_path), Asked(names=("content", "popular")))
+    found = evaluate(build(history(shoppers=20), pictures=tmp_path), Options(names=("content", "popular")))
 
     assert found.report["ours"]["test"]["content"]["warm"]["ndcg@10"]["n"] > 0

@@ -10,7 +10,7 @@ from personalization.ranking.facts import ItemFacts
 from personalization.recommenders.base import Interactions, Profile
 from personalization.recommenders.registry import make
 from personalization.training.dataset import build
-from personalization.training.evaluate import Asked, folds_of
+from personalization.training.evaluate import Options, folds_of
 from personalization.training.examples import examples, limited
 from personalization.training.folds import Fold, frozen, in_the_middle, leave_one_out, lived, next_item, temporal
 from personalization.training.pipeline import train
@@ -43,7 +43,7 @@ def test_a_shop_with_a_clock_of_months_has_a_ranker_that_was_judged() -> None:
     at = np.argsort(np.argsort(rows["timestamp"].to_numpy(), kind="stable"), kind="stable") / len(rows)
     dataset = build(rows.assign(timestamp=1.7e9 + 2_592_000.0 * np.searchsorted([0.15, 0.35, 0.6], at, side="right")))
 
-    learning, validation, test = folds_of(dataset, Asked())
+    learning, validation, test = folds_of(dataset, Options())
 
     assert all((len(validation), len(test), len(learning)))
     assert max(float(fold.past.times.max()) for fold in learning) < validation.until < test.until
@@ -69,7 +69,7 @@ def test_cleaning_does_not_move_the_cuts_of_an_evaluation() -> None:
     untimed = rows.head(300).assign(timestamp=0.0)
     frame = pd.concat([rows, machine, untimed], ignore_index=True)
 
-    _, validation, test = folds_of(build(frame, products()), Asked())
+    _, validation, test = folds_of(build(frame, products()), Options())
 
     times = np.sort(frame["timestamp"].to_numpy(float))
     assert (validation.until, test.until) == (times[int(0.7 * len(times))], times[int(0.85 * len(times))])
@@ -243,8 +243,8 @@ def test_a_large_order_takes_nothing_from_what_is_known_before_it() -> None:
     assert {len(profile.items) for profile in fold.profiles} == {6}
 
 
-@pytest.mark.parametrize("asked", [Asked(), Asked(live=True), Asked(protocol="next-item")])
-def test_validation_asks_for_nothing_of_the_held_out_window(asked: Asked) -> None:
+@pytest.mark.parametrize("asked", [Options(), Options(live=True), Options(protocol="next-item")])
+def test_validation_asks_for_nothing_of_the_held_out_window(asked: Options) -> None:
     dataset = build(history(), products())
 
     _, validation, test = folds_of(dataset, asked)

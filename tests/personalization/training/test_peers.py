@@ -12,7 +12,7 @@ from scipy import sparse
 
 from personalization.recommenders.base import Catalogue, Doubles, Interactions, Ints
 from personalization.training.dataset import Dataset, build
-from personalization.training.evaluate import Asked, compared, folds_of, warm_values
+from personalization.training.evaluate import Options, compared, folds_of, warm_values
 from personalization.training.folds import Fold, temporal
 from personalization.training.packaged_peers import BM25, TFIDF, Cosine, ImplicitALS, Neighbors, TutorialSVD, peers
 from personalization.training.peers import MostPopular, Peer, profile_matrix, top
@@ -31,7 +31,7 @@ def shop() -> Dataset:
 @pytest.mark.parametrize("new_only", [False, True])
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_peer_answers_with_products_of_the_shop(kind: type[Peer], new_only: bool, shop: Dataset) -> None:
-    _, _, test = folds_of(shop, Asked(new_only=new_only))
+    _, _, test = folds_of(shop, Options(new_only=new_only))
     peer = kind()
 
     peer.fit(test.past, shop.catalogue)
@@ -50,7 +50,7 @@ def test_a_peer_answers_with_products_of_the_shop(kind: type[Peer], new_only: bo
 def test_settings_are_judged_on_the_questions_of_earlier_folds_too(
     kind: type[Peer], shop: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learning, validation, _ = folds_of(shop, Asked(new_only=True))
+    learning, validation, _ = folds_of(shop, Options(new_only=True))
     asked: list[int] = []
     values = kind.values
 
@@ -89,7 +89,7 @@ def test_popular_is_what_most_shoppers_had() -> None:
 
 
 def test_the_best_peer_stands_beside_us(shop: Dataset) -> None:
-    asked = Asked(with_peers=True)
+    asked = Options(with_peers=True)
     learning, validation, test = folds_of(shop, asked)
     ours = MostPopular()
     ours.fit(test.past, shop.catalogue)
@@ -105,7 +105,7 @@ def test_the_best_peer_stands_beside_us(shop: Dataset) -> None:
 
 
 def test_als_weighs_cells_as_the_package_does(shop: Dataset) -> None:
-    _, _, test = folds_of(shop, Asked())
+    _, _, test = folds_of(shop, Options())
     matrix = profile_matrix(test, range(len(test)), shop.catalogue.n_items)
     peer = ImplicitALS(K1=1.2, B=0.4, factors=4, iterations=1)
 
@@ -129,7 +129,7 @@ def test_of_equal_scores_the_lower_code_comes_first_also_at_the_end() -> None:
 def test_neighbors_may_learn_from_how_much_events_count(kind: type[Neighbors]) -> None:
     rows = history()
     shop = build(rows.assign(event=np.where(np.arange(len(rows)) % 3, "view", "purchase")), products())
-    _, _, test = folds_of(shop, Asked())
+    _, _, test = folds_of(shop, Options())
     plain, weighed = kind(K=20), kind(K=20, weighed=True)
     for peer in (plain, weighed):
         peer.fit(test.past, shop.catalogue)
@@ -208,7 +208,7 @@ def test_a_peer_gets_its_share_of_the_time_its_best_settings_and_all_that_lies_b
     shop: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("personalization.training.evaluate.peers", lambda protocol: ([MostPopular, Telling], []))
-    asked = Asked(with_peers=True, budget_s=60.0)
+    asked = Options(with_peers=True, budget_s=60.0)
     learning, validation, test = folds_of(shop, asked)
     nothing = np.full((len(test), 20), -1, np.int32)
 

@@ -11,7 +11,7 @@ from personalization.recommenders.base import Context, Profile
 from personalization.training import evaluate as evaluating
 from personalization.training import pipeline
 from personalization.training.dataset import Dataset, build
-from personalization.training.evaluate import Asked, evaluate
+from personalization.training.evaluate import Options, evaluate
 from personalization.training.folds import Protocol
 from personalization.training.heldout import write_slates
 from personalization.training.pipeline import train
@@ -62,9 +62,9 @@ def test_an_odd_file_is_evaluated_or_refused_in_words(frame: pd.DataFrame, proto
     nothing_later = frame["timestamp"].nunique() == 1 and protocol != "leave-one-out"
     if alone or nothing_later:
         with pytest.raises(ValueError, match="no shopper has|no row of the last part"):
-            evaluate(build(frame), Asked(protocol=protocol))
+            evaluate(build(frame), Options(protocol=protocol))
         return
-    assert evaluate(build(frame), Asked(protocol=protocol)).report["ours"]["rung"]
+    assert evaluate(build(frame), Options(protocol=protocol)).report["ours"]["rung"]
 
 
 @pytest.mark.parametrize("name", ["nothing is ever bought twice", "nobody ever comes back", "all at one moment"])
@@ -84,7 +84,7 @@ def test_a_champion_whose_ranker_has_nothing_left_to_learn_from_is_no_rival() ->
     assert trained.rival is None
 
 
-@pytest.mark.parametrize("begun", [train, lambda dataset: evaluate(dataset, Asked())], ids=["train", "evaluate"])
+@pytest.mark.parametrize("begun", [train, lambda dataset: evaluate(dataset, Options())], ids=["train", "evaluate"])
 def test_all_is_learnt_on_one_thread_however_many_cores_there_are(
     begun: Callable[[Dataset], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from bench import live_history as benchmark
 from personalization.training import ensemble, pipeline
 from personalization.training.dataset import build
-from personalization.training.evaluate import Asked, folds_of
+from personalization.training.evaluate import Options, folds_of
 from tests.personalization.shop_history import history, products
 
 
@@ -27,12 +27,12 @@ def test_a_training_asks_at_both_moments_and_is_judged_at_one() -> None:
 def test_an_evaluation_teaches_so_where_it_is_asked_to() -> None:
     shop = build(history(), products())
 
-    alone, both = folds_of(shop, Asked()), folds_of(shop, Asked(live=True))
+    alone, both = folds_of(shop, Options()), folds_of(shop, Options(live=True))
 
     assert [len(fold) for fold in both[0]] == [2 * len(fold) for fold in alone[0]]
     assert (len(both[1]), len(both[2])) == (2 * len(alone[1]), len(alone[2]))
     with pytest.raises(ValueError, match="live: teaches the temporal protocol"):
-        Asked(protocol="next-item", live=True)
+        Options(protocol="next-item", live=True)
 
 
 def test_the_benchmark_asks_both_models_at_both_moments(

@@ -14,7 +14,7 @@ from personalization.training import choose as choosing
 from personalization.training import judging
 from personalization.training import tune as tuning
 from personalization.training.dataset import build
-from personalization.training.evaluate import Asked, folds_of
+from personalization.training.evaluate import Options, folds_of
 from personalization.training.folds import Fold
 from personalization.training.hybrid import Hybrid, hybrid
 from personalization.training.tune import Bench, Search, Tuned, tune
@@ -23,7 +23,7 @@ from tests.personalization.shop_history import history, products
 
 @pytest.fixture(scope="module")
 def folds() -> list[Fold]:
-    learning, validation, _ = folds_of(build(history(), products()), Asked())
+    learning, validation, _ = folds_of(build(history(), products()), Options())
     return [validation, *reversed(learning)]
 
 
