@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from consents.rules import PurposeTerms, Rule
+from consents.rules import PurposeTerms, RegionRule
 from consents.state import GPC, ConsentState, Decision
 
 Reason = Literal["given", "refused", "not_asked", "not_objected", "essential", "gpc", "unknown_purpose"]
@@ -33,7 +33,7 @@ def decide(
     purpose: PurposeTerms | None,
     states: Mapping[str, ConsentState],
     *,
-    rule: Rule,
+    rule: RegionRule,
     gpc: bool = False,
     linked_at: Mapping[str, int] | None = None,
 ) -> Verdict:

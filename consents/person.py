@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from consents.decisions import Verdict, decide
-from consents.rules import PurposeTerms, Rule
+from consents.rules import PurposeTerms, RegionRule
 from consents.state import NOTHING_DECIDED, ConsentState
 
 MOST_LINKS = 50
@@ -18,7 +18,7 @@ class ConsentPerson:
     states: Mapping[str, ConsentState]
     linked_at: Mapping[str, int]
 
-    def verdict(self, purpose: PurposeTerms | None, *, rule: Rule, gpc: bool = False) -> Verdict:
+    def verdict(self, purpose: PurposeTerms | None, *, rule: RegionRule, gpc: bool = False) -> Verdict:
         """Return whether the purpose is allowed for this person."""
         return decide(purpose, self.states, rule=rule, gpc=gpc, linked_at=self.linked_at)
 

@@ -9,7 +9,7 @@ EVERYWHERE = "*"
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RegionRule:
     """The rule of one region: an ISO 3166 country (`DE`), a part of one (`US-CA`), or `*` for all others."""
 
     region: str
@@ -22,7 +22,7 @@ class Rule:
         return self.mode == "opt_in"
 
 
-STRICT = Rule(EVERYWHERE, "opt_in", "built-in:*")
+STRICT = RegionRule(EVERYWHERE, "opt_in", "built-in:*")
 """Holds where no rule is written."""
 
 
@@ -41,7 +41,7 @@ class PurposeTerms:
         return self.basis != "consent"
 
 
-def rule_for(region: str | None, rules: Mapping[str, Rule]) -> Rule:
+def rule_for(region: str | None, rules: Mapping[str, RegionRule]) -> RegionRule:
     """Return the rule of the most exact region: `US-CA`, else `US`, else `*`. An unknown region gets the strictest."""
     if region is None:
         return strictest(rules.values())
@@ -49,7 +49,7 @@ def rule_for(region: str | None, rules: Mapping[str, Rule]) -> Rule:
     return rules.get(region) or rules.get(country) or rules.get(EVERYWHERE) or STRICT
 
 
-def strictest(rules: Iterable[Rule]) -> Rule:
+def strictest(rules: Iterable[RegionRule]) -> RegionRule:
     """Return an opt-in rule where there is one; with no rules at all, the strict one."""
     ordered = sorted(rules, key=lambda rule: (not rule.opt_in, rule.region != EVERYWHERE, rule.region))
     return ordered[0] if ordered else STRICT

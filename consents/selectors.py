@@ -14,11 +14,12 @@ from common import redis
 from common.clock import to_microseconds
 from consents import mirror
 from consents.decisions import Verdict
-from consents.models import ConsentEvent, PolicyText, Purpose, RegionRule
+from consents.models import ConsentEvent, PolicyText, Purpose
 from consents.models import ConsentState as StateRow
+from consents.models import RegionRule as RuleRow
 from consents.person import ConsentPerson, newest_links, person_of
 from consents.purposes import BUILT_IN
-from consents.rules import Mode, PurposeTerms, Rule, normalize_region, rule_for
+from consents.rules import Mode, PurposeTerms, RegionRule, normalize_region, rule_for
 from consents.state import GPC, ConsentState, Decision
 
 FRESH_SECONDS: Final = 2.0
@@ -54,15 +55,19 @@ def _read_terms() -> dict[str, PurposeTerms]:
     return {**BUILT_IN, **{name: PurposeTerms(name, version, basis, sale) for name, version, basis, sale in rows}}
 
 
-def _configured_rules() -> dict[str, Rule]:
+def _configured_rules() -> dict[str, RegionRule]:
     return {
-        region: Rule(region, cast(Mode, mode), f"setting:{region}") for region, mode in settings.CONSENT_RULES.items()
+        region: RegionRule(region, cast(Mode, mode), f"setting:{region}")
+        for region, mode in settings.CONSENT_RULES.items()
     }
 
 
-def _read_rules() -> dict[str, Rule]:
-    rows = RegionRule.objects.values_list("pk", "region", "mode")
-    return {**_configured_rules(), **{region: Rule(region, cast(Mode, mode), f"row:{pk}") for pk, region, mode in rows}}
+def _read_rules() -> dict[str, RegionRule]:
+    rows = RuleRow.objects.values_list("pk", "region", "mode")
+    return {
+        **_configured_rules(),
+        **{region: RegionRule(region, cast(Mode, mode), f"row:{pk}") for pk, region, mode in rows},
+    }
 
 
 terms: Final = Remembered(_read_terms, lambda: dict(BUILT_IN))
@@ -77,7 +82,7 @@ def forget_terms() -> None:
     rules.forget()
 
 
-def rule_of(region: str | None) -> Rule:
+def rule_of(region: str | None) -> RegionRule:
     """Return the rule of the region, of the shop's default region where it is None, else the strictest."""
     return rule_for(region or normalize_region(settings.CONSENT_DEFAULT_REGION), rules())
 

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from consents.decisions import Verdict, decide
 from consents.person import person_of
-from consents.rules import PurposeTerms, Rule
+from consents.rules import PurposeTerms, RegionRule
 from consents.state import GPC, ConsentState, Decision
 
-OPT_IN = Rule("DE", "opt_in", "row:1")
-OPT_OUT = Rule("US", "opt_out", "row:2")
+OPT_IN = RegionRule("DE", "opt_in", "row:1")
+OPT_OUT = RegionRule("US", "opt_out", "row:2")
 PERSONALIZATION = PurposeTerms("personalization", 1)
 ADS = PurposeTerms("ads_share", 1, sale_or_share=True)
 ESSENTIAL = PurposeTerms("essential", 1, basis="contract")
@@ -49,7 +49,7 @@ TABLE = [
 
 @pytest.mark.parametrize(("states", "rule", "signal", "allowed", "reason", "proof"), TABLE)
 def test_each_verdict_names_its_reason_and_its_proof(
-    states: dict[str, ConsentState], rule: Rule, signal: bool, allowed: bool, reason: str, proof: str | None
+    states: dict[str, ConsentState], rule: RegionRule, signal: bool, allowed: bool, reason: str, proof: str | None
 ) -> None:
     verdict = decide(PERSONALIZATION, states, rule=rule, gpc=signal)
 

@@ -3,12 +3,12 @@
 import pytest
 
 from consents.region import region_in
-from consents.rules import STRICT, Rule, normalize_region, rule_for
+from consents.rules import STRICT, RegionRule, normalize_region, rule_for
 
-GERMANY = Rule("DE", "opt_in", "row:1")
-CALIFORNIA = Rule("US-CA", "opt_in", "row:2")
-STATES = Rule("US", "opt_out", "row:3")
-ELSEWHERE = Rule("*", "opt_out", "row:4")
+GERMANY = RegionRule("DE", "opt_in", "row:1")
+CALIFORNIA = RegionRule("US-CA", "opt_in", "row:2")
+STATES = RegionRule("US", "opt_out", "row:3")
+ELSEWHERE = RegionRule("*", "opt_out", "row:4")
 RULES = {rule.region: rule for rule in (GERMANY, CALIFORNIA, STATES, ELSEWHERE)}
 
 
@@ -16,7 +16,7 @@ RULES = {rule.region: rule for rule in (GERMANY, CALIFORNIA, STATES, ELSEWHERE)}
     ("region", "rule"),
     [("DE", GERMANY), ("US-CA", CALIFORNIA), ("US-TX", STATES), ("US", STATES), ("BR", ELSEWHERE), ("DE-BE", GERMANY)],
 )
-def test_the_most_exact_rule_holds(region: str, rule: Rule) -> None:
+def test_the_most_exact_rule_holds(region: str, rule: RegionRule) -> None:
     assert rule_for(region, RULES) is rule
 
 
