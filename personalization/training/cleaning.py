@@ -74,18 +74,18 @@ SCALING = {
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
-    """How many rows a rule took, and the rule in words."""
+class RemovedRows:
+    """How many rows a cleaning rule took, and the rule in words."""
 
     rule: str
     rows: int
     reason: str
 
 
-Rule = Callable[[pd.DataFrame], "pd.Series[bool]"]
+CleaningRule = Callable[[pd.DataFrame], "pd.Series[bool]"]
 
 
-def clean(frame: pd.DataFrame, *, timed: bool = True) -> tuple[pd.DataFrame, list[Removed]]:
+def clean(frame: pd.DataFrame, *, timed: bool = True) -> tuple[pd.DataFrame, list[RemovedRows]]:
     """Return the rows to learn from, values imputed, in the order they came, and what each rule took.
 
     Rules that look at speed are left out where times are made up (`timed` is false). Raises ValueError when a needed
@@ -103,7 +103,7 @@ def clean(frame: pd.DataFrame, *, timed: bool = True) -> tuple[pd.DataFrame, lis
         if not timed and name in SPEEDS:
             continue
         bad = rule(rows).to_numpy(bool)
-        removed.append(Removed(name, int(bad.sum()), reason))
+        removed.append(RemovedRows(name, int(bad.sum()), reason))
         if bad.any():
             rows = rows[~bad]
     return rows.reset_index(drop=True), removed
@@ -375,7 +375,7 @@ def _spans(rows: pd.DataFrame, seconds: int, limit: int) -> tuple[Longs, Bools]:
     return users, np.isin(keys, spans[count > limit])
 
 
-RULES: tuple[tuple[str, Rule, str], ...] = (
+RULES: tuple[tuple[str, CleaningRule, str], ...] = (
     ("ids", _without_ids, "a row without shopper or item says nothing"),
     ("time", _without_time, "a row without a time cannot be placed before or after anything"),
     ("far off", _far_off, "a time ten years from nearly all others fills a column, it tells no moment"),
