@@ -22,7 +22,7 @@ WHERE (excluded.at, NOT excluded.given, excluded.event_id) > (known.at, NOT know
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class DecisionRecord:
     """One decision to record. `at` in microseconds since the epoch."""
 
     raw_id: str
@@ -41,7 +41,7 @@ class Recorded:
         return Decision(self.given, self.at, self.message_id)
 
 
-def write(decisions: Iterable[Recorded], *, versions: Mapping[str, int]) -> int:
+def write(decisions: Iterable[DecisionRecord], *, versions: Mapping[str, int]) -> int:
     """Write proofs of the changes among the decisions, and the new states; return how many minds changed.
 
     Decisions may come twice and in any order: the latest by event time wins, and of two at one time the refusal.
@@ -73,7 +73,7 @@ def _known(raw_ids: set[str]) -> defaultdict[str, ConsentState]:
     return found
 
 
-def _write_proofs(changes: list[Recorded], versions: Mapping[str, int]) -> None:
+def _write_proofs(changes: list[DecisionRecord], versions: Mapping[str, int]) -> None:
     rows = [
         ConsentEvent(
             raw_id=one.raw_id,
@@ -92,7 +92,7 @@ def _write_proofs(changes: list[Recorded], versions: Mapping[str, int]) -> None:
     ConsentEvent.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def _write_states(winners: list[Recorded]) -> None:
+def _write_states(winners: list[DecisionRecord]) -> None:
     if not winners:
         return
     winners.sort(key=lambda one: (one.raw_id, one.purpose))

@@ -10,7 +10,7 @@ from common import clock, redis
 from common.errors import FieldError, InvalidInput
 from common.ids import uuid7
 from consents import journal, mirror, recording, selectors
-from consents.recording import Recorded
+from consents.recording import DecisionRecord
 from consents.state import GPC
 
 
@@ -47,12 +47,12 @@ def record_decisions(events: Iterable[Deciding]) -> int:
     return changed
 
 
-def _carried(event: Deciding) -> list[Recorded]:
+def _carried(event: Deciding) -> list[DecisionRecord]:
     consent = event.context.get("consent")
     policy = str(consent.get("policy_version", "")) if isinstance(consent, dict) else ""
     region = str(event.context.get("region", ""))
     return [
-        Recorded(
+        DecisionRecord(
             raw_id=raw_id,
             purpose=purpose,
             given=given,
@@ -93,7 +93,7 @@ def decide_for(
     taken = {**decisions, GPC: True} if gpc and subject.startswith("user:") else dict(decisions)
     at, message_id = _moment_after(subject, taken), str(uuid7())
     rows = [
-        Recorded(subject, purpose, given, at, message_id, source, policy_version, policy_sha256, region or "")
+        DecisionRecord(subject, purpose, given, at, message_id, source, policy_version, policy_sha256, region or "")
         for purpose, given in taken.items()
     ]
     change = journal.Change(message_id, subject, taken, at, source, policy_version, region or "")
@@ -144,7 +144,7 @@ def _versions() -> dict[str, int]:
     return {name: terms.version for name, terms in selectors.terms().items()}
 
 
-def _mirror(rows: Iterable[Recorded]) -> None:
+def _mirror(rows: Iterable[DecisionRecord]) -> None:
     """Write decisions and regions to the mirror, in one trip."""
     pipe = redis.client().pipeline(transaction=False)
     for one in rows:
