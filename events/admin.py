@@ -19,7 +19,7 @@ from events.types.registry import EVENT_TYPES
 KNOWN_NAMES = sorted(EVENT_TYPES)
 
 
-class Recorded(ReadOnly, ModelAdmin):
+class RecordedAdmin(ReadOnly, ModelAdmin):
     """Rows that only the recorder writes; lists that stay quick with millions of them."""
 
     show_full_result_count = False
@@ -43,7 +43,7 @@ class NameFilter(admin.SimpleListFilter):
 
 
 @admin.register(Event)
-class EventAdmin(Recorded):
+class EventAdmin(RecordedAdmin):
     """Events, the last recorded first; those of one shopper by event time."""
 
     list_display = ("at", "name", "kind", "user_id", "anonymous_id", "source")
@@ -105,7 +105,7 @@ class WaitingFilter(admin.SimpleListFilter):
 
 
 @admin.register(SetAside)
-class SetAsideAdmin(Recorded):
+class SetAsideAdmin(RecordedAdmin):
     """Rejected events: why, what, and whether they were sent again."""
 
     list_display = ("received_at", "reason", "field", "message_id", "source", "replayed_at", "replay_error")
@@ -192,7 +192,7 @@ def amount(name: str) -> Any:
 
 
 @admin.register(Order)
-class OrderAdmin(Recorded):
+class OrderAdmin(RecordedAdmin):
     """Orders as their events tell them."""
 
     list_display = ("order_id", "placed_at", "status", "user_id", "shown_revenue", "shown_refunded")
