@@ -37,7 +37,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class SetAsideItem:
     """One item to set aside. `received_at` in microseconds since the epoch."""
 
     shard: int
@@ -56,7 +56,7 @@ class Decoded:
     """What one batch of the log holds."""
 
     rows: list[Row] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
+    refused: list[SetAsideItem] = field(default_factory=list)
     counts: Counter[tuple[date, str, str]] = field(default_factory=Counter)
 
 
@@ -101,10 +101,10 @@ def _decode_one(decoded: Decoded, position: Position) -> None:
         decoded.refused.append(_as_refused(shard, offset, fields))
 
 
-def _as_refused(shard: int, offset: int, fields: dict[str, Any]) -> Refused:
+def _as_refused(shard: int, offset: int, fields: dict[str, Any]) -> SetAsideItem:
     payload = fields.get("payload", "")
     text = payload if isinstance(payload, str) else orjson.dumps(payload).decode()
-    return Refused(
+    return SetAsideItem(
         shard=shard,
         offset=offset,
         message_id=fields.get("message_id") and str(fields["message_id"]),
@@ -117,10 +117,10 @@ def _as_refused(shard: int, offset: int, fields: dict[str, Any]) -> Refused:
     )
 
 
-def refused(position: Position, reason: str) -> Refused:
+def refused(position: Position, reason: str) -> SetAsideItem:
     """Return an entry that could not be recorded, as an item to set aside."""
     shard, offset, entry = position
-    return Refused(
+    return SetAsideItem(
         shard=shard,
         offset=offset,
         message_id=None,

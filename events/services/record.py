@@ -21,7 +21,7 @@ from events.links import links_of
 from events.log.base import Batch
 from events.models import Offset, SetAside
 from events.services import copying, orders
-from events.services.decoding import Decoded, Position, Refused, Row, decode, positions_of, refused
+from events.services.decoding import Decoded, Position, Row, SetAsideItem, decode, positions_of, refused
 from events.types.orders import order_of
 
 CONSUMER: Final = "recorder"
@@ -180,7 +180,7 @@ def _copy(rows: list[Row]) -> None:
         cursor.copy_expert(copying.COPY, StringIO(text), size=1 << 20)
 
 
-def _set_aside(items: Iterable[Refused]) -> None:
+def _set_aside(items: Iterable[SetAsideItem]) -> None:
     rows = [
         SetAside(
             shard=item.shard,
