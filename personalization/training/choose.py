@@ -17,7 +17,7 @@ from personalization.recommenders.base import Catalogue, Longs
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.recommenders.scoring import Scoring
 from personalization.training.cold import newest_hit_rate
-from personalization.training.ensemble import Ranked, by_strangers
+from personalization.training.ensemble import TrainedRanker, by_strangers
 from personalization.training.examples import Examples, limited
 from personalization.training.folds import Fold
 from personalization.training.hybrid import Hybrid, hybrid
@@ -154,7 +154,7 @@ def choose(
     )
 
 
-def _lifted(ranked: Ranked, judging: Judging, lift: Lift) -> Ranked:
+def _lifted(ranked: TrainedRanker, judging: Judging, lift: Lift) -> TrainedRanker:
     """Return the ranker with the scores that new products' lift makes, and its values as the ladder compares them.
 
     New products that are held back, or given places, cost the whole on purpose; no other rung is asked to do so.
@@ -269,7 +269,7 @@ def _exposure(
     catalogue: Catalogue,
     blend: Mapping[str, float],
     rung: str,
-    ranked: Ranked | None,
+    ranked: TrainedRanker | None,
     *,
     strength: float,
 ) -> tuple[Exposure | None, list[dict[str, Any]]]:
@@ -300,7 +300,7 @@ def _exposure(
 
 
 def _ladder(
-    hybrid: Hybrid, blend: Mapping[str, float], single: str, ranked: Ranked | None, *, pooled: bool, seed: int
+    hybrid: Hybrid, blend: Mapping[str, float], single: str, ranked: TrainedRanker | None, *, pooled: bool, seed: int
 ) -> tuple[list[Step], str]:
     """Return the steps and the rung released; `pooled` says that the questions of all folds judge, ranked by strangers.
 

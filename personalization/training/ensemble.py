@@ -67,7 +67,7 @@ LEAST_ROUNDS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class TrainedRanker:
     """The ranker: its members, the feature columns they look at, and what their mean scores the judges' pairs.
 
     Each member is the settings of one model and how many trees or steps it has. `values` is NDCG@10 per question that
@@ -82,7 +82,9 @@ class Ranked:
     importance: Mapping[str, float] = field(default_factory=dict)
 
 
-def ensemble(early: Sequence[Examples], late: Examples, judging: Judging, *, pooled: bool, seed: int) -> Ranked | None:
+def ensemble(
+    early: Sequence[Examples], late: Examples, judging: Judging, *, pooled: bool, seed: int
+) -> TrainedRanker | None:
     """Return the ranker; `pooled` says that `judging` holds the questions of all folds.
 
     `early` are the learning folds' examples, `late` validation's. None where either holds no hit, or nothing but hits.
@@ -130,7 +132,7 @@ def _judged(
     patience: int,
     seed: int,
     beside: Sequence[Member] = (),
-) -> tuple[Ranked, Ranker]:
+) -> tuple[TrainedRanker, Ranker]:
     """Return what the next fold says of the mean of `GROWN`, which it stops, and `beside`, all learned earlier."""
     kept = tuple(names[at] for at in columns.tolist())
     learnt, valid = joined([part.judged(columns) for part in early]), late.thinned(seed=seed).judged(columns)
@@ -140,13 +142,13 @@ def _judged(
     model = Ranker.mean([*grown, *(lesson.model(*member) for member in beside)], learnt, kept)
     del lesson, learnt, valid
     scores = model.scores_at(judging.asked.features, columns)
-    return Ranked((*stopped, *beside), columns, kept, scores, _values(judging, scores)), model
+    return TrainedRanker((*stopped, *beside), columns, kept, scores, _values(judging, scores)), model
 
 
-def _crossed(judging: Judging, names: Sequence[str], members: tuple[Member, ...], *, seed: int) -> Ranked:
+def _crossed(judging: Judging, names: Sequence[str], members: tuple[Member, ...], *, seed: int) -> TrainedRanker:
     """Return what other shoppers' rankers say of each shopper's questions."""
     every = np.arange(len(names))
-    ranked = Ranked(members, every, tuple(names), np.empty(0, np.float32), np.empty(0))
+    ranked = TrainedRanker(members, every, tuple(names), np.empty(0, np.float32), np.empty(0))
 
     def taught(others: Examples) -> Judged:
         return others.thinned(negatives=HEAT_NEGATIVES, seed=seed).judged(every)
@@ -155,7 +157,7 @@ def _crossed(judging: Judging, names: Sequence[str], members: tuple[Member, ...]
     return replace(ranked, scores=scores, values=_values(judging, scores))
 
 
-def by_strangers(ranked: Ranked, early: Sequence[Examples], judging: Judging, *, seed: int) -> Doubles:
+def by_strangers(ranked: TrainedRanker, early: Sequence[Examples], judging: Judging, *, seed: int) -> Doubles:
     """Return NDCG@10 per question that judges, ranked by the same members taught by half of its shoppers too.
 
     Each half of the shoppers is ranked by what learned from the other half and from `early`, the learning folds.
@@ -169,7 +171,7 @@ def by_strangers(ranked: Ranked, early: Sequence[Examples], judging: Judging, *,
 
 
 def _by_strangers(
-    ranked: Ranked, judging: Judging, taught: Callable[[Examples], Judged], *, parts: int, seed: int
+    ranked: TrainedRanker, judging: Judging, taught: Callable[[Examples], Judged], *, parts: int, seed: int
 ) -> Floats:
     """Return the scores of the judges' pairs, each part of the shoppers ranked by what the others `taught`."""
     asked = judging.asked

@@ -11,7 +11,7 @@ from personalization.ranking.facts import ItemFacts
 from personalization.ranking.side_by_side import fitted
 from personalization.recommenders.base import Catalogue, Doubles
 from personalization.recommenders.scoring import Scoring
-from personalization.training.ensemble import Ranked, ensemble
+from personalization.training.ensemble import TrainedRanker, ensemble
 from personalization.training.examples import LEARNT_ROWS, NEGATIVES, Examples, examples, label
 from personalization.training.folds import LIMIT, Fold
 from personalization.training.judging import Judging, few
@@ -34,7 +34,7 @@ class Hybrid:
     asked: Sequence[Examples]
     late: Examples
     judging: Judging
-    ranked: Ranked | None
+    ranked: TrainedRanker | None
 
     @property
     def values(self) -> Doubles:

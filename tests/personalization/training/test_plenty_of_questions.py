@@ -102,7 +102,7 @@ def test_who_is_asked_in_the_second_hearing_has_not_taught(monkeypatch: pytest.M
         return Ranker((), (), names)
 
     monkeypatch.setattr(ensemble, "mean_of", mean_of)
-    ranked = ensemble.Ranked((), np.arange(len(names)), names, np.zeros(24, np.float32), np.zeros(8))
+    ranked = ensemble.TrainedRanker((), np.arange(len(names)), names, np.zeros(24, np.float32), np.zeros(8))
 
     assert len(ensemble.by_strangers(ranked, [], asked, seed=7)) == 8
     assert len(taught) == 2
