@@ -105,10 +105,10 @@ def factorized(
         reg_all=config.reg,
         random_state=config.seed,
     )
-    return model.fit(Columns(users, items, values, n_users, n_items))
+    return model.fit(ColumnTrainset(users, items, values, n_users, n_items))
 
 
-class Columns(surprise.Trainset):  # type: ignore[misc]
+class ColumnTrainset(surprise.Trainset):  # type: ignore[misc]
     """Surprise's training set over arrays: its own keeps a Python tuple a rating, in two dictionaries."""
 
     def __init__(self, users: Array, items: Array, values: Array, n_users: int, n_items: int) -> None:
