@@ -20,7 +20,7 @@ from personalization.training.peers import Dense, Matrix, MostPopular, Peer, Spa
 NEIGHBORS = ("choice", [20, 50, 100, 200, 500, 1000])
 
 
-class Neighbors(Dense):
+class ImplicitNeighbors(Dense):
     """Item neighbors by one of implicit's similarities, of how often or, `weighed`, of how much a shopper had an item.
 
     RetailRocket, repeat, by the packages' defaults: BM25 .0444 and weighed .0531. A start, not part of the search: of
@@ -43,15 +43,15 @@ class Neighbors(Dense):
         return np.asarray((histories @ self.model.similarity).toarray(), np.float32)
 
 
-class Cosine(Neighbors):
+class Cosine(ImplicitNeighbors):
     name, made = "implicit cosine", CosineRecommender
 
 
-class TFIDF(Neighbors):
+class TFIDF(ImplicitNeighbors):
     name, made = "implicit TF-IDF", TFIDFRecommender
 
 
-class BM25(Neighbors):
+class BM25(ImplicitNeighbors):
     """With popular items no longer than others (`B` 0) where shoppers are few: RetailRocket .0278 instead of .0084."""
 
     name, made = "implicit BM25", BM25Recommender

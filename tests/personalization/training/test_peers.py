@@ -14,7 +14,15 @@ from personalization.recommenders.base import Catalogue, Doubles, Interactions, 
 from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Options, compared, folds_of, warm_values
 from personalization.training.folds import Fold, temporal
-from personalization.training.packaged_peers import BM25, TFIDF, Cosine, ImplicitALS, Neighbors, TutorialSVD, peers
+from personalization.training.packaged_peers import (
+    BM25,
+    TFIDF,
+    Cosine,
+    ImplicitALS,
+    ImplicitNeighbors,
+    TutorialSVD,
+    peers,
+)
 from personalization.training.peers import MostPopular, Peer, profile_matrix, top
 from personalization.training.report import judged
 from personalization.training.tune import Tuned
@@ -126,7 +134,7 @@ def test_of_equal_scores_the_lower_code_comes_first_also_at_the_end() -> None:
 
 
 @pytest.mark.parametrize("kind", [Cosine, TFIDF, BM25])
-def test_neighbors_may_learn_from_how_much_events_count(kind: type[Neighbors]) -> None:
+def test_neighbors_may_learn_from_how_much_events_count(kind: type[ImplicitNeighbors]) -> None:
     rows = history()
     shop = build(rows.assign(event=np.where(np.arange(len(rows)) % 3, "view", "purchase")), products())
     _, _, test = folds_of(shop, Options())
