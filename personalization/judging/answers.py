@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from personalization.judging.slates import Shelf
+from personalization.judging.slates import JudgedShelf
 from personalization.ranking.exposure import shown_among_first
 from personalization.recommenders.base import Bools, Doubles, Ints, Longs, Times
 from personalization.training.metrics import per_shopper
@@ -48,7 +48,7 @@ class Answers:
         """Return the first of them."""
         return Answers(self.slates[:size], self.shoppers[:size], self.times[:size])
 
-    def exposure(self, shelf: Shelf) -> Doubles:
+    def exposure(self, shelf: JudgedShelf) -> Doubles:
         """Return float64[n_items]: how often each item was shown among the first ten."""
         return shown_among_first(self.slates, shelf.n_items)
 

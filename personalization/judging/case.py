@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from personalization.judging.slates import Shelf, SlateTable
+from personalization.judging.slates import JudgedShelf, SlateTable
 from personalization.training.metrics import Interval
 from personalization.training.quality_gate import Side
 
@@ -52,7 +52,7 @@ class Case:
 
     challenger: SlateTable
     reference: SlateTable
-    shelf: Shelf
+    shelf: JudgedShelf
     has_champion: bool
     limits: Limits = Limits()
     expected: Interval | None = None

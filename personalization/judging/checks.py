@@ -26,7 +26,7 @@ from personalization.judging.numbers import (
     spread,
     worst_over_best,
 )
-from personalization.judging.slates import Shelf, SlateTable
+from personalization.judging.slates import JudgedShelf, SlateTable
 from personalization.recommenders.base import Doubles
 from personalization.training.drift import TELLING
 from personalization.training.metrics import bootstrap, coverage, gini
@@ -213,6 +213,6 @@ def _surely_worse(case: Case, badness: Callable[[Doubles], float]) -> bool:
     return beyond_chance(gaps, slack=slack)
 
 
-def _lift(table: SlateTable, shelf: Shelf) -> float:
+def _lift(table: SlateTable, shelf: JudgedShelf) -> float:
     wanted = np.concatenate([*table.targets, np.empty(0, np.int64)])
     return lift(table.exposure(shelf.n_items), wanted, shelf.popularity)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from personalization.judging.case import Case, Limits
-from personalization.judging.slates import Shelf, SlateTable
+from personalization.judging.slates import JudgedShelf, SlateTable
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.groups import even
 from personalization.recommenders.base import Catalogue, Doubles, Floats, Times
@@ -73,11 +73,11 @@ def activity(fold: Fold) -> tuple[str, ...]:
     return third_of(known_of(fold.profiles))
 
 
-def shelf_of(catalogue: Catalogue, fold: Fold) -> Shelf:
+def shelf_of(catalogue: Catalogue, fold: Fold) -> JudgedShelf:
     """Return the items as the checks see them."""
     n_items = catalogue.n_items
     popularity: Doubles = np.bincount(fold.past.items, minlength=n_items)[:n_items].astype(np.float64)
-    return Shelf.of(catalogue, popularity=popularity, cut=fold.until)
+    return JudgedShelf.of(catalogue, popularity=popularity, cut=fold.until)
 
 
 def _latest(times: Times) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from personalization.judging.slates import Shelf
+from personalization.judging.slates import JudgedShelf
 from personalization.ranking.exposure import TOP
 from personalization.recommenders.base import Bools, Doubles, Ints, Longs
 from personalization.training.metrics import resample_counts
@@ -19,7 +19,7 @@ MIN_SHELF = 50
 """Five slates' worth of products: below, ten places show so much of the shelf that shares tell nothing of a model."""
 
 
-def has_suppliers(shelf: Shelf) -> bool:
+def has_suppliers(shelf: JudgedShelf) -> bool:
     """Return whether shares of suppliers tell anything: a shelf that is large enough, and two suppliers known."""
     return shelf.n_items >= MIN_SHELF and len(np.unique(shelf.supplier[shelf.supplier >= 0])) >= 2
 
@@ -50,7 +50,7 @@ def lift(exposure: Doubles, wanted: Longs, popularity: Doubles) -> float:
     return mean_popularity(exposure, popularity) / float(popularity[wanted].mean())
 
 
-def has_new(shelf: Shelf) -> bool:
+def has_new(shelf: JudgedShelf) -> bool:
     """Return whether the share of new items tells anything: a shelf that is large enough, and some are new."""
     return shelf.n_items >= MIN_SHELF and bool(shelf.new.any())
 

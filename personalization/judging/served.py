@@ -25,7 +25,7 @@ from personalization.judging.numbers import (
     spread,
     worst_over_best,
 )
-from personalization.judging.slates import Shelf
+from personalization.judging.slates import JudgedShelf
 from personalization.recommenders.base import Doubles, Longs
 from personalization.training.drift import TELLING
 from personalization.training.metrics import Interval, bootstrap, coverage, gini
@@ -36,7 +36,7 @@ LEAST_DAYS = 4
 COMPARABLE = 0.5
 """Days of fewer answers than this share of the day's are not held against it: all are cut to the least one's size."""
 BORNE = "; beyond the bar, which alarms only where it is clearly worse than every day before"
-Badness = Callable[[Doubles, Shelf], float]
+Badness = Callable[[Doubles, JudgedShelf], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class ServedDay:
     """
 
     answers: Answers
-    shelf: Shelf
+    shelf: JudgedShelf
     ndcg: Doubles
     groups: Mapping[str, tuple[str, ...]]
 
@@ -123,7 +123,7 @@ def _exposed(today: ServedDay, usual: Sequence[ServedDay], wanted: Longs, limits
     return checks
 
 
-def _badnesses(shelf: Shelf) -> dict[str, Badness]:
+def _badnesses(shelf: JudgedShelf) -> dict[str, Badness]:
     """Return what grows as each number gets worse; numbers of which the shelf tells nothing are left out."""
     found: dict[str, Badness] = {
         "gini": lambda exposure, own: gini(own.of_listed(exposure)),

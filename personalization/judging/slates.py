@@ -48,7 +48,7 @@ class SlateTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class JudgedShelf:
     """What the checks know of the items: columns over item codes.
 
     `supplier` is a code per item, -1 unknown; `popularity` the interactions before the cut; `new` marks items that
@@ -81,7 +81,7 @@ class Shelf:
         return exposure if self.listed is None else exposure[self.listed]
 
     @classmethod
-    def of(cls, catalogue: Catalogue, *, popularity: Doubles, cut: float) -> "Shelf":
+    def of(cls, catalogue: Catalogue, *, popularity: Doubles, cut: float) -> "JudgedShelf":
         """Return the shelf of a catalogue, with new items read off `first_seen` (unknown is not new).
 
         What could not be shown at the cut is no supplier's, and not new.

@@ -9,7 +9,7 @@ import numpy as np
 
 from personalization.judging.case import Case, Check, Limits
 from personalization.judging.checks import judge
-from personalization.judging.slates import Shelf, SlateTable
+from personalization.judging.slates import JudgedShelf, SlateTable
 from personalization.ranking import artefact
 from personalization.recommenders import storage
 from personalization.training.metrics import Interval, sizes_of
@@ -101,7 +101,7 @@ def read_case(directory: Path, *, expected: str | None = None) -> Case:
             arrays["challenger"], targets, groups, timing, facts["fitted_until"], facts.get("parts", {})
         ),
         reference=SlateTable(arrays["reference"], targets, groups, None, facts["reference_fitted_until"]),
-        shelf=Shelf(*told, arrays.get("listed")),
+        shelf=JudgedShelf(*told, arrays.get("listed")),
         has_champion=facts["has_champion"],
         limits=Limits(**facts["limits"]),
         expected=Interval(**facts["expected"]) if facts.get("expected") else None,

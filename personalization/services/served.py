@@ -12,7 +12,7 @@ import pandas as pd
 from events.shown import shown_lists
 from personalization.judging.answers import Answers, K, Touches, answered_well
 from personalization.judging.served import ServedDay, watched
-from personalization.judging.slates import Shelf
+from personalization.judging.slates import JudgedShelf
 from personalization.recommenders.base import Catalogue, Longs
 from personalization.services.gate import CONTEXT_DAYS, labels_of
 from personalization.training.activity import third_of
@@ -58,7 +58,9 @@ def served_checks(
     labels = _labels(persons, np.unique(np.concatenate([who for who, _ in judged])), since=since - CONTEXT_DAYS)
     popular = popularity.reindex(catalogue.item_ids).fillna(0.0).to_numpy(np.float64)
     days = [
-        ServedDay(own, Shelf.of(catalogue, popularity=popular, cut=cut), ndcg, _groups(who, touches, labels, cut=cut))
+        ServedDay(
+            own, JudgedShelf.of(catalogue, popularity=popular, cut=cut), ndcg, _groups(who, touches, labels, cut=cut)
+        )
         for cut, own, (who, ndcg) in zip(cuts, answers, judged, strict=True)
     ]
     wanted = np.unique(touched[-1].shoppers * len(codes) + touched[-1].items) % len(codes)

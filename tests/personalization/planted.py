@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from personalization.judging.case import Case
-from personalization.judging.slates import Shelf, SlateTable
+from personalization.judging.slates import JudgedShelf, SlateTable
 
 N_SHOPPERS, N_ITEMS, K = 2_000, 400, 10
 SUPPLIER = (np.arange(N_ITEMS) % 4).astype(np.int32)
-SHELF = Shelf(SUPPLIER, np.ones(N_ITEMS), np.arange(N_ITEMS) % 20 == 0, cut=100.0)
+SHELF = JudgedShelf(SUPPLIER, np.ones(N_ITEMS), np.arange(N_ITEMS) % 20 == 0, cut=100.0)
 
 
 def table_with_hits(hit: np.ndarray) -> SlateTable:

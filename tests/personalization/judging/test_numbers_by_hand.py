@@ -17,7 +17,7 @@ from personalization.judging.numbers import (
     new_share,
     spread,
 )
-from personalization.judging.slates import Shelf, SlateTable, suppliers
+from personalization.judging.slates import JudgedShelf, SlateTable, suppliers
 from personalization.judging.verdict import read_case, write_case
 from personalization.recommenders.base import Catalogue
 from personalization.training.metrics import coverage
@@ -57,14 +57,14 @@ def test_what_appeared_within_thirty_days_before_the_cut_is_new_and_little_shelv
     days = np.array([-31.0, -30.0, 0.0, 1.0, np.nan])
     shop = Catalogue(tuple("abcde"), first_seen=days * 86_400)
 
-    shelf = Shelf.of(shop, popularity=np.ones(5), cut=0.0)
+    shelf = JudgedShelf.of(shop, popularity=np.ones(5), cut=0.0)
 
     assert shelf.new.tolist() == [False, True, True, False, False]
     assert shelf.share_of_new == 2 / 4  # one of the five was not there yet
     assert not has_new(shelf)
     assert not has_suppliers(shelf)
     sold_out = replace(shop, titles=("Rug", "Lamp", "Mug", "Bowl", ""))  # of the last one only its sales are known
-    left = Shelf.of(sold_out, popularity=np.ones(5), cut=0.0)
+    left = JudgedShelf.of(sold_out, popularity=np.ones(5), cut=0.0)
     assert left.share_of_new == 2 / 3
     assert left.of_listed(np.array([2.0, 0.0, 1.0, 4.0, 9.0])).tolist() == [2.0, 0.0, 1.0]
 
@@ -94,7 +94,7 @@ def test_a_kept_table_is_in_no_order_of_shoppers_and_each_keeps_what_is_theirs()
     slates = np.arange(40, dtype=np.int32)[:, None]
     targets, labels = tuple(np.array([own]) for own in range(40)), tuple(str(own) for own in range(40))
     table = SlateTable(slates, targets, {"region": labels})
-    shelf = Shelf(np.zeros(40, np.int32), np.ones(40), np.zeros(40, bool), 0.0)
+    shelf = JudgedShelf(np.zeros(40, np.int32), np.ones(40), np.zeros(40, bool), 0.0)
 
     whole = Case(challenger=table, reference=table, shelf=shelf, has_champion=True)
     case = whole.shuffled()
@@ -110,7 +110,7 @@ def test_a_kept_table_is_in_no_order_of_shoppers_and_each_keeps_what_is_theirs()
 @pytest.mark.parametrize("listed", [np.array([True, False, True]), None], ids=["told", "of before"])
 def test_a_kept_table_keeps_what_could_be_shown(tmp_path: Path, listed: np.ndarray | None) -> None:
     table = SlateTable(np.array([[0, 1]], np.int32), (np.array([0]),))
-    shelf = Shelf(np.zeros(3, np.int32), np.ones(3), np.zeros(3, bool), 0.0, 1, listed)
+    shelf = JudgedShelf(np.zeros(3, np.int32), np.ones(3), np.zeros(3, bool), 0.0, 1, listed)
     case = Case(challenger=table, reference=table, shelf=shelf, has_champion=True)
 
     write_case(tmp_path / "table", case)
@@ -125,7 +125,7 @@ def test_whoever_came_first_a_kept_table_is_the_same() -> None:
     slates = rng.permuted(np.tile(np.arange(50, dtype=np.int32), (300, 1)), axis=1)[:, :10]
     table = SlateTable(slates, tuple(own[:1].astype(np.int64) for own in rng.integers(0, 50, (300, 1))))
     other = table.ordered(rng.permutation(300))
-    shelf = Shelf(np.zeros(50, np.int32), np.ones(50), np.zeros(50, bool), 0.0)
+    shelf = JudgedShelf(np.zeros(50, np.int32), np.ones(50), np.zeros(50, bool), 0.0)
 
     cases = [Case(own, own, shelf, has_champion=True).shuffled() for own in (table, other)]
 

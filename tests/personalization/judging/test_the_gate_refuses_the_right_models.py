@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from personalization.judging.checks import judge
-from personalization.judging.slates import Shelf, SlateTable
+from personalization.judging.slates import JudgedShelf, SlateTable
 from personalization.selectors.report.section import bound
 from tests.personalization.planted import (
     N_ITEMS,
@@ -120,7 +120,7 @@ def test_the_first_model_is_held_against_popularity_only_where_it_is_worse(champ
 
 def test_shares_of_a_shelf_of_a_few_products_are_not_judged(champion: SlateTable) -> None:
     slates = np.tile(np.array([0, 4, 8], np.int32), (N_SHOPPERS, 1))
-    tiny = Shelf(SUPPLIER[:12], np.ones(12), np.arange(12) < 6, cut=100.0)
+    tiny = JudgedShelf(SUPPLIER[:12], np.ones(12), np.arange(12) < 6, cut=100.0)
     table = replace(champion, slates=slates, targets=(np.array([0]),) * N_SHOPPERS)
 
     names = {check.name for check in judge(replace(case(table, table), shelf=tiny))}
@@ -180,7 +180,7 @@ def test_the_first_model_of_a_shop_is_refused_where_it_shows_best_sellers_or_not
     old[:, 1:] += np.where(old[:, 1:] % 20 == 0, 4, 0).astype(np.int32)
     best_sellers = replace(SHELF, popularity=np.where(np.arange(N_ITEMS) < 40, 10.0, 1.0))
 
-    def refused(slates: np.ndarray, shelf: Shelf) -> list[str]:
+    def refused(slates: np.ndarray, shelf: JudgedShelf) -> list[str]:
         asked = replace(case(replace(champion, slates=slates), champion), shelf=shelf, has_champion=False)
         return [check.name for check in judge(asked) if not check.passed]
 

@@ -7,13 +7,13 @@ import pytest
 
 from personalization.judging.answers import Answers, Touches, answered_well
 from personalization.judging.served import ServedDay, watched
-from personalization.judging.slates import Shelf
+from personalization.judging.slates import JudgedShelf
 from personalization.selectors.report.section import bound
 from personalization.training.quality_gate import Check
 
 N_ITEMS, K, SHOPPERS, JUDGED = 200, 10, 400, 1_800
 POPULARITY = (1.0 + np.arange(N_ITEMS)[::-1] % 50).astype(np.float64)
-SHELF = Shelf((np.arange(N_ITEMS) % 4).astype(np.int32), POPULARITY, np.arange(N_ITEMS) % 10 == 3, cut=0.0)
+SHELF = JudgedShelf((np.arange(N_ITEMS) % 4).astype(np.int32), POPULARITY, np.arange(N_ITEMS) % 10 == 3, cut=0.0)
 WANTED = np.arange(N_ITEMS)
 THIRDS = tuple(np.repeat(["few events", "some events", "many events"], JUDGED // 3).tolist())
 

@@ -5,7 +5,7 @@ import pytest
 
 from catalog.services import put_product, remove_product
 from common import clock
-from personalization.judging.slates import Shelf
+from personalization.judging.slates import JudgedShelf
 from personalization.services.shop_data import shop_dataset
 from personalization.training.pipeline import fingerprint
 from personalization.training.quality_gate import checked, failed, profile_of
@@ -37,7 +37,7 @@ def test_it_is_on_the_shelf_that_is_judged_until_it_was_taken_out() -> None:
     dataset = shop_dataset()
     rug = dataset.catalogue.item_ids.index("rug")
     then, now = (
-        Shelf.of(dataset.catalogue, popularity=np.ones(dataset.catalogue.n_items), cut=cut)
+        JudgedShelf.of(dataset.catalogue, popularity=np.ones(dataset.catalogue.n_items), cut=cut)
         for cut in (before, clock.now().timestamp())
     )
 
