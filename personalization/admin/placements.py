@@ -13,7 +13,7 @@ from personalization.models import Placement
 from personalization.selectors.conflicts import doubts_of
 from personalization.services.placements import save_placement
 
-ORDER = "Applied in this order: filter → recall → rank → boost / bury → diversity → pin."
+ORDER = "Applied in this order: filter → propose → rank → boost / bury → diversity → pin."
 
 
 @admin.register(Placement)

@@ -1,6 +1,6 @@
 """Merchandising rules: conditions, effects, and the order they are applied in. Pure.
 
-The order is filter → recall → rank → boost / bury → diversity → pin. A rule kind is one entry of `KINDS`: the stage it
+The order is filter → propose → rank → boost / bury → diversity → pin. A rule kind is one entry of `KINDS`: the stage it
 works in and the sentence that explains it; the stage's function below does the work for all its rules.
 """
 

@@ -1,4 +1,4 @@
-"""One question answered: filter → recall → rank → boost / bury → diversity → pin → explain."""
+"""One question answered: filter → propose → rank → boost / bury → diversity → pin → explain."""
 
 import time
 from dataclasses import dataclass, replace
@@ -21,8 +21,8 @@ from personalization.serving.exploring import REASON as EXPLORED
 from personalization.serving.exploring import explore
 from personalization.serving.freshness import freshen
 from personalization.serving.naming import items_of, removed_of
+from personalization.serving.proposals import Proposals, Question, popular_only, propose
 from personalization.serving.reasons import PINNED, Reasoner
-from personalization.serving.recall import Question, Recalled, popular_only, recall
 from personalization.serving.shoppers import Shopper, nobody, read_shopper
 from personalization.serving.snapshot import Snapshot
 from personalization.serving.starred import Starred
@@ -159,7 +159,7 @@ def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
         explain=scene.ask.explain,
         skipped=tuple(codes[one] for one in scene.ask.exclude if one in codes),
     )
-    found = popular_only(snapshot, question) if scene.hurried else recall(snapshot, question)
+    found = popular_only(snapshot, question) if scene.hurried else propose(snapshot, question)
     slate, pinned = _ruled(snapshot, scene, found)
     reasoner = Reasoner(
         shelf=snapshot.shelf,
@@ -221,7 +221,7 @@ def _explored(
     return found.slate, {snapshot.shelf.columns.product_ids[found.code]: found.propensity}
 
 
-def _ruled(snapshot: Snapshot, scene: Scene, found: Recalled) -> tuple[list[int], set[int]]:
+def _ruled(snapshot: Snapshot, scene: Scene, found: Proposals) -> tuple[list[int], set[int]]:
     """Return the slate and which of its items are pinned."""
     rules, trace = snapshot.rules, scene.trace
     found_items = np.asarray(found.items, np.int32)

@@ -7,8 +7,8 @@ import numpy as np
 from personalization.ranking.slots import Cap, fitting, inserted
 from personalization.recommenders.base import Bools
 from personalization.serving.answers import Reason
+from personalization.serving.proposals import neighbors
 from personalization.serving.reasons import Reasoner
-from personalization.serving.recall import neighbors
 from personalization.serving.snapshot import Snapshot
 
 PLACE = 2

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from common.money import plain
 from personalization.ranking.rules import Trace
 from personalization.serving.answers import Explanation, Item, Reason, Removed
-from personalization.serving.recall import Recalled
+from personalization.serving.proposals import Proposals
 from personalization.serving.shelf import Shelf
 
 MOST_REMOVED = 100
@@ -13,7 +13,7 @@ MOST_REMOVED = 100
 
 
 def items_of(
-    shelf: Shelf, slate: Sequence[int], found: Recalled, reasons: dict[int, Reason], trace: Trace, *, explain: bool
+    shelf: Shelf, slate: Sequence[int], found: Proposals, reasons: dict[int, Reason], trace: Trace, *, explain: bool
 ) -> tuple[Item, ...]:
     """Return the items of a slate, in order."""
     return tuple(
@@ -29,7 +29,7 @@ def removed_of(shelf: Shelf, trace: Trace) -> tuple[Removed, ...]:
 
 
 def _item(
-    shelf: Shelf, code: int, position: int, found: Recalled, reason: Reason, explanation: Explanation | None
+    shelf: Shelf, code: int, position: int, found: Proposals, reason: Reason, explanation: Explanation | None
 ) -> Item:
     row = shelf.rows[code]
     if row is None:
@@ -48,7 +48,7 @@ def _item(
     )
 
 
-def _explanation(code: int, found: Recalled, trace: Trace) -> Explanation:
+def _explanation(code: int, found: Proposals, trace: Trace) -> Explanation:
     return Explanation(
         sources={name: round(score, 6) for name, score in found.sources.get(code, {}).items()},
         contributions={name: round(share, 6) for name, share in found.contributions.get(code, {}).items()},

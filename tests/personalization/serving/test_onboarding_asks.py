@@ -13,7 +13,7 @@ from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
 from personalization.serving.answers import Answer
 from personalization.serving.asking import Ask, Who
-from personalization.serving.recall import QUESTIONS
+from personalization.serving.proposals import QUESTIONS
 from profiles import services as profiles
 from tests.personalization.shop import ADA, CY, GROUPS, PRODUCTS, TASTES, does, views
 

@@ -26,7 +26,7 @@ Proposal = tuple[str, Ints, Sequence[float]]
 
 
 @dataclass
-class Recalled:
+class Proposals:
     """Item codes best first, without repeats; who proposed each, and with what score."""
 
     items: list[int] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Recalled:
 
 @dataclass(frozen=True)
 class Question:
-    """What recall needs to know: who, about what, from what (`allowed`), how many at least."""
+    """What a proposal needs to know: who, about what, from what (`allowed`), how many at least."""
 
     placement: PlacementConfig
     strategy: str
@@ -58,9 +58,9 @@ class Question:
     """What the request does not want to see."""
 
 
-def recall(snapshot: Snapshot, question: Question) -> Recalled:
+def propose(snapshot: Snapshot, question: Question) -> Proposals:
     """Return at least `k` candidates, or all there are."""
-    found = Recalled()
+    found = Proposals()
     _by_strategy(snapshot, question, found)
     if question.strategy == ONBOARDING:
         return found  # what is no question is not asked: where nothing is left, the answer is empty
@@ -72,9 +72,9 @@ def recall(snapshot: Snapshot, question: Question) -> Recalled:
     return found
 
 
-def popular_only(snapshot: Snapshot, question: Question) -> Recalled:
+def popular_only(snapshot: Snapshot, question: Question) -> Proposals:
     """Return popular products, in no time."""
-    found = Recalled()
+    found = Proposals()
     for proposal in _popular(snapshot, question):
         if len(found.items) >= question.k:
             break
@@ -92,7 +92,7 @@ def _popular(snapshot: Snapshot, question: Question) -> Iterator[Proposal]:
             yield name, part, [0.0] * len(part)
 
 
-def _by_strategy(snapshot: Snapshot, question: Question, found: Recalled) -> None:
+def _by_strategy(snapshot: Snapshot, question: Question, found: Proposals) -> None:
     bundle, strategy, placement = snapshot.bundle, question.strategy, question.placement
     if strategy == ONBOARDING:
         opinions = (question.shopper.opinions or NO_OPINIONS).skipping(question.skipped)
@@ -120,7 +120,7 @@ def _by_strategy(snapshot: Snapshot, question: Question, found: Recalled) -> Non
             found.contributions[code] = slate.contributions[at]
 
 
-def _blend(snapshot: Snapshot, question: Question, weights: Mapping[str, float], found: Recalled) -> None:
+def _blend(snapshot: Snapshot, question: Question, weights: Mapping[str, float], found: Proposals) -> None:
     """Fuse the sources' lists by reciprocal rank, weighed."""
     totals: dict[int, float] = {}
     for name, weight in weights.items():

@@ -1,4 +1,4 @@
-"""What recall asks of the live model."""
+"""What candidates are asked of the live model."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from personalization.recommenders.base import Context, Profile, Ranked
-from personalization.serving.recall import PART, Question, popular_only, recall
+from personalization.serving.proposals import PART, Question, popular_only, propose
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_ranker_taught_on_new_products_alone_is_asked_for_those(
         k=2,
     )
 
-    found = recall(cast("Any", SimpleNamespace(bundle=bundle, popular=np.arange(2), touched=2)), question)
+    found = propose(cast("Any", SimpleNamespace(bundle=bundle, popular=np.arange(2), touched=2)), question)
 
     assert found.items == [0, 1]
     assert [context.seen_allowed for context in asked] == [seen]
@@ -62,13 +62,13 @@ def test_sources_that_a_placement_names_are_asked_whatever_the_model_released(ru
         k=1,
     )
 
-    found = recall(cast("Any", SimpleNamespace(bundle=bundle, popular=np.arange(2), touched=2)), question)
+    found = propose(cast("Any", SimpleNamespace(bundle=bundle, popular=np.arange(2), touched=2)), question)
 
     assert found.items == [1]
     assert found.sources[1] == {"buy_again": 0.5}
 
 
-@pytest.mark.parametrize("asked", [recall, popular_only])
+@pytest.mark.parametrize("asked", [propose, popular_only])
 def test_a_large_catalogue_is_not_told_whole(asked: Any) -> None:
     n = 50_000
     snapshot = cast("Any", SimpleNamespace(bundle=None, popular=np.arange(n, dtype=np.int32), touched=n - 10_000))
