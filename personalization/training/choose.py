@@ -39,7 +39,7 @@ from personalization.training.ladder import (
 from personalization.training.lifting import Lift, tuned_lift
 from personalization.training.plan import Plan, ranked_sources
 from personalization.training.progress import Progress, part_of
-from personalization.training.recall import recall
+from personalization.training.quotas import recall
 from personalization.training.tradeoff import curve, listed_at, new_items
 from personalization.training.tune import BAYESIAN, Search, Tuned, started, tune
 

@@ -18,7 +18,7 @@ from personalization.training.judging import Judging, few
 from personalization.training.ladder import best_single, ndcg, single_slates
 from personalization.training.plan import fresh
 from personalization.training.progress import Progress
-from personalization.training.recall import DEPTH, tuned_quotas
+from personalization.training.quotas import DEPTH, tuned_quotas
 
 Configs = Mapping[str, Mapping[str, Any]]
 SAMPLE = 500
