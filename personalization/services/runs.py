@@ -13,8 +13,8 @@ from common import clock
 from common.errors import Conflict, InvalidInput, NotFound
 from personalization.models import ModelState, ModelVersion, RunState, Sampler, TrainingRun
 from personalization.selectors.overview import OVER, alive_runs
-from personalization.services.bar import REGISTERS
 from personalization.services.registry import one_at_a_time
+from personalization.services.run_progress import REGISTERS
 
 log = logging.getLogger(__name__)
 

@@ -16,11 +16,19 @@ from personalization.models import ModelVersion, RunState, TrainingRun
 from personalization.ranking.artefact import ArtefactError, unseal
 from personalization.selectors.overview import OVER, alive_runs
 from personalization.selectors.registry import Champion, champion, version_named
-from personalization.services.bar import DATA_SHARE, REGISTERS, TRAIN_SHARE, Bar, Stopped, beating, insisted
 from personalization.services.data_gate import examine
 from personalization.services.gate import judge_training, steadiness_of
 from personalization.services.registry import promote, register
 from personalization.services.retention import prune
+from personalization.services.run_progress import (
+    DATA_SHARE,
+    REGISTERS,
+    TRAIN_SHARE,
+    RunProgress,
+    Stopped,
+    beating,
+    insisted,
+)
 from personalization.services.runs import close_silent_runs, left_behind
 from personalization.services.shop_data import shop_dataset
 from personalization.training.progress import Progress
@@ -49,55 +57,55 @@ def run_training(run_id: int, *, listener: Progress | None = None, slates: Path 
     if run.state in OVER or run.pk in alive_runs().values_list("pk", flat=True):
         return run
     close_silent_runs(but=run)
-    bar = Bar(run, listener)
-    if not bar.begin():
+    progress = RunProgress(run, listener)
+    if not progress.begin():
         return run
     try:
         with beating(run):
-            message = _trained(bar, slates)
+            message = _trained(progress, slates)
     except Stopped:
         # One whose worker died, and that began anew, may have registered a version before.
         made = (
             f"It was stopped. {left_behind(run)}" if run.model_version_id else "It was stopped: no version came of it."
         )
-        bar.end(RunState.STOPPED, message=made)
+        progress.end(RunState.STOPPED, message=made)
     except (DomainError, ValueError) as error:
         log.warning("training.failed run=%s error=%s", run.pk, error)
-        bar.end(RunState.FAILED, message=str(error))
+        progress.end(RunState.FAILED, message=str(error))
     except BaseException as error:
         told = "It was asked to stop" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
-        bar.end(RunState.FAILED, message=f"{told}. {insisted(lambda: left_behind(run))}")
+        progress.end(RunState.FAILED, message=f"{told}. {insisted(lambda: left_behind(run))}")
         raise
     else:
-        bar.end(RunState.DONE, message=message)
+        progress.end(RunState.DONE, message=message)
         prune(actor=run.actor)
     return run
 
 
-def _trained(bar: Bar, slates: Path | None) -> str:
+def _trained(progress: RunProgress, slates: Path | None) -> str:
     # Here, not above: the web processes, which only queue, need none of the learning libraries.
     from personalization.training.heldout import write_slates
     from personalization.training.pipeline import train
     from personalization.training.plan import ranked_sources
 
-    run = bar.run
+    run = progress.run
     names = ranked_sources(settings.EXTRA_SOURCES)
     live = champion()
     rival = _plan_of(live)
-    dataset = _dataset(bar)
+    dataset = _dataset(progress)
     with _searching(run) as search:
         trained = train(
             dataset,
             budget_s=run.budget_s,
             seed=run.seed,
             search=search,
-            progress=bar.part(DATA_SHARE, TRAIN_SHARE),
+            progress=progress.part(DATA_SHARE, TRAIN_SHARE),
             newest=KEPT,
             rival=rival,
             names=names,
             exposure=run.exposure,
         )
-    message = _released(trained, dataset.user_ids, bar=bar, over=live.version if live else "")
+    message = _released(trained, dataset.user_ids, progress=progress, over=live.version if live else "")
     if search.lost:
         message += f". The search for settings could not be kept for the next training: {search.lost[0]}"
     if slates is not None:
@@ -161,38 +169,38 @@ def _plan_of(live: Champion | None) -> "Plan | None":
         return None
 
 
-def _dataset(bar: Bar) -> "Dataset":
-    dataset = shop_dataset(read=lambda: bar.tell("Cleaning and coding", DATA_SHARE / 2))
-    examine(dataset, bar.run)
+def _dataset(progress: RunProgress) -> "Dataset":
+    dataset = shop_dataset(read=lambda: progress.tell("Cleaning and coding", DATA_SHARE / 2))
+    examine(dataset, progress.run)
     return dataset
 
 
-def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, bar: Bar, over: str) -> str:
+def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, progress: RunProgress, over: str) -> str:
     """Register the bundle, judge it, and promote it where it passed; say where shoppers will see another shop.
 
     `over` is the version that was live when the training began, "" for none: where another is live by now, nobody has
     compared the two.
     """
     close_old_connections()  # fitting took long
-    actor = bar.run.actor
-    bar.tell("Comparing answers with those of what is live", TRAIN_SHARE)
+    actor = progress.run.actor
+    progress.tell("Comparing answers with those of what is live", TRAIN_SHARE)
     steady = insisted(lambda: steadiness_of(trained))
     report = {**trained.report, "stability": asdict(steady)} if steady else trained.report
-    bar.tell("Registering the version", REGISTERS)
+    progress.tell("Registering the version", REGISTERS)
     version = insisted(lambda: register(trained.bundle, report=report, actor=actor))
-    bar.made(version)
-    bar.tell("Judging at the gate", TRAIN_SHARE + 0.02)
+    progress.made(version)
+    progress.tell("Judging at the gate", TRAIN_SHARE + 0.02)
 
     def judging() -> ModelVersion:
         row = version_named(version.version)
         # Where the database went away before it could say so, the verdict is written already.
         return row if row.gate else judge_training(row.version, trained, user_ids, actor=actor, over=over)
 
-    judged = bar.run.model_version = insisted(judging)
+    judged = progress.run.model_version = insisted(judging)
     if not judged.passed:
         return f"{version.version} was refused: {judged.refusal}"
     try:
-        bar.run.model_version = insisted(lambda: promote(version.version, actor=actor, over=over))
+        progress.run.model_version = insisted(lambda: promote(version.version, actor=actor, over=over))
     except Conflict as error:
         return f"{version.version} passed, but was not promoted. {error.detail}"
     return f"{version.version} is live"

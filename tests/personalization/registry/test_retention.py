@@ -64,7 +64,7 @@ def test_the_row_and_its_verdict_stay_and_the_version_does_not_go_live() -> None
 
 def test_every_training_ends_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     names = made(3)
-    monkeypatch.setattr("personalization.services.training._trained", lambda bar, slates: "is live")
+    monkeypatch.setattr("personalization.services.training._trained", lambda progress, slates: "is live")
 
     run_training(queue_training(actor="staff:7", hand_over=False).pk)
 

@@ -18,9 +18,8 @@ from common import clock
 from common.errors import Conflict, NotFound
 from personalization.models import ModelVersion, RunState, TrainingRun
 from personalization.selectors.overview import SILENCE, run_state
-from personalization.services import bar as bars
-from personalization.services import training
-from personalization.services.bar import REGISTERS
+from personalization.services import run_progress, training
+from personalization.services.run_progress import REGISTERS
 from personalization.services.runs import queue_training, stop_training
 from personalization.services.training import run_training
 from personalization.tasks import train
@@ -33,11 +32,11 @@ BY = "staff:7"
 def steps(*told: tuple[str, float], then: Callable[[int], None]) -> Callable[[Any, Any], Any]:
     """Return a training that tells its steps; before the last of them something else happens."""
 
-    def trained(bar: Any, slates: Any) -> Any:
+    def trained(progress: Any, slates: Any) -> Any:
         for at, (step, share) in enumerate(told):
             if at == len(told) - 1:
-                then(bar.run.pk)
-            bar.tell(step, share)
+                then(progress.run.pk)
+            progress.tell(step, share)
         version = ModelVersion.objects.create(version="2026-11-25.1", directory="x", artefact_hash="a" * 64)
         return version, "is live"
 
@@ -110,16 +109,16 @@ def test_who_asks_right_before_it_registers_is_heard(monkeypatch: pytest.MonkeyP
 
 def test_a_database_that_goes_away_as_it_registers_loses_nobody_s_wish(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its last look for one, and what closes the door behind it, are tried again until they are done."""
-    monkeypatch.setattr(bars, "WAITS", (0.0, 0.0, 0.0))
-    lost, whole = list[str](), bars.Bar._write
+    monkeypatch.setattr(run_progress, "WAITS", (0.0, 0.0, 0.0))
+    lost, whole = list[str](), run_progress.RunProgress._write
 
-    def write(bar: Any, **fields: Any) -> None:
+    def write(run: Any, **fields: Any) -> None:
         if fields.get("progress") == REGISTERS and not lost:
             lost.append(fields["step"])
             raise OperationalError("server closed the connection unexpectedly")
-        whole(bar, **fields)
+        whole(run, **fields)
 
-    monkeypatch.setattr(bars.Bar, "_write", write)
+    monkeypatch.setattr(run_progress.RunProgress, "_write", write)
     told = (("Comparing", 0.95), ("Registering the version", REGISTERS))
     monkeypatch.setattr(training, "_trained", steps(*told, then=asked_by_somebody))
 
@@ -142,7 +141,7 @@ def test_one_whose_worker_died_later_and_that_began_anew_names_what_had_come_of_
 
 
 def test_one_that_waits_never_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "_trained", lambda bar, slates: pytest.fail("it was stopped"))
+    monkeypatch.setattr(training, "_trained", lambda progress, slates: pytest.fail("it was stopped"))
     run = queue_training(actor="staff:1", hand_over=False)
 
     stopped = stop_training(run.pk, actor=BY)

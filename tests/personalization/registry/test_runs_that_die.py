@@ -12,8 +12,7 @@ from django.db import InterfaceError, OperationalError
 from common import clock
 from personalization.models import ModelState, ModelVersion, RunState, TrainingRun
 from personalization.selectors.overview import SILENCE
-from personalization.services import bar as bars
-from personalization.services import runs, training
+from personalization.services import run_progress, runs, training
 from personalization.services.gate import judge_version
 from personalization.services.registry import promote
 from personalization.services.runs import close_silent_runs, queue_training
@@ -46,8 +45,8 @@ def test_a_silent_run_is_closed_by_the_next_one() -> None:
 def test_a_run_that_lives_elsewhere_is_not_begun_again_but_a_dead_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[int] = []
 
-    def trained(bar: Any, slates: Any) -> Any:
-        begun.append(bar.run.pk)
+    def trained(progress: Any, slates: Any) -> Any:
+        begun.append(progress.run.pk)
         raise ValueError("too little")
 
     monkeypatch.setattr(training, "_trained", trained)
@@ -60,10 +59,10 @@ def test_a_run_that_lives_elsewhere_is_not_begun_again_but_a_dead_one_is(monkeyp
 
 
 def test_a_long_step_is_not_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bars, "BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(run_progress, "BEAT_SECONDS", 0.02)
     run = queue_training(actor="staff:1", hand_over=False)
 
-    def long_step(bar: Any, slates: Any) -> Any:
+    def long_step(progress: Any, slates: Any) -> Any:
         TrainingRun.objects.filter(pk=run.pk).update(heartbeat_at=clock.now() - 2 * SILENCE)
         for _ in range(500):
             if TrainingRun.objects.get(pk=run.pk).heartbeat_at > clock.now() - SILENCE:  # type: ignore[operator]
@@ -78,7 +77,7 @@ def test_a_long_step_is_not_silence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_database_that_goes_away_for_a_moment_costs_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bar's write fails in the middle, and the first one of the end."""
+    """The write of progress fails in the middle, and the first one of the end."""
     run, save, fails = queue_training(actor="staff:1", hand_over=False), TrainingRun.save, iter([True, False, True])
 
     def unsteady(row: TrainingRun, **named: Any) -> None:
@@ -86,11 +85,11 @@ def test_a_database_that_goes_away_for_a_moment_costs_no_training(monkeypatch: p
             raise InterfaceError("connection already closed")
         save(row, **named)
 
-    monkeypatch.setattr(bars, "WAITS", (0.0,))
+    monkeypatch.setattr(run_progress, "WAITS", (0.0,))
 
-    def trained(bar: Any, slates: Any) -> Any:
-        bar.tell("Fitting nmf", 0.4)
-        bar.tell("Fitting ease", 0.5)
+    def trained(progress: Any, slates: Any) -> Any:
+        progress.tell("Fitting nmf", 0.4)
+        progress.tell("Fitting ease", 0.5)
         return "done"
 
     monkeypatch.setattr(training, "_trained", trained)
@@ -105,8 +104,8 @@ def test_a_database_that_goes_away_for_a_moment_costs_no_training(monkeypatch: p
 def test_a_run_that_was_stopped_or_killed_says_what_it_brought_live(monkeypatch: pytest.MonkeyPatch) -> None:
     version = ModelVersion.objects.get(version=admitted(model(("popular",))))
 
-    def trained(bar: Any, slates: Any) -> Any:
-        bar.made(version)
+    def trained(progress: Any, slates: Any) -> Any:
+        progress.made(version)
         promote(version.version, actor="staff:1")
         raise KeyboardInterrupt
 
@@ -125,7 +124,7 @@ def test_a_run_that_was_stopped_or_killed_says_what_it_brought_live(monkeypatch:
 
 
 def test_a_run_that_is_stopped_before_it_has_a_version_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def trained(bar: Any, slates: Any) -> Any:
+    def trained(progress: Any, slates: Any) -> Any:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(training, "_trained", trained)
@@ -136,7 +135,7 @@ def test_a_run_that_is_stopped_before_it_has_a_version_changes_nothing(monkeypat
 
 def test_a_database_that_goes_away_at_the_end_costs_no_finished_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the answers are compared, and between the verdict and the word that it is written."""
-    bar = bars.Bar(queue_training(actor="staff:1", hand_over=False), None)
+    progress = run_progress.RunProgress(queue_training(actor="staff:1", hand_over=False), None)
     away = {"compared": True, "judged": True}
 
     def compared(trained: Any) -> None:
@@ -149,15 +148,15 @@ def test_a_database_that_goes_away_at_the_end_costs_no_finished_training(monkeyp
             raise OperationalError("gone")
         return row
 
-    monkeypatch.setattr(bars, "WAITS", (0.0,))
+    monkeypatch.setattr(run_progress, "WAITS", (0.0,))
     monkeypatch.setattr(training, "steadiness_of", compared)
     monkeypatch.setattr(training, "judge_training", judge)
 
-    told = training._released(SimpleNamespace(bundle=model(("popular",)), report={}), [], bar=bar, over="")  # type: ignore[arg-type]
+    told = training._released(SimpleNamespace(bundle=model(("popular",)), report={}), [], progress=progress, over="")  # type: ignore[arg-type]
 
     version = ModelVersion.objects.get()
     assert (told, version.state, away) == (f"{version.version} is live", ModelState.CHAMPION, {})
-    assert bar.run.model_version == version
+    assert progress.run.model_version == version
 
 
 def test_two_workers_that_take_one_message_train_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +168,7 @@ def test_two_workers_that_take_one_message_train_once(monkeypatch: pytest.Monkey
         TrainingRun.objects.filter(pk=run.pk).update(state=RunState.RUNNING, heartbeat_at=clock.now())
 
     monkeypatch.setattr(training, "close_silent_runs", meanwhile)
-    monkeypatch.setattr(training, "_trained", lambda bar, slates: begun.append(1))
+    monkeypatch.setattr(training, "_trained", lambda progress, slates: begun.append(1))
 
     assert run_training(run.pk).state == RunState.RUNNING
     assert begun == []

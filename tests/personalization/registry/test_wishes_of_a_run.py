@@ -21,8 +21,7 @@ from common.errors import InvalidInput
 from config import env
 from personalization.models import ModelVersion, TrainingRun
 from personalization.selectors.overview import SILENCE
-from personalization.services import bar as bars
-from personalization.services import runs, training
+from personalization.services import run_progress, runs, training
 from personalization.services.runs import queue_night, queue_once, queue_training
 from personalization.services.training import run_training
 from personalization.tasks import train
@@ -39,7 +38,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         found.append(named)
         raise ValueError("enough seen")
 
-    monkeypatch.setattr(training, "_dataset", lambda bar: None)
+    monkeypatch.setattr(training, "_dataset", lambda progress: None)
     monkeypatch.setattr("personalization.training.pipeline.train", learn)
     return found
 
@@ -125,7 +124,7 @@ def test_a_run_says_why_its_search_was_not_kept(
         return SimpleNamespace()
 
     settings.MODEL_DIR = tmp_path
-    monkeypatch.setattr(training, "_dataset", lambda bar: SimpleNamespace(user_ids=()))
+    monkeypatch.setattr(training, "_dataset", lambda progress: SimpleNamespace(user_ids=()))
     monkeypatch.setattr(training, "_released", lambda *args, **named: "2026-11-25.1 is live")
     monkeypatch.setattr("personalization.training.pipeline.train", learn)
 
@@ -151,7 +150,7 @@ def test_two_trainings_at_once_do_not_keep_their_searches_in_one_file(
 
 
 def test_a_database_that_went_away_for_a_moment_costs_no_finished_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bars, "WAITS", (0.0, 0.0))
+    monkeypatch.setattr(run_progress, "WAITS", (0.0, 0.0))
     version, tries = ModelVersion(version="2026-11-25.1"), iter([OperationalError("gone"), InterfaceError("closed")])
 
     def step() -> ModelVersion:
@@ -159,7 +158,7 @@ def test_a_database_that_went_away_for_a_moment_costs_no_finished_training(monke
             raise error
         return version
 
-    assert bars.insisted(step) is version
+    assert run_progress.insisted(step) is version
 
 
 def test_a_double_click_queues_one_training(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,9 @@ from personalization.training.progress import Progress, part_of
 
 Found = TypeVar("Found")
 DATA_SHARE, TRAIN_SHARE = 0.15, 0.95
-"""Where on the bar reading the data ends, and where training does."""
+"""What share of a run is done when the data is read, and when it has trained."""
 REGISTERS = TRAIN_SHARE + 0.01
-"""Where on the bar a version is registered: who asks it to stop later comes too late, for half of it would stay."""
+"""The share at which a version is registered: who asks it to stop later comes too late, for half of it would stay."""
 WAITS = (0.5, 5.0, 30.0)
 """Seconds before a finished training tries again to reach a database that went away."""
 TELL_SECONDS = 0.5
@@ -30,7 +30,7 @@ class Stopped(Exception):
     """Leaves a training at the step at which it learns that somebody asked it to stop."""
 
 
-class Bar:
+class RunProgress:
     """Writes a run's progress into its row, at most twice a second, and to who else listens."""
 
     def __init__(self, run: TrainingRun, listener: Progress | None) -> None:
@@ -56,7 +56,7 @@ class Bar:
                 return
             try:
                 self._noted(step, share)
-            except (DatabaseError, InterfaceError) as error:  # an hour's work is worth more than its bar
+            except (DatabaseError, InterfaceError) as error:  # an hour's work is worth more than its progress
                 log.warning("training.progress_lost run=%s error=%s", self.run.pk, error)
                 _reconnect()
 
