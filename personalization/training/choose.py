@@ -98,15 +98,9 @@ def choose(
     wanted = tuple(names or ranked_sources())
     folds = [validation, *reversed(learning)]
     pooled = few(validation)
-    begun, ready = _started(wanted, folds, catalogue, search=search, seed=seed, progress=progress)
-    found = {SUGGESTED: begun}
-    if budget_s > 0:
-        if not pooled:
-            ready.clear()  # large where a shop is, and sooner fitted again than held while the search goes on
-        sure = SURE if pooled else 0.0
-        found[TUNED] = _tuned(
-            begun, wanted, folds, catalogue, budget_s=budget_s, seed=seed, search=search, sure=sure, progress=progress
-        )
+    found, ready = _settings(
+        wanted, folds, catalogue, budget_s=budget_s, seed=seed, search=search, pooled=pooled, progress=progress
+    )
     sure = SURE if pooled else LIKELIER
     taken, tuned, settings = _better_hybrid(
         found, wanted, learning, validation, catalogue, ready=ready, sure=sure, seed=seed, progress=progress
@@ -115,6 +109,7 @@ def choose(
     progress("Climbing the ladder", 0.95)
     candidates, targets = judging.asked.candidates, judging.targets
     singles = best_single(candidates, targets, catalogue.n_items)
+    single = next(iter(singles))
     blend = tuned_blend(candidates, targets, catalogue.n_items)
     lift = Lift()
     if ranked:
@@ -122,13 +117,13 @@ def choose(
         newest = newest_hit_rate(folds[::-1] if pooled else [validation], catalogue)
         lift = tuned_lift(judging, ranked.scores, newest=newest, rival=rival)
         ranked = _lifted(ranked, judging, lift)
-    steps, rung = _ladder(taken, blend, next(iter(singles)), ranked, pooled=pooled, seed=seed)
+    steps, rung = _ladder(taken, blend, single, ranked, pooled=pooled, seed=seed)
     limit, tradeoff = _exposure(late, validation, catalogue, blend, rung, ranked, strength=exposure)
     plan = Plan(
         configs=taken.configs,
         quotas=taken.quotas,
         blend=blend,
-        single=next(iter(singles)),
+        single=single,
         rung=rung,
         features=ranked.names if ranked else (),
         rankers=ranked.members if ranked else (),
@@ -140,18 +135,44 @@ def choose(
         cold_least=lift.least,
     )
     return Choice(
-        plan,
-        _learnt([*asked, late], ranked.columns, seed=seed) if ranked else [],
-        steps,
-        singles,
-        recall(targets, judging.asked.labels),
-        ranked.importance if ranked else {},
-        tuned,
-        limit,
-        tradeoff,
-        lift,
-        settings,
+        plan=plan,
+        learnt=_learnt([*asked, late], ranked.columns, seed=seed) if ranked else [],
+        steps=steps,
+        singles=singles,
+        recall=recall(targets, judging.asked.labels),
+        importance=ranked.importance if ranked else {},
+        tuned=tuned,
+        exposure=limit,
+        tradeoff=tradeoff,
+        lift=lift,
+        settings=settings,
     )
+
+
+def _settings(
+    names: Sequence[str],
+    folds: Sequence[Fold],
+    catalogue: Catalogue,
+    *,
+    budget_s: float,
+    seed: int,
+    search: Search,
+    pooled: bool,
+    progress: Progress,
+) -> tuple[dict[str, dict[str, Tuned]], dict[str, Scoring]]:
+    """Return the suggested settings of the sources and, where there is time to search, the tuned ones, by kind; and
+    the sources that were fitted with suggested ones.
+    """
+    begun, ready = _started(names, folds, catalogue, search=search, seed=seed, progress=progress)
+    found = {SUGGESTED: begun}
+    if budget_s > 0:
+        if not pooled:
+            ready.clear()  # large where a shop is, and sooner fitted again than held while the search goes on
+        sure = SURE if pooled else 0.0
+        found[TUNED] = _tuned(
+            begun, names, folds, catalogue, budget_s=budget_s, seed=seed, search=search, sure=sure, progress=progress
+        )
+    return found, ready
 
 
 def _lifted(ranked: TrainedRanker, judging: Judging, lift: Lift) -> TrainedRanker:
