@@ -15,7 +15,7 @@ from personalization.ranking.side_by_side import on_one_thread
 from personalization.ranking.stars import ratings_differ
 from personalization.recommenders.base import NUMBERS, TEXTS, Interactions, Longs
 from personalization.recommenders.deep_features import forget
-from personalization.training.choose import choose, columns_of
+from personalization.training.choose import Choice, choose, columns_of
 from personalization.training.dataset import Dataset
 from personalization.training.examples import LEARNT_ROWS, Examples, examples, limited
 from personalization.training.folds import Fold, in_the_middle, learning_folds, lived, temporal
@@ -30,7 +30,7 @@ from personalization.training.tune import BAYESIAN, Search
 
 LEAST_INTERACTIONS = 20
 OWN_SHARE = 0.8
-"""Where on the bar a training ends what is its own, where the champion's plan is fitted too."""
+"""The share at which a training is done with what is its own, where the champion's plan is fitted too."""
 REPEATING = 0.05
 """Where at least this share of what known shoppers take are things they had before, those are recommended too."""
 
@@ -99,12 +99,7 @@ def train(
         progress=part_of(progress, 0.5, 0.7),
     )
     progress("Judging on what no model has seen", 0.7)
-    asked = asked_of(tested, test)
-    report = judged_report(tested, test, asked, choice, dataset, newest=newest)
-    asked = asked.thinned(seed=seed)  # else half a gigabyte where a shop is large
-    live = asked_of(tested, in_the_middle(test, rows, end=float("inf"), newest=newest)).thinned(seed=seed)
-    learnt = _window(choice.learnt, [asked, live], columns_of(plan))
-    del asked, live
+    report, learnt = _judged_on_test(tested, test, choice, dataset, newest=newest, seed=seed)
     bundle = release(
         plan,
         rows,
@@ -131,6 +126,17 @@ def train(
         held = refitted(rival, [*learning, validation], test, catalogue, beside=tested, newest=newest, progress=told)
     whole("Done", 1.0)
     return TrainedBundle(bundle, report, tested, test, held)
+
+
+def _judged_on_test(
+    tested: Bundle, test: Fold, choice: Choice, dataset: Dataset, *, newest: int | None, seed: int
+) -> tuple[dict[str, Any], list[Judged]]:
+    """Return the report on the held-out window, and what the released ranker learns from, that window included."""
+    rows, asked = dataset.interactions, asked_of(tested, test)
+    report = judged_report(tested, test, asked, choice, dataset, newest=newest)
+    asked = asked.thinned(seed=seed)  # else half a gigabyte where a shop is large
+    live = asked_of(tested, in_the_middle(test, rows, end=float("inf"), newest=newest)).thinned(seed=seed)
+    return report, _window(choice.learnt, [asked, live], columns_of(choice.plan))
 
 
 def _window(learnt: Sequence[Judged], newest: Sequence[Examples], columns: Longs) -> list[Judged]:
