@@ -10,9 +10,9 @@ from personalization.ranking.bundle import Bundle
 from personalization.ranking.groups import even
 from personalization.recommenders.base import Catalogue, Doubles, Floats, Times
 from personalization.training.activity import known_of, third_of
+from personalization.training.bundle_slates import bundle_slates, milliseconds
 from personalization.training.folds import Fold
 from personalization.training.metrics import Interval
-from personalization.training.shown import milliseconds, shown
 
 NEVER = float("-inf")
 TIMED, TAKES = 100, 5
@@ -34,9 +34,9 @@ def case_of(
     ("region", "device"), "" where unknown; groups by activity are added here. `expected` is what validation promised.
     """
     groups = {"activity": activity(fold), **{kind: tuple(own) for kind, own in labels.items()}}
-    theirs = shown(champion or challenger, fold, strategy=None if champion else POPULAR)
+    theirs = bundle_slates(champion or challenger, fold, strategy=None if champion else POPULAR)
     targets = tuple(np.asarray(own, np.int64) for own in fold.targets)
-    ours, parts, other = shown(challenger, fold), learnt(challenger, fold), learnt(champion or challenger, fold)
+    ours, parts, other = bundle_slates(challenger, fold), learnt(challenger, fold), learnt(champion or challenger, fold)
     return Case(
         challenger=SlateTable(ours, targets, groups, timed(challenger, fold), max(parts.values()), parts),
         reference=SlateTable(theirs, targets, groups, None, max(other.values()), other),

@@ -7,9 +7,9 @@ import numpy as np
 
 from personalization.ranking.bundle import Bundle
 from personalization.recommenders.base import Catalogue, Floats, Ints, Profile
+from personalization.training.bundle_slates import bundle_slates, padded
 from personalization.training.folds import Fold
 from personalization.training.quality_gate import Check, stability
-from personalization.training.shown import padded, shown
 
 ASKED, K = 500, 10
 
@@ -24,7 +24,7 @@ def steadiness(live: Bundle, fresh: Bundle, fold: Fold) -> Check:
     back = codes_in(fresh.catalogue, live.catalogue.item_ids)
     told = [translated(profile, there, live.weights) for profile in part.profiles]
     before = [back[slate.items] for slate in live.slate_many(told, part.contexts, K)]
-    return stability(padded(before, n=len(part), k=K), shown(fresh, part, k=K))
+    return stability(padded(before, n=len(part), k=K), bundle_slates(fresh, part, k=K))
 
 
 def codes_in(catalogue: Catalogue, item_ids: Sequence[str]) -> Ints:

@@ -9,10 +9,10 @@ import numpy as np
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.newcomers import PRIOR
 from personalization.recommenders.base import Doubles, Profile
+from personalization.training.bundle_slates import bundle_slates
 from personalization.training.folds import ROWS, Fold
 from personalization.training.metrics import bootstrap, hits, per_shopper, sizes_of
 from personalization.training.plan import fresh
-from personalization.training.shown import shown
 
 KNOWN = (0, 1, 2, 5, 10)
 """How many of a shopper's newest events are kept."""
@@ -61,5 +61,5 @@ def newest(profile: Profile, events: int) -> Profile:
 
 
 def _values(bundle: Bundle, fold: Fold, profiles: Sequence[Profile], *, strategy: str | None) -> dict[str, Doubles]:
-    found = shown(bundle, fold, k=SLATE, strategy=strategy, profiles=profiles)
+    found = bundle_slates(bundle, fold, k=SLATE, strategy=strategy, profiles=profiles)
     return per_shopper(hits(found, fold.targets, bundle.catalogue.n_items), sizes_of(fold.targets), k=SLATE)

@@ -7,9 +7,9 @@ import numpy as np
 
 from personalization.ranking.bundle import Bundle
 from personalization.recommenders.base import Interactions
+from personalization.training.bundle_slates import bundle_slates
 from personalization.training.folds import Fold, frozen, next_item
 from personalization.training.metrics import all_metrics, hits
-from personalization.training.shown import shown
 
 ITEMS_ASKED = 300
 
@@ -37,6 +37,6 @@ def next_items(bundle: Bundle, interactions: Interactions, test: Fold, *, newest
 
 
 def _judged(bundle: Bundle, fold: Fold, *, strategy: str | None) -> dict[str, Any]:
-    hit = hits(shown(bundle, fold, strategy=strategy), fold.targets, bundle.catalogue.n_items)
+    hit = hits(bundle_slates(bundle, fold, strategy=strategy), fold.targets, bundle.catalogue.n_items)
     told = all_metrics(hit, np.ones(len(fold), np.int64), shoppers=fold.users)
     return {name: asdict(interval) for name, interval in told.items()}

@@ -13,6 +13,7 @@ from personalization.ranking.features import AGREEING
 from personalization.ranking.groups import even
 from personalization.recommenders.base import Bools, Floats, Ints, Longs
 from personalization.training.activity import known_of, thirds
+from personalization.training.bundle_slates import milliseconds
 from personalization.training.choose import Choice
 from personalization.training.cold_start_curve import cold_start
 from personalization.training.dataset import Dataset
@@ -23,7 +24,6 @@ from personalization.training.metrics import ABLATED, all_metrics, asked_hits, b
 from personalization.training.next_items import next_items
 from personalization.training.quality_gate import checked, profile_of
 from personalization.training.ratings import rating_errors
-from personalization.training.shown import milliseconds
 from personalization.training.surprise_ablation import surprise_ablation
 from personalization.training.tradeoff import listed_at
 

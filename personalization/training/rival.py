@@ -21,6 +21,7 @@ from personalization.ranking.ranker import Ranker
 from personalization.ranking.side_by_side import fitted
 from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS
+from personalization.training.bundle_slates import bundle_slates
 from personalization.training.choose import columns_of
 from personalization.training.examples import Examples, examples, limited
 from personalization.training.folds import Fold
@@ -28,7 +29,6 @@ from personalization.training.lifting import bounded
 from personalization.training.plan import Plan
 from personalization.training.progress import Progress
 from personalization.training.release import learned
-from personalization.training.shown import shown
 
 
 def plan_of(manifest: Mapping[str, Any]) -> Plan | None:
@@ -94,7 +94,7 @@ def refitted(
 
 def _exposure(bundle: Bundle, fold: Fold, *, strength: float) -> Exposure:
     """Return the plan's exposure constraint, measured on what the bundle would show; no answer is needed for that."""
-    return Exposure.measured(shown(bundle, fold, k=TOP), n_items=bundle.catalogue.n_items, strength=strength)
+    return Exposure.measured(bundle_slates(bundle, fold, k=TOP), n_items=bundle.catalogue.n_items, strength=strength)
 
 
 def _ranker(plan: Plan, earlier: Sequence[Fold], catalogue: Catalogue, told: Callable[[float], None]) -> Ranker | None:

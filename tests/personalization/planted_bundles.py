@@ -15,12 +15,12 @@ from personalization.ranking.explain import Slate
 from personalization.ranking.facts import ItemFacts
 from personalization.recommenders.base import Interactions, Profile
 from personalization.recommenders.registry import make
+from personalization.training.bundle_slates import bundle_slates
 from personalization.training.dataset import Dataset, build
 from personalization.training.folds import Fold, temporal
 from personalization.training.ladder import ndcg
 from personalization.training.metrics import bootstrap
 from personalization.training.pipeline import TrainedBundle
-from personalization.training.shown import shown
 from personalization.training.split import cut_times
 
 SHOPPERS, ITEMS, BRANDS, VISITS = 2_400, 60, 5, 8
@@ -97,7 +97,7 @@ def honest(asked: Fold, *, past: Interactions | None = None) -> Bundle:
 def trained(tested: Bundle, *, rival: Bundle | None) -> TrainedBundle:
     """Return what a training would hand to the gate: the challenger, what validation promised, the champion's plan."""
     asked, before = fold(), fold(0.70)
-    promised = bootstrap(ndcg(shown(honest(before), before), before.targets, ITEMS))
+    promised = bootstrap(ndcg(bundle_slates(honest(before), before), before.targets, ITEMS))
     step = {"rung": "blend", "name": "blend", "ndcg": asdict(promised), "chance": 1.0, "taken": True}
     return TrainedBundle(honest(asked), {"rung": "blend", "ladder": [step]}, tested, asked, rival)
 
@@ -105,7 +105,7 @@ def trained(tested: Bundle, *, rival: Bundle | None) -> TrainedBundle:
 def losing(share: float) -> Bundle:
     """Return a bundle that loses this share of one group's NDCG@10."""
     asked = fold()
-    values = ndcg(shown(honest(asked), asked), asked.targets, ITEMS)
+    values = ndcg(bundle_slates(honest(asked), asked), asked.targets, ITEMS)
     rows = np.flatnonzero(np.array(activity(asked)) == GROUP)
     lost, spoiled = 0.0, set()
     for row in np.random.default_rng(1).permutation(rows).tolist():

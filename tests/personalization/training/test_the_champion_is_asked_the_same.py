@@ -8,10 +8,10 @@ import pytest
 from personalization.judging.heldout import case_of
 from personalization.judging.verdict import Verdict
 from personalization.recommenders.registry import RECOMMENDERS
+from personalization.training.bundle_slates import bundle_slates
 from personalization.training.dataset import Dataset, build
 from personalization.training.pipeline import OWN_SHARE, TrainedBundle, train
 from personalization.training.rival import plan_of, refitted
-from personalization.training.shown import shown
 from tests.personalization.shop_history import history, products
 
 SOURCES = ("covisitation", "popular", "rp3beta")
@@ -38,7 +38,7 @@ def test_the_same_plan_is_as_good_as_itself_and_passes_the_gate(dataset: Dataset
     assert {share for step, share in told if "champion's plan" in step} >= {OWN_SHARE}
     assert told[-1] == ("Done", 1.0)
     assert again.rival is not None
-    assert (shown(again.rival, again.test) == shown(again.tested, again.test)).all()
+    assert (bundle_slates(again.rival, again.test) == bundle_slates(again.tested, again.test)).all()
     assert again.rival.manifest["until"] == again.test.until
     case = case_of(replace(again.tested), again.test, champion=again.rival, labels={})
     assert [check.name for check in Verdict.of(case, reference="itself").failed if check.name != "latency"] == []

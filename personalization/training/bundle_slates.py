@@ -11,7 +11,7 @@ from personalization.training.folds import Fold
 from personalization.training.metrics import DEEPEST
 
 
-def shown(
+def bundle_slates(
     bundle: Bundle,
     fold: Fold,
     *,
