@@ -144,8 +144,8 @@ def _step(
     begins: Bools | None,
 ) -> Step:
     apart = begins is not None and begins.any() and not begins.all()
-    alone = bootstrap(values[begins], shoppers=shoppers[begins], seed=seed) if apart else None
-    return Step(rung, name, bootstrap(values, shoppers=shoppers, seed=seed), chance, taken, alone)
+    own = bootstrap(values[begins], shoppers=shoppers[begins], seed=seed) if apart else None
+    return Step(rung, name, bootstrap(values, shoppers=shoppers, seed=seed), chance, taken, own)
 
 
 def better(values: Doubles, than: Doubles, *, shoppers: Longs, seed: int) -> float:
