@@ -9,7 +9,7 @@ from personalization.recommenders.decay import DAY
 
 TASTE = ("age_gap", "new_share", "popular_gap", "born_gap")
 STEP_DECAY = 0.8
-NEW_DAYS = 60.0
+YOUNG_DAYS = 60.0
 """A product this young when the shopper took it was new to the shop, not only to the shopper."""
 POPULAR = COLUMNS.index("popular_365d")
 
@@ -34,7 +34,7 @@ def taste_features(shoppers: Shoppers, rows: Longs, items: Longs, facts: ItemFac
     popular = facts.table[:, POPULAR]
     return [
         _log_days(now - candidate_born) - mean(ages),
-        mean((ages < np.log1p(NEW_DAYS)).astype(np.float64)),
+        mean((ages < np.log1p(YOUNG_DAYS)).astype(np.float64)),
         popular[items] - mean(popular[shoppers.items].astype(np.float64)),
         (candidate_born - mean(born)) / DAY,
     ]
