@@ -36,7 +36,7 @@ DRAFT = ".writing-"
 
 
 def register(bundle: Bundle, *, report: Mapping[str, Any], actor: str) -> ModelVersion:
-    """Write the bundle under a new version, `YYYY-MM-DD.n`, as a candidate."""
+    """Write the bundle under a new version, `YYYY-MM-DD.n`, as a challenger."""
     root = Path(settings.MODEL_DIR)
     draft = root / f"{DRAFT}{uuid7()}"
     root.mkdir(parents=True, exist_ok=True)
