@@ -19,8 +19,8 @@ from events.intake.parse import Unreadable
 from events.log import get_log
 from events.log.base import Entry
 from events.services import carrying
+from events.services.acceptance import Acceptance
 from events.services.carrying import SECRETS, without
-from events.services.judging import Judge
 
 DROPPED: Final = ("ip", "userAgent", "location", "network", "user_hash")
 """What of an item's context is not even kept aside."""
@@ -75,17 +75,17 @@ def collect(
     sound, refused = _sort(items, sender, envelope, kind)
     if not sound:
         raise InvalidInput("No event of the request is sound.", errors=_errors(refused, prefix))
-    judge = Judge(
+    acceptance = Acceptance(
         states_of_people(_ids(item for item, _ in sound)), terms=terms(), gpc=sender.gpc, region=sender.region
     )
-    kept = sum(judge.take(item, verified=verified) for item, verified in sound)
+    kept = sum(acceptance.take(item, verified=verified) for item, verified in sound)
     aside = [_entry_aside(items[position], why, envelope, sender) for position, why in refused]
-    entries = [*judge.writes.entries, *aside]
+    entries = [*acceptance.writes.entries, *aside]
     if sum(len(entry.body) for entry in entries) > MAX_WRITTEN:
         raise TooLarge(f"With what they share copied to each, the events hold more than {MAX_WRITTEN} bytes.")
     get_log().append(entries)
     pipe = redis.client().pipeline(transaction=False)
-    if judge.writes.queue_mirror(pipe):
+    if acceptance.writes.queue_mirror(pipe):
         pipe.execute()
     return Outcome(kept, len(sound) - kept, tuple(why for _, why in refused))
 

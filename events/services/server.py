@@ -10,7 +10,7 @@ from consents.services import raw_ids
 from events.intake.items import Item
 from events.log import get_log
 from events.log.base import Entry
-from events.services.judging import Judge
+from events.services.acceptance import Acceptance
 from events.types.base import Event
 
 
@@ -41,14 +41,14 @@ def append_server_events(events: Sequence[ServerEvent], *, source: str = "server
     """
     ids = [raw_id for event in events for raw_id in raw_ids(event.user_id, event.anonymous_id)]
     states, purposes = states_of_people(ids), terms()
-    judges = {
-        (gpc, region): Judge(states, terms=purposes, gpc=gpc, region=region)
+    acceptances = {
+        (gpc, region): Acceptance(states, terms=purposes, gpc=gpc, region=region)
         for gpc, region in {(event.gpc, event.region) for event in events}
     }
-    get_log().append([_entry(event, judges[event.gpc, event.region], source) for event in events])
+    get_log().append([_entry(event, acceptances[event.gpc, event.region], source) for event in events])
 
 
-def _entry(told: ServerEvent, judge: Judge, source: str) -> Entry:
+def _entry(told: ServerEvent, acceptance: Acceptance, source: str) -> Entry:
     event = Event(
         message_id=told.message_id,
         kind="track",
@@ -63,7 +63,7 @@ def _entry(told: ServerEvent, judge: Judge, source: str) -> Entry:
         source=source,
     )
     named = event.user_id or event.anonymous_id
-    allowed = judge.purposes_for(Item(event)) if named else None
+    allowed = acceptance.purposes_for(Item(event)) if named else None
     if allowed is None:
         event = replace(event, user_id=None, anonymous_id=None)
         return Entry("event", event.message_id, event.encode())

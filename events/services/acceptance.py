@@ -50,8 +50,8 @@ class Writes:
         return bool(self.decisions or self.links or self.regions)
 
 
-class Judge:
-    """Judges the items of one request, in their order, and gathers what is to be written."""
+class Acceptance:
+    """Accepts the items of one request, in their order, as far as consent goes, and gathers what is to be written."""
 
     def __init__(
         self,
