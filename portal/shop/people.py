@@ -17,7 +17,7 @@ GUIDES = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class DemoShopper:
     """A shopper of the demo; `user_hash` proves to the collector that the shop's server knows her."""
 
     user_id: str
@@ -34,19 +34,19 @@ def become(session: MutableMapping[str, Any], user_id: str) -> None:
         session.pop(KEY, None)
 
 
-def logged_in(session: MutableMapping[str, Any]) -> Person | None:
+def logged_in(session: MutableMapping[str, Any]) -> DemoShopper | None:
     """Return who is logged in, or None."""
     user_id = session.get(KEY)
     if not user_id:
         return None
     attributes = identity_of(f"user:{user_id}", now=clock.now()).attributes
-    return Person(user_id, str(attributes.get("first_name") or user_id), user_hash=_proof(user_id))
+    return DemoShopper(user_id, str(attributes.get("first_name") or user_id), user_hash=_proof(user_id))
 
 
-def guides() -> list[Person]:
+def guides() -> list[DemoShopper]:
     """Return some customers the visitor may become."""
     return [
-        Person(user_id, str(attributes.get("first_name") or user_id), about=_about(attributes))
+        DemoShopper(user_id, str(attributes.get("first_name") or user_id), about=_about(attributes))
         for user_id, attributes in named_users(limit=GUIDES)
     ]
 
