@@ -29,7 +29,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class GateCheck:
     """One verdict: what was measured, where the limit lay, in words for the person who must decide.
 
     `side` is that of the limit on which the value must lie; None where nothing is held against one.

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from personalization.judging.case import Case, Check
+from personalization.judging.case import Case, GateCheck
 from personalization.judging.leaks import saw_the_future, too_good, unlike_validation
 from personalization.judging.numbers import (
     MIN_GROUP,
@@ -39,11 +39,11 @@ MIN_NAMED = 10
 """Shoppers below whom a group is not named: its label might be one person's."""
 
 
-def quality(case: Case) -> Iterable[Check]:
+def quality(case: Case) -> Iterable[GateCheck]:
     """NDCG@10 must not lie below the reference's own 95 % interval."""
     ours = float(case.challenger.ndcg(case.shelf.n_items).mean())
     theirs = bootstrap(case.reference.ndcg(case.shelf.n_items))
-    yield Check(
+    yield GateCheck(
         "quality",
         ours >= theirs.low,
         ours,
@@ -53,7 +53,7 @@ def quality(case: Case) -> Iterable[Check]:
     )
 
 
-def group_loss(case: Case) -> Iterable[Check]:
+def group_loss(case: Case) -> Iterable[GateCheck]:
     """No group of at least 500 shoppers may lose more than 5 % against the champion."""
     if not case.has_champion:
         return
@@ -65,10 +65,10 @@ def group_loss(case: Case) -> Iterable[Check]:
         loss = 1 - float(ours[rows].mean()) / before
         limit = case.limits.group_loss
         words = f"{kind} {label} ({len(rows)} shoppers) loses {loss:.1%} of its NDCG@10"
-        yield Check(f"group_loss:{kind}:{label}", loss <= limit, loss, limit, words, "at most")
+        yield GateCheck(f"group_loss:{kind}:{label}", loss <= limit, loss, limit, words, "at most")
 
 
-def group_ratio(case: Case) -> Iterable[Check]:
+def group_ratio(case: Case) -> Iterable[GateCheck]:
     """The worst group's NDCG over the best group's: lower 95 % bound at least .80, or no worse than the reference's."""
     for kind in case.challenger.groups:
         members = [rows for name, _, rows in groups_of(case.challenger.groups) if name == kind]
@@ -80,10 +80,10 @@ def group_ratio(case: Case) -> Iterable[Check]:
         passed = inside or ours[1] >= theirs[0]
         words = f"worst over best {kind} group {ours[1]:.2f} (lower bound {ours[0]:.2f}); reference {theirs[1]:.2f}"
         words += _borne(inside, passed)
-        yield Check(f"group_ratio:{kind}", passed, ours[0], case.limits.group_ratio, words, "at least")
+        yield GateCheck(f"group_ratio:{kind}", passed, ours[0], case.limits.group_ratio, words, "at least")
 
 
-def small_groups(case: Case) -> Iterable[Check]:
+def small_groups(case: Case) -> Iterable[GateCheck]:
     """Say which groups were not judged, being of fewer than 500 shoppers, and how large they are; refuses nothing."""
     sizes = [
         (kind, label, len(rows)) for kind, label, rows in members_of(case.challenger.groups) if len(rows) < MIN_GROUP
@@ -95,10 +95,10 @@ def small_groups(case: Case) -> Iterable[Check]:
     words = [f"{kind} {label} ({n:,} shoppers)" for kind, label, n in told]
     if rest := sizes[len(told) :]:
         words.append(f"{len(rest):,} smaller (up to {rest[0][2]:,} each)")
-    yield Check("groups_not_judged", True, None, None, f"fewer than {MIN_GROUP} shoppers: {', '.join(words)}")
+    yield GateCheck("groups_not_judged", True, None, None, f"fewer than {MIN_GROUP} shoppers: {', '.join(words)}")
 
 
-def supplier_share(case: Case) -> Iterable[Check]:
+def supplier_share(case: Case) -> Iterable[GateCheck]:
     """Exposure over catalogue share by supplier within .80–1.25, or no further off than the reference."""
     limits, supplier = case.limits, case.shelf.supplier
     if not has_suppliers(case.shelf):
@@ -109,10 +109,10 @@ def supplier_share(case: Case) -> Iterable[Check]:
     words = (
         f"exposure ÷ catalogue share by supplier {ours[0]:.2f}–{ours[1]:.2f}; gap {ours[2]:.2f}, was {theirs[2]:.2f}"
     )
-    yield Check("supplier_share", passed, ours[2], theirs[2], words + _borne(inside, passed), "at most")
+    yield GateCheck("supplier_share", passed, ours[2], theirs[2], words + _borne(inside, passed), "at most")
 
 
-def concentration(case: Case) -> Iterable[Check]:
+def concentration(case: Case) -> Iterable[GateCheck]:
     """Gini of exposure at most the champion's + .02; coverage at least .95 of the champion's; of what was on sale."""
     if not case.has_champion:
         return
@@ -121,23 +121,23 @@ def concentration(case: Case) -> Iterable[Check]:
     )
     limit = gini(theirs) + case.limits.gini_slack
     words = f"Gini of exposure {gini(ours):.3f}, limit {limit:.3f}"
-    yield Check("gini", gini(ours) <= limit, gini(ours), limit, words, "at most")
+    yield GateCheck("gini", gini(ours) <= limit, gini(ours), limit, words, "at most")
     covered, least = coverage(ours), case.limits.coverage * coverage(theirs)
     words = f"coverage {covered:.3f}, at least {least:.3f}"
-    yield Check("coverage", covered >= least, covered, least, words, "at least")
+    yield GateCheck("coverage", covered >= least, covered, least, words, "at least")
 
 
-def popularity_lift(case: Case) -> Iterable[Check]:
+def popularity_lift(case: Case) -> Iterable[GateCheck]:
     """Mean popularity of shown items over that of wanted items at most 1.5, or no more than the reference's."""
     ours, theirs = _lift(case.challenger, case.shelf), _lift(case.reference, case.shelf)
     inside = ours <= case.limits.popularity_lift
     passed = inside or not _surely_worse(case, lambda exposure: mean_popularity(exposure, case.shelf.popularity))
     words = f"shown items are {ours:.2f} × as popular as wanted ones; reference {theirs:.2f}"
     words += _borne(inside, passed)
-    yield Check("popularity_lift", passed, ours, case.limits.popularity_lift, words, "at most")
+    yield GateCheck("popularity_lift", passed, ours, case.limits.popularity_lift, words, "at most")
 
 
-def new_items(case: Case) -> Iterable[Check]:
+def new_items(case: Case) -> Iterable[GateCheck]:
     """Exposure share of new items at least half their catalogue share, or no less than the reference's."""
     new, n_items = case.shelf.new, case.shelf.n_items
     if not has_new(case.shelf):
@@ -148,20 +148,20 @@ def new_items(case: Case) -> Iterable[Check]:
     words = f"new items get {ours:.1%} of exposure, {share:.1%} of the catalogue; reference {theirs:.1%}"
     inside = ours >= limit
     passed = inside or not _surely_worse(case, lambda exposure: -new_share(exposure, new))
-    yield Check("new_items", passed, ours, limit, words + _borne(inside, passed), "at least")
+    yield GateCheck("new_items", passed, ours, limit, words + _borne(inside, passed), "at least")
 
 
-def latency(case: Case) -> Iterable[Check]:
+def latency(case: Case) -> Iterable[GateCheck]:
     """The 99th percentile of one slate within the budget."""
     measured = case.challenger.latency_ms
     if measured is None or not len(measured):
         return
     p99, limit = float(np.quantile(measured, 0.99)), case.limits.latency_p99_ms
     words = f"one slate takes {p99:.1f} ms (p99), budget {limit:.1f} ms"
-    yield Check("latency", p99 <= limit, p99, limit, words, "at most")
+    yield GateCheck("latency", p99 <= limit, p99, limit, words, "at most")
 
 
-def exposure(case: Case) -> Iterable[Check]:
+def exposure(case: Case) -> Iterable[GateCheck]:
     """What the slates show, all shoppers together: told of any number of them, a reason to refuse from 200 on.
 
     In a shop's first days the first models are hardly more than noise, which spreads over the whole shelf. Held against
@@ -174,7 +174,7 @@ def exposure(case: Case) -> Iterable[Check]:
             yield replace(verdict, passed=True, detail=verdict.detail + FEW) if spared else verdict
 
 
-CHECKS: tuple[Callable[[Case], Iterable[Check]], ...] = (
+CHECKS: tuple[Callable[[Case], Iterable[GateCheck]], ...] = (
     quality,
     group_loss,
     group_ratio,
@@ -187,11 +187,11 @@ CHECKS: tuple[Callable[[Case], Iterable[Check]], ...] = (
 )
 
 
-def judge(case: Case) -> list[Check]:
+def judge(case: Case) -> list[GateCheck]:
     """Return every check's verdict, in the order of CHECKS; the model may pass where all have passed."""
     if not case.challenger.targets:
         words = "nobody could be asked: no shopper known before the held-out window came back in it"
-        return [Check("quality", False, None, None, words)]
+        return [GateCheck("quality", False, None, None, words)]
     return [verdict for check in CHECKS for verdict in check(case)]
 
 

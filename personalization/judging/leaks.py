@@ -8,7 +8,7 @@ question, by whatever way it came there (a feature, an attribute of the catalogu
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from personalization.judging.case import Case, Check
+from personalization.judging.case import Case, GateCheck
 from personalization.training.metrics import bootstrap
 
 ENOUGH = 50
@@ -16,7 +16,7 @@ ENOUGH = 50
 REMEDY = ": look for the future in its features and in the catalogue"
 
 
-def saw_the_future(case: Case) -> Iterable[Check]:
+def saw_the_future(case: Case) -> Iterable[GateCheck]:
     """No part of the model, and no profile it was asked with, holds a row of the held-out window: it begins at the cut.
 
     The plan names the moment that it was fitted until, which is the cut.
@@ -26,10 +26,10 @@ def saw_the_future(case: Case) -> Iterable[Check]:
     late = sorted(name for name, moment in parts if moment > cut or (moment == cut and name != "plan"))
     who = f" ({', '.join(late)})" if late else ""
     words = f"learnt from rows until {_moment(until)}{who}, the held-out window starts {_moment(cut)}"
-    yield Check("leak:time", until <= cut and not late, until, cut, words, "at most")
+    yield GateCheck("leak:time", until <= cut and not late, until, cut, words, "at most")
 
 
-def too_good(case: Case) -> Iterable[Check]:
+def too_good(case: Case) -> Iterable[GateCheck]:
     """At most three times the champion's odds."""
     ours = float(case.challenger.ndcg(case.shelf.n_items).mean())
     theirs = float(case.reference.ndcg(case.shelf.n_items).mean())
@@ -37,10 +37,10 @@ def too_good(case: Case) -> Iterable[Check]:
     if case.has_champion and theirs > 0:
         words = f"NDCG@10 {ours:.4f} is {ours / theirs:.1f} × the champion's"
         words += "" if ours <= limit else REMEDY
-        yield Check("leak:too_good", ours <= limit, ours, limit, words, "at most")
+        yield GateCheck("leak:too_good", ours <= limit, ours, limit, words, "at most")
 
 
-def unlike_validation(case: Case) -> Iterable[Check]:
+def unlike_validation(case: Case) -> Iterable[GateCheck]:
     """At most three times the odds of the same plan on validation, beyond chance on both sides."""
     promised, found = case.expected, bootstrap(case.challenger.ndcg(case.shelf.n_items))
     if promised is None or min(promised.n, found.n) < ENOUGH or not promised.high > 0:
@@ -49,7 +49,7 @@ def unlike_validation(case: Case) -> Iterable[Check]:
     words = f"NDCG@10 {found.value:.4f} [{found.low:.4f}, {found.high:.4f}], on validation {promised.value:.4f}"
     passed = found.low <= limit
     words += "" if passed else REMEDY
-    yield Check("leak:unlike_validation", passed, found.low, limit, words, "at most")
+    yield GateCheck("leak:unlike_validation", passed, found.low, limit, words, "at most")
 
 
 def _odds_times(factor: float, ndcg: float) -> float:

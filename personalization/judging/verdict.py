@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from personalization.judging.case import Case, Check, Limits
+from personalization.judging.case import Case, GateCheck, Limits
 from personalization.judging.checks import judge
 from personalization.judging.slates import JudgedShelf, SlateTable
 from personalization.ranking import artefact
@@ -22,7 +22,7 @@ class Verdict:
     """All checks of one judgment; `reference` says in words what the version was held against."""
 
     reference: str
-    checks: Sequence[Check]
+    checks: Sequence[GateCheck]
 
     @classmethod
     def of(cls, case: Case, *, reference: str) -> "Verdict":
@@ -35,7 +35,7 @@ class Verdict:
         return all(check.passed for check in self.checks)
 
     @property
-    def failed(self) -> list[Check]:
+    def failed(self) -> list[GateCheck]:
         """The checks that failed."""
         return [check for check in self.checks if not check.passed]
 

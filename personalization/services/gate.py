@@ -23,7 +23,7 @@ from personalization.training.metrics import Interval
 
 if TYPE_CHECKING:
     from personalization.training.pipeline import TrainedBundle
-    from personalization.training.quality_gate import Check as Steadiness
+    from personalization.training.quality_gate import Check
 
 KINDS: Mapping[str, Sequence[str]] = {"region": ("region", "country"), "device": ("device",)}
 """Kinds of groups, and the customer's attributes that tell them, the first one known."""
@@ -78,7 +78,7 @@ def judge_training(
     return judge_version(version, case.shuffled(), reference=reference, actor=actor)
 
 
-def steadiness_of(trained: "TrainedBundle") -> "Steadiness | None":
+def steadiness_of(trained: "TrainedBundle") -> "Check | None":
     """Return how much of the answers of what is live the new bundle keeps; None where nothing is, or can be read."""
     from personalization.judging.steadiness import steadiness
 
