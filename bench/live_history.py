@@ -15,8 +15,7 @@ from personalization.training.choose import choose
 from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Options, folds_of
 from personalization.training.folds import Fold, in_the_middle
-from personalization.training.ladder import ndcg
-from personalization.training.metrics import bootstrap
+from personalization.training.metrics import bootstrap, ndcg
 from personalization.training.pipeline import asked_of
 from personalization.training.release import release
 from personalization.training.report import released_slates, rung_slates

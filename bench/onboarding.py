@@ -27,8 +27,7 @@ from personalization.recommenders.registry import make
 from personalization.recommenders.user_knn import UserKNN
 from personalization.recommenders.weights import SIGNAL_WEIGHTS
 from personalization.training.dataset import Dataset, build
-from personalization.training.ladder import ndcg
-from personalization.training.metrics import bootstrap
+from personalization.training.metrics import bootstrap, ndcg
 from personalization.training.split import Sequences, before, cut_times
 
 PARTS = 4

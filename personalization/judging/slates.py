@@ -7,7 +7,7 @@ import numpy as np
 
 from personalization.ranking.exposure import shown_among_first
 from personalization.recommenders.base import Bools, Catalogue, Doubles, Floats, Ints, Longs
-from personalization.training.ladder import ndcg
+from personalization.training.metrics import ndcg
 from personalization.training.tradeoff import listed_at, new_items
 
 SUPPLIER = "supplier="

@@ -22,24 +22,13 @@ from personalization.training.examples import Examples, limited
 from personalization.training.folds import Fold
 from personalization.training.hybrid import Hybrid, hybrid
 from personalization.training.judging import Judging, few
-from personalization.training.ladder import (
-    Step,
-    appealed,
-    best_single,
-    better,
-    blend_slates,
-    climb,
-    mean_ndcg,
-    ndcg,
-    single_slates,
-    slates,
-    source_slates,
-    tuned_blend,
-)
+from personalization.training.ladder import Step, appealed, best_single, better, climb, tuned_blend
 from personalization.training.lifting import Lift, tuned_lift
+from personalization.training.metrics import mean_ndcg, ndcg
 from personalization.training.plan import Plan, ranked_sources
 from personalization.training.progress import Progress, part_of
 from personalization.training.quotas import recall
+from personalization.training.slates import blend_slates, single_slates, slates, source_slates
 from personalization.training.tradeoff import curve, listed_at, new_items
 from personalization.training.tune import BAYESIAN, Search, Tuned, started, tune
 

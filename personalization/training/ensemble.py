@@ -20,7 +20,8 @@ from personalization.recommenders.base import Doubles, Floats, Longs
 from personalization.training.examples import Examples, joined, limited, teaches
 from personalization.training.importance import permutation_importance
 from personalization.training.judging import Judging
-from personalization.training.ladder import ndcg, slates
+from personalization.training.metrics import ndcg
+from personalization.training.slates import slates
 
 POINTWISE: Mapping[str, Any] = {"objective": "binary", "learning_rate": 0.06}
 GROWN = ({"num_leaves": 15, "learning_rate": 0.075}, {**POINTWISE, "num_leaves": 31})

@@ -27,13 +27,14 @@ from personalization.training.folds import (
     next_item,
     temporal,
 )
-from personalization.training.ladder import better, single_slates, source_slates
+from personalization.training.ladder import better
 from personalization.training.metrics import DEEPEST, asked_hits, bootstrap, per_shopper
 from personalization.training.packaged_peers import peers
 from personalization.training.pipeline import asked_of
 from personalization.training.progress import Progress, part_of
 from personalization.training.release import release
 from personalization.training.report import judged, judged_report, released_slates
+from personalization.training.slates import single_slates, source_slates
 from personalization.training.split import SHARES, starts
 from personalization.training.tune import BAYESIAN, Search
 

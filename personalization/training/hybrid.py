@@ -15,10 +15,12 @@ from personalization.training.ensemble import TrainedRanker, ensemble
 from personalization.training.examples import LEARNT_ROWS, NEGATIVES, Examples, examples, label
 from personalization.training.folds import LIMIT, Fold
 from personalization.training.judging import Judging, few
-from personalization.training.ladder import best_single, ndcg, single_slates
+from personalization.training.ladder import best_single
+from personalization.training.metrics import ndcg
 from personalization.training.plan import fresh
 from personalization.training.progress import Progress
 from personalization.training.quotas import DEPTH, tuned_quotas
+from personalization.training.slates import single_slates
 
 Configs = Mapping[str, Mapping[str, Any]]
 SAMPLE = 500

@@ -8,7 +8,8 @@ from personalization.ranking.groups import even, places
 from personalization.ranking.ranker import Ranker
 from personalization.recommenders.base import Longs
 from personalization.training.examples import Examples
-from personalization.training.ladder import ndcg, slates
+from personalization.training.metrics import ndcg
+from personalization.training.slates import slates
 
 SHOPPERS = 200
 SHUFFLED = 100

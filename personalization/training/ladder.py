@@ -3,13 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from personalization.ranking.blend import alone, blend_scores, followed, listed
 from personalization.ranking.candidates import Candidates
-from personalization.ranking.groups import places
-from personalization.recommenders.base import Bools, Doubles, Floats, Ints, Longs
-from personalization.training.metrics import DEEPEST, Interval, bootstrap, hits, per_shopper, resampled, sizes_of
+from personalization.recommenders.base import Bools, Doubles, Longs
+from personalization.training.metrics import Interval, bootstrap, mean_ndcg, resampled
+from personalization.training.slates import blend_slates, source_slates
 
 EARNED: Mapping[str, float] = {"single": 0.9, "blend": 0.9, "ranker": 0.75, "appeal": 0.9}
 """How sure the bootstrap must be that a rung is better than the one held.
@@ -35,54 +32,6 @@ class Step:
     chance: float
     taken: bool
     begins: Interval | None = None
-
-
-def slates(candidates: Candidates, scores: Floats, *, k: int = DEEPEST) -> Ints:
-    """Return int32[n_rows, k]: each shopper's best by score, ties to the lower code, -1 behind the end."""
-    place = places(scores, candidates.rows)
-    kept = place < k
-    found = np.full((candidates.n_rows, k), -1, np.int32)
-    found[candidates.rows[kept], place[kept]] = candidates.items[kept]
-    return found
-
-
-def slate_scores(candidates: Candidates, scores: Floats) -> Floats:
-    """Return float32[n_rows, 20]: the scores that belong to `slates`, NaN behind the end."""
-    place = places(scores, candidates.rows)
-    kept = place < DEEPEST
-    found = np.full((candidates.n_rows, DEEPEST), np.nan, np.float32)
-    found[candidates.rows[kept], place[kept]] = scores[kept]
-    return found
-
-
-def source_slates(candidates: Candidates, name: str) -> Ints:
-    """Return the head of a source's own lists."""
-    ranks = candidates.ranks[:, candidates.sources.index(name)]
-    own = ~np.isnan(ranks) & (ranks < DEEPEST)
-    found = np.full((candidates.n_rows, DEEPEST), -1, np.int32)
-    found[candidates.rows[own], ranks[own].astype(np.int64)] = candidates.items[own]
-    return found
-
-
-def single_slates(candidates: Candidates, name: str) -> Ints:
-    """Return what is served where one source is the rung: its list, filled up by popularity."""
-    return slates(*listed(candidates, followed(candidates, alone(name))))
-
-
-def blend_slates(candidates: Candidates, weights: Mapping[str, float]) -> Ints:
-    """Return what is served where the blend is the rung: of what its sources list."""
-    return slates(*listed(candidates, blend_scores(candidates, weights)))
-
-
-def ndcg(found: Ints, targets: Sequence[Longs], n_items: int) -> Doubles:
-    """Return NDCG@10 per shopper."""
-    return per_shopper(hits(found, targets, n_items), sizes_of(targets), k=10)["ndcg"]
-
-
-def mean_ndcg(found: Ints, targets: Sequence[Longs], n_items: int) -> float:
-    """Return the mean NDCG@10; 0 where nobody was asked."""
-    values = ndcg(found, targets, n_items)
-    return float(values.mean()) if len(values) else 0.0
 
 
 def best_single(candidates: Candidates, targets: Sequence[Longs], n_items: int) -> dict[str, float]:

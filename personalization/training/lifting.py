@@ -29,9 +29,9 @@ from personalization.ranking.groups import places
 from personalization.recommenders.base import Bools, Context, Floats, Interactions, Longs
 from personalization.training.folds import sampled
 from personalization.training.judging import Judging
-from personalization.training.ladder import ndcg, slates
-from personalization.training.metrics import asked_hits, per_shopper
+from personalization.training.metrics import asked_hits, ndcg, per_shopper
 from personalization.training.plan import Plan
+from personalization.training.slates import slates
 from personalization.training.split import Sequences
 
 LIFTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)

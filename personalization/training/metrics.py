@@ -147,3 +147,14 @@ def all_metrics(hit: Bools, n_targets: Longs, *, shoppers: Longs) -> Mapping[str
     columns = {f"{name}@{k}": values for k in CUTOFFS for name, values in per_shopper(hit, n_targets, k=k).items()}
     told = intervals(np.stack(list(columns.values()), axis=1), shoppers=shoppers)
     return dict(zip(columns, told, strict=True))
+
+
+def ndcg(found: Ints, targets: Sequence[Longs], n_items: int) -> Doubles:
+    """Return NDCG@10 per shopper."""
+    return per_shopper(hits(found, targets, n_items), sizes_of(targets), k=10)["ndcg"]
+
+
+def mean_ndcg(found: Ints, targets: Sequence[Longs], n_items: int) -> float:
+    """Return the mean NDCG@10; 0 where nobody was asked."""
+    values = ndcg(found, targets, n_items)
+    return float(values.mean()) if len(values) else 0.0

@@ -12,7 +12,7 @@ from scipy import sparse
 from personalization.recommenders.base import Catalogue, Doubles, Floats, Interactions, Ints
 from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.training.folds import Fold
-from personalization.training.ladder import ndcg
+from personalization.training.metrics import ndcg
 from personalization.training.tune import BAYESIAN, MORE_QUESTIONS, Bench, Search, Tuned, tune
 
 Space = Mapping[str, tuple[Any, ...]]

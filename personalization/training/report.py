@@ -19,11 +19,11 @@ from personalization.training.cold_start_curve import cold_start
 from personalization.training.dataset import Dataset
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold
-from personalization.training.ladder import ndcg, single_slates, slate_scores, slates, source_slates
-from personalization.training.metrics import ABLATED, all_metrics, asked_hits, beyond_accuracy, bootstrap
+from personalization.training.metrics import ABLATED, all_metrics, asked_hits, beyond_accuracy, bootstrap, ndcg
 from personalization.training.next_items import next_items
 from personalization.training.quality_gate import checked, profile_of
 from personalization.training.ratings import rating_errors
+from personalization.training.slates import single_slates, slate_scores, slates, source_slates
 from personalization.training.surprise_ablation import surprise_ablation
 from personalization.training.tradeoff import listed_at
 

@@ -17,8 +17,7 @@ from personalization.recommenders.base import Catalogue, Floats, Ints, Longs
 from personalization.recommenders.svd import SVD
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold
-from personalization.training.ladder import ndcg
-from personalization.training.metrics import bootstrap
+from personalization.training.metrics import bootstrap, ndcg
 from personalization.training.packaged_peers import TutorialSVD
 from personalization.training.peers import Dense, Matrix
 from personalization.training.surprise_added import added

@@ -20,8 +20,8 @@ from personalization.recommenders.top import best
 from personalization.training.ensemble import mean_of
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold
-from personalization.training.ladder import ndcg, slates
-from personalization.training.metrics import bootstrap
+from personalization.training.metrics import bootstrap, ndcg
+from personalization.training.slates import slates
 
 MOST_SHOPPERS = 1_000
 ROUNDS, KINDS = 100, 2

@@ -10,8 +10,8 @@ from personalization.ranking.candidates import Candidates
 from personalization.ranking.exposure import Exposure, shown_among_first
 from personalization.recommenders.base import Bools, Catalogue, Floats, Longs
 from personalization.recommenders.decay import DAY
-from personalization.training.ladder import ndcg, slates
-from personalization.training.metrics import coverage, gini
+from personalization.training.metrics import coverage, gini, ndcg
+from personalization.training.slates import slates
 
 STRENGTHS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0)
 NEW_DAYS = 30.0

@@ -20,7 +20,8 @@ from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.recommenders.scoring import Scoring
 from personalization.training.folds import Fold
 from personalization.training.judging import few
-from personalization.training.ladder import better, ndcg
+from personalization.training.ladder import better
+from personalization.training.metrics import ndcg
 
 SAMPLERS = ("tpe", "random", "grid")
 CHUNKS = 4

@@ -18,8 +18,7 @@ from personalization.recommenders.registry import make
 from personalization.training.bundle_slates import bundle_slates
 from personalization.training.dataset import Dataset, build
 from personalization.training.folds import Fold, temporal
-from personalization.training.ladder import ndcg
-from personalization.training.metrics import bootstrap
+from personalization.training.metrics import bootstrap, ndcg
 from personalization.training.pipeline import TrainedBundle
 from personalization.training.split import cut_times
 

@@ -10,8 +10,8 @@ from personalization.ranking.bundle import Bundle
 from personalization.ranking.candidates import Candidates
 from personalization.ranking.exposure import Exposure, shown_among_first
 from personalization.recommenders.base import Context, Profile
-from personalization.training.ladder import slates
 from personalization.training.metrics import coverage, gini
+from personalization.training.slates import slates
 from personalization.training.tradeoff import STRENGTHS, curve
 from tests.personalization.shop import model
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from personalization.ranking.candidates import Candidates
-from personalization.training.ladder import better, climb, slates, tuned_blend
+from personalization.training.ladder import better, climb, tuned_blend
 from personalization.training.metrics import beyond_accuracy, bootstrap, gini, hits, per_shopper, rmse
 from personalization.training.quotas import tuned_quotas
+from personalization.training.slates import slates
 
 SLATES = np.array([[4, 1, 2], [0, 3, -1]], np.int32)
 TARGETS = [np.array([1, 9]), np.array([7])]
