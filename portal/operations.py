@@ -3,11 +3,13 @@
 import hmac
 import os
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
@@ -34,7 +36,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when requests can be served, 503 when a store that they need is down.
+    """Answer 200 when requests can be served, 503 when a store that they need is down or not migrated.
 
     A missing model is shown, but recommendations are answered without one.
     """
@@ -116,6 +118,8 @@ def outcome(check: Callable[[], str]) -> dict[str, Any]:
     """Return whether the check passed, and what it said."""
     try:
         return {"ok": True, "detail": check()}
+    except NotMigratedError as error:
+        return {"ok": False, "detail": error.detail}
     except (DatabaseError, redis.RedisError, errors.DomainError) as error:
         return {"ok": False, "detail": type(error).__name__}
 
@@ -124,11 +128,27 @@ class ModelRefusedError(errors.Unavailable):
     """The released version is not what this process serves with: its files are altered or cannot be read."""
 
 
+class NotMigratedError(errors.Unavailable):
+    """The database lacks migrations of this code: what it answers may be wrong, or an error."""
+
+
 def check_postgres() -> str:
     """Ask PostgreSQL for a number."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     return "answers"
+
+
+@lru_cache(maxsize=1)
+def check_schema() -> str:
+    """Say that the database has every migration of this code, asked until it has. Raises NotMigratedError.
+
+    Migrations that the code does not know are none of its business: it may be the one of before, put back.
+    """
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise NotMigratedError("run manage.py migrate --database owner, then manage.py grant_app_role")
+    return "migrated"
 
 
 def check_redis() -> str:
@@ -160,8 +180,9 @@ def check_model() -> str:
 
 
 OPTIONAL = {"model"}
-CHECKS = {
+CHECKS: dict[str, Callable[[], str]] = {
     "postgres": check_postgres,
+    "schema": check_schema,
     "redis": check_redis,
     "log": check_log,
     "catalogue": check_catalogue,

@@ -2,10 +2,14 @@
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from common import redis as stores
 from personalization.serving.keeper import Keeper
+from portal.operations import check_schema
 
 pytestmark = pytest.mark.django_db
 NOBODY_LISTENS = "redis://127.0.0.1:1/0"
@@ -54,6 +58,38 @@ def test_not_ready_without_redis(client: Client, settings: LazySettings) -> None
     assert answer["Retry-After"] == "2"
     assert answer.json()["checks"]["redis"] == {"ok": False, "detail": "ConnectionError"}
     assert answer.json()["checks"]["postgres"]["ok"]
+
+
+def test_not_ready_on_a_database_that_was_not_migrated(client: Client) -> None:
+    newest = MigrationRecorder.Migration.objects.filter(app="personalization").latest("id")
+    check_schema.cache_clear()
+    newest.delete()
+
+    before = client.get("/readyz")
+    MigrationRecorder(connection).record_applied(newest.app, newest.name)
+    after = client.get("/readyz")
+
+    assert before.status_code == 503
+    assert before.json()["checks"]["schema"] == {
+        "ok": False,
+        "detail": "run manage.py migrate --database owner, then manage.py grant_app_role",
+    }
+    assert (after.status_code, after.json()["checks"]["schema"]) == (200, {"ok": True, "detail": "migrated"})
+
+
+def test_the_schema_is_asked_for_until_it_is_right(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    check_schema.cache_clear()
+    check_schema()
+
+    with django_assert_num_queries(0):
+        assert check_schema() == "migrated"
+
+
+def test_a_database_that_is_ahead_of_the_code_is_ready(client: Client) -> None:
+    check_schema.cache_clear()
+    MigrationRecorder(connection).record_applied("personalization", "9999_of_a_later_release")
+
+    assert client.get("/readyz").status_code == 200
 
 
 def test_requests_are_counted_by_route(client: Client) -> None:
