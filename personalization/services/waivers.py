@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
+from audit.selectors import entries
 from audit.services import record
 from common import clock
 from common.errors import Conflict, Forbidden, InvalidInput
@@ -52,7 +53,11 @@ def request_waiver(version: str, *, by: AbstractUser, reason: str, days: int) ->
 
 
 def approve_waiver(waiver_id: int, *, by: AbstractUser) -> ModelWaiver:
-    """Approve what somebody else asked for. Raises Forbidden; Conflict for one's own, an approved or an ended one."""
+    """Approve what somebody else asked for.
+
+    Raises Forbidden; Conflict for one's own, an approved or an ended one, and for who was given their account or
+    anything of it after the request: whoever makes accounts would be two persons otherwise.
+    """
     _must(by, APPROVE)
     with transaction.atomic():
         waiver = _open_still(waiver_id)
@@ -60,6 +65,7 @@ def approve_waiver(waiver_id: int, *, by: AbstractUser) -> ModelWaiver:
             raise Conflict("A waiver takes two persons: somebody else must approve it.")
         if waiver.approved_by_id is not None:
             raise Conflict("This waiver is approved already.")
+        _stood_before(by, waiver)
         waiver.approved_by_id, waiver.approved_at = by.pk, clock.now()
         waiver.save(update_fields=["approved_by", "approved_at"])
         _record("waiver.approved", waiver, by, detail=None)
@@ -88,6 +94,16 @@ def _open_still(waiver_id: int) -> ModelWaiver:
     if waiver.expires_at <= clock.now():
         raise Conflict("This waiver has run out.")
     return waiver
+
+
+def _stood_before(person: AbstractUser, waiver: ModelWaiver) -> None:
+    """Raise Conflict for an account that was made since the request, or changed by staff: role, password, anything."""
+    changed = entries(action="user.changed", object=f"user:{person.pk}", limit=1)
+    if max([person.date_joined, *(event.at for event in changed)]) >= waiver.requested_at:
+        raise Conflict(
+            "Who approves a waiver must have been able to before it was asked for: your account was made or changed "
+            "since. Somebody else may approve it, or it is taken back and asked for again."
+        )
 
 
 def _must(person: AbstractUser, permission: str) -> None:

@@ -29,6 +29,7 @@ def asked(by: User, *, days: int = 7) -> ModelWaiver:
 def test_it_is_on_the_first_page_of_who_may_approve_it_until_that_is_done(log_in: LogIn) -> None:
     log_in("data scientist", "ada")
     officer, merchandiser = log_in("compliance officer"), log_in("merchandiser")
+    User.objects.update(date_joined=clock.now() - timedelta(days=9))
     waiver = asked(User.objects.get(username="ada"))
     door = reverse("admin:personalization_modelwaiver_change", args=[waiver.pk])
 

@@ -6,6 +6,7 @@ from threading import Barrier, BrokenBarrierError, Thread
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 
@@ -79,6 +80,36 @@ def test_one_person_does_not(refused: ModelVersion, ada: Any) -> None:
         promote(refused.version, actor=f"staff:{ada.pk}")
     refused.refresh_from_db()
     assert refused.state == ModelState.REFUSED
+
+
+def test_who_was_given_an_account_after_the_request_does_not(refused: ModelVersion, ada: Any) -> None:
+    waiver = asked(refused, ada)
+    made_since = person("cy", "approve_modelwaiver")
+
+    with pytest.raises(Conflict, match="made or changed since"):
+        approve_waiver(waiver.pk, by=made_since)
+    waiver.refresh_from_db()
+    assert waiver.approved_by is None
+
+    close_waiver(waiver.pk, by=ada)
+    assert approve_waiver(asked(refused, ada).pk, by=made_since).approved_by == made_since
+
+
+def test_whose_role_or_password_came_after_the_request_does_not(refused: ModelVersion, ada: Any, bo: Any) -> None:
+    operator, role = staff("ops", "operator"), Group.objects.get(name="compliance officer")
+    cy, waiver = person("cy"), asked(refused, ada)
+    moment = {"last_login_0": "", "last_login_1": "", "date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
+    word = {"password1": "new horse battery", "password2": "new horse battery", "usable_password": "true"}
+
+    given = {"username": "cy", "is_active": "on", "is_staff": "on", "groups": role.pk, **moment}
+    operator.post(reverse("admin:access_user_change", args=[cy.pk]), given)
+    operator.post(reverse("admin:auth_user_password_change", args=[bo.pk]), word)
+
+    for one in (type(cy).objects.get(pk=cy.pk), type(bo).objects.get(pk=bo.pk)):
+        assert one.has_perm("personalization.approve_modelwaiver")
+        with pytest.raises(Conflict, match="made or changed since"):
+            approve_waiver(waiver.pk, by=one)
+    assert not [event for event in entries(object=f"model_version:{refused.version}") if "approved" in event.action]
 
 
 def test_it_is_asked_for_once_until_somebody_decides_or_it_ends(refused: ModelVersion, ada: Any, bo: Any) -> None:
