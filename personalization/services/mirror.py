@@ -40,7 +40,10 @@ class MirrorDown(Exception):
 
 
 def mirror_version(version: str) -> str | None:
-    """Write one version to MLflow and set its alias; return the run's id, or None where no tracking is configured."""
+    """Write one version to MLflow and set its alias; return the run's id, or None where no tracking is configured.
+
+    Of a version whose artefact was deleted the run stays, with its report and figures; files and registered version go.
+    """
     if not settings.MLFLOW_TRACKING_URI:
         return None
     row = ModelVersion.objects.get(version=version)
@@ -48,12 +51,15 @@ def mirror_version(version: str) -> str | None:
     run_id = _run_of(client, row)
     for name, value in tags_of(row).items():
         client.set_tag(run_id, name, value)
-    _register(client, row, run_id)
+    if row.pruned_at is None:
+        _register(client, row, run_id)
+    else:
+        _take_back(client, run_id)
     return run_id
 
 
 def mirror(version: str) -> None:
-    """Write one version to MLflow and point the aliases at what is live.
+    """Write one version to MLflow, point the aliases at what is live, and let go there of what was deleted here.
 
     Raises MirrorDown where MLflow or the database fails, and where another process writes: two would open a run each.
     """
@@ -67,6 +73,7 @@ def mirror(version: str) -> None:
         try:
             mirror_version(version)
             mirror_aliases()
+            mirror_pruned()
         except (MlflowException, OSError, OperationalError, InterfaceError) as error:
             raise MirrorDown(masked(str(error))) from error
 
@@ -85,6 +92,14 @@ def mirror_aliases() -> None:
     for row in (former.first(), live):
         if row is not None:
             mirror_version(row.version)
+
+
+def mirror_pruned() -> None:
+    """Take back what is registered still, but was deleted here: while MLflow was down, or before copies followed."""
+    gone = set(ModelVersion.objects.filter(pruned_at__isnull=False).values_list("version", "artefact_hash"))
+    for known in _client().search_model_versions(f"name = '{settings.MLFLOW_NAME}'") if gone else ():
+        if (known.tags.get("version"), known.tags.get("artefact_hash")) in gone:
+            mirror_version(known.tags["version"])
 
 
 def _to_worker(version: str) -> None:
@@ -157,6 +172,19 @@ def _copy_files(client: "MlflowClient", row: ModelVersion, run_id: str) -> None:
                 client.log_artifacts(run_id, str(directory), path)
     elif (manifest := directory_of(row) / MANIFEST).exists():
         client.log_text(run_id, manifest.read_text(encoding="utf-8"), f"{MODEL}/{MANIFEST}")
+
+
+def _take_back(client: "MlflowClient", run_id: str) -> None:
+    """Delete what was copied of the model directory, then the registered version, by which a broken try is found."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    where = client.get_run(run_id).info.artifact_uri
+    files = get_artifact_repository(where, tracking_uri=settings.MLFLOW_TRACKING_URI)
+    for path in (MODEL, JUDGED):
+        files.delete_artifacts(path)  # type: ignore[no-untyped-call]
+    own = settings.MLFLOW_NAME
+    for known in client.search_model_versions(f"name = '{own}' and run_id = '{run_id}'"):
+        client.delete_model_version(own, known.version)
 
 
 def _chunks(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -46,6 +46,7 @@ def tags_of(row: ModelVersion) -> dict[str, str]:
         "data_hash": row.data_hash,
         "rung": row.rung,
         "state": row.state,
+        **({"pruned_at": row.pruned_at.isoformat()} if row.pruned_at else {}),
     }
 
 

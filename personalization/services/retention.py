@@ -18,6 +18,7 @@ from audit.services import record
 from common import clock
 from personalization.models import ModelState, ModelVersion, ModelWaiver
 from personalization.selectors.registry import directory_of, increments_of, previous_champion, table_of
+from personalization.services.mirror import mirror_soon
 from personalization.services.registry import DRAFT, one_at_a_time
 
 FRESH = timedelta(days=1)
@@ -33,7 +34,7 @@ def prune(*, actor: str) -> list[str]:
     Kept are those of the newest `MODELS_KEPT` versions, of the one that is live, of the one that a rollback leads to
     (now, and where its waiver ends), of those that a waiver may still let through, and of the last day. With
     `MODELS_KEPT` 0 nothing is deleted. What no row knows, left by a process that died, goes after a day; what could not
-    be deleted is tried again.
+    be deleted is tried again. MLflow's copies of these files follow.
     """
     if not settings.MODELS_KEPT:
         return []
@@ -43,6 +44,7 @@ def prune(*, actor: str) -> list[str]:
         for row in old:
             row.pruned_at = clock.now()
             row.save(update_fields=["pruned_at"])
+            mirror_soon(row.version)
         if old:
             names = [row.version for row in old]
             record(category="model", action="model.pruned", actor=actor, object="model_versions", data={"of": names})

@@ -1,6 +1,7 @@
 """MLflow holds a copy of each version and knows which one is live; the rows decide."""
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from celery import current_app
 from django.db import connection
 from pytest_django.fixtures import Settings
 
+from common import clock
 from common.embedded.ports import pick
 from personalization.models import ModelState, ModelVersion
 from personalization.ranking.artefact import unseal
@@ -17,6 +19,7 @@ from personalization.services import mirror as mirror_module
 from personalization.services.mirror import LOCK, MirrorDown, mirror, mirror_aliases, mirror_version
 from personalization.services.mirrored import flat_metrics
 from personalization.services.registry import promote, roll_back
+from personalization.services.retention import prune
 from personalization.tasks import mirror_task
 from tests.personalization.planted import case, slow, usual
 from tests.personalization.releases import admitted, judged
@@ -236,6 +239,38 @@ def test_the_alias_follows_the_champion(version: ModelVersion, settings: Setting
     client = MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI, registry_uri=settings.MLFLOW_TRACKING_URI)
     live = client.get_model_version_by_alias("vitrine", "champion")
     assert client.get_run(str(live.run_id)).data.tags["version"] == "2026-11-25.2"
+
+
+def test_of_a_version_that_was_deleted_the_figures_stay_and_the_files_go(stocked: None, settings: Settings) -> None:
+    from mlflow import MlflowClient
+
+    old, new = admitted(model(("popular",))), admitted(model(("popular",)))
+    run_id = str(mirror_version(old))
+    mirror(new)
+    ModelVersion.objects.filter(version=old).update(pruned_at=clock.now())
+
+    mirror(new)  # the message of the deletion itself was lost
+    mirror(old)  # or came late
+
+    client = MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI, registry_uri=settings.MLFLOW_TRACKING_URI)
+    assert {one.path for one in client.list_artifacts(run_id)} == {"gate.json", "plots", "report.json"}
+    assert "pruned_at" in client.get_run(run_id).data.tags
+    assert [one.tags["version"] for one in client.search_model_versions("name = 'vitrine'")] == [new]
+
+
+def test_deleting_old_versions_has_a_worker_follow(
+    stocked: None, settings: Settings, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    sent: list[list[str]] = []
+    old, settings.MODELS_KEPT = admitted(model(("popular",))), 1
+    ModelVersion.objects.update(created_at=clock.now() - timedelta(days=2))
+    admitted(model(("popular",)))
+    monkeypatch.setattr(current_app, "send_task", lambda name, args: sent.append(args))
+
+    with django_capture_on_commit_callbacks(execute=True):
+        assert prune(actor="system:schedule") == [old]
+
+    assert sent == [[old]]
 
 
 def test_without_a_tracking_server_nothing_happens(version: ModelVersion, settings: Settings) -> None:
