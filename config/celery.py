@@ -1,11 +1,31 @@
 """The Celery application. Tasks take ids, speak JSON, and are found in each room's `tasks.py`."""
 
+import logging
 import os
+from typing import Any
 
-from celery import Celery
+import redis
+from celery import Celery, signals
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("vitrine")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@signals.worker_init.connect  # type: ignore[untyped-decorator]
+def take_stores(**more: Any) -> None:
+    """End a worker on stores of another installation, whose models it would delete; what is away is no reason to."""
+    from django.db import InterfaceError, OperationalError, connection
+
+    from common import installation
+
+    try:
+        installation.take("REDIS_URL", "REDIS_BROKER_URL", "MODEL_DIR")
+    except installation.ForeignStoreError as error:
+        raise SystemExit(error.detail) from error
+    except (redis.RedisError, OperationalError, InterfaceError) as error:
+        logging.getLogger(__name__).warning("worker.stores_not_asked error=%s", error)
+    finally:
+        connection.close()

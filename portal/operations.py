@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from common import errors
+from common import errors, installation
 from common import redis as stores
 from common.problems import respond
 from events.consuming import lags
@@ -36,7 +36,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when requests can be served, 503 when a store that they need is down or not migrated.
+    """Answer 200 when requests can be served, 503 when a store that they need is down, not migrated or another's.
 
     A missing model is shown, but recommendations are answered without one.
     """
@@ -118,7 +118,7 @@ def outcome(check: Callable[[], str]) -> dict[str, Any]:
     """Return whether the check passed, and what it said."""
     try:
         return {"ok": True, "detail": check()}
-    except NotMigratedError as error:
+    except (NotMigratedError, installation.ForeignStoreError) as error:
         return {"ok": False, "detail": error.detail}
     except (DatabaseError, redis.RedisError, errors.DomainError) as error:
         return {"ok": False, "detail": type(error).__name__}
@@ -157,6 +157,12 @@ def check_redis() -> str:
     return "answers"
 
 
+def check_stores() -> str:
+    """Say that Redis and the model directory are nobody else's. Raises ForeignStoreError."""
+    installation.check("REDIS_URL", "MODEL_DIR")
+    return "our own"
+
+
 def check_log() -> str:
     """Ask the event log how much it holds."""
     return f"{get_log().length()} entries"
@@ -184,6 +190,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "postgres": check_postgres,
     "schema": check_schema,
     "redis": check_redis,
+    "stores": check_stores,
     "log": check_log,
     "catalogue": check_catalogue,
     "model": check_model,

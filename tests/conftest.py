@@ -127,6 +127,8 @@ def redis_clients() -> Iterator[list[redis.Redis]]:
     """Clients of the Redis databases that belong to this session."""
     urls = (django_settings.REDIS_URL, django_settings.REDIS_BROKER_URL, django_settings.REDIS_CHANNELS_URL)
     clients = [redis.Redis.from_url(url) for url in urls]
+    for client in clients:
+        client.flushdb()  # of a session that was killed: its database is no more
     yield clients
     for client in clients:
         client.close()

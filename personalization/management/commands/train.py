@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from common import installation
 from personalization.management.output import writable
 from personalization.models import RunState, Sampler
 from personalization.services.runs import queue_training
@@ -59,6 +60,8 @@ class Command(BaseCommand):
             raise CommandError(f"--study: {LONGEST} characters at most")
         if options["recommendations"] and not background:
             writable(options["recommendations"], option="recommendations")
+        if not background:
+            take_folder()
         wishes = {name: options[name] for name in ("sampler", "study", "exposure", "seed")}
         wishes |= {"budget_s": options["budget"], "forced": options["force"]}
         if options["study"] and "://" not in options["study"]:
@@ -83,6 +86,14 @@ class Command(BaseCommand):
         self.stdout.write(run.message)
         for name, value in (run.model_version.metrics if run.model_version else {}).items():
             self.stdout.write(f"  {name}: {value:.4f}")
+
+
+def take_folder() -> None:
+    """Raise CommandError where the model directory is another installation's, whose versions would be deleted."""
+    try:
+        installation.take("MODEL_DIR")
+    except installation.ForeignStoreError as error:
+        raise CommandError(error.detail) from error
 
 
 def _listener(bar: "tqdm[Any]") -> Any:

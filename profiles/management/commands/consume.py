@@ -1,5 +1,6 @@
 """Run the consumers of the log: the recorder (PostgreSQL) and the profiler (Redis)."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -10,16 +11,18 @@ from types import FrameType
 from typing import Any, Final
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 
-from common import redis
-from events.consuming import CONSUMERS, Consumer, Housekeeping, Work, calm_collector
+from common import installation, redis
+from events.consuming import AWAY, CONSUMERS, Consumer, Housekeeping, Work, calm_collector
 from events.log import get_log
 from events.services.recording import Recording
 from profiles.profiling import Profiling
 
 WORKS: Final[dict[str, type[Work]]] = {"recorder": Recording, "profiler": Profiling}
 HOUR_MS: Final = 3_600_000
+log = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -43,6 +46,8 @@ class Command(BaseCommand):
         signal.signal(signal.SIGINT, end)
         if options["parent"]:
             threading.Thread(target=follow, args=(options["parent"], stop), daemon=True).start()
+        else:
+            take_log(stop)
         if options["only"]:
             run(options["only"], stop)
         else:
@@ -54,6 +59,21 @@ def follow(parent: int, stop: threading.Event) -> None:
     while not stop.wait(0.5):
         if os.getppid() != parent:
             stop.set()
+
+
+def take_log(stop: threading.Event) -> None:
+    """Return when the log is known to be this installation's; what is away is waited for. Raises CommandError."""
+    while not stop.is_set():
+        try:
+            installation.take("REDIS_URL")
+            return
+        except installation.ForeignStoreError as error:
+            raise CommandError(error.detail) from error
+        except AWAY as error:
+            log.warning("consumer.waits error=%s", error)
+            stop.wait(1)
+        finally:
+            connection.close()
 
 
 def run(name: str, stop: threading.Event) -> None:

@@ -1,0 +1,23 @@
+"""Make Redis and MODEL_DIR this installation's own, where they are marked as another's that is no more."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from audit.services import record
+from common.installation import adopt
+
+
+class Command(BaseCommand):
+    """Write this database's identity into every store."""
+
+    help = "Take over Redis and MODEL_DIR from an installation that is no more (see the docs on operations)."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Take them over, and put on record which bore another's identity."""
+        with transaction.atomic():
+            taken = adopt()
+            facts = {"stores": taken}
+            record(category="access", action="stores.adopted", actor="system:adopt_stores", object="stores", data=facts)
+        self.stdout.write(f"taken over from another installation: {', '.join(taken) or 'none'}")

@@ -1,0 +1,127 @@
+"""Whose a store is: Redis and the folder of models bear the identity of the installation that first took them.
+
+Two installations on one Redis read each other's events, and on one folder each deletes the other's models. The identity
+is the moment of the database's first migration: a dump keeps it, another installation's database has another one.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Final, Protocol
+
+import redis
+from django.conf import settings
+from django.db import ProgrammingError, connection
+
+from common.errors import Conflict
+from common.redis import connect
+
+KEY: Final = "v:installation"
+FILE: Final = "installation"
+
+
+class ForeignStoreError(Conflict):
+    """A store bears the identity of another installation."""
+
+
+class Store(Protocol):
+    """What bears an identity."""
+
+    def read(self) -> str:
+        """Return the identity that it bears, or nothing."""
+
+    def write(self, identity: str) -> None:
+        """Have it bear this one."""
+
+
+class RedisStore:
+    """A database of Redis."""
+
+    def __init__(self, url: str) -> None:
+        self.client = connect(url)
+
+    def read(self) -> str:
+        """Return the identity that it bears, or nothing."""
+        found = self.client.get(KEY)
+        return found.decode() if isinstance(found, bytes) else ""
+
+    def write(self, identity: str) -> None:
+        """Have it bear this one. A store that is full bears none: it is the consumers who make room."""
+        with contextlib.suppress(redis.exceptions.OutOfMemoryError):
+            self.client.set(KEY, identity)
+
+
+class Folder:
+    """A folder, made when it is first written to. One that cannot be read or written says nothing about whose it is."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.file = Path(path) / FILE
+
+    def read(self) -> str:
+        """Return the identity that it bears, or nothing."""
+        try:
+            return self.file.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
+            return ""
+
+    def write(self, identity: str) -> None:
+        """Have it bear this one."""
+        draft = self.file.with_name(f"{FILE}.{os.getpid()}")
+        with contextlib.suppress(OSError):
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_text(f"{identity}\n", encoding="utf-8")
+            draft.replace(self.file)
+
+
+def stores() -> dict[str, Store]:
+    """Return the stores by the setting that names each."""
+    return {
+        "REDIS_URL": RedisStore(settings.REDIS_URL),
+        "REDIS_BROKER_URL": RedisStore(settings.REDIS_BROKER_URL),
+        "MODEL_DIR": Folder(settings.MODEL_DIR),
+    }
+
+
+def identity() -> str:
+    """Return this installation's, or nothing before the database is migrated."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT min(applied) FROM django_migrations")
+            (moment,) = cursor.fetchone()
+    except ProgrammingError:
+        return ""
+    return moment.isoformat() if moment else ""
+
+
+def take(*names: str) -> None:
+    """Have these stores, which this process writes to, bear our identity where they bear none.
+
+    Raises ForeignStoreError where one bears another's, and what database and Redis raise.
+    """
+    ours = identity()
+    for name, store in stores().items() if ours else ():
+        if name in names and not store.read():
+            store.write(ours)
+    check(*names)
+
+
+def check(*names: str) -> None:
+    """Raise ForeignStoreError where one of these stores bears another's identity."""
+    ours, every = identity(), stores()
+    found = {name: every[name].read() for name in names} if ours else {}
+    for name, theirs in found.items():
+        if theirs not in ("", ours):
+            raise ForeignStoreError(
+                f"{name} belongs to the installation begun at {theirs}, this one's database was begun at {ours}: set "
+                f"another {name}; or, where the other one is no more, run manage.py adopt_stores"
+            )
+
+
+def adopt() -> list[str]:
+    """Have every store bear our identity, whatever it bears; return the settings of those that bore another's."""
+    ours, taken = identity(), []
+    for name, store in stores().items() if ours else ():
+        if store.read() not in ("", ours):
+            taken.append(name)
+        store.write(ours)
+    return taken
