@@ -129,7 +129,11 @@ def checked(kind: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any
 
 
 def who_of(request: Request, fields: Mapping[str, Any]) -> Who:
-    """Return the shopper; a user id that the key wants proved, or whose proof is wrong, is not verified."""
+    """Return the shopper; a user id that the key wants proved, or whose proof is wrong, is not verified.
+
+    A server's address tells nothing of where the shopper is. It sends no privacy signal of its own: one that comes with
+    a secret key is the shopper's, forwarded.
+    """
     key, user_id, user_hash = key_of(request), fields.get("user_id") or None, fields.get("user_hash") or None
     verified = True
     if user_id and key.publishable and (key.requires_user_hash or user_hash):
@@ -139,7 +143,7 @@ def who_of(request: Request, fields: Mapping[str, Any]) -> Who:
         anonymous_id=fields.get("anonymous_id") or None,
         verified=verified,
         gpc=gpc.signaled(request),
-        region=region_of(request),
+        region=region_of(request) if key.publishable else None,
     )
 
 

@@ -3,8 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from access.identity import sign_user
+from consents.selectors import forget_terms
 from personalization.api.examples import ANSWER
 from tests.personalization.shop import ADA, PRODUCTS, views
 
@@ -40,6 +42,25 @@ def test_answers_stay_out_of_shared_caches(browser: "APIClient") -> None:
 
     assert response["Cache-Control"] == "private, no-store"
     assert "Sec-GPC" in response["Vary"]
+
+
+def test_a_server_stands_elsewhere_than_the_shopper_and_forwards_their_signal(
+    browser: "APIClient", server: "APIClient", settings: Settings
+) -> None:
+    views(ADA, "desk")
+    stranger = {"user_id": "nobody-asked"}
+    views(stranger, "desk")
+    settings.CONSENT_REGION_HEADER, settings.CONSENT_RULES = "CF-IPCountry", {"*": "opt_in", "US": "opt_out"}
+
+    def personalized(client: "APIClient", who: dict[str, str], **headers: str) -> bool:
+        return bool(client.get(HOME, who, headers=headers).json()["personalized"])
+
+    forget_terms()
+    assert personalized(browser, stranger, CF_IPCountry="US")
+    assert not personalized(server, stranger, CF_IPCountry="US")
+    assert personalized(server, ADA)
+    assert not personalized(server, ADA, Sec_GPC="1")
+    forget_terms()
 
 
 def test_get_and_post_answer_alike(browser: "APIClient") -> None:
