@@ -75,6 +75,17 @@ def test_get_and_post_answer_alike(browser: "APIClient") -> None:
     assert ids(asked.json()) == ["throw"]
 
 
+def test_what_others_add_to_an_address_is_ignored(browser: "APIClient") -> None:
+    views(ADA, "desk")
+
+    plain, tagged = (
+        browser.get(HOME, {**ADA, **more}) for more in ({}, {"_": "1764", "utm_source": "mail", "limt": 2})
+    )
+
+    assert tagged.status_code == 200
+    assert tagged.json()["items"] == plain.json()["items"]
+
+
 def test_blanks_around_an_id_mean_nothing_as_on_events(browser: "APIClient") -> None:
     views(ADA, "desk")
     query: dict[str, Any] = {"product_id": ["desk"], "exclude": ["rug"], "limit": 3}
