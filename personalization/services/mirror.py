@@ -5,6 +5,7 @@ stops a release, and mirroring twice changes nothing.
 """
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -33,6 +34,7 @@ LOCK: Final = 0x766D_6D66
 """Advisory lock: one version is mirrored at a time."""
 AT_ONCE = 100
 """Parameters that MLflow takes in one call; it takes more metrics."""
+log = logging.getLogger(__name__)
 
 
 class MirrorDown(Exception):
@@ -181,7 +183,10 @@ def _take_back(client: "MlflowClient", run_id: str) -> None:
     where = client.get_run(run_id).info.artifact_uri
     files = get_artifact_repository(where, tracking_uri=settings.MLFLOW_TRACKING_URI)
     for path in (MODEL, JUDGED):
-        files.delete_artifacts(path)  # type: ignore[no-untyped-call]
+        try:
+            files.delete_artifacts(path)  # type: ignore[no-untyped-call]
+        except NotImplementedError:  # MLflow cannot delete in every kind of store; what is registered goes all the same
+            log.warning("mirror.not_deleted run=%s path=%s", run_id, path)
     own = settings.MLFLOW_NAME
     for known in client.search_model_versions(f"name = '{own}' and run_id = '{run_id}'"):
         client.delete_model_version(own, known.version)

@@ -258,6 +258,26 @@ def test_of_a_version_that_was_deleted_the_figures_stay_and_the_files_go(stocked
     assert [one.tags["version"] for one in client.search_model_versions("name = 'vitrine'")] == [new]
 
 
+def test_a_store_that_cannot_delete_keeps_files_alone(
+    stocked: None, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+    def cannot(self: LocalArtifactRepository, artifact_path: str | None = None) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(LocalArtifactRepository, "delete_artifacts", cannot)
+    old = admitted(model(("popular",)))
+    mirror(old)
+    ModelVersion.objects.filter(version=old).update(pruned_at=clock.now())
+
+    mirror(old)
+
+    client = MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI, registry_uri=settings.MLFLOW_TRACKING_URI)
+    assert not client.search_model_versions("name = 'vitrine'")
+
+
 def test_deleting_old_versions_has_a_worker_follow(
     stocked: None, settings: Settings, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
