@@ -42,6 +42,11 @@
     }
   }
 
+  // Django builds its picker of two lists when all is loaded; its signs have a name and no role.
+  function pick() {
+    document.querySelectorAll(".selector .help-tooltip").forEach((sign) => sign.setAttribute("role", "img"));
+  }
+
   function prepare() {
     (document.getElementById("main") || document.getElementById("page"))?.setAttribute("role", "main");
     document.getElementById("nav-sidebar-inner")?.setAttribute("aria-label", "Pages"); // there are other lists of links
@@ -49,6 +54,7 @@
     document.querySelectorAll(CLICKED).forEach(reach);
     document.querySelectorAll("#page .material-symbols-outlined").forEach(silence);
     lead();
+    window.addEventListener("load", pick); // asked for last, so that it comes after Django's
   }
 
   function press(event) {

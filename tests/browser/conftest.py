@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from django.contrib.auth import get_user_model
 from playwright.sync_api import Browser, BrowserContext, Page, Request
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
@@ -81,6 +82,18 @@ def page(visitor: BrowserContext) -> Page:
     """An empty tab. A script error on a page fails the test."""
     page = visitor.new_page()
     page.on("pageerror", lambda error: pytest.fail(f"script error: {error}"))
+    return page
+
+
+@pytest.fixture
+def ada(live_server: LiveServer, page: Page) -> Page:
+    """Ada, logged in, at the admin's home."""
+    get_user_model().objects.create_superuser("ada", password="correct horse battery")
+    page.goto(f"{live_server.url}/admin/login/")
+    page.fill("[name=username]", "ada")
+    page.fill("[name=password]", "correct horse battery")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#nav-sidebar-inner", state="attached")
     return page
 
 

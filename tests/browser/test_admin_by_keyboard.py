@@ -1,7 +1,6 @@
 """The admin without a mouse and without eyes: its menus open by keys, and what is clicked has a name."""
 
 import pytest
-from django.contrib.auth import get_user_model
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
@@ -11,18 +10,6 @@ NAMELESS = """() => [...document.querySelectorAll('#page a, #page button, #page 
   said.querySelectorAll('[aria-hidden=true]').forEach((hidden) => hidden.remove());
   return !(one.ariaLabel || one.title || said.textContent).trim() && !said.querySelector('img[alt]');
 }).map((one) => one.outerHTML)"""
-
-
-@pytest.fixture
-def ada(live_server: LiveServer, page: Page) -> Page:
-    """Ada, logged in, at the admin's home."""
-    get_user_model().objects.create_superuser("ada", password="correct horse battery")
-    page.goto(f"{live_server.url}/admin/login/")
-    page.fill("[name=username]", "ada")
-    page.fill("[name=password]", "correct horse battery")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("#nav-sidebar-inner", state="attached")
-    return page
 
 
 def test_the_menus_open_by_keys_on_a_phone(ada: Page) -> None:

@@ -1,0 +1,144 @@
+"""Every page for every eye, hand and width: axe-core finds nothing serious, and no page scrolls sideways.
+
+axe-core (MPL-2.0) comes inside of axe-playwright-python (MIT), which only tests need. What it cannot see, tests beside
+this one look at: keys, what a refused form says, what is printed.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth import get_user_model
+from playwright.sync_api import Page, TimeoutError, expect
+from pytest_django import Settings
+
+from common import clock
+from customers.selectors import Identity
+from tests.browser.conftest import Shop
+from tests.browser.waiting import until
+from tests.personalization.planted import case, slow, usual
+from tests.personalization.releases import admitted, judged
+from tests.personalization.reports import REPORT
+from tests.personalization.shop import model
+
+WIDTHS = (320, 360, 640, 768, 1280)
+"""A telephone's, a small tablet's and a desk's; 640 and 320 are the desk's at 200 and 400 % zoom."""
+BARRED = ("serious", "critical")
+FITS = "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+SETTLED = "() => document.getAnimations().every((one) => one.playState !== 'running')"
+DOORS = "#nav-sidebar-inner a[href^='/']"
+FIRST = "#result_list tbody :is(th, td) a[href^='/admin/']"
+ADD = "a[href$='/add/']"
+VERSION = "/admin/personalization/modelversion/"
+BEHIND_BUTTONS = (
+    *("/admin/personalization/trainingrun/train/", "/admin/password_change/", "/admin/catalog/product/import/"),
+    *(f"{VERSION}side-by-side/", f"{VERSION}roll-back/"),
+    *("/portal/customers/user:ada", "/portal/preview?subject=ada&placement=home&effect=pin&products=P0009&position=2"),
+)
+"""Pages that no list and no sidebar leads to."""
+SHOP_PAGES = ("/", "/shop/", "/shop/products/P0001", "/shop/cart", "/shop/search?q=a", "/shop/login")
+
+
+@pytest.fixture
+def worked(shop: Shop, page: Page, settings: Settings, tmp_path: Path) -> Shop:
+    """The shop with a row of everything: an order and its events, versions, a run, an alarm, a waiver."""
+    from events.activity import orders_of
+    from personalization.models import ModelAlarm, ModelVersion, ModelWaiver, TrainingRun
+    from personalization.services.registry import promote
+
+    settings.MODEL_DIR = tmp_path
+    page.goto(f"{shop.url}/shop/login")
+    page.locator("[data-vitrine-consent=yes]").click()
+    page.locator("#user_id").fill("ada")
+    page.locator(".other button").click()
+    page.goto(shop.product("P0001"))
+    page.locator("[data-vitrine-add]").click()
+    page.locator("text=Order and pretend to pay").click()
+    expect(page.locator("h1")).to_have_text("Thank you")
+    until(lambda: orders_of(Identity(("ada",), ()), limit=1))
+    promote(admitted(model(("popular",)), report=REPORT), actor="staff:1")
+    refused, now = judged(model(("popular",)), case(slow(usual()), usual()), report=REPORT), clock.now()
+    run = TrainingRun.objects.create(actor="system:test", model_version=refused, step="Fitting", progress=0.4)
+    live = ModelVersion.objects.exclude(pk=refused.pk).get()
+    ModelAlarm.objects.create(kind="data", message="few", model_version=live, run=run, raised_at=now, latest_at=now)
+    asker = get_user_model().objects.create(username="mo")
+    ModelWaiver.objects.create(
+        model_version=refused, reason="season", requested_by=asker, requested_at=now, expires_at=now + timedelta(days=1)
+    )
+    return shop
+
+
+def staff_pages(page: Page, shop: Shop) -> Iterator[str]:
+    """Yield where the sidebar leads, of each list its first row and its form to add, and what is behind buttons."""
+    page.goto(f"{shop.url}/admin/")
+    doors: list[str] = page.eval_on_selector_all(DOORS, "all => all.map((one) => one.getAttribute('href'))")
+    found = list(dict.fromkeys(doors))
+    assert len(found) > 20
+    for door in tuple(found):
+        page.goto(shop.url + door)
+        for leads in (page.locator(FIRST), page.locator(ADD)):
+            if leads.count():
+                found.append(str(leads.first.get_attribute("href")).partition("?")[0])
+    version = next(one for one in found if one.startswith(VERSION) and one.endswith("/change/"))
+    of_version = [version.replace("/change/", f"/{name}/") for name in ("evaluation", "promote", "ask-waiver")]
+    yield from dict.fromkeys([*found, *of_version, *BEHIND_BUTTONS])
+
+
+def barred(page: Page, *rules: str) -> list[str]:
+    """Return what axe-core finds on the page that keeps somebody out, by these rules, by all unless some are named."""
+    page.wait_for_function(SETTLED)
+    options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    found: list[dict[str, Any]] = Axe().run(page, options=options).response["violations"]
+    return [f"{one['id']}: {node['html']}" for one in found if one["impact"] in BARRED for node in one["nodes"]]
+
+
+def too_wide(page: Page) -> list[int]:
+    """Return the widths at which the page as a whole scrolls sideways, once its plots have followed."""
+    found = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        try:
+            page.wait_for_function(FITS, timeout=5_000)
+        except TimeoutError:
+            found.append(width)
+    return found
+
+
+@pytest.mark.slow
+def test_no_staff_page_shuts_anybody_out(worked: Shop, ada: Page) -> None:
+    found: dict[Any, Any] = {}
+    for address in staff_pages(ada, worked):
+        answer = ada.goto(worked.url + address)
+        assert answer is not None
+        assert answer.ok, address
+        found[address, "light"] = barred(ada)
+        ada.evaluate("document.documentElement.classList.add('dark')")
+        found[address, "dark"] = barred(ada, "color-contrast")
+
+    assert {where: what for where, what in found.items() if what} == {}
+
+
+@pytest.mark.slow
+def test_no_staff_page_scrolls_sideways(worked: Shop, ada: Page) -> None:
+    found = {}
+    for address in staff_pages(ada, worked):
+        ada.goto(worked.url + address)
+        found[address] = too_wide(ada)
+
+    assert {where: what for where, what in found.items() if what} == {}
+
+
+def test_no_shop_page_shuts_anybody_out_or_scrolls_sideways(worked: Shop, page: Page) -> None:
+    found: dict[Any, Any] = {}
+    for address in SHOP_PAGES:
+        page.goto(worked.url + address)
+        page.wait_for_load_state("networkidle")
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            found[address, scheme] = barred(page)
+        found[address, "wide"] = too_wide(page)
+
+    assert {where: what for where, what in found.items() if what} == {}
