@@ -1,5 +1,6 @@
 // What the admin's theme leaves to eyes and a mouse: its menus open by clicks on elements that no keyboard reaches, its
-// icons are words of a font ("person_search") that a screen reader says aloud, its pages have no main part to go to.
+// icons are words of a font ("person_search") that a screen reader says aloud, its pages have no main part to go to, and
+// what a form refuses is only seen.
 "use strict";
 (function () {
   const CLICKED = "#page [x-on\\:click]:not(button, a[href], :has(a[href], button, input))";
@@ -42,6 +43,23 @@
     }
   }
 
+  // A date and its time are two boxes under one label, which is tied to neither.
+  function tie(pair) {
+    const line = pair.closest(".field-line");
+    const label = line?.querySelector("label")?.textContent.trim();
+    const describing = [...(line?.querySelectorAll("[id$=_helptext], [id$=_error]") || [])].map((one) => one.id).join(" ");
+    for (const box of pair.querySelectorAll("input")) {
+      if (label) box.setAttribute("aria-label", `${label}: ${box.placeholder}`);
+      if (describing) box.setAttribute("aria-describedby", describing);
+    }
+  }
+
+  // The next tab, and a screen reader, begin at the first field that was refused.
+  function refuse() {
+    document.querySelectorAll("#content-main .errornote").forEach((note) => note.setAttribute("role", "alert"));
+    document.querySelector("#page [aria-invalid=true]:not([type=hidden])")?.focus();
+  }
+
   // Django builds its picker of two lists when all is loaded; its signs have a name and no role.
   function pick() {
     document.querySelectorAll(".selector .help-tooltip").forEach((sign) => sign.setAttribute("role", "img"));
@@ -53,6 +71,8 @@
     document.querySelector("ul.object-tools")?.setAttribute("role", "presentation"); // holds no items but a link
     document.querySelectorAll(CLICKED).forEach(reach);
     document.querySelectorAll("#page .material-symbols-outlined").forEach(silence);
+    document.querySelectorAll("#page .datetime").forEach(tie);
+    refuse();
     lead();
     window.addEventListener("load", pick); // asked for last, so that it comes after Django's
   }
