@@ -1,12 +1,14 @@
-// Draws the figures of the evaluation report in the admin's colors, light or dark.
+// Draws the figures of the evaluation report in the admin's colors, light or dark; on paper light, and as wide as paper.
 "use strict";
 (function () {
+  const PAPER = 620; // what A4 and US letter have between margins, in CSS pixels
+  let printed = false;
   const figures = JSON.parse(document.getElementById("figures").textContent);
 
   function colors() {
     const style = getComputedStyle(document.documentElement);
     const of = (name) => style.getPropertyValue(name).trim();
-    const dark = document.documentElement.classList.contains("dark");
+    const dark = !printed && document.documentElement.classList.contains("dark");
     return {
       ink: of(dark ? "--color-base-300" : "--color-base-600"),
       line: of(dark ? "--color-base-800" : "--color-base-200"),
@@ -45,6 +47,7 @@
         showlegend: false,
         legend: { orientation: "h", yanchor: "bottom", y: 1.02 },
         ...figure.layout,
+        ...(printed ? { width: PAPER } : {}),
         xaxis: axis(figure.layout.xaxis, color),
         yaxis: axis(figure.layout.yaxis, color),
       };
@@ -53,6 +56,14 @@
     }
   }
 
+  function print(starts) {
+    printed = starts;
+    draw();
+    if (!printed) document.querySelectorAll("[data-figure]").forEach((place) => window.Plotly.Plots.resize(place));
+  }
+
   draw();
+  window.addEventListener("beforeprint", () => print(true));
+  window.addEventListener("afterprint", () => print(false));
   new MutationObserver(draw).observe(document.documentElement, { attributes: true, attributeFilter: ["class"] });
 })();

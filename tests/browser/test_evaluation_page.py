@@ -1,4 +1,4 @@
-"""The evaluation report of a model version draws every plot, in light and in dark, without a script from elsewhere."""
+"""The evaluation report of a model version draws every plot, in light, in dark and on paper, with our own scripts."""
 
 from pathlib import Path
 
@@ -16,6 +16,15 @@ from tests.personalization.shop import model
 
 PLOTS = 11
 PHONE = {"width": 390, "height": 844}
+MIDDLE = 128
+"""Between black and white."""
+PAPER = {"width": 718, "height": 1000}
+CUT = """() => [...document.querySelectorAll('.main-svg, #content table, #content p')].filter(
+  (one) => one.checkVisibility() && one.getBoundingClientRect().right > document.documentElement.clientWidth).length"""
+BRIGHTEST = """() => Math.max(...[...document.querySelectorAll('#content p, #content td, .xtick text')].map(
+  (one) => { const c = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    c.fillStyle = one.closest('svg') ? getComputedStyle(one).fill : getComputedStyle(one).color;
+    c.fillRect(0, 0, 1, 1); return c.getImageData(0, 0, 1, 1).data[1]; }))"""
 
 
 def test_every_plot_is_drawn(
@@ -42,4 +51,26 @@ def test_every_plot_is_drawn(
     expect(page.locator(".js-plotly-plot .main-svg:first-child")).to_have_count(PLOTS)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= PHONE["width"]
     shoot(page, "evaluation-phone")
+    on_paper(page, shoot)
     assert [one.url for one in requests if not one.url.startswith((live_server.url, "data:", "blob:"))] == []
+
+
+def on_paper(page: Page, shoot: Shoot) -> None:
+    """Print the page from the dark: nothing is cut, all is dark on white; afterwards it is as before."""
+    drawn = page.locator(".js-plotly-plot .main-svg:first-child")
+    page.set_viewport_size(PAPER)  # type: ignore[arg-type]
+    page.reload()
+    expect(drawn).to_have_count(PLOTS)
+    page.evaluate("document.documentElement.classList.add('dark')")
+    before = drawn.first.get_attribute("width")
+
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert {one.get_attribute("width") for one in drawn.all()} == {"620"}
+    assert page.evaluate(CUT) == 0
+    assert page.evaluate(BRIGHTEST) < MIDDLE
+    shoot(page, "evaluation-paper")
+
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(drawn.first).to_have_attribute("width", before or "")
