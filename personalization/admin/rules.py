@@ -121,4 +121,4 @@ def _effect(version: RuleVersion) -> str:
 
 def _told(version: RuleVersion) -> str:
     said = f"{_effect(version)}: {products_of(version)}; {places_of(version)}; {window_of(version)}"
-    return f"v{version.number} {version.created_at:%Y-%m-%d %H:%M} {version.created_by}: {said}"
+    return f"v{version.number} {version.created_at:%Y-%m-%d %H:%M} UTC {version.created_by}: {said}"

@@ -77,7 +77,7 @@ def _waiver(row: ModelVersion) -> str:
     if not row.failed:
         return ""
     waiver = valid_waiver(row, now=clock.now())
-    until = f"by a waiver until {waiver.expires_at:%Y-%m-%d %H:%M}" if waiver else "by a waiver that has ended"
+    until = f"by a waiver until {waiver.expires_at:%Y-%m-%d %H:%M} UTC" if waiver else "by a waiver that has ended"
     return f"refused by the gate, live {until}"
 
 

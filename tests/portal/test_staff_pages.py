@@ -185,10 +185,11 @@ def test_a_list_offers_to_show_all_only_where_it_shows_some(log_in: LogIn) -> No
     assert "Show all" in admin.get("/admin/audit/auditevent/?q=user:u1").content.decode()
 
 
-def test_times_are_written_alike_in_lists_and_on_pages(log_in: LogIn) -> None:
+def test_times_are_written_alike_in_lists_and_on_pages_and_say_their_zone(log_in: LogIn) -> None:
     admin = log_in("")
 
-    assert re.search(r">\d{4}-\d\d-\d\d \d\d:\d\d<", admin.get("/admin/audit/auditevent/").content.decode())
+    assert re.search(r">\d{4}-\d\d-\d\d \d\d:\d\d UTC<", admin.get("/admin/audit/auditevent/").content.decode())
+    assert "When (UTC)" in admin.get("/admin/").content.decode()
 
 
 def heading(page: str) -> list[str]:

@@ -1,5 +1,5 @@
-"""Days and times as every page of ours writes them: in the same order everywhere, and sorted as they read."""
+"""Days and times as every page of ours writes them: the same order everywhere, sorted as they read, with their zone."""
 
 DATE_FORMAT = "Y-m-d"
 TIME_FORMAT = "H:i"
-DATETIME_FORMAT = "Y-m-d H:i"
+DATETIME_FORMAT = "Y-m-d H:i e"

@@ -107,7 +107,7 @@ def drift(version: ModelVersion) -> Section | None:
         "Each night's last day against the usual day of this training: population stability index, an alarm over .25. "
         "A feed is the day's shoppers as a share of the usual day's of the two weeks before, an alarm under .2."
     )
-    columns, indices = ("Night", "Interactions", *names), [name for name in names if not name.startswith(FEED)]
+    columns, indices = ("Night (UTC)", "Interactions", *names), [name for name in names if not name.startswith(FEED)]
     return Section("drift", "Drift of traffic", note, columns, rows, _over_nights(nights, indices, y="index"))
 
 

@@ -278,7 +278,7 @@ def test_what_a_waiver_let_through_looks_like_no_other_version(log_in: LogIn) ->
     ada.post(page_of(version, "promote_page"))
     home, versions = reverse("admin:index"), reverse("admin:personalization_modelversion_changelist")
 
-    assert f"live by a waiver until {waiver.expires_at:%Y-%m-%d %H:%M}" in ada.get(home).content.decode()
+    assert f"live by a waiver until {waiver.expires_at:%Y-%m-%d %H:%M} UTC" in ada.get(home).content.decode()
     assert "champion, refused by the gate" in ada.get(versions).content.decode()
     cora.post(reverse("admin:personalization_modelwaiver_close_page", args=[waiver.pk]))
     assert "live by a waiver that has ended" in ada.get(home).content.decode()
