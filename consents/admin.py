@@ -45,6 +45,7 @@ class PurposeFilter(admin.SimpleListFilter):
 class ConsentEventAdmin(WrittenOnce):
     """Proof of consent: search a subject, read what was decided, when, where, and under which text."""
 
+    when_empty = "A proof comes with each answer that a shopper gives."
     list_display = ("raw_id", "purpose", "given", "at", "source", "policy_version", "region")
     list_filter = (PurposeFilter, "given")
     search_fields = ("raw_id__exact", "message_id__exact")

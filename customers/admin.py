@@ -12,6 +12,7 @@ from customers.models import Customer, CustomerLink
 class CustomerAdmin(ReadOnly, ModelAdmin):
     """Raw ids and what was said about them."""
 
+    when_empty = "A customer comes with the first event that names one."
     show_full_result_count = False
     paginator = EstimatingPaginator
     list_per_page = 50
@@ -26,6 +27,7 @@ class CustomerAdmin(ReadOnly, ModelAdmin):
 class CustomerLinkAdmin(ReadOnly, ModelAdmin):
     """Which ids were linked, when."""
 
+    when_empty = "A link comes with the first login of a visitor."
     show_full_result_count = False
     paginator = EstimatingPaginator
     list_per_page = 50

@@ -46,6 +46,7 @@ class NameFilter(admin.SimpleListFilter):
 class EventAdmin(RecordedAdmin):
     """Events, the last recorded first; those of one shopper by event time."""
 
+    when_empty = "Events come from a shop's pages and servers, with a key of the page API keys."
     list_display = ("at", "name", "kind", "user_id", "anonymous_id", "source")
     list_filter = (NameFilter,)
     search_fields = ("user_id",)
@@ -108,6 +109,7 @@ class WaitingFilter(admin.SimpleListFilter):
 class SetAsideAdmin(RecordedAdmin):
     """Rejected events: why, what, and whether they were sent again."""
 
+    when_empty = "What is wrong in an event that came in would be told here."
     list_display = ("received_at", "reason", "field", "message_id", "source", "replayed_at", "replay_error")
     list_filter = (WaitingFilter,)
     search_fields = ("=message_id", "reason")
@@ -195,6 +197,7 @@ def amount(name: str) -> Any:
 class OrderAdmin(RecordedAdmin):
     """Orders as their events tell them."""
 
+    when_empty = "An order comes with its event, Order Completed."
     list_display = ("order_id", "placed_at", "status", "user_id", "shown_revenue", "shown_refunded")
     list_filter = (StatusFilter,)
     search_fields = ("order_id__exact", "user_id__exact", "anonymous_id__exact")

@@ -34,6 +34,7 @@ WHOLE = 1_000
 class ModelAlarmAdmin(LightList, WrittenElsewhere):
     """Alarms are raised by training and by the nightly watch; here they are read, and settled."""
 
+    when_empty = "Trainings and the nightly watch raise one where something does not hold."
     list_display = ("kind", "standing", "message", "model_version", "times", "raised_at", "latest_at", "settled_by")
     list_display_links = ("kind", "message")
     list_filter = ("kind",)

@@ -43,6 +43,7 @@ class TrainingForm(forms.Form):
 class TrainingRunAdmin(LightList, ReadOnly, ModelAdmin):
     """Each row is written by the run itself while it works; the list follows it."""
 
+    when_empty = "The nightly schedule starts one, or Train now."
     list_display = ("id", "standing", "bar", "step", "said", "model_version", "actor", "created_at", "finished_at")
     list_filter = ("state",)
     list_select_related = ("model_version",)

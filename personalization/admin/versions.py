@@ -28,6 +28,7 @@ COLORS = {"champion": "success", "candidate": "info", "retired": "warning", "ref
 class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, WrittenElsewhere):
     """Versions are made by training; here they are compared, promoted and rolled back."""
 
+    when_empty = "A training brings the first: see Training runs."
     list_display = ("version", "standing", "rung", "ndcg", "precision", "recall", "rmse", "created_at", "promoted_at")
     list_filter = ("state",)
     heavy = ("report",)

@@ -57,6 +57,7 @@ class WaiverRequestPage:
 class ModelWaiverAdmin(LightList, ReadOnly, ModelAdmin):
     """Waivers are never edited: asked for, approved, closed or outlived."""
 
+    when_empty = "Whoever wants a refused version live asks for one on its page."
     list_display = ("model_version", "standing", "requested_by", "requested_at", "approved_by", "expires_at", "reason")
     list_select_related = ("model_version", "requested_by", "approved_by")
     heavy = OF_VERSION

@@ -206,3 +206,16 @@ def test_what_a_profile_does_not_know_is_said_so() -> None:
 
 def test_an_address_of_no_key_leads_home(log_in: LogIn) -> None:
     assert log_in("operator").get("/admin/access/apikey/none/change/").status_code == 302
+
+
+def test_an_empty_list_says_where_its_rows_come_from(log_in: LogIn) -> None:
+    root = log_in("")
+    lists = (
+        *("events_event", "events_setaside", "events_order", "consents_consentevent", "customers_customer"),
+        *("customers_customerlink", "personalization_modelversion", "personalization_trainingrun"),
+        *("personalization_modelwaiver", "personalization_modelalarm"),
+    )
+
+    told = {name: root.get(reverse(f"admin:{name}_changelist")).content.decode() for name in lists}
+
+    assert [name for name, page in told.items() if not re.search(r"Nothing here yet\. [A-Z]\w*", page)] == []
