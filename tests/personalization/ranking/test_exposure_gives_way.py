@@ -43,6 +43,32 @@ def test_excess_is_zero_below_the_equal_share_and_one_for_the_most_shown() -> No
     assert ((excess >= 0) & (excess <= 1)).all()
 
 
+def test_excess_grows_with_the_logarithm_of_what_the_first_ten_places_show() -> None:
+    shown = np.full((4, 12), -1, np.int32)
+    shown[:, 0], shown[:2, 1], shown[0, 2], shown[:2, 9], shown[:, 10:] = 0, 1, 2, 3, 4
+
+    excess = Exposure.measured(shown, n_items=9, strength=0.5).excess
+
+    # Nine places, one for each of nine items: these have 4, 2, 1 and 2 times as many, the last only behind the tenth.
+    assert excess.tolist() == [1.0, 0.5, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0]
+
+
+def test_each_shoppers_scores_are_held_against_their_own_and_nobodys_against_none() -> None:
+    rows, items = np.array([1, 1, 1, 2, 2]), np.array([0, 1, 2, 0, 2])
+    nothing = np.zeros((5, 1), np.float32)
+    exposure = Exposure(0.5, np.array([1.0, 0.5, 0.0], np.float32))
+
+    eased = exposure.eased(
+        Candidates(rows, items, nothing, nothing, ("one",), 3), np.array([12.0, 11.0, 10.0, -3.0, 97.0], np.float32)
+    )
+    none = exposure.eased(
+        Candidates(rows[:0], items[:0], nothing[:0], nothing[:0], ("one",), 3), np.empty(0, np.float32)
+    )
+
+    assert eased.tolist() == [0.5, 0.25, 0.0, -0.5, 1.0]
+    assert none.tolist() == []
+
+
 def test_strength_zero_changes_nothing() -> None:
     assert measured(0.0).eased(CANDIDATES, SCORES) is SCORES
 
@@ -72,7 +98,7 @@ def test_the_curve_is_of_what_could_be_shown() -> None:
 def test_new_products_have_no_excess() -> None:
     more = measured(0.5).extended(N_ITEMS + 3)
 
-    assert (more.excess[N_ITEMS:] == 0).all()
+    assert more.excess[N_ITEMS:].tolist() == [0, 0, 0]
     assert (more.excess[:N_ITEMS] == measured(0.5).excess).all()
 
 
