@@ -40,7 +40,11 @@ TABLE = [
     ({ADA: said(personalization=yes(1))}, OPT_IN, True, False, "gpc", None),
     ({ADA: said(personalization=yes(1))}, OPT_OUT, True, True, "given", "y"),
     ({ADA: said(personalization=yes(1), gpc=yes(2, "g"))}, OPT_IN, False, False, "gpc", "g"),
+    ({ADA: said(personalization=yes(2), gpc=yes(2, "g"))}, OPT_IN, False, False, "gpc", "g"),  # in one request
     ({ADA: said(personalization=yes(3), gpc=yes(2, "g"))}, OPT_IN, False, True, "given", "y"),
+    ({ADA: said(personalization=no(3), gpc=yes(2, "g"))}, OPT_IN, False, False, "gpc", "g"),
+    ({ADA: said(gpc=yes(2, "g"))}, OPT_IN, False, False, "gpc", "g"),
+    ({ADA: said(personalization=yes(1), gpc=no(2, "g"))}, OPT_IN, False, True, "given", "y"),
     ({ADA: said(gpc=yes(2, "g"))}, OPT_OUT, False, True, "not_objected", None),
     ({ADA: said(personalization=yes(1)), BO: said()}, OPT_IN, False, True, "given", "y"),
     ({ADA: said(), BO: said(personalization=yes(1))}, OPT_IN, False, True, "given", "y"),
@@ -61,6 +65,21 @@ def test_the_signal_covers_a_sale_in_an_opt_out_region() -> None:
 
     assert decide(ADS, states, rule=OPT_OUT).allowed
     assert decide(ADS, states, rule=OPT_OUT, gpc=True).reason == "gpc"
+
+
+def test_a_remembered_signal_covers_a_sale_that_nobody_was_asked_about() -> None:
+    states = {ADA: said(gpc=yes(2, "g"))}
+
+    assert decide(ADS, {ADA: said()}, rule=OPT_OUT).allowed
+    assert decide(ADS, states, rule=OPT_OUT) == Verdict(False, "consent", "gpc", "g", OPT_OUT.id, 2)
+
+
+def test_a_verdict_says_when_it_was_decided_and_nothing_where_the_signal_is_of_this_request() -> None:
+    states = {ADA: said(personalization=yes(1))}
+
+    assert decide(PERSONALIZATION, states, rule=OPT_IN).at == 1
+    assert decide(PERSONALIZATION, {ADA: said(gpc=yes(2, "g"))}, rule=OPT_IN).at == 2
+    assert decide(PERSONALIZATION, states, rule=OPT_IN, gpc=True).at is None
 
 
 def test_an_essential_purpose_asks_nobody() -> None:
@@ -91,6 +110,16 @@ def test_a_refusal_on_either_id_survives_a_merge(ada: Decision, bo: Decision, li
 
     assert decide(PERSONALIZATION, states, rule=OPT_IN, linked_at={BO: linked}).allowed is allowed
     assert decide(PERSONALIZATION, states, rule=OPT_IN, linked_at={ADA: linked}).allowed is allowed
+
+
+@pytest.mark.parametrize("earlier", [1, 2])
+def test_a_yes_from_before_a_refusal_does_not_let_another_ids_yes_from_before_the_link_count(earlier: int) -> None:
+    tablet = "anonymous:tablet"
+    states = {ADA: said(personalization=no(2)), BO: said(personalization=yes(earlier)), tablet: said()}
+    later = {**states, tablet: said(personalization=yes(4))}
+
+    for known, linked, allowed in ((states, 9, False), (later, 9, False), (later, 3, True)):
+        assert decide(PERSONALIZATION, known, rule=OPT_IN, linked_at={tablet: linked}).allowed is allowed
 
 
 decisions = st.builds(
