@@ -87,9 +87,33 @@ def test_a_broken_feed_refuses_a_changed_shop_alarms_a_small_one_is_noted() -> N
     assert failed(checked(build(history().head(60))), "refuses") == []
 
 
+def test_the_bars_are_those_of_the_page() -> None:
+    dataset = build(history(), products())
+
+    bars = {one.name: one.bar for one in checked(dataset, last=profile_of(dataset))}
+
+    assert bars == {
+        "rows": 1_000,
+        "shoppers": 50,
+        "items": 10,
+        "set aside": 0.3,
+        "volume": 0.7,
+        **{f"filled {name}": 0.5 for name in ("titles", "categories", "brands", "prices")},
+        **{f"shift of {name}": 0.25 for name in ("signals", "hours")},
+    }
+    assert stability(np.zeros((1, 1), np.int32), np.zeros((1, 1), np.int32)).bar == 0.3
+
+
 def test_equal_histograms_have_index_zero() -> None:
     assert stability_index(np.array([1.0, 3.0]), np.array([10.0, 30.0])) == pytest.approx(0)
     assert stability_index(np.array([1.0, 0.0]), np.array([0.0, 1.0])) > 1
+
+
+@pytest.mark.parametrize(("count", "taken_for"), [(10, 0.02), (100, 0.005), (1_000_000, 0.0001)])
+def test_an_empty_bin_is_taken_for_half_a_count_but_no_bin_decides_all(count: int, taken_for: float) -> None:
+    index = stability_index(np.array([count, 0.0]), np.array([0.0, count]))
+
+    assert index == pytest.approx(2 * (1 - taken_for) * np.log(1 / taken_for))
 
 
 def test_overlap_counts_shared_answers() -> None:

@@ -90,6 +90,19 @@ def test_another_activity_of_few_shoppers_is_chance() -> None:
     assert [lines for lines in told if lines] == []
 
 
+def test_the_bar_of_activity_is_what_chance_does_to_so_few_shoppers_but_not_to_some_who_do_it_all() -> None:
+    usual = {"rows": 400, "signals": [1], "activity": [60, 40], "popularity": [1]}
+
+    bars = [
+        drifted(usual, {**usual, "rows": 240, "activity": [count, 0]})[1].bar
+        for count in (20, 15, 14, 240)  # 12, 16 and 17 events of a shopper and day, 4 are usual
+    ]
+
+    assert bars == pytest.approx([39 * (1 / 100 + 1 / count) for count in (20, 15)] + [0.25, 39 * (1 / 100 + 1 / 240)])
+    assert weekly([60, 40], [20]).bar == pytest.approx(39 * (1 / 100 + 1 / 20))
+    assert weekly([600, 400], [1_000]).bar == 0.25
+
+
 def test_little_traffic_is_not_judged() -> None:
     assert drifted(usual_day(LEARNT, N_ITEMS) or {}, day(traffic(days=1, per_day=TELLING - 40, seed=2, shift=50))) == []
     assert usual_day(traffic(days=30, per_day=5, seed=1), N_ITEMS) is None
@@ -145,8 +158,10 @@ def test_shoppers_are_counted_once_a_day_and_signal() -> None:
         (feed(7), [False]),
         (feed(0), [False]),
         (feed(0, 0, 0), [False]),
+        (feed(0, usual=20), [False]),
         (feed(0, usual=19), []),
         (feed(19, 0, usual=19), [True]),
+        (feed(10, usual=10), [True]),
         (feed(9, usual=9), []),
         (feed(0, quiet={7: 1, 14: 2}), []),
         (feed(0, quiet={1: 0, 6: 0, 13: 0}), [False]),
@@ -159,8 +174,10 @@ def test_shoppers_are_counted_once_a_day_and_signal() -> None:
         "below",
         "silent",
         "silent for days",
+        "enough",
         "few",
         "few, and back",
+        "enough to be back",
         "too few",
         "closed on Sundays",
         "closed on Saturdays",
