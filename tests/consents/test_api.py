@@ -1,5 +1,6 @@
 """The consent door: exact bodies, who may speak for whom, and that a decision holds at once."""
 
+import hashlib
 import json
 from typing import Any
 from unittest import mock
@@ -15,7 +16,7 @@ from audit.services import destroy_subject
 from common import clock, redis
 from common.errors import Unavailable
 from consents.mirror import link
-from consents.models import ConsentEvent
+from consents.models import ConsentEvent, PolicyText
 from consents.selectors import proofs
 from events.log import get_log
 from events.types.base import Event
@@ -78,6 +79,18 @@ def test_a_decision_is_proven_audited_and_on_the_log(shop: APIClient) -> None:
     assert (event.name, event.user_id, event.consents) == ("Consent Updated", "ada", {"analytics": True})
     assert event.message_id == proof.message_id
     assert len(entries(action="consent.decided")) == 1
+
+
+def test_a_proof_holds_the_hash_of_the_text_that_was_shown(shop: APIClient) -> None:
+    for language, body in (("de", "Wir fragen."), ("en", "We ask.")):
+        PolicyText.objects.create(version="3", language=language, body=body)
+
+    for version in ("3", "4"):
+        put(shop, f"user:of-{version}", {"decisions": {"analytics": True}, "policy_version": version})
+
+    (known,), (unknown,) = proofs(["user:of-3"]), proofs(["user:of-4"])
+    assert known.policy_sha256 == hashlib.sha256(b"We ask.").hexdigest()
+    assert unknown.policy_sha256 == ""
 
 
 def test_what_a_browser_writes_beside_its_decision_can_be_erased(browser_key: str) -> None:
