@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from personalization.recommenders.decay import DAY
 from personalization.selectors.report.section import bound
 from personalization.training.dataset import build
 from personalization.training.quality_gate import checked, failed, overlap, profile_of, stability, stability_index
@@ -57,13 +58,26 @@ def test_what_somebody_forced_once_refuses_no_night_after_and_more_of_it_does() 
     assert failed(checked(longer, last=profile_of(robot)), "refuses")[0].startswith("set aside: 0.667, bar 0.5")
 
 
-@pytest.mark.parametrize(("change", "name"), [("half", "volume"), ("views", "shift of signals")])
+@pytest.mark.parametrize(
+    ("change", "name"), [("half", "volume"), ("views", "shift of signals"), ("evenings", "shift of hours")]
+)
 def test_another_distribution_is_named(change: str, name: str) -> None:
-    last = profile_of(build(history()))
     frame = history()
-    after: pd.DataFrame = frame.sample(frac=0.5, random_state=1) if change == "half" else frame.assign(event="view")
+    last = profile_of(build(frame))
+    after = {
+        "half": frame.sample(frac=0.5, random_state=1),
+        "views": frame.assign(event="view"),
+        # All of a day happens in its last six hours.
+        "evenings": frame.assign(timestamp=frame["timestamp"] // DAY * DAY + 0.75 * DAY + frame["timestamp"] % DAY / 4),
+    }
 
-    assert any(line.startswith(name) for line in failed(checked(build(after), last=last)))
+    assert [line.split(":")[0] for line in failed(checked(build(after[change]), last=last))] == [name]
+
+
+def test_the_hours_of_a_day_are_those_of_utc() -> None:
+    hours = profile_of(build(history().head(1).assign(timestamp=1.7e9)))["hours"]
+
+    assert [hour for hour, rows in enumerate(hours) if rows] == [22]  # 2023-11-14 22:13:20
 
 
 def test_a_column_of_the_catalogue_that_fell_empty_is_named() -> None:
