@@ -46,7 +46,7 @@ def test_six_per_cent_on_a_group_are_refused(champion: SlateTable) -> None:
 
 
 def test_groups_too_small_to_be_judged_are_told_and_change_nothing(champion: SlateTable) -> None:
-    regions = np.array([""] * 600 + ["AT"] * 499 + ["CH"] * 25 + ["one"] * 4 + ["DE"] * 872)
+    regions = np.array([""] * 600 + ["AT"] * 499 + ["CH"] * 10 + ["few"] * 9 + ["DE"] * 882)
     known = replace(champion, groups={**champion.groups, "region": tuple(regions.tolist())})
     before, after = (judge(case(losing(one, 0.06), one)) for one in (champion, known))
 
@@ -55,11 +55,29 @@ def test_groups_too_small_to_be_judged_are_told_and_change_nothing(champion: Sla
     assert [(one.passed, one.detail) for one in told] == [
         (
             True,
-            "fewer than 500 shoppers: region AT (499 shoppers), region CH (25 shoppers), 1 smaller (up to 4 each)",
+            "fewer than 500 shoppers: region AT (499 shoppers), region CH (10 shoppers), 1 smaller (up to 9 each)",
         )
     ]
     assert "groups_not_judged" not in [check.name for check in before]
     assert [one for one in after if one not in told and not one.name.startswith("group_loss:region")] == before
+
+
+def test_of_many_small_groups_the_largest_twenty_are_named(champion: SlateTable) -> None:
+    regions = np.repeat([f"region {at:02d}" for at in range(25)], np.arange(25) + 20)
+    known = replace(champion, groups={"region": (*regions.tolist(), *[""] * (N_SHOPPERS - len(regions)))})
+
+    (told,) = [check for check in judge(case(known, known)) if check.name == "groups_not_judged"]
+
+    named = told.detail.removeprefix("fewer than 500 shoppers: ").split(", ")
+    assert named[0] == "region region 24 (44 shoppers)"
+    assert named[19:] == ["region region 05 (25 shoppers)", "5 smaller (up to 24 each)"]
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_a_model_is_good_enough_where_it_is_as_good_for_everybody(found: bool) -> None:
+    table = table_with_hits(np.full(N_SHOPPERS, found))
+
+    assert refusals(table, table) == []
 
 
 def test_a_slow_model_is_refused(champion: SlateTable) -> None:
@@ -71,6 +89,18 @@ def test_a_model_unfair_to_suppliers_is_refused(champion: SlateTable) -> None:
 
     assert "supplier_share" in found
     assert not any(name.startswith(("quality", "group", "leak", "latency")) for name in found)
+
+
+def test_a_supplier_shown_far_beyond_its_share_is_enough_though_none_starves(champion: SlateTable) -> None:
+    shelf = replace(SHELF, supplier=np.where(np.arange(N_ITEMS) % 20, SUPPLIER, 4).astype(np.int32))
+    slates = champion.slates.copy()
+    slates[::4, 9] -= slates[::4, 9] % 20
+
+    verdicts = judge(replace(case(replace(champion, slates=slates), champion), shelf=shelf))
+
+    (refused,) = [check for check in verdicts if check.name == "supplier_share"]
+    assert not refused.passed
+    assert "by supplier 0.90–1.50" in refused.detail
 
 
 @pytest.mark.parametrize(("shoppers", "refused"), [(199, []), (200, ["supplier_share", "gini"])])
@@ -156,6 +186,19 @@ def test_a_model_that_leaves_one_group_behind_is_refused_though_nobody_loses(cha
     assert [name for name in found if name.startswith(("quality", "group"))] == ["group_ratio:activity"]
 
 
+def test_a_group_may_be_eight_tenths_as_well_served_only_where_that_is_sure(champion: SlateTable) -> None:
+    rows = np.arange(N_SHOPPERS)
+    ours = table_with_hits((rows % 2 == 0) & (rows < 1_000) | (rows % 2 == 1) & (rows < 840))
+
+    verdicts = {check.name: check for check in judge(case(ours, champion))}
+
+    ratio = verdicts["group_ratio:activity"]
+    assert not ratio.passed
+    assert "worst over best activity group 0.84" in ratio.detail
+    assert ratio.value is not None
+    assert 0.7 < ratio.value < 0.8
+
+
 def test_a_model_that_hides_a_part_of_the_catalogue_is_refused(champion: SlateTable) -> None:
     slates = np.where(champion.slates < 40, champion.slates + 40, champion.slates).astype(np.int32)
 
@@ -187,6 +230,30 @@ def test_the_first_model_of_a_shop_is_refused_where_it_shows_best_sellers_or_not
     assert refused(popular, best_sellers) == ["popularity_lift"]
     assert refused(old, SHELF) == ["new_items"]
     assert refused(champion.slates, best_sellers) == []
+
+
+def test_who_shows_best_sellers_or_nothing_new_as_the_reference_does_passes_and_is_told_so(
+    champion: SlateTable,
+) -> None:
+    slates = champion.slates.copy()
+    slates[:, 5:] %= 40
+    slates += np.where(slates % 20 == 0, 4, 0).astype(np.int32)
+    table = replace(champion, slates=slates)
+    best_sellers = replace(SHELF, popularity=np.where(np.arange(N_ITEMS) < 40, 10.0, 1.0))
+
+    verdicts = {check.name: check for check in judge(replace(case(table, table), shelf=best_sellers))}
+
+    for name in ("popularity_lift", "new_items"):
+        assert verdicts[name].passed
+        assert "misses the bar" in verdicts[name].detail
+
+
+def test_the_coverage_that_is_asked_is_a_share_of_the_champions(champion: SlateTable) -> None:
+    half = replace(champion, slates=champion.slates % 200)
+
+    (found,) = [check for check in judge(case(half, half)) if check.name == "coverage"]
+
+    assert (found.value, found.limit) == (0.5, 0.475)
 
 
 def test_one_slow_slate_in_fifty_is_a_slow_model(champion: SlateTable) -> None:
