@@ -1,10 +1,12 @@
 """Metrics against numbers worked out by hand."""
 
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 
 from personalization.ranking.candidates import Candidates
-from personalization.training.ladder import better, climb, tuned_blend
+from personalization.training.ladder import appealed, better, climb, tuned_blend
 from personalization.training.metrics import beyond_accuracy, bootstrap, gini, hits, per_shopper, rmse
 from personalization.training.quotas import tuned_quotas
 from personalization.training.slates import slates
@@ -24,6 +26,16 @@ def test_ranking_metrics() -> None:
     assert found["recall"] == pytest.approx([0.5, 0])
     assert found["hit_rate"].tolist() == [1, 0]
     assert found["mrr"].tolist() == [0.5, 0]
+
+
+def test_the_ideal_list_is_no_longer_than_the_cut_off() -> None:
+    hit = np.array([[True, False, True, True]])
+
+    found = per_shopper(hit, np.array([5]), k=2)
+
+    assert found["ndcg"] == pytest.approx([1 / (1 + 1 / np.log2(3))])
+    assert found["precision"] == pytest.approx([1 / 2])
+    assert found["recall"] == pytest.approx([1 / 5])
 
 
 def test_intervals_hold_the_mean_and_shrink() -> None:
@@ -59,6 +71,10 @@ def test_spread_of_exposure() -> None:
     assert gini(np.array([0.0, 0.0, 0.0, 4.0])) == pytest.approx(0.75)
     told = beyond_accuracy(np.array([[0, 1]], np.int32), popularity, listed=np.ones(4, bool))
     assert [told["coverage"], told["gini"]] == pytest.approx([0.5, 0.5])
+    assert told["novelty"] == pytest.approx(-np.log2([9 / 14, 2 / 14]).mean())
+    assert told["popularity_lift"] == pytest.approx(4.5 / 6.6)
+    behind_the_tenth = np.array([[0, 1, *[-1] * 8, 2, 3]], np.int32)
+    assert beyond_accuracy(behind_the_tenth, popularity, listed=np.ones(4, bool)) == told
     sold_no_more = beyond_accuracy(
         np.array([[0, 1]], np.int32), popularity, listed=np.array([True, True, False, False])
     )
@@ -90,6 +106,24 @@ def test_a_rung_must_be_earned() -> None:
 
     assert [step.taken for step in steps] == [True, True, False, False]
     assert released == "single"
+
+
+@pytest.mark.parametrize(("sure", "earned"), [(0.72, []), (0.82, ["ranker"]), (0.93, ["single", "blend", "ranker"])])
+def test_the_ranker_must_be_less_surely_better_than_the_other_rungs_but_not_on_appeal(
+    sure: float, earned: list[str]
+) -> None:
+    rng, n = np.random.default_rng(0), 400
+    low, noise = rng.random(n), rng.normal(0, 0.2, n)
+    better_so_surely = low + noise - noise.mean() + NormalDist().inv_cdf(sure) * noise.std() / np.sqrt(n)
+
+    def taken(rung: str) -> bool:
+        rungs = {"popular": ("popular", low), rung: (rung, better_so_surely)}
+        steps, released = climb(rungs, shoppers=np.arange(n), seed=7)
+        assert steps[-1].chance == pytest.approx(sure, abs=0.03)
+        return released == rung
+
+    assert [rung for rung in ("single", "blend", "ranker") if taken(rung)] == earned
+    assert appealed(low, better_so_surely, shoppers=np.arange(n), seed=7).taken == ("single" in earned)
 
 
 def test_a_rung_is_told_apart_where_visits_begin_and_in_their_middle() -> None:
