@@ -9,6 +9,7 @@ import pytest
 from personalization.judging.case import Case, Limits
 from personalization.judging.checks import judge
 from personalization.judging.numbers import (
+    beyond_chance,
     drawn,
     has_new,
     has_suppliers,
@@ -16,6 +17,7 @@ from personalization.judging.numbers import (
     mean_popularity,
     new_share,
     spread,
+    worst_over_best,
 )
 from personalization.judging.slates import JudgedShelf, SlateTable, suppliers
 from personalization.judging.verdict import read_case, write_case
@@ -37,6 +39,47 @@ def test_lift_is_the_popularity_of_what_is_shown_over_what_is_wanted() -> None:
     assert lift(EXPOSURE, np.array([2, 2, 2]), POPULARITY) == 2.0
     assert lift(EXPOSURE, np.array([], np.int64), POPULARITY) == 0.0
     assert lift(EXPOSURE, np.array([1]), np.array([10.0, 0.0, 4.0, 1.0])) == 0.0, "nobody had touched what is wanted"
+
+
+def test_nothing_shown_is_no_lift() -> None:
+    assert lift(np.zeros(4), np.array([2]), POPULARITY) == 0.0
+
+
+@pytest.mark.parametrize(("n_items", "told"), [(49, False), (50, True)])
+def test_shares_tell_something_of_fifty_products_of_which_two_suppliers_or_some_new_are_known(
+    n_items: int, told: bool
+) -> None:
+    def shelf(*supplier: int, new: bool) -> Shelf:
+        return Shelf(
+            np.resize(np.array(supplier, np.int32), n_items), np.ones(n_items), np.arange(n_items) < new, cut=0.0
+        )
+
+    assert has_suppliers(shelf(0, 1, new=False)) is told
+    assert not has_suppliers(shelf(0, -1, new=True))
+    assert has_new(shelf(0, new=True)) is told
+    assert not has_new(shelf(0, 1, new=False))
+
+
+def test_the_worst_group_is_held_against_the_best_and_who_finds_nothing_against_anybody() -> None:
+    members = [np.arange(0, 500), np.arange(500, 1_000), np.arange(1_000, 1_500)]
+
+    def of(*means: float) -> tuple[float, float]:
+        return worst_over_best(np.repeat(means, 500), members)
+
+    assert of(0.4, 0.1, 0.2) == pytest.approx((0.25, 0.25))
+    assert of(0.4, 0.0, 0.2) == (0.0, 0.0)
+    assert of(0.0, 0.0, 0.0)[1] == 1.0
+    low, point = worst_over_best(np.random.default_rng(1).random(1_500), members)
+    assert point - 0.1 < low < point
+
+
+def test_worse_beyond_chance_is_what_nineteen_in_twenty_draws_find_worse_than_the_slack() -> None:
+    gaps = np.where(np.arange(1_000) < 960, 0.03, 0.01)
+
+    assert beyond_chance(gaps, slack=0.02)
+    assert not beyond_chance(np.sort(gaps)[:700], slack=0.02)  # 40 of 700
+    assert not beyond_chance(np.full(200, 0.02), slack=0.02)
+    assert not beyond_chance(np.empty(0), slack=0.02)
 
 
 def test_suppliers_get_their_exposure_over_their_share_of_the_catalog() -> None:
@@ -88,6 +131,9 @@ def test_shoppers_are_drawn_with_all_their_answers() -> None:
     exposures = np.array(list(drawn(slates, 2, shoppers=np.array([5, 5, 7, 7]))))
 
     assert {tuple(one) for one in exposures.tolist()} == {(4.0, 0.0), (2.0, 1.0), (0.0, 2.0)}
+    behind_the_tenth = np.concatenate([slates, np.full((4, 9), -1, np.int32), slates], axis=1)
+    again = np.array(list(drawn(behind_the_tenth, 2, shoppers=np.array([5, 5, 7, 7]))))
+    assert again.tolist() == exposures.tolist()
 
 
 def test_a_kept_table_is_in_no_order_of_shoppers_and_each_keeps_what_is_theirs() -> None:
