@@ -181,11 +181,30 @@ def test_a_rule_holds_only_in_its_situation(condition: dict[str, Any], situation
 @pytest.mark.parametrize(
     ("first", "second", "told"),
     [
-        (rule("exclude", name="A", brands=("Lux",)), pin("lamp"), "excluding wins"),
+        (
+            rule("exclude", name="A", brands=("Lux",)),
+            pin("lamp"),
+            "“A” excludes 1 of the products of “B”; excluding wins",
+        ),
+        (
+            pin("lamp"),
+            rule("exclude", name="A", brands=("Lux",)),
+            "“A” excludes 1 of the products of “B”; excluding wins",
+        ),
         (rule("pin", name="A", position=1), pin("rug"), "Both want place 1"),
         (rule("require", name="A", brands=("Lux",)), rule("require", id=2, brands=("Nord",)), "nothing to show"),
         (rule("boost", name="A", brands=("Lux",)), rule("bury", id=2, max_price=50.0), "both ways"),
-        (rule("require", name="A", brands=("Lux",)), pin("mug"), "leaves out"),
+        (rule("require", name="A", brands=("Lux",)), pin("mug"), "“A” leaves out 1 of the products of “B”"),
+        (pin("mug"), rule("require", name="A", brands=("Lux",)), "“A” leaves out 1 of the products of “B”"),
+        (rule("boost", placements=("home", "cart")), rule("bury", id=2, placements=("cart",)), "both ways"),
+        (rule("boost", placements=("home",)), rule("bury", id=2), "both ways"),
+        (rule("boost"), rule("bury", id=2, placements=("home",)), "both ways"),
+        (rule("boost", segments=("vip", "new")), rule("bury", id=2, segments=("vip",)), "both ways"),
+        (rule("boost", segments=("vip",)), rule("bury", id=2), "both ways"),
+        (rule("boost"), rule("bury", id=2, segments=("vip",)), "both ways"),
+        (rule("boost", starts_at=9.0), rule("bury", id=2, ends_at=10.0), "both ways"),
+        (rule("boost", ends_at=10.0), rule("bury", id=2, starts_at=9.0), "both ways"),
+        (rule("boost", starts_at=1.0, ends_at=10.0), rule("bury", id=2, starts_at=2.0, ends_at=3.0), "both ways"),
         (
             rule("pin", name="A", position=1, context_categories=("Furniture",)),
             rule("pin", id=2, position=1, context_products=("chair",)),
@@ -204,7 +223,10 @@ def test_contradicting_rules_are_named(first: Rule, second: Rule, told: str) -> 
     ("first", "second"),
     [
         (rule("boost", placements=("home",)), rule("bury", id=2, placements=("cart",))),
+        (rule("boost", segments=("vip",)), rule("bury", id=2, segments=("new",))),
         (rule("boost", ends_at=10.0), rule("bury", id=2, starts_at=10.0)),
+        (rule("boost", starts_at=10.0), rule("bury", id=2, ends_at=10.0)),
+        (rule("require", brands=("Lux",)), rule("require", id=2, products=("lamp", "mug"))),
         (rule("boost", brands=("Lux",)), rule("bury", id=2, brands=("Nord",))),
         (rule("pin", position=1), rule("pin", id=2, position=2)),
         (
