@@ -36,6 +36,7 @@ def test_the_ideal_list_is_no_longer_than_the_cut_off() -> None:
     assert found["ndcg"] == pytest.approx([1 / (1 + 1 / np.log2(3))])
     assert found["precision"] == pytest.approx([1 / 2])
     assert found["recall"] == pytest.approx([1 / 5])
+    assert per_shopper(hit, np.array([1]), k=2)["recall"] == pytest.approx([1.0])
 
 
 def test_intervals_hold_the_mean_and_shrink() -> None:
