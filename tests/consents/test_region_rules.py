@@ -1,9 +1,17 @@
 """Which rule holds where."""
 
-import pytest
+from typing import Any
+from unittest import mock
 
+import pytest
+from django.db import OperationalError
+
+from consents import selectors
+from consents.person import ConsentPerson
+from consents.purposes import BUILT_IN
 from consents.region import region_in
 from consents.rules import STRICT, RegionRule, normalize_region, rule_for
+from consents.state import ConsentState
 
 GERMANY = RegionRule("DE", "opt_in", "row:1")
 CALIFORNIA = RegionRule("US-CA", "opt_in", "row:2")
@@ -25,6 +33,38 @@ def test_an_unknown_region_gets_the_strictest_rule() -> None:
     assert rule_for(None, {"*": ELSEWHERE}) is ELSEWHERE
     assert rule_for(None, {}) is STRICT
     assert rule_for("DE", {}) is STRICT
+
+
+def test_where_nobody_knows_the_region_the_rule_of_the_shops_own_holds(settings: Any) -> None:
+    settings.CONSENT_RULES = {"*": "opt_in", "US": "opt_out"}
+    known = ConsentPerson({"user:ada": ConsentState(region="US")}, {})
+    with mock.patch.multiple(selectors, rules=selectors._configured_rules, terms=BUILT_IN.copy):
+        strict, seen = (selectors.verdicts(whom, region=None) for whom in (ConsentPerson({}, {}), known))
+        asked = selectors.verdicts(known, region="DE")
+        settings.CONSENT_DEFAULT_REGION = "US"
+        loose = selectors.verdicts(ConsentPerson({}, {}), region=None)
+
+    told = [verdicts["analytics"].reason for verdicts in (strict, seen, asked, loose)]
+    assert told == ["not_asked", "not_objected", "not_asked", "not_objected"]
+
+
+def test_a_table_is_read_anew_after_two_seconds_and_what_was_read_last_holds_while_it_cannot_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = mock.Mock(side_effect=["first", "second", OperationalError, "third"])
+    table = selectors.Remembered(read, lambda: "nothing")
+    told = []
+    for moment in (100.0, 101.9, 102.0, 104.0, 105.9, 106.0):
+        monkeypatch.setattr("consents.selectors.time.monotonic", lambda now=moment: now)
+        told.append(table())
+
+    assert told == ["first", "first", "second", "second", "second", "third"]
+
+
+def test_a_table_that_was_never_read_is_what_is_built_in_while_it_cannot_be() -> None:
+    table = selectors.Remembered(mock.Mock(side_effect=OperationalError), lambda: "built in")
+
+    assert table() == "built in"
 
 
 @pytest.mark.parametrize(
