@@ -8,6 +8,7 @@ import pytest
 from personalization.judging.checks import judge
 from personalization.judging.slates import JudgedShelf, SlateTable
 from personalization.selectors.report.section import bound
+from personalization.training.metrics import Interval
 from tests.personalization.planted import (
     N_ITEMS,
     N_SHOPPERS,
@@ -138,6 +139,34 @@ def test_a_model_too_good_to_be_true_is_refused() -> None:
     slates[:, 0] = [own[0] for own in poor.targets]
 
     assert "leak:too_good" in refusals(replace(poor, slates=slates), poor)
+
+
+def test_a_first_model_is_no_leak_however_far_above_popularity() -> None:
+    poor = table_with_hits(np.arange(N_SHOPPERS) % 8 < 2)
+    slates = poor.slates.copy()
+    slates[:, 0] = [own[0] for own in poor.targets]
+
+    names = [check.name for check in judge(replace(case(replace(poor, slates=slates), poor), has_champion=False))]
+
+    assert "leak:too_good" not in names
+
+
+@pytest.mark.parametrize(
+    ("promised", "asked", "found", "verdict"),
+    [(50, 50, 1.0, [False]), (50, 50, 0.5, [True]), (49, 50, 1.0, []), (50, 49, 1.0, [])],
+)
+def test_a_model_that_finds_far_more_than_validation_promised_is_refused_where_enough_were_asked(
+    promised: int, asked: int, found: float, verdict: list[bool]
+) -> None:
+    table = table_with_hits(np.arange(asked) < found * asked)
+    expected = Interval(0.3, 0.25, 0.35, promised)  # three times the odds of .35 are those of .62
+
+    checks = judge(replace(case(table, table), expected=expected))
+
+    told = [check for check in checks if check.name == "leak:unlike_validation"]
+    assert [check.passed for check in told] == verdict
+    assert [check.limit for check in told] == pytest.approx([3 * 0.35 / 0.65 / (1 + 3 * 0.35 / 0.65)] * len(verdict))
+    assert not any(check.name == "leak:unlike_validation" for check in judge(case(table, table)))
 
 
 def test_the_first_model_is_held_against_popularity_only_where_it_is_worse(champion: SlateTable) -> None:

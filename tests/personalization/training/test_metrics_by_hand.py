@@ -1,12 +1,13 @@
 """Metrics against numbers worked out by hand."""
 
+from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
 import pytest
 
 from personalization.ranking.candidates import Candidates
-from personalization.training.ladder import appealed, better, climb, tuned_blend
+from personalization.training.ladder import appealed, best_single, better, climb, tuned_blend
 from personalization.training.metrics import beyond_accuracy, bootstrap, gini, hits, per_shopper, rmse
 from personalization.training.quotas import tuned_quotas
 from personalization.training.slates import slates
@@ -105,8 +106,18 @@ def test_a_rung_must_be_earned() -> None:
         seed=7,
     )
 
+    told = [("popular", "popular"), ("single", "ease"), ("blend", "blend"), ("ranker", "ranker")]
+    assert [(step.rung, step.name) for step in steps] == told
     assert [step.taken for step in steps] == [True, True, False, False]
     assert released == "single"
+
+
+def test_a_rung_that_helps_some_and_changes_nothing_for_the_others_is_better() -> None:
+    low, shoppers = np.full(300, 0.2), np.arange(300)
+
+    assert better(low + (shoppers < 30) * 0.1, low, shoppers=shoppers, seed=7) == 1.0
+    assert better(low, low, shoppers=shoppers, seed=7) == 0.0
+    assert better(low[:0], low[:0], shoppers=shoppers[:0], seed=7) == 0.0
 
 
 @pytest.mark.parametrize(("sure", "earned"), [(0.72, []), (0.82, ["ranker"]), (0.93, ["single", "blend", "ranker"])])
@@ -147,7 +158,20 @@ def test_a_source_that_only_harms_stays_out_of_the_blend() -> None:
     found = Candidates(rows, items, np.nan_to_num(ranks), ranks, ("good", "poor"), 5)
     wanted = [np.array([0])] * 5
 
+    assert best_single(found, wanted, 4) == {"good": 1.0, "poor": 0.0}
+    assert list(best_single(replace(found, sources=("poor", "good")), wanted, 4)) == ["poor", "good"]
     assert tuned_blend(found, wanted, 4) == {"good": 1.0}
+
+
+def test_a_source_that_finds_what_the_best_one_does_not_joins_the_blend() -> None:
+    """Six shoppers who want product 0: one source lists it first for four of them, another for the two others."""
+    rows, items = np.repeat(np.arange(6), 4), np.tile(np.arange(4), 6)
+    best = np.where(rows < 4, items, np.where(items == 0, np.nan, items - 1.0))
+    other = np.where((rows >= 4) & (items == 0), 0.0, np.nan)
+    ranks = np.column_stack([other, best]).astype(np.float32)
+    found = Candidates(rows, items, np.nan_to_num(ranks), ranks, ("another", "best"), 6)
+
+    assert tuned_blend(found, [np.array([0])] * 6, 4) == {"best": 1.0, "another": 1.0}
 
 
 def test_quotas_go_to_the_source_that_finds_targets() -> None:
