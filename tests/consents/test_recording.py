@@ -1,6 +1,9 @@
 """The tables' side: proofs on change only, in any order, never altered; the mirror rebuilt; a shopper erased."""
 
 import itertools
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from importlib import import_module
 from io import StringIO
 
@@ -10,11 +13,13 @@ from django.db import InternalError, ProgrammingError, connection, transaction
 
 from common import clock, privacy, redis
 from consents import privacy as store
+from consents.mirror import link
 from consents.models import ConsentEvent, ConsentState, PolicyText, Purpose
 from consents.purposes import BUILT_IN
 from consents.rules import PurposeTerms
 from consents.selectors import forget_terms, person, proofs, states, terms
 from consents.services import record_decisions
+from consents.state import NOTHING_DECIDED
 from customers.identity import Link
 from customers.services import apply_links
 from events.types.base import Event
@@ -122,6 +127,32 @@ def test_erasing_keeps_the_proof_and_forgets_whose_it_was() -> None:
     assert not ConsentEvent.objects.exclude(raw_id__startswith="erased:").exists()  # a random id may spell any name
     assert person("user:ada").epoch == 0
     assert store.erase(ada) == 0
+
+
+def test_erasing_one_takes_all_that_names_them_and_nothing_of_anybody_else(
+    django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[object]],
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        record_decisions([decided("m1", True, 1, "ada"), replace(decided("m2", False, 2), anonymous_id="cy")])
+    ada, cy = privacy.Person(("user:ada", "anonymous:bo")), privacy.Person(("anonymous:cy",))
+    told = [(one["purpose"], one["decision"]) for who in (ada, cy) for one in store.export(who)["consent_decisions"]]
+    assert told == [("analytics", "yes"), ("analytics", "yes"), ("analytics", "no")]
+    assert [store.verify(who) for who in (ada, cy)] == [6, 3], "of each id a proof, a state and the mirror"
+
+    gone = store.erase(ada)
+
+    assert gone == 6
+    assert [store.verify(who) for who in (ada, cy)] == [0, 3]
+    assert states(["user:ada", "anonymous:bo"]) == dict.fromkeys(["user:ada", "anonymous:bo"], NOTHING_DECIDED)
+    assert not states(["anonymous:cy"])["anonymous:cy"].decisions["analytics"].given
+
+
+def test_a_link_alone_names_somebody_too() -> None:
+    pipe = redis.client().pipeline()
+    link(pipe, "user:eve", "anonymous:eve", 5)
+    pipe.execute()
+
+    assert store.verify(privacy.Person(("user:eve",))) == 1
 
 
 def test_the_seeded_purposes_are_those_that_decide_while_the_table_is_down() -> None:
