@@ -113,6 +113,24 @@ def test_saying_the_same_again_is_no_second_proof(shop: APIClient) -> None:
     assert [proof.given for proof in proofs(["user:ada"])] == [True, False, True]
 
 
+def test_a_decision_is_made_now_or_right_behind_what_was_said_last(
+    shop: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(at: int, **decisions: bool) -> dict[str, str]:
+        monkeypatch.setattr(clock, "epoch_us", lambda: at)
+        state = put(shop, "user:ada", {"decisions": decisions}).json()["decisions"]
+        return {name: state[name]["at"] for name in ("analytics", "experiments") if state[name]["at"]}
+
+    noon = 1_764_504_000_000_000
+    first = said(noon, analytics=True)
+    second = said(noon + 2_000_000, experiments=True)
+    put_back = said(noon - 9_000_000, analytics=False, experiments=False)
+
+    assert first == {"analytics": "2025-11-30T12:00:00Z"}
+    assert second == {**first, "experiments": "2025-11-30T12:00:02Z"}
+    assert put_back == dict.fromkeys(second, "2025-11-30T12:00:02.000001Z")
+
+
 @pytest.mark.parametrize("said_by", ["user:ada", "anonymous:bo"])
 def test_a_refusal_holds_also_where_the_clock_was_put_back(
     shop: APIClient, said_by: str, monkeypatch: pytest.MonkeyPatch
@@ -217,6 +235,36 @@ def test_the_privacy_signal_is_honored_exactly_and_shown(browser_key: str) -> No
     assert heard["decisions"]["ads_share"]["reason"] == heard["decisions"]["analytics"]["reason"] == "gpc"
     assert not not_heard["gpc"]
     assert not_heard["decisions"]["ads_share"]["allowed"]
+
+
+def test_an_account_remembers_the_signal_of_its_browser_and_a_visitor_does_not(
+    shop: APIClient, browser_key: str
+) -> None:
+    browser = client_with(browser_key)
+    user_hash = sign_user(resolve_key(browser_key).identity_secret, user_id="ada")
+    body = {"decisions": {"analytics": True}}
+
+    put(browser, "user:ada", {**body, "user_hash": user_hash}, HTTP_SEC_GPC="1")
+    put(browser, "anonymous:bo", body, HTTP_SEC_GPC="1")
+
+    ada, bo = (shop.get(URL + subject).json() for subject in ("user:ada", "anonymous:bo"))
+    assert (ada["gpc"], ada["decisions"]["analytics"]["reason"]) == (True, "gpc")
+    assert (bo["gpc"], bo["decisions"]["analytics"]["reason"]) == (False, "given")
+    assert ada["decisions"]["ads_share"]["reason"] == "gpc"
+    put(shop, "user:ada", body)
+    assert shop.get(URL + "user:ada").json()["decisions"]["analytics"]["reason"] == "given"
+
+
+def test_where_the_browser_was_is_in_the_state_the_proof_and_the_log(browser_key: str, settings: Any) -> None:
+    settings.CONSENT_REGION_HEADER = "X-Country"
+
+    answer = put(
+        client_with(browser_key), "anonymous:bo", {"decisions": {"analytics": True}}, headers={"X-Country": "us_ca"}
+    )
+
+    (proof,), log = proofs(["anonymous:bo"]), get_log()
+    (entry,) = [entry for shard in range(log.shards) for _, entry in log.read(shard)]
+    assert answer.json()["region"] == proof.region == Event.decode(entry.body).context["region"] == "US-CA"
 
 
 @pytest.mark.django_db
