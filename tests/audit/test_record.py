@@ -10,13 +10,14 @@ from uuid import UUID
 import pytest
 import rfc8785
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
-from audit import selectors
+from audit import selectors, services
 from audit.canonical import event_bytes
 from audit.erasure import STORE
 from audit.models import AuditDetail, AuditEvent, AuditPending, SubjectKey
 from audit.services import record
-from common import privacy
+from common import clock, privacy
 from common.privacy import Person
 
 EMAIL = "ada@shop.example"
@@ -42,6 +43,31 @@ def test_the_bytes_are_rfc_8785_with_a_fixed_set_of_names() -> None:
         '"data":{"a":[true,null,"1152921504606846976"],"b":"1.50"},"id":"01900000-0000-7000-8000-000000000000",'
         '"object":"product:Stühle","v":1}'
     )
+
+
+@pytest.mark.django_db
+def test_the_first_event_of_a_month_opens_it_and_the_next_and_asks_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "_open_months", set())
+    moments = [datetime(2031, 1, 31, 12, tzinfo=UTC), datetime(2031, 2, 1, 0, tzinfo=UTC)]
+
+    def asked(at: datetime) -> bool:
+        monkeypatch.setattr(clock, "now", lambda: at)
+        with CaptureQueriesContext(connection) as queries:
+            erasure()
+        return any("audit_ensure_month" in query["sql"] for query in queries)
+
+    asks = [asked(moments[0]) for _ in range(4)]  # until both were open before: whoever opens one may roll back
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'audit_event'::regclass"
+            " AND inhrelid::regclass::text >= 'audit_event_2031' ORDER BY 1"
+        )
+        opened = [name for (name,) in cursor.fetchall()]
+
+    assert (asks[0], asks[-1]) == (True, False)
+    assert opened == ["audit_event_2031_01", "audit_event_2031_02"]
+    assert asked(moments[1])
+    assert AuditEvent.objects.filter(at__gte=moments[0]).count() == 5
 
 
 @pytest.mark.django_db
