@@ -110,6 +110,18 @@ def test_rankers_are_taught_at_the_beginning_of_a_visit_and_in_the_middle() -> N
     assert len(in_the_middle(window, rows, end=end, limit=30)) == 10
 
 
+def test_a_ranker_is_taught_by_so_many_questions_of_profiles_as_answers_see_them() -> None:
+    rows = build(history(), products()).interactions
+    start, end = cut_times(rows.times, [0.7, 0.85])
+
+    fold = lived(rows, start=start, end=end, new_only=True, limit=30, newest=4)
+
+    assert (len(fold), fold.begins.sum()) == (30, 20)
+    for user, profile in zip(fold.users, fold.profiles, strict=True):
+        known = rows.items[(rows.users == user) & (rows.times < profile.now)]
+        assert profile.items.tolist() == known[-4:].tolist()
+
+
 def test_a_planted_leak_is_found() -> None:
     rows = build(history(), products()).interactions
     start = cut_times(rows.times, [0.7])[0]
