@@ -17,6 +17,7 @@ from audit.canonical import event_bytes
 from audit.erasure import STORE
 from audit.models import AuditDetail, AuditEvent, AuditPending, SubjectKey
 from audit.services import record
+from audit.subjects import lookup_of
 from common import clock, privacy
 from common.privacy import Person
 
@@ -35,12 +36,12 @@ def test_the_bytes_are_rfc_8785_with_a_fixed_set_of_names() -> None:
         action="product.put",
         actor="key:1",
         object="product:Stühle",
-        data={"b": Decimal("1.50"), "a": [True, None, 2**60]},
+        data={"b": Decimal("1.50"), "a": [True, None, 2**60, 2**53 - 1, 1 - 2**53, 2**53]},
     )
 
     assert body.decode() == (
         '{"action":"product.put","actor":"key:1","at":"2026-11-25T08:00:00.000005Z","category":"catalog",'
-        '"data":{"a":[true,null,"1152921504606846976"],"b":"1.50"},"id":"01900000-0000-7000-8000-000000000000",'
+        '"data":{"a":[true,null,"1152921504606846976",9007199254740991,-9007199254740991,"9007199254740992"],"b":"1.50"},"id":"01900000-0000-7000-8000-000000000000",'
         '"object":"product:Stühle","v":1}'
     )
 
@@ -102,6 +103,28 @@ def test_the_detail_opens_with_the_key_and_matches_its_hash() -> None:
 
     assert selectors.read_detail(event.id) == {"email": EMAIL}
     assert len(json.loads(event.body)["detail"]) == hashlib.sha256().digest_size * 2
+
+
+@pytest.mark.django_db
+def test_each_detail_opens_with_the_key_of_its_own_subject_and_with_none_where_that_is_gone() -> None:
+    ada, bo = (erasure(subject=subject, detail={"of": subject}) for subject in ("user:ada", "anonymous:bo"))
+
+    assert [selectors.read_detail(event.id) for event in (ada, bo)] == [{"of": "user:ada"}, {"of": "anonymous:bo"}]
+    SubjectKey.objects.filter(lookup=lookup_of("user:ada")).delete()
+    assert [selectors.read_detail(event.id) for event in (ada, bo)] == [None, {"of": "anonymous:bo"}]
+
+
+@pytest.mark.django_db
+def test_the_newest_events_are_told_without_those_that_are_left_out() -> None:
+    for number, action in enumerate(["product.put", "role.synced", "product.put", "product.deleted"]):
+        record(category="catalog", action=action, actor="staff:dee", object=f"product:P{number}")
+
+    def told(**wanted: Any) -> list[str]:
+        return [entry.object[-2:] for entry in selectors.entries(**wanted)]
+
+    assert told(but=["role.synced", "product.deleted"]) == ["P2", "P0"]
+    assert told(limit=3) == ["P3", "P2", "P1"]
+    assert told(action="product.put", object="product:P0") == ["P0"]
 
 
 @pytest.mark.django_db
