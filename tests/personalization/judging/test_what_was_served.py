@@ -65,6 +65,16 @@ def test_a_day_of_one_supplier_is_named() -> None:
     assert "supplier share" in named(watched(served(20, chances=chances), WEEK, wanted=WANTED))
 
 
+@pytest.mark.parametrize(("factor", "told"), [(1.6, "0.84–1.42"), (0.6, "0.71–1.10")])
+def test_a_supplier_shown_too_often_or_too_rarely_is_enough(factor: float, told: str) -> None:
+    chances = POPULARITY**0.3 * np.where(SHELF.supplier == 0, factor, 1.0)
+
+    found = {check.name: check for check in watched(served(20, chances=chances), WEEK, wanted=WANTED)}
+
+    assert not found["served: supplier share"].passed
+    assert told in found["served: supplier share"].message
+
+
 def test_a_day_of_popular_products_only_is_named() -> None:
     chances = np.where(POPULARITY > 40, 1.0, 0.02)
 
@@ -112,6 +122,36 @@ def test_of_little_traffic_nothing_is_said_but_how_little_it_was() -> None:
     assert [(check.value, check.passed) for check in young] == [(400, True), (3, False)]
 
 
+def test_only_days_of_as_much_traffic_are_held_against() -> None:
+    few_shoppers = served(9, shoppers=199, answers=4)
+    few_answers, enough = served(9, shoppers=399, answers=1), served(9, answers=1)
+
+    def told(*before: ServedDay) -> list[tuple[float, bool]]:
+        checks = watched(served(20), before, wanted=WANTED)
+        assert (len(checks) > 2) == checks[1].passed
+        assert named(checks) <= {"days before"}
+        return [(checks[1].value, checks[1].passed)]
+
+    assert told(*WEEK[:3], few_shoppers, few_answers) == [(3, False)]
+    assert told(*WEEK[:3], few_shoppers, few_answers, enough) == [(4, True)]
+
+
+def test_a_group_is_held_against_the_days_on_which_it_was_large_enough_and_found_anything() -> None:
+    few = np.array(THIRDS) == "few events"
+    without = [replace(day, ndcg=day.ndcg[~few], groups={"activity": ("many events",) * 1_200}) for day in WEEK[:3]]
+    nothing = [replace(day, ndcg=day.ndcg * ~few) for day in WEEK]
+
+    def judged(today: ServedDay, *before: ServedDay) -> set[str]:
+        names = {check.name.removeprefix("served: ") for check in watched(today, before, wanted=WANTED)}
+        return {name for name in names if name.startswith(("loss", "groups"))}
+
+    every = {"loss of activity few events", "loss of activity some events", "loss of activity many events"}
+    assert judged(served(20), *WEEK[3:], *without) == every | {"groups by activity"}
+    assert judged(served(20), *WEEK[4:], *without) == {"loss of activity many events"}
+    assert judged(served(20), *nothing) == every - {"loss of activity few events"} | {"groups by activity"}
+    assert judged(without[0], *WEEK) == {"loss of activity many events"}
+
+
 def test_small_groups_are_not_judged_and_that_is_said() -> None:
     usual = served(20)
     small = replace(usual, ndcg=usual.ndcg[:90] * 0, groups={"activity": THIRDS[:90]})
@@ -140,6 +180,28 @@ def test_an_answer_is_judged_by_what_its_shopper_touched_afterwards() -> None:
     second = (1 / np.log2(3)) / (1 + 1 / np.log2(3))
     assert shoppers.tolist() == [0]
     assert values == pytest.approx([second / 2])
+
+
+def test_many_answers_are_judged_as_each_would_be_by_itself() -> None:
+    rng = np.random.default_rng(5)
+    answers = Answers(
+        slates=rng.permuted(np.tile(np.array([0, 1, 2, 3, -1], np.int32), (200, 1)), axis=1)[:, :3],
+        shoppers=rng.integers(0, 9, 200),
+        times=rng.integers(0, 6, 200).astype(np.float64),
+    )
+    touches = Touches(rng.integers(0, 8, 24), rng.integers(0, 5, 24), rng.integers(0, 6, 24).astype(np.float64))
+
+    shoppers, values = answered_well(answers, touches, n_items=5)
+
+    each: dict[int, list[float]] = {}
+    discounts = 1 / np.log2(np.arange(10) + 2)
+    for slate, shopper, time in zip(answers.slates, answers.shoppers.tolist(), answers.times, strict=True):
+        wanted = set(touches.items[(touches.shoppers == shopper) & (touches.times > time)].tolist())
+        if wanted:
+            gain = sum(discount for item, discount in zip(slate.tolist(), discounts, strict=False) if item in wanted)
+            each.setdefault(shopper, []).append(gain / discounts[: len(wanted)].sum())
+    assert shoppers.tolist() == sorted(each)
+    assert values == pytest.approx([np.mean(each[shopper]) for shopper in sorted(each)])
 
 
 def test_without_touches_nobody_is_judged() -> None:
