@@ -16,7 +16,7 @@ from common.errors import Conflict, Forbidden, InvalidInput
 from personalization.models import ModelState, ModelVersion, ModelWaiver
 from personalization.selectors.registry import waiver_waits
 from personalization.services import registry
-from personalization.services.registry import promote, roll_back
+from personalization.services.registry import promote, register, roll_back
 from personalization.services.waivers import approve_waiver, close_waiver, request_waiver
 from tests.personalization.planted import case, harmless, slow, usual
 from tests.personalization.releases import admitted, judged
@@ -249,13 +249,17 @@ def test_who_lacks_the_permission_neither_asks_nor_approves(refused: ModelVersio
 
 def test_a_waiver_needs_a_reason_an_end_and_a_failed_gate(refused: ModelVersion, ada: Any) -> None:
     passed = admitted(model(("popular",)))
+    unjudged = register(model(("popular",)), report={}, actor="system:training")
 
     with pytest.raises(InvalidInput, match="reason"):
         request_waiver(refused.version, by=ada, reason=" ", days=7)
     with pytest.raises(InvalidInput, match="30 days"):
         asked(refused, ada, days=31)
-    with pytest.raises(Conflict, match="needs no waiver"):
-        request_waiver(passed, by=ada, reason="x", days=7)
+    for version in (passed, unjudged.version):
+        with pytest.raises(Conflict, match="needs no waiver"):
+            request_waiver(version, by=ada, reason="x", days=7)
+    assert not ModelWaiver.objects.exists()
+    assert asked(refused, ada, days=30).expires_at > clock.now() + timedelta(days=29)
 
 
 def test_going_back_leads_past_a_version_whose_waiver_was_closed(ada: Any, bo: Any) -> None:
