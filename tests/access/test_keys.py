@@ -89,6 +89,8 @@ def test_a_revoked_key_stops_within_two_seconds_elsewhere(monkeypatch: pytest.Mo
 def test_while_the_database_is_down_known_keys_open_and_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     _, known = create_key(kind="sk", name="server")
     resolve_key(known)
+    with pytest.raises(Unauthenticated):
+        resolve_key("sk_other")
     start = time.monotonic()
 
     def down(hashed: bytes) -> None:
@@ -121,6 +123,11 @@ def test_scopes_that_cannot_be_are_refused(kind: str, scopes: list[str]) -> None
     [
         ("https://Shop.Example/", "https://shop.example"),
         ("https://shop.example:443", "https://shop.example"),
+        ("http://shop.example:80", "http://shop.example"),
+        ("http://shop.example:443", "http://shop.example:443"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+        ("https://", None),
+        ("https://shop.example/?a=1", None),
         ("http://localhost:8000", "http://localhost:8000"),
         ("shop.example", None),
         ("https://shop.example/path", None),
@@ -163,3 +170,30 @@ def test_the_last_use_is_noted_once_a_minute() -> None:
 
     assert first is not None
     assert key.last_used_at == first
+
+
+def test_a_later_use_is_noted_by_a_process_that_noted_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    key, _ = create_key(kind="sk", name="server")
+    services.note_use(key.pk)
+    first = clock.now()
+
+    for seconds, noted in ((30, False), (90, True)):
+        services.forget_uses()
+        monkeypatch.setattr(clock, "now", lambda later=seconds: first + timedelta(seconds=later))
+        services.note_use(key.pk)
+        key.refresh_from_db()
+        assert key.last_used_at is not None
+        assert (key.last_used_at > first) is noted
+
+
+def test_a_key_wants_user_ids_proved_where_it_was_made_so() -> None:
+    wants = [resolve_key(create_key(kind="pk", name="pages", requires_user_hash=own)[1]) for own in (True, False)]
+
+    assert [record.requires_user_hash for record in wants] == [True, False]
+
+
+def test_a_key_is_found_by_the_name_that_events_give_it() -> None:
+    keys = [create_key(kind="sk", name=name)[0] for name in ("first", "second")]
+
+    assert [getattr(selectors.key_named(f"key:{key.pk}"), "name", None) for key in keys] == ["first", "second"]
+    assert [selectors.key_named(other) for other in (f"staff:{keys[0].pk}", "key:x", "key:", "key:0")] == [None] * 4
