@@ -26,7 +26,8 @@ def frame(**changes: object) -> pd.DataFrame:
         ({"user_id": ["ada", None, "bo", "bo"]}, "ids"),
         ({"timestamp": [1.0, np.nan, 3.0, 4.0]}, "time"),
         ({"timestamp": [1.0, -5.0, 3.0, 4.0]}, "time"),
-        ({"value": [1.0, 1.0, 1.0, 9_999.0]}, "values"),
+        ({"value": [1.0, 1.0, 1.0, 100.5]}, "values"),
+        ({"value": [1.0, 1.0, 1.0, -100.5]}, "values"),
         ({"quantity": [1, -1, 1, 1]}, "values"),
         ({"device": ["mobile", None, "bot", "desktop"]}, "bots"),
         ({"device": pd.array(["mobile", None, "bot", "desktop"], "string")}, "bots"),
@@ -93,6 +94,22 @@ def test_a_machine_is_set_aside_whole() -> None:
 
     assert set(rows["user_id"]) == {"ada", "bo"}
     assert {one.rule: one.rows for one in removed if one.rows} == {"machines": 300}
+
+
+@pytest.mark.parametrize(("minute", "day", "kept"), [(200, 5_000, True), (201, 5_000, False), (200, 5_001, False)])
+def test_two_hundred_events_in_a_minute_and_five_thousand_in_a_day_are_a_hands(
+    minute: int, day: int, kept: bool
+) -> None:
+    fast = 120.0 + np.arange(minute) * 0.2
+    slow = 3_600.0 + np.arange(day - minute) * 10.0
+    times = np.concatenate([fast, slow])
+    rows = pd.DataFrame({"user_id": "ada", "item_id": np.arange(day).astype(str), "timestamp": times, "event": "view"})
+
+    assert len(clean(rows)[0]) == (day if kept else 0)
+
+
+def test_a_hundred_stars_are_stars() -> None:
+    assert clean(frame(value=[1.0, 1.0, 1.0, 100.0]))[0]["value"].tolist() == [1.0, 1.0, 1.0, 100.0]
 
 
 def test_a_large_order_and_a_long_evening_of_rating_are_no_machine() -> None:
@@ -215,6 +232,7 @@ def test_ids_that_a_gap_made_floats_are_the_same_ids() -> None:
 def test_ids_too_large_for_whole_numbers_or_infinite_spoil_no_other() -> None:
     assert id_texts(pd.Series([1e20, 2.0])).tolist() == ["1e+20", "2.0"]
     assert id_texts(pd.Series([7.0, np.nan, np.inf]))[[0, 2]].tolist() == ["7", ""]
+    assert id_texts(pd.Series([7.0, 7.5])).tolist() == ["7.0", "7.5"]
 
 
 def test_products_are_read_as_files_have_them() -> None:
