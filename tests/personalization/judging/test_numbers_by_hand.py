@@ -91,9 +91,13 @@ def test_suppliers_get_their_exposure_over_their_share_of_the_catalog() -> None:
 
 
 def test_a_supplier_is_the_attribute_of_that_name_or_else_the_brand() -> None:
-    shop = Catalogue(("a", "b", "c"), brands=("Nord", "Nord", ""), attributes=((), ("supplier=Acme",), ()))
+    shop = Catalogue(
+        ("a", "b", "c"), brands=("Nord", "Nord", ""), attributes=((), ("color=red", "supplier=Acme"), ("color=red",))
+    )
 
     assert suppliers(shop).tolist() == [1, 0, -1]
+    shelf = Shelf.of(replace(shop, first_seen=np.array([9.0, 1.0, 1.0])), popularity=np.ones(3), cut=5.0)
+    assert shelf.supplier.tolist() == [-1, 0, -1], "what was not there yet is no supplier's"
 
 
 def test_what_appeared_within_thirty_days_before_the_cut_is_new_and_little_shelves_tell_nothing() -> None:

@@ -61,12 +61,12 @@ def test_what_the_other_catalogue_lacks_is_left_out() -> None:
     known, other = build(history()).catalogue, build(history(items=20)).catalogue
     codes = codes_in(other, known.item_ids)
     profile = replace(
-        Profile.empty(1.0), items=np.array([3, 30], np.int32), times=np.array([0.1, 0.2]),
-        signals=np.zeros(2, np.int8), weights=np.ones(2, np.float32), values=np.array([1, 2], np.float32),
+        Profile.empty(1.0), items=np.array([3, 30, 0], np.int32), times=np.array([0.1, 0.2, 0.3]),
+        signals=np.array([0, 0, 1], np.int8), weights=np.ones(3, np.float32), values=np.array([1, 2, 3], np.float32),
     )  # fmt: skip
 
     assert (codes[3], codes[30]) == (3, -1)
-    told = translated(profile, codes, np.full(12, 2.5, np.float32))
+    told = translated(profile, codes, np.arange(12, dtype=np.float32) + 2.5)
 
-    assert (told.items.tolist(), told.times.tolist()) == ([3], [0.1])
-    assert told.weights.tolist() == [2.5], "the live model is asked with the weights that it was trained with"
+    assert (told.items.tolist(), told.times.tolist(), told.values.tolist()) == ([3, 0], [0.1, 0.3], [1, 3])
+    assert told.weights.tolist() == [2.5, 3.5], "the live model is asked with the weights that it was trained with"
