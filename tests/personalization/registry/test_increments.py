@@ -91,6 +91,19 @@ def test_nothing_is_written_where_nothing_happened() -> None:
     assert live().increment["at"] > before.increment["at"]
 
 
+def test_nothing_is_learnt_again_right_after_a_training() -> None:
+    sell("rug")
+    bundle = model(("popular",))
+    known = {**bundle.manifest, "data": fingerprint(shop_dataset(weights={}))}
+    promote(admitted(replace(bundle, manifest=known)), actor="staff:1")
+
+    assert run_increment() == f"Nothing has happened since {live().version} learnt last."
+    assert best_seller() == "lamp"
+
+    sell("rug", day=1)
+    assert "has learnt from 120" in run_increment(forced=True)
+
+
 def test_the_audit_log_tells_which_artefact_answered_when_and_nothing_where_nothing_changed() -> None:
     sell("rug")
     tasks.increment()
