@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from personalization.ranking.columns import Columns
-from personalization.ranking.conflicts import conflicts
+from personalization.ranking.conflicts import conflicts, doubts
 from personalization.ranking.rules import KINDS, Rule, RuleSet, Situation, Stage, Trace, matches
 from personalization.ranking.slots import Cap, fill, inserted, pins, rule_caps
 
@@ -191,7 +191,7 @@ def test_a_rule_holds_only_in_its_situation(condition: dict[str, Any], situation
             rule("exclude", name="A", brands=("Lux",)),
             "“A” excludes 1 of the products of “B”; excluding wins",
         ),
-        (rule("pin", name="A", position=1), pin("rug"), "Both want place 1"),
+        (rule("pin", name="A", position=1), pin("rug"), "Both want place 1; “A” gets it, “B” moves"),
         (rule("require", name="A", brands=("Lux",)), rule("require", id=2, brands=("Nord",)), "nothing to show"),
         (rule("boost", name="A", brands=("Lux",)), rule("bury", id=2, max_price=50.0), "both ways"),
         (rule("require", name="A", brands=("Lux",)), pin("mug"), "“A” leaves out 1 of the products of “B”"),
@@ -202,6 +202,8 @@ def test_a_rule_holds_only_in_its_situation(condition: dict[str, Any], situation
         (rule("boost", segments=("vip", "new")), rule("bury", id=2, segments=("vip",)), "both ways"),
         (rule("boost", segments=("vip",)), rule("bury", id=2), "both ways"),
         (rule("boost"), rule("bury", id=2, segments=("vip",)), "both ways"),
+        (rule("boost"), rule("bury", id=2, ends_at=10.0), "both ways"),
+        (rule("boost", starts_at=9.0), rule("bury", id=2), "both ways"),
         (rule("boost", starts_at=9.0), rule("bury", id=2, ends_at=10.0), "both ways"),
         (rule("boost", ends_at=10.0), rule("bury", id=2, starts_at=9.0), "both ways"),
         (rule("boost", starts_at=1.0, ends_at=10.0), rule("bury", id=2, starts_at=2.0, ends_at=3.0), "both ways"),
@@ -238,6 +240,34 @@ def test_contradicting_rules_are_named(first: Rule, second: Rule, told: str) -> 
 )
 def test_rules_that_never_meet_do_not_conflict(first: Rule, second: Rule) -> None:
     assert conflicts(RuleSet([first, second], SHELF)) == []
+
+
+def test_names_that_the_catalogue_does_not_know_are_doubted_and_a_rule_that_finds_nothing() -> None:
+    slips = rule(
+        "require",
+        products=("desk", "desc"),
+        categories=("Furniture", "Lite"),
+        brands=("Nord", "Norf"),
+        context_products=("lamp", "lamb"),
+        context_categories=("Light", "Kitschen"),
+    )
+    emptying, lost = (rule(effect, brands=("Lux",), categories=("Furniture",)) for effect in ("require", "boost"))
+
+    def told(one: Rule, shelf: Columns = SHELF) -> list[str]:
+        return doubts(one, RuleSet([one], shelf))
+
+    unknown = [
+        ("product", "desc"),
+        ("product", "lamb"),
+        ("category", "Lite"),
+        ("category", "Kitschen"),
+        ("brand", "Norf"),
+    ]
+    assert told(slips) == [f"There is no {kind} {name} in the catalogue" for kind, name in unknown]
+    assert told(emptying) == ["“R” matches no product of the catalogue: nothing is left to show"]
+    assert told(lost) == ["“R” matches no product of the catalogue"]
+    assert told(rule("boost", brands=("Lux",))) == []
+    assert told(slips, Columns.of([], brands=[], categories=[], groups=[], prices=[], stocks=[])) == []
 
 
 def test_conflicts_of_one_rule_are_those_of_all_that_name_it() -> None:
