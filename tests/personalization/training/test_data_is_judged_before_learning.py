@@ -104,7 +104,8 @@ def test_a_broken_feed_refuses_a_changed_shop_alarms_a_small_one_is_noted() -> N
 def test_the_bars_are_those_of_the_page() -> None:
     dataset = build(history(), products())
 
-    bars = {one.name: one.bar for one in checked(dataset, last=profile_of(dataset))}
+    checks = checked(dataset, last=profile_of(dataset))
+    bars = {one.name: one.bar for one in checks}
 
     assert bars == {
         "rows": 1_000,
@@ -115,6 +116,10 @@ def test_the_bars_are_those_of_the_page() -> None:
         **{f"filled {name}": 0.5 for name in ("titles", "categories", "brands", "prices")},
         **{f"shift of {name}": 0.25 for name in ("signals", "hours")},
     }
+    assert [one.name for one in checks if one.grade == "notes"] == ["rows", "shoppers", "items"]
+    assert [one.name for one in checks if one.grade == "alarms"] == ["shift of signals", "shift of hours"]
+    few = checked(dataset, last={**profile_of(dataset), "rows": 999})
+    assert not any(one.name.startswith("shift") for one in few), "of so few rows a histogram is mostly chance"
     assert stability(np.zeros((1, 1), np.int32), np.zeros((1, 1), np.int32)).bar == 0.3
 
 

@@ -101,6 +101,7 @@ def test_the_bar_of_activity_is_what_chance_does_to_so_few_shoppers_but_not_to_s
     assert bars == pytest.approx([39 * (1 / 100 + 1 / count) for count in (20, 15)] + [0.25, 39 * (1 / 100 + 1 / 240)])
     assert weekly([60, 40], [20]).bar == pytest.approx(39 * (1 / 100 + 1 / 20))
     assert weekly([600, 400], [1_000]).bar == 0.25
+    assert [weekly(one, two).passed for one, two in (([6, 4], [2, 8]), ([600, 400], [200, 800]))] == [True, False]
 
 
 def test_little_traffic_is_not_judged() -> None:
@@ -113,6 +114,44 @@ def test_standings_are_bins_of_rank_and_the_untouched_come_last() -> None:
 
     assert standings(popular).tolist() == [5, 4, 3, 5, 4]
     assert shown_by(standings(popular), np.array([1.0, 0, 2, 0, 0])) == [0, 0, 0, 2, 0, 1]
+
+
+def test_popular_is_the_hundredth_that_is_touched_most_then_the_twentieth_the_fifth_and_the_half() -> None:
+    assert np.bincount(standings(np.arange(1.0, 201.0))).tolist() == [2, 8, 30, 60, 100]
+    assert shown_by(np.zeros(3, np.int64), np.ones(3)) == [3, 0, 0, 0, 0, 0]
+
+
+def test_what_was_touched_four_weeks_ago_counts_half() -> None:
+    times = np.array([0.0, 28 * DAY, 28 * DAY])
+
+    assert popularity(np.array([0, 1, 1]), times, np.array([1, 3, 2], np.float32), 3).tolist() == [0.5, 5.0, 0.0]
+
+
+def test_a_day_tells_signals_events_of_a_shopper_and_day_and_standings() -> None:
+    ages = np.array([0.1, 0.2, 1.5, 0.3]) * DAY
+
+    told = day_of(np.array([0, 0, 1, 0]), np.array([7, 7, 7, 8]), ages, np.array([0, 4, 5, 5]))
+    zeros = np.zeros(10_000, np.int64)
+    machine = day_of(zeros, zeros, zeros.astype(np.float64), zeros)
+
+    assert told == {
+        "rows": 4,
+        "signals": [3, 1] + [0] * (len(SIGNAL_NAMES) - 2),
+        "activity": [2, 1] + [0] * 11,  # one event, twice, and two
+        "popularity": [1, 0, 0, 0, 1, 2],
+    }
+    assert machine["activity"] == [0] * 12 + [1], "the last bin holds all above"
+
+
+@pytest.mark.parametrize(("before", "told"), [(200, True), (199, False)])
+def test_a_week_tells_how_many_shoppers_did_how_much_in_its_last_seven_days(before: int, told: bool) -> None:
+    users = np.concatenate([np.full(before, 9), [1], [2] * 3, [3] * 196])
+    rows = traffic(days=1, per_day=before + 200, seed=1)
+    times = np.where(np.arange(len(rows)) < before, DAY, 8 * DAY)  # seven days before the last row is the week before
+
+    week = usual_week(replace(rows, users=users.astype(np.int32), times=times))
+
+    assert week == ([0, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0] if told else None)
 
 
 def test_what_is_shown_is_held_against_the_week_before() -> None:
@@ -191,6 +230,7 @@ def test_a_feed_that_fell_silent_is_named(
     found = fallen(days, ["view"])
     assert [one.passed for one in found] == verdict
     assert {one.side for one in found} <= {"at least"}
+    assert all((one.name, one.value) == ("feed of view", days[0, 0] / np.median(days[1:])) for one in found)
 
 
 def open_shop(*, days: int, growth: float = 0.0, seed: int = 1) -> Interactions:
