@@ -49,8 +49,8 @@ def test_nothing_shown_is_no_lift() -> None:
 def test_shares_tell_something_of_fifty_products_of_which_two_suppliers_or_some_new_are_known(
     n_items: int, told: bool
 ) -> None:
-    def shelf(*supplier: int, new: bool) -> Shelf:
-        return Shelf(
+    def shelf(*supplier: int, new: bool) -> JudgedShelf:
+        return JudgedShelf(
             np.resize(np.array(supplier, np.int32), n_items), np.ones(n_items), np.arange(n_items) < new, cut=0.0
         )
 
@@ -96,7 +96,7 @@ def test_a_supplier_is_the_attribute_of_that_name_or_else_the_brand() -> None:
     )
 
     assert suppliers(shop).tolist() == [1, 0, -1]
-    shelf = Shelf.of(replace(shop, first_seen=np.array([9.0, 1.0, 1.0])), popularity=np.ones(3), cut=5.0)
+    shelf = JudgedShelf.of(replace(shop, first_seen=np.array([9.0, 1.0, 1.0])), popularity=np.ones(3), cut=5.0)
     assert shelf.supplier.tolist() == [-1, 0, -1], "what was not there yet is no supplier's"
 
 
