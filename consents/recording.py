@@ -9,6 +9,7 @@ from django.db import connection
 from common.clock import from_microseconds, to_microseconds
 from consents.models import ConsentEvent
 from consents.models import ConsentState as StateRow
+from consents.selectors import policy_hash
 from consents.state import ConsentState, Decision
 
 _UPSERT = """
@@ -32,7 +33,6 @@ class DecisionRecord:
     message_id: str
     source: str = ""
     policy_version: str = ""
-    policy_sha256: str = ""
     region: str = ""
 
     @property
@@ -74,6 +74,7 @@ def _known(raw_ids: set[str]) -> defaultdict[str, ConsentState]:
 
 
 def _write_proofs(changes: list[DecisionRecord], versions: Mapping[str, int]) -> None:
+    texts = {version: policy_hash(version) if version else "" for version in {one.policy_version for one in changes}}
     rows = [
         ConsentEvent(
             raw_id=one.raw_id,
@@ -84,7 +85,7 @@ def _write_proofs(changes: list[DecisionRecord], versions: Mapping[str, int]) ->
             message_id=one.message_id,
             source=one.source,
             policy_version=one.policy_version,
-            policy_sha256=one.policy_sha256,
+            policy_sha256=texts[one.policy_version],
             region=one.region,
         )
         for one in changes

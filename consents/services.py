@@ -89,11 +89,10 @@ def decide_for(
     Raises InvalidInput for unknown or essential purposes, Unavailable where the log is down (nothing is written then).
     """
     _refuse_unknown(decisions)
-    policy_sha256 = selectors.policy_hash(policy_version) if policy_version else ""
     taken = {**decisions, GPC: True} if gpc and subject.startswith("user:") else dict(decisions)
     at, message_id = _moment_after(subject, taken), str(uuid7())
     rows = [
-        DecisionRecord(subject, purpose, given, at, message_id, source, policy_version, policy_sha256, region or "")
+        DecisionRecord(subject, purpose, given, at, message_id, source, policy_version, region or "")
         for purpose, given in taken.items()
     ]
     change = journal.Change(message_id, subject, taken, at, source, policy_version, region or "")

@@ -1,5 +1,6 @@
 """The tables' side: proofs on change only, in any order, never altered; the mirror rebuilt; a shopper erased."""
 
+import hashlib
 import itertools
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -52,6 +53,15 @@ def test_events_decide_for_both_ids_and_only_changes_are_proven() -> None:
     assert [proof.message_id for proof in proofs(["user:ada"])] == ["m1"]
     (first,) = proofs(["user:ada"])
     assert (first.region, first.policy_version, first.source, first.purpose_version) == ("DE", "3", "key:1", 1)
+
+
+def test_a_proof_of_an_event_holds_the_hash_of_the_text_that_was_shown() -> None:
+    PolicyText.objects.create(version="3", language="en", body="We ask.")
+
+    record_decisions([decided("m1", True, 1)])
+
+    (proof,) = proofs(["anonymous:bo"])
+    assert proof.policy_sha256 == hashlib.sha256(b"We ask.").hexdigest()
 
 
 def test_the_latest_wins_in_any_order_and_however_often_it_comes() -> None:
