@@ -14,6 +14,7 @@ from access.throttles import seconds_to_sign_in
 from audit.services import record
 from audit.staff import actor_of
 from common.errors import Conflict, InvalidInput
+from common.problems import error_page
 
 View = Callable[..., HttpResponse]
 TAKEN: Final = "23505"
@@ -34,10 +35,8 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Ask who it is; of one address only so often in a time, before a password is hashed or anything recorded."""
         if request.method == "POST" and (seconds := seconds_to_sign_in(request)):
-            text = f"Too many sign-ins from this address. Please try again in {math.ceil(seconds / 60)} minutes."
-            headers = {"Retry-After": str(math.ceil(seconds))}
-            status = HTTPStatus.TOO_MANY_REQUESTS
-            return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8", headers=headers)
+            detail = f"They came from this address. Please try again in {math.ceil(seconds / 60)} minutes."
+            return error_page(HTTPStatus.TOO_MANY_REQUESTS, "Too many sign-ins", detail, retry_after=seconds)
         response: HttpResponse = super().login(request, extra_context)
         return response
 

@@ -13,6 +13,7 @@ from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooB
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
 from django.views.defaults import bad_request
 from kombu.exceptions import OperationalError as BrokerError
 from rest_framework import exceptions as drf
@@ -153,10 +154,17 @@ def is_machine(request: HttpRequest) -> bool:
     return request.path.startswith(MACHINE_PATHS)
 
 
+def error_page(status: HTTPStatus, title: str, detail: str, *, retry_after: float) -> HttpResponse:
+    """Return the page that tells a person what is wrong for so many seconds."""
+    headers = {"Retry-After": str(math.ceil(retry_after))}
+    return HttpResponse(
+        render_to_string("error.html", {"title": title, "detail": detail}), status=status, headers=headers
+    )
+
+
 def _outage_page(error: Unavailable) -> HttpResponse:
-    text = f"{error.detail} Please try again in a moment."
-    headers = {"Retry-After": str(error.retry_after)}
-    return HttpResponse(text, status=error.status, content_type="text/plain; charset=utf-8", headers=headers)
+    detail = f"{error.detail} Please try again in a moment."
+    return error_page(HTTPStatus.SERVICE_UNAVAILABLE, "One moment, please", detail, retry_after=error.retry_after)
 
 
 def _page_to_problem(page: HttpResponseBase) -> HttpResponse:

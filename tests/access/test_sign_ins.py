@@ -46,6 +46,7 @@ def test_eve_guesses_only_so_often_and_keeps_nobody_out(client: Client, settings
 
     assert [answer.status_code for answer in guesses] == [200] * 3
     assert (late.status_code, 1 <= int(late["Retry-After"]) <= 3600) == (429, True)
+    assert b"Please try again in 60 minutes." in late.content
     assert len(audit.entries(action="user.sign_in_refused")) == 3
     assert dee.status_code == 302
 
