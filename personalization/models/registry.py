@@ -6,7 +6,7 @@ from django.db import models
 class ModelState(models.TextChoices):
     """Where a version stands."""
 
-    CANDIDATE = "candidate", "Candidate"
+    CHALLENGER = "candidate", "Challenger"
     CHAMPION = "champion", "Champion"
     RETIRED = "retired", "Retired"
     REFUSED = "refused", "Refused"
@@ -26,7 +26,7 @@ class ModelVersion(models.Model):
     """One trained bundle. `artefact_hash` is what the directory must hash to before anything of it is loaded."""
 
     version = models.CharField(max_length=40, unique=True)
-    state = models.CharField(max_length=10, choices=ModelState, default=ModelState.CANDIDATE)
+    state = models.CharField(max_length=10, choices=ModelState, default=ModelState.CHALLENGER)
     directory = models.CharField(max_length=500, help_text="Relative to the model directory")
     artefact_hash = models.CharField(max_length=64)
     data_hash = models.CharField(max_length=64, blank=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 MODEL, JUDGED, PLOTS = "model", "judged", "plots"
-ALIASES = {ModelState.CHAMPION: "champion", ModelState.CANDIDATE: "challenger"}
+ALIASES = {ModelState.CHAMPION: "champion", ModelState.CHALLENGER: "challenger"}
 WHOLE = "mirrored"
 """The tag of a run that was written to its end; without it the next try writes the run again."""
 LOCK: Final = 0x766D_6D66
