@@ -2,14 +2,17 @@
 
 import re
 from pathlib import Path, PurePosixPath
+from typing import get_args
 
 import pytest
 
+from personalization.serving.answers import Degraded
 from tests.house.tree import ROOT, text_of, tracked
 
 READS_SETTING = re.compile(
     r'env\.(?:text|checked|choice|flag|integer|number|amounts|listing|mapping|path|redis)\(\s*"([A-Z_]+)"'
 )
+GAUGE = re.compile(r'(?:Counter|Gauge|Histogram|GaugeMetricFamily)\(\s*"(vitrine_[a-z_]+)"')
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 PAGES = [name for name in tracked() if name.endswith(".md")]
 
@@ -24,6 +27,23 @@ def test_every_setting_is_described() -> None:
     described = set(re.findall(r"`([A-Z_]+)`", text_of("docs/operations.md")))
 
     assert settings_read() - described == set()
+
+
+def test_every_gauge_is_described() -> None:
+    files = [name for name in tracked() if name.endswith(".py") and not name.startswith("tests/")]
+    there = {gauge for name in files for gauge in GAUGE.findall(text_of(name))}
+
+    described = {
+        gauge.removesuffix("_total") for gauge in re.findall(r"`(vitrine_[a-z_]+)", text_of("docs/operations.md"))
+    }
+
+    assert described == there
+
+
+def test_an_alarm_asks_for_what_answers_are_counted_under() -> None:
+    (asked,) = re.findall(r'vitrine_recommendations_total\{degraded=~"([a-z_|]+)"\}', text_of("docs/operations.md"))
+
+    assert set(asked.split("|")) < set(get_args(Degraded))
 
 
 @pytest.mark.parametrize("page", PAGES)
