@@ -66,6 +66,16 @@ def test_valkey_keeps_what_it_acknowledged() -> None:
     assert "--appendonly yes --appendfsync always --maxmemory-policy noeviction" in command
 
 
+def test_what_is_said_in_env_is_not_said_again_in_the_file() -> None:
+    web, live, mlflow = (COMPOSE["services"][name]["environment"] for name in ("web", "live", "mlflow"))
+
+    assert (web["GRANIAN_WORKERS"], live["GRANIAN_WORKERS"]) == ("${GRANIAN_WORKERS:-2}", "1")
+    (port,) = COMPOSE["services"]["mlflow"]["ports"]
+    outside = port.removeprefix("127.0.0.1:").removesuffix(":5000")
+    allowed = mlflow["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
+    assert allowed == ["mlflow:5000", f"localhost:{outside}", f"127.0.0.1:{outside}"]
+
+
 def test_every_image_is_built_with_the_extras_that_are_asked_for() -> None:
     builds = [service["build"] for service in COMPOSE["services"].values() if "build" in service]
 
