@@ -1,6 +1,7 @@
 """Errors as problem documents: from DRF and from plain Django views, and never a 4xx for our own trouble."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
 from kombu.exceptions import OperationalError as BrokerError
+from pytest_django.fixtures import Settings
 from rest_framework import exceptions as drf
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -155,6 +157,18 @@ def test_people_are_told_in_words_and_find_a_way_out(caller: Client, raised: Exc
     assert answer.status_code == status
     assert f"<h1>{told}</h1>" in answer.content.decode()
     assert b'<a href="/">' in answer.content
+
+
+def test_static_files_that_were_not_collected_make_no_other_error_of_it(
+    caller: Client, settings: Settings, tmp_path: Path
+) -> None:
+    manifest = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": manifest}
+    settings.STATIC_ROOT = tmp_path
+    RAISED["now"] = Http404()
+
+    assert caller.get("/page").status_code == 404
+    assert caller.get("/api/nowhere").json()["status"] == 404
 
 
 def test_people_who_ask_with_a_nul_are_told_that_the_request_is_bad(caller: Client) -> None:
