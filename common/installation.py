@@ -117,11 +117,14 @@ def check(*names: str) -> None:
             )
 
 
-def adopt() -> list[str]:
-    """Have every store bear our identity, whatever it bears; return the settings of those that bore another's."""
-    ours, taken = identity(), []
-    for name, store in stores().items() if ours else ():
-        if store.read() not in ("", ours):
-            taken.append(name)
+def adopt() -> tuple[list[str], list[str]]:
+    """Have every store bear our identity, whatever it bears.
+
+    Return the settings of those that bore another's: which are ours now, and which could not be written.
+    """
+    ours, every = identity(), stores()
+    foreign = [name for name, store in every.items() if store.read() not in ("", ours)] if ours else []
+    for store in every.values() if ours else ():
         store.write(ours)
-    return taken
+    left = [name for name in foreign if every[name].read() != ours]
+    return [name for name in foreign if name not in left], left

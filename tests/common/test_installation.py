@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -10,6 +11,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from pytest_django.fixtures import Settings
+from redis.exceptions import OutOfMemoryError
 
 from audit.selectors import entries
 from common import installation
@@ -85,6 +87,18 @@ def test_whoever_takes_over_goes_on_and_it_is_on_record(folder: Path, client: Cl
     check(*ALL)
     assert client.get("/readyz").status_code == 200
     assert entries(action="stores.adopted")[0].data == {"stores": ["REDIS_URL", "MODEL_DIR"]}
+
+
+def test_what_cannot_be_written_is_not_said_to_be_taken_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs(folder)
+    monkeypatch.setattr(stores.client(), "set", Mock(side_effect=OutOfMemoryError))
+
+    with pytest.raises(CommandError, match=r"could not be written.*: REDIS_URL$"):
+        call_command("adopt_stores")
+
+    assert entries(action="stores.adopted")[0].data == {"stores": ["MODEL_DIR"]}
+    with pytest.raises(ForeignStoreError):
+        check("REDIS_URL")
 
 
 def test_a_database_that_is_not_migrated_takes_nothing() -> None:

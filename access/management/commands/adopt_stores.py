@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from audit.services import record
@@ -15,9 +15,11 @@ class Command(BaseCommand):
     help = "Take over Redis and MODEL_DIR from an installation that is no more (see the docs on operations)."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Take them over, and put on record which bore another's identity."""
+        """Take them over, and put on record which bore another's identity. Raises CommandError where one still does."""
         with transaction.atomic():
-            taken = adopt()
+            taken, left = adopt()
             facts = {"stores": taken}
             record(category="access", action="stores.adopted", actor="system:adopt_stores", object="stores", data=facts)
         self.stdout.write(f"taken over from another installation: {', '.join(taken) or 'none'}")
+        if left:
+            raise CommandError(f"could not be written, being full or closed to us: {', '.join(left)}")
