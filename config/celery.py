@@ -21,11 +21,12 @@ def take_stores(**more: Any) -> None:
 
     from common import installation
 
-    try:
-        installation.take("REDIS_URL", "REDIS_BROKER_URL", "MODEL_DIR")
-    except installation.ForeignStoreError as error:
-        raise SystemExit(error.detail) from error
-    except (redis.RedisError, OperationalError, InterfaceError) as error:
-        logging.getLogger(__name__).warning("worker.stores_not_asked error=%s", error)
-    finally:
-        connection.close()
+    for name in ("REDIS_URL", "REDIS_BROKER_URL", "MODEL_DIR"):
+        try:
+            installation.take(name)
+        except installation.ForeignStoreError as error:
+            raise SystemExit(error.detail) from error
+        except (redis.RedisError, OperationalError, InterfaceError) as error:
+            logging.getLogger(__name__).warning("worker.store_not_asked store=%s error=%s", name, error)
+        finally:
+            connection.close()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import close_old_connections
 
+from common import installation
 from common.errors import Conflict, DomainError, NotFound
 from personalization.models import ModelVersion, RunState, TrainingRun
 from personalization.ranking.artefact import ArtefactError, unseal
@@ -88,6 +89,7 @@ def _trained(progress: RunProgress, slates: Path | None) -> str:
     from personalization.training.pipeline import train
     from personalization.training.plan import ranked_sources
 
+    installation.check("MODEL_DIR")  # here too: a worker that began while a store was away has not asked
     run = progress.run
     names = ranked_sources(settings.EXTRA_SOURCES)
     live = champion()

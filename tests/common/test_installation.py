@@ -1,5 +1,6 @@
 """Two installations on one Redis or one folder of models are told so; whoever was restored or moved goes on."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,9 @@ from common import redis as stores
 from common.installation import FILE, KEY, ForeignStoreError, check, take
 from config.celery import take_stores
 from config.env import ROOT
+from personalization.models import RunState
+from personalization.services.runs import queue_training
+from personalization.services.training import run_training
 
 pytestmark = pytest.mark.django_db
 THEIRS = "2020-01-01T00:00:00+00:00"
@@ -77,6 +81,28 @@ def test_a_store_that_is_away_keeps_no_worker_from_its_start(settings: Settings)
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
 
     take_stores()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_asks_the_other_stores_where_one_is_away(folder: Path, settings: Settings) -> None:
+    theirs(folder)
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+
+    with pytest.raises(SystemExit, match="MODEL_DIR belongs"):
+        take_stores()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_training_of_a_worker_that_could_not_ask_deletes_nobody_elses_models(folder: Path) -> None:
+    theirs(folder)
+    left = folder / "2020-01-01.1"
+    left.mkdir()
+    os.utime(left, (0, 0))
+
+    run = run_training(queue_training(actor="system:test", hand_over=False).pk)
+
+    assert (run.state, run.message[:17]) == (RunState.FAILED, "MODEL_DIR belongs")
+    assert left.exists()
 
 
 def test_whoever_takes_over_goes_on_and_it_is_on_record(folder: Path, client: Client) -> None:
