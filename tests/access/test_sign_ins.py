@@ -51,6 +51,17 @@ def test_eve_guesses_only_so_often_and_keeps_nobody_out(client: Client, settings
     assert dee.status_code == 302
 
 
+def test_who_sends_a_form_that_is_out_of_date_is_told_to_load_it_anew() -> None:
+    dee = User.objects.create_user("dee", password="correct horse battery", is_staff=True)
+    right = {"username": "dee", "password": "correct horse battery"}
+
+    answer = Client(enforce_csrf_checks=True).post(LOGIN, right)
+
+    assert answer.status_code == 403
+    assert "<h1>That page was open too long</h1>" in answer.content.decode()
+    assert not audit.entries(object=f"user:{dee.pk}")
+
+
 def test_dee_changes_her_own_password(client: Client) -> None:
     dee = User.objects.create_user("dee", password="correct horse battery", is_staff=True)
     client.force_login(dee)
