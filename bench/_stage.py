@@ -126,6 +126,7 @@ def stage() -> Iterator[Stage]:
             **stores.environment(),
             "SECRET_KEY": "only-for-measuring-" + "x" * 40,
             "PORT": str(ports.pick()),
+            "MODEL_DIR": str(folder / "models"),
             "PYTHONPATH": str(ROOT),
             "LOG_LEVEL": "INFO",
             "MLFLOW_DISABLE_TELEMETRY": "true",
