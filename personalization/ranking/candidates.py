@@ -1,4 +1,4 @@
-"""Recall: the union of what each source proposes to each shopper, and every source's opinion of the union."""
+"""Candidates: the union of what each source proposes to each shopper, and every source's opinion of the union."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
