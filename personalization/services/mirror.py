@@ -25,6 +25,7 @@ from personalization.services.mirrored import metrics_of, page_of, params_of, pl
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion as RegisteredVersion
 
 MODEL, JUDGED, PLOTS = "model", "judged", "plots"
 ALIASES = {ModelState.CHAMPION: "champion", ModelState.CHALLENGER: "challenger"}
@@ -56,7 +57,7 @@ def mirror_version(version: str) -> str | None:
     if row.pruned_at is None:
         _register(client, row, run_id)
     else:
-        _take_back(client, run_id)
+        _take_back(client, row, run_id)
     return run_id
 
 
@@ -100,7 +101,7 @@ def mirror_pruned() -> None:
     """Take back what is registered still, but was deleted here: while MLflow was down, or before copies followed."""
     gone = set(ModelVersion.objects.filter(pruned_at__isnull=False).values_list("version", "artefact_hash"))
     for known in _client().search_model_versions(f"name = '{settings.MLFLOW_NAME}'") if gone else ():
-        if (known.tags.get("version"), known.tags.get("artefact_hash")) in gone:
+        if _whose(known) in gone:
             mirror_version(known.tags["version"])
 
 
@@ -176,7 +177,7 @@ def _copy_files(client: "MlflowClient", row: ModelVersion, run_id: str) -> None:
         client.log_text(run_id, manifest.read_text(encoding="utf-8"), f"{MODEL}/{MANIFEST}")
 
 
-def _take_back(client: "MlflowClient", run_id: str) -> None:
+def _take_back(client: "MlflowClient", row: ModelVersion, run_id: str) -> None:
     """Delete what was copied of the model directory, then the registered version, by which a broken try is found."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
@@ -188,8 +189,15 @@ def _take_back(client: "MlflowClient", run_id: str) -> None:
         except NotImplementedError:  # MLflow cannot delete in every kind of store; what is registered goes all the same
             log.warning("mirror.not_deleted run=%s path=%s", run_id, path)
     own = settings.MLFLOW_NAME
-    for known in client.search_model_versions(f"name = '{own}' and run_id = '{run_id}'"):
-        client.delete_model_version(own, known.version)
+    for known in client.search_model_versions(f"name = '{own}'"):
+        # By its tags too: where its run was deleted there, this one is another.
+        if known.run_id == run_id or _whose(known) == (row.version, row.artefact_hash):
+            client.delete_model_version(own, known.version)
+
+
+def _whose(known: "RegisteredVersion") -> tuple[str | None, str | None]:
+    """Return which version of ours is registered, and its artefact's hash."""
+    return known.tags.get("version"), known.tags.get("artefact_hash")
 
 
 def _chunks(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -258,6 +258,19 @@ def test_of_a_version_that_was_deleted_the_figures_stay_and_the_files_go(stocked
     assert [one.tags["version"] for one in client.search_model_versions("name = 'vitrine'")] == [new]
 
 
+def test_of_a_version_whose_run_was_deleted_there_nothing_stays_registered(stocked: None, settings: Settings) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI, registry_uri=settings.MLFLOW_TRACKING_URI)
+    old = admitted(model(("popular",)))
+    client.delete_run(str(mirror_version(old)))
+    ModelVersion.objects.filter(version=old).update(pruned_at=clock.now())
+
+    mirror(old)
+
+    assert not client.search_model_versions("name = 'vitrine'")
+
+
 def test_a_store_that_cannot_delete_keeps_files_alone(
     stocked: None, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
