@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 import redis
 from django.conf import settings
+from django.core.management.base import CommandError
 from django.db import ProgrammingError, connection
 
 from common.errors import Conflict
@@ -115,6 +116,14 @@ def check(*names: str) -> None:
                 f"{name} belongs to the installation begun at {theirs}, this one's database was begun at {ours}: set "
                 f"another {name}; or, where the other one is no more, run manage.py adopt_stores"
             )
+
+
+def take_for_command(*names: str) -> None:
+    """Take these stores for a command. Raises CommandError where one bears another's identity."""
+    try:
+        take(*names)
+    except ForeignStoreError as error:
+        raise CommandError(error.detail) from error
 
 
 def adopt() -> tuple[list[str], list[str]]:

@@ -76,6 +76,16 @@ def test_its_consumers_workers_and_trainings_do_not_begin_and_it_is_not_ready(fo
     assert answer.json()["checks"]["stores"]["detail"].startswith("REDIS_URL belongs to")
 
 
+@pytest.mark.parametrize("command", ["replay_profiles", "rebuild_consents"])
+def test_nobody_elses_profiles_and_consents_are_written_anew(command: str, folder: Path) -> None:
+    theirs(folder)
+
+    with pytest.raises(CommandError, match="REDIS_URL belongs"):
+        call_command(command)
+
+    assert stores.client().keys() == [KEY.encode()]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_store_that_is_away_keeps_no_worker_from_its_start(settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"

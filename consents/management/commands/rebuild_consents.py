@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
+from common import installation
 from consents import rebuilding
 
 
@@ -15,6 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Rebuild with a progress bar."""
+        installation.take_for_command("REDIS_URL")
         with tqdm(total=rebuilding.size(), unit="decision") as bar:
             for done in rebuilding.rebuild():
                 bar.update(done)

@@ -61,7 +61,7 @@ class Command(BaseCommand):
         if options["recommendations"] and not background:
             writable(options["recommendations"], option="recommendations")
         if not background:
-            take_folder()
+            installation.take_for_command("MODEL_DIR")
         wishes = {name: options[name] for name in ("sampler", "study", "exposure", "seed")}
         wishes |= {"budget_s": options["budget"], "forced": options["force"]}
         if options["study"] and "://" not in options["study"]:
@@ -86,14 +86,6 @@ class Command(BaseCommand):
         self.stdout.write(run.message)
         for name, value in (run.model_version.metrics if run.model_version else {}).items():
             self.stdout.write(f"  {name}: {value:.4f}")
-
-
-def take_folder() -> None:
-    """Raise CommandError where the model directory is another installation's, whose versions would be deleted."""
-    try:
-        installation.take("MODEL_DIR")
-    except installation.ForeignStoreError as error:
-        raise CommandError(error.detail) from error
 
 
 def _listener(bar: "tqdm[Any]") -> Any:

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any, Final
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
 from common import installation, redis
@@ -65,10 +65,8 @@ def take_log(stop: threading.Event) -> None:
     """Return when the log is known to be this installation's; what is away is waited for. Raises CommandError."""
     while not stop.is_set():
         try:
-            installation.take("REDIS_URL")
+            installation.take_for_command("REDIS_URL")
             return
-        except installation.ForeignStoreError as error:
-            raise CommandError(error.detail) from error
         except AWAY as error:
             log.warning("consumer.waits error=%s", error)
             stop.wait(1)

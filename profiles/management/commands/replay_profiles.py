@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
+from common import installation
 from events.log import get_log
 from profiles.replay import replay
 
@@ -16,6 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Replay with a progress bar."""
+        installation.take_for_command("REDIS_URL")
         with tqdm(unit=" events", disable=None) as bar:
             count = replay(get_log(), progress=lambda more: bar.update(more))
         self.stdout.write(f"{count} events applied")
