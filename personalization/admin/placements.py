@@ -28,7 +28,7 @@ class PlacementAdmin(ModelAdmin):
         (None, {"fields": (("key", "name"), "about", ("size", "active")), "description": ORDER}),
         (
             "Who proposes and ranks",
-            {"fields": ("strategy", "sources", "fallback", ("fresh_slots", "repeat", "rest_days"))},
+            {"fields": ("strategy", "sources", "fallback", "fresh_slots", ("repeat", "rest_days"))},
         ),
         (
             "A start for new products",
