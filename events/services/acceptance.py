@@ -21,6 +21,7 @@ from consents.state import GPC, NOTHING_DECIDED, ConsentState, Decision
 from events.intake.context import minimized, told_without_queries
 from events.intake.items import Item
 from events.log.base import Entry
+from events.services.journal import consent_updated
 from events.types.base import Event
 from events.types.consent_updated import CONSENT_UPDATED
 from events.types.registry import EVENT_TYPES, event_type
@@ -189,17 +190,13 @@ class Acceptance:
         event = item.event
         for raw_id, decisions in said.items():
             if decisions:
-                kind, _, value = raw_id.partition(":")
-                told = Event(
-                    message_id=f"{event.message_id}#{kind}",
-                    kind="track",
-                    name=CONSENT_UPDATED.name,
+                told = consent_updated(
+                    raw_id,
+                    {name: one.given for name, one in decisions.items()},
+                    message_id=f"{event.message_id}#{raw_id.partition(':')[0]}",
                     at=event.at,
                     received_at=event.received_at,
-                    user_id=value if kind == "user" else None,
-                    anonymous_id=value if kind == "anonymous" else None,
                     context=minimized({}, region=normalize_region(region), policy_version=_policy(item)),
-                    consents={name: one.given for name, one in decisions.items()},
                     source=event.source,
                 )
                 self.writes.entries.append(Entry("event", told.raw_id, told.encode()))

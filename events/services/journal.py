@@ -1,5 +1,8 @@
 """A decision made at the consent door, written to the log, so that replay knows it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from consents.journal import Change
 from events.intake.context import minimized
 from events.log import get_log
@@ -10,18 +13,42 @@ from events.types.consent_updated import CONSENT_UPDATED
 
 def write_change(change: Change) -> None:
     """Append `Consent Updated`; return when the log holds it. Raises Unavailable."""
-    kind, _, value = change.raw_id.partition(":")
-    event = Event(
+    event = consent_updated(
+        change.raw_id,
+        change.decisions,
         message_id=change.message_id,
-        kind="track",
-        name=CONSENT_UPDATED.name,
         at=change.at,
         received_at=change.at,
-        user_id=value if kind == "user" else None,
-        anonymous_id=value if kind == "anonymous" else None,
-        properties={"source": change.source} if change.source else {},
         context=minimized({}, region=change.region or None, policy_version=change.policy_version),
-        consents=dict(change.decisions),
         source="consents",
+        properties={"source": change.source} if change.source else {},
     )
     get_log().append([Entry("event", event.raw_id, event.encode())])
+
+
+def consent_updated(
+    raw_id: str,
+    decisions: Mapping[str, bool],
+    *,
+    message_id: str,
+    at: int,
+    received_at: int,
+    context: dict[str, Any],
+    source: str,
+    properties: Mapping[str, Any] | None = None,
+) -> Event:
+    """Return the event that tells what one raw id decided; times in microseconds since the epoch."""
+    kind, _, value = raw_id.partition(":")
+    return Event(
+        message_id=message_id,
+        kind="track",
+        name=CONSENT_UPDATED.name,
+        at=at,
+        received_at=received_at,
+        user_id=value if kind == "user" else None,
+        anonymous_id=value if kind == "anonymous" else None,
+        properties=dict(properties or {}),
+        context=context,
+        consents=dict(decisions),
+        source=source,
+    )
