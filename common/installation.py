@@ -99,10 +99,10 @@ def take(*names: str) -> None:
 
     Raises ForeignStoreError where one bears another's, and what database and Redis raise.
     """
-    ours = identity()
-    for name, store in stores().items() if ours else ():
-        if name in names and not store.read():
-            store.write(ours)
+    ours, every = identity(), stores()
+    for name in names if ours else ():
+        if not every[name].read():
+            every[name].write(ours)
     check(*names)
 
 
