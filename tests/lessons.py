@@ -14,5 +14,5 @@ WHOLE = ensemble.FOR_FEW
 def short_lessons() -> Iterator[None]:
     """Leave rankers of small shops a third of their trees and steps: these find what is planted here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ensemble, "FOR_FEW", [(params, rounds // 3) for params, rounds in WHOLE])
+        patch.setattr(ensemble, "FOR_FEW", [(params, rounds // 8) for params, rounds in WHOLE])
         yield

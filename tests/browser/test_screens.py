@@ -10,12 +10,12 @@ from tests.browser.waiting import until
 from tests.lessons import short_lessons
 
 DRAWN = "body[data-drawn]"
-SHOPPERS = 150
+SHOPPERS = 60
 
 
 @pytest.fixture
 def lively(shop: Shop) -> Shop:
-    """The shop after ninety simulated days of 150 shoppers, with a model trained on them."""
+    """The shop after ninety simulated days of 60 shoppers, with a model trained on them."""
     from demo import filling, training
     from demo.datasets import simulated
     from events.activity import lag
