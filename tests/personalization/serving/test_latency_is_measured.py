@@ -11,7 +11,7 @@ from config.env import ROOT
 
 @pytest.mark.slow
 def test_a_short_run_prints_both_and_their_share() -> None:
-    size = ("--products", "80", "--shoppers", "40", "--requests", "20", "--sources", "popular", "rp3beta", "user_knn")
+    size = ("--products", "80", "--shoppers", "25", "--requests", "20", "--sources", "popular", "rp3beta", "user_knn")
     command = [sys.executable, "-m", "bench.latency", *size]
 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
