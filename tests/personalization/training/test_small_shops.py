@@ -1,7 +1,8 @@
 """However small or odd a shop is, training ends with a bundle that answers: a rung below the ranker, if need be."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,7 +15,8 @@ from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Options, evaluate
 from personalization.training.folds import Protocol
 from personalization.training.heldout import write_slates
-from personalization.training.pipeline import train
+from personalization.training.metrics import DEEPEST
+from personalization.training.pipeline import TrainedBundle, train
 from personalization.training.rival import plan_of
 
 START, HOUR, ROWS = 1.7e9, 3_600.0, 30
@@ -53,6 +55,24 @@ def test_an_odd_shop_gets_a_bundle_that_answers(frame: pd.DataFrame, tmp_path: P
     slate = trained.bundle.slate(Profile.empty(START + 1e6), Context(), 5)
     assert len(slate) == min(5, dataset.catalogue.n_items)
     assert write_slates(trained, dataset.user_ids, tmp_path / "slates.parquet") == len(trained.test)
+    written = pd.read_parquet(tmp_path / "slates.parquet").to_dict("records")
+    assert written == list(answers_to_held_out_questions(trained, dataset))
+
+
+def answers_to_held_out_questions(trained: TrainedBundle, dataset: Dataset) -> Iterator[dict[str, Any]]:
+    """Yield the answers of the bundle that had not seen them: of the released rung, then of each source alone."""
+    fold, bundle = trained.test, trained.tested
+    for strategy in ("hybrid", *sorted(bundle.quotas)):
+        slates = bundle.slate_many(fold.profiles, fold.contexts, DEEPEST, strategy=strategy)
+        for user, slate in zip(fold.users.tolist(), slates, strict=True):
+            for rank, (item, score) in enumerate(zip(slate.items, slate.scores.tolist(), strict=True), start=1):
+                yield {
+                    "user": dataset.user_ids[user],
+                    "rank": rank,
+                    "item": dataset.catalogue.item_ids[item],
+                    "score": score,
+                    "strategy": strategy,
+                }
 
 
 @pytest.mark.parametrize("protocol", ["temporal", "leave-one-out", "next-item"])
