@@ -1,0 +1,45 @@
+"""Candidates that shoppers then took are hits; rankers learn from all of these and from a few misses beside them."""
+
+import numpy as np
+import pytest
+
+from personalization.ranking.candidates import Candidates
+from personalization.training.examples import Examples, label, teaches
+
+
+def candidates(shoppers: int, each: int) -> Candidates:
+    """Return the same candidates for every shopper."""
+    rows, items = np.repeat(np.arange(shoppers), each), np.tile(np.arange(each), shoppers)
+    nothing = np.zeros((len(rows), 1), np.float32)
+    return Candidates(rows, items, nothing, nothing, ("popular",), shoppers)
+
+
+def test_a_hit_is_what_this_very_shopper_took() -> None:
+    taken = [np.array([1, 2]), np.empty(0, np.int64), np.array([0, 7])]
+
+    found = label(candidates(3, 3), taken, 8)
+
+    assert found.reshape(3, 3).tolist() == [[False, True, True], [False] * 3, [True, False, False]]
+    assert label(candidates(0, 3), [], 8).tolist() == []
+
+
+@pytest.mark.parametrize(("labels", "something"), [([], False), ([0, 0], False), ([1, 1], False), ([0, 1], True)])
+def test_hits_alone_and_misses_alone_teach_nothing(labels: list[int], something: bool) -> None:
+    assert teaches(np.array(labels, np.int32)) == something
+
+
+def test_rankers_learn_from_all_hits_and_a_few_misses_of_those_who_have_a_hit() -> None:
+    asked = candidates(3, 8)
+    rows, items = asked.rows, asked.items
+    labels = (rows == 0) & np.isin(items, [2, 5]) | (rows == 2) & (items == 7)
+    whole = Examples(asked, np.column_stack([rows, items]).astype(np.float32), labels)
+
+    first, again, *others = (whole.thinned(negatives=3, seed=seed) for seed in (7, 7, 8, 9, 10))
+
+    assert first.judged().groups.tolist() == [2 + 3, 1 + 3], "of the second shopper nothing can be learnt"
+    assert first.features[first.labels].tolist() == [[0, 2], [0, 5], [2, 7]]
+    assert first.features.tolist() == np.column_stack([first.candidates.rows, first.candidates.items]).tolist()
+    assert first.judged(np.array([1])).features.tolist() == first.features[:, [1]].tolist()
+    assert again.features.tolist() == first.features.tolist()
+    assert any(other.features.tolist() != first.features.tolist() for other in others), "misses are drawn"
+    assert whole.thinned(negatives=8).judged().groups.tolist() == [8, 8]
