@@ -104,20 +104,21 @@ def shoppers(*hit: int) -> tuple[Judging, np.ndarray]:
     return Judging(asked, wanted, [own == 11 for own in wanted], np.arange(10), 12), scores
 
 
-def crowded(*, known: int, n: int = 2 * lifting.LEAST_KNOWN) -> tuple[Judging, np.ndarray]:
-    """Return n questions about 24 products, of which the new half scores higher, and their scores.
+def crowded(*, known: int, n: int = 2 * lifting.LEAST_KNOWN, old: int = 12) -> tuple[Judging, np.ndarray]:
+    """Return n questions about old products and twelve new ones, which score higher, and their scores.
 
     `known` questions are answered by one old and one new product, the others by the new one alone.
     """
-    rows, items = np.repeat(np.arange(n), 24), np.tile(np.arange(24, dtype=np.int64), n)
-    nothing = np.zeros((24 * n, 1), np.float32)
-    features = np.zeros((24 * n, len(feature_names(("popular",)))), np.float32)
-    features[items >= 12, feature_names(("popular",)).index("item_idle")] = np.nan
-    wanted = [np.array([0, 12])] * known + [np.array([12])] * (n - known)
-    labels = (items == 12) | (items == 0) & (rows < known)
+    every = old + 12
+    rows, items = np.repeat(np.arange(n), every), np.tile(np.arange(every, dtype=np.int64), n)
+    nothing = np.zeros((every * n, 1), np.float32)
+    features = np.zeros((every * n, len(feature_names(("popular",)))), np.float32)
+    features[items >= old, feature_names(("popular",)).index("item_idle")] = np.nan
+    wanted = [np.array([0, old])] * known + [np.array([old])] * (n - known)
+    labels = (items == old) | (items == 0) & (rows < known)
     asked = Examples(Candidates(rows, items, nothing, nothing, ("popular",), n), features, labels)
-    scores = np.where(items >= 12, 14.0 + (items == 12) - items / 100, -items / 100).astype(np.float32)
-    return Judging(asked, wanted, [own >= 12 for own in wanted], np.arange(n), 24), scores
+    scores = np.where(items >= old, 14.0 + (items == old) - items / 100, -items / 100).astype(np.float32)
+    return Judging(asked, wanted, [own >= old for own in wanted], np.arange(n), every), scores
 
 
 def test_new_products_that_crowd_out_known_ones_are_held_back() -> None:
@@ -132,6 +133,19 @@ def test_new_products_that_crowd_out_known_ones_are_held_back() -> None:
     assert points[0.0]["warm"] == 0.0, "twelve new ones come first"
     assert points[found.value]["warm"] >= lifting.ALONE_KEPT * points[min(points)]["warm"]
     assert found.share == points[found.value]["share"] < 1
+
+
+def test_where_no_lift_leaves_known_products_enough_the_lowest_is_taken() -> None:
+    found = lifting.tuned_lift(*crowded(known=lifting.LEAST_KNOWN, old=108))
+
+    assert found.value == min(lifting.HELD_BACK)
+    assert {one["warm"] for one in found.curve} == {0.0}, "twelve of so many are too far ahead"
+
+
+def test_where_nobody_wants_a_new_product_there_is_neither_lift_nor_curve() -> None:
+    found = lifting.tuned_lift(*shoppers())
+
+    assert (found.value, found.share, found.least, found.level, found.curve) == (0.0, 1.0, 0.0, None, ())
 
 
 def test_nothing_is_held_back_where_known_products_have_their_places() -> None:
