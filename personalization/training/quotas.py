@@ -22,16 +22,12 @@ def tuned_quotas(found: Candidates, hit: Bools, *, total: int = TOTAL) -> dict[s
     names, blocks = found.sources, _blocks(found)
     quotas = dict.fromkeys(names, BLOCK)
     taken = _taken(blocks, quotas, names)
-    closed: set[str] = set()
-    while taken.sum() < total * max(1, found.n_rows) and len(closed) < len(names):
+    while taken.sum() < total * found.n_rows:
         gains = {}
         for at, name in enumerate(names):
             fresh = (blocks[:, at] == quotas[name] // BLOCK) & ~taken
-            hits, added = int(hit[fresh].sum()), int(fresh.sum())
-            if name in closed or not hits:
-                closed.add(name)
-            else:
-                gains[name] = hits / added
+            if hits := int(hit[fresh].sum()):
+                gains[name] = hits / int(fresh.sum())
         if not gains:
             break
         best = max(sorted(gains), key=lambda name: gains[name])

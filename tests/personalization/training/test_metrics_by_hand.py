@@ -9,7 +9,7 @@ import pytest
 from personalization.ranking.candidates import Candidates
 from personalization.training.ladder import appealed, best_single, better, climb, tuned_blend
 from personalization.training.metrics import beyond_accuracy, bootstrap, gini, hits, per_shopper, rmse
-from personalization.training.quotas import tuned_quotas
+from personalization.training.quotas import recall, tuned_quotas
 from personalization.training.slates import slates
 
 SLATES = np.array([[4, 1, 2], [0, 3, -1]], np.int32)
@@ -185,3 +185,35 @@ def test_quotas_go_to_the_source_that_finds_targets() -> None:
     quotas = tuned_quotas(found, hit, total=80)
 
     assert quotas == {"good": 60, "poor": 20}, "one block for whom the good one knows nothing of"
+
+
+@pytest.mark.parametrize(
+    ("total", "quotas"),
+    [
+        (40, {"good": 20, "other": 20}),
+        (45, {"good": 40, "other": 20}),
+        (60, {"good": 40, "other": 40}),
+        (1_000, {"good": 40, "other": 60}),
+    ],
+)
+def test_next_comes_the_block_whose_new_candidates_are_hit_most_often(total: int, quotas: dict[str, int]) -> None:
+    """Two shoppers are proposed the same. Half of the good source's second block stands in the other's first."""
+    ranks = np.full((110, 2), np.nan, np.float32)
+    ranks[:60, 0], ranks[[*range(20, 30), *range(60, 110)], 1] = np.arange(60), np.arange(60)
+    every = np.tile(ranks, (2, 1))
+    found = Candidates(np.repeat([0, 1], 110), np.tile(np.arange(110), 2), every, every, ("good", "other"), 2)
+    wanted = [
+        *range(20, 26),
+        30,
+        31,
+        32,
+        *range(70, 74),
+        90,
+    ]  # of the good one's half three of ten, then four of twenty
+
+    assert tuned_quotas(found, np.isin(found.items, wanted), total=total) == quotas
+
+
+def test_recall_is_the_share_of_all_targets_that_are_candidates() -> None:
+    assert recall([np.array([1, 2]), np.array([3])], np.array([True, False, True, False])) == pytest.approx(2 / 3)
+    assert recall([np.empty(0, np.int64)], np.zeros(4, bool)) == 0.0
