@@ -3,14 +3,19 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from personalization.judging.heldout import case_of
 from personalization.judging.verdict import Verdict
+from personalization.ranking.bundle import Bundle
+from personalization.recommenders.base import Interactions
 from personalization.recommenders.registry import RECOMMENDERS
+from personalization.training import rival
 from personalization.training.bundle_slates import bundle_slates
 from personalization.training.dataset import Dataset, build
 from personalization.training.pipeline import OWN_SHARE, TrainedBundle, train
+from personalization.training.plan import Plan
 from personalization.training.rival import plan_of, refitted
 from tests.personalization.shop_history import history, products
 
@@ -65,24 +70,50 @@ def once(dataset: Dataset) -> TrainedBundle:
     return train(dataset, names=("personal_top", "popular", "rp3beta"))
 
 
-def test_a_source_that_the_champion_set_otherwise_is_fitted_anew(once: TrainedBundle) -> None:
+def test_a_source_that_the_champion_set_otherwise_or_has_alone_is_fitted_anew(once: TrainedBundle) -> None:
     plan = plan_of(once.tested.manifest)
     assert plan is not None
-    other = replace(plan, configs={**plan.configs, "rp3beta": {**plan.configs.get("rp3beta", {}), "alpha": 0.123}})
+    configs = {**plan.configs, "rp3beta": {**plan.configs.get("rp3beta", {}), "alpha": 0.123}}
+    other = replace(plan, rung="blend", quotas={**plan.quotas, "trending": 20}, configs=configs)
 
     held = refitted(other, [once.test], once.test, once.tested.catalogue, beside=once.tested)
 
     assert held is not None
     assert held.sources["rp3beta"].config.alpha == 0.123  # type: ignore[attr-defined]
     assert held.sources["popular"] is once.tested.sources["popular"]
+    assert sorted(held.sources) == sorted(other.quotas)
+    assert held.ranker is None, "nobody asks it below its rung"
 
 
-def test_the_champions_lift_is_followed_too(once: TrainedBundle) -> None:
+def test_the_champion_knows_nothing_of_products_that_appear_later(once: TrainedBundle) -> None:
     plan = plan_of(once.tested.manifest)
     assert plan is not None
-    lifted = replace(plan, rung="ranker", cold_lift=0.5, cold_share=1.0)
+    appeared = np.zeros(once.tested.catalogue.n_items)
+    appeared[3] = once.test.until + 1
+    dated = replace(once.tested.catalogue, first_seen=appeared)
 
-    held = refitted(lifted, [once.test], once.test, once.tested.catalogue, beside=once.tested)
+    held = refitted(replace(plan, rung="blend"), [once.test], once.test, dated, beside=once.tested)
 
     assert held is not None
-    assert held.cold_lift == 0.5
+    assert held.catalogue.titles == dated.at(once.test.until).titles != dated.titles
+
+
+def test_the_champions_lift_and_exposure_are_followed_too(once: TrainedBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it lifts is bounded by its own plan and by profiles as live ones hold them, like what is released."""
+    plan = plan_of(once.tested.manifest)
+    assert plan is not None
+    lifted = replace(plan, rung="ranker", cold_lift=0.5, cold_share=1.0, exposure=0.4)
+
+    def halved(bundle: Bundle, own: Plan, past: Interactions, *, newest: int | None) -> Bundle:
+        assert (own, past, newest) == (lifted, once.test.past, 300)
+        return replace(bundle, cold_lift=bundle.cold_lift / 2)
+
+    monkeypatch.setattr(rival, "bounded", halved)
+
+    held = refitted(lifted, [once.test], once.test, once.tested.catalogue, beside=once.tested, newest=300)
+
+    assert held is not None
+    assert held.cold_lift == 0.25
+    assert held.exposure is not None
+    assert held.exposure.strength == 0.4
+    assert len(held.exposure.excess) == once.tested.catalogue.n_items
