@@ -33,6 +33,8 @@ def test_however_large_the_first_places_stay_and_new_products_keep_their_order()
 
     for order in orders(lifted(candidates, scores, untouched, 100.0)):
         assert order == [*range(OUT_OF_REACH), 10, 11, *range(OUT_OF_REACH, N_EACH - 2)]
+    for order in orders(lifted(candidates, scores, candidates.items == 6, 0.9)):
+        assert order == [0, 1, 2, 3, 4, 6, 5, *range(7, N_EACH)], "nor does a small one bring it before the fifth"
 
 
 def test_below_zero_new_products_are_held_back_on_the_first_places_too() -> None:
@@ -40,6 +42,8 @@ def test_below_zero_new_products_are_held_back_on_the_first_places_too() -> None
 
     for order in orders(lifted(candidates, scores, candidates.items < 2, -100.0)):
         assert order == [*range(2, N_EACH), 0, 1]
+    for order in orders(lifted(candidates, scores, candidates.items < 2, -0.9)):
+        assert order == [2, 3, 0, 4, 1, *range(5, N_EACH)], "by no more than that"
 
 
 def test_without_lift_or_new_products_scores_stay_as_they_are() -> None:

@@ -1,18 +1,21 @@
 """The cold lift that is released: what validation's curve allows, and never nothing because two wishes conflict."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from personalization.ranking.bundle import Bundle
-from personalization.ranking.candidates import Candidates
+from personalization.ranking.candidates import Candidates, gather
 from personalization.ranking.explain import COLD_LIFT
 from personalization.ranking.exposure import Exposure
 from personalization.ranking.features import feature_names
 from personalization.ranking.increment import incremented
-from personalization.recommenders.base import Context, Interactions
+from personalization.recommenders.base import Context, Interactions, Profile
 from personalization.training import lifting
 from personalization.training.dataset import build
 from personalization.training.examples import Examples
@@ -208,10 +211,22 @@ def test_products_held_back_are_given_no_more_than_the_least_share() -> None:
 
 
 def test_the_released_ranker_holds_back_further_where_it_must(released: Bundle) -> None:
-    held = replace(released, cold_lift=-0.01)
+    plan = plan_of(released.manifest)
+    assert plan is not None
+    past = build(history(), products(items=45)).interactions
 
-    assert bounded(held, 1.0) == held.cold_lift
-    assert lifting.HELD_BACK[0] <= bounded(held, 0.0) <= held.cold_lift
+    def liked(seen: np.ndarray) -> np.ndarray:
+        popular = -np.nan_to_num(seen[:, 0], nan=1.0) / np.nanmax(seen[:, 0])
+        return np.where(np.isnan(seen[:, 1]), 0.1, popular).astype(np.float32)
+
+    likes_new = SimpleNamespace(names=("popular_rank", "item_idle"), scores=liked)
+    held = replace(released, ranker=cast("Any", likes_new), cold_lift=-0.01)
+    shown = places(held, past, new_only=plan.new_only)
+
+    assert shown > 0.3
+    assert bounded(held, shown) == held.cold_lift
+    assert lifting.HELD_BACK[0] <= bounded(held, 0.0) < held.cold_lift
+    assert places(replace(held, cold_lift=bounded(held, 0.0)), past, new_only=plan.new_only) == 0.0
 
 
 @pytest.fixture(scope="module")
@@ -233,6 +248,33 @@ def bounded(bundle: Bundle, share: float) -> float:
 def test_the_released_ranker_shows_no_more_new_products_than_were_tested(released: Bundle) -> None:
     assert bounded(released, 1.0) == released.cold_lift
     assert bounded(released, 0.0) < bounded(released, 0.2) < released.cold_lift
+    past = build(history(), products(items=45)).interactions
+    for share in (0.0, 0.2):
+        told = replace(released, cold_lift=bounded(released, share))
+        assert places(told, past, new_only=False) <= share
+
+
+def test_those_who_came_lately_are_asked_as_answers_see_them(released: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of(released.manifest)
+    assert plan is not None
+    past = build(history(), products(items=45)).interactions
+    asked: list[tuple[Sequence[Profile], Sequence[Context]]] = []
+
+    def gathered(sources: Any, profiles: Sequence[Profile], contexts: Sequence[Context], **how: Any) -> Candidates:
+        asked.append((profiles, contexts))
+        return gather(sources, profiles, contexts, **how)
+
+    monkeypatch.setattr(lifting, "gather", gathered)
+    monkeypatch.setattr(lifting, "LATELY", 0.02)
+
+    lifting.bounded(released, replace(plan, new_only=True), past, newest=3)
+
+    ((profiles, contexts),) = asked
+    assert 0 < len(profiles) < len(np.unique(past.users))
+    assert all(profile.times.max() >= np.quantile(past.times, 0.97) for profile in profiles)
+    assert {len(profile.items) for profile in profiles} == {3}
+    assert {profile.now for profile in profiles} == {released.manifest["until"]}
+    assert {context.seen_allowed for context in contexts} == {False}
 
 
 def test_the_released_ranker_gives_new_products_their_least_share(released: Bundle) -> None:
@@ -295,3 +337,7 @@ def test_an_explanation_names_the_lift(released: Bundle) -> None:
 def test_a_lift_of_nothing_and_a_bundle_without_ranker_stay_as_they_are(released: Bundle) -> None:
     for bundle in (replace(released, cold_lift=0.0), replace(released, ranker=None)):
         assert bounded(bundle, 0.0) == bundle.cold_lift
+    plan = plan_of(released.manifest)
+    assert plan is not None
+    nothing = before(build(history(), products(items=45)).interactions, 0.0)
+    assert lifting.bounded(released, plan, nothing) is released

@@ -64,6 +64,10 @@ def test_a_shopper_asked_often_is_drawn_with_all_answers() -> None:
     zero = np.zeros(540)
     chance = better(values[often], zero, shoppers=often, seed=7)
     assert chance < better(values[often], zero, shoppers=np.arange(540), seed=7)
+    begins = np.arange(540) % 9 < 4
+    steps, _ = climb({"popular": ("popular", values[often])}, shoppers=often, seed=7, begins=begins)
+    assert steps[0].ndcg == same
+    assert steps[0].begins == bootstrap(values[often][begins], shoppers=often[begins])
 
 
 def test_spread_of_exposure() -> None:
@@ -116,6 +120,7 @@ def test_a_rung_that_helps_some_and_changes_nothing_for_the_others_is_better() -
     low, shoppers = np.full(300, 0.2), np.arange(300)
 
     assert better(low + (shoppers < 30) * 0.1, low, shoppers=shoppers, seed=7) == 1.0
+    assert better(low + (shoppers < 1) * 0.1, low, shoppers=shoppers, seed=7) == pytest.approx(1 - 1 / np.e, abs=0.03)
     assert better(low, low, shoppers=shoppers, seed=7) == 0.0
     assert better(low[:0], low[:0], shoppers=shoppers[:0], seed=7) == 0.0
 

@@ -54,6 +54,10 @@ def test_of_a_product_without_category_the_one_before_counts() -> None:
     ann = dataset.user_ids[fold.users[1]] == "ann"
     assert [dataset.catalogue.item_ids[at] for at in found[int(ann)] if at >= 0] == ["b2"]
     assert found[1 - int(ann)].tolist() == whole[1 - int(ann)].tolist()
+    assert newest_in_last_category(facts, fold, k=1).tolist() == found[:, :1].tolist()
+    facts.category[:] = np.where(facts.category == facts.category[dataset.catalogue.item_ids.index("a2")], 0, -1)
+    bob = newest_in_last_category(facts, fold, k=1)[1 - int(ann)]
+    assert dataset.catalogue.item_ids[bob[0]] == "a3", "the one category that is left is the one he was in before"
 
 
 def test_how_often_they_are_hit() -> None:

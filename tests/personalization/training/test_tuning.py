@@ -1,15 +1,17 @@
 """Settings are searched for within bounds, kept, gone on with on the same data, and taken only where surely better."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import optuna
 import pytest
 
-from personalization.recommenders.registry import RECOMMENDERS
+from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.training import choose as choosing
 from personalization.training import judging
 from personalization.training import tune as tuning
@@ -48,6 +50,57 @@ def test_a_grid_ends_when_every_point_was_tried(folds: list[Fold]) -> None:
     found = tune("popular", folds, CATALOGUE, budget_s=60, seed=7, search=Search("grid"), max_trials=1_000)
 
     assert found.trials == 1 + points
+
+
+def test_knobs_are_drawn_and_laid_on_a_grid_between_their_bounds() -> None:
+    trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=7)).ask()
+    spaces: dict[str, tuple[Any, ...]] = {
+        "half_life": ("float", 1.0, 8.0, True),
+        "alpha": ("float", 0.0, 0.9, False),
+        "factors": ("int", 2, 8),
+        "lives": ("choice", [(1.0,), (7.0,)]),
+    }
+
+    drawn = {name: tuning.suggest(trial, name, space) for name, space in spaces.items()}
+
+    assert trial.distributions == {
+        "half_life": optuna.distributions.FloatDistribution(1.0, 8.0, log=True),
+        "alpha": optuna.distributions.FloatDistribution(0.0, 0.9),
+        "factors": optuna.distributions.IntDistribution(2, 8),
+        "lives": optuna.distributions.IntDistribution(0, 1),
+    }
+    assert drawn == {**trial.params, "lives": [(1.0,), (7.0,)][trial.params["lives"]]}
+    laid = {name: tuning.grid(space) for name, space in spaces.items()}
+    assert laid["half_life"] == pytest.approx([1.0, 2.0, 4.0, 8.0])
+    assert laid["alpha"] == pytest.approx([0.0, 0.3, 0.6, 0.9])
+    assert (laid["factors"], laid["lives"]) == ([2, 4, 6, 8], [0, 1])
+
+
+def test_a_budget_is_halved_between_answering_and_fitting_and_ends_each(
+    folds: list[Fold], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a clock on which each fit takes ten seconds and each question of a source five."""
+    now = 0.0
+
+    def passes(seconds: float, method: Callable[..., Any]) -> Callable[..., Any]:
+        def slow(*told: Any) -> Any:
+            nonlocal now
+            now += seconds
+            return method(*told)
+
+        return slow
+
+    monkeypatch.setattr(tuning, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(Bench, "fitted", passes(10.0, Bench.fitted))
+    monkeypatch.setattr(Bench, "judge", passes(5.0, Bench.judge))
+
+    def trials_within(name: str, budget_s: float) -> int:
+        begun = tuning.started(name, folds[:1], CATALOGUE, seed=7)[0].trials
+        return tune(name, folds[:1], CATALOGUE, budget_s=budget_s, seed=7).trials - begun
+
+    assert trials_within("rp3beta", 60.0) == 30 / 5 + 30 / 15
+    assert trials_within("rp3beta", 18.0) == 2, "nine seconds pay for no fit"
+    assert trials_within("popular", 30.0) == 30 / 15, "it is tuned by fitting alone"
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
@@ -251,6 +304,10 @@ def test_of_the_settings_a_source_suggests_the_best_is_the_beginning(
     monkeypatch.setattr(Bench, "judge", lambda self, sources, trial=None: sources[0].config.alpha)
     monkeypatch.setattr(RECOMMENDERS["rp3beta"], "STARTS", ({"alpha": 0.9}, {"alpha": 1.7}, {"alpha": 0.3}))
 
-    begun, _ = tuning.started("rp3beta", folds, CATALOGUE, seed=7)
+    begun, source = tuning.started("rp3beta", folds, CATALOGUE, seed=7)
 
     assert (begun.config, begun.value) == ({"alpha": 1.7}, 1.7)
+    assert source is not None
+    expected = make("rp3beta", alpha=1.7).fit(folds[0].past, CATALOGUE)
+    first = folds[0].profiles[:20], folds[0].contexts[:20]
+    assert (source.recommend_many(*first, 10).items == expected.recommend_many(*first, 10).items).all()
