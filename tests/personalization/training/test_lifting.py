@@ -11,15 +11,19 @@ import pytest
 
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.candidates import Candidates, gather
+from personalization.ranking.cold_lift import lifted
 from personalization.ranking.explain import COLD_LIFT
 from personalization.ranking.exposure import Exposure
 from personalization.ranking.features import feature_names
 from personalization.ranking.increment import incremented
 from personalization.recommenders.base import Context, Interactions, Profile
+from personalization.training import choose as choosing
 from personalization.training import lifting
 from personalization.training.dataset import build
+from personalization.training.ensemble import TrainedRanker
 from personalization.training.examples import Examples
 from personalization.training.judging import Judging
+from personalization.training.lifting import Lift
 from personalization.training.pipeline import train
 from personalization.training.rival import plan_of
 from personalization.training.split import Sequences, before
@@ -199,6 +203,25 @@ def test_new_products_have_more_tenths_where_the_newest_are_hit_half_as_often() 
     assert share(0.4, 0.0) == 0.04, "all three do, in three of a hundred places"
     assert share(0.4, 1.0) == lifting.LEAST_SHARE, "the ranker leads by nothing that could pay for it"
     assert share(0.6, 0.0) == 0.04, "out of reach; more places would find no more"
+
+
+def test_the_ladder_compares_a_lifted_ranker_as_if_nothing_were_held_back_or_given_places() -> None:
+    """No other rung is asked to do so; what a lift makes of its answers counts, and all of it makes the slates."""
+
+    def compared(judging: Judging, scores: np.ndarray, lift: Lift) -> TrainedRanker:
+        return choosing._lifted(TrainedRanker((), np.arange(0), (), scores, np.empty(0)), judging, lift)
+
+    judging, scores = crowded(known=lifting.LEAST_KNOWN)
+    plain, held = compared(judging, scores, Lift()), compared(judging, scores, Lift(-2.0))
+    assert plain.scores.tolist() == scores.tolist()
+    assert held.values.tolist() == plain.values.tolist()
+    assert held.scores.tolist() == lifted(judging.asked.candidates, scores, judging.untouched(), -2.0).tolist()
+
+    judging, scores = shoppers(9)
+    plain, given, raised = (compared(judging, scores, lift) for lift in (Lift(), Lift(level=0.9), Lift(50.0)))
+    assert given.values.tolist() == plain.values.tolist()
+    assert given.scores.tolist() != plain.scores.tolist()
+    assert raised.values.mean() < plain.values.mean(), "the tenth product, which all want, is now the eleventh"
 
 
 def test_products_held_back_are_given_no_more_than_the_least_share() -> None:

@@ -19,6 +19,7 @@ from personalization.training.dataset import build
 from personalization.training.evaluate import Options, folds_of
 from personalization.training.folds import Fold
 from personalization.training.hybrid import Hybrid, hybrid
+from personalization.training.quotas import recall
 from personalization.training.tune import Bench, Search, Tuned, tune
 from tests.personalization.shop_history import history, products
 
@@ -165,9 +166,15 @@ class Rankers:
 
 
 def taken(rankers: Rankers, folds: list[Fold], monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return which settings a choice takes where tuning finds others."""
+    """Return which settings a choice takes where tuning finds others; all that it tells must be of these."""
     found = Tuned({"half_lives_days": (365.0,)}, 0.5, 3)
-    monkeypatch.setattr(choosing, "tune", lambda *told, **how: found)
+    sure: set[float] = set()
+
+    def tuned(*told: Any, **how: Any) -> Tuned:
+        sure.add(how["sure"])
+        return found
+
+    monkeypatch.setattr(choosing, "tune", tuned)
     monkeypatch.setattr(choosing, "hybrid", rankers)
     rankers.made.clear()
     validation, *learning = folds
@@ -177,7 +184,7 @@ def taken(rankers: Rankers, folds: list[Fold], monkeypatch: pytest.MonkeyPatch) 
         validation,
         CATALOGUE,
         budget_s=1.0,
-        seed=7,
+        seed=8,
         progress=lambda message, share: None,
         names=("popular", "trending"),
     )
@@ -185,8 +192,53 @@ def taken(rankers: Rankers, folds: list[Fold], monkeypatch: pytest.MonkeyPatch) 
     assert choice.settings == {
         kind: one.values.mean() for kind, one in zip(("suggested", "tuned"), rankers.made, strict=True)
     }
-    configs = choice.plan.configs.get("popular", {})
-    return "tuned" if configs == found.config else "suggested" if configs == {} else "neither"
+    assert sure == {choosing.SURE if judging.few(validation) else 0.0}
+    plan = choice.plan
+    kind = ("suggested", "tuned")[plan.configs.get("popular") == found.config]
+    own = rankers.made[kind == "tuned"]
+    assert own.ranked is not None
+    assert (plan.configs, plan.quotas, plan.seed, plan.new_only) == (own.configs, own.quotas, 8, validation.new_only)
+    assert (plan.features, plan.rankers, choice.importance) == (
+        own.ranked.names,
+        own.ranked.members,
+        own.ranked.importance,
+    )
+    assert (plan.exposure, choice.exposure) == (0.0, None)
+    assert (plan.cold_lift, plan.cold_share, plan.cold_least) == (
+        choice.lift.value,
+        choice.lift.share,
+        choice.lift.least,
+    )
+    assert (plan.single, set(choice.singles)) == (next(iter(choice.singles)), {"popular", "trending"})
+    assert choice.recall == recall(own.judging.targets, own.judging.asked.labels) > 0
+    assert [step.rung for step in choice.steps][:4] == ["popular", "single", "blend", "ranker"]
+    return kind
+
+
+def test_a_source_that_is_at_least_half_as_good_as_the_best_is_tuned_three_times_as_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    budgets: dict[str, float] = {}
+
+    def tuned(name: str, *told: Any, budget_s: float, **how: Any) -> Tuned:
+        budgets[name] = budget_s
+        return Tuned({}, 0.0, 0)
+
+    monkeypatch.setattr(choosing, "tune", tuned)
+
+    choosing._tuned(
+        {name: Tuned({}, value, 1) for name, value in (("als", 0.19), ("rp3beta", 0.4), ("user_knn", 0.2))},
+        ("als", "popular", "random", "rp3beta", "user_knn"),
+        [],
+        CATALOGUE,
+        budget_s=80.0,
+        seed=7,
+        search=Search(),
+        sure=0.0,
+        progress=lambda message, share: None,
+    )
+
+    assert budgets == {"als": 10.0, "popular": 10.0, "rp3beta": 30.0, "user_knn": 30.0}
 
 
 def test_tuned_settings_are_taken_where_the_ranker_of_them_is_surely_better(
