@@ -1,5 +1,7 @@
 """What the newest of the category a shopper was in last are, and how often they hit products nobody touched yet."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,6 +43,11 @@ def test_untouched_products_come_first_then_the_newest_and_none_the_shopper_had(
         "ann": ["a3", "a2"],
         "bob": ["b2"],
     }
+    again = newest_in_last_category(facts, replace(fold, new_only=False), k=3).tolist()
+    assert sorted([dataset.catalogue.item_ids[at] for at in row if at >= 0] for row in again) == [
+        ["a3", "a2", "a1"],
+        ["b2", "b1"],
+    ], "where products are taken again, what they had is on the shelf too"
 
 
 def test_of_a_product_without_category_the_one_before_counts() -> None:
