@@ -52,6 +52,8 @@ def test_every_kind_works_in_one_stage_and_tells_itself() -> None:
     for effect, kind in KINDS.items():
         assert kind.stage in get_args(Stage)
         assert rule(effect, position=1, cap=2).sentence.startswith("R: ")
+    assert rule("cap", cap=2).sentence == "R: at most 2"
+    assert rule("cap", cap=2, cap_by="brand").sentence == "R: at most 2 for each brand"
 
 
 @pytest.mark.parametrize(
@@ -111,21 +113,42 @@ def test_a_pin_stands_at_its_place_whatever_the_ranking_said() -> None:
     assert shown(rule("pin", products=("mug",), position=2), size=3) == ["desk", "mug", "desk-xl"]
 
 
-def test_a_pin_of_several_products_takes_places_one_after_the_other() -> None:
+def test_a_pin_of_several_products_takes_places_one_after_the_other_without_those_the_catalogue_lacks() -> None:
     assert shown(rule("pin", products=("mug", "rug"), position=1), size=3) == ["mug", "rug", "desk"]
+    assert shown(rule("pin", products=("mug", "nobody", "desk"), position=1), size=3) == ["mug", "desk", "desk-xl"]
+
+
+def test_a_product_that_two_rules_pin_stands_once_at_the_place_of_the_higher_priority() -> None:
+    first, second = rule("pin", products=("mug",), position=1), rule("pin", id=2, products=("mug",), position=2)
+
+    assert shown(first, second, size=3) == ["mug", "desk", "desk-xl"]
+
+
+def test_a_pinned_product_counts_against_the_caps() -> None:
+    capped = rule("cap", cap=1, cap_by="brand")
+
+    assert shown(capped, rule("pin", id=2, products=("rug",), position=1)) == ["rug", "desk", "mug"]
 
 
 def test_a_pin_without_products_pins_its_best_ranked_match() -> None:
     assert shown(rule("pin", brands=("Lux",), position=1), size=3) == ["lamp", "desk", "desk-xl"]
 
 
-def test_of_two_pins_at_one_place_the_higher_priority_gets_it() -> None:
+def test_a_pin_without_products_pins_a_match_that_nobody_ranked() -> None:
+    compiled = RuleSet([rule("pin", brands=("Lux",), position=1)], SHELF)
+
+    pinned = pins(compiled, compiled.rules, ALL[:2], np.ones(SHELF.n_items, np.bool_), 3, Trace())
+
+    assert {place: SHELF.product_ids[code] for place, code in pinned.items()} == {0: "lamp"}
+
+
+def test_of_two_pins_at_one_place_the_higher_priority_gets_it_and_the_other_the_next_free_one() -> None:
     weak, strong = (
-        rule("pin", id=1, products=("mug",), position=1),
-        rule("pin", id=2, products=("rug",), position=1, priority=5),
+        rule("pin", id=1, products=("mug",), position=2),
+        rule("pin", id=2, products=("rug",), position=2, priority=5),
     )
 
-    assert shown(weak, strong, size=3) == ["rug", "mug", "desk"]
+    assert shown(weak, strong, size=4) == ["desk", "rug", "mug", "desk-xl"]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +176,7 @@ def test_an_excluded_product_is_never_pinned() -> None:
 
 
 def test_a_pin_beyond_the_slate_changes_nothing() -> None:
-    assert shown(rule("pin", products=("mug",), position=9), size=3) == ["desk", "desk-xl", "chair"]
+    assert shown(rule("pin", products=("mug",), position=4), size=3) == ["desk", "desk-xl", "chair"]
 
 
 @pytest.mark.parametrize(
@@ -169,6 +192,7 @@ def test_a_pin_beyond_the_slate_changes_nothing() -> None:
         ({"context_categories": ("Light",)}, replace(HOME, context=(2,)), False),
         ({"starts_at": 1000.0}, HOME, True),
         ({"ends_at": 1000.0}, HOME, False),
+        ({"ends_at": 1000.5}, HOME, True),
         ({"starts_at": 1000.5}, HOME, False),
     ],
 )
