@@ -1,11 +1,14 @@
 """How a key is presented, what it opens, and from where."""
 
 import base64
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.test import Client
-from rest_framework.test import APIClient
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.test import APIClient, APIRequestFactory
+from rest_framework.views import APIView
 
 from access.identity import sign_user, verify_user_hash
 from access.selectors import resolve_key
@@ -117,6 +120,23 @@ def test_a_method_that_a_door_does_not_know_is_not_the_keys_fault() -> None:
     assert (refused.status_code, refused["Allow"]) == (405, "GET, PUT, DELETE, HEAD, OPTIONS")
     assert ours.get(URL).status_code == 403
     assert APIClient().patch(URL).status_code == 401
+
+
+def test_a_method_for_which_a_door_names_no_scope_is_closed() -> None:
+    class Door(APIView):
+        scope: ClassVar = {"GET": "catalog:read"}
+
+        def get(self, request: Request) -> Response:
+            return Response()
+
+        delete = get
+
+    _, raw = create_key(kind="sk", name="server", scopes=["catalog:read"])
+    ours = APIRequestFactory(headers={"x-api-key": raw})
+
+    answers = [Door.as_view()(ask("/")) for ask in (ours.get, ours.delete)]
+
+    assert [answer.status_code for answer in answers] == [200, 403]
 
 
 def test_an_answer_names_the_origin_and_pages_for_people_do_not(client: Client) -> None:
