@@ -79,7 +79,8 @@ def _overcomes(other: tuple[str, Decision], refusal: Decision, raw_id: str, link
 
 
 def _latest(decisions: list[Decision]) -> Decision:
-    return max(decisions, key=lambda decision: (decision.at, not decision.given, decision.event_id))
+    """Return the latest. A yes and a refusal of one time never come here together: then the refusal alone stands."""
+    return max(decisions, key=lambda decision: (decision.at, decision.event_id))
 
 
 def _signal(states: Mapping[str, ConsentState], *, live: bool) -> Decision | None:

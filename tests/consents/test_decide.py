@@ -161,8 +161,8 @@ def test_no_merge_turns_a_standing_refusal_into_a_yes(said_by: dict[str, Decisio
 
 def test_a_person_is_the_id_and_all_it_was_linked_to() -> None:
     states = {
-        ADA: ConsentState({}, 2, "DE", {BO: 7, "anonymous:tablet": 9}),
-        BO: said(personalization=no(3)),
+        ADA: ConsentState({}, 2, None, {BO: 7, "anonymous:tablet": 9}),
+        BO: ConsentState({"personalization": no(3)}, region="DE"),
     }
 
     whom = person_of([ADA], states)
