@@ -64,6 +64,20 @@ def test_a_published_text_is_recorded_with_its_hash(olu: Client) -> None:
     assert (event.action, event.data["values"]["sha256"]) == ("policytext.added", text.sha256)
 
 
+def test_olu_neither_makes_nor_alters_nor_deletes_what_is_written_once(olu: Client) -> None:
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    ConsentEvent.objects.create(raw_id="user:ada", purpose="analytics", given=False, at=day, message_id="m1")
+    PolicyText.objects.create(version="3", body="We ask.")
+    pages = [f"/admin/consents/{name}/" for name in ("consentevent", "policytext", "purpose")]
+    rows = [model.objects.values_list("pk", flat=True)[0] for model in (ConsentEvent, PolicyText, Purpose)]
+
+    asked = [f"{page}{row}/{verb}/" for page, row in zip(pages, rows, strict=True) for verb in ("change", "delete")]
+    refused = [olu.post(url, {"post": "yes"}).status_code for url in (f"{pages[0]}add/", *asked)]
+
+    assert refused == [403] * 7
+    assert not ConsentEvent.objects.get().given
+
+
 def test_years_of_proofs_are_listed_by_index_and_not_counted_or_read_whole(olu: Client) -> None:
     day = datetime(2026, 1, 1, tzinfo=UTC)
     ConsentEvent.objects.bulk_create(

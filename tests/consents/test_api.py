@@ -82,7 +82,7 @@ def test_a_decision_is_proven_audited_and_on_the_log(shop: APIClient) -> None:
 
 
 def test_a_proof_holds_the_hash_of_the_text_that_was_shown(shop: APIClient) -> None:
-    for language, body in (("de", "Wir fragen."), ("en", "We ask.")):
+    for language, body in (("en", "We ask."), ("de", "Wir fragen.")):
         PolicyText.objects.create(version="3", language=language, body=body)
 
     for version in ("3", "4"):
@@ -255,16 +255,19 @@ def test_an_account_remembers_the_signal_of_its_browser_and_a_visitor_does_not(
     assert shop.get(URL + "user:ada").json()["decisions"]["analytics"]["reason"] == "given"
 
 
-def test_where_the_browser_was_is_in_the_state_the_proof_and_the_log(browser_key: str, settings: Any) -> None:
+def test_where_the_browser_was_is_in_the_state_the_proof_and_the_log_and_where_a_server_is_nowhere(
+    shop: APIClient, browser_key: str, settings: Any
+) -> None:
     settings.CONSENT_REGION_HEADER = "X-Country"
+    body, from_california = {"decisions": {"analytics": True}}, {"X-Country": "us_ca"}
 
-    answer = put(
-        client_with(browser_key), "anonymous:bo", {"decisions": {"analytics": True}}, headers={"X-Country": "us_ca"}
-    )
+    answer = put(client_with(browser_key), "anonymous:bo", body, headers=from_california)
 
     (proof,), log = proofs(["anonymous:bo"]), get_log()
     (entry,) = [entry for shard in range(log.shards) for _, entry in log.read(shard)]
     assert answer.json()["region"] == proof.region == Event.decode(entry.body).context["region"] == "US-CA"
+    assert put(shop, "anonymous:cy", body, headers=from_california).json()["region"] is None
+    assert [proof.region for proof in proofs(["anonymous:cy"])] == [""]
 
 
 @pytest.mark.django_db

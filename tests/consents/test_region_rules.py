@@ -5,11 +5,12 @@ from unittest import mock
 
 import pytest
 from django.db import OperationalError
+from django.test import RequestFactory
 
 from consents import selectors
 from consents.person import ConsentPerson
 from consents.purposes import BUILT_IN
-from consents.region import region_in
+from consents.region import region_in, region_of
 from consents.rules import STRICT, RegionRule, normalize_region, rule_for
 from consents.state import ConsentState
 
@@ -69,10 +70,30 @@ def test_a_table_that_was_never_read_is_what_is_built_in_while_it_cannot_be() ->
 
 @pytest.mark.parametrize(
     ("given", "region"),
-    [("de", "DE"), ("us_ca", "US-CA"), (" US-CA ", "US-CA"), ("Germany", None), ("", None), (None, None), (49, None)],
+    [
+        *(("de", "DE"), ("us_ca", "US-CA"), (" US-CA ", "US-CA"), ("US-", None), ("US-CALI", None), ("US-Ä", None)),
+        *(("Germany", None), ("ÄÖ", None), ("D1", None), ("XX", None), ("", None), (None, None), (49, None)),
+    ],
 )
 def test_codes_are_normalized_and_all_else_is_unknown(given: object, region: str | None) -> None:
     assert normalize_region(given) == region
+
+
+def country_of(address: str) -> str | None:
+    """Return where an address is, as a shop's own function does."""
+    return {"198.51.100.7": "us_ca"}.get(address)
+
+
+def test_where_no_header_tells_the_region_the_shop_s_own_function_is_asked_about_the_address(
+    rf: RequestFactory, settings: Any
+) -> None:
+    settings.CONSENT_REGION_HEADER = "X-Country"
+    settings.CONSENT_REGION_RESOLVER = f"{__name__}.country_of"
+    visitor = {"x-forwarded-for": "198.51.100.7"}
+
+    told = [region_of(rf.get("/", headers=headers)) for headers in ({**visitor, "x-country": "de"}, visitor, {})]
+
+    assert told == ["DE", "US-CA", None]
 
 
 def test_a_context_names_its_country_and_the_locale_is_not_asked() -> None:
