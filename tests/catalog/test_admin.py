@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from audit import selectors as audit
 from catalog import selectors, services
 from catalog.models import Product
 from common.pagination import EstimatingPaginator
-from tests.staff import staff
+from tests.staff import person, staff
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/catalog/product/"
@@ -38,6 +39,26 @@ def test_dee_makes_changes_and_removes_a_product() -> None:
         "product.put",
         "product.put",
     ]
+
+
+def test_products_that_dee_removes_together_go_as_one_alone_does() -> None:
+    for product_id in ("P1", "P2", "P3"):
+        services.put_product(product_id, data={"title": "Chair", "price": 1}, actor="system:test")
+    chosen = list(Product.objects.exclude(product_id="P3").values_list("pk", flat=True))
+
+    staff("dee", "merchandiser").post(LIST, {"action": "delete_selected", "_selected_action": chosen, "post": "yes"})
+
+    assert [product_id for product_id, _ in selectors.removals()] == ["P1", "P2"]
+    assert selectors.get("P3").active
+    assert {event.object for event in audit.entries(action="product.removed")} == {"product:P1", "product:P2"}
+
+
+@pytest.mark.parametrize("right", ["add_product", "change_product"])
+def test_a_file_is_for_who_may_both_add_and_change(right: str, client: Client) -> None:
+    client.force_login(person("dee", "view_product", right))
+
+    assert client.get(LIST).status_code == 200
+    assert client.get(f"{LIST}import/").status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from catalog import browsing
 from catalog.models import Product
+from common import clock
 
 pytestmark = pytest.mark.django_db
 
@@ -16,6 +17,7 @@ def stock(number: int, *category: str, **fields: object) -> None:
 
 
 def test_pictures_are_of_one_product_on_sale_of_each_narrowest_category() -> None:
+    stock(0, "Home", "Rugs", removed_at=clock.now())
     stock(1, "Home", "Rugs", active=False)
     stock(2, "Home", "Rugs", image_url="")
     stock(3, "Home", "Rugs")

@@ -109,7 +109,8 @@ def test_even_erasure_may_only_replace_the_id() -> None:
 
 
 def test_the_mirror_is_rebuilt_from_the_tables() -> None:
-    record_decisions([decided("m1", True, 1, "ada"), decided("m2", False, 5, purpose="train_models")])
+    nowhere = replace(decided("m2", False, 5, purpose="train_models"), context={})
+    record_decisions([decided("m1", True, 1, "ada"), nowhere])
     apply_links([Link("claim", "bo", "ada", at=at, message_id=f"m{at}") for at in (9, 7, 8)])
     redis.client().flushdb()
 

@@ -8,6 +8,7 @@ from django.test import override_settings
 from common import redis
 from consents import mirror
 from consents.selectors import forget_terms
+from consents.state import Decision
 from events.log import get_log
 from events.selectors import training_frame
 from events.services.record import Recorder, offsets
@@ -117,6 +118,19 @@ def test_a_privacy_signal_of_the_browser_takes_the_shopper_out() -> None:
     assert rows() == [("user:bo", "P3", "view")]
 
 
+@override_settings(CONSENT_RULES={"*": "opt_in", "US": "opt_out"})
+def test_a_privacy_signal_takes_nobody_out_in_a_region_where_it_covers_sales_alone() -> None:
+    forget_terms()
+    signal = {"name": "Consent Updated", "consents": {"gpc": True}, "properties": {}}
+
+    recorded(
+        event(1), event(9, context={"region": "US"}, **signal), event(2, user_id="bo"), event(9, user_id="bo", **signal)
+    )
+
+    assert rows() == [("user:ada", "P1", "view")]
+    forget_terms()
+
+
 def test_a_refusal_on_the_device_holds_for_the_account_that_was_seen_on_it() -> None:
     pipe = redis.client().pipeline()
     mirror.link(pipe, "user:ada", "anonymous:phone", START)
@@ -125,6 +139,19 @@ def test_a_refusal_on_the_device_holds_for_the_account_that_was_seen_on_it() -> 
     recorded(event(1), event(9, name="Consent Updated", user_id=None, anonymous_id="phone", **refused))
 
     assert rows() == []
+
+
+def test_a_later_yes_on_another_device_of_the_account_overcomes_a_refusal_on_the_first() -> None:
+    pipe = redis.client().pipeline()
+    for device in ("anonymous:phone", "anonymous:tablet"):
+        mirror.link(pipe, "user:ada", device, START)
+    mirror.apply_all(pipe, "anonymous:tablet", {"train_models": Decision(True, START + 9_000_000, "yes")})
+    pipe.execute()
+    refused = {"consents": {"train_models": False}, "properties": {}}
+
+    recorded(event(5, name="Consent Updated", user_id=None, anonymous_id="phone", **refused), event(7))
+
+    assert rows() == [("user:ada", "P7", "view")]
 
 
 @override_settings(CONSENT_RULES={"*": "opt_out"})
@@ -165,6 +192,7 @@ def test_a_device_that_refused_is_left_out_whoever_uses_it_later() -> None:
         event(3, kind="identify", name="", user_id="bo", anonymous_id="phone"),
         event(4, user_id=None, anonymous_id="phone"),
         event(5, user_id="bo"),
+        event(6, user_id=None, anonymous_id="phone", **{**said, "consents": {"experiments": False}}),
     )
 
     assert rows() == [("user:bo", "P5", "view")]

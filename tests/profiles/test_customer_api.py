@@ -47,6 +47,15 @@ def test_a_customer_is_found_by_any_id(ada: None, subject: str) -> None:
     assert body["traits"]["action_counts"] == {"view": 2}
 
 
+def test_a_visitor_whom_nobody_knows_is_a_customer_too() -> None:
+    services.apply_events([event(5, user_id=None, anonymous_id="tablet")], offsets={})
+
+    body = get("/api/v1/customers/anonymous:tablet").json()
+
+    assert (body["user_ids"], body["anonymous_ids"]) == ([], ["tablet"])
+    assert body["traits"]["last_viewed"] == ["P5"]
+
+
 def test_a_stranger_is_not_found() -> None:
     answer = get("/api/v1/customers/eve")
 

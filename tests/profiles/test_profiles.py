@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from common import redis
 from consents import mirror
-from consents.selectors import forget_terms, person, rule_of, terms
+from consents.selectors import forget_terms, person, rule_of, states, terms
 from consents.state import Decision
 from events.log import Entry, Log, get_log
 from events.models import Dedupe, Offset
@@ -166,10 +166,11 @@ def test_a_replay_after_redis_was_lost_knows_who_refused() -> None:
     run(log)
     redis.client().flushdb()
 
-    replay(log)
+    assert replay(log) == 3
 
     assert products(read_person(user_id="ada")) == []
     assert products(read_person(user_id="bo")) == ["P2"]
+    assert states(["user:bo"])["user:bo"].links == {}
     whom = person("anonymous:phone")
     assert not whom.verdict(terms()["personalization"], rule=rule_of(None)).allowed
     forget_terms()
@@ -194,6 +195,32 @@ def test_a_replay_after_redis_came_back_older_knows_what_its_log_lost(later: boo
     replay(log)
 
     assert products(read_person(user_id="ada")) == ["P1", "P2", "P3"][: 3 if later else 2]
+
+
+def test_a_replay_takes_from_the_log_what_is_not_recorded_yet_and_goes_on_where_it_ends() -> None:
+    log = get_log()
+    log.append([entry(event(1))])
+    run(log)
+    log.append([entry(event(2)), entry(event(3, user_id="bo"))])
+
+    assert replay(log) == 3
+
+    assert products(read_person(user_id="ada")) == ["P1", "P2"]
+    assert products(read_person(user_id="bo")) == ["P3"]
+    assert services.offsets(range(log.shards)) == {shard: log.last(shard) for shard in range(log.shards)}
+
+
+def test_what_was_recorded_and_trimmed_while_a_replay_ran_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = get_log()
+    log.append([entry(event(1)), entry(event(2))])
+    run(log)
+    for shard in range(log.shards):
+        log.trim(shard, consumed=log.last(shard), keep_since_ms=1 << 42)
+    monkeypatch.setattr("profiles.replay.offsets", lambda shards: dict.fromkeys(shards, 0))
+
+    assert replay(log) == 2
+
+    assert products(read_person(user_id="ada")) == ["P1", "P2"]
 
 
 def test_one_read_brings_consents_epochs_and_versions() -> None:
