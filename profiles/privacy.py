@@ -4,6 +4,7 @@ from typing import Any
 
 from common import privacy, redis
 from profiles import services
+from profiles.people import is_anonymous
 from profiles.selectors import Person, read_person
 
 
@@ -22,19 +23,21 @@ def _verify(person: privacy.Person) -> int:
 
 
 def _export(person: privacy.Person) -> dict[str, list[dict[str, Any]]]:
+    people = _people(person)
     rows = [
         {"at": one.at, "what": one.signal, "product_id": one.product_id, "quantity": one.quantity, "price": one.price}
-        for subject in person.subjects
-        for one in _person(subject).history
+        for whom in people
+        for one in whom.history
     ]
-    said = [
-        {"name": name, "value": value}
-        for subject in person.subjects
-        for name, value in _person(subject).attributes.items()
-    ]
+    said = [{"name": name, "value": value} for whom in people for name, value in whom.attributes.items()]
     return {"profile": rows, "said": said}
 
 
-def _person(subject: str) -> Person:
-    kind, _, value = subject.partition(":")
-    return read_person(**{"user_id" if kind == "user" else "anonymous_id": value})
+def _people(person: privacy.Person) -> list[Person]:
+    """Return what is known by the ids: each once, and of a device that others had too only the person's own time."""
+    found: list[Person] = []
+    for subject in sorted(person.subjects, key=is_anonymous):  # read by itself, a device is whose it was last
+        if not any(subject in known.ids for known in found):
+            kind, _, value = subject.partition(":")
+            found.append(read_person(**{"user_id" if kind == "user" else "anonymous_id": value}))
+    return found

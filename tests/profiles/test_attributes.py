@@ -87,13 +87,29 @@ def test_the_version_grows_with_what_is_said() -> None:
 
 
 def test_erasure_and_export_reach_it() -> None:
-    apply(says(1))
+    apply(says(1, anonymous_id="phone"), event(2, anonymous_id="phone"))
     store = next(one for one in privacy.stores() if one.name == "profiles")
-    ada = privacy.Person(subjects=("user:ada",))
+    ada = privacy.Person(subjects=("user:ada", "anonymous:phone"))
 
     exported = store.export(ada)
     store.erase(ada)
 
     assert exported["said"] == [{"name": "country", "value": "C1"}]
+    assert [row["product_id"] for row in exported["profile"]] == ["P2"]
     assert store.verify(ada) == 0
-    assert attributes() == {}
+    assert not [name for prefix in keys.ALL for name in redis.client().keys(f"{prefix}*")]
+
+
+def test_an_export_holds_nothing_of_who_has_the_device_now() -> None:
+    apply(
+        says(1, anonymous_id="phone"),
+        event(2, user_id=None, anonymous_id="phone"),
+        says(5, "bo", anonymous_id="phone"),
+        event(6, user_id="bo"),
+    )
+    store = next(one for one in privacy.stores() if one.name == "profiles")
+
+    exported = store.export(privacy.Person(subjects=("user:ada", "anonymous:phone")))
+
+    assert exported["said"] == [{"name": "country", "value": "C1"}]
+    assert [row["product_id"] for row in exported["profile"]] == ["P2"]
