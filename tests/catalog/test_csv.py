@@ -17,13 +17,14 @@ from access.models import User
 from audit import selectors as audit
 from catalog import selectors, services
 from catalog.models import Product
+from common import clock
 from tests.staff import staff
 
 pytestmark = pytest.mark.django_db
 PROCESS = "/admin/catalog/product/process_import/"
 GOOD = """product_id,title,price,category,stock,active,attributes.color,attributes
 P1,Oak chair,89.90,Furniture > Chairs,12,yes,oak,
-P2,"Desk, large",,,,,,"{""width"": 120}"
+P2,"Desk, large",,,,No,,"{""width"": 120}"
 """
 
 
@@ -48,6 +49,7 @@ def test_the_command_imports_a_file(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert (chair.title, str(chair.price), chair.category) == ("Oak chair", "89.9000", ("Furniture", "Chairs"))
     assert (chair.stock, chair.active, chair.attributes) == (12, True, {"color": "oak"})
     assert (desk.title, desk.price, desk.stock, desk.attributes) == ("Desk, large", None, None, {"width": 120})
+    assert not desk.active
     assert "2 products imported, 0 rows refused" in capsys.readouterr().out
     assert audit.entries(action="product.bulk_put")[0].data["source"] == "csv:products.csv"
 
@@ -91,17 +93,17 @@ def test_a_file_that_is_no_text_is_no_crash(tmp_path: Path, content: bytes) -> N
     assert not Product.objects.exists()
 
 
-def test_a_merchandiser_imports_a_file_in_the_admin(dee: Client) -> None:
-    Product.objects.create(product_id="P1", title="Old", currency="EUR")
+def test_a_merchandiser_imports_a_file_in_the_admin_and_what_was_removed_comes_back(dee: Client) -> None:
+    Product.objects.create(product_id="P1", title="Old", currency="EUR", removed_at=clock.now())
 
     answer = upload(dee, GOOD)
     form = answer.context["confirm_form"]
     confirmed = dee.post(PROCESS, form.initial)
 
     assert confirmed.status_code == 302
-    assert [(row.product_id, row.title) for row in selectors.catalog_rows()] == [
-        ("P1", "Oak chair"),
-        ("P2", "Desk, large"),
+    assert [(row.product_id, row.title, row.removed) for row in selectors.catalog_rows()] == [
+        ("P1", "Oak chair", False),
+        ("P2", "Desk, large", False),
     ]
     (event,) = audit.entries(action="product.imported")
     assert (event.data["rows"]["new"], event.data["rows"]["update"]) == (1, 1)

@@ -45,11 +45,14 @@ def test_a_rule_is_recorded_with_its_region_and_mode_and_holds_at_once(olu: Clie
     ]
 
 
-def test_a_new_version_of_a_purpose_is_recorded(olu: Client) -> None:
+def test_a_new_version_of_a_purpose_is_recorded_and_holds_at_once(olu: Client) -> None:
+    assert selectors.terms()["ads_share"].version == 1
     terms = {"name": "ads_share", "title": "Ads", "description": "No.", "legal_basis": "legitimate_interest"}
 
     olu.post("/admin/consents/purpose/add/", {**terms, "data_categories": "", "recipients": ""})
 
+    assert selectors.terms()["ads_share"].version == 2
+    selectors.forget_terms()
     purpose = Purpose.objects.get(name="ads_share", version=2)
     (event,) = entries(object=f"purpose:{purpose.pk}")
     values = {"name": "ads_share", "version": 2, "legal_basis": "legitimate_interest", "sale_or_share": False}
