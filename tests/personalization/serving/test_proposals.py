@@ -46,8 +46,8 @@ def test_a_ranker_taught_on_new_products_alone_is_asked_for_those(
     assert [context.seen_allowed for context in asked] == [seen]
 
 
-@pytest.mark.parametrize("rung", ["single", "blend"])
-def test_sources_that_a_placement_names_are_asked_whatever_the_model_released(rung: str) -> None:
+@pytest.mark.parametrize(("rung", "strategy"), [("single", "hybrid"), ("blend", "hybrid"), ("ranker", "blend")])
+def test_sources_that_a_placement_names_are_asked_whatever_the_model_released(rung: str, strategy: str) -> None:
     def recommend(profile: Profile, context: Context, k: int) -> Ranked:
         return Ranked(np.array([1], np.int32), np.array([0.5], np.float32))
 
@@ -55,7 +55,7 @@ def test_sources_that_a_placement_names_are_asked_whatever_the_model_released(ru
     bundle = SimpleNamespace(new_only=False, sources=sources, rung=rung)
     question = Question(
         placement=cast("Any", SimpleNamespace(sources={"buy_again": 1.0}, fallback=())),
-        strategy="hybrid",
+        strategy=strategy,
         shopper=cast("Any", SimpleNamespace(profile=Profile.empty(0.0), latest={})),
         context=Context(),
         allowed=np.ones(2, bool),
@@ -66,6 +66,28 @@ def test_sources_that_a_placement_names_are_asked_whatever_the_model_released(ru
 
     assert found.items == [1]
     assert found.sources[1] == {"buy_again": 0.5}
+
+
+def test_what_fills_a_list_repeats_nothing_and_tells_who_else_proposed_it() -> None:
+    def proposes(*items: int) -> Any:
+        ranked = Ranked(np.array(items, np.int32), np.full(len(items), 0.5, np.float32))
+        return SimpleNamespace(recommend=lambda profile, context, k: ranked)
+
+    bundle = SimpleNamespace(sources={"buy_again": proposes(2), "recent": proposes(2, 1)})
+    question = Question(
+        placement=cast("Any", SimpleNamespace(sources={}, fallback=("buy_again", "gone", "recent"))),
+        strategy="none of the model's",
+        shopper=cast("Any", SimpleNamespace(profile=Profile.empty(0.0), latest={})),
+        context=Context(),
+        allowed=np.ones(3, bool),
+        k=3,
+    )
+
+    found = propose(cast("Any", SimpleNamespace(bundle=bundle, popular=np.arange(3), touched=3)), question)
+
+    assert found.items == [2, 1, 0]
+    assert found.scores == {2: 0.5, 1: 0.5, 0: 0.0}
+    assert found.sources[2] == {"buy_again": 0.5, "recent": 0.5, "popular": 0.0}
 
 
 @pytest.mark.parametrize("asked", [propose, popular_only])
