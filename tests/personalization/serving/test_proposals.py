@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from personalization.recommenders.base import Context, Profile, Ranked
-from personalization.serving.proposals import PART, Question, popular_only, propose
+from personalization.serving.proposals import PART, Question, neighbors, popular_only, propose
 
 
 @pytest.mark.parametrize(
@@ -109,3 +109,20 @@ def test_a_large_catalogue_is_not_told_whole(asked: Any) -> None:
     assert found.items == list(range(0, 2 * PART, 2))
     assert rest.items == list(range(n - 10_000, n - 10_000 + 2 * PART))
     assert set(rest.sources[n - 10_000]) == {"catalog_order"}
+
+
+def test_neighbors_are_what_is_allowed_of_the_sources_that_know_the_product_then_what_is_alike() -> None:
+    def source(*items: int, knows: bool = True) -> Any:
+        def recommend(profile: Profile, context: Context, k: int) -> Ranked:
+            allowed = [item for item in items if context.allowed is None or context.allowed[item]]
+            return Ranked(np.array(allowed, np.int32), np.ones(len(allowed), np.float32))
+
+        return SimpleNamespace(contextual=True, knows=lambda code: knows, recommend=recommend)
+
+    kinship = SimpleNamespace(near=lambda code, mask, k: np.flatnonzero(mask))
+    bundle = SimpleNamespace(sources={"covisitation": source(3, 1), "content": source(4, knows=False)})
+    snapshot = cast("Any", SimpleNamespace(bundle=bundle, shelf=SimpleNamespace(kinship=kinship)))
+
+    found = neighbors(snapshot, 0, mask=np.array([False, False, True, True, True]), now=0.0, k=5)
+
+    assert list(found) == [3, 2, 3, 4]
