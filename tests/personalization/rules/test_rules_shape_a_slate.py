@@ -115,7 +115,7 @@ def test_a_pin_stands_at_its_place_whatever_the_ranking_said() -> None:
 
 def test_a_pin_of_several_products_takes_places_one_after_the_other_without_those_the_catalogue_lacks() -> None:
     assert shown(rule("pin", products=("mug", "rug"), position=1), size=3) == ["mug", "rug", "desk"]
-    assert shown(rule("pin", products=("mug", "nobody", "desk"), position=1), size=3) == ["mug", "desk", "desk-xl"]
+    assert shown(rule("pin", products=("mug", "nobody", "desk"), position=2), size=3) == ["desk-xl", "mug", "desk"]
 
 
 def test_a_product_that_two_rules_pin_stands_once_at_the_place_of_the_higher_priority() -> None:
