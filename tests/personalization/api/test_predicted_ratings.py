@@ -88,3 +88,14 @@ def test_predictions_no_nearer_than_the_usual_rating_are_not_told(browser: "APIC
     does(ADA, "Product Reviewed", "mug", rating=1)
 
     assert said(browser, ADA) == {}
+
+
+@pytest.mark.parametrize("differ", [True, False])
+def test_one_star_is_a_dislike_where_ratings_differ_alone(browser: "APIClient", differ: bool) -> None:
+    release(liked=5, disliked=1 if differ else 5, ratings_differ=differ)
+    does(ADA, "Product Reviewed", "bowl", rating=1)
+    views(ADA, "rug")
+
+    shown = {item["product_id"] for item in browser.get(HOME, {**ADA, "limit": 10}).json()["items"]}
+
+    assert ("bowl" in shown) is not differ

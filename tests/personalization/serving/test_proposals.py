@@ -126,3 +126,26 @@ def test_neighbors_are_what_is_allowed_of_the_sources_that_know_the_product_then
     found = neighbors(snapshot, 0, mask=np.array([False, False, True, True, True]), now=0.0, k=5)
 
     assert list(found) == [3, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("knows", "places"), [(True, ["popular"]), (False, ["content", "popular"])])
+def test_words_stand_in_where_the_model_knows_no_neighbors_of_the_product(knows: bool, places: list[str]) -> None:
+    content = SimpleNamespace(knows=lambda code: knows)
+    slate = SimpleNamespace(items=np.array([], np.int64), scores=np.array([]), sources=[], contributions=[])
+    bundle = SimpleNamespace(
+        new_only=False, rung="ranker", sources={"content": content}, slate=lambda *asked, **how: slate
+    )
+    kinship = SimpleNamespace(near=lambda code, mask, k: np.array([2]))
+    snapshot = SimpleNamespace(bundle=bundle, shelf=SimpleNamespace(kinship=kinship), popular=np.arange(3), touched=3)
+    question = Question(
+        placement=cast("Any", SimpleNamespace(sources={}, fallback=())),
+        strategy="hybrid",
+        shopper=cast("Any", SimpleNamespace(profile=Profile.empty(0.0), latest={})),
+        context=Context(items=(0,)),
+        allowed=np.array([False, True, True]),
+        k=2,
+    )
+
+    found = propose(cast("Any", snapshot), question)
+
+    assert list(dict.fromkeys(name for code in found.items for name in found.sources[code])) == places
