@@ -60,6 +60,8 @@ def test_two_persons_let_a_refused_version_go_live_and_the_log_names_them(
     promoted = by_action["model.promoted"].data
     assert (promoted["waiver"], promoted["failed"]) == (waiver.pk, ["latency"])
     assert (promoted["requested_by"], promoted["approved_by"]) == (f"staff:{ada.pk}", f"staff:{bo.pk}")
+    with pytest.raises(Conflict, match="needs no waiver"):  # it is live
+        asked(refused, ada)
 
 
 def test_its_page_names_the_persons_without_a_link_to_pages_of_staff(refused: ModelVersion, ada: Any) -> None:
@@ -118,6 +120,8 @@ def test_it_is_asked_for_once_until_somebody_decides_or_it_ends(refused: ModelVe
     with pytest.raises(Conflict, match="asked for already"):
         asked(refused, ada)
     approve_waiver(waiver.pk, by=bo)
+    with pytest.raises(Conflict, match="approved already"):
+        approve_waiver(waiver.pk, by=bo)
     asked(refused, ada)
 
 
@@ -238,6 +242,8 @@ def test_a_waiver_ends(refused: ModelVersion, ada: Any, bo: Any, monkeypatch: py
     monkeypatch.setattr(clock, "now", lambda: waiver.expires_at + timedelta(seconds=1))
     with pytest.raises(Conflict, match="refused"):
         promote(refused.version, actor=f"staff:{bo.pk}")
+    with pytest.raises(Conflict, match="has run out"):
+        close_waiver(waiver.pk, by=ada)
 
 
 def test_who_lacks_the_permission_neither_asks_nor_approves(refused: ModelVersion, ada: Any, bo: Any) -> None:
@@ -253,13 +259,22 @@ def test_a_waiver_needs_a_reason_an_end_and_a_failed_gate(refused: ModelVersion,
 
     with pytest.raises(InvalidInput, match="reason"):
         request_waiver(refused.version, by=ada, reason=" ", days=7)
-    with pytest.raises(InvalidInput, match="30 days"):
-        asked(refused, ada, days=31)
+    for days in (0, 31):
+        with pytest.raises(InvalidInput, match="30 days"):
+            asked(refused, ada, days=days)
     for version in (passed, unjudged.version):
         with pytest.raises(Conflict, match="needs no waiver"):
             request_waiver(version, by=ada, reason="x", days=7)
     assert not ModelWaiver.objects.exists()
     assert asked(refused, ada, days=30).expires_at > clock.now() + timedelta(days=29)
+
+
+def test_none_is_asked_for_what_was_deleted(refused: ModelVersion, ada: Any) -> None:
+    ModelVersion.objects.filter(pk=refused.pk).update(pruned_at=clock.now())
+
+    with pytest.raises(Conflict, match="cannot go live any more"):
+        asked(refused, ada)
+    assert not ModelWaiver.objects.exists()
 
 
 def test_going_back_leads_past_a_version_whose_waiver_was_closed(ada: Any, bo: Any) -> None:
