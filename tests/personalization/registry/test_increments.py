@@ -221,10 +221,25 @@ def test_an_altered_increment_is_not_served_but_the_version_it_stands_for(caplog
 
 def test_an_altered_version_learns_no_more(tmp_path: Path) -> None:
     sell("rug")
-    (tmp_path / live().directory / "facts.npz").write_bytes(b"something else")
 
-    with pytest.raises(Conflict, match="cannot learn more"):
+    for file in ("facts.npz", "manifest.json"):
+        (tmp_path / live().directory / file).write_bytes(b"something else")
+        with pytest.raises(Conflict, match="cannot learn more"):
+            run_increment(forced=True)
+
+
+def test_one_that_cannot_be_written_leaves_no_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(bundle: Bundle, directory: Path) -> str:
+        directory.mkdir(parents=True)
+        raise OSError("no space left on device")
+
+    sell("rug")
+    monkeypatch.setattr(Bundle, "save", full)
+
+    with pytest.raises(OSError, match="no space"):
         run_increment()
+    assert list(increments_of(live()).iterdir()) == []
+    assert best_seller() == "lamp"
 
 
 def test_broken_data_change_nothing_and_raise_one_alarm(settings: Any) -> None:
