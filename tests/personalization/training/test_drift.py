@@ -148,6 +148,7 @@ def test_a_week_tells_how_many_shoppers_did_how_much_in_its_last_seven_days(befo
     users = np.concatenate([np.full(before, 9), [1], [2] * 3, [3] * 196])
     rows = traffic(days=1, per_day=before + 200, seed=1)
     times = np.where(np.arange(len(rows)) < before, DAY, 8 * DAY)  # seven days before the last row is the week before
+    times[before] += 1.0 - 7 * DAY  # and a second later is not
 
     week = usual_week(replace(rows, users=users.astype(np.int32), times=times))
 
@@ -180,7 +181,7 @@ def feed(
 def test_shoppers_are_counted_once_a_day_and_signal() -> None:
     views, buys = 0, SIGNAL_NAMES.index("purchase")
     signals = np.array([views, views, buys, views, views])
-    ages = np.array([0.1, 0.2, 0.3, 1.5, 99.0]) * DAY
+    ages = np.array([0.1, 0.2, 0.3, 1.5, 3.0]) * DAY
 
     found = shoppers_a_day(signals, np.array([7, 7, 7, 8, 9]), ages, days=3)
 
