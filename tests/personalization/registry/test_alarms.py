@@ -103,6 +103,7 @@ def test_who_promotes_a_version_of_other_answers_raises_the_alarm_too_but_not_by
 
     (alarm,) = ModelAlarm.objects.all()
     assert (alarm.kind, alarm.message) == ("stability", "stability: 0.02, bar 0.3 (overlap)")
+    assert alarm.model_version == ModelVersion.objects.get(version=version)
     settle(alarm.pk, by=get_user_model().objects.create_superuser("root", password=None))
     promote(steady, actor="staff:1")
     promote(version, actor="staff:1")
