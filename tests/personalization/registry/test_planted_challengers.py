@@ -8,8 +8,11 @@ from pytest_django.fixtures import Settings
 from audit.selectors import entries
 from common.errors import Conflict
 from personalization.judging import heldout
+from personalization.judging.slates import SlateTable
+from personalization.judging.verdict import read_case
 from personalization.models import ModelState, ModelVersion
 from personalization.ranking.bundle import Bundle
+from personalization.selectors.registry import table_of
 from personalization.services.gate import judge_training
 from personalization.services.registry import promote, register
 from personalization.services.waivers import approve_waiver, request_waiver
@@ -39,6 +42,10 @@ def handed_over(challenger: Bundle, *, first: bool = False) -> ModelVersion:
     version = register(result.bundle, report=result.report, actor="system:training")
     over = "" if first else ModelVersion.objects.get(state=ModelState.CHAMPION).version
     return judge_training(version.version, result, shop().user_ids, actor="system:training", over=over)
+
+
+def kept_table(version: ModelVersion) -> SlateTable:
+    return read_case(table_of(version), expected=version.gate["table"]["hash"]).challenger
 
 
 def failed(version: ModelVersion) -> list[str]:
@@ -77,6 +84,8 @@ def test_a_sound_challenger_goes_live(challenger: Callable[[], Bundle], live: Mo
 
     assert failed(version) == []
     assert version.gate["reference"] == live.version
+    kept, asked = ([own.tolist() for own in one] for one in (kept_table(version).targets, fold().targets))
+    assert (kept != asked, sorted(kept)) == (True, sorted(asked)), "in the order of ids, it would name the shoppers"
     assert promote(version.version, actor="staff:7").state == ModelState.CHAMPION
 
 
