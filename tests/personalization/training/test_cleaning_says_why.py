@@ -198,7 +198,7 @@ def test_a_row_without_a_date_goes_and_the_others_stay() -> None:
 
 
 def test_events_that_other_shops_name_otherwise_are_known() -> None:
-    rows, _ = clean(frame(event=["pv", "BUY", None, "addtocart"]))
+    rows, _ = clean(frame(event=["pv", " BUY ", None, "addtocart"]))
 
     assert rows["event"].fillna("").tolist() == ["view", "purchase", "", "cart"]
     assert build(frame(event=["pv", "BUY", None, "unheard of"])).interactions.weights.tolist() == [1, 4, 1, 1]

@@ -104,7 +104,7 @@ def test_a_broken_feed_refuses_a_changed_shop_alarms_a_small_one_is_noted() -> N
 def test_the_bars_are_those_of_the_page() -> None:
     dataset = build(history(), products())
 
-    checks = checked(dataset, last=profile_of(dataset))
+    checks = checked(dataset, last={**profile_of(dataset), "week": [1]})  # which this shop has none of
     bars = {one.name: one.bar for one in checks}
 
     assert bars == {
@@ -141,6 +141,7 @@ def test_overlap_counts_shared_answers() -> None:
     assert overlap(before, before, k=2) == 1
     assert overlap(before, np.array([[2, 9, -1], [7, 8, 9]], np.int32), k=2) == 0.25
     assert overlap(before[:1], before[:1]) == 1
+    assert overlap(before[:1], np.array([[2, 9, -1]], np.int32)) == 0.5, "what is behind the end is no answer"
     assert not stability(before, before + 100).passed
 
 

@@ -17,7 +17,7 @@ from personalization.training.drift import (
     usual_day,
     usual_week,
 )
-from personalization.training.quality_gate import drifted, failed, fallen, profile_of, served, weekly
+from personalization.training.quality_gate import checked, drifted, failed, fallen, profile_of, served, weekly
 from tests.personalization.planted_bundles import shop
 
 N_ITEMS = 200
@@ -165,6 +165,15 @@ def test_a_trainings_profile_holds_its_usual_day() -> None:
     usual = profile_of(shop())["day"]
 
     assert usual["rows"] == sum(usual["popularity"]) == pytest.approx(len(shop()) * 7 / 365, rel=0.2)
+
+
+def test_a_model_of_a_release_that_knew_no_week_is_held_against_no_activity() -> None:
+    last = profile_of(shop())
+    assert last["week"]
+
+    names = [{one.name for one in checked(shop(), last=told)} for told in (last, {**last, "week": None})]
+
+    assert names[0] - names[1] == {"shift of activity"}
 
 
 def feed(

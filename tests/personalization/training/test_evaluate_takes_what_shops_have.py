@@ -77,9 +77,19 @@ def test_dates_of_several_shapes_are_all_read(shapes: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize("shape", ["%d/%m/%Y %H:%M", "%d.%m.%Y", "%m/%d/%Y", "%m-%d-%Y %H:%M", "%Y%m%d"])
-@pytest.mark.parametrize("days", [12, 90])
-def test_the_day_or_the_month_comes_first_in_all_rows_alike(shape: str, days: int) -> None:
-    dates = pd.Series(pd.date_range("2025-01-01", periods=days, freq="D", tz="UTC"))
+@pytest.mark.parametrize(("first", "days"), [("2025-01-01", 12), ("2025-01-01", 90), ("2025-12-01", 5)])
+def test_the_day_or_the_month_comes_first_in_all_rows_alike(shape: str, first: str, days: int) -> None:
+    dates = pd.Series(pd.date_range(first, periods=days, freq="D", tz="UTC"))
+
+    found = seconds(dates.dt.strftime(shape))
+
+    assert found.tolist() == (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().tolist()
+
+
+@pytest.mark.parametrize("shape", ["%d/%m/%Y", "%m/%d/%Y"])
+def test_one_number_above_twelve_tells_the_day_however_the_others_are_spread(shape: str) -> None:
+    months = pd.date_range("2025-01-01", periods=12, freq="MS", tz="UTC")
+    dates = pd.Series([*months, pd.Timestamp("2025-06-15", tz="UTC")])
 
     found = seconds(dates.dt.strftime(shape))
 
