@@ -136,6 +136,25 @@ def test_a_run_says_why_its_search_was_not_kept(
     )
 
 
+def test_a_training_takes_the_place_of_what_was_live_when_it_began_though_nobody_can_read_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ModelVersion.objects.create(version="2026-11-24.1", directory="gone", artefact_hash="a" * 64, state="champion")
+    rivals: list[Any] = []
+
+    def learn(dataset: Any, *, rival: Any, **named: Any) -> Any:
+        rivals.append(rival)
+        return SimpleNamespace()
+
+    monkeypatch.setattr(training, "_dataset", lambda progress: SimpleNamespace(user_ids=()))
+    monkeypatch.setattr(training, "_released", lambda *args, over, **named: f"over {over}")
+    monkeypatch.setattr("personalization.training.pipeline.train", learn)
+
+    run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
+
+    assert (rivals, run.message) == ([None], "over 2026-11-24.1")
+
+
 def test_two_trainings_at_once_do_not_keep_their_searches_in_one_file(
     told: list[dict[str, Any]], settings: LazySettings, tmp_path: Path
 ) -> None:
