@@ -59,6 +59,8 @@ def test_each_faulty_model_is_refused_for_its_fault(plant: Planted, reason: str,
         promote(version.version, actor="staff:7")
     (event,) = entries(action="model.refused")
     assert reason in event.data["failed"]
+    hashes = (version.artefact_hash, version.gate["table"]["hash"])
+    assert (event.data["artefact_hash"], event.data["table_hash"]) == hashes
 
 
 def test_a_model_four_per_cent_worse_on_a_group_goes_live(champion: SlateTable) -> None:

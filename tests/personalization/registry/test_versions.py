@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.db.utils import InternalError
 
-from audit.models import AuditEvent
+from audit.selectors import entries
 from common import clock
 from common.errors import Conflict, NotFound
 from personalization.models import ModelState, ModelVersion, RuleVersion
@@ -53,7 +53,10 @@ def test_promotion_retires_the_former_champion_and_is_on_record() -> None:
     promote(second, actor="staff:7")
 
     assert states() == {first: ModelState.RETIRED, second: ModelState.CHAMPION}
-    assert b"model.promoted" in bytes(AuditEvent.objects.first().body)  # type: ignore[union-attr]
+    event = entries(action="model.promoted")[0]
+    artefact_hash = ModelVersion.objects.get(version=second).artefact_hash
+    assert (event.actor, event.object) == ("staff:7", f"model_version:{second}")
+    assert event.data == {"version": second, "artefact_hash": artefact_hash, "former": first}
 
 
 def test_rollback_goes_back_and_forth_between_the_last_two() -> None:

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 
-from audit.selectors import entries
+from audit.selectors import entries, read_detail
 from common import clock
 from common.errors import Conflict, Forbidden, InvalidInput
 from personalization.models import ModelState, ModelVersion, ModelWaiver
@@ -56,6 +56,7 @@ def test_two_persons_let_a_refused_version_go_live_and_the_log_names_them(
 
     by_action = {event.action: event for event in entries(object=f"model_version:{refused.version}")}
     assert by_action["waiver.requested"].actor == f"staff:{ada.pk}"
+    assert read_detail(by_action["waiver.requested"].id) == {"reason": "The new search needs it."}
     assert by_action["waiver.approved"].actor == f"staff:{bo.pk}"
     promoted = by_action["model.promoted"].data
     assert (promoted["waiver"], promoted["failed"]) == (waiver.pk, ["latency"])
