@@ -1,6 +1,7 @@
 """Planted challengers, as real bundles, handed over as a training does: exactly the right ones are refused, and why."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -13,6 +14,7 @@ from personalization.judging.verdict import read_case
 from personalization.models import ModelState, ModelVersion
 from personalization.ranking.bundle import Bundle
 from personalization.selectors.registry import table_of
+from personalization.services import gate
 from personalization.services.gate import judge_training
 from personalization.services.registry import promote, register
 from personalization.services.waivers import approve_waiver, request_waiver
@@ -40,7 +42,8 @@ def handed_over(challenger: Bundle, *, first: bool = False) -> ModelVersion:
     """Register and judge a challenger the way a training run does."""
     result = trained(challenger, rival=None if first else honest(fold()))
     version = register(result.bundle, report=result.report, actor="system:training")
-    over = "" if first else ModelVersion.objects.get(state=ModelState.CHAMPION).version
+    # As where there is a champion, but of a plan that can no longer be followed.
+    over = "2026-11-24.1" if first else ModelVersion.objects.get(state=ModelState.CHAMPION).version
     return judge_training(version.version, result, shop().user_ids, actor="system:training", over=over)
 
 
@@ -79,10 +82,19 @@ def test_a_faulty_challenger_is_refused_for_its_fault_alone(
 
 
 @pytest.mark.parametrize("challenger", [lambda: losing(0.04), lambda: honest(fold())], ids=["4 % worse", "no worse"])
-def test_a_sound_challenger_goes_live(challenger: Callable[[], Bundle], live: ModelVersion) -> None:
+def test_a_sound_challenger_goes_live(
+    challenger: Callable[[], Bundle], live: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ninety_days_before = datetime.fromtimestamp(fold().until, UTC) - timedelta(days=90)
+
+    def labels(subjects: Sequence[str], *, since: datetime) -> dict[str, tuple[str, ...]]:
+        return {"region": ("DE" if since == ninety_days_before else "",) * len(subjects)}
+
+    monkeypatch.setattr(gate, "labels_of", labels)
     version = handed_over(challenger())
 
     assert failed(version) == []
+    assert {LOST, "group_loss:region:DE"} <= {check["name"] for check in version.gate["checks"]}
     assert version.gate["reference"] == live.version
     kept, asked = ([own.tolist() for own in one] for one in (kept_table(version).targets, fold().targets))
     assert (kept != asked, sorted(kept)) == (True, sorted(asked)), "in the order of ids, it would name the shoppers"
