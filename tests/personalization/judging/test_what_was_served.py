@@ -124,7 +124,7 @@ def test_of_little_traffic_nothing_is_said_but_how_little_it_was() -> None:
 
 def test_only_days_of_as_much_traffic_are_held_against() -> None:
     few_shoppers = served(9, shoppers=199, answers=4)
-    few_answers, enough = served(9, shoppers=399, answers=1), served(9, answers=1)
+    few_answers, enough = served(9, shoppers=399, answers=1), served(9, shoppers=200)
 
     def told(*before: ServedDay) -> list[tuple[float, bool]]:
         checks = watched(served(20), before, wanted=WANTED)
