@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 from audit.selectors import entries
 from common.errors import Conflict
 from personalization.judging import heldout
-from personalization.judging.slates import SlateTable
+from personalization.judging.case import Case
 from personalization.judging.verdict import read_case
 from personalization.models import ModelState, ModelVersion
 from personalization.ranking.bundle import Bundle
@@ -47,8 +47,8 @@ def handed_over(challenger: Bundle, *, first: bool = False) -> ModelVersion:
     return judge_training(version.version, result, shop().user_ids, actor="system:training", over=over)
 
 
-def kept_table(version: ModelVersion) -> SlateTable:
-    return read_case(table_of(version), expected=version.gate["table"]["hash"]).challenger
+def kept_case(version: ModelVersion) -> Case:
+    return read_case(table_of(version), expected=version.gate["table"]["hash"])
 
 
 def failed(version: ModelVersion) -> list[str]:
@@ -96,7 +96,7 @@ def test_a_sound_challenger_goes_live(
     assert failed(version) == []
     assert {LOST, "group_loss:region:DE"} <= {check["name"] for check in version.gate["checks"]}
     assert version.gate["reference"] == live.version
-    kept, asked = ([own.tolist() for own in one] for one in (kept_table(version).targets, fold().targets))
+    kept, asked = ([own.tolist() for own in one] for one in (kept_case(version).challenger.targets, fold().targets))
     assert (kept != asked, sorted(kept)) == (True, sorted(asked)), "in the order of ids, it would name the shoppers"
     assert promote(version.version, actor="staff:7").state == ModelState.CHAMPION
 
@@ -106,6 +106,14 @@ def test_the_first_model_of_a_shop_is_refused_too_where_it_knows_the_answers() -
 
     assert failed(version) == ["leak:unlike_validation"]
     assert version.gate["reference"] == "popularity"
+
+
+def test_the_first_model_is_held_against_what_is_popular(live: ModelVersion) -> None:
+    case = kept_case(live)
+
+    assert live.gate["reference"] == "popularity"
+    assert (case.reference.slates == case.reference.slates[0]).all(), "everybody is shown the same"
+    assert not (case.challenger.slates == case.challenger.slates[0]).all()
 
 
 def test_two_persons_let_one_of_them_go_live(live: ModelVersion) -> None:
