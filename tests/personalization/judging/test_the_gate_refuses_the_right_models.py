@@ -85,6 +85,15 @@ def test_a_model_is_good_enough_where_it_is_as_good_for_everybody(found: np.ndar
     assert refusals(table, table) == []
 
 
+def test_a_model_that_nobody_could_be_asked_about_is_refused(champion: SlateTable) -> None:
+    nobody = champion.ordered(np.arange(0))
+
+    (refused,) = judge(case(nobody, nobody))
+
+    assert (refused.name, refused.passed) == ("quality", False)
+    assert "nobody could be asked" in refused.detail
+
+
 def test_a_slow_model_is_refused(champion: SlateTable) -> None:
     assert refusals(slow(champion), champion) == ["latency"]
 

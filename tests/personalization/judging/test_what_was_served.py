@@ -75,6 +75,27 @@ def test_a_supplier_shown_too_often_or_too_rarely_is_enough(factor: float, told:
     assert told in found["served: supplier share"].message
 
 
+def test_what_one_busy_shopper_was_shown_is_chance() -> None:
+    usual, other = served(20), served(21, chances=POPULARITY**0.3 * np.where(SHELF.supplier == 0, 9.0, 1.0))
+    busy = np.arange(len(usual.answers)) < 200
+    slates = np.where(busy[:, None], other.answers.slates, usual.answers.slates)
+    many = replace(usual, answers=replace(usual.answers, slates=slates))
+    one = replace(many, answers=replace(many.answers, shoppers=np.where(busy, 0, many.answers.shoppers)))
+
+    assert "supplier share" in named(watched(many, WEEK, wanted=WANTED))
+    assert named(watched(one, WEEK, wanted=WANTED)) == set()
+
+
+def test_of_what_the_shelf_does_not_tell_nothing_is_said() -> None:
+    bare = replace(SHELF, supplier=np.full(N_ITEMS, -1, np.int32), new=np.zeros(N_ITEMS, bool))
+    today, *week = (replace(day, shelf=bare) for day in (served(20), *WEEK))
+
+    names = {check.name.removeprefix("served: ") for check in watched(today, week, wanted=WANTED)}
+
+    assert {"gini", "coverage", "popularity lift"} <= names
+    assert not {"supplier share", "new items"} & names
+
+
 def test_a_day_of_popular_products_only_is_named() -> None:
     chances = np.where(POPULARITY > 40, 1.0, 0.02)
 
