@@ -20,7 +20,7 @@ from personalization.models import ModelVersion, RunState, TrainingRun
 from personalization.selectors.overview import SILENCE, run_state
 from personalization.services import run_progress, training
 from personalization.services.run_progress import REGISTERS
-from personalization.services.runs import queue_training, stop_training
+from personalization.services.runs import may_be_stopped, queue_training, stop_training
 from personalization.services.training import run_training
 from personalization.tasks import train
 from tests.personalization.registry.test_training import record as record_purchases
@@ -86,6 +86,7 @@ def test_once_the_version_is_registered_it_is_too_late(monkeypatch: pytest.Monke
     refused = list[str]()
 
     def too_late(run_id: int) -> None:
+        assert not may_be_stopped(TrainingRun.objects.get(pk=run_id))
         with pytest.raises(Conflict, match="can no longer be stopped") as caught:
             stop_training(run_id, actor=BY)
         refused.append(caught.value.detail)

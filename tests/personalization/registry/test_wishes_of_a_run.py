@@ -202,6 +202,8 @@ def test_a_double_click_queues_one_training(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert told == 2 * [TrainingRun.objects.get().pk]
     assert len(entries(action="training.queued")) == 1
+    TrainingRun.objects.update(state="done")
+    assert queue_once(actor="staff:1", budget_s=60)[1], "what is over stands in nobody's way"
 
 
 def test_a_night_of_long_tuning_is_not_given_to_a_second_worker(monkeypatch: pytest.MonkeyPatch) -> None:
