@@ -167,6 +167,11 @@ def test_a_promotion_and_a_roll_back_bring_versions_as_they_were_registered() ->
     run_increment()
     assert best_seller() == "rug"
 
+    former = increments_of(live())
+    promote(admitted(model()), actor="staff:1")
+    run_increment()
+    assert (former.exists(), increments_of(live()).exists()) == (False, True), "those of versions that went are deleted"
+
 
 def test_a_version_that_went_live_meanwhile_gets_no_increment_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
     sell("rug")
