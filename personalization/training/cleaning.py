@@ -289,8 +289,6 @@ def _far_off(rows: pd.DataFrame) -> "pd.Series[bool]":
     decides where evaluations cut and what is old.
     """
     times = rows["timestamp"]
-    if not len(times):
-        return pd.Series(False, index=rows.index)
     first, last = times.quantile([NEARLY_ALL, 1 - NEARLY_ALL])
     room = max(FAR_OFF, 3 * (last - first))
     return (times < first - room) | (times > last + room)
