@@ -2,7 +2,8 @@
 
 Synthetic products and two model versions whose files are as large as those of such a shop; the tables of `content` are
 by chance, for to compare all products of a large shop takes an hour. Each line is one step of the worker: seconds of
-this process's CPU time, of which a machine that has other work to do takes longer, and what it holds after it.
+this process's CPU time, of which a machine that has other work to do takes longer; the longest moment for which a
+request that came meanwhile had to wait for the interpreter; what the process holds after it.
 """
 
 import argparse
@@ -10,8 +11,10 @@ import os
 import resource
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -132,6 +135,7 @@ def history(options: argparse.Namespace, seed: int) -> pd.DataFrame:
 def follow(options: argparse.Namespace, models: Path) -> None:
     """Follow changes as a worker does and print what each took."""
     from personalization.ranking.bundle import Bundle
+    from personalization.serving.keeper import settle
     from personalization.serving.snapshot import Snapshot
 
     rows = {row.product_id: row for row in map(product, range(options.products))}
@@ -149,13 +153,17 @@ def follow(options: argparse.Namespace, models: Path) -> None:
         return found
 
     def timed(name: str, step: Callable[..., Any], *given: Any) -> Any:
-        began = time.process_time()
-        found = step(*given)
-        print(f"{name:20} {time.process_time() - began:6.2f} s  {memory():6,.0f} MB", flush=True)
+        with waiting() as stalls:
+            began = time.process_time()
+            found = step(*given)
+            took = time.process_time() - began
+        print(f"{name:20} {took:6.2f} s  {1e3 * max(stalls):4.0f} ms  {memory():6,.0f} MB", flush=True)
         return found
 
-    bundles = [timed("load a version", Bundle.load, folder) for folder in folders]
-    snapshot = timed("first snapshot", made, bundles[0], None)
+    first = timed("load a version", Bundle.load, folders[0])
+    snapshot = timed("first snapshot", made, first, None)
+    timed("settle", settle)
+    bundles = [first, timed("load another version", Bundle.load, folders[1])]
     for number in range(options.rounds):
         row = rows[f"P{number:07d}"] = replace(product(number), stock=0)
         snapshot = timed("a stock", lambda one, before: before.following([one], **parts), row, snapshot)
@@ -165,7 +173,24 @@ def follow(options: argparse.Namespace, models: Path) -> None:
         snapshot = timed("a new product", made, bundles[0], snapshot)
     for number in range(options.rounds):
         snapshot = timed("another version", made, bundles[(number + 1) % 2], snapshot)
-    timed("load a version again", Bundle.load, folders[0])
+
+
+@contextmanager
+def waiting() -> Iterator[list[float]]:
+    """Yield what another thread, which wants to wake every millisecond, is late by each time, in seconds."""
+    late, ended = [0.0], threading.Event()
+
+    def wait() -> None:
+        while not ended.is_set():
+            began = time.perf_counter()
+            time.sleep(0.001)
+            late.append(time.perf_counter() - began - 0.001)
+
+    other = threading.Thread(target=wait)
+    other.start()
+    yield late
+    ended.set()
+    other.join()
 
 
 def memory() -> float:

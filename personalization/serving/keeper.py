@@ -1,5 +1,6 @@
 """Keeps this process's snapshot fresh: one background thread polls two counters and reloads what changed."""
 
+import gc
 import logging
 import os
 import threading
@@ -132,6 +133,8 @@ class Keeper:
         self._snapshot = fresh
         if not _inline():
             _ = fresh.shelf.kinship, fresh.survey.space
+            if old is None:
+                settle()
         RELOADS.labels(part="catalogue" if self._changed else "model").inc()
         self._changed, self._remodeled = {}, False
 
@@ -214,6 +217,16 @@ class Keeper:
             connections.close_all()
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
+
+
+def settle() -> None:
+    """Take all that lives out of the garbage collector's sight, once a process has its first snapshot.
+
+    It would look through every product of the shop again and again and hold up the answers meanwhile: .25 s at 200,000
+    products, .005 s thereafter. Nothing here needs it: what a snapshot held is freed with the snapshot.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _inline() -> bool:

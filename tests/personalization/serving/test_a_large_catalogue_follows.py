@@ -1,8 +1,10 @@
 """In a shop of 200,000 products a price or a stock changes every second: the next state is not made from the start."""
 
+import gc
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -19,7 +21,7 @@ from personalization.ranking import extension, kinship
 from personalization.ranking.kinship import Kinship
 from personalization.recommenders.base import Catalogue
 from personalization.services.registry import promote, roll_back
-from personalization.serving import shelf
+from personalization.serving import keeper, shelf
 from personalization.serving.keeper import Keeper
 from personalization.serving.shelf import Shelf
 from personalization.serving.snapshot import Snapshot
@@ -248,6 +250,38 @@ def test_a_worker_loads_before_it_is_asked(settings: Any, monkeypatch: pytest.Mo
 
     assert seen == [False, True, False]
     loaded.set()
+
+
+def test_the_collector_looks_through_the_shop_once_in_a_process(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.SERVING_REFRESH = "background"
+    settled: list[int] = []
+    monkeypatch.setattr(keeper, "settle", lambda: settled.append(1))
+    own = Keeper()
+
+    for title in ("Oak sofa", "Oak couch"):
+        put_product("sofa", data={**SOFA, "title": title}, actor="key:test")
+        own.refresh(force=True)
+
+    assert settled == [1]
+
+
+def test_a_former_state_is_freed_without_the_collector() -> None:
+    own = Keeper()
+    snapshot = own.current()
+    _ = snapshot.shelf.kinship, snapshot.survey.space, snapshot.shelf.newest
+    former = [weakref.ref(one) for one in (snapshot, snapshot.bundle, snapshot.shelf, snapshot.survey, snapshot.rules)]
+    del snapshot
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        promote(admitted(model(("popular", "content"))), actor="staff:1")
+        own.current()
+
+        assert [one() for one in former] == [None] * len(former)
+    finally:
+        gc.unfreeze()
+        gc.enable()
 
 
 def test_what_a_worker_waits_for_is_measured() -> None:
