@@ -88,7 +88,7 @@ def write_catalogue(directory: Path, catalogue: Catalogue) -> None:
 def read_catalogue(directory: Path) -> Catalogue:
     """Return what `write_catalogue` wrote."""
     texts = orjson.loads((directory / "catalogue.json").read_bytes())  # of a large shop, a hundred megabytes
-    attributes = tuple(tuple(own) for own in texts.pop("attributes"))
+    attributes = tuple(map(tuple, texts.pop("attributes")))
     arrays: dict[str, Any] = storage.read_arrays(directory / "catalogue.npz")
     columns: dict[str, Any] = {name: tuple(values) for name, values in texts.items()}
     return Catalogue(**columns, attributes=attributes, **arrays)

@@ -16,9 +16,9 @@ from personalization.recommenders.base import Bools, Ints, Longs
 
 def factorize(values: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
     """Return the distinct values in order of appearance, and the position of each value among them."""
-    seen: dict[str, int] = {}
-    codes = np.fromiter((seen.setdefault(value, len(seen)) for value in values), np.int32, len(values))
-    return tuple(seen), codes
+    names = tuple(dict.fromkeys(values))
+    codes = dict(zip(names, range(len(names)), strict=True))
+    return names, np.fromiter(map(codes.__getitem__, values), np.int32, len(values))
 
 
 def within(path: str, category: str) -> bool:

@@ -107,7 +107,8 @@ def _kin(facts: ItemFacts, before: Catalogue, after: Catalogue) -> dict[str, Any
 
 def _numbered(names: Iterable[str], codes: Ints) -> dict[str, int]:
     """Return the code of each name; the empty one has none."""
-    return {name: code for name, code in zip(names, codes.tolist(), strict=False) if code >= 0}
+    every = dict(zip(names, codes.tolist(), strict=False))
+    return {name: code for name, code in every.items() if code >= 0}
 
 
 def _continued(codes: Ints, known: dict[str, int], fresh: Iterable[str]) -> Ints:
