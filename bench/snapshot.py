@@ -188,9 +188,11 @@ def waiting() -> Iterator[list[float]]:
 
     other = threading.Thread(target=wait)
     other.start()
-    yield late
-    ended.set()
-    other.join()
+    try:
+        yield late
+    finally:
+        ended.set()
+        other.join()
 
 
 def memory() -> float:
