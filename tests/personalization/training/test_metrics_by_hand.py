@@ -207,16 +207,9 @@ def test_next_comes_the_block_whose_new_candidates_are_hit_most_often(total: int
     ranks[:60, 0], ranks[[*range(20, 30), *range(60, 110)], 1] = np.arange(60), np.arange(60)
     every = np.tile(ranks, (2, 1))
     found = Candidates(np.repeat([0, 1], 110), np.tile(np.arange(110), 2), every, every, ("good", "other"), 2)
-    wanted = [
-        *range(20, 26),
-        30,
-        31,
-        32,
-        *range(70, 74),
-        90,
-    ]  # of the good one's half three of ten, then four of twenty
+    good, other = [*range(20, 26), 30, 31, 32], [*range(70, 74), 90]  # of the former's new half 3 of 10, then 4 of 20
 
-    assert tuned_quotas(found, np.isin(found.items, wanted), total=total) == quotas
+    assert tuned_quotas(found, np.isin(found.items, good + other), total=total) == quotas
 
 
 def test_recall_is_the_share_of_all_targets_that_are_candidates() -> None:
