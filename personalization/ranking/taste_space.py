@@ -112,8 +112,8 @@ def _inside(vectors: Floats, codes: Ints) -> Floats:
 def _neighbors(source: ItemItem, codes: Ints) -> Any:
     """Return each item's neighbors and itself, csr float64[len(codes), n_items]."""
     known = codes[codes < source.n_items]
-    entries, places = source.table.entries(known)
-    values, columns = np.maximum(source.table.values[entries], 0.0), source.table.indices[entries]
+    columns, gains, places = source.table.found(known)
+    values = np.maximum(gains, 0.0)
     own = np.zeros(len(known))
     np.maximum.at(own, places, values)
     rows = np.flatnonzero(codes < source.n_items)

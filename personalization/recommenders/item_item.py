@@ -42,8 +42,7 @@ class ItemItem(Scoring):
 
     def wake(self) -> None:
         """Name the arrays of the table."""
-        arrays = self.arrays
-        self.table = Neighbors(arrays["indptr"], arrays["indices"], arrays["values"], arrays["own"])
+        self.table = Neighbors.of(self.arrays)
 
     def scores(self, profile: Profile, context: Context) -> Floats:
         """Return what each item gains from the context's items, else from the history."""
@@ -63,7 +62,7 @@ class ItemItem(Scoring):
 
     def knows(self, item: int) -> bool:
         """Return whether the item has a neighbor."""
-        return 0 <= item < self.n_items and bool(self.table.indptr[item] < self.table.indptr[item + 1])
+        return 0 <= item < self.n_items and bool(self.table.lengths(np.array([item]))[0])
 
     def because(self, profile: Profile, context: Context, item: int) -> tuple[int, ...]:
         """Return the three items of the query that speak most for the item."""

@@ -1,12 +1,13 @@
 """Item-to-item tables: the best neighbors of each item, flat arrays that processes share by memory map. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from scipy import sparse
 
-from personalization.recommenders.base import Floats, Ints
+from personalization.recommenders.base import Bools, Floats, Ints
 from personalization.recommenders.decay import Query, Weights
 from personalization.recommenders.matrix import Matrix, capped
 from personalization.recommenders.storage import Array, Arrays
@@ -17,34 +18,96 @@ ENTRIES = 1 << 24
 """Neighbors of all items together, at most: 128 MB. Where there would be more, the longest rows are cut, to one length.
 
 Of 400,000 items a table of 200 each would be 640 MB, and there are half a dozen."""
+ROWS_OF, LATER = ("indptr", "indices", "values"), "later_"
+"""How the arrays of a table are called where it is stored, and what stands before the names of what came later."""
 SPARSE = 10
 """Where so many times the neighbors that are asked for are less than all, only rows that are asked for are widened: to
 widen all would be most of the time where a few shoppers meet a large catalogue."""
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbors:
-    """Row i, `indices[indptr[i]:indptr[i + 1]]`, are the neighbors of item i and `values` how much they gain from it.
-
-    `own[i]` is how much the item itself gains.
-    """
+class Rows:
+    """Row i, `indices[indptr[i]:indptr[i + 1]]`, are neighbors of item i and `values` how much they gain from it."""
 
     indptr: Array
     indices: Ints
     values: Floats
-    own: Floats
 
-    def arrays(self) -> Arrays:
-        """Return the arrays by name, as they are stored."""
-        return {"indptr": self.indptr, "indices": self.indices, "values": self.values, "own": self.own}
+    @classmethod
+    def of(cls, matrix: Matrix) -> Self:
+        """Return the rows of a csr matrix, as they are stored."""
+        return cls(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False), matrix.data)
+
+    def matrix(self) -> Matrix:
+        """Return csr float32[n, n]."""
+        n = len(self.indptr) - 1
+        return sparse.csr_matrix((self.values, self.indices, self.indptr), shape=(n, n))
+
+    def lengths(self, codes: Ints) -> Array:
+        """Return how many neighbors each of the rows holds."""
+        return self.indptr[codes + 1] - self.indptr[codes]
 
     def entries(self, codes: Ints) -> tuple[Array, Array]:
         """Return positions of all entries of the rows, and the place in `codes` that each belongs to."""
-        starts = self.indptr[codes]
-        lengths = self.indptr[codes + 1] - starts
+        starts, lengths = self.indptr[codes], self.lengths(codes)
         ends = np.cumsum(lengths)
         places = np.repeat(np.arange(len(codes)), lengths)
         return np.arange(ends[-1] if len(ends) else 0) + (starts - (ends - lengths))[places], places
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbors:
+    """The neighbors of each item. `own[i]` is how much item i itself gains.
+
+    `later` is what the table gained with products that came since: neighbors behind those of the same row, and rows of
+    their own, which are empty in the others. So nothing of a large table is written anew for one product.
+    """
+
+    rows: Rows
+    own: Floats
+    later: Rows | None = None
+
+    @classmethod
+    def of(cls, arrays: Arrays) -> Self:
+        """Return what `arrays` told."""
+        rows, later = ([arrays.get(f"{part}{name}") for name in ROWS_OF] for part in ("", LATER))
+        return cls(Rows(*rows), arrays["own"], None if later[0] is None else Rows(*later))  # type: ignore[arg-type]
+
+    def arrays(self) -> Arrays:
+        """Return the arrays by name, as they are stored."""
+        parts = {"": self.rows} if self.later is None else {"": self.rows, LATER: self.later}
+        found = {f"{part}{name}": getattr(rows, name) for part, rows in parts.items() for name in ROWS_OF}
+        return {**found, "own": self.own}
+
+    def found(self, codes: Ints) -> tuple[Ints, Floats, Array]:
+        """Return the items' neighbors, row after row, what each gains, and the place in `codes` that it belongs to."""
+        entries, places = self.rows.entries(codes)
+        indices, values = self.rows.indices[entries], self.rows.values[entries]
+        if self.later is None:
+            return indices, values, places
+        entries, there = self.later.entries(codes)
+        indices = np.concatenate([indices, self.later.indices[entries]])
+        values = np.concatenate([values, self.later.values[entries]])
+        places = np.concatenate([places, there])
+        order = np.argsort(places, kind="stable")
+        return indices[order], values[order], places[order]
+
+    def matrix(self) -> Matrix:
+        """Return csr float32[n_items, n_items]: what each item gains from each."""
+        return self.rows.matrix() if self.later is None else self.rows.matrix() + self.later.matrix()
+
+    def lengths(self, codes: Ints) -> Array:
+        """Return how many neighbors each of the items has."""
+        lengths = self.rows.lengths(codes)
+        return lengths if self.later is None else lengths + self.later.lengths(codes)
+
+    def gaining(self) -> Bools:
+        """Return bool[n_items]: which items are a neighbor of any."""
+        found = np.zeros(len(self.own), np.bool_)
+        for rows in (self.rows, self.later):
+            if rows is not None:
+                found[rows.indices] = True
+        return found
 
     def extended(self, beside: Matrix, below: "Neighbors") -> "Neighbors":
         """Return the table of more items: `beside` are new neighbors of those it has, `below` the rows of new items.
@@ -52,24 +115,26 @@ class Neighbors:
         The columns of `beside`, csr float32[n_items, n_new], are new items.
         """
         old, new = beside.shape
-        gained = sparse.csr_matrix((beside.data, beside.indices + old, beside.indptr), shape=(old, old + new))
-        above = sparse.csr_matrix((self.values, self.indices, self.indptr), shape=(old, old + new)) + gained
-        if above.nnz > 2 * ENTRIES:  # many came one by one
+        shape = old + new, old + new
+        above = sparse.csr_matrix((beside.data, beside.indices + old, beside.indptr), shape=(old, old + new))
+        if self.later is not None:
+            rows = self.later
+            above += sparse.csr_matrix((rows.values, rows.indices, rows.indptr), shape=(old, old + new))
+        if above.nnz > ENTRIES:  # many came one by one
             above = capped(above, max(1, ENTRIES // old))
-        return Neighbors(
-            np.concatenate([above.indptr, above.indptr[-1] + below.indptr[1:]]).astype(np.int64),
-            np.concatenate([above.indices, below.indices]).astype(np.int32, copy=False),
-            np.concatenate([above.data, below.values]),
-            np.concatenate([self.own, below.own]),
-        )
+        parts = ((above.data, below.rows.values), (above.indices, below.rows.indices))
+        ends = np.concatenate([above.indptr, above.indptr[-1] + below.rows.indptr[1:]])
+        later = sparse.csr_matrix((*map(np.concatenate, parts), ends), shape=shape)
+        ended = np.concatenate([self.rows.indptr, np.full(new, self.rows.indptr[-1])])
+        return Neighbors(replace(self.rows, indptr=ended), np.concatenate([self.own, below.own]), Rows.of(later))
 
     def spread(self, query: Query, own_weight: float) -> Weights:
         """Return float64[n_items]: what each item gains from the query's items."""
         codes, weights = query
         if not len(codes):
             return np.zeros(len(self.own))
-        entries, places = self.entries(codes)
-        summed = np.bincount(self.indices[entries], self.values[entries] * weights[places], len(self.own))
+        indices, values, places = self.found(codes)
+        summed = np.bincount(indices, values * weights[places], len(self.own))
         gains: Weights = summed.astype(np.float64, copy=False)  # bincount of nothing gives integers
         if own_weight:
             gains[codes] += own_weight * weights * self.own[codes]
@@ -78,7 +143,7 @@ class Neighbors:
     def spread_many(self, queries: Sequence[Query], own_weight: float) -> Iterator[Weights]:
         """Yield what `spread` returns for each query, summed in the same order: one array, written anew each time."""
         rows, used = stacked(queries, len(self.own)), None
-        if SPARSE * (self.indptr[rows.indices + 1] - self.indptr[rows.indices]).sum() < len(self.values):
+        if SPARSE * self.lengths(rows.indices).sum() < len(self.rows.values):
             used, columns = np.unique(rows.indices, return_inverse=True)
             rows = sparse.csr_matrix((rows.data, columns, rows.indptr), (len(queries), len(used)))
         summed = rows @ self._wide(used)
@@ -93,19 +158,18 @@ class Neighbors:
 
     def _wide(self, codes: Ints | None) -> Matrix:
         """Return csr float64[len(codes), n_items] of the rows of some items; of all, in order, where it is None."""
-        indptr, indices, values = self.indptr, self.indices, self.values
-        if codes is not None:
-            entries, _ = self.entries(codes)
-            indptr = np.concatenate([[0], np.cumsum(self.indptr[codes + 1] - self.indptr[codes])])
-            indices, values = indices[entries], values[entries]
-        return sparse.csr_matrix((values.astype(np.float64), indices, indptr), (len(indptr) - 1, len(self.own)))
+        if codes is None:
+            return self.matrix().astype(np.float64)
+        indices, values, _ = self.found(codes)
+        indptr = np.concatenate([[0], np.cumsum(self.lengths(codes))])
+        return sparse.csr_matrix((values.astype(np.float64), indices, indptr), (len(codes), len(self.own)))
 
     def because(self, query: Query, item: int, most: int = 3) -> tuple[int, ...]:
         """Return the query's items that speak most for the item, best first."""
         codes, weights = query
-        entries, places = self.entries(codes)
-        hits = np.flatnonzero(self.indices[entries] == item)
-        gains = self.values[entries[hits]] * weights[places[hits]]
+        indices, values, places = self.found(codes)
+        hits = np.flatnonzero(indices == item)
+        gains = values[hits] * weights[places[hits]]
         best = np.argsort(-gains, kind="stable")[:most]
         return tuple(int(codes[places[hits[i]]]) for i in best if gains[i] > 0)
 
@@ -140,7 +204,7 @@ def table(
     best = whole.max(axis=1).toarray().ravel() if whole.nnz else np.zeros(whole.shape[0])
     own = np.where(diagonal > 0, diagonal, best) if own is None else own
     indices, values = whole.indices.astype(np.int32), whole.data.astype(np.float32)
-    return Neighbors(whole.indptr.astype(np.int64), indices, values, own.astype(np.float32))
+    return Neighbors(Rows(whole.indptr.astype(np.int64), indices, values), own.astype(np.float32))
 
 
 def _longest(lengths: Array) -> int:

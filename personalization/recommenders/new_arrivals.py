@@ -63,4 +63,4 @@ class NewArrivals(Content):
     @cached_property
     def _proposed(self) -> Bools:
         """bool[n_items]: which items stand in the table's columns."""
-        return np.bincount(self.table.indices, minlength=self.n_items) > 0
+        return self.table.gaining()

@@ -19,7 +19,7 @@ def ridge_columns(matrix: Matrix, *, ridge: float, features: int) -> Matrix:
     n_items = matrix.shape[1]
     norms = np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel()
     unit = scaled_columns(matrix, inverse_power(norms, 0.5))
-    similar = table(products(unit.T.tocsr(), unit), most=features)
+    similar = table(products(unit.T.tocsr(), unit), most=features).rows
     columns = matrix.tocsc()
     targets = np.flatnonzero(np.diff(similar.indptr))
     rows, cols, values = [], [], []

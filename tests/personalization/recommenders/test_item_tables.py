@@ -13,6 +13,7 @@ from personalization.recommenders.base import SIGNAL_CODES, Context, Interaction
 from personalization.recommenders.bought_together import likelihood_ratio
 from personalization.recommenders.decay import Query
 from personalization.recommenders.ease import EASE, EASEConfig
+from personalization.recommenders.neighbors import Neighbors, Rows
 from personalization.recommenders.registry import make
 from personalization.recommenders.scoring import Scoring
 from tests.behaviour import shops
@@ -157,7 +158,7 @@ def test_products_that_come_one_by_one_fill_no_memory(monkeypatch: pytest.Monkey
     for n_items in range(13, 40):
         model = model.extend(shops.catalogue(n_items))  # type: ignore[attr-defined]
 
-    assert len(model.table.indices) < 2 * 48 + 28 * 5  # type: ignore[attr-defined]
+    assert model.table.matrix().nnz < 2 * 48 + 28 * 5  # type: ignore[attr-defined]
 
 
 def test_content_meets_many_new_products_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,8 +177,9 @@ def test_content_meets_many_new_products_in_parts(monkeypatch: pytest.MonkeyPatc
     in_parts = model.extend(after)  # type: ignore[attr-defined]
 
     assert joined.count(12) > 1, "what known products gain is cut as it grows"
-    assert in_parts.table.indptr.tolist() == at_once.table.indptr.tolist()
-    assert np.array_equal(np.sort(in_parts.table.values), np.sort(at_once.table.values))
+    parted, whole = in_parts.table.matrix(), at_once.table.matrix()
+    assert parted.indptr.tolist() == whole.indptr.tolist()
+    assert np.array_equal(np.sort(parted.data), np.sort(whole.data))
 
 
 def test_content_sees_pictures() -> None:
@@ -252,7 +254,7 @@ def test_a_table_of_too_many_neighbors_has_its_longest_rows_cut(monkeypatch: pyt
 
     def rows(entries: int) -> list[int]:
         monkeypatch.setattr(neighbors, "ENTRIES", entries)
-        found = neighbors.table([sparse.csr_matrix(square)], most=7)
+        found = neighbors.table([sparse.csr_matrix(square)], most=7).rows
         for row in range(8):  # the best are kept
             best = square[row][square[row] > 0]
             own = found.values[found.indptr[row] : found.indptr[row + 1]]
@@ -265,10 +267,60 @@ def test_a_table_of_too_many_neighbors_has_its_longest_rows_cut(monkeypatch: pyt
     assert rows(2) == [1, 1, 1, 0, 1, 1, 1, 1]
 
 
-def test_few_queries_widen_only_their_rows_of_a_table() -> None:
-    rng = np.random.default_rng(3)
-    square = sparse.random(60, 60, 0.4, format="csr", dtype=np.float32, random_state=4)
-    found = neighbors.table([square], most=20)
+def grown(*sizes: int) -> Neighbors:
+    """Return a table by chance that grew from one size to the next."""
+    rng = np.random.default_rng(4)
+
+    def by_chance(rows: int, columns: int) -> Any:
+        return sparse.random(rows, columns, 0.4, format="csr", dtype=np.float32, random_state=rng)
+
+    first, *others = sizes
+    found = neighbors.table([by_chance(first, first)], most=20)
+    for old, new in zip(sizes, others, strict=False):
+        below = neighbors.table([by_chance(new - old, new)], most=20, start=old)
+        found = found.extended(by_chance(old, new - old), below)
+    return found
+
+
+def test_a_table_that_grew_is_as_one_written_anew() -> None:
+    found, again = grown(20, 26, 27), np.array([26, 3, 0, 25, 3], np.int32)
+    whole = found.matrix()
+    anew = Neighbors(Rows.of(whole), found.own)
+
+    assert (whole.shape, whole.has_canonical_format) == ((27, 27), True)
+    assert whole[:20, :20].nnz == grown(20).matrix().nnz, "known products keep their neighbors"
+    assert whole[:20, 20:].nnz > 20 < whole[20:].nnz
+    for table in (found, Neighbors.of(found.arrays())):
+        assert all(map(np.array_equal, table.found(again), anew.found(again)))
+        assert np.array_equal(table.lengths(again), anew.lengths(again))
+        assert np.array_equal(table.gaining(), np.asarray(whole.sum(axis=0)).ravel() > 0)
+        asked = (again[:3], np.array([1.0, 0.5, 0.2]))
+        assert table.spread(asked, 0.5).tolist() == anew.spread(asked, 0.5).tolist()
+        assert table.because(asked, int(whole[26].indices[0])) == anew.because(asked, int(whole[26].indices[0]))
+
+
+def test_what_a_table_gained_is_cut_and_not_what_it_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = grown(20)
+    monkeypatch.setattr(neighbors, "ENTRIES", before.matrix().nnz)
+
+    many = grown(20, 90).matrix()
+
+    assert (many[:20, :20] != before.matrix()).nnz == 0
+    assert np.diff(many[:20, 20:].tocsr().indptr).max() <= before.matrix().nnz // 20
+
+
+def test_one_new_product_has_nothing_of_a_large_table_written_anew() -> None:
+    model = make("content", neighbors=5).fit(shops.checkerboard(), shops.catalogue(12))
+
+    wider = model.extend(shops.catalogue(15)).extend(shops.catalogue(16))  # type: ignore[attr-defined]
+
+    assert wider.arrays["indices"] is model.arrays["indices"]
+    assert wider.arrays["values"] is model.arrays["values"]
+
+
+@pytest.mark.parametrize("sizes", [(60,), (50, 59, 60)], ids=["as it was learnt", "that grew"])
+def test_few_queries_widen_only_their_rows_of_a_table(sizes: tuple[int, ...]) -> None:
+    rng, found = np.random.default_rng(3), grown(*sizes)
 
     def query() -> Query:
         return np.sort(rng.choice(60, 2, replace=False)).astype(np.int32), rng.random(2)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse
 
 from catalog.records import ProductRow
 from personalization.ranking.bundle import Bundle
@@ -132,9 +131,8 @@ def learnt_of(bundle: Bundle, at: Ints) -> Iterable[tuple[str, Any]]:
         arrays = dict(source.arrays)
         if isinstance(source, Content):
             inside = at[at < source.n_items]
-            known = source.table
-            table = sparse.csr_matrix((known.values, known.indices, known.indptr), (source.n_items,) * 2)
-            arrays = {"table": table.toarray()[inside][:, inside], "own": known.own[inside]}
+            table = source.table.matrix().toarray()[inside][:, inside]
+            arrays = {"table": table, "own": source.table.own[inside]}
         yield from {f"{name}.{part}": array for part, array in arrays.items()}.items()
 
 
