@@ -13,12 +13,23 @@ from numpy.typing import NDArray
 
 from personalization.recommenders.base import Bools, Ints, Longs
 
+Factorized = tuple[tuple[str, ...], Ints]
+"""Distinct values, and the position among them of each item's value."""
 
-def factorize(values: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
+
+def factorize(values: Sequence[str]) -> Factorized:
     """Return the distinct values in order of appearance, and the position of each value among them."""
     names = tuple(dict.fromkeys(values))
     codes = dict(zip(names, range(len(names)), strict=True))
     return names, np.fromiter(map(codes.__getitem__, values), np.int32, len(values))
+
+
+def patched(column: Factorized, at: Longs, values: Sequence[str]) -> Factorized:
+    """Return the column with other values at some places; names that nobody bears any more stay."""
+    names, codes = column[0], column[1].copy()
+    numbers = dict(zip(names, range(len(names)), strict=True))
+    codes[at] = [numbers.setdefault(value, len(numbers)) for value in values]
+    return tuple(numbers), codes
 
 
 def within(path: str, category: str) -> bool:
@@ -36,6 +47,8 @@ class Columns:
     brand_of: Ints
     categories: tuple[str, ...]
     category_of: Ints
+    groups: tuple[str, ...]
+    named_group_of: Ints
     group_of: Ints
     """Variants of one product share a number; an item without group has a number of its own."""
     prices: NDArray[np.float64]
@@ -53,23 +66,51 @@ class Columns:
         stocks: Sequence[int] | NDArray[np.int64],
     ) -> Self:
         """Return the columns of the given items, which are of equal length."""
-        brand_names, brand_of = factorize(brands)
-        category_names, category_of = factorize(categories)
-        n = len(product_ids)
-        names, group_of = factorize(groups)
-        alone = np.flatnonzero(~np.fromiter(groups, np.bool_, n))
-        group_of[alone] = len(names) + np.arange(len(alone))
-        return cls(
-            product_ids=tuple(product_ids),
-            codes={product_id: code for code, product_id in enumerate(product_ids)},
-            brands=brand_names,
-            brand_of=brand_of,
-            categories=category_names,
-            category_of=category_of,
-            group_of=group_of,
-            prices=np.asarray(prices, np.float64),
-            stocks=np.asarray(stocks, np.int64),
+        named = factorize(brands), factorize(categories), factorize(groups)
+        return cls._of(product_ids, *named, np.asarray(prices, np.float64), np.asarray(stocks, np.int64))
+
+    def moved(
+        self,
+        product_ids: Sequence[str],
+        places: Longs,
+        *,
+        told: Longs,
+        brands: Sequence[str],
+        categories: Sequence[str],
+        groups: Sequence[str],
+        prices: NDArray[np.float64],
+        stocks: NDArray[np.int64],
+    ) -> Self:
+        """Return the columns of other items, of which `places` are the codes here.
+
+        The `told` ones have the given values, others those they have here.
+        """
+        own_prices, own_stocks = self.prices[places], self.stocks[places]
+        own_prices[told], own_stocks[told] = prices, stocks
+        return self._of(
+            product_ids,
+            patched((self.brands, self.brand_of[places]), told, brands),
+            patched((self.categories, self.category_of[places]), told, categories),
+            patched((self.groups, self.named_group_of[places]), told, groups),
+            own_prices,
+            own_stocks,
         )
+
+    @classmethod
+    def _of(
+        cls,
+        product_ids: Sequence[str],
+        brands: Factorized,
+        categories: Factorized,
+        groups: Factorized,
+        prices: NDArray[np.float64],
+        stocks: NDArray[np.int64],
+    ) -> Self:
+        group_of = groups[1].copy()
+        alone = np.flatnonzero(_named(*groups) < 0)
+        group_of[alone] = len(groups[0]) + np.arange(len(alone))
+        codes = dict(zip(product_ids, range(len(product_ids)), strict=True))
+        return cls(tuple(product_ids), codes, *brands, *categories, *groups, group_of, prices, stocks)
 
     @property
     def n_items(self) -> int:

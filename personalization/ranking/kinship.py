@@ -31,14 +31,17 @@ class Kinship:
         self._columns = csc_matrix(self._rows)
 
     @classmethod
-    def of(cls, catalogue: Catalogue, *, before: "Kinship | None" = None) -> Self:
-        """Return the likeness of a catalogue's items.
+    def of(cls, catalogue: Catalogue) -> Self:
+        """Return the likeness of a catalogue's items."""
+        nothing = Kinship(Catalogue(item_ids=()), {}, csr_matrix((0, 1), dtype=np.float32))
+        return cls.after(nothing, catalogue, np.full(catalogue.n_items, -1))
 
-        `before` lends the words of items that its catalogue tells of the same, whatever code they have there.
+    @classmethod
+    def after(cls, before: "Kinship", catalogue: Catalogue, places: Longs) -> Self:
+        """Return the likeness of a catalogue's items, of which `places` are the codes before, -1 for none.
+
+        What is told in the same words keeps them: it is not read again.
         """
-        if before is None:
-            before = Kinship(Catalogue(item_ids=()), {}, csr_matrix((0, 1), dtype=np.float32))
-        places = catalogue.places_in(before._catalogue)
         fresh = np.flatnonzero(~_told_alike(catalogue, before._catalogue, places))
         vocabulary, indices, ends = dict(before._vocabulary), list[int](), [0]
         for code in fresh.tolist():
@@ -48,8 +51,9 @@ class Kinship:
         lent, width = before._rows, max(1, len(vocabulary))
         known = csr_matrix((lent.data, lent.indices, lent.indptr), shape=(lent.shape[0], width))
         added = csr_matrix((np.ones(len(indices), np.float32), indices, ends), shape=(len(fresh), width))
-        places[fresh] = lent.shape[0] + np.arange(len(fresh))
-        return cls(catalogue, vocabulary, vstack([known, added], format="csr")[places])
+        rows = places.copy()
+        rows[fresh] = lent.shape[0] + np.arange(len(fresh))
+        return cls(catalogue, vocabulary, vstack([known, added], format="csr")[rows])
 
     def rows(self, codes: Ints) -> csr_matrix:
         """Return csr float32[len(codes), words]: the items' words, each row of length 1, or empty."""

@@ -8,6 +8,7 @@ Times are seconds since the epoch, UTC (float64).
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -81,8 +82,8 @@ class Catalogue:
         """Return int64[n_items]: the code that each item has in another catalogue, -1 where it has none."""
         if self.item_ids[: other.n_items] == other.item_ids:  # as from one moment to the next
             return np.concatenate([np.arange(other.n_items), np.full(self.n_items - other.n_items, -1)])
-        codes = {name: code for code, name in enumerate(other.item_ids)}
-        return np.fromiter((codes.get(name, -1) for name in self.item_ids), np.int64, self.n_items)
+        codes = dict(zip(other.item_ids, range(other.n_items), strict=True))
+        return np.fromiter(map(codes.get, self.item_ids, repeat(-1)), np.int64, self.n_items)
 
     def described(self) -> Bools:
         """Return bool[n_items]: of which items any word is known."""

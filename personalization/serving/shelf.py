@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -40,22 +40,19 @@ class Shelf:
         `before` lends what it found of the same rows and words, whatever codes they had.
         """
         by_id = {row.product_id: row for row in rows}
-        ordered = tuple(by_id.get(product_id) for product_id in catalogue.item_ids)
+        ordered = tuple(map(by_id.get, catalogue.item_ids))
         if before is None or not before.rows:
-            return cls(catalogue, ordered, columns_of(catalogue, ordered, *_counts(ordered)))
+            return cls(catalogue, ordered, Columns.of(catalogue.item_ids, **_columns_of(ordered)))
         places = catalogue.places_in(before.catalogue)
         lent = [place >= 0 and before.rows[place] is row for place, row in zip(places.tolist(), ordered, strict=True)]
-        codes = np.flatnonzero(~np.array(lent, np.bool_))
+        codes, kept = np.flatnonzero(~np.array(lent, np.bool_)), places.clip(0)
         fresh = [ordered[code] for code in codes.tolist()]
-        prices, stocks = _counts(fresh)
-        columns, places = before.columns, places.clip(0)
-        prices = _patched(columns.prices[places], codes, prices)
-        stocks = _patched(columns.stocks[places], codes, stocks)
-        shelf = cls(catalogue, ordered, columns_of(catalogue, ordered, prices, stocks))
-        vars(shelf)["offered"] = _patched(before.offered[places], codes, _offered(fresh))
-        vars(shelf)["born"] = _patched(before.born[places], codes, _born(fresh))
+        columns = before.columns.moved(catalogue.item_ids, kept, told=codes, **_columns_of(fresh))
+        shelf = cls(catalogue, ordered, columns)
+        vars(shelf)["offered"] = _patched(before.offered[kept], codes, _offered(fresh))
+        vars(shelf)["born"] = _patched(before.born[kept], codes, _born(fresh))
         if (kinship := vars(before).get("kinship")) is not None:
-            vars(shelf)["kinship"] = Kinship.of(catalogue, before=kinship)
+            vars(shelf)["kinship"] = Kinship.after(kinship, catalogue, places)
         return shelf
 
     def following(self, rows: Sequence[ProductRow]) -> "Shelf":
@@ -69,9 +66,11 @@ class Shelf:
             old, listed[code] = listed[code], row
             dated = dated and old is not None and old.first_seen == row.first_seen
             named = named and old is not None and _names(old) == _names(row)
-        columns = self.columns.counting(codes, *_counts(rows))
-        if not named:
-            columns = columns_of(self.catalogue, listed, columns.prices, columns.stocks)
+        if named:
+            columns = self.columns.counting(codes, *_counts(rows))
+        else:
+            ids, every = self.columns.product_ids, np.arange(len(listed))
+            columns = self.columns.moved(ids, every, told=codes, **_columns_of(rows))
         fresh = Shelf(self.catalogue, tuple(listed), columns)
         lasting = ("kinship", "by_id", *(("born", "newest") if dated else ()))
         made = vars(self).copy()  # at once: a request may need something for the first time now
@@ -154,16 +153,16 @@ def _patched(values: NDArray[N], codes: Longs, fresh: NDArray[N]) -> NDArray[N]:
     return patched
 
 
-def columns_of(catalogue: Catalogue, rows: Sequence[ProductRow | None], prices: Times, stocks: Longs) -> Columns:
-    """Return the columns that conditions look at, from the catalogue's rows of the moment."""
-    return Columns.of(
-        catalogue.item_ids,
-        brands=[row.brand if row else "" for row in rows],
-        categories=["/".join(row.category) if row else "" for row in rows],
-        groups=[row.group_id if row else "" for row in rows],
-        prices=prices,
-        stocks=stocks,
-    )
+def _columns_of(rows: Sequence[ProductRow | None]) -> dict[str, Any]:
+    """Return what conditions look at, as `Columns` is told it, from the catalogue's rows of the moment."""
+    prices, stocks = _counts(rows)
+    return {
+        "brands": [row.brand if row else "" for row in rows],
+        "categories": ["/".join(row.category) if row else "" for row in rows],
+        "groups": [row.group_id if row else "" for row in rows],
+        "prices": prices,
+        "stocks": stocks,
+    }
 
 
 def _counts(rows: Sequence[ProductRow | None]) -> tuple[Times, Longs]:
