@@ -55,8 +55,8 @@ class Workers:
 def serving(environment: Mapping[str, str], *, log: Path | None = None) -> Iterator[Workers]:
     """Yield the workers of a web process of its own, on the stores and models that the environment names.
 
-    The key that they are asked with is made in the database that this process knows; what they say goes to `log`, else where
-    this process's words go.
+    The key that they are asked with is made in the database that this process knows. What they say goes to `log`, else
+    where this process's words go.
     """
     from access.services import create_key
 

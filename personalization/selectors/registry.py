@@ -114,3 +114,9 @@ def previous_champion(*, waived: bool = True) -> ModelVersion | None:
     lately = retired.order_by("-promoted_at").defer("report").iterator(chunk_size=10)  # there may be years of them
     allowed = (row for row in lately if not row.failed or (waived and valid_waiver(row, now=now)))
     return next(allowed, None)
+
+
+def roll_back_target() -> Champion | None:
+    """Return what loads the version that a roll-back leads to, as it was registered; None where there is none."""
+    row = previous_champion()
+    return None if row is None else Champion(row.version, directory_of(row), row.artefact_hash)

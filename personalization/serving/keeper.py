@@ -5,7 +5,6 @@ import logging
 import os
 import threading
 import time
-from dataclasses import replace
 from typing import Any
 
 import redis
@@ -17,20 +16,17 @@ from catalog.selectors import changed_since
 from common import clock
 from common.errors import Unavailable
 from common.redis import CATALOG_VERSION, CONFIG_VERSION, client
-from personalization.ranking.bundle import LOADING_ERRORS, Bundle
 from personalization.ranking.rules import Rule
 from personalization.selectors.marks import marks
 from personalization.selectors.placements import PlacementConfig, active_placements
-from personalization.selectors.registry import Champion, Increment, champion
 from personalization.selectors.rules import live_rules
 from personalization.serving.gauges import RELOADS
 from personalization.serving.snapshot import Snapshot
+from personalization.serving.versions import Versions
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.2
 DATABASE_POLL_SECONDS = 2.0
 """How often the database is asked although no counter moved: the counters may be lost with Redis."""
-RETRY_SECONDS = 30.0
-"""After how long a version or an increment that could not be read is tried again."""
 log = logging.getLogger(__name__)
 Counters = tuple[int, int]
 
@@ -46,9 +42,7 @@ class Keeper:
         self._snapshot: Snapshot | None = None
         self._rows: dict[str, ProductRow] = {}
         self._cursor: int | None = None
-        self._bundle: tuple[Champion, Bundle] | None = None
-        self._unread: dict[Champion | Increment, float] = {}
-        """What could not be read, and until when it is left alone."""
+        self._versions = Versions()
         self._changed: dict[str, ProductRow] = {}
         self._remodeled = False
         """What was reloaded and is in no snapshot yet, rows and model: the database may go away in between."""
@@ -56,8 +50,6 @@ class Keeper:
         """Placements and rules as they were read last, and the marks that they bore then."""
         self._counters: Counters | None = None
         self._asked_at = float("-inf")
-        self.refused: str | None = None
-        """Why the live version is not the one that this process serves with; None where it is."""
 
     def current(self) -> Snapshot:
         """Return the snapshot; the first call of a process makes it. Raises Unavailable where it cannot be made."""
@@ -75,6 +67,11 @@ class Keeper:
         """Start to load in the background, where this process keeps fresh so: no request need wait for it."""
         if not _inline() and not self._runs():
             self._start()
+
+    @property
+    def refused(self) -> str | None:
+        """Why the live version is not the one that this process serves with; None where it is."""
+        return self._versions.refused
 
     @property
     def loading(self) -> bool:
@@ -103,13 +100,13 @@ class Keeper:
     def forget(self) -> None:
         """Drop everything: the next call loads from the start."""
         with self._lock:
-            self._snapshot = self._bundle = self._cursor = self._counters = self._configured = None
-            self._rows, self._unread, self._changed, self._remodeled = {}, {}, {}, False
+            self._snapshot = self._cursor = self._counters = self._configured = None
+            self._rows, self._versions, self._changed, self._remodeled = {}, Versions(), {}, False
             self._asked_at = float("-inf")
 
     def _reload(self) -> None:
         self._changed.update(self._reload_rows())
-        self._remodeled |= self._reload_model()
+        self._remodeled |= self._versions.follow()
         (placements, rules), now = self._reload_config(), clock.now()
         old, fresh = self._snapshot, None
         if old is not None and not (self._changed or self._remodeled):
@@ -121,9 +118,10 @@ class Keeper:
         if old is not None and not self._remodeled:
             fresh = old.following(list(self._changed.values()), placements=placements, rules=rules, now=now)
         if fresh is None:
+            served = self._versions.served
             fresh = Snapshot.build(
-                bundle=self._bundle[1] if self._bundle else None,
-                model_version=self._bundle[0].version if self._bundle else None,
+                bundle=served[1] if served else None,
+                model_version=served[0].version if served else None,
                 rows=self._rows.values(),
                 placements=placements,
                 rules=rules,
@@ -151,54 +149,6 @@ class Keeper:
             self._configured = seen, active_placements(), live_rules()
         return self._configured[1:]
 
-    def _reload_model(self) -> bool:
-        live, served = champion(), self._bundle[0] if self._bundle else None
-        if live == served:
-            self.refused = None
-            return False
-        if live is not None and live.increment is not None:
-            found = self._increment(live.version, live.increment)
-            if found is not None:
-                self._bundle, self.refused = (live, found), None
-                return True
-            if served is not None and served.version == live.version:
-                return False  # an earlier increment of it, or the version itself: no worse than what could be read
-            live = replace(live, increment=None)
-            if live == served:
-                return False
-        if live is not None and self._rests(live):
-            return False
-        try:
-            loaded = None if live is None else (live, Bundle.load(live.directory, expected=live.artefact_hash))
-        except LOADING_ERRORS as error:
-            # The model that served until now is better than none; the error shows in readiness and metrics.
-            self.refused = f"{live.version if live else None} is not served here: {error}"
-            log.error("model.refused version=%s error=%s", live.version if live else None, error)
-            RELOADS.labels(part="model_refused").inc()
-            if live is not None:
-                self._unread[live] = time.monotonic() + RETRY_SECONDS
-            return False
-        self._bundle, self.refused = loaded, None
-        return True
-
-    def _increment(self, version: str, own: Increment) -> Bundle | None:
-        """Return the bundle of an increment; None where it cannot be read, and for a while thereafter."""
-        if self._rests(own):
-            return None
-        try:
-            return Bundle.load(own.directory, expected=own.artefact_hash)
-        except LOADING_ERRORS as error:
-            log.error("model.increment_refused version=%s error=%s", version, error)
-            RELOADS.labels(part="increment_refused").inc()
-            self._unread[own] = time.monotonic() + RETRY_SECONDS
-        return None
-
-    def _rests(self, what: Champion | Increment) -> bool:
-        """Return whether it could not be read a moment ago; what need not be left alone any more is forgotten."""
-        now = time.monotonic()
-        self._unread = {one: until for one, until in self._unread.items() if until > now}
-        return what in self._unread
-
     def _start(self) -> None:
         with self._lock:
             if self._runs():
@@ -214,6 +164,7 @@ class Keeper:
     def _run(self) -> None:
         while True:
             self.refresh()
+            self._versions.stand_by()
             connections.close_all()
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()

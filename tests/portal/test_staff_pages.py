@@ -70,7 +70,7 @@ def test_the_preview_names_the_field_that_it_refuses(log_in: LogIn) -> None:
 
 
 def test_the_home_says_where_the_live_version_cannot_be_read(log_in: LogIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "refused", "v1 is not served here: ranker.json was altered")
+    monkeypatch.setattr(type(keeper), "refused", "v1 is not served here: ranker.json was altered")
 
     assert "ranker.json was altered" in log_in("data scientist").get("/admin/").content.decode()
 

@@ -266,6 +266,7 @@ def test_the_collector_looks_through_the_shop_once_in_a_process(settings: Any, m
 
 
 def test_a_former_state_is_freed_without_the_collector() -> None:
+    """Its model too, but not while a roll-back leads to it."""
     own = Keeper()
     snapshot = own.current()
     _ = snapshot.shelf.kinship, snapshot.survey.space, snapshot.shelf.newest
@@ -277,24 +278,36 @@ def test_a_former_state_is_freed_without_the_collector() -> None:
     try:
         promote(admitted(model(("popular", "content"))), actor="staff:1")
         own.current()
-
+        ready = former.pop(1)()
         assert [one() for one in former] == [None] * len(former)
+        former = [weakref.ref(ready)]
+        del ready
+
+        promote(admitted(model(("popular", "trending"))), actor="staff:1")
+        own.current()
+        assert former[0]() is None
     finally:
         gc.unfreeze()
         gc.enable()
 
 
-def test_what_a_worker_waits_for_is_measured() -> None:
+def measured(name: str, *more: str) -> str:
+    """Return what a benchmark prints of a small shop."""
     size = ("--products", "400", "--interactions", "4000", "--neighbors", "5", "--rounds", "1")
-
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.snapshot", *size],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-
+    command = [sys.executable, "-m", f"bench.{name}", *size, *more]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert all(f"{step} " in done.stdout for step in ("first snapshot", "a stock", "a new product", "another version"))
+    return done.stdout
+
+
+def test_what_a_worker_waits_for_is_measured() -> None:
+    told = measured("snapshot")
+
+    assert all(f"{step} " in told for step in ("first snapshot", "a stock", "a new product", "another version"))
+
+
+@pytest.mark.slow
+def test_how_long_a_roll_back_takes_in_every_worker_is_measured() -> None:
+    told = measured("roll_back", "--rest", "0").splitlines()
+
+    assert [line.split(" written in ")[0].strip() for line in told] == ["promote", "roll back"]

@@ -296,7 +296,7 @@ def test_a_version_that_cannot_be_read_is_left_alone_for_a_while(monkeypatch: py
 
     assert (own.current().model_version, len(tries)) == (first, 1)
     assert own.refused is not None
-    own._unread.clear()
+    own._versions._unread.clear()
     own.refresh(force=True)
     assert own.current().model_version == second
 

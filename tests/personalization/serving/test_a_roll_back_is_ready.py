@@ -1,0 +1,159 @@
+"""What a roll-back leads to is loaded before anybody decides: in a large shop that takes longer than it may."""
+
+import time
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from common import clock
+from personalization.models import ModelVersion
+from personalization.ranking.bundle import Bundle
+from personalization.services.increments import run_increment
+from personalization.services.registry import promote, roll_back
+from personalization.serving import versions
+from personalization.serving.keeper import Keeper
+from personalization.serving.versions import RETRY_SECONDS, Versions
+from tests.events.journal import START
+from tests.personalization.purchases import bought, put
+from tests.personalization.releases import admitted
+from tests.personalization.shop import model
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that grows with every artefact that is read by a process that serves."""
+    folders: list[str] = []
+
+    def load(directory: Any, **named: Any) -> Bundle:
+        folders.append(directory.name)
+        return Bundle.load(directory, **named)
+
+    monkeypatch.setattr(versions, "Bundle", SimpleNamespace(load=load))
+    return folders
+
+
+def following() -> Versions:
+    """Return what a process holds that serves the live version, and nothing ready yet."""
+    own = Versions()
+    assert own.follow()
+    return own
+
+
+def released(*sources: str) -> str:
+    version = admitted(model(sources))
+    promote(version, actor="staff:1")
+    return version
+
+
+def test_there_and_back_again_nothing_is_read(read: list[str]) -> None:
+    own = following()
+    first = own.served
+    second = released("popular", "trending")
+    own.follow()
+    read.clear()
+
+    for _ in range(3):
+        roll_back(actor="staff:1")
+        assert own.follow()
+        own.stand_by()
+
+    assert read == []
+    assert own.served is not None
+    assert first is not None
+    assert (own.served[1] is first[1], own.served[0].version != second) == (True, True)
+
+
+def test_a_process_that_began_later_reads_it_while_nobody_waits(read: list[str]) -> None:
+    first = ModelVersion.objects.get().version
+    second = released("popular", "trending")
+    own = following()
+    assert read == [second]
+
+    own.stand_by()
+    own.stand_by()
+    assert read == [second, first]
+
+    roll_back(actor="staff:1")
+    assert own.follow()
+    assert (own.served is not None and own.served[0].version, read) == (first, [second, first])
+
+
+def test_it_is_what_was_registered_whatever_was_learnt_since(read: list[str]) -> None:
+    first = ModelVersion.objects.get()
+    put([bought(f"o{one}", one, "rug", START + one * 1_000_000) for one in range(20)])
+    run_increment(forced=True)
+    own = following()
+    second = released("popular", "trending")
+    own.follow()
+    own.stand_by()
+    assert read[1:] == [second, first.directory]
+
+    roll_back(actor="staff:1")
+    own.follow()
+    assert own.served is not None
+    assert (own.served[0].increment, len(read)) == (None, 3)
+
+
+def test_nothing_is_ready_where_nothing_was_live_before(read: list[str]) -> None:
+    own = following()
+
+    own.stand_by()
+
+    assert len(read) == 1
+    Versions().stand_by()
+
+
+def test_where_a_waiver_runs_out_another_is_made_ready(read: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ModelVersion.objects.get().version
+    second = released("popular", "trending")
+    third = released("popular", "rp3beta")
+    own = following()
+    own.stand_by()
+    assert read == [third, second]
+
+    ModelVersion.objects.filter(version=second).update(pruned_at=clock.now() - timedelta(days=1))
+    own.stand_by()
+    assert read == [third, second], "not looked up at every turn"
+    later = time.monotonic() + RETRY_SECONDS
+    monkeypatch.setattr(versions, "time", SimpleNamespace(monotonic=lambda: later))
+    own.stand_by()
+    assert read == [third, second, first]
+
+
+@pytest.mark.parametrize("error", [OperationalError("the database is down"), OSError("too many open files")])
+def test_what_cannot_be_made_ready_is_read_when_it_is_needed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    first = ModelVersion.objects.get().version
+    released("popular", "trending")
+    own = following()
+
+    def failing() -> None:
+        raise error
+
+    monkeypatch.setattr(versions, "roll_back_target", failing)
+    own.stand_by()
+    assert f"model.not_ready error={error}" in caplog.text
+
+    roll_back(actor="staff:1")
+    own.follow()
+    assert own.served is not None
+    assert own.served[0].version == first
+
+
+def test_a_process_makes_it_ready_after_each_look(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    monkeypatch.setattr(Keeper, "refresh", lambda _: steps.append("refresh"))
+    monkeypatch.setattr(Versions, "stand_by", lambda _: steps.append("stand by"))
+    own = Keeper()
+    monkeypatch.setattr(own, "_wake", SimpleNamespace(wait=lambda _: steps.append("wait"), clear=lambda: 1 / 0))
+
+    with pytest.raises(ZeroDivisionError):
+        own._run()
+
+    assert steps == ["refresh", "stand by", "wait"]
