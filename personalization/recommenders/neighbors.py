@@ -79,8 +79,15 @@ class Neighbors:
         found = {f"{part}{name}": getattr(rows, name) for part, rows in parts.items() for name in ROWS_OF}
         return {**found, "own": self.own}
 
+    @property
+    def _parts(self) -> tuple[Rows, ...]:
+        return (self.rows,) if self.later is None else (self.rows, self.later)
+
     def found(self, codes: Ints) -> tuple[Ints, Floats, Array]:
-        """Return the items' neighbors, row after row, what each gains, and the place in `codes` that it belongs to."""
+        """Return the items' neighbors, what each gains, and the place in `codes` that it belongs to.
+
+        They come row after row, and behind all of them likewise those of `later`.
+        """
         entries, places = self.rows.entries(codes)
         indices, values = self.rows.indices[entries], self.rows.values[entries]
         if self.later is None:
@@ -88,9 +95,7 @@ class Neighbors:
         entries, there = self.later.entries(codes)
         indices = np.concatenate([indices, self.later.indices[entries]])
         values = np.concatenate([values, self.later.values[entries]])
-        places = np.concatenate([places, there])
-        order = np.argsort(places, kind="stable")
-        return indices[order], values[order], places[order]
+        return indices, values, np.concatenate([places, there])
 
     def matrix(self) -> Matrix:
         """Return csr float32[n_items, n_items]: what each item gains from each."""
@@ -104,9 +109,8 @@ class Neighbors:
     def gaining(self) -> Bools:
         """Return bool[n_items]: which items are a neighbor of any."""
         found = np.zeros(len(self.own), np.bool_)
-        for rows in (self.rows, self.later):
-            if rows is not None:
-                found[rows.indices] = True
+        for own in self._parts:
+            found[own.indices] = True
         return found
 
     def extended(self, beside: Matrix, below: "Neighbors") -> "Neighbors":
@@ -143,10 +147,10 @@ class Neighbors:
     def spread_many(self, queries: Sequence[Query], own_weight: float) -> Iterator[Weights]:
         """Yield what `spread` returns for each query, summed in the same order: one array, written anew each time."""
         rows, used = stacked(queries, len(self.own)), None
-        if SPARSE * self.lengths(rows.indices).sum() < len(self.rows.values):
+        if SPARSE * self.lengths(rows.indices).sum() < sum(len(own.values) for own in self._parts):
             used, columns = np.unique(rows.indices, return_inverse=True)
             rows = sparse.csr_matrix((rows.data, columns, rows.indptr), (len(queries), len(used)))
-        summed = rows @ self._wide(used)
+        summed = (rows if self.later is None else twice(rows)) @ self._wide(used)
         gains = np.empty(len(self.own))
         for row, (codes, weights) in enumerate(queries):
             entries = slice(summed.indptr[row], summed.indptr[row + 1])
@@ -157,21 +161,28 @@ class Neighbors:
             yield gains
 
     def _wide(self, codes: Ints | None) -> Matrix:
-        """Return csr float64[len(codes), n_items] of the rows of some items; of all, in order, where it is None."""
-        if codes is None:
-            return self.matrix().astype(np.float64)
-        indices, values, _ = self.found(codes)
-        indptr = np.concatenate([[0], np.cumsum(self.lengths(codes))])
-        return sparse.csr_matrix((values.astype(np.float64), indices, indptr), (len(codes), len(self.own)))
+        """Return csr float64[., n_items]: the rows of some items, of all where it is None; below, those of `later`."""
+        if codes is not None:
+            (indices, values, _), lengths = self.found(codes), [own.lengths(codes) for own in self._parts]
+        elif self.later is None:
+            return self.rows.matrix().astype(np.float64)
+        else:
+            indices, values = (np.concatenate([getattr(own, name) for own in self._parts]) for name in ROWS_OF[1:])
+            lengths = [np.diff(own.indptr) for own in self._parts]
+        ends = np.cumsum(np.concatenate([[0], *lengths]))
+        return sparse.csr_matrix((values.astype(np.float64), indices, ends), (len(ends) - 1, len(self.own)))
 
     def because(self, query: Query, item: int, most: int = 3) -> tuple[int, ...]:
         """Return the query's items that speak most for the item, best first."""
         codes, weights = query
-        indices, values, places = self.found(codes)
-        hits = np.flatnonzero(indices == item)
-        gains = values[hits] * weights[places[hits]]
-        best = np.argsort(-gains, kind="stable")[:most]
-        return tuple(int(codes[places[hits[i]]]) for i in best if gains[i] > 0)
+        found = []
+        for own in self._parts:
+            entries, places = own.entries(codes)
+            hits = np.flatnonzero(own.indices[entries] == item)
+            found.append((own.values[entries[hits]] * weights[places[hits]], places[hits]))
+        gains, places = map(np.concatenate, zip(*found, strict=True))
+        best = np.lexsort((places, -gains))[:most]
+        return tuple(int(codes[places[i]]) for i in best if gains[i] > 0)
 
 
 def stacked(queries: Sequence[Query], n_items: int) -> Matrix:
@@ -180,6 +191,15 @@ def stacked(queries: Sequence[Query], n_items: int) -> Matrix:
     indices = np.concatenate([codes for codes, _ in queries]) if queries else np.empty(0, np.int32)
     data = np.concatenate([weights for _, weights in queries]) if queries else np.empty(0)
     return sparse.csr_matrix((data, indices, np.cumsum([0, *lengths])), shape=(len(queries), n_items))
+
+
+def twice(rows: Matrix) -> Matrix:
+    """Return csr [n, 2 * n_items]: each row, and behind it the same once more."""
+    n, width = rows.shape
+    places = np.repeat(np.arange(n), np.diff(rows.indptr))
+    order = np.argsort(np.concatenate([places, places]), kind="stable")
+    indices, data = np.concatenate([rows.indices, rows.indices + width]), np.concatenate([rows.data, rows.data])
+    return sparse.csr_matrix((data[order], indices[order], 2 * rows.indptr), shape=(n, 2 * width))
 
 
 def table(

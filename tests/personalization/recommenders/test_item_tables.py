@@ -291,12 +291,17 @@ def test_a_table_that_grew_is_as_one_written_anew() -> None:
     assert whole[:20, :20].nnz == grown(20).matrix().nnz, "known products keep their neighbors"
     assert whole[:20, 20:].nnz > 20 < whole[20:].nnz
     for table in (found, Neighbors.of(found.arrays())):
-        assert all(map(np.array_equal, table.found(again), anew.found(again)))
+        indices, values, places = table.found(again)
+        order = np.lexsort((indices, places))
+        assert all(map(np.array_equal, (indices[order], values[order], places[order]), anew.found(again)))
         assert np.array_equal(table.lengths(again), anew.lengths(again))
         assert np.array_equal(table.gaining(), np.asarray(whole.sum(axis=0)).ravel() > 0)
         asked = (again[:3], np.array([1.0, 0.5, 0.2]))
-        assert table.spread(asked, 0.5).tolist() == anew.spread(asked, 0.5).tolist()
-        assert table.because(asked, int(whole[26].indices[0])) == anew.because(asked, int(whole[26].indices[0]))
+        assert table.spread(asked, 0.5) == pytest.approx(anew.spread(asked, 0.5), rel=1e-12)
+        even = again[:4], np.ones(4)
+        for item in range(27):
+            assert table.because(asked, item) == anew.because(asked, item)
+            assert table.because(even, item, 4) == anew.because(even, item, 4)
 
 
 def test_what_a_table_gained_is_cut_and_not_what_it_had(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,6 +334,23 @@ def test_few_queries_widen_only_their_rows_of_a_table(sizes: tuple[int, ...]) ->
     for queries in ([query()], [nothing, query()], [query() for _ in range(40)], [nothing], []):
         for one, line in zip(queries, found.spread_many(queries, 0.5), strict=True):
             assert line.tolist() == found.spread(one, 0.5).tolist()
+
+
+def test_which_rows_are_widened_goes_by_all_that_a_table_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, query, widened = grown(20, 200), (np.array([0], np.int32), np.ones(1)), []
+    wide = Neighbors._wide
+
+    def told(own: Neighbors, codes: Any) -> Any:
+        widened.append(codes)
+        return wide(own, codes)
+
+    monkeypatch.setattr(Neighbors, "_wide", told)
+    asked = int(found.lengths(query[0])[0])
+    assert len(found.rows.values) < 10 * asked < found.matrix().nnz
+
+    list(found.spread_many([query], 0.5))
+
+    assert [codes.tolist() for codes in widened] == [[0]]
 
 
 def test_answering_settings_change_without_another_fit() -> None:
