@@ -6,6 +6,7 @@ is the brand of an item, so a condition is evaluated once for each distinct valu
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Self
 
 import numpy as np
@@ -25,11 +26,14 @@ def factorize(values: Sequence[str]) -> Factorized:
 
 
 def patched(column: Factorized, at: Longs, values: Sequence[str]) -> Factorized:
-    """Return the column with other values at some places; names that nobody bears any more stay."""
+    """Return the column with other values at some places; names that nobody bears any more go once they are most."""
     names, codes = column[0], column[1].copy()
     numbers = dict(zip(names, range(len(names)), strict=True))
     codes[at] = [numbers.setdefault(value, len(numbers)) for value in values]
-    return tuple(numbers), codes
+    borne = np.bincount(codes, minlength=len(numbers)) > 0
+    if 2 * np.count_nonzero(borne) >= len(numbers):
+        return tuple(numbers), codes
+    return tuple(compress(numbers, borne)), (np.cumsum(borne) - 1)[codes].astype(np.int32)
 
 
 def within(path: str, category: str) -> bool:

@@ -6,6 +6,7 @@ used wherever a model holds it.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import compress
 from typing import Self
 
 import numpy as np
@@ -53,7 +54,12 @@ class Kinship:
         added = csr_matrix((np.ones(len(indices), np.float32), indices, ends), shape=(len(fresh), width))
         rows = places.copy()
         rows[fresh] = lent.shape[0] + np.arange(len(fresh))
-        return cls(catalogue, vocabulary, vstack([known, added], format="csr")[rows])
+        present = vstack([known, added], format="csr")[rows]
+        borne = np.bincount(present.indices, minlength=width) > 0
+        if 0 < 2 * np.count_nonzero(borne) < len(vocabulary):  # most are words of what is gone or told otherwise by now
+            vocabulary = {word: place for place, word in enumerate(compress(vocabulary, borne))}
+            present = present[:, np.flatnonzero(borne)]
+        return cls(catalogue, vocabulary, present)
 
     def rows(self, codes: Ints) -> csr_matrix:
         """Return csr float32[len(codes), words]: the items' words, each row of length 1, or empty."""

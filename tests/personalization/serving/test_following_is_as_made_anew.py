@@ -180,3 +180,23 @@ def test_a_state_that_followed_is_as_one_made_anew(bundles: list[Bundle | None],
         snapshot = next_one or anew(before=snapshot)
         assert same(snapshot, anew())
     assert followed > STEPS / 4
+
+
+def test_names_and_words_that_nobody_bears_any_more_fill_no_memory(bundles: list[Bundle | None]) -> None:
+    chance, parts = random.Random(5), dict[str, Any](placements={}, rules=[], now=NOW)
+    made = {"bundle": bundles[2], "model_version": None, **parts}
+    rows = {name: put(name, chance) for name in (*PRODUCTS, "new-1", "new-2")}
+    snapshot = Snapshot.build(**made, rows=rows.values())
+    for step in range(60):
+        _ = snapshot.shelf.kinship
+        told: dict[str, Any] = {name: f"{name} {step}" for name in ("title", "brand", "group_id")}
+        name = chance.choice(sorted(rows))
+        rows[name] = shown(replace(rows[name], removed=False, category=(f"category {step}",), **told))
+        followed = None if step % 3 else snapshot.following([rows[name]], **parts)
+        snapshot = followed or Snapshot.build(**made, rows=rows.values(), before=snapshot)
+
+    columns, kinship = snapshot.shelf.columns, snapshot.shelf.kinship
+    assert same(snapshot, Snapshot.build(**made, rows=rows.values()))
+    for names in (columns.brands, columns.categories, columns.groups):
+        assert len(names) <= 2 * len(rows)
+    assert len(kinship._vocabulary) <= 2 * len(set(kinship._rows.indices.tolist()))
