@@ -79,13 +79,16 @@ class Versions:
 
     def _serve(self, loaded: tuple[Champion, Bundle] | None) -> None:
         former, self.served, self.refused = self.served, loaded, None
-        if former is not None and former[0].increment is None:
+        if former is None or former[0].increment is not None:
+            return
+        if loaded is None or loaded[0].version != former[0].version:  # else it has learnt more
             self._ready = former  # where a roll-back mostly leads; `stand_by` sees whether it does
 
     def _registered(self, version: Champion) -> Bundle:
         """Return the version as it was registered. Raises one of LOADING_ERRORS."""
-        if self._ready is not None and self._ready[0] == version:
-            return self._ready[1]
+        for held in (self._ready, self.served):
+            if held is not None and held[0] == version:
+                return held[1]
         return Bundle.load(version.directory, expected=version.artefact_hash)
 
     def _increment(self, version: str, own: Increment) -> Bundle | None:

@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -97,6 +98,40 @@ def test_it_is_what_was_registered_whatever_was_learnt_since(read: list[str]) ->
     own.follow()
     assert own.served is not None
     assert (own.served[0].increment, len(read)) == (None, 3)
+
+
+def test_what_is_learnt_since_takes_the_place_of_nothing_that_is_ready(read: list[str]) -> None:
+    first = ModelVersion.objects.get().version
+    own = following()
+    released("popular", "trending")
+    own.follow()
+    own.stand_by()
+    read.clear()
+
+    for order in "op":
+        put([bought(f"{order}{one}", one, "rug", START + one * 1_000_000) for one in range(20)])
+        run_increment(forced=True)
+        assert own.follow()
+        own.stand_by()
+    assert len(read) == 2
+    assert first not in read
+
+    roll_back(actor="staff:1")
+    assert own.follow()
+    assert (own.served is not None and own.served[0].version, len(read)) == (first, 2)
+
+
+def test_what_is_served_is_not_read_once_more_where_the_live_version_is_refused(read: list[str], settings: Any) -> None:
+    own = following()
+    first, second = own.served, released("popular", "trending")
+    next((Path(settings.MODEL_DIR) / second).rglob("*.npz")).unlink()
+
+    assert not own.follow()
+    own.stand_by()
+
+    assert own.served == first
+    assert str(own.refused).startswith(f"{second} is not served here")
+    assert read.count(ModelVersion.objects.get(state="retired").version) == 1
 
 
 def test_nothing_is_ready_where_nothing_was_live_before(read: list[str]) -> None:
