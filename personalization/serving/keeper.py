@@ -27,6 +27,8 @@ from personalization.serving.versions import Versions
 POLL_SECONDS = 0.2
 DATABASE_POLL_SECONDS = 2.0
 """How often the database is asked although no counter moved: the counters may be lost with Redis."""
+PAUSE_SECONDS = 0.5
+"""For how long a database that could not be asked is left alone: each request may wake the thread meanwhile."""
 log = logging.getLogger(__name__)
 Counters = tuple[int, int]
 
@@ -49,7 +51,7 @@ class Keeper:
         self._configured: tuple[tuple[Any, ...], dict[str, PlacementConfig], list[Rule]] | None = None
         """Placements and rules as they were read last, and the marks that they bore then."""
         self._counters: Counters | None = None
-        self._asked_at = float("-inf")
+        self._asked_at = self._failed_at = float("-inf")
 
     def current(self) -> Snapshot:
         """Return the snapshot; the first call of a process makes it. Raises Unavailable where it cannot be made."""
@@ -86,14 +88,16 @@ class Keeper:
     def refresh(self, *, force: bool = False) -> None:
         """Reload what changed. Where the database is down, what was loaded before stays."""
         with self._lock:
-            counters = _read_counters()
-            due = time.monotonic() - self._asked_at >= DATABASE_POLL_SECONDS
-            if self._snapshot is not None and not (force or due or counters != self._counters or _inline()):
+            counters, now = _read_counters(), time.monotonic()
+            due = counters != self._counters or now - self._asked_at >= DATABASE_POLL_SECONDS
+            due = due and now - self._failed_at >= PAUSE_SECONDS
+            if self._snapshot is not None and not (force or due or _inline()):
                 return
             try:
                 self._reload()
             except (OperationalError, InterfaceError) as error:
                 log.warning("snapshot.refresh_failed error=%s", error)
+                self._failed_at = time.monotonic()
                 return
             self._counters, self._asked_at = counters, time.monotonic()
 
@@ -102,7 +106,7 @@ class Keeper:
         with self._lock:
             self._snapshot = self._cursor = self._counters = self._configured = None
             self._rows, self._versions, self._changed, self._remodeled = {}, Versions(), {}, False
-            self._asked_at = float("-inf")
+            self._asked_at = self._failed_at = float("-inf")
 
     def _reload(self) -> None:
         self._changed.update(self._reload_rows())

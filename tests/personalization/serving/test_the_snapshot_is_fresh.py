@@ -330,3 +330,24 @@ def test_where_redis_lost_the_counters_a_promotion_is_live_within_two_seconds_al
     own.refresh()
 
     assert own.current().model_version == second
+
+
+def test_a_database_that_is_down_is_not_asked_with_every_request(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    own, moment = Keeper(), time.monotonic()
+    own.refresh()
+    settings.SERVING_REFRESH = "background"
+
+    def gone() -> None:
+        raise OperationalError("server closed the connection")
+
+    monkeypatch.setattr("personalization.serving.keeper._read_counters", lambda: (7, 7))  # something was written
+    monkeypatch.setattr(own, "_reload", gone)
+    for turn in range(20):  # requests that saw it wake the thread again and again
+        later = moment + turn * 0.06
+        with monkeypatch.context() as moved:
+            moved.setattr("personalization.serving.keeper.time", SimpleNamespace(monotonic=lambda later=later: later))
+            own.refresh()
+
+    assert caplog.text.count("snapshot.refresh_failed") == 3
