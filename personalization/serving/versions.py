@@ -71,6 +71,8 @@ class Versions:
         self._looked = served, now
         try:
             target = roll_back_target()
+            if target == served:  # what is live by now is followed next, may be to what is ready, or could not be read
+                return
             if target is None or self._ready is None or self._ready[0] != target:
                 self._ready = None
                 self._ready = None if target is None else (target, self._registered(target))
@@ -86,9 +88,9 @@ class Versions:
 
     def _registered(self, version: Champion) -> Bundle:
         """Return the version as it was registered. Raises one of LOADING_ERRORS."""
-        for held in (self._ready, self.served):
-            if held is not None and held[0] == version:
-                return held[1]
+        ready = self._ready
+        if ready is not None and ready[0] == version:
+            return ready[1]
         return Bundle.load(version.directory, expected=version.artefact_hash)
 
     def _increment(self, version: str, own: Increment) -> Bundle | None:

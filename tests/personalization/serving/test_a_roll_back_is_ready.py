@@ -134,6 +134,22 @@ def test_what_is_served_is_not_read_once_more_where_the_live_version_is_refused(
     assert read.count(ModelVersion.objects.get(state="retired").version) == 1
 
 
+def test_who_goes_there_and_back_between_two_looks_waits_for_nothing(read: list[str]) -> None:
+    own = following()
+    second = released("popular", "trending")
+    own.follow()
+    own.stand_by()
+    roll_back(actor="staff:1")
+    own.follow()
+    roll_back(actor="staff:1")
+    read.clear()
+
+    own.stand_by()  # another is live by now than what is served
+    assert own.follow()
+
+    assert (own.served is not None and own.served[0].version, read) == (second, [])
+
+
 def test_nothing_is_ready_where_nothing_was_live_before(read: list[str]) -> None:
     own = following()
 
