@@ -78,6 +78,7 @@ class Versions:
                 self._ready = None if target is None else (target, self._registered(target))
         except (OperationalError, InterfaceError, *LOADING_ERRORS) as error:
             log.warning("model.not_ready error=%s", error)
+            RELOADS.labels(part="not_ready").inc()
 
     def _serve(self, loaded: tuple[Champion, Bundle] | None) -> None:
         former, self.served, self.refused = self.served, loaded, None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
+from prometheus_client import REGISTRY
 
 from common import clock
 from personalization.models import ModelVersion
@@ -188,8 +189,14 @@ def test_what_cannot_be_made_ready_is_read_when_it_is_needed(
         raise error
 
     monkeypatch.setattr(versions, "roll_back_target", failing)
+
+    def counted() -> float:
+        return REGISTRY.get_sample_value("vitrine_snapshot_reloads_total", {"part": "not_ready"}) or 0.0
+
+    before = counted()
     own.stand_by()
     assert f"model.not_ready error={error}" in caplog.text
+    assert counted() == before + 1
 
     roll_back(actor="staff:1")
     own.follow()
