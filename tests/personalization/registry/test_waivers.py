@@ -193,12 +193,16 @@ def test_an_approved_waiver_that_was_closed_lets_nothing_through(refused: ModelV
         promote(refused.version, actor=f"staff:{ada.pk}")
 
 
+@pytest.mark.parametrize("lead", ["promote", "roll_back"])
 @pytest.mark.django_db(transaction=True)
 def test_a_waiver_taken_back_while_its_version_goes_live_was_taken_back_after_it(
-    refused: ModelVersion, ada: Any, bo: Any, monkeypatch: pytest.MonkeyPatch
+    lead: str, refused: ModelVersion, ada: Any, bo: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiver = asked(refused, ada)
     approve_waiver(waiver.pk, by=bo)
+    if lead == "roll_back":
+        promote(refused.version, actor="staff:1")
+        promote(admitted(model(("popular",))), actor="staff:1")
     check = registry._check_artefact
 
     def close() -> None:
@@ -209,15 +213,53 @@ def test_a_waiver_taken_back_while_its_version_goes_live_was_taken_back_after_it
 
     def slowly(row: ModelVersion) -> None:
         closing.start()
-        closing.join(0.5)
+        until_it_waits(closing)
         check(row)
 
     monkeypatch.setattr(registry, "_check_artefact", slowly)
-    promote(refused.version, actor=f"staff:{ada.pk}")
+    live = promote(refused.version, actor="staff:1") if lead == "promote" else roll_back(actor="staff:1")
     closing.join()
 
     newest, before, *_ = entries(object=f"model_version:{refused.version}")
-    assert (newest.action, before.action) == ("waiver.closed", "model.promoted")
+    led = {"promote": "model.promoted", "roll_back": ROLLED_BACK}[lead]
+    assert (newest.action, before.action) == ("waiver.closed", led)
+    assert live.version == refused.version
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_version_that_goes_live_while_its_waiver_is_taken_back_comes_too_late(
+    refused: ModelVersion, ada: Any, bo: Any
+) -> None:
+    waiver, told = asked(refused, ada), list[str]()
+    approve_waiver(waiver.pk, by=bo)
+
+    def late() -> None:
+        try:
+            promote(refused.version, actor="staff:1")
+        except Conflict as error:
+            told.append(str(error.detail))
+        connection.close()
+
+    promoting = Thread(target=late)
+    with transaction.atomic():
+        close_waiver(waiver.pk, by=ada)
+        promoting.start()
+        until_it_waits(promoting)
+    promoting.join()
+
+    assert told == [f"{refused.version} was refused: {refused.refusal}. A waiver takes two persons."]
+    refused.refresh_from_db()
+    assert refused.state == ModelState.REFUSED
+
+
+def until_it_waits(other: Thread) -> None:
+    """Return once the other thread waits for what this transaction holds, or has not waited and is over."""
+    waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+    with connection.cursor() as cursor:
+        found = False
+        while other.is_alive() and not found:
+            cursor.execute(waits)
+            ((found,),) = cursor.fetchall()
 
 
 def test_the_database_counts_the_persons_and_the_days(refused: ModelVersion, ada: Any, bo: Any) -> None:
