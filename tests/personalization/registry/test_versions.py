@@ -15,7 +15,7 @@ from common import clock
 from common.errors import Conflict, NotFound
 from personalization.models import ModelState, ModelVersion, RuleVersion
 from personalization.selectors.registry import Champion, champion
-from personalization.services.registry import promote, roll_back
+from personalization.services.registry import DRAFT, promote, roll_back
 from personalization.services.rules import create_rule, edit_rule
 from tests.personalization.releases import admitted
 from tests.personalization.shop import model
@@ -44,6 +44,20 @@ def test_the_same_bundle_gives_the_same_hash() -> None:
     made()
 
     assert ModelVersion.objects.values("artefact_hash").distinct().count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_registration_left_that_was_taken_back_stands_in_nobodys_way(tmp_path: Path) -> None:
+    with transaction.atomic():
+        lost = admitted(model(("popular", "trending")))
+        transaction.set_rollback(True)
+    assert (ModelVersion.objects.count(), (tmp_path / lost).is_dir()) == (0, True)
+
+    version = made()
+
+    assert version == lost
+    assert promote(version, actor="staff:7").state == ModelState.CHAMPION, "the artefact is what was registered now"
+    assert not list(tmp_path.glob(f"{DRAFT}*"))
 
 
 def test_promotion_retires_the_former_champion_and_is_on_record() -> None:
