@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from importlib import import_module
 from io import StringIO
+from threading import Thread
 
 import pytest
 from django.core.management import call_command
@@ -75,6 +76,28 @@ def test_the_latest_wins_in_any_order_and_however_often_it_comes() -> None:
             latest = ConsentState.objects.get(raw_id="anonymous:bo")
             assert (latest.given, latest.event_id) == (False, "m2")
             transaction.set_rollback(True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_decided_of_one_holds_up_nobody_else() -> None:
+    story = [replace(decided(f"m-{name}", True, 1), anonymous_id=name) for name in ("bo", "cy", "eve")]
+    free: list[str] = []
+    with transaction.atomic():
+        record_decisions(story)
+
+    def look() -> None:
+        with transaction.atomic():
+            rows = ConsentState.objects.select_for_update(skip_locked=True).order_by("raw_id")
+            free.extend(rows.values_list("raw_id", flat=True))
+        connection.close()
+
+    other = Thread(target=look)
+    with transaction.atomic():
+        assert record_decisions([story[0]]) == 0  # told again: read, and held until the end, without a change
+        other.start()
+        other.join()
+
+    assert free == ["anonymous:cy", "anonymous:eve"]
 
 
 @pytest.mark.parametrize(
