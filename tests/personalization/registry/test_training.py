@@ -21,6 +21,7 @@ from personalization.services.runs import queue_training
 from personalization.services.training import run_training
 from personalization.serving.asking import Ask
 from personalization.tasks import train
+from profiles import history
 from tests.events.journal import START
 from tests.personalization.purchases import bought, put
 from tests.personalization.releases import admitted
@@ -99,6 +100,21 @@ def test_a_version_that_went_live_meanwhile_is_not_replaced_unseen(monkeypatch: 
     assert run.model_version.passed
     assert f"passed, but was not promoted. By now {other} is live" in run.message
     assert ModelVersion.objects.get(state=ModelState.CHAMPION).version == other
+
+
+def test_shoppers_are_learnt_from_as_far_back_as_answers_know_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    record(20)
+    told: dict[str, Any] = {}
+
+    def learning(*data: Any, **how: Any) -> None:
+        told.update(how)
+        raise ValueError("enough seen")
+
+    monkeypatch.setattr("personalization.training.pipeline.train", learning)
+
+    run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
+
+    assert (run.message, told["newest"]) == ("enough seen", history.KEPT)
 
 
 def test_a_run_that_is_over_is_not_run_again() -> None:

@@ -6,14 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from personalization.ranking.bundle import Bundle
 from personalization.ranking.facts import ItemFacts
 from personalization.recommenders.base import Interactions, Profile
 from personalization.recommenders.registry import make
+from personalization.training import pipeline, release, rival
 from personalization.training.dataset import build
 from personalization.training.evaluate import Options, folds_of
 from personalization.training.examples import examples, limited
 from personalization.training.folds import Fold, frozen, in_the_middle, leave_one_out, lived, next_item, temporal
 from personalization.training.pipeline import train
+from personalization.training.plan import Plan
 from personalization.training.split import Sequences, cut_times, starts
 from tests.behaviour import shops
 from tests.personalization.shop_history import history, products
@@ -120,6 +123,31 @@ def test_a_ranker_is_taught_by_so_many_questions_of_profiles_as_answers_see_them
     for user, profile in zip(fold.users, fold.profiles, strict=True):
         known = rows.items[(rows.users == user) & (rows.times < profile.now)]
         assert profile.items.tolist() == known[-4:].tolist()
+
+
+def test_a_training_bounds_every_profile_as_live_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ranker's, those of the held-out window and its next items, and whom the lifts of bundles are bounded by."""
+    profiles, lifts, whole = list[int | None](), list[int | None](), Sequences.profile
+
+    def profile(self: Sequences, *rows: int, now: float, newest: int | None = None) -> Profile:
+        profiles.append(newest)
+        return whole(self, *rows, now=now, newest=newest)
+
+    def bounded(bundle: Bundle, *told: object, newest: int | None = None) -> Bundle:
+        lifts.append(newest)
+        return bundle
+
+    dataset = build(history(shoppers=20), products())
+    champion = Plan({}, {"popular": 5}, {"popular": 1.0}, "popular", "popular", (), [])
+    monkeypatch.setattr(Sequences, "profile", profile)
+    monkeypatch.setattr(pipeline, "_repeats", lambda *_: True)  # it counts right answers and reads no profile
+    for module in (release, rival):
+        monkeypatch.setattr(module, "bounded", bounded)
+
+    train(dataset, newest=5, rival=champion, names=("popular",))
+
+    assert set(profiles) == {5}
+    assert lifts == [5, 5, 5], "of what is judged, of what is released, of the champion's plan"
 
 
 def test_a_planted_leak_is_found() -> None:
