@@ -5,15 +5,26 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.candidates import Candidates
 from personalization.ranking.exposure import Exposure, shown_among_first
+from personalization.ranking.facts import ItemFacts
+from personalization.ranking.groups import even
 from personalization.recommenders.base import Context, Profile
-from personalization.training.metrics import coverage, gini
-from personalization.training.slates import slates
+from personalization.recommenders.registry import make
+from personalization.training import choose as choosing
+from personalization.training.dataset import build
+from personalization.training.ensemble import TrainedRanker
+from personalization.training.examples import Examples, examples
+from personalization.training.folds import Fold, lived
+from personalization.training.metrics import coverage, gini, mean_ndcg
+from personalization.training.slates import blend_slates, slates
+from personalization.training.split import cut_times
 from personalization.training.tradeoff import STRENGTHS, curve
 from tests.personalization.shop import model
+from tests.personalization.shop_history import history, products
 
 N_SHOPPERS, N_ITEMS = 200, 100
 
@@ -93,6 +104,62 @@ def test_the_curve_is_of_what_could_be_shown() -> None:
     exposure = shown_among_first(slates(CANDIDATES, SCORES), N_ITEMS)
     assert (point["coverage"], point["gini"]) == (coverage(exposure[listed]), gini(exposure[listed]))
     assert point["coverage"] < coverage(exposure)
+
+
+@pytest.mark.parametrize("rung", ["ranker", "blend"])
+def test_a_training_measures_it_by_what_its_rung_shows_as_visits_begin(
+    rung: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "TRADED", 20)
+    shop, (late, fold, ranked) = build(history(), products()), validated()
+    seen = np.array([fold.until + 86_400.0 * day for day in range(-35, 5)])
+    catalogue = replace(shop.catalogue, first_seen=seen)
+    begins = np.flatnonzero(fold.begins)
+    assert 20 < len(begins) < len(fold)
+    asked = begins[even(len(begins), 20)]
+
+    limit, points = choosing._exposure(late, fold, catalogue, BLEND, rung, ranked, strength=0.3)
+
+    part, own = late.of_rows(asked).candidates, ranked.scores[-len(late.labels) :]
+    scores = own[np.isin(late.candidates.rows, asked)]
+    first = slates(part, scores) if rung == "ranker" else blend_slates(part, BLEND)
+    assert limit is not None
+    assert limit.strength == 0.3
+    expected = Exposure.measured(first, n_items=shop.catalogue.n_items, strength=0.3).excess
+    assert limit.excess.tolist() == expected.tolist()
+    targets = [fold.targets[row] for row in asked]
+    assert [point["strength"] for point in points] == sorted({*STRENGTHS, 0.3})
+    assert points[0]["ndcg"] == pytest.approx(mean_ndcg(first, targets, shop.catalogue.n_items))
+    shown, month, listed = shown_among_first(first, 40), (seen >= seen[5]) & (seen <= fold.until), seen <= fold.until
+    assert points[0]["new_items"] == pytest.approx(shown[month].sum() / shown.sum())
+    assert points[0]["coverage"] == coverage(shown[listed])
+
+
+def test_a_training_without_strength_tells_the_curve_alone_and_a_rung_of_one_source_nothing() -> None:
+    shop, (late, fold, ranked) = build(history(), products()), validated()
+
+    def found(rung: str, fold: Fold, model: TrainedRanker | None) -> tuple[Exposure | None, int]:
+        limit, points = choosing._exposure(late, fold, shop.catalogue, BLEND, rung, model, strength=0.0)
+        return limit, len(points)
+
+    assert found("ranker", fold, ranked) == found("blend", fold, None) == (None, len(STRENGTHS))
+    assert found("single", fold, ranked) == found("popular", fold, ranked) == (None, 0)
+    assert found("blend", fold.of_rows(np.empty(0, np.int64)), None) == (None, 0)
+
+
+BLEND = {"popular": 1.0, "trending": 0.5}
+
+
+def validated() -> tuple[Examples, Fold, TrainedRanker]:
+    """Return a validation's examples, its questions, and a ranker by whom the judges' pairs before are scored too."""
+    shop = build(history(), products())
+    start, end = cut_times(shop.interactions.times)
+    fold = lived(shop.interactions, start=start, end=end, new_only=False)
+    sources = {name: make(name).fit(fold.past, shop.catalogue) for name in BLEND}
+    facts = ItemFacts.fit(fold.past, shop.catalogue, until=start)
+    late = examples(sources, facts, fold, quotas=dict.fromkeys(BLEND, 15))
+    scores = np.random.default_rng(7).random(len(late.labels) + 50).astype(np.float32)
+    return late, fold, TrainedRanker((), np.empty(0, np.int64), (), scores, np.empty(0))
 
 
 def test_new_products_have_no_excess() -> None:
