@@ -297,7 +297,7 @@ def test_without_redis_the_answer_goes_on_without_exploring(error: Exception, mo
     monkeypatch.setattr(budget, "_run", down)
     monkeypatch.setattr(budget.rest, "seconds", 3600.0)
 
-    answers = explored_in_states(8)
+    answers = explored_in_states(30)
 
     assert shown(answers) == []
     assert all(len(answer.items) == 5 for answer in answers)
