@@ -29,12 +29,8 @@ PATIENCE = 60.0
 def main() -> int:
     """Run it and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--products", type=int, default=200_000)
-    parser.add_argument("--interactions", type=int, default=1_000_000)
-    parser.add_argument("--neighbors", type=int, default=80, help="entries of each product in a table by chance")
-    parser.add_argument("--rounds", type=int, default=6)
+    snapshot.sizes(parser, rounds=6)
     parser.add_argument("--rest", type=float, default=5.0, help="seconds between two decisions")
-    parser.add_argument("--models", type=Path, help="where the two versions are kept, for another run")
     options = parser.parse_args()
     with stage() as it, tempfile.TemporaryDirectory() as scratch:
         os.environ.update({**it.environment, "DJANGO_SETTINGS_MODULE": "config.settings"})

@@ -37,11 +37,7 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 def main() -> int:
     """Run it and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--products", type=int, default=200_000)
-    parser.add_argument("--interactions", type=int, default=1_000_000)
-    parser.add_argument("--neighbors", type=int, default=80, help="entries of each product in a table by chance")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--models", type=Path, help="where the two versions are kept, for another run")
+    sizes(parser, rounds=3)
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     os.environ.setdefault("SECRET_KEY", "only-for-measuring-" + "x" * 40)
@@ -51,6 +47,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         follow(options, options.models or Path(scratch))
     return 0
+
+
+def sizes(parser: argparse.ArgumentParser, *, rounds: int) -> None:
+    """Let the shop and its models be told otherwise than they are measured by default."""
+    parser.add_argument("--products", type=int, default=200_000)
+    parser.add_argument("--interactions", type=int, default=1_000_000)
+    parser.add_argument("--neighbors", type=int, default=80, help="entries of each product in a table by chance")
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--models", type=Path, help="where the two versions are kept, for another run")
 
 
 def product(number: int) -> "ProductRow":
