@@ -47,12 +47,13 @@ class Rows:
         """Return how many neighbors each of the rows holds."""
         return self.indptr[codes + 1] - self.indptr[codes]
 
-    def entries(self, codes: Ints) -> tuple[Array, Array]:
-        """Return positions of all entries of the rows, and the place in `codes` that each belongs to."""
+    def found(self, codes: Ints) -> tuple[Ints, Floats, Array]:
+        """Return the neighbors of the rows, what each gains, and the place in `codes` that it belongs to."""
         starts, lengths = self.indptr[codes], self.lengths(codes)
         ends = np.cumsum(lengths)
         places = np.repeat(np.arange(len(codes)), lengths)
-        return np.arange(ends[-1] if len(ends) else 0) + (starts - (ends - lengths))[places], places
+        entries = np.arange(ends[-1] if len(ends) else 0) + (starts - (ends - lengths))[places]
+        return self.indices[entries], self.values[entries], places
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +89,11 @@ class Neighbors:
 
         They come row after row, and behind all of them likewise those of `later`.
         """
-        entries, places = self.rows.entries(codes)
-        indices, values = self.rows.indices[entries], self.rows.values[entries]
         if self.later is None:
-            return indices, values, places
-        entries, there = self.later.entries(codes)
-        indices = np.concatenate([indices, self.later.indices[entries]])
-        values = np.concatenate([values, self.later.values[entries]])
-        return indices, values, np.concatenate([places, there])
+            return self.rows.found(codes)
+        both = zip(self.rows.found(codes), self.later.found(codes), strict=True)
+        indices, values, places = map(np.concatenate, both)
+        return indices, values, places
 
     def matrix(self) -> Matrix:
         """Return csr float32[n_items, n_items]: what each item gains from each."""
@@ -175,12 +173,9 @@ class Neighbors:
     def because(self, query: Query, item: int, most: int = 3) -> tuple[int, ...]:
         """Return the query's items that speak most for the item, best first."""
         codes, weights = query
-        found = []
-        for own in self._parts:
-            entries, places = own.entries(codes)
-            hits = np.flatnonzero(own.indices[entries] == item)
-            found.append((own.values[entries[hits]] * weights[places[hits]], places[hits]))
-        gains, places = map(np.concatenate, zip(*found, strict=True))
+        indices, values, places = self.found(codes)
+        hits = np.flatnonzero(indices == item)
+        gains, places = values[hits] * weights[places[hits]], places[hits]
         best = np.lexsort((places, -gains))[:most]
         return tuple(int(codes[places[i]]) for i in best if gains[i] > 0)
 
