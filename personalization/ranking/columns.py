@@ -53,6 +53,7 @@ class Columns:
     category_of: Ints
     groups: tuple[str, ...]
     named_group_of: Ints
+    """The position of each item's group among `groups`, as `brand_of` among `brands`."""
     group_of: Ints
     """Variants of one product share a number; an item without group has a number of its own."""
     prices: NDArray[np.float64]
@@ -114,7 +115,19 @@ class Columns:
         alone = np.flatnonzero(_named(*groups) < 0)
         group_of[alone] = len(groups[0]) + np.arange(len(alone))
         codes = dict(zip(product_ids, range(len(product_ids)), strict=True))
-        return cls(tuple(product_ids), codes, *brands, *categories, *groups, group_of, prices, stocks)
+        return cls(
+            product_ids=tuple(product_ids),
+            codes=codes,
+            brands=brands[0],
+            brand_of=brands[1],
+            categories=categories[0],
+            category_of=categories[1],
+            groups=groups[0],
+            named_group_of=groups[1],
+            group_of=group_of,
+            prices=prices,
+            stocks=stocks,
+        )
 
     @property
     def n_items(self) -> int:
