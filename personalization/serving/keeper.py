@@ -41,6 +41,7 @@ class Keeper:
         self._wake = threading.Event()
         self._pid = 0
         self._thread: threading.Thread | None = None
+        self._standing_by: threading.Thread | None = None
         self._snapshot: Snapshot | None = None
         self._rows: dict[str, ProductRow] = {}
         self._cursor: int | None = None
@@ -168,10 +169,24 @@ class Keeper:
     def _run(self) -> None:
         while True:
             self.refresh()
-            self._versions.stand_by()
+            self._stand_by()
             connections.close_all()
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
+
+    def _stand_by(self) -> None:
+        """Let another thread make ready what a roll-back leads to: rules and prices do not wait meanwhile."""
+        if not self._versions.unsettled or (self._standing_by is not None and self._standing_by.is_alive()):
+            return
+
+        def stand_by(versions: Versions) -> None:
+            versions.stand_by()
+            connections.close_all()
+
+        self._standing_by = threading.Thread(
+            target=stand_by, args=(self._versions,), name="vitrine-stand-by", daemon=True
+        )
+        self._standing_by.start()
 
 
 def settle() -> None:

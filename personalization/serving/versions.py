@@ -1,6 +1,7 @@
 """The model versions that a process holds: the one it serves with, and ready beside it the one a roll-back leads to."""
 
 import logging
+import threading
 import time
 from dataclasses import replace
 
@@ -17,9 +18,12 @@ log = logging.getLogger(__name__)
 
 
 class Versions:
-    """What one process has loaded. One thread at a time calls `follow`; what is served is replaced as a whole."""
+    """What one process has loaded. One thread calls `follow`, another one `stand_by`; what is served is replaced as a
+    whole, for readers of any thread."""
 
     def __init__(self) -> None:
+        self._reading = threading.Lock()
+        """Held by the one that reads and replaces versions: a roll-back to the one just being read waits for it."""
         self.served: tuple[Champion, Bundle] | None = None
         self.refused: str | None = None
         """Why the live version is not the one that is served; None where it is."""
@@ -36,6 +40,10 @@ class Versions:
         if live == served:
             self.refused = None
             return False
+        with self._reading:
+            return self._change(live, served)
+
+    def _change(self, live: Champion | None, served: Champion | None) -> bool:
         if live is not None and live.increment is not None:
             found = self._increment(live.version, live.increment)
             if found is not None:
@@ -61,24 +69,31 @@ class Versions:
         self._serve(loaded)
         return True
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether `stand_by` has something to look up: after each change of what is served, and now and then."""
+        if self.served is None:
+            return False
+        looked = self._looked
+        return looked is None or looked[0] != self.served[0] or time.monotonic() >= looked[1] + RETRY_SECONDS
+
     def stand_by(self) -> None:
         """Make ready what a roll-back would lead to now: nobody waits yet. Where it cannot be, a roll-back reads it."""
-        if self.served is None:
-            return
-        served, now = self.served[0], time.monotonic()
-        if self._looked is not None and self._looked[0] == served and now < self._looked[1] + RETRY_SECONDS:
-            return
-        self._looked = served, now
-        try:
-            target = roll_back_target()
-            if target == served:  # what is live by now is followed next, may be to what is ready, or could not be read
+        with self._reading:
+            if self.served is None or not self.unsettled:
                 return
-            if target is None or self._ready is None or self._ready[0] != target:
-                self._ready = None
-                self._ready = None if target is None else (target, self._registered(target))
-        except (OperationalError, InterfaceError, *LOADING_ERRORS) as error:
-            log.warning("model.not_ready error=%s", error)
-            RELOADS.labels(part="not_ready").inc()
+            served = self.served[0]
+            self._looked = served, time.monotonic()
+            try:
+                target = roll_back_target()
+                if target == served:  # what is live by now is followed next, may be to what is ready, or was unreadable
+                    return
+                if target is None or self._ready is None or self._ready[0] != target:
+                    self._ready = None
+                    self._ready = None if target is None else (target, self._registered(target))
+            except (OperationalError, InterfaceError, *LOADING_ERRORS) as error:
+                log.warning("model.not_ready error=%s", error)
+                RELOADS.labels(part="not_ready").inc()
 
     def _serve(self, loaded: tuple[Champion, Bundle] | None) -> None:
         former, self.served, self.refused = self.served, loaded, None

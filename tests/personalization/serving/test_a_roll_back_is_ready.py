@@ -1,6 +1,8 @@
 """What a roll-back leads to is loaded before anybody decides: in a large shop that takes longer than it may."""
 
+import threading
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,9 +12,11 @@ import pytest
 from django.db import OperationalError
 from prometheus_client import REGISTRY
 
+from catalog.services import put_product
 from common import clock
 from personalization.models import ModelVersion
 from personalization.ranking.bundle import Bundle
+from personalization.selectors.registry import champion
 from personalization.services.increments import run_increment
 from personalization.services.registry import promote, roll_back
 from personalization.serving import versions
@@ -204,10 +208,10 @@ def test_what_cannot_be_made_ready_is_read_when_it_is_needed(
     assert own.served[0].version == first
 
 
-def test_a_process_makes_it_ready_after_each_look(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_makes_it_ready_after_each_look(monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[str] = []
     monkeypatch.setattr(Keeper, "refresh", lambda _: steps.append("refresh"))
-    monkeypatch.setattr(Versions, "stand_by", lambda _: steps.append("stand by"))
+    monkeypatch.setattr(Keeper, "_stand_by", lambda _: steps.append("stand by"))
     own = Keeper()
     monkeypatch.setattr(own, "_wake", SimpleNamespace(wait=lambda _: steps.append("wait"), clear=lambda: 1 / 0))
 
@@ -215,3 +219,70 @@ def test_a_process_makes_it_ready_after_each_look(settings: Any, monkeypatch: py
         own._run()
 
     assert steps == ["refresh", "stand by", "wait"]
+
+
+class Slowly:
+    """Versions that another thread makes ready: it is `begun` with reading, and reads until it `may` end."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        first = champion()
+        self.read: list[str] = []
+        self.begun, self.may = threading.Event(), threading.Event()
+        released("popular", "trending")
+        monkeypatch.setattr(versions, "roll_back_target", lambda: first)  # a test's rows are one connection's
+        self.keeper = Keeper()
+        self.keeper.refresh()
+        monkeypatch.setattr(versions, "Bundle", SimpleNamespace(load=self.load))
+        self.keeper._stand_by()
+        assert self.begun.wait(60)
+
+    def load(self, directory: Any, **named: Any) -> Bundle:
+        self.read.append(directory.name)
+        self.begun.set()
+        assert self.may.wait(60)
+        return Bundle.load(directory, **named)
+
+    def ended(self) -> None:
+        self.may.set()
+        assert self.keeper._standing_by is not None
+        self.keeper._standing_by.join(60)
+
+
+@pytest.fixture
+def slowly(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slowly]:
+    reading = Slowly(monkeypatch)
+    yield reading
+    reading.ended()
+
+
+def test_rules_and_prices_do_not_wait_while_it_is_read(slowly: Slowly) -> None:
+    put_product("stool", data={"title": "Oak stool", "price": "20.00", "currency": "EUR"}, actor="key:test")
+
+    slowly.keeper.refresh(force=True)
+    slowly.keeper._stand_by()
+
+    assert not slowly.may.is_set()
+    assert "stool" in {row.product_id for row in slowly.keeper.current().shelf.rows if row}
+    slowly.ended()
+    assert len(slowly.read) == 1
+
+
+def test_a_roll_back_waits_for_what_is_being_read_instead_of_reading_it_again(slowly: Slowly) -> None:
+    first = ModelVersion.objects.get(state="retired").version
+    roll_back(actor="staff:1")
+    threading.Timer(0.2, slowly.may.set).start()
+
+    slowly.keeper.refresh(force=True)
+
+    assert (slowly.keeper.current().model_version, slowly.read) == (first, [first])
+
+
+def test_what_is_settled_starts_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Keeper()
+    own._stand_by()
+    assert own._standing_by is None, "nothing is served yet"
+
+    own.refresh()
+    own._versions.stand_by()
+    own._stand_by()
+    assert own._standing_by is None
