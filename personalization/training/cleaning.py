@@ -42,6 +42,7 @@ OTHER_NAMES = {
 }
 """What files of other shops call events that we know, in small letters."""
 SENT_AT_ONCE = ("checkout", "purchase", "rating")
+TIME_OF_DAY = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?"
 NEARLY_ALL, FAR_OFF = 0.01, 3_652 * 86_400.0
 """Share of the rows, on either side, that may be far off, and from how many seconds on they are."""
 LARGEST = 2.0**63
@@ -192,16 +193,21 @@ def seconds(column: pd.Series) -> "pd.Series[float]":
     Dates and their texts are read as such (UTC where they name no zone), each row in its own shape; whether the day or
     the month comes first is one decision for the column. Numbers are seconds, unless the middle one is too large for
     that: then they are milliseconds, microseconds or nanoseconds, whichever fits; or moments written as 20250131,
-    202501312359 or 20250131235959, where all are such.
+    202501312359 or 20250131235959, where all are such. Infinite ones, which some databases write for "for ever", and
+    texts that name no day are no times.
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         return _since_1970(pd.to_datetime(column, utc=True))
     index, column = column.index, column.reset_index(drop=True)  # rows of a file may share a label
     numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
-    found = _scaled(numbers)
+    found = _scaled(numbers.where(np.isfinite(numbers)))
     texts = column[numbers.isna() & column.notna()].astype(str)
+    # Of "now" and "10:30" pandas would make a moment of the day on which it is asked.
+    texts = texts[texts.str.contains(r"\d", regex=True)]
     dates = pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601")
-    if (rest := texts[dates.isna()]).size:
+    rest = texts[dates.isna()]
+    rest = rest[rest.str.replace(TIME_OF_DAY, "", regex=True).str.contains(r"\d", regex=True)]
+    if rest.size:
         day_first = _day_first(rest)
         dates[rest.index] = pd.to_datetime(rest, utc=True, errors="coerce", format="mixed", dayfirst=day_first)
     found[texts.index] = _since_1970(dates)
