@@ -173,7 +173,8 @@ def as_in_file(ids: pd.Series, column: pd.Series, other: pd.Series | None = None
     if not len(ids):
         return column.iloc[:0]
     if column.dtype == object:
-        known = pd.concat([one.drop_duplicates() for one in (column, other) if one is not None]).dropna()
+        # The later of two counts: a product that both files name is written as the interactions write it.
+        known = pd.concat([one.drop_duplicates() for one in (other, column) if one is not None]).dropna()
         kept = dict(zip(id_texts(known), known, strict=True))
         kinds = {type(kept.get(one)) for one in ids.unique()}
         return ids if len(kinds) > 1 or kinds & {str, type(None)} else ids.map(kept)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from personalization.training.cleaning import seconds
+from personalization.training.cleaning import as_in_file, seconds
 
 
 @pytest.mark.parametrize("endless", ["infinity", "-Infinity", np.inf])
@@ -21,3 +21,9 @@ def test_a_text_without_a_day_is_no_moment_of_today(text: str) -> None:
 
     assert np.isnan(found[0])
     assert found[2] == 1741170600.0
+
+
+def test_a_product_of_both_files_is_called_as_the_interactions_call_it() -> None:
+    touched, listed = pd.Series([b"desk", b"lamp"], dtype=object), pd.Series(["desk", "lamp"], dtype=object)
+
+    assert as_in_file(pd.Series(["lamp", "desk"], dtype=object), touched, listed).tolist() == [b"lamp", b"desk"]
