@@ -38,6 +38,8 @@ LONGEST = 60
 """Years; no shop's history is longer."""
 NAMED = 5
 READ = ("interactions.parquet", "items.parquet", "shoppers.parquet")
+STOPPED = 130
+"""What a program that Ctrl-C ended answers a shell."""
 TRADED = (("ndcg", "NDCG@10"), ("gini", "Gini"), ("coverage", "coverage"))
 
 
@@ -121,6 +123,8 @@ class Command(BaseCommand):
                 found = evaluate(dataset, asked, progress=progress)
             except ValueError as error:
                 raise CommandError(str(error)) from error
+            except KeyboardInterrupt as stop:
+                raise CommandError("stopped before the end: nothing is written", returncode=STOPPED) from stop
         for why in asked.search.lost:
             self.stderr.write(f"--study: the search could not be kept: {why}")
         for line in told(found.report):
@@ -206,13 +210,16 @@ def unusable(
     for column in numbers:
         if _unread(column, lambda given: pd.to_numeric(given, errors="coerce")):
             lines.append(f"{column.name} is not read: it holds no number, such as 12.99.")
-    if _unread(listed.get("first_seen"), seconds):
-        lines.append("first_seen is not read: it holds no date and no number of seconds.")
+    not_read = {"timestamp": len(interactions) and not len(dataset.clock)}
+    not_read["first_seen"] = _unread(listed.get("first_seen"), seconds)
+    lines += [f"{name} is not read: it holds no date and no number of seconds." for name in not_read if not_read[name]]
     for name in ("user_id", "item_id"):
         lines += _nearly_alike(
             name, *(table.get(name) for table in (interactions, items, shoppers) if table is not None)
         )
     touched = {dataset.catalogue.item_ids[code] for code in np.unique(dataset.interactions.items).tolist()}
+    if not touched:
+        return lines  # cleaning says why
     if items is not None and touched.isdisjoint(id_texts(items["item_id"].dropna())):
         lines.append("No interaction is of a product of items.parquet: do both call products by the same ids?")
     if shoppers is not None and set(dataset.user_ids).isdisjoint(id_texts(shoppers["user_id"].dropna())):
@@ -272,7 +279,10 @@ def untimed(interactions: pd.DataFrame) -> bool:
     """Return whether rows have no times, or all the same. Raises CommandError where another column holds them."""
     if "timestamp" not in interactions:
         if other := [name for name in interactions if any(word in str(name).lower() for word in TIMES)]:
-            raise CommandError(f"missing column: timestamp (is it {' or '.join(map(str, other))}? Rename it)")
+            raise CommandError(
+                f"missing column: timestamp (is it {' or '.join(map(str, other))}? Rename it or, "
+                "where it holds no times, leave it out)"
+            )
         return True
     try:
         return len(interactions) > 1 and interactions["timestamp"].nunique() < 2
@@ -346,7 +356,7 @@ def _frames(path: Path) -> tuple[pd.DataFrame, pd.DataFrame | None, pd.DataFrame
         raise CommandError(f"{path} is a file: name the folder that holds interactions.parquet")
     interactions = _read(path / "interactions.parquet")
     if interactions is None:
-        raise CommandError(f"{path / 'interactions.parquet'} does not exist")
+        raise CommandError(f"{path / 'interactions.parquet'} does not exist: a Parquet file, or a folder of its parts")
     return interactions, _read(path / "items.parquet"), _read(path / "shoppers.parquet")
 
 
@@ -358,6 +368,10 @@ def _read(file: Path) -> pd.DataFrame | None:
         table = pq.read_table(file)
         gaps = any(column.null_count and pa.types.is_integer(column.type) for column in table.columns)
         # Without what pandas noted beside: a column that was the index of a frame is a column here.
-        return table.to_pandas(types_mapper=WITH_GAPS.get if gaps else None, ignore_metadata=True)
+        frame = table.to_pandas(types_mapper=WITH_GAPS.get if gaps else None, ignore_metadata=True)
     except (OSError, ValueError) as error:  # of Arrow's errors each is one of these
-        raise CommandError(f"{file} cannot be read as Parquet: {error}") from error
+        why = str(error).partition("\n")[0]  # some go on with the whole schema
+        raise CommandError(f"{file} cannot be read as Parquet: {why}") from error
+    if not len(frame.columns):
+        raise CommandError(f"{file} has no columns: is it a folder without part files?")
+    return frame
