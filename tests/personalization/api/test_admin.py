@@ -366,6 +366,21 @@ def test_pages_that_compare_say_that_each_version_had_its_own_window_and_lead_to
     assert all(f'href="{report}"' in page for page in pages)
 
 
+def test_pages_without_a_version_say_what_brings_one(log_in: LogIn) -> None:
+    ada = log_in("data scientist")
+    beside, back = (
+        reverse(f"admin:personalization_modelversion_{page}") for page in ("side_by_side", "roll_back_page")
+    )
+
+    empty = ada.get(beside).content.decode()
+    assert "A training brings the first" in empty
+    assert "Over-exposed items held back" not in empty  # no facts of nothing
+    assert "No version is live yet" in ada.get(back).content.decode()
+
+    first = promote(admitted(model(("popular",))), actor="system:x")
+    assert f"{first.version} is live, and nothing that was live before" in ada.get(back).content.decode()
+
+
 def test_a_page_that_was_overtaken_changes_nothing(log_in: LogIn) -> None:
     first, second = (ModelVersion.objects.get(version=admitted(model(("popular",)))) for _ in range(2))
     promote(first.version, actor="system:x")
