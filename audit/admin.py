@@ -13,23 +13,29 @@ from unfold.decorators import display
 
 from audit.models import AuditEvent
 from audit.selectors import read_detail, search
-from audit.staff import ReadOnly
+from audit.staff import NamesActors, ReadOnly
 from common.pagination import EstimatingPaginator
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(ReadOnly, ModelAdmin):
+class AuditEventAdmin(NamesActors, ReadOnly, ModelAdmin):
     """Read only, newest first. A search for a shopper (`user:ID`, `anonymous:ID`) finds what was done about them."""
 
-    list_display = ("at", "action", "actor", "object", "facts")
+    list_display = ("at", "action", "who", "object", "facts")
     search_fields = ("object",)
     search_help_text = "An object, an actor or an action as it is written, or a shopper: user:ID, anonymous:ID"
     ordering = ("-at", "-id")
     list_per_page = 50
     show_full_result_count = False
     paginator = EstimatingPaginator
-    fields: ClassVar = ("id", "at", "category", "action", "actor", "object", "subject", "facts", "detail", "canonical")
+    fields: ClassVar = ("id", "at", "category", "action", "who", "object", "subject", "facts", "detail", "canonical")
     readonly_fields = fields
+
+    @display(description="Actor", ordering="actor")
+    def who(self, event: AuditEvent) -> str:
+        """Show the actor as the log knows it; of members of staff, whose name may change, the name of today before."""
+        called = self.called(event)
+        return event.actor if called == event.actor else f"{called} ({event.actor})"
 
     @display(description="Data")
     def facts(self, event: AuditEvent) -> str:

@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
-from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 from audit.selectors import Entry, entries
+from audit.staff import names_of
 from common import clock
 from common.errors import Unavailable
 from events import activity
@@ -75,9 +75,8 @@ def _link(name: str) -> str | None:
 def _decisions() -> list[Entry]:
     """Return what was decided lately, each member of staff by name: the log itself knows numbers alone."""
     found = list(entries(but=NO_DECISIONS, limit=AUDIT_SIZE))
-    numbers = {actor for kind, _, actor in (one.actor.partition(":") for one in found) if kind == "staff"}
-    staff = {f"staff:{one.pk}": one.get_username() for one in get_user_model().objects.filter(pk__in=numbers)}
-    return [replace(one, actor=staff.get(one.actor, one.actor)) for one in found]
+    names = names_of(one.actor for one in found)
+    return [replace(one, actor=names[one.actor]) for one in found]
 
 
 def _events() -> dict[str, Any]:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
@@ -16,6 +15,7 @@ from unfold.widgets import (
 )
 
 from audit.selectors import entries
+from audit.staff import name_of
 from common.errors import InvalidInput
 from common.money import plain
 from personalization.models import Placement, Rule, RuleVersion
@@ -294,13 +294,6 @@ def filters_of(row: Placement) -> dict[str, Any]:
 def last_changed_by(row: Placement) -> str:
     """Return who changed a placement last, as the audit log tells it."""
     return name_of(next((entry.actor for entry in entries(object=f"placement:{row.key}", limit=1)), "somebody"))
-
-
-def name_of(actor: str) -> str:
-    """Return what a member of staff is called, of others what the audit log calls them."""
-    kind, _, number = actor.partition(":")
-    known = get_user_model().objects.filter(pk=number).first() if kind == "staff" else None
-    return known.get_username() if known else actor
 
 
 def complain(form: forms.BaseForm, check: Any) -> None:

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from audit.staff import actor_of
+from audit.staff import actor_of, names_of
 from personalization.admin.forms import RuleForm
 from personalization.models import Rule, RuleVersion
 from personalization.selectors.conflicts import conflicts_of
@@ -112,13 +112,15 @@ class RuleAdmin(ModelAdmin):
     @admin.display(description="versions")
     def history(self, rule: Rule) -> str:
         """Return who worded it how, the latest first."""
-        return "\n".join(_told(version) for version in rule.versions.order_by("-number")) if rule.pk else ""
+        versions = list(rule.versions.order_by("-number")) if rule.pk else []
+        names = names_of(version.created_by for version in versions)
+        return "\n".join(_told(version, by=names[version.created_by]) for version in versions)
 
 
 def _effect(version: RuleVersion) -> str:
     return pure_rule("", version).sentence.removeprefix(": ")
 
 
-def _told(version: RuleVersion) -> str:
+def _told(version: RuleVersion, *, by: str) -> str:
     said = f"{_effect(version)}: {products_of(version)}; {places_of(version)}; {window_of(version)}"
-    return f"v{version.number} {version.created_at:%Y-%m-%d %H:%M} UTC {version.created_by}: {said}"
+    return f"v{version.number} {version.created_at:%Y-%m-%d %H:%M} UTC {by}: {said}"

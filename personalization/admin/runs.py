@@ -11,7 +11,7 @@ from django.urls import URLPattern, path, reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
-from audit.staff import ReadOnly, actor_of
+from audit.staff import NamesActors, ReadOnly, actor_of, name_of
 from common.errors import DomainError
 from personalization.admin.alarms import in_words
 from personalization.admin.rows import OF_VERSION, LightList, row_or_404
@@ -22,7 +22,7 @@ from personalization.services.runs import may_be_stopped, queue_once, stop_train
 
 COLORS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger", "stopped": "info"}
 LISTED = 50
-SIZES = ("interactions", "shoppers", "items")
+SIZES = {"interactions": "interactions", "shoppers": "shoppers", "items": "products in the catalogue, touched or not"}
 
 
 class TrainingForm(forms.Form):
@@ -40,16 +40,16 @@ class TrainingForm(forms.Form):
 
 
 @admin.register(TrainingRun)
-class TrainingRunAdmin(LightList, ReadOnly, ModelAdmin):
+class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
     """Each row is written by the run itself while it works; the list follows it."""
 
     when_empty = "The nightly schedule starts one, or Train now."
-    list_display = ("id", "standing", "bar", "step", "said", "model_version", "actor", "created_at", "finished_at")
+    list_display = ("id", "standing", "bar", "step", "said", "model_version", "who", "created_at", "finished_at")
     list_filter = ("state",)
     list_select_related = ("model_version",)
     heavy = ("data_report", *OF_VERSION)
-    fields = ("standing", "step", "bar", "said", "model_version", "actor", "search", "exposure",
-              "seed", "forced", "stop_asked_by", "sizes", "removed", "imputed", "checks", "created_at", "started_at",
+    fields = ("standing", "step", "bar", "said", "model_version", "who", "search", "exposure",
+              "seed", "forced", "stopped_by", "sizes", "removed", "imputed", "checks", "created_at", "started_at",
               "finished_at")  # fmt: skip
     list_before_template = "personalization/live_runs.html"
     actions_list: ClassVar = ["train_page"]
@@ -119,7 +119,7 @@ class TrainingRunAdmin(LightList, ReadOnly, ModelAdmin):
         run = row_or_404(TrainingRun.objects.all(), object_id)
         back = reverse("admin:personalization_trainingrun_changelist")
         if request.method != "POST":
-            context = {"title": f"Stop training {run.pk}?", "back": back, "run": run}
+            context = {"title": f"Stop training {run.pk}?", "back": back, "run": run, "who": self.who(run)}
             context["may_be_stopped"] = may_be_stopped(run)
             return render(
                 request, "personalization/stop_training.html", {**self.admin_site.each_context(request), **context}
@@ -133,6 +133,16 @@ class TrainingRunAdmin(LightList, ReadOnly, ModelAdmin):
             messages.success(request, f"Training {run.pk} {'is stopped' if over else 'stops at its next step'}.")
         return HttpResponseRedirect(back)
 
+    @admin.display(description="asked for by")
+    def who(self, run: TrainingRun) -> str:
+        """Return who wanted it: a person, the schedule, a command."""
+        return self.called(run)
+
+    @admin.display(description="asked to stop by")
+    def stopped_by(self, run: TrainingRun) -> str:
+        """Return who, if anybody."""
+        return name_of(run.stop_asked_by) if run.stop_asked_by else ""
+
     @admin.display(description="search for settings")
     def search(self, run: TrainingRun) -> str:
         """Return how, and for how long, settings are searched for."""
@@ -141,7 +151,8 @@ class TrainingRunAdmin(LightList, ReadOnly, ModelAdmin):
     @admin.display(description="data")
     def sizes(self, run: TrainingRun) -> str:
         """Return how much was learnt from."""
-        parts = [f"{run.data_report[name]:,} {name}" for name in SIZES if name in run.data_report]
+        found = run.data_report
+        parts = [f"{found[name]:,} {told}" for name, told in SIZES.items() if name in found]
         return ", ".join(parts) or "not read yet"
 
     @admin.display(description="set aside by cleaning")

@@ -1,7 +1,9 @@
 """Olu the compliance officer reads and searches the log; Dee the merchandiser may not; nobody changes it."""
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from audit import selectors
 from audit.models import AuditEvent
@@ -45,6 +47,27 @@ def test_olu_opens_an_event_with_its_detail_until_it_is_erased() -> None:
     assert "ada@shop.example" in before
     assert "ada@shop.example" not in after
     assert "erased" in after
+
+
+def test_the_log_tells_who_a_number_is_and_asks_once_for_all() -> None:
+    olu, dee = staff("olu", "compliance officer"), staff("dee", "merchandiser")
+    number = dee.session["_auth_user_id"]
+    event = record(category="catalog", action="product.put", actor=f"staff:{number}", object="product:P1")
+    record(category="catalog", action="product.put", actor="staff:0", object="product:P1")  # whose account is gone
+    record(category="catalog", action="product.put", actor="key:5", object="product:P1")
+
+    with CaptureQueriesContext(connection) as few:
+        page = olu.get(LIST, {"q": "product:P1"}).content.decode()
+    for _ in range(20):
+        record(category="catalog", action="product.put", actor=f"staff:{number}", object="product:P1")
+    with CaptureQueriesContext(connection) as many:
+        olu.get(LIST, {"q": "product:P1"})
+
+    assert f"dee (staff:{number})" in page
+    assert "staff:0" in page
+    assert "key:5" in page
+    assert f"dee (staff:{number})" in olu.get(f"{LIST}{event.id}/change/").content.decode()
+    assert len(many) == len(few)
 
 
 def test_nobody_changes_the_log_in_the_admin(admin_client: Client) -> None:

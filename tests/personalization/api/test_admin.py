@@ -92,7 +92,7 @@ def test_the_list_and_the_history_tell_what_a_rule_is_about(log_in: LogIn) -> No
     assert "products desk, desk-xl, chair, stool, lamp and 5 more" in listed
     assert "looking at categories Furniture/Chairs" in listed
     assert f"boosted ×3: products {', '.join(PRODUCTS)}; looking at categories Furniture/Chairs; always" in page
-    assert "boosted ×3: products rug, throw; brands Weft; price to 80.00; on home; always" in page
+    assert "UTC merchandiser: boosted ×3: products rug, throw; brands Weft; price to 80.00; on home; always" in page
 
 
 def test_a_pin_without_a_place_is_refused_at_its_field(log_in: LogIn) -> None:
@@ -473,6 +473,17 @@ def test_progress_is_told_live_to_staff_who_may_see_it(log_in: LogIn) -> None:
     ]
     assert log_in("operator").get(live).status_code in (200, 403)
     assert Client().get(live).status_code == 302
+
+
+def test_a_run_names_who_wanted_it_and_who_stopped_it(log_in: LogIn) -> None:
+    number = log_in("data scientist", "eve-the-scientist").session["_auth_user_id"]
+    waits = TrainingRun.objects.create(actor=f"staff:{number}")
+    stopped = TrainingRun.objects.create(actor="system:x", state=RunState.STOPPED, stop_asked_by=f"staff:{number}")
+    ada = log_in("data scientist")
+
+    for page, args in (("changelist", []), ("change", [stopped.pk]), ("stop_page", [waits.pk])):
+        shown = ada.get(reverse(f"admin:personalization_trainingrun_{page}", args=args)).content.decode()
+        assert ("eve-the-scientist" in shown, f"staff:{number}" in shown) == (True, False), page
 
 
 @pytest.mark.parametrize("listed", ["modelversion", "trainingrun", "modelalarm", "modelwaiver"])

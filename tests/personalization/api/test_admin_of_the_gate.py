@@ -375,14 +375,14 @@ def test_a_run_shows_what_was_set_aside_and_every_check_and_its_version_shows_th
     version = judged(model(("popular",)), harmless(), report=REPORT)
     bad = Check("volume", 0.5, 0.7, False, "rows, as a share of the last training")
     rule = {"rows": 17, "rule": "duplicates", "reason": "was there already"}
-    report = {"interactions": 5_000, "removed": [rule], "checks": [asdict(bad)]}
+    report = {"interactions": 5_000, "items": 652, "removed": [rule], "checks": [asdict(bad)]}
     run = TrainingRun.objects.create(actor="staff:1", data_report=report, forced=True)
     sound(AlarmKind.DATA, [bad], actor="staff:1", version=version, run=run)
     scientist = log_in("data scientist")
 
     page = scientist.get(reverse("admin:personalization_trainingrun_change", args=[run.pk])).content.decode()
 
-    assert "5,000 interactions" in page
+    assert "5,000 interactions, 652 products in the catalogue, touched or not" in page
     assert "17 (duplicates): was there already" in page
     assert "✗ volume: 0.5, bar 0.7" in page
     assert "volume: 0.5, bar 0.7" in scientist.get(page_of(version, "change")).content.decode()
