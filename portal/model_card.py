@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from personalization.selectors.comparison import titled
 from personalization.selectors.overview import LiveModel
 
 METRIC: Final = "ndcg@10"
@@ -57,6 +58,6 @@ def measured(report: Mapping[str, Any]) -> tuple[Measured, ...]:
 
 
 def facts(metrics: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return the single numbers of a metrics mapping."""
-    numbers = ((name, value) for name, value in metrics.items() if isinstance(value, int | float))
-    return tuple((name.replace("_", " "), f"{value:.4g}") for name, value in numbers)
+    """Return the single numbers of a metrics mapping, called and rounded as on the version's own page."""
+    numbers = ((title, metrics[name]) for name, title in titled(metrics))
+    return tuple((title, f"{value:.4f}") for title, value in numbers if isinstance(value, int | float))

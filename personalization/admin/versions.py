@@ -16,7 +16,7 @@ from personalization.admin.evaluation import EvaluationPage
 from personalization.admin.rows import LightList, WrittenElsewhere, row_or_404
 from personalization.admin.waivers import WaiverRequestPage
 from personalization.models import ModelVersion
-from personalization.selectors.comparison import compared, held_back, ladder_of, waived
+from personalization.selectors.comparison import compared, held_back, ladder_of, titled, waived
 from personalization.selectors.registry import live_version, may_be_waived, may_go_live, previous_champion, valid_waiver
 from personalization.services.registry import promote, roll_back
 
@@ -80,8 +80,8 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, WrittenEls
             "gated": gated,
             "waiver": valid_waiver(target, now=clock.now()) if target else None,
             "metrics": [
-                (name, live.metrics.get(name) if live else None, value)
-                for name, value in (sorted(target.metrics.items()) if target else ())
+                (title, live.metrics.get(name) if live else None, target.metrics[name])
+                for name, title in (titled(target.metrics) if target else ())
             ],
         }
         return self._page(request, "personalization/confirm_version.html", context)
@@ -126,7 +126,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, WrittenEls
     @admin.display(description="metrics")
     def measured(self, row: ModelVersion) -> str:
         """Return what was measured on the held-out shoppers, with as many decimals as the list has."""
-        return "\n".join(f"{name} {_number(row, name)}" for name in sorted(row.metrics)) or "none"
+        return "\n".join(f"{title} {_number(row, name)}" for name, title in titled(row.metrics)) or "none"
 
     @admin.display(description="over-exposed items held back")
     def held_back(self, row: ModelVersion) -> str:
@@ -149,7 +149,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, WrittenEls
     def learnt_again(self, row: ModelVersion) -> str:
         """Return from what an increment was made last, its hash, when that was tried last, and what refused it."""
         told = row.increment
-        words = []
+        words = ["nothing so far"] if told and "directory" not in told else []
         if "directory" in told:
             words.append(f"from {told['interactions']:,} interactions; artefact {told['artefact_hash']}")
         if "at" in told:

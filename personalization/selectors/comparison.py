@@ -1,12 +1,15 @@
 """Model versions beside each other, and the ladder of each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from personalization.models import ModelState, ModelVersion, TrainingRun
 
 SHOWN = 6
+TITLES = {"ndcg@10": "NDCG@10", "precision@10": "Precision@10", "recall@10": "Recall@10",
+          "rmse_svd": "RMSE of predicted stars", "rmse_biases": "RMSE of stars by biases alone"}  # fmt: skip
+"""Metrics of a version as pages call them, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +56,21 @@ def ladder_of(report: Mapping[str, Any]) -> list[Rung]:
     ]
 
 
+def titled(metrics: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the names of the metrics, each with what pages call it, in the order of pages."""
+    named = set(metrics)
+    ordered = [*(one for one in TITLES if one in named), *sorted(named - set(TITLES))]
+    return [(name, TITLES.get(name, name)) for name in ordered]
+
+
 def compared(limit: int = SHOWN) -> dict[str, Any]:
     """Return the latest versions with what was decided and chosen, and each metric as a row over them."""
     versions = list(ModelVersion.objects.order_by("-created_at")[:limit])
-    names = sorted({name for version in versions for name in version.metrics})
+    names = titled(name for version in versions for name in version.metrics)
     return {
         "versions": versions,
         "facts": [(label, [told(version) for version in versions]) for label, told in FACTS.items()],
-        "rows": [(name, [_figure(version, name) for version in versions]) for name in names],
+        "rows": [(title, [_figure(version, name) for version in versions]) for name, title in names],
         "ladders": [(version, ladder_of(version.report)) for version in versions],
     }
 

@@ -1,4 +1,7 @@
-"""Figures as plotly.js reads them: plain JSON. Colors are left to the page, which knows light and dark. Pure."""
+"""Figures as plotly.js reads them: plain JSON. Pure.
+
+The page, which knows light and dark, puts colors of its own in place of these; no line is told by its color alone.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +10,10 @@ Figure = dict[str, Any]
 Interval = tuple[float, float, float]
 """Value, low end, high end."""
 HEIGHT, ROW = 300, 22
+DARK, PALE = "#4f9f8f", "#a9d5ca"
+"""What was chosen, and what was not."""
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 NAME_WIDE, NAME_HIGH = 0.3, 0.08
 """What a name takes of a plot that is as narrow as a phone, as shares of its width and height."""
 
@@ -26,6 +33,7 @@ def bars(names: Sequence[str], values: Sequence[Interval], *, title: str, chosen
         "y": [value for value, _, _ in values],
         "error_y": spread,
         "width": [min(0.8, 0.12 * max(len(names), 2))] * len(names),
+        "marker": {"color": _shades(len(names), chosen)},
         "meta": {"chosen": list(chosen)},
     }
     return {"data": [trace], "layout": {"yaxis": {"title": {"text": title}, "rangemode": "tozero"}, "height": HEIGHT}}
@@ -55,7 +63,7 @@ def points(names: Sequence[str], places: Sequence[tuple[float, float]], *, x: st
         "hoverinfo": "text+x+y",
         "textposition": "top center",
         "cliponaxis": False,
-        "marker": {"size": 10},
+        "marker": {"size": 10, "color": _shades(len(names), [0])},
         "meta": {"chosen": [0]},
     }
     return {"data": [trace], "layout": _axes(x, y) | {"height": 360, "margin": {"l": 56, "r": 48, "t": 36, "b": 48}}}
@@ -75,14 +83,26 @@ def _apart(places: Sequence[tuple[float, float]]) -> set[int]:
 def lines(xs: Sequence[Any], series: Sequence[tuple[str, Sequence[float | None]]], *, x: str, y: str) -> Figure:
     """Return one line per series over the same places."""
     traces = [
-        {"type": "scatter", "mode": "lines+markers", "name": name, "x": list(xs), "y": list(values)}
-        for name, values in series
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": name,
+            "x": list(xs),
+            "y": list(values),
+            "marker": {"symbol": SYMBOLS[at % len(SYMBOLS)], "size": 8},
+            "line": {"dash": DASHES[at % len(DASHES)]},
+        }
+        for at, (name, values) in enumerate(series)
     ]
     height = HEIGHT + ROW * len(series)  # on a phone the legend takes a row a line
     axes = _axes(x, y)
     if any(isinstance(one, str) for one in xs):
         axes["xaxis"]["type"] = "category"  # names of versions and days are no numbers to be spaced by
     return {"data": traces, "layout": axes | {"height": height, "showlegend": True}}
+
+
+def _shades(count: int, chosen: Sequence[int]) -> list[str]:
+    return [DARK if at in chosen else PALE for at in range(count)]
 
 
 def _axes(x: str, y: str) -> Figure:

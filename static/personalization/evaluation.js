@@ -36,7 +36,7 @@
       const data = figure.data.map((trace, at) => ({
         ...trace,
         marker: { ...trace.marker, color: markers(trace, color, color.series[at % 4]) },
-        line: { color: color.series[at % 4], width: 2 },
+        line: { ...trace.line, color: color.series[at % 4], width: 2 },
         ...(trace.error_y ? { error_y: { ...trace.error_y, color: color.ink } } : {}),
       }));
       const layout = {

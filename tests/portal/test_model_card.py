@@ -12,10 +12,10 @@ def judged(value: float | None) -> dict[str, dict[str, dict[str, float | None]]]
 def test_the_best_is_first_and_the_unmeasured_is_left_out() -> None:
     report = {"test": {"popular": judged(0.1), "ranker": judged(0.4), "svd": judged(None)}}
 
-    card = card_of(LiveModel("v1", "ranker", None, {"ndcg@10": 0.4}, report))
+    card = card_of(LiveModel("v1", "ranker", None, {"rmse_svd": 1.09251, "ndcg@10": 0.4}, report))
 
     assert [(row.name, row.percent) for row in card.rows] == [("ranker", 100), ("popular", 25)]
-    assert card.facts == (("ndcg@10", "0.4"),)
+    assert card.facts == (("NDCG@10", "0.4000"), ("RMSE of predicted stars", "1.0925"))
 
 
 def test_the_rest_waits_behind_a_click() -> None:

@@ -23,7 +23,8 @@ def reach(report: Mapping[str, Any]) -> Section | None:
         "reach", "Coverage and popularity",
         "Up: more of the catalogue is shown. Left: less of it is what everybody buys. Dark: what is released. "
         "Names that would lie on each other show when pointed at. Popularity is that of what is shown over that of "
-        "what was touched before; the gate holds it against what these shoppers wanted.",
+        "what was touched before; the gate holds it against what these shoppers wanted. Gini of "
+        "exposure: 0 shows every product alike, 1 one product alone. Novelty: the more bits, the more rarely touched.",
         ("Model", "Coverage", "Gini of exposure", "Novelty, bits", "Popularity"), rows,
         plots.points(list(found), places, x="popularity of what is shown", y="coverage"),
     )  # fmt: skip
@@ -40,7 +41,8 @@ def exposure(report: Mapping[str, Any]) -> Section | None:
     return Section(
         "exposure", "Exposure constraint",
         f"What each strength would cost and earn on validation, as visits begin. Chosen: {chosen}. The gate refuses "
-        "what falls below the reference's interval of NDCG@10.",
+        "what falls below the reference's interval of NDCG@10. Gini of exposure: 0 shows every product alike, 1 one "
+        "product alone.",
         ("Strength", "NDCG@10", "Gini", "Coverage", "Exposure of new items"), rows,
         plots.lines([one["strength"] for one in curve], series, x="strength", y="value"),
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """The admin of this room: who may, readable forms, conflicts named, confirmation before what bites."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -454,6 +455,11 @@ def test_a_version_page_tells_what_was_learnt_again(log_in: LogIn) -> None:
     page = reverse("admin:personalization_modelversion_change", args=[version.pk])
     eve = log_in("data scientist")
     assert "not since it went live" in eve.get(page).content.decode()
+
+    ModelVersion.objects.update(increment={"at": "2026-11-27T14:00:00+00:00", "seconds": 3.1})
+    assert re.search(
+        r"nothing so far\W+(br\W+)?last tried 2026-11-27 14:00 UTC, in 3.1 s", eve.get(page).content.decode()
+    )
 
     told = {"directory": "x", "artefact_hash": "ab" * 32, "interactions": 61_234, "seconds": 4.23}
     ModelVersion.objects.update(increment={**told, "at": "2026-11-27T14:05:00+00:00", "refused": ["volume"]})
