@@ -98,9 +98,10 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, WrittenEls
         return render(request, template, {**self.admin_site.each_context(request), "back": back, **context})
 
     @display(description="state", label=COLORS)
-    def standing(self, row: ModelVersion) -> str | tuple[str, str]:
+    def standing(self, row: ModelVersion) -> tuple[str, str]:
         """Return the state as a label; of what a waiver let through, what the gate had said as well."""
-        return ("waived", f"{row.state}, refused by the gate") if waived(row) else row.state
+        told = row.get_state_display()
+        return ("waived", f"{told}, refused by the gate") if waived(row) else (row.state, told)
 
     @admin.display(description="NDCG@10")
     def ndcg(self, row: ModelVersion) -> str:

@@ -106,9 +106,8 @@ def supplier_share(case: Case) -> Iterable[GateCheck]:
     ours, theirs = (spread(table.exposure(case.shelf.n_items), supplier) for table in (case.challenger, case.reference))
     inside = limits.supplier_low <= ours[0] and ours[1] <= limits.supplier_high
     passed = inside or not _surely_worse(case, lambda exposure: spread(exposure, supplier)[2])
-    words = (
-        f"exposure ÷ catalogue share by supplier {ours[0]:.2f}–{ours[1]:.2f}; gap {ours[2]:.2f}, was {theirs[2]:.2f}"
-    )
+    words = f"exposure ÷ catalogue share by supplier {ours[0]:.2f}–{ours[1]:.2f}"
+    words += f"; gap {ours[2]:.2f}, reference {theirs[2]:.2f}"
     yield GateCheck("supplier_share", passed, ours[2], theirs[2], words + _borne(inside, passed), "at most")
 
 

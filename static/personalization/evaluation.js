@@ -22,7 +22,7 @@
     return { automargin: true, gridcolor: color.line, zerolinecolor: color.line, linecolor: color.line, ...own };
   }
 
-  // What was chosen is dark; bars and points beside it are pale.
+  // What was chosen stands out: darker in the light, brighter in the dark.
   function markers(trace, color, own) {
     const chosen = trace.meta && trace.meta.chosen;
     if (!chosen) return trace.type === "bar" ? color.fill : own;

@@ -51,8 +51,8 @@ def ladder(report: Mapping[str, Any]) -> Section | None:
         "held; the ranker, which still learns from these questions before it is released, where it is "
         f"{_sure('ranker')} sure. A refused ranker is heard once more where questions are many: as it is when it has "
         "learned from half of these shoppers, asked about the other half, and then it must be "
-        f"{_sure('appeal')} sure. Dark: what is released. Validation asks as visits begin and in the middle of them; "
-        "the held-out window below as they begin, when less is known." + (constrained if strength else ""),
+        f"{_sure('appeal')} sure. What stands out is released. Validation asks as visits begin and in the middle of "
+        "them; the held-out window below as they begin, when less is known." + (constrained if strength else ""),
         ("Rung", "What", "NDCG@10", "95 % interval", "Chance to be better", "Taken"),
         rows,
         plots.bars(names, values, title="NDCG@10, validation", chosen=chosen) if drawn else None,
@@ -71,7 +71,7 @@ def sources(report: Mapping[str, Any]) -> Section | None:
     return Section(
         "sources",
         "On held-out shoppers",
-        f"The last 15 % of the data, which no model had seen. Released, and dark: {report.get('rung')}.",
+        f"The last 15 % of the data, which no model had seen. Released, and standing out: {report.get('rung')}.",
         ("Model", "NDCG@10", "95 % interval", "Precision@10", "Recall@10", "Hit rate@10", "MRR@10"),
         rows,
         plots.bars(

@@ -344,6 +344,8 @@ def test_promotion_asks_first_and_rollback_too(log_in: LogIn) -> None:
     ]
 
     assert offered == [False, True]  # what is live is not made live
+    listed = ada.get(reverse("admin:personalization_modelversion_changelist")).content.decode()
+    assert ("Challenger" in listed, "candidate<" in re.sub(r"\s", "", listed)) == (True, False)
     assert second.version in ada.get(page).content.decode()
     assert ModelVersion.objects.get(state=ModelState.CHAMPION) == first
     ada.post(page)

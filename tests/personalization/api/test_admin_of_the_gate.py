@@ -292,16 +292,18 @@ def test_what_a_waiver_let_through_looks_like_no_other_version(log_in: LogIn) ->
     ada, cora = log_in("data scientist", "ada"), log_in("compliance officer", "cora")
     ada.post(page_of(version, "ask_waiver_page"), {"reason": "A sale starts tomorrow", "days": 3})
     waiver = ModelWaiver.objects.get()
-    cora.post(reverse("admin:personalization_modelwaiver_approve_page", args=[waiver.pk]))
+    approve = reverse("admin:personalization_modelwaiver_approve_page", args=[waiver.pk])
+    assert f'href="{page_of(version, "evaluation_page")}"' in cora.get(approve).content.decode()  # to judge before
+    cora.post(approve)
     ada.post(page_of(version, "promote_page"))
     home, versions = reverse("admin:index"), reverse("admin:personalization_modelversion_changelist")
 
     assert f"live by a waiver until {waiver.expires_at:%Y-%m-%d %H:%M} UTC" in ada.get(home).content.decode()
-    assert "champion, refused by the gate" in ada.get(versions).content.decode()
+    assert "Champion, refused by the gate" in ada.get(versions).content.decode()
     cora.post(reverse("admin:personalization_modelwaiver_close_page", args=[waiver.pk]))
     assert "live by a waiver that has ended" in ada.get(home).content.decode()
     ModelVersion.objects.update(state=ModelState.RETIRED)
-    assert "retired, refused by the gate" in ada.get(versions).content.decode()
+    assert "Retired, refused by the gate" in ada.get(versions).content.decode()
 
 
 def test_a_waiver_is_declined_or_taken_back_at_its_page(log_in: LogIn) -> None:
