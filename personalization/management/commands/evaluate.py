@@ -73,7 +73,9 @@ class Command(BaseCommand):
             metavar="SECONDS",
             help="tuning time of our sources, and of all peers together; 0: the settings they begin with",
         )
-        parser.add_argument("--sampler", choices=SAMPLERS, default="tpe", help="how settings are searched for")
+        parser.add_argument(
+            "--sampler", choices=SAMPLERS, default="tpe", help="how settings are searched for, with --budget (tpe)"
+        )
         parser.add_argument("--study", metavar="FILE", help="keep the search here, and go on with it next time")
         parser.add_argument(
             "--extra", action="append", default=[], choices=OPTIONAL, help="one more source; repeatable"
@@ -85,7 +87,13 @@ class Command(BaseCommand):
             metavar="STRENGTH",
             help="how strongly over-exposed items are held back, 0 to 1; else as EXPOSURE_STRENGTH says",
         )
-        parser.add_argument("--seed", type=int, default=7, metavar="N", help="what else is drawn (7)")
+        parser.add_argument(
+            "--seed",
+            type=int,
+            default=7,
+            metavar="N",
+            help="seed of what else is drawn: models, negatives, searches (7)",
+        )
         parser.add_argument("--json", type=Path, metavar="OUT", help="write the whole report, as JSON")
         parser.add_argument(
             "--recommendations", type=Path, metavar="OUT", help="write user, rank, item, score, as Parquet"

@@ -16,7 +16,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Name the arguments."""
-        parser.add_argument("version")
+        parser.add_argument("version", help="as the admin lists it, YYYY-MM-DD.n")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Promote."""

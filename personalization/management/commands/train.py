@@ -28,7 +28,10 @@ class Command(BaseCommand):
         """Name the options."""
         parser.add_argument("--budget", type=int, default=0, metavar="SECONDS", help="Time of tuning; 0: none.")
         parser.add_argument(
-            "--sampler", choices=Sampler.values, default=Sampler.TPE, help="How settings are searched for."
+            "--sampler",
+            choices=Sampler.values,
+            default=Sampler.TPE,
+            help="How settings are searched for, with --budget (tpe).",
         )
         parser.add_argument(
             "--study",
@@ -43,7 +46,13 @@ class Command(BaseCommand):
             metavar="STRENGTH",
             help="How strongly over-exposed items are held back, 0 to 1; else as EXPOSURE_STRENGTH says.",
         )
-        parser.add_argument("--seed", type=int, default=7, metavar="N", help="What else is drawn (7).")
+        parser.add_argument(
+            "--seed",
+            type=int,
+            default=7,
+            metavar="N",
+            help="Seed of what else is drawn: models, negatives, searches (7).",
+        )
         parser.add_argument(
             "--recommendations", type=Path, metavar="FILE", help="Write the held-out answers to this Parquet file."
         )
