@@ -247,7 +247,7 @@ class RuleForm(RuleModelForm):
             for name in ("min_price", "max_price"):
                 if (price := self.initial[name]) is not None:
                     self.initial[name] = plain(Decimal(price), settings.SHOP_CURRENCY)
-        for name in ("name", "active", *WORDING):  # as in the form of a placement
+        for name in {"name", "active", *WORDING} & set(self.fields):  # as in the form of a placement
             self.fields[name].show_hidden_initial = self.instance.pk is not None
 
     def clean_factor(self) -> float:
@@ -289,6 +289,18 @@ def filters_of(row: Placement) -> dict[str, Any]:
         name: [value] if name in LISTED and isinstance(value, str) else value  # a price is a text as well
         for name, value in (row.filters or {}).items()
     }
+
+
+def in_words(row: Placement, name: str) -> str:
+    """Return the sources or the fallback of a placement as its form writes them."""
+    return str(PlacementForm.base_fields[name].prepare_value(getattr(row, name)) or "")
+
+
+def only_these(row: Placement) -> str:
+    """Return the filters of a placement, a line each, as its form calls them."""
+    told = {str(PlacementForm.base_fields[f"filter_{name}"].label): value for name, value in filters_of(row).items()}
+    lines = (f"{label}: {', '.join(value) if isinstance(value, list) else value}" for label, value in told.items())
+    return "\n".join(line.removesuffix(": True") for line in lines) or "every product"
 
 
 def last_changed_by(row: Placement) -> str:

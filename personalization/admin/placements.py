@@ -8,7 +8,7 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from audit.staff import actor_of
-from personalization.admin.forms import PlacementForm, strategies
+from personalization.admin.forms import PlacementForm, in_words, only_these, strategies
 from personalization.models import Placement
 from personalization.selectors.conflicts import doubts_of
 from personalization.services.placements import save_placement
@@ -49,6 +49,37 @@ class PlacementAdmin(ModelAdmin):
         ),
         ("Diversity", {"fields": (("max_per_brand", "max_per_category"), "dedupe_group")}),
     )
+
+    seen_fieldsets: ClassVar = (
+        fieldsets[0],
+        (
+            "Who proposes and ranks",
+            {"fields": ("strategy", "proposing", "filling", "fresh_slots", ("repeat", "rest_days"))},
+        ),
+        fieldsets[2],
+        ("Only these products", {"fields": ("only",)}),
+        fieldsets[4],
+    )
+    """For who may look and not change: what the form makes of several columns, in words."""
+
+    def get_fieldsets(self, request: HttpRequest, obj: Placement | None = None) -> Any:
+        """Show words in place of fields that only the form has."""
+        return self.fieldsets if obj is None or self.has_change_permission(request, obj) else self.seen_fieldsets
+
+    @admin.display(description="sources")
+    def proposing(self, row: Placement) -> str:
+        """Return the sources with their weights."""
+        return in_words(row, "sources") or "all of the model"
+
+    @admin.display(description="fallback")
+    def filling(self, row: Placement) -> str:
+        """Return what fills a slate that is too short."""
+        return in_words(row, "fallback")
+
+    @admin.display(description="only")
+    def only(self, row: Placement) -> str:
+        """Return the filters."""
+        return only_these(row)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Placement | None = None) -> tuple[str, ...]:
         """Keep the key of a placement that storefronts may use already."""

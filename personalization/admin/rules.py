@@ -1,6 +1,6 @@
 """Rules: pin, boost, bury, exclude, show only, cap. Conflicts are named when a rule is saved and on its page."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -40,6 +40,16 @@ class RuleAdmin(ModelAdmin):
                   "description": CONDITIONS}),
         ("Versions", {"fields": ("history",), "classes": ("tab",)}),
     )  # fmt: skip
+
+    seen_fieldsets: ClassVar = (
+        (None, {"fields": (("name", "active"), "sentence", "about", "places", "window", "conflicts")}),
+        ("Versions", {"fields": ("history",)}),
+    )
+    """For who may look and not change: the wording is no column of the rule, so it is told in words."""
+
+    def get_fieldsets(self, request: HttpRequest, obj: Rule | None = None) -> Any:
+        """Show words in place of fields that only the form has."""
+        return self.fieldsets if obj is None or self.has_change_permission(request, obj) else self.seen_fieldsets
 
     def save_model(self, request: HttpRequest, obj: Rule, form: RuleForm, change: bool) -> None:
         """Save through the services; name the conflicts."""

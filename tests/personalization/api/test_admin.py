@@ -27,6 +27,7 @@ from personalization.models import (
 from personalization.selectors.overview import SILENCE, run_state
 from personalization.selectors.registry import previous_champion
 from personalization.selectors.rules import products_of, window_of
+from personalization.services.placements import save_placement
 from personalization.services.registry import promote
 from personalization.services.rules import create_rule
 from tests.personalization.releases import admitted
@@ -423,6 +424,25 @@ def test_an_address_that_names_no_version_is_not_found(log_in: LogIn, page: str)
     address = reverse(f"admin:personalization_{page}", args=["abc"])
 
     assert log_in("data scientist").get(address).status_code == 404
+
+
+@pytest.mark.parametrize("role", ["data scientist", "marketer", "operator"])
+def test_who_may_only_look_sees_rules_and_filters_in_words(log_in: LogIn, role: str) -> None:
+    rule = create_rule(name="Rugs up", wording={"effect": "boost", "factor": 3, "brands": ["Weft"]}, actor="system:x")
+    wished = {"filters": {"brand": ["Weft"], "in_stock": True}, "sources": [{"name": "content", "weight": 0.5}]}
+    placement = save_placement("home", data=wished, actor="system:x")
+    somebody = log_in(role)
+
+    pages = [
+        somebody.get(reverse("admin:personalization_rule_change", args=[rule.pk])),
+        somebody.get(reverse("admin:personalization_placement_change", args=[placement.pk])),
+    ]
+
+    assert [page.status_code for page in pages] == [200, 200]
+    of_rule, of_placement = (page.content.decode() for page in pages)
+    assert all(words in of_rule for words in ("boosted ×3", "brands Weft", "system:x: boosted"))
+    assert all(words in of_placement for words in ("Only brands: Weft", "Only what is in stock", "content 0.5"))
+    assert "trending, popular, catalog_order" in of_placement
 
 
 def test_others_may_look_and_not_promote(log_in: LogIn) -> None:
