@@ -37,7 +37,11 @@ def lines(known: dict[str, Any]) -> list[str]:
         f"  Admin      {base}/admin/           password of everyone: {PASSWORD}",
         f"             {', '.join(LOGINS)}",
         f"  API        {base}/api/docs",
-        *([f"  MLflow     {settings.MLFLOW_TRACKING_URI}  (starts last)"] if settings.MLFLOW_TRACKING_URI else []),
+        *(
+            [f"  MLflow     {settings.MLFLOW_TRACKING_URI}  (starts last; choose Model training there)"]
+            if settings.MLFLOW_TRACKING_URI
+            else []
+        ),
         "",
         "  Try:",
         f"  curl -H 'Authorization: Bearer {SECRET_KEY}' '{address(base, user_id=user_id)}'",

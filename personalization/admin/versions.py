@@ -70,7 +70,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, WrittenEls
         return self._ask(request, target, verb="Promote", gated=True)
 
     def _ask(self, request: HttpRequest, target: ModelVersion | None, *, verb: str, gated: bool) -> HttpResponse:
-        live = live_version()
+        live, measured = live_version(), target.metrics if target else {}
         title = f"{verb} to {target.version}?" if target else "There is no version to go back to"
         context = {
             "title": title,
@@ -80,8 +80,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, WrittenEls
             "gated": gated,
             "waiver": valid_waiver(target, now=clock.now()) if target else None,
             "metrics": [
-                (title, live.metrics.get(name) if live else None, target.metrics[name])
-                for name, title in (titled(target.metrics) if target else ())
+                (called, live.metrics.get(name) if live else None, measured[name]) for name, called in titled(measured)
             ],
         }
         return self._page(request, "personalization/confirm_version.html", context)
