@@ -180,8 +180,7 @@ def _folds(rows: Interactions, *, newest: int | None) -> tuple[list[Fold], Fold,
 
 def _repeats(rows: Interactions, start: float, end: float) -> bool:
     """Return whether shoppers take again, between two moments, what they had before."""
-    both, fresh = (
-        sum(len(own) for own in temporal(rows, start=start, end=end, new_only=new, limit=2_000).targets)
-        for new in (False, True)
-    )
-    return both > 0 and (both - fresh) / both >= REPEATING
+    window = temporal(rows, start=start, end=end, new_only=False, limit=2_000)
+    again = sum(int(np.isin(own, one.items).sum()) for own, one in zip(window.targets, window.profiles, strict=True))
+    taken = sum(map(len, window.targets))
+    return taken > 0 and again / taken >= REPEATING

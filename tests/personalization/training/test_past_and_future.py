@@ -311,3 +311,14 @@ def assert_between(fold: Fold, rows: Interactions, *, end: float) -> None:
     within = (rows.times >= fold.until) & (rows.times < end)
     for user, targets in zip(fold.users, fold.targets, strict=True):
         assert set(targets.tolist()) <= set(rows.items[within & (rows.users == user)].tolist())
+
+
+def test_what_is_taken_again_is_counted_of_the_same_shoppers() -> None:
+    """Of 4,200 one half takes its product again, the other half another one: a half of all, whoever is looked at."""
+    n, day = 4_200, shops.DAY
+    first = [(user, user % 7, shops.START + user, "purchase") for user in range(n)]
+    again = [(user, (user + user % 2) % 7, shops.START + 9 * day + user, "purchase") for user in range(n)]
+    rows = shops.interactions(first + again, n_users=n)
+
+    assert pipeline._repeats(rows, shops.START + 9 * day, float("inf"))
+    assert not pipeline._repeats(rows, shops.START + 99 * day, float("inf")), "nothing is taken, nothing taken again"
