@@ -82,9 +82,10 @@ def shopper_features(shoppers: Shoppers, rows: Longs, facts: ItemFacts) -> list[
     with np.errstate(invalid="ignore"):
         idle, known = (shoppers.now - last) / DAY, (shoppers.now - first) / DAY
         visit_gap = (last - first) / DAY / np.maximum(moments - 1, 1)
-    idle[total == 0], known[total == 0], visit_gap[total == 0] = np.nan, np.nan, np.nan
     bought = np.bincount(shoppers.rows[shoppers.signals == PURCHASE], minlength=shoppers.n).astype(np.float64)
     repeat = 1 - distinct / np.maximum(total, 1)
+    for unknown in (idle, known, repeat, visit_gap):
+        unknown[total == 0] = np.nan
     return [column[rows] for column in (total, moments, distinct, idle, known, repeat, visit_gap, bought)]
 
 

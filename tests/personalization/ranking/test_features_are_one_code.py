@@ -10,7 +10,7 @@ from personalization.ranking import candidates
 from personalization.ranking.candidates import Candidates, gather
 from personalization.ranking.facts import COLUMNS, ItemFacts, attribute_rows
 from personalization.ranking.features import _of_top, feature_names, features
-from personalization.recommenders.base import Context
+from personalization.recommenders.base import Context, Profile
 from personalization.recommenders.registry import make
 from personalization.training.dataset import build
 from personalization.training.folds import temporal
@@ -98,6 +98,21 @@ def test_own_history_is_counted_and_timed() -> None:
     assert seen[0, names.index("own_times")] == len(own)
     assert seen[0, names.index("own_idle")] == np.float32((start - own[-1]) / 86_400)
     assert seen[0, names.index("category_share")] == 1.0
+
+
+def test_who_did_nothing_repeats_nothing() -> None:
+    """As on the page of a product that a visitor comes to first: there the ranker is asked about an empty history."""
+    dataset = build(history(), products())
+    rows = dataset.interactions
+    sources = {"popular": make("popular").fit(rows, dataset.catalogue)}
+    facts = ItemFacts.fit(rows, dataset.catalogue, until=float(rows.times[-1]))
+    nobody, context = Profile.empty(float(rows.times[-1])), Context(items=(0,))
+
+    found = gather(sources, [nobody], [context], quotas={"popular": 3}, n_items=facts.n_items)
+    seen = dict(zip(feature_names(found.sources), features(found, [nobody], [context], facts)[0].tolist(), strict=True))
+
+    assert [seen[name] for name in ("events", "visits", "items", "bought")] == [0, 0, 0, 0]
+    assert np.isnan([seen[name] for name in ("idle", "since_first", "repeat_share", "visit_gap")]).all()
 
 
 def test_kin_of_a_context_is_told() -> None:
