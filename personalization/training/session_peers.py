@@ -4,14 +4,14 @@ Sessions are split at pauses, as in the paper; whether rules, or the session tha
 is tuned as well.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from personalization.recommenders.base import Bools, Catalogue, Interactions, Ints, Profile
+from personalization.recommenders.base import Bools, Catalogue, Doubles, Floats, Interactions, Ints, Profile
 from personalization.recommenders.baskets import SESSION_GAP
 from personalization.training.folds import Fold
 from personalization.training.peers import Matrix, Peer, Space, chunks, profile_matrix, stacked, top
@@ -58,7 +58,13 @@ class SequenceRules(Peer):
 
 
 class VSKNN(Peer):
-    """Sessions like the current one, later items counting more."""
+    """Sessions like the current one, later items counting more.
+
+    With `latest` a session's vote is divided by how far back the latest item lies that it shares, with `rarity` a vote
+    counts by how few sessions hold the item: the authors' code tunes both. RetailRocket, repeat, 1,500 next items of
+    validation and of the window after, HR@10: .1087 and .1313 without, .1147 and .1400 with both (NDCG@10 .0786 and
+    .1006, .0892 and .1156).
+    """
 
     name = "VS-kNN"
     space: ClassVar[Space] = {
@@ -67,8 +73,14 @@ class VSKNN(Peer):
         "length": ("choice", [5, 10, 20, 50]),
         "whole": ("choice", [False, True]),
         "across": ("choice", [False, True]),
+        "latest": ("choice", [False, True]),
+        "rarity": ("choice", [False, True]),
     }
-    starts: ClassVar[Sequence[Mapping[str, Any]]] = ({"across": False},)
+    starts: ClassVar[Sequence[Mapping[str, Any]]] = (
+        {"across": False},
+        {"latest": True, "rarity": True},
+        {"latest": True, "rarity": True, "neighbors": 1000, "recall": 0.3},
+    )
 
     def fit(self, past: Interactions, catalogue: Catalogue) -> None:
         """Cut the past into sessions."""
@@ -78,30 +90,52 @@ class VSKNN(Peer):
         shape = (int(session.max(initial=-1)) + 1, self.n_items)
         matrix = sparse.csr_matrix((np.ones(len(items), np.float32), (session, items)), shape=shape)
         matrix.data[:] = 1.0
-        self.sessions = matrix
+        self.sessions, self.holding = matrix, matrix.T.tocsr()
         sizes = np.maximum(np.asarray(matrix.sum(axis=1)).ravel(), 1)
         self.unit = sparse.diags(1 / np.sqrt(sizes)).dot(matrix).T.tocsr()
+        self.rarity = np.log(max(1, shape[0]) / np.maximum(np.diff(self.holding.indptr), 1))
 
     def answer(self, fold: Fold, k: int) -> Ints:
         """Return the neighbors' items."""
         parts = []
         for rows in chunks(len(fold), max(self.n_items, self.sessions.shape[0])):
-            current = sparse.vstack([self._current(fold.profiles[row]) for row in rows], format="csr")
-            alike = (current @ self.unit).toarray()
+            current = [self._current(fold.profiles[row]) for row in rows]
+            alike = (self._stacked(current, self._faded) @ self.unit).toarray()
             most = min(self.config.get("neighbors", 100), alike.shape[1])
             chosen = np.argpartition(-alike, most - 1, axis=1)[:, :most]
             weights = np.take_along_axis(alike, chosen, 1)
+            if self.config.get("latest"):
+                shared = (self._stacked(current, _halved) @ self.holding).toarray()
+                weights /= 2 - np.frexp(np.take_along_axis(shared, chosen, 1))[1]
             owner = np.repeat(np.arange(len(rows)), most)
             votes = sparse.csr_matrix((weights.ravel(), (owner, chosen.ravel())), shape=alike.shape) @ self.sessions
+            scores = votes.toarray() * (self.rarity if self.config.get("rarity") else 1.0)
             hidden = profile_matrix(fold, rows, self.n_items) if fold.new_only else None
-            parts.append(top(votes.toarray(), hidden, k))
+            parts.append(top(scores, hidden, k))
         return stacked(parts, k)
 
-    def _current(self, profile: Profile) -> Matrix:
-        """Return the last items, the newest weighing most."""
+    def _current(self, profile: Profile) -> Ints:
+        """Return the last items, the newest last."""
         pauses = np.flatnonzero(np.diff(profile.times) > SESSION_GAP)[: 0 if self.config.get("across", True) else None]
-        items = profile.items[pauses[-1] + 1 if len(pauses) else 0 :][-self.config.get("length", 10) :]
-        fade = self.config.get("recall", 0.7)
-        weights = fade ** np.arange(len(items), dtype=np.float32)[::-1]
-        row = np.zeros(len(items), np.int64)
-        return sparse.csr_matrix((weights, (row, items)), shape=(1, self.n_items))
+        return profile.items[pauses[-1] + 1 if len(pauses) else 0 :][-self.config.get("length", 10) :]
+
+    def _faded(self, items: Ints) -> tuple[Ints, Floats]:
+        """Return the items and what they weigh, the newest most."""
+        fade: float = self.config.get("recall", 0.7)
+        return items, fade ** np.arange(len(items), dtype=np.float32)[::-1]
+
+    def _stacked(self, current: Sequence[Ints], weighed: Callable[[Ints], tuple[Ints, Floats | Doubles]]) -> Matrix:
+        """Return csr [n, n_items] of the sessions, their items weighed."""
+        items, weights = zip(*map(weighed, current), strict=True)
+        ends = np.cumsum([0, *map(len, items)])
+        cells = (np.concatenate(weights), np.concatenate(items), ends)
+        return sparse.csr_matrix(cells, shape=(len(current), self.n_items))
+
+
+def _halved(items: Ints) -> tuple[Ints, Doubles]:
+    """Return distinct items, of weights 2 ** -steps back: of what another session shares, the first digit of the sum in
+    base two is that of the latest.
+    """
+    distinct, back = np.unique(items[::-1], return_index=True)
+    halves: Doubles = 0.5 ** back.astype(np.float64)
+    return distinct, halves

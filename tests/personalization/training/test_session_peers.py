@@ -1,0 +1,60 @@
+"""Session peers count as their authors' code does: what is shared lately, and what few sessions hold."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from personalization.recommenders.base import Ints
+from personalization.training.folds import Fold, next_item
+from personalization.training.session_peers import VSKNN
+from tests.behaviour import shops
+
+ITEMS = 9
+
+
+def question(*, seed: int) -> Fold:
+    """Return the next item of one shopper, whose session holds some items twice, behind 40 sessions of others."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        (user, int(item), shops.START + user * shops.DAY + at, "view")
+        for user in range(40)
+        for at, item in enumerate(rng.integers(0, ITEMS, rng.integers(1, 6)))
+    ]
+    own = [(40, int(item), shops.START + 50 * shops.DAY + at, "view") for at, item in enumerate(rng.integers(0, 5, 6))]
+    last = (40, ITEMS - 1, shops.START + 60 * shops.DAY, "view")
+    data = shops.interactions([*rows, *own, last], n_users=41)
+    return next_item(data, start=last[2], end=float("inf"), new_only=False)
+
+
+def by_hand(fold: Fold, *, latest: bool, rarity: bool) -> Ints:
+    """Return the ten best items by the definition, session after session."""
+    current = fold.profiles[0].items.tolist()
+    held = [{*fold.past.items[fold.past.users == user].tolist()} for user in np.unique(fold.past.users)]
+    scores = np.zeros(ITEMS)
+    for session in held:
+        vote = sum(0.7**back for back, item in enumerate(reversed(current)) if item in session) / np.sqrt(len(session))
+        steps = [step for step, item in enumerate(reversed(current), start=1) if item in session]
+        for item in session:
+            scores[item] += vote / (steps[0] if latest and steps else 1)
+    if rarity:
+        scores *= [np.log(len(held) / max(1, sum(item in session for session in held))) for item in range(ITEMS)]
+    return np.argsort(-scores.astype(np.float32), kind="stable").astype(np.int32)
+
+
+@pytest.mark.parametrize("settings", [{"latest": True}, {"rarity": True}, {"latest": True, "rarity": True}, {}])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_vote_counts_by_what_is_shared_lately_and_by_rarity(settings: dict[str, Any], seed: int) -> None:
+    fold = question(seed=seed)
+    peer = VSKNN(neighbors=1000, whole=True, **settings)
+
+    peer.fit(fold.past, shops.catalogue(ITEMS))
+    found = peer.answer(fold, ITEMS)[0]
+
+    wanted = by_hand(fold, latest=settings.get("latest", False), rarity=settings.get("rarity", False))
+    assert found.tolist() == wanted.tolist()
+
+
+def test_the_authors_settings_are_tried_before_any_drawn_by_chance() -> None:
+    assert any(start.get("latest") and start.get("rarity") for start in VSKNN.starts)
+    assert {"latest", "rarity"} <= set(VSKNN.space)
