@@ -15,7 +15,7 @@ from personalization.recommenders.scoring import Scoring, SearchSpace
 from personalization.recommenders.storage import Arrays
 
 BATCH = 256
-"""What was taken out of a cart is no interest."""
+"""Shoppers who are asked about at once."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class SequenceNet(Scoring):
         return 0 <= item < self.n_items and bool(self.arrays["seen"][item])
 
     def _sequence(self, profile: Profile, context: Context) -> Ints:
-        told = (profile.signals != REMOVE) & (profile.weights > 0)  # without weight: what the shopper dislikes
+        told = (profile.signals != REMOVE) & (profile.weights > 0)  # no cart given up, no dislike
         items = np.asarray(context.items, np.int32) if context.items else profile.items[told]
         items = items[(items >= 0) & (items < self.n_items)]
         known: Ints = items[self.arrays["seen"][items]]
