@@ -17,11 +17,11 @@ from personalization.recommenders.base import Catalogue, Longs
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.recommenders.scoring import Scoring
 from personalization.training.cold import newest_hit_rate
+from personalization.training.deciding import Deciding, few
 from personalization.training.ensemble import TrainedRanker, by_strangers
 from personalization.training.examples import Examples, limited
 from personalization.training.folds import Fold
 from personalization.training.hybrid import Hybrid, hybrid
-from personalization.training.judging import Judging, few
 from personalization.training.ladder import Step, appealed, best_single, better, climb, tuned_blend
 from personalization.training.lifting import Lift, tuned_lift
 from personalization.training.metrics import mean_ndcg, ndcg
@@ -94,9 +94,9 @@ def choose(
     taken, tuned, settings = _better_hybrid(
         found, wanted, learning, validation, catalogue, ready=ready, sure=sure, seed=seed, progress=progress
     )
-    asked, late, judging, ranked = taken.asked, taken.late, taken.judging, taken.ranked
+    asked, late, deciding, ranked = taken.asked, taken.late, taken.deciding, taken.ranked
     progress("Climbing the ladder", 0.95)
-    candidates, targets = judging.asked.candidates, judging.targets
+    candidates, targets = deciding.asked.candidates, deciding.targets
     singles = best_single(candidates, targets, catalogue.n_items)
     single = next(iter(singles))
     blend = tuned_blend(candidates, targets, catalogue.n_items)
@@ -104,8 +104,8 @@ def choose(
     if ranked:
         rival = max(*singles.values(), mean_ndcg(blend_slates(candidates, blend), targets, catalogue.n_items))
         newest = newest_hit_rate(folds[::-1] if pooled else [validation], catalogue)
-        lift = tuned_lift(judging, ranked.scores, newest=newest, rival=rival)
-        ranked = _lifted(ranked, judging, lift)
+        lift = tuned_lift(deciding, ranked.scores, newest=newest, rival=rival)
+        ranked = _lifted(ranked, deciding, lift)
     steps, rung = _ladder(taken, blend, single, ranked, pooled=pooled, seed=seed)
     limit, tradeoff = _exposure(late, validation, catalogue, blend, rung, ranked, strength=exposure)
     plan = Plan(
@@ -128,7 +128,7 @@ def choose(
         learnt=_learnt([*asked, late], ranked.columns, seed=seed) if ranked else [],
         steps=steps,
         singles=singles,
-        recall=recall(targets, judging.asked.labels),
+        recall=recall(targets, deciding.asked.labels),
         importance=ranked.importance if ranked else {},
         tuned=tuned,
         exposure=limit,
@@ -164,14 +164,14 @@ def _settings(
     return found, ready
 
 
-def _lifted(ranked: TrainedRanker, judging: Judging, lift: Lift) -> TrainedRanker:
+def _lifted(ranked: TrainedRanker, deciding: Deciding, lift: Lift) -> TrainedRanker:
     """Return the ranker with the scores that new products' lift makes, and its values as the ladder compares them.
 
     New products that are held back, or given places, cost the whole on purpose; no other rung is asked to do so.
     """
-    candidates, new = judging.asked.candidates, judging.untouched()
+    candidates, new = deciding.asked.candidates, deciding.untouched()
     alone = lifted(candidates, ranked.scores, new, max(lift.value, 0.0))
-    values = ndcg(slates(candidates, alone), judging.targets, judging.n_items)
+    values = ndcg(slates(candidates, alone), deciding.targets, deciding.n_items)
     scores = lifted(candidates, ranked.scores, new, lift.value, level=lift.level)
     return replace(ranked, scores=scores, values=values)
 
@@ -215,7 +215,7 @@ def _better_hybrid(
             progress=part_of(_naming(progress, kind) if len(found) > 1 else progress, low, high),
         )
         worth[kind] = float(own.values.mean()) if len(own.values) else 0.0
-        if best is None or better(own.values, best[0].values, shoppers=own.judging.users, seed=seed) >= sure:
+        if best is None or better(own.values, best[0].values, shoppers=own.deciding.users, seed=seed) >= sure:
             best = own, tuned
     if best is None:
         raise ValueError("there are no settings to choose from")
@@ -318,19 +318,19 @@ def _ladder(
     validation, the other rungs have settings or weights that are the best for its very questions: a window unlike those
     before decides against it, though the next one may not be.
     """
-    judging = hybrid.judging
-    n, found, targets = judging.n_items, judging.asked.candidates, judging.targets
+    deciding = hybrid.deciding
+    n, found, targets = deciding.n_items, deciding.asked.candidates, deciding.targets
     rungs = {
         "popular": ("popular", ndcg(source_slates(found, "popular"), targets, n)),
         "single": (single, ndcg(single_slates(found, single), targets, n)),
         "blend": ("blend", ndcg(blend_slates(found, blend), targets, n)),
     }
     if ranked is None:
-        return climb(rungs, shoppers=judging.users, seed=seed, begins=judging.begins)
+        return climb(rungs, shoppers=deciding.users, seed=seed, begins=deciding.begins)
     rungs["ranker"] = ("ranker", ranked.values)
-    steps, rung = climb(rungs, shoppers=judging.users, seed=seed, begins=judging.begins)
+    steps, rung = climb(rungs, shoppers=deciding.users, seed=seed, begins=deciding.begins)
     if rung == "ranker" or pooled:
         return steps, rung
-    values = by_strangers(ranked, hybrid.asked, judging, seed=seed)
-    steps.append(appealed(rungs[rung][1], values, shoppers=judging.users, seed=seed, begins=judging.begins))
+    values = by_strangers(ranked, hybrid.asked, deciding, seed=seed)
+    steps.append(appealed(rungs[rung][1], values, shoppers=deciding.users, seed=seed, begins=deciding.begins))
     return steps, "ranker" if steps[-1].taken else rung

@@ -17,9 +17,9 @@ from personalization.ranking.features import feature_names
 from personalization.ranking.groups import even
 from personalization.ranking.ranker import NETWORK, Judged, Lesson, Ranker
 from personalization.recommenders.base import Doubles, Floats, Longs
+from personalization.training.deciding import Deciding
 from personalization.training.examples import Examples, joined, limited, teaches
 from personalization.training.importance import permutation_importance
-from personalization.training.judging import Judging
 from personalization.training.metrics import ndcg
 from personalization.training.slates import slates
 
@@ -84,9 +84,9 @@ class TrainedRanker:
 
 
 def ensemble(
-    early: Sequence[Examples], late: Examples, judging: Judging, *, pooled: bool, seed: int
+    early: Sequence[Examples], late: Examples, deciding: Deciding, *, pooled: bool, seed: int
 ) -> TrainedRanker | None:
-    """Return the ranker; `pooled` says that `judging` holds the questions of all folds.
+    """Return the ranker; `pooled` says that `deciding` holds the questions of all folds.
 
     `early` are the learning folds' examples, `late` validation's. None where either holds no hit, or nothing but hits.
     """
@@ -99,15 +99,17 @@ def ensemble(
         pairs = sum(len(part.labels) for part in early)
         members = tuple(one for one in FOR_FEW if one[0] is not SMOOTH or pairs >= FEW_PAIRS)
         model = mean_of(members, joined([part.judged() for part in early]), names, seed=seed)
-        losses = _importance(model, late, judging, every, pooled=True, seed=seed)
-        return replace(_crossed(judging, names, members, seed=seed), importance=losses)
+        losses = _importance(model, late, deciding, every, pooled=True, seed=seed)
+        return replace(_crossed(deciding, names, members, seed=seed), importance=losses)
     heat = [_eased(part, HEAT_QUESTIONS // len(early), seed=seed) for part in early]
-    _, model = _judged(heat, late, judging, names, every, rounds=HEAT_ROUNDS, patience=HEAT_PATIENCE, seed=seed)
-    losses = _importance(model, late, judging, every, pooled=False, seed=seed)
+    _, model = _judged(heat, late, deciding, names, every, rounds=HEAT_ROUNDS, patience=HEAT_PATIENCE, seed=seed)
+    losses = _importance(model, late, deciding, every, pooled=False, seed=seed)
     columns = np.flatnonzero([losses[name] != 0 for name in names])
     if not len(columns):
         columns = every
-    whole, _ = _judged(early, late, judging, names, columns, rounds=ROUNDS, patience=PATIENCE, seed=seed, beside=BESIDE)
+    whole, _ = _judged(
+        early, late, deciding, names, columns, rounds=ROUNDS, patience=PATIENCE, seed=seed, beside=BESIDE
+    )
     return replace(whole, importance=losses)
 
 
@@ -125,7 +127,7 @@ def _eased(part: Examples, questions: int, *, seed: int) -> Examples:
 def _judged(
     early: Sequence[Examples],
     late: Examples,
-    judging: Judging,
+    deciding: Deciding,
     names: Sequence[str],
     columns: Longs,
     *,
@@ -142,11 +144,11 @@ def _judged(
     stopped = [(params, max(one.rounds, LEAST_ROUNDS)) for params, one in zip(GROWN, grown, strict=True)]
     model = Ranker.mean([*grown, *(lesson.model(*member) for member in beside)], learnt, kept)
     del lesson, learnt, valid
-    scores = model.scores_at(judging.asked.features, columns)
-    return TrainedRanker((*stopped, *beside), columns, kept, scores, _values(judging, scores)), model
+    scores = model.scores_at(deciding.asked.features, columns)
+    return TrainedRanker((*stopped, *beside), columns, kept, scores, _values(deciding, scores)), model
 
 
-def _crossed(judging: Judging, names: Sequence[str], members: tuple[Member, ...], *, seed: int) -> TrainedRanker:
+def _crossed(deciding: Deciding, names: Sequence[str], members: tuple[Member, ...], *, seed: int) -> TrainedRanker:
     """Return what other shoppers' rankers say of each shopper's questions."""
     every = np.arange(len(names))
     ranked = TrainedRanker(members, every, tuple(names), np.empty(0, np.float32), np.empty(0))
@@ -154,11 +156,11 @@ def _crossed(judging: Judging, names: Sequence[str], members: tuple[Member, ...]
     def taught(others: Examples) -> Judged:
         return others.thinned(negatives=HEAT_NEGATIVES, seed=seed).judged(every)
 
-    scores = _by_strangers(ranked, judging, taught, parts=PARTS, seed=seed)
-    return replace(ranked, scores=scores, values=_values(judging, scores))
+    scores = _by_strangers(ranked, deciding, taught, parts=PARTS, seed=seed)
+    return replace(ranked, scores=scores, values=_values(deciding, scores))
 
 
-def by_strangers(ranked: TrainedRanker, early: Sequence[Examples], judging: Judging, *, seed: int) -> Doubles:
+def by_strangers(ranked: TrainedRanker, early: Sequence[Examples], deciding: Deciding, *, seed: int) -> Doubles:
     """Return NDCG@10 per question that judges, ranked by the same members taught by half of its shoppers too.
 
     Each half of the shoppers is ranked by what learned from the other half and from `early`, the learning folds.
@@ -168,16 +170,16 @@ def by_strangers(ranked: TrainedRanker, early: Sequence[Examples], judging: Judg
         parts = limited([part.thinned(seed=seed) for part in (*early, others)])
         return joined([part.judged(ranked.columns) for part in parts])
 
-    return _values(judging, _by_strangers(ranked, judging, taught, parts=2, seed=seed))
+    return _values(deciding, _by_strangers(ranked, deciding, taught, parts=2, seed=seed))
 
 
 def _by_strangers(
-    ranked: TrainedRanker, judging: Judging, taught: Callable[[Examples], Judged], *, parts: int, seed: int
+    ranked: TrainedRanker, deciding: Deciding, taught: Callable[[Examples], Judged], *, parts: int, seed: int
 ) -> Floats:
     """Return the scores of the judges' pairs, each part of the shoppers ranked by what the others `taught`."""
-    asked = judging.asked
+    asked = deciding.asked
     rng = np.random.default_rng(seed)
-    part_of = rng.permutation(int(judging.users.max(initial=0)) + 1)[judging.users] % parts
+    part_of = rng.permutation(int(deciding.users.max(initial=0)) + 1)[deciding.users] % parts
     scores = np.zeros(len(asked.labels), np.float32)
     for part in range(parts):
         held = part_of[asked.candidates.rows] == part
@@ -188,13 +190,13 @@ def _by_strangers(
     return scores
 
 
-def _values(judging: Judging, scores: Floats) -> Doubles:
-    return ndcg(slates(judging.asked.candidates, scores), judging.targets, judging.n_items)
+def _values(deciding: Deciding, scores: Floats) -> Doubles:
+    return ndcg(slates(deciding.asked.candidates, scores), deciding.targets, deciding.n_items)
 
 
 def _importance(
-    model: Ranker, late: Examples, judging: Judging, columns: Longs, *, pooled: bool, seed: int
+    model: Ranker, late: Examples, deciding: Deciding, columns: Longs, *, pooled: bool, seed: int
 ) -> dict[str, float]:
     """Return the importance of features to validation's questions, which are the last ones that judge."""
-    targets = judging.targets[-late.candidates.n_rows :] if pooled else judging.targets
-    return permutation_importance(model, late, targets, judging.n_items, columns=columns, seed=seed)
+    targets = deciding.targets[-late.candidates.n_rows :] if pooled else deciding.targets
+    return permutation_importance(model, late, targets, deciding.n_items, columns=columns, seed=seed)

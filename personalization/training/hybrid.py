@@ -11,10 +11,10 @@ from personalization.ranking.facts import ItemFacts
 from personalization.ranking.side_by_side import fitted
 from personalization.recommenders.base import Catalogue, Doubles
 from personalization.recommenders.scoring import Scoring
+from personalization.training.deciding import Deciding, few
 from personalization.training.ensemble import TrainedRanker, ensemble
 from personalization.training.examples import LEARNT_ROWS, NEGATIVES, Examples, examples, label
 from personalization.training.folds import LIMIT, Fold
-from personalization.training.judging import Judging, few
 from personalization.training.ladder import best_single
 from personalization.training.metrics import ndcg
 from personalization.training.plan import fresh
@@ -35,7 +35,7 @@ class Hybrid:
     quotas: Mapping[str, int]
     asked: Sequence[Examples]
     late: Examples
-    judging: Judging
+    deciding: Deciding
     ranked: TrainedRanker | None
 
     @property
@@ -43,8 +43,8 @@ class Hybrid:
         """NDCG@10 of the ranker or, where there is none, of the best source, per question that judges."""
         if self.ranked is not None:
             return self.ranked.values
-        judging = self.judging
-        candidates, targets, n_items = judging.asked.candidates, judging.targets, judging.n_items
+        deciding = self.deciding
+        candidates, targets, n_items = deciding.asked.candidates, deciding.targets, deciding.n_items
         single = next(iter(best_single(candidates, targets, n_items)))
         return ndcg(single_slates(candidates, single), targets, n_items)
 
@@ -82,13 +82,13 @@ def hybrid(
     ready |= _fitted(quotas.keys() - ready.keys(), configs, validation, catalogue)
     late = _asked(quotas, {name: ready[name] for name in quotas}, validation, catalogue)
     ready.clear()
-    judging = Judging.of(
+    deciding = Deciding.of(
         [*asked, late] if pooled else [late],
         [*learning, validation] if pooled else [validation],
         n_items=catalogue.n_items,
     )
     progress("Training the ranker", 0.6)
-    return Hybrid(configs, quotas, asked, late, judging, ensemble(asked, late, judging, pooled=pooled, seed=seed))
+    return Hybrid(configs, quotas, asked, late, deciding, ensemble(asked, late, deciding, pooled=pooled, seed=seed))
 
 
 def _fitted(

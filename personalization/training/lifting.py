@@ -27,8 +27,8 @@ from personalization.ranking.cold_lift import lifted
 from personalization.ranking.exposure import TOP
 from personalization.ranking.groups import places
 from personalization.recommenders.base import Bools, Context, Floats, Interactions, Longs
+from personalization.training.deciding import Deciding
 from personalization.training.folds import sampled
-from personalization.training.judging import Judging
 from personalization.training.metrics import asked_hits, ndcg, per_shopper
 from personalization.training.plan import Plan
 from personalization.training.slates import slates
@@ -84,19 +84,19 @@ class Lift:
     newest: float = 0.0
 
 
-def tuned_lift(judging: Judging, scores: Floats, *, newest: float = 0.0, rival: float = 1.0) -> Lift:
+def tuned_lift(deciding: Deciding, scores: Floats, *, newest: float = 0.0, rival: float = 1.0) -> Lift:
     """Return the lift and the curve it was chosen from, as JSON values; 0 and no curve where nothing is cold.
 
     Of all lifts that keep enough, the one with the best hit rate among cold targets; ties go to the smaller. Where none
     does, the one that holds back most. `newest` is how often the newest of the shopper's last category hit cold
     targets, `rival` the NDCG@10 of the best other rung.
     """
-    untouched = judging.untouched()
-    if not untouched.any() or not any(own.any() for own in judging.cold):
+    untouched = deciding.untouched()
+    if not untouched.any() or not any(own.any() for own in deciding.cold):
         return Lift()
 
     def point(lift: float, level: float | None = None) -> Point:
-        return _point(judging, lifted(judging.asked.candidates, scores, untouched, lift, level=level), lift)
+        return _point(deciding, lifted(deciding.asked.candidates, scores, untouched, lift, level=level), lift)
 
     def kept(one: Point) -> bool:
         if told and one["warm"] < ALONE_KEPT * alone:
@@ -107,8 +107,8 @@ def tuned_lift(judging: Judging, scores: Floats, *, newest: float = 0.0, rival: 
     def worth(one: Point) -> tuple[float, float]:
         return one["cold_hit_rate"], -abs(one["lift"])
 
-    told = sum(not own.all() for own in judging.cold) >= max(LEAST_KNOWN, LEAST_KNOWN_SHARE * len(judging.cold))
-    alone = _point(judging, np.where(untouched, scores.min() - 1, scores), 0.0)["warm"]
+    told = sum(not own.all() for own in deciding.cold) >= max(LEAST_KNOWN, LEAST_KNOWN_SHARE * len(deciding.cold))
+    alone = _point(deciding, np.where(untouched, scores.min() - 1, scores), 0.0)["warm"]
     curve = [point(lift) for lift in LIFTS]
     none = curve[0]
     if told and none["warm"] < ALONE_KEPT * alone:
@@ -131,7 +131,7 @@ def tuned_lift(judging: Judging, scores: Floats, *, newest: float = 0.0, rival: 
     )
 
     def given(share: float) -> tuple[float | None, Point]:
-        level = level_of(judging.asked.candidates, scores, untouched, lift.value, share=share)
+        level = level_of(deciding.asked.candidates, scores, untouched, lift.value, share=share)
         return level, best if level is None else point(lift.value, level)
 
     known = "warm" if told else "together"
@@ -220,15 +220,15 @@ def _share(candidates: Candidates, scores: Floats, untouched: Bools) -> float:
     return float((first & untouched).sum() / max(1, first.sum()))
 
 
-def _point(judging: Judging, scores: Floats, lift: float) -> Point:
-    found = slates(judging.asked.candidates, scores)
-    warm, cold = judging.known_targets(), judging.cold_targets()
+def _point(deciding: Deciding, scores: Floats, lift: float) -> Point:
+    found = slates(deciding.asked.candidates, scores)
+    warm, cold = deciding.known_targets(), deciding.cold_targets()
     return {
         "lift": lift,
-        "together": float(ndcg(found, judging.targets, judging.n_items).mean()),
-        "warm": _mean(found, warm, judging.n_items, "ndcg"),
-        "cold_hit_rate": _mean(found, cold, judging.n_items, "hit_rate"),
-        "share": _share(judging.asked.candidates, scores, judging.untouched()),
+        "together": float(ndcg(found, deciding.targets, deciding.n_items).mean()),
+        "warm": _mean(found, warm, deciding.n_items, "ndcg"),
+        "cold_hit_rate": _mean(found, cold, deciding.n_items, "hit_rate"),
+        "share": _share(deciding.asked.candidates, scores, deciding.untouched()),
     }
 
 

@@ -18,8 +18,8 @@ from personalization.recommenders import registry
 from personalization.recommenders.base import NUMBERS, TEXTS, Catalogue
 from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.recommenders.scoring import Scoring
+from personalization.training.deciding import few
 from personalization.training.folds import Fold
-from personalization.training.judging import few
 from personalization.training.ladder import better
 from personalization.training.metrics import ndcg
 

@@ -20,9 +20,9 @@ from personalization.recommenders.base import Context, Interactions, Profile
 from personalization.training import choose as choosing
 from personalization.training import lifting
 from personalization.training.dataset import build
+from personalization.training.deciding import Deciding
 from personalization.training.ensemble import TrainedRanker
 from personalization.training.examples import Examples
-from personalization.training.judging import Judging
 from personalization.training.lifting import Lift
 from personalization.training.pipeline import train
 from personalization.training.rival import plan_of
@@ -53,7 +53,7 @@ def chosen(
     names = ("together", "warm", "cold_hit_rate")
     lines = np.array(list(curve.values())).T
 
-    def point(judging: Judging, scores: np.ndarray, lift: float) -> lifting.Point:
+    def point(deciding: Deciding, scores: np.ndarray, lift: float) -> lifting.Point:
         values = [float(np.interp(lift, list(curve), line)) for line in lines]
         return {"lift": lift, "share": lift / 10, **dict(zip(names, values, strict=True))}
 
@@ -92,7 +92,7 @@ def test_of_equal_lifts_the_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen(monkeypatch, curve) == 0.5
 
 
-def shoppers(*hit: int) -> tuple[Judging, np.ndarray]:
+def shoppers(*hit: int) -> tuple[Deciding, np.ndarray]:
     """Return ten shoppers with twelve candidates, of which the last is new, and scores: of new ones 0.0, 0.1, … 0.9.
 
     Everybody wants the first and the tenth product, and those of `hit` the new one besides. Old products score
@@ -108,10 +108,10 @@ def shoppers(*hit: int) -> tuple[Judging, np.ndarray]:
     asked = Examples(
         candidates, features, np.isin(rows * 12 + items, [row * 12 + o for row in range(10) for o in wanted[row]])
     )
-    return Judging(asked, wanted, [own == 11 for own in wanted], np.arange(10), 12), scores
+    return Deciding(asked, wanted, [own == 11 for own in wanted], np.arange(10), 12), scores
 
 
-def crowded(*, known: int, n: int = 2 * lifting.LEAST_KNOWN, old: int = 12) -> tuple[Judging, np.ndarray]:
+def crowded(*, known: int, n: int = 2 * lifting.LEAST_KNOWN, old: int = 12) -> tuple[Deciding, np.ndarray]:
     """Return n questions about old products and twelve new ones, which score higher, and their scores.
 
     `known` questions are answered by one old and one new product, the others by the new one alone.
@@ -125,7 +125,7 @@ def crowded(*, known: int, n: int = 2 * lifting.LEAST_KNOWN, old: int = 12) -> t
     labels = (items == old) | (items == 0) & (rows < known)
     asked = Examples(Candidates(rows, items, nothing, nothing, ("popular",), n), features, labels)
     scores = np.where(items >= old, 14.0 + (items == old) - items / 100, -items / 100).astype(np.float32)
-    return Judging(asked, wanted, [own >= old for own in wanted], np.arange(n), every), scores
+    return Deciding(asked, wanted, [own >= old for own in wanted], np.arange(n), every), scores
 
 
 def test_new_products_that_crowd_out_known_ones_are_held_back() -> None:
@@ -160,10 +160,10 @@ def test_nothing_is_held_back_where_known_products_have_their_places() -> None:
 
 
 def test_new_products_that_score_highest_have_the_least_share() -> None:
-    judging, scores = shoppers(9)
+    deciding, scores = shoppers(9)
 
     def level(share: float, lift: float = 0.0) -> float | None:
-        return lifting.level_of(judging.asked.candidates, scores, judging.untouched(), lift, share=share)
+        return lifting.level_of(deciding.asked.candidates, scores, deciding.untouched(), lift, share=share)
 
     assert level(0.0) is None
     assert level(0.005) is None, "one of a hundred places is too many"
@@ -185,10 +185,10 @@ def test_the_least_share_is_theirs_too_where_the_ranker_gives_it_to_them_by_itse
     """The released ranker may think less of them: of the places that new produce had on validation, a tenth stayed."""
 
     def found(hit: int) -> lifting.Lift:
-        judging, scores = shoppers(hit)
-        rows, items = judging.asked.candidates.rows, judging.asked.candidates.items
+        deciding, scores = shoppers(hit)
+        rows, items = deciding.asked.candidates.rows, deciding.asked.candidates.items
         liked = (items == 11) & (rows >= 8)
-        return lifting.tuned_lift(judging, np.where(liked, scores[items == 7][rows] + 0.5, scores).astype(np.float32))
+        return lifting.tuned_lift(deciding, np.where(liked, scores[items == 7][rows] + 0.5, scores).astype(np.float32))
 
     assert (found(9).share, found(9).level, found(9).least) == (0.02, None, lifting.LEAST_SHARE)
     assert found(0).least == 0.0, "no hit among them"
@@ -208,26 +208,26 @@ def test_new_products_have_more_tenths_where_the_newest_are_hit_half_as_often() 
 def test_the_ladder_compares_a_lifted_ranker_as_if_nothing_were_held_back_or_given_places() -> None:
     """No other rung is asked to do so; what a lift makes of its answers counts, and all of it makes the slates."""
 
-    def compared(judging: Judging, scores: np.ndarray, lift: Lift) -> TrainedRanker:
-        return choosing._lifted(TrainedRanker((), np.arange(0), (), scores, np.empty(0)), judging, lift)
+    def compared(deciding: Deciding, scores: np.ndarray, lift: Lift) -> TrainedRanker:
+        return choosing._lifted(TrainedRanker((), np.arange(0), (), scores, np.empty(0)), deciding, lift)
 
-    judging, scores = crowded(known=lifting.LEAST_KNOWN)
-    plain, held = compared(judging, scores, Lift()), compared(judging, scores, Lift(-2.0))
+    deciding, scores = crowded(known=lifting.LEAST_KNOWN)
+    plain, held = compared(deciding, scores, Lift()), compared(deciding, scores, Lift(-2.0))
     assert plain.scores.tolist() == scores.tolist()
     assert held.values.tolist() == plain.values.tolist()
-    assert held.scores.tolist() == lifted(judging.asked.candidates, scores, judging.untouched(), -2.0).tolist()
+    assert held.scores.tolist() == lifted(deciding.asked.candidates, scores, deciding.untouched(), -2.0).tolist()
 
-    judging, scores = shoppers(9)
-    plain, given, raised = (compared(judging, scores, lift) for lift in (Lift(), Lift(level=0.9), Lift(50.0)))
+    deciding, scores = shoppers(9)
+    plain, given, raised = (compared(deciding, scores, lift) for lift in (Lift(), Lift(level=0.9), Lift(50.0)))
     assert given.values.tolist() == plain.values.tolist()
     assert given.scores.tolist() != plain.scores.tolist()
     assert raised.values.mean() < plain.values.mean(), "the tenth product, which all want, is now the eleventh"
 
 
 def test_products_held_back_are_given_no_more_than_the_least_share() -> None:
-    judging, scores = crowded(known=lifting.LEAST_KNOWN)
+    deciding, scores = crowded(known=lifting.LEAST_KNOWN)
 
-    found = lifting.tuned_lift(judging, scores, newest=1.0, rival=0.0)
+    found = lifting.tuned_lift(deciding, scores, newest=1.0, rival=0.0)
 
     assert found.value < 0
     assert found.least <= lifting.LEAST_SHARE

@@ -11,7 +11,7 @@ from personalization.ranking.features import feature_names
 from personalization.ranking.network import Network
 from personalization.ranking.ranker import Judged, Ranker
 from personalization.recommenders.base import Context
-from personalization.training import ensemble, judging, ladder
+from personalization.training import deciding, ensemble, ladder
 from personalization.training.dataset import build
 from personalization.training.examples import Examples
 from personalization.training.pipeline import TrainedBundle, train
@@ -23,7 +23,7 @@ SOURCES = ("buy_again", "content", "popular", "rp3beta")
 
 def trained(**sureness: float) -> TrainedBundle:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judging, "PLENTY", 10)
+        patch.setattr(deciding, "PLENTY", 10)
         patch.setattr(ladder, "EARNED", {**ladder.EARNED, **sureness})
         patch.setattr(ensemble, "BESIDE", ((ensemble.CALM, 20), (ensemble.SMOOTH, 300)))
         return train(build(history(), products()), names=SOURCES)
@@ -94,7 +94,7 @@ def test_who_is_asked_in_the_second_hearing_has_not_taught(monkeypatch: pytest.M
     features = np.repeat(np.arange(8.0, dtype=np.float32), 3)[:, None] * np.ones((1, len(names)), np.float32)
     late = Examples(Candidates(rows, items, nothing, nothing, ("popular",), 8), features, items == 0)
     users = np.array([0, 0, 1, 1, 2, 2, 3, 3])
-    asked = judging.Judging(late, [np.array([0])] * 8, [np.array([False])] * 8, users, 3)
+    asked = deciding.Deciding(late, [np.array([0])] * 8, [np.array([False])] * 8, users, 3)
     taught: list[set[int]] = []
 
     def mean_of(members: object, learnt: Judged, *args: object, **more: object) -> Ranker:

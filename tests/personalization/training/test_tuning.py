@@ -13,7 +13,7 @@ import pytest
 
 from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.training import choose as choosing
-from personalization.training import judging
+from personalization.training import deciding
 from personalization.training import tune as tuning
 from personalization.training.dataset import build
 from personalization.training.evaluate import Options, folds_of
@@ -192,7 +192,7 @@ def taken(rankers: Rankers, folds: list[Fold], monkeypatch: pytest.MonkeyPatch) 
     assert choice.settings == {
         kind: one.values.mean() for kind, one in zip(("suggested", "tuned"), rankers.made, strict=True)
     }
-    assert sure == {choosing.SURE if judging.few(validation) else 0.0}
+    assert sure == {choosing.SURE if deciding.few(validation) else 0.0}
     plan = choice.plan
     kind = ("suggested", "tuned")[plan.configs.get("popular") == found.config]
     own = rankers.made[kind == "tuned"]
@@ -210,7 +210,7 @@ def taken(rankers: Rankers, folds: list[Fold], monkeypatch: pytest.MonkeyPatch) 
         choice.lift.least,
     )
     assert (plan.single, set(choice.singles)) == (next(iter(choice.singles)), {"popular", "trending"})
-    assert choice.recall == recall(own.judging.targets, own.judging.asked.labels) > 0
+    assert choice.recall == recall(own.deciding.targets, own.deciding.asked.labels) > 0
     assert [step.rung for step in choice.steps][:4] == ["popular", "single", "blend", "ranker"]
     return kind
 
@@ -257,7 +257,7 @@ def test_tuned_settings_are_taken_where_the_ranker_of_them_is_surely_better(
 def test_where_questions_are_plenty_the_likelier_ranker_is_taken(
     folds: list[Fold], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judging, "PLENTY", 1)
+    monkeypatch.setattr(deciding, "PLENTY", 1)
     rankers = Rankers()
 
     for chance, which in ((0.6, "tuned"), (0.4, "suggested")):
@@ -294,7 +294,7 @@ def test_other_baskets_are_other_data(folds: list[Fold]) -> None:
 def test_a_shop_with_few_questions_is_spared_the_starts_of_many(
     plenty: bool, tried: int, folds: list[Fold], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judging, "PLENTY", len(folds[0]) + (0 if plenty else 1))
+    monkeypatch.setattr(deciding, "PLENTY", len(folds[0]) + (0 if plenty else 1))
 
     begun, _ = tuning.started("als", folds, CATALOGUE, seed=7)
 

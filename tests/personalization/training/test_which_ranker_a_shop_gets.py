@@ -7,9 +7,9 @@ from personalization.ranking.candidates import Candidates
 from personalization.ranking.features import feature_names
 from personalization.ranking.ranker import NETWORK, Judged, Ranker
 from personalization.training import ensemble as ensembles
+from personalization.training.deciding import Deciding
 from personalization.training.ensemble import TrainedRanker, ensemble
 from personalization.training.examples import Examples
-from personalization.training.judging import Judging
 
 SHOPPERS, EACH = 80, 12
 NAMES = feature_names(("popular",))
@@ -34,10 +34,10 @@ def fold(seed: int, *, hits: int = 1, telling: float = 1.0) -> Examples:
     return Examples(Candidates(rows, items, nothing, nothing, ("popular",), SHOPPERS), features, labels)
 
 
-def judges(asked: Examples) -> Judging:
+def judges(asked: Examples) -> Deciding:
     """Return the questions of a fold, two of each shopper."""
     wanted = [np.flatnonzero(own) for own in asked.labels.reshape(SHOPPERS, EACH)]
-    return Judging(asked, wanted, [own < 0 for own in wanted], np.arange(SHOPPERS) // 2, EACH)
+    return Deciding(asked, wanted, [own < 0 for own in wanted], np.arange(SHOPPERS) // 2, EACH)
 
 
 def given(*, pooled: bool, telling: float = 1.0) -> TrainedRanker:

@@ -23,7 +23,7 @@ def few(validation: Fold) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Judging:
+class Deciding:
     """Questions with their candidates and right answers; `cold[i]` says which of `targets[i]` nobody had touched,
     nor the shopper since.
 
