@@ -138,7 +138,7 @@ def _filters(standing: Filters, asked: Filters) -> Filters:
 def _strategy(snapshot: Snapshot, ask: Ask, placement: PlacementConfig) -> str:
     if ask.strategy is None:
         return placement.strategy
-    known = {HYBRID, BLEND, ONBOARDING, *(snapshot.bundle.sources if snapshot.bundle is not None else ())}
+    known = {HYBRID, BLEND, ONBOARDING, *snapshot.sources}
     if ask.strategy not in known:
         raise InvalidInput.of(
             "strategy", f"the live model holds no {ask.strategy}; it holds {', '.join(sorted(known))}"
@@ -164,12 +164,12 @@ def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
     reasoner = Reasoner(
         shelf=snapshot.shelf,
         shopper=scene.shopper,
-        sources=snapshot.bundle.sources if snapshot.bundle is not None else {},
+        sources=snapshot.sources,
         context=Context(items=scene.context),
         named=scene.ask.who.verified,
         starred=Starred(snapshot.bundle.told_stars, scene.shopper.profile) if snapshot.bundle is not None else None,
     )
-    reasons = {code: reasoner.reason(code, found.sources.get(code, ())) for code in slate}
+    reasons = {code: reasoner.reason(code, found.sources.get(code, ()), kin=found.kin.get(code)) for code in slate}
     reasons.update(dict.fromkeys(pinned, PINNED))
     if scene.placement.fresh_slots:
         slate = freshen(

@@ -114,8 +114,7 @@ def _candidates(snapshot: Snapshot, shopper: Shopper, context: tuple[int, ...], 
 
 def _likeness(snapshot: Snapshot, shopper: Shopper, context: tuple[int, ...], lately: list[int], young: Ints) -> Floats:
     """Return how well each product suits: by a source of the model, else by its words beside the latest products."""
-    sources = {} if snapshot.bundle is None else snapshot.bundle.sources
-    source = next((sources[name] for name in LIKENESS if name in sources), None)
+    source = next((snapshot.sources[name] for name in LIKENESS if name in snapshot.sources), None)
     # Where very many came at once, it waits for the next training, and has no opinion of any of them.
     if source is not None and young.max(initial=-1) < source.n_items:
         return source.score(shopper.profile, Context(items=context), young)

@@ -33,6 +33,8 @@ class Proposals:
     scores: dict[int, float] = field(default_factory=dict)
     sources: dict[int, dict[str, float]] = field(default_factory=dict)
     contributions: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    kin: dict[int, int] = field(default_factory=dict)
+    """Of an item that its words proposed: the product they are like."""
 
     def add(self, name: str, items: Ints, scores: Sequence[float]) -> None:
         """Append what is not there yet; note the source in any case."""
@@ -65,7 +67,7 @@ def propose(snapshot: Snapshot, question: Question) -> Proposals:
     if question.strategy == ONBOARDING:
         return found  # what is no question is not asked: where nothing is left, the answer is empty
     wanted = min(question.k, int(question.allowed.sum()))
-    for name, items, scores in _fallbacks(snapshot, question):
+    for name, items, scores in _fallbacks(snapshot, question, found):
         if len(found.items) >= wanted:
             break
         found.add(name, items, scores)
@@ -100,8 +102,9 @@ def _by_strategy(snapshot: Snapshot, question: Question, found: Proposals) -> No
         found.add(ONBOARDING, asked.items, asked.worth.tolist())
         return
     if bundle is None:
-        return
-    if placement.sources and (strategy == BLEND or (strategy == HYBRID and bundle.rung != "ranker")):
+        ranked = _ask(snapshot, strategy, question)
+        found.add(strategy, ranked.items, ranked.scores.tolist())
+    elif placement.sources and (strategy == BLEND or (strategy == HYBRID and bundle.rung != "ranker")):
         _blend(snapshot, question, placement.sources, found)
     elif strategy in (HYBRID, BLEND) or strategy in bundle.sources:
         taught = strategy in (HYBRID, BLEND) and not placement.sources
@@ -133,32 +136,33 @@ def _blend(snapshot: Snapshot, question: Question, weights: Mapping[str, float],
     found.scores.update((code, totals[code]) for code in ordered)
 
 
-def _fallbacks(snapshot: Snapshot, question: Question) -> Iterator[Proposal]:
+def _fallbacks(snapshot: Snapshot, question: Question, found: Proposals) -> Iterator[Proposal]:
     """Yield lists that fill a slate, the more telling first; the last one holds everything that is allowed."""
     if question.context.items or question.strategy in (HYBRID, KINSHIP):
-        yield from _alike(snapshot, question)
+        yield from _alike(snapshot, question, found)
     for name in question.placement.fallback:
         ranked = _ask(snapshot, name, question)
         yield name, ranked.items, ranked.scores.tolist()
     yield from _popular(snapshot, question)
 
 
-def _alike(snapshot: Snapshot, question: Question) -> Iterator[Proposal]:
+def _alike(snapshot: Snapshot, question: Question, found: Proposals) -> Iterator[Proposal]:
     """Yield what is like the context, else like the shopper's latest products: needs no model at all."""
     causes = question.context.items or tuple(reversed(question.shopper.latest or {}))[:3]
     untaught = [code for code in causes if not _taught(snapshot, code)]
     for code in untaught:
         near = snapshot.shelf.kinship.near(code, mask=question.allowed, k=question.k)
+        found.kin = dict.fromkeys(near.tolist(), code) | found.kin
         yield KINSHIP, near, [0.0] * len(near)
 
 
 def _taught(snapshot: Snapshot, code: int) -> bool:
-    source = None if snapshot.bundle is None else snapshot.bundle.sources.get(KINSHIP)
+    source = snapshot.sources.get(KINSHIP)
     return source is not None and source.knows(code)
 
 
 def _ask(snapshot: Snapshot, name: str, question: Question) -> Ranked:
-    source = None if snapshot.bundle is None else snapshot.bundle.sources.get(name)
+    source = snapshot.sources.get(name)
     if source is None:
         return NOTHING
     return source.recommend(question.shopper.profile, question.context, question.k)
@@ -168,7 +172,7 @@ def neighbors(snapshot: Snapshot, code: int, *, mask: Bools, now: float, k: int)
     """Yield items close to the given one that the mask allows: by behavior, by content, then by their words."""
     asked = Context(items=(code,), allowed=mask)
     for name in ("covisitation", "content", "rp3beta"):
-        source = None if snapshot.bundle is None else snapshot.bundle.sources.get(name)
+        source = snapshot.sources.get(name)
         if source is not None and source.contextual and source.knows(code):
             yield from source.recommend(Profile.empty(now), asked, k).items.tolist()
     yield from snapshot.shelf.kinship.near(code, mask=mask, k=k).tolist()

@@ -73,14 +73,14 @@ class Reasoner:
     starred: Starred | None = None
     """Predicted ratings; None where nobody asks for them."""
 
-    def reason(self, code: int, proposers: Iterable[str]) -> Reason:
-        """Return why the item is shown, given who proposed it."""
+    def reason(self, code: int, proposers: Iterable[str], *, kin: int | None = None) -> Reason:
+        """Return why the item is shown, given who proposed it; `kin` is the product its words are like."""
         by = set(proposers)
         if ONBOARDING in by:
             return PLAIN[ONBOARDING]
         return (
-            (self._about_context(code, by) if self.context.items else None)
-            or (self._about_history(code, by) if self.shopper.personal else None)
+            (self._about_context(code, by, kin) if self.context.items else None)
+            or (self._about_history(code, by, kin) if self.shopper.personal else None)
             or self._common(by)
         )
 
@@ -97,7 +97,7 @@ class Reasoner:
         kind, text = OF_OWN.get((self.shopper.latest or {}).get(code, "view"), LOOKED_AT)
         return Reason(kind, text, self._ids(code))
 
-    def _about_context(self, code: int, by: set[str]) -> Reason | None:
+    def _about_context(self, code: int, by: set[str], kin: int | None) -> Reason | None:
         for name in (*ABOUT_CONTEXT, *PERSONAL_SOURCES):
             source = self.sources.get(name)
             if name not in by or source is None or not source.contextual or not source.knows(code):
@@ -106,9 +106,9 @@ class Reasoner:
                 if cause in self.context.items:
                     words = SIMILAR if name in ALIKE else SEEN_TOGETHER
                     return self._naming(*ABOUT_CONTEXT.get(name, words), cause)
-        return None
+        return self._naming(*SIMILAR, kin) if kin in self.context.items else None
 
-    def _about_history(self, code: int, by: set[str]) -> Reason | None:
+    def _about_history(self, code: int, by: set[str], kin: int | None) -> Reason | None:
         latest = self.shopper.latest or {}
         if code in latest and not by.isdisjoint(OWN):
             return self.own(code)
@@ -124,6 +124,8 @@ class Reasoner:
                 return self.because(cause)
         if code in latest:
             return self.own(code)
+        if kin in latest:
+            return self.because(kin)
         return PLAIN["predicted_rating"] if not by.isdisjoint(LATENT) else None
 
     def _common(self, by: set[str]) -> Reason:

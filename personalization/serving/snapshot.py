@@ -1,6 +1,6 @@
 """Everything a process needs to answer, as of one moment. Immutable: a refresh makes a new one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,6 +11,8 @@ from personalization.ranking.bundle import Bundle
 from personalization.ranking.extension import extended_catalogue
 from personalization.ranking.rules import Rule, RuleSet
 from personalization.recommenders.base import Bools, Catalogue, Context, Floats, Ints, Profile
+from personalization.recommenders.own_history import Recent
+from personalization.recommenders.scoring import Scoring
 from personalization.recommenders.weights import weight_table
 from personalization.selectors.placements import PlacementConfig
 from personalization.serving.shelf import Shelf, items_frame, told_of
@@ -26,6 +28,8 @@ class Snapshot:
     """
 
     bundle: Bundle | None
+    sources: Mapping[str, Scoring]
+    """The model's recommenders; without a model, those that need none."""
     model_version: str | None
     shelf: Shelf
     on_sale: Bools
@@ -69,9 +73,10 @@ class Snapshot:
             catalogue = bundle.catalogue
         shelf = Shelf.of(catalogue, listed, before=None if before is None else before.shelf)
         on_sale, (popular, touched) = shelf.on_sale(now), _popular(bundle, shelf, now)
-        sources, facts = ({}, None) if bundle is None else (bundle.sources, bundle.facts)
+        sources, facts = (_untrained(catalogue), None) if bundle is None else (bundle.sources, bundle.facts)
         return cls(
             bundle=bundle,
+            sources=sources,
             model_version=model_version,
             shelf=shelf,
             on_sale=on_sale,
@@ -152,6 +157,13 @@ def _newer(
     places = {row.product_id: at for at, row in enumerate(held)}
     fresh = sorted((row for row in newer if not row.removed), key=lambda row: places.get(row.product_id, len(held)))
     return fresh, [row for row in newer if row.removed]
+
+
+def _untrained(catalogue: Catalogue) -> dict[str, Scoring]:
+    """Return what learns nothing, and so answers before the first training: what the shopper looked at."""
+    recent = Recent()
+    recent.n_items = catalogue.n_items
+    return {recent.name: recent}
 
 
 def _popular(bundle: Bundle | None, shelf: Shelf, now: datetime) -> tuple[Ints, int]:

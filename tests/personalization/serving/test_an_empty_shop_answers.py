@@ -109,3 +109,28 @@ def test_training_names_what_is_missing_and_changes_nothing(browser: "APIClient"
     assert run.message == "at least 20 interactions are needed to hold some back for judging"
     assert ModelVersion.objects.count() == 0
     assert bool(answers(browser, {})["home"]["items"]) is products
+
+
+def test_without_a_model_a_product_says_what_it_is_like(browser: "APIClient") -> None:
+    views(ADA, "rug")
+
+    found = answers(browser, QUESTION)
+
+    because = {item["product_id"]: item["reason"]["text"] for item in found["home"]["items"]}
+    assert because["throw"] == "Because you viewed Wool rug"
+    assert because["desk"] == "From our range"  # no word of it is the rug's
+    for key in ("similar", "product", "bundle", "cart"):
+        assert found[key]["items"][0]["reason"] == {
+            "code": "similar",
+            "text": "Similar to Oak desk",
+            "product_ids": ["desk"],
+        }
+
+
+def test_what_was_looked_at_lately_needs_no_model(browser: "APIClient") -> None:
+    views(ADA, "rug", "lamp")
+
+    items = answers(browser, dict(ADA))["recent"]["items"]
+
+    assert [item["product_id"] for item in items[:2]] == ["lamp", "rug"]
+    assert {item["reason"]["text"] for item in items[:2]} == {"You looked at this lately"}

@@ -208,7 +208,7 @@ def test_the_first_source_that_knows_every_new_product_says_what_suits(knows: in
         return [9.0, 5.0]
 
     sources = {"content": None, "new_arrivals": SimpleNamespace(n_items=knows, score=score)}
-    model: Any = SimpleNamespace(shelf=snapshot.shelf, bundle=SimpleNamespace(sources=sources))
+    model: Any = SimpleNamespace(shelf=snapshot.shelf, sources=sources)
 
     assert list(exploring._likeness(model, Shopper(profile), (code["rug"],), [], young)) == told
 

@@ -40,7 +40,9 @@ def test_a_ranker_taught_on_new_products_alone_is_asked_for_those(
         k=2,
     )
 
-    found = propose(cast("Any", SimpleNamespace(bundle=bundle, popular=np.arange(2), touched=2)), question)
+    found = propose(
+        cast("Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, popular=np.arange(2), touched=2)), question
+    )
 
     assert found.items == [0, 1]
     assert [context.seen_allowed for context in asked] == [seen]
@@ -62,7 +64,9 @@ def test_sources_that_a_placement_names_are_asked_whatever_the_model_released(ru
         k=1,
     )
 
-    found = propose(cast("Any", SimpleNamespace(bundle=bundle, popular=np.arange(2), touched=2)), question)
+    found = propose(
+        cast("Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, popular=np.arange(2), touched=2)), question
+    )
 
     assert found.items == [1]
     assert found.sources[1] == {"buy_again": 0.5}
@@ -83,7 +87,9 @@ def test_what_fills_a_list_repeats_nothing_and_tells_who_else_proposed_it() -> N
         k=3,
     )
 
-    found = propose(cast("Any", SimpleNamespace(bundle=bundle, popular=np.arange(3), touched=3)), question)
+    found = propose(
+        cast("Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, popular=np.arange(3), touched=3)), question
+    )
 
     assert found.items == [2, 1, 0]
     assert found.scores == {2: 0.5, 1: 0.5, 0: 0.0}
@@ -93,7 +99,9 @@ def test_what_fills_a_list_repeats_nothing_and_tells_who_else_proposed_it() -> N
 @pytest.mark.parametrize("asked", [propose, popular_only])
 def test_a_large_catalogue_is_not_told_whole(asked: Any) -> None:
     n = 50_000
-    snapshot = cast("Any", SimpleNamespace(bundle=None, popular=np.arange(n, dtype=np.int32), touched=n - 10_000))
+    snapshot = cast(
+        "Any", SimpleNamespace(bundle=None, sources={}, popular=np.arange(n, dtype=np.int32), touched=n - 10_000)
+    )
     question = Question(
         placement=cast("Any", SimpleNamespace(sources={}, fallback=())),
         strategy="popular",
@@ -121,7 +129,9 @@ def test_neighbors_are_what_is_allowed_of_the_sources_that_know_the_product_then
 
     kinship = SimpleNamespace(near=lambda code, mask, k: np.flatnonzero(mask))
     bundle = SimpleNamespace(sources={"covisitation": source(3, 1), "content": source(4, knows=False)})
-    snapshot = cast("Any", SimpleNamespace(bundle=bundle, shelf=SimpleNamespace(kinship=kinship)))
+    snapshot = cast(
+        "Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, shelf=SimpleNamespace(kinship=kinship))
+    )
 
     found = neighbors(snapshot, 0, mask=np.array([False, False, True, True, True]), now=0.0, k=5)
 
@@ -136,7 +146,9 @@ def test_words_stand_in_where_the_model_knows_no_neighbors_of_the_product(knows:
         new_only=False, rung="ranker", sources={"content": content}, slate=lambda *asked, **how: slate
     )
     kinship = SimpleNamespace(near=lambda code, mask, k: np.array([2]))
-    snapshot = SimpleNamespace(bundle=bundle, shelf=SimpleNamespace(kinship=kinship), popular=np.arange(3), touched=3)
+    snapshot = SimpleNamespace(
+        bundle=bundle, sources=bundle.sources, shelf=SimpleNamespace(kinship=kinship), popular=np.arange(3), touched=3
+    )
     question = Question(
         placement=cast("Any", SimpleNamespace(sources={}, fallback=())),
         strategy="hybrid",
