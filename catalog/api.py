@@ -94,7 +94,7 @@ class ProductView(APIView):
     @extend_schema(operation_id="product_read", responses={200: StoredProductSerializer, **REFUSALS, 404: PROBLEM})
     def get(self, request: Request, product_id: str) -> Response:
         """Return the product."""
-        return Response(body_of(selectors.get(product_id)))
+        return Response(body_of(selectors.get(product_id.strip())))
 
     @extend_schema(
         operation_id="product_put",
@@ -115,7 +115,7 @@ class ProductView(APIView):
     @extend_schema(operation_id="product_delete", responses={204: None, **REFUSALS, 404: PROBLEM})
     def delete(self, request: Request, product_id: str) -> Response:
         """Take the product out of the catalogue: it is no longer recommended."""
-        services.remove_product(product_id, actor=key_of(request).actor)
+        services.remove_product(product_id.strip(), actor=key_of(request).actor)
         return Response(status=204)
 
 

@@ -8,6 +8,7 @@ from django.http import QueryDict
 from rest_framework import serializers
 
 from catalog import limits
+from consents.subjects import MAX_ID
 
 MOST_PRODUCTS = 500
 MOST_SLOTS = 20
@@ -17,8 +18,15 @@ LISTS = ("product_id", "exclude", "category", "brand")
 class IdField(serializers.CharField):
     """A shop's own id, without blanks around it: as events read it."""
 
+    def __init__(self, *, longest: int = limits.ID, **options: Any) -> None:
+        super().__init__(max_length=longest, **options)
+
+
+class ShopperField(IdField):
+    """The id of a shopper, as long as events take it; nobody's where it is empty."""
+
     def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=limits.ID, **options)
+        super().__init__(longest=MAX_ID, required=False, allow_null=True, allow_blank=True, **options)
 
 
 class Ids(serializers.ListField):
@@ -46,8 +54,8 @@ class IdList(Ids):
 class ShopperFields(serializers.Serializer[Any]):
     """Who is asked for."""
 
-    user_id = IdField(required=False, allow_null=True, allow_blank=True, help_text="The shop's id of a known customer.")
-    anonymous_id = IdField(required=False, allow_null=True, allow_blank=True, help_text="The visitor's id.")
+    user_id = ShopperField(help_text="The shop's id of a known customer.")
+    anonymous_id = ShopperField(help_text="The visitor's id.")
     user_hash = serializers.CharField(
         required=False,
         allow_null=True,

@@ -47,6 +47,15 @@ def test_a_deleted_product_is_gone_until_it_is_put_again(shop: APIClient, chair:
     assert shop.get(URL).status_code == 200
 
 
+def test_blanks_around_an_id_mean_nothing_in_any_call(shop: APIClient, chair: dict[str, Any]) -> None:
+    blank = "/api/v1/products/%20P456"
+    shop.put(blank, chair, format="json")
+
+    assert shop.get(blank).json()["product_id"] == "P456"
+    assert shop.delete(blank).status_code == 204
+    assert shop.get(URL).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [

@@ -8,7 +8,7 @@ from pytest_django.fixtures import Settings
 from access.identity import sign_user
 from consents.selectors import forget_terms
 from personalization.api.examples import ANSWER
-from tests.personalization.shop import ADA, PRODUCTS, views
+from tests.personalization.shop import ADA, PRODUCTS, says, views
 
 if TYPE_CHECKING:
     from rest_framework.test import APIClient
@@ -99,6 +99,18 @@ def test_blanks_around_an_id_mean_nothing_as_on_events(browser: "APIClient") -> 
     assert sorted(ranked["product_ids"]) == ["desk", "mug"]
 
 
+@pytest.mark.parametrize("field", ["user_id", "anonymous_id"])
+def test_a_shopper_whose_events_are_taken_is_answered(browser: "APIClient", field: str) -> None:
+    longest = {field: "a" * 512}
+    says(longest)
+    views(longest, "desk")
+
+    answer, longer = browser.get(HOME, longest), browser.get(HOME, {field: "a" * 513})
+
+    assert answer.json()["personalized"] is True
+    assert [error["field"] for error in longer.json()["errors"]] == [field]
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -126,7 +138,7 @@ def test_filters_come_before_ranking_so_the_answer_is_full(
         ({"min_price": "NaN"}, "min_price"),
         ({"min_price": "-1"}, "min_price"),
         ({"in_stock": "perhaps"}, "in_stock"),
-        ({"user_id": "x" * 300}, "user_id"),
+        ({"user_id": "x" * 513}, "user_id"),
         ({"product_id": ["p"] * 501}, "product_id"),
     ],
 )
