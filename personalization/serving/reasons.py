@@ -31,8 +31,8 @@ BECAUSE = {
 }
 VIEWED = ("because_viewed", "Because you viewed {title}", "Because of what you viewed")
 OF_OWN = {
-    "cart": ("because_carted", "In your cart"),
-    "checkout": ("because_carted", "In your cart"),
+    "cart": ("because_carted", "You put this in your cart"),
+    "checkout": ("because_carted", "You put this in your cart"),
     "like": ("because_liked", "You like this"),
     "wishlist": ("because_liked", "You like this"),
     "rating": ("because_liked", "You rated this"),

@@ -39,14 +39,21 @@ def test_every_source_that_may_be_ranked_has_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("signal", "code"),
-    [("view", "because_viewed"), ("like", "because_liked"), ("rating", "because_liked"), ("cart", "because_carted")],
+    ("signal", "code", "text"),
+    [
+        ("view", "because_viewed", "You looked at this lately"),
+        ("like", "because_liked", "You like this"),
+        ("rating", "because_liked", "You rated this"),
+        ("cart", "because_carted", "You put this in your cart"),  # whether it is there still, nobody can know
+    ],
 )
-def test_what_the_shopper_had_is_shown_for_what_they_did(signal: str, code: str) -> None:
+def test_what_the_shopper_had_is_shown_for_what_they_did(signal: str, code: str, text: str) -> None:
     shopper = SimpleNamespace(personal=True, latest={3: signal}, bought=[], profile=Profile.empty(0.0))
     shelf = SimpleNamespace(columns=SimpleNamespace(product_ids=tuple("abcd")))
 
-    assert Reasoner(cast("Any", shelf), cast("Any", shopper), {}, Context()).own(3).code == code
+    reason = Reasoner(cast("Any", shelf), cast("Any", shopper), {}, Context()).own(3)
+
+    assert (reason.code, reason.text) == (code, text)
 
 
 @pytest.mark.parametrize(
