@@ -23,6 +23,7 @@ STEP_DECAY = 0.7
 
 def affinity_features(shoppers: Shoppers, rows: Longs, items: Longs, facts: ItemFacts) -> list[Doubles]:
     """Return one column per name in AFFINITY for the pairs (rows[i], items[i])."""
+    shoppers = shoppers.weighty()
     columns: list[Doubles] = []
     for kin in KIN:
         columns += _kin_features(shoppers, rows, items, getattr(facts, kin))

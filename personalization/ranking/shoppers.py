@@ -1,7 +1,7 @@
 """Many profiles as one set of columns, so that a feature is computed for one shopper or for five thousand alike."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -44,6 +44,14 @@ class Shoppers:
             steps=_steps_back(rows, times, sizes),
             now=np.fromiter((p.now for p in profiles), np.float64, len(profiles)),
         )
+
+    def weighty(self) -> Self:
+        """Return the same without events of no weight, as of what a shopper dislikes: they speak for no other item."""
+        kept = self.weights > 0
+        if kept.all():
+            return self
+        names = ("rows", "items", "times", "signals", "weights", "values", "steps")
+        return replace(self, **{name: getattr(self, name)[kept] for name in names})
 
 
 def _joined(columns: list[NDArray[np.generic]], dtype: type[np.generic]) -> NDArray:  # type: ignore[type-arg]

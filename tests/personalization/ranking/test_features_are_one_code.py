@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 
 from personalization.ranking import candidates
+from personalization.ranking.affinity import affinity_features
 from personalization.ranking.candidates import Candidates, gather
 from personalization.ranking.facts import COLUMNS, ItemFacts, attribute_rows
 from personalization.ranking.features import _of_top, feature_names, features
+from personalization.ranking.shoppers import Shoppers
 from personalization.recommenders.base import Context, Profile
 from personalization.recommenders.registry import make
 from personalization.training.dataset import build
-from personalization.training.folds import temporal
+from personalization.training.folds import ROWS, temporal
 from personalization.training.split import cut_times
 from tests.behaviour import shops
 from tests.personalization.shop_history import history, products
@@ -161,3 +163,22 @@ def test_what_is_given_beside_a_list_sets_no_scale_for_it() -> None:
     found = Candidates(np.zeros(3, np.int64), np.array([5, 1, 2], np.int32), scores, ranks, ("popular",), 1)
 
     assert _of_top(found)[:, 0].tolist() == [2.0, 1.0, 0.5]
+
+
+def test_what_a_shopper_dislikes_speaks_for_nothing_of_its_kind() -> None:
+    dataset = build(history(), products())
+    rows, catalogue = dataset.interactions, dataset.catalogue
+    facts = ItemFacts.fit(rows, catalogue, until=float(rows.times[-1]))
+    items, times = np.array([0, 1, 2], np.int32), np.array([1.0, 2.0, 3.0])
+    whole = replace(Profile.empty(9.0), items=items, times=times, signals=np.zeros(3, np.int8),
+                    weights=np.array([0, 1, 1], np.float32), values=np.full(3, np.nan, np.float32))  # fmt: skip
+    liked = replace(whole, **{name: getattr(whole, name)[1:] for name in ROWS})
+    nothing = replace(whole, **{name: getattr(whole, name)[:1] for name in ROWS})
+
+    def told(profile: Profile) -> np.ndarray:
+        asked = np.arange(catalogue.n_items)
+        return np.column_stack(affinity_features(Shoppers.of([profile]), np.zeros_like(asked), asked, facts))
+
+    np.testing.assert_array_equal(told(whole), told(liked))
+    np.testing.assert_array_equal(told(nothing), told(Profile.empty(9.0)))
+    assert not np.array_equal(told(whole), told(replace(whole, weights=np.ones(3, np.float32))), equal_nan=True)
