@@ -30,6 +30,9 @@ UNSPACED = (
 RUN = re.compile(f"([{UNSPACED}][{UNSPACED}{MARKS}]*)|[^\\W_{UNSPACED}](?:[^\\W_{UNSPACED}]|[{MARKS}])+")
 LETTER = re.compile(f"[{MARKS}]*[^{MARKS}][{MARKS}]*|[{MARKS}]+")
 
+TITLE = 1 + np.log(2)
+"""What a word weighs before idf that stands in a title once, where it counts twice."""
+
 
 def word_bags(catalogue: Catalogue) -> Bags:
     """Return the words of each item; a word of the title counts twice."""
@@ -91,7 +94,7 @@ def vocabulary(bags: Bags, *, most_common: int, largest: int) -> dict[str, int]:
 
 
 def encoded(bags: Bags, columns: dict[str, int], idf: Array | None = None) -> tuple[Matrix, Array]:
-    """Return csr float32[n, words] with rows of length 1 (1 + log count, times idf), and the idf used."""
+    """Return csr float32[n, words] of (1 + log count) times idf, and the idf used."""
     cells = [[(columns[word], count) for word, count in bag.items() if word in columns] for bag in bags]
     indptr = np.cumsum([0, *(len(row) for row in cells)])
     indices, counts = _flat(cells)
@@ -100,7 +103,7 @@ def encoded(bags: Bags, columns: dict[str, int], idf: Array | None = None) -> tu
     if idf is None:
         documents = np.bincount(indices, minlength=len(columns))
         idf = (np.log((1 + len(bags)) / (1 + documents)) + 1).astype(np.float32)
-    return unit_rows(scaled_columns(matrix, idf)), idf
+    return scaled_columns(matrix, idf), idf
 
 
 def unit_rows(matrix: Matrix) -> Matrix:

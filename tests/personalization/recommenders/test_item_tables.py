@@ -11,6 +11,7 @@ from personalization.recommenders import content, ease, neighbors
 from personalization.recommenders import matrix as matrices
 from personalization.recommenders.base import SIGNAL_CODES, Context, Interactions, Profile
 from personalization.recommenders.bought_together import likelihood_ratio
+from personalization.recommenders.content import Content, ContentConfig
 from personalization.recommenders.decay import Query
 from personalization.recommenders.ease import EASE, EASEConfig
 from personalization.recommenders.neighbors import Neighbors, Rows
@@ -189,6 +190,22 @@ def test_content_sees_pictures() -> None:
 
     assert answer(model, 0) == [3]
     assert answer(model, 4) == [1]
+
+
+def test_content_hears_rare_words_where_attributes_are_common() -> None:
+    """Products 0 to 3 are of one vast kind; 4 to 7 share ten rare attributes. Two of each share a word of the title."""
+    titles = tuple(f"{word} thing{at}" for at, word in enumerate(("anvil", "anvil", "brush", "cello") * 2))
+    kinds = (("common",),) * 4 + (tuple(f"rare{at}" for at in range(10)),) * 4 + (("common",),) * 12
+    filled = titles + tuple(f"filler{at} thing{at + 8}" for at in range(12))
+    bare = replace(shops.catalogue(20), descriptions=(), categories=(), brands=(), prices=None)
+    model = Content(ContentConfig(popularity=0.0)).fit(
+        shops.interactions([], n_users=0), replace(bare, titles=filled, attributes=kinds)
+    )
+    likeness, words = model.table.matrix().toarray(), model._words()
+
+    np.testing.assert_allclose(np.sqrt(words.multiply(words).sum(axis=1)), 1, atol=1e-6)
+    assert likeness[0, 1] > 2 * likeness[0, 2]
+    assert likeness[4, 5] < 1.2 * likeness[4, 6]
 
 
 def test_the_three_ways_of_ease_agree() -> None:
