@@ -42,7 +42,7 @@ OTHER_NAMES = {
 }
 """What files of other shops call events that we know, in small letters."""
 SENT_AT_ONCE = ("checkout", "purchase", "rating")
-TIME_OF_DAY = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?"
+TIME_OF_DAY = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[+-]\d{2}(?::?\d{2})?)?"
 NEARLY_ALL, FAR_OFF = 0.01, 3_652 * 86_400.0
 """Share of the rows, on either side, that may be far off, and from how many seconds on they are."""
 LARGEST = 2.0**63

@@ -25,7 +25,21 @@ def test_a_time_for_ever_is_no_time(endless: object) -> None:
     assert seconds(pd.Series([np.inf, np.inf, 1.7e9])).dropna().tolist() == [1.7e9]
 
 
-@pytest.mark.parametrize("text", ["now", "today", "10:30", "9:05 PM", "23:59:59.5", "12:00+02:00", "tomorrow"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "now",
+        "today",
+        "10:30",
+        "9:05 PM",
+        "23:59:59.5",
+        "12:00+02:00",
+        "10:30 +0200",
+        "10:30:00-0500",
+        "10:30:00+02",
+        "tomorrow",
+    ],
+)
 def test_a_text_without_a_day_is_no_moment_of_today(text: str) -> None:
     found = seconds(pd.Series([text, "2025-06-01", "10:30 on 5 March 2025"]))
 
