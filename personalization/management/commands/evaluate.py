@@ -132,7 +132,7 @@ class Command(BaseCommand):
             except ValueError as error:
                 raise CommandError(str(error)) from error
             except KeyboardInterrupt as stop:
-                raise CommandError("stopped before the end: nothing is written", returncode=STOPPED) from stop
+                raise CommandError("stopped before the end: no report is written", returncode=STOPPED) from stop
         for why in asked.search.lost:
             self.stderr.write(f"--study: the search could not be kept: {why}")
         for line in told(found.report):

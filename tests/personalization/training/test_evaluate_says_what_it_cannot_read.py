@@ -101,11 +101,11 @@ def test_a_product_of_both_files_is_called_as_the_interactions_call_it() -> None
     assert as_in_file(pd.Series(["lamp", "desk"], dtype=object), touched, listed).tolist() == [b"lamp", b"desk"]
 
 
-def test_ctrl_c_ends_in_a_sentence_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_in_a_sentence_and_writes_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     history(shoppers=10).to_parquet(tmp_path / "interactions.parquet")
     monkeypatch.setattr(evaluate, "unusable", lambda *read, timed: signal.raise_signal(signal.SIGINT))
 
-    with pytest.raises(CommandError, match="stopped before the end: nothing is written") as stopped:
+    with pytest.raises(CommandError, match="stopped before the end: no report is written") as stopped:
         call_command("evaluate", str(tmp_path), "--json", str(tmp_path / "report.json"))
 
     assert stopped.value.returncode == 130
