@@ -291,7 +291,7 @@ def filters_of(row: Placement) -> dict[str, Any]:
     }
 
 
-def in_words(row: Placement, name: str) -> str:
+def as_written(row: Placement, name: str) -> str:
     """Return the sources or the fallback of a placement as its form writes them."""
     return str(PlacementForm.base_fields[name].prepare_value(getattr(row, name)) or "")
 
@@ -299,8 +299,9 @@ def in_words(row: Placement, name: str) -> str:
 def only_these(row: Placement) -> str:
     """Return the filters of a placement, a line each, as its form calls them."""
     told = {str(PlacementForm.base_fields[f"filter_{name}"].label): value for name, value in filters_of(row).items()}
-    lines = (f"{label}: {', '.join(value) if isinstance(value, list) else value}" for label, value in told.items())
-    return "\n".join(line.removesuffix(": True") for line in lines) or "every product"
+    listed = {label: ", ".join(value) if isinstance(value, list) else value for label, value in told.items()}
+    lines = [label if value is True else f"{label}: {value}" for label, value in listed.items()]
+    return "\n".join(lines) or "every product"
 
 
 def last_changed_by(row: Placement) -> str:

@@ -8,7 +8,7 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from audit.staff import actor_of
-from personalization.admin.forms import PlacementForm, in_words, only_these, strategies
+from personalization.admin.forms import PlacementForm, as_written, only_these, strategies
 from personalization.models import Placement
 from personalization.selectors.conflicts import doubts_of
 from personalization.services.placements import save_placement
@@ -69,12 +69,12 @@ class PlacementAdmin(ModelAdmin):
     @admin.display(description="sources")
     def proposing(self, row: Placement) -> str:
         """Return the sources with their weights."""
-        return in_words(row, "sources") or "all of the model"
+        return as_written(row, "sources") or "all of the model"
 
     @admin.display(description="fallback")
     def filling(self, row: Placement) -> str:
         """Return what fills a slate that is too short."""
-        return in_words(row, "fallback")
+        return as_written(row, "fallback")
 
     @admin.display(description="only")
     def only(self, row: Placement) -> str:

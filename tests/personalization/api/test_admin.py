@@ -429,7 +429,10 @@ def test_an_address_that_names_no_version_is_not_found(log_in: LogIn, page: str)
 @pytest.mark.parametrize("role", ["data scientist", "marketer", "operator"])
 def test_who_may_only_look_sees_rules_and_filters_in_words(log_in: LogIn, role: str) -> None:
     rule = create_rule(name="Rugs up", wording={"effect": "boost", "factor": 3, "brands": ["Weft"]}, actor="system:x")
-    wished = {"filters": {"brand": ["Weft"], "in_stock": True}, "sources": [{"name": "content", "weight": 0.5}]}
+    wished = {
+        "filters": {"brand": ["Weft", "Yes: True"], "in_stock": True},
+        "sources": [{"name": "content", "weight": 0.5}],
+    }
     placement = save_placement("home", data=wished, actor="system:x")
     somebody = log_in(role)
 
@@ -441,7 +444,9 @@ def test_who_may_only_look_sees_rules_and_filters_in_words(log_in: LogIn, role: 
     assert [page.status_code for page in pages] == [200, 200]
     of_rule, of_placement = (page.content.decode() for page in pages)
     assert all(words in of_rule for words in ("boosted ×3", "brands Weft", "system:x: boosted"))
-    assert all(words in of_placement for words in ("Only brands: Weft", "Only what is in stock", "content 0.5"))
+    assert all(
+        words in of_placement for words in ("Only brands: Weft, Yes: True", "Only what is in stock", "content 0.5")
+    )
     assert "trending, popular, catalog_order" in of_placement
 
 
