@@ -133,7 +133,7 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
             messages.success(request, f"Training {run.pk} {'is stopped' if over else 'stops at its next step'}.")
         return HttpResponseRedirect(back)
 
-    @admin.display(description="asked for by")
+    @admin.display(description="asked for by", ordering="actor")
     def who(self, run: TrainingRun) -> str:
         """Return who wanted it: a person, the schedule, a command."""
         return self.called(run)

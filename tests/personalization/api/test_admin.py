@@ -517,6 +517,7 @@ def test_a_run_names_who_wanted_it_and_who_stopped_it(log_in: LogIn) -> None:
     for page, args in (("changelist", []), ("change", [stopped.pk]), ("stop_page", [waits.pk])):
         shown = ada.get(reverse(f"admin:personalization_trainingrun_{page}", args=args)).content.decode()
         assert ("eve-the-scientist" in shown, f"staff:{number}" in shown) == (True, False), page
+        assert page != "changelist" or re.search(r"sortable\W+column-who", shown), "the list is sorted by them as well"
 
 
 @pytest.mark.parametrize("listed", ["modelversion", "trainingrun", "modelalarm", "modelwaiver"])
