@@ -23,7 +23,7 @@ class Versions:
 
     def __init__(self) -> None:
         self._reading = threading.Lock()
-        """Held by the one that reads and replaces versions: a roll-back to the one just being read waits for it."""
+        """Held by the one that reads and replaces versions: a roll-back does not read again what is being read."""
         self.served: tuple[Champion, Bundle] | None = None
         self.refused: str | None = None
         """Why the live version is not the one that is served; None where it is."""

@@ -102,7 +102,7 @@ def test_own_history_is_counted_and_timed() -> None:
     assert seen[0, names.index("category_share")] == 1.0
 
 
-def test_who_did_nothing_repeats_nothing() -> None:
+def test_of_who_did_nothing_it_is_unknown_how_often_they_repeat() -> None:
     """As on the page of a product that a visitor comes to first: there the ranker is asked about an empty history."""
     dataset = build(history(), products())
     rows = dataset.interactions
