@@ -23,13 +23,13 @@ class ContentConfig(ItemItemConfig):
     as much as one of the attributes as rare as it; `pictures` and `sentences` (the extra [deep]) are cosines beside it.
 
     `popularity` lifts what sells among equals: similarity is multiplied by (1 + interactions) ** popularity. Good:
-    attributes 1, words .2–1, popularity .1–.4.
+    attributes 1, words .5–1, popularity .1–.4.
     """
 
     half_life_days: float = 30.0
     step: float = 0.7
     attributes: float = 1.0
-    words: float = 0.5
+    words: float = 1.0
     pictures: float = 0.5
     sentences: float = 0.0
     popularity: float = 0.2

@@ -26,6 +26,7 @@ class NewArrivalsConfig(ContentConfig):
 
     half_life_days: float = 1000.0
     step: float = 1.0
+    words: float = 0.5
     popularity: float = 0.0
     new_half_life_days: float = 14.0
     oldest_half_lives: float = 4.0
