@@ -116,7 +116,7 @@ def test_a_product_that_appears_where_others_have_pictures_is_taken_in(monkeypat
     before, after = shops.catalogue(4), shops.catalogue(5)
     object.__setattr__(before, "images", SEEN)
 
-    model = make("content").fit(shops.interactions([], n_users=0), before)
+    model = make("content", pictures=1.0).fit(shops.interactions([], n_users=0), before)
     assert isinstance(model, Content)
 
     assert model.extend(after).arrays["dense"].tolist() == [*SEEN.tolist(), [0.0] * 4]
