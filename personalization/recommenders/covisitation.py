@@ -6,14 +6,14 @@ Sequence rules with a gap weight (Ludewig, Jannach, "Evaluation of session-based
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
 
 from personalization.recommenders.base import Catalogue, Config, Interactions, Ints
-from personalization.recommenders.decay import DAY
-from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
+from personalization.recommenders.decay import DAY, DECAY_SPACE, REPEAT_START, SESSION_START
+from personalization.recommenders.item_item import ItemItem, ItemItemConfig
 from personalization.recommenders.matrix import Matrix, inverse_power, scaled_columns, scaled_rows
 from personalization.recommenders.neighbors import table
 from personalization.recommenders.scoring import SearchSpace
@@ -51,8 +51,10 @@ class Covisitation(ItemItem):
     config_class: ClassVar[type[Config]] = CovisitationConfig
     config: CovisitationConfig
     quick: ClassVar[bool] = True
+    discovers: ClassVar[bool] = True
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = (REPEAT_START, SESSION_START)
     SEARCH_SPACE: ClassVar[SearchSpace] = {
-        **ITEM_ITEM_SPACE,
+        **DECAY_SPACE,
         "max_gap": ("int", 1, 20),
         "gap_decay": ("float", 0.4, 1.0, False),
         "pair_half_life_hours": ("float", 1.0, 8760.0, True),

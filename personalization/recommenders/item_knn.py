@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from personalization.recommenders.base import Catalogue, Config, Floats, Interactions
-from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
+from personalization.recommenders.decay import DECAY_SPACE, REPEAT_START, SESSION_START
+from personalization.recommenders.item_item import ItemItem, ItemItemConfig
 from personalization.recommenders.matrix import Matrix, inverse_power, scaled_columns, scaled_rows, user_item
 from personalization.recommenders.neighbors import products, table
 from personalization.recommenders.scoring import SearchSpace
@@ -26,7 +27,6 @@ class ItemKNNConfig(ItemItemConfig):
     balance: float = 0.5
     shrink: float = 10.0
     matrix_half_life_days: float = 365.0
-    own_weight: float = 0.3
 
 
 class ItemKNN(ItemItem):
@@ -36,8 +36,10 @@ class ItemKNN(ItemItem):
     config_class: ClassVar[type[Config]] = ItemKNNConfig
     config: ItemKNNConfig
     quick: ClassVar[bool] = True
+    discovers: ClassVar[bool] = True
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = (REPEAT_START, SESSION_START)
     SEARCH_SPACE: ClassVar[SearchSpace] = {
-        **ITEM_ITEM_SPACE,
+        **DECAY_SPACE,
         "damping": ("float", 0.0, 1.0, False),
         "shopper_power": ("float", 0.0, 1.0, False),
         "balance": ("float", 0.3, 0.9, False),

@@ -45,6 +45,8 @@ class Scoring(Recommender):
     """Settings worth trying before any search, beside the defaults: each suits one kind of shop."""
     STARTS_OF_MANY: ClassVar[tuple[dict[str, Any], ...]] = ()
     """More beside `STARTS`, only for shops with questions enough to tell which serve the ranker (ADR 15)."""
+    discovers: ClassVar[bool] = False
+    """Whether it is there for what the shopper never had: its settings are then chosen by that alone (ADR 22)."""
     needs: ClassVar[tuple[str, ...]] = ()
     """Modules of an optional extra, imported only when fitting or answering."""
     exact: ClassVar[bool] = True

@@ -16,8 +16,8 @@ import numpy as np
 
 from personalization.recommenders.base import Catalogue, Config, Interactions
 from personalization.recommenders.baskets import as_sets, basket_codes
-from personalization.recommenders.decay import DAY, REPEAT_START, SESSION_START
-from personalization.recommenders.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
+from personalization.recommenders.decay import DAY, DECAY_SPACE, REPEAT_START, SESSION_START
+from personalization.recommenders.item_item import ItemItem, ItemItemConfig
 from personalization.recommenders.matrix import Matrix, inverse_power, scaled_columns, scaled_rows
 from personalization.recommenders.neighbors import products, table
 from personalization.recommenders.repeat import own_gain
@@ -30,7 +30,7 @@ class SessionKNNConfig(ItemItemConfig):
     """`length_power` tames long sessions, `source_power` items that many sessions hold: at 1 all speak equally loud.
 
     Sessions of over `longest` items are not learnt from. Good: step .4–.6 and source_power 0 where views dominate,
-    source_power 1 and own_weight 10 where baskets repeat.
+    source_power 1 where baskets repeat.
     """
 
     half_life_days: float = 14.0
@@ -50,17 +50,17 @@ class SessionKNN(ItemItem):
     config_class: ClassVar[type[Config]] = SessionKNNConfig
     config: SessionKNNConfig
     quick: ClassVar[bool] = True
+    discovers: ClassVar[bool] = True
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
         {**SESSION_START, "source_power": 0.0},
-        {**REPEAT_START, "own_weight": 0.0},
-        {**REPEAT_START, "own_weight": 10.0, "source_power": 1.0},
+        REPEAT_START,
+        {**REPEAT_START, "source_power": 1.0},
     )
     SEARCH_SPACE: ClassVar[SearchSpace] = {
-        **ITEM_ITEM_SPACE,
+        **DECAY_SPACE,
         "length_power": ("float", 0.0, 1.0, False),
         "source_power": ("float", 0.0, 1.0, False),
         "matrix_half_life_days": ("float", 7.0, 1500.0, True),
-        "rate_power": ("float", 0.0, 1.5, False),
     }
 
     def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:

@@ -57,6 +57,14 @@ class Fold:
         """Return bool[n]: which questions are asked as a visit begins; all where none is asked on purpose in one."""
         return np.array([not self.mixed or profile.now == self.until for profile in self.profiles], bool)
 
+    def discoveries(self) -> "Fold":
+        """Return the questions, of which only right answers count, and may be answered, that the shopper never had."""
+        if self.new_only:
+            return self
+        fresh = [own[~np.isin(own, profile.items)] for own, profile in zip(self.targets, self.profiles, strict=True)]
+        kept = np.flatnonzero([len(own) > 0 for own in fresh])
+        return replace(replace(self, targets=fresh, new_only=True).of_rows(kept))
+
     def excluding(self, items: Sequence[tuple[int, ...]]) -> "Fold":
         """Return the same questions, each without these items among the answers."""
         fold = replace(self)

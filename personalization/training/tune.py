@@ -105,13 +105,14 @@ def tune(
 
     What is not better than the best start in this share of bootstrap samples of the questions, `sure`, is not taken.
 
-    Settings are judged on the questions of all folds together. Those that only matter when answering are tuned first,
+    Settings are judged on the questions of all folds together, of a source that discovers by what the shopper never had
+    (ADR 22). Those that only matter when answering are tuned first,
     on one fit; then those of the fit. A kept study goes on where it stopped. With `max_trials` of each of the two
     searches, and time enough for them, the outcome depends on data and seed alone.
     """
     space = RECOMMENDERS[name].SEARCH_SPACE
     quick = RECOMMENDERS[name].SERVE_TIME
-    bench = Bench.of(folds, catalogue, seed=seed, most=MORE_QUESTIONS)
+    bench = Bench.of(_asked(name, folds), catalogue, seed=seed, most=MORE_QUESTIONS)
     clock = time.monotonic()
     begun, fitted = _begun(name, bench, search)
     fits = len({repr(_split(start, quick)[0]) for start in _starts(name, bench, search)})
@@ -158,8 +159,14 @@ def started(
     Starts that agree on the settings of the fit share one. With it comes the source as fitted on the first fold, None
     where that asks nothing.
     """
-    begun, fitted = _begun(name, Bench.of(folds, catalogue, seed=seed), search)
-    return begun, fitted[0] if fitted and len(folds[0]) else None
+    asked = _asked(name, folds)
+    begun, fitted = _begun(name, Bench.of(asked, catalogue, seed=seed), search)
+    return begun, fitted[0] if fitted and len(asked[0]) else None
+
+
+def _asked(name: str, folds: Sequence[Fold]) -> Sequence[Fold]:
+    """Return the questions that tell what the source is there for."""
+    return [fold.discoveries() for fold in folds] if RECOMMENDERS[name].discovers else folds
 
 
 def _begun(name: str, bench: "Bench", search: Search) -> tuple[Tuned, Sequence[Scoring]]:
@@ -182,11 +189,15 @@ def _begun(name: str, bench: "Bench", search: Search) -> tuple[Tuned, Sequence[S
 
 
 def _starts(name: str, bench: "Bench", search: Search) -> list[Mapping[str, Any]]:
-    """Return the defaults, what the source suggests beside them to a shop with so many questions, and what it has."""
+    """Return the defaults, what the source suggests beside them to a shop with so many questions, and what it has.
+
+    Of that, what no search and no start sets any more is as new versions have it, or it would be held for ever.
+    """
     kind = RECOMMENDERS[name]
     more = () if not bench.folds or few(bench.folds[0]) else kind.STARTS_OF_MANY
     starts: list[Mapping[str, Any]] = [{}, *kind.STARTS, *more]
-    held = kind.config_class(**search.held.get(name, {}))
+    open_to = kind.SEARCH_SPACE.keys() | {knob for start in (*kind.STARTS, *kind.STARTS_OF_MANY) for knob in start}
+    held = kind.config_class(**{k: v for k, v in search.held.get(name, {}).items() if k in open_to})
     if held not in (kind.config_class(**start) for start in starts):
         starts.append({k: v for k, v in asdict(held).items() if k != "seed"})
     return starts

@@ -1,0 +1,99 @@
+"""Sources that are there for what is new to a shopper are set by that alone: what they had, other sources know."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from personalization.recommenders.base import Profile
+from personalization.recommenders.registry import RECOMMENDERS
+from personalization.training import tune as tuning
+from personalization.training.dataset import build
+from personalization.training.evaluate import Options, folds_of
+from personalization.training.folds import Fold
+from personalization.training.plan import ranked_sources
+from personalization.training.tune import Bench, Search, tune
+from tests.personalization.shop_history import history, products
+
+DATA = build(history(), products())
+DISCOVERING = sorted(name for name in ranked_sources() if RECOMMENDERS[name].discovers)
+
+
+@pytest.fixture(scope="module")
+def validation() -> Fold:
+    return folds_of(DATA, Options())[1]
+
+
+def had(profile: Profile, targets: np.ndarray) -> np.ndarray:
+    return np.isin(targets, profile.items)
+
+
+def test_discoveries_are_the_right_answers_that_a_shopper_never_had(validation: Fold) -> None:
+    found = validation.discoveries()
+
+    wanted = {
+        int(user): own[~had(profile, own)].tolist()
+        for user, own, profile in zip(validation.users, validation.targets, validation.profiles, strict=True)
+        if not had(profile, own).all()
+    }
+    assert {int(user): own.tolist() for user, own in zip(found.users, found.targets, strict=True)} == wanted
+    assert 0 < len(found) < len(validation) or sum(map(len, found.targets)) < sum(map(len, validation.targets))
+    assert not any(context.seen_allowed for context in found.contexts)
+    assert [profile.now for profile in found.profiles] == [validation.until] * len(found)
+    assert validation.contexts[0].seen_allowed
+
+
+def test_where_only_new_products_count_nothing_changes(validation: Fold) -> None:
+    new = replace(validation, new_only=True)
+
+    assert new.discoveries() is new
+
+
+def test_session_sources_are_there_to_discover() -> None:
+    assert DISCOVERING == ["covisitation", "item_knn", "session_knn"]
+
+
+@pytest.mark.parametrize("name", DISCOVERING)
+def test_what_an_items_own_past_counts_is_not_theirs_to_set(name: str, validation: Fold) -> None:
+    kind = RECOMMENDERS[name]
+    champion = {"own_weight": 30.0, "half_life_days": 77.0}
+
+    starts = tuning._starts(name, Bench.of([validation], DATA.catalogue, seed=7), Search(held={name: champion}))
+
+    assert not {"own_weight", "rate_power"} & kind.SEARCH_SPACE.keys()
+    assert all(kind.config_class(**start).own_weight == 0 for start in starts)
+    assert kind.config_class(**starts[-1]).half_life_days == 77.0
+
+
+@pytest.mark.parametrize("name", [*DISCOVERING, "rp3beta"])
+def test_settings_are_judged_by_what_the_source_is_there_for(
+    name: str, validation: Fold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Fold] = []
+
+    def judge(bench: Bench, *rest: object) -> float:
+        asked.extend(bench.folds)
+        return 0.0
+
+    monkeypatch.setattr(Bench, "judge", judge)
+
+    tuning.started(name, [validation], DATA.catalogue, seed=7)
+    tune(name, [validation], DATA.catalogue, budget_s=60, seed=7, max_trials=1)
+
+    assert asked
+    discovers = RECOMMENDERS[name].discovers
+    assert all(fold.new_only is discovers for fold in asked)
+    mine = validation.discoveries() if discovers else validation
+    assert all([own.tolist() for own in fold.targets] == [own.tolist() for own in mine.targets] for fold in asked)
+
+
+def test_where_everybody_comes_back_for_the_same_the_first_settings_are_taken(validation: Fold) -> None:
+    again = [np.unique(profile.items)[:1].astype(np.int64) for profile in validation.profiles]
+    settled = replace(validation, targets=again)
+
+    begun, source = tuning.started("covisitation", [settled, validation], DATA.catalogue, seed=7)
+
+    assert source is None  # it would have been fitted on the second fold, which is not validation's
+    assert begun.trials > 0
+    nothing, source = tuning.started("covisitation", [settled], DATA.catalogue, seed=7)
+    assert (dict(nothing.config), nothing.value, source) == ({}, 0.0, None)
