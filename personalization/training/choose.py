@@ -243,13 +243,19 @@ def _tuned(
 ) -> dict[str, Tuned]:
     """Return what the search finds above the settings that sources suggest."""
     tunable = [name for name in names if RECOMMENDERS[name].SEARCH_SPACE]
-    best = max((one.value for one in begun.values()), default=0.0)
-    shares = {name: STRONG if name in begun and begun[name].value >= best / 2 else 1.0 for name in tunable}
+    shares = dict.fromkeys(tunable, 1.0)
+    for discovers in (False, True):  # which are asked something else
+        alike = [name for name in tunable if name in begun and RECOMMENDERS[name].discovers is discovers]
+        best = max((begun[name].value for name in alike), default=0.0)
+        shares |= dict.fromkeys((name for name in alike if begun[name].value >= best / 2), STRONG)
+    careful = dict.fromkeys(tunable, sure)
+    if few(folds[0].discoveries()):
+        careful |= dict.fromkeys((name for name in tunable if RECOMMENDERS[name].discovers), SURE)
     tuned = {}
     for at, name in enumerate(tunable):
         progress(f"Tuning {name}", 0.1 + 0.3 * at / len(tunable))
         own = budget_s * shares[name] / sum(shares.values())
-        tuned[name] = tune(name, folds, catalogue, budget_s=own, seed=seed, search=search, sure=sure)
+        tuned[name] = tune(name, folds, catalogue, budget_s=own, seed=seed, search=search, sure=careful[name])
     return tuned
 
 

@@ -58,12 +58,11 @@ class Fold:
         return np.array([not self.mixed or profile.now == self.until for profile in self.profiles], bool)
 
     def discoveries(self) -> "Fold":
-        """Return the questions, of which only right answers count, and may be answered, that the shopper never had."""
+        """Return the questions whose shopper also took what is not in their profile, asked for such products only."""
         if self.new_only:
             return self
         fresh = [own[~np.isin(own, profile.items)] for own, profile in zip(self.targets, self.profiles, strict=True)]
-        kept = np.flatnonzero([len(own) > 0 for own in fresh])
-        return replace(replace(self, targets=fresh, new_only=True).of_rows(kept))
+        return replace(self, targets=fresh, new_only=True).of_rows(np.flatnonzero([len(own) > 0 for own in fresh]))
 
     def excluding(self, items: Sequence[tuple[int, ...]]) -> "Fold":
         """Return the same questions, each without these items among the answers."""

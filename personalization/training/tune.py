@@ -112,9 +112,11 @@ def tune(
     """
     space = RECOMMENDERS[name].SEARCH_SPACE
     quick = RECOMMENDERS[name].SERVE_TIME
-    bench = Bench.of(_asked(name, folds), catalogue, seed=seed, most=MORE_QUESTIONS)
+    bench = Bench.of(asked_of(name, folds), catalogue, seed=seed, most=MORE_QUESTIONS)
     clock = time.monotonic()
     begun, fitted = _begun(name, bench, search)
+    if not bench.folds:
+        return begun  # nothing is asked that could tell
     fits = len({repr(_split(start, quick)[0]) for start in _starts(name, bench, search)})
     once = (time.monotonic() - clock) / fits
     # A study that ends with the process meets no other data, seed, space or code.
@@ -159,12 +161,12 @@ def started(
     Starts that agree on the settings of the fit share one. With it comes the source as fitted on the first fold, None
     where that asks nothing.
     """
-    asked = _asked(name, folds)
+    asked = asked_of(name, folds)
     begun, fitted = _begun(name, Bench.of(asked, catalogue, seed=seed), search)
     return begun, fitted[0] if fitted and len(asked[0]) else None
 
 
-def _asked(name: str, folds: Sequence[Fold]) -> Sequence[Fold]:
+def asked_of(name: str, folds: Sequence[Fold]) -> Sequence[Fold]:
     """Return the questions that tell what the source is there for."""
     return [fold.discoveries() for fold in folds] if RECOMMENDERS[name].discovers else folds
 

@@ -7,12 +7,14 @@ import pytest
 
 from personalization.recommenders.base import Profile
 from personalization.recommenders.registry import RECOMMENDERS
+from personalization.training import choose as choosing
+from personalization.training import deciding
 from personalization.training import tune as tuning
 from personalization.training.dataset import build
 from personalization.training.evaluate import Options, folds_of
 from personalization.training.folds import Fold
 from personalization.training.plan import ranked_sources
-from personalization.training.tune import Bench, Search, tune
+from personalization.training.tune import Bench, Search, Tuned, tune
 from tests.personalization.shop_history import history, products
 
 DATA = build(history(), products())
@@ -97,3 +99,56 @@ def test_where_everybody_comes_back_for_the_same_the_first_settings_are_taken(va
     assert begun.trials > 0
     nothing, source = tuning.started("covisitation", [settled], DATA.catalogue, seed=7)
     assert (dict(nothing.config), nothing.value, source) == ({}, 0.0, None)
+
+
+def test_minutes_and_caution_are_told_of_the_questions_that_a_source_is_asked(
+    validation: Fold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of shoppers who return for nearly all, discoveries are few and hit rarely, however many are asked."""
+    begun = {
+        name: Tuned({}, value, 1)
+        for name, value in {
+            "ease": 0.5,
+            "als": 0.2,
+            "covisitation": 0.04,
+            "item_knn": 0.03,
+            "session_knn": 0.01,
+        }.items()
+    }
+    spent: dict[str, tuple[float, float]] = {}
+
+    def tuned(name: str, *rest: object, budget_s: float, sure: float, **more: object) -> Tuned:
+        spent[name] = (budget_s, sure)
+        return begun[name]
+
+    monkeypatch.setattr(choosing, "tune", tuned)
+    monkeypatch.setattr(deciding, "PLENTY", len(validation.discoveries()) + 1)
+
+    choosing._tuned(
+        begun,
+        list(begun),
+        [validation],
+        DATA.catalogue,
+        budget_s=110.0,
+        seed=7,
+        search=Search(),
+        sure=0.0,
+        progress=lambda message, share: None,
+    )
+
+    assert {name: seconds for name, (seconds, _) in spent.items()} == {
+        "ease": 30.0,
+        "als": 10.0,
+        "covisitation": 30.0,
+        "item_knn": 30.0,
+        "session_knn": 10.0,
+    }
+    assert {name for name, (_, sure) in spent.items() if sure} == {"covisitation", "item_knn", "session_knn"}
+
+
+def test_where_nothing_is_asked_no_time_is_spent_on_a_search(validation: Fold) -> None:
+    again = [np.unique(profile.items)[:1].astype(np.int64) for profile in validation.profiles]
+
+    found = tune("covisitation", [replace(validation, targets=again)], DATA.catalogue, budget_s=1e6, seed=7)
+
+    assert (dict(found.config), found.value) == ({}, 0.0)
