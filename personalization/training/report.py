@@ -12,6 +12,7 @@ from personalization.ranking.candidates import held_by
 from personalization.ranking.features import AGREEING
 from personalization.ranking.groups import even
 from personalization.recommenders.base import Bools, Floats, Ints, Longs
+from personalization.recommenders.registry import RECOMMENDERS
 from personalization.training.activity import known_of, thirds
 from personalization.training.bundle_slates import milliseconds
 from personalization.training.choose import Choice
@@ -54,6 +55,9 @@ def judged_report(
         "candidate_recall": choice.recall,
         "validation_singles": dict(choice.singles),
         "tuning": {name: asdict(one) for name, one in choice.tuned.items()},
+        "discovering": sorted(
+            name for name in choice.plan.configs if RECOMMENDERS[name].discovers and not choice.plan.new_only
+        ),
         "settings": dict(choice.settings),
         "quotas": dict(choice.plan.quotas),
         "blend": dict(choice.plan.blend),

@@ -53,7 +53,8 @@ REPORT: dict[str, Any] = {
             for lift in (0.0, 0.5, 1.0)
         ],
     },
-    "validation_singles": {"rp3beta": 0.09, "popular": 0.05},
+    "validation_singles": {"rp3beta": 0.09, "popular": 0.05, "covisitation": 0.04},
+    "discovering": ["covisitation"],
     "tuning": {"rp3beta": {"config": {"alpha": 0.7, "neighbors": 100}, "value": 0.09, "trials": 12}},
     "settings": {"suggested": 0.0963, "tuned": 0.0952},
     "quotas": {"rp3beta": 60, "popular": 20},

@@ -25,12 +25,14 @@ def tuning(report: Mapping[str, Any]) -> Section | None:
         )
         for name, ndcg in alone.items()
     ]
+    discovering = report.get("discovering", [])
     worth = dict(sorted(report.get("settings", {}).items(), key=lambda pair: -(pair[1] or 0.0)))
     compared = [f"{number(value)} with {name} settings" for name, value in worth.items()] if len(worth) > 1 else []
     return Section(
         "tuning", "Sources and tuning",
         "Each source alone on validation, how many candidates it proposes, its weight in the blend, how many settings "
         "were tried, and what differs from the defaults."
+        + (f" Set by what shoppers never had: {', '.join(discovering)}; alone they find less." if discovering else "")
         + (f" The ranker validates at {', '.join(compared)}." if compared else ""),
         ("Source", "NDCG@10 alone", "Candidates", "Blend", "Tried", "Settings"), rows,
         plots.lying_bars(list(alone), [one or 0.0 for one in alone.values()], title="NDCG@10 alone, validation"),

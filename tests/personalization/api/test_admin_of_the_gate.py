@@ -56,6 +56,7 @@ def test_the_report_shows_every_part_as_plot_and_table(log_in: LogIn) -> None:
         "next-item",
     }
     assert "alpha 0.7, neighbors 100" in text
+    assert "Set by what shoppers never had: covisitation; alone they find less." in text
     assert "The ranker validates at 0.0963 with suggested settings, 0.0952 with tuned settings." in text
     assert f"of {ABLATED} held-out shoppers at most, so what is below zero is mostly chance" in text
     assert "removed: duplicates" in text

@@ -42,6 +42,7 @@ def test_the_figure_can_be_recomputed(new_only: bool) -> None:
     some = found.recommendations[found.recommendations["user"] != found.recommendations["user"].iloc[0]]
     assert recomputed(frame, some, new_only=new_only, warm_only=True)[1:] == (shoppers - 1, 1)
     assert list(found.recommendations.columns) == ["user", "rank", "item", "score"]
+    assert found.report["ours"]["discovering"] == ([] if new_only else ["session_knn"])
 
 
 def test_how_often_new_products_are_hit_can_be_recomputed() -> None:
