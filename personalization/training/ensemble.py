@@ -18,7 +18,7 @@ from personalization.ranking.groups import even
 from personalization.ranking.ranker import NETWORK, Judged, Lesson, Ranker
 from personalization.recommenders.base import Doubles, Floats, Longs
 from personalization.training.deciding import Deciding
-from personalization.training.examples import Examples, joined, limited, teaches
+from personalization.training.examples import Examples, limited, teaches, together
 from personalization.training.importance import permutation_importance
 from personalization.training.metrics import ndcg
 from personalization.training.slates import slates
@@ -98,7 +98,7 @@ def ensemble(
     if pooled:
         pairs = sum(len(part.labels) for part in early)
         members = tuple(one for one in FOR_FEW if one[0] is not SMOOTH or pairs >= FEW_PAIRS)
-        model = mean_of(members, joined([part.judged() for part in early]), names, seed=seed)
+        model = mean_of(members, together(early), names, seed=seed)
         losses = _importance(model, late, deciding, every, pooled=True, seed=seed)
         return replace(_crossed(deciding, names, members, seed=seed), importance=losses)
     heat = [_eased(part, HEAT_QUESTIONS // len(early), seed=seed) for part in early]
@@ -138,7 +138,7 @@ def _judged(
 ) -> tuple[TrainedRanker, Ranker]:
     """Return what the next fold says of the mean of `GROWN`, which it stops, and `beside`, all learned earlier."""
     kept = tuple(names[at] for at in columns.tolist())
-    learnt, valid = joined([part.judged(columns) for part in early]), late.thinned(seed=seed).judged(columns)
+    learnt, valid = together(early, columns), late.thinned(seed=seed).judged(columns)
     lesson = Lesson(learnt, kept, seed=seed, valid=valid)
     grown = [lesson.grown(params, rounds, patience=patience) for params in GROWN]
     stopped = [(params, max(one.rounds, LEAST_ROUNDS)) for params, one in zip(GROWN, grown, strict=True)]
@@ -153,8 +153,8 @@ def _crossed(deciding: Deciding, names: Sequence[str], members: tuple[Member, ..
     every = np.arange(len(names))
     ranked = TrainedRanker(members, every, tuple(names), np.empty(0, np.float32), np.empty(0))
 
-    def taught(others: Examples) -> Judged:
-        return others.thinned(negatives=HEAT_NEGATIVES, seed=seed).judged(every)
+    def taught(others: Longs) -> Judged:
+        return deciding.asked.of_rows(others).thinned(negatives=HEAT_NEGATIVES, seed=seed).judged(every)
 
     scores = _by_strangers(ranked, deciding, taught, parts=PARTS, seed=seed)
     return replace(ranked, scores=scores, values=_values(deciding, scores))
@@ -166,24 +166,24 @@ def by_strangers(ranked: TrainedRanker, early: Sequence[Examples], deciding: Dec
     Each half of the shoppers is ranked by what learned from the other half and from `early`, the learning folds.
     """
 
-    def taught(others: Examples) -> Judged:
-        parts = limited([part.thinned(seed=seed) for part in (*early, others)])
-        return joined([part.judged(ranked.columns) for part in parts])
+    def taught(others: Longs) -> Judged:
+        own = deciding.asked.of_rows(others).thinned(seed=seed)
+        return together(limited([*(part.thinned(seed=seed) for part in early), own]), ranked.columns)
 
     return _values(deciding, _by_strangers(ranked, deciding, taught, parts=2, seed=seed))
 
 
 def _by_strangers(
-    ranked: TrainedRanker, deciding: Deciding, taught: Callable[[Examples], Judged], *, parts: int, seed: int
+    ranked: TrainedRanker, deciding: Deciding, taught: Callable[[Longs], Judged], *, parts: int, seed: int
 ) -> Floats:
-    """Return the scores of the judges' pairs, each part of the shoppers ranked by what the others `taught`."""
+    """Return the scores of the judges' pairs, each part of the shoppers ranked by what rows of the others `taught`."""
     asked = deciding.asked
     rng = np.random.default_rng(seed)
     part_of = rng.permutation(int(deciding.users.max(initial=0)) + 1)[deciding.users] % parts
     scores = np.zeros(len(asked.labels), np.float32)
     for part in range(parts):
         held = part_of[asked.candidates.rows] == part
-        learnt = taught(asked.of_rows(np.flatnonzero(part_of != part)))
+        learnt = taught(np.flatnonzero(part_of != part))
         if held.any() and teaches(learnt.labels):
             model = mean_of(ranked.members, learnt, ranked.names, seed=seed)
             scores[held] = model.scores_at(asked.features[held], ranked.columns)

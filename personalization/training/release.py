@@ -59,5 +59,10 @@ def learned(plan: Plan, learnt: Sequence[Judged]) -> Ranker | None:
     """Return the plan's ranker, None where the plan has none or there is nothing to learn from."""
     if not plan.features or not any(teaches(part.labels) for part in learnt):
         return None
+    return ranker_of(plan, joined(learnt))
+
+
+def ranker_of(plan: Plan, learnt: Judged) -> Ranker:
+    """Return the plan's ranker, taught by what holds hits and misses."""
     members = [(params, round(rounds * MORE_ROUNDS)) for params, rounds in plan.rankers]
-    return mean_of(members, joined(learnt), plan.features, seed=plan.seed)
+    return mean_of(members, learnt, plan.features, seed=plan.seed)

@@ -23,12 +23,12 @@ from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.training.bundle_slates import bundle_slates
 from personalization.training.choose import columns_of
-from personalization.training.examples import Examples, examples, limited
+from personalization.training.examples import Examples, examples, limited, teaches, together
 from personalization.training.folds import Fold
 from personalization.training.lifting import bounded
 from personalization.training.plan import Plan
 from personalization.training.progress import Progress
-from personalization.training.release import learned
+from personalization.training.release import ranker_of
 
 
 def plan_of(manifest: Mapping[str, Any]) -> Plan | None:
@@ -104,7 +104,11 @@ def _ranker(plan: Plan, earlier: Sequence[Fold], catalogue: Catalogue, told: Cal
         told(at / (len(earlier) + 1))
     parts = limited(found)
     del found
-    return learned(plan, [part.judged(columns_of(plan)) for part in parts])
+    if not plan.features or not any(teaches(part.labels) for part in parts):
+        return None
+    learnt = together(parts, columns_of(plan))
+    del parts  # twice what is learnt from would be most of the memory
+    return ranker_of(plan, learnt)
 
 
 def _learnt(plan: Plan, fold: Fold, catalogue: Catalogue) -> Examples:

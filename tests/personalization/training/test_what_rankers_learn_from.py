@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from personalization.ranking.candidates import Candidates
-from personalization.training.examples import Examples, label, teaches
+from personalization.training.examples import Examples, joined, label, teaches, together
 
 
 def candidates(shoppers: int, each: int) -> Candidates:
@@ -43,3 +43,18 @@ def test_rankers_learn_from_all_hits_and_a_few_misses_of_those_who_have_a_hit() 
     assert again.features.tolist() == first.features.tolist()
     assert any(other.features.tolist() != first.features.tolist() for other in others), "misses are drawn"
     assert whole.thinned(negatives=8).judged().groups.tolist() == [8, 8]
+
+
+@pytest.mark.parametrize("columns", [None, np.array([2, 0])])
+def test_folds_are_taught_together_as_one_by_one(columns: np.ndarray | None) -> None:
+    draws = np.random.default_rng(7)
+    folds = [
+        Examples(candidates(shoppers, 4), draws.random((4 * shoppers, 3), np.float32), draws.random(4 * shoppers) < 0.3)
+        for shoppers in (3, 1, 5)
+    ]
+
+    found, wanted = together(folds, columns), joined([fold.judged(columns) for fold in folds])
+
+    for name in ("features", "labels", "groups"):
+        assert getattr(found, name).tolist() == getattr(wanted, name).tolist()
+        assert getattr(found, name).dtype == getattr(wanted, name).dtype
