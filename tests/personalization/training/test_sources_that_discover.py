@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from personalization.recommenders.base import Profile
+from personalization.recommenders.item_item import ItemItemConfig
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.training import choose as choosing
 from personalization.training import deciding
@@ -63,8 +64,9 @@ def test_what_an_items_own_past_counts_is_not_theirs_to_set(name: str, validatio
     starts = tuning._starts(name, Bench.of([validation], DATA.catalogue, seed=7), Search(held={name: champion}))
 
     assert not {"own_weight", "rate_power"} & kind.SEARCH_SPACE.keys()
-    assert all(kind.config_class(**start).own_weight == 0 for start in starts)
-    assert kind.config_class(**starts[-1]).half_life_days == 77.0
+    configs = [kind.config_class(**start) for start in starts]
+    assert all(isinstance(config, ItemItemConfig) and config.own_weight == 0 for config in configs)
+    assert starts[-1]["half_life_days"] == 77.0
 
 
 @pytest.mark.parametrize("name", [*DISCOVERING, "rp3beta"])
