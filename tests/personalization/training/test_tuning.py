@@ -216,7 +216,7 @@ def taken(rankers: Rankers, folds: list[Fold], monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_source_that_is_at_least_half_as_good_as_the_best_is_tuned_three_times_as_long(
-    monkeypatch: pytest.MonkeyPatch,
+    folds: list[Fold], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     budgets: dict[str, float] = {}
 
@@ -229,7 +229,7 @@ def test_a_source_that_is_at_least_half_as_good_as_the_best_is_tuned_three_times
     choosing._tuned(
         {name: Tuned({}, value, 1) for name, value in (("als", 0.19), ("rp3beta", 0.4), ("user_knn", 0.2))},
         ("als", "popular", "random", "rp3beta", "user_knn"),
-        [],
+        folds,
         CATALOGUE,
         budget_s=80.0,
         seed=7,
