@@ -105,14 +105,14 @@ def tune(
 
     What is not better than the best start in this share of bootstrap samples of the questions, `sure`, is not taken.
 
-    Settings are judged on the questions of all folds together, of a source that discovers by what the shopper never had
-    (ADR 22). Those that only matter when answering are tuned first,
-    on one fit; then those of the fit. A kept study goes on where it stopped. With `max_trials` of each of the two
-    searches, and time enough for them, the outcome depends on data and seed alone.
+    Settings are judged on the questions of all folds together, those of a source that discovers by what the shopper
+    never had (ADR 22). Those that only matter when answering are tuned first, on one fit; then those of the fit. A kept
+    study goes on where it stopped. With `max_trials` of each of the two searches, and time enough for them, the outcome
+    depends on data and seed alone.
     """
     space = RECOMMENDERS[name].SEARCH_SPACE
     quick = RECOMMENDERS[name].SERVE_TIME
-    bench = Bench.of(asked_of(name, folds), catalogue, seed=seed, most=MORE_QUESTIONS)
+    bench = Bench.of(questions_of(name, folds), catalogue, seed=seed, most=MORE_QUESTIONS)
     clock = time.monotonic()
     begun, fitted = _begun(name, bench, search)
     if not bench.folds:
@@ -161,12 +161,12 @@ def started(
     Starts that agree on the settings of the fit share one. With it comes the source as fitted on the first fold, None
     where that asks nothing.
     """
-    asked = asked_of(name, folds)
+    asked = questions_of(name, folds)
     begun, fitted = _begun(name, Bench.of(asked, catalogue, seed=seed), search)
     return begun, fitted[0] if fitted and len(asked[0]) else None
 
 
-def asked_of(name: str, folds: Sequence[Fold]) -> Sequence[Fold]:
+def questions_of(name: str, folds: Sequence[Fold]) -> Sequence[Fold]:
     """Return the questions that tell what the source is there for."""
     return [fold.discoveries() for fold in folds] if RECOMMENDERS[name].discovers else folds
 
