@@ -16,7 +16,8 @@ from personalization.recommenders.scoring import Scoring, SearchSpace
 class ItemItemConfig(ProfileDecay):
     """`neighbors` kept per item bound memory and time; `own_weight` is what an item's own past counts for itself.
 
-    Good: own_weight 0 where products are bought once, 1–100 where they are bought again.
+    Good: own_weight 0 where products are bought once, 1–100 where they are bought again; sources that discover have 0,
+    but for versions trained before they did (ADR 22).
     """
 
     neighbors: int = 200

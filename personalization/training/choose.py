@@ -248,14 +248,13 @@ def _tuned(
         alike = [name for name in tunable if name in begun and RECOMMENDERS[name].discovers is discovers]
         best = max((begun[name].value for name in alike), default=0.0)
         shares |= dict.fromkeys((name for name in alike if begun[name].value >= best / 2), STRONG)
-    careful = dict.fromkeys(tunable, sure)
-    if few(folds[0].discoveries()):
-        careful |= dict.fromkeys((name for name in tunable if RECOMMENDERS[name].discovers), SURE)
+    care = {False: sure, True: SURE if few(folds[0].discoveries()) else sure}
     tuned = {}
     for at, name in enumerate(tunable):
         progress(f"Tuning {name}", 0.1 + 0.3 * at / len(tunable))
         own = budget_s * shares[name] / sum(shares.values())
-        tuned[name] = tune(name, folds, catalogue, budget_s=own, seed=seed, search=search, sure=careful[name])
+        surely = care[RECOMMENDERS[name].discovers]
+        tuned[name] = tune(name, folds, catalogue, budget_s=own, seed=seed, search=search, sure=surely)
     return tuned
 
 

@@ -45,7 +45,7 @@ def release(
         catalogue=catalogue,
         sources=ready,
         facts=ItemFacts.fit(past, catalogue, until=until),
-        ranker=learned(plan, learnt),
+        ranker=ranker_of(plan, joined(learnt)) if learnt else None,
         quotas=plan.quotas,
         blend=plan.blend,
         exposure=exposure,
@@ -55,14 +55,9 @@ def release(
     return bounded(bundle, plan, past, newest=newest)
 
 
-def learned(plan: Plan, learnt: Sequence[Judged]) -> Ranker | None:
+def ranker_of(plan: Plan, learnt: Judged) -> Ranker | None:
     """Return the plan's ranker, None where the plan has none or there is nothing to learn from."""
-    if not plan.features or not any(teaches(part.labels) for part in learnt):
+    if not plan.features or not teaches(learnt.labels):
         return None
-    return ranker_of(plan, joined(learnt))
-
-
-def ranker_of(plan: Plan, learnt: Judged) -> Ranker:
-    """Return the plan's ranker, taught by what holds hits and misses."""
     members = [(params, round(rounds * MORE_ROUNDS)) for params, rounds in plan.rankers]
     return mean_of(members, learnt, plan.features, seed=plan.seed)

@@ -23,7 +23,7 @@ from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.training.bundle_slates import bundle_slates
 from personalization.training.choose import columns_of
-from personalization.training.examples import Examples, examples, limited, teaches, together
+from personalization.training.examples import Examples, examples, limited, together
 from personalization.training.folds import Fold
 from personalization.training.lifting import bounded
 from personalization.training.plan import Plan
@@ -104,8 +104,6 @@ def _ranker(plan: Plan, earlier: Sequence[Fold], catalogue: Catalogue, told: Cal
         told(at / (len(earlier) + 1))
     parts = limited(found)
     del found
-    if not plan.features or not any(teaches(part.labels) for part in parts):
-        return None
     learnt = together(parts, columns_of(plan))
     del parts  # twice what is learnt from would be most of the memory
     return ranker_of(plan, learnt)
