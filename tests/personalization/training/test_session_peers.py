@@ -27,7 +27,7 @@ def question(*, seed: int) -> Fold:
     return next_item(data, start=last[2], end=float("inf"), new_only=False)
 
 
-def by_hand(fold: Fold, *, latest: bool, rarity: bool) -> Ints:
+def by_hand(fold: Fold, *, latest: bool, rarity: float) -> Ints:
     """Return the ten best items by the definition, session after session."""
     current = fold.profiles[0].items.tolist()
     held = [{*fold.past.items[fold.past.users == user].tolist()} for user in np.unique(fold.past.users)]
@@ -37,12 +37,11 @@ def by_hand(fold: Fold, *, latest: bool, rarity: bool) -> Ints:
         steps = [step for step, item in enumerate(reversed(current), start=1) if item in session]
         for item in session:
             scores[item] += vote / (steps[0] if latest and steps else 1)
-    if rarity:
-        scores *= [np.log(len(held) / max(1, sum(item in session for session in held))) for item in range(ITEMS)]
+    scores *= [1 + rarity * np.log(len(held) / max(1, sum(item in one for one in held))) for item in range(ITEMS)]
     return np.argsort(-scores.astype(np.float32), kind="stable").astype(np.int32)
 
 
-@pytest.mark.parametrize("settings", [{"latest": True}, {"rarity": True}, {"latest": True, "rarity": True}, {}])
+@pytest.mark.parametrize("settings", [{"latest": True}, {"rarity": 2}, {"latest": True, "rarity": 10}, {}])
 @pytest.mark.parametrize("seed", range(5))
 def test_a_vote_counts_by_what_is_shared_lately_and_by_rarity(settings: dict[str, Any], seed: int) -> None:
     fold = question(seed=seed)
@@ -51,7 +50,7 @@ def test_a_vote_counts_by_what_is_shared_lately_and_by_rarity(settings: dict[str
     peer.fit(fold.past, shops.catalogue(ITEMS))
     found = peer.answer(fold, ITEMS)[0]
 
-    wanted = by_hand(fold, latest=settings.get("latest", False), rarity=settings.get("rarity", False))
+    wanted = by_hand(fold, latest=settings.get("latest", False), rarity=settings.get("rarity", 0))
     assert found.tolist() == wanted.tolist()
 
 
