@@ -15,7 +15,8 @@ from personalization.recommenders.coding import coded
 from personalization.recommenders.decay import DAY
 from personalization.recommenders.deep_features import image_vectors
 from personalization.recommenders.weights import SIGNAL_WEIGHTS, weight_table
-from personalization.training.cleaning import IMPUTATION, SCALING, clean, id_texts, imputed, seconds
+from personalization.training.cleaning import IMPUTATION, SCALING, clean, imputed
+from personalization.training.reading import id_texts, seconds
 from personalization.training.shoppers import attributes_of
 
 UNKNOWN_SIGNAL = "view"

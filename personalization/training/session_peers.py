@@ -62,8 +62,8 @@ class VSKNN(Peer):
 
     With `latest` a session's vote is divided by how far back the latest item lies that it shares; a vote for an item
     counts 1 + `rarity` · idf, which tells how few sessions hold it. The authors' code tunes both. RetailRocket, repeat,
-    1,500 next items of validation and of the window after, HR@10: .1087 and .1313 without, .1147 and .1400 with both, by
-    idf alone (NDCG@10 .0786 and .1006, .0892 and .1156).
+    1,500 next items of validation and of the window after, HR@10: .1087 and .1313 without, .1147 and .1400 with both,
+    by idf alone (NDCG@10 .0786 and .1006, .0892 and .1156).
     """
 
     name = "VS-kNN"

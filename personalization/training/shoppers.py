@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from personalization.recommenders.attributes import named
-from personalization.training.cleaning import id_texts
+from personalization.training.reading import id_texts
 
 
 def attributes_of(shoppers: pd.DataFrame, user_ids: Sequence[str]) -> tuple[tuple[str, ...], ...]:

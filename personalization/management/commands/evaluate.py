@@ -19,11 +19,11 @@ from tqdm import tqdm
 from personalization.management.output import writable
 from personalization.recommenders.base import SIGNAL_NAMES
 from personalization.services.figures import storable
-from personalization.training.cleaning import as_in_file, id_texts, seconds, unknown_events
 from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Options, evaluate
 from personalization.training.folds import Protocol
 from personalization.training.plan import OPTIONAL, ranked_sources
+from personalization.training.reading import as_in_file, id_texts, seconds, unknown_events
 from personalization.training.tune import SAMPLERS, Search
 
 EARLY = 1e8

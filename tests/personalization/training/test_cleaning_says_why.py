@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from personalization.training.activity import third_of, thirds
-from personalization.training.cleaning import clean, id_texts
+from personalization.training.cleaning import clean
 from personalization.training.dataset import build
+from personalization.training.reading import id_texts
 
 
 def frame(**changes: object) -> pd.DataFrame:
@@ -28,6 +29,7 @@ def frame(**changes: object) -> pd.DataFrame:
         ({"timestamp": [1.0, -5.0, 3.0, 4.0]}, "time"),
         ({"value": [1.0, 1.0, 1.0, 100.5]}, "values"),
         ({"value": [1.0, 1.0, 1.0, -100.5]}, "values"),
+        ({"value": [1.0, -1.0, 1.0, 4.0]}, "values"),
         ({"quantity": [1, -1, 1, 1]}, "values"),
         ({"device": ["mobile", None, "bot", "desktop"]}, "bots"),
         ({"device": pd.array(["mobile", None, "bot", "desktop"], "string")}, "bots"),

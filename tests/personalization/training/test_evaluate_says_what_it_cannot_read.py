@@ -11,8 +11,8 @@ from django.core.management import CommandError, call_command
 
 from personalization.management.commands import evaluate
 from personalization.management.commands.evaluate import untimed, unusable
-from personalization.training.cleaning import as_in_file, seconds
 from personalization.training.dataset import build
+from personalization.training.reading import as_in_file, seconds
 from tests.personalization.shop_history import history, products
 
 

@@ -15,9 +15,9 @@ from django.core.management import CommandError, call_command
 
 from personalization.management.commands.evaluate import _read, unusable
 from personalization.ranking.stars import latest_ratings
-from personalization.training.cleaning import as_in_file, seconds
 from personalization.training.dataset import build, catalogue_of
 from personalization.training.evaluate import Options, evaluate
+from personalization.training.reading import as_in_file, seconds
 from tests.personalization.shop_history import history, products
 
 
