@@ -1,9 +1,13 @@
 // Draws the figures of the evaluation report in the admin's colors, light or dark; on paper light, and as wide as paper.
+// One that is far down is drawn when it comes near: a dozen at once keep a slow machine from answering for seconds.
 "use strict";
 (function () {
   const PAPER = 620; // what A4 and US letter have between margins, in CSS pixels
+  const NEAR = "600px"; // about a screen ahead
   let printed = false;
   const figures = JSON.parse(document.getElementById("figures").textContent);
+  const places = [...document.querySelectorAll("[data-figure]")];
+  const met = new Set();
 
   function colors() {
     const style = getComputedStyle(document.documentElement);
@@ -29,41 +33,56 @@
     return trace.x.map((_, at) => (chosen.includes(at) ? color.chosen : color.fill));
   }
 
-  function draw() {
+  function draw(place) {
     const color = colors();
-    for (const place of document.querySelectorAll("[data-figure]")) {
-      const figure = figures[place.dataset.figure];
-      const data = figure.data.map((trace, at) => ({
-        ...trace,
-        marker: { ...trace.marker, color: markers(trace, color, color.series[at % 4]) },
-        line: { ...trace.line, color: color.series[at % 4], width: 2 },
-        ...(trace.error_y ? { error_y: { ...trace.error_y, color: color.ink } } : {}),
-      }));
-      const layout = {
-        margin: { l: 56, r: 24, t: 24, b: 48 },
-        font: { family: "inherit", size: 12, color: color.ink },
-        paper_bgcolor: "rgba(0,0,0,0)",
-        plot_bgcolor: "rgba(0,0,0,0)",
-        showlegend: false,
-        legend: { orientation: "h", yanchor: "bottom", y: 1.02 },
-        ...figure.layout,
-        ...(printed ? { width: PAPER } : {}),
-        xaxis: axis(figure.layout.xaxis, color),
-        yaxis: axis(figure.layout.yaxis, color),
-      };
-      place.style.height = layout.height + "px";
-      window.Plotly.react(place, data, layout, { displayModeBar: false, responsive: true });
-    }
+    const figure = figures[place.dataset.figure];
+    const data = figure.data.map((trace, at) => ({
+      ...trace,
+      marker: { ...trace.marker, color: markers(trace, color, color.series[at % 4]) },
+      line: { ...trace.line, color: color.series[at % 4], width: 2 },
+      ...(trace.error_y ? { error_y: { ...trace.error_y, color: color.ink } } : {}),
+    }));
+    const layout = {
+      margin: { l: 56, r: 24, t: 24, b: 48 },
+      font: { family: "inherit", size: 12, color: color.ink },
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      showlegend: false,
+      legend: { orientation: "h", yanchor: "bottom", y: 1.02 },
+      ...figure.layout,
+      ...(printed ? { width: PAPER } : {}),
+      xaxis: axis(figure.layout.xaxis, color),
+      yaxis: axis(figure.layout.yaxis, color),
+    };
+    window.Plotly.react(place, data, layout, { displayModeBar: false, responsive: true });
   }
 
   function print(starts) {
     printed = starts;
-    draw();
-    if (!printed) document.querySelectorAll("[data-figure]").forEach((place) => window.Plotly.Plots.resize(place));
+    if (printed) places.forEach((place) => met.add(place));
+    met.forEach(draw);
+    if (!printed) met.forEach((place) => window.Plotly.Plots.resize(place));
   }
 
-  draw();
+  const watch = new IntersectionObserver(
+    (entries) => {
+      for (const { isIntersecting, target } of entries) {
+        if (!isIntersecting) continue;
+        watch.unobserve(target);
+        met.add(target);
+        draw(target);
+      }
+    },
+    { rootMargin: NEAR + " 0px" },
+  );
+  for (const place of places) {
+    place.style.height = figures[place.dataset.figure].layout.height + "px"; // what is below stays where it is
+    watch.observe(place);
+  }
   window.addEventListener("beforeprint", () => print(true));
   window.addEventListener("afterprint", () => print(false));
-  new MutationObserver(draw).observe(document.documentElement, { attributes: true, attributeFilter: ["class"] });
+  new MutationObserver(() => met.forEach(draw)).observe(document.documentElement, {
+    attributes: true,
+    attributeFilter: ["class"],
+  });
 })();

@@ -15,6 +15,7 @@ from tests.personalization.reports import REPORT
 from tests.personalization.shop import model
 
 PLOTS = 11
+DRAWN = ".js-plotly-plot .main-svg:first-child"
 PHONE = {"width": 390, "height": 844}
 MIDDLE = 128
 """Between black and white."""
@@ -40,32 +41,43 @@ def test_every_plot_is_drawn(
 
     page.goto(live_server.url + reverse("admin:personalization_modelversion_evaluation_page", args=[version.pk]))
 
-    expect(page.locator(".js-plotly-plot .main-svg:first-child")).to_have_count(PLOTS)
+    expect(page.locator(DRAWN).first).to_be_visible()
+    assert page.locator(DRAWN).count() < PLOTS  # what is far down waits
+    leafed_through(page)
     expect(page.locator(".v-chip.no").first).to_be_visible()
     shoot(page, "evaluation")
     page.evaluate("document.documentElement.classList.add('dark')")
-    expect(page.locator(".js-plotly-plot .main-svg:first-child")).to_have_count(PLOTS)
+    expect(page.locator(DRAWN)).to_have_count(PLOTS)
     shoot(page, "evaluation-dark")
     page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     page.reload()
-    expect(page.locator(".js-plotly-plot .main-svg:first-child")).to_have_count(PLOTS)
+    leafed_through(page)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= PHONE["width"]
     shoot(page, "evaluation-phone")
     on_paper(page, shoot)
     assert [one.url for one in requests if not one.url.startswith((live_server.url, "data:", "blob:"))] == []
 
 
+def leafed_through(page: Page) -> None:
+    """Look at every plot, down the page, and find each drawn."""
+    for place in page.locator("[data-figure]").all():
+        place.scroll_into_view_if_needed()
+        expect(place.locator(".main-svg").first).to_be_visible()
+    assert page.locator(DRAWN).count() == PLOTS
+
+
 def on_paper(page: Page, shoot: Shoot) -> None:
     """Print the page from the dark: nothing is cut, all is dark on white; afterwards it is as before."""
-    drawn = page.locator(".js-plotly-plot .main-svg:first-child")
+    drawn = page.locator(DRAWN)
     page.set_viewport_size(PAPER)  # type: ignore[arg-type]
     page.reload()
-    expect(drawn).to_have_count(PLOTS)
+    expect(drawn.first).to_be_visible()
     page.evaluate("document.documentElement.classList.add('dark')")
     before = drawn.first.get_attribute("width")
 
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(drawn).to_have_count(PLOTS)
     assert {one.get_attribute("width") for one in drawn.all()} == {"620"}
     assert page.evaluate(CUT) == 0
     assert page.evaluate(BRIGHTEST) < MIDDLE
