@@ -33,7 +33,7 @@ $(READY):
 	@rm -f .venv/.ready-*
 	@touch $@
 
-demo: $(READY) ## a living demo shop; Ctrl-C stops it. DATASET=complete-journey for real data, DETACH=1 to get the prompt back
+demo: $(READY) ## a living demo shop; Ctrl-C stops it. DATASET=complete-journey for real data, empty for your own, DETACH=1 to get the prompt back
 	@$(BIN)/python -m common.embedded up $(if $(DETACH),--detach)
 
 stop-demo: $(READY) ## stop a demo that runs in the background

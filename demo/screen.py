@@ -26,6 +26,12 @@ def address(base: str, *, user_id: str) -> str:
     return f"{base}/api/v1/recommendations/home?user_id={user_id}&limit=3"
 
 
+def bringing(base: str) -> str:
+    """Return the request that brings a first product to an empty shop."""
+    told = '-H \'Content-Type: application/json\' -d \'{"title": "Oak chair", "price": "89.90"}\''
+    return f"curl -X PUT -H 'Authorization: Bearer {SECRET_KEY}' {told} '{base}/api/v1/products/P456'"
+
+
 def lines(known: dict[str, Any]) -> list[str]:
     """Return the screen of a loaded demo; the request on it is made, and its answer shown."""
     base, user_id = settings.PUBLIC_URL, str(known["known_shopper"])
@@ -44,6 +50,7 @@ def lines(known: dict[str, Any]) -> list[str]:
         ),
         "",
         "  Try:",
+        *([] if known["products"] else [f"  {bringing(base)}"]),
         f"  curl -H 'Authorization: Bearer {SECRET_KEY}' '{address(base, user_id=user_id)}'",
         *answered(base, user_id=user_id),
         "━" * WIDTH,
@@ -59,5 +66,5 @@ def answered(base: str, *, user_id: str) -> list[str]:
     kind = "personalized" if answer["personalized"] else "NOT personalized"
     fell_back = f", fell back: {answer['degraded']}" if answer["degraded"] else ""
     heading = f"  … which answers {kind}{fell_back}, model {answer['model_version']}, in {answer['took_ms']} ms:"
-    shown = (f"    {item['position']}. {item['title']}: {item['reason']['text']}" for item in answer["items"])
-    return [heading, *shown]
+    shown = [f"    {item['position']}. {item['title']}: {item['reason']['text']}" for item in answer["items"]]
+    return [heading, *(shown or ["    nothing: there is no product yet"])]

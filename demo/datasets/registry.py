@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Final
 
 from common.errors import InvalidInput
-from demo.datasets import complete_journey, simulated
+from demo.datasets import complete_journey, empty, simulated
 from demo.datasets.base import DemoData
 
 DATASETS: Final[dict[str, Callable[..., DemoData]]] = {
     "simulated": simulated.load,
     "complete-journey": complete_journey.load,
+    empty.NAME: empty.load,
 }
 
 

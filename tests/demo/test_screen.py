@@ -1,7 +1,12 @@
 """The last screen shows a request whose answer was really seen, or says that nothing answers."""
 
+import shlex
 import socket
+import urllib.request
+from http import HTTPStatus
 
+import pytest
+from django.core.management import call_command
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -11,7 +16,7 @@ from demo import screen, setup
 from personalization.services.placements import save_placement
 from personalization.serving.keeper import keeper
 
-KNOWN = {"known_shopper": "ada", "note": "a test", "name": "simulated"}
+KNOWN = {"known_shopper": "ada", "note": "a test", "name": "simulated", "products": 1}
 
 
 def test_the_request_on_the_screen_was_answered(
@@ -30,6 +35,28 @@ def test_the_request_on_the_screen_was_answered(
     assert "which answers NOT personalized, fell back:" in text
     assert "1. Oak desk:" in text
     assert all(name in text for name in setup.LOGINS)
+
+
+def test_an_empty_shop_is_ready_for_its_first_product(
+    transactional_db: None, live_server: LiveServer, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.SERVING_REFRESH, settings.PUBLIC_URL, settings.DEMO = "inline", live_server.url, True
+    forget_keys()
+    keeper.forget()
+
+    call_command("demo", dataset="empty", screen=False)
+    call_command("demo", dataset="empty", screen=False)
+    capsys.readouterr()
+    call_command("demo", screen=True)
+    text = capsys.readouterr().out
+
+    assert "nothing: there is no product yet" in text
+    words = shlex.split(next(line for line in text.splitlines() if "curl -X PUT" in line))
+    headers = dict(words[at + 1].split(": ", 1) for at, word in enumerate(words) if word == "-H")
+    body = words[words.index("-d") + 1].encode()
+    with urllib.request.urlopen(urllib.request.Request(words[-1], body, headers, method="PUT")) as answer:
+        assert answer.status == HTTPStatus.CREATED
+    assert [one["title"] for one in screen.ask(live_server.url, user_id="ada")["items"]] == ["Oak chair"]
 
 
 def test_silence_is_said(settings: Settings) -> None:

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from common import clock
 from common.errors import DomainError
 from demo import filling, screen, setup, training
+from demo.datasets import empty
 from demo.datasets.base import DemoData
 from demo.datasets.registry import DATASETS, load
 from demo.progress import Bar
@@ -36,7 +37,8 @@ class Command(BaseCommand):
         try:
             if not options["screen"]:
                 self._fill(options["dataset"])
-                self._train(here=options["here"])
+                if options["dataset"] != empty.NAME:
+                    self._train(here=options["here"])
         except DomainError as error:
             raise CommandError(error.detail) from error
         known = filling.loaded()

@@ -1,0 +1,21 @@
+"""No products and no shoppers: an installation to bring your own to, with the demo's keys and logins. Pure."""
+
+from datetime import datetime
+
+from demo.datasets.base import DemoData
+
+NAME = "empty"
+
+
+def load(*, now: datetime, currency: str) -> DemoData:
+    """Return the data set."""
+    return DemoData(
+        name=NAME,
+        note="an empty shop, for products and events of your own",
+        products=(),
+        n_products=0,
+        items=(),
+        n_items=0,
+        known_shopper="ada",
+        currency=currency,
+    )
