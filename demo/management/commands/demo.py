@@ -52,16 +52,20 @@ class Command(BaseCommand):
         if filling.check_loaded(dataset):
             self.stdout.write(f"  {dataset} is loaded already")
             return
-        began = time.monotonic()
         data = load(dataset, now=clock.now(), currency=settings.SHOP_CURRENCY)
         self.stdout.write(f"  {data.note}")
+        if data.n_products:
+            self._send(data)
+        filling.note_loaded(data)
+
+    def _send(self, data: DemoData) -> None:
+        began = time.monotonic()
         with Bar("products", total=data.n_products) as bar:
             filling.fill_catalogue(data, bar)
         setup.rest_at_home(data.rest_days)
         with Bar("events sent", total=data.n_items) as bar:
             filling.send_events(data, bar)
         self._wait_for_recorder(data)
-        filling.note_loaded(data)
         self.stdout.write(f"  loaded in {time.monotonic() - began:.0f} s")
 
     def _wait_for_recorder(self, data: DemoData) -> None:
