@@ -78,6 +78,11 @@ class Bundle:
         return bool(self.manifest.get("ratings_differ", True))
 
     @property
+    def heard(self) -> dict[str, Scoring]:
+        """The sources that propose to the ranker, in the order of its features."""
+        return {name: self.sources[name] for name in self.quotas}
+
+    @property
     def weights(self) -> Floats:
         """What an event counts by its signal code, float32: what it counted when this bundle was trained."""
         return weight_table(self.manifest.get(EVENT_WEIGHTS, {}))
@@ -232,7 +237,7 @@ class Bundle:
         if rung == "single":
             return {name: self.sources[name] for name in alone(str(self.manifest["single"]))}
         if rung == "ranker":
-            return {name: self.sources[name] for name in self.quotas}
+            return self.heard
         return {name: source for name, source in self.sources.items() if self.blend.get(name, 0) and asked.get(name)}
 
     def _told(

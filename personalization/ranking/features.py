@@ -12,7 +12,7 @@ from personalization.ranking.history import OWN, SHOPPER, own_features, shopper_
 from personalization.ranking.shoppers import Shoppers
 from personalization.ranking.stars import PREDICTED
 from personalization.ranking.taste import TASTE, taste_features
-from personalization.recommenders.base import Context, Doubles, Floats, Longs, Profile
+from personalization.recommenders.base import Bools, Context, Doubles, Floats, Longs, Profile
 from personalization.recommenders.decay import DAY
 
 LIFE = ("age", "item_idle")
@@ -51,29 +51,43 @@ def positions(names: Sequence[str], sources: Sequence[str]) -> Longs:
 
 
 def features(
-    candidates: Candidates, profiles: Sequence[Profile], contexts: Sequence[Context], facts: ItemFacts
+    candidates: Candidates,
+    profiles: Sequence[Profile],
+    contexts: Sequence[Context],
+    facts: ItemFacts,
+    *,
+    kept: Bools | None = None,
 ) -> Floats:
     """Return float32[n_pairs, n_features]; NaN is unknown. Nothing later than a profile's `now` is looked at.
+
+    With `kept`, bool[n_pairs], of these pairs alone, as they are among all.
 
     Shoppers are taken in runs of `HISTORIES` events: asked thousands of times, each with all that was before, one of
     thousands of events would fill the memory.
     """
+    shares = _of_top(candidates)
+    if kept is not None:
+        candidates, shares = candidates.part(kept), shares[kept]
     ends = np.cumsum([len(profile.items) for profile in profiles])
     runs = np.flatnonzero(np.diff(ends // HISTORIES, prepend=0)) if len(ends) else ends
     if not len(runs):
-        return _features(candidates, profiles, contexts, facts)
+        return _features(candidates, shares, profiles, contexts, facts)
     starts = np.unique([0, *runs.tolist(), len(profiles)]).tolist()
     pairs = np.searchsorted(candidates.rows, starts)
     found = np.empty((len(candidates.rows), len(feature_names(candidates.sources))), np.float32)
     for at, (start, end) in enumerate(pairwise(starts)):
         own = slice(pairs[at], pairs[at + 1])
         part = candidates.stretch(own, start, end)
-        found[own] = _features(part, profiles[start:end], contexts[start:end], facts)
+        found[own] = _features(part, shares[own], profiles[start:end], contexts[start:end], facts)
     return found
 
 
 def _features(
-    candidates: Candidates, profiles: Sequence[Profile], contexts: Sequence[Context], facts: ItemFacts
+    candidates: Candidates,
+    shares: Floats,
+    profiles: Sequence[Profile],
+    contexts: Sequence[Context],
+    facts: ItemFacts,
 ) -> Floats:
     shoppers = Shoppers.of(profiles)
     rows, items = candidates.rows, candidates.items
@@ -88,7 +102,7 @@ def _features(
     matrix = np.empty((len(rows), width), np.float32)
     matrix[:, :n_sources] = candidates.scores
     matrix[:, n_sources : 2 * n_sources] = candidates.ranks
-    matrix[:, 2 * n_sources : 3 * n_sources] = _of_top(candidates)
+    matrix[:, 2 * n_sources : 3 * n_sources] = shares
     at = 3 * n_sources
     matrix[:, at] = (~np.isnan(candidates.ranks)).sum(axis=1)
     for column in columns:

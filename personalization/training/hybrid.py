@@ -13,7 +13,7 @@ from personalization.recommenders.base import Catalogue, Doubles
 from personalization.recommenders.scoring import Scoring
 from personalization.training.deciding import Deciding, few
 from personalization.training.ensemble import TrainedRanker, ensemble
-from personalization.training.examples import LEARNT_ROWS, NEGATIVES, Examples, examples, label
+from personalization.training.examples import LEARNT_ROWS, NEGATIVES, Examples, examples, label, thin_examples
 from personalization.training.folds import LIMIT, Fold
 from personalization.training.ladder import best_single
 from personalization.training.metrics import ndcg
@@ -74,13 +74,19 @@ def hybrid(
     asked = []
     for fold in learning:
         sources = latest if fold is learning[-1] else _fitted(quotas, configs, fold, catalogue)
-        part = _asked(quotas, {name: sources[name] for name in quotas}, fold.sample(most, seed=seed), catalogue)
-        # Thinned at once: whole folds together would be most of the memory.
-        asked.append(part if pooled else part.thinned(seed=seed))
-    del latest, sources, part
+        own, facts = {name: sources[name] for name in quotas}, _facts(fold, catalogue)
+        part = fold.sample(most, seed=seed)
+        asked.append(
+            examples(own, facts, part, quotas=quotas)
+            if pooled
+            else thin_examples(own, facts, part, quotas=quotas, seed=seed)
+        )
+    del latest, sources, own, facts
     progress("Asking the sources again, later", 0.3)
     ready |= _fitted(quotas.keys() - ready.keys(), configs, validation, catalogue)
-    late = _asked(quotas, {name: ready[name] for name in quotas}, validation, catalogue)
+    own = {name: ready[name] for name in quotas}
+    late = examples(own, _facts(validation, catalogue), validation, quotas=quotas)
+    del own
     ready.clear()
     deciding = Deciding.of(
         [*asked, late] if pooled else [late],
@@ -120,6 +126,5 @@ def _enough(teaching: float, *, folds: int) -> int:
     return int(np.ceil(LEARNT_ROWS / folds / NEGATIVES / max(teaching, 0.01)))
 
 
-def _asked(quotas: Mapping[str, int], sources: Mapping[str, Scoring], fold: Fold, catalogue: Catalogue) -> Examples:
-    facts = ItemFacts.fit(fold.past, catalogue.at(fold.until), until=fold.until)
-    return examples(sources, facts, fold, quotas=quotas)
+def _facts(fold: Fold, catalogue: Catalogue) -> ItemFacts:
+    return ItemFacts.fit(fold.past, catalogue.at(fold.until), until=fold.until)

@@ -196,8 +196,7 @@ def bounded(bundle: Bundle, plan: Plan, past: Interactions, *, newest: int | Non
     users = sampled(np.unique(past.users[-round(LATELY * len(past)) :]).astype(np.int64), LOOKED_AT, seed=plan.seed)
     profiles = Sequences.of(past).profiles(users, now=float(bundle.manifest["until"]), newest=newest)
     contexts = [Context(seen_allowed=not plan.new_only)] * len(users)
-    sources = {name: bundle.sources[name] for name in bundle.quotas}
-    found = gather(sources, profiles, contexts, quotas=bundle.quotas, n_items=bundle.catalogue.n_items)
+    found = gather(bundle.heard, profiles, contexts, quotas=bundle.quotas, n_items=bundle.catalogue.n_items)
     scores = bundle.ranker.scores(bundle.features(found, profiles, contexts))
     untouched: Bools = np.isnan(bundle.facts.last[found.items])
 

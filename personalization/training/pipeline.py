@@ -17,7 +17,7 @@ from personalization.recommenders.base import NUMBERS, TEXTS, Interactions, Long
 from personalization.recommenders.deep_features import forget
 from personalization.training.choose import Choice, choose, columns_of
 from personalization.training.dataset import Dataset
-from personalization.training.examples import LEARNT_ROWS, Examples, examples, limited
+from personalization.training.examples import LEARNT_ROWS, Examples, examples, limited, thin_examples
 from personalization.training.folds import Fold, in_the_middle, learning_folds, lived, temporal
 from personalization.training.plan import Plan
 from personalization.training.progress import Progress, part_of
@@ -135,7 +135,8 @@ def _judged_on_test(
     rows, asked = dataset.interactions, asked_of(tested, test)
     report = judged_report(tested, test, asked, choice, dataset, newest=newest)
     asked = asked.thinned(seed=seed)  # else half a gigabyte where a shop is large
-    live = asked_of(tested, in_the_middle(test, rows, end=float("inf"), newest=newest)).thinned(seed=seed)
+    middle = in_the_middle(test, rows, end=float("inf"), newest=newest)
+    live = thin_examples(tested.heard, tested.facts, middle, quotas=tested.quotas, seed=seed)
     return report, _window(choice.learnt, [asked, live], columns_of(choice.plan))
 
 
@@ -150,8 +151,7 @@ def _window(learnt: Sequence[Judged], newest: Sequence[Examples], columns: Longs
 
 def asked_of(bundle: Bundle, fold: Fold) -> Examples:
     """Return the candidates of a bundle for a fold's questions, with features and labels."""
-    sources = {name: bundle.sources[name] for name in bundle.quotas}
-    return examples(sources, bundle.facts, fold, quotas=bundle.quotas)
+    return examples(bundle.heard, bundle.facts, fold, quotas=bundle.quotas)
 
 
 def fingerprint(dataset: Dataset) -> str:

@@ -23,7 +23,7 @@ from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.training.bundle_slates import bundle_slates
 from personalization.training.choose import columns_of
-from personalization.training.examples import Examples, examples, limited, together
+from personalization.training.examples import Examples, limited, thin_examples, together
 from personalization.training.folds import Fold
 from personalization.training.lifting import bounded
 from personalization.training.plan import Plan
@@ -113,4 +113,4 @@ def _learnt(plan: Plan, fold: Fold, catalogue: Catalogue) -> Examples:
     known = catalogue.at(fold.until)
     sources = fitted(plan.sources(), fold.past, known)
     facts = ItemFacts.fit(fold.past, known, until=fold.until)
-    return examples(sources, facts, fold, quotas=plan.quotas).thinned(seed=plan.seed)
+    return thin_examples(sources, facts, fold, quotas=plan.quotas, seed=plan.seed)

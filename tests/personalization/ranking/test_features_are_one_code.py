@@ -50,9 +50,12 @@ def test_many_histories_are_looked_at_in_runs(monkeypatch: pytest.MonkeyPatch) -
     found = gather(sources, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=dataset.catalogue.n_items)
     together = features(found, fold.profiles, fold.contexts, facts)
 
-    for most in (1, 100, 333):
+    kept = np.random.default_rng(7).random(len(found.rows)) < 0.3
+    for most in (1, 100, 333, 1_000_000):
         monkeypatch.setattr("personalization.ranking.features.HISTORIES", most)
         np.testing.assert_array_equal(features(found, fold.profiles, fold.contexts, facts), together)
+        some = features(found, fold.profiles, fold.contexts, facts, kept=kept)
+        np.testing.assert_array_equal(some, together[kept])
 
 
 def test_many_chunks_give_the_same_candidates_as_one(monkeypatch: pytest.MonkeyPatch) -> None:

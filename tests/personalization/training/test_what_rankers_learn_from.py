@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from personalization.ranking.candidates import Candidates
-from personalization.training.examples import Examples, joined, label, teaches, together
+from personalization.ranking.facts import ItemFacts
+from personalization.recommenders.registry import make
+from personalization.training.dataset import build
+from personalization.training.examples import Examples, examples, joined, label, teaches, thin_examples, together
+from personalization.training.folds import temporal
+from personalization.training.split import cut_times
+from tests.personalization.shop_history import history, products
 
 
 def candidates(shoppers: int, each: int) -> Candidates:
@@ -43,6 +49,27 @@ def test_rankers_learn_from_all_hits_and_a_few_misses_of_those_who_have_a_hit() 
     assert again.features.tolist() == first.features.tolist()
     assert any(other.features.tolist() != first.features.tolist() for other in others), "misses are drawn"
     assert whole.thinned(negatives=8).judged().groups.tolist() == [8, 8]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_thin_examples_are_those_of_a_fold_thinned(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("personalization.training.examples.NEGATIVES", 5)
+    dataset = build(history(shoppers=80), products())
+    fold = temporal(
+        dataset.interactions, start=cut_times(dataset.interactions.times, [0.7])[0], end=float("inf"), new_only=False
+    )
+    quotas = {"popular": 40, "rp3beta": 40}
+    sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in quotas}
+    facts = ItemFacts.fit(fold.past, dataset.catalogue, until=fold.until)
+
+    whole = examples(sources, facts, fold, quotas=quotas)
+    found, wanted = thin_examples(sources, facts, fold, quotas=quotas, seed=seed), whole.thinned(negatives=5, seed=seed)
+
+    assert 0 < len(found.labels) < len(whole.labels)
+    np.testing.assert_array_equal(found.features, wanted.features)
+    np.testing.assert_array_equal(found.labels, wanted.labels)
+    for name in ("rows", "items", "scores", "ranks"):
+        np.testing.assert_array_equal(getattr(found.candidates, name), getattr(wanted.candidates, name))
 
 
 @pytest.mark.parametrize("columns", [None, np.array([2, 0])])
