@@ -48,6 +48,8 @@ class Case:
     """What is judged: `reference` is the champion, or popularity where there is none yet (`has_champion` False).
 
     `expected` is the NDCG@10 that validation had promised of the challenger; None where it promised nothing.
+    `reference_rung` is the rung of the ladder that the champion was released from, "" where a table of before does not
+    tell.
     """
 
     challenger: SlateTable
@@ -56,6 +58,7 @@ class Case:
     has_champion: bool
     limits: Limits = Limits()
     expected: Interval | None = None
+    reference_rung: str = ""
 
     def shuffled(self) -> "Case":
         """Return the shoppers in the order of a hash of what is kept of each: in that of their ids, a kept table would

@@ -44,6 +44,7 @@ def case_of(
         has_champion=champion is not None,
         limits=limits or Limits(),
         expected=expected,
+        reference_rung=champion.rung if champion else POPULAR,
     )
 
 

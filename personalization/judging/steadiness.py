@@ -34,7 +34,9 @@ def codes_in(catalogue: Catalogue, item_ids: Sequence[str]) -> Ints:
 
 
 def translated(profile: Profile, codes: Ints, weights: Floats) -> Profile:
-    """Return the profile in other codes, without what they do not know, each event counting as `weights` say."""
+    """Return the profile in other codes, without what they do not know, each event counting as `weights` say, but for
+    what has no weight: what the shopper dislikes.
+    """
     items = codes[profile.items]
     known = items >= 0
     return replace(
@@ -42,6 +44,6 @@ def translated(profile: Profile, codes: Ints, weights: Floats) -> Profile:
         items=items[known],
         times=profile.times[known],
         signals=profile.signals[known],
-        weights=weights[profile.signals[known]],
+        weights=np.where(profile.weights[known] > 0, weights[profile.signals[known]], 0).astype(np.float32),
         values=profile.values[known],
     )

@@ -80,6 +80,7 @@ def write_case(directory: Path, case: Case) -> str:
         "cut": case.shelf.cut,
         "absent": case.shelf.absent,
         "has_champion": case.has_champion,
+        "reference_rung": case.reference_rung,
         "limits": asdict(case.limits),
         "expected": asdict(case.expected) if case.expected else None,
     }
@@ -105,6 +106,7 @@ def read_case(directory: Path, *, expected: str | None = None) -> Case:
         has_champion=facts["has_champion"],
         limits=Limits(**facts["limits"]),
         expected=Interval(**facts["expected"]) if facts.get("expected") else None,
+        reference_rung=facts.get("reference_rung", ""),
     )
 
 

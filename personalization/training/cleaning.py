@@ -160,11 +160,16 @@ def _impossible_values(rows: pd.DataFrame) -> "pd.Series[bool]":
     bad = pd.Series(False, index=rows.index)
     if "event" in rows:
         bad |= (rows["event"] == "rating") & (rows["value"].abs() > MAX_STARS)
-        bad |= (rows["event"] == "purchase") & (rows["value"] < 0)
+    bad |= _bought(rows) & (rows["value"] < 0)
     for name in ("quantity", "price"):
         if name in rows:
             bad |= pd.to_numeric(rows[name], errors="coerce").astype(np.float64) < 0
     return bad
+
+
+def _bought(rows: pd.DataFrame) -> "pd.Series[bool]":
+    """Return which rows are purchases: all where nothing says what they are."""
+    return (rows["event"] == "purchase") if "event" in rows else pd.Series(True, index=rows.index)
 
 
 def _duplicates(rows: pd.DataFrame) -> "pd.Series[bool]":

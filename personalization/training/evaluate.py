@@ -214,7 +214,7 @@ def _over_best(
         f"best_{kind}": best,
         f"over_best_{kind}": {
             "metric": f"{options.metric}@10 on warm targets",
-            "ratio": float(mine.mean() / max(float(values[best].mean()), 1e-12)),
+            "ratio": float(mine.mean() / values[best].mean()) if values[best].any() else None,
             "difference": asdict(bootstrap(mine - values[best], shoppers=shoppers, seed=options.seed)),
             "chance": better(mine, values[best], shoppers=shoppers, seed=options.seed),
         },

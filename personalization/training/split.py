@@ -22,7 +22,8 @@ LASTING_CODES = np.isin(SIGNAL_NAMES, list(LASTING))
 
 def cut_times(times: NDArray[np.float64], shares: Sequence[float] = SHARES) -> list[float]:
     """Return the timestamps of rows ⌊share · n⌋ of time-sorted rows."""
-    return [float(times[min(int(np.floor(share * len(times))), len(times) - 1)]) for share in shares]
+    # Rounded before: .7 · 90 is a little less than 63.
+    return [float(times[min(int(round(share * len(times), 6)), len(times) - 1)]) for share in shares]
 
 
 def starts(times: NDArray[np.float64], shares: Sequence[float] = SHARES) -> tuple[float, float, float]:

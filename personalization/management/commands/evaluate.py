@@ -329,7 +329,8 @@ def told(report: Mapping[str, Any]) -> list[str]:
     for kind, whose in (("source", "own "), ("peer", "")):
         if f"best_{kind}" in report:
             over = report[f"over_best_{kind}"]
-            words = f"  {over['metric']}: over {whose}{report[f'best_{kind}']} ×{over['ratio']:.3f}, difference"
+            times = f" ×{over['ratio']:.3f}" if over["ratio"] is not None else ""
+            words = f"  {over['metric']}: over {whose}{report[f'best_{kind}']}{times}, difference"
             lines.append(_line(words, over["difference"]))
     return lines
 

@@ -70,3 +70,5 @@ def test_what_the_other_catalogue_lacks_is_left_out() -> None:
 
     assert (told.items.tolist(), told.times.tolist(), told.values.tolist()) == ([3, 0], [0.1, 0.3], [1, 3])
     assert told.weights.tolist() == [2.5, 3.5], "the live model is asked with the weights that it was trained with"
+    disliked = replace(profile, weights=np.array([0, 1, 1], np.float32))
+    assert translated(disliked, codes, np.full(12, 2.5, np.float32)).weights.tolist() == [0, 2.5]

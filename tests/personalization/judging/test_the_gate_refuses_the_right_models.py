@@ -164,6 +164,31 @@ def test_a_first_model_is_no_leak_however_far_above_popularity() -> None:
     assert "leak:too_good" not in names
 
 
+def test_nor_is_what_follows_a_model_that_was_mere_popularity() -> None:
+    poor = table_with_hits(np.arange(N_SHOPPERS) % 8 < 2)
+    slates = poor.slates.copy()
+    slates[:, 0] = [own[0] for own in poor.targets]
+
+    asked = replace(case(replace(poor, slates=slates), poor), reference_rung="popular")
+
+    assert "leak:too_good" not in [check.name for check in judge(asked)]
+    (leak,) = [check for check in judge(replace(asked, reference_rung="single")) if check.name == "leak:too_good"]
+    assert not leak.passed
+
+
+@pytest.mark.parametrize(("shoppers", "verdict"), [(30, []), (60, [True]), (1_200, [False])])
+def test_what_chance_explains_is_no_leak(shoppers: int, verdict: list[bool]) -> None:
+    """One in thirty is hit by the champion, one in six by the challenger: five times as many."""
+    theirs, ours = (table_with_hits(np.arange(shoppers) % 30 < some) for some in (1, 5))
+    targets = tuple(own.copy() for own in ours.targets)
+    slates = theirs.slates.copy()
+    slates[:, 0] = [own[0] if at % 30 < 1 else (own[0] + 1) % 400 for at, own in enumerate(targets)]  # asked the same
+
+    found = judge(case(ours, replace(theirs, slates=slates, targets=targets)))
+
+    assert [check.passed for check in found if check.name == "leak:too_good"] == verdict
+
+
 @pytest.mark.parametrize(
     ("promised", "asked", "found", "verdict"),
     [(50, 50, 1.0, [False]), (50, 50, 0.5, [True]), (49, 50, 1.0, []), (50, 49, 1.0, [])],

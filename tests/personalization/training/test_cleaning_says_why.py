@@ -45,6 +45,13 @@ def test_each_rule_takes_its_row(changes: dict[str, object], rule: str) -> None:
     assert {one.rule: one.rows for one in removed if one.rows} == {rule: 1}
 
 
+def test_where_nothing_says_what_rows_are_they_are_purchases_and_returns_of_them() -> None:
+    rows, removed = clean(frame(value=[1.0, -1.0, 1.0, -2.0]).drop(columns="event"))
+
+    assert rows["item_id"].tolist() == ["hat", "hat"]
+    assert {one.rule: one.rows for one in removed if one.rows} == {"values": 2}
+
+
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 1e39, None, "much", "inf"])
 def test_an_event_whose_value_is_no_number_counts_without_it(value: object) -> None:
     found = frame(value=pd.Series([1.0, value, 1.0, value]))

@@ -18,7 +18,7 @@ from personalization.ranking.bundle import Bundle
 from personalization.ranking.exposure import Exposure
 from personalization.training.choose import Choice, choose
 from personalization.training.dataset import Dataset, build
-from personalization.training.evaluate import Evaluation, Options, evaluate
+from personalization.training.evaluate import Evaluation, Options, _over_best, evaluate
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold, Protocol
 from personalization.training.report import judged_report
@@ -291,6 +291,21 @@ def test_the_best_of_our_own_sources_stands_beside_what_is_released() -> None:
     assert values[found["best_source"]] == pytest.approx(best)
     assert found["over_best_source"]["difference"]["value"] == pytest.approx(released - best)
     assert any(f": over own {found['best_source']} ×" in line for line in told(found))
+
+
+def test_nothing_is_not_a_number_of_times_nothing() -> None:
+    found = _over_best(
+        "peer",
+        np.array([0.3, 0.0, 0.6]),
+        {"most popular": np.zeros(3)},
+        shoppers=np.arange(3),
+        options=Options(),
+    )
+
+    assert found["over_best_peer"]["ratio"] is None
+    assert found["over_best_peer"]["difference"]["value"] == pytest.approx(0.3)
+    (line,) = [one for one in told({**report(), **found}) if "over most popular" in one]
+    assert "over most popular, difference 0.3000 [" in line
 
 
 def report(**more: Any) -> dict[str, Any]:

@@ -31,6 +31,7 @@ def leaks(fold: Fold) -> list[int]:
 def test_cuts_are_the_times_of_the_named_rows() -> None:
     assert cut_times(np.arange(100.0), [0.55, 0.70, 0.85]) == [55.0, 70.0, 85.0]
     assert cut_times(np.arange(7.0), [0.70]) == [4.0]
+    assert all(cut_times(np.arange(float(n)), [0.70, 0.85]) == [n * 70 // 100, n * 85 // 100] for n in range(2, 3_000))
 
 
 def test_validation_starts_earlier_where_one_time_stands_at_both_cuts() -> None:
