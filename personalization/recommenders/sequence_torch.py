@@ -111,12 +111,10 @@ def _held_out(network: Network, windows: Ints, chance: Any, config: "SequenceNet
     """Return the mean loss on windows, with the same drawn items each time."""
     network.eval()
     device = next(network.parameters()).device
-    state = torch.get_rng_state()
-    torch.manual_seed(config.seed)
     losses = []
-    with torch.no_grad():
+    with torch.no_grad(), torch.random.fork_rng():  # on every device: training draws on as if nothing had been asked
+        torch.manual_seed(config.seed)
         for start in range(0, len(windows), BATCH):
             block = torch.from_numpy(windows[start : start + BATCH]).long().to(device)
             losses.append(float(_loss(network, block, chance, config.negatives)) * len(block))
-    torch.set_rng_state(state)
     return sum(losses) / max(1, len(windows))
