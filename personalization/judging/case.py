@@ -10,6 +10,9 @@ from personalization.judging.slates import JudgedShelf, SlateTable
 from personalization.training.metrics import Interval
 from personalization.training.quality_gate import Side
 
+POPULAR = "popular"
+"""The lowest rung of the ladder, which needs no learning."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from personalization.judging.case import Case, Limits
+from personalization.judging.case import POPULAR, Case, Limits
 from personalization.judging.slates import JudgedShelf, SlateTable
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.groups import even
@@ -16,7 +16,6 @@ from personalization.training.metrics import Interval
 
 NEVER = float("-inf")
 TIMED, TAKES = 100, 5
-POPULAR = "popular"
 
 
 def case_of(

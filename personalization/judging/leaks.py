@@ -8,13 +8,11 @@ question, by whatever way it came there (a feature, an attribute of the catalogu
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from personalization.judging.case import Case, GateCheck
+from personalization.judging.case import POPULAR, Case, GateCheck
 from personalization.training.metrics import bootstrap
 
 ENOUGH = 50
 """Shoppers that a comparison of qualities takes at least, on either side."""
-POPULAR = "popular"
-"""The lowest rung of the ladder."""
 REMEDY = ": look for the future in its features and in the catalogue"
 
 
