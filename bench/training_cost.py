@@ -13,9 +13,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from personalization.training.plan import Plan
 
 DAY = 86_400.0
 CHAMPIONS = 50_000
@@ -77,11 +81,9 @@ def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None, *, as_live:
     """Train once and print seconds, peak memory and the artefact's hash as JSON."""
     from personalization.training.dataset import build
     from personalization.training.pipeline import train
-    from personalization.training.rival import plan_of
     from profiles.history import KEPT
 
-    first = train(build(frame[:CHAMPIONS], items), newest=KEPT) if as_live else None
-    plan = plan_of(json.loads(json.dumps(first.bundle.manifest))) if first else None
+    plan = champions(frame[:CHAMPIONS], items) if as_live else None
     started = time.monotonic()
     trained = train(build(frame, items), progress=shown, newest=KEPT if as_live else None, rival=plan)
     seconds = time.monotonic() - started
@@ -89,6 +91,16 @@ def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None, *, as_live:
         digest = trained.bundle.save(Path(scratch) / "bundle")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024 / 1e9  # Linux tells KiB
     print(json.dumps({"rows": len(frame), "seconds": round(seconds, 1), "peak_gb": round(peak, 2), "hash": digest}))
+
+
+def champions(frame: pd.DataFrame, items: pd.DataFrame | None) -> "Plan | None":
+    """Return the plan of a champion trained on these rows, of which nothing else is kept: a shop has it on the disk."""
+    from personalization.training.dataset import build
+    from personalization.training.pipeline import train
+    from personalization.training.rival import plan_of
+    from profiles.history import KEPT
+
+    return plan_of(json.loads(json.dumps(train(build(frame, items), newest=KEPT).bundle.manifest)))
 
 
 def main() -> int:
