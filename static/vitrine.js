@@ -36,9 +36,11 @@
     const choice = typeof answer === "object" ? answer : Object.fromEntries(PURPOSES.map((name) => [name, Boolean(answer)]));
     const before = mayCollect();
     if (before && !(choice.analytics || choice.personalization)) {
-      enqueue(item("track", { event: "Consent Updated", properties: {} }, choice));
+      // Alone: what still waits is told to nobody any more, and must not be sent in the place of what ends it.
+      write(STORE.queue, [item("track", { event: "Consent Updated", properties: {} }, choice)]);
+      [STORE.visitor, STORE.user].forEach((name) => write(name, null));
       flush(true);
-      [STORE.visitor, STORE.user, STORE.queue].forEach((name) => write(name, null));
+      later(flush, 30); // where the browser did not take it over; it waits for a better moment if need be
     }
     write(STORE.consent, { decisions: choice, at: new Date().toISOString() });
     if (mayCollect()) {
@@ -168,7 +170,8 @@
   const money = (amount, currency) => { try { return new Intl.NumberFormat(document.documentElement.lang || undefined,
     { style: "currency", currency }).format(amount); } catch { return amount + " " + currency; } };
   function whenSeen(node, work) {
-    if (!slateSeen.has(node) && window.IntersectionObserver) {
+    if (window.IntersectionObserver) {
+      slateSeen.get(node)?.disconnect(); // of a list that was drawn there before, and that nobody saw
       slateSeen.set(node, new IntersectionObserver((entries, watcher) => {
         if (entries.some((entry) => entry.isIntersecting)) { watcher.disconnect(); slateSeen.delete(node); guard(work)(); }
       }, { threshold: 0.3 }));
@@ -227,7 +230,7 @@
     document.addEventListener("visibilitychange", guard(left));
     addEventListener("scroll", guard(scrolled), { passive: true });
     addEventListener("online", guard(() => { failures = 0; flush(); }));
-    if (mayCollect()) later(flush, 0);
+    later(flush, 0); // also of who said no since: a withdrawal that could not be sent yet
   }
 
   window.vitrine = {

@@ -1,0 +1,105 @@
+"""The snippet alone, on a page of another shop: what it sends when the shopper takes a yes back, and what was seen."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route
+
+from tests.browser.test_shop import soon, stored
+
+SNIPPET = Path(__file__).resolve().parent.parent.parent / "static" / "vitrine.js"
+SHOP, HOST = "https://shop.test", "https://vitrine.test"
+PAGE = """<!doctype html><script src="/vitrine.js"></script><div style="height: 3000px"></div>
+<section id="shelf" hidden><template><p><b data-vitrine-field="title"></b></p></template></section>"""
+OPEN = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "authorization"}
+MANY = 60
+
+
+class Host:
+    """An installation that notes what it is sent, where it answers at all."""
+
+    def __init__(self) -> None:
+        self.answers = True
+        self.items: list[dict[str, Any]] = []
+        self.asked = 0
+
+    def __call__(self, route: Route) -> None:
+        """Answer one request."""
+        if not self.answers:
+            route.abort()
+        elif route.request.method == "OPTIONS":
+            route.fulfill(headers=OPEN)
+        elif "/recommendations/" in route.request.url:
+            self.asked += 1
+            shown = [{"product_id": f"P{self.asked}", "position": 1, "title": f"chair {self.asked}"}]
+            body = {"recommendation_id": f"list-{self.asked}", "placement": "home", "items": shown}
+            route.fulfill(json=body, headers=OPEN)
+        else:
+            self.items += json.loads(route.request.post_data or "{}").get("batch", [])
+            route.fulfill(json={"success": True}, headers=OPEN)
+
+    def told(self, event: str) -> list[dict[str, Any]]:
+        """Return the events of that name."""
+        return [item for item in self.items if item.get("event") == event]
+
+
+@pytest.fixture
+def host(page: Page) -> Host:
+    """The page of a shop whose shopper said yes, and the installation it speaks to."""
+    found = Host()
+    page.context.route(f"{HOST}/**", found)
+    page.context.route(f"{SHOP}/", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
+    page.context.route(f"{SHOP}/vitrine.js", lambda route: route.fulfill(path=SNIPPET))
+    opened(page)
+    page.evaluate("vitrine.consent(true)")
+    soon(page, lambda: found.items)
+    return found
+
+
+def opened(page: Page) -> None:
+    """Open the shop's page."""
+    page.goto(f"{SHOP}/")
+    page.evaluate(f"vitrine.init({{key: 'pk_test', host: '{HOST}'}})")
+
+
+@pytest.mark.parametrize("beacons", [True, False])
+def test_a_withdrawal_is_sent_before_what_waits_and_without_it(page: Page, host: Host, beacons: bool) -> None:
+    if not beacons:
+        page.evaluate("navigator.sendBeacon = () => false")
+    host.answers = False
+    page.evaluate(f"for (let at = 0; at < {MANY}; at++) vitrine.track('Product Viewed', {{product_id: 'P' + at}})")
+    page.wait_for_timeout(200)
+    host.answers = True
+
+    page.evaluate("vitrine.consent(false)")
+
+    soon(page, lambda: host.told("Consent Updated"))
+    (told,) = host.told("Consent Updated")
+    assert not any(told["context"]["consent"]["categoryPreferences"].values())
+    assert host.told("Product Viewed") == []
+    soon(page, lambda: list(stored(page)) == ["vitrine.consent"])
+
+
+def test_a_withdrawal_that_could_not_be_sent_waits_for_the_next_page(page: Page, host: Host) -> None:
+    page.evaluate("navigator.sendBeacon = () => false")
+    host.answers = False
+    page.evaluate("vitrine.consent(false)")
+    page.wait_for_timeout(200)
+    assert set(stored(page)) == {"vitrine.consent", "vitrine.queue"}
+    host.answers = True
+
+    opened(page)
+
+    soon(page, lambda: host.told("Consent Updated"))
+    soon(page, lambda: list(stored(page)) == ["vitrine.consent"])
+
+
+def test_what_is_seen_is_what_was_drawn_last(page: Page, host: Host) -> None:
+    for _ in range(2):
+        page.evaluate("vitrine.recommend('home', {into: '#shelf'})")
+    page.locator("#shelf b", has_text="chair 2").scroll_into_view_if_needed()
+
+    soon(page, lambda: host.told("Product List Viewed"))
+    assert [one["properties"]["list_id"] for one in host.told("Product List Viewed")] == ["list-2"]
