@@ -73,7 +73,7 @@ class AnswerBody(serializers.Serializer[Any]):
     items = ItemBody(many=True)
     unknown_products = serializers.ListField(child=serializers.CharField(), help_text="Context that nobody knows.")
     took_ms = serializers.FloatField()
-    removed = RemovedBody(many=True, required=False, help_text="With explain=true: what rules took out.")
+    removed = RemovedBody(many=True, required=False, help_text="With explain=true and a secret key.")
 
 
 class RankBody(serializers.Serializer[Any]):
@@ -90,8 +90,8 @@ class PageBody(serializers.Serializer[Any]):
     placements = serializers.DictField(child=AnswerBody())
 
 
-def answer_body(answer: Answer) -> dict[str, Any]:
-    """Return the JSON of an answer."""
+def answer_body(answer: Answer, *, tells_removed: bool) -> dict[str, Any]:
+    """Return the JSON of an answer; what rules took out of an explained one only where `tells_removed`."""
     body: dict[str, Any] = {
         "recommendation_id": answer.recommendation_id,
         "placement": answer.placement,
@@ -104,7 +104,7 @@ def answer_body(answer: Answer) -> dict[str, Any]:
         "unknown_products": list(answer.unknown_products),
         "took_ms": answer.took_ms,
     }
-    if any(item.explanation for item in answer.items):
+    if tells_removed and answer.removed is not None:
         body["removed"] = [{"product_id": one.product_id, "title": one.title, "by": one.by} for one in answer.removed]
     return body
 

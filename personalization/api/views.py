@@ -72,7 +72,7 @@ class RecommendationsView(ShopperView):
         if fields.get("strategy") and key_of(request).publishable:
             raise Forbidden("A strategy may be asked for with a secret key only.")
         ask = ask_of(fields, placement=placement, who=who_of(request, fields))
-        return Response(answer_body(recommend(ask)))
+        return Response(answer_body(recommend(ask), tells_removed=not key_of(request).publishable))
 
 
 class RankView(ShopperView):
@@ -108,7 +108,10 @@ class PageView(ShopperView):
         tags=["recommend"],
     )
     def post(self, request: Request) -> Response:
-        """Answer several placements: no product twice, each slot by its deadline, none of them empty."""
+        """Answer several placements: no product twice, each slot by its deadline, none of them empty.
+
+        A placement that is not there, or switched off, is left out; 404 where none of them is.
+        """
         fields = checked(PageFields, request.data)
         who = who_of(request, fields)
         slots = {
@@ -118,7 +121,9 @@ class PageView(ShopperView):
             )
             for slot in fields["placements"]
         }
-        return Response({"placements": {name: answer_body(one) for name, one in recommend_page(slots).items()}})
+        secret = not key_of(request).publishable
+        answers = recommend_page(slots).items()
+        return Response({"placements": {name: answer_body(one, tells_removed=secret) for name, one in answers}})
 
 
 def checked(kind: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from personalization.ranking.rules import Rule, RuleSet, Trace
 from personalization.recommenders.base import Bools, Ints
 
@@ -68,31 +66,36 @@ def fitting(codes: Ints, stays: Iterable[int], caps: Sequence[Cap]) -> Ints:
     return codes[[counter.full_for(code, strict=True) is None for code in codes.tolist()]]
 
 
-def pins(rules: RuleSet, holding: Sequence[Rule], items: Ints, mask: Bools, size: int, trace: Trace) -> dict[int, int]:
+def pins(
+    rules: RuleSet, holding: Sequence[Rule], items: Ints, mask: Bools, size: int, trace: Trace, *, popular: Ints
+) -> dict[int, int]:
     """Return place → item code (places from 0) of the pin rules that hold, the highest priority first.
 
-    A rule that names products pins each of them, one place after the other; else it pins its best ranked item. A place
-    that is taken moves the pin to the next free one; what the mask forbids is never pinned.
+    A rule that names products pins each of them, one place after the other; else it pins its best ranked item that is
+    not pinned yet, where none was ranked its most `popular` one. A place that is taken moves the pin to the next free
+    one; what the mask forbids, or a variant of what is pinned, is never pinned.
     """
     places: dict[int, int] = {}
+    groups, free = rules.columns.group_of, mask.copy()
     for rule in (rule for rule in holding if rule.stage == "pin"):
-        for code in _pinned(rule, rules, items, mask):
+        for code in _pinned(rule, rules, items, free, popular):
             place = (rule.position or 1) - 1
             while place in places:
                 place += 1
-            if place < size and code not in places.values():
+            if place < size and free[code]:
                 places[place] = code
+                free &= groups != groups[code]
                 trace.move(code, rule.sentence)
     return places
 
 
-def _pinned(rule: Rule, rules: RuleSet, items: Ints, mask: Bools) -> list[int]:
-    matched = rules.matched[rule.id] & mask
+def _pinned(rule: Rule, rules: RuleSet, items: Ints, free: Bools, popular: Ints) -> list[int]:
+    matched = rules.matched[rule.id] & free
     if rule.products:
         codes = (rules.columns.codes.get(product_id, -1) for product_id in rule.products)
         return [code for code in codes if code >= 0 and matched[code]]
     ranked: list[int] = items[matched[items]][:1].tolist()
-    return ranked or np.flatnonzero(matched)[:1].tolist()
+    return ranked or popular[matched[popular]][:1].tolist()
 
 
 def fill(items: Ints, size: int, *, pinned: dict[int, int], caps: Sequence[Cap], trace: Trace) -> list[int]:

@@ -1,7 +1,9 @@
 """What stands in the way of rules and filters, on the catalogue of the moment."""
 
 from personalization.models import Placement, RuleVersion
+from personalization.ranking.bundle import BLEND, HYBRID
 from personalization.ranking.conflicts import conflicts, doubts, unknown
+from personalization.ranking.onboarding import ONBOARDING
 from personalization.ranking.rules import RuleSet, matches
 from personalization.selectors.placements import config_of
 from personalization.selectors.rules import live_rules, pure_rule
@@ -15,7 +17,13 @@ def conflicts_of(rule_id: int) -> list[str]:
     own = next((rule for rule in rules.rules if rule.id == rule_id), None)
     if own is None:
         return []
-    return [*doubts(own, rules), *(found.text for found in conflicts(rules, of=rule_id))]
+    found = [*doubts(own, rules), *(found.text for found in conflicts(rules, of=rule_id))]
+    if own.stage == "pin":
+        sizes = {name: one.size for name, one in keeper.current().placements.items() if name in own.placements}
+        small = [f"{name} ({size})" for name, size in sorted(sizes.items()) if size < (own.position or 1)]
+        if small:
+            found.append(f"Place {own.position} is behind the end of {', '.join(small)}, unless more are asked for")
+    return found
 
 
 def matches_everything(version: RuleVersion) -> bool:
@@ -26,11 +34,21 @@ def matches_everything(version: RuleVersion) -> bool:
 
 
 def doubts_of(placement: Placement) -> list[str]:
-    """Return what of a placement's filters finds nothing. Raises Unavailable before the catalogue is loaded."""
-    snapshot, filters = keeper.current(), config_of(placement).filters
+    """Return what of a placement's filters finds nothing, and which of its recommenders the live model does not hold.
+
+    Raises Unavailable before the catalogue is loaded.
+    """
+    snapshot, config = keeper.current(), config_of(placement)
+    filters = config.filters
     if not snapshot.on_sale.any():
         return []
     found = unknown(snapshot.shelf.columns, categories=filters.category, brands=filters.brand)
+    if snapshot.bundle is not None:
+        known = {HYBRID, BLEND, ONBOARDING, *snapshot.sources}
+        asked = dict.fromkeys((config.strategy, *config.sources, *config.fallback))
+        found += [
+            f"The live model holds no {name}: what stands behind it answers" for name in asked if name not in known
+        ]
     if not (snapshot.shelf.passing(filters) & snapshot.on_sale).any():
         found.append("No product on sale passes the filters: the placement shows nothing")
     return found

@@ -1,4 +1,7 @@
-"""Answering a storefront: one placement, a page of placements, the shop's own list. Each shown list is an exposure."""
+"""Answering a storefront: one placement, a page of placements, the shop's own list.
+
+An answered placement is an exposure; what is shown of the shop's own list, only the shop knows.
+"""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -37,12 +40,14 @@ def recommend_page(slots: Mapping[str, Slot]) -> dict[str, Answer]:
     """Answer several placements at once, in order: no product twice within a dedupe group, each slot by its deadline.
 
     A slot whose turn comes after its deadline gets popular products, `degraded: deadline`; a slot whose products the
-    others took away may repeat some rather than be empty. Raises NotFound when a placement is unknown.
+    others took away may repeat some rather than be empty. A placement that is unknown, switched off or unreadable is
+    left out, for it must not empty the others. Raises NotFound when all are.
     """
     started, snapshot = time.perf_counter(), keeper.current()
-    for name in slots:
-        if name not in snapshot.placements:
-            raise NotFound(f"There is no placement {name}.")
+    missing = [name for name in slots if name not in snapshot.placements]
+    slots = {name: slot for name, slot in slots.items() if name in snapshot.placements}
+    if not slots:
+        raise NotFound(f"There is no placement {', '.join(missing)}.")
     shopper = _shopper_of(slots, snapshot)
     taken: dict[str, list[int]] = {}
     answers: dict[str, Answer] = {}

@@ -51,7 +51,7 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The ordered answer to one question. `removed` is filled for explanations only."""
+    """The ordered answer to one question. `removed` is told with explanations only."""
 
     recommendation_id: str
     placement: str
@@ -63,7 +63,7 @@ class Answer:
     unknown_products: tuple[str, ...] = ()
     took_ms: float = 0.0
     rules: tuple[str, ...] = ()
-    removed: tuple[Removed, ...] = ()
+    removed: tuple[Removed, ...] | None = None
     propensities: dict[str, float] = field(default_factory=dict)
     """Of explored products: the chance each had to be shown."""
 

@@ -171,7 +171,7 @@ def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
     )
     reasons = {code: reasoner.reason(code, found.sources.get(code, ()), kin=found.kin.get(code)) for code in slate}
     reasons.update(dict.fromkeys(pinned, PINNED))
-    if scene.placement.fresh_slots:
+    if scene.placement.fresh_slots and scene.strategy != ONBOARDING:
         slate = freshen(
             snapshot,
             reasoner,
@@ -193,7 +193,7 @@ def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
         items=items_of(snapshot.shelf, slate, found, reasons, scene.trace, explain=scene.ask.explain),
         unknown_products=scene.unknown,
         rules=tuple(f"{rule.id}.{rule.version}" for rule in scene.holding),
-        removed=removed_of(snapshot.shelf, scene.trace) if scene.ask.explain else (),
+        removed=removed_of(snapshot.shelf, scene.trace) if scene.ask.explain else None,
         propensities=propensities,
     )
 
@@ -202,7 +202,7 @@ def _explored(
     snapshot: Snapshot, scene: Scene, slate: list[int], reasons: dict[int, Reason], *, fixed: set[int]
 ) -> tuple[list[int], dict[str, float]]:
     """Return the slate, perhaps with a new product on it, and the chance that product had."""
-    if scene.hurried or not scene.ask.explores:
+    if scene.hurried or scene.strategy == ONBOARDING or not scene.ask.explores:
         return slate, {}
     found = explore(
         snapshot,
@@ -228,10 +228,14 @@ def _ruled(snapshot: Snapshot, scene: Scene, found: Proposals) -> tuple[list[int
     if len(scene.shopper.disliked) and not scene.context and scene.strategy != ONBOARDING:
         found_items = put_back(snapshot.survey.space, scene.shopper.opinions or NO_OPINIONS, found_items)
     items = rules.reorder(found_items, scene.holding, trace)
-    pinned = pins(rules, scene.holding, items, scene.allowed, scene.size, trace)
+    pinnable = scene.allowed
+    if scene.strategy == ONBOARDING:  # what is no question is not asked, by whatever rule
+        pinnable = np.zeros_like(scene.allowed)
+        pinnable[found_items] = scene.allowed[found_items]
+    pinned = pins(rules, scene.holding, items, pinnable, scene.size, trace, popular=snapshot.popular)
     caps = _every_cap(snapshot, scene)
     slate = fill(items, scene.size, pinned=pinned, caps=caps, trace=trace)
-    if len(slate) < scene.size and scene.strategy != ONBOARDING:  # what is no question is not asked
+    if len(slate) < scene.size and scene.strategy != ONBOARDING:
         rest = snapshot.popular[scene.allowed[snapshot.popular]]
         everything = np.concatenate([items, rest[~np.isin(rest, items)]]).astype(np.int32)
         slate = fill(everything, scene.size, pinned=pinned, caps=caps, trace=trace)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from personalization.ranking.blend import DAMPING
-from personalization.ranking.bundle import BLEND, HYBRID
+from personalization.ranking.bundle import BLEND, HYBRID, Bundle
 from personalization.ranking.onboarding import NO_OPINIONS, ONBOARDING, questions
 from personalization.recommenders.base import Bools, Context, Ints, Profile, Ranked
 from personalization.selectors.placements import PlacementConfig
@@ -104,7 +104,7 @@ def _by_strategy(snapshot: Snapshot, question: Question, found: Proposals) -> No
     if bundle is None:
         ranked = _ask(snapshot, strategy, question)
         found.add(strategy, ranked.items, ranked.scores.tolist())
-    elif placement.sources and (strategy == BLEND or (strategy == HYBRID and bundle.rung != "ranker")):
+    elif placement.sources and (strategy == BLEND or (strategy == HYBRID and not _ranked(bundle, placement.sources))):
         _blend(snapshot, question, placement.sources, found)
     elif strategy in (HYBRID, BLEND) or strategy in bundle.sources:
         taught = strategy in (HYBRID, BLEND) and not placement.sources
@@ -121,6 +121,11 @@ def _by_strategy(snapshot: Snapshot, question: Question, found: Proposals) -> No
             found.scores[code] = score
             found.sources[code] = dict(slate.sources[at])
             found.contributions[code] = slate.contributions[at]
+
+
+def _ranked(bundle: Bundle, sources: Mapping[str, float]) -> bool:
+    """Return whether the model was released with a ranker that hears all of the sources."""
+    return bundle.rung == "ranker" and sources.keys() <= bundle.quotas.keys()
 
 
 def _blend(snapshot: Snapshot, question: Question, weights: Mapping[str, float], found: Proposals) -> None:

@@ -91,11 +91,13 @@ class Reasoner:
         return self._naming(kind, text, code) if self.named else Reason(kind, unnamed)
 
     def own(self, code: int) -> Reason:
-        """Return the reason for an item of the shopper's own history."""
+        """Return the reason for an item of the shopper's history; who may only claim to be them reads no such thing."""
+        if not self.named:
+            return self.because(code)
         if code in self.shopper.bought:
-            return Reason("buy_again", "You bought this before", self._ids(code))
+            return Reason("buy_again", "You bought this before", (self.shelf.columns.product_ids[code],))
         kind, text = OF_OWN.get((self.shopper.latest or {}).get(code, "view"), LOOKED_AT)
-        return Reason(kind, text, self._ids(code))
+        return Reason(kind, text, (self.shelf.columns.product_ids[code],))
 
     def _about_context(self, code: int, by: set[str], kin: int | None) -> Reason | None:
         for name in (*ABOUT_CONTEXT, *PERSONAL_SOURCES):
@@ -133,6 +135,3 @@ class Reasoner:
 
     def _naming(self, kind: str, text: str, cause: int) -> Reason:
         return Reason(kind, text.format(title=self.shelf.title(cause)), (self.shelf.columns.product_ids[cause],))
-
-    def _ids(self, code: int) -> tuple[str, ...]:
-        return (self.shelf.columns.product_ids[code],) if self.named else ()

@@ -18,8 +18,8 @@ from personalization.recommenders.base import Bools, Catalogue, Ints, Longs, Tim
 from personalization.selectors.placements import Filters
 
 N = TypeVar("N", np.float64, np.int64)
-MOST_MASKS = 512
-"""Of filters whose products are remembered; then all are forgotten."""
+MOST_MASKS, MASK_BYTES = 512, 1 << 25
+"""Of filters whose products are remembered, a byte each; then all are forgotten. Any browser may ask for others."""
 UNCOUNTED = 10**9
 """The stock of a product whose stock the shop does not count."""
 
@@ -124,7 +124,7 @@ class Shelf:
         """Return the mask of products that pass the filters; remembered, so do not write into it."""
         mask = self._masks.get(filters)
         if mask is None:
-            if len(self._masks) >= MOST_MASKS:
+            if len(self._masks) >= min(MOST_MASKS, MASK_BYTES // max(1, len(self.rows))):
                 self._masks.clear()
             mask = self._masks[filters] = self._passing(filters)
         return mask

@@ -202,6 +202,26 @@ def test_a_filter_that_finds_nothing_is_saved_with_a_warning(log_in: LogIn, filt
     assert told in [str(message) for message in response.context["messages"]]
 
 
+def test_a_recommender_that_the_live_model_lacks_is_saved_with_a_warning(log_in: LogIn, trained: None) -> None:
+    home, dee = Placement.objects.get(key="home"), log_in("merchandiser")
+    page = reverse("admin:personalization_placement_change", args=[home.pk])
+
+    form = shown_in(dee.get(page).context["adminform"].form) | {"strategy": "sequence_net"}
+    response = dee.post(page, form, follow=True)
+
+    told = "The live model holds no sequence_net: what stands behind it answers"
+    assert told in [str(message) for message in response.context["messages"]]
+
+
+def test_a_pin_behind_the_end_is_named(log_in: LogIn) -> None:
+    wording = {**RULE, "effect": "pin", "position": "8", "placements": "bundle, home", "factor": ""}
+
+    response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), wording, follow=True)
+
+    told = "Place 8 is behind the end of bundle (4), unless more are asked for"
+    assert told in " ".join(str(message) for message in response.context["messages"])
+
+
 def test_a_lowest_price_above_the_highest_is_refused_at_its_field(log_in: LogIn) -> None:
     home, dee = Placement.objects.get(key="home"), log_in("merchandiser")
     page = reverse("admin:personalization_placement_change", args=[home.pk])

@@ -1,6 +1,7 @@
 """The Recommend part of the storefront contract, over HTTP."""
 
 from typing import TYPE_CHECKING, Any
+from unittest.mock import ANY
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -8,6 +9,7 @@ from pytest_django.fixtures import Settings
 from access.identity import sign_user
 from consents.selectors import forget_terms
 from personalization.api.examples import ANSWER
+from personalization.services.placements import save_placement
 from tests.personalization.shop import ADA, PRODUCTS, says, views
 
 if TYPE_CHECKING:
@@ -190,7 +192,7 @@ def test_a_strategy_needs_a_secret_key(browser: "APIClient", server: "APIClient"
     assert server.get(HOME, {"strategy": "magic"}).json()["errors"][0]["field"] == "strategy"
 
 
-def test_explain_shows_sources_and_rules(server: "APIClient") -> None:
+def test_explain_shows_sources_and_rules(server: "APIClient", browser: "APIClient") -> None:
     from personalization.services.rules import create_rule
 
     create_rule(name="Rugs first", wording={"effect": "boost", "products": ["rug"], "factor": 50}, actor="staff:1")
@@ -202,6 +204,13 @@ def test_explain_shows_sources_and_rules(server: "APIClient") -> None:
     assert body["items"][0]["explain"]["rules"] == ["Rugs first: boosted ×50"]
     assert body["items"][0]["explain"]["sources"]
     assert body["removed"] == [{"product_id": "mug", "title": "Blue mug", "by": "No mugs: excluded"}]
+    assert server.get(HOME, {"explain": "true", "category": "Kitchen", "exclude": "bowl"}).json() == {
+        **body, "items": [], "recommendation_id": ANY, "took_ms": ANY
+    }  # fmt: skip
+    assert "removed" not in server.get(HOME).json()
+    public = browser.get(HOME, {"explain": "true"}).json()
+    assert public["items"][0]["explain"]["sources"]
+    assert "removed" not in public, "what must not be shown is told to nobody with a page's own key"
 
 
 def test_a_user_the_key_wants_proved_gets_named_reasons_with_the_right_hash_only(browser: "APIClient") -> None:
@@ -287,11 +296,20 @@ def test_a_slot_past_its_deadline_gets_popular_products(browser: "APIClient", mo
     assert ids(answer)
 
 
-def test_a_page_with_an_unknown_or_doubled_placement_is_refused(browser: "APIClient") -> None:
+def test_a_page_leaves_out_what_is_switched_off(browser: "APIClient") -> None:
+    save_placement("trending", data={"active": False}, actor="staff:1")
+    body = {"placements": [{"placement": "home"}, {"placement": "trending"}]}
+
+    answers = browser.post("/api/v1/page", body, format="json").json()["placements"]
+
+    assert {name: bool(ids(one)) for name, one in answers.items()} == {"home": True}
+
+
+def test_a_page_without_any_placement_or_with_a_doubled_one_is_refused(browser: "APIClient") -> None:
     def status(*names: str) -> int:
         body = {"placements": [{"placement": name} for name in names]}
         return int(browser.post("/api/v1/page", body, format="json").status_code)
 
-    assert status("home", "nowhere") == 404
+    assert status("nowhere", "elsewhere") == 404
     assert status("home", "home") == 400
     assert status() == 400

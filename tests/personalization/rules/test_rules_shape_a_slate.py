@@ -44,7 +44,7 @@ def shown(*rules: Rule, size: int = 6, situation: Situation = HOME, caps: tuple[
     holding = compiled.holding(situation)
     mask = compiled.filter(np.ones(SHELF.n_items, np.bool_), holding)
     items = compiled.reorder(ALL[mask], holding, trace)
-    pinned = pins(compiled, holding, items, mask, size, trace)
+    pinned = pins(compiled, holding, items, mask, size, trace, popular=ALL)
     return names(fill(items, size, pinned=pinned, caps=[*rule_caps(compiled, holding), *caps], trace=trace))
 
 
@@ -134,12 +134,27 @@ def test_a_pin_without_products_pins_its_best_ranked_match() -> None:
     assert shown(rule("pin", brands=("Lux",), position=1), size=3) == ["lamp", "desk", "desk-xl"]
 
 
-def test_a_pin_without_products_pins_a_match_that_nobody_ranked() -> None:
-    compiled = RuleSet([rule("pin", brands=("Lux",), position=1)], SHELF)
+@pytest.mark.parametrize("popular", ["lamp", "mug"])
+def test_a_pin_without_products_pins_the_most_popular_match_where_nobody_ranked_one(popular: str) -> None:
+    compiled = RuleSet([rule("pin", products=(), position=1)], SHELF)
+    best = np.array([SHELF.codes[popular], *ALL], np.int32)
 
-    pinned = pins(compiled, compiled.rules, ALL[:2], np.ones(SHELF.n_items, np.bool_), 3, Trace())
+    pinned = pins(compiled, compiled.rules, ALL[:0], np.ones(SHELF.n_items, np.bool_), 3, Trace(), popular=best)
 
-    assert {place: SHELF.product_ids[code] for place, code in pinned.items()} == {0: "lamp"}
+    assert {place: SHELF.product_ids[code] for place, code in pinned.items()} == {0: popular}
+
+
+def test_a_second_pin_without_products_takes_the_next_best_match() -> None:
+    slate = shown(rule("pin", position=1), rule("pin", id=2, position=3))
+
+    assert len(slate) == len(set(slate))
+    assert (slate[0], slate[2]) == ("desk", "chair"), "desk-xl is a variant of what is pinned"
+
+
+def test_variants_are_not_pinned_together() -> None:
+    slate = shown(rule("pin", products=("desk", "desk-xl", "mug"), position=1))
+
+    assert slate[:2] == ["desk", "mug"]
 
 
 def test_of_two_pins_at_one_place_the_higher_priority_gets_it_and_the_other_the_next_free_one() -> None:

@@ -185,6 +185,20 @@ def test_an_unverified_user_gets_reasons_that_name_no_products() -> None:
 
 
 @pytest.mark.usefixtures("trained")
+def test_nor_that_one_was_theirs() -> None:
+    views(ADA, "desk")
+    does(ADA, "Order Completed", "", order_id="O1", products=[{"product_id": "lamp"}])
+
+    mine, claimed = (
+        {item.reason.text for item in recommend(Ask(placement="recent", who=Who(user_id="ada", verified=proved))).items}
+        for proved in (True, False)
+    )
+
+    assert {"You looked at this lately", "You bought this before"} <= mine
+    assert not any("You " in text for text in claimed)
+
+
+@pytest.mark.usefixtures("trained")
 def test_the_cart_speaks_in_its_own_words() -> None:
     does(ADA, "Product Added", "rug")
 

@@ -11,6 +11,7 @@ from personalization.models import Placement
 from personalization.ranking.onboarding import MOST_OPINIONS
 from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
+from personalization.services.rules import create_rule
 from personalization.serving.answers import Answer
 from personalization.serving.asking import Ask, Who
 from personalization.serving.proposals import QUESTIONS
@@ -166,6 +167,20 @@ def test_a_shop_without_products_asks_nothing(stocked: None) -> None:
     keeper.forget()
 
     assert ids(asked()) == []
+
+
+@pytest.mark.usefixtures("trained")
+def test_no_rule_and_no_fresh_place_makes_a_question_of_what_is_none() -> None:
+    create_rule(name="Our pick", wording={"effect": "pin", "position": 1}, actor="staff:1")
+    save_placement("onboarding", data={"fresh_slots": 2, "explore_share": 0.5}, actor="staff:1")
+    views(ADA, "desk")
+
+    likes(ADA, *ids(asked(ADA, limit=3)))
+    assert {item.reason.code for item in asked(ADA, limit=20).items} <= {"onboarding", "pinned"}
+    while questions := ids(asked(ADA)):
+        likes(ADA, *questions)
+
+    assert asked(ADA, limit=20).items == ()
 
 
 @pytest.mark.usefixtures("trained")

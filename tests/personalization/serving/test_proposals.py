@@ -30,7 +30,9 @@ def test_a_ranker_taught_on_new_products_alone_is_asked_for_those(
         asked.append(context)
         return SimpleNamespace(items=np.arange(2), scores=np.ones(2), sources=[{}, {}], contributions=[{}, {}])
 
-    bundle = SimpleNamespace(new_only=new_only, slate=slate, sources={"buy_again": None}, rung="ranker")
+    bundle = SimpleNamespace(
+        new_only=new_only, slate=slate, sources={"buy_again": None}, rung="ranker", quotas={"content": 1}
+    )
     question = Question(
         placement=cast("Any", SimpleNamespace(sources=sources, fallback=())),
         strategy=strategy,
@@ -48,13 +50,15 @@ def test_a_ranker_taught_on_new_products_alone_is_asked_for_those(
     assert [context.seen_allowed for context in asked] == [seen]
 
 
-@pytest.mark.parametrize(("rung", "strategy"), [("single", "hybrid"), ("blend", "hybrid"), ("ranker", "blend")])
+@pytest.mark.parametrize(
+    ("rung", "strategy"), [("single", "hybrid"), ("blend", "hybrid"), ("ranker", "blend"), ("ranker", "hybrid")]
+)
 def test_sources_that_a_placement_names_are_asked_whatever_the_model_released(rung: str, strategy: str) -> None:
     def recommend(profile: Profile, context: Context, k: int) -> Ranked:
         return Ranked(np.array([1], np.int32), np.array([0.5], np.float32))
 
     sources = {"buy_again": SimpleNamespace(recommend=recommend), "popular": None}
-    bundle = SimpleNamespace(new_only=False, sources=sources, rung=rung)
+    bundle = SimpleNamespace(new_only=False, sources=sources, rung=rung, quotas={"popular": 9})
     question = Question(
         placement=cast("Any", SimpleNamespace(sources={"buy_again": 1.0}, fallback=())),
         strategy=strategy,
