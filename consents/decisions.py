@@ -47,15 +47,16 @@ def decide(
     if purpose.essential:
         return Verdict(True, purpose.basis, "essential")
     held = _held_decision(purpose.name, states, linked_at or {})
-    if purpose.sale_or_share or rule.opt_in:
+    asks = rule.opt_in and purpose.by_consent
+    if purpose.sale_or_share or asks:
         signal = _signal(states, live=gpc)
         if signal and (gpc or held is None or not held.given or held.at <= signal.at):
-            return Verdict(False, "consent", "gpc", signal.event_id or None, rule.id, signal.at or None)
+            return Verdict(False, purpose.basis, "gpc", signal.event_id or None, rule.id, signal.at or None)
     if held is not None:
         reason: Reason = "given" if held.given else "refused"
-        return Verdict(held.given, "consent", reason, held.event_id or None, rule.id, held.at)
-    if rule.opt_in:
-        return Verdict(False, "consent", "not_asked", rule_id=rule.id)
+        return Verdict(held.given, purpose.basis, reason, held.event_id or None, rule.id, held.at)
+    if asks:
+        return Verdict(False, purpose.basis, "not_asked", rule_id=rule.id)
     return Verdict(True, "legitimate_interest", "not_objected", rule_id=rule.id)
 
 

@@ -1,5 +1,6 @@
 """Where a request comes from: the country, and for some countries a part of it. The address itself is dropped here."""
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, cast
@@ -11,16 +12,25 @@ from django.utils.module_loading import import_string
 from access.throttles import address_of
 from consents.rules import normalize_region
 
+log = logging.getLogger(__name__)
 Resolver = Callable[[str], str | None]
 
 
 def region_of(request: HttpRequest) -> str | None:
-    """Return the region by the header that the shop's proxy sets, else by the configured resolver, else None."""
+    """Return the region by the header that the shop's proxy sets, else by the configured resolver, else None.
+
+    A resolver that raises, as some do for addresses they do not know, tells no region: then the strictest rule holds.
+    """
     header = settings.CONSENT_REGION_HEADER
     if header and (region := normalize_region(request.META.get(_meta_name(header)))):
         return region
-    resolver = settings.CONSENT_REGION_RESOLVER
-    return normalize_region(_resolver(resolver)(address_of(request))) if resolver else None
+    if not settings.CONSENT_REGION_RESOLVER:
+        return None
+    try:
+        return normalize_region(_resolver(settings.CONSENT_REGION_RESOLVER)(address_of(request)))
+    except (LookupError, OSError, RuntimeError, ValueError) as error:
+        log.warning("consent.region_unknown error=%s", type(error).__name__)  # its words may hold the address
+        return None
 
 
 def region_in(context: Mapping[str, Any]) -> str | None:

@@ -22,13 +22,15 @@ class RegionRule:
         return self.mode == "opt_in"
 
 
+ESSENTIAL = ("contract", "legal_obligation")
+"""The legal bases that leave the shopper nothing to decide."""
 STRICT = RegionRule(EVERYWHERE, "opt_in", "built-in:*")
 """Holds where no rule is written."""
 
 
 @dataclass(frozen=True, slots=True)
 class PurposeTerms:
-    """What `decide` must know of a purpose. An essential one rests on its `basis` and asks nobody."""
+    """What `decide` must know of a purpose: on what it rests (GDPR, article 6)."""
 
     name: str
     version: int
@@ -37,14 +39,21 @@ class PurposeTerms:
 
     @property
     def essential(self) -> bool:
-        """Whether the purpose needs no consent."""
-        return self.basis != "consent"
+        """Whether the purpose asks nobody: a contract or a law needs it."""
+        return self.basis in ESSENTIAL
+
+    @property
+    def by_consent(self) -> bool:
+        """Whether it needs a yes where the region asks for one. A legitimate interest ends with an objection."""
+        return self.basis == "consent"
 
 
 def rule_for(region: str | None, rules: Mapping[str, RegionRule]) -> RegionRule:
-    """Return the rule of the most exact region: `US-CA`, else `US`, else `*`. An unknown region gets the strictest."""
+    """Return the rule of the most exact region: `US-CA`, else `US`, else `*`. An unknown region gets the strictest: it
+    may be one that no rule is written for, which `*` decides.
+    """
     if region is None:
-        return strictest(rules.values())
+        return strictest({EVERYWHERE: STRICT, **rules}.values())
     country = region.partition("-")[0]
     return rules.get(region) or rules.get(country) or rules.get(EVERYWHERE) or STRICT
 

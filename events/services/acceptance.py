@@ -27,6 +27,8 @@ from events.types.consent_updated import CONSENT_UPDATED
 from events.types.registry import EVENT_TYPES, event_type
 
 KEPT_FOR: Final = ("analytics", "personalization")
+ESSENTIAL: Final = "essential"
+"""The purpose, and the use of an event, that needs nobody's leave; it is not told among those allowed."""
 """An event is kept where one of these is allowed, or the purpose of its own type."""
 Said = dict[str, Decision]
 
@@ -64,7 +66,8 @@ class Acceptance:
     ) -> None:
         self.writes = Writes()
         self._states = dict(states)
-        self._terms = {name: purpose for name, purpose in terms.items() if not purpose.essential}
+        self._terms = {name: purpose for name, purpose in terms.items() if name != ESSENTIAL}
+        self._asked = {name for name, purpose in self._terms.items() if not purpose.essential}
         self._gpc, self._region = gpc, region
         self._remembered: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {}
 
@@ -111,7 +114,7 @@ class Acceptance:
         said = {
             name: Decision(given, event.at, event.message_id)
             for name, given in item.categories.items()
-            if name in self._terms and isinstance(given, bool)
+            if name in self._asked and isinstance(given, bool)
         }
         if raw_id.startswith("user:"):
             said = {name: one for name, one in said.items() if verified or _may_still_say(state, name, one)}
@@ -204,9 +207,7 @@ class Acceptance:
 
 def is_essential(event: Event) -> bool:
     """Return whether the event is kept whatever the shopper allows: an order is a contract."""
-    return (
-        event.kind == "track" and event_type(event.name).purpose == "essential" and event.name != CONSENT_UPDATED.name
-    )
+    return event.kind == "track" and event_type(event.name).purpose == ESSENTIAL and event.name != CONSENT_UPDATED.name
 
 
 def _may_keep(event: Event, allowed: Iterable[str]) -> bool:

@@ -148,7 +148,7 @@ def who_of(request: Request, fields: Mapping[str, Any]) -> Who:
         anonymous_id=fields.get("anonymous_id") or None,
         verified=verified,
         gpc=gpc.signaled(request),
-        region=region_of(request) if key.publishable else None,
+        region=region_of(request._request) if key.publishable else None,
     )
 
 

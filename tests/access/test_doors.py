@@ -42,6 +42,7 @@ def test_a_key_comes_in_three_ways(way: str) -> None:
         {"authorization": "Bearer "},
         {"authorization": "Bearer sk_wrong"},
         {"authorization": "Basic !!!"},
+        {"authorization": "Basic éé"},
         {"authorization": "Basic " + base64.b64encode(b"\xff\xfe:").decode()},
         {"authorization": "Digest x"},
         {"x-api-key": "x" * 10_000},

@@ -60,6 +60,37 @@ def test_each_verdict_names_its_reason_and_its_proof(
     assert (verdict.allowed, verdict.reason, verdict.event_id, verdict.rule_id) == (allowed, reason, proof, rule.id)
 
 
+@pytest.mark.parametrize(
+    ("states", "signal", "share", "allowed", "reason"),
+    [
+        ({}, False, False, True, "not_objected"),
+        ({}, True, False, True, "not_objected"),
+        ({ADA: said(personalization=no(1))}, False, False, False, "refused"),
+        ({ADA: said(personalization=no(1)), BO: said()}, False, False, False, "refused"),
+        ({ADA: said(personalization=yes(1))}, False, False, True, "given"),
+        ({}, True, True, False, "gpc"),
+        ({ADA: said(gpc=yes(2, "g"))}, False, True, False, "gpc"),
+    ],
+)
+def test_a_legitimate_interest_needs_no_yes_and_ends_with_an_objection(
+    states: dict[str, ConsentState], signal: bool, share: bool, allowed: bool, reason: str
+) -> None:
+    purpose = PurposeTerms("personalization", 2, basis="legitimate_interest", sale_or_share=share)
+
+    verdict = decide(purpose, states, rule=OPT_IN, gpc=signal)
+
+    assert (verdict.allowed, verdict.reason, verdict.basis) == (allowed, reason, "legitimate_interest")
+
+
+@pytest.mark.parametrize("basis", ["contract", "legal_obligation"])
+def test_a_contract_and_a_law_ask_nobody(basis: str) -> None:
+    states = {ADA: said(personalization=no(1))}
+
+    verdict = decide(PurposeTerms("personalization", 2, basis=basis), states, rule=OPT_IN, gpc=True)
+
+    assert (verdict.allowed, verdict.reason, verdict.basis) == (True, "essential", basis)
+
+
 def test_the_signal_covers_a_sale_in_an_opt_out_region() -> None:
     states = {ADA: said(ads_share=yes(1))}
 

@@ -202,7 +202,8 @@ def test_a_new_version_of_a_purpose_is_what_counts() -> None:
     forget_terms()
 
     assert terms()["analytics"].version == 2
-    assert terms()["analytics"].essential
+    assert not terms()["analytics"].essential
+    assert not terms()["analytics"].by_consent
     forget_terms()
 
 

@@ -34,6 +34,7 @@ def test_an_unknown_region_gets_the_strictest_rule() -> None:
     assert rule_for(None, {"*": ELSEWHERE}) is ELSEWHERE
     assert rule_for(None, {}) is STRICT
     assert rule_for("DE", {}) is STRICT
+    assert rule_for(None, {"US": STATES}) is STRICT, "it may be Germany, for which no rule is written"
 
 
 def test_where_nobody_knows_the_region_the_rule_of_the_shops_own_holds(settings: Any) -> None:
@@ -94,6 +95,21 @@ def test_where_no_header_tells_the_region_the_shop_s_own_function_is_asked_about
     told = [region_of(rf.get("/", headers=headers)) for headers in ({**visitor, "x-country": "de"}, visitor, {})]
 
     assert told == ["DE", "US-CA", None]
+
+
+def unknown_to(address: str) -> str | None:
+    """Raise, as geoip2 does for an address that it does not know."""
+    raise RuntimeError(f"{address} is not in the database")
+
+
+def test_a_function_that_raises_tells_no_region_and_its_words_are_not_logged(
+    rf: RequestFactory, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.CONSENT_REGION_RESOLVER = f"{__name__}.unknown_to"
+
+    assert region_of(rf.get("/", headers={"x-forwarded-for": "198.51.100.7"})) is None
+    assert "RuntimeError" in caplog.text
+    assert "198.51.100.7" not in caplog.text
 
 
 def test_a_context_names_its_country_and_the_locale_is_not_asked() -> None:

@@ -8,6 +8,7 @@ import pytest
 from django.test import override_settings
 from rest_framework.test import APIClient
 
+from consents.models import Purpose
 from consents.selectors import forget_terms, person, rule_of, terms
 from events.links import links_of
 
@@ -36,6 +37,27 @@ def test_what_is_allowed_is_written_on_the_event(server: APIClient, log: "LogRea
     assert log.event().allowed == ("analytics", "train_models")
     assert log.event().consents == {"analytics": True, "train_models": True}
     assert log.event().context == {}
+
+
+@pytest.mark.parametrize(
+    ("basis", "objects", "allowed"),
+    [
+        ("legitimate_interest", False, ("analytics",)),
+        ("legitimate_interest", True, ()),
+        ("legal_obligation", True, ("analytics",)),
+    ],
+)
+def test_what_rests_on_another_basis_than_consent_is_kept_as_that_basis_says(
+    server: APIClient, log: "LogReader", viewed: Maker, basis: str, objects: bool, allowed: tuple[str, ...]
+) -> None:
+    Purpose.objects.create(name="analytics", version=2, title="x", description="x", legal_basis=basis)
+    forget_terms()
+
+    send(server, viewed(context=preferring(analytics=False) if objects else {}))
+
+    assert [event.allowed for event in log.events() if event.name == "Product Viewed"] == ([allowed] if allowed else [])
+    assert len(log.counted()) == (not allowed)
+    forget_terms()
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,27 @@ def test_a_server_stands_elsewhere_than_the_shopper_and_forwards_their_signal(
     forget_terms()
 
 
+def country_of(address: str) -> str:
+    """Return where every address is, as a shop's own function does."""
+    return "US"
+
+
+def test_the_region_may_be_told_by_a_function_of_the_shops_own(browser: "APIClient", settings: Settings) -> None:
+    views(ADA, "desk")
+    settings.CONSENT_REGION_RESOLVER = f"{__name__}.country_of"
+    page = {"user_id": "ada", "placements": [{"placement": "home"}]}
+    own = {"user_id": "ada", "product_ids": ["rug", "mug"]}
+
+    answers = [
+        browser.get(HOME, ADA),
+        browser.post(HOME, ADA, format="json"),
+        browser.post("/api/v1/page", page, format="json"),
+        browser.post("/api/v1/rank", own, format="json"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200] * 4
+
+
 def test_get_and_post_answer_alike(browser: "APIClient") -> None:
     query: dict[str, Any] = {"product_id": ["desk", "lamp"], "limit": 3, "exclude": ["rug"], "category": "Textiles"}
 
