@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.postgres.forms import SimpleArrayField
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -23,6 +22,7 @@ from audit.staff import actor_of
 from catalog import limits, services
 from catalog.models import Product
 from catalog.resources import ProductResource
+from catalog.table import path_of, steps_of
 from catalog.uploads import Upload
 from catalog.validation import CHECKS, check_id, parse_product
 from common.errors import InvalidInput
@@ -30,13 +30,23 @@ from common.money import plain, shown
 from common.pagination import EstimatingPaginator
 
 
+class PathField(forms.CharField):
+    """A category as a path, as CSV files write it."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return what the field shows."""
+        return value if isinstance(value, str) else path_of(value or ())
+
+    def to_python(self, value: Any) -> Any:
+        """Return the steps."""
+        return steps_of(super().to_python(value) or "")
+
+
 class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when it runs
     """A product, checked by the same code as REST."""
 
-    category = SimpleArrayField(
-        forms.CharField(),
+    category = PathField(
         required=False,
-        delimiter=">",
         widget=UnfoldAdminTextInputWidget,
         help_text="From the widest category to the narrowest: Furniture > Chairs",
     )

@@ -12,18 +12,17 @@ GZIP: Final = b"\x1f\x8b"
 
 
 def read_lines(stream: IO[bytes]) -> Iterator[Any]:
-    """Return the rows, in order, an InvalidInput standing for a line that is no JSON object; empty lines are skipped.
+    """Return the rows, in order, an InvalidInput standing for a line that is no JSON object, None for a blank one.
 
     Raises TooLarge over the caps on bytes (unpacked) and lines, InvalidInput for broken gzip or an empty body.
     """
-    lines = _unpack(_capped(stream)).split(b"\n")
-    if sum(1 for line in lines if line.strip()) > limits.BULK_LINES:
+    body = _unpack(_capped(stream))
+    if body.count(b"\n") > limits.BULK_LINES:  # before they are held one by one: megabytes may be nothing but ends
         raise TooLarge(f"More than {limits.BULK_LINES} lines; send them in parts.")
+    lines = body.split(b"\n")
     if not any(line.strip() for line in lines):
         raise InvalidInput("The body holds no line.")
-    while lines and not lines[-1].strip():
-        lines.pop()
-    return (_row(line) for line in lines)
+    return (_row(line) if line.strip() else None for line in lines)
 
 
 def _capped(stream: IO[bytes]) -> bytes:

@@ -54,12 +54,14 @@ def bulk_upsert(rows: Iterable[Any], *, actor: str, source: str = "bulk") -> Bul
 
     All or nothing where something of ours fails; one audit event tells counts and a hash over what was written.
     Of two lines with one product id the later holds. A row that is an InvalidInput stands for a line that could not
-    be read.
+    be read, None for a blank one, which is skipped.
     """
     accepted, total, rejected = 0, hashlib.sha256(), list[RejectedLine]()
     batch: dict[str, ProductData] = {}
     with transaction.atomic():
         for line, row in enumerate(rows, start=1):
+            if row is None:
+                continue
             try:
                 product_id, product = parse_row(row)
             except InvalidInput as error:

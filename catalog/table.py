@@ -5,6 +5,7 @@ Columns are the field names of the API. `category` is a path such as `Furniture 
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from common.strictjson import loads
 
 COLUMNS: Final = ("product_id", *CHECKS)
 ATTRIBUTE: Final = "attributes."
+BETWEEN_STEPS: Final = re.compile(r"(?<!\\)>")
 TRUE: Final = frozenset({"1", "true", "yes", "y", "on"})
 FALSE: Final = frozenset({"0", "false", "no", "n", "off"})
 
@@ -52,7 +54,7 @@ def row_of(cells: Mapping[Any, Any]) -> dict[str, Any] | InvalidInput:
 def _value(name: str, text: str) -> Any:
     match name:
         case "category":
-            return [part for part in (part.strip() for part in text.split(">")) if part]
+            return steps_of(text)
         case "stock":
             return int(text) if text.lstrip("+-").isdecimal() and len(text) < 20 else text
         case "active":
@@ -60,6 +62,17 @@ def _value(name: str, text: str) -> Any:
         case "attributes":
             return _object(text)
     return text
+
+
+def steps_of(path: str) -> list[str]:
+    """Return the steps of a path such as `Furniture > Chairs`; in a step, > is written \\>."""
+    steps = (step.strip().replace("\\>", ">") for step in BETWEEN_STEPS.split(path))
+    return [step for step in steps if step]
+
+
+def path_of(steps: Iterable[str]) -> str:
+    """Return the path that `steps_of` reads."""
+    return " > ".join(step.replace(">", "\\>") for step in steps)
 
 
 def _flag(text: str) -> bool:
@@ -86,7 +99,7 @@ def cell(name: str, value: Any) -> str:
         return ""
     match name:
         case "category":
-            return " > ".join(value)
+            return path_of(value)
         case "attributes":
             return json.dumps(value, ensure_ascii=False) if value else ""
         case "active":

@@ -77,10 +77,11 @@ class EventAdmin(RecordedAdmin):
         kind, _, value = term.partition(":")
         if kind in ("user", "anonymous") and value:
             return queryset.filter(**{f"{kind}_id": value}), False
+        found = Q(user_id=term) | Q(anonymous_id=term)
         try:
-            return queryset.filter(id=UUID(term)), False
+            return queryset.filter(Q(id=UUID(term)) | found), False
         except ValueError:
-            return queryset.filter(Q(user_id=term) | Q(anonymous_id=term)), False
+            return queryset.filter(found), False
 
 
 class WaitingFilter(admin.SimpleListFilter):

@@ -126,7 +126,7 @@ def lags(client: redis.Redis, *, consumers: Iterable[str] = CONSUMERS) -> dict[t
 
 @dataclass(slots=True)
 class Housekeeping:
-    """Trims the log behind every consumer: to its retention, and sooner when it grows near its limit."""
+    """Trims the log behind every consumer: to its retention, sooner where a shard grows near its part of the limit."""
 
     consumers: tuple[str, ...]
     keep_ms: int
@@ -140,11 +140,12 @@ class Housekeeping:
             return 0
         self._done = time.monotonic()
         now = time.time_ns() // 1_000_000
-        pressed = source.size_bytes() > 0.8 * self.max_bytes
-        keep_since = now + 1 if pressed else now - self.keep_ms
-        return sum(
-            source.trim(shard, consumed=self._consumed(client, shard), keep_since_ms=keep_since) for shard in mine
-        )
+        gone = 0
+        for shard in mine:
+            pressed = source.size_bytes(shard) > 0.8 * self.max_bytes / source.shards
+            keep_since = now + 1 if pressed else now - self.keep_ms
+            gone += source.trim(shard, consumed=self._consumed(client, shard), keep_since_ms=keep_since)
+        return gone
 
     def _consumed(self, client: redis.Redis, shard: int) -> int:
         values: list[Any] = [client.hget(f"v:offset:{consumer}", str(shard)) for consumer in self.consumers]

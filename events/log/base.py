@@ -69,8 +69,10 @@ class Log(ABC):
         """Return how many entries are kept."""
 
     @abstractmethod
-    def size_bytes(self) -> int:
-        """Return how many bytes count against the limit."""
+    def size_bytes(self, shard: int | None = None) -> int:
+        """Return how many bytes count against the limit, of all shards or of one, whose part of it is as large as all
+        others'.
+        """
 
     @abstractmethod
     def trim(self, shard: int, *, consumed: int, keep_since_ms: int) -> int:

@@ -132,10 +132,11 @@ class RedisStreams(Log):
             lengths: list[Any] = [self.client.xlen(stream) for stream in self._streams]
         return sum(int(length) for length in lengths)
 
-    def size_bytes(self) -> int:
-        """Return the bytes of all shards as the limit counts them."""
+    def size_bytes(self, shard: int | None = None) -> int:
+        """Return the bytes of all shards, or of one, as the limit counts them."""
+        asked = range(self.shards) if shard is None else [shard]
         with answering():
-            values: Any = self.client.mget([self._keys(shard)[1] for shard in range(self.shards)])
+            values: Any = self.client.mget([self._keys(one)[1] for one in asked])
         return sum(int(value or 0) for value in values)
 
     def trim(self, shard: int, *, consumed: int, keep_since_ms: int) -> int:

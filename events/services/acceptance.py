@@ -180,10 +180,15 @@ class Acceptance:
         self.writes.entries.append(Entry("event", event.raw_id, event.encode()))
 
     def _count(self, event: Event, reason: str) -> None:
-        """Count the event without ids. A name of the shop's own may name a person: it is counted as custom."""
+        """Count the event without ids. A name of the shop's own may name a person: it is counted as custom.
+
+        Counts have no order: they are spread over the shards, by what is written nowhere. By their few names, one shard
+        would fill up alone.
+        """
         name = event.name if event.name in EVENT_TYPES else "custom" if event.kind == "track" else event.kind
         day = datetime.fromtimestamp(event.received_at / 1e6, UTC).date().isoformat()
-        self.writes.entries.append(Entry("counted", name, orjson.dumps({"name": name, "day": day, "reason": reason})))
+        body = orjson.dumps({"name": name, "day": day, "reason": reason})
+        self.writes.entries.append(Entry("counted", event.message_id, body))
 
     def _tell_apart(self, item: Item, said: Mapping[str, Said], region: str | None) -> None:
         """Write decisions that their event cannot carry, for it is not kept, or its ids decided unlike.

@@ -42,6 +42,14 @@ def test_good_lines_are_written_and_bad_ones_named(shop: APIClient, content_type
     assert [row.product_id for row in selectors.catalog_rows()] == ["P1", "P3"]
 
 
+def test_blank_lines_are_none_and_keep_the_numbers_of_the_others(shop: APIClient) -> None:
+    body = lines(product(1), b"", b"  ", product(2), b"", product(3, price="NaN"), b"")
+
+    answer = shop.post(URL, body, content_type="application/x-ndjson").json()
+
+    assert (answer["accepted"], [one["line"] for one in answer["rejected"]]) == (2, [6])
+
+
 def test_of_two_lines_with_one_id_the_later_holds(shop: APIClient) -> None:
     answer = shop.post(URL, lines(product(1), product(1, title="Later")), content_type="application/x-ndjson")
 
@@ -76,6 +84,7 @@ def test_gzip_is_unpacked(shop: APIClient) -> None:
         (gzip.compress(b" " * (limits.BULK_BYTES + 1), mtime=0), 413),
         (b" " * (limits.BULK_BYTES + 1), 413),
         (b"{}\n" * (limits.BULK_LINES + 1), 413),
+        (gzip.compress(b"\n" * limits.BULK_BYTES, mtime=0), 413),
     ],
 )
 def test_bodies_beyond_the_caps_are_refused_whole(shop: APIClient, body: bytes, status: int) -> None:

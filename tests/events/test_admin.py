@@ -56,9 +56,12 @@ def appended() -> list[Happened]:
     return [Happened.decode(one.body) for rows in read.values() for _, one in rows]
 
 
-@pytest.mark.parametrize("query", ["user:bo", "bo", "anonymous:phone", "phone"])
+PHONE = "695efb42-27fc-4c1c-8f1e-0d7d1d7a9a11"
+
+
+@pytest.mark.parametrize("query", ["user:bo", "bo", f"anonymous:{PHONE}", PHONE])
 def test_events_of_one_shopper_are_found_by_whole_id(query: str) -> None:
-    record(entry(event(1)), entry(event(2, user_id="bo", anonymous_id="phone")))
+    record(entry(event(1)), entry(event(2, user_id="bo", anonymous_id=PHONE)))
 
     page = staff("ops", "operator").get(LIST, {"q": query})
 

@@ -105,6 +105,22 @@ def test_the_recorder_consumes_and_tells_how_far_it_is(log: Log) -> None:
     assert consumer.step(membership) == 0
 
 
+def test_a_shard_that_fills_up_alone_is_trimmed_before_it_is_full(log: Log) -> None:
+    log.append([entry(event(number)) for number in range(5)])
+    shard = next(shard for shard in range(4) if log.first(shard))
+    client, size = redis.client(), log.size_bytes(shard)
+    assert size == log.size_bytes(), "all five are of one shopper"
+    for consumer in ("recorder", "profiles"):
+        client.hset(f"v:offset:{consumer}", str(shard), log.last(shard))
+
+    roomy, tight = (
+        Housekeeping(("recorder", "profiles"), keep_ms=10**9, max_bytes=round(4 * size / share)) for share in (0.7, 0.9)
+    )
+
+    assert roomy.tidy(log, client, mine=[shard]) == 0
+    assert tight.tidy(log, client, mine=[shard]) == 5
+
+
 def test_the_log_is_trimmed_behind_the_slowest_consumer_only(log: Log) -> None:
     log.append([entry(event(number)) for number in range(5)])
     shard = next(shard for shard in range(4) if log.first(shard))

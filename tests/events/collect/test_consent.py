@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 from consents.models import Purpose
 from consents.selectors import forget_terms, person, rule_of, terms
 from events.links import links_of
+from events.log import get_log
 
 if TYPE_CHECKING:
     from tests.events.collect.conftest import LogReader
@@ -37,6 +38,15 @@ def test_what_is_allowed_is_written_on_the_event(server: APIClient, log: "LogRea
     assert log.event().allowed == ("analytics", "train_models")
     assert log.event().consents == {"analytics": True, "train_models": True}
     assert log.event().context == {}
+
+
+def test_what_is_counted_alone_is_spread_over_the_shards(server: APIClient, viewed: Maker) -> None:
+    send(server, *(viewed(messageId=f"m{at}", userId=f"u{at}", context={}) for at in range(40)))
+
+    held = [[entry for _, entry in get_log().read(shard)] for shard in range(get_log().shards)]
+
+    assert {entry.kind for shard in held for entry in shard} == {"counted"}
+    assert all(held)
 
 
 @pytest.mark.parametrize(
