@@ -4,9 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from common.clock import from_microseconds
 from customers.identity import Link
 from customers.models import Customer, CustomerLink
+
+MOST_ATTRIBUTES, MOST_BYTES = 200, 4_000
+"""Of one raw id, as many as a product may have; bytes of one value as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +72,20 @@ def apply_traits(said: Iterable[Said]) -> None:
 
 
 def merge(attributes: dict[str, Any], said: dict[str, Any], one: Said) -> None:
-    """Take over each trait that is newer than what is known. A trait said to be null is removed, and stays removed."""
+    """Take over each trait that is newer than what is known. A trait said to be null is removed, and stays removed.
+
+    The `MOST_ATTRIBUTES` that were said last are kept, whatever order they come in; a value of over `MOST_BYTES` is
+    left to its event: each identify writes the whole row.
+    """
     stamp = [one.at, one.message_id]
     for name, value in one.traits.items():
-        if name in said and tuple(said[name]) >= tuple(stamp):
+        if (name in said and tuple(said[name]) >= tuple(stamp)) or len(orjson.dumps(value)) > MOST_BYTES:
             continue
         said[name] = stamp
         if value is None:
             attributes.pop(name, None)
         else:
             attributes[name] = value
+    for name in sorted(said, key=lambda name: (*said[name], name))[: max(0, len(said) - MOST_ATTRIBUTES)]:
+        del said[name]
+        attributes.pop(name, None)

@@ -1,0 +1,43 @@
+"""Attributes are the latest said, whatever order they come in, and no more of them than a row can bear."""
+
+from random import Random
+from typing import Any
+
+import pytest
+
+from customers.services import MOST_ATTRIBUTES, MOST_BYTES, Said, merge
+
+
+def merged(said: list[Said]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return attributes and stamps after these words, in this order."""
+    attributes: dict[str, Any] = {}
+    stamps: dict[str, Any] = {}
+    for one in said:
+        merge(attributes, stamps, one)
+    return attributes, stamps
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_order_gives_the_same_attributes_and_the_last_said_are_kept(seed: int) -> None:
+    chance = Random(seed)
+    words = [
+        Said("user:ada", chance.randrange(50), f"m{at}", {
+            f"name {chance.randrange(2 * MOST_ATTRIBUTES)}": chance.choice([at, None, "x" * (MOST_BYTES + 1)])
+            for _ in range(10)
+        })
+        for at in range(60)
+    ]  # fmt: skip
+    attributes, stamps = merged(words)
+
+    assert merged(chance.sample(words, len(words))) == (attributes, stamps)
+    assert merged(words * 2) == (attributes, stamps)
+    assert len(stamps) <= MOST_ATTRIBUTES
+    assert set(attributes) <= set(stamps)
+    assert not any(isinstance(value, str) for value in attributes.values())
+
+
+def test_what_was_said_long_ago_gives_way() -> None:
+    attributes, _ = merged([Said("user:ada", at, "m", {f"day {at}": at}) for at in range(MOST_ATTRIBUTES + 3)])
+
+    assert len(attributes) == MOST_ATTRIBUTES
+    assert not attributes.keys() & {"day 0", "day 1", "day 2"}
