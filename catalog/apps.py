@@ -1,6 +1,7 @@
 """The catalog room as Django sees it."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class CatalogConfig(AppConfig):
@@ -9,3 +10,9 @@ class CatalogConfig(AppConfig):
     name = "catalog"
     verbose_name = "Catalogue"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Look after each migration for what a restore left behind."""
+        from catalog.restored import after_migrate
+
+        post_migrate.connect(after_migrate, sender=self)

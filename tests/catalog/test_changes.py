@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from catalog import selectors, services
 from catalog.models import Product
 from catalog.records import ProductRow
+from catalog.restored import count_anew
 
 ROW = {"title": "Chair", "price": 1}
 
@@ -82,3 +83,21 @@ def test_a_row_that_staff_or_sql_changes_comes_too() -> None:
 
     assert [row.stock for row in selectors.changed_since(None)[0]] == [3]
     assert Product.objects.get().changed_xid > 0
+
+
+@pytest.mark.django_db
+def test_what_another_cluster_counted_is_counted_anew_after_a_restore() -> None:
+    for product_id in ("P1", "P2"):
+        services.put_product(product_id, data=ROW, actor="system:test")
+    with connection.cursor() as sql:
+        sql.execute("ALTER TABLE catalog_product DISABLE TRIGGER catalog_touch")
+        sql.execute("UPDATE catalog_product SET changed_xid = 1000000000000 WHERE product_id = 'P1'")
+        sql.execute("ALTER TABLE catalog_product ENABLE TRIGGER catalog_touch")
+    kept = Product.objects.get(product_id="P2").changed_xid
+
+    assert count_anew("default") == 1
+    assert count_anew("default") == 0
+
+    assert dict(Product.objects.values_list("product_id", "changed_xid")) == {"P1": 0, "P2": kept}
+    services.put_product("P1", data={**ROW, "title": "Later"}, actor="system:test")
+    assert Product.objects.get(product_id="P1").changed_xid > 0
