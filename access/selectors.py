@@ -57,6 +57,12 @@ def key_named(actor: str) -> KeyRecord | None:
     return None if row is None else record_of(row)
 
 
+def was_made(raw: str) -> bool:
+    """Return whether there is such a key, whether it still opens anything or not."""
+    hashed = digest(raw)
+    return ApiKey.objects.filter(Q(digest=hashed) | Q(previous_digest=hashed)).exists()
+
+
 def forget_keys() -> None:
     """Empty this process's memory of keys, for instance after one was changed."""
     _cache.clear()

@@ -7,9 +7,8 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 
 from access.scopes import SCOPE_NAMES
-from access.selectors import resolve_key
+from access.selectors import was_made
 from access.services import create_key, sync_roles
-from common.errors import Unauthenticated
 from personalization.selectors.placements import active_placements
 from personalization.services.placements import save_placement
 
@@ -51,18 +50,10 @@ def rest_at_home(days: int) -> None:
 
 
 def _keys() -> None:
-    if not _opens(PUBLIC_KEY):
+    if not was_made(PUBLIC_KEY):
         create_key(kind="pk", name="Demo storefront", raw=PUBLIC_KEY, actor=ACTOR)
-    if not _opens(SECRET_KEY):
+    if not was_made(SECRET_KEY):
         create_key(kind="sk", name="Demo server", scopes=sorted(SCOPE_NAMES), raw=SECRET_KEY, actor=ACTOR)
-
-
-def _opens(raw: str) -> bool:
-    try:
-        resolve_key(raw)
-    except Unauthenticated:
-        return False
-    return True
 
 
 @transaction.atomic

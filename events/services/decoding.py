@@ -118,7 +118,7 @@ def _as_refused(shard: int, offset: int, fields: dict[str, Any]) -> SetAsideItem
 
 
 def refused(position: Position, reason: str) -> SetAsideItem:
-    """Return an entry that could not be recorded, as an item to set aside."""
+    """Return an entry that could not be recorded, as an item to set aside: whole, so that it can be sent again."""
     shard, offset, entry = position
     return SetAsideItem(
         shard=shard,
@@ -126,7 +126,7 @@ def refused(position: Position, reason: str) -> SetAsideItem:
         message_id=None,
         reason=reason.replace("\x00", "\N{REPLACEMENT CHARACTER}")[:1000],
         field="",
-        payload=entry.body[:MAX_PAYLOAD].decode(errors="replace").replace("\x00", "\N{REPLACEMENT CHARACTER}"),
+        payload=entry.body.decode(errors="replace").replace("\x00", "\N{REPLACEMENT CHARACTER}"),
         source="recorder",
         received_at=clock.epoch_us(),
         carried={},

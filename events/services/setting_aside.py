@@ -54,6 +54,6 @@ def _send(item: SetAside) -> str:
             )
     except InvalidInput as error:
         return "; ".join([error.detail, *(f"{one.field}: {one.message}" for one in error.errors)])
-    except (orjson.JSONDecodeError, TypeError) as error:
+    except (orjson.JSONDecodeError, TypeError, AttributeError) as error:  # no JSON, or no event
         return f"not an event: {error}"
     return ""

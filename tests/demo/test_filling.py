@@ -7,8 +7,9 @@ import pytest
 from django.contrib.auth import authenticate
 
 from access.selectors import forget_keys, resolve_key
+from access.services import revoke_key
 from catalog.selectors import catalog_rows
-from common.errors import Conflict
+from common.errors import Conflict, Unauthenticated
 from demo import filling, setup
 from demo.datasets import simulated
 from demo.datasets.base import DemoData
@@ -39,6 +40,19 @@ def test_preparing_twice_makes_everything_once(db: None) -> None:
     assert resolve_key(setup.SECRET_KEY).id == before
     assert active_placements()["home-svd"].strategy == "svd"
     assert all(authenticate(username=name, password=setup.PASSWORD) for name in setup.LOGINS)
+
+
+def test_a_key_that_was_revoked_stays_so(db: None) -> None:
+    forget_keys()
+    setup.prepare()
+    revoke_key(resolve_key(setup.PUBLIC_KEY).id, actor="staff:1")
+    forget_keys()
+
+    setup.prepare()
+
+    with pytest.raises(Unauthenticated):
+        resolve_key(setup.PUBLIC_KEY)
+    assert resolve_key(setup.SECRET_KEY)
 
 
 def test_every_product_and_event_is_accepted(small: DemoData) -> None:

@@ -16,6 +16,7 @@ from consents.selectors import rule_of, terms
 from consents.services import decide_for
 from events.log import Entry, get_log
 from events.models import Event, SetAside
+from events.services.decoding import MAX_PAYLOAD, refused
 from events.services.record import Recorder, offsets
 from events.types.base import Event as Happened
 from tests.events.journal import START, entry, event
@@ -119,6 +120,26 @@ def test_what_a_server_sent_is_accepted_by_its_key_at_the_time_it_came(revoked: 
     item.refresh_from_db()
     assert item.replay_error == ""
     assert [(one.source, one.at, one.received_at) for one in appended()] == [(f"key:{made.pk}", START, START)]
+
+
+@pytest.mark.parametrize("payload", [b"[1, 2]", b'"text"', b"{}", b"no JSON"])
+def test_what_is_no_event_is_refused_once_more_in_words(payload: bytes) -> None:
+    item = set_aside(payload, source="recorder")
+
+    answer = staff("ops", "operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
+
+    item.refresh_from_db()
+    assert answer.status_code == 302
+    assert "not an event" in item.replay_error
+    assert appended() == []
+
+
+def test_a_large_entry_that_could_not_be_recorded_is_kept_whole() -> None:
+    large = event(1, properties={"note": "x" * 2 * MAX_PAYLOAD})
+
+    kept = refused((0, 7, entry(large)), "the table is away")
+
+    assert Happened.decode(kept.payload.encode()) == large
 
 
 @pytest.mark.parametrize("source", ["a page that must prove", "key:999999", "key:x", ""])
