@@ -38,14 +38,32 @@ class ConsentPerson:
 
 
 def person_of(raw_ids: Iterable[str], states: Mapping[str, ConsentState]) -> ConsentPerson:
-    """Return the person of the given ids: they, and the ids that each of them was linked to."""
+    """Return the person of the given ids: they, the ids that each of them was linked to, and those of a linked user.
+
+    Whoever shares a device with the person is somebody else: where a user is asked about, another one whom only a
+    device links is not followed on.
+    """
     own = list(raw_ids)
+    named = any(map(is_user, own))
     linked_at: dict[str, int] = {}
+    accounts: dict[str, int] = {}
     for raw_id in own:
         for other, at in newest_links(states.get(raw_id, NOTHING_DECIDED)):
             linked_at[other] = min(at, linked_at.get(other, at))
+            if is_user(other) and other not in own and (is_user(raw_id) or not named):
+                accounts[other] = linked_at[other]
+    for account, joined in accounts.items():
+        for other, at in newest_links(states.get(account, NOTHING_DECIDED)):
+            if other not in own:
+                moment = max(joined, at)
+                linked_at[other] = min(moment, linked_at.get(other, moment))
     found = {raw_id: states.get(raw_id, NOTHING_DECIDED) for raw_id in [*own, *linked_at]}
     return ConsentPerson(found, linked_at)
+
+
+def is_user(raw_id: str) -> bool:
+    """Return whether the id is an account's."""
+    return raw_id.startswith("user:")
 
 
 def newest_links(state: ConsentState) -> list[tuple[str, int]]:

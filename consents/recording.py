@@ -42,7 +42,7 @@ class DecisionRecord:
 
 
 def write(decisions: Iterable[DecisionRecord], *, versions: Mapping[str, int]) -> int:
-    """Write proofs of the changes among the decisions, and the new states; return how many minds changed.
+    """Write proofs of the changes among the decisions, and the new states; return how many proofs that were.
 
     Decisions may come twice and in any order: the latest by event time wins, and of two at one time the refusal.
     """
@@ -53,6 +53,8 @@ def write(decisions: Iterable[DecisionRecord], *, versions: Mapping[str, int]) -
         before = known[one.raw_id]
         after = before.with_decision(one.purpose, one.decision)
         if after is before:
+            if _refused_meanwhile(before.on(one.purpose), one):
+                changes.append(one)
             continue
         known[one.raw_id] = after
         winners[one.raw_id, one.purpose] = one
@@ -61,6 +63,11 @@ def write(decisions: Iterable[DecisionRecord], *, versions: Mapping[str, int]) -
     _write_proofs(changes, versions)
     _write_states(list(winners.values()))
     return len(changes)
+
+
+def _refused_meanwhile(known: Decision | None, one: DecisionRecord) -> bool:
+    """Return whether this is a refusal that came after the yes that was given since: it held for a while."""
+    return known is not None and known.given and not one.given and known.at > one.at
 
 
 def _known(raw_ids: set[str]) -> defaultdict[str, ConsentState]:

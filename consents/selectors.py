@@ -17,7 +17,7 @@ from consents.decisions import Verdict
 from consents.models import ConsentEvent, PolicyText, Purpose
 from consents.models import ConsentState as StateRow
 from consents.models import RegionRule as RuleRow
-from consents.person import ConsentPerson, newest_links, person_of
+from consents.person import ConsentPerson, is_user, newest_links, person_of
 from consents.purposes import BUILT_IN
 from consents.rules import Mode, PurposeTerms, RegionRule, normalize_region, rule_for
 from consents.state import GPC, ConsentState, Decision
@@ -99,10 +99,14 @@ def states(raw_ids: Iterable[str]) -> dict[str, ConsentState]:
 
 
 def states_of_people(raw_ids: Iterable[str]) -> dict[str, ConsentState]:
-    """Return the states of the raw ids and of all ids linked to them: one trip, and one more where there are links."""
+    """Return the states of the raw ids and of all that `person_of` asks about: one trip, one more where there are
+    links, and a third where one of these is to a user who has others.
+    """
     found = states(raw_ids)
-    linked = {other for state in found.values() for other, _ in newest_links(state)}
-    return {**found, **states(linked - found.keys())}
+    linked = states({other for state in found.values() for other, _ in newest_links(state)} - found.keys())
+    users = [state for raw_id, state in linked.items() if is_user(raw_id)]
+    found |= linked
+    return found | states({other for state in users for other, _ in newest_links(state)} - found.keys())
 
 
 def person(subject: str) -> ConsentPerson:
@@ -172,7 +176,7 @@ def refusing(purpose: str) -> dict[str, int]:
     found = states_of_people(refused)
     for raw_id, name, given, at, event_id in rows:  # the proof decides, should the mirror have lost it
         found[raw_id] = found[raw_id].with_decision(name, Decision(given, to_microseconds(at), event_id))
-    near = {other: at for raw_id, at in refused.items() for other, _ in newest_links(found[raw_id])}
+    near = {other: at for raw_id, at in refused.items() for other in person_of([raw_id], found).linked_at}
     found = {**states_of_people(near), **found}
     terms_of = terms().get(purpose)
     return {

@@ -15,6 +15,7 @@ from events.selectors import recorded
 from events.services.decoding import decode, positions_of, readable
 from events.services.record import offsets
 from events.types.base import Event
+from events.types.registry import event_type
 from profiles import services
 
 AT_ONCE: Final = 1000
@@ -44,10 +45,13 @@ def replay(log: Log, *, progress: Callable[[int], object] = lambda count: None) 
 
 
 def seen_together(events: Iterable[Event]) -> list[tuple[str, str, int]]:
-    """Return which raw ids stood on one event, with the earliest time: a refusal on one holds for the other."""
+    """Return which raw ids stood on one event, with the earliest time: a refusal on one holds for the other.
+
+    Events of our own name whom somebody asked for, which joins nobody.
+    """
     first: dict[tuple[str, str], int] = {}
     for event in events:
-        if event.user_id and event.anonymous_id:
+        if event.user_id and event.anonymous_id and not event_type(event.name).server_only:
             pair = (event.raw_id, f"anonymous:{event.anonymous_id}")
             first[pair] = min(event.at, first.get(pair, event.at))
     return [(one, other, at) for (one, other), at in first.items()]

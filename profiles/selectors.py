@@ -60,8 +60,7 @@ for i = 1, #ids do
   }}
 end
 local others = {{}}
-for i = 1, #ids do
-  local hash = found[i][2]
+local function follow(hash)
   for j = 1, #hash, 2 do
     if string.sub(hash[j], 1, {len(mirror.LINK)}) == '{mirror.LINK}' then
       local id = string.sub(hash[j], {len(mirror.LINK) + 1})
@@ -71,6 +70,10 @@ for i = 1, #ids do
       end
     end
   end
+end
+for i = 1, #ids do follow(found[i][2]) end
+for i = 1, #others do
+  if string.sub(others[i][1], 1, 5) == 'user:' then follow(others[i][2]) end
 end
 return {{redis.call('GET', '{redis.CONFIG_VERSION}'), redis.call('GET', '{redis.CATALOG_VERSION}'), found, others}}
 """
@@ -82,9 +85,10 @@ class Person:
     """What is known about one shopper. `ids` are raw ids; `history` is sorted by time and cut by identity and refusals.
 
     `attributes` are what was said of them last, by name, of those that may count (`SHOPPER_ATTRIBUTES`).
-    `consent_states` also holds ids that consents know as linked. `epoch` grows with every change of mind and `version`
-    with every change of history or links, so together they key what was computed from this. `config_version` and
-    `catalog_version` tell a serving process whether what it holds is current.
+    `consent_states` also holds ids that consents know as linked, and those of a linked user (`consents.person_of`).
+    `epoch` grows with every change of mind and `version` with every change of history or links, so together they key
+    what was computed from this. `config_version` and `catalog_version` tell a serving process whether what it holds is
+    current.
     """
 
     ids: tuple[str, ...] = ()

@@ -78,8 +78,19 @@ class Acceptance:
         region = region_in(item.context) or self._region
         before = {raw_id: self._state(raw_id) for raw_id in ids}
         links = self._link(ids, event)
-        said = {raw_id: self._fresh(raw_id, item, verified=verified) for raw_id in ids}
+        said: dict[str, Said] = {}
+        told: dict[str, Said] = {}
+        for raw_id in ids:
+            heard = self._told(raw_id, item, verified=verified)
+            said[raw_id] = self._fresh(raw_id, heard)
+            late = {name: one for name, one in heard.items() if not one.given and name not in said[raw_id]}
+            told[raw_id] = {**said[raw_id], **late}
         allowed, reason = self._allowed(ids, region)
+        # What the event itself refuses is not allowed by a yes that was given later and came before.
+        refused = {name for own in told.values() for name, one in own.items() if not one.given}
+        if not refused.isdisjoint(allowed):
+            reason = "refused" if "analytics" in refused and "analytics" in allowed else reason
+            allowed = tuple(name for name in allowed if name not in refused)
         kept = item.wanted and (is_essential(event) or _may_keep(event, allowed))
         if kept or any(self._state(raw_id).decisions for raw_id in ids):
             self._note_places(ids, links, region)
@@ -89,13 +100,13 @@ class Acceptance:
         for raw_id, decisions in said.items():
             if decisions:
                 self.writes.decisions.setdefault(raw_id, {}).update(decisions)
-        carried = _shared(said) if kept else None
+        carried = _shared(told) if kept else None
         if kept:
             self._keep(item, allowed, consents=carried or {}, region=region)
         else:
             self._count(event, reason if item.wanted else "not_for_us")
         if carried is None:
-            changed = {raw_id: _changes(before[raw_id], decisions) for raw_id, decisions in said.items()}
+            changed = {raw_id: _changes(before[raw_id], decisions) for raw_id, decisions in told.items()}
             self._tell_apart(item, changed, region)
         return kept
 
@@ -108,8 +119,8 @@ class Acceptance:
     def _state(self, raw_id: str) -> ConsentState:
         return self._states.get(raw_id, NOTHING_DECIDED)
 
-    def _fresh(self, raw_id: str, item: Item, *, verified: bool) -> Said:
-        """Return the decisions of the item that hold for the raw id now, and remember them."""
+    def _told(self, raw_id: str, item: Item, *, verified: bool) -> Said:
+        """Return the decisions of the item that the raw id may take."""
         state, event = self._state(raw_id), item.event
         said = {
             name: Decision(given, event.at, event.message_id)
@@ -120,6 +131,15 @@ class Acceptance:
             said = {name: one for name, one in said.items() if verified or _may_still_say(state, name, one)}
             if self._gpc and verified and not _remembers_signal(state):
                 said[GPC] = Decision(True, event.at, event.message_id)
+        return said
+
+    def _fresh(self, raw_id: str, said: Said) -> Said:
+        """Return the decisions that hold for the raw id now, and remember them.
+
+        A refusal that is older than a yes holds no more, but it did: its event tells of it, for the proof, and for what
+        was learnt of the shopper before.
+        """
+        state = self._state(raw_id)
         fresh = {name: one for name, one in said.items() if one.beats(state.on(name)) or one == state.on(name)}
         if fresh:
             changes = len(_changes(state, fresh))
@@ -131,11 +151,9 @@ class Acceptance:
 
     def _agrees(self, raw_id: str) -> bool:
         """Return whether nobody among the id's person refuses anything: then a later yes alone changes no verdict."""
-        state = self._state(raw_id)
+        person = person_of([raw_id], self._states)
         return all(
-            one.given and name != GPC
-            for other in (state, *(self._state(linked) for linked in state.links))
-            for name, one in other.decisions.items()
+            one.given and name != GPC for state in person.states.values() for name, one in state.decisions.items()
         )
 
     def _link(self, ids: list[str], event: Event) -> list[tuple[str, str, int]]:

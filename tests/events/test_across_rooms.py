@@ -1,0 +1,153 @@
+"""One event from the door to training and to the next answer: what one room knows of a shopper, all know."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.test import override_settings
+
+from common import clock
+from consents.models import ConsentEvent
+from consents.selectors import person, rule_of, terms
+from events.intake.items import Envelope
+from events.log import get_log
+from events.selectors import training_frame
+from events.services.collect import Sender, collect
+from events.services.record import Recorder, offsets
+from events.services.server import ServerEvent, append_server_events
+from personalization.services.gate import labels_of
+from personalization.serving.shoppers import allowed
+from personalization.training.cleaning import clean
+from profiles import services
+from profiles.history import distinct
+from profiles.replay import replay
+from profiles.selectors import read_person
+
+pytestmark = pytest.mark.django_db(transaction=True)
+START = 1_790_000_000
+PURPOSES = ("analytics", "personalization", "train_models")
+YES, NO = dict.fromkeys(PURPOSES, True), dict.fromkeys(PURPOSES, False)
+
+
+def item(second: int, name: str = "Product Viewed", *, consent: dict[str, bool] | None = None, **more: Any) -> Any:
+    """Return what happened so many seconds after the start: a look at the product of that number, unless said."""
+    what = {"type": "track", "event": name, "properties": {"product_id": f"P{second}"}, **more}
+    context = {"context": {"consent": {"categoryPreferences": consent}}} if consent else {}
+    moment = datetime.fromtimestamp(START + second, UTC).isoformat()
+    return {"messageId": f"m{second}", "timestamp": moment, **context, **what}
+
+
+def decides(second: int, consent: dict[str, bool], **who: str) -> Any:
+    """Return a decision alone."""
+    return item(second, "Consent Updated", consent=consent, properties={}, **who)
+
+
+def send(*items: Any) -> int:
+    """Send items of a server, days later, and let both consumers work; return how many were kept."""
+    later = Envelope(received_at=(START + 100_000) * 1_000_000, source="server")
+    kept = collect(list(items), sender=Sender(), envelope=later).kept
+    log = get_log()
+    shards = range(log.shards)
+    services.apply(log.read_many(services.offsets(shards), count=10_000))
+    after = offsets(shards)
+    Recorder().record(log.read_many(after, count=10_000), after=after)
+    return kept
+
+
+def history(**who: str) -> list[str]:
+    """Return the products of a live profile."""
+    return [one.product_id for one in read_person(**who).history]
+
+
+def trained() -> list[str]:
+    """Return the products that a training learns from."""
+    return list(clean(training_frame())[0]["item_id"])
+
+
+def everywhere(subject: str) -> set[bool]:
+    """Return whether personalization is allowed, as the consent route and as serving see it."""
+    kind, _, value = subject.partition(":")
+    found = read_person(user_id=value) if kind == "user" else read_person(anonymous_id=value)
+    whom = person(subject).verdict(terms()["personalization"], rule=rule_of(None))
+    return {whom.allowed, allowed(found, gpc=False)}
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 1, 0), (2, 0, 1)])
+def test_a_refusal_counts_for_its_time_whenever_it_arrives(order: tuple[int, ...]) -> None:
+    said = (
+        item(1, userId="ada", consent=YES),
+        decides(10, NO, userId="ada"),
+        item(20, userId="ada", consent=YES),
+    )
+    for at in order:
+        send(said[at])
+
+    assert history(user_id="ada") == trained() == ["P20"]
+    refusals = ConsentEvent.objects.filter(given=False).values_list("purpose", "at")
+    assert set(refusals) == {(purpose, datetime.fromtimestamp(START + 10, UTC)) for purpose in PURPOSES}
+    assert everywhere("user:ada") == {True}
+
+
+@pytest.mark.parametrize("refused", [NO, {"personalization": False}])
+def test_a_refusal_on_one_device_holds_on_another_of_the_same_account(refused: dict[str, bool]) -> None:
+    send(decides(1, refused, anonymousId="phone"), decides(3, YES, anonymousId="laptop"))
+    for second, device in ((5, "phone"), (6, "laptop")):
+        send(item(second, type="identify", userId="ada", anonymousId=device, traits={}))
+
+    send(item(10, anonymousId="laptop"))
+
+    assert everywhere("anonymous:laptop") == everywhere("user:ada") == {False}
+    assert history(anonymous_id="laptop") == []
+    assert trained() == ([] if refused is NO else trained())
+
+
+def test_joined_accounts_are_one_person_two_steps_away() -> None:
+    send(*(item(at, userId=user, consent=YES) for at, user in enumerate(("cy", "bo", "ada"), start=1)))
+    send(item(5, type="alias", userId="bo", previousId="cy"), item(6, type="alias", userId="ada", previousId="bo"))
+
+    send(decides(10, NO, userId="cy"))
+
+    assert send(item(12, userId="ada")) == 0
+    assert everywhere("user:ada") == {False}
+    assert trained() == []
+
+
+def test_who_shares_a_device_is_somebody_else() -> None:
+    for second, user in ((1, "ada"), (2, "bo")):
+        send(item(second, type="identify", userId=user, anonymousId="till", traits={}, consent=YES))
+
+    send(decides(10, NO, anonymousId="phone"), item(11, type="identify", userId="bo", anonymousId="phone", traits={}))
+
+    assert everywhere("user:bo") == {False}
+    assert everywhere("user:ada") == {True}
+
+
+@override_settings(CONSENT_RULES={"*": "opt_out"})
+def test_a_list_that_the_shop_asked_for_joins_nobody_in_a_replay_either() -> None:
+    send(item(1, userId="ada", consent=YES), item(2, anonymousId="till", consent=YES))
+    told = {"name": "Recommendation Served", "at": clock.epoch_us(), "properties": {"products": []}}
+    append_server_events([ServerEvent(message_id="r1", user_id="ada", anonymous_id="till", **told)])  # type: ignore[arg-type]
+    send(decides(50, NO, anonymousId="till"))
+    before = everywhere("user:ada")
+
+    replay(get_log())
+
+    assert everywhere("user:ada") == before == {True}
+
+
+def test_two_lines_of_one_product_are_one_purchase_for_both() -> None:
+    lines = [{"product_id": "A", "variant": "S"}, {"product_id": "A", "variant": "M"}, {"product_id": "B"}]
+    send(item(1, "Order Completed", userId="ada", consent=YES, properties={"order_id": "O1", "products": lines}))
+
+    found = distinct(read_person(user_id="ada").history)
+
+    assert [one.product_id for one in found] == trained() == ["A", "B"]
+
+
+def test_the_groups_of_the_gate_know_what_was_said_of_an_account_that_was_joined() -> None:
+    send(item(1, userId="zoe", consent=YES), item(2, type="identify", userId="zoe", traits={"region": "AT"}))
+    send(item(3, type="alias", userId="zoe", previousId="ada"))
+    subjects = list(training_frame()["user_id"])
+
+    assert subjects == ["user:ada"]
+    assert labels_of(subjects, since=datetime(2020, 1, 1, tzinfo=UTC))["region"] == ("AT",)
