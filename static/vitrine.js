@@ -72,6 +72,12 @@
     write(STORE.queue, [...(read(STORE.queue) || []), entry].slice(-MOST_QUEUED));
     if (!failures) later(flush, 30);
   }
+  /** What is queued of withdrawals, null where nothing is. */
+  function withdrawals() {
+    const told = (read(STORE.queue) || []).filter((entry) => entry.event === "Consent Updated"
+      && !Object.values(entry.context.consent.categoryPreferences).some(Boolean));
+    return told.length ? told : null;
+  }
   function sent(batch) {
     const done = new Set(batch.map((entry) => entry.messageId));
     const rest = (read(STORE.queue) || []).filter((entry) => !done.has(entry.messageId));
@@ -230,7 +236,9 @@
     document.addEventListener("visibilitychange", guard(left));
     addEventListener("scroll", guard(scrolled), { passive: true });
     addEventListener("online", guard(() => { failures = 0; flush(); }));
-    later(flush, 0); // also of who said no since: a withdrawal that could not be sent yet
+    // Of who said no since, or whose browser does, nothing is sent but a withdrawal that could not be sent yet.
+    if (!mayCollect()) write(STORE.queue, withdrawals());
+    later(flush, 0);
   }
 
   window.vitrine = {

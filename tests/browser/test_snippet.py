@@ -96,6 +96,21 @@ def test_a_withdrawal_that_could_not_be_sent_waits_for_the_next_page(page: Page,
     soon(page, lambda: list(stored(page)) == ["vitrine.consent"])
 
 
+def test_a_browser_that_says_no_since_sends_nothing_of_what_waited(page: Page, host: Host) -> None:
+    page.evaluate("navigator.sendBeacon = () => false")
+    host.answers = False
+    page.evaluate("vitrine.track('Product Viewed', {product_id: 'P1'})")
+    page.wait_for_timeout(200)
+    page.context.add_init_script("Object.defineProperty(navigator, 'globalPrivacyControl', {value: true})")
+    host.answers, before = True, len(host.items)
+
+    opened(page)
+
+    soon(page, lambda: "vitrine.queue" not in stored(page))
+    page.wait_for_timeout(300)
+    assert host.items[before:] == []
+
+
 def test_what_is_seen_is_what_was_drawn_last(page: Page, host: Host) -> None:
     for _ in range(2):
         page.evaluate("vitrine.recommend('home', {into: '#shelf'})")
