@@ -67,10 +67,32 @@ def named_users(*, limit: int) -> list[tuple[str, dict[str, Any]]]:
 
 
 def attribute_of(subjects: Iterable[str], *, name: str) -> dict[str, str]:
-    """Return what was said under one name about each of the subjects (`user:ID`, `anonymous:ID`), where a text was."""
-    rows = Customer.objects.filter(raw_id__in=list(subjects), attributes__has_key=name)
-    values = rows.values_list("raw_id", f"attributes__{name}")
-    return {raw_id: value for raw_id, value in values if isinstance(value, str)}
+    """Return what was said last under one name about each of the subjects (`user:ID`, `anonymous:ID`), where that is a
+    text. Of joined users, who are asked for by their key, it may have been said of any.
+    """
+    accounts = accounts_of(subjects)
+    rows = Customer.objects.filter(raw_id__in=list(accounts), said__has_key=name)
+    latest: dict[str, tuple[tuple[int, str], Any]] = {}
+    for raw_id, value, (at, message_id) in rows.values_list("raw_id", f"attributes__{name}", f"said__{name}"):
+        known = latest.get(accounts[raw_id])
+        if known is None or (at, message_id) > known[0]:
+            latest[accounts[raw_id]] = (at, message_id), value
+    return {subject: value for subject, (_, value) in latest.items() if isinstance(value, str)}
+
+
+def accounts_of(subjects: Iterable[str]) -> dict[str, str]:
+    """Return of every raw id that is one of the subjects, or a user joined with one, which subject that is."""
+    found = {subject: subject for subject in subjects}
+    joins, resolver = CustomerLink.objects.filter(kind="join").values_list("from_id", "user_id"), People()
+    users = set()
+    for from_id, user_id in joins:
+        resolver.join(from_id, user_id)
+        users |= {from_id, user_id}
+    for user_id in users:
+        key = resolver.person(user_id=user_id, anonymous_id=None, at=0)
+        if key in found:
+            found[f"user:{user_id}"] = key
+    return found
 
 
 def _with_attributes(user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...]) -> Identity:

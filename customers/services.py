@@ -74,15 +74,15 @@ def apply_traits(said: Iterable[Said]) -> None:
 def merge(attributes: dict[str, Any], said: dict[str, Any], one: Said) -> None:
     """Take over each trait that is newer than what is known. A trait said to be null is removed, and stays removed.
 
-    The `MOST_ATTRIBUTES` that were said last are kept, whatever order they come in; a value of over `MOST_BYTES` is
-    left to its event: each identify writes the whole row.
+    The `MOST_ATTRIBUTES` that were said last are kept, whatever order they come in. A value of over `MOST_BYTES` stands
+    in its event alone, and what was said before it no longer holds: each identify writes the whole row.
     """
     stamp = [one.at, one.message_id]
     for name, value in one.traits.items():
-        if (name in said and tuple(said[name]) >= tuple(stamp)) or len(orjson.dumps(value)) > MOST_BYTES:
+        if name in said and tuple(said[name]) >= tuple(stamp):
             continue
         said[name] = stamp
-        if value is None:
+        if value is None or len(orjson.dumps(value)) > MOST_BYTES:
             attributes.pop(name, None)
         else:
             attributes[name] = value

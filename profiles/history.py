@@ -65,6 +65,15 @@ def told_once(found: Iterable[Interaction]) -> list[Interaction]:
     return kept
 
 
+def distinct(found: Iterable[Interaction]) -> list[Interaction]:
+    """Return interactions without what is the same of one moment, as two lines of one product in an order.
+
+    For a model they are one purchase, in training too (`training.cleaning`); for what an order was worth, two lines.
+    """
+    first = {(one.at, one.product_id, one.signal, one.order_id): one for one in reversed(list(found))}
+    return list(reversed(first.values()))
+
+
 def newest(rows: Iterable[tuple[int, bytes]]) -> list[Interaction]:
     """Return what counts of a person's rows, by time: of each kind as much as one raw id may keep."""
     found = told_once(interactions(list(rows)))

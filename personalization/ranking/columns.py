@@ -37,8 +37,11 @@ def patched(column: Factorized, at: Longs, values: Sequence[str]) -> Factorized:
 
 
 def within(path: str, category: str) -> bool:
-    """Return whether a "/"-joined path is the category, lies below it, or has it as one of its names."""
-    return path == category or path.startswith(category + "/") or category in path.split("/")
+    """Return whether a "/"-joined path is the category, lies below it, or has it as one of its names.
+
+    A name may hold a "/" itself: what is asked for is any run of whole parts.
+    """
+    return f"/{category}/" in f"/{path}/"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from audit.services import record
 from common.errors import Conflict
-from customers.selectors import attribute_of
+from customers.selectors import accounts_of, attribute_of
 from events.contexts import latest_context
 from personalization.judging.case import Case, Limits
 from personalization.judging.verdict import Verdict, write_case
@@ -114,8 +114,11 @@ def labels_of(subjects: Sequence[str], *, since: datetime) -> dict[str, tuple[st
         known: dict[str, str] = {}
         for name in reversed(names):
             known |= attribute_of(subjects, name=name)
-        others = [subject for subject in dict.fromkeys(subjects) if subject not in known]
-        known |= latest_context(others, name=kind, since=since)
+        accounts = accounts_of(subject for subject in dict.fromkeys(subjects) if subject not in known)
+        told = latest_context(accounts, name=kind, since=since)
+        for raw_id, said in told.items():  # the key's own account before those joined with it
+            if raw_id == accounts[raw_id] or accounts[raw_id] not in told:
+                known[accounts[raw_id]] = said
         if known:
             found[kind] = tuple(known.get(subject, "") for subject in subjects)
     return found

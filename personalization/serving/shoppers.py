@@ -19,6 +19,7 @@ from personalization.serving.answers import Degraded
 from personalization.serving.asking import Who
 from personalization.serving.keeper import keeper
 from personalization.serving.snapshot import Snapshot
+from profiles.history import distinct
 from profiles.selectors import Person, read_person
 
 PURPOSE = "personalization"
@@ -83,7 +84,11 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float) -> Shopper:
     if not allowed(person, gpc=who.gpc, region=who.region):
         return nobody(now, "no_consent")
     attributes = named(person.attributes, settings.SHOPPER_ATTRIBUTES)
-    known = [(code, one) for one in person.history if (code := snapshot.shelf.codes.get(one.product_id)) is not None]
+    known = [
+        (code, one)
+        for one in distinct(person.history)
+        if (code := snapshot.shelf.codes.get(one.product_id)) is not None
+    ]
     if not known:
         return newcomer(now, attributes) if attributes else nobody(now, "no_profile")
     profile = replace(profile_of(known, weights=snapshot.weights, now=now), attributes=attributes)

@@ -36,6 +36,18 @@ def test_any_order_gives_the_same_attributes_and_the_last_said_are_kept(seed: in
     assert not any(isinstance(value, str) for value in attributes.values())
 
 
+def test_a_value_that_is_too_large_leaves_no_older_one_behind() -> None:
+    words = [
+        Said("user:ada", 1, "m1", {"address": {"city": "Graz"}}),
+        Said("user:ada", 5, "m5", {"address": {"city": "Wien", "note": "x" * MOST_BYTES}}),
+    ]
+
+    assert merged(words)[0] == merged(words[::-1])[0] == {}
+    assert merged([*words, Said("user:ada", 6, "m6", {"address": {"city": "Linz"}})])[0] == {
+        "address": {"city": "Linz"}
+    }
+
+
 def test_what_was_said_long_ago_gives_way() -> None:
     attributes, _ = merged([Said("user:ada", at, "m", {f"day {at}": at}) for at in range(MOST_ATTRIBUTES + 3)])
 
