@@ -1,4 +1,4 @@
-"""A fair comparison: assignment, metrics, statistics, policies.
+"""A fair comparison: for now assignment alone, which nothing asks for yet.
 
 Promises one shopper one arm, whichever SDK or route asks: the hash is GrowthBook's version 2.
 """

@@ -5,6 +5,7 @@ as JavaScript's `charCodeAt` does, so a non-ASCII id gets the same arm here as i
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 
 def fnv1a32(text: str) -> int:
@@ -30,7 +31,7 @@ def bucket_ranges(weights: Sequence[float], coverage: float = 1.0) -> list[tuple
         raise ValueError("weights must be non-negative and sum to 1")
     if not 0 <= coverage <= 1:
         raise ValueError("coverage must lie in [0, 1]")
-    starts = [sum(weights[:i]) for i in range(len(weights))]
+    starts = [0.0, *accumulate(weights[:-1])]  # one after the other, as SDKs do: `sum` of later Pythons compensates
     return [(start, start + coverage * weight) for start, weight in zip(starts, weights, strict=True)]
 
 

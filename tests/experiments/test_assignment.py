@@ -19,6 +19,15 @@ def test_ranges_are_half_open() -> None:
     assert choose_arm(0.5, ranges) == 1
 
 
+def test_arms_begin_where_adding_one_after_the_other_leads() -> None:
+    starts, total = [], 0.0
+    for weight in [0.1] * 10:
+        starts.append(total)
+        total += weight
+
+    assert [low for low, _ in bucket_ranges([0.1] * 10)] == starts
+
+
 def test_coverage_narrows_every_arm_without_moving_anyone() -> None:
     narrow, wide = bucket_ranges([0.5, 0.5], coverage=0.2), bucket_ranges([0.5, 0.5], coverage=0.8)
 
