@@ -28,12 +28,15 @@ SETTINGS = (
     SVDConfig(factors=20, epochs=20, learning_rate=0.02, reg=0.1),
     SVDConfig(factors=20, epochs=20, learning_rate=0.01, reg=0.1),
     SVDConfig(factors=50, epochs=30, learning_rate=0.02, reg=0.2),
+    SVDConfig(factors=20, epochs=60, learning_rate=0.02, reg=0.1),
 )
 """How ratings may be learnt; the first where too few can be held out to choose. `docs/recommenders.md` has figures."""
 RIDGES = (2.0, 8.0, 32.0)
 """How far a shopper's taste may be held back. Fixed, not growing with the ratings as in training: one rating shall not
 make a shopper's whole taste."""
 GENEROSITY_RIDGE = 4.0
+FIVE = 5.0
+"""The span of stars that the settings are for."""
 MOST_ROWS, TRIED_ROWS = 500_000, 100_000
 """The newest ratings: so many are learnt from, so many with each of the settings. They bound time."""
 HELD_OUT = 0.15
@@ -64,19 +67,28 @@ class Stars:
         if not len(rows) or np.ptp(interactions.values[rows]) == 0:
             return None
         config, ridge = _chosen(interactions, n_items, rows[-TRIED_ROWS:])
-        return replace(cls.learnt(interactions, n_items, rows, config), ridge=ridge)
+        return cls.learnt(interactions, n_items, rows, config).held_back(ridge)
 
     @classmethod
     def learnt(cls, interactions: Interactions, n_items: int, rows: Longs, config: SVDConfig) -> Self:
-        """Return what these rows, ratings and one at least, teach under the settings."""
+        """Return what these rows, ratings and one at least, teach under the settings.
+
+        A longer scale is learnt as one of five stars: steps of the size that suits these run away on a hundred points.
+        """
         rows = np.random.default_rng(config.seed).permutation(rows)
         users, items = interactions.users[rows], interactions.items[rows]
         values = interactions.values[rows].astype(np.float64)
-        model = factorized(users, items, values, config, n_users=interactions.n_users, n_items=n_items)
-        bias = model.bi.astype(np.float32)
+        low, high = float(values.min()), float(values.max())
+        unit = _unit(low, high)
+        model = factorized(users, items, values / unit, config, n_users=interactions.n_users, n_items=n_items)
+        bias = (model.bi * unit).astype(np.float32)
         bias[np.bincount(items, minlength=n_items) == 0] = np.nan
-        vectors = model.qi.astype(np.float32)
-        return cls(float(values.mean()), float(values.min()), float(values.max()), bias, vectors)
+        vectors = (model.qi * unit).astype(np.float32)
+        return cls(float(values.mean()), low, high, bias, vectors).held_back(RIDGES[0])
+
+    def held_back(self, ridge: float) -> Self:
+        """Return the same with tastes held back so far, as one of `RIDGES` does on a scale of five stars."""
+        return replace(self, ridge=ridge * _unit(self.low, self.high) ** 2)
 
     def predicted(self, shoppers: Shoppers, rows: Longs, items: Longs) -> Doubles:
         """Return the stars of the pairs (rows[i], items[i]); NaN where shopper or item is unknown to ratings."""
@@ -112,6 +124,11 @@ class Stars:
             yield owner, solved(tall, np.ones(len(items)), shoppers.values[events] - self.mean - self.bias[items], base)
 
 
+def _unit(low: float, high: float) -> float:
+    """Return how many stars of a longer scale are one of five."""
+    return max(1.0, (high - low) / FIVE)
+
+
 def _chosen(interactions: Interactions, n_items: int, rows: Longs) -> tuple[SVDConfig, float]:
     """Return the settings and the ridge that predict the newest of these ratings (rows, ascending) best."""
     users, items, values = interactions.users, interactions.items, interactions.values
@@ -140,8 +157,9 @@ def _chosen(interactions: Interactions, n_items: int, rows: Longs) -> tuple[SVDC
     for number, config in enumerate(SETTINGS):
         learnt = Stars.learnt(interactions, n_items, past, config)
         for ridge in RIDGES:
-            found = replace(learnt, ridge=ridge).predicted(shoppers, of, wanted)
-            errors[number, ridge] = float(((found - values[held]) ** 2).mean())
+            found = learnt.held_back(ridge).predicted(shoppers, of, wanted)
+            error = float(((found - values[held]) ** 2).mean())
+            errors[number, ridge] = error if np.isfinite(error) else np.inf
     number, ridge = min(errors, key=errors.__getitem__)
     return SETTINGS[number], ridge
 

@@ -19,7 +19,8 @@ from personalization.recommenders.storage import Array
 
 @dataclass(frozen=True)
 class NewArrivalsConfig(ContentConfig):
-    """Likeness counts 2 ** (-days since the first interaction / `new_half_life_days`); untouched products count 1.
+    """Likeness counts 2 ** (-days in the shop / `new_half_life_days`): since the first interaction or, where the
+    catalogue tells it, since it appeared, whichever is longer ago. A product of which neither is known counts 1.
 
     Products older than `oldest_half_lives` of these are left out. Good: a long profile (step 1), 7–60 days.
     """
@@ -49,9 +50,11 @@ class NewArrivals(Content):
     }
 
     def lifts(self, interactions: Interactions, catalogue: Catalogue) -> Array:
-        """Return float32[n_items]: how new each item is, 1 where untouched, 0 where it is too old to count."""
+        """Return float32[n_items]: how new each item is, 0 where it is too old to count."""
         first = np.full(catalogue.n_items, np.inf)
         np.minimum.at(first, interactions.items, interactions.times)
+        if catalogue.first_seen is not None:
+            first = np.fmin(first, catalogue.first_seen)
         age = np.maximum(interactions.times.max(initial=0.0) - first, 0.0) / DAY
         age[np.isinf(first)] = 0.0
         halved = age / self.config.new_half_life_days

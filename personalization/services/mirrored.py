@@ -9,6 +9,7 @@ from typing import Any
 from personalization.models import ModelVersion
 from personalization.selectors.report import sections_of
 from personalization.selectors.report.section import Section, Two
+from personalization.training.ladder import APPEALED
 
 LONGEST = 500
 """MLflow's limit for a parameter's value on every store."""
@@ -75,7 +76,7 @@ def metrics_of(row: ModelVersion) -> dict[str, float]:
         {
             **row.metrics,
             **{part: report.get(part, {}) for part in FIGURES},
-            "ladder": _by("name", report.get("ladder", ())),
+            "ladder": {_rung(step): step for step in report.get("ladder", ())},
             "gate": {check["name"]: check["value"] for check in row.gate.get("checks", ())},
             "stability": report.get("stability", {}).get("value"),
             "cold_start": _by("events", report.get("cold_start", ())),
@@ -129,6 +130,11 @@ def _cell(cell: str | Two) -> str:
     if isinstance(cell, Two):
         return f"{escape(cell.head)}<br><small>{escape(cell.tail)}</small>"
     return escape(cell)
+
+
+def _rung(step: Mapping[str, Any]) -> str:
+    """Return which rung a step is about; a ranker that was refused and heard again is the appeal."""
+    return "appeal" if step["name"] == APPEALED else str(step["rung"])
 
 
 def _by(part: str, points: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

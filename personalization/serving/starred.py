@@ -5,7 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-from personalization.ranking.stars import Stars
+from personalization.ranking.onboarding import NEUTRAL_STARS
+from personalization.ranking.stars import FIVE, Stars
 from personalization.recommenders.base import Floats, Profile
 from personalization.serving.answers import Reason
 
@@ -27,8 +28,9 @@ class Starred:
         if self.stars is None or self._taste is None:
             return None
         found = float(self.stars.given(self._taste, np.array([code], np.int64))[0])
-        praise = (self.stars.mean + self.stars.high) / 2
-        return Reason(CODE, f"We think {found:.1f} of {self.stars.high:g}") if found >= praise else None
+        praise = max((self.stars.mean + self.stars.high) / 2, NEUTRAL_STARS)
+        top = max(self.stars.high, FIVE)  # of the scale: the best that was given yet may be far from it
+        return Reason(CODE, f"We think {found:.1f} of {top:g}") if found >= praise else None
 
     @cached_property
     def _taste(self) -> Floats | None:

@@ -64,8 +64,8 @@ def importance(report: Mapping[str, Any]) -> Section | None:
     """Return what is lost when a feature is shuffled, the weightiest features."""
     return _losses(
         report.get("importance", {}), "importance", "Features that matter",
-        "NDCG@10 lost when a feature is shuffled among each shopper's first hundred candidates of validation; "
-        f"the first {MOST_FEATURES}.", ("Feature", "Loss"),
+        "NDCG@10 lost when a feature is shuffled among the first hundred candidates of all asked shoppers of "
+        f"validation; the first {MOST_FEATURES}.", ("Feature", "Loss"),
     )  # fmt: skip
 
 

@@ -68,6 +68,15 @@ def test_who_rated_something_reads_what_we_think(browser: "APIClient") -> None:
     assert not {"chair", "bowl", "rug", "mug", "desk"} & set(stars)
 
 
+@pytest.mark.parametrize(("liked", "told"), [(4.0, True), (2.0, False)])
+def test_stars_are_told_of_five_and_none_that_praise_nothing(browser: "APIClient", liked: float, told: bool) -> None:
+    release(liked=liked, disliked=1)
+    for product, stars in (("rug", liked), ("mug", 1), ("desk", 1)):
+        does(ADA, "Product Reviewed", product, rating=stars)
+
+    assert bool(said(browser, ADA)) is told
+
+
 def test_who_rated_nothing_reads_other_reasons(browser: "APIClient") -> None:
     release(liked=5, disliked=1)
     views(BO, "rug")

@@ -14,7 +14,7 @@ from personalization.ranking.candidates import gather
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import feature_names, features
 from personalization.ranking.shoppers import Shoppers
-from personalization.ranking.stars import PREDICTED, RIDGES, SETTINGS, Stars
+from personalization.ranking.stars import FIVE, PREDICTED, RIDGES, SETTINGS, Stars
 from personalization.recommenders.base import Catalogue, Profile
 from personalization.recommenders.registry import make
 from personalization.training.dataset import Dataset, build
@@ -44,6 +44,11 @@ def facts(rated: Dataset, fold: Fold) -> ItemFacts:
 def stars_of(facts: ItemFacts) -> Stars:
     assert facts.stars is not None
     return facts.stars
+
+
+def held_back(stars: Stars) -> float:
+    """Return how far tastes are held back on a scale of five stars."""
+    return float(stars.ridge / max(1.0, (stars.high - stars.low) / FIVE) ** 2)
 
 
 def given(stars: Stars, profile: Profile, item: int) -> float | None:
@@ -83,6 +88,24 @@ def test_taste_shows_in_the_prediction(fold: Fold, facts: ItemFacts) -> None:
     agreement = [np.corrcoef(taste(one), taste(other))[0, 1] for one, other in zip(fold.profiles, turned, strict=False)]
 
     assert max(agreement) < 0
+
+
+def test_points_of_a_hundred_are_learnt_as_stars_are() -> None:
+    rows = ratings()
+    low, high = rows["value"].min(), rows["value"].max()
+    stars = rows.assign(value=5 * (rows["value"] - low) / (high - low))
+    five, hundred = (build(stars.assign(value=times * stars["value"])) for times in (1, 20))
+
+    found, wanted = (Stars.fit(one.interactions, one.catalogue.n_items, until=float("inf")) for one in (hundred, five))
+
+    assert found is not None
+    assert wanted is not None
+    asked = temporal(five.interactions, start=float(five.interactions.times[-1]), end=float("inf"), new_only=False)
+    points, five_stars = (
+        [given(model, replace(asked.profiles[0], values=times * asked.profiles[0].values), item) for item in range(20)]
+        for times, model in ((20, found), (1, wanted))
+    )
+    np.testing.assert_allclose(points, 20 * np.array(five_stars), rtol=1e-3)
 
 
 def test_who_never_rated_and_what_nobody_rated_are_unknown(fold: Fold, facts: ItemFacts) -> None:
@@ -177,9 +200,10 @@ def test_settings_are_chosen_by_the_newest_ratings() -> None:
     chance = chosen(ratings().assign(value=np.random.default_rng(1).normal(3, 1, len(ratings()))))
     few = chosen(ratings(shoppers=10, each=10))
 
-    assert chosen(ratings()).ridge == RIDGES[0], "taste is in them"
-    assert chance.ridge == RIDGES[-1], "there is none"
-    assert (few.ridge, few.vectors.shape[1]) == (RIDGES[0], SETTINGS[0].factors), "too few to tell"
+    assert held_back(chosen(ratings())) == pytest.approx(RIDGES[0]), "taste is in them"
+    assert held_back(chance) == pytest.approx(RIDGES[-1]), "there is none"
+    assert held_back(few) == pytest.approx(RIDGES[0])
+    assert few.vectors.shape[1] == SETTINGS[0].factors, "too few to tell"
 
 
 def test_the_same_ratings_teach_the_same(fold: Fold, facts: ItemFacts) -> None:

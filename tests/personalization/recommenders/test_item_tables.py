@@ -423,11 +423,22 @@ def test_significance_is_reckoned_as_exactly_in_a_large_shop(monkeypatch: pytest
 def test_a_lone_new_product_is_known_by_what_it_is_like() -> None:
     rows = [(0, item, shops.START, "view") for item in (0, 1, 2)] + [(1, 0, shops.START + 300 * DAY, "view")]
     data = shops.interactions(rows, n_users=2)
-    model, shopper = make("new_arrivals").fit(data, shops.catalogue(4)), shops.profile(data, 0)
+    shelf = replace(shops.catalogue(4), first_seen=None)
+    model, shopper = make("new_arrivals").fit(data, shelf), shops.profile(data, 0)
 
     assert model.recommend(shopper, Context(), 5).items.tolist() == [3]
     assert model.knows(3)
     assert model.because(shopper, Context(), 3)[0] == 1  # of the same kind
+
+
+def test_what_nobody_touched_for_years_is_no_new_arrival() -> None:
+    rows = [(0, item, shops.START, "view") for item in (0, 1, 2)] + [(1, 0, shops.START + 300 * DAY, "view")]
+    data, shelf = shops.interactions(rows, n_users=2), shops.catalogue(6)
+    seen = np.array([np.nan, np.nan, np.nan, 300 - 5 * 365, 299, np.nan]) * DAY + shops.START
+
+    model = make("new_arrivals").fit(data, replace(shelf, first_seen=seen))
+
+    assert sorted(model.recommend(shops.profile(data, 0), Context(), 5).items.tolist()) == [4, 5]
 
 
 def test_ease_of_products_always_bought_together_is_exact_for_the_heaviest_events() -> None:
