@@ -105,7 +105,7 @@ def test_points_of_a_hundred_are_learnt_as_stars_are() -> None:
         [given(model, replace(asked.profiles[0], values=times * asked.profiles[0].values), item) for item in range(20)]
         for times, model in ((20, found), (1, wanted))
     )
-    np.testing.assert_allclose(points, 20 * np.array(five_stars), rtol=1e-3)
+    np.testing.assert_allclose(np.array(points, float), 20 * np.array(five_stars, float), rtol=1e-3)
 
 
 def test_who_never_rated_and_what_nobody_rated_are_unknown(fold: Fold, facts: ItemFacts) -> None:
