@@ -71,9 +71,11 @@ def attribute_of(subjects: Iterable[str], *, name: str) -> dict[str, str]:
     text. Of joined users, who are asked for by their key, it may have been said of any.
     """
     accounts = accounts_of(subjects)
-    rows = Customer.objects.filter(raw_id__in=list(accounts), said__has_key=name)
+    told = Q(attributes__has_key=name) | Q(said__has_key=name)
+    rows = Customer.objects.filter(told, raw_id__in=list(accounts))
     latest: dict[str, tuple[tuple[int, str], Any]] = {}
-    for raw_id, value, (at, message_id) in rows.values_list("raw_id", f"attributes__{name}", f"said__{name}"):
+    for raw_id, value, said in rows.values_list("raw_id", f"attributes__{name}", f"said__{name}"):
+        at, message_id = said or (0, "")
         known = latest.get(accounts[raw_id])
         if known is None or (at, message_id) > known[0]:
             latest[accounts[raw_id]] = (at, message_id), value
