@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from personalization.judging.case import POPULAR, Case, GateCheck
-from personalization.training.metrics import bootstrap
+from personalization.training.metrics import Interval, bootstrap
 
 ENOUGH = 50
 """Shoppers that a comparison of qualities takes at least, on either side."""
@@ -38,25 +38,23 @@ def too_good(case: Case) -> Iterable[GateCheck]:
     if not case.has_champion or case.reference_rung == POPULAR:
         return
     ours, theirs = (bootstrap(table.ndcg(case.shelf.n_items)) for table in (case.challenger, case.reference))
-    if ours.n < ENOUGH or not theirs.value > 0:
-        return
-    limit = _odds_times(case.limits.leak_factor, theirs.high)
-    words = f"NDCG@10 {ours.value:.4f} [{ours.low:.4f}, {ours.high:.4f}], the champion's {theirs.value:.4f}"
-    passed = ours.low <= limit
-    words += "" if passed else REMEDY
-    yield GateCheck("leak:too_good", passed, ours.low, limit, words, "at most")
+    if ours.n >= ENOUGH and theirs.value > 0:
+        yield _plausible("leak:too_good", ours, theirs, case.limits.leak_factor, beside="the champion's")
 
 
 def unlike_validation(case: Case) -> Iterable[GateCheck]:
     """At most three times the odds of the same plan on validation, beyond chance on both sides."""
     promised, found = case.expected, bootstrap(case.challenger.ndcg(case.shelf.n_items))
-    if promised is None or min(promised.n, found.n) < ENOUGH or not promised.high > 0:
-        return
-    limit = _odds_times(case.limits.leak_factor, promised.high)
-    words = f"NDCG@10 {found.value:.4f} [{found.low:.4f}, {found.high:.4f}], on validation {promised.value:.4f}"
+    if promised is not None and min(promised.n, found.n) >= ENOUGH and promised.high > 0:
+        yield _plausible("leak:unlike_validation", found, promised, case.limits.leak_factor, beside="on validation")
+
+
+def _plausible(name: str, found: Interval, known: Interval, factor: float, *, beside: str) -> GateCheck:
+    """Return the check that what was found is not so many times the odds of what is known."""
+    limit = _odds_times(factor, known.high)
     passed = found.low <= limit
-    words += "" if passed else REMEDY
-    yield GateCheck("leak:unlike_validation", passed, found.low, limit, words, "at most")
+    words = f"NDCG@10 {found.value:.4f} [{found.low:.4f}, {found.high:.4f}], {beside} {known.value:.4f}"
+    return GateCheck(name, passed, found.low, limit, words if passed else words + REMEDY, "at most")
 
 
 def _odds_times(factor: float, ndcg: float) -> float:
