@@ -8,7 +8,7 @@ from typing import Any
 import redis
 
 from customers.selectors import Identity
-from profiles.portrait import traits_of
+from profiles.portrait import OF_NEWEST, traits_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class LiveProfile:
 
     traits: tuple[tuple[str, str], ...] = ()
     why_empty: str = ""
+    of_newest: str = OF_NEWEST
 
 
 def live_profile(identity: Identity, *, now: datetime) -> LiveProfile:

@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from common import clock
 from common.problems import ProblemSerializer
-from profiles.portrait import portrait_of
+from profiles.portrait import OF_NEWEST, portrait_of
 
 PROBLEM = OpenApiResponse(ProblemSerializer)
 REFUSALS = {400: PROBLEM, 401: PROBLEM, 403: PROBLEM, 404: PROBLEM, 429: PROBLEM, 503: PROBLEM}
@@ -29,7 +29,9 @@ class CustomerSerializer(serializers.Serializer[Any]):
 
     user_ids = serializers.ListField(child=serializers.CharField())
     anonymous_ids = serializers.ListField(child=serializers.CharField())
-    traits = serializers.DictField(child=serializers.JSONField(), help_text="Only traits that have a value.")
+    traits = serializers.DictField(
+        child=serializers.JSONField(), help_text=f"Only traits that have a value. {OF_NEWEST}"
+    )
     segments = SegmentSerializer(many=True)
     attributes = serializers.DictField(child=serializers.JSONField(), help_text="Per name the value said last.")
 

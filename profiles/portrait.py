@@ -11,9 +11,13 @@ from common.clock import to_microseconds
 from common.errors import NotFound
 from customers.selectors import Identity, identity_of
 from events.selectors import undone_orders
+from profiles.history import KEPT
 from profiles.selectors import read_person
 from profiles.traits.base import ProductFacts
 from profiles.traits.registry import values
+
+OF_NEWEST = f"Of the newest {KEPT} lines of orders, ratings and likes, and as many other events."
+"""What traits are of, in words."""
 
 
 @dataclass(frozen=True, slots=True)
