@@ -1,4 +1,4 @@
-"""Bodies that come in chunks, as some HTTP clients and HTTP/2 without a length send them: Django reads as many bytes as
+"""Bodies without a length, as some HTTP clients send them in chunks and HTTP/2 in frames: Django reads as many bytes as
 `Content-Length` tells, and takes a body without one for empty.
 """
 
@@ -16,7 +16,8 @@ def with_length(application: Application) -> Application:
     """Return the WSGI application, told the length of bodies that come in chunks."""
 
     def told(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower() and not environ.get("CONTENT_LENGTH"):
+        chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+        if (chunked or environ.get("SERVER_PROTOCOL") == "HTTP/2") and not environ.get("CONTENT_LENGTH"):
             body = environ["wsgi.input"].read(LARGEST + 1)
             environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         return application(environ, start_response)

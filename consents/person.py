@@ -9,6 +9,8 @@ from consents.state import NOTHING_DECIDED, ConsentState
 
 MOST_LINKS = 50
 """How many linked ids of one person are asked, the latest first."""
+MOST_ACCOUNTS = 5
+"""How many accounts of one person are followed to their other ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,10 @@ class ConsentPerson:
 
 
 def person_of(raw_ids: Iterable[str], states: Mapping[str, ConsentState]) -> ConsentPerson:
-    """Return the person of the given ids: they, the ids that each of them was linked to, and those of a linked user.
+    """Return the person of the given ids: they, the ids that each of them was linked to, and those of their account.
 
-    Whoever shares a device with the person is somebody else: where a user is asked about, another one whom only a
-    device links is not followed on.
+    The account of a device is the one linked last; those that were joined with it are followed too. Whoever else shares
+    a device is somebody else: neither their account nor their other devices are followed.
     """
     own = list(raw_ids)
     named = any(map(is_user, own))
@@ -51,12 +53,20 @@ def person_of(raw_ids: Iterable[str], states: Mapping[str, ConsentState]) -> Con
         for other, at in newest_links(states.get(raw_id, NOTHING_DECIDED)):
             linked_at[other] = min(at, linked_at.get(other, at))
             if is_user(other) and other not in own and (is_user(raw_id) or not named):
-                accounts[other] = linked_at[other]
-    for account, joined in accounts.items():
+                accounts[other] = at
+    if not named and accounts:
+        accounts = dict([max(accounts.items(), key=lambda one: (one[1], one[0]))])
+    waiting = list(accounts.items())
+    while waiting:
+        account, joined = waiting.pop(0)
         for other, at in newest_links(states.get(account, NOTHING_DECIDED)):
-            if other not in own:
-                moment = max(joined, at)
-                linked_at[other] = min(moment, linked_at.get(other, moment))
+            if other in own:
+                continue
+            moment = max(joined, at)
+            linked_at[other] = min(moment, linked_at.get(other, moment))
+            if is_user(other) and other not in accounts and len(accounts) < MOST_ACCOUNTS:
+                accounts[other] = moment
+                waiting.append((other, moment))
     found = {raw_id: states.get(raw_id, NOTHING_DECIDED) for raw_id in [*own, *linked_at]}
     return ConsentPerson(found, linked_at)
 

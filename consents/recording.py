@@ -48,12 +48,13 @@ def write(decisions: Iterable[DecisionRecord], *, versions: Mapping[str, int]) -
     """
     ordered = sorted(decisions, key=lambda one: (one.at, not one.given, one.message_id))
     known = _known({one.raw_id for one in ordered})
-    changes, winners = [], {}
+    changes: list[DecisionRecord] = []
+    winners: dict[tuple[str, str], DecisionRecord] = {}
     for one in ordered:
         before = known[one.raw_id]
         after = before.with_decision(one.purpose, one.decision)
         if after is before:
-            if _refused_meanwhile(before.on(one.purpose), one):
+            if _refused_meanwhile(before.on(one.purpose), one, changes):
                 changes.append(one)
             continue
         known[one.raw_id] = after
@@ -65,9 +66,16 @@ def write(decisions: Iterable[DecisionRecord], *, versions: Mapping[str, int]) -
     return len(changes)
 
 
-def _refused_meanwhile(known: Decision | None, one: DecisionRecord) -> bool:
-    """Return whether this is a refusal that came after the yes that was given since: it held for a while."""
-    return known is not None and known.given and not one.given and known.at > one.at
+def _refused_meanwhile(known: Decision | None, one: DecisionRecord, proofs: Iterable[DecisionRecord]) -> bool:
+    """Return whether this is a refusal that came after the yes that was given since, and changed the mind of its time:
+    neither the table nor the proofs to be written tell that it was refused already.
+    """
+    if known is None or one.given or not known.given or known.at <= one.at:
+        return False
+    same = ConsentEvent.objects.filter(raw_id=one.raw_id, purpose=one.purpose, at__lte=from_microseconds(one.at))
+    told = [(to_microseconds(at), given) for at, given in same.order_by("-at").values_list("at", "given")[:1]]
+    told += [(other.at, other.given) for other in proofs if (other.raw_id, other.purpose) == (one.raw_id, one.purpose)]
+    return max(told, default=(0, True), key=lambda proof: (proof[0], not proof[1]))[1]
 
 
 def _known(raw_ids: set[str]) -> defaultdict[str, ConsentState]:

@@ -17,7 +17,7 @@ from consents.decisions import Verdict
 from consents.models import ConsentEvent, PolicyText, Purpose
 from consents.models import ConsentState as StateRow
 from consents.models import RegionRule as RuleRow
-from consents.person import ConsentPerson, is_user, newest_links, person_of
+from consents.person import ConsentPerson, person_of
 from consents.purposes import BUILT_IN
 from consents.rules import Mode, PurposeTerms, RegionRule, normalize_region, rule_for
 from consents.state import GPC, ConsentState, Decision
@@ -99,14 +99,14 @@ def states(raw_ids: Iterable[str]) -> dict[str, ConsentState]:
 
 
 def states_of_people(raw_ids: Iterable[str]) -> dict[str, ConsentState]:
-    """Return the states of the raw ids and of all that `person_of` asks about: one trip, one more where there are
-    links, and a third where one of these is to a user who has others.
+    """Return the states of the raw ids and of all that `person_of` asks about: one trip, and one more for each step
+    that links lead on.
     """
-    found = states(raw_ids)
-    linked = states({other for state in found.values() for other, _ in newest_links(state)} - found.keys())
-    users = [state for raw_id, state in linked.items() if is_user(raw_id)]
-    found |= linked
-    return found | states({other for state in users for other, _ in newest_links(state)} - found.keys())
+    wanted = list(dict.fromkeys(raw_ids))
+    found = states(wanted)
+    while missing := {other for raw_id in wanted for other in person_of([raw_id], found).states} - found.keys():
+        found |= states(missing)
+    return found
 
 
 def person(subject: str) -> ConsentPerson:

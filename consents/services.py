@@ -34,7 +34,7 @@ class Deciding(Protocol):
 
 
 def record_decisions(events: Iterable[Deciding]) -> int:
-    """Record the decisions that events carried; return how many minds changed. Called in the recorder's transaction.
+    """Record the decisions that events carried; return how many proofs that were. Called in the recorder's transaction.
 
     An event may come twice and late. Decisions hold for both ids of the event. The mirror is written again after
     commit, so that it heals where an earlier write of it was lost.

@@ -10,8 +10,8 @@ from common.clock import from_microseconds
 from customers.identity import Link
 from customers.models import Customer, CustomerLink
 
-MOST_ATTRIBUTES, MOST_BYTES = 200, 4_000
-"""Of one raw id, as many as a product may have; bytes of one value as JSON."""
+MOST_ATTRIBUTES, MOST_CHARACTERS, MOST_BYTES = 200, 100, 4_000
+"""Of one raw id, as many and as long names as a product's attributes may have; bytes of one value as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def merge(attributes: dict[str, Any], said: dict[str, Any], one: Said) -> None:
     """
     stamp = [one.at, one.message_id]
     for name, value in one.traits.items():
-        if name in said and tuple(said[name]) >= tuple(stamp):
+        if len(name) > MOST_CHARACTERS or (name in said and tuple(said[name]) >= tuple(stamp)):
             continue
         said[name] = stamp
         if value is None or len(orjson.dumps(value)) > MOST_BYTES:

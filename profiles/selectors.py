@@ -72,8 +72,10 @@ local function follow(hash)
   end
 end
 for i = 1, #ids do follow(found[i][2]) end
-for i = 1, #others do
-  if string.sub(others[i][1], 1, 5) == 'user:' then follow(others[i][2]) end
+local at_other = 1
+while others[at_other] do
+  if string.sub(others[at_other][1], 1, 5) == 'user:' then follow(others[at_other][2]) end
+  at_other = at_other + 1
 end
 return {{redis.call('GET', '{redis.CONFIG_VERSION}'), redis.call('GET', '{redis.CATALOG_VERSION}'), found, others}}
 """

@@ -74,8 +74,10 @@
   }
   /** What is queued of withdrawals, null where nothing is. */
   function withdrawals() {
-    const told = (read(STORE.queue) || []).filter((entry) => entry.event === "Consent Updated"
-      && !Object.values(entry.context.consent.categoryPreferences).some(Boolean));
+    const told = (read(STORE.queue) || []).filter(({ event, context }) => {
+      const choice = context.consent.categoryPreferences;
+      return event === "Consent Updated" && !(choice.analytics || choice.personalization);
+    });
     return told.length ? told : null;
   }
   function sent(batch) {

@@ -27,9 +27,9 @@ from events.types.consent_updated import CONSENT_UPDATED
 from events.types.registry import EVENT_TYPES, event_type
 
 KEPT_FOR: Final = ("analytics", "personalization")
+"""An event is kept where one of these is allowed, or the purpose of its own type."""
 ESSENTIAL: Final = "essential"
 """The purpose, and the use of an event, that needs nobody's leave; it is not told among those allowed."""
-"""An event is kept where one of these is allowed, or the purpose of its own type."""
 Said = dict[str, Decision]
 
 
@@ -70,6 +70,8 @@ class Acceptance:
         self._asked = {name for name, purpose in self._terms.items() if not purpose.essential}
         self._gpc, self._region = gpc, region
         self._remembered: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {}
+        self._late: set[tuple[str, str]] = set()
+        """Of which raw id and purpose a late refusal was told."""
 
     def take(self, item: Item, *, verified: bool = True) -> bool:
         """Put the item's entries among the writes; return whether the event itself is kept."""
@@ -80,14 +82,18 @@ class Acceptance:
         links = self._link(ids, event)
         said: dict[str, Said] = {}
         told: dict[str, Said] = {}
+        refused: set[str] = set()
         for raw_id in ids:
             heard = self._told(raw_id, item, verified=verified)
             said[raw_id] = self._fresh(raw_id, heard)
             late = {name: one for name, one in heard.items() if not one.given and name not in said[raw_id]}
-            told[raw_id] = {**said[raw_id], **late}
+            # Once: what a device that was offline tells with each event must leave no trail of refusals.
+            fresh = {name: one for name, one in late.items() if (raw_id, name) not in self._late}
+            self._late |= {(raw_id, name) for name in fresh}
+            told[raw_id] = {**said[raw_id], **fresh}
+            refused |= {name for name, one in heard.items() if not one.given}
         allowed, reason = self._allowed(ids, region)
         # What the event itself refuses is not allowed by a yes that was given later and came before.
-        refused = {name for own in told.values() for name, one in own.items() if not one.given}
         if not refused.isdisjoint(allowed):
             reason = "refused" if "analytics" in refused and "analytics" in allowed else reason
             allowed = tuple(name for name in allowed if name not in refused)

@@ -28,7 +28,6 @@ SETTINGS = (
     SVDConfig(factors=20, epochs=20, learning_rate=0.02, reg=0.1),
     SVDConfig(factors=20, epochs=20, learning_rate=0.01, reg=0.1),
     SVDConfig(factors=50, epochs=30, learning_rate=0.02, reg=0.2),
-    SVDConfig(factors=20, epochs=60, learning_rate=0.02, reg=0.1),
 )
 """How ratings may be learnt; the first where too few can be held out to choose. `docs/recommenders.md` has figures."""
 RIDGES = (2.0, 8.0, 32.0)

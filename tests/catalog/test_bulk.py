@@ -84,6 +84,7 @@ def test_gzip_is_unpacked(shop: APIClient) -> None:
         (gzip.compress(b" " * (limits.BULK_BYTES + 1), mtime=0), 413),
         (b" " * (limits.BULK_BYTES + 1), 413),
         (b"{}\n" * (limits.BULK_LINES + 1), 413),
+        (b"\n".join([b"{}"] * (limits.BULK_LINES + 1)), 413),
         (gzip.compress(b"\n" * limits.BULK_BYTES, mtime=0), 413),
     ],
 )

@@ -98,18 +98,43 @@ def test_a_refusal_on_one_device_holds_on_another_of_the_same_account(refused: d
 
     assert everywhere("anonymous:laptop") == everywhere("user:ada") == {False}
     assert history(anonymous_id="laptop") == []
-    assert trained() == ([] if refused is NO else trained())
+    assert trained() == ([] if refused is NO else ["P10"]), "to train models was refused in the one case alone"
 
 
 def test_joined_accounts_are_one_person_two_steps_away() -> None:
     send(*(item(at, userId=user, consent=YES) for at, user in enumerate(("cy", "bo", "ada"), start=1)))
     send(item(5, type="alias", userId="bo", previousId="cy"), item(6, type="alias", userId="ada", previousId="bo"))
 
+    send(item(7, type="identify", userId="ada", anonymousId="laptop", traits={}))
+
     send(decides(10, NO, userId="cy"))
 
-    assert send(item(12, userId="ada")) == 0
+    assert send(item(12, userId="ada"), item(13, anonymousId="laptop")) == 0
+    assert everywhere("anonymous:laptop") == {False}
     assert everywhere("user:ada") == {False}
     assert trained() == []
+
+
+def test_a_yes_of_who_shares_a_device_lifts_nobody_elses_refusal_on_it() -> None:
+    for second, user in ((1, "bo"), (2, "ada")):
+        send(item(second, type="identify", userId=user, anonymousId="till", traits={}, consent=YES))
+    send(item(3, type="identify", userId="bo", anonymousId="phone", traits={}, consent=YES))
+
+    send(decides(10, NO, anonymousId="till"), decides(20, YES, anonymousId="phone"))
+
+    assert send(item(30, anonymousId="till")) == 0
+    assert everywhere("anonymous:till") == {False}
+
+
+def test_a_device_that_was_offline_leaves_no_trail_of_refusals() -> None:
+    send(item(1, userId="ada", consent=YES))
+    send(item(20, userId="ada", consent=YES))
+
+    send(*(item(second, userId="ada", consent=NO) for second in range(5, 13)))
+    send(*(item(second, userId="ada", consent=NO) for second in range(13, 16)))
+
+    assert history(user_id="ada") == trained() == ["P20"]
+    assert ConsentEvent.objects.filter(given=False).count() == len(PURPOSES)
 
 
 def test_who_shares_a_device_is_somebody_else() -> None:

@@ -43,7 +43,7 @@ def test_a_question_is_read(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/batch", "/api/v1/recommendations/home"])
-def test_a_body_without_end_is_refused_and_not_held(shop: Shop, path: str) -> None:
+def test_a_body_that_is_too_large_is_refused(shop: Shop, path: str) -> None:
     status, _ = post(shop, path, (b" " * (1 << 20) for _ in range((LARGEST >> 20) + 1)))
 
     assert status == 413
