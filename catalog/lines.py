@@ -17,9 +17,8 @@ def read_lines(stream: IO[bytes]) -> Iterator[Any]:
     Raises TooLarge over the caps on bytes (unpacked) and lines, InvalidInput for broken gzip or an empty body.
     """
     body = _unpack(_capped(stream))
-    if (
-        body.count(b"\n") + (not body.endswith(b"\n")) > limits.BULK_LINES
-    ):  # before they are held one by one: megabytes may be nothing but ends
+    # Counted before they are held one by one: megabytes may be nothing but ends.
+    if body.count(b"\n") + (not body.endswith(b"\n")) > limits.BULK_LINES:
         raise TooLarge(f"More than {limits.BULK_LINES} lines; send them in parts.")
     lines = body.split(b"\n")
     if not any(line.strip() for line in lines):

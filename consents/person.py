@@ -55,7 +55,8 @@ def person_of(raw_ids: Iterable[str], states: Mapping[str, ConsentState]) -> Con
             if is_user(other) and other not in own and (is_user(raw_id) or not named):
                 accounts[other] = at
     if not named and accounts:
-        accounts = dict([max(accounts.items(), key=lambda one: (one[1], one[0]))])
+        latest = max(accounts, key=lambda account: (accounts[account], account))
+        accounts = {latest: accounts[latest]}
     waiting = list(accounts.items())
     while waiting:
         account, joined = waiting.pop(0)

@@ -4,6 +4,7 @@ Earlier items of a batch count for later ones. A decision holds for both ids of 
 did not prove (`user_hash`) may decide for the first time, but only its anonymous id may change its mind.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -70,8 +71,8 @@ class Acceptance:
         self._asked = {name for name, purpose in self._terms.items() if not purpose.essential}
         self._gpc, self._region = gpc, region
         self._remembered: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {}
-        self._late: set[tuple[str, str]] = set()
-        """Of which raw id and purpose a late refusal was told."""
+        self._late: defaultdict[str, set[str]] = defaultdict(set)
+        """Of each raw id, the purposes whose late refusal was told."""
 
     def take(self, item: Item, *, verified: bool = True) -> bool:
         """Put the item's entries among the writes; return whether the event itself is kept."""
@@ -86,12 +87,12 @@ class Acceptance:
         for raw_id in ids:
             heard = self._told(raw_id, item, verified=verified)
             said[raw_id] = self._fresh(raw_id, heard)
-            late = {name: one for name, one in heard.items() if not one.given and name not in said[raw_id]}
-            # Once: what a device that was offline tells with each event must leave no trail of refusals.
-            fresh = {name: one for name, one in late.items() if (raw_id, name) not in self._late}
-            self._late |= {(raw_id, name) for name in fresh}
-            told[raw_id] = {**said[raw_id], **fresh}
-            refused |= {name for name, one in heard.items() if not one.given}
+            refusals = {name: one for name, one in heard.items() if not one.given}
+            refused |= refusals.keys()
+            # Late ones once: what a device that was offline tells with each event must leave no trail of refusals.
+            late = refusals.keys() - said[raw_id].keys() - self._late[raw_id]
+            self._late[raw_id] |= late
+            told[raw_id] = {**said[raw_id], **{name: one for name, one in refusals.items() if name in late}}
         allowed, reason = self._allowed(ids, region)
         # What the event itself refuses is not allowed by a yes that was given later and came before.
         if not refused.isdisjoint(allowed):
