@@ -66,11 +66,8 @@ def named_users(*, limit: int) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def attribute_of(subjects: Iterable[str], *, name: str) -> dict[str, str]:
-    """Return what was said last under one name about each of the subjects (`user:ID`, `anonymous:ID`), where that is a
-    text. Of joined users, who are asked for by their key, it may have been said of any.
-    """
-    accounts = accounts_of(subjects)
+def attribute_of(accounts: Mapping[str, str], *, name: str) -> dict[str, str]:
+    """Return what was said last under one name about each subject, of any of its accounts, where that is a text."""
     told = Q(attributes__has_key=name) | Q(said__has_key=name)
     rows = Customer.objects.filter(told, raw_id__in=list(accounts))
     latest: dict[str, tuple[tuple[int, str], Any]] = {}
@@ -83,7 +80,9 @@ def attribute_of(subjects: Iterable[str], *, name: str) -> dict[str, str]:
 
 
 def accounts_of(subjects: Iterable[str]) -> dict[str, str]:
-    """Return of every raw id that is one of the subjects, or a user joined with one, which subject that is."""
+    """Return of every raw id that is one of the subjects (`user:ID`, `anonymous:ID`), or a user joined with one, which
+    subject that is: of joined users the key, as `People` gives it.
+    """
     found = {subject: subject for subject in subjects}
     joins, resolver = CustomerLink.objects.filter(kind="join").values_list("from_id", "user_id"), People()
     users = set()

@@ -109,13 +109,13 @@ def labels_of(subjects: Sequence[str], *, since: datetime) -> dict[str, tuple[st
 
     What customers' attributes do not tell is taken from the context of the latest event from `since` on that does.
     """
-    found = {}
+    found, accounts = {}, accounts_of(subjects)
     for kind, names in KINDS.items():
         known: dict[str, str] = {}
         for name in reversed(names):
-            known |= attribute_of(subjects, name=name)
-        accounts = accounts_of(subject for subject in dict.fromkeys(subjects) if subject not in known)
-        told = latest_context(accounts, name=kind, since=since)
+            known |= attribute_of(accounts, name=name)
+        others = [raw_id for raw_id, subject in accounts.items() if subject not in known]
+        told = latest_context(others, name=kind, since=since)
         for raw_id, said in told.items():  # the key's own account before those joined with it
             if raw_id == accounts[raw_id] or accounts[raw_id] not in told:
                 known[accounts[raw_id]] = said
