@@ -47,6 +47,11 @@ class Scene:
     size: int
     hurried: bool
 
+    @property
+    def asking(self) -> bool:
+        """Whether the answer is questions to a newcomer: then what is no question has no place in it."""
+        return self.strategy == ONBOARDING
+
 
 def answer(
     snapshot: Snapshot,
@@ -171,7 +176,7 @@ def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
     )
     reasons = {code: reasoner.reason(code, found.sources.get(code, ()), kin=found.kin.get(code)) for code in slate}
     reasons.update(dict.fromkeys(pinned, PINNED))
-    if scene.placement.fresh_slots and scene.strategy != ONBOARDING:
+    if scene.placement.fresh_slots and not scene.asking:
         slate = freshen(
             snapshot,
             reasoner,
@@ -202,7 +207,7 @@ def _explored(
     snapshot: Snapshot, scene: Scene, slate: list[int], reasons: dict[int, Reason], *, fixed: set[int]
 ) -> tuple[list[int], dict[str, float]]:
     """Return the slate, perhaps with a new product on it, and the chance that product had."""
-    if scene.hurried or scene.strategy == ONBOARDING or not scene.ask.explores:
+    if scene.hurried or scene.asking or not scene.ask.explores:
         return slate, {}
     found = explore(
         snapshot,
@@ -225,17 +230,17 @@ def _ruled(snapshot: Snapshot, scene: Scene, found: Proposals) -> tuple[list[int
     """Return the slate and which of its items are pinned."""
     rules, trace = snapshot.rules, scene.trace
     found_items = np.asarray(found.items, np.int32)
-    if len(scene.shopper.disliked) and not scene.context and scene.strategy != ONBOARDING:
+    if len(scene.shopper.disliked) and not scene.context and not scene.asking:
         found_items = put_back(snapshot.survey.space, scene.shopper.opinions or NO_OPINIONS, found_items)
     items = rules.reorder(found_items, scene.holding, trace)
     pinnable = scene.allowed
-    if scene.strategy == ONBOARDING:  # what is no question is not asked, by whatever rule
+    if scene.asking:
         pinnable = np.zeros_like(scene.allowed)
         pinnable[found_items] = scene.allowed[found_items]
     pinned = pins(rules, scene.holding, items, pinnable, scene.size, trace, popular=snapshot.popular)
     caps = _every_cap(snapshot, scene)
     slate = fill(items, scene.size, pinned=pinned, caps=caps, trace=trace)
-    if len(slate) < scene.size and scene.strategy != ONBOARDING:
+    if len(slate) < scene.size and not scene.asking:
         rest = snapshot.popular[scene.allowed[snapshot.popular]]
         everything = np.concatenate([items, rest[~np.isin(rest, items)]]).astype(np.int32)
         slate = fill(everything, scene.size, pinned=pinned, caps=caps, trace=trace)
