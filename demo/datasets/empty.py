@@ -4,13 +4,11 @@ from datetime import datetime
 
 from demo.datasets.base import DemoData
 
-NAME = "empty"
-
 
 def load(*, now: datetime, currency: str) -> DemoData:
     """Return the data set."""
     return DemoData(
-        name=NAME,
+        name="empty",
         note="an empty shop, for products and events of your own",
         products=(),
         n_products=0,

@@ -11,7 +11,7 @@ from demo.datasets.base import DemoData
 DATASETS: Final[dict[str, Callable[..., DemoData]]] = {
     "simulated": simulated.load,
     "complete-journey": complete_journey.load,
-    empty.NAME: empty.load,
+    "empty": empty.load,
 }
 
 

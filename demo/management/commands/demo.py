@@ -10,7 +10,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from common import clock
 from common.errors import DomainError
 from demo import filling, screen, setup, training
-from demo.datasets import empty
 from demo.datasets.base import DemoData
 from demo.datasets.registry import DATASETS, load
 from demo.progress import Bar
@@ -37,15 +36,15 @@ class Command(BaseCommand):
         try:
             if not options["screen"]:
                 self._fill(options["dataset"])
-                if options["dataset"] != empty.NAME:
-                    self._train(here=options["here"])
+            known = filling.loaded()
+            if known is None:
+                raise CommandError("nothing is loaded yet: run `manage.py demo`")
+            if options["screen"]:
+                self.stdout.write("\n".join(screen.lines(known)))
+            elif known["products"]:
+                self._train(here=options["here"])
         except DomainError as error:
             raise CommandError(error.detail) from error
-        known = filling.loaded()
-        if known is None:
-            raise CommandError("nothing is loaded yet: run `manage.py demo`")
-        if options["screen"]:
-            self.stdout.write("\n".join(screen.lines(known)))
 
     def _fill(self, dataset: str) -> None:
         setup.prepare()
