@@ -1,4 +1,4 @@
-"""New arrivals: the newest products, untouched ones first, that are alike to what the shopper had. For cold products.
+"""New arrivals: the newest products that are alike to what the shopper had, touched by somebody or not. For cold ones.
 
 Collaborative sources cannot propose what nobody touched yet; `content` can, but there a new product stands behind all
 old ones that are alike. Here only new products compete.
