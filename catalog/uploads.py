@@ -1,6 +1,8 @@
 """Files that wait to be imported: in the temporary folder, which holds more than them."""
 
 import re
+import time
+from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile, gettempdir
 from typing import Final
@@ -9,6 +11,7 @@ from import_export.tmp_storages import TempFolderStorage
 
 PREFIX: Final = "vitrine-import-"
 OURS: Final = re.compile(rf"{PREFIX}\w+", re.ASCII)
+KEPT_SECONDS: Final = 24 * 3600
 
 
 class Upload(TempFolderStorage):  # type: ignore[misc]  # import_export has no types
@@ -19,7 +22,11 @@ class Upload(TempFolderStorage):  # type: ignore[misc]  # import_export has no t
     """
 
     def save(self, data: bytes) -> None:
-        """Write the file under a name that nobody guesses."""
+        """Write the file under a name that nobody guesses; those that nobody confirmed for a day are removed."""
+        for waiting in Path(gettempdir()).glob(f"{PREFIX}*"):
+            with suppress(OSError):  # confirmed in this moment, or another user's
+                if waiting.stat().st_mtime < time.time() - KEPT_SECONDS:
+                    waiting.unlink()
         with NamedTemporaryFile(prefix=PREFIX, delete=False) as file:
             file.write(data)
         self.name = Path(file.name).name

@@ -1,6 +1,8 @@
 """Products from CSV files: by command and in the admin, with the same columns, checks and report."""
 
+import os
 import re
+import time
 from csv import DictReader
 from io import StringIO
 from pathlib import Path
@@ -136,6 +138,20 @@ def test_of_the_temporary_folder_only_uploads_are_read_and_removed(dee: Client) 
     assert "a secret" not in answer.content.decode()
     assert "The file is not here any more" in answer.content.decode()
     assert not Product.objects.exists()
+
+
+def test_an_upload_that_nobody_confirmed_for_a_day_is_removed_by_the_next(
+    dee: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    upload(dee, GOOD)
+    (forgotten,) = tmp_path.glob("vitrine-import-*")
+    yesterday = time.time() - 25 * 3600
+    os.utime(forgotten, (yesterday, yesterday))
+
+    form = upload(dee, GOOD).context["confirm_form"].initial
+
+    assert [file.name for file in tmp_path.glob("vitrine-import-*")] == [form["import_file_name"]]
 
 
 def test_a_second_click_imports_nothing_and_says_so(dee: Client) -> None:
