@@ -75,7 +75,7 @@ def clean(frame: pd.DataFrame, *, timed: bool = True) -> tuple[pd.DataFrame, lis
     missing = [name for name in NEEDED if name not in frame]
     if missing:
         raise ValueError(f"missing columns: {', '.join(missing)}")
-    for name in (*NEEDED, "event", "order_id"):
+    for name in (*NEEDED, "event", "order_id", "device"):
         if name in frame and frame[name].dtype == object and frame[name].map(_many).any():
             raise ValueError(f"{name}: one value a row, not lists")
     rows = _typed(frame)

@@ -244,7 +244,7 @@ def test_an_attribute_without_a_word_is_none() -> None:
     assert catalogue_of(items, seen=pd.Series([], dtype=object)).attributes == (("blue",), ())
 
 
-@pytest.mark.parametrize("column", ["item_id", "event", "order_id"])
+@pytest.mark.parametrize("column", ["item_id", "event", "order_id", "device"])
 def test_lists_where_one_value_belongs_are_refused(column: str) -> None:
     rows = history(shoppers=4)
 
