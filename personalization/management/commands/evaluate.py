@@ -37,6 +37,8 @@ YEAR = 365.25 * 86_400
 LONGEST = 60
 """Years; no shop's history is longer."""
 NAMED = 5
+FEW = 50
+"""Shoppers; of fewer, an interval of 95 % holds the truth less than nine times in ten: of five, every second time."""
 READ = ("interactions.parquet", "items.parquet", "shoppers.parquet")
 STOPPED = 130
 """What a program that Ctrl-C ended answers a shell."""
@@ -332,6 +334,12 @@ def told(report: Mapping[str, Any]) -> list[str]:
             times = f" ×{over['ratio']:.3f}" if over["ratio"] is not None else ""
             words = f"  {over['metric']}: over {whose}{report[f'best_{kind}']}{times}, difference"
             lines.append(_line(words, over["difference"]))
+    if 0 < (shoppers := report["released"]["warm"]["ndcg@10"]["n"]) < FEW:
+        more = "" if report["protocol"] == "leave-one-out" else " --protocol leave-one-out may ask more."
+        lines.append(
+            f"  Shoppers with a warm target: {shoppers}. Of fewer than {FEW}, intervals are too short and a difference "
+            f"may be chance.{more}"
+        )
     return lines
 
 
