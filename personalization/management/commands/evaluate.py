@@ -213,7 +213,7 @@ def unusable(
     unread = "value" not in interactions or "event" not in interactions
     if unread and (stars := [name for name in STARS if _differ(interactions.get(name))]):
         without = "without a column event all rows are purchases. " if "event" not in interactions else ""
-        lines.append(f"{stars[0]} is not read: {without}Stars are rows whose event is rating, in the column value.")
+        lines.append(f"{stars[0]} is no rating: {without}Stars are rows whose event is rating, in the column value.")
     lines += [f"{line} Names are {', '.join(SIGNAL_NAMES)}." for line in _strange(interactions)]
     listed = pd.DataFrame() if items is None else items
     numbers = [interactions.get(name) for name in ("value", "quantity", "price")] + [listed.get("price")]
