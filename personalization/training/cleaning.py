@@ -23,7 +23,7 @@ BOTS = "bots"
 SPEEDS = ("sessions", "machines")
 """The rules that ask how fast somebody is."""
 COARSE = 3_600.0
-"""Seconds; a file whose times are all multiples of it has no clock of minutes."""
+"""Seconds; a file whose times are all whole multiples of it apart has no clock of minutes."""
 SENT_AT_ONCE = ("checkout", "purchase", "rating")
 NEARLY_ALL, FAR_OFF = 0.01, 3_652 * 86_400.0
 """Share of the rows, on either side, that may be far off, and from how many seconds on they are."""
@@ -75,7 +75,7 @@ def clean(frame: pd.DataFrame, *, timed: bool = True) -> tuple[pd.DataFrame, lis
     missing = [name for name in NEEDED if name not in frame]
     if missing:
         raise ValueError(f"missing columns: {', '.join(missing)}")
-    for name in (*NEEDED, "event", "order_id"):
+    for name in (*NEEDED, "event", "order_id", "device"):
         if name in frame and frame[name].dtype == object and frame[name].map(_many).any():
             raise ValueError(f"{name}: one value a row, not lists")
     rows = _typed(frame)
@@ -218,11 +218,12 @@ def _spans(rows: pd.DataFrame, span: int, limit: int) -> tuple[Longs, Bools]:
     """Return int64[n], each row's shopper, and bool[n]: it lies in so many seconds with over `limit` events of theirs.
 
     Carts at the checkout, orders and ratings do not count, for many are sent at once, nor do files without events,
-    which hold purchases. A clock that only knows the hour or the day cannot tell of minutes.
+    which hold purchases. A clock that only knows the hour or the day cannot tell of minutes,
+    whenever its hours begin: India's days do so at half past, in UTC.
     """
     codes, _ = pd.factorize(rows["user_id"])
     users, times = codes.astype(np.int64), rows["timestamp"].to_numpy()
-    if "event" not in rows or not len(rows) or (span < COARSE and not (times % COARSE).any()):
+    if "event" not in rows or not len(rows) or (span < COARSE and not ((times - times[0]) % COARSE).any()):
         return users, np.zeros(len(rows), bool)
     keys = users * (1 << 36) + (times // span).astype(np.int64)
     browsing = ~rows["event"].isin(SENT_AT_ONCE).to_numpy()

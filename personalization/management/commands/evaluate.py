@@ -37,6 +37,8 @@ YEAR = 365.25 * 86_400
 LONGEST = 60
 """Years; no shop's history is longer."""
 NAMED = 5
+FEW = 50
+"""Shoppers; of fewer, an interval of 95 % holds the truth less than nine times in ten: of five, every second time."""
 READ = ("interactions.parquet", "items.parquet", "shoppers.parquet")
 STOPPED = 130
 """What a program that Ctrl-C ended answers a shell."""
@@ -211,7 +213,7 @@ def unusable(
     unread = "value" not in interactions or "event" not in interactions
     if unread and (stars := [name for name in STARS if _differ(interactions.get(name))]):
         without = "without a column event all rows are purchases. " if "event" not in interactions else ""
-        lines.append(f"{stars[0]} is not read: {without}Stars are rows whose event is rating, in the column value.")
+        lines.append(f"{stars[0]} is no rating: {without}Stars are rows whose event is rating, in the column value.")
     lines += [f"{line} Names are {', '.join(SIGNAL_NAMES)}." for line in _strange(interactions)]
     listed = pd.DataFrame() if items is None else items
     numbers = [interactions.get(name) for name in ("value", "quantity", "price")] + [listed.get("price")]
@@ -332,6 +334,12 @@ def told(report: Mapping[str, Any]) -> list[str]:
             times = f" ×{over['ratio']:.3f}" if over["ratio"] is not None else ""
             words = f"  {over['metric']}: over {whose}{report[f'best_{kind}']}{times}, difference"
             lines.append(_line(words, over["difference"]))
+    if 0 < (shoppers := report["released"]["warm"]["ndcg@10"]["n"]) < FEW:
+        more = "" if report["protocol"] == "leave-one-out" else " --protocol leave-one-out may ask more."
+        lines.append(
+            f"  Shoppers with a warm target: {shoppers}. Of fewer than {FEW}, intervals are too short and a difference "
+            f"may be chance.{more}"
+        )
     return lines
 
 

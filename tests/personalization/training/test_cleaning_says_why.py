@@ -167,6 +167,13 @@ def test_a_clock_of_days_cannot_tell_of_minutes() -> None:
     assert len(clean(rows)[0]) == 300
 
 
+def test_days_that_begin_at_half_past_are_a_clock_of_days_too() -> None:
+    days = pd.date_range("2024-03-01", periods=2, tz="Asia/Kolkata").repeat(300)
+    rows = pd.DataFrame({"user_id": "eve", "item_id": np.arange(600).astype(str), "timestamp": days, "event": "view"})
+
+    assert len(clean(rows)[0]) == 600
+
+
 def test_an_amount_of_money_is_no_rating_out_of_range() -> None:
     assert len(clean(frame(value=[1.0, 9_999.0, -1.0, 4.0]))[0]) == 4
 

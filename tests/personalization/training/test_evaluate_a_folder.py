@@ -342,3 +342,16 @@ def test_peers_that_are_not_installed_are_named() -> None:
 
     assert "  peers that are not installed: LightFM" in lines
     assert not any("installed" in line for line in told({**report(), "peers": {}, "peers_not_installed": []}))
+
+
+@pytest.mark.parametrize(("shoppers", "warned"), [(0, False), (1, True), (49, True), (50, False)])
+@pytest.mark.parametrize("protocol", ["temporal", "leave-one-out"])
+def test_a_handful_of_shoppers_is_said_to_prove_nothing(protocol: str, shoppers: int, warned: bool) -> None:
+    interval = {"value": 0.5, "low": 0.5, "high": 0.5, "n": shoppers}
+    released = {**report()["released"], "warm": {"ndcg@10": interval, "hit_rate@10": interval}}
+
+    lines = [one for one in told({**report(), "protocol": protocol, "released": released}) if "may be chance" in one]
+
+    assert len(lines) == warned
+    assert all(f"target: {shoppers}. " in one for one in lines)
+    assert all(("--protocol leave-one-out" in one) == (protocol == "temporal") for one in lines)
