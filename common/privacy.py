@@ -1,5 +1,5 @@
 """The registry of erasers, exporters and verifiers. It names nobody: every room that holds something about a shopper
-registers a store from its `apps.py`, and the consents room runs what is registered.
+registers a store from its `apps.py`. The routes of privacy requests, which will run them, are to come.
 """
 
 from collections.abc import Callable, Iterable, Mapping
