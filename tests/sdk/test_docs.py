@@ -1,5 +1,6 @@
-"""The snippets of the storefront page run as they stand, but for host and key."""
+"""The docs' snippets and requests run as they stand, but for host and key."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.conf import settings
 
+from access.scopes import SCOPE_NAMES
 from tests.sdk.conftest import Shop
 
 if TYPE_CHECKING:
@@ -20,6 +22,11 @@ Reader = Callable[[], dict[str, "Event"]]
 PAGE = (settings.BASE_DIR / "docs" / "storefront.md").read_text()
 SECTIONS = {part.partition("\n")[0]: part for part in PAGE.split("\n### ")[1:]}
 FENCE = re.compile(r"```(sh|python)\n(.*?)```", re.DOTALL)
+REQUESTS = [
+    (f"{page.stem}-{number}", request)
+    for page in sorted((settings.BASE_DIR / "docs").glob("*.md"))
+    for number, request in enumerate(re.findall(r"```sh\n(curl .*?)```", page.read_text(), re.DOTALL))
+]
 SENDING = [
     (title, *found.groups())
     for title, section in SECTIONS.items()
@@ -50,6 +57,29 @@ def test_a_snippet_sends_its_event(
 
     assert done.returncode == 0, shlex.join(command) + done.stderr
     assert logged()["Product Viewed"].properties["product_id"] == "P123"
+
+
+@pytest.mark.parametrize("request_text", [text for _, text in REQUESTS], ids=[name for name, _ in REQUESTS])
+def test_a_request_of_the_docs_is_answered(shop: Shop, tmp_path: Path, request_text: str) -> None:
+    from access.services import create_key
+    from personalization.services.placements import save_placement
+
+    secret = create_key(kind="sk", name="docs", scopes=sorted(SCOPE_NAMES))[1]
+    for key, strategy in {"home": "hybrid", "onboarding": "onboarding"}.items():
+        save_placement(key, data={"name": key, "strategy": strategy}, actor="system:test")
+    code = re.sub(r"https://(vitrine|shop)\.example(?=/(api|v1|mp)/)", shop.host, request_text)
+    code = re.sub(r"pk_(demo|…)", shop.key, code).replace("sk_demo", secret)
+    script = tmp_path / "request.sh"
+    # A placement is answered within two seconds after it was saved.
+    curl = 'command curl --silent --show-error --fail-with-body --retry 4 --retry-delay 1 --retry-all-errors "$@"'
+    script.write_text(f"set -e\ncurl() {{ {curl}; }}\n{code}")
+
+    done = subprocess.run(
+        ["sh", str(script)], env={"SECRET_KEY": secret, "PATH": os.environ["PATH"]}, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _consent_before(user_id: str) -> None:
