@@ -8,7 +8,6 @@ class AccessConfig(AppConfig):
 
     name = "access"
     verbose_name = "Access"
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Let the OpenAPI document know how keys are sent, and the audit log who signs in."""

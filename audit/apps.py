@@ -10,7 +10,6 @@ class AuditConfig(AppConfig):
 
     name = "audit"
     verbose_name = "Audit log"
-    default_auto_field = "django.db.models.BigAutoField"
     app_role_privileges: ClassVar[dict[str, tuple[str, ...]]] = {
         "audit_event": ("SELECT", "INSERT"),
         "audit_leaf": ("SELECT", "INSERT"),

@@ -9,7 +9,6 @@ class CatalogConfig(AppConfig):
 
     name = "catalog"
     verbose_name = "Catalogue"
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Look after each migration for what a restore left behind."""

@@ -11,7 +11,6 @@ class ConsentsConfig(AppConfig):
 
     name = "consents"
     verbose_name = "Consents"
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Register what this room erases and exports. Raises ImproperlyConfigured where the resolver is not found."""

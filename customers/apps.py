@@ -8,7 +8,6 @@ class CustomersConfig(AppConfig):
 
     name = "customers"
     verbose_name = "Customers"
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Register what this room erases and exports."""

@@ -7,4 +7,3 @@ class DemoConfig(AppConfig):
     """Demo data, drawn pictures and `manage.py demo`."""
 
     name = "demo"
-    default_auto_field = "django.db.models.BigAutoField"

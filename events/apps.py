@@ -10,7 +10,6 @@ class EventsConfig(AppConfig):
 
     name = "events"
     verbose_name = "Events and orders"
-    default_auto_field = "django.db.models.BigAutoField"
     app_role_functions: ClassVar[tuple[str, ...]] = ("events_ensure_month(timestamptz)",)
 
     def ready(self) -> None:

@@ -8,7 +8,6 @@ from django.core.exceptions import ImproperlyConfigured
 class PersonalizationConfig(AppConfig):
     """Placements, rules, model versions, and what serves them."""
 
-    default_auto_field = "django.db.models.BigAutoField"
     name = "personalization"
     verbose_name = "Personalization"
 

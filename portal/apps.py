@@ -7,4 +7,3 @@ class PortalConfig(AppConfig):
     """Pages that read more than one room."""
 
     name = "portal"
-    default_auto_field = "django.db.models.BigAutoField"

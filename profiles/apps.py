@@ -8,7 +8,6 @@ class ProfilesConfig(AppConfig):
 
     name = "profiles"
     verbose_name = "Profiles"
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Register what this room erases and exports."""
