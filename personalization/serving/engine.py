@@ -1,6 +1,7 @@
 """One question answered: filter → propose → rank → boost / bury → diversity → pin → explain."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,6 +44,7 @@ class Scene:
     unknown: tuple[str, ...]
     holding: tuple[Rule, ...]
     allowed: Bools
+    caps: Sequence[Cap]
     trace: Trace
     size: int
     hurried: bool
@@ -116,6 +118,7 @@ def _scene(
         unknown=tuple(product_id for product_id in ask.product_ids if product_id not in codes),
         holding=holding,
         allowed=allowed,
+        caps=[*_caps(snapshot, placement), *rule_caps(snapshot.rules, holding)],
         trace=trace,
         size=ask.limit or placement.size,
         hurried=hurried,
@@ -185,7 +188,7 @@ def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
             most=scene.placement.fresh_slots,
             mask=scene.allowed,
             fixed=pinned,
-            caps=_every_cap(snapshot, scene),
+            caps=scene.caps,
         )
     slate, propensities = _explored(snapshot, scene, slate, reasons, fixed=pinned)
     return Answer(
@@ -217,7 +220,7 @@ def _explored(
         slate,
         mask=scene.allowed,
         fixed=fixed,
-        caps=_every_cap(snapshot, scene),
+        caps=scene.caps,
     )
     if found is None:
         return slate, {}
@@ -238,17 +241,12 @@ def _ruled(snapshot: Snapshot, scene: Scene, found: Proposals) -> tuple[list[int
         pinnable = np.zeros_like(scene.allowed)
         pinnable[found_items] = scene.allowed[found_items]
     pinned = pins(rules, scene.holding, items, pinnable, scene.size, trace, popular=snapshot.popular)
-    caps = _every_cap(snapshot, scene)
-    slate = fill(items, scene.size, pinned=pinned, caps=caps, trace=trace)
+    slate = fill(items, scene.size, pinned=pinned, caps=scene.caps, trace=trace)
     if len(slate) < scene.size and not scene.asking:
         rest = snapshot.popular[scene.allowed[snapshot.popular]]
         everything = np.concatenate([items, rest[~np.isin(rest, items)]]).astype(np.int32)
-        slate = fill(everything, scene.size, pinned=pinned, caps=caps, trace=trace)
+        slate = fill(everything, scene.size, pinned=pinned, caps=scene.caps, trace=trace)
     return slate, set(pinned.values()) & set(slate)
-
-
-def _every_cap(snapshot: Snapshot, scene: Scene) -> list[Cap]:
-    return [*_caps(snapshot, scene.placement), *rule_caps(snapshot.rules, scene.holding)]
 
 
 def _caps(snapshot: Snapshot, placement: PlacementConfig) -> list[Cap]:

@@ -50,7 +50,7 @@ def explore(
     *,
     mask: Bools,
     fixed: set[int],
-    caps: Sequence[Cap] = (),
+    caps: Sequence[Cap],
 ) -> Explored | None:
     """Return the slate with a new product in one place, None where this answer does not explore.
 

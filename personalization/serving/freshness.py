@@ -25,7 +25,7 @@ def freshen(
     most: int,
     mask: Bools,
     fixed: set[int],
-    caps: Sequence[Cap] = (),
+    caps: Sequence[Cap],
 ) -> list[int]:
     """Return the slate with up to `most` items whose reasons name the latest product, and note these reasons.
 
