@@ -27,13 +27,11 @@ class ServerEvent:
     user_id: str | None = None
     anonymous_id: str | None = None
     properties: dict[str, Any] = field(default_factory=dict)
-    consents: dict[str, bool] = field(default_factory=dict)
-    context: dict[str, Any] = field(default_factory=dict)
     gpc: bool = False
     region: str | None = None
 
 
-def append_server_events(events: Sequence[ServerEvent], *, source: str = "server") -> None:
+def append_server_events(events: Sequence[ServerEvent]) -> None:
     """Append events of ours; return when the log holds them.
 
     Where the shopper allows none of the event's purposes, it is kept without ids: it then says what the shop did,
@@ -45,10 +43,10 @@ def append_server_events(events: Sequence[ServerEvent], *, source: str = "server
         (gpc, region): Acceptance(states, terms=purposes, gpc=gpc, region=region)
         for gpc, region in {(event.gpc, event.region) for event in events}
     }
-    get_log().append([_entry(event, acceptances[event.gpc, event.region], source) for event in events])
+    get_log().append([_entry(event, acceptances[event.gpc, event.region]) for event in events])
 
 
-def _entry(told: ServerEvent, acceptance: Acceptance, source: str) -> Entry:
+def _entry(told: ServerEvent, acceptance: Acceptance) -> Entry:
     event = Event(
         message_id=told.message_id,
         kind="track",
@@ -58,9 +56,7 @@ def _entry(told: ServerEvent, acceptance: Acceptance, source: str) -> Entry:
         user_id=told.user_id,
         anonymous_id=told.anonymous_id,
         properties=told.properties,
-        context=told.context,
-        consents=told.consents,
-        source=source,
+        source="server",
     )
     named = event.user_id or event.anonymous_id
     allowed = acceptance.purposes_for(Item(event)) if named else None
