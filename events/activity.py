@@ -14,6 +14,7 @@ from customers.selectors import Identity
 from events.log import get_log
 from events.models import Count as Counted
 from events.models import Event, Offset, Order, SetAside
+from events.types.base import raw_id_of
 
 DAYS: Final = 14
 RECORDER: Final = "recorder"
@@ -144,7 +145,7 @@ def _happened(row: Event) -> Happened:
         at=row.at,
         kind=row.kind,
         name=row.name or row.kind,
-        raw_id=f"user:{row.user_id}" if row.user_id else f"anonymous:{row.anonymous_id}",
+        raw_id=raw_id_of(row.user_id, row.anonymous_id),
         products=products,
         detail=_detail(properties),
         allowed=tuple(row.allowed),

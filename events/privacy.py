@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from common import privacy
 from events.log import Entry, Log, get_log
 from events.models import Event, Order, OrderLine, SetAside
+from events.types.base import raw_id_of
 from events.types.products import text
 
 ERASED = "erased"
@@ -101,8 +102,7 @@ def _is_about(entry: Entry, subjects: set[str]) -> bool:
         payload = fields.get("payload", "")
         told = payload if isinstance(payload, str) else orjson.dumps(payload).decode()
         return any(_spelled(one) in told for one in ids) and _names(told, ids)
-    user_id, anonymous_id = fields.get("user_id"), fields.get("anonymous_id")
-    return (f"user:{user_id}" if user_id else f"anonymous:{anonymous_id}") in subjects
+    return raw_id_of(fields.get("user_id"), fields.get("anonymous_id")) in subjects
 
 
 def _ids(person: privacy.Person, prefix: str) -> list[str]:

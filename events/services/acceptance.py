@@ -165,11 +165,8 @@ class Acceptance:
 
     def _link(self, ids: list[str], event: Event) -> list[tuple[str, str, int]]:
         """Return the links that are new with this event, and remember them."""
-        others = [*ids[1:]]
-        if event.previous_id:
-            others += [f"user:{event.previous_id}", f"anonymous:{event.previous_id}"]
         found = []
-        for other in others:
+        for other in [*ids[1:], *raw_ids(event.previous_id, event.previous_id)]:
             known, unknown = self._state(ids[0]), self._state(other)
             joined = known.with_link(other, event.at)
             if joined is not known and other != ids[0]:

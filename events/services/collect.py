@@ -1,7 +1,7 @@
 """Accepting events: items in, the log's entries out; returns once the log holds them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
@@ -13,6 +13,7 @@ from access.selectors import key_named
 from common import clock, redis
 from common.errors import FieldError, InvalidInput, TooLarge
 from consents.selectors import states_of_people, terms
+from consents.services import raw_ids
 from events.intake.items import Envelope, Item, Refused, read_item
 from events.intake.limits import MAX_ITEM, MAX_WRITTEN
 from events.intake.parse import Unreadable
@@ -21,6 +22,7 @@ from events.log.base import Entry
 from events.services import carrying
 from events.services.acceptance import Acceptance
 from events.services.carrying import SECRETS, without
+from events.types.base import Event
 
 DROPPED: Final = ("ip", "userAgent", "location", "network", "user_hash")
 """What of an item's context is not even kept aside."""
@@ -76,7 +78,7 @@ def collect(
     if not sound:
         raise InvalidInput("No event of the request is sound.", errors=_errors(refused, prefix))
     acceptance = Acceptance(
-        states_of_people(_ids(item for item, _ in sound)), terms=terms(), gpc=sender.gpc, region=sender.region
+        states_of_people(_ids(item.event for item, _ in sound)), terms=terms(), gpc=sender.gpc, region=sender.region
     )
     kept = sum(acceptance.take(item, verified=verified) for item, verified in sound)
     aside = [_entry_aside(items[position], why, envelope, sender) for position, why in refused]
@@ -148,15 +150,11 @@ def _claiming(item: Item) -> Item:
     return replace(item, event=replace(event, kind="identify", anonymous_id=event.previous_id, previous_id=None))
 
 
-def _ids(items: Any) -> list[str]:
-    """Return every raw id that the items name."""
-    found: dict[str, None] = {}
-    for item in items:
-        event = item.event
-        pairs = (("user", event.user_id), ("anonymous", event.anonymous_id))
-        previous = (("user", event.previous_id), ("anonymous", event.previous_id))
-        found |= {f"{kind}:{value}": None for kind, value in (*pairs, *previous) if value}
-    return list(found)
+def _ids(events: Iterable[Event]) -> Iterator[str]:
+    """Yield every raw id that the events name."""
+    for event in events:
+        yield from raw_ids(event.user_id, event.anonymous_id)
+        yield from raw_ids(event.previous_id, event.previous_id)
 
 
 def _errors(refused: Sequence[tuple[int, Refused]], prefix: str) -> tuple[FieldError, ...]:

@@ -16,6 +16,7 @@ from django.db import connection
 from common.clock import from_microseconds
 from events.models import Order, OrderLine
 from events.services.copying import escaped
+from events.types.base import raw_id_of
 from events.types.orders import OrderRecord
 from events.types.products import ProductLine
 
@@ -104,14 +105,10 @@ def _write_lines(orders: dict[int, Order], contents: dict[int, OrderRecord]) -> 
 def _head(order: Order) -> str:
     """Return what all lines of an order begin with."""
     placed = order.placed_at or order.content_at
-    return f"{order.pk}\t{escaped(raw_id_of(order))}\t{placed.isoformat() if placed else NULL}"
+    owner = escaped(raw_id_of(order.user_id, order.anonymous_id))
+    return f"{order.pk}\t{owner}\t{placed.isoformat() if placed else NULL}"
 
 
 def _line(line: ProductLine) -> str:
     price = NULL if line.price is None else line.price
     return f"{escaped(line.product_id)}\t{line.quantity}\t{price}\t{escaped(line.list_id or '')}"
-
-
-def raw_id_of(order: Order) -> str:
-    """Return the subject an order belongs to."""
-    return f"user:{order.user_id}" if order.user_id else f"anonymous:{order.anonymous_id}"

@@ -34,6 +34,11 @@ Signal = Literal[
 _EMPTY: tuple[Any, ...] = (None, {}, (), "")
 
 
+def raw_id_of(user_id: str | None, anonymous_id: str | None) -> str:
+    """Return whose something is: `user:U` when known, else `anonymous:A`."""
+    return f"user:{user_id}" if user_id else f"anonymous:{anonymous_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened.
@@ -60,8 +65,8 @@ class Event:
 
     @property
     def raw_id(self) -> str:
-        """The id the log is sharded and the profile is kept by: `user:U` when known, else `anonymous:A`."""
-        return f"user:{self.user_id}" if self.user_id else f"anonymous:{self.anonymous_id}"
+        """The id the log is sharded and the profile is kept by."""
+        return raw_id_of(self.user_id, self.anonymous_id)
 
     def encode(self) -> bytes:
         """Return the bytes the log keeps (compact JSON, empty fields left out)."""
