@@ -1,6 +1,7 @@
 """Reads of the catalogue."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import datetime
 from typing import Final
 
@@ -12,26 +13,9 @@ from catalog.records import ProductRow
 from common.errors import NotFound
 
 CHUNK: Final = 5_000
-COLUMNS: Final = (
-    "product_id",
-    "title",
-    "description",
-    "category",
-    "brand",
-    "price",
-    "compare_at_price",
-    "cost",
-    "currency",
-    "stock",
-    "active",
-    "group_id",
-    "attributes",
-    "url",
-    "image_url",
-    "available_from",
-    "created_at",
-    "removed_at",
-)
+TOLD: Final = ("first_seen", "removed")
+"""What a row tells that is no column: `created_at` and `removed_at` say it."""
+COLUMNS: Final = (*(one.name for one in fields(ProductRow) if one.name not in TOLD), "created_at", "removed_at")
 
 
 def get(product_id: str) -> ProductRow:
@@ -75,9 +59,9 @@ def rows_of(products: QuerySet[Product]) -> Iterator[ProductRow]:
 
 
 def _row(*values: object) -> ProductRow:
-    fields = dict(zip(COLUMNS, values, strict=True))
-    removed = fields.pop("removed_at") is not None
-    available_from, created_at = fields["available_from"], fields.pop("created_at")
-    fields["category"] = tuple(fields["category"])  # type: ignore[arg-type]
-    fields["active"] = bool(fields["active"]) and not removed
-    return ProductRow(**fields, first_seen=available_from or created_at, removed=removed)  # type: ignore[arg-type]
+    told = dict(zip(COLUMNS, values, strict=True))
+    removed = told.pop("removed_at") is not None
+    available_from, created_at = told["available_from"], told.pop("created_at")
+    told["category"] = tuple(told["category"])  # type: ignore[arg-type]
+    told["active"] = bool(told["active"]) and not removed
+    return ProductRow(**told, first_seen=available_from or created_at, removed=removed)  # type: ignore[arg-type]

@@ -14,12 +14,12 @@ from events.reading import streamed
 from events.shoppers import shoppers_frame
 from events.types.base import Event
 
-__all__ = ["event_of", "offsets_of", "recorded", "shoppers_frame", "training_frame", "undone_orders"]
+__all__ = ["offsets_of", "recorded", "shoppers_frame", "training_frame", "undone_orders"]
 
-COLUMNS: Final = (
-    "message_id, kind, name, at, received_at, user_id, anonymous_id, previous_id, properties, traits, context,"
-    " consents, allowed, source"
-)
+COLUMNS: Final = Event.__slots__
+"""The table's columns have the names of an event's fields."""
+AS_TEXT: Final = ("properties", "traits", "context", "consents")
+"""Django leaves jsonb of streamed reads as text."""
 
 
 def offsets_of(consumer: str) -> dict[int, int]:
@@ -32,12 +32,12 @@ def recorded(shard: int, *, after: int, before: int | None = None) -> Iterator[t
 
     This is how reading from an old offset goes on where the log itself has been trimmed.
     """
-    query = f"SELECT log_offset, {COLUMNS} FROM events_event WHERE shard = %s AND log_offset > %s"
+    query = f"SELECT log_offset, {', '.join(COLUMNS)} FROM events_event WHERE shard = %s AND log_offset > %s"
     arguments: list[Any] = [shard, after]
     if before is not None:
         query, arguments = f"{query} AND log_offset < %s", [*arguments, before]
     for offset, *columns in streamed(f"{query} ORDER BY log_offset", arguments):
-        yield offset, event_of(columns)
+        yield offset, _event(columns)
 
 
 def undone_orders(order_ids: Iterable[str]) -> dict[str, Decimal | None]:
@@ -51,25 +51,9 @@ def undone_orders(order_ids: Iterable[str]) -> dict[str, Decimal | None]:
     }
 
 
-def event_of(columns: Iterable[Any]) -> Event:
+def _event(columns: Iterable[Any]) -> Event:
     """Return the event of one row of `COLUMNS`."""
-    message_id, kind, name, at, received_at, user_id, anonymous_id, previous_id, *rest = columns
-    # Django leaves jsonb of such cursors as text.
-    properties, traits, context, consents = (orjson.loads(column) for column in rest[:4])
-    allowed, source = rest[4:]
-    return Event(
-        message_id=message_id,
-        kind=kind,
-        name=name,
-        at=to_microseconds(at),
-        received_at=to_microseconds(received_at),
-        user_id=user_id,
-        anonymous_id=anonymous_id,
-        previous_id=previous_id,
-        properties=properties,
-        traits=traits,
-        context=context,
-        consents=consents,
-        allowed=tuple(allowed),
-        source=source,
-    )
+    fields = dict(zip(COLUMNS, columns, strict=True))
+    fields |= {name: to_microseconds(fields[name]) for name in ("at", "received_at")}
+    fields |= {name: orjson.loads(fields[name]) for name in AS_TEXT}
+    return Event(**{**fields, "allowed": tuple(fields["allowed"])})
