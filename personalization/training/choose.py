@@ -66,6 +66,29 @@ class Choice:
     """NDCG@10, on the questions that judge, of the ranker of suggested settings, of that of tuned ones, or of both."""
 
 
+@dataclass(frozen=True)
+class Task:
+    """What every step of a choice knows: the folds that the ranker learns on, oldest first, and the one that judges."""
+
+    names: Sequence[str]
+    learning: Sequence[Fold]
+    validation: Fold
+    catalogue: Catalogue
+    search: Search
+    seed: int
+    progress: Progress
+
+    @property
+    def folds(self) -> list[Fold]:
+        """The folds that settings are judged on, the most telling first."""
+        return [self.validation, *reversed(self.learning)]
+
+    @property
+    def pooled(self) -> bool:
+        """Whether the questions of all folds decide, for validation asks few."""
+        return few(self.validation)
+
+
 def choose(
     learning: Sequence[Fold],
     validation: Fold,
@@ -84,16 +107,9 @@ def choose(
     where the study of the search cannot be opened.
     """
     search.opened()
-    wanted = tuple(names or ranked_sources())
-    folds = [validation, *reversed(learning)]
-    pooled = few(validation)
-    found, ready = _settings(
-        wanted, folds, catalogue, budget_s=budget_s, seed=seed, search=search, pooled=pooled, progress=progress
-    )
-    sure = SURE if pooled else LIKELIER
-    taken, tuned, settings = _better_hybrid(
-        found, wanted, learning, validation, catalogue, ready=ready, sure=sure, seed=seed, progress=progress
-    )
+    task = Task(tuple(names or ranked_sources()), learning, validation, catalogue, search, seed, progress)
+    found, ready = _settings(task, budget_s=budget_s)
+    taken, tuned, settings = _better_hybrid(task, found, ready)
     asked, late, deciding, ranked = taken.asked, taken.late, taken.deciding, taken.ranked
     progress("Climbing the ladder", 0.95)
     candidates, targets = deciding.asked.candidates, deciding.targets
@@ -103,10 +119,10 @@ def choose(
     lift = Lift()
     if ranked:
         rival = max(*singles.values(), mean_ndcg(blend_slates(candidates, blend), targets, catalogue.n_items))
-        newest = newest_hit_rate(folds[::-1] if pooled else [validation], catalogue)
+        newest = newest_hit_rate([*learning, validation] if task.pooled else [validation], catalogue)
         lift = tuned_lift(deciding, ranked.scores, newest=newest, rival=rival)
         ranked = _lifted(ranked, deciding, lift)
-    steps, rung = _ladder(taken, blend, single, ranked, pooled=pooled, seed=seed)
+    steps, rung = _ladder(taken, blend, single, ranked, pooled=task.pooled, seed=seed)
     limit, tradeoff = _exposure(late, validation, catalogue, blend, rung, ranked, strength=exposure)
     plan = Plan(
         configs=taken.configs,
@@ -138,29 +154,16 @@ def choose(
     )
 
 
-def _settings(
-    names: Sequence[str],
-    folds: Sequence[Fold],
-    catalogue: Catalogue,
-    *,
-    budget_s: float,
-    seed: int,
-    search: Search,
-    pooled: bool,
-    progress: Progress,
-) -> tuple[dict[str, dict[str, Tuned]], dict[str, Scoring]]:
+def _settings(task: Task, *, budget_s: float) -> tuple[dict[str, dict[str, Tuned]], dict[str, Scoring]]:
     """Return the suggested settings of the sources and, where there is time to search, the tuned ones, by kind; and
     the sources that were fitted with suggested ones.
     """
-    begun, ready = _started(names, folds, catalogue, search=search, seed=seed, progress=progress)
+    begun, ready = _started(task)
     found = {SUGGESTED: begun}
     if budget_s > 0:
-        if not pooled:
+        if not task.pooled:
             ready.clear()  # large where a shop is, and sooner fitted again than held while the search goes on
-        sure = SURE if pooled else 0.0
-        found[TUNED] = _tuned(
-            begun, names, folds, catalogue, budget_s=budget_s, seed=seed, search=search, sure=sure, progress=progress
-        )
+        found[TUNED] = _tuned(task, begun, budget_s=budget_s)
     return found, ready
 
 
@@ -186,36 +189,28 @@ def columns_of(plan: Plan) -> Longs:
 
 
 def _better_hybrid(
-    found: Mapping[str, Mapping[str, Tuned]],
-    names: Sequence[str],
-    learning: Sequence[Fold],
-    validation: Fold,
-    catalogue: Catalogue,
-    *,
-    ready: dict[str, Scoring],
-    sure: float,
-    seed: int,
-    progress: Progress,
+    task: Task, found: Mapping[str, Mapping[str, Tuned]], ready: dict[str, Scoring]
 ) -> tuple[Hybrid, Mapping[str, Tuned], dict[str, float]]:
-    """Return the first hybrid or one that is better in the share `sure` of bootstrap samples, its settings, and what
-    each is worth. `ready` are sources of suggested settings.
+    """Return the first hybrid or one that is surely better, its settings, and what each is worth. `ready` are sources
+    of suggested settings.
     """
+    sure = SURE if task.pooled else LIKELIER
     best: tuple[Hybrid, Mapping[str, Tuned]] | None = None
     worth: dict[str, float] = {}
     for at, (kind, tuned) in enumerate(found.items()):
         low, high = (0.4 + 0.55 * (at + share) / len(found) for share in (0, 1))
         own = hybrid(
-            names,
+            task.names,
             {name: dict(one.config) for name, one in tuned.items()},
-            learning,
-            validation,
-            catalogue,
+            task.learning,
+            task.validation,
+            task.catalogue,
             ready=ready if kind == SUGGESTED else {},
-            seed=seed,
-            progress=part_of(_naming(progress, kind) if len(found) > 1 else progress, low, high),
+            seed=task.seed,
+            progress=part_of(_naming(task.progress, kind) if len(found) > 1 else task.progress, low, high),
         )
         worth[kind] = float(own.values.mean()) if len(own.values) else 0.0
-        if best is None or better(own.values, best[0].values, shoppers=own.deciding.users, seed=seed) >= sure:
+        if best is None or better(own.values, best[0].values, shoppers=own.deciding.users, seed=task.seed) >= sure:
             best = own, tuned
     if best is None:
         raise ValueError("there are no settings to choose from")
@@ -229,50 +224,37 @@ def _naming(progress: Progress, kind: str) -> Progress:
     return lambda message, share: progress(f"{message} ({kind} settings)", share)
 
 
-def _tuned(
-    begun: Mapping[str, Tuned],
-    names: Sequence[str],
-    folds: Sequence[Fold],
-    catalogue: Catalogue,
-    *,
-    budget_s: float,
-    seed: int,
-    search: Search,
-    sure: float,
-    progress: Progress,
-) -> dict[str, Tuned]:
+def _tuned(task: Task, begun: Mapping[str, Tuned], *, budget_s: float) -> dict[str, Tuned]:
     """Return what the search finds above the settings that sources suggest."""
-    tunable = [name for name in names if RECOMMENDERS[name].SEARCH_SPACE]
+    tunable = [name for name in task.names if RECOMMENDERS[name].SEARCH_SPACE]
     shares = dict.fromkeys(tunable, 1.0)
     for discovers in (False, True):  # which are asked something else
         alike = [name for name in tunable if name in begun and RECOMMENDERS[name].discovers is discovers]
         best = max((begun[name].value for name in alike), default=0.0)
         shares |= dict.fromkeys((name for name in alike if begun[name].value >= best / 2), STRONG)
-    care = {False: sure, True: SURE if few(folds[0].discoveries()) else sure}
+    sure = SURE if task.pooled else 0.0
+    care = {False: sure, True: SURE if few(task.validation.discoveries()) else sure}
     tuned = {}
     for at, name in enumerate(tunable):
-        progress(f"Tuning {name}", 0.1 + 0.3 * at / len(tunable))
-        own = budget_s * shares[name] / sum(shares.values())
-        surely = care[RECOMMENDERS[name].discovers]
-        tuned[name] = tune(name, folds, catalogue, budget_s=own, seed=seed, search=search, sure=surely)
+        task.progress(f"Tuning {name}", 0.1 + 0.3 * at / len(tunable))
+        tuned[name] = tune(
+            name,
+            task.folds,
+            task.catalogue,
+            budget_s=budget_s * shares[name] / sum(shares.values()),
+            seed=task.seed,
+            search=task.search,
+            sure=care[RECOMMENDERS[name].discovers],
+        )
     return tuned
 
 
-def _started(
-    names: Sequence[str],
-    folds: Sequence[Fold],
-    catalogue: Catalogue,
-    *,
-    search: Search,
-    seed: int,
-    progress: Progress,
-) -> tuple[dict[str, Tuned], dict[str, Scoring]]:
+def _started(task: Task) -> tuple[dict[str, Tuned], dict[str, Scoring]]:
     """Return the better of the settings that each source suggests: those of one kind of shop serve another badly."""
-    open_to = [name for name in names if RECOMMENDERS[name].STARTS or search.held.get(name)]
     found = side_by_side(
-        lambda name: started(name, folds, catalogue, seed=seed, search=search),
-        open_to,
-        waiting=lambda name, share: progress(f"Trying settings of {name}", 0.1 * share),
+        lambda name: started(name, task.folds, task.catalogue, seed=task.seed, search=task.search),
+        [name for name in task.names if RECOMMENDERS[name].STARTS or task.search.held.get(name)],
+        waiting=lambda name, share: task.progress(f"Trying settings of {name}", 0.1 * share),
     )
     begun = {name: best for name, (best, _) in found.items()}
     return begun, {name: fitted for name, (_, fitted) in found.items() if fitted is not None}

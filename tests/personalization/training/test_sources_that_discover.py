@@ -126,17 +126,8 @@ def test_minutes_and_caution_are_told_of_the_questions_that_a_source_is_asked(
     monkeypatch.setattr(choosing, "tune", tuned)
     monkeypatch.setattr(deciding, "PLENTY", len(validation.discoveries()) + 1)
 
-    choosing._tuned(
-        begun,
-        list(begun),
-        [validation],
-        DATA.catalogue,
-        budget_s=110.0,
-        seed=7,
-        search=Search(),
-        sure=0.0,
-        progress=lambda message, share: None,
-    )
+    task = choosing.Task(list(begun), [], validation, DATA.catalogue, Search(), 7, lambda message, share: None)
+    choosing._tuned(task, begun, budget_s=110.0)
 
     assert {name: seconds for name, (seconds, _) in spent.items()} == {
         "ease": 30.0,

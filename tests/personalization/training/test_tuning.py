@@ -226,17 +226,10 @@ def test_a_source_that_is_at_least_half_as_good_as_the_best_is_tuned_three_times
 
     monkeypatch.setattr(choosing, "tune", tuned)
 
-    choosing._tuned(
-        {name: Tuned({}, value, 1) for name, value in (("als", 0.19), ("rp3beta", 0.4), ("user_knn", 0.2))},
-        ("als", "popular", "random", "rp3beta", "user_knn"),
-        folds,
-        CATALOGUE,
-        budget_s=80.0,
-        seed=7,
-        search=Search(),
-        sure=0.0,
-        progress=lambda message, share: None,
-    )
+    names = ("als", "popular", "random", "rp3beta", "user_knn")
+    task = choosing.Task(names, folds[:0:-1], folds[0], CATALOGUE, Search(), 7, lambda message, share: None)
+    begun = {name: Tuned({}, value, 1) for name, value in (("als", 0.19), ("rp3beta", 0.4), ("user_knn", 0.2))}
+    choosing._tuned(task, begun, budget_s=80.0)
 
     assert budgets == {"als": 10.0, "popular": 10.0, "rp3beta": 30.0, "user_knn": 30.0}
 
