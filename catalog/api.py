@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any, ClassVar
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
@@ -18,9 +18,6 @@ from catalog.records import BulkResult, ProductRow
 from common.errors import InvalidInput
 from common.money import DECIMALS, plain
 from common.problems import FieldErrorSerializer, ProblemSerializer, listed
-
-PROBLEM = OpenApiResponse(ProblemSerializer)
-REFUSALS = {400: PROBLEM, 401: PROBLEM, 403: PROBLEM, 429: PROBLEM, 503: PROBLEM}
 
 
 class PriceField(serializers.DecimalField):
@@ -91,7 +88,7 @@ class ProductView(APIView):
 
     scope: ClassVar = {"GET": "catalog:read", "PUT": "catalog:write", "DELETE": "catalog:write"}
 
-    @extend_schema(operation_id="product_read", responses={200: StoredProductSerializer, **REFUSALS, 404: PROBLEM})
+    @extend_schema(operation_id="product_read", responses={200: StoredProductSerializer, 404: ProblemSerializer})
     def get(self, request: Request, product_id: str) -> Response:
         """Return the product."""
         return Response(body_of(selectors.get(product_id.strip())))
@@ -102,9 +99,8 @@ class ProductView(APIView):
         responses={
             200: StoredProductSerializer,
             201: StoredProductSerializer,
-            **REFUSALS,
-            413: PROBLEM,
-            415: PROBLEM,
+            413: ProblemSerializer,
+            415: ProblemSerializer,
         },
     )
     def put(self, request: Request, product_id: str) -> Response:
@@ -112,7 +108,7 @@ class ProductView(APIView):
         created = services.put_product(product_id, data=request.data, actor=key_of(request).actor)
         return Response(body_of(selectors.get(product_id.strip())), status=201 if created else 200)
 
-    @extend_schema(operation_id="product_delete", responses={204: None, **REFUSALS, 404: PROBLEM})
+    @extend_schema(operation_id="product_delete", responses={204: None, 404: ProblemSerializer})
     def delete(self, request: Request, product_id: str) -> Response:
         """Take the product out of the catalogue: it is no longer recommended."""
         services.remove_product(product_id.strip(), actor=key_of(request).actor)
@@ -138,7 +134,7 @@ class ProductBulkView(APIView):
     @extend_schema(
         operation_id="products_bulk",
         request={"application/x-ndjson": OpenApiTypes.STR, "text/plain": OpenApiTypes.STR},
-        responses={200: BulkResultSerializer, **REFUSALS, 413: PROBLEM},
+        responses={200: BulkResultSerializer, 413: ProblemSerializer},
     )
     def post(self, request: Request) -> Response:
         """Put one product a line (JSON, each with its `product_id`); may be gzipped, at most 16 MB unpacked."""

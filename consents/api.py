@@ -20,7 +20,6 @@ from consents.serializers import DecisionsSerializer, StateSerializer, verdict_b
 from consents.state import GPC
 from consents.subjects import parse_subject
 
-_PROBLEMS = dict.fromkeys((400, 401, 403, 413, 429, 503), ProblemSerializer)
 _SUBJECT = OpenApiParameter("subject", str, OpenApiParameter.PATH, description="`user:ID`, `anonymous:ID`, or a user.")
 _HASH = OpenApiParameter("user_hash", str, description="HMAC of the user id, needed with a publishable key.")
 GPC_DECLARED = "2025-01-01"
@@ -36,7 +35,7 @@ class ConsentView(APIView):
     @extend_schema(
         operation_id="consents_read",
         parameters=[_SUBJECT, _HASH],
-        responses={200: StateSerializer, **_PROBLEMS},
+        responses={200: StateSerializer, 413: ProblemSerializer},
         tags=["consents"],
     )
     def get(self, request: Request, subject: str) -> Response:
@@ -49,7 +48,7 @@ class ConsentView(APIView):
         operation_id="consents_write",
         parameters=[_SUBJECT],
         request=DecisionsSerializer,
-        responses={200: StateSerializer, **_PROBLEMS},
+        responses={200: StateSerializer, 413: ProblemSerializer},
         tags=["consents"],
     )
     def put(self, request: Request, subject: str) -> Response:

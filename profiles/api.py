@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,9 +11,6 @@ from rest_framework.views import APIView
 from common import clock
 from common.problems import ProblemSerializer
 from profiles.portrait import OF_NEWEST, portrait_of
-
-PROBLEM = OpenApiResponse(ProblemSerializer)
-REFUSALS = {400: PROBLEM, 401: PROBLEM, 403: PROBLEM, 404: PROBLEM, 429: PROBLEM, 503: PROBLEM}
 
 
 class SegmentSerializer(serializers.Serializer[Any]):
@@ -47,7 +44,7 @@ class CustomerView(APIView):
 
     scope: ClassVar = {"GET": "customers:read"}
 
-    @extend_schema(operation_id="customer_read", responses={200: CustomerSerializer, **REFUSALS})
+    @extend_schema(operation_id="customer_read", responses={200: CustomerSerializer, 404: ProblemSerializer})
     def get(self, request: Request, customer_id: str) -> Response:
         """Return the customer. The id is `user:ID` or `anonymous:ID`; a bare id is a user."""
         portrait = portrait_of(customer_id, now=clock.now())
@@ -67,7 +64,7 @@ class CustomerSegmentsView(APIView):
 
     scope: ClassVar = {"GET": "customers:read"}
 
-    @extend_schema(operation_id="customer_segments", responses={200: SegmentsSerializer, **REFUSALS})
+    @extend_schema(operation_id="customer_segments", responses={200: SegmentsSerializer, 404: ProblemSerializer})
     def get(self, request: Request, customer_id: str) -> Response:
         """Return the segments: none, as long as the shop has defined none."""
         portrait_of(customer_id, now=clock.now())

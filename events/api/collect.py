@@ -15,7 +15,6 @@ from events.api.serializers import AcceptedSerializer, BatchSerializer, EventSer
 from events.intake.parse import parse_batch, parse_single
 from events.services.collect import collect
 
-PROBLEMS = dict.fromkeys((400, 401, 403, 413, 429, 503), ProblemSerializer)
 EXAMPLE = OpenApiExample(
     "Product Viewed",
     value={
@@ -64,7 +63,7 @@ class BatchView(CollectView):
 
     @extend_schema(
         request=BatchSerializer,
-        responses={200: AcceptedSerializer, **PROBLEMS},
+        responses={200: AcceptedSerializer, 413: ProblemSerializer},
         tags=["collect"],
     )
     def post(self, request: Request) -> Response:
@@ -79,7 +78,7 @@ class SingleView(CollectView):
 
     @extend_schema(
         request=EventSerializer,
-        responses={200: AcceptedSerializer, **PROBLEMS},
+        responses={200: AcceptedSerializer, 413: ProblemSerializer},
         examples=[EXAMPLE],
         tags=["collect"],
     )

@@ -5,7 +5,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.authentication import key_from_request
-from events.api.collect import PROBLEMS, CollectView
+from common.problems import ProblemSerializer
+from events.api.collect import CollectView
 from events.api.reading import admit_sender, envelope_of, read_content
 from events.api.serializers import Ga4Serializer
 from events.intake.ga4 import items_of
@@ -25,7 +26,7 @@ class Ga4View(CollectView):
         operation_id="collect_ga4",
         parameters=[_MEASUREMENT, _SECRET],
         request=Ga4Serializer,
-        responses={204: None, **PROBLEMS},
+        responses={204: None, **dict.fromkeys((400, 401, 403, 413, 429, 503), ProblemSerializer)},
         tags=["collect"],
     )
     def post(self, request: Request) -> Response:
