@@ -61,7 +61,7 @@ def create_key(
     return key, raw or drawn
 
 
-def rotate_key(key_id: int, *, actor: str, overlap: timedelta = OVERLAP) -> tuple[ApiKey, str]:
+def rotate_key(key_id: int, *, actor: str) -> tuple[ApiKey, str]:
     """Return the key with a new raw text. The old one opens until the overlap ends; an older one stops now.
 
     Raises Conflict for a revoked key.
@@ -71,7 +71,7 @@ def rotate_key(key_id: int, *, actor: str, overlap: timedelta = OVERLAP) -> tupl
         if key.revoked_at is not None:
             raise Conflict("A revoked key cannot be rotated.")
         prefix, raw = _draw(key.kind)
-        key.previous_digest, key.previous_expires_at = key.digest, clock.now() + overlap
+        key.previous_digest, key.previous_expires_at = key.digest, clock.now() + OVERLAP
         key.prefix, key.digest = prefix, digest(raw)
         key.save(update_fields=["previous_digest", "previous_expires_at", "prefix", "digest"])
         _record("api_key.rotated", key, actor=actor, data={"old_opens_until": key.previous_expires_at})

@@ -8,25 +8,25 @@ import orjson
 DEEPEST: Final = 16
 
 
-def loads(text: bytes | str, *, deepest: int = DEEPEST) -> Any:
+def loads(text: bytes | str) -> Any:
     """Return the value. Raises ValueError for what is not JSON, holds NaN or infinity, or is nested too deeply."""
     value = orjson.loads(text)
-    if depth_exceeds(value, deepest):
-        raise ValueError(f"nested deeper than {deepest}")
+    if _too_deep(value):
+        raise ValueError(f"nested deeper than {DEEPEST}")
     return value
 
 
-def loads_unique(text: bytes | str, *, deepest: int = DEEPEST) -> Any:
+def loads_unique(text: bytes | str) -> Any:
     """Return the value as `loads` does. Raises ValueError also where an object holds a name twice."""
-    value = loads(text, deepest=deepest)
+    value = loads(text)
     json.loads(text, object_pairs_hook=_unique)
     return value
 
 
-def depth_exceeds(value: Any, deepest: int) -> bool:
-    """Return whether the value is nested deeper than `deepest` objects and lists; walks level by level."""
+def _too_deep(value: Any) -> bool:
+    """Walks level by level: Python's own recursion has no part in it."""
     level = [value]
-    for _ in range(deepest + 1):
+    for _ in range(DEEPEST + 1):
         level = [inner for outer in level for inner in _inside(outer)]
         if not level:
             return False

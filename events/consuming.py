@@ -128,7 +128,6 @@ def lags(client: redis.Redis, *, consumers: Iterable[str] = CONSUMERS) -> dict[t
 class Housekeeping:
     """Trims the log behind every consumer: to its retention, sooner where a shard grows near its part of the limit."""
 
-    consumers: tuple[str, ...]
     keep_ms: int
     max_bytes: int
     every: float = 10.0
@@ -148,5 +147,5 @@ class Housekeeping:
         return gone
 
     def _consumed(self, client: redis.Redis, shard: int) -> int:
-        values: list[Any] = [client.hget(f"v:offset:{consumer}", str(shard)) for consumer in self.consumers]
+        values: list[Any] = [client.hget(f"v:offset:{consumer}", str(shard)) for consumer in CONSUMERS]
         return min(int(value or 0) for value in values)

@@ -13,6 +13,7 @@ TAKEN = tuple(
 """Signals of what was taken, the surest first."""
 SESSION_GAP = 1_800.0
 """Seconds without an event that end a session."""
+MOST_ITEMS = 100
 
 
 def basket_codes(interactions: Interactions) -> Array:
@@ -27,13 +28,13 @@ def basket_codes(interactions: Interactions) -> Array:
     return np.unique(keys, return_inverse=True)[1]
 
 
-def basket_item(interactions: Interactions, n_items: int, *, purchases: bool, most_items: int = 100) -> Matrix:
+def basket_item(interactions: Interactions, n_items: int, *, purchases: bool) -> Matrix:
     """Return csr float32[baskets, n_items] of ones.
 
     With `purchases`, of orders only; where there are none, of carts or, without these, of what was rated: what was only
     looked at together was not bought together.
 
-    Baskets over `most_items` items (an office's order, a robot's session) say little about pairs and are left out.
+    Baskets over `MOST_ITEMS` items (an office's order, a robot's session) say little about pairs and are left out.
     """
     codes = basket_codes(interactions)
     rows = np.ones(len(interactions), np.bool_)
@@ -43,7 +44,7 @@ def basket_item(interactions: Interactions, n_items: int, *, purchases: bool, mo
             break
     matrix = as_sets(codes[rows], interactions.items[rows], n_items)
     sizes = np.diff(matrix.indptr)
-    return matrix[(sizes > 0) & (sizes <= most_items)]
+    return matrix[(sizes > 0) & (sizes <= MOST_ITEMS)]
 
 
 def as_sets(codes: Array, items: Array, n_items: int) -> Matrix:

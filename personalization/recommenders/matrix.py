@@ -64,13 +64,11 @@ def inverse_power(totals: Floats, power: float) -> Floats:
     return np.where(totals > 0, safe**-power, 0.0).astype(np.float32)
 
 
-def decayed_histories(
-    interactions: Interactions, n_items: int, *, half_life_days: float, most_items: int = 1000
-) -> Matrix:
+def decayed_histories(interactions: Interactions, n_items: int, *, half_life_days: float) -> Matrix:
     """Return csr float32[n_users, n_items]: summed weights, halved every so often before each one's own last row."""
     last = np.full(interactions.n_users, -np.inf)
     np.maximum.at(last, interactions.users, interactions.times)
     age = last[interactions.users] - interactions.times
     weights = interactions.weights * np.exp2(-age / (half_life_days * DAY))
     aged = replace(interactions, weights=weights.astype(np.float32))
-    return user_item(aged, n_items, most_items=most_items)
+    return user_item(aged, n_items)

@@ -113,9 +113,7 @@ def test_a_shard_that_fills_up_alone_is_trimmed_before_it_is_full(log: Log) -> N
     for consumer in ("recorder", "profiles"):
         client.hset(f"v:offset:{consumer}", str(shard), log.last(shard))
 
-    roomy, tight = (
-        Housekeeping(("recorder", "profiles"), keep_ms=10**9, max_bytes=round(4 * size / share)) for share in (0.7, 0.9)
-    )
+    roomy, tight = (Housekeeping(keep_ms=10**9, max_bytes=round(4 * size / share)) for share in (0.7, 0.9))
 
     assert roomy.tidy(log, client, mine=[shard]) == 0
     assert tight.tidy(log, client, mine=[shard]) == 5
@@ -125,7 +123,7 @@ def test_the_log_is_trimmed_behind_the_slowest_consumer_only(log: Log) -> None:
     log.append([entry(event(number)) for number in range(5)])
     shard = next(shard for shard in range(4) if log.first(shard))
     offsets = [offset for offset, _ in log.read(shard)]
-    housekeeping = Housekeeping(("recorder", "profiles"), keep_ms=-1000, max_bytes=1 << 22)
+    housekeeping = Housekeeping(keep_ms=-1000, max_bytes=1 << 22)
     client = redis.client()
 
     client.hset("v:offset:recorder", str(shard), offsets[4])

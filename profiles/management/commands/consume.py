@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
 from common import installation, redis
-from events.consuming import AWAY, CONSUMERS, Consumer, Housekeeping, Work, calm_collector
+from events.consuming import AWAY, Consumer, Housekeeping, Work, calm_collector
 from events.log import get_log
 from events.services.recording import Recording
 from profiles.profiling import Profiling
@@ -81,7 +81,7 @@ def run(name: str, stop: threading.Event) -> None:
     housekeeping = None
     if name == "recorder":
         keep = settings.EVENT_LOG_RETENTION_HOURS * HOUR_MS
-        housekeeping = Housekeeping(CONSUMERS, keep_ms=keep, max_bytes=settings.EVENT_LOG_MAX_BYTES)
+        housekeeping = Housekeeping(keep_ms=keep, max_bytes=settings.EVENT_LOG_MAX_BYTES)
     Consumer(WORKS[name](), source, client, stop, housekeeping).run()
 
 
