@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final, Generic, TypeVar, cast
 
@@ -122,7 +122,7 @@ def verdicts(whom: ConsentPerson, *, region: str | None, gpc: bool = False) -> d
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One recorded decision, as a compliance officer shows it."""
+    """One recorded decision, as a compliance officer shows it, in the words of its row."""
 
     id: str
     purpose: str
@@ -139,23 +139,8 @@ class Proof:
 
 def proofs(raw_ids: Iterable[str]) -> list[Proof]:
     """Return all recorded decisions of the raw ids, the latest first."""
-    rows = ConsentEvent.objects.filter(raw_id__in=list(raw_ids)).order_by("-at", "-id")
-    return [
-        Proof(
-            id=str(row.id),
-            purpose=row.purpose,
-            purpose_version=row.purpose_version,
-            given=row.given,
-            at=row.at,
-            recorded_at=row.recorded_at,
-            message_id=row.message_id,
-            source=row.source,
-            policy_version=row.policy_version,
-            policy_sha256=row.policy_sha256,
-            region=row.region,
-        )
-        for row in rows
-    ]
+    named = ConsentEvent.objects.filter(raw_id__in=list(raw_ids)).order_by("-at", "-id")
+    return [Proof(**{**row, "id": str(row["id"])}) for row in named.values(*(one.name for one in fields(Proof)))]
 
 
 def policy_hash(version: str) -> str:

@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -39,26 +39,26 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class PlacementConfig:
-    """One active placement. `sources` is recommender → weight; empty means all the model has."""
+    """One active placement, in the words of its row. `sources` is recommender → weight; empty: all the model has."""
 
     key: str
-    name: str = ""
-    about: str = "shopper"
-    strategy: str = "hybrid"
-    sources: dict[str, float] = field(default_factory=dict)
-    fallback: tuple[str, ...] = ()
-    size: int = 10
-    filters: Filters = Filters()
-    max_per_brand: int = 0
-    max_per_category: int = 0
-    fresh_slots: int = 0
-    explore_share: float = 0.0
-    explore_days: int = 14
-    explore_enough: int = 500
-    explore_cap: int = 100
-    repeat: bool = True
-    rest_days: int = 0
-    dedupe_group: str = "page"
+    name: str
+    about: str
+    strategy: str
+    sources: dict[str, float]
+    fallback: tuple[str, ...]
+    size: int
+    filters: Filters
+    max_per_brand: int
+    max_per_category: int
+    fresh_slots: int
+    explore_share: float
+    explore_days: int
+    explore_enough: int
+    explore_cap: int
+    repeat: bool
+    rest_days: int
+    dedupe_group: str
 
 
 def active_placements() -> dict[str, PlacementConfig]:
@@ -74,26 +74,10 @@ def active_placements() -> dict[str, PlacementConfig]:
 
 def config_of(row: Placement) -> PlacementConfig:
     """Return the record of a row, which need not be saved. Raises ValueError where a field is of another kind."""
-    return PlacementConfig(
-        key=row.key,
-        name=row.name,
-        about=row.about,
-        strategy=row.strategy,
-        sources=weights_of(row.sources),
-        fallback=names_in(row.fallback),
-        size=row.size,
-        filters=Filters.of(_mapping(row.filters)),
-        max_per_brand=row.max_per_brand,
-        max_per_category=row.max_per_category,
-        fresh_slots=row.fresh_slots,
-        explore_share=row.explore_share,
-        explore_days=row.explore_days,
-        explore_enough=row.explore_enough,
-        explore_cap=row.explore_cap,
-        repeat=row.repeat,
-        rest_days=row.rest_days,
-        dedupe_group=row.dedupe_group,
-    )
+    told = {one.name: getattr(row, one.name) for one in fields(PlacementConfig)}
+    told["sources"], told["fallback"] = weights_of(row.sources), names_in(row.fallback)
+    told["filters"] = Filters.of(_mapping(row.filters))
+    return PlacementConfig(**told)
 
 
 def weights_of(sources: Any) -> dict[str, float]:
