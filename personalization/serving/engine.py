@@ -12,7 +12,7 @@ from common.ids import uuid7
 from personalization.ranking.bundle import BLEND, HYBRID
 from personalization.ranking.onboarding import NO_OPINIONS, ONBOARDING, put_back
 from personalization.ranking.rules import Rule, Situation, Trace
-from personalization.ranking.slots import Cap, fill, pins, rule_caps
+from personalization.ranking.slate import Cap, fill, pins, rule_caps
 from personalization.recommenders.base import Bools, Context, Ints
 from personalization.selectors.placements import Filters, PlacementConfig
 from personalization.serving.answers import Answer, Reason

@@ -7,7 +7,7 @@ import numpy as np
 
 from common import clock
 from personalization.ranking.exploration import Drawn, drawn, seeded, suited
-from personalization.ranking.slots import Cap, fitting, inserted
+from personalization.ranking.slate import Cap, fitting, inserted
 from personalization.recommenders.base import Bools, Context, Floats, Ints
 from personalization.recommenders.decay import DAY
 from personalization.selectors.placements import PlacementConfig

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from personalization.ranking.slots import Cap, fitting, inserted
+from personalization.ranking.slate import Cap, fitting, inserted
 from personalization.recommenders.base import Bools
 from personalization.serving.answers import Reason
 from personalization.serving.proposals import neighbors

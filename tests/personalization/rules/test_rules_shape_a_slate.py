@@ -9,7 +9,7 @@ import pytest
 from personalization.ranking.columns import Columns
 from personalization.ranking.conflicts import conflicts, doubts
 from personalization.ranking.rules import KINDS, Rule, RuleSet, Situation, Stage, Trace, matches
-from personalization.ranking.slots import Cap, fill, inserted, pins, rule_caps
+from personalization.ranking.slate import Cap, fill, inserted, pins, rule_caps
 
 SHELF = Columns.of(
     ["desk", "desk-xl", "chair", "lamp", "rug", "mug"],

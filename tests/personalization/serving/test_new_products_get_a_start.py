@@ -14,7 +14,7 @@ from catalog.models import Product
 from catalog.services import put_product
 from common import clock, redis
 from personalization.ranking import extension
-from personalization.ranking.slots import Cap
+from personalization.ranking.slate import Cap
 from personalization.recommenders.base import Context, Ints, Profile
 from personalization.services.placements import save_placement
 from personalization.services.recommend import Slot, recommend, recommend_page
