@@ -74,5 +74,4 @@ class RankAnswer:
 
     recommendation_id: str
     product_ids: tuple[str, ...]
-    personalized: bool
     degraded: Degraded | None

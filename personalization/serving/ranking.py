@@ -23,7 +23,6 @@ def ranked(snapshot: Snapshot, shopper: Shopper, product_ids: Sequence[str]) -> 
     return RankAnswer(
         recommendation_id=str(uuid7()),
         product_ids=(*(names[code] for code in ordered.tolist()), *unknown),
-        personalized=shopper.personal,
         degraded=degraded(snapshot, shopper),
     )
 
