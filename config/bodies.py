@@ -1,5 +1,8 @@
-"""Bodies without a length, as some HTTP clients send them in chunks and HTTP/2 in frames: Django reads as many bytes as
-`Content-Length` tells, and takes a body without one for empty.
+"""Bodies of requests as the server hands them over: all have a length, and what nobody wanted is read to its end.
+
+Some HTTP clients send bodies in chunks, and HTTP/2 does in frames: Django reads as many bytes as `Content-Length` says,
+and takes a body without one for empty. Who is refused before the body was read is still sending it; where the server
+hung up then, the proxy would say that the server is away, and clients would send the same again and again.
 """
 
 from collections.abc import Callable, Iterable
@@ -8,6 +11,7 @@ from typing import Any, Final
 
 LARGEST: Final = 16 * 1024 * 1024
 """Bytes of the largest body that any door takes; one byte more is read, so that the door sees that it is too large."""
+_PIECE: Final = 64 * 1024
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -23,3 +27,17 @@ def with_length(application: Application) -> Application:
         return application(environ, start_response)
 
     return told
+
+
+def read_to_the_end(application: Application) -> Application:
+    """Return the WSGI application, which answers when the request was sent, or as much of it as any door takes."""
+
+    def answered(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        answer = application(environ, start_response)
+        if environ.get("CONTENT_LENGTH", "0") != "0":
+            left = LARGEST
+            while left > 0 and (piece := environ["wsgi.input"].read(min(left, _PIECE))):
+                left -= len(piece)
+        return answer
+
+    return answered

@@ -4,7 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from config.bodies import with_length
+from config.bodies import read_to_the_end, with_length
 from config.workers import end_with_parent, load_early
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -12,5 +12,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 end_with_parent()
-application = with_length(get_wsgi_application())
+application = read_to_the_end(with_length(get_wsgi_application()))
 load_early()
