@@ -3,7 +3,6 @@
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -27,20 +26,11 @@ EXAMPLE = OpenApiExample(
 )
 
 
-class WhateverIsAccepted(DefaultContentNegotiation):
-    """JSON for everybody: SDKs drop the events of a request that is answered with a 4xx."""
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        """Return the first renderer, whatever `Accept` says, and its type."""
-        return renderers[0], renderers[0].media_type
-
-
 class CollectView(APIView):
     """Base of the doors that read the body themselves: whatever its type, packed or not, with the key in it or not."""
 
     permission_classes = ()
     throttle_classes = ()
-    content_negotiation_class = WhateverIsAccepted
 
     def perform_authentication(self, request: Request) -> None:
         """Wait: the key may stand in the body."""

@@ -39,6 +39,19 @@ def test_an_answer_has_exactly_the_fields_of_the_contract(browser: "APIClient") 
     assert body["experiments"] == []
 
 
+@pytest.mark.parametrize("accept", ["", "text/html", "image/*;q=0", "garbage"])
+def test_the_answer_is_json_whatever_is_accepted(browser: "APIClient", accept: str) -> None:
+    response = browser.get(HOME, headers={"Accept": accept})
+
+    assert (response.status_code, response["Content-Type"]) == (200, "application/json")
+
+
+def test_a_storefront_s_own_parameters_are_ignored(browser: "APIClient") -> None:
+    response = browser.get(HOME, {"format": "amp", "limt": "5", "utm_source": "letter"})
+
+    assert response.status_code == 200
+
+
 def test_answers_stay_out_of_shared_caches(browser: "APIClient") -> None:
     response = browser.get(HOME)
 
