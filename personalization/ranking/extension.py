@@ -11,6 +11,7 @@ import pandas as pd
 from personalization.ranking.facts import COLUMNS, ItemFacts, department, price_in_category, rarity_of
 from personalization.recommenders.base import TEXTS, Catalogue, Floats, Ints, Times
 from personalization.recommenders.content import Content
+from personalization.recommenders.own_history import Recent
 from personalization.recommenders.scoring import Scoring
 
 KIN_FACTS = (("category_popular", "category"), ("brand_popular", "brand"), ("category_velocity", "category"))
@@ -78,12 +79,14 @@ def extended_facts(facts: ItemFacts, before: Catalogue, after: Catalogue) -> Ite
 
 
 def extended_source(source: Scoring, catalogue: Catalogue, *, before: Scoring | None = None) -> Scoring:
-    """Return a content source that knows new items too; others, and where there are none, as they are.
+    """Return content, or what was looked at, knowing new items too; others, and where there are none, as they are.
 
     `before` is the same source that knows the first of them already: only the others are compared.
     Where so many came at once that comparing them would take minutes (an import), it waits for the next training:
     likeness by words stands in for it.
     """
+    if isinstance(source, Recent):
+        return source.extend(catalogue)
     fresh = catalogue.n_items - source.n_items
     if not isinstance(source, Content) or not 0 < fresh * catalogue.n_items <= MOST_PAIRS:
         return source

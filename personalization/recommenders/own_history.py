@@ -1,7 +1,7 @@
 """What the shopper had before: recently viewed, personal top, buy again."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -50,6 +50,12 @@ class Recent(Scoring):
         distinct, first = np.unique(items, return_index=True)
         scores[distinct[np.argsort(first)]] = 1 / np.arange(1, len(distinct) + 1)
         return scores
+
+    def extend(self, catalogue: Catalogue) -> Self:
+        """Return a model that also knows the items behind the first n_items of this larger catalogue."""
+        model = self.reconfigured()
+        model.n_items = catalogue.n_items
+        return model
 
 
 class PersonalTop(Scoring):

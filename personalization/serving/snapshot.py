@@ -161,9 +161,7 @@ def _newer(
 
 def _untrained(catalogue: Catalogue) -> dict[str, Scoring]:
     """Return what learns nothing, and so answers before the first training: what the shopper looked at."""
-    recent = Recent()
-    recent.n_items = catalogue.n_items
-    return {recent.name: recent}
+    return {Recent.name: Recent().extend(catalogue)}
 
 
 def _popular(bundle: Bundle | None, shelf: Shelf, now: datetime) -> tuple[Ints, int]:

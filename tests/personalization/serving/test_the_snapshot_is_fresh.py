@@ -56,6 +56,13 @@ def test_a_view_of_a_product_no_model_knows_changes_the_next_answer() -> None:
     assert "sofa" in [named for item in answer.items for named in item.reason.product_ids]
 
 
+def test_a_product_no_model_knows_is_among_the_recently_viewed() -> None:
+    put_product("sofa", data=SOFA, actor="key:test")
+    views(ADA, "rug", "sofa")
+
+    assert ids("recent", ADA, limit=2) == ["sofa", "rug"]
+
+
 def test_attributes_without_a_value_make_no_two_products_alike() -> None:
     put_product("sofa", data={**SOFA, "attributes": {"color": None, "size": ["", None, "L"]}}, actor="key:test")
 
