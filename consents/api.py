@@ -48,7 +48,7 @@ class ConsentView(APIView):
         operation_id="consents_write",
         parameters=[_SUBJECT],
         request=DecisionsSerializer,
-        responses={200: StateSerializer, 413: ProblemSerializer},
+        responses={200: StateSerializer, 413: ProblemSerializer, 415: ProblemSerializer},
         tags=["consents"],
     )
     def put(self, request: Request, subject: str) -> Response:

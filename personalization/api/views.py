@@ -23,7 +23,7 @@ from personalization.selectors.placements import Filters
 from personalization.services.recommend import Slot, rank, recommend, recommend_page
 from personalization.serving.asking import Ask, Who
 
-PROBLEMS = dict.fromkeys((404, 413), ProblemSerializer)
+PROBLEMS = dict.fromkeys((404, 413, 415), ProblemSerializer)
 PLACEMENT = OpenApiParameter("placement", str, OpenApiParameter.PATH, description="The placement's key, as `home`.")
 
 

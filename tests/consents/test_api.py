@@ -46,6 +46,15 @@ def put(client: APIClient, subject: str, body: Any, **headers: Any) -> Any:
     return client.put(URL + subject, json.dumps(body), content_type="application/json", **headers)
 
 
+def test_a_body_that_is_not_told_to_be_json_is_refused_as_documented(shop: APIClient) -> None:
+    documented = shop.get("/api/schema", headers={"Accept": "application/json"}).json()["paths"][URL + "{subject}"]
+
+    response = shop.generic("PUT", URL + "user:U1", "{}", content_type="text/plain")
+
+    assert response.status_code == 415
+    assert "415" in documented["put"]["responses"]
+
+
 def test_the_contract_s_bodies_in_and_out(shop: APIClient) -> None:
     body = {"decisions": {"personalization": True, "experiments": False}, "policy_version": "3", "source": "banner"}
 

@@ -46,6 +46,25 @@ def test_the_answer_is_json_whatever_is_accepted(browser: "APIClient", accept: s
     assert (response.status_code, response["Content-Type"]) == (200, "application/json")
 
 
+@pytest.mark.parametrize(
+    ("path", "template"),
+    [
+        (HOME, "/api/v1/recommendations/{placement}"),
+        ("/api/v1/rank", "/api/v1/rank"),
+        ("/api/v1/page", "/api/v1/page"),
+    ],
+)
+def test_a_body_that_is_not_told_to_be_json_is_refused_as_documented(
+    browser: "APIClient", path: str, template: str
+) -> None:
+    documented = browser.get("/api/schema", headers={"Accept": "application/json"}).json()["paths"][template]["post"]
+
+    response = browser.generic("POST", path, "{}", content_type="text/plain")
+
+    assert response.status_code == 415
+    assert "415" in documented["responses"]
+
+
 def test_a_storefront_s_own_parameters_are_ignored(browser: "APIClient") -> None:
     response = browser.get(HOME, {"format": "amp", "limt": "5", "utm_source": "letter"})
 
