@@ -184,11 +184,15 @@ def stability_index(before: NDArray[np.float64], after: NDArray[np.float64]) -> 
 
 
 def overlap(before: Ints, after: Ints, *, k: int = 10) -> float:
-    """Return the mean share of each shopper's first k answers (int32[n, ≥ k], -1 behind the end) that both give."""
+    """Return the mean share of each shopper's first k answers (int32[n, ≥ k], -1 behind the end) that both give.
+
+    Who gets none from either, as who had all that a small shop has, says nothing.
+    """
     shares = []
     for one, two in zip(before, after, strict=True):
         old, new = (set(part[:k].tolist()) - {-1} for part in (one, two))
-        shares.append(len(old & new) / max(len(old), len(new), 1))
+        if old or new:
+            shares.append(len(old & new) / max(len(old), len(new)))
     return float(np.mean(shares)) if shares else 1.0
 
 

@@ -157,10 +157,9 @@ def ablation(bundle: Bundle, fold: Fold, asked: Examples) -> dict[str, float]:
                 muted[:, column] = silent[feature]
             elif feature == AGREEING:
                 muted[:, column] -= ~np.isnan(asked.candidates.ranks[:, at])
-        others = np.delete(asked.candidates.ranks, at, axis=1)
-        scores = bundle.ranker.scores(muted)
-        scores[np.isnan(others).all(axis=1)] = -np.inf
-        losses[name] = whole - float(ndcg(slates(asked.candidates, scores), targets, n_items).mean())
+        left = np.asarray((~np.isnan(np.delete(asked.candidates.ranks, at, axis=1))).any(axis=1), np.bool_)
+        found = slates(asked.candidates.part(left), bundle.ranker.scores(muted[left]))
+        losses[name] = whole - float(ndcg(found, targets, n_items).mean())
     return losses
 
 

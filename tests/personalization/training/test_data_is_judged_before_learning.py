@@ -142,6 +142,10 @@ def test_overlap_counts_shared_answers() -> None:
     assert overlap(before, np.array([[2, 9, -1], [7, 8, 9]], np.int32), k=2) == 0.25
     assert overlap(before[:1], before[:1]) == 1
     assert overlap(before[:1], np.array([[2, 9, -1]], np.int32)) == 0.5, "what is behind the end is no answer"
+    nothing = np.full((1, 3), -1, np.int32)
+    alike = np.concatenate([before, nothing])
+    assert overlap(alike, alike) == 1, "nobody sees another shop"
+    assert overlap(nothing, before[:1]) == 0
     assert not stability(before, before + 100).passed
 
 

@@ -70,3 +70,21 @@ def test_a_source_that_falls_silent_is_heard_in_no_feature(feature: str) -> None
 
     assert losses["good"] > 0.3
     assert losses["poor"] == 0.0
+
+
+def test_what_a_silent_source_alone_proposed_is_shown_no_more() -> None:
+    """Two candidates of each shopper, the second right, which only `good` proposes: without it nothing is right."""
+    rows, items = np.repeat(np.arange(30), 2), np.tile(np.arange(2), 30)
+    ranks = np.where(np.column_stack([items, 1 - items]) > 0, 0, np.nan).astype(np.float32)
+    pairs = Candidates(rows, items, np.zeros((60, 2), np.float32), ranks, ("good", "poor"), 30)
+    features = np.column_stack([items, items]).astype(np.float32)
+    ranker = SimpleNamespace(names=("price", "age"), scores=lambda seen: seen[:, 0].copy())
+    bundle = SimpleNamespace(
+        ranker=ranker, columns=lambda sources: np.arange(2), catalogue=SimpleNamespace(n_items=2)
+    )  # fmt: skip
+    profiles = [Profile.empty(0.0)] * 30
+    fold = Fold(interactions([], n_users=30), np.arange(30), profiles, [np.array([1])] * 30, 0.0, False)
+
+    losses = ablation(cast("Any", bundle), fold, Examples(pairs, features, items == 1))
+
+    assert losses == {"good": 1.0, "poor": 0.0}
