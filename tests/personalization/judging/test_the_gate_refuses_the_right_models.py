@@ -46,6 +46,24 @@ def test_six_per_cent_on_a_group_are_refused(champion: SlateTable) -> None:
     assert refusals(losing(champion, 0.06), champion) == ["group_loss:activity:new"]
 
 
+def test_a_group_that_loses_hits_and_finds_nearly_as_many_others_lost_by_chance(champion: SlateTable) -> None:
+    slates = champion.slates.copy()
+    first = np.array([own[0] for own in champion.targets])
+    new = np.arange(N_SHOPPERS) % 2 == 1
+    hit = slates[:, 0] == first
+    hits = int((new & hit).sum())
+    gone = np.flatnonzero(new & hit)[: round(0.7 * hits)]
+    found = np.flatnonzero(new & ~hit)[: round(0.64 * hits)]
+    slates[gone, 0] = (slates[gone, 0] + 2) % N_ITEMS
+    slates[found, 0] = first[found]
+    challenger = replace(champion, slates=slates)
+
+    (check,) = [one for one in judge(case(challenger, champion)) if one.name == "group_loss:activity:new"]
+
+    assert (check.passed, check.value is not None and check.value > 0.05) == (True, True)
+    assert check.detail.endswith("loses 6.0% of its NDCG@10; above the limit, but as much may be lost by chance")
+
+
 def test_groups_too_small_to_be_judged_are_told_and_change_nothing(champion: SlateTable) -> None:
     regions = np.array([""] * 600 + ["AT"] * 499 + ["CH"] * 10 + ["few"] * 9 + ["DE"] * 882)
     known = replace(champion, groups={**champion.groups, "region": tuple(regions.tolist())})
