@@ -108,7 +108,16 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when
         except InvalidInput as error:
             for wrong in error.errors:
                 self.add_error(wrong.field, wrong.message)
+        if self.instance.pk is None:
+            self._would_open_nothing(cleaned)
         return cleaned
+
+    def _would_open_nothing(self, cleaned: dict[str, Any]) -> None:
+        """Put an error where a key that is made would be of no use, so that nobody hands one out."""
+        if cleaned.get("kind") == "sk" and cleaned.get("scopes") == []:
+            self.add_error("scopes", "a secret key opens what its scopes say: choose at least one")
+        if (ends := cleaned.get("expires_at")) and ends <= clock.now():
+            self.add_error("expires_at", "this has passed: the key would open nothing")
 
 
 @admin.register(ApiKey)

@@ -151,6 +151,13 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
         sent["Content-Disposition"] = f'attachment; filename="{name}"'
         return sent
 
+    def add_data_read_fail_error_to_form(self, form: Any, e: Exception) -> None:
+        """Say what to do about a file in another encoding, as spreadsheets write unless they are told."""
+        if isinstance(e, UnicodeDecodeError):
+            form.add_error("import_file", "This file is not in UTF-8. Save it again as “CSV UTF-8”, and upload that.")
+        else:
+            super().add_data_read_fail_error_to_form(form, e)
+
     def process_import(self, request: HttpRequest, **options: Any) -> HttpResponse:
         """Write what the page before showed; say so where its file is gone, for instance because it was written."""
         try:

@@ -2,16 +2,20 @@
 
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from audit.staff import AuditedAdmin
 from common.pagination import EstimatingPaginator
 from consents import selectors
 from consents.models import ConsentEvent, PolicyText, Purpose, RegionRule
 from consents.state import GPC
+
+COMMAS = "Separated by commas."
 
 
 class WrittenOnce(ModelAdmin):
@@ -59,15 +63,30 @@ class ConsentEventAdmin(WrittenOnce):
         return False
 
 
+class PurposeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when it runs
+    """A purpose's next version, or its first."""
+
+    class Meta:
+        model = Purpose
+        fields = ("name", "title", "description", "legal_basis", "data_categories", "retention_days", "recipients",
+                  "sale_or_share")  # fmt: skip
+        help_texts: ClassVar = {
+            "name": "Of a purpose that there is: what is saved here becomes its next version, which holds at once.",
+            "data_categories": COMMAS,
+            "recipients": COMMAS,
+        }
+        widgets: ClassVar = {"data_categories": UnfoldAdminTextInputWidget, "recipients": UnfoldAdminTextInputWidget}
+
+
 @admin.register(Purpose)
 class PurposeAdmin(AuditedAdmin, WrittenOnce):
     """Purposes: adding one with a known name writes its next version."""
 
+    form = PurposeForm
     recorded = ("name", "version", "legal_basis", "sale_or_share")
     list_display = ("name", "version", "title", "legal_basis", "sale_or_share", "created_at")
     list_filter = ("legal_basis", "sale_or_share")
     search_fields = ("name", "title")
-    exclude = ("version",)
 
     def save_model(self, request: HttpRequest, obj: Purpose, form: Any, change: bool) -> None:
         """Give the row the next version of its name."""

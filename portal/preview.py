@@ -103,7 +103,13 @@ def _tried(form: PreviewForm) -> dict[str, Any]:
     columns = [("Now", trial.now, shown(trial.now, None))]
     if trial.drafted is not None:
         columns.append(("With the draft rule", trial.drafted, shown(trial.drafted, trial.now)))
-    return {"columns": columns, "conflicts": trial.conflicts, "most_removed": MOST_REMOVED}
+    alike = trial.drafted is not None and products_in(trial.drafted) == products_in(trial.now)
+    return {"columns": columns, "alike": alike, "conflicts": trial.conflicts, "most_removed": MOST_REMOVED}
+
+
+def products_in(answer: Answer) -> list[str]:
+    """Return the ids of what is shown, in its order."""
+    return [item.product_id for item in answer.items]
 
 
 def shown(answer: Answer, before: Answer | None) -> list[Shown]:

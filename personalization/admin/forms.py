@@ -58,6 +58,10 @@ class Listed(forms.CharField):
         """Read a list; each name once."""
         return list(dict.fromkeys(part.strip() for part in (super().to_python(value) or "").split(",") if part.strip()))
 
+    def run_validators(self, value: Any) -> None:
+        """Check the text as it is written: of a list, Django's validators look at quotes and escapes."""
+        super().run_validators(self.prepare_value(value))
+
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Compare as lists, as they were shown."""
         return bool(self.to_python(self.prepare_value(initial)) != self.to_python(data))

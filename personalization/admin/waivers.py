@@ -62,8 +62,8 @@ class ModelWaiverAdmin(LightList, ReadOnly, ModelAdmin):
     list_select_related = ("model_version", "requested_by", "approved_by")
     heavy = OF_VERSION
     # Whoever acted is named without a link: of those who come here, most may not open pages of staff.
-    fields = ("model_version", "reason", "who_requested", "requested_at", "who_approved", "approved_at", "expires_at",
-              "who_closed", "closed_at")  # fmt: skip
+    fields = ("model_version", "refusal", "standing", "reason", "who_requested", "requested_at", "who_approved",
+              "approved_at", "expires_at", "who_closed", "closed_at")  # fmt: skip
     actions_detail: ClassVar = ["approve_page", "close_page"]
 
     def has_approve_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
@@ -106,6 +106,11 @@ class ModelWaiverAdmin(LightList, ReadOnly, ModelAdmin):
         return render(
             request, "personalization/decide_waiver.html", {**self.admin_site.each_context(request), **context}
         )
+
+    @display(description="refused for")
+    def refusal(self, row: ModelWaiver) -> str:
+        """Return what the gate said of the version."""
+        return row.model_version.refusal
 
     @display(description="requested by")
     def who_requested(self, row: ModelWaiver) -> str:

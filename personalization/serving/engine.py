@@ -20,7 +20,7 @@ from personalization.serving.asking import Ask
 from personalization.serving.degrading import degraded
 from personalization.serving.exploring import REASON as EXPLORED
 from personalization.serving.exploring import explore
-from personalization.serving.freshness import freshen
+from personalization.serving.freshness import FRESH, freshen
 from personalization.serving.naming import items_of, removed_of
 from personalization.serving.proposals import Proposals, Question, popular_only, propose
 from personalization.serving.reasons import PINNED, Reasoner
@@ -180,6 +180,7 @@ def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
     reasons = {code: reasoner.reason(code, found.sources.get(code, ()), kin=found.kin.get(code)) for code in slate}
     reasons.update(dict.fromkeys(pinned, PINNED))
     if scene.placement.fresh_slots and not scene.asking:
+        before = set(slate)
         slate = freshen(
             snapshot,
             reasoner,
@@ -190,6 +191,8 @@ def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
             fixed=pinned,
             caps=scene.caps,
         )
+        for code in set(slate) - before:
+            scene.trace.move(code, FRESH)
     slate, propensities = _explored(snapshot, scene, slate, reasons, fixed=pinned)
     return Answer(
         recommendation_id=str(uuid7()),

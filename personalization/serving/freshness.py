@@ -14,6 +14,7 @@ from personalization.serving.snapshot import Snapshot
 PLACE = 2
 """Where the first fresh item stands, from 0: seen without scrolling, behind the best of the ranking."""
 TRIED = 20
+FRESH = "in a place kept for what is close to the product looked at last"
 
 
 def freshen(

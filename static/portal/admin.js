@@ -65,6 +65,14 @@
     document.querySelectorAll(".selector .help-tooltip").forEach((sign) => sign.setAttribute("role", "img"));
   }
 
+  // What an upload holds is shown as wide as it has columns.
+  function frame(table) {
+    const frame = document.createElement("div");
+    frame.className = "v-scroll";
+    table.replaceWith(frame);
+    frame.append(table);
+  }
+
   function prepare() {
     (document.getElementById("main") || document.getElementById("page"))?.setAttribute("role", "main");
     document.getElementById("nav-sidebar-inner")?.setAttribute("aria-label", "Pages"); // there are other lists of links
@@ -72,6 +80,7 @@
     document.querySelectorAll(CLICKED).forEach(reach);
     document.querySelectorAll("#page .material-symbols-outlined").forEach(silence);
     document.querySelectorAll("#page .datetime").forEach(tie);
+    document.querySelectorAll("#page :is(.import-preview, .import-preview-table)").forEach(frame);
     refuse();
     lead();
     window.addEventListener("load", pick); // asked for last, so that it comes after Django's

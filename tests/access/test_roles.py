@@ -147,7 +147,9 @@ def test_an_operator_makes_rotates_and_revokes_a_key_and_sees_it_once() -> None:
     [
         ("scopes", {"kind": "pk", "scopes": ["catalog:read"]}),
         ("scopes", {"kind": "sk", "scopes": ["catalog:eat"]}),
+        ("scopes", {"kind": "sk"}),
         ("origins", {"kind": "pk", "origins": "https://shop.example, shop"}),
+        ("expires_at", {"kind": "pk", "expires_at_0": "2020-01-01", "expires_at_1": "00:00"}),
     ],
 )
 def test_a_key_that_cannot_be_is_refused_at_its_field(field: str, facts: dict[str, object]) -> None:

@@ -127,6 +127,19 @@ def test_no_staff_page_shuts_anybody_out_or_scrolls_sideways(worked: Shop, ada: 
     assert {where: what for where, what in found.items() if what} == {}
 
 
+@pytest.mark.parametrize(("price", "shown"), [("3.00", ".import-preview-table"), ("three", ".import-preview")])
+def test_what_an_upload_holds_is_moved_within_the_page(shop: Shop, ada: Page, price: str, shown: str) -> None:
+    ada.goto(f"{shop.url}/admin/catalog/product/import/")
+    file = f"product_id,title,price,currency\nP1,Chair,{price},EUR\n".encode()
+    ada.set_input_files("[name=import_file]", {"name": "new.csv", "mimeType": "text/csv", "buffer": file})
+    ada.select_option("[name=format]", label="csv")
+    ada.locator("#main [type=submit]").click()
+
+    expect(ada.locator(shown)).to_be_visible()
+    assert too_wide(ada) == []
+    assert barred(ada, "scrollable-region-focusable") == []
+
+
 def test_no_shop_page_shuts_anybody_out_or_scrolls_sideways(worked: Shop, page: Page) -> None:
     found: dict[Any, Any] = {}
     for address in SHOP_PAGES:

@@ -154,6 +154,17 @@ def test_an_upload_that_nobody_confirmed_for_a_day_is_removed_by_the_next(
     assert [file.name for file in tmp_path.glob("vitrine-import-*")] == [form["import_file_name"]]
 
 
+def test_a_file_in_another_encoding_is_told_in_words(dee: Client) -> None:
+    table = SimpleUploadedFile("products.csv", "product_id,title\nP1,Stühle\n".encode("cp1252"))
+
+    page = dee.post("/admin/catalog/product/import/", {"format": "0", "resource": "0", "import_file": table})
+
+    assert page.context["form"].errors["import_file"] == [
+        "This file is not in UTF-8. Save it again as “CSV UTF-8”, and upload that."
+    ]
+    assert not Product.objects.exists()
+
+
 def test_a_second_click_imports_nothing_and_says_so(dee: Client) -> None:
     form = upload(dee, GOOD).context["confirm_form"].initial
 

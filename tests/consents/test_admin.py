@@ -59,6 +59,16 @@ def test_a_new_version_of_a_purpose_is_recorded_and_holds_at_once(olu: Client) -
     assert (event.action, event.data["values"]) == ("purpose.added", values)
 
 
+def test_the_form_of_a_purpose_says_how_lists_are_written_and_what_a_known_name_does(olu: Client) -> None:
+    page = olu.get("/admin/consents/purpose/add/").content.decode()
+    olu.post("/admin/consents/purpose/add/", {"name": "ads_share", "title": "Ads", "description": "No.",
+             "legal_basis": "consent", "data_categories": "e-mail, orders", "recipients": "Nord, Fjell"})  # fmt: skip
+
+    assert (page.count("Separated by commas."), page.count("becomes its next version")) == (2, 1)
+    purpose = Purpose.objects.get(name="ads_share", version=2)
+    assert (purpose.data_categories, purpose.recipients) == (["e-mail", "orders"], ["Nord", "Fjell"])
+
+
 def test_a_published_text_is_recorded_with_its_hash(olu: Client) -> None:
     olu.post("/admin/consents/policytext/add/", {"version": "3", "language": "en", "body": "We learn."})
 

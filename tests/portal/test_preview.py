@@ -43,6 +43,14 @@ def test_a_draft_rule_is_shown_beside_and_saved_nowhere(dee: Client) -> None:
     assert get_log().length() == 0
 
 
+@pytest.mark.parametrize(("position", "alike"), [(5, True), (1, False)])
+def test_a_draft_that_changes_nothing_is_said_to(dee: Client, position: int, alike: bool) -> None:
+    page = dee.get(f"/portal/preview?placement=home&effect=pin&products=P5&position={position}").content.decode()
+
+    assert ("The draft rule changes nothing" in page) is alike
+    assert "The draft rule changes nothing" not in dee.get("/portal/preview?placement=home").content.decode()
+
+
 def test_more_than_are_listed_are_not_counted_as_all(dee: Client) -> None:
     rows = [
         {"product_id": f"Q{n}", "title": f"Trinket {n}", "price": "1.00", "category": ["Trinkets"]} for n in range(120)

@@ -17,8 +17,9 @@ WAITS = "A waiver of 2026-11-25.1 waits for a second person"
 def asked(by: User, *, days: int = 7) -> ModelWaiver:
     """Return a waiver that somebody asked for, eight days ago."""
     version = ModelVersion.objects.create(
-        version="2026-11-25.1", directory="2026-11-25.1", artefact_hash="a" * 64, state=ModelState.REFUSED
-    )
+        version="2026-11-25.1", directory="2026-11-25.1", artefact_hash="a" * 64, state=ModelState.REFUSED,
+        refusal="latency: one slate takes 80.0 ms",
+    )  # fmt: skip
     began = clock.now() - timedelta(days=8)
     return ModelWaiver.objects.create(
         model_version=version, reason="The new search needs it.", requested_by=by, requested_at=began,
@@ -54,3 +55,13 @@ def test_one_that_has_ended_waits_for_nobody(log_in: LogIn) -> None:
     asked(User.objects.get(username="ada"), days=-1)
 
     assert WAITS not in log_in("compliance officer").get("/admin/").content.decode()
+
+
+def test_its_page_tells_how_it_stands_and_what_the_version_was_refused_for(log_in: LogIn) -> None:
+    log_in("data scientist", "ada")
+    waiver = asked(User.objects.get(username="ada"))
+    door = reverse("admin:personalization_modelwaiver_change", args=[waiver.pk])
+
+    page = log_in("compliance officer").get(door).content.decode()
+
+    assert ("waits" in page, "latency: one slate takes 80.0 ms" in page) == (True, True)

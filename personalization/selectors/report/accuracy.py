@@ -123,7 +123,7 @@ def newcomers(report: Mapping[str, Any]) -> Section | None:
     return Section(
         "newcomers", "How fast a newcomer is known",
         f"The same {asked}held-out shoppers at each point, drawn from all, of whom only the newest so many events are "
-        "known. With 95 % intervals.",
+        "known. The table has 95 % intervals.",
         ("Known events", "NDCG@10", "NDCG@10, popular", "Hit rate@10"), rows,
         plots.lines([_known(one["events"]) for one in curve], series, x="known events", y="NDCG@10"),
     )  # fmt: skip

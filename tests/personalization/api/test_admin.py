@@ -202,6 +202,25 @@ def test_a_filter_that_finds_nothing_is_saved_with_a_warning(log_in: LogIn, filt
     assert told in [str(message) for message in response.context["messages"]]
 
 
+@pytest.mark.parametrize("field", ["sources", "fallback", "filter_category", "filter_brand"])
+def test_a_list_of_a_placement_with_a_null_character_is_refused_at_its_field(log_in: LogIn, field: str) -> None:
+    form = {"key": "shelf", "name": "Shelf", "about": "none", "size": "4", "strategy": "popular", **NUMBERS,
+            "fresh_slots": "0", "max_per_brand": "0", "max_per_category": "0", field: "po\x00pular"}  # fmt: skip
+
+    page = log_in("merchandiser").post(reverse("admin:personalization_placement_add"), form)
+
+    assert page.context["adminform"].form.errors[field] == ["Null characters are not allowed."]
+    assert not Placement.objects.filter(key="shelf").exists()
+
+
+@pytest.mark.parametrize("field", ["products", "categories", "brands", "context_products", "context_categories"])
+def test_a_list_of_a_rule_with_a_null_character_is_refused_at_its_field(log_in: LogIn, field: str) -> None:
+    page = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), {**RULE, field: "ru\x00g"})
+
+    assert page.context["adminform"].form.errors[field] == ["Null characters are not allowed."]
+    assert not Rule.objects.exists()
+
+
 def test_a_recommender_that_the_live_model_lacks_is_saved_with_a_warning(log_in: LogIn, trained: None) -> None:
     home, dee = Placement.objects.get(key="home"), log_in("merchandiser")
     page = reverse("admin:personalization_placement_change", args=[home.pk])

@@ -221,6 +221,7 @@ def test_a_model_that_finds_far_more_than_validation_promised_is_refused_where_e
 
     told = [check for check in checks if check.name == "leak:unlike_validation"]
     assert [check.passed for check in told] == verdict
+    assert all("on validation, as visits begin, 0.3000" in check.detail for check in told)
     assert [check.limit for check in told] == pytest.approx([3 * 0.35 / 0.65 / (1 + 3 * 0.35 / 0.65)] * len(verdict))
     assert not any(check.name == "leak:unlike_validation" for check in judge(case(table, table)))
 

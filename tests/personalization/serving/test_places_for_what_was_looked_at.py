@@ -50,3 +50,14 @@ def test_the_only_place_is_the_best_ones() -> None:
     views(ADA, "rug")
 
     assert slate(size=1, fresh_slots=1)[0][0] == slate(size=1, fresh_slots=0)[0][0]
+
+
+def test_who_asks_why_is_told_of_the_kept_place() -> None:
+    views(ADA, "rug")
+    save_placement("home", data={"explore_share": 0.0, "strategy": "popular", "size": 6, "fresh_slots": 1}, actor="x")
+    keeper.forget()
+
+    answer = recommend(Ask(placement="home", who=Who(**ADA), explain=True))
+
+    told = {"rug" in item.reason.product_ids: item.explanation and item.explanation.rules for item in answer.items}
+    assert told == {True: ("in a place kept for what is close to the product looked at last",), False: ()}
