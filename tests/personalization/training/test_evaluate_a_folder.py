@@ -13,7 +13,6 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from bench.recompute_ndcg import hit_cold, recomputed
-from personalization.management.commands.evaluate import told
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.exposure import Exposure
 from personalization.training.choose import Choice, choose
@@ -22,6 +21,7 @@ from personalization.training.evaluate import Evaluation, Options, _over_best, e
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold, Protocol
 from personalization.training.report import judged_report
+from personalization.training.report_lines import told
 from tests.personalization.shop_history import DAY, history, products
 
 CLEAN = {"interactions": 3_000, "removed": []}

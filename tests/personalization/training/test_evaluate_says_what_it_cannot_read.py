@@ -10,8 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from personalization.management.commands import evaluate
-from personalization.management.commands.evaluate import untimed, unusable
 from personalization.training.dataset import build
+from personalization.training.diagnosis import unusable
 from personalization.training.reading import as_in_file, seconds
 from tests.personalization.shop_history import history, products
 
@@ -64,11 +64,12 @@ def test_ids_are_not_doubted_where_no_row_is_left() -> None:
     assert unusable(dataset, rows, products(), shoppers) == []
 
 
-def test_a_column_that_only_sounds_like_times_may_be_left_out() -> None:
+def test_a_column_that_only_sounds_like_times_may_be_left_out(tmp_path: Path) -> None:
     rows = history(shoppers=10).drop(columns="timestamp").assign(times_played=3)
+    rows.to_parquet(tmp_path / "interactions.parquet")
 
     with pytest.raises(CommandError, match=r"is it times_played\? Rename it or, where it holds no times, leave it out"):
-        untimed(rows)
+        call_command("evaluate", str(tmp_path))
 
 
 def test_a_folder_without_part_files_is_named(tmp_path: Path) -> None:

@@ -13,11 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
 
-from personalization.management.commands.evaluate import _read, unusable
 from personalization.ranking.stars import latest_ratings
 from personalization.training.dataset import build, catalogue_of
+from personalization.training.diagnosis import unusable
 from personalization.training.evaluate import Options, evaluate
 from personalization.training.reading import as_in_file, seconds
+from personalization.training.shop_files import table_of
 from tests.personalization.shop_history import history, products
 
 
@@ -143,7 +144,7 @@ def test_a_column_that_was_the_index_of_a_frame_is_a_column(tmp_path: Path) -> N
     rows = history(shoppers=10)
     rows.set_index("timestamp").to_parquet(tmp_path / "interactions.parquet")
 
-    read = _read(tmp_path / "interactions.parquet")
+    read = table_of(tmp_path / "interactions.parquet")
 
     assert read is not None
     assert read["timestamp"].tolist() == rows["timestamp"].tolist()
@@ -201,7 +202,7 @@ def test_large_ids_stay_apart_where_one_is_missing(tmp_path: Path) -> None:
     assert rows.columns[0] == "user_id"
     pq.write_table(table, tmp_path / "interactions.parquet")
 
-    read = _read(tmp_path / "interactions.parquet")
+    read = table_of(tmp_path / "interactions.parquet")
 
     assert read is not None
     assert build(read).user_ids == tuple(sorted({str(one) for one in ids.to_pylist()[1:]}))
