@@ -60,7 +60,10 @@ FOR_FEW: Sequence[Member] = (
     ({**CALM, **SLOW}, SLOW_ROUNDS),
     (SMOOTH, FEW_STEPS),
 )
-"""What ranks where questions are few: pointwise trees drawn twice, calm LambdaMART, the network. ADR 14 has figures."""
+"""What ranks where questions are few: pointwise trees drawn twice, calm LambdaMART, the network.
+
+Figures: docs/adr/0014-measurements.md.
+"""
 BESIDE: Sequence[Member] = ((CALM, FIXED_ROUNDS), (SMOOTH, STEPS))
 """What ranks besides `GROWN` where there are plenty."""
 LEAST_ROUNDS = 10

@@ -42,13 +42,13 @@ HALVINGS = 3
 WARM_KEPT = 0.97
 """Share of the unlifted NDCG@10 of known products that must remain; that of all targets together must not fall."""
 ALONE_KEPT = 2 / 3
-"""Share of the NDCG@10 of known products among themselves that must remain. ADR 14 has the figures."""
+"""Share of the NDCG@10 of known products among themselves that must remain (docs/adr/0014-measurements.md)."""
 LEAST_KNOWN, LEAST_KNOWN_SHARE = 50, 0.2
 """Questions with a known target, and their share of all: with fewer, what known products keep is chance or a side
 matter, and all targets together count."""
 LEAST_SHARE = 0.015
 """Share of the first ten places that new products have whatever it costs: less than a hundredth of NDCG@10, for of each
-list it is the last. ADR 14 has the figures."""
+list it is the last (docs/adr/0014-measurements.md)."""
 SHARES = (LEAST_SHARE, 0.025, 0.04, 0.06, 0.08, 0.1)
 """Tried in turn where the least is not enough; the last is every shopper's tenth place."""
 AIM = 2.0

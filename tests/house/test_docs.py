@@ -15,6 +15,8 @@ READS_SETTING = re.compile(
 GAUGE = re.compile(r'(?:Counter|Gauge|Histogram|GaugeMetricFamily)\(\s*"(vitrine_[a-z_]+)"')
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 PAGES = [name for name in tracked() if name.endswith(".md")]
+MEASUREMENTS = [name for name in PAGES if name.startswith("docs/adr/") and name.endswith("-measurements.md")]
+DECISIONS = [name for name in PAGES if name.startswith("docs/adr/") and name not in MEASUREMENTS]
 
 
 def settings_read() -> set[str]:
@@ -60,9 +62,15 @@ def test_every_page_can_be_found_from_the_first() -> None:
 
 
 def test_decisions_are_numbered_without_a_gap() -> None:
-    numbers = [int(Path(name).name[:4]) for name in PAGES if name.startswith("docs/adr/")]
+    numbers = [int(Path(name).name[:4]) for name in DECISIONS]
 
     assert sorted(numbers) == list(range(1, len(numbers) + 1))
+
+
+def test_measurements_can_be_found_from_their_decision() -> None:
+    linked = {(Path(name).name[:4], target) for name in DECISIONS for target in LINK.findall(text_of(name))}
+
+    assert {(Path(name).name[:4], Path(name).name) for name in MEASUREMENTS} - linked == set()
 
 
 def test_every_process_is_described() -> None:
