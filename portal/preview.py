@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from common.commas import listed
 from common.errors import DomainError
 from personalization.selectors.placements import active_placements
 from personalization.serving.answers import Answer, Item
@@ -24,7 +25,7 @@ EFFECTS: Final = (
 
 
 class PreviewForm(forms.Form):
-    """Who, where, and a rule to try. Lists are separated by commas."""
+    """Who, where, and a rule to try. Lists are separated by commas, as in a saved rule."""
 
     subject = forms.CharField(label="Shopper", max_length=300, required=False)
     placement = forms.ChoiceField()
@@ -51,7 +52,7 @@ class PreviewForm(forms.Form):
         return Ask(
             placement=given["placement"],
             who=Who(user_id=user, anonymous_id=anonymous),
-            product_ids=parts(given["product_id"]),
+            product_ids=tuple(listed(given["product_id"])),
             limit=given["limit"],
             personalized=bool(user or anonymous),
             explain=True,
@@ -62,7 +63,7 @@ class PreviewForm(forms.Form):
         given = self.cleaned_data
         if not given["effect"]:
             return None
-        lists = {name: list(parts(given[name])) for name in ("products", "categories", "brands")}
+        lists = {name: listed(given[name]) for name in ("products", "categories", "brands")}
         numbers = {name: given[name] for name in ("position", "factor", "cap") if given[name] is not None}
         return {"effect": given["effect"], "placements": [given["placement"]], **lists, **numbers}
 
@@ -75,11 +76,6 @@ class Shown:
     moved: int | None
     sources: tuple[tuple[str, float], ...]
     contributions: tuple[tuple[str, float], ...]
-
-
-def parts(text: str) -> tuple[str, ...]:
-    """Return the comma-separated parts."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 @require_safe

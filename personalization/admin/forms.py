@@ -16,6 +16,7 @@ from unfold.widgets import (
 
 from audit.selectors import entries
 from audit.staff import name_of
+from common.commas import joined, listed
 from common.errors import InvalidInput
 from common.money import plain
 from personalization.models import Placement, Rule, RuleVersion
@@ -45,18 +46,18 @@ LISTED: Final = ("category", "brand")
 
 
 class Listed(forms.CharField):
-    """A list as text with commas."""
+    """A list as text with commas; what holds a comma itself stands in quotes."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(required=False, widget=UnfoldAdminTextInputWidget(), empty_value="", **options)
 
     def prepare_value(self, value: Any) -> Any:
         """Show a list."""
-        return ", ".join(value) if isinstance(value, list | tuple) else value
+        return joined(value) if isinstance(value, list | tuple) else value
 
     def to_python(self, value: Any) -> Any:
         """Read a list; each name once."""
-        return list(dict.fromkeys(part.strip() for part in (super().to_python(value) or "").split(",") if part.strip()))
+        return list(dict.fromkeys(listed(super().to_python(value) or "")))
 
     def run_validators(self, value: Any) -> None:
         """Check the text as it is written: of a list, Django's validators look at quotes and escapes."""
@@ -303,8 +304,8 @@ def as_written(row: Placement, name: str) -> str:
 def only_these(row: Placement) -> str:
     """Return the filters of a placement, a line each, as its form calls them."""
     told = {str(PlacementForm.base_fields[f"filter_{name}"].label): value for name, value in filters_of(row).items()}
-    listed = {label: ", ".join(value) if isinstance(value, list) else value for label, value in told.items()}
-    lines = [label if value is True else f"{label}: {value}" for label, value in listed.items()]
+    shown = {label: joined(value) if isinstance(value, list) else value for label, value in told.items()}
+    lines = [label if value is True else f"{label}: {value}" for label, value in shown.items()]
     return "\n".join(lines) or "every product"
 
 

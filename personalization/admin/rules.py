@@ -15,7 +15,10 @@ from personalization.selectors.rules import places_of, products_of, pure_rule, w
 from personalization.services.rules import create_rule, edit_rule, switch_rule
 
 CONDITIONS = "Empty means: always. All conditions that are set must hold."
-TARGETS = "Empty means: every product. A product must meet all conditions that are set."
+TARGETS = (
+    "Empty means: every product. A product must meet all conditions that are set. Names stand between commas, one that "
+    "holds a comma in quotes."
+)
 LISTED = 5
 """How many names of each condition a line of the list has room for."""
 

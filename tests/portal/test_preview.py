@@ -43,6 +43,18 @@ def test_a_draft_rule_is_shown_beside_and_saved_nowhere(dee: Client) -> None:
     assert get_log().length() == 0
 
 
+def test_a_product_whose_id_holds_a_comma_can_be_tried(dee: Client) -> None:
+    row = {"product_id": "P,7", "title": "Odd", "price": "10.00", "category": ["Things"], "brand": "Acme, Inc."}
+    assert bulk_upsert([row], actor="system:test").rejected == ()
+
+    asked = {"placement": "similar", "product_id": '"P,7"', "effect": "pin", "position": "1", "brands": '"Acme, Inc."'}
+    looked_at = dee.get("/portal/preview", asked)
+    pinned = dee.get("/portal/preview", {**asked, "placement": "home", "product_id": "", "products": 'P2, "P,7"'})
+
+    assert looked_at.context["columns"][0][1].unknown_products == ()
+    assert pinned.context["columns"][1][1].items[0].product_id == "P,7"
+
+
 @pytest.mark.parametrize(("position", "alike"), [(5, True), (1, False)])
 def test_a_draft_that_changes_nothing_is_said_to(dee: Client, position: int, alike: bool) -> None:
     page = dee.get(f"/portal/preview?placement=home&effect=pin&products=P5&position={position}").content.decode()

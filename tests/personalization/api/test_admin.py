@@ -67,6 +67,23 @@ def test_dee_makes_a_rule_and_edits_it(log_in: LogIn) -> None:
     assert rule.versions.first().created_by.startswith("staff:")  # type: ignore[union-attr]
 
 
+def test_names_with_commas_stand_in_quotes_and_stay_one_name(log_in: LogIn) -> None:
+    dee = log_in("merchandiser")
+    named = {"products": '"P,1", rug', "context_products": '"P,1"', "brands": '"Acme, Inc.", Weft'}
+
+    dee.post(reverse("admin:personalization_rule_add"), {**RULE, **named})
+    rule = Rule.objects.get()
+    page = reverse("admin:personalization_rule_change", args=[rule.pk])
+    shown = shown_in(dee.get(page).context["adminform"].form)
+    dee.post(page, {**shown, "priority": "1"})
+
+    assert {name: shown[name] for name in named} == named
+    assert list(rule.versions.values_list("products", "context_products", "brands")) == [
+        (["P,1", "rug"], ["P,1"], ["Acme, Inc.", "Weft"]),
+        (["P,1", "rug"], ["P,1"], ["Acme, Inc.", "Weft"]),
+    ]
+
+
 def test_a_pin_needs_no_factor_and_a_boost_without_one_doubles(log_in: LogIn) -> None:
     dee = log_in("merchandiser")
 

@@ -1,0 +1,18 @@
+"""Lists in one line of text: names between commas, a name that holds a comma in double quotes, as in CSV. Pure."""
+
+import re
+from collections.abc import Iterable
+
+NAME = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:,|\Z)|([^,]*)(?:,|\Z)')
+"""Quotes that do not hold the whole name belong to it: 24" is a size."""
+
+
+def listed(text: str) -> list[str]:
+    """Return the names without blanks around them; empty ones are left out."""
+    found = (quoted.replace('""', '"') or plain for quoted, plain in NAME.findall(text))
+    return [name for one in found if (name := one.strip())]
+
+
+def joined(names: Iterable[str]) -> str:
+    """Return the line that `listed` reads as these names."""
+    return ", ".join(name if listed(name) == [name] else '"' + name.replace('"', '""') + '"' for name in names)

@@ -1,0 +1,32 @@
+"""Lists in one line: commas between names, quotes around a name that holds one."""
+
+import pytest
+
+from common.commas import joined, listed
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("", []),
+        (" , ,", []),
+        ("desk, lamp ,desk", ["desk", "lamp", "desk"]),
+        ('"A,1", desk', ["A,1", "desk"]),
+        ('desk,"Acme, Inc." , lamp', ["desk", "Acme, Inc.", "lamp"]),
+        ('"say ""hi"", all"', ['say "hi", all']),
+        ('24" desk, "Best" Nord', ['24" desk', '"Best" Nord']),
+        ('"A, desk', ['"A', "desk"]),
+        ('"", desk', ["desk"]),
+    ],
+)
+def test_a_name_in_quotes_may_hold_a_comma(text: str, names: list[str]) -> None:
+    assert listed(text) == names
+
+
+@pytest.mark.parametrize("name", ["desk", "A,1", '24" desk', '"Best"', '"Best" Nord', '",', 'a","b', "Å, ß"])
+def test_what_is_shown_is_read_as_the_same(name: str) -> None:
+    assert listed(joined([name, "lamp", name])) == [name, "lamp", name]
+
+
+def test_names_without_a_comma_are_shown_as_they_are() -> None:
+    assert joined(["desk", '24" desk']) == 'desk, 24" desk'
