@@ -85,7 +85,13 @@ class ShapeFields(serializers.Serializer[Any]):
     max_price = serializers.DecimalField(
         16, 4, required=False, allow_null=True, min_value=Decimal(0), coerce_to_string=True
     )
-    in_stock = serializers.BooleanField(required=False, allow_null=True, default=None)
+    in_stock = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="true: only what is in stock; false: only what is sold out. Left out: no filter on stock, unless the "
+        "placement has one.",
+    )
     explain = serializers.BooleanField(
         required=False, default=False, help_text="Per item: sources with their scores, rules that moved it."
     )

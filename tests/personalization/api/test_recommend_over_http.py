@@ -174,6 +174,8 @@ def test_a_shopper_whose_events_are_taken_is_answered(browser: "APIClient", fiel
         ({"brand": "weft"}, {"rug", "throw"}),
         ({"min_price": "40", "max_price": "60.00"}, {"stool", "lamp", "rug"}),
         ({"in_stock": "true", "category": "Kitchen"}, {"bowl"}),
+        ({"in_stock": "false", "category": "Kitchen"}, {"mug"}),
+        ({"category": "Kitchen"}, {"bowl", "mug"}),
         ({"category": "Light", "exclude": "bulb"}, {"lamp"}),
         ({"category": "Nowhere"}, set()),
     ],
