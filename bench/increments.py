@@ -48,11 +48,11 @@ def told(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = None
     """Train, make the increment, train again; ask and print."""
     learning, validation, morning = folds_of(dataset, Options(new_only=new_only, shares=SHARES))
     *_, evening = folds_of(dataset, Options(new_only=new_only))
-    choice = choose(learning, validation, dataset.catalogue, budget_s=0.0, seed=7, progress=shown, names=names)
-    catalogue = dataset.catalogue.at(evening.until)
+    choice = choose(learning, validation, budget_s=0.0, seed=7, progress=shown, names=names)
+    catalogue = evening.catalogue
 
     def trained(fold: Fold) -> Bundle:
-        return release(choice.plan, fold.past, dataset.catalogue.at(fold.until), until=fold.until, learnt=choice.learnt)
+        return release(choice.plan, fold.past, fold.catalogue, until=fold.until, learnt=choice.learnt)
 
     begun = time.monotonic()
     as_trained = trained(morning)
@@ -85,7 +85,7 @@ def told(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = None
 def _values(bundle: Bundle, fold: Fold) -> Doubles:
     """Return NDCG@10 of each shopper, of targets that anybody had touched before the questions."""
     slates, _ = released_slates(bundle, fold, asked_of(bundle, fold))
-    return warm_values(slates, fold, bundle.catalogue.n_items, metric="ndcg")[0]
+    return warm_values(slates, fold, metric="ndcg")[0]
 
 
 if __name__ == "__main__":

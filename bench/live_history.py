@@ -37,7 +37,7 @@ def told(dataset: Dataset, *, new_only: bool, names: tuple[str, ...] | None = No
     """Train twice, ask and print."""
     for name, live in (("windows alone", False), ("windows and next items", True)):
         learning, validation, window = folds_of(dataset, Options(new_only=new_only, live=live))
-        asked = {"beginning": window, "middle": in_the_middle(window, dataset.interactions, end=float("inf"))}
+        asked = {"beginning": window, "middle": in_the_middle(window, dataset, end=float("inf"))}
         bundle = _trained(dataset, learning, validation, window, names=names)
         for when, fold in asked.items():
             found = asked_of(bundle, fold)
@@ -58,8 +58,8 @@ def told(dataset: Dataset, *, new_only: bool, names: tuple[str, ...] | None = No
 def _trained(
     dataset: Dataset, learning: list[Fold], validation: Fold, test: Fold, *, names: tuple[str, ...] | None
 ) -> Bundle:
-    choice = choose(learning, validation, dataset.catalogue, budget_s=0.0, seed=7, progress=shown, names=names)
-    return release(choice.plan, test.past, dataset.catalogue.at(test.until), until=test.until, learnt=choice.learnt)
+    choice = choose(learning, validation, budget_s=0.0, seed=7, progress=shown, names=names)
+    return release(choice.plan, test.past, test.catalogue, until=test.until, learnt=choice.learnt)
 
 
 if __name__ == "__main__":

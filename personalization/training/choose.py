@@ -13,7 +13,7 @@ from personalization.ranking.features import positions
 from personalization.ranking.groups import even
 from personalization.ranking.ranker import Judged
 from personalization.ranking.side_by_side import side_by_side
-from personalization.recommenders.base import Catalogue, Longs
+from personalization.recommenders.base import Longs
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.recommenders.scoring import Scoring
 from personalization.training.cold import newest_hit_rate
@@ -73,7 +73,6 @@ class Task:
     names: Sequence[str]
     learning: Sequence[Fold]
     validation: Fold
-    catalogue: Catalogue
     search: Search
     seed: int
     progress: Progress
@@ -92,7 +91,6 @@ class Task:
 def choose(
     learning: Sequence[Fold],
     validation: Fold,
-    catalogue: Catalogue,
     *,
     budget_s: float,
     seed: int,
@@ -107,23 +105,23 @@ def choose(
     where the study of the search cannot be opened.
     """
     search.opened()
-    task = Task(tuple(names or ranked_sources()), learning, validation, catalogue, search, seed, progress)
+    task = Task(tuple(names or ranked_sources()), learning, validation, search, seed, progress)
     found, ready = _settings(task, budget_s=budget_s)
     taken, tuned, settings = _better_hybrid(task, found, ready)
     asked, late, deciding, ranked = taken.asked, taken.late, taken.deciding, taken.ranked
     progress("Climbing the ladder", 0.95)
     candidates, targets = deciding.asked.candidates, deciding.targets
-    singles = best_single(candidates, targets, catalogue.n_items)
+    singles = best_single(candidates, targets, deciding.n_items)
     single = next(iter(singles))
-    blend = tuned_blend(candidates, targets, catalogue.n_items)
+    blend = tuned_blend(candidates, targets, deciding.n_items)
     lift = Lift()
     if ranked:
-        rival = max(*singles.values(), mean_ndcg(blend_slates(candidates, blend), targets, catalogue.n_items))
-        newest = newest_hit_rate([*learning, validation] if task.pooled else [validation], catalogue)
+        rival = max(*singles.values(), mean_ndcg(blend_slates(candidates, blend), targets, deciding.n_items))
+        newest = newest_hit_rate([*learning, validation] if task.pooled else [validation])
         lift = tuned_lift(deciding, ranked.scores, newest=newest, rival=rival)
         ranked = _lifted(ranked, deciding, lift)
     steps, rung = _ladder(taken, blend, single, ranked, pooled=task.pooled, seed=seed)
-    limit, tradeoff = _exposure(late, validation, catalogue, blend, rung, ranked, strength=exposure)
+    limit, tradeoff = _exposure(late, validation, blend, rung, ranked, strength=exposure)
     plan = Plan(
         configs=taken.configs,
         quotas=taken.quotas,
@@ -204,7 +202,6 @@ def _better_hybrid(
             {name: dict(one.config) for name, one in tuned.items()},
             task.learning,
             task.validation,
-            task.catalogue,
             ready=ready if kind == SUGGESTED else {},
             seed=task.seed,
             progress=part_of(_naming(task.progress, kind) if len(found) > 1 else task.progress, low, high),
@@ -240,7 +237,6 @@ def _tuned(task: Task, begun: Mapping[str, Tuned], *, budget_s: float) -> dict[s
         tuned[name] = tune(
             name,
             task.folds,
-            task.catalogue,
             budget_s=budget_s * shares[name] / sum(shares.values()),
             seed=task.seed,
             search=task.search,
@@ -252,7 +248,7 @@ def _tuned(task: Task, begun: Mapping[str, Tuned], *, budget_s: float) -> dict[s
 def _started(task: Task) -> tuple[dict[str, Tuned], dict[str, Scoring]]:
     """Return the better of the settings that each source suggests: those of one kind of shop serve another badly."""
     found = side_by_side(
-        lambda name: started(name, task.folds, task.catalogue, seed=task.seed, search=task.search),
+        lambda name: started(name, task.folds, seed=task.seed, search=task.search),
         [name for name in task.names if RECOMMENDERS[name].STARTS or task.search.held.get(name)],
         waiting=lambda name, share: task.progress(f"Trying settings of {name}", 0.1 * share),
     )
@@ -263,7 +259,6 @@ def _started(task: Task) -> tuple[dict[str, Tuned], dict[str, Scoring]]:
 def _exposure(
     late: Examples,
     fold: Fold,
-    catalogue: Catalogue,
     blend: Mapping[str, float],
     rung: str,
     ranked: TrainedRanker | None,
@@ -284,14 +279,14 @@ def _exposure(
         candidates = part.candidates
     else:
         candidates, scores = listed(part.candidates, blend_scores(part.candidates, blend))
-    limit = Exposure.measured(slates(candidates, scores), n_items=catalogue.n_items, strength=strength)
+    limit = Exposure.measured(slates(candidates, scores), n_items=fold.n_items, strength=strength)
     points = curve(
         candidates,
         scores,
         targets,
         exposure=limit,
-        new=new_items(catalogue, until=fold.until),
-        listed=listed_at(catalogue, fold.until),
+        new=new_items(fold.whole, until=fold.until),
+        listed=listed_at(fold.whole, fold.until),
     )
     return limit if strength else None, points
 

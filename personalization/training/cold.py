@@ -6,7 +6,7 @@ import numpy as np
 
 from personalization.ranking.exposure import TOP
 from personalization.ranking.facts import ItemFacts
-from personalization.recommenders.base import Catalogue, Ints
+from personalization.recommenders.base import Ints
 from personalization.training.folds import Fold
 from personalization.training.metrics import asked_hits
 
@@ -31,18 +31,16 @@ def newest_in_last_category(facts: ItemFacts, fold: Fold, *, k: int) -> Ints:
     return found
 
 
-def newest_hit_rate(folds: Sequence[Fold], catalogue: Catalogue) -> float:
+def newest_hit_rate(folds: Sequence[Fold]) -> float:
     """Return in which share of the folds' questions with a cold target the baseline's first ten hit one.
 
     0 where there is no such question, or no product has a category.
     """
-    if not catalogue.categories:
-        return 0.0
     found = []
     for fold in folds:
-        targets = fold.cold_targets(catalogue.n_items)
-        if any(map(len, targets)):
-            facts = ItemFacts.fit(fold.past, catalogue.at(fold.until), until=fold.until)
+        known, targets = fold.catalogue, fold.cold_targets()
+        if known.categories and any(map(len, targets)):
+            facts = ItemFacts.fit(fold.past, known, until=fold.until)
             slates = newest_in_last_category(facts, fold, k=TOP)
-            found.append(asked_hits(slates, targets, catalogue.n_items)[1].any(axis=1))
+            found.append(asked_hits(slates, targets, fold.n_items)[1].any(axis=1))
     return float(np.concatenate(found).mean()) if found else 0.0

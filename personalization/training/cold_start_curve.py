@@ -62,4 +62,4 @@ def newest(profile: Profile, events: int) -> Profile:
 
 def _values(bundle: Bundle, fold: Fold, profiles: Sequence[Profile], *, strategy: str | None) -> dict[str, Doubles]:
     found = bundle_slates(bundle, fold, k=SLATE, strategy=strategy, profiles=profiles)
-    return per_shopper(hits(found, fold.targets, bundle.catalogue.n_items), sizes_of(fold.targets), k=SLATE)
+    return per_shopper(hits(found, fold.targets, fold.n_items), sizes_of(fold.targets), k=SLATE)

@@ -39,14 +39,14 @@ class Deciding:
     begins: Bools | None = None
 
     @classmethod
-    def of(cls, asked: Sequence[Examples], folds: Sequence[Fold], *, n_items: int) -> Self:
+    def of(cls, asked: Sequence[Examples], folds: Sequence[Fold]) -> Self:
         """Return the questions of some folds as one list."""
         return cls(
             asked=asked[0] if len(asked) == 1 else _joined(asked),
             targets=[own for fold in folds for own in fold.targets],
-            cold=[cold for fold in folds for cold in fold.cold(n_items)],
+            cold=[cold for fold in folds for cold in fold.cold()],
             users=np.concatenate([fold.users for fold in folds]),
-            n_items=n_items,
+            n_items=folds[0].n_items,
             begins=np.concatenate([fold.begins for fold in folds]),
         )
 

@@ -108,7 +108,6 @@ def evaluate(dataset: Dataset, options: Options, *, progress: Progress = lambda 
     choice = choose(
         learning,
         validation,
-        dataset.catalogue,
         budget_s=options.budget_s,
         seed=options.seed,
         progress=part_of(progress, 0.0, 0.5),
@@ -119,7 +118,7 @@ def evaluate(dataset: Dataset, options: Options, *, progress: Progress = lambda 
     bundle = release(
         choice.plan,
         test.past,
-        dataset.catalogue.at(test.until),
+        test.catalogue,
         until=test.until,
         learnt=choice.learnt,
         exposure=choice.exposure,
@@ -132,11 +131,11 @@ def evaluate(dataset: Dataset, options: Options, *, progress: Progress = lambda 
         "mode": "new" if options.new_only else "repeat",
         "questions": len(test),
         "ours": judged_report(bundle, test, found, choice, dataset),
-        "released": judged(slates, test, dataset.catalogue.n_items),
+        "released": judged(slates, test),
         "seconds": time.monotonic() - started,
     }
     report |= _beside(dataset, options, bundle, test, found)
-    report |= over_sources(slates, found.candidates, choice.plan.single, test, dataset.catalogue.n_items, options)
+    report |= over_sources(slates, found.candidates, choice.plan.single, test, options)
     if options.with_peers:
         if options.live:  # peers are tuned on what is asked
             learning, validation, _ = folds_of(dataset, replace(options, live=False))
@@ -150,13 +149,12 @@ def evaluate(dataset: Dataset, options: Options, *, progress: Progress = lambda 
 
 def folds_of(dataset: Dataset, options: Options) -> tuple[list[Fold], Fold, Fold]:
     """Return the folds that the ranker learns on, the one that decides, and the one that judges."""
-    rows = dataset.interactions
     if options.protocol == "leave-one-out":
-        made = [leave_one_out(rows, back=back, new_only=options.new_only) for back in (2, 1, 0)]
+        made = [leave_one_out(dataset, back=back, new_only=options.new_only) for back in (2, 1, 0)]
         return made[:1], made[1], made[2]
     validation, test, share = starts(dataset.clock, options.shares)
-    judged = partial(next_item if options.protocol == "next-item" else temporal, rows, new_only=options.new_only)
-    taught = partial(lived, rows, new_only=options.new_only) if options.live else judged
+    judged = partial(next_item if options.protocol == "next-item" else temporal, dataset, new_only=options.new_only)
+    taught = partial(lived, dataset, new_only=options.new_only) if options.live else judged
     learning = learning_folds(dataset.clock, taught, validation=share)
     return learning, taught(start=validation, end=test), judged(start=test, end=float("inf"))
 
@@ -167,24 +165,23 @@ def compared(
     """Return every peer, tuned on the folds' questions, and the difference to the best of them."""
     kinds, missing = peers(options.protocol)
     searched = sum(bool(kind.space) for kind in kinds)
-    catalogue = dataset.catalogue
-    mine, shoppers = warm_values(slates, test, catalogue.n_items, metric=options.metric)
+    mine, shoppers = warm_values(slates, test, metric=options.metric)
     report: dict[str, Any] = {}
     values: dict[str, Doubles] = {}
     for at, kind in enumerate(kinds):
         progress(f"Tuning {kind.name}", at / len(kinds))
         begun = time.monotonic()
         own = options.budget_s / searched if kind.space else 0.0
-        tuned = kind.tuned(folds, catalogue, budget_s=own, seed=options.seed)
+        tuned = kind.tuned(folds, budget_s=own, seed=options.seed)
         peer = kind(**tuned.config)
-        peer.fit(test.past, catalogue)
+        peer.fit(test.past, test.catalogue)
         answer = peer.answer(test, DEEPEST)
-        values[kind.name], _ = warm_values(answer, test, catalogue.n_items, metric=options.metric)
+        values[kind.name], _ = warm_values(answer, test, metric=options.metric)
         report[kind.name] = {
             "config": dict(tuned.config),
             "tried": tuned.trials,
             "seconds": time.monotonic() - begun,
-            **judged(answer, test, catalogue.n_items),
+            **judged(answer, test),
         }
     return {
         "peers": report,
@@ -193,14 +190,12 @@ def compared(
     }
 
 
-def over_sources(
-    slates: Ints, candidates: Candidates, single: str, test: Fold, n_items: int, options: Options
-) -> dict[str, Any]:
+def over_sources(slates: Ints, candidates: Candidates, single: str, test: Fold, options: Options) -> dict[str, Any]:
     """Return which of our own sources finds most by itself, and the difference of what is released to it."""
-    mine, shoppers = warm_values(slates, test, n_items, metric=options.metric)
+    mine, shoppers = warm_values(slates, test, metric=options.metric)
     lists = {name: source_slates(candidates, name) for name in candidates.sources}
     lists["single"] = single_slates(candidates, single)
-    values = {name: warm_values(found, test, n_items, metric=options.metric)[0] for name, found in lists.items()}
+    values = {name: warm_values(found, test, metric=options.metric)[0] for name, found in lists.items()}
     return _over_best("source", mine, values, shoppers=shoppers, options=options)
 
 
@@ -221,9 +216,9 @@ def _over_best(
     }
 
 
-def warm_values(slates: Ints, fold: Fold, n_items: int, *, metric: str) -> tuple[Doubles, Longs]:
+def warm_values(slates: Ints, fold: Fold, *, metric: str) -> tuple[Doubles, Longs]:
     """Return a metric at 10 of each question that has a warm target, counting these only, and whose question it is."""
-    asked, hit, sizes = asked_hits(slates, fold.warm_targets(n_items), n_items)
+    asked, hit, sizes = asked_hits(slates, fold.warm_targets(), fold.n_items)
     return per_shopper(hit, sizes, k=10)[metric], fold.users[asked]
 
 
@@ -231,21 +226,20 @@ def _beside(dataset: Dataset, options: Options, bundle: Bundle, test: Fold, foun
     """Return what belongs to the data and the protocol: how many wanted what appeared only after the cut; the newest of
     the last category and, beside its slates full of new products, the released model's order of these alone; the frozen
     profile."""
-    n_items = dataset.catalogue.n_items
     report: dict[str, Any] = {}
     later = dataset.catalogue.later(test.until)
     if later.any():
-        appeared = sum(later[own].any() for own in test.cold_targets(n_items))
+        appeared = sum(later[own].any() for own in test.cold_targets())
         report["appeared_later"] = {"questions": int(appeared), "products": int(later.sum())}
     if dataset.catalogue.categories:
         newest = newest_in_last_category(bundle.facts, test, k=DEEPEST)
-        report["newest_in_last_category"] = judged(newest, test, n_items)
-        alone, _ = released_slates(bundle, test, found, among=~test.warm(n_items))
-        report["cold_alone"] = judged(alone, test, n_items)
+        report["newest_in_last_category"] = judged(newest, test)
+        alone, _ = released_slates(bundle, test, found, among=~test.warm())
+        report["cold_alone"] = judged(alone, test)
     if options.protocol == "next-item":
         still = frozen(test)
         answer, _ = released_slates(bundle, still, asked_of(bundle, still))
-        report["frozen_profile"] = judged(answer, still, n_items)
+        report["frozen_profile"] = judged(answer, still)
     return report
 
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from personalization.recommenders.base import Bools, Context, Interactions, Longs, Profile, Times
+from personalization.recommenders.base import Bools, Catalogue, Context, Interactions, Longs, Profile, Times
+from personalization.training.dataset import Dataset
 from personalization.training.split import SHARES, Sequences, before, cut_times
 
 Protocol = Literal["temporal", "leave-one-out", "next-item"]
@@ -20,11 +21,13 @@ ROWS = ("items", "times", "signals", "weights", "values")
 class Fold:
     """`past` is all that models may learn from; question i is `profiles[i]`, its right answers `targets[i]` (distinct).
 
-    `users[i]` is the shopper who is asked about; `until` the moment that popularity and trends are told of. `mixed`
-    says that some questions are asked as a visit begins, at that moment, and some in the middle of one.
+    `users[i]` is the shopper who is asked about; `until` the moment that popularity, trends and the catalogue are told
+    of, `whole` the catalogue of a later one. `mixed` says that some questions are asked as a visit begins, at that
+    moment, and some in the middle of one.
     """
 
     past: Interactions
+    whole: Catalogue
     users: Longs
     profiles: Sequence[Profile]
     targets: Sequence[Longs]
@@ -39,6 +42,16 @@ class Fold:
 
     def __len__(self) -> int:
         return len(self.users)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue of the moment, made anew for each who asks: with pictures, it is too large to be held."""
+        return self.whole.at(self.until)
+
+    @property
+    def n_items(self) -> int:
+        """How many items there are, those that appear later as well."""
+        return self.whole.n_items
 
     def sample(self, limit: int, *, seed: int = SEED) -> "Fold":
         """Return at most so many of the questions."""
@@ -71,31 +84,31 @@ class Fold:
         object.__setattr__(fold, "contexts", contexts)
         return fold
 
-    def warm(self, n_items: int) -> Bools:
+    def warm(self) -> Bools:
         """Return bool[n_items]: which items the past knows."""
-        return np.bincount(self.past.items, minlength=n_items)[:n_items] > 0
+        return np.bincount(self.past.items, minlength=self.n_items) > 0
 
-    def cold(self, n_items: int) -> list[Bools]:
+    def cold(self) -> list[Bools]:
         """Return which of each question's right answers nobody had touched, nor the shopper since."""
-        warm = self.warm(n_items)
+        warm = self.warm()
         found = [~warm[own] for own in self.targets]
         for cold, own, profile in zip(found, self.targets, self.profiles, strict=True):
             if cold.any():  # of few: the look into the history is most of the time
                 cold &= ~np.isin(own, profile.items)
         return found
 
-    def warm_targets(self, n_items: int) -> list[Longs]:
+    def warm_targets(self) -> list[Longs]:
         """Return each question's right answers that the past knows."""
-        warm = self.warm(n_items)
+        warm = self.warm()
         return [own[warm[own]] for own in self.targets]
 
-    def cold_targets(self, n_items: int) -> list[Longs]:
+    def cold_targets(self) -> list[Longs]:
         """Return each question's right answers that are cold."""
-        return [own[cold] for own, cold in zip(self.targets, self.cold(n_items), strict=True)]
+        return [own[cold] for own, cold in zip(self.targets, self.cold(), strict=True)]
 
 
 def temporal(
-    interactions: Interactions,
+    dataset: Dataset,
     *,
     start: float,
     end: float,
@@ -104,6 +117,7 @@ def temporal(
     newest: int | None = None,
 ) -> Fold:
     """Return what shoppers with a row before `start` touched in [start, end); `new_only` drops what they had before."""
+    interactions = dataset.interactions
     past = before(interactions, start)
     last = int(np.searchsorted(interactions.times, end, side="left"))
     n = int(interactions.items.max(initial=0)) + 1
@@ -117,7 +131,7 @@ def temporal(
     low, high = np.searchsorted(pairs, users * n), np.searchsorted(pairs, (users + 1) * n)
     targets = [pairs[a:b] % n for a, b in zip(low.tolist(), high.tolist(), strict=True)]
     profiles = Sequences.of(past).profiles(users, now=start, newest=newest)
-    return Fold(past, users, profiles, targets, start, new_only)
+    return Fold(past, dataset.catalogue, users, profiles, targets, start, new_only)
 
 
 ENOUGH = 12_000
@@ -149,9 +163,9 @@ def learning_folds(times: Times, asked: Callable[..., Fold], *, validation: floa
     return [fold for fold in reversed(folds) if len(fold)] or folds[:1]
 
 
-def leave_one_out(interactions: Interactions, *, back: int, new_only: bool) -> Fold:
+def leave_one_out(dataset: Dataset, *, back: int, new_only: bool) -> Fold:
     """Return each shopper's last row but `back` as the only target; all earlier rows are the past."""
-    sequences = Sequences.of(interactions)
+    sequences = Sequences.of(dataset.interactions)
     rows = sequences.rows
     target = sequences.starts[1:] - 1 - back
     asked = np.flatnonzero(target > sequences.starts[:-1])
@@ -162,11 +176,11 @@ def leave_one_out(interactions: Interactions, *, back: int, new_only: bool) -> F
     past = past.some(np.argsort(past.times, kind="stable"))
     questions = [(int(user), int(target[user])) for user in asked]
     until = float(past.times.max(initial=0.0))
-    return _asked(sequences, past, questions, until=until, new_only=new_only)
+    return _asked(dataset, past, sequences, questions, until=until, new_only=new_only)
 
 
 def next_item(
-    interactions: Interactions,
+    dataset: Dataset,
     *,
     start: float,
     end: float,
@@ -178,13 +192,16 @@ def next_item(
 
     Rows of the very time of the target are not known yet: those of one order come together.
     """
+    interactions = dataset.interactions
     past = before(interactions, start)
     sequences = Sequences.of(before(interactions, end))
     rows = sequences.rows
     known = np.bincount(past.users, minlength=interactions.n_users) > 0
     asked = np.flatnonzero((rows.times >= start) & known[rows.users])
     questions = [(int(rows.users[at]), int(at)) for at in asked]
-    return _asked(sequences, past, questions, until=start, new_only=new_only, limit=limit, newest=newest, moments=True)
+    return _asked(
+        dataset, past, sequences, questions, until=start, new_only=new_only, limit=limit, newest=newest, moments=True
+    )
 
 
 def frozen(fold: Fold, *, newest: int | None = None) -> Fold:
@@ -193,8 +210,9 @@ def frozen(fold: Fold, *, newest: int | None = None) -> Fold:
 
 
 def _asked(
-    sequences: Sequences,
+    dataset: Dataset,
     past: Interactions,
+    sequences: Sequences,
     questions: list[tuple[int, int]],
     *,
     until: float,
@@ -217,6 +235,7 @@ def _asked(
 
     return Fold(
         past,
+        dataset.catalogue,
         np.fromiter((user for user, _ in chosen), np.int64, len(chosen)),
         [
             sequences.profile(
@@ -231,7 +250,7 @@ def _asked(
 
 
 def lived(
-    interactions: Interactions,
+    dataset: Dataset,
     *,
     start: float,
     end: float,
@@ -241,8 +260,8 @@ def lived(
 ) -> Fold:
     """Return the questions of `temporal` and, behind them, those `in_the_middle`: what teaches a shop's ranker."""
     windows = limit - limit // 3
-    window = temporal(interactions, start=start, end=end, new_only=new_only, limit=windows, newest=newest)
-    live = in_the_middle(window, interactions, end=end, limit=limit, newest=newest)
+    window = temporal(dataset, start=start, end=end, new_only=new_only, limit=windows, newest=newest)
+    live = in_the_middle(window, dataset, end=end, limit=limit, newest=newest)
     return replace(
         window,
         users=np.concatenate([window.users, live.users]),
@@ -252,16 +271,14 @@ def lived(
     )
 
 
-def in_the_middle(
-    window: Fold, interactions: Interactions, *, end: float, limit: int = LIMIT, newest: int | None = None
-) -> Fold:
+def in_the_middle(window: Fold, dataset: Dataset, *, end: float, limit: int = LIMIT, newest: int | None = None) -> Fold:
     """Return questions of `next_item` within the same window: as many as it asks, but a third of `limit` at most.
 
     A shop is asked when a visit begins and in the middle of it. A ranker taught by windows alone never saw a shopper
     who did something a minute ago, and is the worse the more is known of the last minutes (ADR 18).
     """
     most = min(len(window), limit // 3)
-    return next_item(interactions, start=window.until, end=end, new_only=window.new_only, limit=most, newest=newest)
+    return next_item(dataset, start=window.until, end=end, new_only=window.new_only, limit=most, newest=newest)
 
 
 def sampled(values: Longs, limit: int | None, *, seed: int = SEED) -> Longs:

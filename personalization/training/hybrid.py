@@ -9,7 +9,7 @@ import numpy as np
 from personalization.ranking.candidates import gather
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.side_by_side import fitted
-from personalization.recommenders.base import Catalogue, Doubles
+from personalization.recommenders.base import Doubles
 from personalization.recommenders.scoring import Scoring
 from personalization.training.deciding import Deciding, few
 from personalization.training.ensemble import TrainedRanker, ensemble
@@ -54,7 +54,6 @@ def hybrid(
     configs: Configs,
     learning: Sequence[Fold],
     validation: Fold,
-    catalogue: Catalogue,
     *,
     ready: dict[str, Scoring],
     seed: int,
@@ -66,15 +65,15 @@ def hybrid(
     while the ranker learns.
     """
     progress("Tuning candidates for recall", 0.0)
-    latest = _fitted(names, configs, learning[-1], catalogue)
-    quotas, teaching = _quotas(latest, learning[-1], catalogue, seed=seed)
+    latest = _fitted(names, configs, learning[-1])
+    quotas, teaching = _quotas(latest, learning[-1], seed=seed)
     progress("Asking the sources of the learning folds", 0.1)
     pooled = few(validation)
     most = LIMIT if pooled else _enough(teaching, folds=len(learning) + 1)
     asked = []
     for fold in learning:
-        sources = latest if fold is learning[-1] else _fitted(quotas, configs, fold, catalogue)
-        own, facts = {name: sources[name] for name in quotas}, _facts(fold, catalogue)
+        sources = latest if fold is learning[-1] else _fitted(quotas, configs, fold)
+        own, facts = {name: sources[name] for name in quotas}, _facts(fold)
         part = fold.sample(most, seed=seed)
         asked.append(
             examples(own, facts, part, quotas=quotas)
@@ -83,36 +82,27 @@ def hybrid(
         )
     del latest, sources, own, facts
     progress("Asking the sources again, later", 0.3)
-    ready |= _fitted(quotas.keys() - ready.keys(), configs, validation, catalogue)
+    ready |= _fitted(quotas.keys() - ready.keys(), configs, validation)
     own = {name: ready[name] for name in quotas}
-    late = examples(own, _facts(validation, catalogue), validation, quotas=quotas)
+    late = examples(own, _facts(validation), validation, quotas=quotas)
     del own
     ready.clear()
-    deciding = Deciding.of(
-        [*asked, late] if pooled else [late],
-        [*learning, validation] if pooled else [validation],
-        n_items=catalogue.n_items,
-    )
+    deciding = Deciding.of([*asked, late] if pooled else [late], [*learning, validation] if pooled else [validation])
     progress("Training the ranker", 0.6)
     return Hybrid(configs, quotas, asked, late, deciding, ensemble(asked, late, deciding, pooled=pooled, seed=seed))
 
 
-def _fitted(
-    names: Iterable[str], configs: Mapping[str, Mapping[str, Any]], fold: Fold, catalogue: Catalogue
-) -> dict[str, Scoring]:
+def _fitted(names: Iterable[str], configs: Configs, fold: Fold) -> dict[str, Scoring]:
     """Return the sources, in the order of their names, fitted on a fold's past."""
-    return fitted(fresh(tuple(names), configs), fold.past, catalogue.at(fold.until))
+    return fitted(fresh(tuple(names), configs), fold.past, fold.catalogue)
 
 
-def _quotas(
-    sources: Mapping[str, Scoring], fold: Fold, catalogue: Catalogue, *, seed: int
-) -> tuple[dict[str, int], float]:
+def _quotas(sources: Mapping[str, Scoring], fold: Fold, *, seed: int) -> tuple[dict[str, int], float]:
     """Return the quotas tuned on a part of a fold, and the share of its questions that a source can answer."""
     part = fold.sample(SAMPLE, seed=seed)
-    deep = gather(
-        sources, part.profiles, part.contexts, quotas=dict.fromkeys(sources, DEPTH), n_items=catalogue.n_items
-    )
-    hit = label(deep, part.targets, catalogue.n_items)
+    every = dict.fromkeys(sources, DEPTH)
+    deep = gather(sources, part.profiles, part.contexts, quotas=every, n_items=part.n_items)
+    hit = label(deep, part.targets, part.n_items)
     quotas = tuned_quotas(deep, hit)
     share = len(np.unique(deep.rows[hit])) / max(1, len(part))
     return dict(sorted(quotas.items())), share
@@ -126,5 +116,5 @@ def _enough(teaching: float, *, folds: int) -> int:
     return int(np.ceil(LEARNT_ROWS / folds / NEGATIVES / max(teaching, 0.01)))
 
 
-def _facts(fold: Fold, catalogue: Catalogue) -> ItemFacts:
-    return ItemFacts.fit(fold.past, catalogue.at(fold.until), until=fold.until)
+def _facts(fold: Fold) -> ItemFacts:
+    return ItemFacts.fit(fold.past, fold.catalogue, until=fold.until)

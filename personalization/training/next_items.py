@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 
 from personalization.ranking.bundle import Bundle
-from personalization.recommenders.base import Interactions
 from personalization.training.bundle_slates import bundle_slates
+from personalization.training.dataset import Dataset
 from personalization.training.folds import Fold, frozen, next_item
 from personalization.training.metrics import all_metrics, hits
 
 ITEMS_ASKED = 300
 
 
-def next_items(bundle: Bundle, interactions: Interactions, test: Fold, *, newest: int | None) -> dict[str, Any]:
+def next_items(bundle: Bundle, dataset: Dataset, test: Fold, *, newest: int | None) -> dict[str, Any]:
     """Return every metric with its 95 % interval, of at most 300 next items from the cut of `test` on, as JSON values.
 
     Under "live" the released model knew each shopper until that very moment, under "frozen" until the cut, as if events
@@ -25,7 +25,7 @@ def next_items(bundle: Bundle, interactions: Interactions, test: Fold, *, newest
     if test.past.times.max(initial=-np.inf) >= test.until:
         return {}
     live = next_item(
-        interactions, start=test.until, end=float("inf"), new_only=test.new_only, limit=ITEMS_ASKED, newest=newest
+        dataset, start=test.until, end=float("inf"), new_only=test.new_only, limit=ITEMS_ASKED, newest=newest
     )
     if not len(live):
         return {}
@@ -37,6 +37,6 @@ def next_items(bundle: Bundle, interactions: Interactions, test: Fold, *, newest
 
 
 def _judged(bundle: Bundle, fold: Fold, *, strategy: str | None) -> dict[str, Any]:
-    hit = hits(bundle_slates(bundle, fold, strategy=strategy), fold.targets, bundle.catalogue.n_items)
+    hit = hits(bundle_slates(bundle, fold, strategy=strategy), fold.targets, fold.n_items)
     told = all_metrics(hit, np.ones(len(fold), np.int64), shoppers=fold.users)
     return {name: asdict(interval) for name, interval in told.items()}

@@ -33,17 +33,17 @@ class Peer(ABC):
         self.config = config
 
     @classmethod
-    def tuned(cls, folds: Sequence[Fold], catalogue: Catalogue, *, budget_s: float, seed: int) -> Tuned:
+    def tuned(cls, folds: Sequence[Fold], *, budget_s: float, seed: int) -> Tuned:
         """Return the best settings by random search within the budget; defaults and `starts` are tried before.
 
         They are judged on the questions that our own sources are judged on: see `Bench.of`. Nor do those pay for the
         settings that they begin with.
         """
         rng = np.random.default_rng(seed)
-        bench = Bench.of(folds, catalogue, seed=seed, most=MORE_QUESTIONS)
+        bench = Bench.of(folds, seed=seed, most=MORE_QUESTIONS)
         best, tried = Tuned({}, -1.0, 0), 0
         for config in cls._configs(rng, budget_s):
-            values = [cls(**config).values(fold, catalogue) for fold in bench.folds]
+            values = [cls(**config).values(fold) for fold in bench.folds]
             mean = float(np.concatenate(values).mean()) if values else 0.0
             tried += 1
             if mean > best.value:
@@ -58,10 +58,10 @@ class Peer(ABC):
         while cls.space and time.monotonic() < end:
             yield {name: drawn(rng, knob) for name, knob in cls.space.items()}
 
-    def values(self, fold: Fold, catalogue: Catalogue) -> Doubles:
+    def values(self, fold: Fold) -> Doubles:
         """Return NDCG@10 of each question of a fold, after learning from its past."""
-        self.fit(fold.past, catalogue)
-        return ndcg(self.answer(fold, 10), fold.targets, catalogue.n_items)
+        self.fit(fold.past, fold.catalogue)
+        return ndcg(self.answer(fold, 10), fold.targets, fold.n_items)
 
     @abstractmethod
     def fit(self, past: Interactions, catalogue: Catalogue) -> None:
@@ -80,10 +80,10 @@ class Ours(Peer):
     """Settings that a long search found good once, tried beside those that the recommender suggests."""
 
     @classmethod
-    def tuned(cls, folds: Sequence[Fold], catalogue: Catalogue, *, budget_s: float, seed: int) -> Tuned:
+    def tuned(cls, folds: Sequence[Fold], *, budget_s: float, seed: int) -> Tuned:
         """Return the best settings, searched as for our own sources."""
         search = Search(held={cls.recommender: cls.start}) if cls.start else BAYESIAN
-        return tune(cls.recommender, folds, catalogue, budget_s=budget_s, seed=seed, search=search)
+        return tune(cls.recommender, folds, budget_s=budget_s, seed=seed, search=search)
 
     def fit(self, past: Interactions, catalogue: Catalogue) -> None:
         """Fit the recommender."""

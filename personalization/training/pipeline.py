@@ -13,7 +13,7 @@ from personalization.ranking.bundle import EVENT_WEIGHTS, Bundle
 from personalization.ranking.ranker import Judged
 from personalization.ranking.side_by_side import on_one_thread
 from personalization.ranking.stars import ratings_differ
-from personalization.recommenders.base import NUMBERS, TEXTS, Interactions, Longs
+from personalization.recommenders.base import NUMBERS, TEXTS, Longs
 from personalization.recommenders.deep_features import forget
 from personalization.training.choose import Choice, choose, columns_of
 from personalization.training.dataset import Dataset
@@ -75,11 +75,10 @@ def train(
         raise ValueError(f"at least {LEAST_INTERACTIONS} interactions are needed to hold some back for judging")
     forget()
     whole, progress = progress, part_of(progress, 0.0, OWN_SHARE if rival else 1.0)
-    learning, validation, test = _folds(rows, newest=newest)
+    learning, validation, test = _folds(dataset, newest=newest)
     choice = choose(
         learning,
         validation,
-        dataset.catalogue,
         budget_s=budget_s,
         seed=seed,
         progress=part_of(progress, 0.0, 0.5),
@@ -87,11 +86,10 @@ def train(
         names=names,
         exposure=exposure,
     )
-    plan, catalogue = choice.plan, dataset.catalogue
     tested = release(
-        plan,
+        choice.plan,
         test.past,
-        catalogue.at(test.until),
+        test.catalogue,
         until=test.until,
         learnt=choice.learnt,
         exposure=choice.exposure,
@@ -101,9 +99,9 @@ def train(
     progress("Judging on what no model has seen", 0.7)
     report, learnt = _judged_on_test(tested, test, choice, dataset, newest=newest, seed=seed)
     bundle = release(
-        plan,
+        choice.plan,
         rows,
-        catalogue,
+        dataset.catalogue,
         until=float(rows.times[-1]),
         learnt=learnt,
         extras=True,
@@ -123,7 +121,7 @@ def train(
     held = None
     if rival:
         told = part_of(whole, OWN_SHARE, 1.0)
-        held = refitted(rival, [*learning, validation], test, catalogue, beside=tested, newest=newest, progress=told)
+        held = refitted(rival, [*learning, validation], test, beside=tested, newest=newest, progress=told)
     whole("Done", 1.0)
     return TrainedBundle(bundle, report, tested, test, held)
 
@@ -132,10 +130,10 @@ def _judged_on_test(
     tested: Bundle, test: Fold, choice: Choice, dataset: Dataset, *, newest: int | None, seed: int
 ) -> tuple[dict[str, Any], list[Judged]]:
     """Return the report on the held-out window, and what the released ranker learns from, that window included."""
-    rows, asked = dataset.interactions, asked_of(tested, test)
+    asked = asked_of(tested, test)
     report = judged_report(tested, test, asked, choice, dataset, newest=newest)
     asked = asked.thinned(seed=seed)  # else half a gigabyte where a shop is large
-    middle = in_the_middle(test, rows, end=float("inf"), newest=newest)
+    middle = in_the_middle(test, dataset, end=float("inf"), newest=newest)
     live = thin_examples(tested.heard, tested.facts, middle, quotas=tested.quotas, seed=seed)
     return report, _window(choice.learnt, [asked, live], columns_of(choice.plan))
 
@@ -169,18 +167,19 @@ def fingerprint(dataset: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _folds(rows: Interactions, *, newest: int | None) -> tuple[list[Fold], Fold, Fold]:
-    validation, test, share = starts(rows.times)
-    new_only = not _repeats(rows, validation, test)
-    taught = partial(lived, rows, new_only=new_only, newest=newest)
-    learning = learning_folds(rows.times, taught, validation=share)
-    judged = temporal(rows, start=test, end=float("inf"), new_only=new_only, newest=newest)
+def _folds(dataset: Dataset, *, newest: int | None) -> tuple[list[Fold], Fold, Fold]:
+    times = dataset.interactions.times
+    validation, test, share = starts(times)
+    new_only = not _repeats(dataset, validation, test)
+    taught = partial(lived, dataset, new_only=new_only, newest=newest)
+    learning = learning_folds(times, taught, validation=share)
+    judged = temporal(dataset, start=test, end=float("inf"), new_only=new_only, newest=newest)
     return learning, taught(start=validation, end=test), judged
 
 
-def _repeats(rows: Interactions, start: float, end: float) -> bool:
+def _repeats(dataset: Dataset, start: float, end: float) -> bool:
     """Return whether shoppers take again, between two moments, what they had before."""
-    window = temporal(rows, start=start, end=end, new_only=False, limit=2_000)
+    window = temporal(dataset, start=start, end=end, new_only=False, limit=2_000)
     again = sum(int(np.isin(own, one.items).sum()) for own, one in zip(window.targets, window.profiles, strict=True))
     taken = sum(map(len, window.targets))
     return taken > 0 and again / taken >= REPEATING

@@ -35,7 +35,7 @@ def judged_report(
     bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, dataset: Dataset, *, newest: int | None = None
 ) -> dict[str, Any]:
     """Return what the admin's page shows, as JSON values; `newest` is how many events a live profile holds at most."""
-    n_items, listed = bundle.catalogue.n_items, listed_at(dataset.catalogue, fold.until)
+    listed = listed_at(fold.whole, fold.until)
     released, _ = released_slates(bundle, fold, asked)
     lists = rung_slates(bundle, fold, asked, released=released)
     popular = {name: lists[name] for name in ("popular",) if name in lists}
@@ -47,9 +47,9 @@ def judged_report(
         "event_weights": dict(dataset.weights),
         "data_profile": profile_of(dataset),
         "data_checks": [asdict(check) for check in checked(dataset)],
-        "test": {name: judged(found, fold, n_items) for name, found in lists.items()},
+        "test": {name: judged(found, fold) for name, found in lists.items()},
         "beyond": {name: beyond(found, fold, listed) for name, found in lists.items()},
-        "groups": groups(released, fold, n_items),
+        "groups": groups(released, fold),
         "ablation": ablation(bundle, fold, asked),
         "importance": dict(sorted(choice.importance.items(), key=lambda pair: -pair[1])),
         "candidate_recall": choice.recall,
@@ -73,7 +73,7 @@ def judged_report(
         "rmse": rating_errors(bundle.facts.stars, fold, dataset.interactions),
         **surprise_ablation(bundle, fold, asked, beside={**popular, "released": released}),
         "cold_start": cold_start(bundle, fold),
-        "next_item": next_items(bundle, dataset.interactions, fold, newest=newest),
+        "next_item": next_items(bundle, dataset, fold, newest=newest),
         "latency_ms": latency(bundle, fold),
     }
 
@@ -110,17 +110,17 @@ def released_slates(bundle: Bundle, fold: Fold, asked: Examples, *, among: Bools
     return slates(candidates, scores), slate_scores(candidates, scores)
 
 
-def judged(found: Ints, fold: Fold, n_items: int) -> dict[str, Any]:
+def judged(found: Ints, fold: Fold) -> dict[str, Any]:
     """Return every metric with its interval for all targets together, for warm ones and for cold ones."""
     return {
-        "together": _metrics(found, fold, fold.targets, n_items),
-        "warm": _metrics(found, fold, fold.warm_targets(n_items), n_items),
-        "cold": _metrics(found, fold, fold.cold_targets(n_items), n_items),
+        "together": _metrics(found, fold, fold.targets),
+        "warm": _metrics(found, fold, fold.warm_targets()),
+        "cold": _metrics(found, fold, fold.cold_targets()),
     }
 
 
-def _metrics(found: Ints, fold: Fold, targets: Sequence[Longs], n_items: int) -> dict[str, Any]:
-    asked, hit, sizes = asked_hits(found, targets, n_items)
+def _metrics(found: Ints, fold: Fold, targets: Sequence[Longs]) -> dict[str, Any]:
+    asked, hit, sizes = asked_hits(found, targets, fold.n_items)
     return {name: asdict(one) for name, one in all_metrics(hit, sizes, shoppers=fold.users[asked]).items()}
 
 
@@ -130,9 +130,9 @@ def beyond(found: Ints, fold: Fold, listed: Bools) -> dict[str, float]:
     return beyond_accuracy(found, popularity, listed=listed)
 
 
-def groups(found: Ints, fold: Fold, n_items: int) -> dict[str, Any]:
+def groups(found: Ints, fold: Fold) -> dict[str, Any]:
     """Return NDCG@10 of shoppers by how much is known of them, in thirds."""
-    values = ndcg(found, fold.targets, n_items)
+    values = ndcg(found, fold.targets, fold.n_items)
     return {
         name: asdict(bootstrap(values[rows], shoppers=fold.users[rows]))
         for name, rows in thirds(known_of(fold.profiles))
@@ -143,11 +143,10 @@ def ablation(bundle: Bundle, fold: Fold, asked: Examples) -> dict[str, float]:
     """Return the NDCG@10 that the released ranker loses when a source falls silent (not trained again without it)."""
     if bundle.ranker is None or not len(fold):
         return {}
-    n_items = bundle.catalogue.n_items
     rows = even(len(fold), ABLATED)
     asked, targets = asked.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
     features = asked.features[:, bundle.columns(asked.candidates.sources)]
-    whole = float(ndcg(slates(asked.candidates, bundle.ranker.scores(features)), targets, n_items).mean())
+    whole = float(ndcg(slates(asked.candidates, bundle.ranker.scores(features)), targets, fold.n_items).mean())
     losses = {}
     for at, name in enumerate(asked.candidates.sources):
         silent = {f"{name}_score": 0.0, f"{name}_rank": np.nan, f"{name}_of_top": np.nan}
@@ -159,7 +158,7 @@ def ablation(bundle: Bundle, fold: Fold, asked: Examples) -> dict[str, float]:
                 muted[:, column] -= ~np.isnan(asked.candidates.ranks[:, at])
         left = np.asarray((~np.isnan(np.delete(asked.candidates.ranks, at, axis=1))).any(axis=1), np.bool_)
         found = slates(asked.candidates.part(left), bundle.ranker.scores(muted[left]))
-        losses[name] = whole - float(ndcg(found, targets, n_items).mean())
+        losses[name] = whole - float(ndcg(found, targets, fold.n_items).mean())
     return losses
 
 

@@ -19,7 +19,6 @@ from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import feature_names
 from personalization.ranking.ranker import Ranker
 from personalization.ranking.side_by_side import fitted
-from personalization.recommenders.base import Catalogue
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.training.bundle_slates import bundle_slates
 from personalization.training.choose import columns_of
@@ -52,7 +51,6 @@ def refitted(
     plan: Plan,
     earlier: Sequence[Fold],
     test: Fold,
-    catalogue: Catalogue,
     *,
     beside: Bundle,
     newest: int | None = None,
@@ -64,10 +62,10 @@ def refitted(
 
     `beside` is the challenger, fitted on the same past: equal sources are shared with it. `newest` as in `release`.
     """
-    catalogue = catalogue.at(test.until)
+    catalogue = test.catalogue
     told = partial(progress, "Fitting the champion's plan on the same past")
     told(0.0)
-    ranker = _ranker(plan, earlier, catalogue, told) if plan.rung == "ranker" else None
+    ranker = _ranker(plan, earlier, told) if plan.rung == "ranker" else None
     if plan.rung == "ranker" and ranker is None:
         return None
     ours = beside.manifest.get("plan", {}).get("configs", {})
@@ -94,13 +92,13 @@ def refitted(
 
 def _exposure(bundle: Bundle, fold: Fold, *, strength: float) -> Exposure:
     """Return the plan's exposure constraint, measured on what the bundle would show; no answer is needed for that."""
-    return Exposure.measured(bundle_slates(bundle, fold, k=TOP), n_items=bundle.catalogue.n_items, strength=strength)
+    return Exposure.measured(bundle_slates(bundle, fold, k=TOP), n_items=fold.n_items, strength=strength)
 
 
-def _ranker(plan: Plan, earlier: Sequence[Fold], catalogue: Catalogue, told: Callable[[float], None]) -> Ranker | None:
+def _ranker(plan: Plan, earlier: Sequence[Fold], told: Callable[[float], None]) -> Ranker | None:
     found = []
     for at, fold in enumerate(earlier, start=1):
-        found.append(_learnt(plan, fold, catalogue))
+        found.append(_learnt(plan, fold))
         told(at / (len(earlier) + 1))
     parts = limited(found)
     del found
@@ -109,8 +107,8 @@ def _ranker(plan: Plan, earlier: Sequence[Fold], catalogue: Catalogue, told: Cal
     return ranker_of(plan, learnt)
 
 
-def _learnt(plan: Plan, fold: Fold, catalogue: Catalogue) -> Examples:
-    known = catalogue.at(fold.until)
+def _learnt(plan: Plan, fold: Fold) -> Examples:
+    known = fold.catalogue
     sources = fitted(plan.sources(), fold.past, known)
     facts = ItemFacts.fit(fold.past, known, until=fold.until)
     return thin_examples(sources, facts, fold, quotas=plan.quotas, seed=plan.seed)

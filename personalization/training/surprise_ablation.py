@@ -13,7 +13,7 @@ import surprise
 
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.groups import even
-from personalization.recommenders.base import Catalogue, Floats, Ints, Longs
+from personalization.recommenders.base import Floats, Ints, Longs
 from personalization.recommenders.svd import SVD
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold
@@ -83,10 +83,9 @@ def surprise_ablation(bundle: Bundle, fold: Fold, asked: Examples, *, beside: Ma
     if not len(part.rows):
         return {"surprise": {}, "surprise_basis": {}}
     svd = Remembering().fit(part.fold.past, bundle.catalogue)
-    found = {**_steps(svd, part.fold, bundle.catalogue), **{name: slates[part.rows] for name, slates in beside.items()}}
-    n_items = bundle.catalogue.n_items
+    found = {**_steps(svd, part.fold), **{name: slates[part.rows] for name, slates in beside.items()}}
     judged = {
-        name: asdict(bootstrap(ndcg(slates, part.fold.targets, n_items), shoppers=part.fold.users))
+        name: asdict(bootstrap(ndcg(slates, part.fold.targets, fold.n_items), shoppers=part.fold.users))
         for name, slates in found.items()
     }
     judged |= added(bundle, fold, asked, svd)
@@ -95,12 +94,12 @@ def surprise_ablation(bundle: Bundle, fold: Fold, asked: Examples, *, beside: Ma
     return {"surprise": judged, "surprise_basis": basis}
 
 
-def _steps(svd: Remembering, fold: Fold, catalogue: Catalogue) -> dict[str, Ints]:
+def _steps(svd: Remembering, fold: Fold) -> dict[str, Ints]:
     """Return the slates of each step: with drawn zeros (and the settings of ours that learn with them), folded in,
     recent events first.
     """
     tutorial, flat = TutorialSVD(), svd.reconfigured(**FLAT)
-    tutorial.fit(fold.past, catalogue)
+    tutorial.fit(fold.past, fold.catalogue)
     return {
         "as in the tutorial": tutorial.answer(fold, 10),
         OwnFactors.name: OwnFactors(svd).answer(fold, 10),

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from common.credentials import masked
 from personalization.recommenders import registry
-from personalization.recommenders.base import NUMBERS, TEXTS, Catalogue
+from personalization.recommenders.base import NUMBERS, TEXTS
 from personalization.recommenders.registry import RECOMMENDERS, make
 from personalization.recommenders.scoring import Scoring
 from personalization.training.deciding import few
@@ -93,7 +93,6 @@ class Tuned:
 def tune(
     name: str,
     folds: Sequence[Fold],
-    catalogue: Catalogue,
     *,
     budget_s: float,
     seed: int,
@@ -112,7 +111,7 @@ def tune(
     """
     space = RECOMMENDERS[name].SEARCH_SPACE
     quick = RECOMMENDERS[name].SERVE_TIME
-    bench = Bench.of(questions_of(name, folds), catalogue, seed=seed, most=MORE_QUESTIONS)
+    bench = Bench.of(questions_of(name, folds), seed=seed, most=MORE_QUESTIONS)
     clock = time.monotonic()
     begun, fitted = _begun(name, bench, search)
     if not bench.folds:
@@ -153,16 +152,14 @@ def _surely(bench: "Bench", new: Sequence[Scoring], old: Sequence[Scoring], sure
     return better(np.asarray(bench.values(new)), np.asarray(bench.values(old)), shoppers=shoppers, seed=seed) >= sure
 
 
-def started(
-    name: str, folds: Sequence[Fold], catalogue: Catalogue, *, seed: int, search: Search = BAYESIAN
-) -> tuple[Tuned, Scoring | None]:
+def started(name: str, folds: Sequence[Fold], *, seed: int, search: Search = BAYESIAN) -> tuple[Tuned, Scoring | None]:
     """Return the best of a source's defaults and its starts: what a training without a budget can afford.
 
     Starts that agree on the settings of the fit share one. With it comes the source as fitted on the first fold, None
     where that asks nothing.
     """
     asked = questions_of(name, folds)
-    begun, fitted = _begun(name, Bench.of(asked, catalogue, seed=seed), search)
+    begun, fitted = _begun(name, Bench.of(asked, seed=seed), search)
     return begun, fitted[0] if fitted and len(asked[0]) else None
 
 
@@ -212,14 +209,12 @@ def _split(start: Mapping[str, Any], quick: frozenset[str]) -> tuple[dict[str, A
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The questions that settings are judged on, of one fold or of several; `known` is the catalogue of each moment."""
+    """The questions that settings are judged on, of one fold or of several."""
 
     folds: Sequence[Fold]
-    catalogue: Catalogue
-    known: Sequence[Catalogue]
 
     @classmethod
-    def of(cls, folds: Sequence[Fold], catalogue: Catalogue, *, seed: int, most: int = ENOUGH_QUESTIONS) -> "Bench":
+    def of(cls, folds: Sequence[Fold], *, seed: int, most: int = ENOUGH_QUESTIONS) -> "Bench":
         """Return the bench of some folds, the most telling first, of each of which at most so many questions are taken.
 
         Later folds are taken only while there are fewer than `ENOUGH_QUESTIONS`.
@@ -230,12 +225,12 @@ class Bench:
             if missing > 0 and len(fold):
                 taken.append(fold.sample(missing if taken else most, seed=seed))
                 missing -= len(taken[-1])
-        return cls(taken, catalogue, [catalogue.at(fold.until) for fold in taken])
+        return cls(taken)
 
     @property
     def mark(self) -> str:
         """Return what tells these questions, and what may be learnt to answer them, from others."""
-        known = self.catalogue
+        known = self.folds[0].whole
         told = [getattr(known, column) for column in (*TEXTS, *NUMBERS)]
         parts: list[Any] = [known.n_items, known.attributes, *told, len(self.folds)]
         for fold in self.folds:
@@ -245,7 +240,7 @@ class Bench:
 
     def fitted(self, name: str, config: Mapping[str, Any]) -> list[Scoring]:
         """Return the source, fitted on the past of each fold."""
-        return [make(name, **config).fit(fold.past, own) for fold, own in zip(self.folds, self.known, strict=True)]
+        return [make(name, **config).fit(fold.past, fold.catalogue) for fold in self.folds]
 
     def judge(self, sources: Sequence[Scoring], trial: optuna.Trial | None = None) -> float:
         """Return the mean NDCG@10 of a source alone over all questions; a trial that falls behind is pruned."""
@@ -267,7 +262,7 @@ class Bench:
     def _asked(self, source: Scoring, fold: Fold, rows: list[int]) -> list[float]:
         profiles, contexts = [fold.profiles[r] for r in rows], [fold.contexts[r] for r in rows]
         found = source.recommend_many(profiles, contexts, 10).items
-        values: list[float] = ndcg(found, [fold.targets[r] for r in rows], self.catalogue.n_items).tolist()
+        values: list[float] = ndcg(found, [fold.targets[r] for r in rows], fold.n_items).tolist()
         return values
 
 

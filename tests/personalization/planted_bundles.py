@@ -76,7 +76,7 @@ def fold(share: float = 0.85) -> Fold:
     """Return the questions of the 15 % from there on."""
     rows = shop().interactions
     end = [*cut_times(rows.times, (share + 0.15,)), float("inf")][share == 0.85]
-    return temporal(rows, start=cut_times(rows.times, (share,))[0], end=end, new_only=False)
+    return temporal(shop(), start=cut_times(rows.times, (share,))[0], end=end, new_only=False)
 
 
 def honest(asked: Fold, *, past: Interactions | None = None) -> Bundle:

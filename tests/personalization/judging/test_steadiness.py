@@ -40,7 +40,7 @@ def fresh() -> Dataset:
 
 @pytest.fixture(scope="module")
 def asked(fresh: Dataset) -> Fold:
-    return temporal(fresh.interactions, start=START + 300 * DAY, end=float("inf"), new_only=False)
+    return temporal(fresh, start=START + 300 * DAY, end=float("inf"), new_only=False)
 
 
 def test_the_same_model_over_other_codes_is_steady(fresh: Dataset, asked: Fold) -> None:

@@ -43,8 +43,8 @@ def learnt() -> Bundle:
 
 def questions() -> Fold:
     """Return the same fifty shoppers for every process."""
-    rows = build(history(shoppers=SHOPPERS, items=24, visits=6), products(items=24)).interactions
-    return temporal(rows, start=START + 150 * DAY, end=float("inf"), new_only=False)
+    shop = build(history(shoppers=SHOPPERS, items=24, visits=6), products(items=24))
+    return temporal(shop, start=START + 150 * DAY, end=float("inf"), new_only=False)
 
 
 def told(bundle: Bundle) -> list[Any]:

@@ -111,35 +111,35 @@ def test_a_training_measures_it_by_what_its_rung_shows_as_visits_begin(
     rung: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choosing, "TRADED", 20)
-    shop, (late, fold, ranked) = build(history(), products()), validated()
+    late, fold, ranked = validated()
     seen = np.array([fold.until + 86_400.0 * day for day in range(-35, 5)])
-    catalogue = replace(shop.catalogue, first_seen=seen)
+    dated = replace(fold, whole=replace(fold.whole, first_seen=seen))
     begins = np.flatnonzero(fold.begins)
     assert 20 < len(begins) < len(fold)
     asked = begins[even(len(begins), 20)]
 
-    limit, points = choosing._exposure(late, fold, catalogue, BLEND, rung, ranked, strength=0.3)
+    limit, points = choosing._exposure(late, dated, BLEND, rung, ranked, strength=0.3)
 
     part, own = late.of_rows(asked).candidates, ranked.scores[-len(late.labels) :]
     scores = own[np.isin(late.candidates.rows, asked)]
     first = slates(part, scores) if rung == "ranker" else blend_slates(part, BLEND)
     assert limit is not None
     assert limit.strength == 0.3
-    expected = Exposure.measured(first, n_items=shop.catalogue.n_items, strength=0.3).excess
+    expected = Exposure.measured(first, n_items=fold.n_items, strength=0.3).excess
     assert limit.excess.tolist() == expected.tolist()
     targets = [fold.targets[row] for row in asked]
     assert [point["strength"] for point in points] == sorted({*STRENGTHS, 0.3})
-    assert points[0]["ndcg"] == pytest.approx(mean_ndcg(first, targets, shop.catalogue.n_items))
+    assert points[0]["ndcg"] == pytest.approx(mean_ndcg(first, targets, fold.n_items))
     shown, month, listed = shown_among_first(first, 40), (seen >= seen[5]) & (seen <= fold.until), seen <= fold.until
     assert points[0]["new_items"] == pytest.approx(shown[month].sum() / shown.sum())
     assert points[0]["coverage"] == coverage(shown[listed])
 
 
 def test_a_training_without_strength_tells_the_curve_alone_and_a_rung_of_one_source_nothing() -> None:
-    shop, (late, fold, ranked) = build(history(), products()), validated()
+    late, fold, ranked = validated()
 
     def found(rung: str, fold: Fold, model: TrainedRanker | None) -> tuple[Exposure | None, int]:
-        limit, points = choosing._exposure(late, fold, shop.catalogue, BLEND, rung, model, strength=0.0)
+        limit, points = choosing._exposure(late, fold, BLEND, rung, model, strength=0.0)
         return limit, len(points)
 
     assert found("ranker", fold, ranked) == found("blend", fold, None) == (None, len(STRENGTHS))
@@ -154,7 +154,7 @@ def validated() -> tuple[Examples, Fold, TrainedRanker]:
     """Return a validation's examples, its questions, and a ranker by whom the judges' pairs before are scored too."""
     shop = build(history(), products())
     start, end = cut_times(shop.interactions.times)
-    fold = lived(shop.interactions, start=start, end=end, new_only=False)
+    fold = lived(shop, start=start, end=end, new_only=False)
     sources = {name: make(name).fit(fold.past, shop.catalogue) for name in BLEND}
     facts = ItemFacts.fit(fold.past, shop.catalogue, until=start)
     late = examples(sources, facts, fold, quotas=dict.fromkeys(BLEND, 15))

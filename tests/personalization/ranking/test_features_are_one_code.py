@@ -26,7 +26,7 @@ QUOTAS = {"personal_top": 20, "popular": 20}
 def test_one_shopper_and_many_give_the_same_features() -> None:
     dataset = build(history(), products())
     start = cut_times(dataset.interactions.times, [0.7])[0]
-    fold = temporal(dataset.interactions, start=start, end=float("inf"), new_only=False)
+    fold = temporal(dataset, start=start, end=float("inf"), new_only=False)
     sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in QUOTAS}
     facts = ItemFacts.fit(fold.past, dataset.catalogue, until=start)
 
@@ -44,7 +44,7 @@ def test_one_shopper_and_many_give_the_same_features() -> None:
 def test_many_histories_are_looked_at_in_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = build(history(), products())
     start = cut_times(dataset.interactions.times, [0.7])[0]
-    fold = temporal(dataset.interactions, start=start, end=float("inf"), new_only=False)
+    fold = temporal(dataset, start=start, end=float("inf"), new_only=False)
     sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in QUOTAS}
     facts = ItemFacts.fit(fold.past, dataset.catalogue, until=start)
     found = gather(sources, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=dataset.catalogue.n_items)
@@ -61,7 +61,7 @@ def test_many_histories_are_looked_at_in_runs(monkeypatch: pytest.MonkeyPatch) -
 def test_many_chunks_give_the_same_candidates_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = build(history(), products())
     start = cut_times(dataset.interactions.times, [0.7])[0]
-    fold = temporal(dataset.interactions, start=start, end=float("inf"), new_only=False)
+    fold = temporal(dataset, start=start, end=float("inf"), new_only=False)
     quotas = {**QUOTAS, "item_knn": 20, "user_knn": 20}
     sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in quotas}
     n = dataset.catalogue.n_items
@@ -78,7 +78,7 @@ def test_many_chunks_give_the_same_candidates_as_one(monkeypatch: pytest.MonkeyP
 def test_facts_ignore_what_comes_after_their_moment() -> None:
     dataset = build(history(), products())
     start = cut_times(dataset.interactions.times, [0.5])[0]
-    past = temporal(dataset.interactions, start=start, end=float("inf"), new_only=False).past
+    past = temporal(dataset, start=start, end=float("inf"), new_only=False).past
 
     with_future = ItemFacts.fit(dataset.interactions, dataset.catalogue, until=np.nextafter(start, 0))
     without = ItemFacts.fit(past, dataset.catalogue, until=np.nextafter(start, 0))
@@ -90,7 +90,7 @@ def test_facts_ignore_what_comes_after_their_moment() -> None:
 def test_own_history_is_counted_and_timed() -> None:
     dataset = build(history(), products())
     start = cut_times(dataset.interactions.times, [0.7])[0]
-    fold = temporal(dataset.interactions, start=start, end=float("inf"), new_only=False)
+    fold = temporal(dataset, start=start, end=float("inf"), new_only=False)
     source = {"personal_top": make("personal_top").fit(fold.past, dataset.catalogue)}
     facts = ItemFacts.fit(fold.past, dataset.catalogue, until=start)
 
@@ -125,7 +125,7 @@ def test_kin_of_a_context_is_told() -> None:
     rows = dataset.interactions
     sources = {"popular": make("popular").fit(rows, dataset.catalogue)}
     facts = ItemFacts.fit(rows, dataset.catalogue, until=float(rows.times[-1]))
-    fold = temporal(rows, start=float(rows.times[-1]), end=float("inf"), new_only=False)
+    fold = temporal(dataset, start=float(rows.times[-1]), end=float("inf"), new_only=False)
     context = replace(Context(), items=(0,))
 
     found = gather(sources, fold.profiles[:1], [context], quotas={"popular": 40}, n_items=facts.n_items)

@@ -88,8 +88,8 @@ def test_what_is_judged_is_what_is_answered(seed: int, tmp_path: Path) -> None:
     dataset = shop(seed)
     cut = cut_times(dataset.interactions.times, (0.7,))[0]
     ask = temporal if seed == 0 else lived
-    fold = ask(dataset.interactions, start=cut, end=float("inf"), new_only=seed == 1, limit=60, newest=300)
-    ranked = bundle_of(dataset, fold, dataset.catalogue.at(cut), seed=seed)
+    fold = ask(dataset, start=cut, end=float("inf"), new_only=seed == 1, limit=60, newest=300)
+    ranked = bundle_of(dataset, fold, fold.catalogue, seed=seed)
 
     for rung in ("ranker", "blend", "single", "popular"):
         bundle = replace(ranked, manifest={**ranked.manifest, "rung": rung})

@@ -33,7 +33,7 @@ def rated() -> Dataset:
 @pytest.fixture(scope="module")
 def fold(rated: Dataset) -> Fold:
     start = cut_times(rated.interactions.times, [0.85])[0]
-    return temporal(rated.interactions, start=start, end=float("inf"), new_only=False)
+    return temporal(rated, start=start, end=float("inf"), new_only=False)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_points_of_a_hundred_are_learnt_as_stars_are() -> None:
 
     assert found is not None
     assert wanted is not None
-    asked = temporal(five.interactions, start=float(five.interactions.times[-1]), end=float("inf"), new_only=False)
+    asked = temporal(five, start=float(five.interactions.times[-1]), end=float("inf"), new_only=False)
     points, five_stars = (
         [given(model, replace(asked.profiles[0], values=times * asked.profiles[0].values), item) for item in range(20)]
         for times, model in ((20, found), (1, wanted))
@@ -158,7 +158,7 @@ def test_without_ratings_that_differ_there_is_nothing(kind: str, tmp_path: Path)
     dataset = build(frame)
     until = float(dataset.interactions.times[-1])
     facts = ItemFacts.fit(dataset.interactions, dataset.catalogue, until=until)
-    fold = temporal(dataset.interactions, start=until, end=float("inf"), new_only=False)
+    fold = temporal(dataset, start=until, end=float("inf"), new_only=False)
     source = {"popular": make("popular").fit(fold.past, dataset.catalogue)}
 
     found = gather(source, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=facts.n_items)

@@ -5,24 +5,27 @@ import pytest
 
 from personalization.recommenders.base import Interactions
 from personalization.training import folds
+from personalization.training.dataset import Dataset
 from personalization.training.folds import Fold, learning_folds, temporal
 from personalization.training.split import cut_times
+from tests.behaviour.shops import catalogue
 
 TIMES = np.arange(1_000.0)
 
 
-def _rows(each: int) -> Interactions:
+def _shop(each: int) -> Dataset:
     """Return a row a second: of 40 shoppers in turn, each time another of `each` products of theirs."""
     n = len(TIMES)
     users = (np.arange(n) % 40).astype(np.int32)
     items = (users * each + (np.arange(n) // 40) % each).astype(np.int32)
     ones = np.ones(n, np.float32)
-    return Interactions(users, items, TIMES, np.zeros(n, np.int8), ones, ones, np.full(n, -1, np.int32), 40)
+    rows = Interactions(users, items, TIMES, np.zeros(n, np.int8), ones, ones, np.full(n, -1, np.int32), 40)
+    return Dataset(rows, catalogue(40 * each), ())
 
 
 def _asked(each: int) -> list[Fold]:
-    rows = _rows(each)
-    return learning_folds(TIMES, lambda start, end: temporal(rows, start=start, end=end, new_only=False))
+    shop = _shop(each)
+    return learning_folds(TIMES, lambda start, end: temporal(shop, start=start, end=end, new_only=False))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +49,7 @@ def test_earlier_folds_are_taken_until_there_is_enough(
 @pytest.mark.parametrize("validation", [0.70, 0.55])
 def test_no_row_of_validation_is_learnt_from(validation: float) -> None:
     """Not with any number of rows: in binary, .55 + .15 is more than .7."""
-    nobody = temporal(_rows(each=5), start=-1.0, end=-1.0, new_only=False)
+    nobody = temporal(_shop(each=5), start=-1.0, end=-1.0, new_only=False)
     for n in range(60, 400):
         times = np.arange(float(n))
         ends: list[float] = []

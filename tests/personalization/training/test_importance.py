@@ -14,7 +14,7 @@ from personalization.training.examples import Examples
 from personalization.training.folds import Fold
 from personalization.training.importance import permutation_importance
 from personalization.training.report import ablation
-from tests.behaviour.shops import interactions
+from tests.behaviour.shops import catalogue, interactions
 
 SHOPPERS, EACH = 60, 40
 NAMES = ("useful", "noise", "silent")
@@ -60,11 +60,9 @@ def test_a_source_that_falls_silent_is_heard_in_no_feature(feature: str) -> None
     features = np.column_stack([items, items, items, 1 + items]).astype(np.float32)
     at = names.index(feature)
     ranker = SimpleNamespace(names=names, scores=lambda seen: np.nan_to_num(seen[:, at]))
-    bundle = SimpleNamespace(
-        ranker=ranker, columns=lambda sources: np.arange(4), catalogue=SimpleNamespace(n_items=2)
-    )  # fmt: skip
+    bundle = SimpleNamespace(ranker=ranker, columns=lambda sources: np.arange(4))
     profiles = [Profile.empty(0.0)] * 30
-    fold = Fold(interactions([], n_users=30), np.arange(30), profiles, [np.array([1])] * 30, 0.0, False)
+    fold = Fold(interactions([], n_users=30), catalogue(2), np.arange(30), profiles, [np.array([1])] * 30, 0.0, False)
 
     losses = ablation(cast("Any", bundle), fold, Examples(pairs, features, items == 1))
 
@@ -79,11 +77,9 @@ def test_what_a_silent_source_alone_proposed_is_shown_no_more() -> None:
     pairs = Candidates(rows, items, np.zeros((60, 2), np.float32), ranks, ("good", "poor"), 30)
     features = np.column_stack([items, items]).astype(np.float32)
     ranker = SimpleNamespace(names=("price", "age"), scores=lambda seen: seen[:, 0].copy())
-    bundle = SimpleNamespace(
-        ranker=ranker, columns=lambda sources: np.arange(2), catalogue=SimpleNamespace(n_items=2)
-    )  # fmt: skip
+    bundle = SimpleNamespace(ranker=ranker, columns=lambda sources: np.arange(2))
     profiles = [Profile.empty(0.0)] * 30
-    fold = Fold(interactions([], n_users=30), np.arange(30), profiles, [np.array([1])] * 30, 0.0, False)
+    fold = Fold(interactions([], n_users=30), catalogue(2), np.arange(30), profiles, [np.array([1])] * 30, 0.0, False)
 
     losses = ablation(cast("Any", bundle), fold, Examples(pairs, features, items == 1))
 

@@ -29,7 +29,7 @@ def shop(*, categories: bool = True) -> tuple[Dataset, Fold]:
     if categories:
         listed["category"] = listed.item_id.str[0].str.upper()
     dataset = build(seen, listed)
-    return dataset, temporal(dataset.interactions, start=CUT, end=float("inf"), new_only=True)
+    return dataset, temporal(dataset, start=CUT, end=float("inf"), new_only=True)
 
 
 def test_untouched_products_come_first_then_the_newest_and_none_the_shopper_had() -> None:
@@ -69,9 +69,9 @@ def test_of_a_product_without_category_the_one_before_counts() -> None:
 
 def test_how_often_they_are_hit() -> None:
     dataset, fold = shop()
-    warm, plain = temporal(dataset.interactions, start=4.0, end=CUT, new_only=True), shop(categories=False)
+    warm, plain = temporal(dataset, start=4.0, end=CUT, new_only=True), shop(categories=False)
 
-    assert newest_hit_rate([fold], dataset.catalogue) == pytest.approx(0.5), "Ann's, not Bob's"
-    assert newest_hit_rate([fold, warm], dataset.catalogue) == pytest.approx(0.5), "who wants no new one is not counted"
-    assert newest_hit_rate([warm], dataset.catalogue) == 0.0
-    assert newest_hit_rate([plain[1]], plain[0].catalogue) == 0.0, "no categories"
+    assert newest_hit_rate([fold]) == pytest.approx(0.5), "Ann's, not Bob's"
+    assert newest_hit_rate([fold, warm]) == pytest.approx(0.5), "who wants no new one is not counted"
+    assert newest_hit_rate([warm]) == 0.0
+    assert newest_hit_rate([plain[1]]) == 0.0, "no categories"

@@ -11,7 +11,7 @@ from personalization.ranking.facts import ItemFacts
 from personalization.recommenders.base import Interactions, Profile
 from personalization.recommenders.registry import make
 from personalization.training import pipeline, release, rival
-from personalization.training.dataset import build
+from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Options, folds_of
 from personalization.training.examples import examples, limited
 from personalization.training.folds import Fold, frozen, in_the_middle, leave_one_out, lived, next_item, temporal
@@ -55,11 +55,12 @@ def test_a_shop_with_a_clock_of_months_has_a_ranker_that_was_judged() -> None:
 
 
 def test_only_a_shops_questions_are_told_apart_by_where_in_a_visit_they_are_asked() -> None:
-    rows = build(history(), products()).interactions
+    dataset = build(history(), products())
+    rows = dataset.interactions
     start, end = cut_times(rows.times, [0.7, 0.85])
 
-    mixed = lived(rows, start=start, end=end, new_only=False)
-    middle = next_item(rows, start=start, end=end, new_only=False)
+    mixed = lived(dataset, start=start, end=end, new_only=False)
+    middle = next_item(dataset, start=start, end=end, new_only=False)
 
     assert 0 < mixed.begins.sum() < len(mixed)
     assert mixed.sample(20).begins.tolist() == [one.now == start for one in mixed.sample(20).profiles]
@@ -81,10 +82,11 @@ def test_cleaning_does_not_move_the_cuts_of_an_evaluation() -> None:
 
 @pytest.mark.parametrize("new_only", [False, True])
 def test_temporal_questions_are_about_the_future_only(new_only: bool) -> None:
-    rows = build(history(), products()).interactions
+    dataset = build(history(), products())
+    rows = dataset.interactions
     start = cut_times(rows.times, [0.7])[0]
 
-    fold = temporal(rows, start=start, end=float("inf"), new_only=new_only)
+    fold = temporal(dataset, start=start, end=float("inf"), new_only=new_only)
 
     assert len(fold) > 50
     assert leaks(fold) == []
@@ -97,13 +99,14 @@ def test_temporal_questions_are_about_the_future_only(new_only: bool) -> None:
 
 
 def test_rankers_are_taught_at_the_beginning_of_a_visit_and_in_the_middle() -> None:
-    rows = build(history(), products()).interactions
+    dataset = build(history(), products())
+    rows = dataset.interactions
     start, end = cut_times(rows.times, [0.7, 0.85])
 
-    fold = lived(rows, start=start, end=end, new_only=True)
+    fold = lived(dataset, start=start, end=end, new_only=True)
 
-    window = temporal(rows, start=start, end=end, new_only=True)
-    middle = in_the_middle(window, rows, end=end)
+    window = temporal(dataset, start=start, end=end, new_only=True)
+    middle = in_the_middle(window, dataset, end=end)
     assert len(fold) == len(window) + len(middle) == 2 * len(window)
     pairs = zip(fold.targets[: len(window)], window.targets, strict=True)
     assert all(mine.tolist() == own.tolist() for mine, own in pairs)
@@ -111,14 +114,15 @@ def test_rankers_are_taught_at_the_beginning_of_a_visit_and_in_the_middle() -> N
     assert all(start <= profile.now < end for profile in middle.profiles)
     assert any((profile.times >= start).any() for profile in middle.profiles)
     assert leaks(middle) == []
-    assert len(in_the_middle(window, rows, end=end, limit=30)) == 10
+    assert len(in_the_middle(window, dataset, end=end, limit=30)) == 10
 
 
 def test_a_ranker_is_taught_by_so_many_questions_of_profiles_as_answers_see_them() -> None:
-    rows = build(history(), products()).interactions
+    dataset = build(history(), products())
+    rows = dataset.interactions
     start, end = cut_times(rows.times, [0.7, 0.85])
 
-    fold = lived(rows, start=start, end=end, new_only=True, limit=30, newest=4)
+    fold = lived(dataset, start=start, end=end, new_only=True, limit=30, newest=4)
 
     assert (len(fold), fold.begins.sum()) == (30, 20)
     for user, profile in zip(fold.users, fold.profiles, strict=True):
@@ -152,38 +156,38 @@ def test_a_training_bounds_every_profile_as_live_ones_are(monkeypatch: pytest.Mo
 
 
 def test_a_planted_leak_is_found() -> None:
-    rows = build(history(), products()).interactions
+    dataset = build(history(), products())
+    rows = dataset.interactions
     start = cut_times(rows.times, [0.7])[0]
-    honest = temporal(rows, start=start, end=float("inf"), new_only=False)
+    honest = temporal(dataset, start=start, end=float("inf"), new_only=False)
 
-    models = Fold(rows, honest.users, honest.profiles, honest.targets, start)
-    later = temporal(rows, start=start + 86_400.0 * 60, end=float("inf"), new_only=False)
-    shoppers = Fold(honest.past, later.users, [_asked_at(p, start) for p in later.profiles], later.targets, start)
+    models = replace(honest, past=rows)
+    later = temporal(dataset, start=start + 86_400.0 * 60, end=float("inf"), new_only=False)
+    profiles = [replace(profile, now=start) for profile in later.profiles]
+    shoppers = replace(later, past=honest.past, profiles=profiles, until=start)
 
     assert leaks(models) == [-1]
     assert leaks(shoppers) != []
 
 
-def _asked_at(profile: Profile, now: float) -> Profile:
-    return replace(profile, now=now)
-
-
 def test_equal_times_stay_on_one_side() -> None:
     frame = history()
     frame["timestamp"] = (frame["timestamp"] // (90 * 86_400)) * 90 * 86_400
-    rows = build(frame, products()).interactions
+    dataset = build(frame, products())
+    rows = dataset.interactions
     start = cut_times(rows.times, [0.7])[0]
 
-    fold = temporal(rows, start=start, end=float("inf"), new_only=False)
+    fold = temporal(dataset, start=start, end=float("inf"), new_only=False)
 
     assert (fold.past.times < start).all()
     assert leaks(fold) == []
 
 
 def test_leave_one_out_asks_for_the_last_row() -> None:
-    rows = build(history(), products()).interactions
+    dataset = build(history(), products())
+    rows = dataset.interactions
 
-    fold = leave_one_out(rows, back=0, new_only=False)
+    fold = leave_one_out(dataset, back=0, new_only=False)
 
     own = rows.items[rows.users == fold.users[3]]
     assert fold.targets[3].tolist() == [own[-1]]
@@ -195,7 +199,8 @@ def test_who_has_one_row_is_nobodys_question_and_is_learnt_from() -> None:
     rows = shops.interactions([(0, 5, 10.0, "view"), (1, 6, 11.0, "view"), (1, 7, 12.0, "view"), (2, 5, 13.0, "view")],
                               n_users=3)  # fmt: skip
 
-    test, validation = (leave_one_out(rows, back=back, new_only=False) for back in (0, 1))
+    shop = Dataset(rows, shops.catalogue(8), ())
+    test, validation = (leave_one_out(shop, back=back, new_only=False) for back in (0, 1))
 
     assert (test.users.tolist(), test.targets[0].tolist()) == ([1], [7])
     assert sorted(zip(test.past.users.tolist(), test.past.items.tolist(), strict=True)) == [(0, 5), (1, 6), (2, 5)]
@@ -208,17 +213,18 @@ def test_next_item_does_not_know_the_other_lines_of_the_order() -> None:
         [(0, 1, 10.0, "view"), (1, 1, 10.0, "view"), (0, 2, 20.0, "purchase"), (0, 3, 20.0, "purchase")], n_users=2
     )
 
-    fold = next_item(rows, start=15.0, end=float("inf"), new_only=False)
+    fold = next_item(Dataset(rows, shops.catalogue(4), ()), start=15.0, end=float("inf"), new_only=False)
 
     assert [one.tolist() for one in fold.targets] == [[2], [3]]
     assert [profile.items.tolist() for profile in fold.profiles] == [[1], [1]]
 
 
 def test_next_item_knows_all_that_came_before_or_is_frozen() -> None:
-    rows = build(history(), products()).interactions
+    dataset = build(history(), products())
+    rows = dataset.interactions
     start = cut_times(rows.times, [0.85])[0]
 
-    live = next_item(rows, start=start, end=float("inf"), new_only=False)
+    live = next_item(dataset, start=start, end=float("inf"), new_only=False)
     still = frozen(live)
 
     assert len(live) == (rows.times >= start).sum()
@@ -230,7 +236,7 @@ def test_next_item_knows_all_that_came_before_or_is_frozen() -> None:
 def test_what_rankers_learn_from_is_limited_evenly() -> None:
     rows = build(history(), products())
     start = cut_times(rows.interactions.times, [0.7])[0]
-    fold = temporal(rows.interactions, start=start, end=float("inf"), new_only=False)
+    fold = temporal(rows, start=start, end=float("inf"), new_only=False)
     facts = ItemFacts.fit(fold.past, rows.catalogue, until=start)
     sources = {"popular": make("popular").fit(fold.past, rows.catalogue)}
     whole = examples(sources, facts, fold, quotas={"popular": 10})
@@ -279,7 +285,7 @@ def test_a_large_order_takes_nothing_from_what_is_known_before_it() -> None:
     rows += [(0, 6 + line, 100.0, "purchase") for line in range(12)]
     data = shops.interactions(rows, n_users=1)
 
-    fold = next_item(data, start=50.0, end=200.0, new_only=True, newest=6)
+    fold = next_item(Dataset(data, shops.catalogue(18), ()), start=50.0, end=200.0, new_only=True, newest=6)
 
     assert {len(profile.items) for profile in fold.profiles} == {6}
 
@@ -319,7 +325,7 @@ def test_what_is_taken_again_is_counted_of_the_same_shoppers() -> None:
     n, day = 4_200, shops.DAY
     first = [(user, user % 7, shops.START + user, "purchase") for user in range(n)]
     again = [(user, (user + user % 2) % 7, shops.START + 9 * day + user, "purchase") for user in range(n)]
-    rows = shops.interactions(first + again, n_users=n)
+    shop = Dataset(shops.interactions(first + again, n_users=n), shops.catalogue(7), ())
 
-    assert pipeline._repeats(rows, shops.START + 9 * day, float("inf"))
-    assert not pipeline._repeats(rows, shops.START + 99 * day, float("inf")), "nothing is taken, nothing taken again"
+    assert pipeline._repeats(shop, shops.START + 9 * day, float("inf"))
+    assert not pipeline._repeats(shop, shops.START + 99 * day, float("inf")), "nothing is taken, nothing taken again"

@@ -62,13 +62,13 @@ def test_settings_are_judged_on_the_questions_of_earlier_folds_too(
     asked: list[int] = []
     values = kind.values
 
-    def counted(own: Peer, fold: Fold, catalogue: Catalogue) -> Doubles:
+    def counted(own: Peer, fold: Fold) -> Doubles:
         asked.append(len(fold))
-        return values(own, fold, catalogue)
+        return values(own, fold)
 
     monkeypatch.setattr(kind, "values", counted)
 
-    tuned = kind.tuned([validation, *reversed(learning)], shop.catalogue, budget_s=0.0, seed=7)
+    tuned = kind.tuned([validation, *reversed(learning)], budget_s=0.0, seed=7)
 
     folds = [validation, *reversed(learning)]
     assert tuned.trials == 1 + len(kind.starts)
@@ -108,7 +108,7 @@ def test_the_best_peer_stands_beside_us(shop: Dataset) -> None:
     values = {name: one["warm"]["ndcg@10"]["value"] for name, one in report["peers"].items()}
     assert set(values) == {kind.name for kind in peers("temporal")[0]}
     assert values[report["best_peer"]] == max(values.values()) > 0.4
-    mine = judged(slates, test, shop.catalogue.n_items)["warm"]["ndcg@10"]["value"]
+    mine = judged(slates, test)["warm"]["ndcg@10"]["value"]
     assert report["over_best_peer"]["difference"]["value"] == pytest.approx(mine - max(values.values()))
 
 
@@ -198,9 +198,9 @@ class Telling(MostPopular):
     budgets: ClassVar[list[float]] = []
 
     @classmethod
-    def tuned(cls, folds: Sequence[Fold], catalogue: Catalogue, *, budget_s: float, seed: int) -> Tuned:
+    def tuned(cls, folds: Sequence[Fold], *, budget_s: float, seed: int) -> Tuned:
         cls.budgets.append(budget_s)
-        return super().tuned(folds, catalogue, budget_s=0.0, seed=seed)
+        return super().tuned(folds, budget_s=0.0, seed=seed)
 
     def fit(self, past: Interactions, catalogue: Catalogue) -> None:
         self.learnt.append(len(past))
@@ -231,9 +231,9 @@ def test_a_peer_gets_its_share_of_the_time_its_best_settings_and_all_that_lies_b
 def test_what_no_model_could_know_does_not_count_in_the_comparison() -> None:
     rows = [("ann", "a", 1), ("bob", "b", 2), ("ann", "new", 101), ("bob", "new", 102), ("bob", "a", 103)]
     shop = build(pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"]).assign(event="view"))
-    fold = temporal(shop.interactions, start=100.0, end=float("inf"), new_only=False)
+    fold = temporal(shop, start=100.0, end=float("inf"), new_only=False)
     new = shop.catalogue.item_ids.index("new")
 
-    values, shoppers = warm_values(np.full((2, 1), new, np.int32), fold, shop.catalogue.n_items, metric="hit_rate")
+    values, shoppers = warm_values(np.full((2, 1), new, np.int32), fold, metric="hit_rate")
 
     assert (values.tolist(), [shop.user_ids[user] for user in shoppers]) == ([0.0], ["bob"])

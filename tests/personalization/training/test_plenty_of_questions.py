@@ -65,7 +65,7 @@ def test_the_plan_can_be_followed_again(once: TrainedBundle) -> None:
     plan = plan_of(once.tested.manifest)
     assert plan is not None
 
-    held = refitted(plan, [once.test], once.test, once.tested.catalogue, beside=once.tested)
+    held = refitted(plan, [once.test], once.test, beside=once.tested)
 
     assert held is not None
     assert networks(held) == (1 if plan.rung == "ranker" else 0)

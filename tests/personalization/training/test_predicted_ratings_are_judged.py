@@ -26,11 +26,11 @@ def rated() -> Dataset:
 
 def folded(dataset: Dataset, protocol: Protocol = "temporal") -> Fold:
     """Return the test fold of a protocol."""
-    rows = dataset.interactions
     if protocol == "leave-one-out":
-        return leave_one_out(rows, back=0, new_only=True)
+        return leave_one_out(dataset, back=0, new_only=True)
     asked = next_item if protocol == "next-item" else temporal
-    return asked(rows, start=cut_times(rows.times, [0.85])[0], end=float("inf"), new_only=True)
+    start = cut_times(dataset.interactions.times, [0.85])[0]
+    return asked(dataset, start=start, end=float("inf"), new_only=True)
 
 
 def stars_at(dataset: Dataset, fold: Fold) -> Stars | None:

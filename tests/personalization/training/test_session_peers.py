@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from personalization.recommenders.base import Ints
+from personalization.training.dataset import Dataset
 from personalization.training.folds import Fold, next_item
 from personalization.training.session_peers import VSKNN
 from tests.behaviour import shops
@@ -24,7 +25,7 @@ def question(*, seed: int) -> Fold:
     own = [(40, int(item), shops.START + 50 * shops.DAY + at, "view") for at, item in enumerate(rng.integers(0, 5, 6))]
     last = (40, ITEMS - 1, shops.START + 60 * shops.DAY, "view")
     data = shops.interactions([*rows, *own, last], n_users=41)
-    return next_item(data, start=last[2], end=float("inf"), new_only=False)
+    return next_item(Dataset(data, shops.catalogue(ITEMS), ()), start=last[2], end=float("inf"), new_only=False)
 
 
 def by_hand(fold: Fold, *, latest: bool, rarity: float) -> Ints:

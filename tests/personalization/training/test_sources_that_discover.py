@@ -61,7 +61,7 @@ def test_what_an_items_own_past_counts_is_not_theirs_to_set(name: str, validatio
     kind = RECOMMENDERS[name]
     champion = {"own_weight": 30.0, "half_life_days": 77.0}
 
-    starts = tuning._starts(name, Bench.of([validation], DATA.catalogue, seed=7), Search(held={name: champion}))
+    starts = tuning._starts(name, Bench.of([validation], seed=7), Search(held={name: champion}))
 
     assert not {"own_weight", "rate_power"} & kind.SEARCH_SPACE.keys()
     configs = [kind.config_class(**start) for start in starts]
@@ -81,8 +81,8 @@ def test_settings_are_judged_by_what_the_source_is_there_for(
 
     monkeypatch.setattr(Bench, "judge", judge)
 
-    tuning.started(name, [validation], DATA.catalogue, seed=7)
-    tune(name, [validation], DATA.catalogue, budget_s=60, seed=7, max_trials=1)
+    tuning.started(name, [validation], seed=7)
+    tune(name, [validation], budget_s=60, seed=7, max_trials=1)
 
     assert asked
     discovers = RECOMMENDERS[name].discovers
@@ -95,11 +95,11 @@ def test_where_everybody_comes_back_for_the_same_the_first_settings_are_taken(va
     again = [np.unique(profile.items)[:1].astype(np.int64) for profile in validation.profiles]
     settled = replace(validation, targets=again)
 
-    begun, source = tuning.started("covisitation", [settled, validation], DATA.catalogue, seed=7)
+    begun, source = tuning.started("covisitation", [settled, validation], seed=7)
 
     assert source is None  # it would have been fitted on the second fold, which is not validation's
     assert begun.trials > 0
-    nothing, source = tuning.started("covisitation", [settled], DATA.catalogue, seed=7)
+    nothing, source = tuning.started("covisitation", [settled], seed=7)
     assert (dict(nothing.config), nothing.value, source) == ({}, 0.0, None)
 
 
@@ -126,7 +126,7 @@ def test_minutes_and_caution_are_told_of_the_questions_that_a_source_is_asked(
     monkeypatch.setattr(choosing, "tune", tuned)
     monkeypatch.setattr(deciding, "PLENTY", len(validation.discoveries()) + 1)
 
-    task = choosing.Task(list(begun), [], validation, DATA.catalogue, Search(), 7, lambda message, share: None)
+    task = choosing.Task(list(begun), [], validation, Search(), 7, lambda message, share: None)
     choosing._tuned(task, begun, budget_s=110.0)
 
     assert {name: seconds for name, (seconds, _) in spent.items()} == {
@@ -142,6 +142,6 @@ def test_minutes_and_caution_are_told_of_the_questions_that_a_source_is_asked(
 def test_where_nothing_is_asked_no_time_is_spent_on_a_search(validation: Fold) -> None:
     again = [np.unique(profile.items)[:1].astype(np.int64) for profile in validation.profiles]
 
-    found = tune("covisitation", [replace(validation, targets=again)], DATA.catalogue, budget_s=1e6, seed=7)
+    found = tune("covisitation", [replace(validation, targets=again)], budget_s=1e6, seed=7)
 
     assert (dict(found.config), found.value) == ({}, 0.0)

@@ -15,7 +15,7 @@ from tests.personalization.shop_history import history, products
 def test_a_training_asks_at_both_moments_and_is_judged_at_one() -> None:
     shop = build(history(), products())
 
-    learning, validation, test = pipeline._folds(shop.interactions, newest=300)
+    learning, validation, test = pipeline._folds(shop, newest=300)
 
     for fold in (*learning, validation):
         moments = np.array([profile.now for profile in fold.profiles])

@@ -34,14 +34,14 @@ def shop(shift: float = 0.0) -> Dataset:
 
 def fold_of(dataset: Dataset) -> Fold:
     start, end = cut_times(dataset.interactions.times, (0.6, 0.95))
-    return temporal(dataset.interactions, start=start, end=end, new_only=False)
+    return temporal(dataset, start=start, end=end, new_only=False)
 
 
 def asked(dataset: Dataset) -> Examples:
     """Return what every ranked source proposes on a past fold, with all features."""
-    fold, known = fold_of(dataset), dataset.catalogue.at(fold_of(dataset).until)
-    sources = fitted(fresh(ranked_sources(), {}), fold.past, known)
-    facts = ItemFacts.fit(fold.past, known, until=fold.until)
+    fold = fold_of(dataset)
+    sources = fitted(fresh(ranked_sources(), {}), fold.past, fold.catalogue)
+    facts = ItemFacts.fit(fold.past, fold.catalogue, until=fold.until)
     return examples(sources, facts, fold, quotas=dict.fromkeys(sources, 40))
 
 
@@ -56,16 +56,14 @@ def test_what_will_appear_is_not_proposed_and_its_date_changes_nothing() -> None
 
 def test_no_fold_of_a_training_proposes_what_appears_after_it() -> None:
     dataset = shop()
-    validation, learning = fold_of(dataset), temporal(
-        dataset.interactions, start=START + 150 * DAY, end=START + 210 * DAY, new_only=False
-    )  # fmt: skip
+    validation = fold_of(dataset)
+    learning = temporal(dataset, start=START + 150 * DAY, end=START + 210 * DAY, new_only=False)
 
     made = hybrid(
         ("content", "new_arrivals", "popular"),
         {},
         [learning],
         validation,
-        dataset.catalogue,
         ready={},
         seed=7,
         progress=lambda message, share: None,

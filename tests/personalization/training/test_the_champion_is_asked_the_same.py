@@ -76,7 +76,7 @@ def test_a_source_that_the_champion_set_otherwise_or_has_alone_is_fitted_anew(on
     configs = {**plan.configs, "rp3beta": {**plan.configs.get("rp3beta", {}), "alpha": 0.123}}
     other = replace(plan, rung="blend", quotas={**plan.quotas, "trending": 20}, configs=configs)
 
-    held = refitted(other, [once.test], once.test, once.tested.catalogue, beside=once.tested)
+    held = refitted(other, [once.test], once.test, beside=once.tested)
 
     assert held is not None
     assert held.sources["rp3beta"].config.alpha == 0.123  # type: ignore[attr-defined]
@@ -92,7 +92,7 @@ def test_the_champion_knows_nothing_of_products_that_appear_later(once: TrainedB
     appeared[3] = once.test.until + 1
     dated = replace(once.tested.catalogue, first_seen=appeared)
 
-    held = refitted(replace(plan, rung="blend"), [once.test], once.test, dated, beside=once.tested)
+    held = refitted(replace(plan, rung="blend"), [once.test], replace(once.test, whole=dated), beside=once.tested)
 
     assert held is not None
     assert held.catalogue.titles == dated.at(once.test.until).titles != dated.titles
@@ -110,7 +110,7 @@ def test_the_champions_lift_and_exposure_are_followed_too(once: TrainedBundle, m
 
     monkeypatch.setattr(rival, "bounded", halved)
 
-    held = refitted(lifted, [once.test], once.test, once.tested.catalogue, beside=once.tested, newest=300)
+    held = refitted(lifted, [once.test], once.test, beside=once.tested, newest=300)
 
     assert held is not None
     assert held.cold_lift == 0.25

@@ -30,14 +30,11 @@ def folds() -> list[Fold]:
     return [validation, *reversed(learning)]
 
 
-CATALOGUE = build(history(), products()).catalogue
-
-
 @pytest.mark.parametrize("sampler", tuning.SAMPLERS)
 def test_a_search_is_within_its_space_and_never_worse_than_its_start(sampler: str, folds: list[Fold]) -> None:
-    start = tune("popular", folds, CATALOGUE, budget_s=60, seed=7, max_trials=0)
+    start = tune("popular", folds, budget_s=60, seed=7, max_trials=0)
 
-    found = tune("popular", folds, CATALOGUE, budget_s=60, seed=7, search=Search(sampler), max_trials=4)
+    found = tune("popular", folds, budget_s=60, seed=7, search=Search(sampler), max_trials=4)
 
     assert found.trials == start.trials + 4
     assert found.value >= start.value
@@ -48,7 +45,7 @@ def test_a_search_is_within_its_space_and_never_worse_than_its_start(sampler: st
 def test_a_grid_ends_when_every_point_was_tried(folds: list[Fold]) -> None:
     points = len(RECOMMENDERS["popular"].SEARCH_SPACE["half_lives_days"][1])
 
-    found = tune("popular", folds, CATALOGUE, budget_s=60, seed=7, search=Search("grid"), max_trials=1_000)
+    found = tune("popular", folds, budget_s=60, seed=7, search=Search("grid"), max_trials=1_000)
 
     assert found.trials == 1 + points
 
@@ -96,8 +93,8 @@ def test_a_budget_is_halved_between_answering_and_fitting_and_ends_each(
     monkeypatch.setattr(Bench, "judge", passes(5.0, Bench.judge))
 
     def trials_within(name: str, budget_s: float) -> int:
-        begun = tuning.started(name, folds[:1], CATALOGUE, seed=7)[0].trials
-        return tune(name, folds[:1], CATALOGUE, budget_s=budget_s, seed=7).trials - begun
+        begun = tuning.started(name, folds[:1], seed=7)[0].trials
+        return tune(name, folds[:1], budget_s=budget_s, seed=7).trials - begun
 
     assert trials_within("rp3beta", 60.0) == 30 / 5 + 30 / 15
     assert trials_within("rp3beta", 18.0) == 2, "nine seconds pay for no fit"
@@ -110,20 +107,21 @@ def test_a_kept_study_goes_on_with_new_trials_and_other_data_or_code_begin_anoth
 ) -> None:
     search = Search(sampler, str(tmp_path / "study.db"))
 
-    tune("rp3beta", folds, CATALOGUE, budget_s=60, seed=7, search=search, max_trials=3)
-    tune("rp3beta", folds, CATALOGUE, budget_s=60, seed=7, search=search, max_trials=5)
+    tune("rp3beta", folds, budget_s=60, seed=7, search=search, max_trials=3)
+    tune("rp3beta", folds, budget_s=60, seed=7, search=search, max_trials=5)
     before = trials(search)
-    tune("rp3beta", folds[:1], CATALOGUE, budget_s=60, seed=7, search=search, max_trials=1)
+    tune("rp3beta", folds[:1], budget_s=60, seed=7, search=search, max_trials=1)
 
     assert {name.split(":")[2] for name in before} == {"serve", "fit"}
     assert all(len(drawn) == len(set(drawn)) == 5 for name, drawn in before.items() if ":serve:" in name)
     assert len(trials(search)) == len(before) + 2
-    tune("rp3beta", folds, CATALOGUE, budget_s=60, seed=8, search=search, max_trials=1)
-    named = replace(CATALOGUE, titles=("Other words", *CATALOGUE.titles[1:]))
-    tune("rp3beta", folds, named, budget_s=60, seed=7, search=search, max_trials=1)
+    tune("rp3beta", folds, budget_s=60, seed=8, search=search, max_trials=1)
+    whole = folds[0].whole
+    named = replace(whole, titles=("Other words", *whole.titles[1:]))
+    tune("rp3beta", [replace(fold, whole=named) for fold in folds], budget_s=60, seed=7, search=search, max_trials=1)
     assert len(trials(search)) == len(before) + 6
     monkeypatch.setattr("personalization.training.tune._written", lambda: "the next release")
-    tune("rp3beta", folds, CATALOGUE, budget_s=60, seed=7, search=search, max_trials=1)
+    tune("rp3beta", folds, budget_s=60, seed=7, search=search, max_trials=1)
     assert len(trials(search)) == len(before) + 8
 
 
@@ -138,12 +136,12 @@ def trials(search: Search) -> dict[str, list[str]]:
 
 
 def test_settings_that_are_not_surely_better_are_not_taken(folds: list[Fold], monkeypatch: pytest.MonkeyPatch) -> None:
-    start = tune("user_knn", folds, CATALOGUE, budget_s=60, seed=7, max_trials=0)
-    lucky = tune("user_knn", folds, CATALOGUE, budget_s=60, seed=7, max_trials=12)
+    start = tune("user_knn", folds, budget_s=60, seed=7, max_trials=0)
+    lucky = tune("user_knn", folds, budget_s=60, seed=7, max_trials=12)
     assert lucky.config != start.config
     monkeypatch.setattr(tuning, "better", lambda values, than, shoppers, seed: 0.89)
 
-    careful = tune("user_knn", folds, CATALOGUE, budget_s=60, seed=7, max_trials=12, sure=0.9)
+    careful = tune("user_knn", folds, budget_s=60, seed=7, max_trials=12, sure=0.9)
 
     assert (careful.config, careful.value) == (start.config, start.value)
     assert careful.trials == lucky.trials
@@ -182,7 +180,6 @@ def taken(rankers: Rankers, folds: list[Fold], monkeypatch: pytest.MonkeyPatch) 
     choice = choosing.choose(
         learning[::-1],
         validation,
-        CATALOGUE,
         budget_s=1.0,
         seed=8,
         progress=lambda message, share: None,
@@ -227,7 +224,7 @@ def test_a_source_that_is_at_least_half_as_good_as_the_best_is_tuned_three_times
     monkeypatch.setattr(choosing, "tune", tuned)
 
     names = ("als", "popular", "random", "rp3beta", "user_knn")
-    task = choosing.Task(names, folds[:0:-1], folds[0], CATALOGUE, Search(), 7, lambda message, share: None)
+    task = choosing.Task(names, folds[:0:-1], folds[0], Search(), 7, lambda message, share: None)
     begun = {name: Tuned({}, value, 1) for name, value in (("als", 0.19), ("rp3beta", 0.4), ("user_knn", 0.2))}
     choosing._tuned(task, begun, budget_s=80.0)
 
@@ -271,14 +268,14 @@ def test_a_search_asks_many_of_one_fold_and_earlier_ones_only_where_it_asks_few(
 
 
 def sizes(folds: list[Fold], *, most: int) -> list[int]:
-    return [len(fold) for fold in Bench.of(folds, CATALOGUE, seed=7, most=most).folds]
+    return [len(fold) for fold in Bench.of(folds, seed=7, most=most).folds]
 
 
 def test_other_baskets_are_other_data(folds: list[Fold]) -> None:
     past = folds[0].past
     other = replace(folds[0], past=replace(past, baskets=past.baskets + 1))
 
-    first, again, second = (Bench.of([one], CATALOGUE, seed=7).mark for one in (folds[0], folds[0], other))
+    first, again, second = (Bench.of([one], seed=7).mark for one in (folds[0], folds[0], other))
 
     assert first == again != second
 
@@ -289,7 +286,7 @@ def test_a_shop_with_few_questions_is_spared_the_starts_of_many(
 ) -> None:
     monkeypatch.setattr(deciding, "PLENTY", len(folds[0]) + (0 if plenty else 1))
 
-    begun, _ = tuning.started("als", folds, CATALOGUE, seed=7)
+    begun, _ = tuning.started("als", folds, seed=7)
 
     assert begun.trials == tried
 
@@ -322,9 +319,9 @@ def test_a_search_that_can_no_longer_be_kept_goes_on_in_memory(address: str, fol
             database.commit()
     search = Search("random", address.format(file))
 
-    found = tune("popular", folds, CATALOGUE, budget_s=60, seed=7, search=search, max_trials=4)
+    found = tune("popular", folds, budget_s=60, seed=7, search=search, max_trials=4)
 
-    plain = tune("popular", folds, CATALOGUE, budget_s=60, seed=7, search=Search("random"), max_trials=4)
+    plain = tune("popular", folds, budget_s=60, seed=7, search=Search("random"), max_trials=4)
     assert found == plain
     assert search.lost == ["attempt to write a readonly database" if address != "{}" else "database or disk is full"]
 
@@ -333,12 +330,12 @@ def test_what_the_live_model_is_set_to_is_a_start_like_those_suggested(folds: li
     held = {"half_lives_days": (3.0,)}
 
     def starts(name: str, **own: Any) -> list[Any]:
-        return tuning._starts(name, Bench.of(folds, CATALOGUE, seed=7), Search(held={name: own}))
+        return tuning._starts(name, Bench.of(folds, seed=7), Search(held={name: own}))
 
     assert [*starts("popular"), {"category_weight": 9.0, **held}] == starts("popular", **held, category_weight=9.0)
     assert starts("popular", **starts("popular")[0]) == starts("popular")
-    plain, _ = tuning.started("popular", folds, CATALOGUE, seed=7)
-    found, _ = tuning.started("popular", folds, CATALOGUE, seed=7, search=Search(held={"popular": held}))
+    plain, _ = tuning.started("popular", folds, seed=7)
+    found, _ = tuning.started("popular", folds, seed=7, search=Search(held={"popular": held}))
     assert found.value >= plain.value
     assert found.trials == plain.trials + 1
 
@@ -349,10 +346,10 @@ def test_of_the_settings_a_source_suggests_the_best_is_the_beginning(
     monkeypatch.setattr(Bench, "judge", lambda self, sources, trial=None: sources[0].config.alpha)
     monkeypatch.setattr(RECOMMENDERS["rp3beta"], "STARTS", ({"alpha": 0.9}, {"alpha": 1.7}, {"alpha": 0.3}))
 
-    begun, source = tuning.started("rp3beta", folds, CATALOGUE, seed=7)
+    begun, source = tuning.started("rp3beta", folds, seed=7)
 
     assert (begun.config, begun.value) == ({"alpha": 1.7}, 1.7)
     assert source is not None
-    expected = make("rp3beta", alpha=1.7).fit(folds[0].past, CATALOGUE)
+    expected = make("rp3beta", alpha=1.7).fit(folds[0].past, folds[0].catalogue)
     first = folds[0].profiles[:20], folds[0].contexts[:20]
     assert (source.recommend_many(*first, 10).items == expected.recommend_many(*first, 10).items).all()

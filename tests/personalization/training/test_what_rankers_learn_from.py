@@ -55,9 +55,7 @@ def test_rankers_learn_from_all_hits_and_a_few_misses_of_those_who_have_a_hit() 
 def test_thin_examples_are_those_of_a_fold_thinned(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("personalization.training.examples.NEGATIVES", 5)
     dataset = build(history(shoppers=80), products())
-    fold = temporal(
-        dataset.interactions, start=cut_times(dataset.interactions.times, [0.7])[0], end=float("inf"), new_only=False
-    )
+    fold = temporal(dataset, start=cut_times(dataset.interactions.times, [0.7])[0], end=float("inf"), new_only=False)
     quotas = {"popular": 40, "rp3beta": 40}
     sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in quotas}
     facts = ItemFacts.fit(fold.past, dataset.catalogue, until=fold.until)
