@@ -63,6 +63,11 @@ class Bundle:
         return str(self.manifest["rung"])
 
     @property
+    def single(self) -> str:
+        """Which source the rung "single" is."""
+        return str(self.manifest["single"])
+
+    @property
     def new_only(self) -> bool:
         """Whether the ranker was taught, and judged, to recommend only what is new to the shopper."""
         return bool(self.manifest.get("plan", {}).get("new_only", False))
@@ -225,7 +230,7 @@ class Bundle:
         if rung in self.sources:
             return {rung: max(k, 1)}
         if rung == "single":
-            return dict.fromkeys(alone(str(self.manifest["single"])), max(k, 1))
+            return dict.fromkeys(alone(self.single), max(k, 1))
         if sources is None:  # as the ranker was taught: more candidates are others than those it knows
             times = -(-k // max(1, sum(self.quotas.values())))
             return {name: quota * max(1, times) for name, quota in self.quotas.items()}
@@ -235,7 +240,7 @@ class Bundle:
         if rung in self.sources:
             return {rung: self.sources[rung]}
         if rung == "single":
-            return {name: self.sources[name] for name in alone(str(self.manifest["single"]))}
+            return {name: self.sources[name] for name in alone(self.single)}
         if rung == "ranker":
             return self.heard
         return {name: source for name, source in self.sources.items() if self.blend.get(name, 0) and asked.get(name)}

@@ -89,7 +89,7 @@ def rung_slates(bundle: Bundle, fold: Fold, asked: Examples, *, released: Ints) 
         found["ranker"] = slates(asked.candidates, bundle.spread(asked.candidates, scores, rung="ranker", own=own))
     blended, fused = listed(asked.candidates, blend_scores(asked.candidates, bundle.blend))
     found["blend"] = slates(blended, bundle.spread(blended, fused, rung="blend"))
-    found["single"] = single_slates(asked.candidates, str(bundle.manifest["single"]))
+    found["single"] = single_slates(asked.candidates, bundle.single)
     return found | {name: source_slates(asked.candidates, name) for name in asked.candidates.sources}
 
 
@@ -101,7 +101,7 @@ def released_slates(bundle: Bundle, fold: Fold, asked: Examples, *, among: Bools
     elif bundle.rung == "blend":
         candidates, scores = listed(candidates, blend_scores(candidates, bundle.blend))
     else:
-        names = alone(str(bundle.manifest["single"])) if bundle.rung == "single" else (bundle.rung,)
+        names = alone(bundle.single) if bundle.rung == "single" else (bundle.rung,)
         candidates, scores = listed(candidates, followed(candidates, names))
     scores = bundle.spread(candidates, scores, rung=bundle.rung, own=held_by(fold.profiles, candidates))
     if among is not None:
