@@ -14,5 +14,9 @@ def listed(text: str) -> list[str]:
 
 
 def joined(names: Iterable[str]) -> str:
-    """Return the line that `listed` reads as these names."""
-    return ", ".join(name if listed(name) == [name] else '"' + name.replace('"', '""') + '"' for name in names)
+    """Return the line that `listed` reads as these names, which have no blanks around them."""
+    return ", ".join(_quoted(name) if "," in name or name.startswith('"') else name for name in names)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -28,5 +28,10 @@ def test_what_is_shown_is_read_as_the_same(name: str) -> None:
     assert listed(joined([name, "lamp", name])) == [name, "lamp", name]
 
 
+@pytest.mark.parametrize("names", [['"A', 'B"'], ['"', '"'], ['"A"', '24"', '"B, C'], ['"Best" Nord', '24"']])
+def test_quotes_of_several_names_do_not_make_one_of_them(names: list[str]) -> None:
+    assert listed(joined(names)) == names
+
+
 def test_names_without_a_comma_are_shown_as_they_are() -> None:
     assert joined(["desk", '24" desk']) == 'desk, 24" desk'
