@@ -25,7 +25,7 @@ class Upload(TempFolderStorage):  # type: ignore[misc]  # import_export has no t
         """Write the file under a name that nobody guesses; those that nobody confirmed for a day are removed."""
         for waiting in Path(gettempdir()).glob(f"{PREFIX}*"):
             with suppress(OSError):  # confirmed in this moment, or another user's
-                if waiting.stat().st_mtime < time.time() - KEPT_SECONDS:
+                if OURS.fullmatch(waiting.name) and waiting.stat().st_mtime < time.time() - KEPT_SECONDS:
                     waiting.unlink()
         with NamedTemporaryFile(prefix=PREFIX, delete=False) as file:
             file.write(data)

@@ -147,11 +147,14 @@ def test_an_upload_that_nobody_confirmed_for_a_day_is_removed_by_the_next(
     upload(dee, GOOD)
     (forgotten,) = tmp_path.glob("vitrine-import-*")
     yesterday = time.time() - 25 * 3600
-    os.utime(forgotten, (yesterday, yesterday))
+    notes = tmp_path / "vitrine-import-notes.txt"
+    notes.write_text("whose name no upload has\n")
+    for file in (forgotten, notes):
+        os.utime(file, (yesterday, yesterday))
 
     form = upload(dee, GOOD).context["confirm_form"].initial
 
-    assert [file.name for file in tmp_path.glob("vitrine-import-*")] == [form["import_file_name"]]
+    assert {file.name for file in tmp_path.iterdir()} == {form["import_file_name"], notes.name}
 
 
 def test_a_file_in_another_encoding_is_told_in_words(dee: Client) -> None:
