@@ -35,7 +35,7 @@ class ConsentView(APIView):
     @extend_schema(
         operation_id="consents_read",
         parameters=[_SUBJECT, _HASH],
-        responses={200: StateSerializer, 413: ProblemSerializer},
+        responses={200: StateSerializer},
         tags=["consents"],
     )
     def get(self, request: Request, subject: str) -> Response:

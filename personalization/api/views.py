@@ -24,6 +24,7 @@ from personalization.services.recommend import Slot, rank, recommend, recommend_
 from personalization.serving.asking import Ask, Who
 
 PROBLEMS = dict.fromkeys((404, 413, 415), ProblemSerializer)
+"""Of operations that read a body."""
 PLACEMENT = OpenApiParameter("placement", str, OpenApiParameter.PATH, description="The placement's key, as `home`.")
 
 
@@ -47,7 +48,7 @@ class RecommendationsView(ShopperView):
     @extend_schema(
         operation_id="recommend",
         parameters=[PLACEMENT, RecommendFields],
-        responses={200: AnswerBody, **PROBLEMS},
+        responses={200: AnswerBody, 404: ProblemSerializer},
         examples=[examples.answered(examples.ANSWER)],
         tags=["recommend"],
     )

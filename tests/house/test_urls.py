@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -37,9 +38,16 @@ def spelled(route: str) -> str:
 
 
 @pytest.fixture
-def documented(client: Client) -> set[str]:
+def operations(client: Client) -> dict[str, Any]:
+    """The operations of the OpenAPI document, by path and method."""
+    paths: dict[str, Any] = client.get("/api/schema", headers={"Accept": "application/json"}).json()["paths"]
+    return paths
+
+
+@pytest.fixture
+def documented(operations: dict[str, Any]) -> set[str]:
     """The paths of the OpenAPI document."""
-    return set(client.get("/api/schema", headers={"Accept": "application/json"}).json()["paths"])
+    return set(operations)
 
 
 def test_every_url_is_documented_or_named(documented: set[str]) -> None:
@@ -58,3 +66,15 @@ def test_no_name_is_on_the_list_for_nothing() -> None:
 
 def test_no_machine_route_ends_in_a_slash(documented: set[str]) -> None:
     assert [path for path in documented if path.endswith("/")] == []
+
+
+def test_only_who_takes_a_body_refuses_one(operations: dict[str, Any]) -> None:
+    bodiless = {
+        f"{method} {path}": {"413", "415"} & operation["responses"].keys()
+        for path, methods in operations.items()
+        for method, operation in methods.items()
+        if "requestBody" not in operation
+    }
+
+    assert bodiless
+    assert {name for name, refusals in bodiless.items() if refusals} == set()
