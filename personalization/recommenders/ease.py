@@ -37,9 +37,9 @@ DOUBLE = 1e-3
 """Beside the largest row sum of XXᵀ, the ridge below which the inverse over shoppers needs double precision: of what
 most shoppers hold, 1 less what is nearly 1 is left. In single, 400 shoppers of a hundred events each gave the most
 popular products weights of 2,000 instead of 5 with a ridge of 1, and weights .3 off with one of 5."""
-LEAST_RIDGE = 1e-5
-"""Beside the mean of the diagonal, the least ridge that single precision solves: where two products were always bought
-together, a smaller one left the weights .5 off or infinite (a ridge of 1 beside a diagonal of 7e6)."""
+LEAST_RIDGE = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-12}
+"""Beside the mean of the diagonal, the least ridge that a precision solves: in single, where two products were always
+bought together, a smaller one left the weights .5 off or infinite (a ridge of 1 beside a diagonal of 7e6)."""
 
 
 @dataclass(frozen=True)
@@ -154,11 +154,11 @@ def _over_shoppers(matrix: Matrix, ridge: float) -> Iterator[Floats]:
 def _inverse(gram: Floats, ridge: float) -> Floats:
     """Return the inverse of gram + ridge, symmetric positive definite, computed in place.
 
-    The ridge is at least what single precision can tell beside the gram's own diagonal.
+    The ridge is at least what the gram's precision can tell beside its own diagonal.
     """
     if not len(gram):
         return gram
-    least = LEAST_RIDGE * float(gram.diagonal().mean(dtype=np.float64))
+    least = LEAST_RIDGE[gram.dtype] * float(gram.diagonal().mean(dtype=np.float64))
     gram[np.diag_indices_from(gram)] += max(ridge, least)
     factorize, invert = linalg.get_lapack_funcs(("potrf", "potri"), (gram,))
     factor, _ = factorize(gram.T, lower=1, overwrite_a=1)
