@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any, Final
 
+from django.db import connections
+
 LARGEST: Final = 16 * 1024 * 1024
 """Bytes of the largest body that any door takes; one byte more is read, so that the door sees that it is too large."""
 _PIECE: Final = 64 * 1024
@@ -29,15 +31,34 @@ def with_length(application: Application) -> Application:
     return told
 
 
+class _Counted:
+    """A body as WSGI hands it over, and how many of its bytes were read."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self.taken = stream, 0
+
+    def read(self, size: int = -1) -> bytes:
+        return self._told(self._stream.read(size))
+
+    def readline(self, size: int = -1) -> bytes:
+        return self._told(self._stream.readline(size))
+
+    def _told(self, piece: bytes) -> bytes:
+        self.taken += len(piece)
+        return piece
+
+
 def read_to_the_end(application: Application) -> Application:
     """Return the WSGI application, which answers when the request was sent, or as much of it as any door takes."""
 
     def answered(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        body = environ["wsgi.input"] = _Counted(environ["wsgi.input"])
         answer = application(environ, start_response)
-        if environ.get("CONTENT_LENGTH", "0") != "0":
-            left = LARGEST
-            while left > 0 and (piece := environ["wsgi.input"].read(min(left, _PIECE))):
-                left -= len(piece)
+        left = min(int(environ.get("CONTENT_LENGTH") or 0) - body.taken, LARGEST)
+        if left > 0:
+            connections.close_all()  # the thread's: who sends slowly, or stops, would keep it from others
+        while left > 0 and (piece := body.read(min(left, _PIECE))):
+            left -= len(piece)
         return answer
 
     return answered

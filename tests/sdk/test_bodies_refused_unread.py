@@ -2,10 +2,14 @@
 
 from contextlib import closing
 from http.client import HTTPConnection
+from io import BytesIO
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.db import connection
 
+from config.bodies import read_to_the_end
 from events.intake.limits import MAX_BODY
 from tests.sdk.conftest import Shop
 
@@ -26,3 +30,32 @@ def test_the_next_request_of_the_same_connection_is_answered(shop: Shop) -> None
             answer.read()
 
             assert (path, answer.status) == (path, status)
+
+
+class Body(BytesIO):
+    """A body that notes, each time it is read, whether its reader holds a connection to the database."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.held: list[bool] = []
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return the next bytes."""
+        self.held.append(connection.connection is not None)
+        return super().read(size)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("taken", "held"), [(0, [False]), (1, [True, False]), (3, [True])])
+def test_who_goes_on_sending_holds_no_connection_to_the_database(taken: int, held: list[bool]) -> None:
+    def refusing(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        connection.ensure_connection()
+        if taken:
+            environ["wsgi.input"].read(taken)
+        return [b"no"]
+
+    body = Body(b"abc")
+    answer = read_to_the_end(refusing)({"CONTENT_LENGTH": "3", "wsgi.input": body}, None)  # type: ignore[arg-type]
+
+    assert (answer, body.held, body.tell()) == ([b"no"], held, 3)
+    assert (connection.connection is not None) is (taken == 3)
