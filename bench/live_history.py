@@ -10,14 +10,11 @@ import sys
 from pathlib import Path
 
 from bench.training_cost import real, shown
-from personalization.ranking.bundle import Bundle
-from personalization.training.choose import choose
 from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Options, folds_of
-from personalization.training.folds import Fold, in_the_middle
+from personalization.training.folds import in_the_middle
 from personalization.training.metrics import bootstrap, ndcg
-from personalization.training.pipeline import asked_of
-from personalization.training.release import release
+from personalization.training.pipeline import asked_of, chosen
 from personalization.training.report import released_slates, rung_slates
 
 
@@ -38,7 +35,7 @@ def told(dataset: Dataset, *, new_only: bool, names: tuple[str, ...] | None = No
     for name, live in (("windows alone", False), ("windows and next items", True)):
         learning, validation, window = folds_of(dataset, Options(new_only=new_only, live=live))
         asked = {"beginning": window, "middle": in_the_middle(window, dataset, end=float("inf"))}
-        bundle = _trained(dataset, learning, validation, window, names=names)
+        _, bundle = chosen(learning, validation, window, names=names, progress=shown)
         for when, fold in asked.items():
             found = asked_of(bundle, fold)
             slates, _ = released_slates(bundle, fold, found)
@@ -53,13 +50,6 @@ def told(dataset: Dataset, *, new_only: bool, names: tuple[str, ...] | None = No
                 f"taught by {name:22} asked at the {when:9} NDCG@10 {own.value:.4f} [{own.low:.4f}, {own.high:.4f}]"
                 f"  best source {best} {of_sources[best]:.4f}  {len(fold)} questions of {own.n} shoppers"
             )
-
-
-def _trained(
-    dataset: Dataset, learning: list[Fold], validation: Fold, test: Fold, *, names: tuple[str, ...] | None
-) -> Bundle:
-    choice = choose(learning, validation, budget_s=0.0, seed=7, progress=shown, names=names)
-    return release(choice.plan, test.past, test.catalogue, until=test.until, learnt=choice.learnt)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from personalization.ranking.bundle import Bundle
 from personalization.ranking.candidates import Candidates
 from personalization.ranking.side_by_side import on_one_thread
 from personalization.recommenders.base import Doubles, Ints, Longs
-from personalization.training.choose import choose
 from personalization.training.cold import newest_in_last_category
 from personalization.training.dataset import Dataset
 from personalization.training.examples import Examples
@@ -30,9 +29,8 @@ from personalization.training.folds import (
 from personalization.training.ladder import better
 from personalization.training.metrics import DEEPEST, asked_hits, bootstrap, per_shopper
 from personalization.training.packaged_peers import peers
-from personalization.training.pipeline import asked_of
+from personalization.training.pipeline import asked_of, chosen
 from personalization.training.progress import Progress, part_of
-from personalization.training.release import release
 from personalization.training.report import judged, judged_report, released_slates
 from personalization.training.slates import single_slates, source_slates
 from personalization.training.split import SHARES, starts
@@ -105,23 +103,16 @@ def evaluate(dataset: Dataset, options: Options, *, progress: Progress = lambda 
     if not len(test):
         single = np.bincount(dataset.interactions.users).max() < 2
         raise ValueError((SINGLE_ROWS if single else NOTHING_ASKED[options.protocol]) + (removed if taken else ""))
-    choice = choose(
+    choice, bundle = chosen(
         learning,
         validation,
+        test,
         budget_s=options.budget_s,
         seed=options.seed,
-        progress=part_of(progress, 0.0, 0.5),
         search=options.search,
         names=options.names,
         exposure=options.exposure,
-    )
-    bundle = release(
-        choice.plan,
-        test.past,
-        test.catalogue,
-        until=test.until,
-        learnt=choice.learnt,
-        exposure=choice.exposure,
+        progress=part_of(progress, 0.0, 0.6),
     )
     progress("Judging on what no model has seen", 0.6)
     found = asked_of(bundle, test)

@@ -76,25 +76,17 @@ def train(
     forget()
     whole, progress = progress, part_of(progress, 0.0, OWN_SHARE if rival else 1.0)
     learning, validation, test = _folds(dataset, newest=newest)
-    choice = choose(
+    choice, tested = chosen(
         learning,
         validation,
+        test,
         budget_s=budget_s,
         seed=seed,
-        progress=part_of(progress, 0.0, 0.5),
         search=replace(search, held=rival.configs) if rival else search,
         names=names,
         exposure=exposure,
-    )
-    tested = release(
-        choice.plan,
-        test.past,
-        test.catalogue,
-        until=test.until,
-        learnt=choice.learnt,
-        exposure=choice.exposure,
         newest=newest,
-        progress=part_of(progress, 0.5, 0.7),
+        progress=part_of(progress, 0.0, 0.7),
     )
     progress("Judging on what no model has seen", 0.7)
     report, learnt = _judged_on_test(tested, test, choice, dataset, newest=newest, seed=seed)
@@ -124,6 +116,46 @@ def train(
         held = refitted(rival, [*learning, validation], test, beside=tested, newest=newest, progress=told)
     whole("Done", 1.0)
     return TrainedBundle(bundle, report, tested, test, held)
+
+
+def chosen(
+    learning: Sequence[Fold],
+    validation: Fold,
+    test: Fold,
+    *,
+    progress: Progress,
+    budget_s: float = 0.0,
+    seed: int = 7,
+    search: Search = BAYESIAN,
+    names: Sequence[str] | None = None,
+    exposure: float = 0.0,
+    newest: int | None = None,
+) -> tuple[Choice, Bundle]:
+    """Return what validation chose, and the bundle of it that the test is to judge: fitted on all before the test.
+
+    Trainings and evaluations go through here alike; the arguments are those of `train`.
+    """
+    choice = choose(
+        learning,
+        validation,
+        budget_s=budget_s,
+        seed=seed,
+        progress=part_of(progress, 0.0, 0.7),
+        search=search,
+        names=names,
+        exposure=exposure,
+    )
+    bundle = release(
+        choice.plan,
+        test.past,
+        test.catalogue,
+        until=test.until,
+        learnt=choice.learnt,
+        exposure=choice.exposure,
+        newest=newest,
+        progress=part_of(progress, 0.7, 1.0),
+    )
+    return choice, bundle
 
 
 def _judged_on_test(

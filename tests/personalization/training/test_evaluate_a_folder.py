@@ -144,7 +144,7 @@ def test_the_answers_that_are_judged_are_those_that_are_served(
         return replace(choice, plan=replace(choice.plan, exposure=0.3, **rung), exposure=limit)
 
     monkeypatch.setattr("personalization.training.evaluate.judged_report", noted)
-    monkeypatch.setattr("personalization.training.evaluate.choose", chosen)
+    monkeypatch.setattr("personalization.training.pipeline.choose", chosen)
     found = evaluate(shop, Options(names=names))
 
     (bundle, fold), *_ = seen
@@ -271,8 +271,8 @@ def test_over_exposed_items_are_held_back_in_an_evaluation_as_in_a_training(
         given["released"] = exposure
         raise ValueError("enough seen")
 
-    monkeypatch.setattr("personalization.training.evaluate.choose", chosen)
-    monkeypatch.setattr("personalization.training.evaluate.release", released)
+    monkeypatch.setattr("personalization.training.pipeline.choose", chosen)
+    monkeypatch.setattr("personalization.training.pipeline.release", released)
 
     with pytest.raises(CommandError, match="--exposure: 0 to 1"):
         call_command("evaluate", str(tmp_path), "--exposure", "1.5")
