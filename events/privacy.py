@@ -26,14 +26,15 @@ def register() -> None:
 
 
 def _erase(person: privacy.Person) -> int:
-    gone = _rows(Event, person).delete()[0]
+    log = get_log()
+    # First: the recorder would write again what it finds there.
+    gone = sum(log.forget(shard, offsets) for shard, offsets in _in_log(log, person) if offsets)
+    gone += _rows(Event, person).delete()[0]
     gone += SetAside.objects.filter(pk__in=_set_aside(person)).delete()[0]
     orders = _rows(Order, person)
     lines = OrderLine.objects.filter(order__in=list(orders.values_list("pk", flat=True)))
     lines.update(raw_id=ERASED, list_id="")
-    gone += orders.update(user_id=None, anonymous_id=None, coupon="")
-    log = get_log()
-    return gone + sum(log.forget(shard, offsets) for shard, offsets in _in_log(log, person) if offsets)
+    return gone + orders.update(user_id=None, anonymous_id=None, coupon="")
 
 
 def _verify(person: privacy.Person) -> int:

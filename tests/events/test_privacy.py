@@ -1,5 +1,7 @@
 """Erasure reaches events, the log and profiles; orders stay without their owner."""
 
+from typing import Any
+
 import orjson
 import pytest
 
@@ -49,6 +51,24 @@ def test_a_store_exports_then_erases_then_verifies(shop: None, name: str) -> Non
     assert store.erase(ADA) > 0
     assert store.verify(ADA) == 0
     assert store.erase(ADA) == 0
+
+
+def test_what_the_recorder_writes_during_an_erasure_is_erased_too(shop: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = get_log()
+    log.append([entry(event(6))])
+    read = type(log).read
+
+    def read_beside_a_recorder(self: Any, shard: int, after: int = 0, **more: Any) -> Any:
+        done = offsets(range(log.shards))
+        if behind := {one: rows for one in done if (rows := read(log, one, done[one]))}:
+            Recorder().record(behind, after=done)
+        return read(self, shard, after, **more)
+
+    monkeypatch.setattr(type(log), "read", read_beside_a_recorder)
+    STORES["events"].erase(ADA)
+
+    assert not Event.objects.filter(user_id="ada").exists()
+    assert STORES["events"].verify(ADA) == 0
 
 
 @pytest.mark.django_db(transaction=True)
