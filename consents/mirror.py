@@ -104,9 +104,9 @@ def link(pipe: Any, one: str, other: str, at_us: int) -> None:
     pipe.eval(_LINK, 2, key(one), key(other), f"{LINK}{one}", f"{LINK}{other}", at_us)
 
 
-def seen_in(pipe: Any, raw_id: str, region: str) -> None:
-    """Queue the region where the subject was last seen."""
-    pipe.hset(key(raw_id), "region", region)
+def seen_in(pipe: Any, raw_id: str, region: str, *, again: bool = False) -> None:
+    """Queue the region where the subject was last seen; told again, it counts where none is known."""
+    (pipe.hsetnx if again else pipe.hset)(key(raw_id), "region", region)
 
 
 def forget(pipe: Any, raw_id: str) -> None:

@@ -7,7 +7,7 @@ from common import redis
 from common.clock import to_microseconds
 from consents import mirror
 from consents.models import ConsentState
-from consents.state import Decision
+from consents.recording import DecisionRecord
 from customers.selectors import first_links
 
 CHUNK = 1000
@@ -22,15 +22,22 @@ def rebuild() -> Iterator[int]:
     """Write all decisions, a thousand at a time; yield how many each step wrote."""
     rows = ConsentState.objects.order_by("pk").iterator(chunk_size=CHUNK)
     while chunk := list(islice(rows, CHUNK)):
-        pipe = redis.client().pipeline(transaction=False)
-        for row in chunk:
-            decision = Decision(row.given, to_microseconds(row.at), row.event_id)
-            mirror.apply_all(pipe, row.raw_id, {row.purpose: decision})
-            if row.region:
-                mirror.seen_in(pipe, row.raw_id, row.region)
-        pipe.execute()
+        write(
+            DecisionRecord(row.raw_id, row.purpose, row.given, to_microseconds(row.at), row.event_id, region=row.region)
+            for row in chunk
+        )
         yield len(chunk)
     link(first_links())
+
+
+def write(decisions: Iterable[DecisionRecord], *, again: bool = True) -> None:
+    """Write decisions and where they were made, in one trip; again: the shopper may have been seen elsewhere since."""
+    pipe = redis.client().pipeline(transaction=False)
+    for one in decisions:
+        mirror.apply_all(pipe, one.raw_id, {one.purpose: one.decision})
+        if one.region:
+            mirror.seen_in(pipe, one.raw_id, one.region, again=again)
+    pipe.execute()
 
 
 def link(pairs: Iterable[tuple[str, str, int]]) -> None:

@@ -6,10 +6,10 @@ from typing import Any, Protocol
 from django.db import transaction
 
 from audit.services import record
-from common import clock, redis
+from common import clock
 from common.errors import FieldError, InvalidInput
 from common.ids import uuid7
-from consents import journal, mirror, recording, selectors
+from consents import journal, rebuilding, recording, selectors
 from consents.recording import DecisionRecord
 from consents.state import GPC
 
@@ -43,7 +43,7 @@ def record_decisions(events: Iterable[Deciding]) -> int:
     if not decisions:
         return 0
     changed = recording.write(decisions, versions=_versions())
-    transaction.on_commit(lambda: _mirror(decisions))
+    transaction.on_commit(lambda: rebuilding.write(decisions))
     return changed
 
 
@@ -110,7 +110,7 @@ def decide_for(
         # Before the commit: when the log is down nothing is written, and when the commit fails the recorder, which
         # reads the log, writes the same rows.
         journal.write(change)
-    _mirror(rows)
+    rebuilding.write(rows, again=False)
 
 
 def _moment_after(subject: str, purposes: Iterable[str]) -> int:
@@ -141,13 +141,3 @@ def _refuse_unknown(decisions: Mapping[str, bool]) -> None:
 
 def _versions() -> dict[str, int]:
     return {name: terms.version for name, terms in selectors.terms().items()}
-
-
-def _mirror(rows: Iterable[DecisionRecord]) -> None:
-    """Write decisions and regions to the mirror, in one trip."""
-    pipe = redis.client().pipeline(transaction=False)
-    for one in rows:
-        mirror.apply_all(pipe, one.raw_id, {one.purpose: one.decision})
-        if one.region:
-            mirror.seen_in(pipe, one.raw_id, one.region)
-    pipe.execute()

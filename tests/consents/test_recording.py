@@ -15,9 +15,10 @@ from django.db import InternalError, ProgrammingError, connection, transaction
 
 from common import clock, privacy, redis
 from consents import privacy as store
-from consents.mirror import link
+from consents.mirror import link, seen_in
 from consents.models import ConsentEvent, ConsentState, PolicyText, Purpose
 from consents.purposes import BUILT_IN
+from consents.rebuilding import rebuild
 from consents.rules import PurposeTerms
 from consents.selectors import forget_terms, person, proofs, states, terms
 from consents.services import record_decisions
@@ -145,6 +146,24 @@ def test_the_mirror_is_rebuilt_from_the_tables() -> None:
     assert found["anonymous:bo"].region == "DE"
     assert found["anonymous:bo"].links == {"user:ada": 7}
     assert found["user:ada"].links == {"anonymous:bo": 7}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("told_again", ["recorder", "rebuild"])
+def test_what_is_told_again_moves_nobody_back_to_where_they_decided(told_again: str) -> None:
+    with transaction.atomic():
+        record_decisions([decided("m1", True, 1)])
+    pipe = redis.client().pipeline()
+    seen_in(pipe, "anonymous:bo", "FR")
+    pipe.execute()
+
+    if told_again == "recorder":
+        with transaction.atomic():
+            record_decisions([decided("m1", True, 1)])
+    else:
+        list(rebuild())
+
+    assert person("anonymous:bo").region == "FR"
 
 
 def test_erasing_keeps_the_proof_and_forgets_whose_it_was() -> None:
