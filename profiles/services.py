@@ -13,6 +13,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from common import redis
+from consents.services import raw_ids
 from customers.identity import Link
 from events.links import links_of
 from events.log import Batch
@@ -127,9 +128,8 @@ def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int]) -> None
 
 def _collect(changes: dict[str, Change], event: Event) -> None:
     if event.consents.get(PURPOSE) is False:
-        changes[event.raw_id].refuse(event.at)
-        if event.user_id and event.anonymous_id:
-            changes[f"anonymous:{event.anonymous_id}"].refuse(event.at)
+        for raw_id in raw_ids(event.user_id, event.anonymous_id):
+            changes[raw_id].refuse(event.at)
     if PURPOSE in event.allowed and (found := interactions(event, currency=settings.SHOP_CURRENCY)):
         rows = changes[event.raw_id].rows
         for line, interaction in enumerate(found):
