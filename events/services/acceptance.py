@@ -36,7 +36,7 @@ Said = dict[str, Decision]
 
 @dataclass(slots=True)
 class Writes:
-    """What a batch writes: to the log first, then to the mirror."""
+    """What a batch writes: links, then the log, then the mirror."""
 
     entries: list[Entry] = field(default_factory=list)
     decisions: dict[str, Said] = field(default_factory=dict)
@@ -44,14 +44,12 @@ class Writes:
     regions: dict[str, str] = field(default_factory=dict)
 
     def queue_mirror(self, pipe: Any) -> bool:
-        """Queue the mirror's part; return whether there is any."""
+        """Queue the mirror's decisions and regions; return whether there are any."""
         for raw_id, said in self.decisions.items():
             mirror.apply_all(pipe, raw_id, said)
-        for one, other, at in self.links:
-            mirror.link(pipe, one, other, at)
         for raw_id, region in self.regions.items():
             mirror.seen_in(pipe, raw_id, region)
-        return bool(self.decisions or self.links or self.regions)
+        return bool(self.decisions or self.regions)
 
 
 class Acceptance:

@@ -12,6 +12,7 @@ from access.keys import KeyRecord, masked
 from access.selectors import key_named
 from common import clock, redis
 from common.errors import FieldError, InvalidInput, TooLarge
+from consents.rebuilding import link
 from consents.selectors import states_of_people, terms
 from consents.services import raw_ids
 from events.intake.items import Envelope, Item, Refused, read_item
@@ -85,6 +86,8 @@ def collect(
     entries = [*acceptance.writes.entries, *aside]
     if sum(len(entry.body) for entry in entries) > MAX_WRITTEN:
         raise TooLarge(f"With what they share copied to each, the events hold more than {MAX_WRITTEN} bytes.")
+    # Decisions the recorder mirrors again, should we die here; links nobody does before a replay.
+    link(acceptance.writes.links)
     get_log().append(entries)
     pipe = redis.client().pipeline(transaction=False)
     if acceptance.writes.queue_mirror(pipe):

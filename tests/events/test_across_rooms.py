@@ -137,6 +137,23 @@ def test_a_device_that_was_offline_leaves_no_trail_of_refusals() -> None:
     assert ConsentEvent.objects.filter(given=False).count() == len(PURPOSES)
 
 
+def test_a_link_outlives_a_collector_that_died_once_the_log_held_its_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    send(decides(1, NO, userId="ada"), decides(2, YES, anonymousId="laptop"))
+    append = get_log().append
+
+    def append_and_die(entries: Any) -> None:
+        append(entries)
+        raise ConnectionError("killed")
+
+    monkeypatch.setattr(type(get_log()), "append", lambda _, entries: append_and_die(entries))
+    with pytest.raises(ConnectionError):
+        send(item(3, type="identify", userId="ada", anonymousId="laptop", traits={}))
+    monkeypatch.undo()
+
+    assert send(item(10, anonymousId="laptop")) == 0
+    assert everywhere("anonymous:laptop") == {False}
+
+
 def test_who_shares_a_device_is_somebody_else() -> None:
     for second, user in ((1, "ada"), (2, "bo")):
         send(item(second, type="identify", userId=user, anonymousId="till", traits={}, consent=YES))
