@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from consents.rules import PurposeTerms, RegionRule
-from consents.state import GPC, ConsentState, Decision
+from consents.state import GPC, ConsentState, Decision, latest
 
 Reason = Literal["given", "refused", "not_asked", "not_objected", "essential", "gpc", "unknown_purpose"]
 
@@ -70,7 +70,7 @@ def _held_decision(purpose: str, states: Mapping[str, ConsentState], linked_at: 
         for raw_id, refusal in found
         if not refusal.given and not any(_overcomes(other, refusal, raw_id, linked_at) for other in found)
     ]
-    return _latest(standing or [decision for _, decision in found])
+    return latest(standing or [decision for _, decision in found])
 
 
 def _overcomes(other: tuple[str, Decision], refusal: Decision, raw_id: str, linked_at: Mapping[str, int]) -> bool:
@@ -79,13 +79,8 @@ def _overcomes(other: tuple[str, Decision], refusal: Decision, raw_id: str, link
     return decision.given and decision.at > refusal.at and decision.at > link
 
 
-def _latest(decisions: list[Decision]) -> Decision:
-    """Return the latest. A yes and a refusal of one time never come here together: then the refusal alone stands."""
-    return max(decisions, key=lambda decision: (decision.at, decision.event_id))
-
-
 def _signal(states: Mapping[str, ConsentState], *, live: bool) -> Decision | None:
     remembered = [signal for state in states.values() if (signal := state.on(GPC)) and signal.given]
     if remembered:
-        return _latest(remembered)
+        return latest(remembered)
     return Decision(given=True, at=0) if live else None

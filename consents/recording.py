@@ -10,7 +10,7 @@ from common.clock import from_microseconds, to_microseconds
 from consents.models import ConsentEvent
 from consents.models import ConsentState as StateRow
 from consents.selectors import policy_hash
-from consents.state import ConsentState, Decision
+from consents.state import ConsentState, Decision, mind_at
 
 _UPSERT = """
 INSERT INTO consents_consentstate AS known (raw_id, purpose, given, at, event_id, region)
@@ -46,36 +46,29 @@ def write(decisions: Iterable[DecisionRecord], *, versions: Mapping[str, int]) -
 
     Decisions may come twice and in any order: the latest by event time wins, and of two at one time the refusal.
     """
-    ordered = sorted(decisions, key=lambda one: (one.at, not one.given, one.message_id))
+    ordered = sorted(decisions, key=lambda one: one.decision.rank)
     known = _known({one.raw_id for one in ordered})
+    proofs = _proofs(one.raw_id for one in ordered if not one.decision.beats(known[one.raw_id].on(one.purpose)))
     changes: list[DecisionRecord] = []
     winners: dict[tuple[str, str], DecisionRecord] = {}
     for one in ordered:
-        before = known[one.raw_id]
-        after = before.with_decision(one.purpose, one.decision)
-        if after is before:
-            if _refused_meanwhile(before.on(one.purpose), one, changes):
-                changes.append(one)
-            continue
-        known[one.raw_id] = after
-        winners[one.raw_id, one.purpose] = one
-        if after.epoch > before.epoch:
+        before, told = known[one.raw_id], proofs[one.raw_id, one.purpose]
+        known[one.raw_id] = after = before.with_decision(one.purpose, one.decision)
+        if after is not before:
+            winners[one.raw_id, one.purpose] = one
+        if after.epoch > before.epoch or one.decision.changed_late(before.on(one.purpose), told=mind_at(one.at, told)):
             changes.append(one)
+            told.append(one.decision)
     _write_proofs(changes, versions)
     _write_states(list(winners.values()))
     return len(changes)
 
 
-def _refused_meanwhile(known: Decision | None, one: DecisionRecord, proofs: Iterable[DecisionRecord]) -> bool:
-    """Return whether this is a refusal that came after the yes that was given since, and changed the mind of its time:
-    neither the table nor the proofs to be written tell that it was refused already.
-    """
-    if known is None or one.given or not known.given or known.at <= one.at:
-        return False
-    same = ConsentEvent.objects.filter(raw_id=one.raw_id, purpose=one.purpose, at__lte=from_microseconds(one.at))
-    told = [(to_microseconds(at), given) for at, given in same.order_by("-at").values_list("at", "given")[:1]]
-    told += [(other.at, other.given) for other in proofs if (other.raw_id, other.purpose) == (one.raw_id, one.purpose)]
-    return max(told, default=(0, True), key=lambda proof: (proof[0], not proof[1]))[1]
+def _proofs(raw_ids: Iterable[str]) -> defaultdict[tuple[str, str], list[Decision]]:
+    found: defaultdict[tuple[str, str], list[Decision]] = defaultdict(list)
+    for row in ConsentEvent.objects.filter(raw_id__in=set(raw_ids)):
+        found[row.raw_id, row.purpose].append(Decision(row.given, to_microseconds(row.at), row.message_id))
+    return found
 
 
 def _known(raw_ids: set[str]) -> defaultdict[str, ConsentState]:

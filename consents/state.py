@@ -1,6 +1,6 @@
 """What one raw id decided, as every door reads it. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 GPC = "gpc"
@@ -15,11 +15,31 @@ class Decision:
     at: int
     event_id: str = ""
 
+    @property
+    def rank(self) -> tuple[int, bool, str]:
+        """The order in which decisions hold: the later wins, and of two at one time the refusal."""
+        return self.at, not self.given, self.event_id
+
     def beats(self, other: "Decision | None") -> bool:
-        """Return whether this one holds against the other: the later wins, and of two at one time the refusal."""
-        if other is None:
-            return True
-        return (self.at, not self.given, self.event_id) > (other.at, not other.given, other.event_id)
+        """Return whether this one holds against the other."""
+        return other is None or self.rank > other.rank
+
+    def changed_late(self, known: "Decision | None", *, told: bool | None) -> bool:
+        """Return whether this one holds no more, for a yes was given since, but changed the mind of its time.
+
+        `told` is the mind on record for that time. Behind a refusal, what was before is withdrawn anyway.
+        """
+        return known is not None and known.given and known.at > self.at and self.given != told
+
+
+def latest(decisions: Iterable[Decision]) -> Decision:
+    """Return the decision that holds against all others."""
+    return max(decisions, key=lambda one: one.rank)
+
+
+def mind_at(at: int, proofs: Iterable[Decision]) -> bool:
+    """Return what was decided last until then; yes where nothing was, for that is what a late refusal changes."""
+    return latest([one for one in proofs if one.at <= at] or [Decision(True, at)]).given
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,8 +69,8 @@ class Acceptance:
         self._asked = {name for name, purpose in self._terms.items() if not purpose.essential}
         self._gpc, self._region = gpc, region
         self._remembered: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {}
-        self._late: defaultdict[str, set[str]] = defaultdict(set)
-        """Of each raw id, the purposes whose late refusal was told."""
+        self._late: defaultdict[str, dict[str, bool]] = defaultdict(dict)
+        """Of each raw id, what was told last of what came late, by purpose."""
 
     def take(self, item: Item, *, verified: bool = True) -> bool:
         """Put the item's entries among the writes; return whether the event itself is kept."""
@@ -84,13 +84,15 @@ class Acceptance:
         refused: set[str] = set()
         for raw_id in ids:
             heard = self._told(raw_id, item, verified=verified)
+            refused |= {name for name, one in heard.items() if not one.given}
+            known, late = self._state(raw_id), self._late[raw_id]
+            changed = {
+                name: one for name, one in heard.items() if one.changed_late(known.on(name), told=late.get(name))
+            }
+            # Once: what a device that was offline tells with each event must leave no trail of refusals.
+            late |= {name: one.given for name, one in changed.items()}
             said[raw_id] = self._fresh(raw_id, heard)
-            refusals = {name: one for name, one in heard.items() if not one.given}
-            refused |= refusals.keys()
-            # Late ones once: what a device that was offline tells with each event must leave no trail of refusals.
-            late = refusals.keys() - said[raw_id].keys() - self._late[raw_id]
-            self._late[raw_id] |= late
-            told[raw_id] = {**said[raw_id], **{name: one for name, one in refusals.items() if name in late}}
+            told[raw_id] = {**said[raw_id], **changed}
         allowed, reason = self._allowed(ids, region)
         # What the event itself refuses is not allowed by a yes that was given later and came before.
         if not refused.isdisjoint(allowed):
@@ -111,8 +113,8 @@ class Acceptance:
         else:
             self._count(event, reason if item.wanted else "not_for_us")
         if carried is None:
-            changed = {raw_id: _changes(before[raw_id], decisions) for raw_id, decisions in told.items()}
-            self._tell_apart(item, changed, region)
+            apart = {raw_id: _changes(before[raw_id], decisions) for raw_id, decisions in told.items()}
+            self._tell_apart(item, apart, region)
         return kept
 
     def purposes_for(self, item: Item) -> tuple[str, ...] | None:
@@ -133,23 +135,18 @@ class Acceptance:
             if name in self._asked and isinstance(given, bool)
         }
         if raw_id.startswith("user:"):
-            said = {name: one for name, one in said.items() if verified or _may_still_say(state, name, one)}
+            said = {name: one for name, one in said.items() if verified or state.on(name) in (None, one)}
             if self._gpc and verified and not _remembers_signal(state):
                 said[GPC] = Decision(True, event.at, event.message_id)
         return said
 
     def _fresh(self, raw_id: str, said: Said) -> Said:
-        """Return the decisions that hold for the raw id now, and remember them.
-
-        A refusal that is older than a yes holds no more, but it did: its event tells of it, for the proof, and for what
-        was learnt of the shopper before.
-        """
+        """Return the decisions that hold for the raw id now, and remember them."""
         state = self._state(raw_id)
         fresh = {name: one for name, one in said.items() if one.beats(state.on(name)) or one == state.on(name)}
         if fresh:
             changes = len(_changes(state, fresh))
-            decisions = {**state.decisions, **fresh}
-            self._states[raw_id] = replace(state, decisions=decisions, epoch=state.epoch + changes)
+            self._states[raw_id] = replace(state, decisions={**state.decisions, **fresh}, epoch=state.epoch + changes)
             if changes or not self._agrees(raw_id):
                 self._remembered.clear()
         return fresh
@@ -238,11 +235,6 @@ def is_essential(event: Event) -> bool:
 def _may_keep(event: Event, allowed: Iterable[str]) -> bool:
     own = event_type(event.name).purpose if event.kind == "track" else "analytics"
     return any(purpose in allowed for purpose in (*KEPT_FOR, own))
-
-
-def _may_still_say(state: ConsentState, purpose: str, decision: Decision) -> bool:
-    known = state.on(purpose)
-    return known is None or known == decision
 
 
 def _remembers_signal(state: ConsentState) -> bool:

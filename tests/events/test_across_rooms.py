@@ -137,6 +137,20 @@ def test_a_device_that_was_offline_leaves_no_trail_of_refusals() -> None:
     assert ConsentEvent.objects.filter(given=False).count() == len(PURPOSES)
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_who_refused_again_after_a_yes_refused_twice_also_where_it_arrives_late(at_once: bool) -> None:
+    send(item(1, userId="ada", consent=YES), item(20, userId="ada", consent=YES))
+    offline = [item(5, userId="ada", consent=NO), item(7, userId="ada", consent=YES), item(9, userId="ada", consent=NO)]
+
+    for batch in [offline] if at_once else [[one] for one in offline]:
+        send(*batch)
+
+    assert history(user_id="ada") == trained() == ["P20"]
+    refusals = ConsentEvent.objects.filter(given=False, purpose="train_models").order_by("at")
+    assert [at.timestamp() - START for at in refusals.values_list("at", flat=True)] == [5, 9]
+    assert everywhere("user:ada") == {True}
+
+
 def test_a_link_outlives_a_collector_that_died_once_the_log_held_its_event(monkeypatch: pytest.MonkeyPatch) -> None:
     send(decides(1, NO, userId="ada"), decides(2, YES, anonymousId="laptop"))
     append = get_log().append
