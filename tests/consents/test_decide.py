@@ -203,3 +203,70 @@ def test_a_person_is_the_id_and_all_it_was_linked_to() -> None:
     assert whom.region == "DE"
     assert not whom.remembers(GPC)
     assert whom.verdict(PERSONALIZATION, rule=OPT_OUT).reason == "refused"
+
+
+def linked(**others: int) -> ConsentState:
+    """Return the state of an id that was seen together with these since then; `user_ada` is `user:ada`."""
+    return ConsentState(links={name.replace("_", ":", 1): at for name, at in others.items()})
+
+
+def test_of_a_device_that_two_share_only_the_other_devices_of_who_came_last_are_asked() -> None:
+    states = {
+        BO: linked(user_ada=7, user_eve=9),
+        ADA: linked(anonymous_bo=7, anonymous_tablet=1),
+        "user:eve": linked(anonymous_bo=9, anonymous_phone=3),
+    }
+
+    whom = person_of([BO], states)
+
+    assert whom.linked_at == {ADA: 7, "user:eve": 9, "anonymous:phone": 9}, "the phone joined with Eve"
+    assert whom.states == {BO: states[BO], ADA: states[ADA], "user:eve": states["user:eve"], "anonymous:phone": said()}
+
+
+def test_whoever_is_logged_in_on_a_shared_device_is_asked_with_their_own_devices_alone() -> None:
+    states = {
+        ADA: linked(anonymous_bo=7, anonymous_tablet=1),
+        BO: linked(user_ada=7, user_eve=9),
+        "user:eve": linked(anonymous_bo=9, anonymous_phone=3),
+    }
+
+    whom = person_of([ADA, BO], states)
+
+    assert whom.linked_at == {BO: 7, "anonymous:tablet": 1, ADA: 7, "user:eve": 9}
+
+
+def test_accounts_that_were_joined_are_asked_with_their_devices_from_when_the_last_link_was_made() -> None:
+    states = {
+        ADA: linked(user_till=4, anonymous_bo=8),
+        "user:till": linked(user_ada=4, user_mia=2, anonymous_tablet=1, anonymous_bo=3),
+        "user:mia": linked(user_till=2, anonymous_phone=6),
+    }
+
+    whom = person_of([ADA], states)
+
+    assert whom.linked_at == {
+        "user:till": 4,
+        BO: 4,  # by Till, earlier than by Ada herself
+        "user:mia": 4,
+        "anonymous:tablet": 4,
+        "anonymous:phone": 6,
+    }
+
+
+def test_a_chain_of_accounts_is_followed_for_five_and_the_devices_of_the_sixth_are_not_asked() -> None:
+    names = [f"user:{at}" for at in range(8)]
+    links = [(one, other) for one, other in itertools.pairwise(names)]
+    states = {one: ConsentState(links={other: 1, f"anonymous:{one[5:]}": 1}) for one, other in links}
+
+    whom = person_of([names[0]], states)
+
+    assert whom.linked_at.keys() == {*names[1:7], *(f"anonymous:{at}" for at in range(6))}
+
+
+def test_each_change_of_mind_of_any_id_counts_and_a_signal_that_one_of_them_took_back_is_not_remembered() -> None:
+    states = {ADA: ConsentState({GPC: no(5)}, 2, None, {BO: 1}), BO: ConsentState({GPC: yes(4)}, 3, "US")}
+
+    assert person_of([ADA], states).epoch == 5
+    assert person_of([ADA], states).remembers(GPC)
+    assert not person_of([ADA], {ADA: states[ADA]}).remembers(GPC)
+    assert person_of([ADA], {ADA: states[ADA]}).region is None
