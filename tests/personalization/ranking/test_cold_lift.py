@@ -28,6 +28,15 @@ def test_a_lift_moves_new_products_up_alike_for_all_shoppers_whatever_their_scal
         assert order == [0, 1, 2, 3, 4, 5, 6, 10, 7, 11, 8, 9]
 
 
+def test_where_nothing_new_comes_near_the_first_places_known_products_keep_their_scores() -> None:
+    candidates, scores, untouched = asked()
+
+    found = lifted(candidates, scores, untouched, 0.1)
+
+    assert found[~untouched].tolist() == scores[~untouched].tolist()
+    assert (found > scores).tolist() == untouched.tolist()
+
+
 def test_however_large_the_first_places_stay_and_new_products_keep_their_order() -> None:
     candidates, scores, untouched = asked()
 
@@ -85,3 +94,11 @@ def test_a_level_leaves_new_products_where_the_lift_brought_them() -> None:
     order = orders(lifted(candidates, scores, untouched, 1.0, level=-10.5))[0]
 
     assert order == [0, 1, 2, 3, 4, 5, 6, 10, 7, 11, 8, 9], "10 is before the tenth already, 11 is below the level"
+
+
+def test_a_level_brings_a_new_product_forward_from_far_behind_all_others() -> None:
+    candidates, _, _ = asked()
+    scores = np.where(candidates.items == N_EACH - 1, -1.0, -candidates.items / 1e3).astype(np.float32)
+
+    for order in orders(lifted(candidates, scores, candidates.items == N_EACH - 1, 0.0, level=-1.0)):
+        assert order == [*range(FAR_OUT), N_EACH - 1, *range(FAR_OUT, N_EACH - 1)]
