@@ -38,7 +38,7 @@ class Exposure:
 
     def eased(self, candidates: Candidates, scores: Floats) -> Floats:
         """Return float32[n_pairs]: each shopper's scores scaled to [0, 1], less what the items' excess costs them."""
-        if self.strength == 0 or not len(scores):
+        if self.strength == 0:
             return scores
         starts = np.flatnonzero(np.diff(candidates.rows, prepend=-1))
         sizes = np.diff(np.append(starts, len(scores)))

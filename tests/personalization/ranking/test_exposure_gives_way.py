@@ -64,6 +64,20 @@ def test_excess_grows_with_the_logarithm_of_what_the_first_ten_places_show() -> 
     assert excess.tolist() == [1.0, 0.5, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0]
 
 
+@pytest.mark.parametrize(
+    ("shown", "excess"),
+    [
+        ([[0], [0], [1], [2]], [1.0, 0.0, 0.0, 0.0]),
+        ([[0, 1], [2, 3]], [0.0, 0.0, 0.0, 0.0]),
+        ([[-1], [-1]], [0.0, 0.0, 0.0, 0.0]),
+    ],
+)
+def test_whoever_is_shown_most_has_all_of_the_excess_and_nobody_has_any_where_all_are_shown_alike_or_none(
+    shown: list[list[int]], excess: list[float]
+) -> None:
+    assert Exposure.measured(np.array(shown, np.int32), n_items=4, strength=0.5).excess.tolist() == excess
+
+
 def test_each_shoppers_scores_are_held_against_their_own_and_nobodys_against_none() -> None:
     rows, items = np.array([1, 1, 1, 2, 2]), np.array([0, 1, 2, 0, 2])
     nothing = np.zeros((5, 1), np.float32)
