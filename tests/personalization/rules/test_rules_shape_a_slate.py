@@ -9,7 +9,7 @@ import pytest
 from personalization.ranking.columns import Columns
 from personalization.ranking.conflicts import conflicts, doubts
 from personalization.ranking.rules import KINDS, Rule, RuleSet, Situation, Stage, Trace, matches
-from personalization.ranking.slate import Cap, fill, inserted, pins, rule_caps
+from personalization.ranking.slate import Cap, fill, fitting, inserted, pins, rule_caps
 
 SHELF = Columns.of(
     ["desk", "desk-xl", "chair", "lamp", "rug", "mug"],
@@ -109,6 +109,27 @@ def test_a_soft_cap_gives_way_to_a_full_slate_a_hard_one_does_not() -> None:
     assert shown(size=6, caps=(variants,)) == ["desk", "chair", "lamp", "rug", "mug"]
 
 
+def test_who_is_capped_is_told_by_which_rule() -> None:
+    compiled, trace = RuleSet([rule("cap", cap=1, cap_by="brand", name="Mix")], SHELF), Trace()
+
+    fill(ALL, 6, pinned={}, caps=rule_caps(compiled, compiled.rules), trace=trace)
+
+    each = "Mix: at most 1 for each brand"
+    assert {SHELF.product_ids[code]: why for code, why in trace.removed.items()} == {
+        "desk-xl": each,
+        "chair": each,
+        "rug": each,
+    }
+
+
+def test_what_fits_breaks_no_cap_beside_what_stays() -> None:
+    hard, soft = Cap(limit=1, keys=SHELF.keys("group")), Cap(limit=2, keys=SHELF.keys("brand"), soft=True)
+
+    assert names(fitting(ALL, [], [hard, soft])) == names(ALL)
+    assert names(fitting(ALL, [SHELF.codes["desk"]], [hard, soft])) == ["chair", "lamp", "rug", "mug"]
+    assert names(fitting(ALL, [SHELF.codes["lamp"], SHELF.codes["rug"]], [soft])) == ["desk", "desk-xl", "chair", "mug"]
+
+
 def test_a_pin_stands_at_its_place_whatever_the_ranking_said() -> None:
     assert shown(rule("pin", products=("mug",), position=2), size=3) == ["desk", "mug", "desk-xl"]
 
@@ -131,7 +152,10 @@ def test_a_pinned_product_counts_against_the_caps() -> None:
 
 
 def test_a_pin_without_products_pins_its_best_ranked_match() -> None:
+    lift = rule("boost", id=2, products=("rug",), factor=2.0)
+
     assert shown(rule("pin", brands=("Lux",), position=1), size=3) == ["lamp", "desk", "desk-xl"]
+    assert shown(rule("pin", brands=("Lux",), position=1), lift, size=3) == ["rug", "desk", "desk-xl"]
 
 
 @pytest.mark.parametrize("popular", ["lamp", "mug"])
@@ -145,10 +169,9 @@ def test_a_pin_without_products_pins_the_most_popular_match_where_nobody_ranked_
 
 
 def test_a_second_pin_without_products_takes_the_next_best_match() -> None:
-    slate = shown(rule("pin", position=1), rule("pin", id=2, position=3))
+    slate = shown(rule("pin", position=1), rule("pin", id=2, position=2))
 
-    assert len(slate) == len(set(slate))
-    assert (slate[0], slate[2]) == ("desk", "chair"), "desk-xl is a variant of what is pinned"
+    assert slate == ["desk", "chair", "desk-xl", "lamp", "rug", "mug"], "desk-xl is a variant of what is pinned"
 
 
 def test_variants_are_not_pinned_together() -> None:
@@ -164,6 +187,7 @@ def test_of_two_pins_at_one_place_the_higher_priority_gets_it_and_the_other_the_
     )
 
     assert shown(weak, strong, size=4) == ["desk", "rug", "mug", "desk-xl"]
+    assert shown(replace(weak, position=1), strong, size=4) == ["mug", "rug", "desk", "desk-xl"], "each at its place"
 
 
 @pytest.mark.parametrize(
