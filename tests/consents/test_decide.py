@@ -37,6 +37,7 @@ TABLE = [
     ({}, OPT_OUT, False, True, "not_objected", None),
     ({ADA: said(personalization=yes(1))}, OPT_IN, False, True, "given", "y"),
     ({ADA: said(personalization=no(1))}, OPT_OUT, False, False, "refused", "n"),
+    ({ADA: said(personalization=no(1, ""))}, OPT_OUT, False, False, "refused", None),
     ({ADA: said(personalization=yes(1))}, OPT_IN, True, False, "gpc", None),
     ({ADA: said(personalization=yes(1))}, OPT_OUT, True, True, "given", "y"),
     ({ADA: said(personalization=yes(1), gpc=yes(2, "g"))}, OPT_IN, False, False, "gpc", "g"),
@@ -169,6 +170,7 @@ def test_the_latest_decision_wins_in_any_order_of_arrival(history: list[Decision
 
     assert len(outcomes) == 1
     last = outcomes.pop()
+    assert (last is None) is (not history)
     if last is not None:
         latest = [decision for decision in history if decision.at == max(one.at for one in history)]
         assert last.given == all(decision.given for decision in latest)
