@@ -220,7 +220,7 @@ class RuleSet:
         Where places tie, the boosted item stands first and the buried one last.
         """
         rules = [rule for rule in holding if rule.stage == "order"]
-        if not rules or not len(items):
+        if not rules:
             return items
         places = np.arange(1, len(items) + 1, dtype=np.float64)
         favor = np.zeros(len(items))

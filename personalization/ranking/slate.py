@@ -127,7 +127,7 @@ def fill(items: Ints, size: int, *, pinned: dict[int, int], caps: Sequence[Cap],
 def _merge(others: list[int], pinned: dict[int, int]) -> list[int]:
     slate = list(others)
     for place in sorted(pinned):
-        slate.insert(min(place, len(slate)), pinned[place])
+        slate.insert(place, pinned[place])
     return slate
 
 

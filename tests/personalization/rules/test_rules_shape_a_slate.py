@@ -93,12 +93,14 @@ def test_require_keeps_only_what_every_require_rule_names() -> None:
 
 def test_a_boost_divides_the_place_and_a_bury_multiplies_it() -> None:
     assert shown(rule("boost", products=("rug",), factor=2.0)) == ["desk", "desk-xl", "rug", "chair", "lamp", "mug"]
+    assert shown(rule("boost", products=("lamp",), factor=2.0))[:3] == ["desk", "lamp", "desk-xl"], "first of a tie"
     assert shown(rule("bury", products=("desk",), factor=4.0)) == ["desk-xl", "chair", "lamp", "desk", "rug", "mug"]
 
 
 def test_a_cap_rule_limits_each_brand_and_does_not_count_items_without() -> None:
     assert shown(rule("cap", cap=1, cap_by="brand")) == ["desk", "lamp", "mug"]
     assert shown(rule("cap", brands=("Nord",), cap=1)) == ["desk", "lamp", "rug", "mug"]
+    assert shown(rule("cap", brands=("Nord",), cap=3)) == names(ALL), "and moves nothing"
 
 
 def test_a_soft_cap_gives_way_to_a_full_slate_a_hard_one_does_not() -> None:
@@ -137,6 +139,21 @@ def test_a_pin_stands_at_its_place_whatever_the_ranking_said() -> None:
 def test_a_pin_of_several_products_takes_places_one_after_the_other_without_those_the_catalogue_lacks() -> None:
     assert shown(rule("pin", products=("mug", "rug"), position=1), size=3) == ["mug", "rug", "desk"]
     assert shown(rule("pin", products=("mug", "nobody", "desk"), position=2), size=3) == ["desk-xl", "mug", "desk"]
+    assert shown(rule("pin", products=("nobody", "mug"), position=1)) == ["mug", *names(ALL[:5])], "and each once"
+
+
+def test_a_pin_of_several_products_pins_those_that_meet_its_other_conditions() -> None:
+    assert shown(rule("pin", products=("mug", "desk", "lamp"), brands=("Lux",)), size=3) == ["lamp", "desk", "desk-xl"]
+
+
+def test_whoever_stands_elsewhere_is_told_by_each_rule_that_moved_it() -> None:
+    boosted, pinned = rule("boost", products=("rug",), name="Sale"), rule("pin", id=2, products=("rug",), position=1)
+    compiled, trace = RuleSet([boosted, pinned], SHELF), Trace()
+
+    items = compiled.reorder(ALL, compiled.rules, trace)
+    pins(compiled, compiled.rules, items, np.ones(SHELF.n_items, np.bool_), 6, trace, popular=ALL)
+
+    assert trace.moved == {SHELF.codes["rug"]: ["Sale: boosted ×2", "R: pinned at 1"]}
 
 
 def test_a_product_that_two_rules_pin_stands_once_at_the_place_of_the_higher_priority() -> None:
@@ -166,6 +183,10 @@ def test_a_pin_without_products_pins_the_most_popular_match_where_nobody_ranked_
     pinned = pins(compiled, compiled.rules, ALL[:0], np.ones(SHELF.n_items, np.bool_), 3, Trace(), popular=best)
 
     assert {place: SHELF.product_ids[code] for place, code in pinned.items()} == {0: popular}
+
+
+def test_no_products_are_no_slate_whatever_the_rules() -> None:
+    assert shown(rule("exclude"), rule("boost", id=2), rule("pin", id=3, position=1)) == []
 
 
 def test_a_second_pin_without_products_takes_the_next_best_match() -> None:
