@@ -176,6 +176,21 @@ def test_the_latest_decision_wins_in_any_order_of_arrival(history: list[Decision
         assert last.given == all(decision.given for decision in latest)
 
 
+def test_each_change_of_mind_moves_the_epoch_and_saying_the_same_again_does_not() -> None:
+    state, epochs = ConsentState(), []
+    for decision in (yes(1), yes(2), no(3), yes(2, "late"), no(4), yes(5)):
+        state = state.with_decision("personalization", decision)
+        epochs.append(state.epoch)
+
+    assert epochs == [1, 1, 2, 2, 2, 3]
+
+
+def test_a_link_is_known_from_its_earliest_time() -> None:
+    state = ConsentState().with_link(BO, 9).with_link(BO, 7).with_link(BO, 8).with_link("anonymous:tablet", 1)
+
+    assert state.links == {BO: 7, "anonymous:tablet": 1}
+
+
 @given(st.dictionaries(st.sampled_from([ADA, BO, "anonymous:cy"]), decisions), st.integers(0, 5), st.booleans())
 def test_no_merge_turns_a_standing_refusal_into_a_yes(said_by: dict[str, Decision], linked: int, opt_in: bool) -> None:
     states = {raw_id: said(personalization=decision) for raw_id, decision in said_by.items()}

@@ -32,6 +32,8 @@ def test_the_most_exact_rule_holds(region: str, rule: RegionRule) -> None:
 def test_an_unknown_region_gets_the_strictest_rule() -> None:
     assert rule_for(None, RULES).opt_in
     assert rule_for(None, {"*": ELSEWHERE}) is ELSEWHERE
+    asks = RegionRule("*", "opt_in", "row:5")
+    assert rule_for(None, {"DE": GERMANY, "*": asks}) is asks, "of those as strict, the one for all is the proof"
     assert rule_for(None, {}) is STRICT
     assert rule_for("DE", {}) is STRICT
     assert rule_for(None, {"US": STATES}) is STRICT, "it may be Germany, for which no rule is written"
@@ -73,6 +75,7 @@ def test_a_table_that_was_never_read_is_what_is_built_in_while_it_cannot_be() ->
     ("given", "region"),
     [
         *(("de", "DE"), ("us_ca", "US-CA"), (" US-CA ", "US-CA"), ("US-", None), ("US-CALI", None), ("US-Ä", None)),
+        *(("at-9", "AT-9"), ("gb_eng", "GB-ENG"), ("US-C.", None)),
         *(("Germany", None), ("ÄÖ", None), ("D1", None), ("XX", None), ("", None), (None, None), (49, None)),
     ],
 )
