@@ -29,7 +29,7 @@ def event_bytes(
 ) -> bytes:
     """Return the canonical bytes; absent `subject` and `detail` are left out.
 
-    Raises ValueError for a float, an integer beyond 2**53 or a type that JSON does not have.
+    Raises ValueError for a float or a type that JSON does not have.
     """
     event: dict[str, Any] = {
         "v": VERSION,
@@ -51,7 +51,7 @@ def stamp(at: datetime) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return the value in JSON's words: decimals, ids and times as strings. Raises ValueError."""
+    """Return the value in JSON's words: decimals, ids, times, integers from 2**53 on as strings. Raises ValueError."""
     match value:
         case None | bool() | str():
             return value

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from audit import selectors, services
-from audit.canonical import event_bytes
+from audit.canonical import event_bytes, plain
 from audit.erasure import STORE
 from audit.models import AuditDetail, AuditEvent, AuditPending, SubjectKey
 from audit.services import record
@@ -44,6 +44,20 @@ def test_the_bytes_are_rfc_8785_with_a_fixed_set_of_names() -> None:
         '"data":{"a":[true,null,"1152921504606846976",9007199254740991,-9007199254740991,"9007199254740992"],"b":"1.50"},"id":"01900000-0000-7000-8000-000000000000",'
         '"object":"product:Stühle","v":1}'
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (datetime(2026, 11, 25, 8, tzinfo=UTC), "2026-11-25T08:00:00.000000Z"),
+        (-(2**53), "-9007199254740992"),
+        ({"b", "c", "a"}, ["a", "b", "c"]),
+        (frozenset({"b", "c", "a"}), ["a", "b", "c"]),
+        (("b", {"a": Decimal("2.0")}), ["b", {"a": "2.0"}]),
+    ],
+)
+def test_one_value_has_one_spelling(value: Any, told: Any) -> None:
+    assert plain(value) == told
 
 
 @pytest.mark.django_db
