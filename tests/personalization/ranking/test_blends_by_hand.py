@@ -21,7 +21,7 @@ def test_a_blend_sums_weights_over_sixty_and_the_rank_from_one_of_each_source_th
 def test_what_the_first_source_lists_comes_in_its_order_before_all_that_only_the_next_one_lists() -> None:
     def order(*names: str) -> list[int]:
         candidates, scores = listed(ASKED, followed(ASKED, names))
-        return candidates.items[np.argsort(-scores, kind="stable")].tolist()
+        return [int(item) for item in candidates.items[np.argsort(-scores, kind="stable")]]
 
     assert order("als", "popular") == [0, 1, 4, 2], "nobody lists the fourth"
     assert order("popular", "als") == [1, 4, 2, 0]

@@ -145,7 +145,10 @@ def test_overlap_counts_shared_answers() -> None:
     nothing = np.full((1, 3), -1, np.int32)
     alike = np.concatenate([before, nothing])
     assert overlap(alike, alike) == 1, "nobody sees another shop"
+    assert overlap(nothing, nothing) == 1
     assert overlap(nothing, before[:1]) == 0
+    twelve = np.arange(12, dtype=np.int32)[None]
+    assert overlap(twelve, np.where(twelve < 9, twelve, twelve + 50)) == 0.9, "of the first ten"
     assert not stability(before, before + 100).passed
 
 
