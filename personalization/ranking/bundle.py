@@ -16,7 +16,7 @@ from personalization.ranking.explain import Slate, told
 from personalization.ranking.exposure import Exposure
 from personalization.ranking.extension import extended_catalogue, extended_facts, extended_source
 from personalization.ranking.facts import ItemFacts
-from personalization.ranking.features import features, positions
+from personalization.ranking.features import feature_names, features, positions
 from personalization.ranking.newcomers import newcomers
 from personalization.ranking.ranker import Ranker
 from personalization.ranking.stars import Stars
@@ -201,8 +201,15 @@ class Bundle:
 
     @classmethod
     def load(cls, directory: Path, *, expected: str | None = None) -> Self:
-        """Return what `save` wrote. Raises ArtefactError when a file, or the hash, is not as it was."""
+        """Return what `save` wrote. Raises ArtefactError when a file, or the hash, is not as it was.
+
+        Raises one of LOADING_ERRORS where another release wrote it with what this code does not know: a ranker that
+        could be read, but no longer asked, would fail each answer.
+        """
         manifest = artefact.unseal(directory, expected=expected)
+        if unknown := set(manifest["features"]) - set(feature_names(tuple(manifest["quotas"]))):
+            names = ", ".join(sorted(unknown))
+            raise artefact.ArtefactError(f"{directory.name}: its ranker looks at what this code does not know: {names}")
         text = directory / "ranker.json"
         ranker = Ranker.parse(text.read_text(encoding="utf-8"), manifest["features"]) if text.exists() else None
         return cls(

@@ -11,6 +11,7 @@ from personalization.ranking.artefact import ArtefactError
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.candidates import Candidates, held_by
 from personalization.ranking.facts import attribute_rows, kin_codes
+from personalization.ranking.ranker import Ranker
 from personalization.recommenders.base import Catalogue, Context, Profile
 from personalization.recommenders.content import Content
 from personalization.training.dataset import build
@@ -64,6 +65,18 @@ def test_a_touched_artefact_is_refused(trained: TrainedBundle, tmp_path: Path, t
         manifest.write_text(manifest.read_text().replace('"seed"', '"sead"'))
 
     with pytest.raises(ArtefactError):
+        Bundle.load(tmp_path / "model", expected=digest)
+
+
+def test_a_ranker_of_features_that_this_code_does_not_know_is_refused_before_anybody_asks_it(
+    trained: TrainedBundle, tmp_path: Path
+) -> None:
+    """Read, it would fail each answer: that of an earlier release, or of a later one after the way back."""
+    learnt = replace(trained.bundle, ranker=Ranker((), (), ("popular_score", "price_of_the_moon")))
+
+    digest = learnt.save(tmp_path / "model")
+
+    with pytest.raises(ArtefactError, match="this code does not know: price_of_the_moon"):
         Bundle.load(tmp_path / "model", expected=digest)
 
 
