@@ -23,7 +23,7 @@ STATIC_ROOT = env.path("STATIC_ROOT", "var/static")
 STATICFILES_DIRS = [env.ROOT / "static"] if (env.ROOT / "static").exists() else []
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "config.static.StaticFiles"},
 }
 WHITENOISE_USE_FINDERS = DEBUG
 MEDIA_URL = "/media/"
