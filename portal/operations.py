@@ -72,6 +72,7 @@ def registry() -> CollectorRegistry:
     else:
         together.register(REGISTRY)
     together.register(LogGauges())
+    together.register(StoreGauges())
     together.register(AlarmGauges())
     return together
 
@@ -97,6 +98,20 @@ class LogGauges(Collector):
         except redis.RedisError:
             return
         yield lag
+
+
+class StoreGauges(Collector):
+    """What Redis holds and may hold: log, profiles and decisions together; absent while it does not answer."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the gauges; a store without a limit has none."""
+        try:
+            told = stores.client().info("memory")
+        except redis.RedisError:
+            return
+        yield GaugeMetricFamily("vitrine_redis_bytes", "Bytes that Redis uses", value=told["used_memory"])
+        if limit := told.get("maxmemory"):
+            yield GaugeMetricFamily("vitrine_redis_limit_bytes", "Bytes that Redis may use", value=limit)
 
 
 class AlarmGauges(Collector):

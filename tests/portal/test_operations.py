@@ -114,6 +114,25 @@ def test_the_log_is_measured(client: Client) -> None:
     assert "vitrine_log_entries 0.0" in client.get("/metrics").content.decode()
 
 
+@pytest.mark.parametrize("limit", [0, 1 << 30])
+def test_the_store_is_measured_beside_its_limit(client: Client, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    told = {"used_memory": 12_345, "maxmemory": limit}
+    monkeypatch.setattr(stores.client(), "info", lambda section: told if section == "memory" else {})
+
+    text = client.get("/metrics").content.decode()
+
+    assert "\nvitrine_redis_bytes 12345.0\n" in text
+    assert ("\nvitrine_redis_limit_bytes 1.073741824e+09\n" in text) is bool(limit)
+
+
+def test_the_store_is_asked_in_its_own_words(client: Client) -> None:
+    asked = stores.client().info("memory")
+
+    assert asked["used_memory"] > 0
+    assert "maxmemory" in asked
+    assert "vitrine_redis_bytes" in client.get("/metrics").content.decode()
+
+
 def test_numbers_are_for_who_has_the_token(client: Client, settings: LazySettings) -> None:
     settings.METRICS_TOKEN = "let-me-see"
 
