@@ -35,9 +35,13 @@ def ridge_columns(matrix: Matrix, *, ridge: float, features: int) -> Matrix:
 
 
 def _solved(columns: Matrix, batch: Array, chosen: list[Array], ridge: float) -> Iterator[Floats]:
+    place = np.empty(columns.shape[0], np.int32)
     for item, codes in zip(batch, chosen, strict=True):
         n = len(codes)
         part = columns[:, np.append(codes, item)]  # the item last, so that one product gives both sides
+        # Shoppers numbered anew, by one of the cells of each: the product would else take time for all of the shop's.
+        place[part.indices] = np.arange(part.nnz)
+        part = sparse.csc_matrix((part.data, place[part.indices], part.indptr), shape=(part.nnz, n + 1))
         gram = (part.T @ part).toarray()
         gram[np.diag_indices_from(gram)] += ridge
         _, weights, unfit = linalg.lapack.sposv(gram[:n, :n], gram[:n, n], lower=1)

@@ -16,6 +16,7 @@ from personalization.recommenders.decay import Query
 from personalization.recommenders.ease import EASE, EASEConfig
 from personalization.recommenders.neighbors import Neighbors, Rows
 from personalization.recommenders.registry import make
+from personalization.recommenders.ridge import ridge_columns
 from personalization.recommenders.scoring import Scoring
 from tests.behaviour import shops
 
@@ -219,6 +220,18 @@ def test_the_three_ways_of_ease_agree() -> None:
     for exact, ridge, rows in ((over_items, by_ridge, data), (over_shoppers, wide_by_ridge, wide)):
         profile = shops.profile(rows, 0)
         assert ridge.scores(profile, Context()) == pytest.approx(exact.scores(profile, Context()), abs=1e-3)
+
+
+def test_a_ridge_per_item_does_not_depend_on_how_many_other_shoppers_there_are() -> None:
+    few = sparse.random(60, 40, 0.2, "csr", np.float32, random_state=7)
+    many = sparse.csr_matrix((5_000, 40), dtype=np.float32).tolil()
+    many[np.arange(60) * 80] = few
+
+    alone, among = (ridge_columns(matrix, ridge=2.0, features=12) for matrix in (few, many.tocsr()))
+
+    assert alone.nnz == 40 * 12
+    for name in ("indptr", "indices", "data"):
+        np.testing.assert_array_equal(getattr(among, name), getattr(alone, name))
 
 
 @pytest.mark.parametrize(
