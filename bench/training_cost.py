@@ -28,10 +28,10 @@ COLORS = ("red", "blue", "green", "grey", "black", "white", "brown")
 KINDS = ("desk", "chair", "lamp", "rug", "sofa", "shelf", "bowl", "mug", "throw", "stool", "clock")
 
 
-def history(rows: int, *, items: int | None = None, seed: int = 7) -> pd.DataFrame:
+def history(rows: int, *, shoppers: int | None = None, items: int | None = None, seed: int = 7) -> pd.DataFrame:
     """Return a synthetic year: long-tailed products and shoppers, each shopper returning to a taste of their own."""
     rng = np.random.default_rng(seed)
-    shoppers, items = max(50, rows // 40), items or min(20_000, max(200, rows // 60))
+    shoppers, items = shoppers or max(50, rows // 40), items or min(20_000, max(200, rows // 60))
     users = np.minimum(shoppers - 1, (shoppers * rng.random(rows) ** 1.5).astype(np.int64))
     center = (users * 7_919) % items
     own = (center + rng.geometric(0.05, rows)) % items
@@ -107,6 +107,7 @@ def main() -> int:
     """Measure each size in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="*", default=[250_000, 1_000_000, 4_000_000])
+    parser.add_argument("--shoppers", type=int, help="how many shoppers; else a fortieth of the rows, 50 at least")
     parser.add_argument("--items", type=int, help="how many products; else a sixtieth of the rows, 20,000 at most")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--as-live", action="store_true")
@@ -117,12 +118,14 @@ def main() -> int:
         measured(*real(options.folder), as_live=options.as_live)
         return 0
     if options.one:
-        frame = history(options.one, items=options.items)
+        frame = history(options.one, shoppers=options.shoppers, items=options.items)
         measured(*(live(frame) if options.as_live else (frame,)), as_live=options.as_live)
         return 0
     same = True
     for rows in options.rows:
-        more = (["--items", str(options.items)] if options.items else []) + ["--as-live"] * options.as_live
+        shape = {"--shoppers": options.shoppers, "--items": options.items}
+        more = [word for name, count in shape.items() if count for word in (name, str(count))]
+        more += ["--as-live"] * options.as_live
         command = [sys.executable, "-m", "bench.training_cost", "--one", str(rows), *more]
         hashes = set()
         for _ in range(1 + options.twice):
