@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -70,17 +71,13 @@ def hybrid(
     progress("Asking the sources of the learning folds", 0.1)
     pooled = few(validation)
     most = LIMIT if pooled else _enough(teaching, folds=len(learning) + 1)
-    asked = []
-    for fold in learning:
-        sources = latest if fold is learning[-1] else _fitted(quotas, configs, fold)
-        own, facts = {name: sources[name] for name in quotas}, _facts(fold)
-        part = fold.sample(most, seed=seed)
-        asked.append(
-            examples(own, facts, part, quotas=quotas)
-            if pooled
-            else thin_examples(own, facts, part, quotas=quotas, seed=seed)
-        )
-    del latest, sources, own, facts
+    teach = examples if pooled else partial(thin_examples, seed=seed)
+    asked: list[Examples] = []
+    for fold in reversed(learning):  # of a large catalogue, sources of two folds at once are most of the memory
+        sources = {name: latest[name] for name in quotas} if latest else _fitted(quotas, configs, fold)
+        latest = {}
+        asked.insert(0, teach(sources, _facts(fold), fold.sample(most, seed=seed), quotas=quotas))
+        del sources
     progress("Asking the sources again, later", 0.3)
     ready |= _fitted(quotas.keys() - ready.keys(), configs, validation)
     own = {name: ready[name] for name in quotas}
