@@ -17,8 +17,8 @@ from personalization.recommenders.decay import DAY
 
 LIFE = ("age", "item_idle")
 CONTEXT = ("context_category", "context_brand")
-HISTORIES = 1_000_000
-"""Events of histories that are looked at together: with what is counted of them, some hundred megabytes."""
+AT_ONCE = 1_000_000
+"""Events of histories and candidates that are looked at together: with what is counted, some hundred megabytes."""
 AGREEING = "agreeing"
 """How many sources propose the item to the shopper."""
 
@@ -62,14 +62,15 @@ def features(
 
     With `kept`, bool[n_pairs], of these pairs alone, as they are among all.
 
-    Shoppers are taken in runs of `HISTORIES` events: asked thousands of times, each with all that was before, one of
-    thousands of events would fill the memory.
+    Shoppers are taken in runs of `AT_ONCE` events and candidates: asked thousands of times, each with all that was
+    before, one of thousands of events would fill the memory, and so would hundreds of candidates for each of thousands.
     """
     shares = _of_top(candidates)
     if kept is not None:
         candidates, shares = candidates.part(kept), shares[kept]
-    ends = np.cumsum([len(profile.items) for profile in profiles])
-    runs = np.flatnonzero(np.diff(ends // HISTORIES, prepend=0)) if len(ends) else ends
+    events = np.fromiter((len(profile.items) for profile in profiles), np.int64, len(profiles))
+    ends = np.cumsum(events + np.bincount(candidates.rows, minlength=len(profiles)))
+    runs = np.flatnonzero(np.diff(ends // AT_ONCE, prepend=0))
     if not len(runs):
         return _features(candidates, shares, profiles, contexts, facts)
     starts = np.unique([0, *runs.tolist(), len(profiles)]).tolist()

@@ -1,6 +1,7 @@
 """A feature is the same number for one shopper in a request and for many in training, and never knows the future."""
 
 import tracemalloc
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -52,10 +53,32 @@ def test_many_histories_are_looked_at_in_runs(monkeypatch: pytest.MonkeyPatch) -
 
     kept = np.random.default_rng(7).random(len(found.rows)) < 0.3
     for most in (1, 100, 333, 1_000_000):
-        monkeypatch.setattr("personalization.ranking.features.HISTORIES", most)
+        monkeypatch.setattr("personalization.ranking.features.AT_ONCE", most)
         np.testing.assert_array_equal(features(found, fold.profiles, fold.contexts, facts), together)
         some = features(found, fold.profiles, fold.contexts, facts, kept=kept)
         np.testing.assert_array_equal(some, together[kept])
+
+
+def test_runs_hold_only_so_many_events_and_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = build(history(), products())
+    start = cut_times(dataset.interactions.times, [0.7])[0]
+    fold = temporal(dataset, start=start, end=float("inf"), new_only=False)
+    sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in QUOTAS}
+    facts = ItemFacts.fit(fold.past, dataset.catalogue, until=start)
+    found = gather(sources, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=dataset.catalogue.n_items)
+    each = np.bincount(found.rows, minlength=len(fold)) + [len(profile.items) for profile in fold.profiles]
+    counted, sizes = Shoppers.of, []
+
+    def told(profiles: Sequence[Profile]) -> Shoppers:
+        sizes.append(len(profiles))
+        return counted(profiles)
+
+    monkeypatch.setattr(Shoppers, "of", told)
+    monkeypatch.setattr("personalization.ranking.features.AT_ONCE", most := 10 * int(each.max()))
+    features(found, fold.profiles, fold.contexts, facts)
+
+    assert sum(sizes) == len(fold)
+    assert max(sum(part) for part in np.split(each, np.cumsum(sizes)[:-1])) <= most + each.max()
 
 
 def test_many_chunks_give_the_same_candidates_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
