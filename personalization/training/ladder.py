@@ -99,8 +99,6 @@ def _step(
 
 def better(values: Doubles, than: Doubles, *, shoppers: Longs, seed: int) -> float:
     """Return the share of paired bootstrap samples of the shoppers in which the mean is higher."""
-    if not len(values):
-        return 0.0
     difference = values - than
     if not difference.any():
         return 0.0

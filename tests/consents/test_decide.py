@@ -270,6 +270,18 @@ def test_accounts_that_were_joined_are_asked_with_their_devices_from_when_the_la
     }
 
 
+def test_every_account_that_was_joined_with_who_is_logged_in_is_asked_with_its_devices() -> None:
+    states = {
+        ADA: linked(user_till=4, user_mia=6),
+        "user:till": linked(anonymous_tablet=1),
+        "user:mia": linked(anonymous_phone=9),
+    }
+
+    whom = person_of([ADA], states)
+
+    assert whom.linked_at == {"user:till": 4, "user:mia": 6, "anonymous:tablet": 4, "anonymous:phone": 9}
+
+
 def test_a_chain_of_accounts_is_followed_for_five_and_the_devices_of_the_sixth_are_not_asked() -> None:
     names = [f"user:{at}" for at in range(8)]
     links = [(one, other) for one, other in itertools.pairwise(names)]

@@ -86,43 +86,54 @@ def test_none_where_the_whole_loses(monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen(monkeypatch, curve) == 0.0
 
 
+@pytest.mark.parametrize("warm", [0.0417, 0.0])
+def test_what_costs_nothing_is_given_though_known_products_be_hit_nowhere(
+    monkeypatch: pytest.MonkeyPatch, warm: float
+) -> None:
+    assert chosen(monkeypatch, {0.0: (0.036, warm, 0.046), 1.0: (0.036, warm, 0.085)}) == 1.0
+
+
 def test_of_equal_lifts_the_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     curve = {0.0: (0.036, 0.0417, 0.0), 0.5: (0.037, 0.0416, 0.05), 1.0: (0.038, 0.0415, 0.05)}
 
     assert chosen(monkeypatch, curve) == 0.5
 
 
-def shoppers(*hit: int) -> tuple[Deciding, np.ndarray]:
+def shoppers(*hit: int, alike: int = 1) -> tuple[Deciding, np.ndarray]:
     """Return ten shoppers with twelve candidates, of which the last is new, and scores: of new ones 0.0, 0.1, … 0.9.
 
     Everybody wants the first and the tenth product, and those of `hit` the new one besides. Old products score
-    higher with the last shopper: no lift reaches that one first.
+    higher with the last shopper: no lift reaches that one first. `alike` are of each kind, one behind the other.
     """
-    rows, items = np.repeat(np.arange(10), 12), np.tile(np.arange(12, dtype=np.int64), 10)
-    nothing = np.zeros((120, 1), np.float32)
-    candidates = Candidates(rows, items, nothing, nothing, ("popular",), 10)
-    features = np.zeros((120, len(feature_names(("popular",)))), np.float32)
+    n = 10 * alike
+    rows, items = np.repeat(np.arange(n), 12), np.tile(np.arange(12, dtype=np.int64), n)
+    nothing, kinds = np.zeros((12 * n, 1), np.float32), rows // alike
+    candidates = Candidates(rows, items, nothing, nothing, ("popular",), n)
+    features = np.zeros((12 * n, len(feature_names(("popular",)))), np.float32)
     features[items == 11, feature_names(("popular",)).index("item_idle")] = np.nan
-    scores = np.where(items == 11, rows / 10, 20.0 - items + 3 * (rows == 9)).astype(np.float32)
-    wanted = [np.array([0, 9, 11]) if row in hit else np.array([0, 9]) for row in range(10)]
+    scores = np.where(items == 11, kinds / 10, 20.0 - items + 3 * (kinds == 9)).astype(np.float32)
+    wanted = [np.array([0, 9, 11]) if row // alike in hit else np.array([0, 9]) for row in range(n)]
     asked = Examples(
-        candidates, features, np.isin(rows * 12 + items, [row * 12 + o for row in range(10) for o in wanted[row]])
+        candidates, features, np.isin(rows * 12 + items, [row * 12 + o for row in range(n) for o in wanted[row]])
     )
-    return Deciding(asked, wanted, [own == 11 for own in wanted], np.arange(10), 12), scores
+    return Deciding(asked, wanted, [own == 11 for own in wanted], np.arange(n), 12), scores
 
 
-def crowded(*, known: int, n: int = 2 * lifting.LEAST_KNOWN, old: int = 12) -> tuple[Deciding, np.ndarray]:
+def crowded(
+    *, known: int, n: int = 2 * lifting.LEAST_KNOWN, old: int = 12, new: int = 1
+) -> tuple[Deciding, np.ndarray]:
     """Return n questions about old products and twelve new ones, which score higher, and their scores.
 
-    `known` questions are answered by one old and one new product, the others by the new one alone.
+    `known` questions are answered by one old and `new` new products, the others by the new ones alone.
     """
     every = old + 12
     rows, items = np.repeat(np.arange(n), every), np.tile(np.arange(every, dtype=np.int64), n)
     nothing = np.zeros((every * n, 1), np.float32)
     features = np.zeros((every * n, len(feature_names(("popular",)))), np.float32)
     features[items >= old, feature_names(("popular",)).index("item_idle")] = np.nan
-    wanted = [np.array([0, old])] * known + [np.array([old])] * (n - known)
-    labels = (items == old) | (items == 0) & (rows < known)
+    fresh = np.arange(old, old + new)
+    wanted = [np.array([0, *fresh])] * known + [fresh] * (n - known)
+    labels = np.isin(items, fresh) | (items == 0) & (rows < known)
     asked = Examples(Candidates(rows, items, nothing, nothing, ("popular",), n), features, labels)
     scores = np.where(items >= old, 14.0 + (items == old) - items / 100, -items / 100).astype(np.float32)
     return Deciding(asked, wanted, [own >= old for own in wanted], np.arange(n), every), scores
@@ -142,6 +153,14 @@ def test_new_products_that_crowd_out_known_ones_are_held_back() -> None:
     assert found.share == points[found.value]["share"] < 1
 
 
+def test_new_products_are_held_back_no_further_than_they_must_though_the_whole_loses() -> None:
+    found = lifting.tuned_lift(*crowded(known=lifting.LEAST_KNOWN, new=12))
+
+    points = {one["lift"]: one for one in found.curve}
+    assert min(lifting.HELD_BACK) < found.value < 0
+    assert points[found.value]["together"] < points[0.0]["together"], "all that was shown without was wanted"
+
+
 def test_where_no_lift_leaves_known_products_enough_the_lowest_is_taken() -> None:
     found = lifting.tuned_lift(*crowded(known=lifting.LEAST_KNOWN, old=108))
 
@@ -155,8 +174,13 @@ def test_where_nobody_wants_a_new_product_there_is_neither_lift_nor_curve() -> N
     assert (found.value, found.share, found.least, found.level, found.curve) == (0.0, 1.0, 0.0, None, ())
 
 
-def test_nothing_is_held_back_where_known_products_have_their_places() -> None:
-    assert min(one["lift"] for one in lifting.tuned_lift(*shoppers(9)).curve) == 0.0
+def test_nothing_is_held_back_where_known_products_have_their_places_or_none_that_they_could_have() -> None:
+    deciding, scores = crowded(known=lifting.LEAST_KNOWN)
+    first = np.where(deciding.untouched(), scores - 20, scores)
+    unheard = crowded(known=lifting.LEAST_KNOWN - 1)
+
+    for asked in (shoppers(9), (deciding, first), (deciding, -scores), unheard):
+        assert min(one["lift"] for one in lifting.tuned_lift(*asked).curve) == 0.0
 
 
 def test_new_products_that_score_highest_have_the_least_share() -> None:
@@ -194,6 +218,16 @@ def test_the_least_share_is_theirs_too_where_the_ranker_gives_it_to_them_by_itse
     assert found(0).least == 0.0, "no hit among them"
 
 
+def test_what_new_products_have_by_themselves_makes_their_least_share_no_larger() -> None:
+    deciding, scores = shoppers(9)
+    rows, items = deciding.asked.candidates.rows, deciding.asked.candidates.items
+    liked = np.where((items == 11) & (rows >= 7), scores[items == 7][rows] + 0.5, scores).astype(np.float32)
+
+    found = lifting.tuned_lift(deciding, liked, newest=1.0, rival=0.0)
+
+    assert (found.share, found.least) == (0.03, lifting.LEAST_SHARE)
+
+
 def test_new_products_have_more_tenths_where_the_newest_are_hit_half_as_often() -> None:
     def share(newest: float, rival: float) -> float:
         return lifting.tuned_lift(*shoppers(7, 8, 9), newest=newest, rival=rival).least
@@ -203,6 +237,15 @@ def test_new_products_have_more_tenths_where_the_newest_are_hit_half_as_often() 
     assert share(0.4, 0.0) == 0.04, "all three do, in three of a hundred places"
     assert share(0.4, 1.0) == lifting.LEAST_SHARE, "the ranker leads by nothing that could pay for it"
     assert share(0.6, 0.0) == 0.04, "out of reach; more places would find no more"
+
+
+def test_where_known_products_can_be_told_they_lose_a_fifth_of_the_lead_at_most() -> None:
+    """Each tenth of shoppers whose last place goes to a new product costs known ones .0177; the ranker has .735."""
+
+    def share(rival: float) -> float:
+        return lifting.tuned_lift(*shoppers(7, 8, 9, alike=5), newest=0.4, rival=rival).least
+
+    assert [share(rival) for rival in (0.0, 0.5, 0.6)] == [0.04, 0.025, lifting.LEAST_SHARE]
 
 
 def test_the_ladder_compares_a_lifted_ranker_as_if_nothing_were_held_back_or_given_places() -> None:

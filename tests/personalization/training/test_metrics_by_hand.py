@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from personalization.ranking.candidates import Candidates
+from personalization.training import ladder
 from personalization.training.ladder import appealed, best_single, better, climb, tuned_blend
 from personalization.training.metrics import beyond_accuracy, bootstrap, gini, hits, per_shopper, rmse
 from personalization.training.quotas import recall, tuned_quotas
@@ -65,9 +66,9 @@ def test_a_shopper_asked_often_is_drawn_with_all_answers() -> None:
     chance = better(values[often], zero, shoppers=often, seed=7)
     assert chance < better(values[often], zero, shoppers=np.arange(540), seed=7)
     begins = np.arange(540) % 9 < 4
-    steps, _ = climb({"popular": ("popular", values[often])}, shoppers=often, seed=7, begins=begins)
-    assert steps[0].ndcg == same
-    assert steps[0].begins == bootstrap(values[often][begins], shoppers=often[begins])
+    steps, _ = climb({"popular": ("popular", values[often])}, shoppers=often, seed=8, begins=begins)
+    assert steps[0].ndcg == bootstrap(values[often], shoppers=often, seed=8) != same
+    assert steps[0].begins == bootstrap(values[often][begins], shoppers=often[begins], seed=8)
 
 
 def test_spread_of_exposure() -> None:
@@ -113,6 +114,7 @@ def test_a_rung_must_be_earned() -> None:
     told = [("popular", "popular"), ("single", "ease"), ("blend", "blend"), ("ranker", "ranker")]
     assert [(step.rung, step.name) for step in steps] == told
     assert [step.taken for step in steps] == [True, True, False, False]
+    assert [step.chance for step in steps[:2]] == [1.0, 1.0]
     assert released == "single"
 
 
@@ -143,6 +145,19 @@ def test_the_ranker_must_be_less_surely_better_than_the_other_rungs_but_not_on_a
     assert appealed(low, better_so_surely, shoppers=np.arange(n), seed=7).taken == ("single" in earned)
 
 
+def test_who_is_as_sure_as_is_asked_has_earned_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    low, shoppers = np.full(300, 0.2), np.arange(300)
+    once = low + (shoppers < 1) * 0.1
+    chance = better(once, low, shoppers=shoppers, seed=7)
+    assert 0.5 < chance < 0.75
+
+    monkeypatch.setattr(ladder, "EARNED", {"single": chance, "appeal": chance})
+    _, released = climb({"popular": ("popular", low), "single": ("ease", once)}, shoppers=shoppers, seed=7)
+
+    assert released == "single"
+    assert appealed(low, once, shoppers=shoppers, seed=7).taken
+
+
 def test_a_rung_is_told_apart_where_visits_begin_and_in_their_middle() -> None:
     low = np.repeat([0.2, 0.1], 150)
 
@@ -165,6 +180,8 @@ def test_a_source_that_only_harms_stays_out_of_the_blend() -> None:
 
     assert best_single(found, wanted, 4) == {"good": 1.0, "poor": 0.0}
     assert list(best_single(replace(found, sources=("poor", "good")), wanted, 4)) == ["poor", "good"]
+    alike = replace(found, ranks=ranks[:, [0, 0]], sources=("second", "first"))
+    assert list(best_single(alike, wanted, 4)) == ["first", "second"], "whatever their order"
     assert tuned_blend(found, wanted, 4) == {"good": 1.0}
 
 
@@ -177,6 +194,18 @@ def test_a_source_that_finds_what_the_best_one_does_not_joins_the_blend() -> Non
     found = Candidates(rows, items, np.nan_to_num(ranks), ranks, ("another", "best"), 6)
 
     assert tuned_blend(found, [np.array([0])] * 6, 4) == {"best": 1.0, "another": 1.0}
+
+
+def test_a_source_that_would_harm_with_all_its_weight_joins_with_half_of_it() -> None:
+    """Six shoppers who want product 0: the best source puts it first for four, where the other prefers product 1."""
+    rows, items = np.repeat(np.arange(6), 3), np.tile(np.arange(3), 6)
+    best = np.where(rows < 4, items, (items + 2) % 3)
+    other = np.where(rows < 4, (items + 2) % 3, np.where(items == 0, 0.0, np.nan))
+    ranks = np.column_stack([best, other]).astype(np.float32)
+    found = Candidates(rows, items, np.nan_to_num(ranks), ranks, ("best", "other"), 6)
+
+    assert best_single(found, [np.array([0])] * 6, 3) == pytest.approx({"best": 5 / 6, "other": 4 / 6})
+    assert tuned_blend(found, [np.array([0])] * 6, 3) == {"best": 1.0, "other": 0.5}
 
 
 def test_quotas_go_to_the_source_that_finds_targets() -> None:
@@ -214,4 +243,5 @@ def test_next_comes_the_block_whose_new_candidates_are_hit_most_often(total: int
 
 def test_recall_is_the_share_of_all_targets_that_are_candidates() -> None:
     assert recall([np.array([1, 2]), np.array([3])], np.array([True, False, True, False])) == pytest.approx(2 / 3)
+    assert recall([np.array([1])], np.array([True])) == 1.0
     assert recall([np.empty(0, np.int64)], np.zeros(4, bool)) == 0.0
