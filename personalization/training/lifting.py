@@ -173,7 +173,7 @@ def level_of(candidates: Candidates, scores: Floats, untouched: Bools, lift: flo
 
     None where the lift gives them as much by itself, or even the highest score would be too many.
     """
-    if not share or _share(candidates, lifted(candidates, scores, untouched, lift), untouched) >= share:
+    if _share(candidates, lifted(candidates, scores, untouched, lift), untouched) >= share:
         return None
     levels = np.unique(scores[untouched])[::-1]
     low, high = -1, len(levels)  # how far down is within, and how far is too far

@@ -99,7 +99,7 @@ def test_the_bar_of_activity_is_what_chance_does_to_so_few_shoppers_but_not_to_s
     ]
 
     assert bars == pytest.approx([39 * (1 / 100 + 1 / count) for count in (20, 15)] + [0.25, 39 * (1 / 100 + 1 / 240)])
-    assert weekly([60, 40], [20]).bar == pytest.approx(39 * (1 / 100 + 1 / 20))
+    assert weekly([60, 40], [12, 8]).bar == pytest.approx(39 * (1 / 100 + 1 / 20))
     assert weekly([600, 400], [1_000]).bar == 0.25
     assert [weekly(one, two).passed for one, two in (([6, 4], [2, 8]), ([600, 400], [200, 800]))] == [True, False]
 
@@ -107,6 +107,9 @@ def test_the_bar_of_activity_is_what_chance_does_to_so_few_shoppers_but_not_to_s
 def test_little_traffic_is_not_judged() -> None:
     assert drifted(usual_day(LEARNT, N_ITEMS) or {}, day(traffic(days=1, per_day=TELLING - 40, seed=2, shift=50))) == []
     assert usual_day(traffic(days=30, per_day=5, seed=1), N_ITEMS) is None
+    whole = {"rows": 200, "signals": [1], "activity": [200], "popularity": [1]}
+    assert len(drifted(whole, whole)) == 3
+    assert drifted(whole, {**whole, "rows": 199}) == []
 
 
 def test_standings_are_bins_of_rank_and_the_untouched_come_last() -> None:
@@ -145,20 +148,35 @@ def test_a_day_tells_signals_events_of_a_shopper_and_day_and_standings() -> None
 
 @pytest.mark.parametrize(("before", "told"), [(200, True), (199, False)])
 def test_a_week_tells_how_many_shoppers_did_how_much_in_its_last_seven_days(before: int, told: bool) -> None:
-    users = np.concatenate([np.full(before, 9), [1], [2] * 3, [3] * 196])
+    users = np.concatenate([np.full(before, 9), [1], [2] * 3, [3] * 194, [4] * 2])
     rows = traffic(days=1, per_day=before + 200, seed=1)
     times = np.where(np.arange(len(rows)) < before, DAY, 8 * DAY)  # seven days before the last row is the week before
     times[before] += 1.0 - 7 * DAY  # and a second later is not
 
     week = usual_week(replace(rows, users=users.astype(np.int32), times=times))
 
-    assert week == ([0, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0] if told else None)
+    assert week == ([0, 2, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0] if told else None)
+
+
+def test_the_days_of_a_week_end_when_its_last_row_does() -> None:
+    """A hundred shoppers come twice within the day before 4:48, in the evening and after midnight, one a third time."""
+    times = np.concatenate([np.zeros(200), np.full(100, 7.3 * DAY), np.full(100, 8.1 * DAY), [8.2 * DAY]])
+    users = np.concatenate([np.full(200, 100), np.arange(100), np.arange(100), [0]]).astype(np.int32)
+
+    usual = usual_day(replace(traffic(days=1, per_day=401, seed=1), times=times, users=users), N_ITEMS)
+
+    assert usual is not None
+    assert usual["activity"] == [0, 100] + [0] * 11
 
 
 def test_what_is_shown_is_held_against_the_week_before() -> None:
     assert failed(served([500.0, 1_500.0], [1_000.0, 3_000.0], shoppers=200)) == []
     assert len(failed(served([500.0, 1_500.0], [3_000.0, 100.0], shoppers=200))) == 1
     assert served([500.0, 1_500.0], [3_000.0, 100.0], shoppers=199) == []
+    assert len(served([80.0, 120.0], [120.0, 80.0], shoppers=200)) == 1
+    assert (
+        served([80.0, 119.0], [120.0, 80.0], shoppers=200) == served([80.0, 120.0], [119.0, 80.0], shoppers=200) == []
+    )
 
 
 def test_a_trainings_profile_holds_its_usual_day() -> None:
@@ -214,6 +232,7 @@ def test_shoppers_are_counted_once_a_day_and_signal() -> None:
         (feed(9, usual=9), []),
         (feed(0, quiet={7: 1, 14: 2}), []),
         (feed(0, quiet={1: 0, 6: 0, 13: 0}), [False]),
+        (feed(0, quiet={7: 8}), [False]),
         (feed(0, quiet={7: 0}), [False]),
         (feed(0, quiet={14: 0}), [False]),
     ],
@@ -230,6 +249,7 @@ def test_shoppers_are_counted_once_a_day_and_signal() -> None:
         "too few",
         "closed on Sundays",
         "closed on Saturdays",
+        "at the bar a week ago",
         "silent a week ago too",
         "silent two weeks ago too",
     ],

@@ -46,6 +46,19 @@ def test_earlier_folds_are_taken_until_there_is_enough(
     assert learning[-1].until == 550.0
 
 
+@pytest.mark.parametrize(("validation", "starts"), [(0.70, 4), (0.40, 3), (0.35, 2), (0.30, 2)])
+def test_no_fold_starts_before_the_first_row(validation: float, starts: int) -> None:
+    began: list[float] = []
+
+    def asked(start: float, end: float) -> Fold:
+        began.append(start)
+        return temporal(_shop(each=5), start=start, end=end, new_only=False)
+
+    learning_folds(TIMES, asked, validation=validation)
+
+    assert began == pytest.approx([1_000 * (validation - back) for back in folds.BACK[:starts]])
+
+
 @pytest.mark.parametrize("validation", [0.70, 0.55])
 def test_no_row_of_validation_is_learnt_from(validation: float) -> None:
     """Not with any number of rows: in binary, .55 + .15 is more than .7."""

@@ -168,10 +168,13 @@ def test_where_no_lift_leaves_known_products_enough_the_lowest_is_taken() -> Non
     assert {one["warm"] for one in found.curve} == {0.0}, "twelve of so many are too far ahead"
 
 
-def test_where_nobody_wants_a_new_product_there_is_neither_lift_nor_curve() -> None:
-    found = lifting.tuned_lift(*shoppers())
+def test_where_nobody_wants_a_new_product_or_none_is_proposed_there_is_neither_lift_nor_curve() -> None:
+    deciding, scores = shoppers(9)
+    known = replace(deciding.asked, features=np.nan_to_num(deciding.asked.features))
 
-    assert (found.value, found.share, found.least, found.level, found.curve) == (0.0, 1.0, 0.0, None, ())
+    for asked in (shoppers(), (replace(deciding, asked=known), scores)):
+        found = lifting.tuned_lift(*asked)
+        assert (found.value, found.share, found.least, found.level, found.curve) == (0.0, 1.0, 0.0, None, ())
 
 
 def test_nothing_is_held_back_where_known_products_have_their_places_or_none_that_they_could_have() -> None:
@@ -194,6 +197,7 @@ def test_new_products_that_score_highest_have_the_least_share() -> None:
     assert level(0.01) == pytest.approx(0.9)
     assert level(0.035) == pytest.approx(0.7), "three"
     assert level(0.035, lift=50.0) is None, "the lift gives them more by itself"
+    assert level(0.1, lift=50.0) is None, "or just as much"
 
 
 def test_the_least_share_is_theirs_where_validation_finds_a_hit_there() -> None:

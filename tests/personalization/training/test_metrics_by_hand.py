@@ -9,7 +9,16 @@ import pytest
 from personalization.ranking.candidates import Candidates
 from personalization.training import ladder
 from personalization.training.ladder import appealed, best_single, better, climb, tuned_blend
-from personalization.training.metrics import beyond_accuracy, bootstrap, gini, hits, per_shopper, rmse
+from personalization.training.metrics import (
+    beyond_accuracy,
+    bootstrap,
+    coverage,
+    gini,
+    hits,
+    mean_ndcg,
+    per_shopper,
+    rmse,
+)
 from personalization.training.quotas import recall, tuned_quotas
 from personalization.training.slates import slates
 
@@ -39,6 +48,17 @@ def test_the_ideal_list_is_no_longer_than_the_cut_off() -> None:
     assert found["precision"] == pytest.approx([1 / 2])
     assert found["recall"] == pytest.approx([1 / 5])
     assert per_shopper(hit, np.array([1]), k=2)["recall"] == pytest.approx([1.0])
+    deeper = per_shopper(hit, np.array([5]), k=4)
+    assert [deeper[name].tolist() for name in ("precision", "recall", "hit_rate")] == [[3 / 4], [3 / 5], [1.0]]
+
+
+def test_where_nobody_is_asked_nothing_is_hit() -> None:
+    assert hits(SLATES[:0], [], 10).shape == (0, 3)
+    assert mean_ndcg(SLATES[:0], [], 10) == 0.0
+    nothing = bootstrap(np.empty(0))
+    assert nothing.n == 0
+    assert np.isnan([nothing.value, nothing.low, nothing.high]).all()
+    assert (gini(np.zeros(4)), coverage(np.empty(0))) == (0.0, 0.0)
 
 
 def test_intervals_hold_the_mean_and_shrink() -> None:
@@ -50,6 +70,10 @@ def test_intervals_hold_the_mean_and_shrink() -> None:
     assert many.high - many.low < few.high - few.low
     assert bootstrap(values) == many
     assert many.value == pytest.approx(values.mean())
+    error = values.std() / np.sqrt(400)
+    assert [many.low, many.high] == pytest.approx(
+        [many.value - 1.96 * error, many.value + 1.96 * error], abs=error / 15
+    )
 
 
 def test_a_shopper_asked_often_is_drawn_with_all_answers() -> None:
@@ -86,7 +110,7 @@ def test_spread_of_exposure() -> None:
         np.array([[0, 1]], np.int32), popularity, listed=np.array([True, True, False, False])
     )
     assert [sold_no_more["coverage"], sold_no_more["gini"]] == pytest.approx([1.0, 0.0])
-    assert rmse(np.array([1.0, 3.0]), np.array([1.0, 1.0])) == pytest.approx(np.sqrt(2))
+    assert rmse(np.array([1.0, 4.0]), np.array([1.0, 1.0])) == pytest.approx(np.sqrt(9 / 2))
 
 
 def test_slates_break_ties_by_the_lower_code() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.facts import ItemFacts
-from personalization.recommenders.base import Interactions, Profile
+from personalization.recommenders.base import Context, Interactions, Profile
 from personalization.recommenders.registry import make
 from personalization.training import pipeline, release, rival
 from personalization.training.dataset import Dataset, build
@@ -39,6 +39,8 @@ def test_validation_starts_earlier_where_one_time_stands_at_both_cuts() -> None:
 
     assert starts(np.arange(100.0)) == (70.0, 85.0, 0.7)
     assert starts(months) == (3.0, 4.0, 0.35)
+    assert starts(np.repeat([1.0, 2.0, 3.0, 4.0], [15, 20, 1, 64])) == (3.0, 4.0, 0.35), "one row bears it"
+    assert starts(np.repeat([1.0, 2.0, 3.0], [30, 20, 50])) == (2.0, 3.0, 0.3), "as much as must lie before"
     assert starts(np.repeat([1.0, 2.0], [20, 80])) == (2.0, 2.0, 0.7)  # nothing to learn from before
 
 
@@ -90,6 +92,7 @@ def test_temporal_questions_are_about_the_future_only(new_only: bool) -> None:
 
     assert len(fold) > 50
     assert leaks(fold) == []
+    assert fold.contexts == [Context(seen_allowed=not new_only)] * len(fold)
     for user, profile, targets in zip(fold.users, fold.profiles, fold.targets, strict=True):
         own = rows.users == user
         assert profile.items.tolist() == rows.items[own & (rows.times < start)].tolist()
@@ -170,6 +173,21 @@ def test_a_planted_leak_is_found() -> None:
     assert leaks(shoppers) != []
 
 
+def test_a_sample_is_so_many_different_questions_in_their_order_or_all_there_are() -> None:
+    dataset = build(history(), products())
+    start = cut_times(dataset.interactions.times, [0.7])[0]
+    fold = temporal(dataset, start=start, end=float("inf"), new_only=False)
+
+    part = fold.sample(20)
+
+    assert len(part) == 20
+    assert (np.diff(part.users) > 0).all(), "each shopper is asked once, in the order of codes"
+    rows = np.searchsorted(fold.users, part.users).tolist()
+    assert [own.tolist() for own in part.targets] == [fold.targets[row].tolist() for row in rows]
+    assert fold.sample(len(fold)).users.tolist() == fold.users.tolist()
+    assert fold.sample(len(fold) + 1).users.tolist() == fold.users.tolist()
+
+
 def test_equal_times_stay_on_one_side() -> None:
     frame = history()
     frame["timestamp"] = (frame["timestamp"] // (90 * 86_400)) * 90 * 86_400
@@ -233,6 +251,48 @@ def test_next_item_knows_all_that_came_before_or_is_frozen() -> None:
     assert sum(len(p.items) for p in live.profiles) > sum(len(p.items) for p in still.profiles)
 
 
+VISITS = Dataset(
+    shops.interactions(
+        [
+            *((0, 0, 10.0 + at, "view") for at in range(3)),
+            (1, 1, 10.0, "view"),
+            (2, 3, 20.0, "view"),
+            *((0, 2, at, "view") for at in (20.0, 30.0)),
+            *((1, item, 40.0 + item, "view") for item in (1, 2)),
+        ],
+        n_users=3,
+    ),
+    shops.catalogue(4),
+    (),
+)
+"""Two shoppers who come back after 15.0, each to product 2 that nobody had touched by then, and one who comes then."""
+
+
+def test_cold_is_what_nobody_had_touched_by_the_cut_nor_the_shopper_since() -> None:
+    fold = next_item(VISITS, start=15.0, end=float("inf"), new_only=False)
+
+    asked = zip(fold.users.tolist(), [one.tolist() for one in fold.targets], strict=True)
+    assert list(asked) == [(0, [2]), (0, [2]), (1, [1]), (1, [2])], "who was not known before is not asked"
+    assert [one.tolist() for one in fold.cold()] == [[True], [False], [False], [True]]
+    assert [one.tolist() for one in fold.cold_targets()] == [[2], [], [], [2]]
+    assert [one.tolist() for one in fold.warm_targets()] == [[], [], [1], []]
+
+
+def test_who_asks_for_new_products_only_is_asked_for_none_they_ever_had() -> None:
+    later = next_item(VISITS, start=15.0, end=float("inf"), new_only=True)
+    last = leave_one_out(VISITS, back=0, new_only=True)
+
+    assert list(zip(later.users.tolist(), [int(one[0]) for one in later.targets], strict=True)) == [(0, 2), (1, 2)]
+    assert last.users.tolist() == [1]
+
+
+def test_a_frozen_profile_is_bounded_as_a_live_one() -> None:
+    fold = next_item(VISITS, start=15.0, end=float("inf"), new_only=False)
+
+    assert frozen(fold).profiles[0].times.tolist() == [10.0, 11.0, 12.0]
+    assert frozen(fold, newest=2).profiles[0].times.tolist() == [11.0, 12.0]
+
+
 def test_what_rankers_learn_from_is_limited_evenly() -> None:
     rows = build(history(), products())
     start = cut_times(rows.interactions.times, [0.7])[0]
@@ -257,6 +317,15 @@ def test_a_profile_holds_the_newest_of_each_kind_as_a_live_one_does() -> None:
 
     assert profile.times.tolist() == [13.0, 14.0, 15.0, 103.0, 104.0, 105.0]
     assert Sequences.of(data).profiles(np.array([0]), now=200.0)[0].times.tolist() == data.times.tolist()
+
+
+def test_a_profile_tells_of_its_own_shopper_and_one_without_rows_of_nobody() -> None:
+    data = shops.interactions([(0, 1, 10.0, "view"), (2, 1, 11.0, "view")], n_users=3)
+    data = replace(data, shoppers=(("region=north",), ("region=east",), ("region=south",)))
+
+    profiles = Sequences.of(data).profiles(np.arange(3), now=200.0)
+
+    assert [one.attributes for one in profiles] == [("region=north",), (), ("region=south",)]
 
 
 @pytest.mark.parametrize(
