@@ -64,7 +64,7 @@ def answered_well(answers: Answers, touches: Touches, *, n_items: int) -> tuple[
     asked = np.flatnonzero(later > 0)
     values = per_shopper(hit[asked], later[asked], k=K)["ndcg"]
     names, owner = np.unique(answers.shoppers[asked], return_inverse=True)
-    return names, np.bincount(owner, values, len(names)) / np.maximum(np.bincount(owner, minlength=len(names)), 1)
+    return names, np.bincount(owner, values) / np.bincount(owner)
 
 
 def _last_touches(touches: Touches, n_items: int) -> tuple[Longs, Longs, Times]:

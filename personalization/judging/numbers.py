@@ -43,9 +43,9 @@ def mean_popularity(exposure: Doubles, popularity: Doubles) -> float:
 def lift(exposure: Doubles, wanted: Longs, popularity: Doubles) -> float:
     """Return the mean popularity of shown items over that of wanted ones (item codes).
 
-    0 where there are none, or nobody had touched any of the wanted ones.
+    0 where nothing is shown, or nobody had touched anything that is wanted.
     """
-    if not len(wanted) or exposure.sum() == 0 or not popularity[wanted].any():
+    if not popularity[wanted].any():
         return 0.0
     return mean_popularity(exposure, popularity) / float(popularity[wanted].mean())
 

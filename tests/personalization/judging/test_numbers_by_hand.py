@@ -88,6 +88,9 @@ def test_suppliers_get_their_exposure_over_their_share_of_the_catalog() -> None:
     # One of three known products gets 6 of 8 places, the two others 2.
     assert [low, high] == pytest.approx([0.375, 2.25])
     assert gap == pytest.approx((np.log(2.25) + 2 * np.log(1 / 0.375)) / 3)
+    # Who has no product any more has no share, and who is not shown at all counts as a thousandth of it.
+    assert spread(EXPOSURE, np.array([1, 3, 3, -1], np.int32)) == (low, high, gap)
+    assert spread(EXPOSURE, np.array([0, 0, 1, 1], np.int32)) == pytest.approx((0.0, 2.0, np.log(2_000) / 2))
 
 
 def test_a_supplier_is_the_attribute_of_that_name_or_else_the_brand() -> None:
@@ -138,6 +141,7 @@ def test_shoppers_are_drawn_with_all_their_answers() -> None:
     behind_the_tenth = np.concatenate([slates, np.full((4, 9), -1, np.int32), slates], axis=1)
     again = np.array(list(drawn(behind_the_tenth, 2, shoppers=np.array([5, 5, 7, 7]))))
     assert again.tolist() == exposures.tolist()
+    assert {tuple(one) for one in drawn(slates[:2], 3)} == {(2.0, 0.0, 0.0)}, "what nobody is shown is an item too"
 
 
 def test_a_kept_table_is_in_no_order_of_shoppers_and_each_keeps_what_is_theirs() -> None:

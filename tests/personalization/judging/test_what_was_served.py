@@ -201,6 +201,7 @@ def test_an_answer_is_judged_by_what_its_shopper_touched_afterwards() -> None:
     second = (1 / np.log2(3)) / (1 + 1 / np.log2(3))
     assert shoppers.tolist() == [0]
     assert values == pytest.approx([second / 2])
+    assert answered_well(answers.first(1), touches, n_items=10)[1] == pytest.approx([second])
 
 
 def test_many_answers_are_judged_as_each_would_be_by_itself() -> None:
@@ -229,6 +230,6 @@ def test_without_touches_nobody_is_judged() -> None:
     answers = Answers(np.array([[1]], np.int32), np.array([-1]), np.array([1.0]))
     nothing = Touches(np.array([], np.int64), np.array([], np.int64), np.array([]))
 
-    shoppers, values = answered_well(answers, nothing, n_items=3)
-
-    assert (len(shoppers), len(values)) == (0, 0)
+    for some in (answers, answers.first(0)):
+        shoppers, values = answered_well(some, nothing, n_items=3)
+        assert (len(shoppers), len(values)) == (0, 0)
