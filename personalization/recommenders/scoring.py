@@ -99,8 +99,10 @@ class Scoring(Recommender):
 
     def scores_many(self, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
         """Return float32[n, n_items], row i as `scores` of shopper i. Mind the size: see `CHUNK_CELLS`."""
-        rows = [self.scores(profile, context) for profile, context in zip(profiles, contexts, strict=True)]
-        return np.stack(rows) if rows else np.empty((0, self.n_items), np.float32)
+        scores = np.empty((len(profiles), self.n_items), np.float32)
+        for row, (profile, context) in enumerate(zip(profiles, contexts, strict=True)):
+            scores[row] = self.scores(profile, context)
+        return scores
 
     def recommend(self, profile: Profile, context: Context, k: int) -> Ranked:
         """Return up to k items; a contextual recommender does not answer the context's own items."""
