@@ -3,12 +3,18 @@
 import hashlib
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
+from inspect import isabstract
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from personalization import recommenders
 from personalization.recommenders.base import SIGNAL_NAMES, Context, Interactions, Profile, Ranked
 from personalization.recommenders.registry import RECOMMENDERS, available, make
 from personalization.recommenders.scoring import Scoring
@@ -40,6 +46,18 @@ def shoppers() -> list[Profile]:
 
 def same(left: Ranked, right: Ranked) -> bool:
     return bool(np.array_equal(left.items, right.items) and np.array_equal(left.scores, right.scores))
+
+
+def test_every_recommender_of_the_folder_is_in_the_registry_by_a_name_of_its_own() -> None:
+    for file in Path(*recommenders.__path__).glob("*.py"):
+        with suppress(ImportError):  # a module of an extra that is not installed
+            import_module(f"{recommenders.__name__}.{file.stem}")
+
+    for kind in kinds(Scoring):
+        assert "name" in vars(kind), f"{kind.__name__} needs a `name` of its own"
+        assert RECOMMENDERS.get(kind.name) is kind, (
+            f"registry.py needs {kind.__name__}, alone with the name {kind.name}"
+        )
 
 
 @pytest.mark.parametrize("name", sorted(LEARNS_TASTE))
@@ -142,6 +160,34 @@ def test_an_empty_history_is_no_error(name: str, fitted: dict[str, Scoring]) -> 
 
 
 @every
+def test_it_asks_the_history_and_the_context_if_it_says_so(
+    name: str, fitted: dict[str, Scoring], shoppers: list[Profile]
+) -> None:
+    def answers(profiles: list[Profile], *contexts: Context) -> set[bytes]:
+        return {fitted[name].scores(one, context).tobytes() for one in profiles for context in contexts}
+
+    by_history = len(answers(shoppers, Context())) > 1
+    by_context = len(answers(shoppers[:1], Context(), Context(items=(0,)), Context(items=(3,)))) > 1
+
+    assert by_history <= fitted[name].personal, "it answers by the history: `personal = True`"
+    assert by_context == fitted[name].contextual, "`contextual` says whether it answers by the context's items"
+
+
+@every
+def test_settings_that_matter_only_when_answering_are_as_if_fitted_with_them(
+    name: str, fitted: dict[str, Scoring]
+) -> None:
+    recommender = RECOMMENDERS[name]
+    spaces = {key: recommender.SEARCH_SPACE[key] for key in recommender.SERVE_TIME & set(recommender.SEARCH_SPACE)}
+    settings = {key: space[1][-1] if space[0] == "choice" else space[2] for key, space in spaces.items()}
+
+    fresh = make(name, **settings).fit(shops.checkerboard(), shops.catalogue(N_ITEMS))
+
+    learnt = digest_of(fitted[name].reconfigured(**settings))
+    assert learnt == digest_of(fresh), f"one of {', '.join(settings)} changes what is learnt: no SERVE_TIME setting"
+
+
+@every
 def test_items_the_model_never_met_change_nothing(
     name: str, fitted: dict[str, Scoring], shoppers: list[Profile]
 ) -> None:
@@ -230,7 +276,8 @@ def test_saved_and_loaded_is_the_same_model(
     }
     assert loaded.config == fitted[name].config
     assert loaded.learned_until == shops.checkerboard().times.max()
-    assert all(same(loaded.recommend(p, Context(), 5), fitted[name].recommend(p, Context(), 5)) for p in shoppers)
+    for asked in (Context(), Context(items=(0, 3))):
+        assert all(same(loaded.recommend(p, asked, 5), fitted[name].recommend(p, asked, 5)) for p in shoppers)
     assert {path.suffix for path in first.iterdir()} <= {".npz", ".json"}
 
 
@@ -256,6 +303,7 @@ def test_settings_of_another_time_are_refused(name: str, fitted: dict[str, Scori
 ELSEWHERE = """
 import sys
 from pathlib import Path
+from typing import Any
 from personalization.recommenders.base import Context
 from personalization.recommenders.registry import RECOMMENDERS
 from tests.behaviour import shops
@@ -285,8 +333,7 @@ def test_settings_are_json_and_the_search_space_names_them(name: str) -> None:
     recommender = RECOMMENDERS[name]
     settings = vars(recommender.config_class())
 
-    assert recommender.name == name
-    assert set(recommender.SEARCH_SPACE) <= set(settings)
+    assert set(recommender.SEARCH_SPACE) | recommender.SERVE_TIME <= set(settings)
     assert all(space[0] in {"float", "int", "choice"} for space in recommender.SEARCH_SPACE.values())
     for start in (*recommender.STARTS, *recommender.STARTS_OF_MANY):
         for key, value in start.items():
@@ -308,6 +355,15 @@ def test_no_recommender_imports_the_web() -> None:
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
     assert not {name.split(".")[0] for name in modules} & {"django", "rest_framework", "celery", "channels", "torch"}
+
+
+def kinds(of: type) -> Iterator[Any]:
+    """Yield the recommenders of the package that can be made, of a class and those derived from it."""
+    kind: type
+    for kind in of.__subclasses__():
+        if kind.__module__.startswith(recommenders.__name__) and not isabstract(kind):
+            yield kind
+        yield from kinds(kind)
 
 
 def digest_of(model: Scoring) -> dict[str, str]:
