@@ -1,7 +1,7 @@
 """Preview: what would this shopper see on this placement, now and with a draft rule, and why."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
@@ -11,17 +11,13 @@ from django.views.decorators.http import require_safe
 from common.commas import listed
 from common.errors import DomainError
 from personalization.selectors.placements import active_placements
+from personalization.selectors.rules import effects
 from personalization.serving.answers import Answer, Item
 from personalization.serving.asking import Ask, Who
 from personalization.serving.naming import MOST_REMOVED
 from portal.permissions import staff_page
 from portal.theme import staff_context
 from portal.trial import try_out
-
-EFFECTS: Final = (
-    ("", "no draft rule"), ("pin", "pin at a position"), ("boost", "boost"), ("bury", "bury"), ("exclude", "exclude"),
-    ("require", "show only these"), ("cap", "at most so many"),
-)  # fmt: skip
 
 
 class PreviewForm(forms.Form):
@@ -31,7 +27,7 @@ class PreviewForm(forms.Form):
     placement = forms.ChoiceField()
     product_id = forms.CharField(label="Product looked at, or the cart", max_length=2_000, required=False)
     limit = forms.IntegerField(label="Size", min_value=1, max_value=50, required=False)
-    effect = forms.ChoiceField(label="What it does", choices=EFFECTS, required=False)
+    effect = forms.ChoiceField(label="What it does", choices=[("", "No draft rule"), *effects()], required=False)
     products = forms.CharField(max_length=2_000, required=False)
     categories = forms.CharField(max_length=2_000, required=False)
     brands = forms.CharField(max_length=2_000, required=False)

@@ -21,6 +21,11 @@ def live_rules() -> list[pure.Rule]:
     return [pure_rule(row.name, row.current) for row in rows if row.current is not None]
 
 
+def effects() -> list[tuple[str, str]]:
+    """Return the kinds of rule, and what each is called."""
+    return list(RuleVersion.Effect.choices)
+
+
 def pure_rule(name: str, version: RuleVersion, *, rule_id: int | None = None) -> pure.Rule:
     """Return the record of a wording, which need not be saved (a draft)."""
     return pure.Rule(

@@ -1,0 +1,63 @@
+"""A kind of rule works, and is known wherever rules are worded: docs/adding/rule.md says where that is."""
+
+import re
+from dataclasses import fields
+
+import numpy as np
+
+from personalization.admin.forms import WORDING
+from personalization.models import RuleVersion
+from personalization.ranking.columns import Columns
+from personalization.ranking.rules import KINDS, Rule, RuleSet, Situation, Trace
+from personalization.ranking.slate import fill, pins, rule_caps
+from portal.preview import PreviewForm
+from tests.house.tree import text_of
+
+SHELF = Columns.of(
+    ["desk", "shelf", "chair", "lamp", "rug", "mug"],
+    brands=["Nord", "Nord", "Nord", "Lux", "Lux", ""],
+    categories=["Furniture"] * 6,
+    groups=[""] * 6,
+    prices=[9.0] * 6,
+    stocks=[5] * 6,
+)
+OF_EVERY_VERSION = {"id", "version", "versions", "rule", "number", "name", "created_at", "created_by"}
+
+
+def slate(*rules: Rule) -> tuple[str, ...]:
+    """Return the ids that a shelf in its own order shows under the rules."""
+    found, ranked, trace = RuleSet(rules, SHELF), np.arange(SHELF.n_items, dtype=np.int32), Trace()
+    holding = found.holding(Situation(placement="home", now=0.0))
+    mask = found.filter(np.ones(SHELF.n_items, np.bool_), holding)
+    items = found.reorder(ranked[mask[ranked]], holding)
+    pinned = pins(found, holding, items, mask, 6, trace, popular=ranked)
+    codes = fill(items, 6, pinned=pinned, caps=rule_caps(found, holding), trace=trace)
+    return tuple(SHELF.product_ids[code] for code in codes)
+
+
+def test_every_kind_does_something_of_its_own() -> None:
+    told = {effect: Rule(1, 1, "Lux", effect, position=3, cap=1, brands=("Lux",)) for effect in KINDS}
+
+    slates = {"no rule": slate(), **{effect: slate(rule) for effect, rule in told.items()}}
+
+    alike = {one: [other for other in slates if slates[other] == slates[one] and other != one] for one in slates}
+    assert not any(alike.values()), f"to do in `filter`, `reorder`, `rule_caps` or `pins`: {alike}"
+
+
+def test_every_kind_can_be_chosen_when_a_rule_is_saved_tried_and_read_about() -> None:
+    labels = dict(RuleVersion.Effect.choices)
+
+    assert set(labels) == set(KINDS), "`RuleVersion.Effect` and `KINDS` name the same kinds"
+    for effect in labels:
+        form = PreviewForm({"placement": "home", "effect": effect}, placements=[("home", "Home")])
+        assert form.errors == {}, f"the preview does not know {effect}"
+    _, table = text_of("docs/merchandiser.md").split("| What it does | How |\n")
+    rows = re.findall(r"^\| ([^|]+) \| ", table, re.MULTILINE)
+    assert set(rows) == set(labels.values()), "docs/merchandiser.md has a row of each kind"
+
+
+def test_every_column_of_a_wording_reaches_the_form_and_the_engine() -> None:
+    columns = {field.name for field in RuleVersion._meta.get_fields()} - OF_EVERY_VERSION
+
+    assert {field.name for field in fields(Rule)} - OF_EVERY_VERSION == columns, "`Rule`, and `pure_rule`"
+    assert set(WORDING) == columns - {"segments"}, "`WORDING` and a field of `RuleForm`"
