@@ -9,11 +9,12 @@ import redis
 
 from customers.selectors import Identity
 from profiles.portrait import OF_NEWEST, traits_of
+from profiles.traits.registry import TRAITS
 
 
 @dataclass(frozen=True, slots=True)
 class LiveProfile:
-    """Trait names and values to read; `why_empty` says why there are none."""
+    """Titles of traits and their values to read; `why_empty` says why there are none."""
 
     traits: tuple[tuple[str, str], ...] = ()
     why_empty: str = ""
@@ -28,7 +29,7 @@ def live_profile(identity: Identity, *, now: datetime) -> LiveProfile:
         return LiveProfile(why_empty="The profile store does not answer.")
     if not traits:
         return LiveProfile(why_empty="Nothing was looked at, or personalization is not allowed.")
-    return LiveProfile(tuple((name.replace("_", " "), readable(value)) for name, value in traits.items()))
+    return LiveProfile(tuple((TRAITS[key].title, readable(value)) for key, value in traits.items()))
 
 
 def readable(value: Any) -> str:

@@ -1,6 +1,9 @@
 """What every trait promises: no order, no split over ids, no replay changes its value."""
 
 from copy import deepcopy
+from importlib import import_module
+from inspect import isabstract
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -10,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.types.base import SIGNALS, Interaction
+from profiles import traits
 from profiles.traits.base import DAY, ProductFacts, Trait
 from profiles.traits.registry import TRAITS, values
 
@@ -42,6 +46,14 @@ def trait(request: pytest.FixtureRequest) -> Trait[Any]:
 
 def value(trait: Trait[Any], state: Any) -> Any:
     return trait.value(state, now=NOW, products=PRODUCTS, undone=UNDONE)
+
+
+def test_every_trait_of_the_folder_is_in_the_registry_by_a_key_of_its_own() -> None:
+    modules = [import_module(f"{traits.__name__}.{file.stem}") for file in Path(*traits.__path__).glob("*.py")]
+    found = {own for module in modules for own in vars(module).values() if isinstance(own, type)}
+
+    for kind in (own for own in found if issubclass(own, Trait) and not isabstract(own)):
+        assert type(TRAITS.get(kind.key)) is kind, f"registry.py needs {kind.__name__}, alone with the key {kind.key}"
 
 
 @pytest.mark.parametrize("key", TRAITS)
@@ -82,4 +94,4 @@ def test_values_are_json(history: list[Interaction]) -> None:
 
 def test_a_trait_has_a_name_for_the_api_and_one_for_people(trait: Trait[Any]) -> None:
     assert trait.key.isidentifier()
-    assert trait.title
+    assert trait.title[0].isupper()

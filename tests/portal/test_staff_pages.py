@@ -14,6 +14,8 @@ from personalization.models import Placement
 from personalization.serving.keeper import keeper
 from portal.home import DOORS
 from portal.profile import readable
+from profiles import services as profiles
+from tests.events.journal import event
 from tests.staff import LogIn
 
 
@@ -121,6 +123,15 @@ def test_an_unknown_customer_says_so(log_in: LogIn) -> None:
 
     assert page.status_code == 200
     assert "No event of this id was recorded" in page.content.decode()
+
+
+def test_what_a_profile_tells_is_called_as_its_trait_says(log_in: LogIn) -> None:
+    profiles.apply_events([event(1), event(2, name="Product Added")], offsets={})
+
+    page = log_in("merchandiser").get("/portal/customers/user:ada")
+
+    told = [name for name, _ in page.context["profile"].traits]
+    assert told == ["Days since last seen", "Days active", "Actions", "Last viewed"]
 
 
 def test_a_search_leads_to_the_customer(log_in: LogIn) -> None:
