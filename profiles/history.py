@@ -40,7 +40,7 @@ def interactions(rows: Sequence[tuple[int, bytes]]) -> list[Interaction]:
     times = [at for at, _ in rows]
     order = sorted(range(len(rows)), key=lambda row: (times[row], parsed[row][0], parsed[row][1]))
     return [
-        Interaction(message, times[row], SIGNALS[code], product, quantity, price, value, order_id, recommendation)  # type: ignore[arg-type]
+        Interaction(message, times[row], SIGNALS[code], product, quantity, price, value, order_id, recommendation)
         for row in order
         for message, _, code, product, quantity, price, value, order_id, recommendation in [parsed[row]]
     ]

@@ -5,31 +5,18 @@ nobody downstream sees anything else.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self, get_args
 
 import orjson
 
 Kind = Literal["track", "identify", "page", "screen", "group", "alias"]
-SIGNALS = (
-    "view",
-    "click",
-    "hover",
-    "engage",
-    "search",
-    "wishlist",
-    "like",
-    "cart",
-    "remove",
-    "checkout",
-    "purchase",
-    "rating",
-)
-"""What a shopper may do to a product, weakest first; the position is the stored code, so append only."""
-TOLD_AGAIN = 3_600_000_000
-"""Microseconds within which the same line of the same order is the same. Later, its number may be another order's."""
 Signal = Literal[
     "view", "click", "hover", "engage", "search", "wishlist", "like", "cart", "remove", "checkout", "purchase", "rating"
 ]
+"""What a shopper may do to a product; the position is the stored code, so append only."""
+SIGNALS: Final[tuple[Signal, ...]] = get_args(Signal)
+TOLD_AGAIN = 3_600_000_000
+"""Microseconds within which the same line of the same order is the same. Later, its number may be another order's."""
 
 _EMPTY: tuple[Any, ...] = (None, {}, (), "")
 

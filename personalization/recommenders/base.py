@@ -15,6 +15,8 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from events.types.base import SIGNALS
+
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -33,21 +35,8 @@ TEXTS = {
 NUMBERS = ("prices", "first_seen", "images")
 """Columns of numbers of a catalogue."""
 
-SIGNAL_NAMES = (
-    "view",
-    "click",
-    "hover",
-    "engage",
-    "search",
-    "wishlist",
-    "like",
-    "cart",
-    "remove",
-    "checkout",
-    "purchase",
-    "rating",
-)
-"""Signal codes, position = code; equal to `events.types.base.SIGNALS` (a test holds them together)."""
+SIGNAL_NAMES: tuple[str, ...] = SIGNALS
+"""Signal codes, position = code."""
 SIGNAL_CODES = {name: code for code, name in enumerate(SIGNAL_NAMES)}
 LIKE, CART, REMOVE, PURCHASE, RATING = (SIGNAL_CODES[name] for name in ("like", "cart", "remove", "purchase", "rating"))
 

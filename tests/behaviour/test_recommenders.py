@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from personalization import recommenders
-from personalization.recommenders.base import SIGNAL_NAMES, Context, Interactions, Profile, Ranked
+from personalization.recommenders.base import Context, Interactions, Profile, Ranked
 from personalization.recommenders.registry import RECOMMENDERS, available, make
 from personalization.recommenders.scoring import Scoring
 from tests.behaviour import shops
@@ -340,12 +340,6 @@ def test_settings_are_json_and_the_search_space_names_them(name: str) -> None:
             kind, *found = recommender.SEARCH_SPACE[key]
             within = value in found[0] if kind == "choice" else found[0] <= value <= found[1]
             assert within, f"a start says {key} {value}, the search looks in {found}"
-
-
-def test_signal_codes_are_those_of_the_events() -> None:
-    from events.types.base import SIGNALS
-
-    assert SIGNAL_NAMES == SIGNALS
 
 
 def test_no_recommender_imports_the_web() -> None:

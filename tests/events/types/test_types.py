@@ -3,13 +3,17 @@
 import json
 import math
 from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events import types
 from events.types.base import SIGNALS, Event
+from events.types.event_type import EventType
 from events.types.ga4 import NAMES
 from events.types.registry import EVENT_TYPES, custom, event_type, interactions
 
@@ -49,8 +53,25 @@ def test_each_type_says_what_it_is_and_why_it_is_kept(name: str) -> None:
     assert all(field.note for field in found.fields)
 
 
+def test_every_type_of_the_folder_is_in_the_registry_by_a_name_of_its_own() -> None:
+    for module in [import_module(f"{types.__name__}.{file.stem}") for file in Path(*types.__path__).glob("*.py")]:
+        for constant, found in vars(module).items():
+            if isinstance(found, EventType):
+                known = EVENT_TYPES.get(found.name)
+                assert known is found, f"registry.py needs {constant}, alone with the name {found.name}"
+    assert len({name.lower() for name in EVENT_TYPES}) == len(EVENT_TYPES), "names are read in any case"
+
+
 ONE = {"product_id": "P1", "price": "9.50", "quantity": 2, "list_id": "r1"}
 MANY = {"order_id": "o1", "list_id": "r2", "products": [ONE, {"sku": 7}]}
+
+
+@pytest.mark.parametrize("name", [name for name, found in EVENT_TYPES.items() if found.reader])
+def test_a_reader_reads_signals_that_are_there(name: str) -> None:
+    found = interactions(happened(name, {**ONE, **MANY, "rating": 4}), currency="EUR")
+
+    assert found, "it reads nothing of an event that names products and stars: leave `reader` out"
+    assert {one.signal for one in found} <= set(SIGNALS)
 
 
 @pytest.mark.parametrize(
