@@ -65,11 +65,14 @@ class Peer(ABC):
 
     @abstractmethod
     def fit(self, past: Interactions, catalogue: Catalogue) -> None:
-        """Learn."""
+        """Learn, forgetting what was learnt before: each fold, and the test, is learnt anew."""
 
     @abstractmethod
     def answer(self, fold: Fold, k: int) -> Ints:
-        """Return slates."""
+        """Return int32[len(fold), k]: item codes, the best first, none twice, -1 behind the end.
+
+        Where `fold.new_only`, what a shopper had stands behind the rest, or nowhere.
+        """
 
 
 class Ours(Peer):

@@ -1,5 +1,6 @@
 """Planted models against one champion: each is refused for its own fault and no other."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -7,8 +8,8 @@ import pytest
 
 from personalization.judging.checks import judge
 from personalization.judging.slates import JudgedShelf, SlateTable
-from personalization.selectors.report.section import bound
 from personalization.training.metrics import Interval
+from tests.house.tree import text_of
 from tests.personalization.planted import (
     N_ITEMS,
     N_SHOPPERS,
@@ -365,8 +366,13 @@ def test_a_group_of_500_is_judged(champion: SlateTable) -> None:
     assert "group_loss:region:DE" in [check.name for check in checks]
 
 
-def test_each_check_tells_the_side_of_its_limit_as_reports_of_before_read_it(champion: SlateTable) -> None:
-    found = [one for one in judge(case(champion, champion)) if one.value is not None]
+def test_each_check_tells_the_side_of_its_limit_and_is_on_the_page(champion: SlateTable) -> None:
+    found = judge(case(champion, champion))
+    _, gate = text_of("docs/models.md").split("\n## Gate\n")
+    rows = re.findall(r"^\| (`[^|]+) \|", gate.split("\n## ")[0], re.MULTILINE)
 
     assert len(found) > 5
-    assert {one.name: one.side for one in found} == {one.name: bound({"name": one.name}) for one in found}
+    assert [one.name for one in found if one.limit is not None and one.side is None] == [], "say its `side`"
+    told = {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+    unsaid = {one.name for one in found if told.isdisjoint({one.name, one.name.split(":")[0]})}
+    assert not unsaid, "docs/models.md, Gate, has a row of each"

@@ -13,6 +13,7 @@ from django.urls import reverse
 from audit.selectors import entries
 from common import clock
 from common.errors import Conflict, Forbidden
+from personalization.admin.alarms import MEANING
 from personalization.models import AlarmKind, ModelAlarm, ModelState, ModelVersion, TrainingRun
 from personalization.services.alarms import settle, sound
 from personalization.services.data_gate import examine
@@ -108,6 +109,10 @@ def test_who_promotes_a_version_of_other_answers_raises_the_alarm_too_but_not_by
     promote(steady, actor="staff:1")
     promote(version, actor="staff:1")
     assert open_alarms() == []
+
+
+def test_every_kind_says_what_it_means() -> None:
+    assert set(MEANING) == set(AlarmKind), "`MEANING` of personalization/admin/alarms.py"
 
 
 def test_the_first_small_shop_raises_nothing() -> None:
