@@ -5,19 +5,15 @@ from typing import Any, get_args
 from rest_framework import serializers
 
 from personalization.serving.answers import Answer, Degraded, Item
+from personalization.serving.reasons import CODES
 
 DEGRADED = get_args(Degraded)
-REASONS = (
-    *("because_viewed", "because_carted", "because_bought", "because_liked", "similar", "bought_together"),
-    *("completes_cart", "buy_again", "popular", "trending", "new", "in_segment", "predicted_rating", "pinned"),
-    *("exploration", "onboarding"),
-)
 
 
 class ReasonBody(serializers.Serializer[Any]):
     """Why an item is shown."""
 
-    code = serializers.ChoiceField(REASONS)
+    code = serializers.ChoiceField(CODES)
     text = serializers.CharField(help_text="For the shopper to read.")
     product_ids = serializers.ListField(child=serializers.CharField(), help_text="The products the reason names.")
 

@@ -39,6 +39,7 @@ OF_OWN = {
 }
 """Reasons for an item of the history itself, by the latest signal about it."""
 LOOKED_AT = ("because_viewed", "You looked at this lately")
+BOUGHT_BEFORE = ("buy_again", "You bought this before")
 PLAIN = {
     "predicted_rating": Reason("predicted_rating", "We think you will like this"),
     "trending": Reason("trending", "Trending now"),
@@ -49,6 +50,9 @@ PLAIN = {
 }
 FROM_THE_RANGE = Reason("exploration", "From our range")
 PINNED = Reason("pinned", "Our pick")
+_WORDS = (*ABOUT_CONTEXT.values(), SEEN_TOGETHER, *BECAUSE.values(), VIEWED, *OF_OWN.values(), LOOKED_AT, BOUGHT_BEFORE)
+CODES = sorted({*(code for code, *_ in _WORDS), *(one.code for one in (*PLAIN.values(), FROM_THE_RANGE, PINNED))})
+"""All that the code of a reason may be."""
 PERSONAL_SOURCES = (
     *("session_knn", "covisitation", "rp3beta", "item_knn", "ease", "sequence_net", "content", "sentences"),
     *("als", "spark_als", "nmf", "user_knn", "svd", "new_arrivals"),
@@ -95,7 +99,7 @@ class Reasoner:
         if not self.named:
             return self.because(code)
         if code in self.shopper.bought:
-            return Reason("buy_again", "You bought this before", (self.shelf.columns.product_ids[code],))
+            return Reason(*BOUGHT_BEFORE, (self.shelf.columns.product_ids[code],))
         kind, text = OF_OWN.get((self.shopper.latest or {}).get(code, "view"), LOOKED_AT)
         return Reason(kind, text, (self.shelf.columns.product_ids[code],))
 

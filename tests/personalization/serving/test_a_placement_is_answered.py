@@ -122,14 +122,14 @@ def test_personalized_false_looks_at_nobody() -> None:
     "placement", ["home", "product", "similar", "bundle", "cart", "trending", "recent", "onboarding"]
 )
 def test_every_default_placement_answers_with_reasons_of_the_contract(placement: str) -> None:
-    from personalization.api.answers import REASONS
+    from personalization.serving.reasons import CODES
 
     views(ADA, "rug", "chair")
 
     answer = asked(ADA, placement, product_ids=("desk",), limit=4)
 
     assert len(answer.items) == 4
-    assert {item.reason.code for item in answer.items} <= set(REASONS)
+    assert {item.reason.code for item in answer.items} <= set(CODES)
     assert [item.position for item in answer.items] == [1, 2, 3, 4]
     assert finite([item.score for item in answer.items])
 

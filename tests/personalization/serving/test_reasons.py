@@ -1,5 +1,6 @@
 """What a reason says where nothing of the shopper's can be named."""
 
+import re
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -7,8 +8,17 @@ import pytest
 
 from personalization.recommenders.base import Context, Profile, Recommender
 from personalization.recommenders.registry import RECOMMENDERS
-from personalization.serving.reasons import ABOUT_CONTEXT, COMMON_SOURCES, LATENT, OWN, PERSONAL_SOURCES, Reasoner
+from personalization.serving.reasons import (
+    ABOUT_CONTEXT,
+    CODES,
+    COMMON_SOURCES,
+    LATENT,
+    OWN,
+    PERSONAL_SOURCES,
+    Reasoner,
+)
 from personalization.training.plan import OPTIONAL, ranked_sources
+from tests.house.tree import text_of
 
 
 def reason_of(source: str, *, personal: bool) -> str:
@@ -37,6 +47,12 @@ def test_every_source_that_may_be_ranked_has_words() -> None:
     silent = {*ranked_sources(), *OPTIONAL} - spoken
     assert not silent, f"name {silent} in reasons.py: docs/adding/recommender.md, step 3"
     assert spoken <= {*RECOMMENDERS}
+
+
+def test_every_code_is_told_to_storefronts() -> None:
+    (told,) = re.findall(r"Codes: ([a-z_,\s]+)\.", text_of("docs/recommend.md"))
+
+    assert sorted(re.findall(r"[a-z_]+", told)) == CODES, "the list of docs/recommend.md"
 
 
 def test_every_source_that_asks_the_history_can_say_why() -> None:
