@@ -9,7 +9,6 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from personalization.recommenders.base import Context, Profile
-from personalization.training import evaluate as evaluating
 from personalization.training import pipeline
 from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Options, evaluate
@@ -115,8 +114,7 @@ def test_all_is_learnt_on_one_thread_however_many_cores_there_are(
         threads.update(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
         raise InterruptedError
 
-    for module in (pipeline, evaluating):
-        monkeypatch.setattr(module, "choose", choose)
+    monkeypatch.setattr(pipeline, "choose", choose)
     with pytest.raises(InterruptedError), threadpool_limits(2, "blas"):
         begun(build(rows(shoppers=5, items=7)))
 
