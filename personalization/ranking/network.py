@@ -16,8 +16,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 from personalization.ranking.groups import even
@@ -66,6 +64,9 @@ class Network:
 
         It is led so many steps, each by `BATCH` pairs, in whole epochs, of which there are 40 at most.
         """
+        from sklearn.exceptions import ConvergenceWarning  # slow to load, and only a training needs it
+        from sklearn.neural_network import MLPClassifier
+
         some = features[even(len(features), RANKED)]
         knots, levels = zip(*(_scale(column) for column in some.T), strict=True)
         unknown = np.isnan(some).mean(axis=0)

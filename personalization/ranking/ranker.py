@@ -5,13 +5,8 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-# Read when LightGBM's OpenMP is loaded: threads that wait shall sleep. Spinning, they took ten times as long on a
-# machine that had other work to do.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +14,12 @@ from personalization.ranking.groups import deviations, even
 from personalization.ranking.network import Network
 from personalization.recommenders.base import Bools, Doubles, Floats
 
+if TYPE_CHECKING:  # loaded where trees are: it brings scikit-learn along, a second of every process's start
+    import lightgbm as lgb
+
+# Read when LightGBM's OpenMP is loaded: threads that wait shall sleep. Spinning, they took ten times as long on a
+# machine that had other work to do.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 THREADS = 2
 """Fixed by the size of the data: LightGBM's sums, and so the trees, depend on the number of threads."""
 FEW_ROWS = 100_000
@@ -80,7 +81,7 @@ class Judged:
 class Trees:
     """A fitted LightGBM model."""
 
-    booster: lgb.Booster
+    booster: "lgb.Booster"
 
     @property
     def rounds(self) -> int:
@@ -108,6 +109,8 @@ class Trees:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return what `text` wrote."""
+        import lightgbm as lgb
+
         return cls(lgb.Booster(model_str=text))
 
 
@@ -129,25 +132,31 @@ class Lesson:
 
     def grown(self, params: Mapping[str, Any], rounds: int, *, patience: int) -> Trees:
         """Return trees up to the best round on `valid`, stopped after `patience` rounds without gain."""
+        import lightgbm as lgb
+
         return self._trees(
             params, rounds, valid_sets=[self._watched], callbacks=[lgb.early_stopping(patience, verbose=False)]
         )
 
     def _trees(self, params: Mapping[str, Any], rounds: int, **watched: Any) -> Trees:
+        import lightgbm as lgb
+
         booster = lgb.train({**DEFAULTS, **params, **self.fixed}, self._binned, rounds, **watched)
         return Trees.parse(booster.model_to_string(num_iteration=booster.best_iteration or -1))
 
     @cached_property
-    def _binned(self) -> lgb.Dataset:
+    def _binned(self) -> "lgb.Dataset":
         return self._cut(self.train, None)
 
     @cached_property
-    def _watched(self) -> lgb.Dataset:
+    def _watched(self) -> "lgb.Dataset":
         if self.valid is None:
             raise ValueError("trees are to be stopped, but not on what")
         return self._cut(self.valid, self._binned)
 
-    def _cut(self, pairs: Judged, like: lgb.Dataset | None) -> lgb.Dataset:
+    def _cut(self, pairs: Judged, like: "lgb.Dataset | None") -> "lgb.Dataset":
+        import lightgbm as lgb
+
         return lgb.Dataset(
             pairs.features,
             pairs.labels,

@@ -6,8 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import non_negative_factorization
-from sklearn.exceptions import ConvergenceWarning
 
 from personalization.recommenders.base import Catalogue, Config, Floats, Interactions
 from personalization.recommenders.decay import Query
@@ -89,6 +87,9 @@ class NMF(Factors):
         return mixture.astype(np.float32)
 
     def _parts(self, matrix: Matrix) -> Floats:
+        from sklearn.decomposition import non_negative_factorization  # slow to load, and only a training needs it
+        from sklearn.exceptions import ConvergenceWarning
+
         c = self.config
         shape = (matrix.shape[1], c.factors)
         matrix = matrix[np.diff(matrix.indptr) > 0]
