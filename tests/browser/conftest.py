@@ -1,4 +1,4 @@
-"""A real Chromium before the real pages, with the consumers of the log running as in production."""
+"""A real Chromium before the real pages, with the consumers of the log beside them where a test needs these."""
 
 import subprocess
 import sys
@@ -42,12 +42,8 @@ class Shop:
 
 
 @pytest.fixture
-def shop(
-    process_environment: dict[str, str],
-    live_server: LiveServer,
-    settings: Settings,
-) -> Iterator[Shop]:
-    """A small simulated catalogue, the demo's keys and logins, and `manage.py consume` beside the server."""
+def shop(live_server: LiveServer, settings: Settings) -> Iterator[Shop]:
+    """A small simulated catalogue, the demo's keys and logins."""
     from access.selectors import forget_keys
     from catalog.services import bulk_upsert
     from demo import setup
@@ -61,12 +57,17 @@ def shop(
     setup.prepare()
     products = make_products(seed=7)[:SMALL_SHOP]
     bulk_upsert([{**one.data, "product_id": one.product_id} for one in products], actor="system:test")
-    command = [sys.executable, "manage.py", "consume"]
-    consumers = subprocess.Popen(command, cwd=ROOT, env=process_environment)
     yield Shop(live_server.url)
+    keeper.forget()
+
+
+@pytest.fixture
+def open_shop(shop: Shop, process_environment: dict[str, str]) -> Iterator[Shop]:
+    """The same with `manage.py consume` beside the server: what is sent is recorded, and changes profiles."""
+    consumers = subprocess.Popen([sys.executable, "manage.py", "consume"], cwd=ROOT, env=process_environment)
+    yield shop
     consumers.terminate()
     consumers.wait(timeout=20)
-    keeper.forget()
 
 
 @pytest.fixture

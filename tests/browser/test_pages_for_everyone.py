@@ -48,18 +48,18 @@ SHOP_PAGES = ("/", "/shop/", "/shop/products/P0001", "/shop/cart", "/shop/search
 
 
 @pytest.fixture
-def worked(shop: Shop, page: Page, settings: Settings, tmp_path: Path) -> Shop:
+def worked(open_shop: Shop, page: Page, settings: Settings, tmp_path: Path) -> Shop:
     """The shop with a row of everything: an order and its events, versions, a run, an alarm, a waiver."""
     from events.activity import orders_of
     from personalization.models import ModelAlarm, ModelVersion, ModelWaiver, TrainingRun
     from personalization.services.registry import promote
 
     settings.MODEL_DIR = tmp_path
-    page.goto(f"{shop.url}/shop/login")
+    page.goto(f"{open_shop.url}/shop/login")
     page.locator("[data-vitrine-consent=yes]").click()
     page.locator("#user_id").fill("ada")
     page.locator(".other button").click()
-    page.goto(shop.product("P0001"))
+    page.goto(open_shop.product("P0001"))
     page.locator("[data-vitrine-add]").click()
     page.locator("text=Order and pretend to pay").click()
     expect(page.locator("h1")).to_have_text("Thank you")
@@ -73,7 +73,7 @@ def worked(shop: Shop, page: Page, settings: Settings, tmp_path: Path) -> Shop:
     ModelWaiver.objects.create(
         model_version=refused, reason="season", requested_by=asker, requested_at=now, expires_at=now + timedelta(days=1)
     )
-    return shop
+    return open_shop
 
 
 def staff_pages(page: Page, shop: Shop) -> Iterator[str]:

@@ -14,7 +14,7 @@ SHOPPERS = 60
 
 
 @pytest.fixture
-def lively(shop: Shop) -> Shop:
+def lively(open_shop: Shop) -> Shop:
     """The shop after ninety simulated days of 60 shoppers, with a model trained on them."""
     from demo import filling, training
     from demo.datasets import simulated
@@ -27,7 +27,7 @@ def lively(shop: Shop) -> Shop:
     filling.note_loaded(data)
     with short_lessons():
         training.train(lambda percent, step: None, here=True)
-    return shop
+    return open_shop
 
 
 @pytest.mark.slow

@@ -117,14 +117,14 @@ def test_global_privacy_control_is_a_no(
     assert collected(requests) == []
 
 
-def test_a_look_changes_the_home_page(shop: Shop, page: Page) -> None:
-    page.goto(shop.home)
+def test_a_look_changes_the_home_page(open_shop: Shop, page: Page) -> None:
+    page.goto(open_shop.home)
     page.locator(YES).click()
-    page.goto(shop.product("P0003"))
+    page.goto(open_shop.product("P0003"))
     title = page.locator("h1").inner_text()
     soon(page, lambda: has_looked(visitor_of(page), "P0003"))
 
-    page.goto(shop.home)
+    page.goto(open_shop.home)
 
     expect(page.locator("[data-placement=home] .why", has_text=f"Because you viewed {title}").first).to_be_visible()
     expect(page.locator("[data-placement=recent] .card", has_text=title)).to_be_visible()
@@ -132,14 +132,14 @@ def test_a_look_changes_the_home_page(shop: Shop, page: Page) -> None:
     expect(page.locator("[data-placement=home-svd]")).to_be_visible()
 
 
-def test_a_login_takes_the_visitors_history_along(shop: Shop, visitor: BrowserContext, page: Page) -> None:
-    page.goto(shop.home)
+def test_a_login_takes_the_visitors_history_along(open_shop: Shop, visitor: BrowserContext, page: Page) -> None:
+    page.goto(open_shop.home)
     page.locator(YES).click()
-    page.goto(shop.product("P0004"))
+    page.goto(open_shop.product("P0004"))
     anonymous_id = visitor_of(page)
     soon(page, lambda: has_looked(anonymous_id, "P0004"))
 
-    page.goto(f"{shop.url}/shop/login")
+    page.goto(f"{open_shop.url}/shop/login")
     page.locator("#user_id").fill("ada")
     page.locator(".other button").click()
     page.wait_for_selector(DRAWN)
@@ -150,11 +150,11 @@ def test_a_login_takes_the_visitors_history_along(shop: Shop, visitor: BrowserCo
     assert soon(page, merged)
 
 
-def test_an_order_is_recorded(shop: Shop, page: Page) -> None:
+def test_an_order_is_recorded(open_shop: Shop, page: Page) -> None:
     from customers.selectors import Identity
     from events.activity import orders_of
 
-    page.goto(shop.product("P0005"))
+    page.goto(open_shop.product("P0005"))
     page.locator("[data-vitrine-add]").click()
     page.locator("text=Order and pretend to pay").click()
 
