@@ -1,6 +1,7 @@
 """A small furniture shop for the tests of serving: what it sells, who its shoppers are, how a model of it is made."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -107,20 +108,36 @@ def model(
     *,
     listed: pd.DataFrame | None = None,
 ) -> Bundle:
-    """Return a bundle that blends the sources, of the products `listed`, those of the shop if none are."""
-    known, seen = items() if listed is None else listed, history()
-    dataset = build(seen[seen["item_id"].isin(known["item_id"])], known)
-    fitted = {name: make(name).fit(dataset.interactions, dataset.catalogue) for name in sources}
-    until = float(dataset.interactions.times.max())
+    """Return a bundle that blends the sources, of the products `listed`, those of the shop if none are.
+
+    What is fitted on the shop's own is fitted once in a process, for tests only read it.
+    """
+    parts = fitted(tuple(sources)) if listed is None else fit(sources, listed)
     return Bundle(
-        catalogue=dataset.catalogue,
-        sources=fitted,
-        facts=ItemFacts.fit(dataset.interactions, dataset.catalogue, until=until),
+        **parts,
         ranker=None,
         quotas=dict.fromkeys(sources, 50),
         blend=dict.fromkeys(sources, 1.0),
         manifest={"rung": "blend", "single": "rp3beta", "seed": 7},
     )
+
+
+@lru_cache
+def fitted(sources: tuple[str, ...]) -> dict[str, Any]:
+    """Return what `fit` does of the shop's products."""
+    return fit(sources, items())
+
+
+def fit(sources: Sequence[str], known: pd.DataFrame) -> dict[str, Any]:
+    """Return the catalogue of a bundle of these products, and what its sources and facts learn from the history."""
+    seen = history()
+    dataset = build(seen[seen["item_id"].isin(known["item_id"])], known)
+    until = float(dataset.interactions.times.max())
+    return {
+        "catalogue": dataset.catalogue,
+        "sources": {name: make(name).fit(dataset.interactions, dataset.catalogue) for name in sources},
+        "facts": ItemFacts.fit(dataset.interactions, dataset.catalogue, until=until),
+    }
 
 
 def save(bundle: Bundle, directory: Path) -> str:
