@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,11 +30,17 @@ EXPLAINED = (Path(__file__).parents[3] / "docs" / "evaluate.md").read_text()
 SOURCES = ("content", "personal_top", "popular", "rp3beta", "session_knn")
 
 
+@lru_cache
+def evaluated(*, new_only: bool = False) -> Evaluation:
+    """Return the evaluation of the small shop that several tests read."""
+    return evaluate(build(history(), products()), Options(new_only=new_only, names=SOURCES))
+
+
 @pytest.mark.parametrize("new_only", [False, True])
 def test_the_figure_can_be_recomputed(new_only: bool) -> None:
     frame = history()
 
-    found = evaluate(build(frame, products()), Options(new_only=new_only, names=SOURCES))
+    found = evaluated(new_only=new_only)
 
     value, shoppers, unanswered = recomputed(frame, found.recommendations, new_only=new_only, warm_only=True)
     told = found.report["released"]["warm"]["ndcg@10"]
@@ -74,7 +81,7 @@ def test_every_protocol_reports_intervals(protocol: Protocol) -> None:
 
 
 def test_planted_favorites_are_found_and_the_other_camp_is_not() -> None:
-    found = evaluate(build(history(), products()), Options(names=SOURCES))
+    found = evaluated()
 
     answers = found.recommendations
     same = answers["user"].str[1:].astype(int) % 2 == answers["item"].str[1:].astype(int) % 2
@@ -284,7 +291,7 @@ def test_over_exposed_items_are_held_back_in_an_evaluation_as_in_a_training(
 
 
 def test_the_best_of_our_own_sources_stands_beside_what_is_released() -> None:
-    found = evaluate(build(history(), products()), Options(names=SOURCES)).report
+    found = evaluated().report
 
     values = {name: found["ours"]["test"][name]["warm"]["ndcg@10"]["value"] for name in (*SOURCES, "single")}
     best, released = max(values.values()), found["released"]["warm"]["ndcg@10"]["value"]

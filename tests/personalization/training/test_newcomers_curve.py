@@ -11,12 +11,11 @@ from personalization.recommenders.base import Context, Profile
 from personalization.training.cold_start_curve import KNOWN, NEWCOMERS, cold_start, newest
 from personalization.training.dataset import build
 from personalization.training.pipeline import TrainedBundle, train
-from tests.personalization.shop_history import history, products
 
 
-@pytest.fixture(scope="module")
-def trained() -> TrainedBundle:
-    return train(build(history(), products()), names=("personal_top", "popular", "rp3beta"))
+@pytest.fixture
+def trained(small_training: TrainedBundle) -> TrainedBundle:
+    return small_training
 
 
 def test_each_point_tells_of_the_same_shoppers_beside_popularity(trained: TrainedBundle) -> None:

@@ -108,7 +108,7 @@ def test_the_interval_is_of_the_root_of_the_mean() -> None:
 
 @pytest.fixture(scope="module")
 def trained() -> TrainedBundle:
-    return train(build(ratings(shoppers=120)), names=SOURCES)
+    return train(build(ratings(shoppers=60)), names=SOURCES)
 
 
 def test_training_reports_it_and_the_version_shows_it(trained: TrainedBundle) -> None:

@@ -10,11 +10,9 @@ import pytest
 from personalization.ranking.ranker import NETWORK
 from personalization.recommenders.svd import SVD
 from personalization.training import surprise_ablation
-from personalization.training.dataset import build
-from personalization.training.pipeline import TrainedBundle, asked_of, train
+from personalization.training.pipeline import TrainedBundle, asked_of
 from personalization.training.surprise_ablation import NarrowedFold, OwnFactors, Remembering
 from personalization.training.surprise_added import added, opinions
-from tests.personalization.shop_history import history, products
 
 SOURCES = ("personal_top", "popular", "rp3beta")
 STEPS = [
@@ -23,9 +21,9 @@ STEPS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def trained() -> TrainedBundle:
-    return train(build(history(), products()), names=SOURCES)
+@pytest.fixture
+def trained(small_training: TrainedBundle) -> TrainedBundle:
+    return small_training
 
 
 def value(trained: TrainedBundle, step: str) -> float:

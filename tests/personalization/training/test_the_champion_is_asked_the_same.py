@@ -65,9 +65,9 @@ def test_a_plan_that_this_code_cannot_follow_is_none(monkeypatch: pytest.MonkeyP
     assert found.features == ()
 
 
-@pytest.fixture(scope="module")
-def once(dataset: Dataset) -> TrainedBundle:
-    return train(dataset, names=("personal_top", "popular", "rp3beta"))
+@pytest.fixture
+def once(small_training: TrainedBundle) -> TrainedBundle:
+    return small_training
 
 
 def test_a_source_that_the_champion_set_otherwise_or_has_alone_is_fitted_anew(once: TrainedBundle) -> None:
