@@ -81,6 +81,7 @@ class Acceptance:
         links = self._link(ids, event)
         said: dict[str, Said] = {}
         told: dict[str, Said] = {}
+        apart: dict[str, Said] = {}
         refused: set[str] = set()
         for raw_id in ids:
             heard = self._told(raw_id, item, verified=verified)
@@ -93,6 +94,7 @@ class Acceptance:
             late |= {name: one.given for name, one in changed.items()}
             said[raw_id] = self._fresh(raw_id, heard)
             told[raw_id] = {**said[raw_id], **changed}
+            apart[raw_id] = {**_changes(known, said[raw_id]), **changed}
         allowed, reason = self._allowed(ids, region)
         # What the event itself refuses is not allowed by a yes that was given later and came before.
         if not refused.isdisjoint(allowed):
@@ -113,7 +115,6 @@ class Acceptance:
         else:
             self._count(event, reason if item.wanted else "not_for_us")
         if carried is None:
-            apart = {raw_id: _changes(before[raw_id], decisions) for raw_id, decisions in told.items()}
             self._tell_apart(item, apart, region)
         return kept
 
@@ -210,7 +211,8 @@ class Acceptance:
     def _tell_apart(self, item: Item, said: Mapping[str, Said], region: str | None) -> None:
         """Write decisions that their event cannot carry, for it is not kept, or its ids decided unlike.
 
-        Changes of mind alone: what a shopper who refuses does next must leave no trail of repeated refusals.
+        Changes of mind alone, of now or of a time that is over: what a shopper who refuses does next must leave no
+        trail of repeated refusals.
         """
         event = item.event
         for raw_id, decisions in said.items():

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
+from access.keys import KeyRecord
 from common import clock
 from consents.models import ConsentEvent
 from consents.selectors import person, rule_of, terms
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 START = 1_790_000_000
 PURPOSES = ("analytics", "personalization", "train_models")
 YES, NO = dict.fromkeys(PURPOSES, True), dict.fromkeys(PURPOSES, False)
+SERVER = Sender()
 
 
 def item(second: int, name: str = "Product Viewed", *, consent: dict[str, bool] | None = None, **more: Any) -> Any:
@@ -42,10 +44,10 @@ def decides(second: int, consent: dict[str, bool], **who: str) -> Any:
     return item(second, "Consent Updated", consent=consent, properties={}, **who)
 
 
-def send(*items: Any) -> int:
-    """Send items of a server, days later, and let both consumers work; return how many were kept."""
-    later = Envelope(received_at=(START + 100_000) * 1_000_000, source="server")
-    kept = collect(list(items), sender=Sender(), envelope=later).kept
+def send(*items: Any, sender: Sender = SERVER) -> int:
+    """Send items days later, and let both consumers work; return how many were kept."""
+    later = Envelope(received_at=(START + 100_000) * 1_000_000, source=sender.source)
+    kept = collect(list(items), sender=sender, envelope=later).kept
     log = get_log()
     shards = range(log.shards)
     services.apply(log.read_many(services.offsets(shards), count=10_000))
@@ -149,6 +151,19 @@ def test_who_refused_again_after_a_yes_refused_twice_also_where_it_arrives_late(
     refusals = ConsentEvent.objects.filter(given=False, purpose="train_models").order_by("at")
     assert [at.timestamp() - START for at in refusals.values_list("at", flat=True)] == [5, 9]
     assert everywhere("user:ada") == {True}
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_who_refused_twice_did_so_also_where_a_browser_proves_no_user(at_once: bool) -> None:
+    browser = Sender(key=KeyRecord(1, "pk", "shop", frozenset(), (), "secret", requires_user_hash=False))
+    said = [item(at, userId="ada", anonymousId="phone", consent=NO if at in (5, 9) else YES) for at in (1, 20, 5, 7, 9)]
+
+    for batch in [said[:2], said[2:]] if at_once else [[one] for one in said]:
+        send(*batch, sender=browser)
+
+    proofs = ConsentEvent.objects.filter(raw_id="anonymous:phone", purpose="train_models").order_by("at")
+    told = [(one.at.timestamp() - START, one.given) for one in proofs]
+    assert told == [(1, True), (5, False), (7, True), (9, False)]
 
 
 def test_a_link_outlives_a_collector_that_died_once_the_log_held_its_event(monkeypatch: pytest.MonkeyPatch) -> None:
