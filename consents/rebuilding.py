@@ -20,7 +20,7 @@ def size() -> int:
 
 def rebuild() -> Iterator[int]:
     """Write all decisions, a thousand at a time; yield how many each step wrote."""
-    rows = ConsentState.objects.order_by("pk").iterator(chunk_size=CHUNK)
+    rows = ConsentState.objects.order_by("-at").iterator(chunk_size=CHUNK)  # the first region that is told stays
     while chunk := list(islice(rows, CHUNK)):
         write(
             DecisionRecord(row.raw_id, row.purpose, row.given, to_microseconds(row.at), row.event_id, region=row.region)
@@ -31,9 +31,12 @@ def rebuild() -> Iterator[int]:
 
 
 def write(decisions: Iterable[DecisionRecord], *, again: bool = True) -> None:
-    """Write decisions and where they were made, in one trip; again: the shopper may have been seen elsewhere since."""
+    """Write decisions and where they were made, in one trip; again: the shopper may have been seen elsewhere since.
+
+    Where no region is known, that of the latest of the decisions counts.
+    """
     pipe = redis.client().pipeline(transaction=False)
-    for one in decisions:
+    for one in sorted(decisions, key=lambda one: one.at, reverse=again):
         mirror.apply_all(pipe, one.raw_id, {one.purpose: one.decision})
         if one.region:
             mirror.seen_in(pipe, one.raw_id, one.region, again=again)

@@ -166,6 +166,23 @@ def test_what_is_told_again_moves_nobody_back_to_where_they_decided(told_again: 
     assert person("anonymous:bo").region == "FR"
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("told_again", ["recorder", "rebuild"])
+def test_where_no_region_is_known_that_of_the_latest_decision_is(told_again: str) -> None:
+    story = [
+        replace(decided("m1", True, 1), context={"region": "US"}),
+        decided("m2", True, 9, purpose="train_models"),
+        replace(decided("m3", True, 5, purpose="personalization"), context={"region": "FR"}),
+    ]
+    with transaction.atomic():
+        record_decisions(story)
+    if told_again == "rebuild":
+        redis.client().flushdb()
+        list(rebuild())
+
+    assert person("anonymous:bo").region == "DE"
+
+
 def test_erasing_keeps_the_proof_and_forgets_whose_it_was() -> None:
     record_decisions([decided("m1", True, 1, "ada"), decided("m2", False, 3, "ada")])
     ada = privacy.Person(("user:ada", "anonymous:bo"))
