@@ -24,13 +24,15 @@ class Store:
 
     `erase` removes it and returns how many records went; it may be run again and raises when it could not finish.
     `verify` returns how many records are still there: zero after a complete erasure.
-    `export` returns everything the place holds. `last` stores are erased after all others: they hold the proof.
+    `export` returns everything the place holds. A `first` store is erased before all others, which are written from
+    it; `last` ones after all others: they hold the proof.
     """
 
     name: str
     erase: Callable[[Person], int]
     export: Callable[[Person], Export]
     verify: Callable[[Person], int]
+    first: bool = False
     last: bool = False
 
 
@@ -45,4 +47,4 @@ def register(store: Store) -> None:
 
 def stores() -> tuple[Store, ...]:
     """Return all stores in the order in which they are erased."""
-    return tuple(sorted(_stores.values(), key=lambda store: (store.last, store.name)))
+    return tuple(sorted(_stores.values(), key=lambda store: (not store.first, store.last, store.name)))

@@ -22,7 +22,7 @@ ID_FIELDS: Final = ("userId", "anonymousId", "previousId", "user_id", "anonymous
 
 def register() -> None:
     """Add this room to the registry."""
-    privacy.register(privacy.Store(name="events", erase=_erase, export=_export, verify=_verify))
+    privacy.register(privacy.Store(name="events", erase=_erase, export=_export, verify=_verify, first=True))
 
 
 def _erase(person: privacy.Person) -> int:

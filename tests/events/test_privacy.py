@@ -71,6 +71,21 @@ def test_what_the_recorder_writes_during_an_erasure_is_erased_too(shop: None, mo
     assert STORES["events"].verify(ADA) == 0
 
 
+def test_nothing_is_left_where_the_recorder_was_behind_as_the_erasure_began(shop: None) -> None:
+    log = get_log()
+    done = offsets(range(log.shards))
+    log.append(
+        [entry(event(6, kind="identify", name="", anonymous_id="tablet", traits={"city": "Ulm"}, properties={}))]
+    )
+
+    for store in privacy.stores():
+        store.erase(ADA)
+        if behind := log.read_many(done):
+            Recorder().record(behind, after=done)
+
+    assert {store.name: store.verify(ADA) for store in privacy.stores()} == dict.fromkeys(STORES, 0)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_who_returns_after_erasure_is_known_again() -> None:
     recorder = Recorder()
