@@ -1,5 +1,6 @@
 """Independent work two at a time, each on one thread: the same to the last bit whatever the number of cores."""
 
+import ctypes
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
@@ -11,6 +12,8 @@ from personalization.recommenders.base import Catalogue, Interactions
 from personalization.recommenders.scoring import Scoring
 
 WORKERS = 2
+M_ARENA_MAX = -8
+"""glibc's number for how many heaps threads may have (malloc.h)."""
 Name = TypeVar("Name")
 Found = TypeVar("Found")
 Given = ParamSpec("Given")
@@ -37,6 +40,7 @@ def side_by_side(
     """
     names = tuple(names)
     found = {}
+    _share_heaps()
     # Most fits and answers leave Python for long (BLAS, sparse products, scikit-learn), so that threads do; one that
     # multiplies matrices on all cores would fight the other one.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(WORKERS) as pool:
@@ -48,6 +52,16 @@ def side_by_side(
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
     return found
+
+
+def _share_heaps() -> None:
+    """Let all threads use two heaps of glibc's, where that is the C library.
+
+    Each new thread would get one of its own, up to eight for a core, and what is freed in one is of no use to the next:
+    a training of 281,000 products held 4.2 GB instead of 3.5.
+    """
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(M_ARENA_MAX, WORKERS)
 
 
 def on_one_thread(work: Callable[Given, Found]) -> Callable[Given, Found]:

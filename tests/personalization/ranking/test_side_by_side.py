@@ -1,12 +1,17 @@
 """Fits that run beside each other: their order, their errors, their threads."""
 
+import ctypes
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from threadpoolctl import threadpool_info
 
 from personalization.ranking.side_by_side import side_by_side
+from tests.house.tree import ROOT
 
 
 def blas_threads() -> set[int]:
@@ -53,3 +58,27 @@ def test_an_error_is_raised_and_what_has_not_begun_does_not_begin() -> None:
     with pytest.raises(ValueError, match="0 cannot be fitted"):
         side_by_side(work, map(str, range(50)))
     assert len(begun) < 10
+
+
+TWO_THREADS = """
+import ctypes, sys, threading
+from personalization.ranking.side_by_side import side_by_side
+
+together = threading.Barrier(2)
+side_by_side(lambda name: together.wait() or [bytearray(5_000)], ["a", "b"])
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+file = ctypes.c_void_p(libc.fopen(sys.argv[1].encode(), b"w"))
+libc.malloc_info(0, file)
+libc.fclose(file)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="heaps are counted as glibc tells them")
+def test_two_threads_and_their_caller_share_two_heaps(tmp_path: Path) -> None:
+    """What is freed in the heap of one thread is of no use to another."""
+    told = tmp_path / "heaps.xml"
+
+    subprocess.run([sys.executable, "-c", TWO_THREADS, str(told)], cwd=ROOT, check=True)
+
+    assert told.read_text().count("<heap nr=") <= 2
