@@ -9,7 +9,7 @@ from audit.services import record
 from common import clock
 from common.errors import FieldError, InvalidInput
 from common.ids import uuid7
-from consents import journal, rebuilding, recording, selectors
+from consents import journal, mirroring, recording, selectors
 from consents.recording import DecisionRecord
 from consents.state import GPC
 
@@ -43,7 +43,7 @@ def record_decisions(events: Iterable[Deciding]) -> int:
     if not decisions:
         return 0
     changed = recording.write(decisions, versions=_versions())
-    transaction.on_commit(lambda: rebuilding.write(decisions))
+    transaction.on_commit(lambda: mirroring.write(decisions))
     return changed
 
 
@@ -110,7 +110,7 @@ def decide_for(
         # Before the commit: when the log is down nothing is written, and when the commit fails the recorder, which
         # reads the log, writes the same rows.
         journal.write(change)
-    rebuilding.write(rows, again=False)
+    mirroring.write(rows, again=False)
 
 
 def _moment_after(subject: str, purposes: Iterable[str]) -> int:

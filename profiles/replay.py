@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final
 
-from consents import rebuilding
+from consents import mirroring
 from events.log import Batch, Log
 from events.selectors import recorded
 from events.services.decoding import decode, positions_of, readable
@@ -26,7 +26,7 @@ def replay(log: Log, *, progress: Callable[[int], object] = lambda count: None) 
 
     May run beside the live profiler: what both apply is the same.
     """
-    for _ in rebuilding.rebuild():
+    for _ in mirroring.rebuild():
         pass
     services.forget_everybody()
     count = 0
@@ -37,7 +37,7 @@ def replay(log: Log, *, progress: Callable[[int], object] = lambda count: None) 
         happened = events_of(log, shard, known=known[shard], until=last)
         while events := list(islice(happened, AT_ONCE)):
             services.apply_events(events, offsets={})
-            rebuilding.link(seen_together(events))
+            mirroring.link(seen_together(events))
             count += len(events)
             progress(len(events))
         services.apply_events([], offsets={shard: last})

@@ -16,9 +16,9 @@ from django.db import InternalError, ProgrammingError, connection, transaction
 from common import clock, privacy, redis
 from consents import privacy as store
 from consents.mirror import link, seen_in
+from consents.mirroring import rebuild
 from consents.models import ConsentEvent, ConsentState, PolicyText, Purpose
 from consents.purposes import BUILT_IN
-from consents.rebuilding import rebuild
 from consents.rules import PurposeTerms
 from consents.selectors import forget_terms, person, proofs, states, terms
 from consents.services import record_decisions

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
 from common import installation
-from consents import rebuilding
+from consents import mirroring
 
 
 class Command(BaseCommand):
@@ -17,7 +17,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Rebuild with a progress bar."""
         installation.take_for_command("REDIS_URL")
-        with tqdm(total=rebuilding.size(), unit="decision") as bar:
-            for done in rebuilding.rebuild():
+        with tqdm(total=mirroring.size(), unit="decision") as bar:
+            for done in mirroring.rebuild():
                 bar.update(done)
         self.stdout.write(f"{bar.n} decisions in the mirror.")

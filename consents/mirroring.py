@@ -1,4 +1,7 @@
-"""The mirror, written anew from the tables. Safe while the shop runs: the newer decision wins, and the older link."""
+"""Writes of the mirror: decisions, links, or all of them anew from the tables.
+
+Safe at any time while the shop runs: the newer decision wins, and the older link.
+"""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
