@@ -16,12 +16,23 @@ from personalization.ranking.shoppers import Shoppers
 from personalization.recommenders.base import Context, Profile
 from personalization.recommenders.registry import make
 from personalization.training.dataset import build
-from personalization.training.folds import ROWS, temporal
+from personalization.training.folds import ROWS, Fold, temporal
 from personalization.training.split import cut_times
 from tests.behaviour import shops
 from tests.personalization.shop_history import history, products
 
 QUOTAS = {"personal_top": 20, "popular": 20}
+
+
+def asked() -> tuple[Fold, ItemFacts, Candidates]:
+    """Return the questions of the small shop's last three tenths, its facts until then, and the candidates of all."""
+    dataset = build(history(), products())
+    start = cut_times(dataset.interactions.times, [0.7])[0]
+    fold = temporal(dataset, start=start, end=float("inf"), new_only=False)
+    sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in QUOTAS}
+    facts = ItemFacts.fit(fold.past, dataset.catalogue, until=start)
+    found = gather(sources, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=dataset.catalogue.n_items)
+    return fold, facts, found
 
 
 def test_one_shopper_and_many_give_the_same_features() -> None:
@@ -43,12 +54,7 @@ def test_one_shopper_and_many_give_the_same_features() -> None:
 
 
 def test_many_histories_are_looked_at_in_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    dataset = build(history(), products())
-    start = cut_times(dataset.interactions.times, [0.7])[0]
-    fold = temporal(dataset, start=start, end=float("inf"), new_only=False)
-    sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in QUOTAS}
-    facts = ItemFacts.fit(fold.past, dataset.catalogue, until=start)
-    found = gather(sources, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=dataset.catalogue.n_items)
+    fold, facts, found = asked()
     together = features(found, fold.profiles, fold.contexts, facts)
 
     kept = np.random.default_rng(7).random(len(found.rows)) < 0.3
@@ -60,12 +66,7 @@ def test_many_histories_are_looked_at_in_runs(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_runs_hold_only_so_many_events_and_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
-    dataset = build(history(), products())
-    start = cut_times(dataset.interactions.times, [0.7])[0]
-    fold = temporal(dataset, start=start, end=float("inf"), new_only=False)
-    sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in QUOTAS}
-    facts = ItemFacts.fit(fold.past, dataset.catalogue, until=start)
-    found = gather(sources, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=dataset.catalogue.n_items)
+    fold, facts, found = asked()
     each = np.bincount(found.rows, minlength=len(fold)) + [len(profile.items) for profile in fold.profiles]
     counted, sizes = Shoppers.of, []
 
