@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from personalization.recommenders.base import SIGNAL_NAMES, Interactions
+from personalization.recommenders.base import SIGNAL_NAMES, Bools, Interactions, Ints, Longs, Times
 from personalization.recommenders.matrix import Matrix
 from personalization.recommenders.storage import Array
 
@@ -16,13 +16,17 @@ SESSION_GAP = 1_800.0
 MOST_ITEMS = 100
 
 
+def session_starts(users: Ints | Longs, times: Times) -> Bools:
+    """Return bool[n]: which of the rows, sorted by shopper and then time, begin a session."""
+    starts: Bools = (np.diff(users, prepend=-1) != 0) | (np.diff(times, prepend=-np.inf) > SESSION_GAP)
+    return starts
+
+
 def basket_codes(interactions: Interactions) -> Array:
     """Return int64[n], a code per order or session; rows without one are cut into sessions at 30 minutes' silence."""
     order = np.lexsort((interactions.times, interactions.users))
-    users, times = interactions.users[order], interactions.times[order]
-    starts = (np.diff(users, prepend=-1) != 0) | (np.diff(times, prepend=-np.inf) > SESSION_GAP)
     derived = np.empty(len(order), np.int64)
-    derived[order] = np.cumsum(starts)
+    derived[order] = np.cumsum(session_starts(interactions.users[order], interactions.times[order]))
     given = interactions.baskets.astype(np.int64)
     keys = np.where(given >= 0, given, given.max(initial=0) + derived)
     return np.unique(keys, return_inverse=True)[1]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from events.types.base import TOLD_AGAIN
 from personalization.recommenders.base import SIGNAL_NAMES, Bools, Longs
-from personalization.recommenders.baskets import SESSION_GAP
+from personalization.recommenders.baskets import session_starts
 from personalization.training.reading import event_names, finite, id_texts, seconds
 
 NEEDED = ("user_id", "item_id", "timestamp")
@@ -194,8 +194,7 @@ def _sessions(rows: pd.DataFrame) -> "pd.Series[bool]":
     some = np.flatnonzero(np.isin(users, users[fast]))
     times = rows["timestamp"].to_numpy()
     some = some[np.lexsort((times[some], users[some]))]
-    fresh = np.ones(len(some), bool)
-    fresh[1:] = (np.diff(users[some]) != 0) | (np.diff(times[some]) > SESSION_GAP)
+    fresh = session_starts(users[some], times[some])
     session = np.cumsum(fresh) - 1
     inhuman = np.bincount(session, fast[some]) > 0
     _, owner = np.unique(users[some][fresh], return_inverse=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from personalization.recommenders.base import Bools, Catalogue, Doubles, Floats, Interactions, Ints, Profile
-from personalization.recommenders.baskets import SESSION_GAP
+from personalization.recommenders.baskets import SESSION_GAP, session_starts
 from personalization.training.folds import Fold
 from personalization.training.peers import Matrix, Peer, Space, chunks, profile_matrix, stacked, top
 
@@ -21,11 +21,8 @@ def sessions(past: Interactions, *, whole: bool) -> tuple[NDArray[np.intp], Bool
     """Return the order of rows by shopper and time, and which of them begins a session: a shopper's first row or,
     unless whole histories are asked for, one after a pause."""
     order = np.argsort(past.users, kind="stable")
-    users, times = past.users[order], past.times[order]
-    starts = np.ones(len(order), bool)
-    moved = users[1:] != users[:-1]
-    starts[1:] = moved if whole else moved | (np.diff(times) > SESSION_GAP)
-    return order, starts
+    users = past.users[order]
+    return order, np.diff(users, prepend=-1) != 0 if whole else session_starts(users, past.times[order])
 
 
 class SequenceRules(Peer):
