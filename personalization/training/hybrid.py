@@ -91,7 +91,7 @@ def hybrid(
 
 def _fitted(names: Iterable[str], configs: Configs, fold: Fold) -> dict[str, Scoring]:
     """Return the sources, in the order of their names, fitted on a fold's past."""
-    return fitted(fresh(tuple(names), configs), fold.past, fold.catalogue)
+    return fitted(fresh(names, configs), fold.past, fold.catalogue)
 
 
 def _quotas(sources: Mapping[str, Scoring], fold: Fold, *, seed: int) -> tuple[dict[str, int], float]:

@@ -96,7 +96,7 @@ def train(
         dataset.catalogue,
         until=float(rows.times[-1]),
         learnt=learnt,
-        extras=True,
+        unranked=True,
         exposure=choice.exposure,
         manifest={
             "data": fingerprint(dataset),

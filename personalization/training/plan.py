@@ -1,6 +1,6 @@
 """What validation decided: everything needed to fit the released model again on more data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -68,11 +68,11 @@ def ranked_sources(extra: Sequence[str] = ()) -> tuple[str, ...]:
     return tuple(sorted({*RECOMMENDERS, *extra} - (UNRANKED - set(extra))))
 
 
-def extra_sources() -> tuple[str, ...]:
-    """Return the names of sources that placements may ask for by name, ranked or not: they need no optional extra."""
+def unranked_sources() -> tuple[str, ...]:
+    """Return the names of those of `UNRANKED` that placements may ask for all the same: they need no optional extra."""
     return tuple(name for name in sorted(UNRANKED) if not RECOMMENDERS[name].needs)
 
 
-def fresh(names: Mapping[str, Any] | tuple[str, ...], configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Scoring]:
+def fresh(names: Iterable[str], configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Scoring]:
     """Return fresh sources of those names, with their settings where there are any."""
     return {name: make(name, **configs.get(name, {})) for name in sorted(names)}

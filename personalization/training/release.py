@@ -12,7 +12,7 @@ from personalization.recommenders.base import Catalogue, Interactions
 from personalization.training.ensemble import mean_of
 from personalization.training.examples import joined, teaches
 from personalization.training.lifting import bounded
-from personalization.training.plan import Plan, extra_sources, fresh
+from personalization.training.plan import Plan, fresh, unranked_sources
 from personalization.training.progress import Progress
 
 MORE_ROUNDS = 1.2
@@ -26,19 +26,19 @@ def release(
     *,
     until: float,
     learnt: Sequence[Judged],
-    extras: bool = False,
+    unranked: bool = False,
     exposure: Exposure | None = None,
     manifest: Mapping[str, Any] | None = None,
     newest: int | None = None,
     progress: Progress = lambda message, share: None,
 ) -> Bundle:
-    """Return the bundle of a plan; with `extras` it also holds sources that placements may ask for by name.
+    """Return the bundle of a plan; with `unranked` it also holds those sources that only placements ask for.
 
     `newest` is how many events of a kind a live profile holds at most, where it is bounded.
     """
     sources = plan.sources()
-    if extras:
-        sources |= fresh(tuple(name for name in extra_sources() if name not in sources), {})
+    if unranked:
+        sources |= fresh(set(unranked_sources()) - sources.keys(), {})
     ready = fitted(sources, past, catalogue, waiting=lambda name, share: progress(f"Fitting {name}", 0.8 * share))
     progress("Fitting the ranker", 0.8)
     bundle = Bundle(

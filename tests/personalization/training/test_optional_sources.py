@@ -24,7 +24,7 @@ from personalization.training.dataset import build
 from personalization.training.evaluate import Options, evaluate, folds_of
 from personalization.training.examples import examples
 from personalization.training.pipeline import asked_of
-from personalization.training.plan import OPTIONAL, Plan, extra_sources, ranked_sources
+from personalization.training.plan import OPTIONAL, Plan, ranked_sources, unranked_sources
 from personalization.training.release import release
 from personalization.training.surprise_added import added
 from tests.behaviour import shops
@@ -38,7 +38,7 @@ def test_only_named_extras_are_trained(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert set(ranked_sources()).isdisjoint(OPTIONAL)
     assert set(ranked_sources(["sentences"])) == {*ranked_sources(), "sentences"}
-    assert set(extra_sources()) & set(OPTIONAL) == {"svd"}, "placements ask for it, ranked or not"
+    assert set(unranked_sources()) & set(OPTIONAL) == {"svd"}, "placements ask for it, ranked or not"
 
 
 def test_svd_is_ranked_where_it_is_named(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_svd_is_ranked_where_it_is_named(tmp_path: Path) -> None:
     facts = ItemFacts.fit(validation.past, dataset.catalogue, until=validation.until)
     learnt = [examples(sources, facts, validation, quotas=plan.quotas).judged(columns_of(plan))]
 
-    bundle = release(plan, test.past, dataset.catalogue, until=test.until, learnt=learnt, extras=True)
+    bundle = release(plan, test.past, dataset.catalogue, until=test.until, learnt=learnt, unranked=True)
 
     assert asdict(bundle.sources["svd"].config)["factors"] == 8, (
         "as it is ranked, not as placements get it where it is not"
