@@ -1,7 +1,7 @@
 """From frames to the columns that recommenders learn from: clean, encode, code. Pure; pandas in, arrays out."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from personalization.recommenders.attributes import named
 from personalization.recommenders.base import PURCHASE, SIGNAL_CODES, TEXTS, Catalogue, Interactions, Ints, Times
 from personalization.recommenders.coding import coded
 from personalization.recommenders.decay import DAY
@@ -17,7 +18,6 @@ from personalization.recommenders.deep_features import image_vectors
 from personalization.recommenders.weights import SIGNAL_WEIGHTS, weight_table
 from personalization.training.cleaning import IMPUTATION, SCALING, clean, imputed
 from personalization.training.reading import id_texts, seconds
-from personalization.training.shoppers import attributes_of
 
 UNKNOWN_SIGNAL = "view"
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
@@ -71,7 +71,7 @@ def build(
     rows = rows.sort_values("timestamp", kind="stable", ignore_index=True)
     catalogue = catalogue_of(items, seen=rows["item_id"])
     users, user_ids = coded(rows["user_id"].to_numpy(object))
-    known = attributes_of(shoppers, user_ids) if shoppers is not None else ()
+    known = _known_of(shoppers, user_ids) if shoppers is not None else ()
     interactions = replace(_interactions(rows, users, len(user_ids), catalogue, counted), shoppers=known, stated=stated)
     times = seconds(frame["timestamp"]).to_numpy(np.float64)
     clock = np.sort(times[np.isfinite(times)])
@@ -90,6 +90,21 @@ def build(
         "scaled": SCALING,
     }
     return Dataset(interactions, catalogue, user_ids, report, clock, counted)
+
+
+def _known_of(shoppers: pd.DataFrame, user_ids: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Return the attributes of each user code, named as a request names them; () where the frame lacks the shopper.
+
+    All columns but `user_id` are attributes; without any the answer is (). Raises ValueError without `user_id`.
+    """
+    if "user_id" not in shoppers:
+        raise ValueError("shoppers need the column user_id")
+    keys = [str(name) for name in shoppers.columns if name != "user_id"]
+    if not keys:
+        return ()
+    records = shoppers.assign(user_id=id_texts(shoppers["user_id"])).astype(object).to_dict("records")
+    known = {row["user_id"]: named({str(key): row[key] for key in row}, keys) for row in records}
+    return tuple(known.get(user_id, ()) for user_id in user_ids)
 
 
 def catalogue_of(items: pd.DataFrame | None, *, seen: pd.Series) -> Catalogue:
