@@ -8,7 +8,7 @@ import numpy as np
 
 from personalization.ranking.blend import alone, blend_scores, followed, listed
 from personalization.ranking.bundle import Bundle
-from personalization.ranking.candidates import held_by
+from personalization.ranking.candidates import Candidates, held_by
 from personalization.ranking.features import AGREEING
 from personalization.ranking.groups import even
 from personalization.recommenders.base import Bools, Floats, Ints, Longs
@@ -35,7 +35,7 @@ def judged_report(
     bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, dataset: Dataset, *, newest: int | None = None
 ) -> dict[str, Any]:
     """Return what the admin's page shows, as JSON values; `newest` is how many events a live profile holds at most."""
-    listed = listed_at(fold.whole, fold.until)
+    on_sale = listed_at(fold.whole, fold.until)
     released, _ = released_slates(bundle, fold, asked)
     lists = rung_slates(bundle, fold, asked, released=released)
     popular = {name: lists[name] for name in ("popular",) if name in lists}
@@ -48,7 +48,7 @@ def judged_report(
         "data_profile": profile_of(dataset),
         "data_checks": [asdict(check) for check in checked(dataset)],
         "test": {name: judged(found, fold) for name, found in lists.items()},
-        "beyond": {name: beyond(found, fold, listed) for name, found in lists.items()},
+        "beyond": {name: beyond(found, fold, on_sale) for name, found in lists.items()},
         "groups": groups(released, fold),
         "ablation": ablation(bundle, fold, asked),
         "importance": dict(sorted(choice.importance.items(), key=lambda pair: -pair[1])),
@@ -84,30 +84,33 @@ def rung_slates(bundle: Bundle, fold: Fold, asked: Examples, *, released: Ints) 
     if bundle.rung == "ranker":
         found["ranker"] = released
     elif bundle.ranker is not None:
-        scores = bundle.ranker.scores_at(asked.features, bundle.columns(asked.candidates.sources))
-        own = held_by(fold.profiles, asked.candidates)
-        found["ranker"] = slates(asked.candidates, bundle.spread(asked.candidates, scores, rung="ranker", own=own))
-    blended, fused = listed(asked.candidates, blend_scores(asked.candidates, bundle.blend))
-    found["blend"] = slates(blended, bundle.spread(blended, fused, rung="blend"))
+        found["ranker"] = slates(*_ordered(bundle, fold, asked, "ranker"))
+    found["blend"] = slates(*_ordered(bundle, fold, asked, "blend"))
     found["single"] = single_slates(asked.candidates, bundle.single)
     return found | {name: source_slates(asked.candidates, name) for name in asked.candidates.sources}
 
 
 def released_slates(bundle: Bundle, fold: Fold, asked: Examples, *, among: Bools | None = None) -> tuple[Ints, Floats]:
     """Return the slates of the released rung, int32[n, 20], and their scores; of the items `among` only, if given."""
-    candidates = asked.candidates
-    if bundle.rung == "ranker" and bundle.ranker is not None:
-        scores = bundle.ranker.scores_at(asked.features, bundle.columns(candidates.sources))
-    elif bundle.rung == "blend":
-        candidates, scores = listed(candidates, blend_scores(candidates, bundle.blend))
-    else:
-        names = alone(bundle.single) if bundle.rung == "single" else (bundle.rung,)
-        candidates, scores = listed(candidates, followed(candidates, names))
-    scores = bundle.spread(candidates, scores, rung=bundle.rung, own=held_by(fold.profiles, candidates))
+    candidates, scores = _ordered(bundle, fold, asked, bundle.rung)
     if among is not None:
         kept = among[candidates.items]
         candidates, scores = candidates.part(kept), scores[kept]
     return slates(candidates, scores), slate_scores(candidates, scores)
+
+
+def _ordered(bundle: Bundle, fold: Fold, asked: Examples, rung: str) -> tuple[Candidates, Floats]:
+    """Return the candidates that a rung answers with, and the scores that put them in order."""
+    candidates, own = asked.candidates, None
+    if rung == "ranker" and bundle.ranker is not None:
+        scores = bundle.ranker.scores_at(asked.features, bundle.columns(candidates.sources))
+        own = held_by(fold.profiles, candidates)
+    elif rung == "blend":
+        candidates, scores = listed(candidates, blend_scores(candidates, bundle.blend))
+    else:
+        names = alone(bundle.single) if rung == "single" else (rung,)
+        candidates, scores = listed(candidates, followed(candidates, names))
+    return candidates, bundle.spread(candidates, scores, rung=rung, own=own)
 
 
 def judged(found: Ints, fold: Fold) -> dict[str, Any]:
@@ -124,10 +127,10 @@ def _metrics(found: Ints, fold: Fold, targets: Sequence[Longs]) -> dict[str, Any
     return {name: asdict(one) for name, one in all_metrics(hit, sizes, shoppers=fold.users[asked]).items()}
 
 
-def beyond(found: Ints, fold: Fold, listed: Bools) -> dict[str, float]:
-    """Return coverage and Gini of what was listed at the cut (bool[n_items]), novelty and popularity lift."""
-    popularity = np.bincount(fold.past.items, minlength=len(listed)).astype(np.float64)
-    return beyond_accuracy(found, popularity, listed=listed)
+def beyond(found: Ints, fold: Fold, on_sale: Bools) -> dict[str, float]:
+    """Return coverage and Gini of what could be shown at the cut (bool[n_items]), novelty and popularity lift."""
+    popularity = np.bincount(fold.past.items, minlength=len(on_sale)).astype(np.float64)
+    return beyond_accuracy(found, popularity, listed=on_sale)
 
 
 def groups(found: Ints, fold: Fold) -> dict[str, Any]:
