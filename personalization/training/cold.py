@@ -8,7 +8,7 @@ from personalization.ranking.exposure import TOP
 from personalization.ranking.facts import ItemFacts
 from personalization.recommenders.base import Ints
 from personalization.training.folds import Fold
-from personalization.training.metrics import asked_hits
+from personalization.training.metrics import asked_values
 
 
 def newest_in_last_category(facts: ItemFacts, fold: Fold, *, k: int) -> Ints:
@@ -42,5 +42,5 @@ def newest_hit_rate(folds: Sequence[Fold]) -> float:
         if known.categories and any(map(len, targets)):
             facts = ItemFacts.fit(fold.past, known, until=fold.until)
             slates = newest_in_last_category(facts, fold, k=TOP)
-            found.append(asked_hits(slates, targets, fold.n_items)[1].any(axis=1))
+            found.append(asked_values(slates, targets, fold.n_items, metric="hit_rate")[1])
     return float(np.concatenate(found).mean()) if found else 0.0

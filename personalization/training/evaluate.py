@@ -27,7 +27,7 @@ from personalization.training.folds import (
     temporal,
 )
 from personalization.training.ladder import better
-from personalization.training.metrics import DEEPEST, asked_hits, bootstrap, per_shopper
+from personalization.training.metrics import DEEPEST, asked_values, bootstrap
 from personalization.training.packaged_peers import peers
 from personalization.training.pipeline import asked_of, chosen
 from personalization.training.progress import Progress, part_of
@@ -209,8 +209,8 @@ def _over_best(
 
 def warm_values(slates: Ints, fold: Fold, *, metric: str) -> tuple[Doubles, Longs]:
     """Return a metric at 10 of each question that has a warm target, counting these only, and whose question it is."""
-    asked, hit, sizes = asked_hits(slates, fold.warm_targets(), fold.n_items)
-    return per_shopper(hit, sizes, k=10)[metric], fold.users[asked]
+    asked, values = asked_values(slates, fold.warm_targets(), fold.n_items, metric=metric)
+    return values, fold.users[asked]
 
 
 def _beside(dataset: Dataset, options: Options, bundle: Bundle, test: Fold, found: Examples) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from personalization.ranking.groups import even, places
 from personalization.ranking.ranker import Ranker
 from personalization.recommenders.base import Longs
 from personalization.training.examples import Examples
-from personalization.training.metrics import ndcg
+from personalization.training.metrics import mean_ndcg
 from personalization.training.slates import slates
 
 SHOPPERS = 200
@@ -26,7 +26,7 @@ def permutation_importance(
     rng = np.random.default_rng(seed)
 
     def mean() -> float:
-        return float(ndcg(slates(part.candidates, ranker.scores(features)), chosen, n_items).mean())
+        return mean_ndcg(slates(part.candidates, ranker.scores(features)), chosen, n_items)
 
     whole = mean()
     losses = dict.fromkeys(ranker.names, 0.0)

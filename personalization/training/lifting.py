@@ -29,7 +29,7 @@ from personalization.ranking.groups import places
 from personalization.recommenders.base import Bools, Context, Floats, Interactions, Longs
 from personalization.training.deciding import Deciding
 from personalization.training.folds import sampled
-from personalization.training.metrics import asked_hits, ndcg, per_shopper
+from personalization.training.metrics import asked_values, mean_ndcg
 from personalization.training.plan import Plan
 from personalization.training.slates import slates
 from personalization.training.split import Sequences
@@ -224,7 +224,7 @@ def _point(deciding: Deciding, scores: Floats, lift: float) -> Point:
     warm, cold = deciding.known_targets(), deciding.cold_targets()
     return {
         "lift": lift,
-        "together": float(ndcg(found, deciding.targets, deciding.n_items).mean()),
+        "together": mean_ndcg(found, deciding.targets, deciding.n_items),
         "warm": _mean(found, warm, deciding.n_items, "ndcg"),
         "cold_hit_rate": _mean(found, cold, deciding.n_items, "hit_rate"),
         "share": _share(deciding.asked.candidates, scores, deciding.untouched()),
@@ -232,5 +232,5 @@ def _point(deciding: Deciding, scores: Floats, lift: float) -> Point:
 
 
 def _mean(found: np.ndarray, targets: Sequence[Longs], n_items: int, metric: str) -> float:
-    asked, hit, sizes = asked_hits(found, targets, n_items)
-    return float(per_shopper(hit, sizes, k=10)[metric].mean()) if len(asked) else 0.0
+    _, values = asked_values(found, targets, n_items, metric=metric)
+    return float(values.mean()) if len(values) else 0.0

@@ -49,6 +49,12 @@ def asked_hits(slates: Ints, targets: Sequence[Longs], n_items: int) -> tuple[Lo
     return asked, hits(slates[asked], [targets[row] for row in asked.tolist()], n_items), sizes[asked]
 
 
+def asked_values(slates: Ints, targets: Sequence[Longs], n_items: int, *, metric: str) -> tuple[Longs, Doubles]:
+    """Return which rows have a target at all, and a metric at 10 of each of these, by its name in `per_shopper`."""
+    asked, hit, sizes = asked_hits(slates, targets, n_items)
+    return asked, per_shopper(hit, sizes, k=10)[metric]
+
+
 def per_shopper(hit: Bools, n_targets: Longs, *, k: int) -> dict[str, Doubles]:
     """Return float64[n] per metric at cut-off k; relevance is binary, the ideal list holds min(k, targets) of them."""
     top = hit[:, :k]

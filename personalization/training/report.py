@@ -20,7 +20,15 @@ from personalization.training.cold_start_curve import cold_start
 from personalization.training.dataset import Dataset
 from personalization.training.examples import Examples
 from personalization.training.folds import Fold
-from personalization.training.metrics import ABLATED, all_metrics, asked_hits, beyond_accuracy, bootstrap, ndcg
+from personalization.training.metrics import (
+    ABLATED,
+    all_metrics,
+    asked_hits,
+    beyond_accuracy,
+    bootstrap,
+    mean_ndcg,
+    ndcg,
+)
 from personalization.training.next_items import next_items
 from personalization.training.quality_gate import checked, profile_of
 from personalization.training.ratings import rating_errors
@@ -149,7 +157,7 @@ def ablation(bundle: Bundle, fold: Fold, asked: Examples) -> dict[str, float]:
     rows = even(len(fold), ABLATED)
     asked, targets = asked.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
     features = asked.features[:, bundle.columns(asked.candidates.sources)]
-    whole = float(ndcg(slates(asked.candidates, bundle.ranker.scores(features)), targets, fold.n_items).mean())
+    whole = mean_ndcg(slates(asked.candidates, bundle.ranker.scores(features)), targets, fold.n_items)
     losses = {}
     for at, name in enumerate(asked.candidates.sources):
         silent = {f"{name}_score": 0.0, f"{name}_rank": np.nan, f"{name}_of_top": np.nan}
@@ -161,7 +169,7 @@ def ablation(bundle: Bundle, fold: Fold, asked: Examples) -> dict[str, float]:
                 muted[:, column] -= ~np.isnan(asked.candidates.ranks[:, at])
         left = np.asarray((~np.isnan(np.delete(asked.candidates.ranks, at, axis=1))).any(axis=1), np.bool_)
         found = slates(asked.candidates.part(left), bundle.ranker.scores(muted[left]))
-        losses[name] = whole - float(ndcg(found, targets, fold.n_items).mean())
+        losses[name] = whole - mean_ndcg(found, targets, fold.n_items)
     return losses
 
 

@@ -10,7 +10,7 @@ from personalization.ranking.candidates import Candidates
 from personalization.ranking.exposure import Exposure, shown_among_first
 from personalization.recommenders.base import Bools, Catalogue, Floats, Longs
 from personalization.recommenders.decay import DAY
-from personalization.training.metrics import coverage, gini, ndcg
+from personalization.training.metrics import coverage, gini, mean_ndcg
 from personalization.training.slates import slates
 
 STRENGTHS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0)
@@ -69,7 +69,7 @@ def _point(
     counts = shown_among_first(found, n_items)
     return {
         "strength": exposure.strength,
-        "ndcg": float(ndcg(found, targets, n_items).mean()),
+        "ndcg": mean_ndcg(found, targets, n_items),
         "gini": gini(counts[listed]),
         "coverage": coverage(counts[listed]),
         "new_items": float(counts[new].sum() / max(counts.sum(), 1.0)) if new.any() else None,
