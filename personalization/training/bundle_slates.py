@@ -1,27 +1,19 @@
 """What a bundle would serve to a fold's shoppers, as a table, and how long one answer takes."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
 from personalization.ranking.bundle import Bundle
-from personalization.recommenders.base import Ints, Profile
+from personalization.recommenders.base import Ints
 from personalization.training.folds import Fold
 from personalization.training.metrics import DEEPEST
 
 
-def bundle_slates(
-    bundle: Bundle,
-    fold: Fold,
-    *,
-    k: int = DEEPEST,
-    strategy: str | None = None,
-    profiles: Sequence[Profile] | None = None,
-) -> Ints:
-    """Return int32[n, k]: the slates that would be served, padded with -1; to other `profiles` of them, if given."""
-    told = fold.profiles if profiles is None else profiles
-    slates = bundle.slate_many(told, fold.contexts, k, strategy=strategy)
+def bundle_slates(bundle: Bundle, fold: Fold, *, k: int = DEEPEST, strategy: str | None = None) -> Ints:
+    """Return int32[n, k]: the slates that would be served, padded with -1."""
+    slates = bundle.slate_many(fold.profiles, fold.contexts, k, strategy=strategy)
     return padded((slate.items for slate in slates), n=len(fold), k=k)
 
 

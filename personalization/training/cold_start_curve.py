@@ -1,6 +1,5 @@
 """How fast a newcomer is known: the released model's answers when only the newest few events of each shopper count."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.newcomers import PRIOR
 from personalization.recommenders.base import Doubles, Profile
-from personalization.training.bundle_slates import bundle_slates
+from personalization.training.bundle_slates import padded
 from personalization.training.folds import ROWS, Fold
 from personalization.training.metrics import bootstrap, hits, per_shopper, sizes_of
 from personalization.training.plan import fresh
@@ -31,13 +30,10 @@ def cold_start(bundle: Bundle, fold: Fold) -> list[dict[str, Any]]:
     if not len(part):
         return []
     bundle = _with_prior(bundle, fold)
-    if part.new_only:  # what a shopper had is no right answer, whether it is among the events that count or not
-        part = part.excluding([tuple(np.unique(one.items).tolist()) for one in part.profiles])
-    popular = _values(bundle, part, [newest(one, 0) for one in part.profiles], strategy="popular")
+    popular = _values(bundle, part, events=0, strategy="popular")
     points = []
     for events in (*KNOWN, None):
-        profiles = [one if events is None else newest(one, events) for one in part.profiles]
-        found = {"released": _values(bundle, part, profiles, strategy=None), "popular": popular}
+        found = {"released": _values(bundle, part, events=events, strategy=None), "popular": popular}
         told = {
             model: {name: asdict(bootstrap(values[metric], shoppers=part.users)) for name, metric in METRICS.items()}
             for model, values in found.items()
@@ -60,6 +56,14 @@ def newest(profile: Profile, events: int) -> Profile:
     return replace(profile, **{name: getattr(profile, name)[start:] for name in ROWS})
 
 
-def _values(bundle: Bundle, fold: Fold, profiles: Sequence[Profile], *, strategy: str | None) -> dict[str, Doubles]:
-    found = bundle_slates(bundle, fold, k=SLATE, strategy=strategy, profiles=profiles)
+def _values(bundle: Bundle, fold: Fold, *, events: int | None, strategy: str | None) -> dict[str, Doubles]:
+    """Return every metric of each question, asked with so many of the newest events, or with all."""
+    profiles, contexts = fold.profiles, fold.contexts
+    if events is not None:
+        profiles = [newest(one, events) for one in profiles]
+    if fold.new_only:  # what a shopper had is no right answer, whether it is among the events that count or not
+        had = [tuple(np.unique(one.items).tolist()) for one in fold.profiles]
+        contexts = [replace(one, exclude=own) for one, own in zip(contexts, had, strict=True)]
+    slates = bundle.slate_many(profiles, contexts, SLATE, strategy=strategy)
+    found = padded((slate.items for slate in slates), n=len(fold), k=SLATE)
     return per_shopper(hits(found, fold.targets, fold.n_items), sizes_of(fold.targets), k=SLATE)

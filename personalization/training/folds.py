@@ -77,13 +77,6 @@ class Fold:
         fresh = [own[~np.isin(own, profile.items)] for own, profile in zip(self.targets, self.profiles, strict=True)]
         return replace(self, targets=fresh, new_only=True).of_rows(np.flatnonzero([len(own) > 0 for own in fresh]))
 
-    def excluding(self, items: Sequence[tuple[int, ...]]) -> "Fold":
-        """Return the same questions, each without these items among the answers."""
-        fold = replace(self)
-        contexts = [replace(one, exclude=own) for one, own in zip(self.contexts, items, strict=True)]
-        object.__setattr__(fold, "contexts", contexts)
-        return fold
-
     def warm(self) -> Bools:
         """Return bool[n_items]: which items the past knows."""
         return np.bincount(self.past.items, minlength=self.n_items) > 0
