@@ -20,7 +20,7 @@ Given = ParamSpec("Given")
 Waiting = Callable[[str, float], None]
 
 
-def silent(name: object, share: float) -> None:
+def silent(message: object, share: float) -> None:
     """Tell nobody what is waited for."""
 
 

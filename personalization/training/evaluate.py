@@ -11,7 +11,7 @@ import pandas as pd
 
 from personalization.ranking.bundle import Bundle
 from personalization.ranking.candidates import Candidates
-from personalization.ranking.side_by_side import on_one_thread
+from personalization.ranking.side_by_side import on_one_thread, silent
 from personalization.recommenders.base import Doubles, Ints, Longs
 from personalization.training.cold import newest_in_last_category
 from personalization.training.dataset import Dataset
@@ -89,7 +89,7 @@ class Options:
 
 
 @on_one_thread
-def evaluate(dataset: Dataset, options: Options, *, progress: Progress = lambda message, share: None) -> Evaluation:
+def evaluate(dataset: Dataset, options: Options, *, progress: Progress = silent) -> Evaluation:
     """Return the comparison. The budget is what our tuning gets, and what all peers together get.
 
     Raises ValueError where the protocol finds nothing to ask.

@@ -11,7 +11,7 @@ import numpy as np
 
 from personalization.ranking.bundle import EVENT_WEIGHTS, Bundle
 from personalization.ranking.ranker import Judged
-from personalization.ranking.side_by_side import on_one_thread
+from personalization.ranking.side_by_side import on_one_thread, silent
 from personalization.ranking.stars import ratings_differ
 from personalization.recommenders.base import NUMBERS, TEXTS, Longs
 from personalization.recommenders.deep_features import forget
@@ -57,7 +57,7 @@ def train(
     budget_s: float = 0.0,
     seed: int = 7,
     search: Search = BAYESIAN,
-    progress: Progress = lambda message, share: None,
+    progress: Progress = silent,
     newest: int | None = None,
     rival: Plan | None = None,
     names: Sequence[str] | None = None,

@@ -7,7 +7,7 @@ from personalization.ranking.bundle import Bundle
 from personalization.ranking.exposure import Exposure
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.ranker import Judged, Ranker
-from personalization.ranking.side_by_side import fitted
+from personalization.ranking.side_by_side import fitted, silent
 from personalization.recommenders.base import Catalogue, Interactions
 from personalization.training.ensemble import mean_of
 from personalization.training.examples import joined, teaches
@@ -30,7 +30,7 @@ def release(
     exposure: Exposure | None = None,
     manifest: Mapping[str, Any] | None = None,
     newest: int | None = None,
-    progress: Progress = lambda message, share: None,
+    progress: Progress = silent,
 ) -> Bundle:
     """Return the bundle of a plan; with `unranked` it also holds those sources that only placements ask for.
 

@@ -18,7 +18,7 @@ from personalization.ranking.exposure import TOP, Exposure
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import feature_names
 from personalization.ranking.ranker import Ranker
-from personalization.ranking.side_by_side import fitted
+from personalization.ranking.side_by_side import fitted, silent
 from personalization.recommenders.registry import RECOMMENDERS
 from personalization.training.bundle_slates import bundle_slates
 from personalization.training.choose import columns_of
@@ -54,7 +54,7 @@ def refitted(
     *,
     beside: Bundle,
     newest: int | None = None,
-    progress: Progress = lambda message, share: None,
+    progress: Progress = silent,
 ) -> Bundle | None:
     """Return the plan's bundle on the test fold's past; its ranker learns on the earlier folds.
 
