@@ -116,9 +116,9 @@ def choose(
     blend = tuned_blend(candidates, targets, deciding.n_items)
     lift = Lift()
     if ranked:
-        rival = max(*singles.values(), mean_ndcg(blend_slates(candidates, blend), targets, deciding.n_items))
+        runner_up = max(*singles.values(), mean_ndcg(blend_slates(candidates, blend), targets, deciding.n_items))
         newest = newest_hit_rate([*learning, validation] if task.pooled else [validation])
-        lift = tuned_lift(deciding, ranked.scores, newest=newest, rival=rival)
+        lift = tuned_lift(deciding, ranked.scores, newest=newest, runner_up=runner_up)
         ranked = _lifted(ranked, deciding, lift)
     steps, rung = _ladder(taken, blend, single, ranked, pooled=task.pooled, seed=seed)
     limit, tradeoff = _exposure(late, validation, blend, rung, ranked, strength=exposure)

@@ -84,12 +84,12 @@ class Lift:
     newest: float = 0.0
 
 
-def tuned_lift(deciding: Deciding, scores: Floats, *, newest: float = 0.0, rival: float = 1.0) -> Lift:
+def tuned_lift(deciding: Deciding, scores: Floats, *, newest: float = 0.0, runner_up: float = 1.0) -> Lift:
     """Return the lift and the curve it was chosen from, as JSON values; 0 and no curve where nothing is cold.
 
     Of all lifts that keep enough, the one with the best hit rate among cold targets; ties go to the smaller. Where none
     does, the one that holds back most. `newest` is how often the newest of the shopper's last category hit cold
-    targets, `rival` the NDCG@10 of the best other rung.
+    targets, `runner_up` the NDCG@10 of the best other rung.
     """
     untouched = deciding.untouched()
     if not untouched.any() or not any(own.any() for own in deciding.cold):
@@ -135,7 +135,7 @@ def tuned_lift(deciding: Deciding, scores: Floats, *, newest: float = 0.0, rival
         return level, best if level is None else point(lift.value, level)
 
     known = "warm" if told else "together"
-    return _with_places(lift, best, given, whole=none[known], known=known, price=PAID * (none["together"] - rival))
+    return _with_places(lift, best, given, whole=none[known], known=known, price=PAID * (none["together"] - runner_up))
 
 
 def _with_places(

@@ -227,14 +227,14 @@ def test_what_new_products_have_by_themselves_makes_their_least_share_no_larger(
     rows, items = deciding.asked.candidates.rows, deciding.asked.candidates.items
     liked = np.where((items == 11) & (rows >= 7), scores[items == 7][rows] + 0.5, scores).astype(np.float32)
 
-    found = lifting.tuned_lift(deciding, liked, newest=1.0, rival=0.0)
+    found = lifting.tuned_lift(deciding, liked, newest=1.0, runner_up=0.0)
 
     assert (found.share, found.least) == (0.03, lifting.LEAST_SHARE)
 
 
 def test_new_products_have_more_tenths_where_the_newest_are_hit_half_as_often() -> None:
-    def share(newest: float, rival: float) -> float:
-        return lifting.tuned_lift(*shoppers(7, 8, 9), newest=newest, rival=rival).least
+    def share(newest: float, runner_up: float) -> float:
+        return lifting.tuned_lift(*shoppers(7, 8, 9), newest=newest, runner_up=runner_up).least
 
     assert share(0.15, 0.0) == lifting.LEAST_SHARE, "a third of those who want one get it: twice as many"
     assert share(0.3, 0.0) == 0.025, "two thirds"
@@ -246,10 +246,10 @@ def test_new_products_have_more_tenths_where_the_newest_are_hit_half_as_often() 
 def test_where_known_products_can_be_told_they_lose_a_fifth_of_the_lead_at_most() -> None:
     """Each tenth of shoppers whose last place goes to a new product costs known ones .0177; the ranker has .735."""
 
-    def share(rival: float) -> float:
-        return lifting.tuned_lift(*shoppers(7, 8, 9, alike=5), newest=0.4, rival=rival).least
+    def share(runner_up: float) -> float:
+        return lifting.tuned_lift(*shoppers(7, 8, 9, alike=5), newest=0.4, runner_up=runner_up).least
 
-    assert [share(rival) for rival in (0.0, 0.5, 0.6)] == [0.04, 0.025, lifting.LEAST_SHARE]
+    assert [share(runner_up) for runner_up in (0.0, 0.5, 0.6)] == [0.04, 0.025, lifting.LEAST_SHARE]
 
 
 def test_the_ladder_compares_a_lifted_ranker_as_if_nothing_were_held_back_or_given_places() -> None:
@@ -274,7 +274,7 @@ def test_the_ladder_compares_a_lifted_ranker_as_if_nothing_were_held_back_or_giv
 def test_products_held_back_are_given_no_more_than_the_least_share() -> None:
     deciding, scores = crowded(known=lifting.LEAST_KNOWN)
 
-    found = lifting.tuned_lift(deciding, scores, newest=1.0, rival=0.0)
+    found = lifting.tuned_lift(deciding, scores, newest=1.0, runner_up=0.0)
 
     assert found.value < 0
     assert found.least <= lifting.LEAST_SHARE
