@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from personalization.ranking.facts import COLUMNS, ItemFacts, department, price_in_category, rarity_of
-from personalization.recommenders.base import TEXTS, Catalogue, Floats, Ints, Times
+from personalization.recommenders.base import TEXTS, Catalogue, Doubles, Floats, Ints
 from personalization.recommenders.content import Content
 from personalization.recommenders.own_history import Recent
 from personalization.recommenders.scoring import Scoring
@@ -143,7 +143,7 @@ def _attributes(frame: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(str(one) for one in own) if own is not None else () for own in frame["attributes"])
 
 
-def _numbers(known: Floats | Times | None, frame: pd.DataFrame, name: str, n: int) -> Times:
+def _numbers(known: Floats | Doubles | None, frame: pd.DataFrame, name: str, n: int) -> Doubles:
     before = np.full(n, np.nan) if known is None else np.asarray(known, np.float64)
     added = np.full(len(frame), np.nan)
     if name in frame:

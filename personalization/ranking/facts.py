@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from personalization.ranking.groups import Grouped
 from personalization.ranking.stars import Stars
-from personalization.recommenders.base import PURCHASE, RATING, Catalogue, Floats, Interactions, Ints, Times
+from personalization.recommenders.base import PURCHASE, RATING, Catalogue, Doubles, Floats, Interactions, Ints, Times
 from personalization.recommenders.coding import codes_of
 from personalization.recommenders.decay import DAY
 
@@ -145,21 +145,21 @@ def _lifetimes(items: Ints, times: Times, catalogue: Catalogue) -> tuple[Times, 
     return first, last
 
 
-def _popularity(items: Ints, times: Times, weights: Times, *, n_items: int, until: float) -> Times:
+def _popularity(items: Ints, times: Times, weights: Doubles, *, n_items: int, until: float) -> Doubles:
     age = (until - times) / DAY
     decayed = [np.bincount(items, weights * 0.5 ** (age / days), n_items) for days in HALF_LIVES]
     return np.stack([*decayed, np.bincount(items, weights, n_items)], axis=1)
 
 
-def _trends(popularity: Times) -> Times:
+def _trends(popularity: Doubles) -> Doubles:
     """Return rates per day of a short half-life over a longer one: 1 is steady, more is rising."""
     rates = popularity[:, :5] / np.asarray(HALF_LIVES)
-    trend: Times = rates[:, 1:4] / np.maximum(rates[:, 2:5], 1e-9)
+    trend: Doubles = rates[:, 1:4] / np.maximum(rates[:, 2:5], 1e-9)
     trend[popularity[:, 5] <= 0] = np.nan
     return trend
 
 
-def _repeats(users: Ints, items: Ints, times: Times, *, n_items: int) -> tuple[Times, Times, Times, Times]:
+def _repeats(users: Ints, items: Ints, times: Times, *, n_items: int) -> tuple[Doubles, Doubles, Doubles, Doubles]:
     """Return per item: share of shoppers with it on two days or more, mean such days, mean gap, number of shoppers."""
     pairs = Grouped.of(users.astype(np.int64) * n_items + items)
     days = Grouped.of(pairs.inverse * 1_000_000 + (times // DAY).astype(np.int64) % 1_000_000)
@@ -176,32 +176,32 @@ def _repeats(users: Ints, items: Ints, times: Times, *, n_items: int) -> tuple[T
     return rate, mean, np.where(gaps > 0, gaps, np.nan), shoppers
 
 
-def _mean(items: Ints, values: Times, n_items: int) -> Times:
+def _mean(items: Ints, values: Doubles, n_items: int) -> Doubles:
     count = np.bincount(items, minlength=n_items)
     with np.errstate(invalid="ignore"):
-        mean: Times = np.bincount(items, values, n_items) / np.where(count, count, np.nan)
+        mean: Doubles = np.bincount(items, values, n_items) / np.where(count, count, np.nan)
     return mean
 
 
-def _group_sums(values: Times, codes: Ints) -> Times:
-    sums: Times = np.bincount(codes + 1, values, int(codes.max(initial=-1)) + 2).astype(np.float64)
+def _group_sums(values: Doubles, codes: Ints) -> Doubles:
+    sums: Doubles = np.bincount(codes + 1, values, int(codes.max(initial=-1)) + 2).astype(np.float64)
     sums[0] = 0.0
-    total: Times = sums[codes + 1]
+    total: Doubles = sums[codes + 1]
     return total
 
 
-def _group_sizes(codes: Ints) -> Times:
+def _group_sizes(codes: Ints) -> Doubles:
     return _group_sums(np.ones(len(codes)), codes).clip(min=1.0)
 
 
-def _velocity(shoppers: Times, born: Times, *, until: float) -> Times:
+def _velocity(shoppers: Doubles, born: Times, *, until: float) -> Doubles:
     """Return log(1 + shoppers a month of life)."""
     age = np.where(np.isnan(born), 0.0, np.maximum(until - born, 0.0) / DAY)
-    speed: Times = np.log1p(30.0 * shoppers / (age + SETTLING_DAYS))
+    speed: Doubles = np.log1p(30.0 * shoppers / (age + SETTLING_DAYS))
     return speed
 
 
-def _newness(born: Times, category: Ints) -> Times:
+def _newness(born: Times, category: Ints) -> Doubles:
     """Return the place of each item among its category's by birth: 0 is the newest; untouched items are newer still."""
     order = np.lexsort((-np.where(np.isnan(born), np.inf, born), category))
     place = np.empty(len(born), np.float64)
@@ -209,7 +209,7 @@ def _newness(born: Times, category: Ints) -> Times:
     return place
 
 
-def price_in_category(prices: Floats, category: Ints) -> Times:
+def price_in_category(prices: Floats, category: Ints) -> Doubles:
     """Return the price as Z-score of its logarithm within the category."""
     logs = np.log1p(prices.astype(np.float64))
     known = ~np.isnan(logs)
@@ -218,7 +218,7 @@ def price_in_category(prices: Floats, category: Ints) -> Times:
     mean = np.bincount(category[known] + 1, logs[known], n) / count
     square = np.bincount(category[known] + 1, logs[known] ** 2, n) / count
     spread = np.sqrt(np.maximum(square - mean**2, 1e-6))
-    score: Times = (logs - mean[category + 1]) / spread[category + 1]
+    score: Doubles = (logs - mean[category + 1]) / spread[category + 1]
     return score
 
 
