@@ -10,7 +10,7 @@ from common import clock
 from common.errors import InvalidInput, NotFound
 from common.ids import uuid7
 from personalization.ranking.bundle import BLEND, HYBRID
-from personalization.ranking.onboarding import NO_OPINIONS, ONBOARDING, put_back
+from personalization.ranking.onboarding import ONBOARDING, put_back
 from personalization.ranking.rules import Rule, Situation, Trace
 from personalization.ranking.slate import Cap, fill, pins, rule_caps
 from personalization.recommenders.base import Bools, Context, Ints
@@ -128,7 +128,7 @@ def _scene(
 def _without(allowed: Bools, shopper: Shopper, *, asking: bool) -> Bools:
     """Return what is allowed without what the shopper dislikes, unless nothing is left; no question comes twice."""
     rest = allowed.copy()
-    rest[shopper.answered if asking else shopper.disliked] = False
+    rest[shopper.opinions.said if asking else shopper.opinions.disliked] = False
     return rest if asking or rest.any() else allowed
 
 
@@ -236,8 +236,8 @@ def _ruled(snapshot: Snapshot, scene: Scene, found: Proposals) -> tuple[list[int
     """Return the slate and which of its items are pinned."""
     rules, trace = snapshot.rules, scene.trace
     found_items = np.asarray(found.items, np.int32)
-    if len(scene.shopper.disliked) and not scene.context and not scene.asking:
-        found_items = put_back(snapshot.survey.space, scene.shopper.opinions or NO_OPINIONS, found_items)
+    if len(scene.shopper.opinions.disliked) and not scene.context and not scene.asking:
+        found_items = put_back(snapshot.survey.space, scene.shopper.opinions, found_items)
     items = rules.reorder(found_items, scene.holding, trace)
     pinnable = scene.allowed
     if scene.asking:

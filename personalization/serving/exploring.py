@@ -14,7 +14,7 @@ from personalization.selectors.placements import PlacementConfig
 from personalization.serving.answers import Reason
 from personalization.serving.budget import reserve
 from personalization.serving.gauges import EXPLORATIONS
-from personalization.serving.shoppers import Shopper
+from personalization.serving.shoppers import LATELY, Shopper
 from personalization.serving.snapshot import Snapshot
 
 PLACE = 3
@@ -106,7 +106,7 @@ def _candidates(snapshot: Snapshot, shopper: Shopper, context: tuple[int, ...], 
     """Return the new products that suit the shopper best, best first; none that the slate or a variant of it shows."""
     groups = snapshot.shelf.columns.group_of
     young = young[~np.isin(groups[young], groups[slate])]
-    lately = [*context, *reversed(shopper.latest or {})][:3]
+    lately = [*context, *shopper.lately][:LATELY]
     categories = snapshot.shelf.columns.category_of
     kin = np.isin(categories[young], categories[lately]) if lately else np.zeros(len(young), bool)
     return suited(young, _likeness(snapshot, shopper, context, lately, young), kin, snapshot.shelf.born[young])

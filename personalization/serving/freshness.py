@@ -33,7 +33,7 @@ def freshen(
     `fixed` items (pins) are neither moved nor removed; what the mask forbids, or a cap, is not shown. Items of the
     slate that name the product already count.
     """
-    latest = next(reversed(reasoner.shopper.latest or {}), None)
+    latest = next(reversed(reasoner.shopper.latest), None)
     if latest is None or len(slate) < 2:  # the only place is the best one's
         return slate
     named = snapshot.shelf.columns.product_ids[latest]

@@ -7,7 +7,7 @@ import numpy as np
 
 from personalization.ranking.blend import DAMPING
 from personalization.ranking.bundle import BLEND, HYBRID, Bundle
-from personalization.ranking.onboarding import NO_OPINIONS, ONBOARDING, questions
+from personalization.ranking.onboarding import ONBOARDING, questions
 from personalization.recommenders.base import Bools, Context, Ints, Profile, Ranked
 from personalization.selectors.placements import PlacementConfig
 from personalization.serving.shoppers import Shopper
@@ -97,7 +97,7 @@ def _popular(snapshot: Snapshot, question: Question) -> Iterator[Proposal]:
 def _by_strategy(snapshot: Snapshot, question: Question, found: Proposals) -> None:
     bundle, strategy, placement = snapshot.bundle, question.strategy, question.placement
     if strategy == ONBOARDING:
-        opinions = (question.shopper.opinions or NO_OPINIONS).skipping(question.skipped)
+        opinions = question.shopper.opinions.skipping(question.skipped)
         asked = questions(snapshot.survey.space, opinions, question.allowed, min(question.k, QUESTIONS))
         found.add(ONBOARDING, asked.items, asked.worth.tolist())
         return
@@ -153,7 +153,7 @@ def _fallbacks(snapshot: Snapshot, question: Question, found: Proposals) -> Iter
 
 def _alike(snapshot: Snapshot, question: Question, found: Proposals) -> Iterator[Proposal]:
     """Yield what is like the context, else like the shopper's latest products: needs no model at all."""
-    causes = question.context.items or tuple(reversed(question.shopper.latest or {}))[:3]
+    causes = question.context.items or question.shopper.lately
     untaught = [code for code in causes if not _taught(snapshot, code)]
     for code in untaught:
         near = snapshot.shelf.kinship.near(code, mask=question.allowed, k=question.k)

@@ -37,10 +37,9 @@ def _ordered(snapshot: Snapshot, shopper: Shopper, codes: Ints) -> Ints:
 
 
 def _likeness(snapshot: Snapshot, shopper: Shopper) -> np.ndarray | None:
-    """Return how like each product is to the shopper's latest three, or None for a shopper nobody knows."""
-    latest = list(reversed(shopper.latest or {}))[:3]
-    if not latest:
+    """Return how like each product is to the shopper's latest few, or None for a shopper nobody knows."""
+    if not shopper.lately:
         return None
-    shares = [snapshot.shelf.kinship.likeness(code) / place for place, code in enumerate(latest, 1)]
+    shares = [snapshot.shelf.kinship.likeness(code) / place for place, code in enumerate(shopper.lately, 1)]
     total: np.ndarray = np.sum(shares, axis=0)
     return total

@@ -90,7 +90,7 @@ class Reasoner:
 
     def because(self, code: int) -> Reason:
         """Return the reason that names this item of the shopper's history."""
-        signal = (self.shopper.latest or {}).get(code, "view")
+        signal = self.shopper.latest.get(code, "view")
         kind, text, unnamed = BECAUSE.get(signal, VIEWED)
         return self._naming(kind, text, code) if self.named else Reason(kind, unnamed)
 
@@ -100,7 +100,7 @@ class Reasoner:
             return self.because(code)
         if code in self.shopper.bought:
             return Reason(*BOUGHT_BEFORE, (self.shelf.columns.product_ids[code],))
-        kind, text = OF_OWN.get((self.shopper.latest or {}).get(code, "view"), LOOKED_AT)
+        kind, text = OF_OWN.get(self.shopper.latest.get(code, "view"), LOOKED_AT)
         return Reason(kind, text, (self.shelf.columns.product_ids[code],))
 
     def _about_context(self, code: int, by: set[str], kin: int | None) -> Reason | None:
@@ -115,7 +115,7 @@ class Reasoner:
         return self._naming(*SIMILAR, kin) if kin in self.context.items else None
 
     def _about_history(self, code: int, by: set[str], kin: int | None) -> Reason | None:
-        latest = self.shopper.latest or {}
+        latest = self.shopper.latest
         if code in latest and not by.isdisjoint(OWN):
             return self.own(code)
         if code not in latest and self.starred and (praise := self.starred.reason(code)):

@@ -1,7 +1,7 @@
 """The shopper of one request: may we, and what do we know, in one Redis round trip."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import redis
@@ -11,7 +11,7 @@ from common.redis import Rest
 from consents.person import person_of
 from consents.selectors import rule_of, terms
 from events.types.base import Interaction
-from personalization.ranking.onboarding import Opinions, opinions_of, without_disliked
+from personalization.ranking.onboarding import NO_OPINIONS, Opinions, opinions_of, without_disliked
 from personalization.recommenders.attributes import named
 from personalization.recommenders.base import PURCHASE, SIGNAL_CODES, Floats, Ints, Profile
 from personalization.recommenders.decay import DAY
@@ -24,7 +24,8 @@ from profiles.selectors import Person, read_person
 
 PURPOSE = "personalization"
 MOMENT_SECONDS = 3600.0
-NO_ITEMS = np.empty(0, np.int32)
+LATELY = 3
+"""Products of the latest events that likeness by words goes by."""
 log = logging.getLogger(__name__)
 rest = Rest(0.5)
 
@@ -41,9 +42,13 @@ class Shopper:
     profile: Profile
     personal: bool = False
     degraded: Degraded | None = None
-    latest: dict[int, str] | None = None
-    opinions: Opinions | None = None
-    """What the shopper said they like and dislike; None where they said nothing."""
+    latest: dict[int, str] = field(default_factory=dict)
+    opinions: Opinions = NO_OPINIONS
+
+    @property
+    def lately(self) -> list[int]:
+        """Codes of the first few items of `latest` from its end, the latest first."""
+        return list(reversed(self.latest))[:LATELY]
 
     @property
     def bought(self) -> Ints:
@@ -56,16 +61,6 @@ class Shopper:
         lately = self.profile.times > self.profile.now - days * DAY
         bought: Ints = self.profile.items[(self.profile.signals == PURCHASE) & lately]
         return bought
-
-    @property
-    def disliked(self) -> Ints:
-        """Codes of the items the shopper does not like."""
-        return NO_ITEMS if self.opinions is None else self.opinions.disliked
-
-    @property
-    def answered(self) -> Ints:
-        """Codes of the items the shopper need not be asked about any more."""
-        return NO_ITEMS if self.opinions is None else self.opinions.said
 
 
 def nobody(now: float, degraded: Degraded | None = None) -> Shopper:

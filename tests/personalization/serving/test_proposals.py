@@ -9,6 +9,7 @@ import pytest
 
 from personalization.recommenders.base import Context, Profile, Ranked
 from personalization.serving.proposals import PART, Question, neighbors, popular_only, propose
+from personalization.serving.shoppers import Shopper
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def test_a_ranker_taught_on_new_products_alone_is_asked_for_those(
     question = Question(
         placement=cast("Any", SimpleNamespace(sources=sources, fallback=())),
         strategy=strategy,
-        shopper=cast("Any", SimpleNamespace(profile=Profile.empty(0.0), latest={})),
+        shopper=Shopper(Profile.empty(0.0)),
         context=Context(seen_allowed=True),
         allowed=np.ones(2, bool),
         k=2,
@@ -62,7 +63,7 @@ def test_sources_that_a_placement_names_are_asked_whatever_the_model_released(ru
     question = Question(
         placement=cast("Any", SimpleNamespace(sources={"buy_again": 1.0}, fallback=())),
         strategy=strategy,
-        shopper=cast("Any", SimpleNamespace(profile=Profile.empty(0.0), latest={})),
+        shopper=Shopper(Profile.empty(0.0)),
         context=Context(),
         allowed=np.ones(2, bool),
         k=1,
@@ -85,7 +86,7 @@ def test_what_fills_a_list_repeats_nothing_and_tells_who_else_proposed_it() -> N
     question = Question(
         placement=cast("Any", SimpleNamespace(sources={}, fallback=("buy_again", "gone", "recent"))),
         strategy="none of the model's",
-        shopper=cast("Any", SimpleNamespace(profile=Profile.empty(0.0), latest={})),
+        shopper=Shopper(Profile.empty(0.0)),
         context=Context(),
         allowed=np.ones(3, bool),
         k=3,
@@ -109,7 +110,7 @@ def test_a_large_catalogue_is_not_told_whole(asked: Any) -> None:
     question = Question(
         placement=cast("Any", SimpleNamespace(sources={}, fallback=())),
         strategy="popular",
-        shopper=cast("Any", SimpleNamespace(profile=Profile.empty(0.0), latest={})),
+        shopper=Shopper(Profile.empty(0.0)),
         context=Context(),
         allowed=np.arange(n) % 2 == 0,
         k=100,
@@ -156,7 +157,7 @@ def test_words_stand_in_where_the_model_knows_no_neighbors_of_the_product(knows:
     question = Question(
         placement=cast("Any", SimpleNamespace(sources={}, fallback=())),
         strategy="hybrid",
-        shopper=cast("Any", SimpleNamespace(profile=Profile.empty(0.0), latest={})),
+        shopper=Shopper(Profile.empty(0.0)),
         context=Context(items=(0,)),
         allowed=np.array([False, True, True]),
         k=2,
