@@ -34,10 +34,8 @@ def seal(directory: Path, manifest: dict[str, Any]) -> str:
 
 def unseal(directory: Path, *, expected: str | None = None) -> dict[str, Any]:
     """Return the manifest. Raises ArtefactError unless every file is as sealed and the hash is the expected one."""
-    text, manifest = _manifest(directory)
+    manifest = glance(directory, expected=expected)
     sealed: dict[str, str] = manifest["files"]
-    if expected is not None and hashlib.sha256(text).hexdigest() != expected:
-        raise ArtefactError(f"{directory.name}: the manifest is not the registered one")
     present = _files(directory)
     if set(present) != set(sealed):
         odd = sorted(set(present) ^ set(sealed))
@@ -48,22 +46,17 @@ def unseal(directory: Path, *, expected: str | None = None) -> dict[str, Any]:
     return manifest
 
 
-def glance(directory: Path, *, expected: str) -> dict[str, Any]:
-    """Return the manifest alone, its hash the expected one, without a look at the files. Raises ArtefactError."""
-    text, manifest = _manifest(directory)
-    if hashlib.sha256(text).hexdigest() != expected:
-        raise ArtefactError(f"{directory.name}: the manifest is not the registered one")
-    return manifest
-
-
-def _manifest(directory: Path) -> tuple[bytes, dict[str, Any]]:
+def glance(directory: Path, *, expected: str | None) -> dict[str, Any]:
+    """Return the manifest without a look at the files. Raises ArtefactError unless its hash is the expected one."""
     try:
         text = (directory / MANIFEST).read_bytes()
         manifest: dict[str, Any] = json.loads(text)
         dict(manifest["files"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtefactError(f"{directory.name}: no readable manifest") from error
-    return text, manifest
+    if expected is not None and hashlib.sha256(text).hexdigest() != expected:
+        raise ArtefactError(f"{directory.name}: the manifest is not the registered one")
+    return manifest
 
 
 def _files(directory: Path) -> list[str]:
