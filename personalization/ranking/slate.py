@@ -131,6 +131,11 @@ def _merge(others: list[int], pinned: dict[int, int]) -> list[int]:
     return slate
 
 
+def last_free(slate: Sequence[int], fixed: Collection[int]) -> int | None:
+    """Return the place of the item that leaves where one is `inserted`, None where all are fixed."""
+    return next((place for place in range(len(slate) - 1, -1, -1) if slate[place] not in fixed), None)
+
+
 def inserted(slate: Sequence[int], code: int, place: int, *, fixed: Collection[int]) -> list[int]:
     """Return the slate with the item at the place or the next one that is free; the last that is not fixed leaves.
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from common import clock
 from personalization.ranking.exploration import Drawn, drawn, seeded, suited
-from personalization.ranking.slate import Cap, fitting, inserted
+from personalization.ranking.slate import Cap, fitting, inserted, last_free
 from personalization.recommenders.base import Bools, Context, Floats, Ints
 from personalization.recommenders.decay import DAY
 from personalization.selectors.placements import PlacementConfig
@@ -63,9 +63,9 @@ def explore(
     shown = np.asarray(slate, np.int32)[np.isin(slate, young)].tolist()
     # Whoever has no history is one of many who are alike: what one of them is shown must not be what all are shown.
     rng = seeded(placement.key, shopper.profile, context) if len(shopper.profile.items) else np.random.default_rng()
-    leaves = next((place for place in range(len(slate) - 1, 0, -1) if slate[place] not in fixed), None)
+    leaves = last_free(slate, fixed)
     order = NOBODY
-    if leaves is not None and rng.random() < placement.explore_share:
+    if leaves and rng.random() < placement.explore_share:  # never in the place of the best one
         stays = [*slate[:leaves], *slate[leaves + 1 :]]
         order = drawn(fitting(_candidates(snapshot, shopper, context, slate, young[mask[young]]), stays, caps), rng)
     if not shown and not order.codes:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from personalization.ranking.slate import Cap, fitting, inserted
+from personalization.ranking.slate import Cap, fitting, inserted, last_free
 from personalization.recommenders.base import Bools
 from personalization.serving.answers import Reason
 from personalization.serving.proposals import neighbors
@@ -54,7 +54,7 @@ def freshen(
 
 def _fits(code: int, slate: list[int], fixed: set[int], caps: Sequence[Cap]) -> bool:
     """Return whether the item may come into the slate in the place of the one that would leave."""
-    leaves = _last_free(slate, fixed)
+    leaves = last_free(slate, fixed)
     stays = [other for place, other in enumerate(slate) if place != leaves]
     return leaves is not None and len(fitting(np.array([code], np.int32), stays, caps)) == 1
 
@@ -66,7 +66,3 @@ def _candidates(snapshot: Snapshot, reasoner: Reasoner, latest: int, mask: Bools
     yield from (code for code in near if code not in fixed and group[code] != group[latest])
     if mask[latest] and latest not in fixed:
         yield latest
-
-
-def _last_free(slate: list[int], fixed: set[int]) -> int | None:
-    return next((place for place in range(len(slate) - 1, -1, -1) if slate[place] not in fixed), None)
