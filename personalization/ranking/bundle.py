@@ -39,8 +39,8 @@ BLEND = "blend"
 class Bundle:
     """A model version in memory. Immutable, so that any number of threads may ask it.
 
-    `quotas` says how many candidates each source proposes, `blend` each source's weight in the blend, `kept` the
-    columns of the features the ranker looks at. `manifest["rung"]` is what validation earned.
+    `quotas` says how many candidates each source proposes, `blend` each source's weight in the blend.
+    `manifest["rung"]` is what validation earned.
     """
 
     catalogue: Catalogue
