@@ -25,7 +25,7 @@ def examine(dataset: "Dataset", run: TrainingRun) -> None:
     alarm is raised.
     """
     live = live_version()
-    checks = checked(dataset, last=profile_of(live))
+    checks = checked(dataset, last=data_profile_of(live))
     refusals = failed(checks, "refuses")
     run.data_report = storable({**dataset.report, "checks": [asdict(one) for one in checks]})
     run.save(update_fields=["data_report"])
@@ -39,6 +39,6 @@ def examine(dataset: "Dataset", run: TrainingRun) -> None:
         raise Conflict(f"These data look broken: {'; '.join(refusals)}. Mend the feed, or train by force.")
 
 
-def profile_of(version: ModelVersion | None) -> Mapping[str, Any] | None:
+def data_profile_of(version: ModelVersion | None) -> Mapping[str, Any] | None:
     """Return what the data of a version looked like, None where nothing is known."""
     return version.report.get("data_profile") if version else None

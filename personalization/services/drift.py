@@ -17,7 +17,7 @@ from personalization.ranking.facts import COLUMNS, ItemFacts
 from personalization.recommenders.base import SIGNAL_CODES, SIGNAL_NAMES, Catalogue, Longs, Times
 from personalization.selectors.registry import directory_of, increment_of, live_version
 from personalization.services.alarms import sound
-from personalization.services.data_gate import profile_of
+from personalization.services.data_gate import data_profile_of
 from personalization.services.figures import storable
 from personalization.services.served import NEEDED, served_checks
 from personalization.services.shop_data import with_removals
@@ -93,7 +93,7 @@ def _feed(frame: pd.DataFrame, *, now: datetime) -> list[Check]:
 
 def _traffic(live: ModelVersion, frame: pd.DataFrame, known: "pd.Series[int]", *, now: datetime) -> list[Check]:
     """Return the checks of what shoppers did; [] where the version knows no usual day."""
-    usual = (profile_of(live) or {}).get("day")
+    usual = (data_profile_of(live) or {}).get("day")
     if not usual or not len(frame):
         return []
     day = day_of(*_columns(frame, now=now), _bins(frame["item_id"], known))

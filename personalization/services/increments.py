@@ -26,7 +26,7 @@ from personalization.selectors.overview import alive_runs
 from personalization.selectors.registry import INCREMENTS, directory_of, increments_of, live_version
 from personalization.services.alarms import sound
 from personalization.services.alone import alone
-from personalization.services.data_gate import profile_of
+from personalization.services.data_gate import data_profile_of
 from personalization.services.live import announce
 from personalization.services.registry import one_at_a_time
 from personalization.services.shop_data import shop_dataset
@@ -147,7 +147,7 @@ def _refuse_broken(dataset: "Dataset", live: ModelVersion, *, actor: str) -> Non
 
     if not len(dataset):
         raise Conflict("There is no event that may be learnt from.")
-    checks = [one for one in checked(dataset, last=profile_of(live)) if one.grade == "refuses"]
+    checks = [one for one in checked(dataset, last=data_profile_of(live)) if one.grade == "refuses"]
     if refusals := failed(checks):
         names = [one.name for one in checks if not one.passed]
         if names != live.increment.get("refused"):  # asked every few minutes: told once, also where staff settled it

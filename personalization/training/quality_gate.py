@@ -64,7 +64,7 @@ class Check:
     side: Side | None = None
 
 
-def profile_of(dataset: Dataset) -> dict[str, Any]:
+def data_profile(dataset: Dataset) -> dict[str, Any]:
     """Return the sizes and distributions that the next training is compared with, as JSON values."""
     rows = dataset.interactions
     signals = np.bincount(rows.signals, minlength=len(SIGNAL_NAMES))
@@ -96,7 +96,7 @@ def filled(catalogue: Catalogue, items: Ints) -> dict[str, float]:
 
 def checked(dataset: Dataset, *, last: Mapping[str, Any] | None = None) -> list[Check]:
     """Return every check of a dataset; `last` is the profile of the data of the model that is live."""
-    now = profile_of(dataset)
+    now = data_profile(dataset)
     share, bar = now["set aside"], max(REMOVED_SHARE, (last or {}).get("set aside", 0.0))
     checks = [
         _least("rows", now["rows"], LEAST_ROWS, grade="notes"),

@@ -30,7 +30,7 @@ from personalization.training.metrics import (
     ndcg,
 )
 from personalization.training.next_items import next_items
-from personalization.training.quality_gate import checked, profile_of
+from personalization.training.quality_gate import checked, data_profile
 from personalization.training.ratings import rating_errors
 from personalization.training.slates import single_slates, slate_scores, slates, source_slates
 from personalization.training.surprise_ablation import surprise_ablation
@@ -53,7 +53,7 @@ def judged_report(
         "ladder": [asdict(step) for step in choice.steps],
         "data": dict(dataset.report),
         "event_weights": dict(dataset.weights),
-        "data_profile": profile_of(dataset),
+        "data_profile": data_profile(dataset),
         "data_checks": [asdict(check) for check in checked(dataset)],
         "test": {name: judged(found, fold) for name, found in lists.items()},
         "beyond": {name: beyond(found, fold, on_sale) for name, found in lists.items()},

@@ -19,7 +19,7 @@ from personalization.services.alarms import settle, sound
 from personalization.services.data_gate import examine
 from personalization.services.registry import promote
 from personalization.training.dataset import Dataset, build
-from personalization.training.quality_gate import Check, profile_of
+from personalization.training.quality_gate import Check, data_profile
 from tests.personalization.releases import admitted
 from tests.personalization.shop import model
 from tests.personalization.shop_history import history, products
@@ -50,7 +50,7 @@ def live() -> ModelVersion:
         directory="2026-11-24.1",
         state=ModelState.CHAMPION,
         artefact_hash="a" * 64,
-        report={"data_profile": profile_of(build(history(), products()))},
+        report={"data_profile": data_profile(build(history(), products()))},
     )
 
 

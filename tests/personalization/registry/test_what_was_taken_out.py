@@ -8,7 +8,7 @@ from common import clock
 from personalization.judging.slates import JudgedShelf
 from personalization.services.shop_data import shop_dataset
 from personalization.training.pipeline import fingerprint
-from personalization.training.quality_gate import checked, failed, profile_of
+from personalization.training.quality_gate import checked, data_profile, failed
 from tests.events.journal import START
 from tests.personalization.purchases import bought, put
 from tests.personalization.shop import PRODUCTS
@@ -49,7 +49,7 @@ def test_it_is_on_the_shelf_that_is_judged_until_it_was_taken_out() -> None:
 
 def test_a_catalogue_brought_again_under_other_ids_is_no_broken_feed() -> None:
     put([bought(f"m{at}", at, name, START + at * 1_000_000) for at, name in enumerate(PRODUCTS)])
-    last = profile_of(shop_dataset())
+    last = data_profile(shop_dataset())
     for name, product in PRODUCTS.items():
         put_product(f"new-{name}", data={"currency": "EUR", **product}, actor="key:test")
         remove_product(name, actor="key:test")

@@ -8,9 +8,9 @@ from personalization.recommenders.decay import DAY
 from personalization.training.dataset import build
 from personalization.training.quality_gate import (
     checked,
+    data_profile,
     failed,
     overlap,
-    profile_of,
     set_aside,
     stability,
     stability_index,
@@ -21,7 +21,7 @@ from tests.personalization.shop_history import history, products
 def test_the_same_data_passes() -> None:
     dataset = build(history())
 
-    checks = checked(dataset, last=profile_of(dataset))
+    checks = checked(dataset, last=data_profile(dataset))
     assert failed(checks) == []
     assert [one.name for one in checks if one.side is None] == [], "say its `side`"
 
@@ -73,8 +73,8 @@ def test_what_somebody_forced_once_refuses_no_night_after_and_more_of_it_does() 
 
     words = f"share of rows that cleaning set aside, most of them, {len(crawl):,}, by the rule of machines"
     assert first == f"set aside: 0.5, bar 0.3 ({words})"
-    assert failed(checked(robot, last=profile_of(robot)), "refuses") == []
-    assert failed(checked(longer, last=profile_of(robot)), "refuses")[0].startswith("set aside: 0.667, bar 0.5")
+    assert failed(checked(robot, last=data_profile(robot)), "refuses") == []
+    assert failed(checked(longer, last=data_profile(robot)), "refuses")[0].startswith("set aside: 0.667, bar 0.5")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_what_somebody_forced_once_refuses_no_night_after_and_more_of_it_does() 
 )
 def test_another_distribution_is_named(change: str, name: str) -> None:
     frame = history()
-    last = profile_of(build(frame))
+    last = data_profile(build(frame))
     after = {
         "half": frame.sample(frac=0.5, random_state=1),
         "views": frame.assign(event="view"),
@@ -94,22 +94,22 @@ def test_another_distribution_is_named(change: str, name: str) -> None:
 
 
 def test_the_hours_of_a_day_are_those_of_utc() -> None:
-    hours = profile_of(build(history().head(1).assign(timestamp=1.7e9)))["hours"]
+    hours = data_profile(build(history().head(1).assign(timestamp=1.7e9)))["hours"]
 
     assert hours == [0] * 22 + [1, 0]  # 2023-11-14 22:13:20
 
 
 def test_a_column_of_the_catalogue_that_fell_empty_is_named() -> None:
-    last = profile_of(build(history(), products()))
+    last = data_profile(build(history(), products()))
 
     lost = build(history(), products().assign(price=float("nan"), title=""))
 
     assert [line.split(":")[0] for line in failed(checked(lost, last=last))] == ["filled titles", "filled prices"]
-    assert failed(checked(build(history()), last=profile_of(build(history())))) == []
+    assert failed(checked(build(history()), last=data_profile(build(history())))) == []
 
 
 def test_a_broken_feed_refuses_a_changed_shop_alarms_a_small_one_is_noted() -> None:
-    last = profile_of(build(history()))
+    last = data_profile(build(history()))
     half = checked(build(history().sample(frac=0.5, random_state=1)), last=last)
     views = checked(build(history().assign(event="view")), last=last)
 
@@ -123,7 +123,7 @@ def test_a_broken_feed_refuses_a_changed_shop_alarms_a_small_one_is_noted() -> N
 def test_the_bars_are_those_of_the_page() -> None:
     dataset = build(history(), products())
 
-    checks = checked(dataset, last={**profile_of(dataset), "week": [1]})  # which this shop has none of
+    checks = checked(dataset, last={**data_profile(dataset), "week": [1]})  # which this shop has none of
     bars = {one.name: one.bar for one in checks}
 
     assert bars == {
@@ -137,9 +137,9 @@ def test_the_bars_are_those_of_the_page() -> None:
     }, "say it in docs/models.md, Data checks and alarms, too"
     assert [one.name for one in checks if one.grade == "notes"] == ["rows", "shoppers", "items"]
     assert [one.name for one in checks if one.grade == "alarms"] == ["shift of signals", "shift of hours"]
-    few = checked(dataset, last={**profile_of(dataset), "rows": 999})
+    few = checked(dataset, last={**data_profile(dataset), "rows": 999})
     assert not any(one.name.startswith("shift") for one in few), "of so few rows a histogram is mostly chance"
-    enough = checked(dataset, last={**profile_of(dataset), "rows": 1_000})
+    enough = checked(dataset, last={**data_profile(dataset), "rows": 1_000})
     assert any(one.name.startswith("shift") for one in enough)
     assert stability(np.zeros((1, 1), np.int32), np.zeros((1, 1), np.int32)).bar == 0.3
 
@@ -180,7 +180,7 @@ def test_overlap_counts_shared_answers() -> None:
 @pytest.mark.parametrize(("share", "named"), [(0.71, False), (0.69, True)])
 def test_seven_tenths_of_the_rows_of_the_last_training_are_enough(share: float, named: bool) -> None:
     dataset = build(history())
-    last = profile_of(dataset)
+    last = data_profile(dataset)
 
     found = failed(checked(dataset, last={**last, "rows": last["rows"] / share}))
 
@@ -192,7 +192,7 @@ def test_three_tenths_set_aside_are_a_fault_of_the_feed(share: float, named: boo
     frame = history()
     frame.loc[np.arange(len(frame)) < share * len(frame), "timestamp"] = -5.0
 
-    clean = profile_of(build(history()))
+    clean = data_profile(build(history()))
     for last in (None, clean, {name: own for name, own in clean.items() if name != "set aside"}):
         assert any(line.startswith("set aside") for line in failed(checked(build(frame), last=last))) == named
 
@@ -200,7 +200,7 @@ def test_three_tenths_set_aside_are_a_fault_of_the_feed(share: float, named: boo
 @pytest.mark.parametrize(("share", "named"), [(0.52, False), (0.5, False), (0.48, True)])
 def test_a_column_filled_for_half_of_what_it_was_is_enough(share: float, named: bool) -> None:
     dataset = build(history(), products())
-    last = profile_of(dataset)
+    last = data_profile(dataset)
     before = {name: value / share for name, value in last["filled"].items()}
 
     found = failed(checked(dataset, last={**last, "filled": before}))

@@ -17,7 +17,7 @@ from personalization.training.drift import (
     usual_day,
     usual_week,
 )
-from personalization.training.quality_gate import checked, drifted, failed, fallen, profile_of, served, weekly
+from personalization.training.quality_gate import checked, data_profile, drifted, failed, fallen, served, weekly
 from tests.personalization.planted_bundles import shop
 
 N_ITEMS = 200
@@ -180,13 +180,13 @@ def test_what_is_shown_is_held_against_the_week_before() -> None:
 
 
 def test_a_trainings_profile_holds_its_usual_day() -> None:
-    usual = profile_of(shop())["day"]
+    usual = data_profile(shop())["day"]
 
     assert usual["rows"] == sum(usual["popularity"]) == pytest.approx(len(shop()) * 7 / 365, rel=0.2)
 
 
 def test_a_model_of_a_release_that_knew_no_week_is_held_against_no_activity() -> None:
-    last = profile_of(shop())
+    last = data_profile(shop())
     assert last["week"]
 
     names = [{one.name for one in checked(shop(), last=told)} for told in (last, {**last, "week": None})]
