@@ -49,7 +49,7 @@ class Complements(BoughtTogether):
     ) -> Iterator[Matrix]:
         ratio, start = self.config.substitute_ratio, 0
         looked, bought = _directions(sessions), _directions(orders)
-        categories, groups = category_codes(catalogue), group_codes(catalogue)
+        categories, groups = category_codes(catalogue), codes_of(catalogue.group_ids, catalogue.n_items)
         for chunk in pairs:
             chunk.eliminate_zeros()
             first = np.repeat(np.arange(start, start + chunk.shape[0]), np.diff(chunk.indptr))
@@ -71,11 +71,6 @@ def _directions(sets: Matrix) -> Matrix:
 
 def _alike(codes: Array, first: Array, second: Array) -> Array:
     return np.asarray((codes[first] == codes[second]) & (codes[first] >= 0))
-
-
-def group_codes(catalogue: Catalogue) -> Array:
-    """Return int32[n_items]: a code per variant group, -1 where an item stands alone."""
-    return codes_of(catalogue.group_ids, catalogue.n_items)
 
 
 def _sessions(interactions: Interactions, n_items: int) -> Matrix:

@@ -56,7 +56,7 @@ class Keeper:
 
     def current(self) -> Snapshot:
         """Return the snapshot; the first call of a process makes it. Raises Unavailable where it cannot be made."""
-        if settings.SERVING_REFRESH == "inline":
+        if _inline():
             self.refresh()
         else:
             self.begin()
