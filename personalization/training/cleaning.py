@@ -104,8 +104,8 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     if "event" in frame:
         codes, known = event_names(frame["event"])
         rows["event"] = pd.Series([*known, None], dtype=object).to_numpy()[codes]
-    rows["value"] = finite(frame["value"]) if "value" in frame else pd.Series(1.0, index=frame.index)
-    if "event" in rows and "value" in frame:
+    rows["value"] = finite(frame["value"]) if "value" in frame else np.nan
+    if "event" in rows:
         rows.loc[rows["value"].isna().to_numpy() & (rows["event"] == "rating").to_numpy(), "event"] = UNSTARRED
     rows["value"] = rows["value"].fillna(1.0)
     return rows

@@ -64,6 +64,13 @@ def test_an_event_whose_value_is_no_number_counts_without_it(value: object) -> N
     assert {one["column"]: one["values"] for one in build(found).report["imputed"]}["value"] == 2
 
 
+def test_ratings_of_a_file_without_stars_are_no_ratings() -> None:
+    rows, _ = clean(frame().drop(columns="value"))
+
+    assert rows["event"].tolist() == ["view", "purchase", "view", "engage"]
+    assert rows["value"].tolist() == [1.0, 1.0, 1.0, 1.0]
+
+
 def test_duplicates_are_counted_once() -> None:
     rows, removed = clean(pd.concat([frame(), frame().head(1)], ignore_index=True))
 
