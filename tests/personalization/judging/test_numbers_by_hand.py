@@ -1,5 +1,6 @@
 """The numbers of fairness, counted by hand."""
 
+import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from personalization.judging.numbers import (
 from personalization.judging.slates import JudgedShelf, SlateTable, suppliers
 from personalization.judging.verdict import read_case, write_case
 from personalization.recommenders.base import Catalogue
-from personalization.training.metrics import coverage
+from personalization.training.metrics import Interval, coverage
 from personalization.training.tradeoff import listed_at
 
 EXPOSURE = np.array([6.0, 2.0, 0.0, 0.0])
@@ -172,6 +173,31 @@ def test_a_kept_table_keeps_what_could_be_shown(tmp_path: Path, listed: np.ndarr
     kept = read_case(tmp_path / "table")
     coverages = [{one.name: one.value for one in judge(told)}["coverage"] for told in (case, kept)]
     assert coverages == [2 / 3 if listed is None else 1 / 2] * 2
+
+
+def test_a_kept_table_keeps_all_that_is_judged(tmp_path: Path) -> None:
+    targets = (np.array([0]), np.array([1, 2]))
+    challenger = SlateTable(
+        np.array([[0, 1], [2, -1]], np.int32),
+        targets,
+        {"region": ("north", "")},
+        latency_ms=np.array([2.0, 30.0], np.float32),
+        fitted_until=5.0,
+        parts={"plan": 5.0, "facts": 4.0},
+    )
+    reference = SlateTable(np.array([[1, 0], [1, 2]], np.int32), targets, challenger.groups, fitted_until=3.0)
+    shelf = JudgedShelf(np.array([0, 1, -1], np.int32), np.array([3.0, 2.0, 0.0]), np.array([False, False, True]), 6.0)
+    promised = Interval(0.2, 0.1, 0.3, 60)
+    case = Case(challenger, reference, shelf, True, Limits(latency_p99_ms=9.0), promised, reference_rung="blend")
+
+    write_case(tmp_path / "table", case)
+
+    kept = read_case(tmp_path / "table")
+    told = [json.dumps(asdict(one), default=np.ndarray.tolist, sort_keys=True) for one in (kept, case)]
+    assert told[0] == told[1]
+    nobody = replace(case, challenger=challenger.ordered(np.empty(0, np.int64)), reference=reference)
+    write_case(tmp_path / "nobody", nobody)
+    assert read_case(tmp_path / "nobody").challenger.targets == ()
 
 
 def test_whoever_came_first_a_kept_table_is_the_same() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from personalization.recommenders.base import SIGNAL_NAMES
 from personalization.training.activity import third_of, thirds
 from personalization.training.cleaning import clean
 from personalization.training.dataset import build
@@ -262,7 +263,7 @@ def test_products_are_read_as_files_have_them() -> None:
     items = pd.DataFrame(
         {
             "item_id": ["hat", "mug"],
-            "category": [["wear", "head"], None],
+            "category": [["wear", None, "head"], None],
             "attributes": [{"color": "red", "size": None}, "hot|cold"],
             "first_seen": pd.to_datetime(["2026-01-01", None]),
         }
@@ -288,3 +289,10 @@ def test_missing_values_are_counted_with_what_becomes_of_them() -> None:
     assert counts == {"event": 2, "value": 1, "order_id": 3, "price": 2, "category": 2}
     assert all(one["rule"] for one in report["imputed"])
     assert "price" in report["scaled"]
+
+
+def test_of_a_column_that_is_not_there_no_value_is_missing_and_all_are_purchases() -> None:
+    dataset = build(frame().drop(columns=["event", "value"]))
+
+    assert dataset.report["imputed"] == []
+    assert {SIGNAL_NAMES[signal] for signal in dataset.interactions.signals} == {"purchase"}

@@ -32,6 +32,13 @@ def test_little_data_is_named() -> None:
     assert names[0] == "rows"
 
 
+def test_a_shop_without_any_data_has_a_profile_too() -> None:
+    profile = data_profile(build(history().head(0), products()))
+
+    assert (profile["rows"], profile["set aside"], profile["week"], profile["day"]) == (0, 0.0, None, None)
+    assert set(profile["filled"].values()) == {0.0}
+
+
 def test_dirty_data_is_named() -> None:
     frame = history()
     frame.loc[frame.index % 2 == 0, "timestamp"] = -5.0
@@ -139,6 +146,8 @@ def test_the_bars_are_those_of_the_page() -> None:
     assert [one.name for one in checks if one.grade == "alarms"] == ["shift of signals", "shift of hours"]
     few = checked(dataset, last={**data_profile(dataset), "rows": 999})
     assert not any(one.name.startswith("shift") for one in few), "of so few rows a histogram is mostly chance"
+    left = checked(build(history().head(999)), last={**data_profile(dataset), "rows": 1_000})
+    assert not any(one.name.startswith("shift") for one in left)
     enough = checked(dataset, last={**data_profile(dataset), "rows": 1_000})
     assert any(one.name.startswith("shift") for one in enough)
     assert stability(np.zeros((1, 1), np.int32), np.zeros((1, 1), np.int32)).bar == 0.3

@@ -169,6 +169,19 @@ def test_the_days_of_a_week_end_when_its_last_row_does() -> None:
     assert usual["activity"] == [0, 100] + [0] * 11
 
 
+def test_thousands_of_shoppers_and_one_who_never_stops_are_each_counted_apart() -> None:
+    """Six thousand come once, and one of them twice eight thousand times: the last bin holds all above."""
+    users = np.concatenate([np.zeros(200), np.arange(6_000), np.full(16_000, 7)]).astype(np.int32)
+    times = np.where(np.arange(len(users)) < 200, 0.0, 8 * DAY)
+    rows = replace(traffic(days=1, per_day=len(users), seed=1), users=users, times=times)
+
+    usual, week = usual_day(rows, N_ITEMS), usual_week(rows)
+
+    assert usual is not None
+    assert usual["activity"] == [5_999] + [0] * 11 + [1]
+    assert week == [0, 5_999] + [0] * 10 + [1]
+
+
 def test_what_is_shown_is_held_against_the_week_before() -> None:
     assert failed(served([500.0, 1_500.0], [1_000.0, 3_000.0], shoppers=200)) == []
     assert len(failed(served([500.0, 1_500.0], [3_000.0, 100.0], shoppers=200))) == 1
@@ -261,6 +274,18 @@ def test_a_feed_that_fell_silent_is_named(
     assert [one.passed for one in found] == verdict
     assert {one.side for one in found} <= {"at least"}
     assert all((one.name, one.value) == ("feed of view", days[0, 0] / np.median(days[1:])) for one in found)
+
+
+def test_a_signal_that_few_give_hides_no_other_that_fell_silent() -> None:
+    days = np.hstack([feed(0, usual=5), feed(0), feed(40, quiet={7: 0}), feed(7)])
+
+    told = fallen(days, ["share", "view", "like", "cart"])
+
+    assert [(one.name, one.passed) for one in told] == [
+        ("feed of view", False),
+        ("feed of like", True),
+        ("feed of cart", False),
+    ]
 
 
 def open_shop(*, days: int, growth: float = 0.0, seed: int = 1) -> Interactions:
