@@ -69,7 +69,7 @@ def members_of(groups: Mapping[str, Sequence[str]]) -> list[tuple[str, str, Long
     """Return kind, label and rows of each group; `groups` as in `SlateTable`."""
     found = []
     for kind, labels in groups.items():
-        column = np.asarray(labels, dtype=object).astype(str)
+        column = np.asarray(labels, dtype=str)
         for label in np.unique(column[column != ""]):
             found.append((kind, str(label), np.flatnonzero(column == label)))
     return found

@@ -104,7 +104,7 @@ def _columns(frame: pd.DataFrame, *, now: datetime) -> tuple[Longs, Longs, Times
     """Return each row's signal, its shopper, and how long ago it was, in seconds."""
     shoppers, _ = pd.factorize(frame["user_id"])
     return (
-        frame["event"].map(SIGNAL_CODES).fillna(0).to_numpy(np.int64),
+        frame["event"].map(SIGNAL_CODES).to_numpy(np.int64),
         shoppers.astype(np.int64),
         np.maximum(now.timestamp() - frame["timestamp"].to_numpy(np.float64), 0.0),
     )

@@ -95,7 +95,7 @@ def standings(popular: Doubles) -> Longs:
     order = np.argsort(-popular, kind="stable")
     known = int(np.count_nonzero(popular > 0))
     found = np.full(len(popular), len(STANDINGS) + 1, np.int64)
-    places = (np.arange(known) + 1) / max(known, 1)
+    places = (np.arange(known) + 1) / known
     found[order[:known]] = np.searchsorted(STANDINGS, places, side="left")
     return found
 
