@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from customers.models import Customer
+from customers.models import Customer, CustomerLink
 from personalization.services.gate import labels_of
 from tests.events.journal import START, event
 from tests.personalization.purchases import put
@@ -42,3 +42,15 @@ def test_what_attributes_do_not_tell_the_latest_event_does() -> None:
 
     assert labels_of(ASKED, since=SINCE) == {"region": ("DE", "FR", ""), "device": ("tablet", "desktop", "mobile")}
     assert labels_of(ASKED, since=SINCE + timedelta(seconds=5)) == {"device": ("tablet", "", "mobile")}
+
+
+def test_an_account_speaks_for_itself_before_those_that_are_joined_with_it() -> None:
+    CustomerLink.objects.create(kind="join", from_id="adele", user_id="ada", at=SINCE, message_id="m")
+    put(
+        [
+            event(1, context={"region": "DE"}),
+            event(2, user_id="adele", context={"region": "FR", "device": {"type": "mobile"}}),
+        ]
+    )
+
+    assert labels_of(["user:ada"], since=SINCE) == {"region": ("DE",), "device": ("mobile",)}

@@ -282,11 +282,12 @@ def test_products_are_read_as_files_have_them() -> None:
 def test_missing_values_are_counted_with_what_becomes_of_them() -> None:
     rows = frame(event=["view", "teleport", None, "buy"], value=[1.0, None, 1.0, 4.0], order_id=["1", None, None, None])
     items = pd.DataFrame({"item_id": ["hat", "mug"], "price": [3.0, None], "category": ["", "kitchen"]})
+    items["first_seen"] = [0.5, None]
 
     report = build(rows, items).report
 
     counts = {one["column"]: one["values"] for one in report["imputed"]}
-    assert counts == {"event": 2, "value": 1, "order_id": 3, "price": 2, "category": 2}
+    assert counts == {"event": 2, "value": 1, "order_id": 3, "price": 2, "category": 2, "first_seen": 2}
     assert all(one["rule"] for one in report["imputed"])
     assert "price" in report["scaled"]
 
