@@ -117,6 +117,10 @@ def test_what_appeared_within_thirty_days_before_the_cut_is_new_and_little_shelv
     sold_out = replace(shop, titles=("Rug", "Lamp", "Mug", "Bowl", ""))  # of the last one only its sales are known
     left = JudgedShelf.of(sold_out, popularity=np.ones(5), cut=0.0)
     assert left.share_of_new == 2 / 3
+    gone = JudgedShelf.of(
+        replace(shop, gone=np.array([np.nan, -1.0, np.nan, np.nan, np.nan])), popularity=np.ones(5), cut=0.0
+    )
+    assert gone.new.tolist() == [False, False, True, False, False], "what was taken out before the cut is not new"
     assert left.of_listed(np.array([2.0, 0.0, 1.0, 4.0, 9.0])).tolist() == [2.0, 0.0, 1.0]
 
 
