@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 
 from personalization.ranking.exposure import Exposure
-from personalization.ranking.facts import ItemFacts
+from personalization.ranking.facts import COLUMNS, ItemFacts
 from personalization.ranking.stars import read_stars, write_stars
 from personalization.recommenders import storage
 from personalization.recommenders.base import TEXTS, Catalogue
@@ -18,6 +18,7 @@ from personalization.recommenders.base import TEXTS, Catalogue
 MANIFEST = "manifest.json"
 WORDS = ("item_ids", *TEXTS)
 ARRAYS = ("prices", "first_seen", "images")
+FACTS = frozenset(part.name for part in fields(ItemFacts)) - {"stars"}
 
 
 class ArtefactError(Exception):
@@ -89,8 +90,7 @@ def read_catalogue(directory: Path) -> Catalogue:
 
 def write_facts(directory: Path, facts: ItemFacts) -> None:
     """Write `facts.npz` and, where the shop has ratings, `stars.npz`."""
-    names = [part.name for part in fields(ItemFacts) if part.name != "stars"]
-    storage.write_arrays(directory / "facts.npz", {name: np.asarray(getattr(facts, name)) for name in names})
+    storage.write_arrays(directory / "facts.npz", {name: np.asarray(getattr(facts, name)) for name in FACTS})
     write_stars(directory, facts.stars)
 
 
@@ -107,6 +107,11 @@ def read_exposure(directory: Path, *, strength: float) -> Exposure | None:
 
 
 def read_facts(directory: Path) -> ItemFacts:
-    """Return what `write_facts` wrote."""
+    """Return what `write_facts` wrote. Raises ArtefactError where another release did, with other facts."""
     arrays: dict[str, Any] = storage.read_arrays(directory / "facts.npz")
+    if odd := arrays.keys() ^ FACTS:
+        names = ", ".join(sorted(odd))
+        raise ArtefactError(f"{directory.name}: facts that it lacks, or this code does not know: {names}")
+    if (told := arrays["table"].shape[1]) != len(COLUMNS):
+        raise ArtefactError(f"{directory.name} tells {told} facts of each product, and this code reads {len(COLUMNS)}")
     return ItemFacts(**{**arrays, "until": float(arrays["until"].item())}, stars=read_stars(directory))

@@ -203,13 +203,17 @@ class Bundle:
     def load(cls, directory: Path, *, expected: str | None = None) -> Self:
         """Return what `save` wrote. Raises ArtefactError when a file, or the hash, is not as it was.
 
-        Raises one of LOADING_ERRORS where another release wrote it with what this code does not know: a ranker that
-        could be read, but no longer asked, would fail each answer.
+        Raises one of LOADING_ERRORS where another release wrote it with what this code does not know: a ranker or facts
+        that could be read, but no longer asked, would fail each answer.
         """
         manifest = artefact.unseal(directory, expected=expected)
-        if unknown := set(manifest["features"]) - set(feature_names(tuple(manifest["quotas"]))):
-            names = ", ".join(sorted(unknown))
-            raise artefact.ArtefactError(f"{directory.name}: its ranker looks at what this code does not know: {names}")
+        for what, named, known in (
+            ("it has recommenders", manifest["sources"], RECOMMENDERS),
+            ("its ranker looks at features", manifest["features"], feature_names(tuple(manifest["quotas"]))),
+        ):
+            if unknown := set(named).difference(known):
+                names = ", ".join(sorted(unknown))
+                raise artefact.ArtefactError(f"{directory.name}: {what} that this code does not know: {names}")
         text = directory / "ranker.json"
         ranker = Ranker.parse(text.read_text(encoding="utf-8"), manifest["features"]) if text.exists() else None
         return cls(

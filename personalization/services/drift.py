@@ -13,6 +13,7 @@ from events.selectors import training_frame
 from events.shown import shown_products, shown_to
 from personalization.models import AlarmKind, ModelDrift, ModelVersion
 from personalization.ranking import artefact
+from personalization.ranking.bundle import LOADING_ERRORS
 from personalization.ranking.facts import COLUMNS, ItemFacts
 from personalization.recommenders.base import SIGNAL_CODES, SIGNAL_NAMES, Catalogue, Longs, Times
 from personalization.selectors.registry import directory_of, increment_of, live_version
@@ -35,7 +36,8 @@ def watch_drift(*, actor: str) -> ModelDrift | None:
 
     What was found is kept, the alarm raised or settled by it; notes say how much there was to judge by.
 
-    Returns None where no model is live, its artefact is not what was registered, or the day had too little traffic.
+    Returns None where no model is live, its artefact cannot be read as it was registered, or the day had too little
+    traffic.
     """
     live, now = live_version(), clock.now()
     learnt = _learnt(live) if live else None
@@ -61,14 +63,15 @@ def watch_drift(*, actor: str) -> ModelDrift | None:
 
 
 def _learnt(version: ModelVersion) -> tuple[Catalogue, ItemFacts] | None:
-    """Return the catalogue and the facts as the version was trained; None where they are not what was registered."""
+    """Return the catalogue and the facts as the version was trained; None where they are not what was registered, or
+    another release's that this code cannot read."""
     directory = directory_of(version)
     try:
         artefact.unseal(directory, expected=version.artefact_hash)
-    except artefact.ArtefactError as error:
+        return artefact.read_catalogue(directory), artefact.read_facts(directory)
+    except LOADING_ERRORS as error:
         log.error("model.champion_unreadable version=%s error=%s", version.version, error)
         return None
-    return artefact.read_catalogue(directory), artefact.read_facts(directory)
 
 
 def _newest(version: ModelVersion, trained: Catalogue) -> Catalogue:
@@ -78,10 +81,10 @@ def _newest(version: ModelVersion, trained: Catalogue) -> Catalogue:
         return trained
     try:
         artefact.unseal(increment.directory, expected=increment.artefact_hash)
-    except artefact.ArtefactError as error:
+        return artefact.read_catalogue(increment.directory)
+    except LOADING_ERRORS as error:
         log.error("model.increment_unreadable version=%s error=%s", version.version, error)
         return trained
-    return artefact.read_catalogue(increment.directory)
 
 
 def _feed(frame: pd.DataFrame, *, now: datetime) -> list[Check]:

@@ -80,6 +80,27 @@ def test_a_ranker_of_features_that_this_code_does_not_know_is_refused_before_any
         Bundle.load(tmp_path / "model", expected=digest)
 
 
+def test_facts_of_another_release_are_refused_before_anybody_asks_for_them(
+    trained: TrainedBundle, tmp_path: Path
+) -> None:
+    """A table that lacks a column failed each answer of a ranker whose own features are all known."""
+    facts = replace(trained.bundle.facts, table=trained.bundle.facts.table[:, 1:])
+
+    digest = replace(trained.bundle, facts=facts).save(tmp_path / "model")
+
+    with pytest.raises(ArtefactError, match="21 facts of each product, and this code reads 22"):
+        Bundle.load(tmp_path / "model", expected=digest)
+
+
+def test_a_source_of_another_release_is_named(trained: TrainedBundle, tmp_path: Path) -> None:
+    sources = {**trained.bundle.sources, "oracle": trained.bundle.sources["popular"]}
+
+    digest = replace(trained.bundle, sources=sources).save(tmp_path / "model")
+
+    with pytest.raises(ArtefactError, match="recommenders that this code does not know: oracle"):
+        Bundle.load(tmp_path / "model", expected=digest)
+
+
 def test_every_strategy_answers_anybody(trained: TrainedBundle) -> None:
     nobody = Profile.empty(NOW)
 

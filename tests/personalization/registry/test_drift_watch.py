@@ -14,6 +14,8 @@ from common.ids import uuid7
 from config.celery import app
 from events.types.base import Event
 from personalization.models import ModelAlarm, ModelDrift, ModelVersion
+from personalization.ranking import artefact
+from personalization.recommenders import storage
 from personalization.services.registry import promote
 from personalization.tasks import watch_drift_task
 from personalization.training.drift import day_of, popularity, standings
@@ -167,6 +169,21 @@ def test_without_traffic_without_a_model_or_with_an_altered_one_nothing_is_said(
     ModelVersion.objects.update(state="retired")
     watch_drift_task()
 
+    assert not ModelDrift.objects.exists()
+
+
+def test_a_version_of_a_release_with_other_facts_is_told_in_the_log_and_stops_no_night(
+    live: ModelVersion, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory = tmp_path / live.directory
+    facts = storage.read_arrays(directory / "facts.npz")
+    storage.write_arrays(directory / "facts.npz", {**facts, "depth": np.zeros(1)})
+    ModelVersion.objects.update(artefact_hash=artefact.seal(directory, storage.read_json(directory / "manifest.json")))
+    shop_sells(USUAL)
+
+    watch_drift_task()
+
+    assert "this code does not know: depth" in caplog.text
     assert not ModelDrift.objects.exists()
 
 
