@@ -93,7 +93,7 @@ def _trained(progress: RunProgress, slates: Path | None) -> str:
     run = progress.run
     names = ranked_sources(settings.EXTRA_SOURCES)
     live = champion()
-    rival = _plan_of(live)
+    rival, unfollowed = _plan_of(live)
     dataset = _dataset(progress)
     with _searching(run) as search:
         trained = train(
@@ -108,6 +108,9 @@ def _trained(progress: RunProgress, slates: Path | None) -> str:
             exposure=run.exposure,
         )
     message = _released(trained, dataset.user_ids, progress=progress, over=live.version if live else "")
+    if live and trained.rival is None:
+        why = unfollowed or "its ranker finds nothing to learn from"
+        message += f". It was held against popularity: the plan of {live.version} cannot be followed ({why})"
     if search.lost:
         message += f". The search for settings could not be kept for the next training: {search.lost[0]}"
     if slates is not None:
@@ -158,17 +161,17 @@ def _kept(search: "Search", file: Path, run: TrainingRun) -> "Search":
     return search
 
 
-def _plan_of(live: Champion | None) -> "Plan | None":
-    """Return the plan of the live version, None where there is none or this code can no longer follow it."""
+def _plan_of(live: Champion | None) -> "tuple[Plan | None, str]":
+    """Return the live version's plan, None where there is none to follow, and why this code cannot follow it."""
     from personalization.training.rival import plan_of
 
     if live is None:
-        return None
+        return None, ""
     try:
-        return plan_of(unseal(live.directory, expected=live.artefact_hash))
-    except ArtefactError as error:
-        log.error("model.champion_unreadable version=%s error=%s", live.version, error)
-        return None
+        return plan_of(unseal(live.directory, expected=live.artefact_hash)), ""
+    except (ArtefactError, ValueError) as error:
+        log.error("model.plan_unfollowed version=%s error=%s", live.version, error)
+        return None, str(error)
 
 
 def _dataset(progress: RunProgress) -> "Dataset":

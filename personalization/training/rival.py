@@ -30,15 +30,18 @@ from personalization.training.progress import Progress
 from personalization.training.release import ranker_of
 
 
-def plan_of(manifest: Mapping[str, Any]) -> Plan | None:
-    """Return the plan a bundle was made by, or None where this code can no longer follow it."""
+def plan_of(manifest: Mapping[str, Any]) -> Plan:
+    """Return the plan a bundle was made by. Raises ValueError, in words, where this code can no longer follow it."""
     told = manifest.get("plan", {})
     known = {part.name for part in fields(Plan)}
     if not {"configs", "quotas", "blend", "single", "rung", "features", "rankers"} <= told.keys() <= known:
-        return None
+        raise ValueError("another release wrote it, of other parts")
     plan = Plan(**{**told, "features": tuple(told["features"])})
-    followed = all(_known(name, plan.configs.get(name, {})) for name in {*plan.quotas, *plan.configs})
-    return plan if followed and set(plan.features) <= set(feature_names(tuple(sorted(plan.quotas)))) else None
+    sources = {name for name in (*plan.quotas, *plan.configs) if not _known(name, plan.configs.get(name, {}))}
+    gone = sources | set(plan.features).difference(feature_names(tuple(sorted(plan.quotas))))
+    if gone:
+        raise ValueError(f"recommenders, their settings or features that are not here: {', '.join(sorted(gone))}")
+    return plan
 
 
 def _known(name: str, config: Mapping[str, Any]) -> bool:

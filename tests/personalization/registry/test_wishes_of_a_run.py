@@ -144,7 +144,7 @@ def test_a_training_takes_the_place_of_what_was_live_when_it_began_though_nobody
 
     def learn(dataset: Any, *, rival: Any, **named: Any) -> Any:
         rivals.append(rival)
-        return SimpleNamespace()
+        return SimpleNamespace(rival=None)
 
     monkeypatch.setattr(training, "_dataset", lambda progress: SimpleNamespace(user_ids=()))
     monkeypatch.setattr(training, "_released", lambda *args, over, **named: f"over {over}")
@@ -152,7 +152,8 @@ def test_a_training_takes_the_place_of_what_was_live_when_it_began_though_nobody
 
     run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
 
-    assert (rivals, run.message) == ([None], "over 2026-11-24.1")
+    why = "the plan of 2026-11-24.1 cannot be followed (gone: no readable manifest)"
+    assert (rivals, run.message) == ([None], f"over 2026-11-24.1. It was held against popularity: {why}")
 
 
 def test_two_trainings_at_once_do_not_keep_their_searches_in_one_file(

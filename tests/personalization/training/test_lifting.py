@@ -282,7 +282,6 @@ def test_products_held_back_are_given_no_more_than_the_least_share() -> None:
 
 def test_the_released_ranker_holds_back_further_where_it_must(released: Bundle) -> None:
     plan = plan_of(released.manifest)
-    assert plan is not None
     past = build(history(), products(items=45)).interactions
 
     def liked(seen: np.ndarray) -> np.ndarray:
@@ -310,7 +309,6 @@ def released() -> Bundle:
 
 def bounded(bundle: Bundle, share: float) -> float:
     plan = plan_of(bundle.manifest)
-    assert plan is not None
     past = build(history(), products(items=45)).interactions
     return lifting.bounded(bundle, replace(plan, cold_share=share, cold_least=0.0), past).cold_lift
 
@@ -326,7 +324,6 @@ def test_the_released_ranker_shows_no_more_new_products_than_were_tested(release
 
 def test_those_who_came_lately_are_asked_as_answers_see_them(released: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = plan_of(released.manifest)
-    assert plan is not None
     past = build(history(), products(items=45)).interactions
     asked: list[tuple[Sequence[Profile], Sequence[Context]]] = []
 
@@ -349,7 +346,6 @@ def test_those_who_came_lately_are_asked_as_answers_see_them(released: Bundle, m
 
 def test_the_released_ranker_gives_new_products_their_least_share(released: Bundle) -> None:
     plan = plan_of(released.manifest)
-    assert plan is not None
     rows = build(history(), products(items=45)).interactions
     past = before(rows, float(released.manifest["until"]))
 
@@ -408,6 +404,5 @@ def test_a_lift_of_nothing_and_a_bundle_without_ranker_stay_as_they_are(released
     for bundle in (replace(released, cold_lift=0.0), replace(released, ranker=None)):
         assert bounded(bundle, 0.0) == bundle.cold_lift
     plan = plan_of(released.manifest)
-    assert plan is not None
     nothing = before(build(history(), products(items=45)).interactions, 0.0)
     assert lifting.bounded(released, plan, nothing) is released

@@ -63,7 +63,6 @@ def test_what_is_loaded_answers_and_explains_alike(once: TrainedBundle, tmp_path
 
 def test_the_plan_can_be_followed_again(once: TrainedBundle) -> None:
     plan = plan_of(once.tested.manifest)
-    assert plan is not None
 
     held = refitted(plan, [once.test], once.test, beside=once.tested)
 
