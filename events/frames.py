@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import orjson
 import pandas as pd
+from django.conf import settings
 
 from common.clock import to_microseconds
 from consents.selectors import refusing, withdrawn
@@ -16,7 +17,7 @@ from customers.identity import People
 from customers.selectors import people
 from events.reading import streamed
 from events.types.base import Event
-from events.types.registry import EVENT_TYPES, event_type
+from events.types.registry import EVENT_TYPES, interactions
 
 PURPOSE: Final = "train_models"
 QUERY: Final = """
@@ -31,9 +32,10 @@ def training_frame(*, since: datetime | None = None) -> pd.DataFrame:
     """Return the interactions that may train models, sorted by time: one row for each product an event names.
 
     Columns: user_id (the person's key: `user:ID` or `anonymous:ID`), item_id, timestamp (seconds since 1970), event
-    (the signal's name), value, quantity, price (NaN when unknown), order_id (None when there is none), device (its
-    type, "bot" where a machine says so of itself; None when unknown). Events count whose subject allowed training when
-    they came and has not refused it since, not even for a while; persons follow the identity rules.
+    (the signal's name), value, quantity, price (NaN when unknown, or in another currency than the shop's), order_id
+    (None when there is none), device (its type, "bot" where a machine says so of itself; None when unknown). Events
+    count whose subject allowed training when they came and has not refused it since, not even for a while; persons
+    follow the identity rules.
     """
     resolver = people()
     excluded = Excluded(resolver)
@@ -101,7 +103,7 @@ class _Columns:
         """Add a row for each product that the event names."""
         at, values, quantities, prices = self.numbers
         text = self.texts.setdefault
-        for one in event_type(event.name).interactions(event):
+        for one in interactions(event, currency=settings.SHOP_CURRENCY):
             self.persons.append(text(person, person))
             self.items.append(text(one.product_id, one.product_id))
             self.signals.append(one.signal)

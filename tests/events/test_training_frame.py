@@ -61,6 +61,17 @@ def test_each_product_of_an_event_is_a_row_in_the_order_of_time() -> None:
     ]
 
 
+def test_a_price_in_another_currency_is_read_as_live_profiles_read_it() -> None:
+    lines = [{"product_id": "A", "price": "900", "quantity": 1}]
+    for number, currency in enumerate(("SEK", "EUR"), start=1):
+        told = {"order_id": f"O{number}", "currency": currency, "products": lines}
+        recorded(event(number, name="Order Completed", properties=told))
+
+    frame = training_frame()
+
+    assert frame["price"].fillna(-1.0).tolist() == [-1.0, 900.0]
+
+
 def test_a_list_that_was_shown_is_no_interaction() -> None:
     shown = {"recommendation_id": "R1", "products": [{"product_id": "P8", "position": 1}]}
     recorded(
