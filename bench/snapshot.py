@@ -92,7 +92,7 @@ def model(rows: "list[ProductRow]", options: argparse.Namespace, directory: Path
     from personalization.ranking.facts import ItemFacts
     from personalization.recommenders.content import Content
     from personalization.recommenders.registry import make
-    from personalization.serving.shelf import items_frame
+    from personalization.selectors.products import items_frame
     from personalization.training.dataset import build
 
     if directory.exists():

@@ -11,7 +11,7 @@ from django.conf import settings
 from catalog.selectors import catalog_rows, removals
 from events.selectors import shoppers_frame, training_frame
 from personalization.recommenders.base import Catalogue
-from personalization.serving.shelf import items_frame
+from personalization.selectors.products import items_frame
 
 if TYPE_CHECKING:
     from personalization.training.dataset import Dataset

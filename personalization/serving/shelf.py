@@ -7,8 +7,6 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
-import pandas as pd
-from django.conf import settings
 from numpy.typing import NDArray
 
 from catalog.records import ProductRow
@@ -16,6 +14,7 @@ from personalization.ranking.columns import Columns
 from personalization.ranking.kinship import Kinship
 from personalization.recommenders.base import Bools, Catalogue, Ints, Longs, Times
 from personalization.selectors.placements import Filters
+from personalization.selectors.products import price_of
 
 N = TypeVar("N", np.float64, np.int64)
 MOST_MASKS, MASK_BYTES = 512, 1 << 25
@@ -167,7 +166,7 @@ def _columns_of(rows: Sequence[ProductRow | None]) -> dict[str, Any]:
 
 def _counts(rows: Sequence[ProductRow | None]) -> tuple[Times, Longs]:
     """Return price and stock of each row, as columns hold them."""
-    prices = (_price(row) if row else float("nan") for row in rows)
+    prices = (price_of(row) if row else float("nan") for row in rows)
     stocks = ((UNCOUNTED if row.stock is None else row.stock) if row else 0 for row in rows)
     return np.fromiter(prices, np.float64, len(rows)), np.fromiter(stocks, np.int64, len(rows))
 
@@ -175,46 +174,6 @@ def _counts(rows: Sequence[ProductRow | None]) -> tuple[Times, Longs]:
 def _names(row: ProductRow) -> tuple[object, ...]:
     """Return what columns factorize of a row."""
     return row.brand, row.category, row.group_id
-
-
-def told_of(row: ProductRow) -> tuple[object, ...]:
-    """Return what `items_frame` tells of a row: two rows that tell the same are the same product to a model."""
-    price = row.price_in(settings.SHOP_CURRENCY)
-    return row.title, row.description, *_names(row), price, row.attributes, row.first_seen
-
-
-def items_frame(rows: Iterable[ProductRow]) -> pd.DataFrame:
-    """Return products as the frame that training and `Bundle.extended` read."""
-    listed = [
-        {
-            "item_id": row.product_id,
-            "title": row.title,
-            "description": row.description,
-            "category": "/".join(row.category),
-            "brand": row.brand,
-            "price": _price(row),
-            "attributes": attributes_of(row),
-            "group_id": row.group_id,
-            "first_seen": row.first_seen.timestamp(),
-        }
-        for row in rows
-    ]
-    columns = ["item_id", "title", "description", "category", "brand", "price", "attributes", "group_id", "first_seen"]
-    return pd.DataFrame(listed, columns=columns)
-
-
-def attributes_of(row: ProductRow) -> list[str]:
-    """Return the attributes as "key=value", one a value, in the order of their names."""
-    found = []
-    for key, value in sorted(row.attributes.items()):
-        found += [f"{key}={one}" for one in (value if isinstance(value, list) else [value]) if one not in (None, "")]
-    return found
-
-
-def _price(row: ProductRow) -> float:
-    """Return the price as models and filters compare prices, NaN where there is none in the shop's currency."""
-    price = row.price_in(settings.SHOP_CURRENCY)
-    return float("nan") if price is None else price
 
 
 def _born(rows: Sequence[ProductRow | None]) -> Times:

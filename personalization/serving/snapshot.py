@@ -15,7 +15,8 @@ from personalization.recommenders.own_history import Recent
 from personalization.recommenders.scoring import Scoring
 from personalization.recommenders.weights import weight_table
 from personalization.selectors.placements import PlacementConfig
-from personalization.serving.shelf import Shelf, items_frame, told_of
+from personalization.selectors.products import items_frame, told_of
+from personalization.serving.shelf import Shelf
 from personalization.serving.survey import Survey
 
 

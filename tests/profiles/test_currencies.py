@@ -11,7 +11,7 @@ from customers.selectors import identity_of
 from events.log import get_log
 from events.types.base import Event
 from events.types.registry import interactions
-from personalization.serving.shelf import items_frame
+from personalization.selectors.products import items_frame
 from profiles import services as profiles
 from profiles.portrait import traits_of
 from tests.events.journal import entry, event

@@ -20,6 +20,7 @@ from config.env import ROOT
 from personalization.ranking import extension, kinship
 from personalization.ranking.kinship import Kinship
 from personalization.recommenders.base import Catalogue
+from personalization.selectors import products
 from personalization.services.registry import promote, roll_back
 from personalization.serving import keeper, shelf
 from personalization.serving.keeper import Keeper
@@ -134,7 +135,7 @@ def test_a_new_product_and_another_model_have_nobody_look_at_what_was_looked_at(
 ) -> None:
     own, read, priced = Keeper(), list[str](), list[str]()
     _ = own.current().shelf.kinship
-    words, price = kinship.words, shelf._price
+    words, price = kinship.words, products.price_of
 
     def reading(catalogue: Catalogue, code: int) -> Iterator[str]:
         read.append(catalogue.item_ids[code])
@@ -145,7 +146,8 @@ def test_a_new_product_and_another_model_have_nobody_look_at_what_was_looked_at(
         return price(row)
 
     monkeypatch.setattr(kinship, "words", reading)
-    monkeypatch.setattr(shelf, "_price", pricing)
+    for reader in (products, shelf):
+        monkeypatch.setattr(reader, "price_of", pricing)
     built.clear()
 
     put_product("sofa", data=SOFA, actor="key:test")

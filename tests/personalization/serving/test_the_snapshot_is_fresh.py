@@ -18,6 +18,7 @@ from common.errors import InvalidInput, NotFound
 from personalization.models import Placement, Rule
 from personalization.ranking.bundle import Bundle
 from personalization.selectors.placements import Filters
+from personalization.selectors.products import attributes_of
 from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
 from personalization.services.registry import promote, roll_back
@@ -26,7 +27,6 @@ from personalization.services.shop_data import shop_dataset
 from personalization.serving.asking import Ask, Who
 from personalization.serving.exposures import Exposures
 from personalization.serving.keeper import Keeper
-from personalization.serving.shelf import attributes_of
 from tests.personalization.releases import admitted
 from tests.personalization.shop import ADA, model, views
 
