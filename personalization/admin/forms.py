@@ -23,7 +23,8 @@ from personalization.models import Placement, Rule, RuleVersion
 from personalization.ranking.bundle import BLEND, HYBRID
 from personalization.ranking.onboarding import ONBOARDING
 from personalization.recommenders.registry import RECOMMENDERS
-from personalization.services.placements import RANKERS, check_placement
+from personalization.selectors.placements import STRATEGIES
+from personalization.services.placements import check_placement
 from personalization.services.rules import ABOUT, draft
 
 if TYPE_CHECKING:  # Django's own classes take no parameters when they run
@@ -331,4 +332,4 @@ def strategies() -> list[tuple[str, str]]:
         BLEND: "the sources by weight",
         ONBOARDING: "questions to a newcomer, the ones that tell most",
     }
-    return [(name, f"{name}: {told[name]}") for name in RANKERS] + [(name, name) for name in sorted(RECOMMENDERS)]
+    return [(name, f"{name}: {told[name]}") for name in STRATEGIES] + [(name, name) for name in sorted(RECOMMENDERS)]

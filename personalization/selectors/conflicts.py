@@ -1,9 +1,7 @@
 """What stands in the way of rules and filters, on the catalogue of the moment."""
 
 from personalization.models import Placement, RuleVersion
-from personalization.ranking.bundle import BLEND, HYBRID
 from personalization.ranking.conflicts import conflicts, doubts, unknown
-from personalization.ranking.onboarding import ONBOARDING
 from personalization.ranking.rules import RuleSet, matches
 from personalization.selectors.placements import config_of
 from personalization.selectors.rules import live_rules, pure_rule
@@ -44,11 +42,9 @@ def doubts_of(placement: Placement) -> list[str]:
         return []
     found = unknown(snapshot.shelf.columns, categories=filters.category, brands=filters.brand)
     if snapshot.bundle is not None:
-        known = {HYBRID, BLEND, ONBOARDING, *snapshot.sources}
         asked = dict.fromkeys((config.strategy, *config.sources, *config.fallback))
-        found += [
-            f"The live model holds no {name}: what stands behind it answers" for name in asked if name not in known
-        ]
+        lacking = [name for name in asked if name not in snapshot.strategies]
+        found += [f"The live model holds no {name}: what stands behind it answers" for name in lacking]
     if not (snapshot.shelf.passing(filters) & snapshot.on_sale).any():
         found.append("No product on sale passes the filters: the placement shows nothing")
     return found

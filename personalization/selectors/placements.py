@@ -5,10 +5,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Final
 
 from personalization.models import Placement
+from personalization.ranking.bundle import BLEND, HYBRID
+from personalization.ranking.onboarding import ONBOARDING
 
+STRATEGIES: Final = (HYBRID, BLEND, ONBOARDING)
+"""What a placement, or a request, may ask besides one recommender."""
 log = logging.getLogger(__name__)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -10,14 +11,11 @@ from django.db import transaction
 from audit.services import record
 from common.errors import FieldError, InvalidInput
 from personalization.models import Placement
-from personalization.ranking.bundle import BLEND, HYBRID
-from personalization.ranking.onboarding import ONBOARDING
 from personalization.recommenders.registry import RECOMMENDERS
-from personalization.selectors.placements import Filters, names_in, weights_of
+from personalization.selectors.placements import STRATEGIES, Filters, names_in, weights_of
 from personalization.services.live import announce
 
-FILTERS = {"category", "brand", "min_price", "max_price", "in_stock"}
-RANKERS = (HYBRID, BLEND, ONBOARDING)
+FILTERS = {one.name for one in fields(Filters)}
 
 
 @transaction.atomic
@@ -29,15 +27,15 @@ def save_placement(key: str, *, data: Mapping[str, Any], actor: str, new: bool =
     known = None if new else Placement.objects.select_for_update().filter(key=key).first()
     row = known or Placement(key=key)
     made = row.pk is None
-    fields = sorted(field for field, value in data.items() if made or getattr(row, field) != value)
+    changed = sorted(field for field, value in data.items() if made or getattr(row, field) != value)
     for field, value in data.items():
         setattr(row, field, value)
     check_placement(row)
-    if not (made or fields):
+    if not (made or changed):
         return row
     row.save()
     action = "placement.created" if made else "placement.changed"
-    record(category="placement", action=action, actor=actor, object=f"placement:{key}", data={"fields": fields})
+    record(category="placement", action=action, actor=actor, object=f"placement:{key}", data={"fields": changed})
     announce()
     return row
 
@@ -58,7 +56,7 @@ def _field_errors(row: Placement) -> Iterable[FieldError]:
 
 
 def _source_errors(row: Placement) -> Iterable[FieldError]:
-    if not isinstance(row.strategy, str) or row.strategy not in {*RANKERS, *RECOMMENDERS}:
+    if not isinstance(row.strategy, str) or row.strategy not in {*STRATEGIES, *RECOMMENDERS}:
         yield FieldError("strategy", _no_recommender(row.strategy))
     for field, read in (("sources", weights_of), ("fallback", names_in)):
         try:

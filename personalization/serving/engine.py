@@ -9,7 +9,6 @@ import numpy as np
 from common import clock
 from common.errors import InvalidInput, NotFound
 from common.ids import uuid7
-from personalization.ranking.bundle import BLEND, HYBRID
 from personalization.ranking.onboarding import ONBOARDING, put_back
 from personalization.ranking.rules import Rule, Situation, Trace
 from personalization.ranking.slate import Cap, fill, pins, rule_caps
@@ -146,11 +145,9 @@ def _filters(standing: Filters, asked: Filters) -> Filters:
 def _strategy(snapshot: Snapshot, ask: Ask, placement: PlacementConfig) -> str:
     if ask.strategy is None:
         return placement.strategy
-    known = {HYBRID, BLEND, ONBOARDING, *snapshot.sources}
-    if ask.strategy not in known:
-        raise InvalidInput.of(
-            "strategy", f"the live model holds no {ask.strategy}; it holds {', '.join(sorted(known))}"
-        )
+    if ask.strategy not in snapshot.strategies:
+        held = ", ".join(sorted(snapshot.strategies))
+        raise InvalidInput.of("strategy", f"the live model holds no {ask.strategy}; it holds {held}")
     return ask.strategy
 
 

@@ -14,7 +14,7 @@ from personalization.recommenders.base import Bools, Catalogue, Context, Floats,
 from personalization.recommenders.own_history import Recent
 from personalization.recommenders.scoring import Scoring
 from personalization.recommenders.weights import weight_table
-from personalization.selectors.placements import PlacementConfig
+from personalization.selectors.placements import STRATEGIES, PlacementConfig
 from personalization.selectors.products import items_frame, told_of
 from personalization.serving.shelf import Shelf
 from personalization.serving.survey import Survey
@@ -115,6 +115,11 @@ class Snapshot:
             rules=RuleSet(rules, shelf.columns, before=self.rules),
             survey=self.survey.following(shelf, popular, on_sale),
         )
+
+    @property
+    def strategies(self) -> set[str]:
+        """What a request may ask: of recommenders, those the model holds."""
+        return {*STRATEGIES, *self.sources}
 
     @property
     def trained(self) -> int:
