@@ -6,7 +6,8 @@ from typing import Final
 
 from common.errors import Conflict
 from demo.setup import ACTOR
-from personalization.selectors.overview import ShownRun, live_model, run_state, unfinished_run
+from personalization.selectors.overview import live_model
+from personalization.selectors.runs import ShownRun, shown_run, unfinished_run
 from personalization.services.runs import queue_training
 from personalization.services.training import run_training
 
@@ -29,7 +30,7 @@ def train(reached: Reached, *, here: bool) -> str:
     if here:
         run = queue_training(actor=ACTOR, seed=SEED, hand_over=False)
         run_training(run.pk, listener=lambda step, share: reached(round(100 * share), step))
-        return _outcome(run_state(run.pk))
+        return _outcome(shown_run(run.pk))
     waiting = unfinished_run()
     return _outcome(_watch(waiting.id if waiting else queue_training(actor=ACTOR, seed=SEED).pk, reached))
 
@@ -37,7 +38,7 @@ def train(reached: Reached, *, here: bool) -> str:
 def _watch(run_id: int, reached: Reached) -> ShownRun:
     """Return the run when it is over; a run that nobody takes is not waited for."""
     began = time.monotonic()
-    while not (run := run_state(run_id)).finished:
+    while not (run := shown_run(run_id)).finished:
         reached(run.percent, run.step)
         if not run.started and time.monotonic() - began > WORKER_PATIENCE_S:
             raise Conflict("no worker takes the training: start `celery --app config worker`, or run with --here")

@@ -12,8 +12,9 @@ from audit.staff import names_of
 from common import clock
 from common.errors import Unavailable
 from events import activity
-from personalization.selectors.overview import latest_run, live_model, open_alarms, unfinished_run, waiting_waivers
+from personalization.selectors.overview import live_model, open_alarms, waiting_waivers
 from personalization.selectors.placements import active_placements
+from personalization.selectors.runs import latest_run, unfinished_run
 from personalization.serving.keeper import keeper
 from portal.model_card import card_of
 from portal.permissions import may

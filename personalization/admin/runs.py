@@ -17,7 +17,7 @@ from personalization.admin.alarms import in_words
 from personalization.admin.rows import OF_VERSION, LightList, row_or_404
 from personalization.models import RunState, Sampler, TrainingRun
 from personalization.selectors.comparison import search_of
-from personalization.selectors.overview import DIED, died
+from personalization.selectors.runs import message_of, state_of
 from personalization.services.runs import may_be_stopped, queue_once, stop_training
 
 COLORS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger", "stopped": "info"}
@@ -175,12 +175,12 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
     @display(description="state", label=COLORS)
     def standing(self, run: TrainingRun) -> str:
         """Return the state as a label."""
-        return RunState.FAILED if died(run) else run.state
+        return state_of(run)
 
     @admin.display(description="message")
     def said(self, run: TrainingRun) -> str:
         """Return what the run says, or what is said of one that died."""
-        return DIED if died(run) else run.message
+        return message_of(run)
 
     @admin.display(description="done")
     def bar(self, run: TrainingRun) -> str:
@@ -191,8 +191,8 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
 def _told(run: TrainingRun) -> dict[str, Any]:
     return {
         "id": run.pk,
-        "state": RunState.FAILED if died(run) else run.state,
+        "state": state_of(run),
         "step": run.step,
         "percent": round(100 * run.progress),
-        "message": DIED if died(run) else run.message,
+        "message": message_of(run),
     }

@@ -1,18 +1,12 @@
-"""What the admin's home shows of models and training."""
+"""What the admin's home shows of models: the live one, open alarms, waivers that wait."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Final
-
-from django.db.models import QuerySet
+from datetime import datetime
+from typing import Any
 
 from common import clock
-from personalization.models import ModelAlarm, ModelVersion, ModelWaiver, RunState, TrainingRun
+from personalization.models import ModelAlarm, ModelVersion, ModelWaiver
 from personalization.selectors.registry import live_version, valid_waiver
-
-SILENCE: Final = timedelta(seconds=60)
-DIED: Final = "Its process died."
-OVER: Final = (RunState.DONE, RunState.FAILED, RunState.STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +44,6 @@ class WaitingWaiver:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ShownRun:
-    """A training run as pages tell of it; `percent` is 0 to 100."""
-
-    id: int
-    state: str
-    step: str
-    percent: int
-    message: str
-    version: str | None
-    started: bool
-    finished: bool
-    failed: bool
-
-
 def live_model() -> LiveModel | None:
     """Return the champion, or None before anything was promoted."""
     row = live_version()
@@ -93,46 +72,3 @@ def waiting_waivers(*, but_of: int | None) -> list[WaitingWaiver]:
     told = waiting.exclude(requested_by=but_of).order_by("expires_at", "pk")
     named = ("pk", "model_version__version", "requested_by__username", "requested_at", "expires_at")
     return [WaitingWaiver(*row) for row in told.values_list(*named)]
-
-
-def latest_run() -> ShownRun | None:
-    """Return the newest training run, or None where nothing was ever trained."""
-    row = TrainingRun.objects.select_related("model_version").first()
-    return None if row is None else _shown(row)
-
-
-def unfinished_run() -> ShownRun | None:
-    """Return the newest run that works and was heard of lately, or None: a silent one died with its worker."""
-    row = alive_runs().select_related("model_version").first()
-    return None if row is None else _shown(row)
-
-
-def alive_runs() -> QuerySet[TrainingRun]:
-    """Return the runs that work and were heard of lately: a silent one died with its worker."""
-    return TrainingRun.objects.filter(state=RunState.RUNNING, heartbeat_at__gte=clock.now() - SILENCE)
-
-
-def died(row: TrainingRun) -> bool:
-    """Return whether a run that should work was not heard of lately: its process is gone."""
-    heard = row.heartbeat_at
-    return row.state == RunState.RUNNING and (heard is None or heard < clock.now() - SILENCE)
-
-
-def run_state(run_id: int) -> ShownRun:
-    """Return where a run stands."""
-    return _shown(TrainingRun.objects.select_related("model_version").get(pk=run_id))
-
-
-def _shown(row: TrainingRun) -> ShownRun:
-    dead = died(row)
-    return ShownRun(
-        id=row.pk,
-        state=RunState.FAILED if dead else row.get_state_display().lower(),
-        step=row.step,
-        percent=round(100 * row.progress),
-        message=DIED if dead else row.message,
-        version=row.model_version.version if row.model_version else None,
-        started=row.started_at is not None,
-        finished=dead or row.state in OVER,
-        failed=dead or row.state == RunState.FAILED,
-    )

@@ -22,8 +22,8 @@ from common.ids import uuid7
 from personalization.models import AlarmKind, ModelState, ModelVersion
 from personalization.ranking.artefact import ArtefactError, glance
 from personalization.ranking.bundle import EVENT_WEIGHTS, LOADING_ERRORS, Bundle
-from personalization.selectors.overview import alive_runs
 from personalization.selectors.registry import INCREMENTS, directory_of, increments_of, live_version
+from personalization.selectors.runs import alive_runs
 from personalization.services.alarms import sound
 from personalization.services.alone import alone
 from personalization.services.data_gate import data_profile_of

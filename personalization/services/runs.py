@@ -12,7 +12,7 @@ from audit.services import record
 from common import clock
 from common.errors import Conflict, InvalidInput, NotFound
 from personalization.models import ModelState, ModelVersion, RunState, Sampler, TrainingRun
-from personalization.selectors.overview import OVER, alive_runs
+from personalization.selectors.runs import OVER, alive_runs
 from personalization.services.registry import one_at_a_time
 from personalization.services.run_progress import REGISTERS
 

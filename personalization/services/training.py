@@ -15,8 +15,8 @@ from common import installation
 from common.errors import Conflict, DomainError, NotFound
 from personalization.models import ModelVersion, RunState, TrainingRun
 from personalization.ranking.artefact import ArtefactError, unseal
-from personalization.selectors.overview import OVER, alive_runs
 from personalization.selectors.registry import Champion, champion, version_named
+from personalization.selectors.runs import OVER, alive_runs
 from personalization.services.data_gate import examine
 from personalization.services.gate import judge_training, steadiness_of
 from personalization.services.registry import promote, register

@@ -24,9 +24,9 @@ from personalization.models import (
     RunState,
     TrainingRun,
 )
-from personalization.selectors.overview import SILENCE, run_state
 from personalization.selectors.registry import previous_champion
 from personalization.selectors.rules import products_of, window_of
+from personalization.selectors.runs import SILENCE, shown_run
 from personalization.services.placements import save_placement
 from personalization.services.registry import promote
 from personalization.services.rules import create_rule
@@ -471,8 +471,8 @@ def test_the_live_list_says_that_a_run_died(log_in: LogIn) -> None:
         reverse("admin:personalization_trainingrun_changelist"),
     ):
         assert "Its process died." in sam.get(page).content.decode()
-    assert run_state(dead.pk).failed
-    assert not run_state(alive.pk).failed
+    assert shown_run(dead.pk).failed
+    assert not shown_run(alive.pk).failed
 
 
 @pytest.mark.parametrize("page", ["modelversion_promote_page", "modelversion_evaluation_page"])

@@ -17,7 +17,7 @@ from audit.selectors import entries
 from common import clock
 from common.errors import Conflict, NotFound
 from personalization.models import ModelVersion, RunState, TrainingRun
-from personalization.selectors.overview import SILENCE, run_state
+from personalization.selectors.runs import SILENCE, shown_run
 from personalization.services import run_progress, training
 from personalization.services.run_progress import REGISTERS
 from personalization.services.runs import may_be_stopped, queue_training, stop_training
@@ -56,7 +56,7 @@ def test_a_run_stops_at_its_next_step_and_says_so(monkeypatch: pytest.MonkeyPatc
     assert (run.state, run.step, run.progress) == (RunState.STOPPED, "Climbing the ladder", 0.5)
     assert run.message == "It was stopped: no version came of it."
     assert run.finished_at is not None
-    assert (run_state(run.pk).finished, run_state(run.pk).failed) == (True, False)
+    assert (shown_run(run.pk).finished, shown_run(run.pk).failed) == (True, False)
     assert ModelVersion.objects.count() == 0
     (entry,) = entries(action="training.stopped")
     assert (entry.actor, entry.object, entry.data["step"]) == (BY, f"training_run:{run.pk}", "Fitting svd")

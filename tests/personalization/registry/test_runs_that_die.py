@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError
 
 from common import clock
 from personalization.models import ModelState, ModelVersion, RunState, TrainingRun
-from personalization.selectors.overview import SILENCE
+from personalization.selectors.runs import SILENCE
 from personalization.services import run_progress, runs, training
 from personalization.services.gate import judge_version
 from personalization.services.registry import promote

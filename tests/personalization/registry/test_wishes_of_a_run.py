@@ -20,7 +20,7 @@ from common import clock
 from common.errors import InvalidInput
 from config import env
 from personalization.models import ModelVersion, TrainingRun
-from personalization.selectors.overview import SILENCE
+from personalization.selectors.runs import SILENCE
 from personalization.services import run_progress, runs, training
 from personalization.services.runs import queue_night, queue_once, queue_training
 from personalization.services.training import run_training
