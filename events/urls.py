@@ -8,8 +8,7 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from events.api.collect import BatchView, CollectView, MetricsView, SingleView
 from events.api.ga4 import Ga4View
 from events.api.settings import SettingsView
-
-KINDS = ("track", "identify", "page", "screen", "group", "alias")
+from events.types.base import KINDS
 
 
 def named(view: type[CollectView], operation: str, **attributes: str) -> type[CollectView]:

@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from events.types.base import KINDS
+
 
 class EventSerializer(serializers.Serializer[Any]):
     """One event, as Segment's SDKs write it. One of `userId` and `anonymousId` is needed."""
@@ -29,7 +31,7 @@ class EventSerializer(serializers.Serializer[Any]):
 class BatchItemSerializer(EventSerializer):
     """One event of a batch."""
 
-    type = serializers.ChoiceField(["track", "identify", "page", "screen", "group", "alias"])
+    type = serializers.ChoiceField(KINDS)
 
 
 class BatchSerializer(serializers.Serializer[Any]):

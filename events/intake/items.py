@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Final, cast, get_args
+from typing import Any, Final
 
 import orjson
 
@@ -12,11 +12,10 @@ from common.ids import uuid7
 from events.intake.limits import MAX_CONSENTS, MAX_ITEM
 from events.intake.soundness import unsound
 from events.intake.times import event_time, parse_time
-from events.types.base import Event, Kind
+from events.types.base import KINDS, Event, Kind
 from events.types.products import MAX_TEXT, text
 from events.types.registry import event_type
 
-KINDS: Final = frozenset(get_args(Kind))
 OURSELVES: Final = "Vitrine"
 """Our name among a sender's `integrations`; false there means that the event is not for us."""
 
@@ -88,7 +87,7 @@ def _read(item: dict[str, Any], envelope: Envelope, *, kind: Any) -> Item:
     if "traits" in envelope.context and len(orjson.dumps(traits)) > MAX_ITEM:  # the batch's beside the item's own
         raise _Wrong("traits", f"are larger than {MAX_ITEM} bytes")
     return Item(
-        event=_event(item, envelope, kind=cast(Kind, kind), traits=traits),
+        event=_event(item, envelope, kind=kind, traits=traits),
         context=context,
         categories=_decisions(context),
         user_hash=next((text(value) for value in hashes if text(value)), envelope.user_hash),

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, Self, get_args
 import orjson
 
 Kind = Literal["track", "identify", "page", "screen", "group", "alias"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 Signal = Literal[
     "view", "click", "hover", "engage", "search", "wishlist", "like", "cart", "remove", "checkout", "purchase", "rating"
 ]
