@@ -1,4 +1,4 @@
-"""Reads of what happened: replay, the training frame, offsets."""
+"""Reads of what happened: replay, frames for training, orders undone."""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -9,22 +9,17 @@ from django.db.models import Q
 
 from common.clock import to_microseconds
 from events.frames import training_frame
-from events.models import Offset, Order
+from events.models import Order
 from events.reading import streamed
 from events.shoppers import shoppers_frame
 from events.types.base import Event
 
-__all__ = ["offsets_of", "recorded", "shoppers_frame", "training_frame", "undone_orders"]
+__all__ = ["recorded", "shoppers_frame", "training_frame", "undone_orders"]
 
 COLUMNS: Final = Event.__slots__
 """The table's columns have the names of an event's fields."""
 AS_TEXT: Final = ("properties", "traits", "context", "consents")
 """Django leaves jsonb of streamed reads as text."""
-
-
-def offsets_of(consumer: str) -> dict[int, int]:
-    """Return how far a consumer that keeps its offset in PostgreSQL has read each shard."""
-    return dict(Offset.objects.filter(consumer=consumer).values_list("shard", "log_offset"))
 
 
 def recorded(shard: int, *, after: int, before: int | None = None) -> Iterator[tuple[int, Event]]:
