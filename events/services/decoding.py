@@ -8,15 +8,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
 from common import clock
+from events.intake.limits import MAX_ITEM
 from events.log.base import Batch, Entry
 from events.types.base import Event
 
-MAX_PAYLOAD: Final = 32 * 1024
 Position = tuple[int, int, Entry]
 """Shard, offset, entry."""
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ def _as_refused(shard: int, offset: int, fields: dict[str, Any]) -> SetAsideItem
         message_id=fields.get("message_id") and str(fields["message_id"]),
         reason=str(fields["reason"]),
         field=str(fields.get("field") or ""),
-        payload=text[:MAX_PAYLOAD],
+        payload=text[:MAX_ITEM],
         source=str(fields.get("source") or ""),
         received_at=int(fields.get("received_at") or clock.epoch_us()),
         carried=dict(fields.get("carried") or {}),

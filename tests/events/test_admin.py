@@ -14,9 +14,10 @@ from common import clock
 from consents.selectors import person as said_of
 from consents.selectors import rule_of, terms
 from consents.services import decide_for
+from events.intake.limits import MAX_ITEM
 from events.log import Entry, get_log
 from events.models import Event, SetAside
-from events.services.decoding import MAX_PAYLOAD, refused
+from events.services.decoding import refused
 from events.services.record import Recorder, offsets
 from events.types.base import Event as Happened
 from tests.events.journal import START, entry, event
@@ -135,7 +136,7 @@ def test_what_is_no_event_is_refused_once_more_in_words(payload: bytes) -> None:
 
 
 def test_a_large_entry_that_could_not_be_recorded_is_kept_whole() -> None:
-    large = event(1, properties={"note": "x" * 2 * MAX_PAYLOAD})
+    large = event(1, properties={"note": "x" * 2 * MAX_ITEM})
 
     kept = refused((0, 7, entry(large)), "the table is away")
 
