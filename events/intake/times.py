@@ -1,11 +1,11 @@
 """When it happened, by the sender's corrected clock. Pure. Times are microseconds since the epoch, UTC."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-EARLIEST: Final = (datetime(2000, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+from common.clock import to_microseconds
+
+EARLIEST: Final = to_microseconds(datetime(2000, 1, 1, tzinfo=UTC))
 """A clock that says less is broken: the event is taken to have happened when it came."""
 
 
@@ -24,7 +24,7 @@ def _parse_text(text: str) -> int | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+    return to_microseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def event_time(*, received_at: int, sent_at: int | None, original: int | None) -> int:
