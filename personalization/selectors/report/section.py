@@ -18,6 +18,8 @@ NOT_LOWER = (
 )
 """How the names of checks begin whose number must not be lower than its bar, where they were stored before they told
 so; that of the others must not be higher."""
+COUNT = 2
+"""Whole numbers from here on can only be counts, and have no decimals; 0 and 1 are shares as well."""
 TENS = 10
 """Numbers as large, as milliseconds, have one decimal."""
 BIG, LATEST = 1e8, 1e11
@@ -89,11 +91,13 @@ def span(low: float, high: float) -> str:
 
 def shown(one: float | None) -> str:
     """Return a check's number; what can only be a moment (seconds since 1970) as its day, never broken in two."""
-    if one is None or not BIG <= one < LATEST:
-        if one is None or one != int(one) or one < 2:
-            return number(one, 4 if one is None or abs(one) < TENS else 1)
+    if one is None:
+        return number(None)
+    if BIG <= one < LATEST:
+        return f"{datetime.fromtimestamp(one, UTC):%Y\u2011%m\u2011%d}"
+    if one >= COUNT and one == int(one):
         return f"{one:,.0f}"
-    return f"{datetime.fromtimestamp(one, UTC):%Y\u2011%m\u2011%d}"
+    return number(one, 4 if abs(one) < TENS else 1)
 
 
 def bound(check: Mapping[str, Any]) -> str:
