@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from consents.decisions import Verdict, decide
 from consents.rules import PurposeTerms, RegionRule
 from consents.state import NOTHING_DECIDED, ConsentState
+from consents.subjects import is_user
 
 MOST_LINKS = 50
 """How many linked ids of one person are asked, the latest first."""
@@ -70,11 +71,6 @@ def person_of(raw_ids: Iterable[str], states: Mapping[str, ConsentState]) -> Con
                 waiting.append((other, moment))
     found = {raw_id: states.get(raw_id, NOTHING_DECIDED) for raw_id in [*own, *linked_at]}
     return ConsentPerson(found, linked_at)
-
-
-def is_user(raw_id: str) -> bool:
-    """Return whether the id is an account's."""
-    return raw_id.startswith("user:")
 
 
 def newest_links(state: ConsentState) -> list[tuple[str, int]]:

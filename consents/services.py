@@ -12,6 +12,7 @@ from common.ids import uuid7
 from consents import journal, mirroring, recording, selectors
 from consents.recording import DecisionRecord
 from consents.state import GPC
+from consents.subjects import is_user, raw_ids
 
 
 class Deciding(Protocol):
@@ -67,12 +68,6 @@ def _carried(event: Deciding) -> list[DecisionRecord]:
     ]
 
 
-def raw_ids(user_id: str | None, anonymous_id: str | None) -> list[str]:
-    """Return the raw ids of an event: the user first."""
-    pairs = (("user", user_id), ("anonymous", anonymous_id))
-    return [f"{kind}:{value}" for kind, value in pairs if value]
-
-
 def decide_for(
     subject: str,
     *,
@@ -89,7 +84,7 @@ def decide_for(
     Raises InvalidInput for unknown or essential purposes, Unavailable where the log is down (nothing is written then).
     """
     _refuse_unknown(decisions)
-    taken = {**decisions, GPC: True} if gpc and subject.startswith("user:") else dict(decisions)
+    taken = {**decisions, GPC: True} if gpc and is_user(subject) else dict(decisions)
     at, message_id = _moment_after(subject, taken), str(uuid7())
     rows = [
         DecisionRecord(subject, purpose, given, at, message_id, source, policy_version, region or "")

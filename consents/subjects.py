@@ -1,4 +1,4 @@
-"""A subject as a path spells it: `user:ID`, `anonymous:ID`; a bare id is a user. Pure."""
+"""Raw ids, `user:ID` and `anonymous:ID`: of an event, and as a path spells them. Pure."""
 
 from common.errors import InvalidInput
 
@@ -6,8 +6,22 @@ KINDS = ("user", "anonymous")
 MAX_ID = 512
 
 
+def raw_ids(user_id: str | None, anonymous_id: str | None) -> list[str]:
+    """Return the raw ids of an event: the user first."""
+    pairs = (("user", user_id), ("anonymous", anonymous_id))
+    return [f"{kind}:{value}" for kind, value in pairs if value]
+
+
+def is_user(raw_id: str) -> bool:
+    """Return whether the id is an account's."""
+    return raw_id.startswith("user:")
+
+
 def parse_subject(text: str) -> str:
-    """Return the raw id that a path names, without blanks around the id, as events are read. Raises InvalidInput."""
+    """Return the raw id that a path names, without blanks around the id, as events are read; a bare id is a user.
+
+    Raises InvalidInput.
+    """
     text = text.strip()
     kind, separator, name = text.partition(":")
     kind, name = (kind, name.strip()) if separator and kind in KINDS else ("user", text)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from common import redis
-from consents.services import raw_ids
+from consents.subjects import raw_ids
 from customers.identity import Link
 from events.links import links_of
 from events.log import Batch

@@ -17,8 +17,8 @@ from consents.person import person_of
 from consents.region import region_in
 from consents.rules import PurposeTerms, normalize_region
 from consents.selectors import rule_of
-from consents.services import raw_ids
 from consents.state import GPC, NOTHING_DECIDED, ConsentState, Decision
+from consents.subjects import is_user, raw_ids
 from events.intake.context import minimized, told_without_queries
 from events.intake.items import Item
 from events.log.base import Entry
@@ -135,7 +135,7 @@ class Acceptance:
             for name, given in item.categories.items()
             if name in self._asked and isinstance(given, bool)
         }
-        if raw_id.startswith("user:"):
+        if is_user(raw_id):
             said = {name: one for name, one in said.items() if verified or state.on(name) in (None, one)}
             if self._gpc and verified and not _remembers_signal(state):
                 said[GPC] = Decision(True, event.at, event.message_id)

@@ -14,7 +14,7 @@ from common import clock, redis
 from common.errors import FieldError, InvalidInput, TooLarge
 from consents.mirroring import link
 from consents.selectors import states_of_people, terms
-from consents.services import raw_ids
+from consents.subjects import raw_ids
 from events.intake.items import Envelope, Item, Refused, read_item
 from events.intake.limits import MAX_ITEM, MAX_WRITTEN
 from events.intake.parse import Unreadable

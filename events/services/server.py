@@ -6,7 +6,7 @@ from typing import Any
 
 from common import clock
 from consents.selectors import states_of_people, terms
-from consents.services import raw_ids
+from consents.subjects import raw_ids
 from events.intake.items import Item
 from events.log import get_log
 from events.log.base import Entry
