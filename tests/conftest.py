@@ -6,7 +6,6 @@ from importlib import import_module
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import django
 import pytest
@@ -18,7 +17,7 @@ from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
 from tests import programs
-from tests.services import Services, acquire, named, refuse_a_shop
+from tests.services import Services, acquire, environment, named, refuse_a_shop
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -185,11 +184,8 @@ def empty_audit_log() -> None:
 
 @pytest.fixture
 def process_environment(transactional_db: None) -> dict[str, str]:
-    """The environment of a process of the product that shall see this session's test database."""
-    database = django_settings.DATABASES["default"]
-    user, password = quote(database["USER"]), quote(database["PASSWORD"])
-    url = f"postgresql://{user}:{password}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
-    return {**os.environ, "DATABASE_URL": url, "DATABASE_OWNER_URL": url}
+    """As `environment` says, in a test that commits what such a process shall see."""
+    return environment()
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote
 
 import pytest
 import redis
@@ -61,6 +62,16 @@ def acquire() -> Services:
     os.environ["DATABASE_APP_ROLE"] = "vitrine_app"
     os.environ["REDIS_URL"] = env.redis_database(instance.valkey.url, place * REDIS_DATABASES_A_PLACE)
     return Services(place, [user, holder], directory)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a process of the product that shall see this session's test database."""
+    from django.conf import settings  # which are read when the session has its place
+
+    database = settings.DATABASES["default"]
+    user, password = quote(database["USER"]), quote(database["PASSWORD"])
+    url = f"postgresql://{user}:{password}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
+    return {**os.environ, "DATABASE_URL": url, "DATABASE_OWNER_URL": url}
 
 
 def named() -> bool:

@@ -1,6 +1,5 @@
 """The real server in a process of its own, for real SDKs to talk to."""
 
-import os
 import subprocess
 import sys
 import time
@@ -9,11 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import pytest
 
 from common.embedded import ports
+from tests.services import environment
 
 if TYPE_CHECKING:  # Django is set up after this file is read
     from events.types.base import Event
@@ -49,16 +48,6 @@ def host(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
         finally:
             process.terminate()
             process.wait(timeout=20)
-
-
-def environment() -> dict[str, str]:
-    """Return the environment of a process that shall see this session's test database."""
-    from django.conf import settings
-
-    database = settings.DATABASES["default"]
-    user, password = quote(database["USER"]), quote(database["PASSWORD"])
-    url = f"postgresql://{user}:{password}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
-    return {**os.environ, "DATABASE_URL": url, "DATABASE_OWNER_URL": url}
 
 
 def _await(url: str, process: "subprocess.Popen[bytes]", output: Path) -> None:

@@ -15,7 +15,8 @@ from rudderstack.analytics.client import Client as RudderClient
 from segment.analytics.client import Client as SegmentClient
 
 from tests.conftest import empty_audit_log, fill
-from tests.sdk.conftest import CONSENT, environment
+from tests.sdk.conftest import CONSENT
+from tests.services import environment
 
 # No test of these opens a transaction of its own; the mark is what makes the session's database.
 pytestmark = pytest.mark.django_db
