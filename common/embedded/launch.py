@@ -19,7 +19,6 @@ from common.embedded import instance, ports, procfile, supervisor
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDER = ROOT / "var" / "demo"
-STORES = ("postgres", "valkey")
 READY_SECONDS = 120
 ORPHANS_SECONDS = 30
 FULL_BYTES = 32 * 1024 * 1024

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -138,11 +137,6 @@ def fit(sources: Sequence[str], known: pd.DataFrame) -> dict[str, Any]:
         "sources": {name: make(name).fit(dataset.interactions, dataset.catalogue) for name in sources},
         "facts": ItemFacts.fit(dataset.interactions, dataset.catalogue, until=until),
     }
-
-
-def save(bundle: Bundle, directory: Path) -> str:
-    """Write a bundle and return its hash."""
-    return bundle.save(directory)
 
 
 def finite(values: Sequence[float]) -> bool:
