@@ -21,7 +21,7 @@ def take_stores(**more: Any) -> None:
 
     from common import installation
 
-    for name in ("REDIS_URL", "REDIS_BROKER_URL", "MODEL_DIR"):
+    for name in installation.stores():
         try:
             installation.take(name)
         except installation.ForeignStoreError as error:
