@@ -28,8 +28,6 @@ FIGURES = (
     "latency_ms",
 )
 """Parts of the report that are nested numbers as they stand."""
-WHOLE = "all"
-"""What the point of a curve is called where all is known."""
 FOREIGN = re.compile(r"[^\w\-. ]")
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>body{{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}}
@@ -138,9 +136,9 @@ def _rung(step: Mapping[str, Any]) -> str:
 
 
 def _by(part: str, points: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the points of a curve by one of their parts."""
+    """Return the points of a curve by one of their parts, which is None where all is known."""
     return {
-        WHOLE if point[part] is None else str(point[part]): {k: v for k, v in point.items() if k != part}
+        "all" if point[part] is None else str(point[part]): {k: v for k, v in point.items() if k != part}
         for point in points
     }
 
