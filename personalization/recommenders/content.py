@@ -91,7 +91,9 @@ class Content(ItemItem):
         most_beside = max(1, min(most, ENTRIES // max(1, old)))
         aside: list[Matrix] = []
         below: list[Matrix] = []
+        own: list[Floats] = []
         for chunk in self._alike(words, dense, start=old):
+            own.append(chunk.diagonal(old + sum(map(len, own))) * factor)  # before others are lifted above it
             aside.append((chunk[:, :old] * factor).T.tocsr())
             below.append(capped(scaled_columns(chunk, lift), most + 1))
             if sum(part.nnz for part in aside) > ENTRIES:  # all pairs of many new items would fill any memory
@@ -100,7 +102,8 @@ class Content(ItemItem):
         model.n_items = n
         model.arrays = {**self.arrays, **_stored(words), "dense": dense, "lift": lift}
         beside = capped(sparse.hstack(aside, format="csr"), most_beside)
-        model.arrays |= self.table.extended(beside, table(below, most=most, start=old)).arrays()
+        rows = table(below, most=most, start=old, own=np.concatenate(own))
+        model.arrays |= self.table.extended(beside, rows).arrays()
         model.wake()
         return model
 
@@ -144,7 +147,11 @@ class Content(ItemItem):
             return chunk.tocsr()
         lively, chunk = np.flatnonzero(lift), chunk.toarray()
         chunk[:, lively] += (dense[block] @ dense[lively].T) * lift[lively]
-        return dense_chunk(chunk, self.config.neighbors + 1)
+        itself = np.arange(len(chunk)), np.arange(block.start, block.stop)
+        own, chunk[itself] = chunk[itself], np.inf  # kept, however many others are lifted above it
+        best = dense_chunk(chunk, self.config.neighbors + 1)
+        best.data[np.isinf(best.data)] = own
+        return best
 
     def _words(self) -> Matrix:
         arrays = self.arrays

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from personalization.recommenders import content, ease, neighbors
 from personalization.recommenders import matrix as matrices
-from personalization.recommenders.base import SIGNAL_CODES, Context, Interactions, Profile
+from personalization.recommenders.base import SIGNAL_CODES, Catalogue, Context, Interactions, Profile
 from personalization.recommenders.bought_together import likelihood_ratio
 from personalization.recommenders.content import Content, ContentConfig
 from personalization.recommenders.decay import Query
@@ -191,6 +191,21 @@ def test_content_sees_pictures() -> None:
 
     assert answer(model, 0) == [3]
     assert answer(model, 4) == [1]
+
+
+def test_what_a_product_counts_for_itself_is_its_own_however_much_others_sell() -> None:
+    """All products look and are called alike; each but the first was touched nine times, the first once."""
+    touched = [(0, item, shops.START + at, "view") for item, times in enumerate((1, 9, 9)) for at in range(times)]
+    data, settings = shops.interactions(touched, n_users=1), ContentConfig(popularity=1.0, neighbors=1)
+    bare = Catalogue(("a", "b", "c"), titles=("wool hat",) * 3)
+    more = replace(bare, item_ids=(*bare.item_ids, "d"), titles=("wool hat",) * 4)
+    seen = Catalogue(bare.item_ids, images=np.ones((3, 2), np.float32))
+
+    told = Content(settings).fit(data, bare)
+
+    assert told.table.own == pytest.approx([2, 10, 10])
+    assert told.extend(more).table.own == pytest.approx([2, 10, 10, 1])
+    assert Content(settings).fit(data, seen).table.own == pytest.approx([1, 5, 5])
 
 
 def test_content_hears_rare_words_where_attributes_are_common() -> None:
