@@ -8,7 +8,7 @@ import pytest
 from personalization.recommenders.base import Ints
 from personalization.training.dataset import Dataset
 from personalization.training.folds import Fold, next_item
-from personalization.training.session_peers import VSKNN
+from personalization.training.session_peers import VSKNN, SequenceRules
 from tests.behaviour import shops
 
 ITEMS = 9
@@ -53,6 +53,26 @@ def test_a_vote_counts_by_what_is_shared_lately_and_by_rarity(settings: dict[str
 
     wanted = by_hand(fold, latest=settings.get("latest", False), rarity=settings.get("rarity", 0))
     assert found.tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize(
+    ("settings", "of_zero"),
+    [
+        ({}, [0, 1 + 1 / 2, 1 / 3]),
+        ({"steps": 1}, [0, 1, 0]),
+        ({"across": False}, [0, 1, 0]),
+    ],
+)
+def test_rules_count_what_follows_by_one_over_the_distance(settings: dict[str, Any], of_zero: list[float]) -> None:
+    """One shopper took 0, 1 and, after a pause, 1 again and 2; another's 2 follows nothing."""
+    visit = enumerate((0, 1, 1, 2))
+    rows = [(0, item, shops.START + at * 60 + (at > 1) * 3600, "view") for at, item in visit]
+    data = shops.interactions([*rows, (1, 2, shops.START + shops.DAY, "view")], n_users=2)
+    peer = SequenceRules(**settings)
+
+    peer.fit(data, shops.catalogue(3))
+
+    assert peer.rules.toarray()[0] == pytest.approx(of_zero)
 
 
 def test_the_authors_settings_are_tried_before_any_drawn_by_chance() -> None:
