@@ -27,9 +27,11 @@ HELD = 4_000_000
 
 @dataclass(frozen=True)
 class CovisitationConfig(ItemItemConfig):
-    """A pair `gap` moments apart counts gap_decay ** (gap - 1) · 2 ** (-time between / pair_half_life_hours).
+    """A pair `gap` moments apart counts gap_decay ** (gap - 1) · 2 ** (-time between / pair_half_life_hours), times
+    what the later event counts.
 
-    The lines of an order share a moment, so their order means nothing: they count both ways in full, as one gap apart.
+    The lines of an order share a moment, so their order means nothing: they count both ways in full, as one gap apart
+    (where one counts more than the other, by a mean of both).
     `backward` is what the reverse direction counts elsewhere, `max_gap` in moments.
     `target_power` discounts popular followers, `source_power` items followed by many.
     """

@@ -92,8 +92,8 @@ class BuyAgainConfig(ProfileDecay):
     """score = decayed purchases · repeat rate ** rate_power · how due it is ** due_power.
 
     An item's repeat rate is the share of its purchases with which somebody came back to it, pulled to the shop's by
-    `prior` imagined ones; it is due when the time since the shopper's last purchase nears the usual interval. Good:
-    rate_power .6; due_power 0 unless purchases are regular.
+    `prior` imagined ones. How due it is nears 1 with the time since the shopper's last purchase, and is a half one day
+    before the usual interval has passed. Good: rate_power .6; due_power 0 unless purchases are regular.
     """
 
     half_life_days: float = 120.0

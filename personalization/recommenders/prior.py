@@ -14,7 +14,8 @@ from personalization.recommenders.storage import Array, Arrays, pack_texts, unpa
 
 @dataclass(frozen=True)
 class PriorConfig(PopularConfig):
-    """score = popularity · (product over the shopper's attributes of how much more their kind takes it) ** damping.
+    """score = popularity · how much more of it those take of whom anything is known · (product over the shopper's
+    attributes of how much more than these their kind takes) ** damping.
 
     How much more is shrunk towards 1: an attribute that tells little of products is believed little, one that tells
     nothing drops out. `damping` below 1 allows for attributes that say the same (household size, children). A kind of

@@ -32,7 +32,8 @@ RARE = {"half_life_days": 150.0, "fit_half_life_days": 500.0, "damping": 0.3, "c
 
 @dataclass(frozen=True)
 class UserKNNConfig(ItemItemConfig):
-    """score = own_weight · own frequency · repeat rate ** rate_power + mean frequency of all shoppers, by cosine.
+    """score = own_weight · own frequency · (repeat rate / mean rate) ** rate_power + mean frequency of all shoppers, by
+    cosine.
 
     `fit_half_life_days` decays the shoppers learnt from; `damping` is the power of their frequencies;
     `cosine` 1 divides by the whole norm, less lets busy shoppers speak louder. Good on groceries: half-life a
