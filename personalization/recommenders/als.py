@@ -91,7 +91,8 @@ class ALS(Factors):
         codes, weights = found
         extra = self.config.alpha * self.arrays["scale"][codes] * weights**self.config.damping
         chosen = self.vectors[codes]
-        base = self.gram + self.ridge(len(codes)) * np.eye(self.config.factors)
+        cells = max(1, int(self.seen[codes].sum()))
+        base = self.gram + self.ridge(cells) * np.eye(self.config.factors)
         return solved(chosen, extra, (1 + extra) / np.maximum(extra, 1e-12), base)
 
     def _factorized(self, confidence: Matrix) -> Floats:

@@ -10,10 +10,12 @@ import pytest
 from scipy import sparse
 
 from personalization.recommenders import scoring, spark_als
+from personalization.recommenders.base import Context, Profile
 from personalization.recommenders.registry import available, make
-from personalization.recommenders.spark_als import SparkALS
+from personalization.recommenders.spark_als import SparkALS, SparkALSConfig
 from tests.behaviour import shops
 
+NOBODY = Profile.empty(shops.START)
 PLAIN: dict[str, Any] = {
     "factors": 4, "epochs": 20, "damping": 1.0, "popularity_power": 0.0, "matrix_half_life_days": 0.0,
 }  # fmt: skip
@@ -49,6 +51,20 @@ def test_without_interactions_no_spark_is_started(monkeypatch: pytest.MonkeyPatc
     model = make("spark_als").fit(shops.interactions([], n_users=0), shops.catalogue(3))
 
     assert not model.arrays["vectors"].any()
+
+
+def test_products_without_a_vector_add_nothing_to_the_ridge() -> None:
+    """Of 15 products the last three were never touched. Vectors that `als` learnt are folded in as Spark's are."""
+    data, catalogue = shops.checkerboard(), shops.catalogue(15)
+    model = SparkALS(SparkALSConfig(factors=4, epochs=5))
+    model.n_items, model.arrays = 15, make("als", factors=4, epochs=5).fit(data, catalogue).arrays
+    model.wake()
+
+    known, more, others = (model.scores(NOBODY, Context(items=items)) for items in ((0, 2), (0, 2, 12, 14), (13,)))
+
+    np.testing.assert_allclose(more, known, rtol=1e-5)
+    assert known.any()
+    assert not others.any()
 
 
 @pytest.mark.spark
