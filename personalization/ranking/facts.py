@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 from personalization.ranking.groups import Grouped
 from personalization.ranking.stars import Stars
-from personalization.recommenders.base import PURCHASE, RATING, Catalogue, Doubles, Floats, Interactions, Ints, Times
+from personalization.recommenders.base import (
+    PURCHASE,
+    RATING,
+    Bools,
+    Catalogue,
+    Doubles,
+    Floats,
+    Interactions,
+    Ints,
+    Times,
+)
 from personalization.recommenders.coding import codes_of
 from personalization.recommenders.decay import DAY
 
@@ -36,6 +46,8 @@ COLUMNS = (
     "category_velocity",
     "category_newness",
 )
+NOWHERE = -2
+"""The category of products that are not there yet, apart from those without one (-1)."""
 SETTLING_DAYS = 7.0
 """Added to an item's age before its speed is told, so that one shopper on the first day is no sensation."""
 
@@ -86,6 +98,7 @@ class ItemFacts:
         prices = catalogue.prices if catalogue.prices is not None else np.full(catalogue.n_items, np.nan, np.float32)
         by_category = _group_sums(popularity[:, 3], kin["category"])
         velocity = _velocity(shoppers, born, until=until)
+        there = _there(catalogue, born)
         columns = [
             np.log1p(popularity),
             np.log1p(shoppers)[:, None],
@@ -101,9 +114,9 @@ class ItemFacts:
             (popularity[:, 3] / np.maximum(by_category, 1e-9))[:, None],
             velocity[:, None],
             (_group_sums(velocity, kin["category"]) / _group_sizes(kin["category"]))[:, None],
-            _newness(born, kin["category"])[:, None],
+            _newness(born, np.where(there, kin["category"], NOWHERE))[:, None],
         ]
-        starts, attributes, rarity = attribute_rows(catalogue)
+        starts, attributes, rarity = attribute_rows(catalogue, n_known=int(there.sum()))
         return cls(
             table=np.concatenate(columns, axis=1).astype(np.float32),
             born=born,
@@ -143,6 +156,17 @@ def _lifetimes(items: Ints, times: Times, catalogue: Catalogue) -> tuple[Times, 
     if catalogue.first_seen is not None:
         first = np.where(np.isnan(catalogue.first_seen), first, catalogue.first_seen)
     return first, last
+
+
+def _there(catalogue: Catalogue, born: Times) -> Bools:
+    """Return bool[n_items]: which items are there by the catalogue's moment; all of one without first days.
+
+    Of those that appear later it has the code alone (`Catalogue.at`), and how many these are is not known then.
+    """
+    if catalogue.first_seen is None:
+        return np.ones(catalogue.n_items, bool)
+    found: Bools = ~np.isnan(born) | catalogue.described()
+    return found
 
 
 def _popularity(items: Ints, times: Times, weights: Doubles, *, n_items: int, until: float) -> Doubles:
@@ -222,13 +246,13 @@ def price_in_category(prices: Floats, category: Ints) -> Doubles:
     return score
 
 
-def attribute_rows(catalogue: Catalogue) -> tuple[NDArray[np.int64], Ints, Floats]:
-    """Return attributes in compressed rows (starts, codes) and the rarity of each attribute code."""
+def attribute_rows(catalogue: Catalogue, *, n_known: int) -> tuple[NDArray[np.int64], Ints, Floats]:
+    """Return attributes in compressed rows (starts, codes) and the rarity of each code among `n_known` items."""
     per_item = catalogue.attributes or ((),) * catalogue.n_items
     starts = np.zeros(catalogue.n_items + 1, np.int64)
     np.cumsum([len(own) for own in per_item], out=starts[1:])
     codes = codes_of(tuple(name for own in per_item for name in own), 0)
-    return starts, codes, rarity_of(codes, catalogue.n_items)
+    return starts, codes, rarity_of(codes, n_known)
 
 
 def rarity_of(codes: Ints, n_items: int) -> Floats:

@@ -197,7 +197,7 @@ def test_new_products_are_kin_of_what_a_training_would_find_them_kin_of(trained:
         own = getattr(more.facts, name)
         assert (own < 0).tolist() == (codes < 0).tolist()
         assert pd.factorize(own)[0].tolist() == pd.factorize(codes)[0].tolist()
-    starts, attributes, rarity = attribute_rows(more.catalogue)
+    starts, attributes, rarity = attribute_rows(more.catalogue, n_known=more.catalogue.n_items)
     assert more.facts.starts.tolist() == starts.tolist()
     assert more.facts.rarity[more.facts.attributes].tolist() == rarity[attributes].tolist()
     assert pd.factorize(more.facts.attributes)[0].tolist() == pd.factorize(attributes)[0].tolist()

@@ -54,6 +54,23 @@ def test_what_will_appear_is_not_proposed_and_its_date_changes_nothing() -> None
     np.testing.assert_array_equal(found.features, moved.features)
 
 
+def test_how_many_will_appear_changes_no_fact_of_what_is_there() -> None:
+    """Where no product has a category, each that appears later would push all that are there one place back."""
+    moment = START + 200 * DAY
+    rows = history()
+    rows = rows[rows["timestamp"] < moment]
+    items = products().assign(category="", first_seen=START - 40 * DAY)
+    later = items.iloc[:30].assign(item_id=lambda own: "later-" + own["item_id"], first_seen=moment + DAY)
+
+    without, among = (build(rows, frame) for frame in (items, pd.concat([items, later])))
+    alone, told = (ItemFacts.fit(one.interactions, one.catalogue.at(moment), until=moment) for one in (without, among))
+
+    there = slice(without.catalogue.n_items)
+    assert among.catalogue.item_ids[there] == without.catalogue.item_ids
+    np.testing.assert_array_equal(told.table[there], alone.table)
+    np.testing.assert_array_equal(told.rarity, alone.rarity)
+
+
 def test_no_fold_of_a_training_proposes_what_appears_after_it() -> None:
     dataset = shop()
     validation = fold_of(dataset)
