@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from personalization.ranking.stars import ratings_differ
 from personalization.recommenders.base import Bools, Catalogue, Context, Interactions, Longs, Profile, Times
 from personalization.training.dataset import Dataset
 from personalization.training.split import SHARES, Sequences, before, cut_times
@@ -187,7 +188,7 @@ def next_item(
     """
     interactions = dataset.interactions
     past = before(interactions, start)
-    sequences = Sequences.of(before(interactions, end))
+    sequences = replace(Sequences.of(before(interactions, end)), rated=ratings_differ(past))
     rows = sequences.rows
     known = np.bincount(past.users, minlength=interactions.n_users) > 0
     asked = np.flatnonzero((rows.times >= start) & known[rows.users])

@@ -349,6 +349,18 @@ def test_what_a_shopper_dislikes_has_no_weight_where_ratings_differ(
     assert whole.weights.tolist() == [1.0, 1.0]
 
 
+def test_a_later_rating_makes_no_earlier_one_a_dislike() -> None:
+    """Of a file in which every rating is one number until the cut, and another one after it."""
+    rows = [*((0, item, 10.0 + item, "rating") for item in range(3)), (0, 3, 20.0, "view"), (1, 4, 30.0, "rating")]
+    data = shops.interactions(rows, n_users=2)
+    shop = Dataset(data, shops.catalogue(5), ())
+    later = Dataset(replace(data, values=np.array([1.0, 1.0, 1.0, 1.0, 5.0], np.float32)), shop.catalogue, ())
+
+    folds = [next_item(one, start=15.0, end=float("inf"), new_only=False, newest=5) for one in (shop, later)]
+
+    assert [fold.profiles[0].weights.tolist() for fold in folds] == [[1.0, 1.0, 1.0]] * 2
+
+
 def test_a_large_order_takes_nothing_from_what_is_known_before_it() -> None:
     rows = [(0, item, 10.0 + item, "purchase") for item in range(6)]
     rows += [(0, 6 + line, 100.0, "purchase") for line in range(12)]
