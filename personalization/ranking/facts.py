@@ -57,8 +57,10 @@ class ItemFacts:
     """Columns over item codes; `table` is float32[n_items, len(COLUMNS)], NaN where nothing is known.
 
     `born` is when the item appeared (catalogue, else first interaction, else NaN), `last` its latest interaction, `gap`
-    the usual seconds between two purchases by one shopper. Kin codes are -1 where missing. Attributes are in compressed
-    rows: those of item i are `attributes[starts[i]:starts[i + 1]]`, weighed by rarity.
+    the usual seconds between two days on which one shopper touched it. Kin codes are -1 where missing: such an item's
+    kin is as popular as nobody's, its own share of that beyond any, its price and birth are placed among those without
+    a category. Attributes are in compressed rows: those of item i are `attributes[starts[i]:starts[i + 1]]`, weighed by
+    rarity.
     """
 
     table: Floats
