@@ -66,12 +66,14 @@ def told_once(found: Iterable[Interaction]) -> list[Interaction]:
 
 
 def distinct(found: Iterable[Interaction]) -> list[Interaction]:
-    """Return interactions without what is the same of one moment, as two lines of one product in an order.
+    """Return interactions without what is the same of one moment, as two lines of one product in an order: the first.
 
     For a model they are one purchase, in training too (`training.cleaning`); for what an order was worth, two lines.
     """
-    first = {(one.at, one.product_id, one.signal, one.order_id): one for one in reversed(list(found))}
-    return list(reversed(first.values()))
+    first: dict[tuple[int, str, str, str | None], Interaction] = {}
+    for one in found:
+        first.setdefault((one.at, one.product_id, one.signal, one.order_id), one)
+    return list(first.values())
 
 
 def newest(rows: Iterable[tuple[int, bytes]]) -> list[Interaction]:

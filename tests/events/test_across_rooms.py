@@ -206,8 +206,8 @@ def test_a_list_that_the_shop_asked_for_joins_nobody_in_a_replay_either() -> Non
     assert everywhere("user:ada") == before == {True}
 
 
-def test_two_lines_of_one_product_are_one_purchase_for_both() -> None:
-    lines = [{"product_id": "A", "variant": "S"}, {"product_id": "A", "variant": "M"}, {"product_id": "B"}]
+def test_two_lines_of_one_product_are_one_purchase_in_the_place_of_the_first_for_both() -> None:
+    lines = [{"product_id": "A", "variant": "S"}, {"product_id": "B"}, {"product_id": "A", "variant": "M"}]
     send(item(1, "Order Completed", userId="ada", consent=YES, properties={"order_id": "O1", "products": lines}))
 
     found = distinct(read_person(user_id="ada").history)
