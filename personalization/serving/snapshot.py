@@ -154,12 +154,15 @@ class Snapshot:
 def _newer(
     bundle: Bundle | None, rows: Sequence[ProductRow], held: Sequence[ProductRow]
 ) -> tuple[list[ProductRow], list[ProductRow]]:
-    """Return the products the bundle does not know, and those of them that are gone, each by id.
+    """Return the products the bundle does not know, and those of them that are gone, each in the order they appeared.
 
-    Those that were `held` stand first, as they did: who knows them already need only look at the others.
+    Those that were `held` stand first, as they did: who knows them already need only look at the others. The order is
+    one that a process that starts later finds too: of products that are alike the lower code comes first in answers.
     """
     known = frozenset[str]() if bundle is None else frozenset(bundle.catalogue.item_ids)
-    newer = sorted((row for row in rows if row.product_id not in known), key=lambda row: row.product_id)
+    newer = sorted(
+        (row for row in rows if row.product_id not in known), key=lambda row: (row.first_seen, row.product_id)
+    )
     places = {row.product_id: at for at, row in enumerate(held)}
     fresh = sorted((row for row in newer if not row.removed), key=lambda row: places.get(row.product_id, len(held)))
     return fresh, [row for row in newer if row.removed]

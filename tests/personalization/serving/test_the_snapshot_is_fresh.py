@@ -26,7 +26,7 @@ from personalization.services.rules import create_rule, edit_rule, switch_rule
 from personalization.services.shop_data import shop_dataset
 from personalization.serving.asking import Ask, Who
 from personalization.serving.exposures import Exposures
-from personalization.serving.keeper import Keeper
+from personalization.serving.keeper import Keeper, keeper
 from tests.personalization.releases import admitted
 from tests.personalization.shop import ADA, model, views
 
@@ -61,6 +61,18 @@ def test_a_product_no_model_knows_is_among_the_recently_viewed() -> None:
     views(ADA, "rug", "sofa")
 
     assert ids("recent", ADA, limit=2) == ["sofa", "rug"]
+
+
+def test_a_process_that_starts_later_answers_the_same_of_products_that_are_alike() -> None:
+    asked: dict[str, Any] = {"placement": "similar", "product_ids": ("stool",), "limit": 20}
+    ids(**asked)
+    for name in ("sofa-b", "sofa-a"):
+        put_product(name, data=SOFA, actor="key:test")
+        followed = ids(**asked)
+
+    keeper.forget()
+
+    assert ids(**asked) == followed
 
 
 def test_attributes_without_a_value_make_no_two_products_alike() -> None:
