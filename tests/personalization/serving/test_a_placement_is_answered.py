@@ -3,16 +3,21 @@
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 from common import clock
+from personalization.recommenders.base import PURCHASE, SIGNAL_CODES, Context, Profile
 from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
 from personalization.serving.answers import Answer
 from personalization.serving.asking import Ask, Who
+from personalization.serving.keeper import keeper
+from profiles.selectors import read_person
 from tests.personalization.shop import ADA, BO, CY, does, finite, says, views
 
 pytestmark = pytest.mark.django_db
+VIEW = SIGNAL_CODES["view"]
 
 
 def asked(who: dict[str, Any] | None = None, placement: str = "home", **fields: Any) -> Answer:
@@ -56,6 +61,31 @@ def test_the_product_just_viewed_is_named_in_the_next_answer(product_id: str) ->
 
     assert answer.degraded is None
     assert product_id in [named for item in answer.items for named in item.reason.product_ids]
+
+
+@pytest.mark.usefixtures("trained")
+def test_an_answer_is_what_the_model_says_of_the_history_that_was_sent() -> None:
+    save_placement("plain", data={"name": "Plain"}, actor="staff:1")
+    views(ADA, "rug", "bulb")
+    does(ADA, "Order Completed", "", order_id="O1", products=[{"product_id": one} for one in ("lamp", "mug", "lamp")])
+
+    found = asked(ADA, "plain", exclude=("desk-xl",), limit=5)
+
+    snapshot, times = keeper.current(), [one.at / 1e6 for one in read_person(**ADA).history[:4]]
+    assert snapshot.bundle is not None
+    codes, allowed = snapshot.shelf.codes, snapshot.on_sale.copy()
+    allowed[codes["desk-xl"]] = False
+    profile = Profile(
+        items=np.array([codes[one] for one in ("rug", "bulb", "lamp", "mug")], np.int32),
+        times=np.array(times),
+        signals=np.array([VIEW, VIEW, PURCHASE, PURCHASE], np.int8),
+        weights=np.array([1, 1, 4, 4], np.float32),
+        values=np.ones(4, np.float32),
+        now=times[-1],
+    )
+    slate = snapshot.bundle.slate(profile, Context(allowed=allowed), 5)
+    assert ids(found) == [snapshot.bundle.catalogue.item_ids[code] for code in slate.items]
+    assert [item.score for item in found.items] == [round(score, 6) for score in slate.scores.tolist()]
 
 
 @pytest.mark.usefixtures("trained")
