@@ -161,13 +161,16 @@ def _lifetimes(items: Ints, times: Times, catalogue: Catalogue) -> tuple[Times, 
 
 
 def _there(catalogue: Catalogue, born: Times) -> Bools:
-    """Return bool[n_items]: which items are there by the catalogue's moment; all of one without first days.
+    """Return bool[n_items]: which items are there by the catalogue's moment.
 
-    Of those that appear later it has the code alone (`Catalogue.at`), and how many these are is not known then.
+    All are that anything is told of: of those that appear later it has the code alone (`Catalogue.at`), and how many
+    these are is not known then. Where nothing is told of any, as of a history without products, those are there that
+    were touched; else all of a catalogue without first days.
     """
-    if catalogue.first_seen is None:
+    described = catalogue.described()
+    if catalogue.first_seen is None and described.any():
         return np.ones(catalogue.n_items, bool)
-    found: Bools = ~np.isnan(born) | catalogue.described()
+    found: Bools = ~np.isnan(born) | described
     return found
 
 

@@ -13,7 +13,7 @@ from personalization.training.examples import Examples, examples
 from personalization.training.folds import Fold, temporal
 from personalization.training.hybrid import hybrid
 from personalization.training.plan import fresh, ranked_sources
-from personalization.training.split import cut_times
+from personalization.training.split import before, cut_times
 from tests.personalization.shop_history import DAY, START, history, products
 
 LATER = [3, 8, 21, 34]
@@ -69,6 +69,23 @@ def test_how_many_will_appear_changes_no_fact_of_what_is_there() -> None:
     assert among.catalogue.item_ids[there] == without.catalogue.item_ids
     np.testing.assert_array_equal(told.table[there], alone.table)
     np.testing.assert_array_equal(told.rarity, alone.rarity)
+
+
+def test_how_many_will_be_touched_first_later_changes_no_fact_where_there_is_no_catalogue() -> None:
+    moment = START + 200 * DAY
+    rows = history()
+    rows = rows[rows["timestamp"] < moment]
+    later = rows.iloc[:30].assign(item_id=lambda own: "later-" + own["item_id"], timestamp=moment + DAY)
+
+    without, among = (build(frame, None) for frame in (rows, pd.concat([rows, later])))
+    alone, told = (
+        ItemFacts.fit(before(one.interactions, moment), one.catalogue.at(moment), until=moment)
+        for one in (without, among)
+    )
+
+    there = slice(without.catalogue.n_items)
+    assert among.catalogue.item_ids[there] == without.catalogue.item_ids
+    np.testing.assert_array_equal(told.table[there], alone.table)
 
 
 def test_no_fold_of_a_training_proposes_what_appears_after_it() -> None:
