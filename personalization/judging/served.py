@@ -4,7 +4,7 @@ No reference was asked the same, so what is normal is what the days before were:
 the bar and is clearly worse than every one of them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,8 +35,9 @@ LEAST_DAYS = 4
 """Days of the week before that must have had traffic: of fewer, the worst one says little of what is normal."""
 COMPARABLE = 0.5
 """Days of fewer answers than this share of the day's are not held against it: all are cut to the least one's size."""
+NUMBERS = ("gini", "coverage", "popularity lift", "supplier share", "new items")
+"""Of exposure."""
 BORNE = "; beyond the bar, which alarms only where it is clearly worse than every day before"
-Badness = Callable[[Doubles, JudgedShelf], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def _exposed(today: ServedDay, usual: Sequence[ServedDay], wanted: Longs, limits
     """Return the checks of exposure, all days cut to the same number of answers: Gini and coverage depend on it."""
     size = min(len(day.answers) for day in (today, *usual))
     days = [replace(day, answers=day.answers.first(size)) for day in (today, *usual)]
-    found = _held_against(_badnesses(today.shelf), days, slack=limits.absolute_slack)
+    found = _held_against(days, slack=limits.absolute_slack)
     shelf = today.shelf
     exposure = days[0].answers.exposure(shelf)
     checks = []
@@ -123,34 +124,38 @@ def _exposed(today: ServedDay, usual: Sequence[ServedDay], wanted: Longs, limits
     return checks
 
 
-def _badnesses(shelf: JudgedShelf) -> dict[str, Badness]:
-    """Return what grows as each number gets worse; numbers of which the shelf tells nothing are left out."""
-    found: dict[str, Badness] = {
-        "gini": lambda exposure, own: gini(own.of_listed(exposure)),
-        "coverage": lambda exposure, own: -coverage(own.of_listed(exposure)),
-        "popularity lift": lambda exposure, own: mean_popularity(exposure, own.popularity),
-    }
-    if has_suppliers(shelf):
-        found["supplier share"] = lambda exposure, own: spread(exposure, own.supplier)[2]
-    if has_new(shelf):
-        found["new items"] = lambda exposure, own: -new_share(exposure, own.new) / max(own.share_of_new, 1e-12)
-    return found
+def _held_against(days: Sequence[ServedDay], *, slack: float) -> dict[str, _Against]:
+    """Hold each number of the first day against the worst of the others, in bootstrap draws of each day's shoppers.
 
-
-def _held_against(badnesses: Mapping[str, Badness], days: Sequence[ServedDay], *, slack: float) -> dict[str, _Against]:
-    """Hold each number of the first day against the worst of the others, in bootstrap draws of each day's shoppers."""
-    points = np.array([[bad(day.answers.exposure(day.shelf), day.shelf) for bad in badnesses.values()] for day in days])
-    draws = np.empty((len(days), EXPOSURE_DRAWS, len(badnesses)))
+    A day whose shelf tells nothing of a number is none to hold it against; with too few that do, it is left out.
+    """
+    points = np.array([_badness(day.answers.exposure(day.shelf), day.shelf) for day in days])
+    draws = np.empty((len(days), EXPOSURE_DRAWS, len(NUMBERS)))
     for at, day in enumerate(days):
         for draw, exposure in enumerate(drawn(day.answers.slates, day.shelf.n_items, shoppers=day.answers.shoppers)):
-            draws[at, draw] = [bad(exposure, day.shelf) for bad in badnesses.values()]
+            draws[at, draw] = _badness(exposure, day.shelf)
     found = {}
-    for at, name in enumerate(badnesses):
-        worst = 1 + int(points[1:, at].argmax())
+    for at, name in enumerate(NUMBERS):
+        told = 1 + np.flatnonzero(~np.isnan(points[1:, at]))
+        if np.isnan(points[0, at]) or len(told) < LEAST_DAYS:
+            continue
+        worst = told[points[told, at].argmax()]
         gaps = draws[0, :, at] - draws[worst, :, at]
         worse = beyond_chance(gaps, slack=slack * abs(float(points[worst, at])))
-        found[name] = _Against(float(points[0, at]), points[1:, at], worse)
+        found[name] = _Against(float(points[0, at]), points[told, at], worse)
     return found
+
+
+def _badness(exposure: Doubles, shelf: JudgedShelf) -> list[float]:
+    """Return what grows as each of the `NUMBERS` gets worse, NaN where the shelf tells nothing of it."""
+    listed, nothing = shelf.of_listed(exposure), float("nan")
+    return [
+        gini(listed),
+        -coverage(listed),
+        mean_popularity(exposure, shelf.popularity),
+        spread(exposure, shelf.supplier)[2] if has_suppliers(shelf) else nothing,
+        -new_share(exposure, shelf.new) / shelf.share_of_new if has_new(shelf) else nothing,
+    ]
 
 
 def _lost(today: ServedDay, usual: Sequence[ServedDay], limits: Limits) -> list[Check]:

@@ -95,6 +95,24 @@ def test_of_what_the_shelf_does_not_tell_nothing_is_said() -> None:
     assert not {"supplier share", "new items"} & names
 
 
+def test_a_day_before_is_held_against_only_where_its_shelf_tells_anything() -> None:
+    """Nobody can show what nobody sold yet: a day of which nothing was new is no day on which new products got none."""
+    bare = replace(SHELF, supplier=np.full(N_ITEMS, -1, np.int32), new=np.zeros(N_ITEMS, bool))
+    young = [replace(day, shelf=bare) for day in WEEK]
+    chances = POPULARITY**0.3 * np.where(SHELF.new, 0.05, 1.0) * np.where(SHELF.supplier == 0, 3.0, 1.0)
+    today = served(20, chances=chances)
+
+    def found(*before: ServedDay) -> dict[str, Check]:
+        return {check.name.removeprefix("served: "): check for check in watched(today, before, wanted=WANTED)}
+
+    enough, fewer = found(*young[:3], *WEEK[3:]), found(*young[:4], *WEEK[4:])
+
+    assert [enough[name].passed for name in ("supplier share", "new items")] == [False, False]
+    assert "; 0.000" not in enough["new items"].message
+    assert not {"supplier share", "new items"} & fewer.keys()
+    assert {"gini", "coverage", "popularity lift"} <= fewer.keys()
+
+
 def test_a_day_of_popular_products_only_is_named() -> None:
     chances = np.where(POPULARITY > 40, 1.0, 0.02)
 
