@@ -21,7 +21,7 @@ MIN_SHELF = 50
 
 def has_suppliers(shelf: JudgedShelf) -> bool:
     """Return whether shares of suppliers tell anything: a shelf that is large enough, and two suppliers known."""
-    return shelf.n_items >= MIN_SHELF and len(np.unique(shelf.supplier[shelf.supplier >= 0])) >= 2
+    return shelf.n_listed >= MIN_SHELF and len(np.unique(shelf.supplier[shelf.supplier >= 0])) >= 2
 
 
 def spread(exposure: Doubles, supplier: Ints) -> tuple[float, float, float]:
@@ -52,7 +52,7 @@ def lift(exposure: Doubles, wanted: Longs, popularity: Doubles) -> float:
 
 def has_new(shelf: JudgedShelf) -> bool:
     """Return whether the share of new items tells anything: a shelf that is large enough, and some are new."""
-    return shelf.n_items >= MIN_SHELF and bool(shelf.new.any())
+    return shelf.n_listed >= MIN_SHELF and bool(shelf.new.any())
 
 
 def new_share(exposure: Doubles, new: Bools) -> float:

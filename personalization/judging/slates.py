@@ -72,9 +72,14 @@ class JudgedShelf:
         return len(self.popularity)
 
     @property
+    def n_listed(self) -> int:
+        """How many of the items could be shown at the cut."""
+        return self.n_items - self.absent
+
+    @property
     def share_of_new(self) -> float:
-        """Which share of the items that there were at the cut was new."""
-        return float(self.new.sum()) / max(1, self.n_items - self.absent)
+        """Which share of the items that could be shown at the cut was new."""
+        return float(self.new.sum()) / max(1, self.n_listed)
 
     def of_listed(self, exposure: Doubles) -> Doubles:
         """Return the exposure of what could be shown at the cut: what was not there spreads nothing."""

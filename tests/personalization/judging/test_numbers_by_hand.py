@@ -61,6 +61,16 @@ def test_shares_tell_something_of_fifty_products_of_which_two_suppliers_or_some_
     assert not has_new(shelf(0, 1, new=False))
 
 
+def test_what_is_sold_no_more_makes_no_shelf_larger() -> None:
+    supplier, new = (np.arange(90) % 2).astype(np.int32), np.arange(90) < 9
+
+    found = [(has_suppliers(one), has_new(one)) for one in (
+        JudgedShelf(supplier, np.ones(90), new, cut=0.0, absent=absent) for absent in (40, 41)
+    )]  # fmt: skip
+
+    assert found == [(True, True), (False, False)]
+
+
 def test_the_worst_group_is_held_against_the_best_and_who_finds_nothing_against_anybody() -> None:
     members = [np.arange(0, 500), np.arange(500, 1_000), np.arange(1_000, 1_500)]
 
