@@ -36,6 +36,8 @@ FEW = f"; misses the bar, which refuses nobody where fewer than {TELLING} shoppe
 CHANCE = "; above the limit, but as much may be lost by chance"
 SEED = 7
 """Of the samples that tell what a group lost."""
+ROUNDING = 1e-9
+"""How far apart the mean of equal numbers and that of some of them drawn again may lie."""
 NAMED = 20
 """How many groups too small to be judged are named, the largest first."""
 MIN_NAMED = 10
@@ -48,7 +50,7 @@ def quality(case: Case) -> Iterable[GateCheck]:
     theirs = bootstrap(case.reference.ndcg(case.shelf.n_items))
     yield GateCheck(
         "quality",
-        ours >= theirs.low,
+        ours >= theirs.low - ROUNDING,
         ours,
         theirs.low,
         f"NDCG@10 {ours:.4f} against {theirs.value:.4f} [{theirs.low:.4f}, {theirs.high:.4f}]",

@@ -104,6 +104,15 @@ def test_a_model_is_good_enough_where_it_is_as_good_for_everybody(found: np.ndar
     assert refusals(table, table) == []
 
 
+@pytest.mark.parametrize("shoppers", [11, 13, 100])
+def test_a_model_is_good_enough_where_all_find_at_the_same_place(shoppers: int) -> None:
+    """A mean, and the same mean of shoppers drawn, differ in the last digit."""
+    table = table_with_hits(np.full(shoppers, True))
+    last = replace(table, slates=np.roll(table.slates, -1, axis=1))
+
+    assert refusals(last, last) == []
+
+
 def test_a_model_that_nobody_could_be_asked_about_is_refused(champion: SlateTable) -> None:
     nobody = champion.ordered(np.arange(0))
 
