@@ -79,7 +79,7 @@ def group_loss(case: Case) -> Iterable[GateCheck]:
 
 def group_ratio(case: Case) -> Iterable[GateCheck]:
     """The worst group's NDCG over the best group's: lower 95 % bound at least .80, or no worse than the reference's."""
-    for kind in case.challenger.groups:
+    for kind in sorted(case.challenger.groups):
         members = [rows for name, _, rows in groups_of(case.challenger.groups) if name == kind]
         if len(members) < 2:
             continue

@@ -66,9 +66,9 @@ def groups_of(groups: Mapping[str, Sequence[str]]) -> list[tuple[str, str, Longs
 
 
 def members_of(groups: Mapping[str, Sequence[str]]) -> list[tuple[str, str, Longs]]:
-    """Return kind, label and rows of each group; `groups` as in `SlateTable`."""
+    """Return kind, label and rows of each group, sorted by both; `groups` as in `SlateTable`."""
     found = []
-    for kind, labels in groups.items():
+    for kind, labels in sorted(groups.items()):
         column = np.asarray(labels, dtype=str)
         for label in np.unique(column[column != ""]):
             found.append((kind, str(label), np.flatnonzero(column == label)))

@@ -214,6 +214,18 @@ def test_a_kept_table_keeps_all_that_is_judged(tmp_path: Path) -> None:
     assert read_case(tmp_path / "nobody").challenger.targets == ()
 
 
+def test_a_kept_table_is_judged_in_the_same_order(tmp_path: Path) -> None:
+    labels = ("one", "other") * 500
+    groups = {"region": labels, "device": labels}
+    table = SlateTable(np.zeros((1_000, 1), np.int32), (np.array([0]),) * 1_000, groups)
+    shelf = JudgedShelf(np.zeros(3, np.int32), np.ones(3), np.zeros(3, bool), 0.0)
+    case = Case(challenger=table, reference=table, shelf=shelf, has_champion=True)
+
+    write_case(tmp_path / "table", case)
+
+    assert judge(read_case(tmp_path / "table")) == judge(case)
+
+
 def test_whoever_came_first_a_kept_table_is_the_same() -> None:
     rng = np.random.default_rng(3)
     slates = rng.permuted(np.tile(np.arange(50, dtype=np.int32), (300, 1)), axis=1)[:, :10]
