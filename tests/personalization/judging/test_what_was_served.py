@@ -250,3 +250,70 @@ def test_without_touches_nobody_is_judged() -> None:
     for some in (answers, answers.first(0)):
         shoppers, values = answered_well(some, nothing, n_items=3)
         assert (len(shoppers), len(values)) == (0, 0)
+
+
+def test_each_number_of_a_day_is_what_the_page_says() -> None:
+    """The week has more answers than the day: the first count. Its groups found .2, .3 and so on, one of the day .1."""
+    week = [replace(served(seed, shoppers=450), ndcg=np.full(JUDGED, 0.2 + 0.1 * seed)) for seed in range(7)]
+    today = replace(served(20), ndcg=np.where(np.array(THIRDS) == "few events", 0.1, 0.5))
+
+    found = {one.name.removeprefix("served: "): one for one in watched(today, week, wanted=WANTED[:40])}
+
+    shown = np.array([np.bincount(day.answers.slates[: 2 * SHOPPERS].ravel(), minlength=N_ITEMS) for day in week])
+    ours = np.bincount(today.answers.slates.ravel(), minlength=N_ITEMS)
+
+    def gini(exposure: np.ndarray) -> float:
+        return float(np.abs(exposure[:, None] - exposure[None, :]).mean() / 2 / exposure.mean())
+
+    def gap(exposure: np.ndarray) -> float:
+        return float(np.abs(np.log(np.bincount(SHELF.supplier, exposure) / exposure.sum() * 4)).mean())
+
+    def new(exposure: np.ndarray) -> float:
+        return float(exposure[SHELF.new].sum() / exposure.sum() / 0.1)
+
+    told = {name: (one.value, one.bar) for name, one in found.items()}
+    lift = float(ours @ POPULARITY / ours.sum() / POPULARITY[:40].mean())
+    expected = {
+        "shoppers": (400, 200), "days before": (7, 4), "shoppers judged": (JUDGED, 1_500),
+        "gini": (gini(ours), float(np.median([gini(one) for one in shown])) + 0.02),
+        "coverage": ((ours > 0).mean(), 0.95 * float(np.median((shown > 0).mean(axis=1)))),
+        "supplier share": (gap(ours), max(gap(one) for one in shown)),
+        "popularity lift": (lift, 1.5),
+        "new items": (new(ours), 0.5),
+        "loss of activity few events": (0.8, 0.05),
+        "loss of activity many events": (0.0, 0.05), "loss of activity some events": (0.0, 0.05),
+        "groups by activity": (0.2, 0.8),
+    }  # fmt: skip
+    assert told.keys() == expected.keys()
+    for name, numbers in expected.items():
+        assert told[name] == pytest.approx(numbers, abs=1e-9), name
+    words = found["loss of activity few events"].message
+    assert words == "lost of NDCG@10 by 600 shoppers: 0.1000, 0.5000 on the days before"
+    ginis, shares = [gini(one) for one in shown], [new(one) for one in shown]
+    assert found["gini"].message == f"Gini of exposure; {min(ginis):.3f}–{max(ginis):.3f} on the days before"
+    assert found["new items"].message.endswith(f"; {min(shares):.3f}–{max(shares):.3f} on the days before")
+    assert named(list(found.values())) == {"loss of activity few events", "groups by activity"}
+
+
+@pytest.mark.parametrize("at", [0, 3, 6])
+def test_a_day_as_bad_as_any_of_the_days_before_is_named_for_nothing(at: int) -> None:
+    chances = POPULARITY**0.3 * np.where(SHELF.supplier == 0, 3.0, 1.0) * np.where(SHELF.new, 0.05, 1.0)
+    week = [served(seed, chances=chances if seed == at else None) for seed in range(7)]
+
+    assert not {"supplier share", "new items"} & named(watched(served(20, chances=chances), week, wanted=WANTED))
+
+
+def test_where_nobody_touched_anything_no_lift_is_told() -> None:
+    checks = watched(served(20), WEEK, wanted=WANTED[:0])
+
+    assert "served: popularity lift" not in {check.name for check in checks}
+
+
+def test_a_kind_that_is_not_told_hides_no_other_kind() -> None:
+    regions = {"region": ("",) * JUDGED}
+    today, *week = (replace(day, groups={**regions, **day.groups}) for day in (served(20), *WEEK))
+
+    names = {check.name.removeprefix("served: ") for check in watched(today, week, wanted=WANTED)}
+
+    assert "groups by activity" in names
+    assert "groups by region" not in names
