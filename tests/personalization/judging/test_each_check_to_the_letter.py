@@ -11,7 +11,7 @@ from personalization.judging.checks import judge
 from personalization.judging.slates import JudgedShelf, SlateTable
 from personalization.judging.verdict import Verdict
 from personalization.training.metrics import Interval
-from tests.personalization.planted import N_SHOPPERS, case, table_with_hits, unfair, usual
+from tests.personalization.planted import N_ITEMS, N_SHOPPERS, SHELF, SUPPLIER, case, table_with_hits, unfair, usual
 
 EVERYBODY = np.full(N_SHOPPERS, True)
 FIRST_500 = np.arange(N_SHOPPERS) < 500
@@ -62,6 +62,17 @@ def test_the_worst_over_best_of_a_kind_is_of_its_own_groups() -> None:
     assert ["misses the bar" in one for one in words] == [False, True]
 
 
+def test_within_the_bar_nobody_is_held_against_the_reference() -> None:
+    """Of the reference all find something, so that its own interval is none; here one group of two loses 4 %."""
+    champion = table_with_hits(EVERYBODY)
+
+    ratio = found(case(missing(champion, np.arange(1, 81, 2)), champion))["group_ratio:activity"]
+
+    assert (ratio.passed, "misses the bar" in ratio.detail) == (True, False)
+    assert ratio.detail.startswith("worst over best activity group 0.96 ")
+    assert ratio.detail.endswith("reference 1.00")
+
+
 def test_where_nothing_was_timed_no_latency_is_told() -> None:
     table = replace(usual(), latency_ms=np.empty(0, np.float32))
 
@@ -78,6 +89,17 @@ def test_a_lift_on_the_bar_is_within_it() -> None:
 
     assert (lift.value, lift.limit) == (1.5, 1.5)
     assert lift.detail == "shown items are 1.50 × as popular as wanted ones; reference 1.50"
+
+
+def test_a_supplier_that_starves_is_enough_though_none_is_shown_far_beyond_its_share() -> None:
+    shelf = replace(SHELF, supplier=np.where(np.arange(N_ITEMS) % 20, 1 + SUPPLIER, 0).astype(np.int32))
+    champion = usual()
+    starving = replace(champion, slates=champion.slates + np.where(champion.slates % 20, 0, 1).astype(np.int32))
+
+    told = found(replace(case(starving, champion), shelf=shelf))["supplier_share"]
+
+    assert not told.passed
+    assert told.detail.startswith("exposure ÷ catalogue share by supplier 0.00–1.20;")
 
 
 def test_who_is_spared_for_few_shoppers_is_told_the_number_too() -> None:

@@ -113,6 +113,15 @@ def test_a_day_before_is_held_against_only_where_its_shelf_tells_anything() -> N
     assert {"gini", "coverage", "popularity lift"} <= fewer.keys()
 
 
+def test_a_shelf_without_suppliers_tells_of_new_products_still() -> None:
+    nobodys = replace(SHELF, supplier=np.full(N_ITEMS, -1, np.int32))
+    today, *week = (replace(day, shelf=nobodys) for day in (served(20), *WEEK))
+
+    names = {check.name.removeprefix("served: ") for check in watched(today, week, wanted=WANTED)}
+
+    assert ("supplier share" in names, "new items" in names) == (False, True)
+
+
 def test_a_day_of_popular_products_only_is_named() -> None:
     chances = np.where(POPULARITY > 40, 1.0, 0.02)
 
