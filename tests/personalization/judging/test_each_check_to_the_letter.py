@@ -90,6 +90,18 @@ def test_a_lift_on_the_bar_is_within_it() -> None:
     assert lift.detail == "shown items are 1.50 × as popular as wanted ones; reference 1.50"
 
 
+def test_a_lift_within_the_bar_passes_though_the_reference_s_is_surely_lower() -> None:
+    """Shown are products of popularity 3 and 0, by the reference those of popularity 1, as all that is wanted."""
+    shown, usually = (np.tile(np.array(own, np.int32), (N_SHOPPERS, 1)) for own in ([0, 1], [2, 3]))
+    table, reference = (SlateTable(slates, (np.array([2]),) * N_SHOPPERS) for slates in (shown, usually))
+    shelf = JudgedShelf(np.full(4, -1, np.int32), np.array([3.0, 0.0, 1.0, 1.0]), np.zeros(4, bool), cut=100.0)
+
+    lift = found(Case(table, reference, shelf, has_champion=True))["popularity_lift"]
+
+    assert lift.passed
+    assert lift.detail == "shown items are 1.50 × as popular as wanted ones; reference 1.00"
+
+
 def test_a_supplier_that_starves_is_enough_though_none_is_shown_far_beyond_its_share() -> None:
     shelf = replace(SHELF, supplier=np.where(np.arange(N_ITEMS) % 20, 1 + SUPPLIER, 0).astype(np.int32))
     champion = usual()
