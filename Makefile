@@ -25,7 +25,7 @@ $(READY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Vitrine needs Python 3.11 or newer")'
 	@echo "• packages (once; about 1 GB)"
 	@mkdir -p var "$$HOME"
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet "$$(grep -oE '^uv==[0-9.]+' requirements-dev.txt)"
 	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes --requirement requirements-dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps --requirement requirements-bench.txt \
@@ -62,7 +62,7 @@ requirements: $(READY) ## compile pyproject.toml into the requirements files
 	$(BIN)/uv pip compile $(COMPILE) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	echo lightfm-next | $(BIN)/uv pip compile $(COMPILE) --no-deps --no-annotate - -o requirements-bench.txt
 
-COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+COMPILE := --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
 bench: ## the benchmarks there are
 	@for file in bench/[a-z]*.py; do name=$$(basename $$file .py | tr _ -); printf 'make bench-%-20s%s\n' "$$name" "$$(sed -n '1s/"""//gp' $$file)"; done
