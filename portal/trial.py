@@ -1,5 +1,6 @@
 """A question tried out: answered as serving would, with its explanation, and without an exposure."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -13,7 +14,8 @@ from personalization.serving.engine import answer
 from personalization.serving.keeper import keeper
 
 DRAFT: Final = "your draft"
-DRAFT_ID: Final = 0
+DRAFT_ID: Final = sys.maxsize
+"""Behind those of all saved rules: once saved, the draft is the youngest, and an older rule keeps its place."""
 
 
 @dataclass(frozen=True, slots=True)

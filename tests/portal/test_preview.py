@@ -6,6 +6,7 @@ from pytest_django import Settings
 
 from catalog.services import bulk_upsert
 from events.log import get_log
+from personalization.services.rules import create_rule
 from personalization.serving.keeper import keeper
 from tests.staff import LogIn
 
@@ -41,6 +42,21 @@ def test_a_draft_rule_is_shown_beside_and_saved_nowhere(dee: Client) -> None:
     assert [item.product_id for item in columns[0][1].items] == [f"P{number}" for number in range(1, 7)]
     assert len(dee.get("/portal/preview?placement=home").context["columns"]) == 1
     assert get_log().length() == 0
+
+
+def test_a_draft_gives_way_to_the_rules_there_are_as_it_would_once_it_is_saved(dee: Client) -> None:
+    wording = {"effect": "pin", "products": ["P6"], "position": 1}
+    create_rule(name="First", wording=wording, actor="staff:1")
+
+    answer = dee.get("/portal/preview?placement=home&effect=pin&products=P5&position=1")
+
+    tried = answer.context["columns"][1][1].items
+    create_rule(name="Second", wording={**wording, "products": ["P5"]}, actor="staff:1")
+    saved = dee.get("/portal/preview?placement=home").context["columns"][0][1].items
+    assert [item.product_id for item in tried[:2]] == [item.product_id for item in saved[:2]] == ["P6", "P5"]
+    assert answer.context["conflicts"] == (
+        "Both want place 1; “First” gets it, “your draft” moves to the next free place",
+    )
 
 
 def test_a_product_whose_id_holds_a_comma_can_be_tried(dee: Client) -> None:
