@@ -201,7 +201,7 @@ def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
         items=items_of(snapshot.shelf, slate, found, reasons, scene.trace, explain=scene.ask.explain),
         unknown_products=scene.unknown,
         rules=tuple(f"{rule.id}.{rule.version}" for rule in scene.holding),
-        removed=removed_of(snapshot.shelf, scene.trace) if scene.ask.explain else None,
+        removed=removed_of(snapshot.shelf, slate, scene.trace) if scene.ask.explain else None,
         propensities=propensities,
     )
 

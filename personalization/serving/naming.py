@@ -22,9 +22,13 @@ def items_of(
     )
 
 
-def removed_of(shelf: Shelf, trace: Trace) -> tuple[Removed, ...]:
-    """Return what rules kept off the slate, up to a hundred products."""
-    listed = list(trace.removed.items())[:MOST_REMOVED]
+def removed_of(shelf: Shelf, slate: Sequence[int], trace: Trace) -> tuple[Removed, ...]:
+    """Return what rules kept off the slate, up to a hundred products.
+
+    A cap may have passed over what came into the slate later, in the place of another one.
+    """
+    shown = set(slate)
+    listed = [(code, by) for code, by in trace.removed.items() if code not in shown][:MOST_REMOVED]
     return tuple(Removed(shelf.columns.product_ids[code], shelf.title(code), by) for code, by in listed)
 
 

@@ -61,3 +61,16 @@ def test_who_asks_why_is_told_of_the_kept_place() -> None:
 
     told = {"rug" in item.reason.product_ids: item.explanation and item.explanation.rules for item in answer.items}
     assert told == {True: ("in a place kept for what is close to the product looked at last",), False: ()}
+
+
+def test_who_stands_in_a_kept_place_is_not_told_as_removed_by_a_cap() -> None:
+    create_rule(name="Two", wording={"effect": "cap", "cap": 2}, actor="staff:1")
+    save_placement("home", data={"explore_share": 0.0, "strategy": "popular", "size": 6, "fresh_slots": 1}, actor="x")
+    views(ADA, "rug")
+
+    answer = recommend(Ask(placement="home", who=Who(**ADA), explain=True))
+
+    shown, removed = {item.product_id for item in answer.items}, {one.product_id for one in answer.removed or ()}
+    assert (len(shown), "throw" in shown) == (2, True)
+    assert removed
+    assert not shown & removed
