@@ -1,6 +1,7 @@
 """From item codes to the items of an answer."""
 
 from collections.abc import Sequence
+from itertools import islice, zip_longest
 
 from common.money import plain
 from personalization.ranking.rules import Trace
@@ -23,13 +24,21 @@ def items_of(
 
 
 def removed_of(shelf: Shelf, slate: Sequence[int], trace: Trace) -> tuple[Removed, ...]:
-    """Return what rules kept off the slate, up to a hundred products.
+    """Return what rules kept off the slate, up to a hundred products, of each rule as many where there are more.
 
     A cap may have passed over what came into the slate later, in the place of another one.
     """
-    shown = set(slate)
-    listed = [(code, by) for code, by in trace.removed.items() if code not in shown][:MOST_REMOVED]
-    return tuple(Removed(shelf.columns.product_ids[code], shelf.title(code), by) for code, by in listed)
+    shown, of_rule = set(slate), dict[str, list[int]]()
+    for code, by in trace.removed.items():
+        if code not in shown:
+            of_rule.setdefault(by, []).append(code)
+    turns = (code for turn in zip_longest(*of_rule.values()) for code in turn if code is not None)
+    listed = set(islice(turns, MOST_REMOVED))
+    return tuple(
+        Removed(shelf.columns.product_ids[code], shelf.title(code), by)
+        for code, by in trace.removed.items()
+        if code in listed
+    )
 
 
 def _item(

@@ -95,6 +95,19 @@ def test_more_than_are_listed_are_not_counted_as_all(dee: Client) -> None:
     assert "And of this category" in few
 
 
+def test_where_there_is_no_room_for_all_each_rule_tells_what_it_removed(dee: Client) -> None:
+    rows = [
+        {"product_id": f"A{n}", "title": f"Trinket {n}", "price": "1.00", "category": ["Trinkets"]} for n in range(120)
+    ]
+    assert bulk_upsert(rows, actor="system:test").rejected == ()
+    create_rule(name="No trinkets", wording={"effect": "exclude", "categories": ["Trinkets"]}, actor="staff:1")
+
+    answer = dee.get("/portal/preview?placement=home&effect=cap&categories=Things&cap=2").context["columns"][1][1]
+
+    told = [one.by for one in answer.removed]
+    assert told == ["No trinkets: excluded"] * 96 + ["your draft: at most 2"] * 4
+
+
 def test_what_is_wrong_with_a_draft_is_said(dee: Client) -> None:
     page = dee.get("/portal/preview?placement=home&effect=pin&products=P5").content.decode()
 
