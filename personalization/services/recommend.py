@@ -77,7 +77,7 @@ def _shopper_of(slots: Mapping[str, Slot], snapshot: Snapshot) -> Shopper:
 
 
 def _slot(snapshot: Snapshot, ask: Ask, shopper: Shopper, group: list[int], *, late: bool) -> Answer:
-    known = shopper if ask.personalized and not late else nobody(shopper.profile.now)
+    known = shopper if ask.personalized else nobody(shopper.profile.now)
     taken = np.asarray(group, np.int32)
     one = answer(snapshot, ask, shopper=known, taken=taken, hurried=late)
     if not one.items and group:

@@ -65,8 +65,8 @@ def answer(
     """Return the answer to a question.
 
     `shopper` where the caller has read it already (a page); `taken` are item codes that other slots show; a `hurried`
-    answer takes popular products without asking the model. Raises NotFound for an unknown placement and InvalidInput
-    for a strategy that the model does not hold.
+    answer takes popular products without asking the model, those that the shopper may be shown. Raises NotFound for an
+    unknown placement and InvalidInput for a strategy that the model does not hold.
     """
     started = time.perf_counter()
     placement = snapshot.placements.get(ask.placement)
@@ -112,7 +112,7 @@ def _scene(
         ask=ask,
         placement=placement,
         strategy=strategy,
-        shopper=shopper,
+        shopper=nobody(shopper.profile.now) if hurried else shopper,
         context=context,
         unknown=tuple(product_id for product_id in ask.product_ids if product_id not in codes),
         holding=holding,

@@ -10,7 +10,7 @@ from access.identity import sign_user
 from consents.selectors import forget_terms
 from personalization.api.examples import ANSWER
 from personalization.services.placements import save_placement
-from tests.personalization.shop import ADA, PRODUCTS, says, views
+from tests.personalization.shop import ADA, PRODUCTS, does, says, views
 
 if TYPE_CHECKING:
     from rest_framework.test import APIClient
@@ -349,6 +349,26 @@ def test_a_slot_past_its_deadline_gets_popular_products(browser: "APIClient", mo
     assert answer["degraded"] == "deadline"
     assert answer["personalized"] is False
     assert ids(answer)
+
+
+def test_a_slot_past_its_deadline_keeps_back_what_was_bought_and_disliked(
+    browser: "APIClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import time
+
+    moments = iter(range(0, 1000, 10))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(moments))
+    save_placement("home", data={"repeat": False}, actor="staff:1")
+    does(ADA, "Order Completed", "", order_id="O1", products=[{"product_id": "lamp"}])
+    does(ADA, "Preference Given", "rug", liked=False)
+    views(ADA, "desk")
+
+    slots = [{"placement": "home", "deadline_ms": 5, "limit": 20}]
+    answer = browser.post("/api/v1/page", {**ADA, "placements": slots}, format="json").json()["placements"]["home"]
+
+    assert (answer["degraded"], answer["personalized"]) == ("deadline", False)
+    assert {"bulb", "throw"} <= set(ids(answer))
+    assert not {"lamp", "rug"} & set(ids(answer))
 
 
 def test_a_page_leaves_out_what_is_switched_off(browser: "APIClient") -> None:
