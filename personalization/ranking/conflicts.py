@@ -101,10 +101,17 @@ def _hidden(first: Rule, second: Rule, rules: RuleSet) -> str:
     return f"“{excluding.name}” excludes {shared} of the products of “{other.name}”; excluding wins" if shared else ""
 
 
-def _same_place(first: Rule, second: Rule, _rules: RuleSet) -> str:
-    if first.position != second.position:
+def _same_place(first: Rule, second: Rule, rules: RuleSet) -> str:
+    place = max(_places(first, rules).start, _places(second, rules).start)
+    if not all(place in _places(rule, rules) for rule in (first, second)):
         return ""
-    return f"Both want place {first.position}; “{first.name}” gets it, “{second.name}” moves to the next free place"
+    return f"Both want place {place}; “{first.name}” gets it, “{second.name}” moves to the next free place"
+
+
+def _places(rule: Rule, rules: RuleSet) -> range:
+    """Return the places that a pin wants: one for each product that it names, else one."""
+    first = rule.position or 1
+    return range(first, first + (int(rules.matched[rule.id].sum()) if rule.products else 1))
 
 
 def _disjoint(first: Rule, second: Rule, rules: RuleSet) -> str:

@@ -296,6 +296,16 @@ def test_a_rule_holds_only_in_its_situation(condition: dict[str, Any], situation
             rule("pin", id=2, position=1, context_products=("chair",)),
             "Both want place 1",
         ),
+        (
+            rule("pin", name="A", position=1, products=("mug", "rug", "nobody")),
+            rule("pin", id=2, name="B", position=2),
+            "Both want place 2; “A” gets it, “B” moves to the next free place",
+        ),
+        (
+            rule("pin", name="A", position=3),
+            rule("pin", id=2, name="B", position=2, products=("mug", "rug")),
+            "Both want place 3; “A” gets it",
+        ),
     ],
 )
 def test_contradicting_rules_are_named(first: Rule, second: Rule, told: str) -> None:
@@ -315,6 +325,8 @@ def test_contradicting_rules_are_named(first: Rule, second: Rule, told: str) -> 
         (rule("require", brands=("Lux",)), rule("require", id=2, products=("lamp", "mug"))),
         (rule("boost", brands=("Lux",)), rule("bury", id=2, brands=("Nord",))),
         (rule("pin", position=1), rule("pin", id=2, position=2)),
+        (rule("pin", position=1, products=("mug", "nobody")), rule("pin", id=2, position=2)),
+        (rule("pin", position=2, products=("mug", "rug")), rule("pin", id=2, position=1)),
         (
             rule("pin", position=1, context_categories=("Furniture/Chairs",)),
             rule("pin", id=2, position=1, context_categories=("Furniture/Desks",)),
