@@ -73,10 +73,12 @@ def check_wording(version: RuleVersion) -> None:
     _check_places(version)
     if version.segments:
         raise InvalidInput.of("segments", "there are no segments yet: the rule would never hold")
-    for low, high in (("min_price", "max_price"), ("min_stock", "max_stock"), ("starts_at", "ends_at")):
+    for low, high in (("min_price", "max_price"), ("min_stock", "max_stock")):
         first, last = getattr(version, low), getattr(version, high)
         if first is not None and last is not None and first > last:
             raise InvalidInput.of(high, f"must not be less than {low}")
+    if version.starts_at is not None and version.ends_at is not None and version.starts_at >= version.ends_at:
+        raise InvalidInput.of("ends_at", "must be later than starts_at: the rule would never hold")
 
 
 def _check_excluded(version: RuleVersion) -> None:

@@ -131,6 +131,16 @@ def test_a_rule_that_would_empty_every_shelf_is_refused_at_its_field(log_in: Log
     assert not Rule.objects.exists()
 
 
+def test_a_rule_that_ends_when_it_begins_is_refused_at_its_field(log_in: LogIn) -> None:
+    moment = {"starts_at_0": "2026-12-01", "starts_at_1": "00:00", "ends_at_0": "2026-12-01", "ends_at_1": "00:00"}
+
+    response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), {**RULE, **moment})
+
+    told = response.context["adminform"].form.errors
+    assert told == {"ends_at": ["must be later than starts_at: the rule would never hold"]}
+    assert not Rule.objects.exists()
+
+
 def test_a_rule_for_segments_is_refused_and_not_offered_while_there_are_none(log_in: LogIn) -> None:
     page = log_in("merchandiser").get(reverse("admin:personalization_rule_add"))
 
