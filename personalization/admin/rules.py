@@ -14,7 +14,10 @@ from personalization.selectors.conflicts import conflicts_of
 from personalization.selectors.rules import places_of, products_of, pure_rule, window_of
 from personalization.services.rules import create_rule, edit_rule, switch_rule
 
-CONDITIONS = "Empty means: always. All conditions that are set must hold."
+CONDITIONS = (
+    "Empty means: always. All conditions that are set must hold; of the products and categories looked at one will do, "
+    "in a cart as well."
+)
 TARGETS = (
     "Empty means: every product. A product must meet all conditions that are set. Names stand between commas, one that "
     "holds a comma in quotes."

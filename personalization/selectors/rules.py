@@ -66,12 +66,14 @@ def products_of(version: RuleVersion, *, most: int | None = None) -> str:
 
 def places_of(version: RuleVersion, *, most: int | None = None) -> str:
     """Return in words where a wording holds, and for whom; of each list `most` names, all where None."""
-    told = (
-        _listed("on", version.placements, most),
-        _listed("for segments", version.segments, most),
-        _listed("looking at products", version.context_products, most),
-        _listed("looking at categories", version.context_categories, most),
+    looked_at = _joined(
+        (
+            _listed("looking at products", version.context_products, most),
+            _listed("looking at categories", version.context_categories, most),
+        ),
+        " or ",
     )
+    told = _listed("on", version.placements, most), _listed("for segments", version.segments, most), looked_at
     return _joined(told) or "everywhere"
 
 
@@ -83,8 +85,8 @@ def window_of(version: RuleVersion) -> str:
     return " – ".join(ends) + " UTC"
 
 
-def _joined(told: Iterable[str]) -> str:
-    return "; ".join(one for one in told if one)
+def _joined(told: Iterable[str], between: str = "; ") -> str:
+    return between.join(one for one in told if one)
 
 
 def _listed(kind: str, names: list[str], most: int | None) -> str:

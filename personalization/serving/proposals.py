@@ -1,4 +1,4 @@
-"""Candidates in order: the placement's strategy first, then its fallback chain, then likeness, then what is left."""
+"""Candidates in order: the placement's strategy first, then likeness, its fallback chain, what is left."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace

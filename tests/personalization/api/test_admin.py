@@ -102,15 +102,22 @@ def test_the_list_and_the_history_tell_what_a_rule_is_about(log_in: LogIn) -> No
     rule = Rule.objects.get()
     dee.post(
         reverse("admin:personalization_rule_change", args=[rule.pk]),
-        {**RULE, "products": ", ".join(PRODUCTS), "placements": "", "context_categories": "Furniture/Chairs"},
+        {
+            **RULE,
+            "products": ", ".join(PRODUCTS),
+            "placements": "",
+            "context_products": "mug, bowl",
+            "context_categories": "Furniture/Chairs",
+        },
     )
 
     listed = dee.get(reverse("admin:personalization_rule_changelist")).content.decode()
     page = dee.get(reverse("admin:personalization_rule_change", args=[rule.pk])).content.decode()
 
     assert "products desk, desk-xl, chair, stool, lamp and 5 more" in listed
-    assert "looking at categories Furniture/Chairs" in listed
-    assert f"boosted ×3: products {', '.join(PRODUCTS)}; looking at categories Furniture/Chairs; always" in page
+    places = "looking at products mug, bowl or looking at categories Furniture/Chairs"
+    assert places in listed
+    assert f"boosted ×3: products {', '.join(PRODUCTS)}; {places}; always" in page
     assert "UTC merchandiser: boosted ×3: products rug, throw; brands Weft; price to 80.00; on home; always" in page
 
 
