@@ -35,6 +35,10 @@ KINDS: dict[str, Kind] = {
 }
 
 
+TIE = 9
+"""Places that are the same to so many decimals tie: 3 ÷ 2.5 ÷ 1.2 is no more than 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One version of a rule. Empty tuples and None mean "any"; times are seconds since the epoch, half open."""
@@ -231,5 +235,5 @@ class RuleSet:
             if trace is not None:
                 for code in items[hit].tolist():
                     trace.move(code, rule.sentence)
-        ordered: Ints = items[np.lexsort((-favor, places))]
+        ordered: Ints = items[np.lexsort((-favor, places.round(TIE)))]
         return ordered

@@ -97,6 +97,12 @@ def test_a_boost_divides_the_place_and_a_bury_multiplies_it() -> None:
     assert shown(rule("bury", products=("desk",), factor=4.0)) == ["desk-xl", "chair", "lamp", "desk", "rug", "mug"]
 
 
+def test_factors_that_multiply_to_a_tie_are_a_tie() -> None:
+    both = rule("boost", products=("chair",), factor=2.5), rule("boost", id=2, products=("chair",), factor=1.2)
+
+    assert shown(*both)[:2] == ["chair", "desk"], "3 ÷ 2.5 ÷ 1.2 is 1"
+
+
 def test_a_cap_rule_limits_each_brand_and_does_not_count_items_without() -> None:
     assert shown(rule("cap", cap=1, cap_by="brand")) == ["desk", "lamp", "mug"]
     assert shown(rule("cap", brands=("Nord",), cap=1)) == ["desk", "lamp", "rug", "mug"]
