@@ -4,6 +4,7 @@ from common.errors import InvalidInput
 
 KINDS = ("user", "anonymous")
 MAX_ID = 512
+MAX_RAW_ID = len("anonymous:") + MAX_ID
 
 
 def raw_ids(user_id: str | None, anonymous_id: str | None) -> list[str]:

@@ -14,6 +14,7 @@ from catalog.records import ProductRow
 from common import clock
 from common.clock import from_microseconds
 from consents import selectors as consents
+from consents.subjects import MAX_RAW_ID
 from customers.selectors import Identity, identity_of, named_users
 from events import activity
 from portal.permissions import may, staff_page
@@ -42,7 +43,7 @@ class Moment:
 @staff_page("customers.view_customer")
 def search(request: HttpRequest) -> HttpResponse:
     """Find a customer by id; without one, show a few."""
-    asked = request.GET.get("id", "").strip()[:300]
+    asked = request.GET.get("id", "").strip()[:MAX_RAW_ID]
     if asked:
         return redirect("portal:customer", subject=subject_of(asked))
     people = [(user_id, ", ".join(f"{k} {v}" for k, v in known.items())) for user_id, known in named_users(limit=SOME)]

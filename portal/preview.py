@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from common.commas import listed
 from common.errors import DomainError
+from consents.subjects import MAX_RAW_ID
 from personalization.selectors.placements import active_placements
 from personalization.selectors.rules import effects
 from personalization.serving.answers import Answer, Item
@@ -23,7 +24,7 @@ from portal.trial import try_out
 class PreviewForm(forms.Form):
     """Who, where, and a rule to try. Lists are separated by commas, as in a saved rule."""
 
-    subject = forms.CharField(label="Shopper", max_length=300, required=False)
+    subject = forms.CharField(label="Shopper", max_length=MAX_RAW_ID, required=False)
     placement = forms.ChoiceField()
     product_id = forms.CharField(label="Product looked at, or the cart", max_length=2_000, required=False)
     limit = forms.IntegerField(label="Size", min_value=1, max_value=50, required=False)

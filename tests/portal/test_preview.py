@@ -95,6 +95,14 @@ def test_more_than_are_listed_are_not_counted_as_all(dee: Client) -> None:
     assert "And of this category" in few
 
 
+@pytest.mark.parametrize("kind", ["", "user:", "anonymous:"])
+def test_a_shopper_with_the_longest_id_can_be_tried(dee: Client, kind: str) -> None:
+    answer = dee.get(f"/portal/preview?placement=home&subject={kind}{'a' * 512}")
+
+    assert answer.context["form"].errors == {}
+    assert answer.context["columns"]
+
+
 def test_where_there_is_no_room_for_all_each_rule_tells_what_it_removed(dee: Client) -> None:
     rows = [
         {"product_id": f"A{n}", "title": f"Trinket {n}", "price": "1.00", "category": ["Trinkets"]} for n in range(120)
