@@ -7,10 +7,9 @@ from typing import Final
 from django.db.models import QuerySet
 
 from common import clock
-from personalization.models import RunState, TrainingRun
+from personalization.models import ModelState, ModelVersion, RunState, TrainingRun
 
 SILENCE: Final = timedelta(seconds=60)
-DIED: Final = "Its process died."
 OVER: Final = (RunState.DONE, RunState.FAILED, RunState.STOPPED)
 
 
@@ -58,7 +57,28 @@ def state_of(run: TrainingRun) -> str:
 
 def message_of(run: TrainingRun) -> str:
     """Return what a run says, or what is said of one that died."""
-    return DIED if _died(run) else run.message
+    return words_of_death(run) if _died(run) else run.message
+
+
+def words_of_death(run: TrainingRun) -> str:
+    """Return what is said of a run whose process died: where it was, and what can be done now."""
+    return f"Its process died at {run.progress:.0%} ({run.step}). {left_behind(run)}"
+
+
+def left_behind(run: TrainingRun) -> str:
+    """Return in words what came of a run that did not see its end, and what can be done with it."""
+    version = ModelVersion.objects.filter(runs=run.pk).defer("report").first()
+    if version is None:
+        return "Nothing was changed: start another one."
+    if version.state == ModelState.CHAMPION:
+        return f"{version.version} is live."
+    if not version.gate:
+        return f"{version.version} was registered, but never judged, and cannot go live: start another one."
+    if version.failed:
+        return f"{version.version} was refused: {version.refusal}"
+    if version.promoted_at is not None:
+        return f"{version.version} was live, and is no longer."
+    return f"{version.version} passed the gate, and waits for Promote."
 
 
 def _died(run: TrainingRun) -> bool:

@@ -14,7 +14,7 @@ from audit.services import record
 from common import clock
 from common.errors import Conflict
 from common.ids import uuid7
-from personalization.models import AlarmKind, ModelState, ModelVersion, ModelWaiver
+from personalization.models import AlarmKind, ModelState, ModelVersion, ModelWaiver, TrainingRun
 from personalization.ranking.bundle import LOADING_ERRORS, Bundle
 from personalization.selectors.registry import (
     directory_of,
@@ -35,15 +35,18 @@ DRAFT = ".writing-"
 """How the directory of an artefact is called until it has a version."""
 
 
-def register(bundle: Bundle, *, report: Mapping[str, Any], actor: str) -> ModelVersion:
-    """Write the bundle under a new version, `YYYY-MM-DD.n`, as a challenger."""
+def register(bundle: Bundle, *, report: Mapping[str, Any], actor: str, run: TrainingRun | None = None) -> ModelVersion:
+    """Write the bundle under a new version, `YYYY-MM-DD.n`, as a challenger; the run that it came of names it."""
     root = Path(settings.MODEL_DIR)
     draft = root / f"{DRAFT}{uuid7()}"
     root.mkdir(parents=True, exist_ok=True)
     try:
         artefact_hash = bundle.save(draft)
         with transaction.atomic():
-            return _registered(bundle, draft, artefact_hash, report=report, actor=actor)
+            row = _registered(bundle, draft, artefact_hash, report=report, actor=actor)
+            if run is not None:  # with the row, or a run that is killed between the two says that nothing was changed
+                TrainingRun.objects.filter(pk=run.pk).update(model_version=row)
+            return row
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from common import clock
-from personalization.models import ModelVersion, RunState, TrainingRun
+from personalization.models import RunState, TrainingRun
 from personalization.training.progress import Progress, part_of
 
 Found = TypeVar("Found")
@@ -39,11 +39,12 @@ class RunProgress:
     def begin(self) -> bool:
         """Mark the run as running; return whether nobody else began it at the same moment."""
         as_read = TrainingRun.objects.filter(pk=self.run.pk, state=self.run.state, heartbeat_at=self.run.heartbeat_at)
-        if not as_read.update(state=RunState.RUNNING, heartbeat_at=clock.now()):
-            self.run.refresh_from_db()
-            return False
-        self._write(state=RunState.RUNNING, started_at=clock.now(), step="Reading events", progress=0.0)
-        return True
+        now = clock.now()
+        begun = as_read.update(
+            state=RunState.RUNNING, started_at=now, heartbeat_at=now, step="Reading events", progress=0.0
+        )
+        self.run.refresh_from_db()
+        return bool(begun)
 
     def tell(self, step: str, share: float) -> None:
         """Note the step and how much of the whole is done. Raises Stopped where somebody asked the run to stop."""
@@ -59,10 +60,6 @@ class RunProgress:
             except (DatabaseError, InterfaceError) as error:  # an hour's work is worth more than its progress
                 log.warning("training.progress_lost run=%s error=%s", self.run.pk, error)
                 _reconnect()
-
-    def made(self, version: ModelVersion) -> None:
-        """Note the version that came of the run: it is there, and may go live, whatever becomes of the run."""
-        insisted(lambda: self._write(model_version=version))
 
     def end(self, state: RunState, *, message: str) -> None:
         """Mark the run as over; the step of one that failed says where."""

@@ -11,8 +11,8 @@ from django.db import IntegrityError, transaction
 from audit.services import record
 from common import clock
 from common.errors import Conflict, InvalidInput, NotFound
-from personalization.models import ModelState, ModelVersion, RunState, Sampler, TrainingRun
-from personalization.selectors.runs import OVER, alive_runs
+from personalization.models import RunState, Sampler, TrainingRun
+from personalization.selectors.runs import OVER, alive_runs, words_of_death
 from personalization.services.registry import one_at_a_time
 from personalization.services.run_progress import REGISTERS
 
@@ -134,19 +134,9 @@ def close_silent_runs(*, but: TrainingRun | None = None) -> None:
     silent = TrainingRun.objects.filter(state=RunState.RUNNING).exclude(pk__in=alive_runs().values("pk"))
     for run in silent if but is None else silent.exclude(pk=but.pk):
         log.warning("training.died run=%s heard=%s", run.pk, run.heartbeat_at)
-        told = f"Its process died at {run.progress:.0%} ({run.step}). {left_behind(run)}"
         TrainingRun.objects.filter(pk=run.pk, state=RunState.RUNNING, heartbeat_at=run.heartbeat_at).update(
-            state=RunState.FAILED, message=told, finished_at=clock.now()
+            state=RunState.FAILED, message=words_of_death(run), finished_at=clock.now()
         )
-
-
-def left_behind(run: TrainingRun) -> str:
-    """Return in words what came of a run that did not see its end."""
-    if run.model_version_id is None:
-        return "Nothing was changed: start another one."
-    version = ModelVersion.objects.get(pk=run.model_version_id)
-    live = version.state == ModelState.CHAMPION
-    return f"{version.version} is live." if live else f"{version.version} was registered, and is not live."
 
 
 def _to_worker(run_id: int, slates: Path | None) -> None:

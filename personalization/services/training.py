@@ -16,7 +16,7 @@ from common.errors import Conflict, DomainError, NotFound
 from personalization.models import ModelVersion, RunState, TrainingRun
 from personalization.ranking.artefact import ArtefactError, unseal
 from personalization.selectors.registry import Champion, champion, version_named
-from personalization.selectors.runs import OVER, alive_runs
+from personalization.selectors.runs import OVER, alive_runs, left_behind
 from personalization.services.data_gate import examine
 from personalization.services.gate import judge_training, steadiness_of
 from personalization.services.registry import promote, register
@@ -30,7 +30,7 @@ from personalization.services.run_progress import (
     beating,
     insisted,
 )
-from personalization.services.runs import close_silent_runs, left_behind
+from personalization.services.runs import close_silent_runs
 from personalization.services.shop_data import shop_dataset
 from personalization.training.progress import Progress
 from profiles.history import KEPT
@@ -192,8 +192,8 @@ def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, progress: Ru
     steady = insisted(lambda: steadiness_of(trained))
     report = {**trained.report, "stability": asdict(steady)} if steady else trained.report
     progress.tell("Registering the version", REGISTERS)
-    version = insisted(lambda: register(trained.bundle, report=report, actor=actor))
-    progress.made(version)
+    version = insisted(lambda: register(trained.bundle, report=report, actor=actor, run=progress.run))
+    progress.run.model_version = version
     progress.tell("Judging at the gate", TRAIN_SHARE + 0.02)
 
     def judging() -> ModelVersion:

@@ -487,7 +487,7 @@ def test_the_live_list_says_that_a_run_died(log_in: LogIn) -> None:
         reverse("admin:personalization_trainingrun_change", args=[dead.pk]),
         reverse("admin:personalization_trainingrun_changelist"),
     ):
-        assert "Its process died." in sam.get(page).content.decode()
+        assert "Its process died at 0%" in sam.get(page).content.decode()
     assert shown_run(dead.pk).failed
     assert not shown_run(alive.pk).failed
 

@@ -138,7 +138,8 @@ def test_one_whose_worker_died_later_and_that_began_anew_names_what_had_come_of_
     )
     monkeypatch.setattr(training, "_trained", steps(("Fitting nmf", 0.2), then=asked_by_somebody))
 
-    assert run_training(run.pk).message == "It was stopped. 2026-11-24.1 was registered, and is not live."
+    told = "It was stopped. 2026-11-24.1 was registered, but never judged, and cannot go live: start another one."
+    assert run_training(run.pk).message == told
 
 
 def test_one_that_waits_never_begins(monkeypatch: pytest.MonkeyPatch) -> None:

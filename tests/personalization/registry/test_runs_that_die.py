@@ -10,13 +10,15 @@ from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError
 
 from common import clock
+from personalization.judging.case import Case
 from personalization.models import ModelState, ModelVersion, RunState, TrainingRun
-from personalization.selectors.runs import SILENCE
+from personalization.selectors.runs import SILENCE, message_of
 from personalization.services import run_progress, runs, training
 from personalization.services.gate import judge_version
-from personalization.services.registry import promote
+from personalization.services.registry import promote, register
 from personalization.services.runs import close_silent_runs, queue_training
 from personalization.services.training import run_training
+from tests.personalization import planted
 from tests.personalization.planted import harmless
 from tests.personalization.releases import admitted
 from tests.personalization.shop import model
@@ -105,7 +107,8 @@ def test_a_run_that_was_stopped_or_killed_says_what_it_brought_live(monkeypatch:
     version = ModelVersion.objects.get(version=admitted(model(("popular",))))
 
     def trained(progress: Any, slates: Any) -> Any:
-        progress.made(version)
+        TrainingRun.objects.filter(pk=progress.run.pk).update(model_version=version)
+        progress.run.refresh_from_db()
         promote(version.version, actor="staff:1")
         raise KeyboardInterrupt
 
@@ -121,6 +124,40 @@ def test_a_run_that_was_stopped_or_killed_says_what_it_brought_live(monkeypatch:
     close_silent_runs()
     killed.refresh_from_db()
     assert killed.message.endswith(f"{version.version} is live.")
+
+
+def test_a_run_names_its_version_as_soon_as_it_is_registered() -> None:
+    """In the same transaction: one that is killed between two of them would say that nothing was changed."""
+    run, other = (queue_training(actor="staff:1", hand_over=False) for _ in range(2))
+
+    version = register(model(("popular",)), report={}, actor="staff:1", run=run)
+
+    run.refresh_from_db()
+    other.refresh_from_db()
+    assert (run.model_version, other.model_version) == (version, None)
+
+
+@pytest.mark.parametrize(
+    ("case", "told"),
+    [
+        (None, "was registered, but never judged, and cannot go live: start another one."),
+        (harmless(), "passed the gate, and waits for Promote."),
+        (planted.case(planted.slow(planted.usual()), planted.usual()), "was refused: latency: "),
+    ],
+)
+def test_a_run_that_was_killed_says_what_can_be_done_with_its_version(case: Case | None, told: str) -> None:
+    run = running(heard=2 * SILENCE)
+    version = register(model(("popular",)), report={}, actor="staff:1", run=run).version
+    run.refresh_from_db()
+    if case is not None:
+        judge_version(version, case, reference="popularity", actor="staff:1")
+
+    shown = message_of(run)
+    close_silent_runs()
+
+    run.refresh_from_db()
+    assert shown == run.message
+    assert run.message.startswith(f"Its process died at 44% (Fitting nmf). {version} {told}")
 
 
 def test_a_run_that_is_stopped_before_it_has_a_version_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
