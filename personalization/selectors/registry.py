@@ -11,7 +11,7 @@ from common import clock
 from common.errors import NotFound
 from personalization.models import ModelState, ModelVersion, ModelWaiver
 
-INCREMENTS = ".increments"
+INCREMENTS, TABLE = ".increments", ".judged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def directory_of(version: ModelVersion) -> Path:
 
 def table_of(version: ModelVersion) -> Path:
     """Return where the held-out table lies that the gate judged a version by: beside its artefact, sealed apart."""
-    return Path(settings.MODEL_DIR) / f"{version.directory}.judged"
+    return Path(settings.MODEL_DIR) / f"{version.directory}{TABLE}"
 
 
 def valid_waiver(version: ModelVersion, *, now: datetime, held: bool = False) -> ModelWaiver | None:

@@ -4,6 +4,7 @@ import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -44,8 +45,7 @@ def judge_version(version: str, case: Case, *, reference: str, actor: str) -> Mo
         if row.gate:
             raise Conflict(f"{version} was judged already.")
         directory = table_of(row)
-        shutil.rmtree(directory, ignore_errors=True)  # left by a transaction that was rolled back
-        row.gate = {**verdict.json(), "table": {"directory": directory.name, "hash": write_case(directory, case)}}
+        row.gate = {**verdict.json(), "table": {"directory": directory.name, "hash": _sealed(directory, case)}}
         if not verdict.passed:
             row.state, row.refusal = ModelState.REFUSED, verdict.reason
         row.save(update_fields=["gate", "state", "refusal"])
@@ -76,6 +76,15 @@ def judge_training(
     )
     reference = over if over and trained.rival else POPULARITY
     return judge_version(version, case.shuffled(), reference=reference, actor=actor)
+
+
+def _sealed(directory: Path, case: Case) -> str:
+    shutil.rmtree(directory, ignore_errors=True)  # left by a transaction that was rolled back
+    try:
+        return write_case(directory, case)
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)  # half of it, on a disk that is full
+        raise
 
 
 def steadiness_of(trained: "TrainedBundle") -> "Check | None":

@@ -17,7 +17,7 @@ from django.db import transaction
 from audit.services import record
 from common import clock
 from personalization.models import ModelState, ModelVersion, ModelWaiver
-from personalization.selectors.registry import directory_of, increments_of, previous_champion, table_of
+from personalization.selectors.registry import TABLE, directory_of, increments_of, previous_champion, table_of
 from personalization.services.mirror import mirror_soon
 from personalization.services.registry import DRAFT, one_at_a_time
 
@@ -74,12 +74,15 @@ def _paths(row: ModelVersion) -> tuple[Path, ...]:
 
 
 def _strays() -> Iterator[Path]:
-    """Yield directories that look like a version's and belong to none, older than a day."""
+    """Yield directories that look like a version's and belong to none, or to one without verdict, older than a day."""
     known = set(ModelVersion.objects.values_list("directory", flat=True))
+    judged = set(ModelVersion.objects.exclude(gate={}).values_list("directory", flat=True))
     root = Path(settings.MODEL_DIR)
     for path in root.iterdir() if root.is_dir() else ():
         named = NAMED.fullmatch(path.name)
-        ours = path.name.startswith(DRAFT) or (named is not None and named[1] not in known)
+        ours = path.name.startswith(DRAFT) or (
+            named is not None and named[1] not in (judged if named[2] == TABLE else known)
+        )
         if ours and _left(path):
             yield path
 

@@ -15,7 +15,7 @@ from common import clock
 from common.errors import Conflict
 from personalization.models import ModelVersion, ModelWaiver
 from personalization.selectors.registry import increments_of, table_of
-from personalization.services.registry import promote, roll_back
+from personalization.services.registry import promote, register, roll_back
 from personalization.services.retention import prune
 from personalization.services.runs import queue_training
 from personalization.services.training import run_training
@@ -161,6 +161,9 @@ def test_what_a_process_that_died_left_goes_after_a_day(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     known = made(1)[0]
     kept += [known, f"{known}.judged"]  # old, and of a version
+    unjudged = register(model(("popular",)), report={}, actor="system:training").version
+    left.append(f"{unjudged}.judged")  # killed while the table was written
+    (tmp_path / left[-1]).mkdir()
     for name in (*left, "mlflow", known, f"{known}.judged"):
         long_ago = time.time() - 2 * 86_400
         os.utime(tmp_path / name, (long_ago, long_ago))

@@ -1,9 +1,11 @@
 """Register, judge, promote: exactly the models that should not go live are kept out, each with its reason."""
 
+import errno
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from personalization.judging.verdict import read_case
 from personalization.models import ModelState
 from personalization.ranking.artefact import ArtefactError
 from personalization.ranking.bundle import Bundle
+from personalization.recommenders import storage
 from personalization.recommenders.base import Context, Profile
 from personalization.selectors.registry import directory_of, table_of
 from personalization.services.gate import judge_version
@@ -93,6 +96,23 @@ def test_a_verdict_stands(champion: SlateTable) -> None:
 
     with pytest.raises(Conflict, match="judged already"):
         judge_version(version.version, harmless(), reference="popularity", actor="staff:7")
+
+
+def test_a_table_that_could_not_be_written_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk keeps no half of it, and the version may be judged once there is room."""
+    version = register(model(("popular",)), report={}, actor="system:training")
+
+    def full(path: Path, value: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "write_json", full)
+        with pytest.raises(OSError, match="No space left"):
+            judge_version(version.version, harmless(), reference="popularity", actor="staff:7")
+
+    version.refresh_from_db()
+    assert (version.gate, table_of(version).exists()) == ({}, False)
+    assert judge_version(version.version, harmless(), reference="popularity", actor="staff:7").passed
 
 
 def test_anybody_can_judge_again_from_the_sealed_table(champion: SlateTable) -> None:
