@@ -89,7 +89,7 @@ class Consumer:
     def _report(self) -> None:
         self._reported = time.monotonic()
         close_old_connections()
-        report(self.client, self.source, consumer=self.work.name, offsets=self._after)
+        report(self.client, consumer=self.work.name, offsets=self._after)
         if self.housekeeping:
             self.housekeeping.tidy(self.source, self.client, mine=self._after)
 
@@ -106,21 +106,25 @@ def close_broken_connection() -> None:
         connection.close()
 
 
-def report(client: redis.Redis, source: Log, *, consumer: str, offsets: Mapping[int, int]) -> None:
+def report(client: redis.Redis, *, consumer: str, offsets: Mapping[int, int]) -> None:
     """Tell how far the consumer is, for the gauges and for trimming."""
     pipe = client.pipeline(transaction=False)
     for shard, offset in offsets.items():
         pipe.hset(f"v:offset:{consumer}", str(shard), str(offset))
-        pipe.hset(f"v:lag:{consumer}", str(shard), str(source.backlog(shard, offset)))
     pipe.execute()
 
 
-def lags(client: redis.Redis, *, consumers: Iterable[str] = CONSUMERS) -> dict[tuple[str, int], int]:
-    """Return how many entries each consumer had before it on each shard when it last told."""
+def lags(client: redis.Redis, source: Log, *, consumers: Iterable[str] = CONSUMERS) -> dict[tuple[str, int], int]:
+    """Return about how many entries each consumer has before it on each shard, by how far it told that it is.
+
+    Asked of the log and not of the consumer: one that died tells nothing, and what waits for it grows.
+    Raises redis errors and Unavailable.
+    """
     found: dict[tuple[str, int], int] = {}
     for consumer in consumers:
-        rows: Any = client.hgetall(f"v:lag:{consumer}")
-        found.update({(consumer, int(shard)): int(lag) for shard, lag in rows.items()})
+        told: Any = client.hgetall(f"v:offset:{consumer}")
+        offsets = {int(shard): int(offset) for shard, offset in told.items()}
+        found |= {(consumer, shard): source.backlog(shard, offsets.get(shard, 0)) for shard in range(source.shards)}
     return found
 
 

@@ -90,12 +90,12 @@ class LogGauges(Collector):
         yield GaugeMetricFamily("vitrine_log_entries", "Entries that the event log keeps", value=entries)
         yield GaugeMetricFamily("vitrine_log_bytes", "Bytes that count against the event log's limit", value=size)
         lag = GaugeMetricFamily(
-            "vitrine_consumer_lag", "Entries that a consumer has before it", labels=["consumer", "shard"]
+            "vitrine_consumer_lag", "Entries that a consumer has before it, about", labels=["consumer", "shard"]
         )
         try:
-            for (consumer, shard), entries in lags(stores.client()).items():
+            for (consumer, shard), entries in lags(stores.client(), log).items():
                 lag.add_metric([consumer, str(shard)], entries)
-        except redis.RedisError:
+        except (redis.RedisError, errors.Unavailable):
             return
         yield lag
 

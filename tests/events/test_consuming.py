@@ -101,8 +101,21 @@ def test_the_recorder_consumes_and_tells_how_far_it_is(log: Log) -> None:
 
     assert count == 20
     assert Event.objects.count() == 20
-    assert sum(lags(redis.client(), consumers=["recorder"]).values()) == 0
+    assert sum(lags(redis.client(), log, consumers=["recorder"]).values()) == 0
     assert consumer.step(membership) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_waits_for_a_consumer_that_died_is_told_too(log: Log) -> None:
+    log.append([entry(event(1))])
+    Consumer(Recording(), log, redis.client()).step(member("recorder"))
+
+    log.append([entry(event(2))])
+
+    told = lags(redis.client(), log)
+    assert sum(lag for (name, _), lag in told.items() if name == "recorder") == 1
+    assert sum(lag for (name, _), lag in told.items() if name == "profiles") > 0, "it never ran"
+    assert len(told) == 2 * log.shards
 
 
 def test_a_shard_that_fills_up_alone_is_trimmed_before_it_is_full(log: Log) -> None:
