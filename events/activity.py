@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import TruncDate
@@ -19,13 +20,16 @@ from events.types.base import raw_id_of
 DAYS: Final = 14
 RECORDER: Final = "recorder"
 ALWAYS: Final = (Span(None, None),)
+UNDONE: Final = Q(status="cancelled") | Q(wholly_refunded=True) | Q(refunded__gt=0, refunded__gte=F("revenue"))
+"""Orders of which nothing stands."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """What happened lately. `days` are event counts of the last fourteen days, today last; money is in `currency`.
+    """What happened lately. `days` are event counts of the last fourteen days, today last.
 
-    `orders` and `revenue` are of thirty days, without what was cancelled or given back.
+    `orders` and `revenue` are of thirty days, without what was cancelled or given back; `revenue` is the sum of each
+    currency, that of most orders first, as far as events told it.
 
     `counted` are today's events that were counted and not kept; `waiting` the set-aside items nobody replayed.
     """
@@ -35,8 +39,7 @@ class Pulse:
     counted: int
     waiting: int
     orders: int
-    revenue: Decimal
-    currency: str
+    revenue: tuple[tuple[str, Decimal], ...]
 
     @property
     def today(self) -> int:
@@ -48,6 +51,7 @@ class Pulse:
 class Happened:
     """One line of a person's timeline. `products` are the product ids it names."""
 
+    id: UUID
     at: datetime
     kind: str
     name: str
@@ -76,17 +80,16 @@ def pulse(*, now: datetime) -> Pulse:
     recent = Event.objects.filter(at__gte=today - timedelta(days=DAYS - 1), at__lt=now + timedelta(hours=1))
     per_day = dict(recent.annotate(day=TruncDate("at")).values_list("day").annotate(n=Count("*")))
     days = [today.date() - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
-    sold = Order.objects.filter(placed_at__gte=now - timedelta(days=30)).exclude(status="cancelled")
-    kept = Sum(F("revenue") - F("refunded"), filter=Q(wholly_refunded=False))
-    sums = sold.values("currency").annotate(n=Count("*"), revenue=kept).order_by("-n").first()
+    sold = Order.objects.filter(placed_at__gte=now - timedelta(days=30)).exclude(UNDONE)
+    kept = Sum(F("revenue") - F("refunded"))
+    sums = list(sold.values_list("currency").annotate(n=Count("*"), kept=kept).order_by("-n", "currency"))
     return Pulse(
         last_hour=Event.objects.filter(at__gte=now - timedelta(hours=1), at__lt=now + timedelta(hours=1)).count(),
         days=tuple((day, per_day.get(day, 0)) for day in days),
         counted=Counted.objects.filter(day=today.date()).aggregate(n=Sum("n"))["n"] or 0,
         waiting=SetAside.objects.filter(replayed_at=None).count(),
-        orders=sums["n"] if sums else 0,
-        revenue=(sums["revenue"] or Decimal(0)) if sums else Decimal(0),
-        currency=sums["currency"] if sums else "",
+        orders=sum(n for _, n, _ in sums),
+        revenue=tuple((currency, total) for currency, _, total in sums if total is not None),
     )
 
 
@@ -97,11 +100,13 @@ def lag() -> int:
     return sum(log.backlog(shard, offsets.get(shard, 0)) for shard in range(log.shards))
 
 
-def timeline(person: Identity, *, limit: int, before: datetime | None = None) -> list[Happened]:
-    """Return the latest events of a person, the newest first."""
+def timeline(person: Identity, *, limit: int, before: tuple[datetime, UUID] | None = None) -> list[Happened]:
+    """Return the latest events of a person, the newest first; with `before` those that follow the one of that time and
+    id. Of one time there may be many: files have days alone."""
     events = Event.objects.filter(_whose(person, at="at"))
     if before is not None:
-        events = events.filter(at__lt=before)
+        at, last = before
+        events = events.filter(at__lte=at).exclude(at=at, id__gte=last)
     return [_happened(row) for row in events.order_by("-at", "-id")[:limit]]
 
 
@@ -142,6 +147,7 @@ def _happened(row: Event) -> Happened:
     named = [properties, *(line for line in properties.get("products") or [] if isinstance(line, dict))]
     products = tuple(str(line["product_id"]) for line in named if line.get("product_id") is not None)
     return Happened(
+        id=row.id,
         at=row.at,
         kind=row.kind,
         name=row.name or row.kind,

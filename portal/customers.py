@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -83,8 +84,7 @@ def _consents(identity: Identity) -> dict[str, Any]:
 
 
 def _history(identity: Identity, before: str | None) -> dict[str, Any]:
-    until = _moment(before)
-    happened = activity.timeline(identity, limit=TIMELINE_SIZE, before=until)
+    happened = activity.timeline(identity, limit=TIMELINE_SIZE, before=_place(before))
     orders = activity.orders_of(identity, limit=ORDERS_SIZE)
     named = {product_id for event in happened for product_id in event.products[:6]}
     named |= {product_id for order in orders for product_id in order.product_ids[:6]}
@@ -92,14 +92,16 @@ def _history(identity: Identity, before: str | None) -> dict[str, Any]:
     return {
         "timeline": [Moment(event, _known(event.products, products)) for event in happened],
         "orders": [(order, _known(order.product_ids, products)) for order in orders],
-        "older": happened[-1].at.isoformat() if len(happened) == TIMELINE_SIZE else None,
+        "older": f"{happened[-1].at.isoformat()} {happened[-1].id}" if len(happened) == TIMELINE_SIZE else None,
     }
 
 
-def _moment(text: str | None) -> datetime | None:
-    """Return the time, or None where the text is none, as of an address that somebody wrote by hand."""
+def _place(text: str | None) -> tuple[datetime, UUID] | None:
+    """Return the time and the event behind which to go on, or None where an address, written by hand, names none."""
+    at, _, event = (text or "").partition(" ")
     try:
-        return parse_datetime(text) if text else None
+        moment = parse_datetime(at)
+        return (moment, UUID(event)) if moment else None
     except ValueError:
         return None
 

@@ -47,6 +47,24 @@ def test_a_customers_page_leaves_out_what_others_did_on_the_device() -> None:
     assert [one.order_id for one in orders_of(bo, limit=9)] == ["BOS"]
 
 
+def test_no_event_is_lost_between_two_pages_of_a_timeline() -> None:
+    moment = {"at": START, "received_at": START}
+    record(*(event(number, **moment) for number in range(1, 6)), event(9))
+    ada = identity_of("user:ada", now=clock.now())
+
+    first = timeline(ada, limit=3)
+    second = timeline(ada, limit=9, before=(first[-1].at, first[-1].id))
+
+    assert sorted(product for one in (*first, *second) for product in one.products) == [
+        "P1",
+        "P2",
+        "P3",
+        "P4",
+        "P5",
+        "P9",
+    ]
+
+
 def test_revenue_is_what_was_not_given_back() -> None:
     record(
         order(1, "Completed", "kept", revenue=50),
@@ -60,4 +78,30 @@ def test_revenue_is_what_was_not_given_back() -> None:
 
     found = pulse(now=from_microseconds(START) + timedelta(hours=1))
 
-    assert (found.orders, found.revenue) == (3, Decimal(80))
+    assert (found.orders, found.revenue) == (2, (("EUR", Decimal(80)),))
+
+
+def test_what_was_given_back_takes_nothing_from_other_orders() -> None:
+    record(
+        order(1, "Completed", "kept", revenue=50),
+        order(2, "Completed", "back", revenue=50, shipping=5),
+        order(3, "Refunded", "back", total=55),
+    )
+
+    found = pulse(now=from_microseconds(START) + timedelta(hours=1))
+
+    assert (found.orders, found.revenue) == (1, (("EUR", Decimal(50)),))
+
+
+def test_orders_in_another_currency_are_counted_and_their_money_is_told_apart() -> None:
+    record(
+        order(1, "Completed", "here", revenue=50),
+        order(2, "Completed", "there", revenue=30, currency="USD"),
+        order(3, "Completed", "too", revenue=20, currency="EUR"),
+        order(4, "Completed", "untold"),
+        order(5, "Refunded", "untold", revenue=5, products=[{"product_id": "A"}]),
+    )
+
+    found = pulse(now=from_microseconds(START) + timedelta(hours=1))
+
+    assert (found.orders, found.revenue) == (4, (("EUR", Decimal(70)), ("USD", Decimal(30))))

@@ -9,13 +9,17 @@ from django.urls import reverse
 
 from access.roles import ROLES
 from audit.services import record
+from catalog.services import put_product
+from common import clock
 from customers.models import Customer
+from events.models import SetAside
+from events.services.record import Recorder, offsets
 from personalization.models import Placement
 from personalization.serving.keeper import keeper
 from portal.home import DOORS
 from portal.profile import readable
 from profiles import services as profiles
-from tests.events.journal import event
+from tests.events.journal import entry, event
 from tests.staff import LogIn
 
 
@@ -132,6 +136,36 @@ def test_what_a_profile_tells_is_called_as_its_trait_says(log_in: LogIn) -> None
 
     told = [name for name, _ in page.context["profile"].traits]
     assert told == ["Days since last seen", "Days active", "Actions", "Last viewed"]
+
+
+def test_a_customer_s_page_tells_of_products_that_the_catalogue_lacks(log_in: LogIn) -> None:
+    put_product("P2", data={"title": "Desk", "price": "9.90"}, actor="staff:1")
+    lines = [{"product_id": f"P{number}"} for number in range(1, 9)]
+    bought = (
+        event(1, name="Order Completed", properties={"order_id": "O1", "revenue": 9, "products": lines}),
+        event(2, name="Order Completed", properties={"order_id": "O2", "revenue": 9, "products": lines[2:4]}),
+    )
+    after = offsets([0])
+    Recorder().record({0: [(after[0] + place, entry(one)) for place, one in enumerate(bought, start=1)]}, after=after)
+
+    page = " ".join(log_in("").get("/portal/customers/user:ada").content.decode().split())
+
+    assert 'Desk <span class="soft">and 7 more</span>' in page
+    assert "and more: 8 lines" in page
+    assert '<span class="soft">P3, P4</span>' in page[page.index("<h2>Orders") : page.index("<h2>What happened")]
+
+
+def test_the_home_leads_to_as_many_set_aside_items_as_it_tells_of(log_in: LogIn) -> None:
+    for number, sent in enumerate((None, clock.now(), None)):
+        SetAside.objects.create(
+            reason="no", payload="{}", received_at=clock.now(), shard=0, log_offset=number, replayed_at=sent
+        )
+    operator = log_in("operator")
+
+    home = operator.get("/admin/")
+    (door,) = re.findall(r'<b>2</b><span><a href="([^"]+)">look at them', home.content.decode())
+
+    assert operator.get(door).context["cl"].result_count == home.context["pulse"].waiting == 2
 
 
 def test_a_search_leads_to_the_customer(log_in: LogIn) -> None:
