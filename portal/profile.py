@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import redis
+from django.conf import settings
 
 from customers.selectors import Identity
 from profiles.portrait import OF_NEWEST, traits_of
@@ -18,7 +19,11 @@ class LiveProfile:
 
     traits: tuple[tuple[str, str], ...] = ()
     why_empty: str = ""
-    of_newest: str = OF_NEWEST
+
+    @property
+    def basis(self) -> str:
+        """Return what the values are of, and what amounts are in."""
+        return f"{OF_NEWEST} Amounts are in {settings.SHOP_CURRENCY}."
 
 
 def live_profile(identity: Identity, *, now: datetime) -> LiveProfile:

@@ -8,10 +8,9 @@ from personalization.ranking.groups import even, places
 from personalization.ranking.ranker import Ranker
 from personalization.recommenders.base import Longs
 from personalization.training.examples import Examples
-from personalization.training.metrics import mean_ndcg
+from personalization.training.metrics import SHUFFLED_OF, mean_ndcg
 from personalization.training.slates import slates
 
-SHOPPERS = 200
 SHUFFLED = 100
 """Each shopper's first candidates, unshuffled, among which values are shuffled: hardly any other comes into the first
 ten (groceries keep 103 features, with all candidates the same and two more; Beauty 72, of which 71 the same)."""
@@ -42,7 +41,7 @@ def _first(
     ranker: Ranker, judged: Examples, targets: Sequence[Longs], columns: Longs
 ) -> tuple[Examples, Sequence[Longs]]:
     """Return the first candidates of an even choice of shoppers, their rows numbered anew."""
-    rows = even(judged.candidates.n_rows, SHOPPERS)
+    rows = even(judged.candidates.n_rows, SHUFFLED_OF)
     part = judged.of_rows(rows)
     first = places(ranker.scores_at(part.features, columns), part.candidates.rows) < SHUFFLED
     return (

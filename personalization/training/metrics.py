@@ -15,6 +15,8 @@ DEEPEST = CUTOFFS[-1]
 DRAWS = 1_000
 ABLATED = 200
 """Shoppers that the ablation is told of; here, since the report's page, which needs no learning, says so too."""
+SHUFFLED_OF = 200
+"""Shoppers that the importance of features is told of."""
 
 
 @dataclass(frozen=True, slots=True)

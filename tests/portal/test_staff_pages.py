@@ -136,6 +136,7 @@ def test_what_a_profile_tells_is_called_as_its_trait_says(log_in: LogIn) -> None
 
     told = [name for name, _ in page.context["profile"].traits]
     assert told == ["Days since last seen", "Days active", "Actions", "Last viewed"]
+    assert "Amounts are in EUR." in page.content.decode()
 
 
 def test_a_customer_s_page_tells_of_products_that_the_catalogue_lacks(log_in: LogIn) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from personalization.selectors import plots
 from personalization.selectors.report.section import Row, Section, number
-from personalization.training.metrics import ABLATED
+from personalization.training.metrics import ABLATED, SHUFFLED_OF
 
 MOST_FEATURES = 20
 
@@ -64,8 +64,8 @@ def importance(report: Mapping[str, Any]) -> Section | None:
     """Return what is lost when a feature is shuffled, the weightiest features."""
     return _losses(
         report.get("importance", {}), "importance", "Features that matter",
-        "NDCG@10 lost when a feature is shuffled among the first hundred candidates of all asked shoppers of "
-        f"validation; the first {MOST_FEATURES}.", ("Feature", "Loss"),
+        f"NDCG@10 lost when a feature is shuffled among the first hundred candidates of {SHUFFLED_OF} shoppers of "
+        f"validation at most, all of theirs together; the first {MOST_FEATURES}.", ("Feature", "Loss"),
     )  # fmt: skip
 
 
