@@ -220,8 +220,12 @@ def _beside(dataset: Dataset, options: Options, bundle: Bundle, test: Fold, foun
     report: dict[str, Any] = {}
     later = dataset.catalogue.later(test.until)
     if later.any():
-        appeared = sum(later[own].any() for own in test.cold_targets())
-        report["appeared_later"] = {"questions": int(appeared), "products": int(later.sum())}
+        wanting = test.users[[bool(later[own].any()) for own in test.cold_targets()]]
+        report["appeared_later"] = {
+            "questions": len(wanting),
+            "shoppers": len(np.unique(wanting)),
+            "products": int(later.sum()),
+        }
     if dataset.catalogue.categories:
         newest = newest_in_last_category(bundle.facts, test, k=DEEPEST)
         report["newest_in_last_category"] = judged(newest, test)

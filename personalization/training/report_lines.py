@@ -22,7 +22,7 @@ def told(report: Mapping[str, Any]) -> list[str]:
     for name, kind in (("newest_in_last_category", "cold"), ("cold_alone", "cold"), ("frozen_profile", "together")):
         if name in report:
             lines.append(_metric(f"  {name}, {kind}", report[name][kind]))
-    if later := report.get("appeared_later", {}).get("questions"):
+    if later := report.get("appeared_later", {}).get("shoppers"):
         lines.append(
             f"  {later} of those with a cold target wanted what has its first_seen after the cut: none could propose it"
         )

@@ -121,13 +121,27 @@ def test_products_that_appeared_after_the_cut_are_told_of() -> None:
 
     after, before = found(end - 2 * DAY), found(0.0)
 
-    assert after["appeared_later"] == {"questions": 30, "products": 2}
+    assert after["appeared_later"] == {"questions": 30, "shoppers": 30, "products": 2}
     assert any("  30 of those with a cold target" in line for line in told(after))
     ours = after["ours"]
     shown = [one["coverage"] * 42 for one in (*ours["beyond"].values(), *ours["exposure"]["curve"])]
     assert shown == pytest.approx(np.round(shown)), "of 44 products two could not be shown yet"
     assert "appeared_later" not in before
     assert not any("first_seen" in line for line in told(before))
+
+
+def test_who_wanted_what_appeared_after_the_cut_is_counted_once_as_everywhere() -> None:
+    frame, items = history(), products(items=42).assign(first_seen=0.0).drop(columns="title")
+    end = frame["timestamp"].max()
+    late = [(f"u{shopper:03d}", f"i{40 + n:03d}", end - n, "purchase", 1.0) for shopper in range(30) for n in range(2)]
+    frame = pd.concat([frame, pd.DataFrame(late, columns=frame.columns)]).sort_values("timestamp", kind="stable")
+    dated = items.assign(first_seen=items["first_seen"].where(items["item_id"] < "i040", end - DAY))
+
+    found = evaluate(build(frame, dated), Options(protocol="next-item", names=("content", "popular"))).report
+
+    assert found["appeared_later"] == {"questions": 60, "shoppers": 30, "products": 2}
+    assert found["released"]["cold"]["ndcg@10"]["n"] == 30
+    assert any("  30 of those with a cold target" in line for line in told(found))
 
 
 @pytest.mark.parametrize(
