@@ -12,6 +12,13 @@ COUNTED: Final = 10_000
 class EstimatingPaginator(Paginator):  # type: ignore[type-arg]
     """For admin lists: `paginator = EstimatingPaginator`, with `show_full_result_count = False`."""
 
+    template_name = "unfold/helpers/pagination_about.html"
+
+    @property
+    def estimated(self) -> bool:
+        """Return whether `count` is an estimate, which the page then says."""
+        return self.count > COUNTED
+
     @cached_property
     def count(self) -> int:
         """Return the number of rows: counted up to 10,000, beyond that as PostgreSQL's planner expects it."""

@@ -1,5 +1,6 @@
 """Dee the merchandiser keeps products in the admin; Mo the marketer may only look."""
 
+import re
 from typing import Any
 
 import pytest
@@ -111,6 +112,13 @@ def test_a_large_table_is_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert EstimatingPaginator(Product.objects.all(), 5).count >= 11
     assert EstimatingPaginator(Product.objects.filter(product_id="P1"), 5).count == 1
+
+    dee = staff("dee", "merchandiser")
+    every, some = (" ".join(dee.get(LIST, {"q": words}).content.decode().split()) for words in ("", "Chair 11"))
+
+    assert re.search(r"about \d+ products", every)
+    assert "1 product<" in some
+    assert "about 1 " not in some
 
 
 @pytest.mark.parametrize("words", ["Chair 11", "P11", "NORD", "group-1"])
