@@ -10,7 +10,10 @@ from django.urls import reverse
 from access.roles import ROLES
 from audit.services import record
 from catalog.services import put_product
-from common import clock
+from common import clock, redis
+from common.clock import from_microseconds
+from consents.mirror import apply_all
+from consents.state import Decision
 from customers.models import Customer
 from events.models import SetAside
 from events.services.record import Recorder, offsets
@@ -19,7 +22,7 @@ from personalization.serving.keeper import keeper
 from portal.home import DOORS
 from portal.profile import readable
 from profiles import services as profiles
-from tests.events.journal import entry, event
+from tests.events.journal import START, entry, event
 from tests.staff import LogIn
 
 
@@ -154,6 +157,18 @@ def test_a_customer_s_page_tells_of_products_that_the_catalogue_lacks(log_in: Lo
     assert 'Desk <span class="soft">and 7 more</span>' in page
     assert "and more: 8 lines" in page
     assert '<span class="soft">P3, P4</span>' in page[page.index("<h2>Orders") : page.index("<h2>What happened")]
+
+
+def test_a_yes_that_is_said_again_is_told_of_by_when_it_was_said_last(log_in: LogIn) -> None:
+    pipe = redis.client().pipeline()
+    for number in (1, 2):
+        apply_all(pipe, "user:ada", {"analytics": Decision(True, START + number * 3_600_000_000, f"m{number}")})
+    pipe.execute()
+
+    page = log_in("").get("/portal/customers/user:ada").content.decode()
+
+    assert f"{from_microseconds(START + 2 * 3_600_000_000):%Y-%m-%d %H:%M} UTC" in page, "not the first time"
+    assert ("<th>Last said</th>" in page, "<th>Since</th>" in page) == (True, False)
 
 
 def test_the_home_leads_to_as_many_set_aside_items_as_it_tells_of(log_in: LogIn) -> None:
