@@ -102,11 +102,11 @@ def ensemble(
         pairs = sum(len(part.labels) for part in early)
         members = tuple(one for one in FOR_FEW if one[0] is not SMOOTH or pairs >= FEW_PAIRS)
         model = mean_of(members, together(early), names, seed=seed)
-        losses = _importance(model, late, deciding, every, pooled=True, seed=seed)
+        losses = _importance(model, late, deciding, every, seed=seed)
         return replace(_crossed(deciding, names, members, seed=seed), importance=losses)
     heat = [_eased(part, HEAT_QUESTIONS // len(early), seed=seed) for part in early]
     _, model = _judged(heat, late, deciding, names, every, rounds=HEAT_ROUNDS, patience=HEAT_PATIENCE, seed=seed)
-    losses = _importance(model, late, deciding, every, pooled=False, seed=seed)
+    losses = _importance(model, late, deciding, every, seed=seed)
     columns = np.flatnonzero([losses[name] != 0 for name in names])
     if not len(columns):
         columns = every
@@ -197,9 +197,7 @@ def _values(deciding: Deciding, scores: Floats) -> Doubles:
     return ndcg(slates(deciding.asked.candidates, scores), deciding.targets, deciding.n_items)
 
 
-def _importance(
-    model: Ranker, late: Examples, deciding: Deciding, columns: Longs, *, pooled: bool, seed: int
-) -> dict[str, float]:
+def _importance(model: Ranker, late: Examples, deciding: Deciding, columns: Longs, *, seed: int) -> dict[str, float]:
     """Return the importance of features to validation's questions, which are the last ones that judge."""
-    targets = deciding.targets[-late.candidates.n_rows :] if pooled else deciding.targets
+    targets = deciding.targets[-late.candidates.n_rows :]
     return permutation_importance(model, late, targets, deciding.n_items, columns=columns, seed=seed)
