@@ -213,7 +213,7 @@ def _mean(items: Ints, values: Doubles, n_items: int) -> Doubles:
 
 
 def _group_sums(values: Doubles, codes: Ints) -> Doubles:
-    sums: Doubles = np.bincount(codes + 1, values, int(codes.max(initial=-1)) + 2).astype(np.float64)
+    sums: Doubles = np.bincount(codes + 1, values, 1).astype(np.float64)
     sums[0] = 0.0
     total: Doubles = sums[codes + 1]
     return total
