@@ -15,7 +15,7 @@ from personalization.ranking.facts import ItemFacts
 from personalization.ranking.features import feature_names, features
 from personalization.ranking.shoppers import Shoppers
 from personalization.ranking.stars import FIVE, PREDICTED, RIDGES, SETTINGS, Stars
-from personalization.recommenders.base import Catalogue, Profile
+from personalization.recommenders.base import RATING, Catalogue, Profile
 from personalization.recommenders.registry import make
 from personalization.training.dataset import Dataset, build
 from personalization.training.folds import Fold, temporal
@@ -117,6 +117,16 @@ def test_who_never_rated_and_what_nobody_rated_are_unknown(fold: Fold, facts: It
     assert given(stars, fold.profiles[0], facts.n_items) is None
     assert given(unrated, fold.profiles[0], 5) is None
     assert given(stars, fold.profiles[0], 5) is not None
+
+
+def test_generosity_is_what_a_rating_is_above_the_mean_and_the_items_own_bias() -> None:
+    stars = Stars(3.0, 1.0, 5.0, np.array([1, -1], np.float32), np.zeros((2, 1), np.float32))
+    ones, rated = np.ones(2, np.float32), np.full(2, RATING, np.int8)
+    five = Profile(np.array([0, 2], np.int32), np.ones(2), rated, ones, np.array([5, 1], np.float32), now=2.0)
+
+    # One star above what the item usually gets, of which a ridge of 4 leaves a fifth; of item 2 nothing is known.
+    assert given(stars, five, 1) == pytest.approx(3 - 1 + 1 / 5)
+    assert given(stars, five, 2) is None
 
 
 def test_a_later_rating_of_the_same_item_stands_alone(fold: Fold, facts: ItemFacts) -> None:
