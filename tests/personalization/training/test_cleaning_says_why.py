@@ -228,6 +228,15 @@ def test_events_that_other_shops_name_otherwise_are_known() -> None:
     assert build(frame(event=["pv", "BUY", None, "unheard of"])).interactions.weights.tolist() == [1, 4, 1, 1]
 
 
+def test_far_off_is_thrice_as_far_as_nearly_all_lie_apart() -> None:
+    days = np.append(np.linspace(1, 3_651, 1_000), [14_200, 14_600])  # 3,578 days lie between the hundredths
+
+    rows, removed = clean(pd.DataFrame({"user_id": "ada", "item_id": "hat", "timestamp": days * 86_400}))
+
+    assert {one.rule: one.rows for one in removed}["far off"] == 1
+    assert rows["timestamp"].max() == 14_200 * 86_400
+
+
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(ValueError, match="timestamp"):
         clean(frame().drop(columns="timestamp"))

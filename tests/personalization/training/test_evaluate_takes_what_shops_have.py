@@ -36,6 +36,14 @@ def test_a_product_without_an_id_takes_no_other_with_it() -> None:
     assert build(history(), items).catalogue.item_ids == build(history(), products(items=60)).catalogue.item_ids
 
 
+def test_of_a_product_that_is_listed_twice_the_last_row_counts() -> None:
+    items = pd.DataFrame({"item_id": ["b", "a", "b"], "title": ["Rug", "Lamp", "Carpet"]})
+
+    shop = catalogue_of(items, seen=pd.Series([], dtype=object))
+
+    assert (shop.item_ids, shop.titles) == (("a", "b"), ("Lamp", "Carpet"))
+
+
 def test_impossible_prices_are_unknown_and_touch_no_other() -> None:
     items = products().assign(price=np.arange(40.0))
     items.loc[[1, 3, 5], "price"] = [np.inf, -1.0, 1e300]
@@ -261,6 +269,9 @@ def test_order_numbers_of_several_shoppers_are_several_orders() -> None:
 
     assert baskets[0] == -1
     assert len(set(baskets[1:].tolist())) == 2
+    rows = pd.DataFrame({"user_id": list("aabb"), "item_id": "x", "timestamp": range(1, 5), "order_id": [1, 2, 1, 2]})
+    assert sorted(build(rows).interactions.baskets.tolist()) == [0, 1, 2, 3]
+    assert build(rows.drop(columns="order_id")).interactions.baskets.tolist() == [-1] * 4
 
 
 def test_a_clock_that_was_made_up_makes_nobody_a_machine() -> None:
