@@ -8,6 +8,7 @@ import pytest
 
 from personalization.ranking.facts import ItemFacts
 from personalization.ranking.side_by_side import fitted
+from personalization.recommenders.base import Catalogue
 from personalization.training.dataset import Dataset, believed, build
 from personalization.training.examples import Examples, examples
 from personalization.training.folds import Fold, temporal
@@ -128,6 +129,35 @@ def test_dates_of_an_import_are_not_those_of_products() -> None:
     dates = dict(zip(catalogue.item_ids, catalogue.first_seen.tolist(), strict=True))  # type: ignore[union-attr]
     assert {name for name, date in dates.items() if np.isnan(date)} == set(dates) - {"recent"}
     assert dates["recent"] == last
+
+
+def test_what_nobody_touched_makes_the_dates_of_an_import_no_truer() -> None:
+    rows = build(pd.DataFrame({"user_id": "ann", "item_id": ["a", "b"], "timestamp": [START, START]})).interactions
+    listed = Catalogue(tuple(f"{code:02d}" for code in range(42)), first_seen=np.full(42, START + 8 * DAY))
+
+    found = believed(listed, rows)
+
+    assert found.first_seen is not None
+    assert np.isnan(found.first_seen).all()
+
+
+def test_what_happens_at_the_very_moment_is_a_fact_and_what_comes_later_is_none() -> None:
+    rows = build(pd.DataFrame({"user_id": "ann", "item_id": ["a", "b"], "timestamp": [1.0, 2.0]})).interactions
+
+    last = [ItemFacts.fit(rows, Catalogue(("a", "b")), until=moment).last.tolist() for moment in (1.0, 2.0)]
+
+    assert last == [[1.0, pytest.approx(np.nan, nan_ok=True)], [1.0, 2.0]]
+
+
+def test_a_word_is_as_rare_as_products_there_are_that_anything_is_told_of() -> None:
+    rows = build(pd.DataFrame({"user_id": "ann", "item_id": list("abcd"), "timestamp": 1.0})).interactions
+    rows = rows.some(np.array([2]))  # of "c" alone
+    undated = Catalogue(tuple("abcd"), attributes=(("red",), (), (), ()))
+    dated = replace(undated, first_seen=np.array([np.nan, 0.5, np.nan, np.nan]))
+
+    rarity = [ItemFacts.fit(rows, shop, until=2.0).rarity.tolist() for shop in (undated, dated)]
+
+    assert rarity == [[pytest.approx(np.log(1 + 4))], [pytest.approx(np.log(1 + 3))]], "d was not there in the second"
 
 
 def test_a_single_product_touched_before_its_first_day_appeared_when_it_was_touched() -> None:
