@@ -14,7 +14,16 @@ from personalization.training import pipeline, release, rival
 from personalization.training.dataset import Dataset, build
 from personalization.training.evaluate import Options, folds_of
 from personalization.training.examples import examples, limited
-from personalization.training.folds import Fold, frozen, in_the_middle, leave_one_out, lived, next_item, temporal
+from personalization.training.folds import (
+    Fold,
+    frozen,
+    in_the_middle,
+    leave_one_out,
+    lived,
+    next_item,
+    sampled,
+    temporal,
+)
 from personalization.training.pipeline import train
 from personalization.training.plan import Plan
 from personalization.training.split import Sequences, cut_times, starts
@@ -186,6 +195,10 @@ def test_a_sample_is_so_many_different_questions_in_their_order_or_all_there_are
     assert [own.tolist() for own in part.targets] == [fold.targets[row].tolist() for row in rows]
     assert fold.sample(len(fold)).users.tolist() == fold.users.tolist()
     assert fold.sample(len(fold) + 1).users.tolist() == fold.users.tolist()
+    drawn = sampled(fold.users, len(fold) - 1)
+    assert len(drawn) == len(fold) - 1
+    assert (np.diff(drawn) > 0).all()
+    assert sampled(fold.users, None).tolist() == sampled(fold.users, len(fold)).tolist() == fold.users.tolist()
 
 
 def test_equal_times_stay_on_one_side() -> None:
