@@ -297,6 +297,7 @@ def test_who_asks_for_new_products_only_is_asked_for_none_they_ever_had() -> Non
 
     assert list(zip(later.users.tolist(), [int(one[0]) for one in later.targets], strict=True)) == [(0, 2), (1, 2)]
     assert last.users.tolist() == [1]
+    assert last.until == last.past.times.max() > 0
 
 
 def test_a_frozen_profile_is_bounded_as_a_live_one() -> None:
