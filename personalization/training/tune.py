@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import optuna
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from common.credentials import masked
 from personalization.recommenders import registry
@@ -69,8 +70,10 @@ class Search:
         """Return where studies are kept, None for memory. Raises Unopened where it cannot be read or made."""
         if self.study is None or self.lost:
             return None
+        url = self.study if "://" in self.study else f"sqlite:///{self.study}"
         try:
-            return optuna.storages.get_storage(self.study if "://" in self.study else f"sqlite:///{self.study}")
+            # Each connection is closed as soon as it is not needed: nobody closes the place itself.
+            return optuna.storages.RDBStorage(url, engine_kwargs={"poolclass": NullPool})
         # A RuntimeError says that another release of Optuna made it.
         except (SQLAlchemyError, ImportError, RuntimeError, optuna.exceptions.StorageInternalError) as error:
             told = f"the study {self.study} can be neither read nor made: {_root(error)}"

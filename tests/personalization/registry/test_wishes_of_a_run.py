@@ -25,6 +25,7 @@ from personalization.services import run_progress, runs, training
 from personalization.services.runs import queue_night, queue_once, queue_training
 from personalization.services.training import run_training
 from personalization.tasks import train
+from personalization.training.tune import Search
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -92,7 +93,7 @@ def test_a_search_of_ours_that_is_broken_or_too_large_is_begun_anew(
     if content:
         file.write_bytes(content)
     else:
-        optuna.create_study(storage=f"sqlite:///{file}", study_name="of other data")
+        optuna.create_study(storage=Search(study=str(file)).opened(), study_name="of other data")
     if most is not None:
         monkeypatch.setattr(training, "MOST_SEARCHED", most)
 

@@ -296,6 +296,17 @@ def test_an_unknown_sampler_is_named() -> None:
         Search("dice")
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="tells open files by /proc")
+def test_a_search_leaves_no_connection_behind(folds: list[Fold], tmp_path: Path) -> None:
+    file = tmp_path / "study.db"
+
+    tune("popular", folds, budget_s=60, seed=7, search=Search("random", str(file)), max_trials=1)
+
+    assert file.exists()
+    opened = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    assert file not in opened
+
+
 @pytest.mark.parametrize("content", [None, b"no database"])
 def test_a_study_that_cannot_be_opened_is_named(content: bytes | None, tmp_path: Path) -> None:
     file = tmp_path / ("folder/study.db" if content is None else "study.db")
@@ -309,7 +320,7 @@ def test_a_study_that_cannot_be_opened_is_named(content: bytes | None, tmp_path:
 @pytest.mark.parametrize("address", ["sqlite:///file:{}?mode=ro&uri=true", "{}"])
 def test_a_search_that_can_no_longer_be_kept_goes_on_in_memory(address: str, folds: list[Fold], tmp_path: Path) -> None:
     file = tmp_path / "study.db"
-    optuna.create_study(storage=f"sqlite:///{file}", study_name="another")
+    optuna.create_study(storage=Search(study=str(file)).opened(), study_name="another")
     if address == "{}":  # in the middle of a study
         with closing(sqlite3.connect(file)) as database:
             database.execute(
