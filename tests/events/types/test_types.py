@@ -157,6 +157,21 @@ def test_what_is_wrong_is_told_with_its_field(name: str, properties: dict[str, A
     assert [error.field for error in event_type(name).validate(properties)] == [field]
 
 
+@pytest.mark.parametrize("nothing", [None, ""])
+@pytest.mark.parametrize("name", list(EVENT_TYPES))
+def test_an_empty_text_is_as_little_told_as_null(name: str, nothing: Any) -> None:
+    found = EVENT_TYPES[name]
+    needed = {"product_id": "P1", "order_id": "o1", "experiment_id": "x", "recommendation_id": "r1"}
+    told = {field.name: needed[field.name] if field.required else nothing for field in found.fields}
+    empty = {**told, "products": [{"product_id": "P1", "price": nothing, "quantity": nothing}]}
+
+    assert found.validate(told) == []
+    assert found.validate(empty) == []
+    assert [error.field for error in found.validate(dict.fromkeys(told, nothing))] == [
+        f"properties.{field.name}" for field in found.fields if field.required
+    ]
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
