@@ -16,6 +16,7 @@ from events.log import get_log
 from events.models import Count as Counted
 from events.models import Event, Offset, Order, SetAside
 from events.types.base import raw_id_of
+from events.types.products import product_id_of
 
 DAYS: Final = 14
 RECORDER: Final = "recorder"
@@ -144,8 +145,9 @@ def _while(span: Span, at: str) -> Q:
 
 def _happened(row: Event) -> Happened:
     properties: dict[str, Any] = row.properties if isinstance(row.properties, dict) else {}
-    named = [properties, *(line for line in properties.get("products") or [] if isinstance(line, dict))]
-    products = tuple(str(line["product_id"]) for line in named if line.get("product_id") is not None)
+    lines = properties.get("products")
+    named = [properties, *(line for line in (lines if isinstance(lines, list) else []) if isinstance(line, dict))]
+    products = tuple(found for one in named if (found := product_id_of(one)))
     return Happened(
         id=row.id,
         at=row.at,

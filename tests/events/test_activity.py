@@ -65,6 +65,20 @@ def test_no_event_is_lost_between_two_pages_of_a_timeline() -> None:
     ]
 
 
+def test_a_timeline_names_the_products_of_whatever_an_event_holds() -> None:
+    lines = [{"sku": "A"}, {"id": 7, "price": 1}, {"price": 1}, "B"]
+    record(
+        event(1, properties={"sku": "P1"}),
+        event(2, name="Trumpet Blown", properties={"products": lines}),
+        event(3, name="Trumpet Blown", properties={"products": 5}),
+        event(4, name="Trumpet Blown", properties={"product_id": {"a": 1}, "products": {"a": 1}}),
+    )
+
+    found = timeline(identity_of("user:ada", now=clock.now()), limit=9)
+
+    assert [one.products for one in reversed(found)] == [("P1",), ("A", "7"), (), ()]
+
+
 def test_revenue_is_what_was_not_given_back() -> None:
     record(
         order(1, "Completed", "kept", revenue=50),
