@@ -73,7 +73,7 @@ def merge(row: Order, record: OrderRecord) -> bool:
         row.placed_at = at
     if record.status == "refunded":
         row.refunded += record.revenue or 0
-        row.wholly_refunded = row.wholly_refunded or not record.lines and record.revenue is None
+        row.wholly_refunded = row.wholly_refunded or record.of_the_whole
     if record.status not in CONTENT or (row.content_at and stamp <= (row.content_at, row.content_message)):
         return False
     _take_content(row, record)

@@ -23,8 +23,8 @@ class OrderRecord:
     """What one event says about one order.
 
     `revenue` excludes shipping and tax; `revenue_basis` tells where it came from: the event's `revenue`, its `total`,
-    or the sum of its lines. A refund's amounts are what was given back; without lines it is a refund of the whole.
-    `currency` is None where the event names none: the shop's currency then.
+    or the sum of its lines. A refund's amounts are what was given back; one that names no part of the order is
+    `of_the_whole`. `currency` is None where the event names none: the shop's currency then.
     """
 
     order_id: str
@@ -42,6 +42,11 @@ class OrderRecord:
     currency: str | None
     coupon: str | None
     lines: tuple[ProductLine, ...]
+
+    @property
+    def of_the_whole(self) -> bool:
+        """Whether the event names no part of the order: shipping or tax alone are one too."""
+        return self.revenue is None and not (self.lines or self.shipping or self.tax)
 
 
 def order_of(event: Event) -> OrderRecord | None:

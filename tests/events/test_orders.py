@@ -49,10 +49,12 @@ def test_any_arrival_order_gives_the_same_order(order: tuple[Event, ...]) -> Non
     assert not found.wholly_refunded
 
 
-def test_a_refund_of_the_shipping_alone_is_no_refund_of_the_whole() -> None:
-    record_each(COMPLETED, told(4, "Refunded", revenue=0, shipping=5))
+@pytest.mark.parametrize("given_back", [{"revenue": 0, "shipping": 5}, {"shipping": 5}, {"tax": "1.20"}])
+def test_a_refund_of_the_shipping_or_the_tax_alone_is_no_refund_of_the_whole(given_back: dict[str, Any]) -> None:
+    record_each(COMPLETED, told(4, "Refunded", **given_back))
 
-    assert not Order.objects.get().wholly_refunded
+    found = Order.objects.get()
+    assert (found.status, found.refunded, found.wholly_refunded) == ("refunded", Decimal(0), False)
 
 
 def test_a_batch_of_all_of_them_gives_the_same_order() -> None:
