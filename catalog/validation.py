@@ -75,10 +75,11 @@ def _clean(text: str) -> str:
 def _money(value: object) -> Decimal | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal) or len(str(value)) > 40:
-        raise ValueError("must be a decimal number")
+    text = str(value).strip()
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal) or len(text) > 40 or "_" in text:
+        raise ValueError("must be a decimal number")  # Decimal reads 1_0 as ten
     try:
-        amount = Decimal(str(value).strip())
+        amount = Decimal(text)
     except InvalidOperation:
         raise ValueError("must be a decimal number") from None
     if not amount.is_finite():

@@ -91,15 +91,15 @@ def words(value: Any) -> str | None:
 
 
 def amount(value: Any) -> str | None:
-    """A finite number that is not negative."""
+    """A finite number that is not negative, below 1e12."""
     found = number(value)
-    return None if found is not None and found >= 0 else "must be a number that is not negative"
+    return None if found is not None and found >= 0 else "must be a number from 0 to below 1e12"
 
 
 def units(value: Any) -> str | None:
-    """A quantity above zero."""
+    """A quantity above zero, below 1e12."""
     found = number(value)
-    return None if found is not None and found > 0 else "must be a number above zero"
+    return None if found is not None and found > 0 else "must be a number above 0 and below 1e12"
 
 
 def stars(value: Any) -> str | None:

@@ -33,11 +33,14 @@ def text(value: object) -> str | None:
 
 
 def number(value: object) -> Decimal | None:
-    """Return a finite number, given as a JSON number or as numeric text, else None."""
+    """Return a finite number below 1e12, given as a JSON number or as numeric text, else None."""
     if isinstance(value, bool) or not isinstance(value, _NUMERIC):
         return None
+    written = str(value).strip()
+    if "_" in written:  # Decimal reads 1_0 as ten
+        return None
     try:
-        result = Decimal(str(value).strip())
+        result = Decimal(written)
     except InvalidOperation:
         return None
     # By the exponent: arithmetic with 1e999999999 raises Overflow.

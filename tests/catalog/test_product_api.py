@@ -68,6 +68,7 @@ def test_blanks_around_an_id_mean_nothing_in_any_call(shop: APIClient, chair: di
         ("price", "9.99999", "must not have more than 4 decimals"),
         ("price", True, "must be a decimal number"),
         ("price", "12 EUR", "must be a decimal number"),
+        ("price", "12_50", "must be a decimal number"),
         ("price", [], "must be a decimal number"),
         ("cost", -0.01, "must not be negative"),
         ("currency", "EURO", "must be an ISO 4217 code such as EUR"),

@@ -202,13 +202,13 @@ def raw_item(extra: str) -> bytes:
         (
             b'{"type":"track","event":"Order Completed","anonymousId":"bo","properties":'
             b'{"order_id":"o1","products":[{"product_id":"P1","price":-1}]}}',
-            "must be a number that is not negative",
+            "must be a number from 0 to below 1e12",
             "properties.products[0].price",
         ),
         (
             b'{"type":"track","event":"Order Completed","anonymousId":"bo","properties":'
             b'{"order_id":"o1","products":[{"product_id":"P1","price":"1e999999999"}]}}',
-            "must be a number that is not negative",
+            "must be a number from 0 to below 1e12",
             "properties.products[0].price",
         ),
     ],

@@ -144,6 +144,7 @@ def test_only_track_events_are_read() -> None:
         ("Product Viewed", {"product_id": "P1", "price": -1}, "properties.price"),
         ("Product Viewed", {"product_id": "P1", "currency": "Euro"}, "properties.currency"),
         ("Product Added", {"product_id": "P1", "quantity": 0}, "properties.quantity"),
+        ("Product Added", {"product_id": "P1", "price": "12_50"}, "properties.price"),
         ("Product Reviewed", {"product_id": "P1", "rating": 6}, "properties.rating"),
         ("Order Completed", {"products": []}, "properties.order_id"),
         ("Order Completed", {"order_id": "o1", "products": {}}, "properties.products"),
