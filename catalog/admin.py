@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.html import format_html
 from import_export.admin import ImportExportModelAdmin
-from import_export.formats.base_formats import CSV, JSON, TSV, Format
+from import_export.formats.base_formats import CSV, TSV, Format
 from unfold.admin import ModelAdmin
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 from unfold.decorators import display
@@ -21,7 +21,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from audit.staff import actor_of
 from catalog import limits, services
 from catalog.models import Product
-from catalog.resources import ProductResource
+from catalog.resources import ByName, ProductResource
 from catalog.table import path_of, steps_of
 from catalog.uploads import Upload
 from catalog.validation import CHECKS, check_id, parse_product
@@ -90,7 +90,7 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
     import_form_class = ImportForm
     export_form_class = ExportForm
     # No YAML, of which some hundred bytes, names of names, unfold to more than a machine can hold.
-    import_formats: ClassVar = [CSV, TSV, JSON]
+    import_formats: ClassVar = [CSV, TSV, ByName]
     tmp_storage_class = Upload
     skip_admin_log = True
     list_display = ("picture", "product_id", "title", "path", "brand", "shown_price", "stock", "active")

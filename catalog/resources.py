@@ -8,13 +8,16 @@ from typing import Any, Final
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from import_export import fields, resources
+from import_export.formats.base_formats import JSON
 from import_export.results import Error
 from import_export.widgets import Widget
+from tablib import Dataset
 
 from catalog import limits, services
 from catalog.models import Product
 from catalog.table import ATTRIBUTE, COLUMNS, cell, row_of, unknown_columns
 from common.errors import InvalidInput
+from common.strictjson import loads
 
 AT_ONCE: Final = 1_000
 
@@ -33,6 +36,19 @@ class Checked(Widget):  # type: ignore[misc]  # import_export has no types
     def render(self, value: Any, obj: Any = None, **options: Any) -> str:
         """Return the cell."""
         return cell(self.name, value)
+
+
+class ByName(JSON):  # type: ignore[misc]  # import_export has no types
+    """A JSON file: a list of objects. The library would read them by the place of a name, not by the name."""
+
+    def create_dataset(self, in_stream: bytes | str, **options: Any) -> Dataset:
+        """Return the table. Raises ValueError."""
+        text = in_stream.decode(self.encoding or "utf-8") if isinstance(in_stream, bytes) else in_stream
+        rows = loads(text)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise ValueError("expected a list of objects")
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        return Dataset(*([row.get(name) for name in names] for row in rows), headers=names)
 
 
 class Plain(Error):  # type: ignore[misc]  # import_export has no types

@@ -1,7 +1,8 @@
 """Products as a table of text, one row a product: what CSV files and spreadsheets hold. Pure.
 
 Columns are the field names of the API. `category` is a path such as `Furniture > Chairs`; an attribute is a column
-`attributes.color`, or `attributes` holds them all as JSON. An empty cell means: not stated.
+`attributes.color`, or `attributes` holds them all as JSON. An empty cell means: not stated. A JSON file may hold lists
+and objects themselves.
 """
 
 import json
@@ -34,20 +35,20 @@ def row_of(cells: Mapping[Any, Any]) -> dict[str, Any] | InvalidInput:
     attributes: dict[str, Any] = {}
     errors: list[FieldError] = []
     for name, cell in cells.items():
-        text = str(cell).strip()
-        if name is None or not text:
+        told = cell if isinstance(cell, list | dict) else str(cell).strip()
+        if name is None or told == "":
             continue
         if name.startswith(ATTRIBUTE):
-            attributes[name.removeprefix(ATTRIBUTE)] = text
+            attributes[name.removeprefix(ATTRIBUTE)] = told
             continue
         try:
-            row[name] = _value(name, text)
+            row[name] = _value(name, told) if isinstance(told, str) else told
         except ValueError as error:
             errors.append(FieldError(name, str(error)))
     if errors:
         return InvalidInput(f"{errors[0].field}: {errors[0].message}", errors=tuple(errors))
-    if attributes:
-        row["attributes"] = {**row.get("attributes", {}), **attributes}
+    if attributes and isinstance(known := row.get("attributes", {}), dict):
+        row["attributes"] = {**known, **attributes}
     return row
 
 

@@ -5,7 +5,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile, gettempdir
-from typing import Final
+from typing import Any, Final
 
 from import_export.tmp_storages import TempFolderStorage
 
@@ -30,6 +30,11 @@ class Upload(TempFolderStorage):  # type: ignore[misc]  # import_export has no t
         with NamedTemporaryFile(prefix=PREFIX, delete=False) as file:
             file.write(data)
         self.name = Path(file.name).name
+
+    def read(self) -> Any:
+        """Return the text as it came, with the ends of lines that its cells hold."""
+        with open(self.get_full_path(), self.read_mode, encoding=self.encoding, newline="") as file:
+            return file.read()
 
     def get_full_path(self) -> str:
         """Return the file's path. Raises FileNotFoundError for any other file."""

@@ -1,5 +1,6 @@
 """Products from CSV files: by command and in the admin, with the same columns, checks and report."""
 
+import json
 import os
 import re
 import time
@@ -235,6 +236,69 @@ def test_an_export_reads_back_as_it_was(dee: Client, shop: APIClient, chair: dic
     assert (after.stock, after.cost, after.url, after.active) == (before.stock, before.cost, before.url, True)
 
 
+def test_an_export_that_comes_again_in_the_admin_changes_nothing(
+    dee: Client, shop: APIClient, chair: dict[str, Any]
+) -> None:
+    shop.put("/api/v1/products/P456", {**chair, "description": "Of oak.\r\nFor two."}, format="json")
+    exported = b"".join(dee.post("/admin/catalog/product/export/", export_form(dee))).decode()
+    shop.put("/api/v1/products/P456", {**chair, "description": ""}, format="json")
+
+    dee.post(PROCESS, upload(dee, exported).context["confirm_form"].initial)
+
+    assert selectors.get("P456").description == "Of oak.\r\nFor two."
+
+
+def test_a_json_file_is_read_by_its_names_and_may_hold_lists_and_objects(dee: Client) -> None:
+    rows = [
+        {"product_id": "P1", "title": "Chair", "price": 8.5, "category": ["Furniture", "Chairs > 2"], "active": False},
+        {
+            "product_id": "P2",
+            "title": "Desk",
+            "price": None,
+            "attributes": {"width": 120},
+            "attributes.colors": ["a", "b"],
+        },
+        {"price": None, "title": "Lamp", "product_id": "P3", "category": None, "attributes": None, "stock": 3},
+    ]
+
+    dee.post(PROCESS, upload(dee, json.dumps(rows), named="json").context["confirm_form"].initial)
+
+    chair, desk, lamp = selectors.catalog_rows()
+    assert (chair.category, str(chair.price), chair.active) == (("Furniture", "Chairs > 2"), "8.5000", False)
+    assert (desk.attributes, desk.price) == ({"width": 120, "colors": ["a", "b"]}, None)
+    assert (lamp.category, lamp.attributes, lamp.stock) == ((), {}, 3)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("category", {"a": 1}, "must be a list, from the widest category to the narrowest"),
+        ("category", [["a"]], "must be a string"),
+        ("attributes", ["a"], "must be an object of names and values"),
+        ("stock", [1], "must be a whole number"),
+        ("active", {}, "must be true or false"),
+        ("title", ["a"], "must be a string"),
+        ("product_id", ["a"], "must be a string"),
+    ],
+)
+def test_a_list_or_an_object_at_the_wrong_place_is_told(dee: Client, field: str, value: Any, message: str) -> None:
+    row = {"product_id": "P1", "title": "Chair", "price": 1, "attributes.color": "oak", field: value}
+
+    answer = upload(dee, json.dumps([row]), named="json")
+
+    (invalid,) = answer.context["result"].invalid_rows
+    assert invalid.error.message_dict == {field: [message]}
+
+
+@pytest.mark.parametrize("text", ["5", "[5]", '{"product_id": "P1"}', "[", '[{"price": NaN}]'])
+def test_what_is_no_list_of_objects_is_told_in_words(dee: Client, text: str) -> None:
+    page = upload(dee, text, named="json")
+
+    assert page.status_code == 200
+    assert page.context["form"].errors["import_file"]
+    assert not Product.objects.exists()
+
+
 def test_an_export_is_sent_as_it_is_written(
     dee: Client, shop: APIClient, chair: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,9 +335,11 @@ def test_other_files_than_text_are_made_of_no_more_than_a_page_can_hold(
     assert "More than 1 products: take csv" in large.content.decode()
 
 
-def upload(client: Client, text: str) -> Any:
-    file = SimpleUploadedFile("products.csv", text.encode(), content_type="text/csv")
-    return client.post("/admin/catalog/product/import/", {"import_file": file, "format": "0"})
+def upload(client: Client, text: str, *, named: str = "csv") -> Any:
+    file = SimpleUploadedFile(f"products.{named}", text.encode())
+    offered = client.get("/admin/catalog/product/import/").context["form"].fields["format"].choices
+    (number,) = [str(number) for number, name in offered if name == named]
+    return client.post("/admin/catalog/product/import/", {"import_file": file, "format": number})
 
 
 def export_form(client: Client) -> dict[str, str]:
