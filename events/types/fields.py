@@ -34,7 +34,7 @@ class ProductField:
     """The product an event is about, on the properties themselves."""
 
     name: str = "product_id"
-    note: str = "The product, as the catalogue names it; `sku` or `id` are read where it is absent."
+    note: str = "The product, as the catalogue names it; `productId`, `sku` or `id` are read where it is absent."
     required: bool = True
 
     def errors(self, properties: Mapping[str, Any]) -> list[FieldError]:
@@ -136,7 +136,12 @@ CHECKOUT_ID = Field("checkout_id", words, "The checkout, as the shop names it.")
 COUPON = Field("coupon", words, "The coupon used.")
 ORDER_FIELDS: tuple[AnyField, ...] = (
     ORDER_ID,
-    Field("revenue", amount, "What the products earn: without shipping and tax."),
+    Field(
+        "revenue",
+        amount,
+        "What the products earn: without shipping and tax. Where `total` is absent too, the sum of the lines"
+        " if all have a price.",
+    ),
     Field("total", amount, "What is paid in all; stands in for revenue where that is absent, and is marked so."),
     Field("shipping", amount, "Shipping cost."),
     Field("tax", amount, "Tax."),
