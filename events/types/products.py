@@ -56,11 +56,12 @@ def line_of(product: object, *, list_id: str | None = None) -> ProductLine | Non
     """Return one product object as a line, or None where it names no product."""
     if not isinstance(product, dict) or (product_id := product_id_of(product)) is None:
         return None
-    quantity = number(product.get("quantity"))
+    # Not every type of event checks them: a view of nought units, as some shops tell it, is a view all the same.
+    quantity, price = number(product.get("quantity")), number(product.get("price"))
     return ProductLine(
         product_id=product_id,
-        quantity=Decimal(1) if quantity is None else quantity,
-        price=number(product.get("price")),
+        quantity=Decimal(1) if quantity is None or quantity <= 0 else quantity,
+        price=None if price is None or price < 0 else price,
         list_id=text(product.get("list_id")) or list_id,
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from events import types
@@ -173,6 +173,14 @@ def test_an_empty_text_is_as_little_told_as_null(name: str, nothing: Any) -> Non
     ]
 
 
+@pytest.mark.parametrize("quantity", [0, -2, "-1"])
+def test_a_quantity_or_a_price_that_cannot_be_is_as_if_it_were_not_told(quantity: Any) -> None:
+    (found,) = interactions(happened("Product Viewed", {"product_id": "P1", "quantity": quantity}), currency="EUR")
+    (other,) = interactions(happened("Product Reviewed", {"sku": 7, "rating": 4, "price": "-1"}), currency="EUR")
+
+    assert (found.quantity, other.price) == (1.0, None)
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -196,6 +204,8 @@ properties_like = st.dictionaries(st.sampled_from(FIELDS), json_values | st.list
 
 
 @given(st.sampled_from(list(EVENT_TYPES)), properties_like)
+@example("Product Viewed", {"product_id": "P1", "quantity": 0})
+@example("Product Hovered", {"product_id": "P1", "price": -1})
 def test_any_properties_are_judged_and_read_without_an_error(name: str, properties: dict[str, Any]) -> None:
     errors = event_type(name).validate(properties)
 
