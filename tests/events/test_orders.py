@@ -73,3 +73,17 @@ def test_a_refund_without_amounts_is_of_the_whole_and_a_cancelled_order_says_so(
 
     record_each(told(9, "Cancelled"))
     assert Order.objects.get().status == "cancelled"
+
+
+def test_an_order_of_lines_beyond_every_sum_is_kept_without_one() -> None:
+    huge = {"product_id": "A", "price": 999_999_999_999, "quantity": "999999999999"}
+    record_each(told(1, "Completed", products=[huge]), told(2, "Refunded", products=[huge]))
+
+    found = Order.objects.get()
+    assert (found.status, found.revenue, found.revenue_basis, found.refunded) == (
+        "refunded",
+        None,
+        "unknown",
+        Decimal(0),
+    )
+    assert found.lines.get().price == 999_999_999_999
