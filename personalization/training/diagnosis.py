@@ -1,10 +1,11 @@
 """What of a shop's files tells nothing, or something else than was meant, though it is there: said in lines. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import infer_dtype
 
 from personalization.recommenders.base import SIGNAL_NAMES
 from personalization.training.dataset import Dataset
@@ -16,6 +17,8 @@ EARLY = 1e8
 STARS = ("value", "rating", "stars")
 TIMES = ("time", "date")
 """In the name of a column that holds times, and is not called timestamp."""
+MOMENTS = ("datetime64", "datetime", "date")
+"""What a column of moments is of, as pandas says."""
 YEAR = 365.25 * 86_400
 LONGEST = 60
 """Years; no shop's history is longer."""
@@ -25,7 +28,7 @@ NAMED = 5
 def untimed(interactions: pd.DataFrame) -> bool:
     """Return whether rows have no times, or all the same. Raises ValueError where another column holds them."""
     if "timestamp" not in interactions:
-        if other := [name for name in interactions if any(word in str(name).lower() for word in TIMES)]:
+        if other := [name for name in interactions if _tells_times(interactions, name)]:
             raise ValueError(
                 f"missing column: timestamp (is it {' or '.join(map(str, other))}? Rename it or, "
                 "where it holds no times, leave it out)"
@@ -35,6 +38,11 @@ def untimed(interactions: pd.DataFrame) -> bool:
         return len(interactions) > 1 and interactions["timestamp"].nunique() < 2
     except TypeError as error:
         raise ValueError("timestamp: numbers (seconds) or dates, not lists") from error
+
+
+def _tells_times(interactions: pd.DataFrame, name: Hashable) -> bool:
+    """Return whether a column is named as times are, or holds moments."""
+    return any(word in str(name).lower() for word in TIMES) or infer_dtype(interactions[name]) in MOMENTS
 
 
 def order_for_time(interactions: pd.DataFrame, *, protocol: Protocol) -> list[str]:

@@ -72,6 +72,18 @@ def test_a_column_that_only_sounds_like_times_may_be_left_out(tmp_path: Path) ->
         call_command("evaluate", str(tmp_path))
 
 
+@pytest.mark.parametrize("days", [False, True], ids=["moments", "days"])
+def test_the_order_of_rows_stands_for_no_times_of_another_name(tmp_path: Path, days: bool) -> None:
+    rows = history(shoppers=10)
+    moments = pd.to_datetime(rows["timestamp"], unit="s")
+    rows.drop(columns="timestamp").assign(ordered=moments.dt.date if days else moments).to_parquet(
+        tmp_path / "interactions.parquet"
+    )
+
+    with pytest.raises(CommandError, match=r"missing column: timestamp \(is it ordered\? Rename it"):
+        call_command("evaluate", str(tmp_path))
+
+
 def test_a_folder_without_part_files_is_named(tmp_path: Path) -> None:
     (tmp_path / "interactions.parquet").mkdir()
 
