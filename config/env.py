@@ -22,6 +22,14 @@ def text(name: str, default: str = "") -> str:
     return os.environ.get(name, default)
 
 
+def secret(name: str, *, least: int) -> str:
+    """Return the variable as it stands: empty, or of `least` characters and more. What it holds is never shown."""
+    raw = os.environ.get(name, "")
+    if 0 < len(raw) < least:
+        raise BadSetting(f"{name}: expected at least {least} characters")
+    return raw
+
+
 def checked(name: str, default: str, *, reads: Callable[[str], object], expected: str) -> str:
     """Return the text, the default where it is empty; `reads` must make something of it."""
     raw = os.environ.get(name) or default

@@ -7,7 +7,7 @@ from config.settings.api import RATE, one_rate
 SECRET_KEY = env.text("SECRET_KEY")
 # Seals what must be readable again: subjects' keys of the audit log, identity secrets of API keys. Set it apart from
 # SECRET_KEY, so that the latter can be changed: under another master key what was sealed stays shut.
-MASTER_KEY = env.text("MASTER_KEY") or SECRET_KEY
+MASTER_KEY = env.secret("MASTER_KEY", least=32) or SECRET_KEY
 ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS")
 

@@ -115,7 +115,7 @@ def test_a_mapping_is_looked_up_as_it_is_read(monkeypatch: pytest.MonkeyPatch) -
             "REDIS_URL=redis://localhost/a",
         ),
         *("DATABASE_URL=postgresql://localhost:x/shop", "DATABASE_OWNER_URL=postgresql://localhost:70000/shop"),
-        *("MLFLOW_NAME=o'neill", "MLFLOW_NAME=shop/two", "MLFLOW_NAME= "),
+        *("MLFLOW_NAME=o'neill", "MLFLOW_NAME=shop/two", "MLFLOW_NAME= ", "MASTER_KEY=of-sixteen-chars"),
     ],
 )
 def test_what_cannot_be_understood_stops_the_start_with_its_name(variable: str) -> None:
