@@ -77,8 +77,9 @@ class AuditedAdmin:
         return super().log_addition(request, obj, message)  # type: ignore[misc]
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Record the changed row."""
-        self.put_on_record(request, obj, "changed", message)
+        """Record the changed row; a form that was saved as it was shown changed nothing."""
+        if message:
+            self.put_on_record(request, obj, "changed", message)
         return super().log_change(request, obj, message)  # type: ignore[misc]
 
     def log_deletions(self, request: HttpRequest, queryset: Iterable[Any]) -> Any:

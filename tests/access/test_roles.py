@@ -14,6 +14,7 @@ from access.selectors import identity_secret
 from access.services import create_key, revoke_key, sync_roles
 from audit import selectors as audit
 from common import clock
+from consents.models import RegionRule
 from tests.staff import staff
 
 pytestmark = pytest.mark.django_db
@@ -91,6 +92,21 @@ def test_a_change_of_staff_is_on_the_log_without_what_identifies() -> None:
     assert event.action == "user.changed"
     assert b"First name" in event.body
     assert b"Deirdre" not in event.body
+
+
+def test_a_form_that_was_saved_as_it_was_shown_leaves_nothing_on_the_log() -> None:
+    operator, officer = staff("ops", "operator"), staff("olu", "compliance officer")
+    dee = User.objects.create_user("dee", is_staff=True)
+    rule = RegionRule.objects.create(region="US", mode="opt_out")
+    before = len(audit.entries())
+
+    saved = (
+        operator.post(f"/admin/access/user/{dee.pk}/change/", form(dee)),
+        officer.post(f"/admin/consents/regionrule/{rule.pk}/change/", {"region": "US", "mode": "opt_out"}),
+    )
+
+    assert [answer.status_code for answer in saved] == [302, 302]
+    assert len(audit.entries()) == before
 
 
 def test_the_log_names_the_roles_that_were_given_and_taken() -> None:
