@@ -173,5 +173,10 @@ def refusing(purpose: str) -> dict[str, int]:
 
 def withdrawn(purpose: str) -> dict[str, int]:
     """Return when each raw id refused the purpose last, whatever it said since: what was before stays withdrawn."""
-    rows = ConsentEvent.objects.filter(purpose=purpose, given=False).values_list("raw_id").annotate(last=Max("at"))
-    return {raw_id: to_microseconds(at) for raw_id, at in rows.order_by()}
+    refusals = {"purpose": purpose, "given": False}
+    rows = ConsentEvent.objects.filter(**refusals).values_list("raw_id").annotate(last=Max("at")).order_by()
+    # One that stands may have been said again since its proof: the state is the later, then.
+    return {
+        raw_id: to_microseconds(at)
+        for raw_id, at in [*rows, *StateRow.objects.filter(**refusals).values_list("raw_id", "at")]
+    }

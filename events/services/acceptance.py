@@ -115,7 +115,8 @@ class Acceptance:
         else:
             self._count(event, reason if item.wanted else "not_for_us")
         if carried is None:
-            self._tell_apart(item, apart, region)
+            answers = {raw_id: self._answers(raw_id, said[raw_id], before=before[raw_id]) for raw_id in ids}
+            self._tell_apart(item, {raw_id: {**answers[raw_id], **apart[raw_id]} for raw_id in ids}, region)
         return kept
 
     def purposes_for(self, item: Item) -> tuple[str, ...] | None:
@@ -158,6 +159,31 @@ class Acceptance:
         return all(
             one.given and name != GPC for state in person.states.values() for name, one in state.decisions.items()
         )
+
+    def _answers(self, raw_id: str, said: Said, *, before: ConsentState) -> Said:
+        """Return what the raw id says again after another id of the person said otherwise; of the signal, after a yes.
+
+        It is no change of the id's mind, and one of the person's. Once told, it is the later of the two.
+        """
+        known = {name: was for name, one in said.items() if (was := before.on(name)) and was.given == one.given}
+        if not known:
+            return {}
+        whom = person_of([raw_id], self._states)
+        otherwise = {
+            name: [
+                max(one.at, whom.linked_at.get(other, 0))
+                for other, state in whom.states.items()
+                if (one := state.on(name)) and one.given != was.given
+            ]
+            for name, was in known.items()
+        }
+        if GPC in known:
+            otherwise[GPC] = [one.at for name, one in before.decisions.items() if one.given and name != GPC]
+        return {
+            name: said[name]
+            for name, was in known.items()
+            if any(was.at <= at < said[name].at for at in otherwise[name])
+        }
 
     def _link(self, ids: list[str], event: Event) -> list[tuple[str, str, int]]:
         """Return the links that are new with this event, and remember them."""
@@ -211,8 +237,8 @@ class Acceptance:
     def _tell_apart(self, item: Item, said: Mapping[str, Said], region: str | None) -> None:
         """Write decisions that their event cannot carry, for it is not kept, or its ids decided unlike.
 
-        Changes of mind alone, of now or of a time that is over: what a shopper who refuses does next must leave no
-        trail of repeated refusals.
+        Changes of mind alone, of the id's or of the person's, of now or of a time that is over: what a shopper who
+        refuses does next must leave no trail of repeated refusals.
         """
         event = item.event
         for raw_id, decisions in said.items():

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
+from access.identity import sign_user
 from access.keys import KeyRecord
-from common import clock
+from common import clock, redis
 from consents.models import ConsentEvent
 from consents.selectors import person, rule_of, terms
 from events.intake.items import Envelope
 from events.log import get_log
+from events.models import Event
 from events.selectors import training_frame
 from events.services.collect import Sender, collect
 from events.services.record import Recorder, offsets
@@ -164,6 +166,57 @@ def test_who_refused_twice_did_so_also_where_a_browser_proves_no_user(at_once: b
     proofs = ConsentEvent.objects.filter(raw_id="anonymous:phone", purpose="train_models").order_by("at")
     told = [(one.at.timestamp() - START, one.given) for one in proofs]
     assert told == [(1, True), (5, False), (7, True), (9, False)]
+
+
+def lose_redis() -> None:
+    """Lose Redis once everything is recorded, and write it anew."""
+    redis.client().flushdb()
+    replay(get_log())
+
+
+def test_who_refuses_again_what_the_account_allowed_since_has_refused_twice() -> None:
+    send(item(1, userId="ada", consent=YES), item(2, type="identify", userId="ada", anonymousId="phone", traits={}))
+    send(decides(5, NO, anonymousId="phone"), item(10, userId="ada", consent=YES))
+
+    assert everywhere("user:ada") == {True}, "a yes after the login ends the refusal"
+    for second in range(20, 23):
+        send(item(second, anonymousId="phone", consent=NO))
+
+    assert everywhere("user:ada") == everywhere("anonymous:phone") == {False}
+    assert Event.objects.filter(name="Consent Updated", at__gte=datetime.fromtimestamp(START + 20, UTC)).count() == 1
+    lose_redis()
+    assert everywhere("user:ada") == everywhere("anonymous:phone") == {False}
+    send(item(30, userId="ada", consent=YES))
+    assert history(user_id="ada") == trained() == ["P30"], "what was before the second refusal is withdrawn"
+
+
+def test_a_yes_that_ends_a_refusal_elsewhere_outlives_the_loss_of_redis() -> None:
+    browser = Sender(key=KeyRecord(1, "pk", "shop", frozenset(), (), "secret", requires_user_hash=False))
+    send(item(1, type="identify", userId="ada", anonymousId="phone", traits={}, consent=YES))
+    send(decides(3, NO, userId="ada"))
+    for second in (6, 7, 8):
+        send(item(second, anonymousId="phone", userId="ada", consent=YES), sender=browser)
+
+    assert everywhere("user:ada") == {True}, "a yes after the login ends the refusal"
+    lose_redis()
+    assert everywhere("user:ada") == everywhere("anonymous:phone") == {True}
+    told = Event.objects.filter(name="Consent Updated", anonymous_id="phone")
+    assert [one.message_id for one in told] == ["m6#anonymous"], "what ended the refusal, once"
+
+
+def test_a_privacy_signal_after_a_yes_outlives_the_loss_of_redis() -> None:
+    browser = KeyRecord(1, "pk", "shop", frozenset(), (), "secret", requires_user_hash=False)
+    proven = {"traits": {"user_hash": sign_user("secret", user_id="ada")}}
+    send(item(1, userId="ada", context=proven), sender=Sender(key=browser, gpc=True))
+    send(decides(5, YES, userId="ada"))
+
+    for second in range(7, 10):
+        send(item(second, userId="ada", context=proven), sender=Sender(key=browser, gpc=True))
+
+    assert everywhere("user:ada") == {False}
+    assert Event.objects.filter(name="Consent Updated").count() == 3, "signal, yes, signal"
+    lose_redis()
+    assert everywhere("user:ada") == {False}
 
 
 def test_a_link_outlives_a_collector_that_died_once_the_log_held_its_event(monkeypatch: pytest.MonkeyPatch) -> None:
