@@ -10,6 +10,7 @@ from redis.exceptions import NoScriptError
 from common import clock, redis
 from consents import mirror
 from consents.state import ConsentState
+from consents.subjects import raw_ids
 from customers.identity import Claim
 from events.types.base import Interaction
 from profiles import attributes, history, keys
@@ -84,7 +85,9 @@ READ_SHA: Final = sha1(READ.encode()).hexdigest()
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What is known about one shopper. `ids` are raw ids; `history` is sorted by time and cut by identity and refusals.
+    """What is known about one shopper. `ids` are raw ids, `asked` those that were named.
+
+    `history` is sorted by time and cut by identity and refusals.
 
     `attributes` are what was said of them last, by name, of those that may count (`SHOPPER_ATTRIBUTES`).
     `consent_states` also holds ids that consents know as linked, and those of a linked user (`consents.person_of`).
@@ -94,6 +97,7 @@ class Person:
     """
 
     ids: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
     history: tuple[Interaction, ...] = ()
     consent_states: dict[str, ConsentState] = field(default_factory=dict)
     epoch: int = 0
@@ -118,6 +122,7 @@ def read_person(*, user_id: str | None = None, anonymous_id: str | None = None) 
     rows = history_of(states, users=users)
     return Person(
         ids=ids,
+        asked=tuple(raw_ids(user_id, anonymous_id)),
         history=tuple(history.newest(rows)),
         consent_states=consents,
         epoch=sum(state.epoch for state in consents.values()),

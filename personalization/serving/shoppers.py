@@ -105,9 +105,14 @@ def newcomer(now: float, attributes: tuple[str, ...]) -> Shopper:
 
 
 def allowed(person: Person, *, gpc: bool, region: str | None = None) -> bool:
-    """Return whether the person may be shown what their behavior suggests."""
-    whom = person_of(person.ids, person.consent_states)
-    return whom.verdict(terms().get(PURPOSE), rule=rule_of(region or whom.region), gpc=gpc).allowed
+    """Return whether the person may be shown what their behavior suggests.
+
+    By the ids that were named, as the other doors ask, and by all of them, for the history of all would be used.
+    """
+    people = [person_of(ids, person.consent_states) for ids in (person.asked, person.ids)]
+    return all(
+        whom.verdict(terms().get(PURPOSE), rule=rule_of(region or whom.region), gpc=gpc).allowed for whom in people
+    )
 
 
 def profile_of(history: list[tuple[int, Interaction]], *, weights: Floats, now: float) -> Profile:

@@ -105,6 +105,16 @@ def test_a_refusal_on_one_device_holds_on_another_of_the_same_account(refused: d
     assert trained() == ([] if refused is NO else ["P10"]), "to train models was refused in the one case alone"
 
 
+def test_nobody_is_shown_more_for_a_login_than_is_collected_from_them() -> None:
+    refused = {**YES, "personalization": False}
+    for second, device, said in ((1, "laptop", refused), (5, "phone", YES)):
+        send(item(second, type="identify", userId="ada", anonymousId=device, traits={}, consent=said))
+
+    assert everywhere("anonymous:phone") == {False}, "the yes came with the login, not after it"
+    send(item(6, anonymousId="phone", userId="ada", consent=YES))
+    assert everywhere("anonymous:phone") == everywhere("user:ada") == {True}
+
+
 def test_joined_accounts_are_one_person_two_steps_away() -> None:
     send(*(item(at, userId=user, consent=YES) for at, user in enumerate(("cy", "bo", "ada"), start=1)))
     send(item(5, type="alias", userId="bo", previousId="cy"), item(6, type="alias", userId="ada", previousId="bo"))
