@@ -33,14 +33,12 @@ def prune(*, actor: str) -> list[str]:
 
     Kept are those of the newest `MODELS_KEPT` versions, of the one that is live, of the one that a rollback leads to
     (now, and where its waiver ends), of those that a waiver may still let through, and of the last day. With
-    `MODELS_KEPT` 0 nothing is deleted. What no row knows, left by a process that died, goes after a day; what could not
-    be deleted is tried again. MLflow's copies of these files follow.
+    `MODELS_KEPT` 0 no version's are deleted. What no row knows, left by a process that died, goes after a day; what
+    could not be deleted is tried again. MLflow's copies of these files follow.
     """
-    if not settings.MODELS_KEPT:
-        return []
     with transaction.atomic():
         one_at_a_time()  # else one might be promoted meanwhile
-        old = _old()
+        old = _old() if settings.MODELS_KEPT else []
         for row in old:
             row.pruned_at = clock.now()
             row.save(update_fields=["pruned_at"])

@@ -154,7 +154,10 @@ def test_what_a_training_of_today_may_still_need_is_kept() -> None:
     assert prune(actor="system:schedule") == []
 
 
-def test_what_a_process_that_died_left_goes_after_a_day(tmp_path: Path) -> None:
+@pytest.mark.parametrize("versions", [2, 0])
+def test_what_a_process_that_died_left_goes_after_a_day(versions: int, settings: Any, tmp_path: Path) -> None:
+    """Also where every version's artefact is kept."""
+    settings.MODELS_KEPT = versions
     left = [".writing-0190", "2026-11-20.7", "2026-11-20.7.judged", "2026-11-20.7.increments"]
     kept = ["mlflow", ".writing-0191", "2026-11-20.8"]
     for name in (*left, *kept):
