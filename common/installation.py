@@ -70,8 +70,11 @@ class Folder:
         draft = self.file.with_name(f"{FILE}.{os.getpid()}")
         with contextlib.suppress(OSError):
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(f"{identity}\n", encoding="utf-8")
-            draft.replace(self.file)
+            try:
+                draft.write_text(f"{identity}\n", encoding="utf-8")
+                draft.replace(self.file)
+            finally:
+                draft.unlink(missing_ok=True)
 
 
 def stores() -> dict[str, Store]:

@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 from django.conf import settings
 
-from common.errors import Conflict
+from common.errors import DomainError
 from personalization.services.drift import watch_drift
 from personalization.services.increments import run_increment
 from personalization.services.mirror import MirrorDown, mirror
@@ -53,7 +53,7 @@ def increment() -> None:
     if settings.INCREMENT_MINUTES:
         try:
             log.info("increment.done %s", run_increment())
-        except Conflict as error:
+        except DomainError as error:
             log.warning("increment.refused %s", error.detail)
 
 

@@ -20,6 +20,7 @@ from personalization.models import ModelState, ModelVersion
 from personalization.ranking.bundle import LOADING_ERRORS, Bundle
 from personalization.selectors.registry import champion, table_of
 from personalization.services.mirror import mirror_soon
+from personalization.services.writing import whole
 from personalization.training.metrics import Interval
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ log = logging.getLogger(__name__)
 def judge_version(version: str, case: Case, *, reference: str, actor: str) -> ModelVersion:
     """Keep the held-out table beside the artefact and the verdict on the row; who failed is refused, with reasons.
 
-    Raises Conflict where the version was judged before: its verdict stands.
+    Raises Conflict where the version was judged before: its verdict stands; Unavailable where it cannot be written.
     """
     verdict = Verdict.of(case, reference=reference)
     with transaction.atomic():
@@ -80,11 +81,8 @@ def judge_training(
 
 def _sealed(directory: Path, case: Case) -> str:
     shutil.rmtree(directory, ignore_errors=True)  # left by a transaction that was rolled back
-    try:
+    with whole(directory):
         return write_case(directory, case)
-    except BaseException:
-        shutil.rmtree(directory, ignore_errors=True)  # half of it, on a disk that is full
-        raise
 
 
 def steadiness_of(trained: "TrainedBundle") -> "Check | None":

@@ -30,6 +30,7 @@ from personalization.services.data_gate import data_profile_of
 from personalization.services.live import announce
 from personalization.services.registry import one_at_a_time
 from personalization.services.shop_data import shop_dataset
+from personalization.services.writing import whole
 
 if TYPE_CHECKING:
     from personalization.training.dataset import Dataset
@@ -45,7 +46,7 @@ def run_increment(*, forced: bool = False, actor: str = "system:schedule") -> st
     """Make and publish an increment of the live version; return what was done, or why nothing was, in words.
 
     A `forced` one does not wait for its turn. Raises Conflict where the data look broken, or the live version's
-    artefact cannot be read.
+    artefact cannot be read; Unavailable where an increment cannot be written.
     """
     with alone(LOCK) as mine:
         if not mine:
@@ -85,12 +86,9 @@ def _made(live: ModelVersion, begun: float, *, actor: str) -> str:
     except LOADING_ERRORS as error:
         raise Conflict(f"{live.version} cannot learn more: {error}") from error
     directory = increments_of(live) / str(uuid7())
-    try:
-        fresh = incremented(base, dataset.interactions, dataset.catalogue, manifest=learnt)
+    fresh = incremented(base, dataset.interactions, dataset.catalogue, manifest=learnt)
+    with whole(directory):
         artefact_hash = fresh.save(directory)
-    except BaseException:
-        shutil.rmtree(directory, ignore_errors=True)
-        raise
     told = {"directory": directory.name, "artefact_hash": artefact_hash, "interactions": len(dataset), **learnt}
     if not _publish(live, {**told, **_timed(begun)}, actor=actor):
         shutil.rmtree(directory, ignore_errors=True)

@@ -13,7 +13,6 @@ from django.db import connection, transaction
 from audit.services import record
 from common import clock
 from common.errors import Conflict
-from common.ids import uuid7
 from personalization.models import AlarmKind, ModelState, ModelVersion, ModelWaiver, TrainingRun
 from personalization.ranking.bundle import LOADING_ERRORS, Bundle
 from personalization.selectors.registry import (
@@ -27,28 +26,26 @@ from personalization.services.alarms import read_check, sound
 from personalization.services.figures import headline, storable
 from personalization.services.live import announce
 from personalization.services.mirror import mirror_soon
+from personalization.services.writing import draft, whole
 
 log = logging.getLogger(__name__)
 LOCK = 0x766D_7267
 """Advisory lock of the registry: numbering, promotion and rollback happen one at a time."""
-DRAFT = ".writing-"
-"""How the directory of an artefact is called until it has a version."""
 
 
 def register(bundle: Bundle, *, report: Mapping[str, Any], actor: str, run: TrainingRun | None = None) -> ModelVersion:
-    """Write the bundle under a new version, `YYYY-MM-DD.n`, as a challenger; the run that it came of names it."""
-    root = Path(settings.MODEL_DIR)
-    draft = root / f"{DRAFT}{uuid7()}"
-    root.mkdir(parents=True, exist_ok=True)
-    try:
-        artefact_hash = bundle.save(draft)
+    """Write the bundle under a new version, `YYYY-MM-DD.n`, as a challenger; the run that it came of names it.
+
+    Raises Unavailable where it cannot be written.
+    """
+    written = draft()
+    with whole(written):
+        artefact_hash = bundle.save(written)
         with transaction.atomic():
-            row = _registered(bundle, draft, artefact_hash, report=report, actor=actor)
+            row = _registered(bundle, written, artefact_hash, report=report, actor=actor)
             if run is not None:  # with the row, or a run that is killed between the two says that nothing was changed
                 TrainingRun.objects.filter(pk=run.pk).update(model_version=row)
             return row
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def promote(version: str, *, actor: str, over: str | None = None) -> ModelVersion:
@@ -96,13 +93,13 @@ def _still_live(over: str | None) -> None:
 
 
 def _registered(
-    bundle: Bundle, draft: Path, artefact_hash: str, *, report: Mapping[str, Any], actor: str
+    bundle: Bundle, written: Path, artefact_hash: str, *, report: Mapping[str, Any], actor: str
 ) -> ModelVersion:
     one_at_a_time()
     version = _next_version()
     directory = Path(settings.MODEL_DIR) / version
     shutil.rmtree(directory, ignore_errors=True)  # left by a transaction that was rolled back
-    draft.rename(directory)
+    written.rename(directory)
     row = ModelVersion.objects.create(
         version=version,
         directory=version,

@@ -19,7 +19,8 @@ from common import clock
 from personalization.models import ModelState, ModelVersion, ModelWaiver
 from personalization.selectors.registry import TABLE, directory_of, increments_of, previous_champion, table_of
 from personalization.services.mirror import mirror_soon
-from personalization.services.registry import DRAFT, one_at_a_time
+from personalization.services.registry import one_at_a_time
+from personalization.services.writing import DRAFT
 
 FRESH = timedelta(days=1)
 """What is younger may belong to a training that is not over."""

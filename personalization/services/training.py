@@ -32,6 +32,7 @@ from personalization.services.run_progress import (
 )
 from personalization.services.runs import close_silent_runs
 from personalization.services.shop_data import shop_dataset
+from personalization.services.writing import probe
 from personalization.training.progress import Progress
 from profiles.history import KEPT
 
@@ -72,7 +73,10 @@ def run_training(run_id: int, *, listener: Progress | None = None, slates: Path 
         progress.end(RunState.STOPPED, message=made)
     except (DomainError, ValueError) as error:
         log.warning("training.failed run=%s error=%s", run.pk, error)
-        progress.end(RunState.FAILED, message=str(error))
+        told = str(error)
+        if run.model_version_id:
+            told = f"{told.rstrip('.')}. {insisted(lambda: left_behind(run))}"
+        progress.end(RunState.FAILED, message=told)
     except BaseException as error:
         told = "It was asked to stop" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
         progress.end(RunState.FAILED, message=f"{told}. {insisted(lambda: left_behind(run))}")
@@ -90,6 +94,7 @@ def _trained(progress: RunProgress, slates: Path | None) -> str:
     from personalization.training.plan import ranked_sources
 
     installation.check("MODEL_DIR")  # here too: a worker that began while a store was away has not asked
+    probe()
     run = progress.run
     names = ranked_sources(settings.EXTRA_SOURCES)
     live = champion()

@@ -1,7 +1,9 @@
 """A run whose process died is closed, and said to have died; one that a living process is at is not begun twice."""
 
+import errno
 import time
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +14,9 @@ from django.db import InterfaceError, OperationalError
 from common import clock
 from personalization.judging.case import Case
 from personalization.models import ModelState, ModelVersion, RunState, TrainingRun
+from personalization.ranking.bundle import Bundle
 from personalization.selectors.runs import SILENCE, message_of
-from personalization.services import run_progress, runs, training
+from personalization.services import gate, run_progress, runs, training
 from personalization.services.gate import judge_version
 from personalization.services.registry import promote, register
 from personalization.services.runs import close_silent_runs, queue_training
@@ -194,6 +197,45 @@ def test_a_database_that_goes_away_at_the_end_costs_no_finished_training(monkeyp
     version = ModelVersion.objects.get()
     assert (told, version.state, away) == (f"{version.version} is live", ModelState.CHAMPION, {})
     assert progress.run.model_version == version
+
+
+def test_a_disk_that_takes_no_model_is_told_before_anything_is_learnt(settings: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    settings.MODEL_DIR = tmp_path / "file"
+
+    with pytest.raises(CommandError, match=r"No model can be written to .* \(Not a directory\): make room there"):
+        call_command("train")
+
+    run = TrainingRun.objects.get()
+    assert (run.state, run.step, run.progress) == (RunState.FAILED, "Reading events", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("written", "left"),
+    [(Bundle, r"try again\."), (gate, r"try again\. [-.0-9]+ was registered, but never judged, and cannot go live")],
+)
+def test_a_disk_that_becomes_full_meanwhile_says_what_is_left(
+    written: Any, left: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def full(*args: Any) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def trained(progress: run_progress.RunProgress, slates: Any) -> str:
+        learnt: Any = SimpleNamespace(bundle=model(("popular",)), report={})
+        return training._released(learnt, [], progress=progress, over="")
+
+    def judge(version: str, *named: Any, **more: Any) -> ModelVersion:
+        return judge_version(version, harmless(), reference="popularity", actor="staff:1")
+
+    monkeypatch.setattr(training, "_trained", trained)
+    monkeypatch.setattr(training, "steadiness_of", lambda trained: None)
+    monkeypatch.setattr(training, "judge_training", judge)
+    monkeypatch.setattr(written, "save" if written is Bundle else "write_case", full)
+
+    with pytest.raises(CommandError, match=rf"\(No space left on device\): .*{left}"):
+        call_command("train")
+
+    assert not list(tmp_path.glob(".writing-*"))
 
 
 def test_two_workers_that_take_one_message_train_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from audit.selectors import entries
-from common.errors import Conflict
+from common.errors import Conflict, Unavailable
 from personalization.judging.checks import judge
 from personalization.judging.slates import SlateTable
 from personalization.judging.verdict import read_case
@@ -107,7 +107,7 @@ def test_a_table_that_could_not_be_written_leaves_nothing(monkeypatch: pytest.Mo
 
     with monkeypatch.context() as patch:
         patch.setattr(storage, "write_json", full)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(Unavailable, match="No space left"):
             judge_version(version.version, harmless(), reference="popularity", actor="staff:7")
 
     version.refresh_from_db()

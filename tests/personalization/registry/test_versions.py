@@ -15,8 +15,9 @@ from common import clock
 from common.errors import Conflict, NotFound
 from personalization.models import ModelState, ModelVersion, RuleVersion
 from personalization.selectors.registry import Champion, champion
-from personalization.services.registry import DRAFT, promote, roll_back
+from personalization.services.registry import promote, roll_back
 from personalization.services.rules import create_rule, edit_rule
+from personalization.services.writing import DRAFT
 from tests.personalization.releases import admitted
 from tests.personalization.shop import model
 
