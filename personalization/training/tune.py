@@ -106,7 +106,6 @@ def tune(
     """Return the best settings of a source within the budget; the defaults and its starts are always tried first.
 
     What is not better than the best start in this share of bootstrap samples of the questions, `sure`, is not taken.
-
     Settings are judged on the questions of all folds together, those of a source that discovers by what the shopper
     never had (ADR 22). Those that only matter when answering are tuned first, on one fit; then those of the fit. A kept
     study goes on where it stopped. With `max_trials` of each of the two searches, and time enough for them, the outcome
@@ -321,13 +320,14 @@ class _Study:
             return bench.judge(made({k: suggest(trial, k, v) for k, v in self.space.items()}), trial)
 
         limit = max_trials if max_trials is not None else 10_000
-        while time.monotonic() < end and len(study.trials) < limit and not _exhausted(study):
+        while time.monotonic() < end and len(_tried(study)) < limit and not _exhausted(study):
             study.optimize(objective, n_trials=1)
-        done = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE and t.value is not None]
+        tried = _tried(study)
+        done = [t for t in tried if t.state == optuna.trial.TrialState.COMPLETE and t.value is not None]
         best = max(done, key=lambda t: (t.value, -t.number), default=None)
         if best is None or float(best.value or 0) <= default:
-            return Tuned({}, default, len(study.trials))
-        return Tuned(_native(self.space, best.params), float(best.value or 0), len(study.trials))
+            return Tuned({}, default, len(tried))
+        return Tuned(_native(self.space, best.params), float(best.value or 0), len(tried))
 
     def _sampler(self, tried: int) -> optuna.samplers.BaseSampler:
         """Return the sampler; one that goes on with a study does not draw what was drawn when it began."""
@@ -341,6 +341,12 @@ class _Study:
 def _root(error: BaseException) -> BaseException:
     """Return what an error began with: Optuna's own words tell of something else."""
     return _root(error.__cause__) if error.__cause__ else error
+
+
+def _tried(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Return the trials that came to an end: one whose process was killed or stopped says nothing."""
+    ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+    return study.get_trials(deepcopy=False, states=ended)
 
 
 def _exhausted(study: optuna.Study) -> bool:

@@ -125,6 +125,21 @@ def test_a_kept_study_goes_on_with_new_trials_and_other_data_or_code_begin_anoth
     assert len(trials(search)) == len(before) + 8
 
 
+def test_trials_that_were_killed_are_no_trials(folds: list[Fold], tmp_path: Path) -> None:
+    search = Search("tpe", str(tmp_path / "study.db"))
+    begun = tune("popular", folds, budget_s=60, seed=7, search=search, max_trials=2).trials - 2
+    storage = search.opened()
+    assert storage is not None
+    (study,) = optuna.get_all_study_names(storage)
+    for _ in range(3):
+        optuna.load_study(study_name=study, storage=storage).ask()  # and whoever asked is no more
+
+    found = tune("popular", folds, budget_s=60, seed=7, search=search, max_trials=4)
+
+    assert found.trials == begun + 4
+    assert len(trials(search)[study]) == 4 + 3
+
+
 def trials(search: Search) -> dict[str, list[str]]:
     """Return what was drawn in each study of the file."""
     storage = search.opened()
