@@ -70,12 +70,10 @@ class Search:
         """Return where studies are kept, None for memory. Raises Unopened where it cannot be read or made."""
         if self.study is None or self.lost:
             return None
-        url = self.study if "://" in self.study else f"sqlite:///{self.study}"
         try:
-            # Each connection is closed as soon as it is not needed: nobody closes the place itself.
-            return optuna.storages.RDBStorage(url, engine_kwargs={"poolclass": NullPool})
+            return _studies(self.study if "://" in self.study else _file(Path(self.study)))
         # A RuntimeError says that another release of Optuna made it.
-        except (SQLAlchemyError, ImportError, RuntimeError, optuna.exceptions.StorageInternalError) as error:
+        except (SQLAlchemyError, ImportError, RuntimeError, OSError, optuna.exceptions.StorageInternalError) as error:
             told = f"the study {self.study} can be neither read nor made: {_root(error)}"
             raise Unopened(masked(told)) from error
 
@@ -336,6 +334,21 @@ class _Study:
         if self.search.sampler == "random":
             return optuna.samplers.RandomSampler(seed=self.seed + tried)
         return optuna.samplers.TPESampler(seed=self.seed + tried, multivariate=True, n_startup_trials=8)
+
+
+def _studies(address: str) -> optuna.storages.RDBStorage:
+    """Return where studies are kept. Each connection is closed when it is not needed: nobody closes the place itself."""
+    return optuna.storages.RDBStorage(address, engine_kwargs={"poolclass": NullPool})
+
+
+def _file(study: Path) -> str:
+    """Return the address of a file of studies, made whole where there is none: of half a one nobody would notice."""
+    if not study.exists():
+        draft = study.with_name(f"{study.name}.new")
+        draft.unlink(missing_ok=True)
+        _studies(f"sqlite:///{draft}")
+        draft.rename(study)
+    return f"sqlite:///{study}"
 
 
 def _root(error: BaseException) -> BaseException:

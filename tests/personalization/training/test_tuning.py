@@ -1,6 +1,8 @@
 """Settings are searched for within bounds, kept, gone on with on the same data, and taken only where surely better."""
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -138,6 +140,35 @@ def test_trials_that_were_killed_are_no_trials(folds: list[Fold], tmp_path: Path
 
     assert found.trials == begun + 4
     assert len(trials(search)[study]) == 4 + 3
+
+
+KILLED_IN_THE_MAKING = """
+import os, sys
+from sqlalchemy import Engine, event
+from personalization.training.tune import Search
+
+@event.listens_for(Engine, "before_cursor_execute")
+def ends(connection, cursor, statement, *more):
+    if "UNIQUE INDEX" in statement:
+        os._exit(9)
+
+Search("tpe", sys.argv[1]).opened()
+"""
+
+
+def test_a_file_whose_making_was_killed_is_made_anew(folds: list[Fold], tmp_path: Path) -> None:
+    """Of half a file nothing is noticed until a study is asked for again, and there are two of its name."""
+    search = Search("tpe", str(tmp_path / "study.db"))
+    for _ in range(2):
+        killed = subprocess.run([sys.executable, "-c", KILLED_IN_THE_MAKING, str(tmp_path / "study.db")], check=False)
+        assert killed.returncode == 9
+
+    for most in (1, 2):
+        tune("popular", folds, budget_s=60, seed=7, search=search, max_trials=most)
+
+    assert [len(drawn) for drawn in trials(search).values()] == [2]
+    assert search.lost == []
+    assert [one.name for one in tmp_path.iterdir()] == ["study.db"]
 
 
 def trials(search: Search) -> dict[str, list[str]]:
