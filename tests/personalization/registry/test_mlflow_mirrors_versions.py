@@ -331,6 +331,18 @@ def test_judging_promoting_and_going_back_have_a_worker_mirror_the_version(
     assert sent == [[first], [first], [second], [second], [first]]
 
 
+def test_a_training_comes_before_copies_that_wait_longer() -> None:
+    for task in ("personalization.mirror", "personalization.mirror", "personalization.train"):
+        current_app.send_task(task, args=["2026-11-25.1"])
+
+    with current_app.connection_for_read() as broker, broker.SimpleQueue("celery") as queue:
+        taken = [queue.get(block=False) for _ in range(3)]
+        for one in taken:
+            one.ack()
+
+    assert [one.headers["task"].rpartition(".")[2] for one in taken] == ["train", "mirror", "mirror"]
+
+
 def test_a_server_that_is_down_is_told_apart_so_that_the_worker_asks_again(
     version: ModelVersion, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
