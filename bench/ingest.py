@@ -75,7 +75,7 @@ def copy(run: str, count: int) -> float:
     began = time.perf_counter()
     for text in texts:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.copy_expert(copying.COPY, StringIO(text), size=1 << 20)
+            cursor.copy_expert(copying.COPY, StringIO(text), 1 << 20)
     return time.perf_counter() - began
 
 

@@ -99,7 +99,7 @@ def _write_lines(orders: dict[int, Order], contents: dict[int, OrderRecord]) -> 
     )
     if text:
         with connection.cursor() as cursor, connection.wrap_database_errors:
-            cursor.copy_expert(COPY_LINES, StringIO(text), size=1 << 20)
+            cursor.copy_expert(COPY_LINES, StringIO(text), 1 << 20)
 
 
 def _head(order: Order) -> str:

@@ -177,7 +177,7 @@ def _copy(rows: list[Row]) -> None:
     text = "".join(copying.lines(rows))
     # Django wraps errors of the methods it knows; COPY is not one of them.
     with connection.cursor() as cursor, connection.wrap_database_errors:
-        cursor.copy_expert(copying.COPY, StringIO(text), size=1 << 20)
+        cursor.copy_expert(copying.COPY, StringIO(text), 1 << 20)
 
 
 def _set_aside(items: Iterable[SetAsideItem]) -> None:

@@ -45,6 +45,16 @@ def test_events_and_offset_are_written_together() -> None:
     assert row.id.version == 7
 
 
+def test_events_are_recorded_under_debug_too(settings: Any) -> None:
+    """Django's cursors are others then."""
+    settings.DEBUG = True
+
+    Recorder().record(batch_of(entry(event(1))), after=offsets([0]))
+
+    assert recorded() == ["m1"]
+    assert not SetAside.objects.exists()
+
+
 def test_a_message_is_kept_once_within_a_batch_across_batches_and_shards() -> None:
     recorder, after = Recorder(), offsets([0, 1])
 
