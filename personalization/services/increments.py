@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 
 from audit.services import record
 from common import clock
@@ -126,7 +126,7 @@ def _rest(live: ModelVersion, begun: float, *, actor: str) -> None:
     try:
         live.refresh_from_db(fields=["increment"])
         _publish(live, {**live.increment, **_timed(begun)}, actor=actor)
-    except DatabaseError as error:
+    except (DatabaseError, InterfaceError) as error:
         log.warning("increment.rest_not_noted error=%s", error)
 
 

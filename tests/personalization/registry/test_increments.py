@@ -12,7 +12,7 @@ import pytest
 from celery import current_app
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django_celery_beat.schedulers import ModelEntry
 
 from audit.selectors import entries
@@ -247,6 +247,23 @@ def test_one_that_cannot_be_written_leaves_no_files_and_no_traceback(monkeypatch
     tasks.increment()
     assert list(increments_of(live()).iterdir()) == []
     assert best_seller() == "lamp"
+
+
+def test_a_database_that_goes_away_meanwhile_is_told_of_as_that_and_the_next_one_goes_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lost(**named: Any) -> Any:
+        connection.connection.close()
+        raise OperationalError("the server closed the connection")
+
+    sell("rug")
+    with monkeypatch.context() as patch:
+        patch.setattr(increments, "shop_dataset", lost)
+        with pytest.raises(OperationalError, match="the server closed"):
+            run_increment()
+    connection.close()
+
+    assert "has learnt from 60" in run_increment()
 
 
 def test_broken_data_change_nothing_and_raise_one_alarm(settings: Any) -> None:
