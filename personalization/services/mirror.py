@@ -142,8 +142,8 @@ def _run_of(client: "MlflowClient", row: ModelVersion) -> str:
         return str(runs[0].info.run_id)
     run_id = runs[0].info.run_id if runs else _opened(client, row)
     _write(client, row, run_id)
-    client.set_tag(run_id, WHOLE, "whole")
     client.set_terminated(run_id)
+    client.set_tag(run_id, WHOLE, "whole")  # last: nothing is written after it by the next try
     return str(run_id)
 
 

@@ -221,6 +221,21 @@ def test_a_run_that_broke_off_is_written_to_its_end(
     assert len(client.search_runs([client.get_run(run_id).info.experiment_id])) == 1
 
 
+def test_a_copy_that_was_killed_at_its_last_step_does_not_run_for_ever(
+    version: ModelVersion, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    with monkeypatch.context() as broken:
+        broken.setattr(MlflowClient, "set_terminated", _refuse)
+        with pytest.raises(OSError, match="disk"):
+            mirror_version(version.version)
+
+    run_id = str(mirror_version(version.version))
+
+    assert MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI).get_run(run_id).info.status == "FINISHED"
+
+
 def _refuse(*arguments: Any, **named: Any) -> None:
     raise OSError("the disk is full")
 
