@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 import optuna
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
 
 from common.credentials import masked
 from personalization.recommenders import registry
@@ -23,6 +21,7 @@ from personalization.training.deciding import few
 from personalization.training.folds import Fold
 from personalization.training.ladder import better
 from personalization.training.metrics import ndcg
+from personalization.training.studies import LOST, opened, told
 
 SAMPLERS = ("tpe", "random", "grid")
 CHUNKS = 4
@@ -36,14 +35,6 @@ On Beauty, 800 of its 5,000 called user-kNN's own settings .0267 that are worth 
 GRID_STEPS = 4
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 log = logging.getLogger(__name__)
-
-
-class Unopened(ValueError):
-    """The place of studies can be neither read nor made."""
-
-
-LOST = (SQLAlchemyError, optuna.exceptions.StorageInternalError, Unopened)
-"""What says that a place takes no more: a full disk, a file that may only be read, a database that is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +59,7 @@ class Search:
 
     def opened(self) -> optuna.storages.BaseStorage | None:
         """Return where studies are kept, None for memory. Raises Unopened where it cannot be read or made."""
-        if self.study is None or self.lost:
-            return None
-        try:
-            return _studies(self.study if "://" in self.study else _file(Path(self.study)))
-        # A RuntimeError says that another release of Optuna made it.
-        except (SQLAlchemyError, ImportError, RuntimeError, OSError, optuna.exceptions.StorageInternalError) as error:
-            told = f"the study {self.study} can be neither read nor made: {_root(error)}"
-            raise Unopened(masked(told)) from error
+        return None if self.study is None or self.lost else opened(self.study)
 
 
 BAYESIAN = Search()
@@ -293,7 +277,7 @@ class _Study:
         except LOST as error:
             if self.search.study is None or self.search.lost:
                 raise
-            self.search.lost.append(masked(str(_root(error))))
+            self.search.lost.append(told(error))
             log.warning("training.search_unkept study=%s error=%s", masked(self.search.study), self.search.lost[-1])
         return self._searched(made, bench, default, end, max_trials)
 
@@ -334,26 +318,6 @@ class _Study:
         if self.search.sampler == "random":
             return optuna.samplers.RandomSampler(seed=self.seed + tried)
         return optuna.samplers.TPESampler(seed=self.seed + tried, multivariate=True, n_startup_trials=8)
-
-
-def _studies(address: str) -> optuna.storages.RDBStorage:
-    """Return where studies are kept. Each connection is closed when it is not needed: nobody closes the place itself."""
-    return optuna.storages.RDBStorage(address, engine_kwargs={"poolclass": NullPool})
-
-
-def _file(study: Path) -> str:
-    """Return the address of a file of studies, made whole where there is none: of half a one nobody would notice."""
-    if not study.exists():
-        draft = study.with_name(f"{study.name}.new")
-        draft.unlink(missing_ok=True)
-        _studies(f"sqlite:///{draft}")
-        draft.rename(study)
-    return f"sqlite:///{study}"
-
-
-def _root(error: BaseException) -> BaseException:
-    """Return what an error began with: Optuna's own words tell of something else."""
-    return _root(error.__cause__) if error.__cause__ else error
 
 
 def _tried(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
