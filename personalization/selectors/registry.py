@@ -67,10 +67,10 @@ def table_of(version: ModelVersion) -> Path:
 def valid_waiver(version: ModelVersion, *, now: datetime, held: bool = False) -> ModelWaiver | None:
     """Return a waiver of the version that two persons stand behind and that neither was closed nor has run out.
 
-    With `held` nobody closes it before the transaction ends.
+    Of several, the one that ends last. With `held` nobody closes it before the transaction ends.
     """
     approved = version.waivers.filter(approved_by__isnull=False, closed_by__isnull=True, expires_at__gt=now)
-    approved = approved.exclude(approved_by=F("requested_by"))
+    approved = approved.exclude(approved_by=F("requested_by")).order_by("-expires_at", "-pk")
     return (approved.select_for_update(of=("self",)) if held else approved).first()
 
 

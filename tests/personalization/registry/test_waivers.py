@@ -289,6 +289,19 @@ def test_a_waiver_ends(refused: ModelVersion, ada: Any, bo: Any, monkeypatch: py
         close_waiver(waiver.pk, by=ada)
 
 
+def test_of_two_that_hold_the_one_that_ends_last_is_told_and_taken(refused: ModelVersion, ada: Any, bo: Any) -> None:
+    long = asked(refused, ada, days=20)
+    approve_waiver(long.pk, by=bo)
+    approve_waiver(asked(refused, ada, days=2).pk, by=bo)
+
+    promote(refused.version, actor=f"staff:{ada.pk}")
+
+    page = staff("dee", "data scientist").get("/admin/").content.decode()
+    assert f"live by a waiver until {long.expires_at:%Y-%m-%d %H:%M} UTC" in page
+    promoted = next(one for one in entries(object=f"model_version:{refused.version}") if one.action == "model.promoted")
+    assert promoted.data["waiver"] == long.pk
+
+
 def test_who_lacks_the_permission_neither_asks_nor_approves(refused: ModelVersion, ada: Any, bo: Any) -> None:
     with pytest.raises(Forbidden):
         asked(refused, bo)
