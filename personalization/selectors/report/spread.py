@@ -34,13 +34,13 @@ def exposure(report: Mapping[str, Any]) -> Section | None:
     """Return the trade-off curve of the exposure constraint."""
     curve = report.get("exposure", {}).get("curve", ())
     parts, chosen = ("ndcg", "gini", "coverage", "new_items"), report.get("exposure", {}).get("chosen", 0)
-    rows = [(number(one["strength"], 2), *(number(one.get(part)) for part in parts)) for one in curve]
+    rows = [(f"{one['strength']:g}", *(number(one.get(part)) for part in parts)) for one in curve]
     titles = ("NDCG@10", "Gini", "coverage", "exposure of new items")
     drawn = [(title, [one.get(part) for one in curve]) for title, part in zip(titles, parts, strict=True)]
     series = [(title, values) for title, values in drawn if any(value is not None for value in values)]
     return Section(
         "exposure", "Exposure constraint",
-        f"What each strength would cost and earn on validation, as visits begin. Chosen: {chosen}. The gate refuses "
+        f"What each strength would cost and earn on validation, as visits begin. Chosen: {chosen:g}. The gate refuses "
         "what falls below the reference's interval of NDCG@10. Gini of exposure: 0 shows every product alike, 1 one "
         "product alone.",
         ("Strength", "NDCG@10", "Gini", "Coverage", "Exposure of new items"), rows,

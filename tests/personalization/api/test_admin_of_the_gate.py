@@ -464,6 +464,38 @@ def test_a_version_s_figures_are_written_as_the_list_writes_them(log_in: LogIn) 
     assert "0.19715324989727478" not in page
 
 
+def test_a_figure_between_two_decimals_reads_alike_on_every_page(log_in: LogIn) -> None:
+    interval = {"value": 0.03125, "low": 0.0, "high": 0.15625, "n": 32}
+    test = {"blend": {"together": {"ndcg@10": interval, "precision@10": interval}}}
+    ladder = [{"rung": "blend", "name": "blend", "ndcg": interval, "chance": 0.875, "taken": True}]
+    report = {**REPORT, "test": test, "ladder": ladder}
+    version = judged(model(("popular",)), harmless(), report=report)
+    other = judged(model(("popular",)), harmless(), report=report)
+    ModelVersion.objects.update(rung="blend")
+    promote(version.version, actor="staff:1")
+    scientist = log_in("data scientist")
+
+    doors = ["changelist", "side_by_side"]
+    pages = [reverse("admin:index"), *(reverse(f"admin:personalization_modelversion_{door}") for door in doors)]
+    pages += [page_of(version, "change"), page_of(version, "evaluation_page"), page_of(other, "promote_page")]
+    told = [scientist.get(page).content.decode() for page in pages]
+
+    assert [("0.0312" in page, "0.0313" in page) for page in told] == [(True, False)] * len(pages)
+    assert [page for page in told if "0.1563" in page] == []
+
+
+def test_the_curve_of_exposure_names_the_strength_that_was_chosen(log_in: LogIn) -> None:
+    (point,) = REPORT["exposure"]["curve"]
+    exposure = {"chosen": 0.125, "curve": [{**point, "strength": strength} for strength in (0.0, 0.1, 0.125)]}
+    version = judged(model(("popular",)), harmless(), report={**REPORT, "exposure": exposure})
+
+    page = log_in("data scientist").get(page_of(version, "evaluation_page")).content.decode()
+
+    section = page.split('id="exposure"')[1].split("</section>")[0]
+    assert "Chosen: 0.125." in section
+    assert re.findall(r"<tr><td>([\d.]+)</td>", section) == ["0", "0.1", "0.125"]
+
+
 def test_a_version_says_how_strongly_it_holds_back(log_in: LogIn) -> None:
     version = judged(model(("popular",)), harmless(), report=REPORT)
 
