@@ -24,7 +24,7 @@ from personalization.training.folds import Fold
 from personalization.training.hybrid import Hybrid, hybrid
 from personalization.training.ladder import Step, appealed, best_single, better, climb, tuned_blend
 from personalization.training.lifting import Lift, tuned_lift
-from personalization.training.metrics import mean_ndcg, ndcg
+from personalization.training.metrics import TRADED, mean_ndcg, ndcg
 from personalization.training.plan import Plan, ranked_sources
 from personalization.training.progress import Progress, part_of
 from personalization.training.quotas import recall
@@ -32,8 +32,6 @@ from personalization.training.slates import blend_slates, single_slates, slates,
 from personalization.training.tradeoff import curve, listed_at, new_items
 from personalization.training.tune import BAYESIAN, Search, Tuned, started, tune
 
-TRADED = 1_000
-"""Shoppers that the exposure constraint is measured on."""
 SUGGESTED, TUNED = "suggested", "tuned"
 STRONG = 3.0
 """How much more time is spent on tuning a source that, as it begins, is at least half as good as the best. Those that

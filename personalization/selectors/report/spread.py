@@ -5,6 +5,7 @@ from typing import Any
 
 from personalization.selectors import plots
 from personalization.selectors.report.section import Section, number
+from personalization.training.metrics import TRADED
 
 NAMED_FIRST = ("popular", "blend", "single", "trending")
 
@@ -40,9 +41,11 @@ def exposure(report: Mapping[str, Any]) -> Section | None:
     series = [(title, values) for title, values in drawn if any(value is not None for value in values)]
     return Section(
         "exposure", "Exposure constraint",
-        f"What each strength would cost and earn on validation, as visits begin. Chosen: {chosen:g}. The gate refuses "
-        "what falls below the reference's interval of NDCG@10. Gini of exposure: 0 shows every product alike, 1 one "
-        "product alone.",
+        f"What each strength would cost and earn on validation, as visits begin. Chosen: {chosen:g}. "
+        f"Of {TRADED:,} shoppers at most, with the places that new products have in any case: at strength 0 not quite "
+        "what the gate's check of leaks tells, which asks all and, as the ladder, leaves these places out. The gate "
+        "refuses what falls below the reference's interval of NDCG@10. Gini of exposure: 0 shows every product alike, "
+        "1 one product alone.",
         ("Strength", "NDCG@10", "Gini", "Coverage", "Exposure of new items"), rows,
         plots.lines([one["strength"] for one in curve], series, x="strength", y="value"),
     )  # fmt: skip

@@ -17,7 +17,7 @@ from personalization.selectors.plots import DARK, PALE, bars, lines, points
 from personalization.selectors.report.section import bound
 from personalization.services.alarms import sound
 from personalization.services.registry import promote, register
-from personalization.training.metrics import ABLATED
+from personalization.training.metrics import ABLATED, TRADED
 from personalization.training.quality_gate import Check
 from tests.personalization.planted import N_SHOPPERS, case, harmless, losing, slow, unfair, usual
 from tests.personalization.releases import judged
@@ -484,7 +484,7 @@ def test_a_figure_between_two_decimals_reads_alike_on_every_page(log_in: LogIn) 
     assert [page for page in told if "0.1563" in page] == []
 
 
-def test_the_curve_of_exposure_names_the_strength_that_was_chosen(log_in: LogIn) -> None:
+def test_the_curve_of_exposure_names_the_strength_that_was_chosen_and_what_it_is_of(log_in: LogIn) -> None:
     (point,) = REPORT["exposure"]["curve"]
     exposure = {"chosen": 0.125, "curve": [{**point, "strength": strength} for strength in (0.0, 0.1, 0.125)]}
     version = judged(model(("popular",)), harmless(), report={**REPORT, "exposure": exposure})
@@ -493,6 +493,7 @@ def test_the_curve_of_exposure_names_the_strength_that_was_chosen(log_in: LogIn)
 
     section = page.split('id="exposure"')[1].split("</section>")[0]
     assert "Chosen: 0.125." in section
+    assert f"Of {TRADED:,} shoppers at most, with the places that new products have in any case" in section
     assert re.findall(r"<tr><td>([\d.]+)</td>", section) == ["0", "0.1", "0.125"]
 
 
