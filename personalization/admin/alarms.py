@@ -116,5 +116,7 @@ def in_words(checks: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _told(number: float) -> str:
+def _told(number: float | None) -> str:
+    if number is None:  # as what is no number is stored
+        return "–"
     return f"{number:,.0f}" if abs(number) >= WHOLE else f"{number:.4g}"

@@ -49,6 +49,19 @@ def test_a_data_scientist_settles_it(log_in: LogIn, alarm: Any) -> None:
     assert next(iter(entries(action="alarm.settled"))).object == f"model_alarm:{alarm.pk}"
 
 
+def test_a_measurement_that_is_no_number_is_a_dash(log_in: LogIn, alarm: Any) -> None:
+    from personalization.models import AlarmKind
+    from personalization.services.alarms import sound
+    from personalization.training.quality_gate import Check
+
+    check = Check("drift of signals", float("nan"), 0.25, False, "population stability index", "alarms")
+    sound(AlarmKind.DRIFT, [check], actor="system:schedule")
+
+    page = log_in("data scientist").get(reverse("admin:personalization_modelalarm_change", args=[alarm.pk]))
+
+    assert "✗ drift of signals: –, bar 0.25 (population stability index)" in page.content.decode()
+
+
 def test_it_says_what_to_do_next_and_is_settled_once(log_in: LogIn, alarm: Any) -> None:
     from personalization.models import ModelVersion
 
