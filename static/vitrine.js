@@ -43,9 +43,10 @@
       later(flush, 30); // where the browser did not take it over; it waits for a better moment if need be
     }
     write(STORE.consent, { decisions: choice, at: new Date().toISOString() });
+    const waiting = held.splice(0); // what was before a no is not sent after a later yes either
     if (mayCollect()) {
       announceUser();
-      held.splice(0).forEach((make) => enqueue(make()));
+      waiting.forEach((make) => enqueue(make()));
     }
     banner(false);
     document.dispatchEvent(new CustomEvent("vitrine:consent", { detail: choice }));

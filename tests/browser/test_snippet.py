@@ -121,3 +121,17 @@ def test_what_is_seen_is_what_was_drawn_last(page: Page, host: Host) -> None:
 
     soon(page, lambda: host.told("Product List Viewed"))
     assert [one["properties"]["list_id"] for one in host.told("Product List Viewed")] == ["list-2"]
+
+
+def test_what_happened_before_a_no_is_not_sent_after_a_later_yes(page: Page, host: Host) -> None:
+    page.evaluate("localStorage.clear()")
+    opened(page)
+    page.evaluate("vitrine.track('Product Viewed', {product_id: 'before'})")
+    before = len(host.items)
+
+    page.evaluate("vitrine.consent(false)")
+    page.evaluate("vitrine.consent(true)")
+    page.evaluate("vitrine.track('Product Viewed', {product_id: 'after'})")
+
+    soon(page, lambda: host.told("Product Viewed"))
+    assert [(one["type"], one.get("properties")) for one in host.items[before:]] == [("track", {"product_id": "after"})]
