@@ -200,10 +200,10 @@
   function readPage() {
     record("page", { name: document.title, properties: { path: location.pathname } });
     for (const [mark, event] of Object.entries(PAGE_MARKS)) {
-      document.querySelectorAll(`[data-vitrine-${mark}]`).forEach((node) => {
+      document.querySelectorAll(`[data-vitrine-${mark}]`).forEach(guard((node) => {
         const given = node.getAttribute(`data-vitrine-${mark}`);
         record("track", { event, properties: given ? JSON.parse(given) : marked(node) });
-      });
+      }));
     }
   }
   function clicked(event) {

@@ -135,3 +135,21 @@ def test_what_happened_before_a_no_is_not_sent_after_a_later_yes(page: Page, hos
 
     soon(page, lambda: host.told("Product Viewed"))
     assert [(one["type"], one.get("properties")) for one in host.items[before:]] == [("track", {"product_id": "after"})]
+
+
+def test_a_mark_that_cannot_be_read_takes_no_other_down(page: Page, host: Host) -> None:
+    page.context.route(
+        f"{SHOP}/",
+        lambda route: route.fulfill(
+            body="""<!doctype html><script src="/vitrine.js"></script><p data-vitrine-cart="{'products': []}"></p>
+            <p data-vitrine-search='{"query": "desk"}'></p><button data-vitrine-add data-product="P1">Add</button>""",
+            content_type="text/html",
+        ),
+    )
+
+    opened(page)
+    page.get_by_role("button").click()
+
+    soon(page, lambda: host.told("Product Added"))
+    assert [one["properties"] for one in host.told("Products Searched")] == [{"query": "desk"}]
+    assert host.told("Cart Viewed") == []
