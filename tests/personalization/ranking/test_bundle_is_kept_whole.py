@@ -48,8 +48,16 @@ def test_same_data_and_seed_give_the_same_hash(trained: TrainedBundle, tmp_path:
     assert again.bundle.save(tmp_path / "again") == trained.bundle.save(tmp_path / "first")
 
 
-@pytest.mark.parametrize("touch", ["altered", "added", "lost", "manifest"])
-def test_a_touched_artefact_is_refused(trained: TrainedBundle, tmp_path: Path, touch: str) -> None:
+@pytest.mark.parametrize(
+    ("touch", "told"),
+    [
+        ("altered", "facts.npz was altered"),
+        ("added", "missing or added: more.txt"),
+        ("lost", "missing or added: facts.npz"),
+        ("manifest", "not the registered one"),
+    ],
+)
+def test_a_touched_artefact_is_refused(trained: TrainedBundle, tmp_path: Path, touch: str, told: str) -> None:
     digest = trained.bundle.save(tmp_path / "model")
     facts = tmp_path / "model" / "facts.npz"
     if touch == "altered":
@@ -64,7 +72,7 @@ def test_a_touched_artefact_is_refused(trained: TrainedBundle, tmp_path: Path, t
         manifest = tmp_path / "model" / "manifest.json"
         manifest.write_text(manifest.read_text().replace('"seed"', '"sead"'))
 
-    with pytest.raises(ArtefactError):
+    with pytest.raises(ArtefactError, match=told):
         Bundle.load(tmp_path / "model", expected=digest)
 
 
