@@ -103,6 +103,15 @@ def test_a_refusal_removes_what_was_before_it_and_what_comes_late() -> None:
     assert redis.client().zcard(f"{keys.BROWSED}anonymous:phone") == 0
 
 
+@pytest.mark.parametrize("refused", [{"user_id": "ada"}, {"user_id": None, "anonymous_id": "phone"}])
+def test_a_refusal_on_one_id_takes_what_the_others_of_the_person_did_before(refused: dict[str, str | None]) -> None:
+    refusal = event(5, name="Consent Updated", consents={"personalization": False}, allowed=(), **refused)
+
+    apply(event(1), anonymous_view(2), refusal, anonymous_view(7), event(8), identify(9, "ada", "phone"))
+
+    assert products(read_person(user_id="ada")) == ["P7", "P8"]
+
+
 def test_browsing_on_several_devices_does_not_push_out_purchases_either() -> None:
     bought = event(0, name="Order Completed", properties={"order_id": "O1", "products": [{"product_id": "B"}]})
     times = range(1, history.KEPT + 1)
