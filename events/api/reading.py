@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework.request import Request
 
 from access.authentication import admit, key_from_request
+from access.keys import KeyRecord
 from access.throttles import KeyThrottle, seconds_to_wait
 from common import clock
 from common.errors import Forbidden, Throttled, TooLarge
@@ -53,12 +54,17 @@ def admit_sender(request: Request, raw: Any) -> Sender:
     key = admit(raw if isinstance(raw, str) else None, origin=request.META.get("HTTP_ORIGIN"))
     if not key.may(SCOPE):
         raise Forbidden(f"This key lacks the scope {SCOPE}.")
-    seconds = seconds_to_wait(key, client=KeyThrottle().get_ident(request))
-    if seconds:
-        raise Throttled("Too many requests with this key.", retry_after=math.ceil(seconds))
+    count_request(request, key)
     if not key.publishable:
         return Sender(key=key)
     return Sender(key=key, gpc=gpc.signaled(request._request), region=region_of(request._request))
+
+
+def count_request(request: Request, key: KeyRecord) -> None:
+    """Count one request of the key's allowance. Raises Throttled where it is spent."""
+    seconds = seconds_to_wait(key, client=KeyThrottle().get_ident(request))
+    if seconds:
+        raise Throttled("Too many requests with this key.", retry_after=math.ceil(seconds))
 
 
 def envelope_of(request: Request, content: Content, sender: Sender, rest: dict[str, Any]) -> Envelope:

@@ -11,6 +11,7 @@ from access.keys import masked
 from common.errors import Forbidden
 from common.problems import ProblemSerializer
 from events.api.collect import CollectView
+from events.api.reading import count_request
 from events.api.serializers import SettingsSerializer
 
 
@@ -26,13 +27,15 @@ class SettingsView(CollectView):
 
     @extend_schema(
         operation_id="collect_settings",
-        responses={200: SettingsSerializer, **dict.fromkeys((401, 403, 503), ProblemSerializer)},
+        responses={200: SettingsSerializer, **dict.fromkeys((401, 403, 429, 503), ProblemSerializer)},
         tags=["collect"],
     )
     def get(self, request: Request, key: str) -> Response:
         """Say where the browser sends its events. A secret key has no place in an address, which logs keep."""
-        if not admit(key, origin=request.META.get("HTTP_ORIGIN")).publishable:
+        known = admit(key, origin=request.META.get("HTTP_ORIGIN"))
+        if not known.publishable:
             raise Forbidden("A secret key may not stand in an address: rotate it, for logs may hold it.")
+        count_request(request, known)
         host = f"{request.get_host()}/v1"
         integration = {"apiKey": key, "apiHost": host, "protocol": request.scheme}
         return Response({"integrations": {"Segment.io": integration}})

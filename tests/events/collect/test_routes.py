@@ -5,6 +5,7 @@ import json
 from base64 import b64encode
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from rest_framework.test import APIClient
@@ -166,3 +167,11 @@ def test_the_settings_endpoint_names_key_host_and_protocol(browser_key: str) -> 
         "integrations": {"Segment.io": {"apiKey": browser_key, "apiHost": "localhost/v1", "protocol": "http"}}
     }
     assert APIClient().get("/cdn/v1/projects/pk_nobody/settings").status_code == 401
+
+
+def test_the_settings_endpoint_counts_toward_the_keys_allowance(browser_key: str) -> None:
+    with mock.patch("events.api.reading.seconds_to_wait", return_value=3.2):
+        answer = APIClient().get(f"/cdn/v1/projects/{browser_key}/settings")
+
+    assert answer.status_code == 429
+    assert answer["Retry-After"] == "4"
