@@ -1,5 +1,6 @@
 """Reads of access: from a raw key to its record."""
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import Final, cast
@@ -10,22 +11,27 @@ from django.db.models import Q
 from access.keys import KeyRecord, digest
 from access.models import ApiKey
 from access.scopes import Kind
-from common import clock, sealed
+from common import clock, postgres, sealed
 from common.errors import Unauthenticated, Unavailable
+from common.redis import Rest
+
+log = logging.getLogger(__name__)
 
 FRESH_SECONDS: Final = 2.0
 STALE_SECONDS: Final = 600.0
 MOST: Final = 10_000
 MOST_CHARACTERS: Final = 200
+WAIT_SECONDS: Final = 2.0
+"""What a request waits for PostgreSQL where it could do without."""
+rest = Rest(2 * WAIT_SECONDS)
 
 
 @dataclass(slots=True)
 class _Known:
-    """What the database said of a digest (None: no live key), when it said so, and when it was last asked."""
+    """What the database said of a digest (None: no live key), and when."""
 
     record: KeyRecord | None
     said: float
-    asked: float
 
 
 _cache: dict[bytes, _Known] = {}
@@ -35,13 +41,13 @@ def resolve_key(raw: str) -> KeyRecord:
     """Return the live key. Raises Unauthenticated for any other, Unavailable where the database is down.
 
     Answers come from this process's memory for two seconds, so a revoked key stops within two seconds; while the
-    database is down a key seen in the last ten minutes still opens, because collecting must go on.
+    database is down, or hangs, a key seen in the last ten minutes still opens, because collecting must go on.
     """
     if not raw or len(raw) > MOST_CHARACTERS:
         raise Unauthenticated("Unknown API key.")
     hashed = digest(raw)
     known = _cache.get(hashed)
-    if known is None or time.monotonic() - known.asked >= FRESH_SECONDS:
+    if known is None or time.monotonic() - known.said >= FRESH_SECONDS:
         known = _ask(hashed, known)
     if known.record is None:
         raise Unauthenticated("Unknown API key.")
@@ -66,20 +72,33 @@ def was_made(raw: str) -> bool:
 def forget_keys() -> None:
     """Empty this process's memory of keys, for instance after one was changed."""
     _cache.clear()
+    rest.end()
 
 
 def _ask(hashed: bytes, known: _Known | None) -> _Known:
     now = time.monotonic()
+    if rest.lasts():
+        return _without_database(known, now)
+    if rest.began():
+        rest.begin()  # this request asks whether the database is back; the others go on without it
     try:
-        answer = _Known(_find(hashed), said=now, asked=now)
+        with postgres.within(WAIT_SECONDS):
+            answer = _Known(_find(hashed), now)
     except (OperationalError, InterfaceError) as error:
-        if known is None or known.record is None or now - known.said >= STALE_SECONDS:
-            raise Unavailable("Keys cannot be checked at the moment.") from error
-        answer = _Known(known.record, said=known.said, asked=now)
+        rest.begin()
+        log.warning("api_key.database_away error=%s", error)
+        return _without_database(known, now)
+    rest.end()
     if len(_cache) >= MOST:
         _cache.clear()
     _cache[hashed] = answer
     return answer
+
+
+def _without_database(known: _Known | None, now: float) -> _Known:
+    if known is None or known.record is None or now - known.said >= STALE_SECONDS:
+        raise Unavailable("Keys cannot be checked at the moment.")
+    return known
 
 
 def _find(hashed: bytes) -> KeyRecord | None:

@@ -45,6 +45,14 @@ class Rest:
         """Return whether the store is left alone now."""
         return time.monotonic() < self.until
 
+    def began(self) -> bool:
+        """Return whether the store failed when it was last asked."""
+        return self.until > 0
+
     def begin(self) -> None:
         """Leave the store alone from now on."""
         self.until = time.monotonic() + self.seconds
+
+    def end(self) -> None:
+        """Ask the store again: it answered."""
+        self.until = 0.0

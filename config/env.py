@@ -11,6 +11,15 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 ROOT = Path(__file__).resolve().parent.parent
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
+# Of libpq: a host that is gone says nothing, and Linux would wait for it a quarter of an hour. Seconds, but for the
+# first, which is in milliseconds. A host that does not know them goes without.
+PATIENCE = {
+    "tcp_user_timeout": "5000",
+    "connect_timeout": "3",
+    "keepalives_idle": "10",
+    "keepalives_interval": "3",
+    "keepalives_count": "3",
+}
 
 
 class BadSetting(Exception):
@@ -157,7 +166,7 @@ def postgres(url: str, *, name: str) -> dict[str, Any]:
         "PORT": str(port or ""),
         "CONN_MAX_AGE": 300,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 3, **dict(parse_qsl(parts.query))},
+        "OPTIONS": {**PATIENCE, **dict(parse_qsl(parts.query))},
     }
 
 

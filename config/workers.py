@@ -6,6 +6,8 @@ import signal
 import threading
 import time
 
+from common import postgres
+
 LOOK_SECONDS, GRACE_SECONDS = 0.5, 10.0
 
 
@@ -28,6 +30,12 @@ def load_early() -> None:
 
     if multiprocessing.parent_process() is not None:
         keeper.begin()
+
+
+def wait_with_limits() -> None:
+    """Have such a worker's requests give up a PostgreSQL that hangs where they can do without it."""
+    if multiprocessing.parent_process() is not None:
+        postgres.wait_with_limits()
 
 
 def _follow(parent: int) -> None:

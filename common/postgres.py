@@ -1,0 +1,41 @@
+"""How long a request waits for PostgreSQL. One that is dead refuses at once; one that hangs would hold it for ever."""
+
+import select
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+from psycopg2.extensions import POLL_OK, POLL_READ, connection, set_wait_callback
+
+_waiting = threading.local()
+
+
+def wait_with_limits() -> None:
+    """Let this process's queries mind `within`. psycopg2 has no COPY then: doors alone do so, jobs do not."""
+    set_wait_callback(_wait)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Give up queries of this thread whose next word takes longer: OperationalError; the connection is closed."""
+    before = _limit()
+    _waiting.seconds = seconds
+    try:
+        yield
+    finally:
+        _waiting.seconds = before
+
+
+def _limit() -> float | None:
+    return getattr(_waiting, "seconds", None)
+
+
+def _wait(opened: connection) -> None:
+    """Wait for the server as psycopg2 does by itself, but not longer than the thread's limit."""
+    seconds = _limit()
+    while (state := opened.poll()) != POLL_OK:
+        poller = select.poll()
+        poller.register(opened.fileno(), select.POLLIN if state == POLL_READ else select.POLLOUT)
+        if not poller.poll(None if seconds is None else seconds * 1000):
+            raise psycopg2.OperationalError(f"PostgreSQL did not answer within {seconds:g} seconds")
