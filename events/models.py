@@ -122,7 +122,13 @@ class Order(models.Model):
     discount = models.DecimalField(max_digits=18, decimal_places=4, null=True)
     currency = models.CharField(max_length=3, default="", blank=True)
     coupon = models.TextField(blank=True, default="")
-    refunded = models.DecimalField(max_digits=18, decimal_places=4, default=0)
+    refunded = models.DecimalField(
+        max_digits=18, decimal_places=4, default=0, help_text="What was told, and the units back at the order's prices."
+    )
+    refunded_told = models.DecimalField(max_digits=18, decimal_places=4, default=0, db_default=0)
+    units_back = models.JSONField(
+        default=dict, db_default={}, help_text="Units by product of refunds that told no amount for them."
+    )
     wholly_refunded = models.BooleanField(default=False)
     status_at = models.DateTimeField(null=True)
     status_message = models.TextField(default="")

@@ -1,24 +1,27 @@
 """Orders from their events, whatever order those arrive in.
 
 An order's content (money, lines, owner) is what the latest Completed or Updated said, its status what the latest event
-of all said, ties by message id; what was refunded is the sum of its refunds. Each event comes here once.
+of all said, ties by message id; what was refunded is the sum of its refunds, and what these leave untold is valued by
+the order's lines as they now are. Each event comes here once.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable
 from copy import copy
+from decimal import Decimal
 from io import StringIO
 from typing import Final
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import F, Sum
 
 from common.clock import from_microseconds
 from events.models import Order, OrderLine
 from events.services.copying import escaped
 from events.types.base import raw_id_of
-from events.types.orders import OrderRecord
-from events.types.products import ProductLine
+from events.types.orders import MOST, OrderRecord
+from events.types.products import MAX_PRODUCTS, ProductLine
 
 CONTENT: Final = ("completed", "updated")
 FIELDS: Final = [field.name for field in Order._meta.concrete_fields if field.name not in ("id", "order_id")]
@@ -51,6 +54,7 @@ def apply(records: Iterable[OrderRecord]) -> None:
     for row in rows:
         if row.pk not in contents and row.placed_at != before[row.pk].placed_at:
             row.lines.update(placed_at=row.placed_at)
+    _value_units_back({row.pk: row for row in rows if row.units_back})
 
 
 def merge_all(row: Order, records: Iterable[OrderRecord]) -> OrderRecord | None:
@@ -72,7 +76,9 @@ def merge(row: Order, record: OrderRecord) -> bool:
     if record.status == "completed" and (row.placed_at is None or at < row.placed_at):
         row.placed_at = at
     if record.status == "refunded":
-        row.refunded += record.revenue or 0
+        row.refunded_told += record.told_back
+        row.units_back = _with_units(row.units_back, record.untold_back)
+        row.refunded = row.refunded_told
         row.wholly_refunded = row.wholly_refunded or record.of_the_whole
     if record.status not in CONTENT or (row.content_at and stamp <= (row.content_at, row.content_message)):
         return False
@@ -88,6 +94,29 @@ def _take_content(row: Order, record: OrderRecord) -> None:
     row.revenue_basis = record.revenue_basis
     row.currency = record.currency or settings.SHOP_CURRENCY
     row.coupon = record.coupon or ""
+
+
+def _with_units(known: dict[str, str], lines: Iterable[ProductLine]) -> dict[str, str]:
+    units = {product: Decimal(told) for product, told in known.items()}
+    for line in lines:
+        units[line.product_id] = units.get(line.product_id, Decimal(0)) + line.quantity
+    # An order has no more products: a stream of refunds must not let its row grow. The first by id, whichever come.
+    return {product: str(units[product]) for product in sorted(units)[:MAX_PRODUCTS]}
+
+
+def _value_units_back(orders: dict[int, Order]) -> None:
+    """Set `refunded` of the orders: what was told, and the units back, up to those bought, at the mean price paid."""
+    if not orders:
+        return
+    priced = OrderLine.objects.filter(order__in=list(orders), price__isnull=False, quantity__gt=0)
+    paid = priced.values("order_id", "product_id").annotate(units=Sum("quantity"), paid=Sum(F("price") * F("quantity")))
+    worth: dict[int, Decimal] = defaultdict(Decimal)
+    for line in paid:
+        back = Decimal(orders[line["order_id"]].units_back.get(line["product_id"], 0))
+        worth[line["order_id"]] += line["paid"] * min(back, line["units"]) / line["units"]
+    for pk, order in orders.items():
+        order.refunded = order.refunded_told + (worth[pk] if worth[pk] < MOST else 0)
+    Order.objects.bulk_update(orders.values(), ["refunded"], batch_size=2000)
 
 
 def _write_lines(orders: dict[int, Order], contents: dict[int, OrderRecord]) -> None:

@@ -1,6 +1,6 @@
 """From an order event to an order: money in decimals, and which figure its revenue came from. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -50,6 +50,16 @@ class OrderRecord:
         """Whether the event names no part of the order: shipping or tax alone are one too."""
         return self.revenue is None and not (self.lines or self.shipping or self.tax)
 
+    @property
+    def told_back(self) -> Decimal:
+        """What a refund tells of its amount: its revenue, else what its lines with a price come to."""
+        return _worth(self.lines) or Decimal(0) if self.revenue is None else self.revenue
+
+    @property
+    def untold_back(self) -> tuple[ProductLine, ...]:
+        """The lines of a refund that it leaves to the order to value."""
+        return () if self.revenue is not None else tuple(line for line in self.lines if line.price is None)
+
 
 def order_of(event: Event) -> OrderRecord | None:
     """Return the order an event tells of, or None where it is no order event or names no order."""
@@ -84,9 +94,14 @@ def _revenue(properties: dict[str, Any], lines: tuple[ProductLine, ...]) -> tupl
         return revenue, "revenue"
     if (total := number(properties.get("total"))) is not None:
         return total, "total"
-    priced = [line.price * line.quantity for line in lines if line.price is not None]
-    told = bool(priced) and len(priced) == len(lines) and sum(priced) < MOST
-    return (sum(priced, Decimal(0)), "lines") if told else (None, "unknown")
+    worth = _worth(lines) if lines and all(line.price is not None for line in lines) else None
+    return (None, "unknown") if worth is None else (worth, "lines")
+
+
+def _worth(lines: Iterable[ProductLine]) -> Decimal | None:
+    """Return what the lines with a price come to, or None where that is nobody's."""
+    worth = sum((line.price * line.quantity for line in lines if line.price is not None), Decimal(0))
+    return worth if worth < MOST else None
 
 
 def currency_of(properties: Mapping[str, Any]) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from events.models import Order, OrderLine
+from events.services import orders
 from events.services.record import Recorder, offsets
 from events.types.base import Event
 from tests.events.journal import START, entry, event
@@ -57,6 +58,53 @@ def test_a_refund_of_the_shipping_or_the_tax_alone_is_no_refund_of_the_whole(giv
     assert (found.status, found.refunded, found.wholly_refunded) == ("refunded", Decimal(0), False)
 
 
+SENT_BACK = told(3, "Refunded", products=[{"product_id": "B"}, {"product_id": "A", "price": 12}])
+
+
+@pytest.mark.parametrize("order", list(permutations([COMPLETED, UPDATED, SENT_BACK])))
+def test_a_line_sent_back_without_a_price_is_worth_what_the_order_says_whenever_that_comes(
+    order: tuple[Event, ...],
+) -> None:
+    record_each(*order)
+
+    found = Order.objects.get()
+    assert (found.refunded, found.wholly_refunded) == (Decimal(22), False)
+
+
+def test_units_sent_back_in_parts_add_up_and_never_beyond_what_was_bought() -> None:
+    one_back = {"products": [{"product_id": "B", "quantity": "1.5"}]}
+    record_each(UPDATED, told(4, "Refunded", **one_back))
+    assert Order.objects.get().refunded == Decimal(15)
+
+    record_each(told(5, "Refunded", **one_back))
+    assert Order.objects.get().refunded == Decimal(20)
+
+
+def test_a_product_of_several_lines_is_worth_their_mean() -> None:
+    lines = [{"product_id": "A", "price": 10}, {"product_id": "A", "price": 5, "quantity": 2}, {"product_id": "A"}]
+    record_each(told(1, "Completed", revenue=25, products=lines))
+
+    record_each(told(4, "Refunded", products=[{"product_id": "A"}]))
+
+    assert Order.objects.get().refunded == Decimal("6.6667")
+
+
+@pytest.mark.parametrize("given_back", [{"revenue": 4}, {"total": 4}, {"revenue": 0}])
+def test_an_amount_that_a_refund_tells_is_the_worth_of_its_lines(given_back: dict[str, Any]) -> None:
+    record_each(COMPLETED, told(4, "Refunded", products=[{"product_id": "A"}], **given_back))
+
+    assert Order.objects.get().refunded == next(iter(given_back.values()))
+
+
+def test_what_has_no_price_anywhere_or_was_not_bought_takes_nothing_off() -> None:
+    record_each(told(1, "Completed", revenue=30, products=[{"product_id": "A"}]))
+
+    record_each(told(4, "Refunded", products=[{"product_id": "A"}, {"product_id": "Z"}]))
+
+    found = Order.objects.get()
+    assert (found.status, found.refunded, found.wholly_refunded) == ("refunded", Decimal(0), False)
+
+
 def test_a_batch_of_all_of_them_gives_the_same_order() -> None:
     after = offsets([0])
     events = [entry(one) for one in (UPDATED, COMPLETED, REFUNDED, UPDATED)]
@@ -87,3 +135,28 @@ def test_an_order_of_lines_beyond_every_sum_is_kept_without_one() -> None:
         Decimal(0),
     )
     assert found.lines.get().price == 999_999_999_999
+
+    record_each(told(3, "Refunded", products=[{"product_id": "A", "quantity": "999999999999"}]))
+    assert Order.objects.get().refunded == Decimal(0)
+
+
+def test_a_line_of_next_to_nothing_is_worth_nothing() -> None:
+    crumb = {"product_id": "A", "price": 3, "quantity": "0.00001"}
+    record_each(told(1, "Completed", revenue=3, products=[crumb]), told(2, "Refunded", products=[{"product_id": "A"}]))
+
+    found = Order.objects.get()
+    assert (found.status, found.refunded) == ("refunded", Decimal(0))
+
+
+def test_of_a_stream_of_refunds_no_more_products_are_remembered_than_an_order_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(orders, "MAX_PRODUCTS", 2)
+
+    record_each(
+        *(told(number, "Refunded", products=[{"product_id": one}]) for number, one in enumerate("CBAC", start=2)),
+        told(1, "Completed", products=[{"product_id": one, "price": 1} for one in "ABC"]),
+    )
+
+    found = Order.objects.get()
+    assert (found.units_back, found.refunded) == ({"A": "1", "B": "1"}, Decimal(2))

@@ -73,6 +73,19 @@ def test_a_part_that_was_given_back_is_told() -> None:
     assert undone_orders(["O1"]) == {"O1": Decimal("12.5")}
 
 
+def test_lines_sent_back_without_a_price_are_told_at_the_price_that_was_paid() -> None:
+    back: dict[str, Any] = {"products": [{"product_id": "A"}]}
+    happened(order(2, "Refunded", **back), order(1), order(2, at=1), order(1, "Refunded", at=2, **back))
+
+    traits = traits_of(identity_of("user:ada", now=clock.now()), now=clock.now())
+
+    assert undone_orders(["O1", "O2"]) == {"O1": Decimal(50), "O2": Decimal(50)}
+    assert (traits["rfm"]["frequency"], traits["rfm"]["monetary"]) == (2, 100.0)
+
+    happened(order(1, "Refunded", at=3, **back))
+    assert undone_orders(["O1"]) == {"O1": None}
+
+
 def test_trainings_read_the_same_history() -> None:
     """What somebody wanted is what models learn: both count a bought product whatever became of the order."""
     yes = {"allowed": ("personalization", "train_models")}

@@ -108,6 +108,7 @@ def revenue_of(told: Told) -> Decimal | None:
 def told_of(events: list[Told]) -> Told:
     """Return what all events of one order come to."""
     found: Told = {"refunded": Decimal(0), "wholly_refunded": False, "placed_at": None, "lines": []}
+    back: dict[str, Decimal] = defaultdict(Decimal)
     for one in sorted(events, key=lambda one: (one["timestamp"], one["messageId"])):
         told, name, revenue = one["properties"], one["event"], kept(revenue_of(one["properties"]))
         found["status"] = name.removeprefix("Order ").lower()
@@ -119,10 +120,21 @@ def told_of(events: list[Told]) -> Told:
             found |= {"coupon": str(told["coupon"]), "lines": lines_of(told)}
             found |= {"user_id": one.get("userId"), "anonymous_id": one.get("anonymousId")}
         elif name == "Order Refunded":
-            found["refunded"] += revenue or 0
+            lines = lines_of(told) if revenue is None else []
+            found["refunded"] += revenue or sum(quantity * (price or 0) for _, quantity, price, _ in lines)
+            for item, quantity, price, _ in lines:
+                back[item] += quantity if price is None else 0
             part = told.get("products") or number(told.get("shipping")) or number(told.get("tax"))
             found["wholly_refunded"] |= revenue is None and not part
+    found["refunded"] = kept(found["refunded"] + sum(worth(found["lines"], item, back[item]) for item in back))
     return found
+
+
+def worth(lines: Lines, item: str, units: Decimal) -> Decimal:
+    """Return what so many units of a product were paid, as far as its lines have a price."""
+    paid = [(quantity, price) for found, quantity, price, _ in lines if found == item and price is not None]
+    bought = sum(quantity for quantity, _ in paid)
+    return sum((quantity * price for quantity, price in paid), Decimal(0)) * min(units, bought) / (bought or 1)
 
 
 def stored(row: Order, names: list[str]) -> Told:
