@@ -7,7 +7,7 @@ shipping and tax, which is our `revenue`.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from events.types.products import text
+from events.types.products import product_id_of, text
 
 NAMES: Mapping[str, str] = {
     "view_item": "Product Viewed",
@@ -27,6 +27,7 @@ NAMES: Mapping[str, str] = {
     "experiment_viewed": "Experiment Viewed",
 }
 _PER_PRODUCT = {"view_item", "select_item", "add_to_cart", "remove_from_cart", "add_to_wishlist"}
+_ORDERS = {"purchase", "refund"}
 _ITEM_FIELDS = {
     "item_id": "product_id",
     "item_name": "name",
@@ -55,11 +56,16 @@ def translate(name: str, params: Mapping[str, Any]) -> Iterator[tuple[str, dict[
     properties = {_PARAM_FIELDS.get(key, key): value for key, value in params.items() if key != "items"}
     items = params.get("items")
     items = items if isinstance(items, list) else []
-    if name in {"purchase", "refund"} and "value" in properties:
+    if name in _ORDERS and "value" in properties:
         properties["revenue"] = properties.pop("value")
     if name in _PER_PRODUCT and items:
         yield from ((NAMES[name], {**properties, **_mapping(_product(item))}) for item in items)
         return
+    if name in _ORDERS and properties.get("revenue") not in (None, ""):
+        # An order whose money is told is not lost for a line that names no product; the item stays as it came.
+        by_name = [item for item in items if _has_name_only(item)]
+        items = [item for item in items if not _has_name_only(item)]
+        properties |= {"items": by_name} if by_name else {}
     if items:
         properties["products"] = [_product(item) for item in items]
     yield NAMES.get(name, name), properties
@@ -71,6 +77,11 @@ def _product(item: Any) -> Any:
     product = {_ITEM_FIELDS.get(key, key): value for key, value in item.items() if key not in _CATEGORY_FIELDS}
     path = [found for key in _CATEGORY_FIELDS if (found := text(item.get(key)))]
     return {**product, "category": "/".join(path)} if path else product
+
+
+def _has_name_only(item: Any) -> bool:
+    """GA4 asks for one of `item_id` and `item_name`; a name may be of several products, or of none."""
+    return isinstance(item, Mapping) and bool(text(item.get("item_name"))) and product_id_of(_product(item)) is None
 
 
 def _mapping(product: Any) -> Mapping[str, Any]:

@@ -39,6 +39,41 @@ def test_a_purchase_becomes_an_order_of_the_client(browser_key: str, log: "LogRe
     assert event.allowed == ("analytics", "personalization")
 
 
+@pytest.mark.parametrize(("theirs", "ours"), [("purchase", "Order Completed"), ("refund", "Order Refunded")])
+def test_an_order_keeps_its_money_where_items_have_a_name_only(
+    browser_key: str, log: "LogReader", theirs: str, ours: str
+) -> None:
+    lamp = {"item_name": "Lamp", "price": 4, "quantity": 1}
+
+    send(browser_key, body({"name": theirs, "params": {"transaction_id": "o1", "value": 23, "items": [SOFA, lamp]}}))
+
+    event = log.event()
+    assert (event.name, event.properties["revenue"]) == (ours, 23)
+    assert event.properties["products"] == [{"product_id": "P1", "price": 9.5, "quantity": 2}]
+    assert event.properties["items"] == [lamp]
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("purchase", {"transaction_id": "o1", "items": [{"item_name": "Lamp", "price": 4}]}),
+        ("purchase", {"transaction_id": "o1", "value": 4, "items": [{"price": 4}]}),
+        ("refund", {"transaction_id": "o1", "items": [{"item_name": "Lamp"}]}),
+        ("view_item", {"value": 4, "items": [{"item_name": "Lamp"}]}),
+        ("view_cart", {"value": 4, "items": [{"item_name": "Lamp"}]}),
+    ],
+)
+def test_what_names_neither_product_nor_money_is_refused_with_the_reason(
+    browser_key: str, log: "LogReader", name: str, params: dict[str, Any]
+) -> None:
+    answer = send(browser_key, body({"name": name, "params": params}))
+
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["message"]) == (400, "must be a non-empty string")
+    assert error["field"].endswith("product_id")
+    assert log.events() == []
+
+
 def test_the_time_is_the_sender_s_and_the_same_event_has_the_same_id(browser_key: str, log: "LogReader") -> None:
     event = {"name": "view_item", "params": {"items": [SOFA]}}
 
