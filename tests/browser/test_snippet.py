@@ -1,6 +1,7 @@
 """The snippet alone, on a page of another shop: what it sends when the shopper takes a yes back, and what was seen."""
 
 import json
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +65,18 @@ def opened(page: Page) -> None:
     page.evaluate(f"vitrine.init({{key: 'pk_test', host: '{HOST}'}})")
 
 
+def unanswered(page: Page) -> AbstractContextManager[object]:
+    """Return what, when left, has waited until something was sent in vain."""
+    return page.expect_event("requestfailed", lambda request: request.url == f"{HOST}/v1/batch")
+
+
 @pytest.mark.parametrize("beacons", [True, False])
 def test_a_withdrawal_is_sent_before_what_waits_and_without_it(page: Page, host: Host, beacons: bool) -> None:
     if not beacons:
         page.evaluate("navigator.sendBeacon = () => false")
     host.answers = False
-    page.evaluate(f"for (let at = 0; at < {MANY}; at++) vitrine.track('Product Viewed', {{product_id: 'P' + at}})")
-    page.wait_for_timeout(200)
+    with unanswered(page):
+        page.evaluate(f"for (let at = 0; at < {MANY}; at++) vitrine.track('Product Viewed', {{product_id: 'P' + at}})")
     host.answers = True
 
     page.evaluate("vitrine.consent(false)")
@@ -86,8 +92,8 @@ def test_a_withdrawal_is_sent_before_what_waits_and_without_it(page: Page, host:
 def test_a_withdrawal_that_could_not_be_sent_waits_for_the_next_page(page: Page, host: Host, answer: str) -> None:
     page.evaluate("navigator.sendBeacon = () => false")
     host.answers = False
-    page.evaluate(f"vitrine.consent({answer})")
-    page.wait_for_timeout(200)
+    with unanswered(page):
+        page.evaluate(f"vitrine.consent({answer})")
     assert set(stored(page)) == {"vitrine.consent", "vitrine.queue"}
     page.goto("about:blank")
     host.answers = True
@@ -101,16 +107,18 @@ def test_a_withdrawal_that_could_not_be_sent_waits_for_the_next_page(page: Page,
 def test_a_browser_that_says_no_since_sends_nothing_of_what_waited(page: Page, host: Host) -> None:
     page.evaluate("navigator.sendBeacon = () => false")
     host.answers = False
-    page.evaluate("vitrine.track('Product Viewed', {product_id: 'P1'})")
-    page.wait_for_timeout(200)
+    with unanswered(page):
+        page.evaluate("vitrine.track('Product Viewed', {product_id: 'P1'})")
     page.context.add_init_script("Object.defineProperty(navigator, 'globalPrivacyControl', {value: true})")
     page.goto("about:blank")  # else the old page tries again
+    page.clock.install()
     host.answers, before = True, len(host.items)
 
     opened(page)
 
     soon(page, lambda: "vitrine.queue" not in stored(page))
-    page.wait_for_timeout(300)
+    page.clock.run_for(60_000)  # whatever is put off
+    page.evaluate(f"fetch('{HOST}/last')")  # is answered after what was sent before
     assert host.items[before:] == []
 
 
