@@ -16,6 +16,7 @@ from personalization.admin.evaluation import EvaluationPage
 from personalization.admin.rows import LightList, WrittenElsewhere, row_or_404
 from personalization.admin.waivers import WaiverRequestPage
 from personalization.models import ModelVersion
+from personalization.selectors.alarms import alarms_of
 from personalization.selectors.comparison import compared, held_back, ladder_of, titled, waived
 from personalization.selectors.registry import live_version, may_be_waived, may_go_live, previous_champion, valid_waiver
 from personalization.services.registry import promote, roll_back
@@ -162,9 +163,10 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, WrittenEls
     @admin.display(description="alarms")
     def alarms(self, row: ModelVersion) -> str:
         """Return what staff should look at, or have looked at, while this version was live."""
-        raised = row.alarms.order_by("raised_at")
         words = (
-            f"{'settled' if one.settled_at else 'open'}, {one.raised_at:%Y-%m-%d}: {one.message}" for one in raised
+            f"{'settled' if one.settled_at else 'open'}, {one.raised_at:%Y-%m-%d}: {one.message}"
+            + ("" if one.model_version_id == row.pk else f" (raised last under {one.model_version or 'no version'})")
+            for one in alarms_of(row)
         )
         return "\n".join(words) or "none"
 

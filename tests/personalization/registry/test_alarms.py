@@ -15,6 +15,7 @@ from common import clock
 from common.errors import Conflict, Forbidden
 from personalization.admin.alarms import MEANING
 from personalization.models import AlarmKind, ModelAlarm, ModelState, ModelVersion, TrainingRun
+from personalization.selectors.alarms import alarms_of
 from personalization.services.alarms import settle, sound
 from personalization.services.data_gate import examine
 from personalization.services.registry import promote
@@ -109,6 +110,24 @@ def test_who_promotes_a_version_of_other_answers_raises_the_alarm_too_but_not_by
     promote(steady, actor="staff:1")
     promote(version, actor="staff:1")
     assert open_alarms() == []
+
+
+def test_each_version_names_what_was_open_while_it_was_live() -> None:
+    first, second, third = (
+        ModelVersion.objects.get(version=admitted(model(("popular",)), report={"number": number}))
+        for number in range(3)
+    )
+    for version in (first, second):
+        promote(version.version, actor="staff:1")
+        sound(AlarmKind.DRIFT, [BAD], actor="system:schedule", version=version)
+    sound(AlarmKind.DRIFT, [GOOD], actor="system:schedule", version=second)
+    promote(third.version, actor="staff:1")
+
+    (alarm,) = ModelAlarm.objects.all()
+    for version in (first, second, third):
+        version.refresh_from_db()
+    assert alarm.model_version == second, "it tells of what was measured last"
+    assert [list(alarms_of(version)) for version in (first, second, third)] == [[alarm], [alarm], []]
 
 
 def test_every_kind_says_what_it_means() -> None:
