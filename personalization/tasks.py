@@ -57,7 +57,17 @@ def increment() -> None:
             log.warning("increment.refused %s", error.detail)
 
 
-@shared_task(name="personalization.watch_drift")  # type: ignore[untyped-decorator]
-def watch_drift_task() -> None:
+# Killed before its end it has kept nothing, killed later it is known by what was kept. Three more times, minutes apart
+# and before the training: what is too large for the machine must not take its worker for ever.
+@shared_task(  # type: ignore[untyped-decorator]
+    name="personalization.watch_drift",
+    bind=True,
+    max_retries=3,
+    acks_late=True,
+    reject_on_worker_lost=True,
+    retry_on_worker_lost=True,
+)
+def watch_drift_task(self: Any) -> None:
     """Hold the last day against what the live model learnt from, and its answers against the week before."""
-    watch_drift(actor="system:schedule")
+    redelivered = (self.request.delivery_info or {}).get("redelivered", False)
+    watch_drift(actor="system:schedule", again=bool(self.request.retries or redelivered))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
+from django.conf import settings
 from django.db import transaction
 
 from common import clock
@@ -31,15 +32,20 @@ POPULAR, EVER = COLUMNS.index("popular_28d"), COLUMNS.index("popular_ever")
 log = logging.getLogger(__name__)
 
 
-def watch_drift(*, actor: str) -> ModelDrift | None:
+def watch_drift(*, actor: str, again: bool = False) -> ModelDrift | None:
     """Hold the last day against the live version's training, and what was served against the week before.
 
-    What was found is kept, the alarm raised or settled by it; notes say how much there was to judge by.
+    What was found is kept, the alarm raised or settled by it; notes say how much there was to judge by. Asked `again`,
+    because who was at it was killed, it does nothing where that one had come to its end.
 
-    Returns None where no model is live, its artefact cannot be read as it was registered, or the day had too little
-    traffic.
+    Returns None there, and where no model is live, its artefact cannot be read as it was registered, or the day had too
+    little traffic.
     """
     live, now = live_version(), clock.now()
+    night = now - timedelta(seconds=settings.SAME_NIGHT)
+    if again and ModelDrift.objects.filter(taken_at__gte=night).exists():
+        log.info("model.drift_watched_before")
+        return None
     learnt = _learnt(live) if live else None
     if live is None or learnt is None:
         return None

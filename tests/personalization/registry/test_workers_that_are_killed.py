@@ -1,0 +1,139 @@
+"""What a worker was at when it was killed, as by want of memory, is caught up with, and kills no worker for ever."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from celery import current_app
+
+from common import clock, redis
+from personalization.models import ModelAlarm, ModelDrift, RunState, TrainingRun
+from personalization.selectors.runs import SILENCE, message_of, state_of
+from tests.house.tree import ROOT
+from tests.personalization.mortal_tasks import DEATHS, DONE, WHOLE
+from tests.personalization.purchases import bought, put
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("trained")]
+WATCH, INCREMENT, TRAIN = "personalization.watch_drift", "personalization.increment", "personalization.train"
+WAIT_SECONDS = 90.0
+
+
+@pytest.fixture
+def environment(process_environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """The environment of a worker of this shop."""
+    return {**process_environment, "MODEL_DIR": str(tmp_path)}
+
+
+@contextmanager
+def worker(environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """Yield a worker of one process at a time."""
+    command = [sys.executable, "-m", "celery", "--app", "config", "worker", "--concurrency", "1"]
+    command += ["--include", "tests.personalization.mortal_tasks", "--loglevel", "INFO"]
+    with Path(environment["MODEL_DIR"], "worker.log").open("ab") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def ended(count: int) -> None:
+    """Wait until so many tasks came to their end."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while redis.client().llen(DONE) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def killed(count: int) -> None:
+    """Wait until so many processes are still to die."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while redis.client().llen(DEATHS) > count:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def day_of_silence() -> None:
+    """Let 25 shoppers a day have bought something, and nobody in the last day."""
+    now = clock.epoch_us()
+    put([
+        bought(f"m{days}-{shopper}", shopper, "lamp", now - (24 * days + 1) * 3_600_000_000)
+        for days in range(1, 11)
+        for shopper in range(25)
+    ])  # fmt: skip
+
+
+def test_a_night_whose_watch_is_killed_anywhere_is_watched_once(environment: dict[str, str]) -> None:
+    day_of_silence()
+    redis.client().rpush(DEATHS, "reading", "keeping", "kept")
+    current_app.send_task(WATCH)
+
+    with worker(environment):
+        ended(1)
+
+    assert redis.client().llen(DEATHS) == 0, "each of three processes was killed"
+    (alarm,) = ModelAlarm.objects.all()
+    assert (ModelDrift.objects.count(), alarm.times) == (1, 1)
+
+
+def test_a_watch_that_is_too_large_for_the_machine_ends_and_the_worker_goes_on(environment: dict[str, str]) -> None:
+    day_of_silence()
+    redis.client().rpush(DEATHS, *["reading"] * 9)
+    current_app.send_task(WATCH)
+
+    with worker(environment):
+        killed(5)
+        current_app.send_task(INCREMENT)
+        ended(1)
+
+    assert redis.client().lrange(DONE, 0, -1) == [INCREMENT.encode()]
+    assert redis.client().llen(DEATHS) == 5, "three more times, no more"
+    assert not ModelDrift.objects.exists()
+
+
+@pytest.mark.parametrize("at", ["reading", "kept"])
+def test_a_night_whose_worker_dies_as_a_whole_is_watched_by_another(at: str, environment: dict[str, str]) -> None:
+    day_of_silence()
+    redis.client().rpush(DEATHS, f"{at} {WHOLE}")
+    current_app.send_task(WATCH)
+
+    with worker(environment) as first:
+        assert first.wait(WAIT_SECONDS) < 0
+    with worker(environment):
+        ended(1)
+
+    (alarm,) = ModelAlarm.objects.all()
+    assert (ModelDrift.objects.count(), alarm.times) == (1, 1)
+
+
+def test_a_night_that_is_killed_is_said_to_have_died_and_is_not_repeated(environment: dict[str, str]) -> None:
+    redis.client().rpush(DEATHS, "training")
+    current_app.send_task(TRAIN)
+
+    with worker(environment):
+        killed(0)
+        current_app.send_task(INCREMENT)
+        ended(1)
+
+    TrainingRun.objects.update(heartbeat_at=clock.now() - 2 * SILENCE)
+    run = TrainingRun.objects.get()
+    assert state_of(run) == RunState.FAILED
+    assert "Its process died at 0% (Reading events)" in message_of(run)
+
+
+def test_a_night_whose_worker_dies_as_a_whole_is_trained_by_another(environment: dict[str, str]) -> None:
+    redis.client().rpush(DEATHS, f"training {WHOLE}")
+    current_app.send_task(TRAIN)
+
+    with worker(environment) as first:
+        assert first.wait(WAIT_SECONDS) < 0
+    TrainingRun.objects.update(heartbeat_at=clock.now() - 2 * SILENCE)  # the broker waits longer than that
+    with worker(environment):
+        ended(1)
+
+    assert TrainingRun.objects.get().state == RunState.DONE
