@@ -148,7 +148,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, WrittenEls
 
     @admin.display(description="learnt again")
     def learnt_again(self, row: ModelVersion) -> str:
-        """Return from what an increment was made last, its hash, when that was tried last, and what refused it."""
+        """Return from what an increment was made last, its hash, when that was tried last, and what was in its way."""
         told = row.increment
         words = ["nothing so far"] if told and "directory" not in told else []
         if "directory" in told:
@@ -158,6 +158,12 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, WrittenEls
             words.append(f"last tried {at:%Y-%m-%d %H:%M} UTC, in {told['seconds']:.1f} s")
         if "refused" in told:
             words.append(f"the data look broken: {', '.join(told['refused'])}")
+        if "deaths" in told:
+            until = datetime.fromisoformat(told["next"])
+            words.append(
+                f"attempts in a row whose process was killed, as by want of memory: {told['deaths']}; "
+                f"no other one before {until:%Y-%m-%d %H:%M} UTC, or before another version is live"
+            )
         return "\n".join(words) or "not since it went live"
 
     @admin.display(description="alarms")

@@ -8,7 +8,7 @@ import logging
 import shutil
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +29,7 @@ from personalization.services.alone import alone
 from personalization.services.data_gate import data_profile_of
 from personalization.services.live import announce
 from personalization.services.registry import one_at_a_time
+from personalization.services.run_progress import insisted
 from personalization.services.shop_data import shop_dataset
 from personalization.services.writing import whole
 
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 
 PAUSE: Final = 9
 """How many times as long as the last one took, or failed, nothing is done: at most a tenth of the time goes to them."""
+DAY: Final = timedelta(days=1)
+"""The longest wait after attempts that were killed: by then the machine may have more memory."""
+LIFE: Final = ("begun", "deaths", "next")
+"""What the row tells of an attempt that has not ended, and of those before it that never did."""
 LOCK: Final = 0x766D_6E63
 """Advisory lock: one increment at a time."""
 log = logging.getLogger(__name__)
@@ -56,12 +61,14 @@ def run_increment(*, forced: bool = False, actor: str = "system:schedule") -> st
             return "No model is live yet: `manage.py train` makes one."
         if alive_runs().exists():
             return "A training is running: it learns all there is."
-        if not forced and (until := _resting_until(live)) > clock.now():
-            return f"The last one took {live.increment['seconds']:.0f} s: no other one before {until:%H:%M:%S} UTC."
+        _count_death(live, actor=actor)
+        if not forced and (waits := _waits(live)):
+            return waits
         begun = time.monotonic()
+        _note(live, {**live.increment, "begun": clock.now().isoformat()}, actor=actor)
         try:
             return _made(live, begun, actor=actor)
-        except Exception:
+        except BaseException:
             _rest(live, begun, actor=actor)
             raise
 
@@ -79,7 +86,7 @@ def _made(live: ModelVersion, begun: float, *, actor: str) -> str:
     _refuse_broken(dataset, live, actor=actor)
     learnt = {"data": fingerprint(dataset), "shoppers": len(dataset.user_ids)}
     if learnt["data"] == live.increment.get("data", live.data_hash):
-        _publish(live, {**_of_artefact(live), **_timed(begun)}, actor=actor)
+        _publish(live, {**_without(live, "refused", *LIFE), **_timed(begun)}, actor=actor)
         return f"Nothing has happened since {live.version} learnt last."
     try:
         base = Bundle.load(directory_of(live), expected=live.artefact_hash)
@@ -123,11 +130,39 @@ def _publish(live: ModelVersion, told: Mapping[str, Any], *, actor: str) -> bool
 
 def _rest(live: ModelVersion, begun: float, *, actor: str) -> None:
     """Note how long an attempt took that failed: not even broken data may keep a machine busy."""
-    try:
+    timed = _timed(begun)
+
+    def noted() -> None:
         live.refresh_from_db(fields=["increment"])
-        _publish(live, {**live.increment, **_timed(begun)}, actor=actor)
+        _publish(live, {**_without(live, *LIFE), **timed}, actor=actor)
+
+    try:
+        insisted(noted)
     except (DatabaseError, InterfaceError) as error:
         log.warning("increment.rest_not_noted error=%s", error)
+
+
+def _note(live: ModelVersion, told: dict[str, Any], *, actor: str) -> None:
+    _publish(live, told, actor=actor)
+    live.increment = told
+
+
+def _count_death(live: ModelVersion, *, actor: str) -> None:
+    """Count the attempt that was begun and never ended: nobody else is at one, so its process was killed.
+
+    After each in a row twice as long is waited, for what is too large for the memory takes the worker with it.
+    """
+    told = live.increment
+    if "begun" not in told:
+        return
+    deaths = told.get("deaths", 0) + 1
+    wait = min(DAY, timedelta(minutes=settings.INCREMENT_MINUTES) * 2 ** min(deaths, 20))
+    until = datetime.fromisoformat(told["begun"]) + wait
+    _note(live, {**_without(live, "begun"), "deaths": deaths, "next": until.isoformat()}, actor=actor)
+    log.warning(
+        "model.increment_died version=%s deaths=%d next=%s: its process was killed, as by want of memory",
+        live.version, deaths, f"{until:%Y-%m-%dT%H:%M:%SZ}",
+    )  # fmt: skip
 
 
 def _tidy(live: ModelVersion, newest: Path) -> None:
@@ -154,19 +189,22 @@ def _refuse_broken(dataset: "Dataset", live: ModelVersion, *, actor: str) -> Non
         raise Conflict(f"These data look broken: {'; '.join(refusals)}. Nothing was learnt from them.")
 
 
-def _of_artefact(live: ModelVersion) -> dict[str, Any]:
-    """Return what the row tells of the artefact alone: data that looked broken look well again."""
-    return {name: own for name, own in live.increment.items() if name != "refused"}
+def _without(live: ModelVersion, *names: str) -> dict[str, Any]:
+    return {name: own for name, own in live.increment.items() if name not in names}
 
 
-def _resting_until(live: ModelVersion) -> datetime:
-    told = live.increment
+def _waits(live: ModelVersion) -> str:
+    """Return in words until when nothing is done, and why; "" where it is time."""
+    told, now = live.increment, clock.now()
+    if "next" in told and now < (until := datetime.fromisoformat(told["next"])) <= now + DAY:
+        return f"{told['deaths']} in a row were killed: no other one before {until:%Y-%m-%d %H:%M} UTC."
     if "at" not in told:
-        return datetime.min.replace(tzinfo=UTC)
+        return ""
     at = datetime.fromisoformat(told["at"])
-    if at > clock.now():  # the clock was put back: nobody knows how long ago that was
-        return datetime.min.replace(tzinfo=UTC)
-    return at + timedelta(seconds=PAUSE * told["seconds"])
+    until = at + timedelta(seconds=PAUSE * told["seconds"])
+    if at > now or until <= now:  # where the clock was put back, nobody knows how long ago that was
+        return ""
+    return f"The last one took {told['seconds']:.0f} s: no other one before {until:%H:%M:%S} UTC."
 
 
 def _timed(begun: float) -> dict[str, Any]:

@@ -569,6 +569,12 @@ def test_a_version_page_tells_what_was_learnt_again(log_in: LogIn) -> None:
     assert "last tried 2026-11-27 14:05 UTC, in 4.2 s" in shown
     assert "the data look broken: volume" in shown
 
+    ModelVersion.objects.update(increment={**told, "deaths": 3, "next": "2026-11-27T14:40:00+00:00"})
+
+    shown = eve.get(page).content.decode()
+    assert "attempts in a row whose process was killed, as by want of memory: 3;" in shown
+    assert "no other one before 2026-11-27 14:40 UTC, or before another version is live" in shown
+
 
 def test_progress_is_told_live_to_staff_who_may_see_it(log_in: LogIn) -> None:
     run = TrainingRun.objects.create(actor="system:x", step="Fitting", progress=0.4)

@@ -5,17 +5,22 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from celery import current_app
 
 from common import clock, redis
-from personalization.models import ModelAlarm, ModelDrift, RunState, TrainingRun
+from personalization.models import ModelAlarm, ModelDrift, ModelState, ModelVersion, RunState, TrainingRun
 from personalization.selectors.runs import SILENCE, message_of, state_of
+from personalization.services.registry import promote
 from tests.house.tree import ROOT
 from tests.personalization.mortal_tasks import DEATHS, DONE, WHOLE
 from tests.personalization.purchases import bought, put
+from tests.personalization.releases import admitted
+from tests.personalization.shop import model
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("trained")]
 WATCH, INCREMENT, TRAIN = "personalization.watch_drift", "personalization.increment", "personalization.train"
@@ -137,3 +142,46 @@ def test_a_night_whose_worker_dies_as_a_whole_is_trained_by_another(environment:
         ended(1)
 
     assert TrainingRun.objects.get().state == RunState.DONE
+
+
+def test_increments_that_are_killed_are_tried_less_and_less_until_another_version_is_live(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    day_of_silence()
+    redis.client().rpush(DEATHS, "learning", "learning")
+    with worker(environment):
+        current_app.send_task(INCREMENT)
+        killed(1)
+        current_app.send_task(INCREMENT)
+        ended(1)
+        assert told()["deaths"] == 1
+        assert redis.client().llen(DEATHS) == 1, "it waits"
+
+        come(told()["next"])
+        current_app.send_task(INCREMENT)
+        killed(0)
+        current_app.send_task(INCREMENT)
+        ended(2)
+        assert told()["deaths"] == 2
+
+        promote(admitted(model(("popular",))), actor="staff:1")
+        current_app.send_task(INCREMENT)
+        ended(3)
+
+    assert "directory" in told()
+    assert {"begun", "deaths", "next"}.isdisjoint(told())
+    assert (tmp_path / "worker.log").read_text().count("model.increment_died") == 2
+
+
+def told() -> dict[str, Any]:
+    found: dict[str, Any] = ModelVersion.objects.get(state=ModelState.CHAMPION).increment
+    return found
+
+
+def come(moment: str) -> None:
+    """Let it be that moment, as far as the row tells."""
+    waited = datetime.fromisoformat(moment) - clock.now()
+    assert timedelta(minutes=9) < waited <= timedelta(minutes=10)
+    live = ModelVersion.objects.get(state=ModelState.CHAMPION)
+    live.increment["next"] = clock.now().isoformat()
+    live.save(update_fields=["increment"])
