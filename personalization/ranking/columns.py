@@ -2,10 +2,14 @@
 
 Position = item code, the same codes as the model's `Catalogue`. Text columns are factorized: `brands[brand_of[code]]`
 is the brand of an item, so a condition is evaluated once for each distinct value, not once for each item.
+
+Columns keep names as the shop writes them; brands and categories are compared and counted whatever the case of their
+letters, as `folded` has them. Ids of products and groups are compared to the letter.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import compress
 from typing import Self
 
@@ -16,6 +20,11 @@ from personalization.recommenders.base import Bools, Ints, Longs
 
 Factorized = tuple[tuple[str, ...], Ints]
 """Distinct values, and the position among them of each item's value."""
+
+
+def folded(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names as conditions and caps compare them: Nord is nord."""
+    return tuple(name.casefold() for name in names)
 
 
 def factorize(values: Sequence[str]) -> Factorized:
@@ -151,9 +160,9 @@ class Columns:
         """Return what a cap by `brand`, `category` or `group` counts under, -1 for items without; None otherwise."""
         match column:
             case "brand":
-                return _named(self.brands, self.brand_of)
+                return self._brand_keys
             case "category":
-                return _named(self.categories, self.category_of)
+                return self._category_keys
             case "group":
                 return self.group_of
         return None
@@ -166,12 +175,13 @@ class Columns:
 
     def in_categories(self, wanted: Sequence[str]) -> Bools:
         """Return the mask of items in (or below) any of the categories."""
-        return _spread(self.categories, self.category_of, lambda path: any(within(path, one) for one in wanted))
+        asked = folded(wanted)
+        return _spread(self._folded_categories, self.category_of, lambda path: any(within(path, one) for one in asked))
 
     def in_brands(self, wanted: Sequence[str]) -> Bools:
-        """Return the mask of items of any of the brands, whatever the case of the letters."""
-        folded = {brand.casefold() for brand in wanted}
-        return _spread(self.brands, self.brand_of, lambda brand: brand.casefold() in folded)
+        """Return the mask of items of any of the brands."""
+        asked = set(folded(wanted))
+        return _spread(self._folded_brands, self.brand_of, asked.__contains__)
 
     def priced(self, low: float | None, high: float | None) -> Bools:
         """Return the mask of items with low ≤ price ≤ high; an item without a price only where both are None."""
@@ -181,10 +191,32 @@ class Columns:
         """Return the mask of items with low ≤ stock ≤ high."""
         return _between(self.stocks, low, high)
 
+    @cached_property
+    def _folded_brands(self) -> tuple[str, ...]:
+        return folded(self.brands)
+
+    @cached_property
+    def _folded_categories(self) -> tuple[str, ...]:
+        return folded(self.categories)
+
+    @cached_property
+    def _brand_keys(self) -> Ints:
+        return _alike(self._folded_brands, self.brand_of)
+
+    @cached_property
+    def _category_keys(self) -> Ints:
+        return _alike(self._folded_categories, self.category_of)
+
 
 def _named(names: tuple[str, ...], codes: Ints) -> Ints:
     nameless = names.index("") if "" in names else -1
     return np.where(codes == nameless, np.int32(-1), codes).astype(np.int32)
+
+
+def _alike(names: tuple[str, ...], codes: Ints) -> Ints:
+    """Return a number for each item, the same for those whose names are equal, -1 without a name."""
+    distinct, places = factorize(names)
+    return _named(distinct, places[codes])
 
 
 def _spread(names: tuple[str, ...], codes: Ints, wanted: Callable[[str], bool]) -> Bools:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from personalization.ranking.columns import Columns
+from personalization.ranking.columns import Columns, folded
 from personalization.ranking.rules import Rule, RuleSet
 
 
@@ -82,7 +82,7 @@ def _may_meet(first: Rule, second: Rule, rules: RuleSet) -> bool:
         return False
     if first.placements and second.placements and not set(first.placements) & set(second.placements):
         return False
-    if first.segments and second.segments and not set(first.segments) & set(second.segments):
+    if first.segments and second.segments and not set(folded(first.segments)) & set(folded(second.segments)):
         return False
     return _before(first.starts_at, second.ends_at) and _before(second.starts_at, first.ends_at)
 

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from personalization.ranking.columns import Columns
+from personalization.ranking.columns import Columns, folded
 from personalization.recommenders.base import Bools, Ints
 
 Stage = Literal["filter", "order", "diversity", "pin"]
@@ -199,7 +199,7 @@ class RuleSet:
     def _holds(self, rule: Rule, situation: Situation) -> bool:
         if rule.placements and situation.placement not in rule.placements:
             return False
-        if rule.segments and situation.segments.isdisjoint(rule.segments):
+        if rule.segments and set(folded(situation.segments)).isdisjoint(folded(rule.segments)):
             return False
         if rule.starts_at is not None and situation.now < rule.starts_at:
             return False

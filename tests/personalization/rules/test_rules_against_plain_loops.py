@@ -11,7 +11,7 @@ from personalization.ranking.columns import Columns
 from personalization.ranking.rules import Rule, RuleSet, Situation, Trace
 from personalization.ranking.slate import Cap, fill, pins, rule_caps
 
-CATEGORIES = ("Furniture/Chairs", "Furniture/Desks", "Light", "")
+CATEGORIES = ("Furniture/Chairs", "furniture/CHAIRS", "Furniture/Desks", "Light", "")
 COLUMNS = {"brands": "brand", "categories": "category", "groups": "group", "prices": "price", "stocks": "stock"}
 Product = dict[str, Any]
 Told = tuple[list[int], dict[int, list[str]], dict[int, str]]  # the slate, what moved its products, what was removed
@@ -22,7 +22,7 @@ def product(chance: random.Random, code: int) -> Product:
     return {
         "code": code,
         "id": f"P{code}",
-        "brand": chance.choice(("Nord", "Lux", "")),
+        "brand": chance.choice(("Nord", "nord", "Lux", "")),
         "category": chance.choice(CATEGORIES),
         "group": chance.choice(("", "", "", "g")),
         "price": chance.choice((5.0, 9.99, 20.0, float("nan"))),
@@ -34,7 +34,7 @@ def rule(chance: random.Random, number: int) -> Rule:
     """Return a rule that may be about anything, at any time around 1000."""
     asked: dict[str, Any] = {
         "products": tuple(f"P{chance.randrange(15)}" for _ in range(3)),
-        "categories": (chance.choice(("Furniture", "Desks", "Light")),),
+        "categories": (chance.choice(("Furniture", "desks", "LIGHT")),),
         "brands": (chance.choice(("NORD", "Lux")),),
         "min_price": chance.choice((0.0, 9.99)),
         "max_stock": chance.choice((0, 4)),
@@ -71,10 +71,10 @@ def engine(shop: list[Product], ranked: list[int], rules: list[Rule], size: int,
 
 
 def about(one: Product, rule: Rule) -> bool:
-    path = f"/{one['category']}/"
+    path = f"/{one['category']}/".lower()
     return (
         (not rule.products or one["id"] in rule.products)
-        and (not rule.categories or any(f"/{name}/" in path for name in rule.categories))
+        and (not rule.categories or any(f"/{name}/".lower() in path for name in rule.categories))
         and (not rule.brands or one["brand"].lower() in [name.lower() for name in rule.brands])
         and (rule.min_price is None or one["price"] >= rule.min_price)
         and (rule.max_stock is None or one["stock"] <= rule.max_stock)
@@ -88,7 +88,8 @@ def alike(one: Product, other: Product) -> bool:
 def broken(one: Product, shown: list[Product], rule: Rule) -> bool:
     by = rule.cap_by
     counts = about(one, rule) and (not by or one[by])
-    return counts and sum(about(other, rule) and (not by or one[by] == other[by]) for other in shown) >= (rule.cap or 0)
+    counted = [other for other in shown if about(other, rule) and (not by or one[by].lower() == other[by].lower())]
+    return counts and len(counted) >= (rule.cap or 0)
 
 
 def loops(shop: list[Product], ranked: list[int], rules: list[Rule], size: int, soft: int) -> Told:
@@ -125,7 +126,7 @@ def loops(shop: list[Product], ranked: list[int], rules: list[Rule], size: int, 
     shown = list(pinned.values())
     for strict in (True, False):
         for one in items:
-            crowded = one["brand"] and sum(one["brand"] == other["brand"] for other in shown) >= soft
+            crowded = one["brand"] and sum(one["brand"].lower() == other["brand"].lower() for other in shown) >= soft
             if len(shown) >= size or any(alike(one, other) for other in shown) or (strict and crowded):
                 continue
             if full := [r for r in holding if r.effect == "cap" and broken(one, shown, r)]:

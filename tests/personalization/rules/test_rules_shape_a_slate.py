@@ -109,6 +109,28 @@ def test_a_cap_rule_limits_each_brand_and_does_not_count_items_without() -> None
     assert shown(rule("cap", brands=("Nord",), cap=3)) == names(ALL), "and moves nothing"
 
 
+def test_names_that_differ_in_case_alone_are_one_name() -> None:
+    shelf = Columns.of(
+        ["desk", "lamp", "rug", "mug"],
+        brands=["Nord", "nord", "STRASSE", "Straße"],
+        categories=["Home/Desks", "home/desks", "Textiles", ""],
+        groups=[""] * 4,
+        prices=[1.0] * 4,
+        stocks=[1] * 4,
+    )
+
+    capped = RuleSet([rule("cap", cap=1, cap_by="brand"), rule("cap", id=2, cap=1, cap_by="category")], shelf)
+    keys = [cap.keys for cap in rule_caps(capped, capped.rules)]
+    assert [one.tolist() for one in keys if one is not None] == [[0, 0, 1, 1], [0, 0, 1, -1]]
+    for about in ({"brands": ("NORD",)}, {"categories": ("DESKS",)}, {"categories": ("HOME/desks",)}):
+        assert matches(rule("boost", **about), shelf).tolist() == [True, True, False, False], about
+    looked_at = RuleSet([rule("boost", context_categories=("DESKS",))], shelf)
+    assert looked_at.holding(replace(HOME, context=(1,)))
+    assert not doubts(rule("boost", brands=("nORD",), categories=("hOME",)), RuleSet([rule("boost")], shelf))
+    regulars = RuleSet([rule("boost", segments=("Regulars",))], shelf)
+    assert regulars.holding(replace(HOME, segments=frozenset({"regulars"})))
+
+
 def test_a_soft_cap_gives_way_to_a_full_slate_a_hard_one_does_not() -> None:
     variants = Cap(limit=1, keys=SHELF.keys("group"))
     soft = Cap(limit=1, keys=SHELF.keys("brand"), soft=True)
