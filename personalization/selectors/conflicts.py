@@ -24,11 +24,17 @@ def conflicts_of(rule_id: int) -> list[str]:
     return found
 
 
-def matches_everything(version: RuleVersion) -> bool:
-    """Return whether a wording is about all that is on sale. Raises Unavailable before the catalogue is loaded."""
+def hides_everything(version: RuleVersion) -> bool:
+    """Return whether what an exclude, or a cap of 0, hides is all that is on sale.
+
+    Raises Unavailable before the catalogue is loaded.
+    """
     snapshot = keeper.current()
-    on_sale = snapshot.on_sale
-    return bool(on_sale.any() and matches(pure_rule("", version, rule_id=0), snapshot.shelf.columns)[on_sale].all())
+    on_sale, columns = snapshot.on_sale, snapshot.shelf.columns
+    hidden = matches(pure_rule("", version, rule_id=0), columns)
+    if version.effect == RuleVersion.Effect.CAP and (counted := columns.keys(version.cap_by)) is not None:
+        hidden &= counted >= 0
+    return bool(on_sale.any() and hidden[on_sale].all())
 
 
 def doubts_of(placement: Placement) -> list[str]:

@@ -9,7 +9,7 @@ from django.db import transaction
 from audit.services import record
 from common.errors import FieldError, InvalidInput, NotFound
 from personalization.models import Placement, Rule, RuleVersion
-from personalization.selectors.conflicts import matches_everything
+from personalization.selectors.conflicts import hides_everything
 from personalization.services.live import announce
 
 ABOUT = ("products", "categories", "brands", "min_price", "max_price", "min_stock", "max_stock")
@@ -69,7 +69,7 @@ def check_wording(version: RuleVersion) -> None:
     needed = needs.get(RuleVersion.Effect(version.effect))
     if needed and getattr(version, needed) is None:
         raise InvalidInput.of(needed, f"a {version.effect} rule needs it")
-    _check_excluded(version)
+    _check_something_is_left(version)
     _check_places(version)
     if version.segments:
         raise InvalidInput.of("segments", "there are no segments yet: the rule would never hold")
@@ -81,13 +81,22 @@ def check_wording(version: RuleVersion) -> None:
         raise InvalidInput.of("ends_at", "must be later than starts_at: the rule would never hold")
 
 
-def _check_excluded(version: RuleVersion) -> None:
-    if version.effect != RuleVersion.Effect.EXCLUDE:
+def _check_something_is_left(version: RuleVersion) -> None:
+    if version.effect == RuleVersion.Effect.EXCLUDE:
+        field, nobody = "effect", "an exclude rule about no products in particular would empty every shelf"
+        every = "it is about every product on sale: to exclude them would empty every shelf"
+    elif version.effect == RuleVersion.Effect.CAP and version.cap == 0:
+        field = "cap"
+        nobody = every = (
+            "at most 0 of all that is on sale would empty every shelf: to hide some products, name them and choose "
+            "Exclude"
+        )
+    else:
         return
     if not any(getattr(version, name) not in (None, []) for name in ABOUT):
-        raise InvalidInput.of("effect", "an exclude rule about no products in particular would empty every shelf")
-    if matches_everything(version):
-        raise InvalidInput.of("effect", "it is about every product on sale: to exclude them would empty every shelf")
+        raise InvalidInput.of(field, nobody)
+    if hides_everything(version):
+        raise InvalidInput.of(field, every)
 
 
 def _check_places(version: RuleVersion) -> None:

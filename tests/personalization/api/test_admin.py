@@ -138,6 +138,25 @@ def test_a_rule_that_would_empty_every_shelf_is_refused_at_its_field(log_in: Log
     assert not Rule.objects.exists()
 
 
+@pytest.mark.parametrize("about", [{}, {"cap_by": "brand", "min_price": "0"}, {"min_price": "0", "placements": ""}])
+def test_a_cap_that_would_show_nothing_is_refused_at_its_field(log_in: LogIn, about: dict[str, str]) -> None:
+    none = {**RULE, "effect": "cap", "cap": "0", "products": "", **about}
+
+    response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), none)
+
+    told = response.context["adminform"].form.errors
+    assert told == {"cap": ["at most 0 of all that is on sale would empty every shelf: to hide some products, "
+                            "name them and choose Exclude"]}  # fmt: skip
+    assert not Rule.objects.exists()
+
+
+@pytest.mark.parametrize("few", [{"cap": "0", "products": "rug"}, {"cap": "1", "products": ""}])
+def test_a_cap_that_leaves_something_to_show_is_saved(log_in: LogIn, few: dict[str, str]) -> None:
+    log_in("merchandiser").post(reverse("admin:personalization_rule_add"), {**RULE, "effect": "cap", **few})
+
+    assert Rule.objects.exists()
+
+
 def test_a_rule_that_ends_when_it_begins_is_refused_at_its_field(log_in: LogIn) -> None:
     moment = {"starts_at_0": "2026-12-01", "starts_at_1": "00:00", "ends_at_0": "2026-12-01", "ends_at_1": "00:00"}
 
