@@ -280,3 +280,10 @@ def test_an_empty_list_says_where_its_rows_come_from(log_in: LogIn) -> None:
     told = {name: root.get(reverse(f"admin:{name}_changelist")).content.decode() for name in lists}
 
     assert [name for name, page in told.items() if not re.search(r"Nothing here yet\. [A-Z]\w*", page)] == []
+
+
+@pytest.mark.django_db
+def test_who_asks_for_a_rule_that_is_not_there_is_told_on_the_page_that_comes(log_in: LogIn) -> None:
+    response = log_in("merchandiser").get(reverse("admin:personalization_rule_change", args=[9999]), follow=True)
+
+    assert "rule with ID “9999” doesn’t exist" in response.content.decode()
