@@ -42,6 +42,7 @@ WORDING: Final = (
 FACTOR: Final = 2.0
 """Of a boost or bury that names none."""
 CLOCK: Final = "In UTC, as all times on these pages."
+KEY: Final = "Small letters, digits and hyphens: autumn-sale."
 LISTED: Final = ("category", "brand")
 """Filters of several names."""
 
@@ -110,12 +111,28 @@ def amount(**options: Any) -> forms.DecimalField:
 
 def moment(**options: Any) -> forms.SplitDateTimeField:
     """Return a field for a date and time that may be empty."""
-    return forms.SplitDateTimeField(required=False, widget=UnfoldAdminSplitDateTimeWidget(), **options)
+    return forms.SplitDateTimeField(
+        required=False,
+        input_date_formats=["%Y-%m-%d"],  # 04/05/2027 is another day on each side of an ocean
+        error_messages={
+            "invalid_date": "Write the date as 2026-12-31.",
+            "invalid_time": "Write the time as 18:00; a day begins at 00:00.",
+        },
+        widget=UnfoldAdminSplitDateTimeWidget(),
+        **options,
+    )
 
 
 class PlacementForm(PlacementModelForm):
     """A placement; its filters are fields of their own."""
 
+    key = forms.RegexField(
+        r"^[a-z0-9][a-z0-9-]*\Z",
+        max_length=60,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=KEY,
+        error_messages={"invalid": KEY},
+    )
     sources = Weighed(help_text="Recommenders with weights: content 1, covisitation 0.6. Empty: all of the model.")
     fallback = Listed(help_text="Recommenders that fill a slate which is too short, in this order.")
     filter_category = Listed(label="Only categories", help_text="Furniture/Chairs, or one name of a path.")

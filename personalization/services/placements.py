@@ -1,6 +1,7 @@
 """Making and changing placements."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
@@ -65,6 +66,9 @@ def _source_errors(row: Placement) -> Iterable[FieldError]:
             yield FieldError(field, str(error))
         else:
             yield from (FieldError(field, _no_recommender(name)) for name in names if name not in RECOMMENDERS)
+            if field == "sources" and isinstance(row.sources, list):
+                times = Counter(source["name"] for source in row.sources)
+                yield from (FieldError(field, f"{name} is named twice") for name in names if times[name] > 1)
 
 
 def _no_recommender(name: Any) -> str:
@@ -87,4 +91,4 @@ def _filter_errors(filters: Any) -> Iterable[FieldError]:
         yield FieldError("filters", str(error))
         return
     if found.min_price is not None and found.max_price is not None and found.min_price > found.max_price:
-        yield FieldError("max_price", "must not be less than min_price")
+        yield FieldError("max_price", f"must not be less than {found.min_price}, the lower end")

@@ -65,10 +65,10 @@ def draft(*, wording: Mapping[str, Any]) -> RuleVersion:
 
 def check_wording(version: RuleVersion) -> None:
     """Raise InvalidInput where the fields of a wording do not fit together."""
-    needs = {RuleVersion.Effect.PIN: "position", RuleVersion.Effect.CAP: "cap"}
-    needed = needs.get(RuleVersion.Effect(version.effect))
-    if needed and getattr(version, needed) is None:
-        raise InvalidInput.of(needed, f"a {version.effect} rule needs it")
+    if version.effect == RuleVersion.Effect.PIN and version.position is None:
+        raise InvalidInput.of("position", "a pin needs a position, from 1")
+    if version.effect == RuleVersion.Effect.CAP and version.cap is None:
+        raise InvalidInput.of("cap", "a cap needs a number: at most how many")
     _check_something_is_left(version)
     _check_places(version)
     if version.segments:
@@ -76,9 +76,9 @@ def check_wording(version: RuleVersion) -> None:
     for low, high in (("min_price", "max_price"), ("min_stock", "max_stock")):
         first, last = getattr(version, low), getattr(version, high)
         if first is not None and last is not None and first > last:
-            raise InvalidInput.of(high, f"must not be less than {low}")
+            raise InvalidInput.of(high, f"must not be less than {first}, the lower end")
     if version.starts_at is not None and version.ends_at is not None and version.starts_at >= version.ends_at:
-        raise InvalidInput.of("ends_at", "must be later than starts_at: the rule would never hold")
+        raise InvalidInput.of("ends_at", "must be later than the beginning: the rule would never hold")
 
 
 def _check_something_is_left(version: RuleVersion) -> None:
@@ -127,8 +127,16 @@ def _check(row: Rule | RuleVersion, *, exclude: set[str]) -> None:
     try:
         row.full_clean(exclude=exclude)
     except ValidationError as error:
-        wrong = [FieldError(field, message) for field, texts in error.message_dict.items() for message in texts]
+        wrong = [FieldError(field, _told(one)) for field, found in error.error_dict.items() for one in found]
         raise InvalidInput(f"{wrong[0].field}: {wrong[0].message}", errors=tuple(wrong)) from error
+
+
+def _told(error: ValidationError) -> str:
+    params = error.params or {}
+    if error.code == "item_invalid" and "limit_value" in params:  # Django speaks of items of arrays
+        longest = params["limit_value"]
+        return f"name {params['nth']} is longer than {longest} characters: names stand between commas"
+    return str(error.messages[0])
 
 
 def _facts(rule: Rule) -> dict[str, Any]:

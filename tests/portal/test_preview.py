@@ -120,4 +120,4 @@ def test_what_is_wrong_with_a_draft_is_said(dee: Client) -> None:
     page = dee.get("/portal/preview?placement=home&effect=pin&products=P5").content.decode()
 
     assert "position" in page
-    assert "a pin rule needs it" in page
+    assert "a pin needs a position, from 1" in page

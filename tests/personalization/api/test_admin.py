@@ -163,7 +163,30 @@ def test_a_rule_that_ends_when_it_begins_is_refused_at_its_field(log_in: LogIn) 
     response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), {**RULE, **moment})
 
     told = response.context["adminform"].form.errors
-    assert told == {"ends_at": ["must be later than starts_at: the rule would never hold"]}
+    assert told == {"ends_at": ["must be later than the beginning: the rule would never hold"]}
+    assert not Rule.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "told"),
+    [
+        ({"starts_at_0": "04/05/2027", "starts_at_1": "18:00"}, "starts_at", "Write the date as 2026-12-31."),
+        ({"ends_at_0": "31.12.2026", "ends_at_1": "18:00"}, "ends_at", "Write the date as 2026-12-31."),
+        ({"starts_at_0": "2027-05-04"}, "starts_at", "Write the time as 18:00; a day begins at 00:00."),
+        ({"min_price": "50", "max_price": "10"}, "max_price", "must not be less than 50, the lower end"),
+        ({"min_stock": "5", "max_stock": "1"}, "max_stock", "must not be less than 5, the lower end"),
+        ({"effect": "pin"}, "position", "a pin needs a position, from 1"),
+        ({"effect": "cap"}, "cap", "a cap needs a number: at most how many"),
+        (
+            {"products": "rug, " + "x" * 201}, "products",
+            "name 2 is longer than 200 characters: names stand between commas",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_refused_says_how_to_write_it(log_in: LogIn, wrong: dict[str, str], field: str, told: str) -> None:
+    response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), {**RULE, **wrong})
+
+    assert response.context["adminform"].form.errors == {field: [told]}
     assert not Rule.objects.exists()
 
 
@@ -253,6 +276,29 @@ def test_a_filter_that_finds_nothing_is_saved_with_a_warning(log_in: LogIn, filt
     response = dee.post(page, form, follow=True)
 
     assert told in [str(message) for message in response.context["messages"]]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "told"),
+    [
+        ({"key": "HOME"}, "key", "Small letters, digits and hyphens: autumn-sale."),
+        ({"key": "autumn sale"}, "key", "Small letters, digits and hyphens: autumn-sale."),
+        ({"sources": "popular 1, popular 2"}, "sources", "popular is named twice"),
+        ({"filter_min_price": "9", "filter_max_price": "5"}, "filter_max_price",
+         "must not be less than 9, the lower end"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_of_a_placement_says_how_to_write_it(
+    log_in: LogIn, wrong: dict[str, str], field: str, told: str
+) -> None:
+    dee = log_in("merchandiser")
+    page = reverse("admin:personalization_placement_add")
+
+    form = shown_in(dee.get(page).context["adminform"].form) | {"key": "sale", "name": "Sale", **wrong}
+    response = dee.post(page, form)
+
+    assert response.context["adminform"].form.errors == {field: [told]}
+    assert not Placement.objects.filter(name="Sale").exists()
 
 
 @pytest.mark.parametrize("field", ["sources", "fallback", "filter_category", "filter_brand"])
