@@ -94,6 +94,8 @@ class RuleAdmin(ModelAdmin):
         for rule in chosen:
             switch_rule(rule.pk, active=active, actor=actor_of(request))
         messages.success(request, f"{len(chosen)} switched {'on' if active else 'off'}.")
+        for conflict in dict.fromkeys(told for rule in chosen for told in conflicts_of(rule.pk)) if active else ():
+            messages.warning(request, conflict)
 
     @admin.display(description="what it does")
     def sentence(self, rule: Rule) -> str:
@@ -123,7 +125,11 @@ class RuleAdmin(ModelAdmin):
     @admin.display(description="conflicts")
     def conflicts(self, rule: Rule) -> str:
         """Return what stands in the way of this rule."""
-        return "\n".join(conflicts_of(rule.pk)) or "none" if rule.pk else "named once the rule is saved"
+        if not rule.pk:
+            return "named once the rule is saved"
+        if not rule.active:
+            return "switched off: conflicts are named once it is on"
+        return "\n".join(conflicts_of(rule.pk)) or "none"
 
     @admin.display(description="versions")
     def history(self, rule: Rule) -> str:

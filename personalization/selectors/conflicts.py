@@ -1,6 +1,7 @@
 """What stands in the way of rules and filters, on the catalogue of the moment."""
 
-from personalization.models import Placement, RuleVersion
+from common import clock
+from personalization.models import Placement, Rule, RuleVersion
 from personalization.ranking.conflicts import conflicts, doubts, unknown
 from personalization.ranking.rules import RuleSet, matches
 from personalization.selectors.placements import config_of
@@ -9,13 +10,18 @@ from personalization.serving.keeper import keeper
 
 
 def conflicts_of(rule_id: int) -> list[str]:
-    """Return what of an active rule finds nothing, and its conflicts. Raises Unavailable without a catalogue."""
+    """Return what keeps an active rule from its work, what of it finds nothing, and its conflicts.
+
+    Raises Unavailable without a catalogue."""
     known = keeper.current().rules
     rules = RuleSet(live_rules(), known.columns, before=known)
     own = next((rule for rule in rules.rules if rule.id == rule_id), None)
     if own is None:
-        return []
+        ended = Rule.objects.filter(pk=rule_id, active=True, current__ends_at__lte=clock.now())
+        return [f"“{rule.name}” has ended: it holds no more" for rule in ended]
     found = [*doubts(own, rules), *(found.text for found in conflicts(rules, of=rule_id))]
+    off = Placement.objects.filter(key__in=own.placements, active=False)
+    found += [f"The placement {placement.key} is switched off: nothing is shown there" for placement in off]
     if own.stage == "pin":
         sizes = {name: one.size for name, one in keeper.current().placements.items() if name in own.placements}
         small = [f"{name} ({size})" for name, size in sorted(sizes.items()) if size < (own.position or 1)]

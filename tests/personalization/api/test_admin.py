@@ -218,6 +218,38 @@ def test_a_rule_that_has_ended_conflicts_with_none(log_in: LogIn) -> None:
     assert not any("excluding wins" in one for one in told), told
 
 
+def test_a_rule_that_shows_nowhere_or_never_is_saved_with_a_warning(log_in: LogIn) -> None:
+    save_placement("sale", data={"name": "Sale", "active": False}, actor="staff:1")
+    dee = log_in("merchandiser")
+
+    for name, typed in {
+        "Old": {"ends_at_0": "2020-01-01", "ends_at_1": "00:00"}, "Sale": {"placements": "sale, home"},
+    }.items():  # fmt: skip
+        response = dee.post(reverse("admin:personalization_rule_add"), {**RULE, "name": name, **typed}, follow=True)
+        told = [str(message) for message in response.context["messages"]]
+        assert (
+            told[0]
+            == {
+                "Old": "“Old” has ended: it holds no more",
+                "Sale": "The placement sale is switched off: nothing is shown there",
+            }[name]
+        )
+
+
+def test_conflicts_are_named_when_a_rule_is_switched_on_and_not_denied_while_it_is_off(log_in: LogIn) -> None:
+    create_rule(name="No rugs", wording={"effect": "exclude", "products": ["rug"]}, actor="staff:1")
+    rule = create_rule(name="Rugs", wording={"effect": "boost", "products": ["rug"]}, actor="staff:1", active=False)
+    dee = log_in("merchandiser")
+
+    page = dee.get(reverse("admin:personalization_rule_change", args=[rule.pk])).content.decode()
+    chosen = {"action": "switch_on", "_selected_action": [rule.pk]}
+    response = dee.post(reverse("admin:personalization_rule_changelist"), chosen, follow=True)
+
+    assert "switched off: conflicts are named once it is on" in page
+    told = [str(message) for message in response.context["messages"]]
+    assert told == ["1 switched on.", "“No rugs” excludes 1 of the products of “Rugs”; excluding wins"]
+
+
 def test_what_finds_nothing_is_named_on_saving_a_rule(log_in: LogIn) -> None:
     typed = {**RULE, "effect": "require", "products": "rag", "brands": "Weft"}
 
