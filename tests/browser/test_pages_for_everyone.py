@@ -17,6 +17,7 @@ from pytest_django import Settings
 
 from common import clock
 from customers.selectors import Identity
+from personalization.services.rules import create_rule
 from tests.browser.conftest import Shop
 from tests.browser.waiting import until
 from tests.personalization.planted import case, slow, usual
@@ -144,6 +145,18 @@ def test_what_an_upload_holds_is_moved_within_the_page(shop: Shop, ada: Page, pr
     expect(ada.locator(shown)).to_be_visible()
     assert too_wide(ada) == []
     assert barred(ada, "scrollable-region-focusable") == []
+
+
+def test_a_rule_with_long_names_pushes_no_column_out_of_sight(shop: Shop, ada: Page) -> None:
+    wording = {"effect": "boost", "products": ["p" * 120], "context_products": ["q" * 120]}
+    create_rule(name="x" * 120, wording=wording, actor="staff:1")
+
+    ada.goto(f"{shop.url}/admin/personalization/rule/")
+
+    expect(ada.locator("#result_list .field-active")).to_be_visible()
+    assert (
+        ada.evaluate("(t => t.scrollWidth - t.parentElement.clientWidth)(document.querySelector('#result_list'))") <= 0
+    )
 
 
 def test_no_shop_page_shuts_anybody_out_or_scrolls_sideways(worked: Shop, page: Page) -> None:
