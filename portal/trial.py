@@ -36,4 +36,4 @@ def try_out(ask: Ask, *, wording: Mapping[str, Any] | None = None) -> Trial:
     rule = pure_rule(DRAFT, draft(wording=wording), rule_id=DRAFT_ID)
     changed = snapshot.with_rules([*snapshot.rules.rules, rule])
     named = tuple(found.text for found in conflicts(changed.rules, of=DRAFT_ID))
-    return Trial(now, answer(changed, ask), (*doubts(rule, changed.rules), *named))
+    return Trial(now, answer(changed, ask), (*doubts(rule, changed.rules, on_sale=changed.on_sale), *named))

@@ -6,6 +6,10 @@ from itertools import combinations
 
 from personalization.ranking.columns import Columns, folded
 from personalization.ranking.rules import Rule, RuleSet
+from personalization.recommenders.base import Bools
+
+SHOWING = ("pin", "boost", "require")
+"""Effects that want products to be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +29,11 @@ def conflicts(rules: RuleSet, *, of: int | None = None) -> list[Conflict]:
     return list(_find(rules, of))
 
 
-def doubts(rule: Rule, rules: RuleSet) -> list[str]:
-    """Return what of a rule finds nothing in the catalogue, as a slip of the pen does; of an empty one nothing."""
+def doubts(rule: Rule, rules: RuleSet, *, on_sale: Bools) -> list[str]:
+    """Return what of a rule finds nothing in the catalogue, as a slip of the pen does; of an empty one nothing.
+
+    Of one that wants to show products also which of them are not on sale.
+    """
     if not rules.columns.n_items:
         return []
     found = unknown(
@@ -35,9 +42,15 @@ def doubts(rule: Rule, rules: RuleSet) -> list[str]:
         categories=(*rule.categories, *rule.context_categories),
         brands=rule.brands,
     )
-    if not rules.matched[rule.id].any():
-        end = ": nothing is left to show" if rule.effect == "require" else ""
-        found.append(f"“{rule.name}” matches no product of the catalogue{end}")
+    matched, end = rules.matched[rule.id], ": nothing is left to show" if rule.effect == "require" else ""
+    if not matched.any():
+        return [*found, f"“{rule.name}” matches no product of the catalogue{end}"]
+    if rule.effect in SHOWING:
+        gone = [
+            name for name in rule.products if (code := rules.columns.codes.get(name)) is not None and not on_sale[code]
+        ]
+        found += [f"Not on sale now: {', '.join(gone)}"] if gone else []
+        found += [] if (matched & on_sale).any() else [f"“{rule.name}” is about no product on sale now{end}"]
     return found
 
 

@@ -13,17 +13,18 @@ def conflicts_of(rule_id: int) -> list[str]:
     """Return what keeps an active rule from its work, what of it finds nothing, and its conflicts.
 
     Raises Unavailable without a catalogue."""
-    known = keeper.current().rules
+    snapshot = keeper.current()
+    known = snapshot.rules
     rules = RuleSet(live_rules(), known.columns, before=known)
     own = next((rule for rule in rules.rules if rule.id == rule_id), None)
     if own is None:
         ended = Rule.objects.filter(pk=rule_id, active=True, current__ends_at__lte=clock.now())
         return [f"“{rule.name}” has ended: it holds no more" for rule in ended]
-    found = [*doubts(own, rules), *(found.text for found in conflicts(rules, of=rule_id))]
+    found = [*doubts(own, rules, on_sale=snapshot.on_sale), *(found.text for found in conflicts(rules, of=rule_id))]
     off = Placement.objects.filter(key__in=own.placements, active=False)
     found += [f"The placement {placement.key} is switched off: nothing is shown there" for placement in off]
     if own.stage == "pin":
-        sizes = {name: one.size for name, one in keeper.current().placements.items() if name in own.placements}
+        sizes = {name: one.size for name, one in snapshot.placements.items() if name in own.placements}
         small = [f"{name} ({size})" for name, size in sorted(sizes.items()) if size < (own.position or 1)]
         if small:
             found.append(f"Place {own.position} is behind the end of {', '.join(small)}, unless more are asked for")

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from audit.selectors import entries
+from catalog.services import remove_product
 from common import clock
 from common.errors import InvalidInput
 from personalization.models import (
@@ -248,6 +249,26 @@ def test_conflicts_are_named_when_a_rule_is_switched_on_and_not_denied_while_it_
     assert "switched off: conflicts are named once it is on" in page
     told = [str(message) for message in response.context["messages"]]
     assert told == ["1 switched on.", "“No rugs” excludes 1 of the products of “Rugs”; excluding wins"]
+
+
+@pytest.mark.parametrize(
+    ("effect", "told"),
+    [
+        ("pin", ["Not on sale now: rug, throw", "“Wool” is about no product on sale now"]),
+        ("require", ["Not on sale now: rug, throw", "“Wool” is about no product on sale now: nothing is left to show"]),
+        ("exclude", []),
+    ],
+)
+def test_what_was_taken_off_sale_is_named_of_a_rule_that_wants_to_show_it(
+    log_in: LogIn, effect: str, told: list[str]
+) -> None:
+    for gone in ("rug", "throw"):
+        remove_product(gone, actor="staff:1")
+
+    typed = {**RULE, "name": "Wool", "effect": effect, "position": "1"}
+    response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), typed, follow=True)
+
+    assert [str(message) for message in response.context["messages"]][:-1] == told
 
 
 def test_what_finds_nothing_is_named_on_saving_a_rule(log_in: LogIn) -> None:

@@ -126,7 +126,8 @@ def test_names_that_differ_in_case_alone_are_one_name() -> None:
         assert matches(rule("boost", **about), shelf).tolist() == [True, True, False, False], about
     looked_at = RuleSet([rule("boost", context_categories=("DESKS",))], shelf)
     assert looked_at.holding(replace(HOME, context=(1,)))
-    assert not doubts(rule("boost", brands=("nORD",), categories=("hOME",)), RuleSet([rule("boost")], shelf))
+    found = rule("boost", brands=("nORD",), categories=("hOME",))
+    assert not doubts(found, RuleSet([found], shelf), on_sale=np.ones(4, np.bool_))
     regulars = RuleSet([rule("boost", segments=("Regulars",))], shelf)
     assert regulars.holding(replace(HOME, segments=frozenset({"regulars"})))
 
@@ -381,7 +382,7 @@ def test_names_that_the_catalogue_does_not_know_are_doubted_and_a_rule_that_find
     emptying, lost = (rule(effect, brands=("Lux",), categories=("Furniture",)) for effect in ("require", "boost"))
 
     def told(one: Rule, shelf: Columns = SHELF) -> list[str]:
-        return doubts(one, RuleSet([one], shelf))
+        return doubts(one, RuleSet([one], shelf), on_sale=np.ones(shelf.n_items, np.bool_))
 
     unknown = [
         ("product", "desc"),
