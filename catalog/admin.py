@@ -25,6 +25,7 @@ from catalog.resources import ByName, ProductResource
 from catalog.table import path_of, steps_of
 from catalog.uploads import Upload
 from catalog.validation import CHECKS, check_id, parse_product
+from common import clock
 from common.errors import InvalidInput
 from common.money import plain, shown
 from common.pagination import EstimatingPaginator
@@ -54,6 +55,7 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic whe
     class Meta:
         model = Product
         fields = ("product_id", *CHECKS)
+        error_messages: ClassVar = {"available_from": clock.HOW_TO_WRITE}
         widgets: ClassVar = {"title": UnfoldAdminTextInputWidget, "description": UnfoldAdminTextareaWidget}
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -6,6 +6,12 @@ from typing import Final
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
+HOW_TO_WRITE: Final = {
+    "invalid_date": "Write the date as 2026-12-31.",
+    "invalid_time": "Write the time as 18:00; a day begins at 00:00.",
+}
+"""What a form says of a date and time that it cannot read."""
+
 
 def now() -> datetime:
     """Return the current time, aware, in UTC."""

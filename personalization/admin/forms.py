@@ -16,6 +16,7 @@ from unfold.widgets import (
 
 from audit.selectors import entries
 from audit.staff import name_of
+from common import clock
 from common.commas import joined, listed
 from common.errors import InvalidInput
 from common.money import plain
@@ -113,11 +114,7 @@ def moment(**options: Any) -> forms.SplitDateTimeField:
     """Return a field for a date and time that may be empty."""
     return forms.SplitDateTimeField(
         required=False,
-        input_date_formats=["%Y-%m-%d"],  # 04/05/2027 is another day on each side of an ocean
-        error_messages={
-            "invalid_date": "Write the date as 2026-12-31.",
-            "invalid_time": "Write the time as 18:00; a day begins at 00:00.",
-        },
+        error_messages=clock.HOW_TO_WRITE,
         widget=UnfoldAdminSplitDateTimeWidget(),
         **options,
     )

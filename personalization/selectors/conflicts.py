@@ -12,7 +12,8 @@ from personalization.serving.keeper import keeper
 def conflicts_of(rule_id: int) -> list[str]:
     """Return what keeps an active rule from its work, what of it finds nothing, and its conflicts.
 
-    Raises Unavailable without a catalogue."""
+    Raises Unavailable without a catalogue.
+    """
     snapshot = keeper.current()
     known = snapshot.rules
     rules = RuleSet(live_rules(), known.columns, before=known)

@@ -42,6 +42,22 @@ def test_dee_makes_changes_and_removes_a_product() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("date", "time", "told"),
+    [
+        ("04/05/2027", "18:00", "Write the date as 2026-12-31."),
+        ("2027-05-04", "", "Write the time as 18:00; a day begins at 00:00."),
+    ],
+)
+def test_a_date_in_another_order_is_refused_with_how_to_write_it(date: str, time: str, told: str) -> None:
+    typed = {**FORM, "available_from_0": date, "available_from_1": time}
+
+    response = staff("dee", "merchandiser").post(f"{LIST}add/", typed)
+
+    assert response.context["adminform"].form.errors == {"available_from": [told]}
+    assert not Product.objects.exists()
+
+
 def test_products_that_dee_removes_together_go_as_one_alone_does() -> None:
     for product_id in ("P1", "P2", "P3"):
         services.put_product(product_id, data={"title": "Chair", "price": 1}, actor="system:test")
