@@ -20,7 +20,7 @@ def test_a_refused_rule_leads_to_its_field_and_keeps_the_rest(live_server: LiveS
 
     expect(ada.get_by_role("alert")).to_contain_text("Please correct")
     expect(day).to_be_focused()
-    expect(day).to_have_accessible_description("In UTC, as all times on these pages. Enter a valid date.")
+    expect(day).to_have_accessible_description("In UTC, as all times on these pages. Write the date as 2026-12-31.")
     expect(day).to_have_value("the first of May")
     expect(hour).to_have_value("12:00")
     expect(ada.locator("[name=name]")).to_have_value("Christmas")

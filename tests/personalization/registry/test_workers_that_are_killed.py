@@ -14,7 +14,7 @@ from celery import current_app
 
 from common import clock, redis
 from personalization.models import ModelAlarm, ModelDrift, ModelState, ModelVersion, RunState, TrainingRun
-from personalization.selectors.runs import SILENCE, message_of, state_of
+from personalization.selectors.runs import SILENCE
 from personalization.services.registry import promote
 from tests.house.tree import ROOT
 from tests.personalization.mortal_tasks import DEATHS, DONE, WHOLE
@@ -101,10 +101,9 @@ def test_a_watch_that_is_too_large_for_the_machine_ends_and_the_worker_goes_on(e
     assert not ModelDrift.objects.exists()
 
 
-@pytest.mark.parametrize("at", ["reading", "kept"])
-def test_a_night_whose_worker_dies_as_a_whole_is_watched_by_another(at: str, environment: dict[str, str]) -> None:
+def test_a_night_whose_worker_dies_as_a_whole_is_watched_by_another(environment: dict[str, str]) -> None:
     day_of_silence()
-    redis.client().rpush(DEATHS, f"{at} {WHOLE}")
+    redis.client().rpush(DEATHS, f"kept {WHOLE}")
     current_app.send_task(WATCH)
 
     with worker(environment) as first:
@@ -114,21 +113,6 @@ def test_a_night_whose_worker_dies_as_a_whole_is_watched_by_another(at: str, env
 
     (alarm,) = ModelAlarm.objects.all()
     assert (ModelDrift.objects.count(), alarm.times) == (1, 1)
-
-
-def test_a_night_that_is_killed_is_said_to_have_died_and_is_not_repeated(environment: dict[str, str]) -> None:
-    redis.client().rpush(DEATHS, "training")
-    current_app.send_task(TRAIN)
-
-    with worker(environment):
-        killed(0)
-        current_app.send_task(INCREMENT)
-        ended(1)
-
-    TrainingRun.objects.update(heartbeat_at=clock.now() - 2 * SILENCE)
-    run = TrainingRun.objects.get()
-    assert state_of(run) == RunState.FAILED
-    assert "Its process died at 0% (Reading events)" in message_of(run)
 
 
 def test_a_night_whose_worker_dies_as_a_whole_is_trained_by_another(environment: dict[str, str]) -> None:
