@@ -1,6 +1,5 @@
 """Reads of access: from a raw key to its record."""
 
-import logging
 import time
 from dataclasses import dataclass
 from typing import Final, cast
@@ -13,17 +12,11 @@ from access.models import ApiKey
 from access.scopes import Kind
 from common import clock, postgres, sealed
 from common.errors import Unauthenticated, Unavailable
-from common.redis import Rest
-
-log = logging.getLogger(__name__)
 
 FRESH_SECONDS: Final = 2.0
 STALE_SECONDS: Final = 600.0
 MOST: Final = 10_000
 MOST_CHARACTERS: Final = 200
-WAIT_SECONDS: Final = 2.0
-"""What a request waits for PostgreSQL where it could do without."""
-rest = Rest(2 * WAIT_SECONDS)
 
 
 @dataclass(slots=True)
@@ -72,33 +65,21 @@ def was_made(raw: str) -> bool:
 def forget_keys() -> None:
     """Empty this process's memory of keys, for instance after one was changed."""
     _cache.clear()
-    rest.end()
 
 
 def _ask(hashed: bytes, known: _Known | None) -> _Known:
     now = time.monotonic()
-    if rest.lasts():
-        return _without_database(known, now)
-    if rest.began():
-        rest.begin()  # this request asks whether the database is back; the others go on without it
     try:
-        with postgres.within(WAIT_SECONDS):
+        with postgres.briefly():
             answer = _Known(_find(hashed), now)
     except (OperationalError, InterfaceError) as error:
-        rest.begin()
-        log.warning("api_key.database_away error=%s", error)
-        return _without_database(known, now)
-    rest.end()
+        if known is None or known.record is None or now - known.said >= STALE_SECONDS:
+            raise Unavailable("Keys cannot be checked at the moment.") from error
+        return known
     if len(_cache) >= MOST:
         _cache.clear()
     _cache[hashed] = answer
     return answer
-
-
-def _without_database(known: _Known | None, now: float) -> _Known:
-    if known is None or known.record is None or now - known.said >= STALE_SECONDS:
-        raise Unavailable("Keys cannot be checked at the moment.")
-    return known
 
 
 def _find(hashed: bytes) -> KeyRecord | None:

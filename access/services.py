@@ -16,7 +16,7 @@ from access.keys import digest
 from access.models import ApiKey
 from access.roles import ROLES, may
 from access.scopes import SCOPE_NAMES, Kind
-from access.selectors import WAIT_SECONDS, forget_keys, rest
+from access.selectors import forget_keys
 from audit.services import record
 from common import clock, postgres, sealed
 from common.errors import Conflict, InvalidInput
@@ -135,13 +135,13 @@ def forget_uses() -> None:
 def note_use(key_id: int) -> None:
     """Remember that a key was used, at most once a minute and process. A dead database does not stop the request."""
     now = time.monotonic()
-    if now - _noted.get(key_id, -NOTED_SECONDS) < NOTED_SECONDS or rest.lasts():
+    if now - _noted.get(key_id, -NOTED_SECONDS) < NOTED_SECONDS:
         return
     _noted[key_id] = now
     moment = clock.now()
     stale = Q(last_used_at=None) | Q(last_used_at__lt=moment - timedelta(seconds=NOTED_SECONDS))
     try:
-        with postgres.within(WAIT_SECONDS):
+        with postgres.briefly():
             ApiKey.objects.filter(stale, pk=key_id).update(last_used_at=moment)
     except (OperationalError, InterfaceError) as error:
         log.warning("api_key.use_not_noted key=%s error=%s", key_id, error)

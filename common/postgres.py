@@ -6,13 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg2
-from psycopg2.extensions import POLL_OK, POLL_READ, connection, set_wait_callback
+from django.db import InterfaceError, OperationalError
+from psycopg2.extensions import POLL_OK, POLL_READ, STATUS_SETUP, connection, set_wait_callback
 
+from common.redis import Rest
+
+CONNECT_SECONDS = 3.0
+BRIEF_SECONDS = 2.0
+rest = Rest(2 * BRIEF_SECONDS)
 _waiting = threading.local()
 
 
 def wait_with_limits() -> None:
-    """Let this process's queries mind `within`. psycopg2 has no COPY then: doors alone do so, jobs do not."""
+    """Let this process's queries mind limits. psycopg2 has no COPY then: doors alone do so, jobs do not."""
     set_wait_callback(_wait)
 
 
@@ -27,13 +33,33 @@ def within(seconds: float) -> Iterator[None]:
         _waiting.seconds = before
 
 
+@contextmanager
+def briefly() -> Iterator[None]:
+    """Hold what a request can do without: it waits two seconds at most, and not at all where others just did so.
+
+    Of the requests that meet a database that is away, one every few seconds asks whether it is back. Raises
+    OperationalError or InterfaceError.
+    """
+    if rest.lasts():
+        raise OperationalError("PostgreSQL did not answer lately")
+    if rest.began():
+        rest.begin()
+    try:
+        with within(BRIEF_SECONDS):
+            yield
+    except (OperationalError, InterfaceError):
+        rest.begin()
+        raise
+    rest.end()
+
+
 def _limit() -> float | None:
     return getattr(_waiting, "seconds", None)
 
 
 def _wait(opened: connection) -> None:
-    """Wait for the server as psycopg2 does by itself, but not longer than the thread's limit."""
-    seconds = _limit()
+    """Wait for the server as psycopg2 does by itself, but not longer than the thread's limit, or to connect."""
+    seconds = _limit() or (CONNECT_SECONDS if opened.status == STATUS_SETUP else None)
     while (state := opened.poll()) != POLL_OK:
         poller = select.poll()
         poller.register(opened.fileno(), select.POLLIN if state == POLL_READ else select.POLLOUT)

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.db.models import Max, Q
 
-from common import redis
+from common import postgres, redis
 from common.clock import to_microseconds
 from consents import mirror
 from consents.decisions import Verdict
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class Remembered(Generic[T]):
-    """A small table held in the process for two seconds; while the database is down, what was read last."""
+    """A small table held in the process for two seconds; while the database is away, what was read last."""
 
     def __init__(self, read: Callable[[], T], otherwise: Callable[[], T]) -> None:
         self._read, self._otherwise = read, otherwise
@@ -40,7 +40,8 @@ class Remembered(Generic[T]):
         if self._value is None or now - self._asked >= FRESH_SECONDS:
             self._asked = now
             try:
-                self._value = self._read()
+                with postgres.briefly():
+                    self._value = self._read()
             except (OperationalError, InterfaceError):
                 self._value = self._value if self._value is not None else self._otherwise()
         return self._value

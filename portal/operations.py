@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from common import errors, installation
+from common import errors, installation, postgres
 from common import redis as stores
 from common.problems import respond
 from events.consuming import lags
@@ -26,6 +26,8 @@ from personalization.selectors.overview import open_alarms
 from personalization.serving.keeper import keeper
 
 RETRY_SECONDS = 2
+CHECK_SECONDS = 1.0
+"""What a check waits for PostgreSQL: who asks whether we are ready does not wait long."""
 
 
 @require_safe
@@ -121,7 +123,8 @@ class AlarmGauges(Collector):
         """Yield 1 for each open alarm, by what it is about."""
         gauge = GaugeMetricFamily("vitrine_model_alarms", "Open alarms about data and models", labels=["kind"])
         try:
-            kinds = [alarm.kind for alarm in open_alarms()]
+            with postgres.within(CHECK_SECONDS):
+                kinds = [alarm.kind for alarm in open_alarms()]
         except DatabaseError:
             return
         for kind in kinds:
@@ -132,7 +135,8 @@ class AlarmGauges(Collector):
 def outcome(check: Callable[[], str]) -> dict[str, Any]:
     """Return whether the check passed, and what it said."""
     try:
-        return {"ok": True, "detail": check()}
+        with postgres.within(CHECK_SECONDS):
+            return {"ok": True, "detail": check()}
     except (NotMigratedError, installation.ForeignStoreError) as error:
         return {"ok": False, "detail": error.detail}
     except (DatabaseError, redis.RedisError, errors.DomainError) as error:

@@ -135,11 +135,16 @@ def redis_clients() -> Iterator[list[redis.Redis]]:
 
 @pytest.fixture(autouse=True)
 def clean_redis(redis_clients: list[redis.Redis]) -> Iterator[None]:
-    """Empty this session's Redis databases after each test, and what this process would still write into them."""
+    """Empty this session's Redis databases after each test, and what this process would still write into them.
+
+    A database that a test declared dead is alive again.
+    """
     yield
+    from common import postgres
     from personalization.serving.exposures import exposures
 
     exposures.forget()
+    postgres.rest.end()
     for client in redis_clients:
         client.flushdb()
 

@@ -107,36 +107,6 @@ def test_while_the_database_is_down_known_keys_open_and_others_wait(monkeypatch:
         resolve_key(known)
 
 
-def test_of_the_requests_that_meet_a_dead_database_one_at_a_time_asks_whether_it_is_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    _, known = create_key(kind="sk", name="server")
-    resolve_key(known)
-    start, asked = time.monotonic(), list[float]()
-
-    def down(hashed: bytes) -> None:
-        asked.append(time.monotonic() - start)
-        if len(asked) == 2:  # another request, while this one waits for the database
-            assert resolve_key(known).name == "server"
-        raise OperationalError("down")
-
-    find = selectors._find
-    monkeypatch.setattr(selectors, "_find", down)
-    for seconds in (3, 4, 6, 8):
-        monkeypatch.setattr("access.selectors.time.monotonic", lambda now=start + seconds: now)
-        assert resolve_key(known).name == "server"
-        if seconds < 7:
-            with pytest.raises(Unavailable):
-                resolve_key("sk_other")
-    assert asked == [3, 8]
-
-    monkeypatch.setattr(selectors, "_find", find)
-    monkeypatch.setattr("access.selectors.time.monotonic", lambda: start + 13)
-    with pytest.raises(Unauthenticated):
-        resolve_key("sk_other")
-    assert not selectors.rest.began()
-
-
 @pytest.mark.parametrize(
     ("kind", "scopes"), [("sk", ["catalog:eat"]), ("pk", ["catalog:read"]), ("pk", ["events:write"])]
 )

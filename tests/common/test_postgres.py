@@ -1,4 +1,4 @@
-"""A PostgreSQL that hangs is not waited for, where a request says so."""
+"""A PostgreSQL that hangs is not waited for, where a request can do without."""
 
 import socket
 import threading
@@ -6,54 +6,56 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from psycopg2.extensions import set_wait_callback
 
 from common import postgres
-
-pytestmark = pytest.mark.django_db
+from tests.workers import serving
 
 
 class Wire:
-    """A line to the test's PostgreSQL, which can be held."""
+    """A line to the test's PostgreSQL, which can be held: what is connected stays so, and nothing comes through."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.held, self.target = threading.Event(), (host, port)
+    def __init__(self) -> None:
+        given = connection.get_connection_params()
+        self.held, self.target = threading.Event(), (given["host"], int(given["port"]))
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.listening.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
-        while True:
-            try:
+        with suppress(OSError):
+            while True:
                 near, _ = self.listening.accept()
-            except OSError:
-                return
-            far = socket.create_connection(self.target)
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+                far = socket.create_connection(self.target)
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
 
     def _pump(self, one: socket.socket, other: socket.socket) -> None:
         with one, other, suppress(OSError):
-            while not self.held.is_set() and (piece := one.recv(65536)):
+            while piece := one.recv(65536):
                 if not self.held.is_set():
                     other.sendall(piece)
-            if self.held.is_set():
-                threading.Event().wait(5)  # open, and silent
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
-    """Return a line, in a process whose queries mind limits."""
-    given = connection.get_connection_params()
-    line = Wire(given["host"], int(given["port"]))
-    postgres.wait_with_limits()
+def wire(transactional_db: None) -> Iterator[Wire]:
+    """Return a line to the test's PostgreSQL."""
+    line = Wire()
     yield line
-    set_wait_callback(None)
     line.listening.close()
+
+
+@pytest.fixture
+def limited() -> Iterator[None]:
+    """Have this process's queries mind limits, as those of a door do."""
+    postgres.wait_with_limits()
+    yield
+    set_wait_callback(None)
 
 
 def opened(line: Wire) -> Any:
@@ -64,6 +66,7 @@ def opened(line: Wire) -> Any:
     )
 
 
+@pytest.mark.usefixtures("limited")
 def test_a_query_without_a_word_is_given_up_and_its_connection_closed(wire: Wire) -> None:
     over = opened(wire)
     cursor = over.cursor()
@@ -71,20 +74,27 @@ def test_a_query_without_a_word_is_given_up_and_its_connection_closed(wire: Wire
     wire.held.set()
     start = time.monotonic()
 
-    with pytest.raises(psycopg2.OperationalError, match="did not answer within"), postgres.within(0.3):
+    with pytest.raises(psycopg2.OperationalError, match=r"did not answer within 0\.3 seconds"), postgres.within(0.3):
         cursor.execute("SELECT 2")
 
     assert time.monotonic() - start < 2
     assert over.closed
 
 
-def test_a_connection_without_a_word_is_given_up(wire: Wire) -> None:
+@pytest.mark.usefixtures("limited")
+def test_a_connection_is_given_up_also_where_nobody_asked_for_a_limit(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "CONNECT_SECONDS", 0.4)
     wire.held.set()
 
-    with pytest.raises(psycopg2.OperationalError, match="did not answer within"), postgres.within(0.3):
+    with pytest.raises(psycopg2.OperationalError, match=r"did not answer within 0\.3 seconds"), postgres.within(0.3):
+        opened(wire)
+    with pytest.raises(psycopg2.OperationalError, match=r"did not answer within 0\.4 seconds"):
         opened(wire)
 
 
+@pytest.mark.usefixtures("limited")
 def test_queries_outside_and_of_other_threads_have_no_limit(wire: Wire) -> None:
     over = opened(wire)
     with postgres.within(0.1):
@@ -96,3 +106,48 @@ def test_queries_outside_and_of_other_threads_have_no_limit(wire: Wire) -> None:
     cursor.execute("SELECT pg_sleep(0.3), 7")
 
     assert cursor.fetchone()[1] == 7
+
+
+def test_of_brief_questions_one_at_a_time_asks_whether_the_database_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, asked = [100.0], list[float]()
+    monkeypatch.setattr("common.redis.time.monotonic", lambda: clock[0])
+
+    def ask(*, alive: bool = False) -> None:
+        with postgres.briefly():
+            asked.append(clock[0])
+            if alive:
+                return
+            if len(asked) == 2:
+                with pytest.raises(OperationalError):  # another one's, meanwhile
+                    ask()
+            raise OperationalError("gone")
+
+    for clock[0] in (100.0, 101.0, 103.9, 104.1, 108.0):
+        with pytest.raises(OperationalError):
+            ask()
+    assert asked == [100.0, 104.1]
+
+    clock[0] = 108.2
+    ask(alive=True)
+    ask(alive=True)
+    assert asked == [100.0, 104.1, 108.2, 108.2]
+
+
+@pytest.mark.slow
+def test_answers_go_on_while_postgresql_hangs(wire: Wire, process_environment: dict[str, str]) -> None:
+    parts = urlsplit(process_environment["DATABASE_URL"])
+    over = parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{wire.port}").geturl()
+    with serving({**process_environment, "DATABASE_URL": over}) as workers:
+        list(workers.answers())
+        wire.held.set()
+        start, answered, slow = time.monotonic(), 0, 0
+        while (
+            time.monotonic() - start < 3 * postgres.BRIEF_SECONDS
+        ):  # so that keys, terms and rules are asked for again
+            begun = time.monotonic()
+            answered += len(list(workers.answers()))  # each with status 200
+            slow += time.monotonic() - begun > 0.5
+            time.sleep(0.05)
+
+    assert slow, "nobody asked PostgreSQL"
+    assert slow < answered / 4
