@@ -56,8 +56,14 @@ def state_of(run: TrainingRun) -> str:
 
 
 def message_of(run: TrainingRun) -> str:
-    """Return what a run says, or what is said of one that died."""
-    return words_of_death(run) if _died(run) else run.message
+    """Return what a run says; of one that waits, is to stop or died, what is to be known of that."""
+    if _died(run):
+        return words_of_death(run)
+    if run.state == RunState.QUEUED:
+        return "It waits until a worker is free."
+    if run.state == RunState.RUNNING and run.stop_asked_by:
+        return "It was asked to stop, and does at its next step, which may take minutes."
+    return run.message
 
 
 def words_of_death(run: TrainingRun) -> str:

@@ -27,6 +27,7 @@ function show(run) {
   if (!row) return; // on another page, or filtered out
   row.querySelector(".field-step").textContent = run.step || "-";
   row.querySelector(".field-bar").textContent = `${run.percent} %`;
+  row.querySelector(".field-said").textContent = run.message;
 }
 
 if (panel) look();

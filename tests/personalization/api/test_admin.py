@@ -699,7 +699,13 @@ def test_progress_is_told_live_to_staff_who_may_see_it(log_in: LogIn) -> None:
     live = reverse("admin:personalization_trainingrun_live")
 
     assert log_in("data scientist").get(live).json()["runs"] == [
-        {"id": run.pk, "state": "queued", "step": "Fitting", "percent": 40, "message": ""}
+        {
+            "id": run.pk,
+            "state": "queued",
+            "step": "Fitting",
+            "percent": 40,
+            "message": "It waits until a worker is free.",
+        }  # fmt: skip
     ]
     assert log_in("operator").get(live).status_code in (200, 403)
     assert Client().get(live).status_code == 302

@@ -17,7 +17,7 @@ from audit.selectors import entries
 from common import clock
 from common.errors import Conflict, NotFound
 from personalization.models import ModelVersion, RunState, TrainingRun
-from personalization.selectors.runs import SILENCE, shown_run
+from personalization.selectors.runs import SILENCE, message_of, shown_run
 from personalization.services import run_progress, training
 from personalization.services.run_progress import REGISTERS
 from personalization.services.runs import may_be_stopped, queue_training, stop_training
@@ -60,6 +60,19 @@ def test_a_run_stops_at_its_next_step_and_says_so(monkeypatch: pytest.MonkeyPatc
     assert ModelVersion.objects.count() == 0
     (entry,) = entries(action="training.stopped")
     assert (entry.actor, entry.object, entry.data["step"]) == (BY, f"training_run:{run.pk}", "Fitting svd")
+
+
+def test_a_run_that_waits_or_was_asked_to_stop_says_so() -> None:
+    waits = queue_training(actor="staff:1", hand_over=False)
+    now = clock.now()
+    works = TrainingRun.objects.create(actor="staff:1", state=RunState.RUNNING, heartbeat_at=now)
+    stopping = TrainingRun.objects.create(actor="staff:1", state=RunState.RUNNING, heartbeat_at=now, stop_asked_by=BY)
+
+    assert [message_of(run) for run in (waits, works, stopping)] == [
+        "It waits until a worker is free.",
+        "",
+        "It was asked to stop, and does at its next step, which may take minutes.",
+    ]
 
 
 @pytest.mark.slow
