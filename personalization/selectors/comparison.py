@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from personalization.models import ModelState, ModelVersion, TrainingRun
+from personalization.selectors.registry import live_version
 
 SHOWN = 6
 TITLES = {"ndcg@10": "NDCG@10", "precision@10": "Precision@10", "recall@10": "Recall@10",
@@ -64,8 +65,14 @@ def titled(metrics: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def compared(limit: int = SHOWN) -> dict[str, Any]:
-    """Return the latest versions with what was decided and chosen, and each metric as a row over them."""
+    """Return the latest versions with what was decided and chosen, and each metric as a row over them.
+
+    The live one is among them, be it as old as it may: what comes next is held against it.
+    """
     versions = list(ModelVersion.objects.order_by("-created_at")[:limit])
+    live = live_version()
+    if live is not None and live not in versions:
+        versions[-1] = live
     names = titled(name for version in versions for name in version.metrics)
     return {
         "versions": versions,

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from common import clock
 from personalization.models import AlarmKind, ModelDrift, ModelState, ModelVersion, ModelWaiver, TrainingRun
+from personalization.selectors.comparison import SHOWN
 from personalization.selectors.plots import DARK, PALE, bars, lines, points
 from personalization.selectors.report.section import bound
 from personalization.services.alarms import sound
@@ -361,6 +362,17 @@ def test_side_by_side_shows_what_the_gate_said_and_what_was_chosen(log_in: LogIn
     assert "5,000 interactions" in told
     assert "by a strength of 0.2" in told
     assert refused.version in told
+
+
+def test_what_is_live_stands_side_by_side_with_the_newest_however_old_it_is(log_in: LogIn) -> None:
+    first = judged(model(("popular",)), harmless())
+    promote(first.version, actor="system:x")
+    newer = [register(model(("popular",)), report={}, actor="system:x").version for _ in range(SHOWN)]
+
+    page = log_in("data scientist").get(reverse("admin:personalization_modelversion_side_by_side"))
+
+    shown = [version.version for version in page.context["versions"]]
+    assert shown == [*newer[:0:-1], first.version]
 
 
 def test_who_would_promote_sees_what_was_refused_and_what_is_live(log_in: LogIn) -> None:
