@@ -175,7 +175,11 @@ def _check_artefact(row: ModelVersion) -> None:
         Bundle.load(directory_of(row), expected=row.artefact_hash)  # as every process that serves will
     except LOADING_ERRORS as error:
         log.error("model.artefact_refused version=%s error=%s", row.version, error)
-        raise Conflict(f"{row.version} cannot go live: {error}") from error
+        why = str(error).removeprefix(f"{row.directory}: ").rstrip(".")
+        raise Conflict(
+            f"{row.version} cannot go live: {why}. Bring back its files from a backup, promote another version, or "
+            "train anew."
+        ) from error
 
 
 def _next_version() -> str:

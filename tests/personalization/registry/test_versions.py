@@ -161,6 +161,19 @@ def test_a_tampered_artefact_is_not_promoted_and_nothing_changes(tmp_path: Path)
     assert states() == before
 
 
+@pytest.mark.parametrize(("gone", "why"), [(False, r"\S+\.npz was altered"), (True, "no readable manifest")])
+def test_who_cannot_promote_for_its_files_reads_why_once_and_what_next(tmp_path: Path, gone: bool, why: str) -> None:
+    version = made()
+    file = next((tmp_path / version).rglob("*.npz"))
+    file.write_bytes(file.read_bytes() + b"x")
+    if gone:
+        shutil.rmtree(tmp_path / version)
+
+    next_step = r"Bring back its files from a backup, promote another version, or train anew\."
+    with pytest.raises(Conflict, match=rf"^{version} cannot go live: {why}\. {next_step}$"):
+        promote(version, actor="staff:7")
+
+
 def test_nobody_goes_back_to_a_tampered_artefact(tmp_path: Path) -> None:
     first, second = made(), made()
     promote(first, actor="staff:7")
