@@ -43,14 +43,24 @@ class WaiverRequestPage:
         version = row_or_404(ModelVersion.objects.all(), object_id)
         form = WaiverForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
-            return _told(
-                request,
-                lambda: request_waiver(version.version, by=request.user, **form.cleaned_data),  # type: ignore[arg-type]
-                "The request is on record. Somebody else must approve it.",
-            )
+            try:
+                request_waiver(version.version, by=request.user, **form.cleaned_data)  # type: ignore[arg-type]
+            except DomainError as error:
+                form.add_error(None, error.detail)
+            else:
+                told = (
+                    "The request is on record. Somebody else must approve it: the first page of whoever may names it."
+                )
+                messages.success(request, told)
+                return HttpResponseRedirect(reverse("admin:personalization_modelwaiver_changelist"))
         context = {"title": f"Ask for a waiver of {version.version}?", "version": version, "form": form,
                    "back": reverse("admin:personalization_modelversion_change", args=[version.pk])}  # fmt: skip
-        return render(request, "personalization/ask_waiver.html", {**self.admin_site.each_context(request), **context})
+        return render(
+            request,
+            "personalization/ask_waiver.html",
+            {**self.admin_site.each_context(request), **context},
+            status=422 if form.errors else 200,
+        )
 
 
 @admin.register(ModelWaiver)
@@ -90,17 +100,20 @@ class ModelWaiverAdmin(LightList, ReadOnly, ModelAdmin):
     @action(description="Approve", url_path="approve", permissions=["approve"])
     def approve_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then approve."""
-        return self._decided(request, object_id, approve_waiver, "Approve", "may go live by this waiver")
+        told = "{version} may go live by this waiver until {until}: Promote is on its page."
+        return self._decided(request, object_id, approve_waiver, "Approve", told)
 
     @action(description="Decline or take back", url_path="close", permissions=["close"])
     def close_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then close."""
-        return self._decided(request, object_id, close_waiver, "Close", "does not go live by this waiver any more")
+        told = "{version} does not go live by this waiver any more."
+        return self._decided(request, object_id, close_waiver, "Close", told)
 
     def _decided(self, request: HttpRequest, object_id: str, change: Any, verb: str, told: str) -> HttpResponse:
         waiver = row_or_404(ModelWaiver.objects.select_related("model_version"), object_id)
         if request.method == "POST":
-            return _told(request, lambda: change(waiver.pk, by=request.user), f"{waiver.model_version} {told}.")
+            done = told.format(version=waiver.model_version, until=f"{waiver.expires_at:%Y-%m-%d %H:%M} UTC")
+            return _told(request, lambda: change(waiver.pk, by=request.user), done)
         context = {"title": f"{verb} the waiver of {waiver.model_version}?", "waiver": waiver, "verb": verb,
                    "back": reverse("admin:personalization_modelwaiver_changelist")}  # fmt: skip
         return render(

@@ -159,6 +159,30 @@ def test_a_rule_with_long_names_pushes_no_column_out_of_sight(shop: Shop, ada: P
     )
 
 
+def test_a_waiver_with_a_long_reason_pushes_no_column_out_of_sight(shop: Shop, ada: Page) -> None:
+    from personalization.models import ModelVersion, ModelWaiver
+
+    refused, now = (
+        ModelVersion.objects.create(version="2026-11-24.1", directory="x", artefact_hash="a" * 64),
+        clock.now(),
+    )
+    asker = get_user_model().objects.create(username="mo")
+    ModelWaiver.objects.create(
+        model_version=refused,
+        reason="x" * 300,
+        requested_by=asker,
+        requested_at=now,
+        expires_at=now + timedelta(days=1),
+    )
+
+    ada.goto(f"{shop.url}/admin/personalization/modelwaiver/")
+
+    expect(ada.locator("#result_list .field-reason")).to_be_visible()
+    assert (
+        ada.evaluate("(t => t.scrollWidth - t.parentElement.clientWidth)(document.querySelector('#result_list'))") <= 0
+    )
+
+
 def test_no_shop_page_shuts_anybody_out_or_scrolls_sideways(worked: Shop, page: Page) -> None:
     found: dict[Any, Any] = {}
     for address in SHOP_PAGES:

@@ -386,6 +386,46 @@ def test_who_would_promote_sees_what_was_refused_and_what_is_live(log_in: LogIn)
     assert "Without a waiver by two persons" in told
 
 
+def test_a_waiver_that_cannot_be_asked_for_says_why_on_the_form_and_keeps_what_was_written(log_in: LogIn) -> None:
+    refused, passed = judged(model(("popular",)), case(slow(usual()), usual())), judged(model(("popular",)), harmless())
+    ada, wish = log_in("data scientist"), {"reason": "A sale starts tomorrow", "days": 3}
+    ada.post(page_of(refused, "ask_waiver_page"), wish)
+
+    for version, why in ((refused, "is asked for already"), (passed, "needs no waiver")):
+        answer = ada.post(page_of(version, "ask_waiver_page"), wish)
+        assert answer.status_code == 422
+        assert why in answer.content.decode()
+        assert "A sale starts tomorrow</textarea>" in answer.content.decode()
+    assert ModelWaiver.objects.count() == 1
+
+
+def test_who_asks_for_a_waiver_and_who_approves_it_read_what_comes_next(log_in: LogIn) -> None:
+    version = judged(model(("popular",)), case(slow(usual()), usual()))
+    ada, cora = log_in("data scientist", "ada"), log_in("compliance officer", "cora")
+
+    asked = ada.post(page_of(version, "ask_waiver_page"), {"reason": "A sale starts", "days": 3}, follow=True)
+    waiver = ModelWaiver.objects.get()
+    approved = cora.post(reverse("admin:personalization_modelwaiver_approve_page", args=[waiver.pk]), follow=True)
+
+    assert "Somebody else must approve it: the first page of whoever may names it." in asked.content.decode()
+    until = f"{version} may go live by this waiver until {waiver.expires_at:%Y-%m-%d %H:%M} UTC: Promote is on its page"
+    assert until in approved.content.decode()
+
+
+def test_what_is_settled_is_not_asked_to_be_settled_again(log_in: LogIn) -> None:
+    version = judged(model(("popular",)), harmless())
+    bad = Check("volume", 0.5, 0.7, False, "rows, as a share of the last training")
+    alarm = sound(AlarmKind.DATA, [bad], actor="system:x", version=version)
+    assert alarm is not None
+    ada, page = log_in("data scientist"), reverse("admin:personalization_modelalarm_settle_page", args=[alarm.pk])
+
+    first, after = ada.get(page).content.decode(), (ada.post(page), ada.get(page).content.decode())[1]
+
+    assert '<button type="submit">Settle' in first
+    assert '<button type="submit">Settle' not in after
+    assert "It is settled already" in after
+
+
 def test_others_neither_ask_nor_approve(log_in: LogIn) -> None:
     version = judged(model(("popular",)), case(slow(usual()), usual()))
     dee = log_in("merchandiser")
