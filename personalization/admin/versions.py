@@ -164,7 +164,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, WrittenEls
                 f"attempts in a row whose process was killed, as by want of memory: {told['deaths']}; "
                 f"no other one before {until:%Y-%m-%d %H:%M} UTC, or before another version is live"
             )
-        return "\n".join(words) or "not since it went live"
+        return "\n".join(words) or ("not since it went live" if row.promoted_at else "it was never live")
 
     @admin.display(description="alarms")
     def alarms(self, row: ModelVersion) -> str:

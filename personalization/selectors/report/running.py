@@ -29,7 +29,10 @@ def gate(verdict: Mapping[str, Any]) -> Section | None:
     """Return every check of the gate with its number and its limit, what failed first."""
     checks = sorted(verdict.get("checks", ()), key=lambda check: bool(check["passed"]))
     rows = [(_said(one), Two(one["name"], one["detail"]), _measured(one)) for one in checks]
-    note = f"Held against {verdict.get('reference', 'nothing')} on the same shoppers and window, which neither saw."
+    note = (
+        f"Held against {verdict.get('reference', 'nothing')} on the same shoppers and window, which neither saw. "
+        "Intervals are drawn anew from these shoppers, and so not quite those of the same numbers below."
+    )
     return Section("gate", "Gate", note, ("Outcome", "Check", "Measured"), rows)
 
 

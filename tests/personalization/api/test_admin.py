@@ -672,6 +672,8 @@ def test_a_version_page_tells_what_was_learnt_again(log_in: LogIn) -> None:
     version = ModelVersion.objects.get(version=admitted(model(("popular",))))
     page = reverse("admin:personalization_modelversion_change", args=[version.pk])
     eve = log_in("data scientist")
+    assert "it was never live" in eve.get(page).content.decode()
+    promote(version.version, actor="staff:1")
     assert "not since it went live" in eve.get(page).content.decode()
 
     ModelVersion.objects.update(increment={"at": "2026-11-27T14:00:00+00:00", "seconds": 3.1})

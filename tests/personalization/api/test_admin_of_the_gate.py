@@ -42,6 +42,7 @@ def test_the_report_shows_every_part_as_plot_and_table(log_in: LogIn) -> None:
              "tuning", "stability", "ratings", "surprise", "speed", "data", "newcomers", "next-item"]  # fmt: skip
     assert [part for part in parts if f'id="{part}"' not in text] == []
     assert "0.0800 – 0.1200" in text
+    assert "drawn anew from these shoppers, and so not quite those of the same numbers below" in text
     plotted = set(re.findall(r'data-figure="([a-z-]+)"', text))
     assert plotted == {
         "ladder",
