@@ -79,6 +79,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, WrittenEls
             "live": live,
             "verb": verb,
             "gated": gated,
+            "possible": target is not None and (not gated or may_go_live(target)),
             "waiver": valid_waiver(target, now=clock.now()) if target else None,
             "metrics": [
                 (called, live.metrics.get(name) if live else None, measured[name]) for name, called in titled(measured)

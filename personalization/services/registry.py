@@ -121,7 +121,7 @@ def _permission(row: ModelVersion) -> ModelWaiver | None:
     if row.passed:
         raise Conflict(f"{row.version} was refused: {row.refusal}")
     if not row.gate:
-        raise Conflict(f"{row.version} was never judged: only what passed the gate goes live.")
+        raise Conflict(f"{row.version} was never judged: only what passed the gate goes live. Train anew.")
     return _held_waiver(row)
 
 

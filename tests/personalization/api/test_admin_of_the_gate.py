@@ -387,6 +387,19 @@ def test_who_would_promote_sees_what_was_refused_and_what_is_live(log_in: LogIn)
     assert "Without a waiver by two persons" in told
 
 
+def test_the_page_that_asks_to_promote_has_no_button_for_what_would_be_refused(log_in: LogIn) -> None:
+    passed, refused = judged(model(("popular",)), harmless()), judged(model(("popular",)), case(slow(usual()), usual()))
+    unjudged = register(model(("popular",)), report={}, actor="system:x")
+    pruned = judged(model(("popular",)), harmless())
+    ModelVersion.objects.filter(pk=pruned.pk).update(pruned_at=clock.now())
+    ada = log_in("data scientist")
+
+    pages = [ada.get(page_of(one, "promote_page")).content.decode() for one in (passed, refused, unjudged, pruned)]
+
+    assert ['<button type="submit">Promote' in page for page in pages] == [True, False, False, False]
+    assert "A new training brings one that is judged." in pages[2]
+
+
 def test_a_waiver_that_cannot_be_asked_for_says_why_on_the_form_and_keeps_what_was_written(log_in: LogIn) -> None:
     refused, passed = judged(model(("popular",)), case(slow(usual()), usual())), judged(model(("popular",)), harmless())
     ada, wish = log_in("data scientist"), {"reason": "A sale starts tomorrow", "days": 3}
