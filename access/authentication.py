@@ -1,6 +1,7 @@
 """Doors' key: from a request to a key record, for DRF and for plain views."""
 
 import base64
+from typing import Final
 
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
@@ -10,6 +11,8 @@ from rest_framework.request import Request
 from access import selectors, services
 from access.keys import KeyRecord
 from common.errors import Forbidden, Unauthenticated
+
+NEEDED: Final = "An API key is needed: send `Authorization: Bearer KEY`."
 
 
 def key_from_request(request: HttpRequest | Request) -> str | None:
@@ -29,11 +32,12 @@ def admit(raw: str | None, *, origin: str | None) -> KeyRecord:
     Raises Unauthenticated for no or an unknown key, Forbidden for a secret key on a page or a foreign origin.
     """
     if not raw:
-        raise Unauthenticated("An API key is needed.")
+        raise Unauthenticated(NEEDED)
     key = selectors.resolve_key(raw)
     if not key.admits(origin):
-        reason = "from this origin" if key.publishable else "in a browser"
-        raise Forbidden(f"This key may not be used {reason}.")
+        if key.publishable:
+            raise Forbidden(f"This key may not be used from {origin}: it lists its origins.")
+        raise Forbidden("A secret key may not be used in a browser: use a publishable one there.")
     services.note_use(key.id)
     return key
 
@@ -41,7 +45,7 @@ def admit(raw: str | None, *, origin: str | None) -> KeyRecord:
 def key_of(request: Request) -> KeyRecord:
     """Return the key of an authenticated DRF request. Raises Unauthenticated."""
     if not isinstance(request.auth, KeyRecord):
-        raise Unauthenticated("An API key is needed.")
+        raise Unauthenticated(NEEDED)
     return request.auth
 
 

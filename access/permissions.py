@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from access.keys import KeyRecord
+from access.authentication import key_of
 
 if TYPE_CHECKING:  # rest_framework.views imports this module while it is loaded
     from rest_framework.views import APIView
@@ -21,10 +21,8 @@ class HasScope(BasePermission):
     message = "This key may not do this."
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        """Return whether the key may use the view with this method."""
-        key = request.auth
-        if not isinstance(key, KeyRecord):
-            return False
+        """Return whether the key may use the view with this method. Raises Unauthenticated without a key."""
+        key = key_of(request)
         scope = required_scope(view, request.method or "")
         if scope is None:
             # What the view does not know at all is refused by its dispatch, as a method (405).

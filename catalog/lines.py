@@ -55,4 +55,8 @@ def _row(line: bytes) -> Mapping[str, Any] | InvalidInput:
         row = loads(line)
     except ValueError as error:
         return InvalidInput.of("", f"not JSON: {error}")
-    return row if isinstance(row, dict) else InvalidInput.of("", "expected an object")
+    return (
+        row
+        if isinstance(row, dict)
+        else InvalidInput.of("", "expected an object: one product a line, without a list around them")
+    )

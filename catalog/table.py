@@ -46,7 +46,7 @@ def row_of(cells: Mapping[Any, Any]) -> dict[str, Any] | InvalidInput:
         except ValueError as error:
             errors.append(FieldError(name, str(error)))
     if errors:
-        return InvalidInput(f"{errors[0].field}: {errors[0].message}", errors=tuple(errors))
+        return InvalidInput(str(errors[0]), errors=tuple(errors))
     if attributes and isinstance(known := row.get("attributes", {}), dict):
         row["attributes"] = {**known, **attributes}
     return row

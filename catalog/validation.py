@@ -32,7 +32,7 @@ def parse_product(data: object, *, default_currency: str) -> ProductData:
             errors.append(FieldError(name, str(error)))
     if errors:
         errors.sort(key=lambda error: error.field)
-        raise InvalidInput("; ".join(f"{error.field}: {error.message}" for error in errors[:5]), errors=tuple(errors))
+        raise InvalidInput("; ".join(map(str, errors[:5])), errors=tuple(errors))
     return ProductData(**values)
 
 

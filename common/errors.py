@@ -14,6 +14,10 @@ class FieldError:
     field: str
     message: str
 
+    def __str__(self) -> str:
+        """Return both as one sentence has them."""
+        return f"{self.field}: {self.message}" if self.field else self.message
+
 
 class DomainError(Exception):
     """Base of all errors that are answered, not crashed on."""
@@ -35,7 +39,8 @@ class InvalidInput(DomainError):
     @classmethod
     def of(cls, field: str, message: str) -> "InvalidInput":
         """Return the error for one field."""
-        return cls(f"{field}: {message}" if field else message, errors=(FieldError(field, message),))
+        error = FieldError(field, message)
+        return cls(str(error), errors=(error,))
 
 
 class Unauthenticated(DomainError):

@@ -28,6 +28,7 @@ MOST_ERRORS: Final = 20
 """How many faults a problem document names: a body may hold hundreds of thousands."""
 MACHINE_PATHS: Final = ("/api/", "/v1/", "/mp/", "/cdn/", "/graphql", "/ofrep/", "/sub/", "/track")
 """Paths that programs call: their errors are problem documents; elsewhere people get pages."""
+NO_ROUTE: Final = "There is no such route: /api/docs lists them, and none ends with a slash."
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class FieldErrorSerializer(serializers.Serializer[Any]):
 class ProblemSerializer(serializers.Serializer[Any]):
     """A problem document (RFC 9457)."""
 
-    type = serializers.CharField(default="about:blank")
+    type = serializers.CharField(help_text="Always `about:blank`: `status` and `errors` say it all.")
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField()
@@ -169,7 +170,8 @@ def _outage_page(error: Unavailable) -> HttpResponse:
 
 def _page_to_problem(page: HttpResponseBase) -> HttpResponse:
     status = HTTPStatus(page.status_code)
-    body = problem(status.value, status.phrase, status.description or status.phrase)
+    lost = status == HTTPStatus.NOT_FOUND
+    body = problem(status.value, status.phrase, NO_ROUTE if lost else status.description or status.phrase)
     response = HttpResponse(json.dumps(body), status=status.value, content_type=CONTENT_TYPE)
     for name in ("Allow", "Retry-After"):
         if name in page.headers:
@@ -200,10 +202,9 @@ def _drf_problem(exc: drf.APIException) -> dict[str, Any]:
     title = HTTPStatus(exc.status_code).phrase
     if isinstance(exc, drf.ValidationError):
         errors = list(islice(flatten(exc.detail), MOST_ERRORS))
-        first = errors[0] if errors else FieldError("", "invalid")
-        detail = f"{first.field}: {first.message}" if first.field else first.message
-        return problem(exc.status_code, "Invalid input", detail, errors=errors)
-    return problem(exc.status_code, title, str(exc.detail))
+        return problem(exc.status_code, "Invalid input", str(errors[0]) if errors else "invalid", errors=errors)
+    hint = " Send JSON, as Content-Type: application/json." if isinstance(exc, drf.UnsupportedMediaType) else ""
+    return problem(exc.status_code, title, f"{exc.detail}{hint}")
 
 
 def flatten(detail: Any, path: str = "") -> Iterator[FieldError]:

@@ -10,7 +10,10 @@ DEEPEST: Final = 16
 
 def loads(text: bytes | str) -> Any:
     """Return the value. Raises ValueError for what is not JSON, holds NaN or infinity, or is nested too deeply."""
-    value = orjson.loads(text)
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise ValueError("not UTF-8, or compressed") if _no_text(text) else error from None
     if _too_deep(value):
         raise ValueError(f"nested deeper than {DEEPEST}")
     return value
@@ -21,6 +24,14 @@ def loads_unique(text: bytes | str) -> Any:
     value = loads(text)
     json.loads(text, object_pairs_hook=_unique)
     return value
+
+
+def _no_text(body: bytes | str) -> bool:
+    """Asked after a failure: of bytes that are no text, orjson says that surrogates are not allowed."""
+    try:
+        return isinstance(body, bytes) and not body.decode()
+    except UnicodeDecodeError:
+        return True
 
 
 def _too_deep(value: Any) -> bool:

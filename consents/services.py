@@ -125,13 +125,15 @@ def _told(words: Mapping[str, str]) -> dict[str, str]:
 
 def _refuse_unknown(decisions: Mapping[str, bool]) -> None:
     terms = selectors.terms()
+    there = ", ".join(sorted(name for name, term in terms.items() if not term.essential))
+    unknown = f"is not a purpose; there are {there}"
     errors = [
-        FieldError(f"decisions.{name}", "is not a purpose" if name not in terms else "needs no consent")
+        FieldError(f"decisions.{name}", unknown if name not in terms else "needs no consent")
         for name in decisions
         if name not in terms or terms[name].essential
     ]
     if errors:
-        raise InvalidInput("Not every decision can be taken.", errors=tuple(errors))
+        raise InvalidInput(str(errors[0]), errors=tuple(errors))
 
 
 def _versions() -> dict[str, int]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from common.errors import TooLarge
+from common.errors import InvalidInput, TooLarge
 from events.intake.limits import MAX_ITEMS
 from events.intake.soundness import unsound
 from events.types.ga4 import translate
@@ -26,11 +26,12 @@ _AD_CHOICES: Final = ("ad_user_data", "ad_personalization")
 def items_of(body: Mapping[str, Any]) -> list[Any]:
     """Return the items that a body stands for; what is no event stays as it is, to be set aside with its reason.
 
-    Raises TooLarge where they are too many: one event may stand for each of its products.
+    Raises InvalidInput where there is none, TooLarge where they are too many: one event may stand for each of its
+    products.
     """
     events = body.get("events")
-    if not isinstance(events, list):
-        return []
+    if not isinstance(events, list) or not events:
+        raise InvalidInput.of("events", "must be a list of at least one event")
     shared = {
         "anonymousId": body.get("client_id") or body.get("app_instance_id"),
         "userId": body.get("user_id"),

@@ -77,7 +77,8 @@ def collect(
     """
     sound, refused = _sort(items, sender, envelope, kind)
     if not sound:
-        raise InvalidInput("No event of the request is sound.", errors=_errors(refused, prefix))
+        errors = _errors(refused, prefix)
+        raise InvalidInput(" ".join(["No event of the request is sound.", *map(str, errors[:1])]), errors=errors)
     acceptance = Acceptance(
         states_of_people(_ids(item.event for item, _ in sound)), terms=terms(), gpc=sender.gpc, region=sender.region
     )

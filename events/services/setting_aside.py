@@ -53,7 +53,7 @@ def _send(item: SetAside) -> str:
                 message_id=f"set-aside-{item.shard}-{item.log_offset}",
             )
     except InvalidInput as error:
-        return "; ".join([error.detail, *(f"{one.field}: {one.message}" for one in error.errors)])
+        return error.detail
     except (orjson.JSONDecodeError, TypeError, AttributeError) as error:  # no JSON, or no event
         return f"not an event: {error}"
     return ""

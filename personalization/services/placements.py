@@ -45,7 +45,7 @@ def check_placement(row: Placement) -> None:
     """Raise InvalidInput where a placement names what does not exist or its fields do not fit."""
     errors = [*_field_errors(row), *_number_errors(row), *_source_errors(row), *_filter_errors(row.filters)]
     if errors:
-        raise InvalidInput(f"{errors[0].field}: {errors[0].message}", errors=tuple(errors))
+        raise InvalidInput(str(errors[0]), errors=tuple(errors))
 
 
 def _field_errors(row: Placement) -> Iterable[FieldError]:

@@ -11,10 +11,9 @@ import numpy as np
 from django.conf import settings
 
 from common import clock
-from common.errors import NotFound
 from personalization.serving.answers import Answer, RankAnswer
 from personalization.serving.asking import Ask, Who
-from personalization.serving.engine import answer
+from personalization.serving.engine import answer, no_placement
 from personalization.serving.exposures import UNNAMED, exposure_of, exposures
 from personalization.serving.gauges import ANSWERS, SECONDS
 from personalization.serving.keeper import keeper
@@ -47,7 +46,7 @@ def recommend_page(slots: Mapping[str, Slot]) -> dict[str, Answer]:
     missing = [name for name in slots if name not in snapshot.placements]
     slots = {name: slot for name, slot in slots.items() if name in snapshot.placements}
     if not slots:
-        raise NotFound(f"There is no placement {', '.join(missing)}.")
+        raise no_placement(*missing, among=snapshot.placements)
     shopper = _shopper_of(slots, snapshot)
     taken: dict[str, list[int]] = {}
     answers: dict[str, Answer] = {}

@@ -128,7 +128,7 @@ def _check(row: Rule | RuleVersion, *, exclude: set[str]) -> None:
         row.full_clean(exclude=exclude)
     except ValidationError as error:
         wrong = [FieldError(field, _told(one)) for field, found in error.error_dict.items() for one in found]
-        raise InvalidInput(f"{wrong[0].field}: {wrong[0].message}", errors=tuple(wrong)) from error
+        raise InvalidInput(str(wrong[0]), errors=tuple(wrong)) from error
 
 
 def _told(error: ValidationError) -> str:

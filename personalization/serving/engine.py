@@ -1,7 +1,7 @@
 """One question answered: filter → propose → rank → boost / bury → diversity → pin → explain."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,6 +54,11 @@ class Scene:
         return self.strategy == ONBOARDING
 
 
+def no_placement(*keys: str, among: Iterable[str]) -> NotFound:
+    """Return the error of keys that are no placement's, with the keys there are."""
+    return NotFound(f"There is no placement {', '.join(keys)}; there are {', '.join(sorted(among)) or 'none'}.")
+
+
 def answer(
     snapshot: Snapshot,
     ask: Ask,
@@ -71,7 +76,7 @@ def answer(
     started = time.perf_counter()
     placement = snapshot.placements.get(ask.placement)
     if placement is None:
-        raise NotFound(f"There is no placement {ask.placement}.")
+        raise no_placement(ask.placement, among=snapshot.placements)
     if shopper is None:
         now = clock.now().timestamp()
         shopper = read_shopper(ask.who, snapshot=snapshot, now=now) if ask.personalized else nobody(now)

@@ -88,7 +88,7 @@ def test_a_publishable_key_is_held_to_its_origins(origins: list[str], origin: st
 
     foreign = bool(origins) and origin not in (None, HERE)
     assert answer.status_code == status
-    assert ("from this origin" in answer.json()["detail"]) is foreign
+    assert ("it lists its origins" in answer.json()["detail"]) is foreign
     assert ("lacks the scope" in answer.json()["detail"]) is not foreign
 
 

@@ -37,7 +37,8 @@ def test_good_lines_are_written_and_bad_ones_named(shop: APIClient, content_type
         "errors": [{"field": "price", "message": "must be a finite number"}],
     }
     assert rejected[3]["errors"][0]["message"].startswith("not JSON")
-    assert rejected[5] == {"line": 5, "product_id": None, "errors": [{"field": "", "message": "expected an object"}]}
+    why = "expected an object: one product a line, without a list around them"
+    assert rejected[5] == {"line": 5, "product_id": None, "errors": [{"field": "", "message": why}]}
     assert [error["field"] for error in rejected[6]["errors"]] == ["product_id", "price"]
     assert [row.product_id for row in selectors.catalog_rows()] == ["P1", "P3"]
 

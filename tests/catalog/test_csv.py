@@ -66,7 +66,7 @@ def test_the_command_lists_refused_rows_and_keeps_the_rest(tmp_path: Path, capsy
     report = capsys.readouterr().err
     assert "row 2 (P2): price: must be a finite number" in report
     assert "row 2 (P2): stock: must be a whole number" in report
-    assert "row 3 (?): : the row has more or fewer cells than the header" in report
+    assert "row 3 (?): the row has more or fewer cells than the header" in report
     assert [row.product_id for row in selectors.catalog_rows()] == ["P1", "P4"]
 
 

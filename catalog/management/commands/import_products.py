@@ -35,7 +35,7 @@ class Command(BaseCommand):
             raise CommandError(f"{path}: {error}") from error
         for line in result.rejected:
             for wrong in line.errors:
-                self.stderr.write(f"row {line.line} ({line.product_id or '?'}): {wrong.field}: {wrong.message}")
+                self.stderr.write(f"row {line.line} ({line.product_id or '?'}): {wrong}")
         self.stdout.write(f"{result.accepted} products imported, {len(result.rejected)} rows refused")
         if result.rejected:
             raise CommandError(f"{len(result.rejected)} rows were refused", returncode=FAULTY)
