@@ -67,6 +67,13 @@ class StoredProductSerializer(ProductSerializer):
 
     product_id = serializers.CharField(max_length=limits.ID)
 
+    def get_fields(self) -> dict[str, Any]:
+        """Return the fields: an answer holds every one."""
+        fields: dict[str, Any] = super().get_fields()
+        for field in fields.values():
+            field.required = True
+        return fields
+
 
 class RejectedLineSerializer(serializers.Serializer[Any]):
     """A refused line, counted from 1."""
@@ -88,7 +95,9 @@ class ProductView(APIView):
 
     scope: ClassVar = {"GET": "catalog:read", "PUT": "catalog:write", "DELETE": "catalog:write"}
 
-    @extend_schema(operation_id="product_read", responses={200: StoredProductSerializer, 404: ProblemSerializer})
+    @extend_schema(
+        operation_id="product_read", responses={200: StoredProductSerializer, 404: ProblemSerializer}, tags=["catalog"]
+    )
     def get(self, request: Request, product_id: str) -> Response:
         """Return the product."""
         return Response(body_of(selectors.get(product_id.strip())))
@@ -102,13 +111,14 @@ class ProductView(APIView):
             413: ProblemSerializer,
             415: ProblemSerializer,
         },
+        tags=["catalog"],
     )
     def put(self, request: Request, product_id: str) -> Response:
         """Make the product what the body says: fields left out get their defaults, unknown ones are refused."""
         created = services.put_product(product_id, data=request.data, actor=key_of(request).actor)
         return Response(body_of(selectors.get(product_id.strip())), status=201 if created else 200)
 
-    @extend_schema(operation_id="product_delete", responses={204: None, 404: ProblemSerializer})
+    @extend_schema(operation_id="product_delete", responses={204: None, 404: ProblemSerializer}, tags=["catalog"])
     def delete(self, request: Request, product_id: str) -> Response:
         """Take the product out of the catalogue: it is no longer recommended."""
         services.remove_product(product_id.strip(), actor=key_of(request).actor)
@@ -133,8 +143,14 @@ class ProductBulkView(APIView):
 
     @extend_schema(
         operation_id="products_bulk",
-        request={"application/x-ndjson": OpenApiTypes.STR, "text/plain": OpenApiTypes.STR},
+        # The last is for generators of clients that know no media type of lines.
+        request={
+            "application/x-ndjson": OpenApiTypes.STR,
+            "text/plain": OpenApiTypes.STR,
+            "application/octet-stream": OpenApiTypes.BINARY,
+        },
         responses={200: BulkResultSerializer, 413: ProblemSerializer},
+        tags=["catalog"],
     )
     def post(self, request: Request) -> Response:
         """Put one product a line (JSON, each with its `product_id`); may be gzipped, at most 16 MB unpacked."""

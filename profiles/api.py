@@ -44,7 +44,9 @@ class CustomerView(APIView):
 
     scope: ClassVar = {"GET": "customers:read"}
 
-    @extend_schema(operation_id="customer_read", responses={200: CustomerSerializer, 404: ProblemSerializer})
+    @extend_schema(
+        operation_id="customer_read", responses={200: CustomerSerializer, 404: ProblemSerializer}, tags=["customers"]
+    )
     def get(self, request: Request, customer_id: str) -> Response:
         """Return the customer. The id is `user:ID` or `anonymous:ID`; a bare id is a user."""
         portrait = portrait_of(customer_id, now=clock.now())
@@ -64,7 +66,11 @@ class CustomerSegmentsView(APIView):
 
     scope: ClassVar = {"GET": "customers:read"}
 
-    @extend_schema(operation_id="customer_segments", responses={200: SegmentsSerializer, 404: ProblemSerializer})
+    @extend_schema(
+        operation_id="customer_segments",
+        responses={200: SegmentsSerializer, 404: ProblemSerializer},
+        tags=["customers"],
+    )
     def get(self, request: Request, customer_id: str) -> Response:
         """Return the segments: none, as long as the shop has defined none."""
         portrait_of(customer_id, now=clock.now())
