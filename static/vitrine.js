@@ -47,6 +47,8 @@
     if (mayCollect()) {
       announceUser();
       waiting.forEach((make) => enqueue(make()));
+      // Each of these tells the answer too; a yes after a no, or a part of it taken back, has none.
+      if (!waiting.length) enqueue(item("track", { event: "Consent Updated", properties: {} }));
     }
     banner(false);
     document.dispatchEvent(new CustomEvent("vitrine:consent", { detail: choice }));
@@ -99,7 +101,7 @@
       .then((answer) => {
         const retry = answer.status >= 500 || [408, 410, 429].includes(answer.status);
         if (retry) throw Object.assign(new Error("status " + answer.status), { wait: 1000 * answer.headers.get("Retry-After") });
-        if (!answer.ok) note("dropped", batch.length, "events, status", answer.status);
+        if (!answer.ok) answer.text().then((why) => note("dropped", batch.length, "events, status", answer.status, why));
         failures = 0;
         if (sent(batch)) later(flush, 0);
       })
@@ -132,7 +134,7 @@
       if (mayCollect()) await flush();
       const answer = await fetch(settings.host + "/api/v1/recommendations/" + encodeURIComponent(placement) + "?" + query(options), {
         headers: { Authorization: "Bearer " + settings.key }, credentials: "omit" });
-      if (!answer.ok) throw new Error("status " + answer.status);
+      if (!answer.ok) throw new Error("status " + answer.status + ": " + await answer.text());
       const slate = await answer.json();
       if (into) draw(slate, into);
       return slate;

@@ -142,7 +142,31 @@ def test_what_happened_before_a_no_is_not_sent_after_a_later_yes(page: Page, hos
     page.evaluate("vitrine.track('Product Viewed', {product_id: 'after'})")
 
     soon(page, lambda: host.told("Product Viewed"))
-    assert [(one["type"], one.get("properties")) for one in host.items[before:]] == [("track", {"product_id": "after"})]
+    told = [(one["event"], one["properties"]) for one in host.items[before:]]
+    assert told == [("Consent Updated", {}), ("Product Viewed", {"product_id": "after"})]
+
+
+@pytest.mark.parametrize("first", ["{analytics: true, personalization: false}", "false"])
+def test_an_answer_that_nothing_else_tells_is_told_before_shelves_are_drawn_again(
+    page: Page, host: Host, first: str
+) -> None:
+    page.evaluate(f"vitrine.consent({first})")
+    soon(page, lambda: len(host.told("Consent Updated")) == 1)
+
+    page.evaluate("vitrine.consent(true)")
+    page.evaluate("vitrine.recommend('home')")
+
+    last = host.told("Consent Updated")[1]["context"]["consent"]["categoryPreferences"]
+    assert (last["analytics"], last["personalization"]) == (True, True)
+
+
+def test_who_debugs_reads_what_was_wrong(page: Page, host: Host) -> None:
+    page.context.route(f"{HOST}/api/**", lambda route: route.fulfill(status=404, body="no placement hom", headers=OPEN))
+    page.goto(f"{SHOP}/")
+    page.evaluate(f"vitrine.init({{key: 'pk_test', host: '{HOST}', debug: true}})")
+
+    with page.expect_console_message(lambda message: "status 404: no placement hom" in message.text):
+        assert page.evaluate("vitrine.recommend('hom')") is None
 
 
 def test_a_mark_that_cannot_be_read_takes_no_other_down(page: Page, host: Host) -> None:
