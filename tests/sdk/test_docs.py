@@ -43,6 +43,13 @@ def test_the_page_has_a_snippet_for_every_way_that_needs_no_node() -> None:
     ]
 
 
+def test_the_browser_sdk_that_is_shown_is_the_one_that_is_tested_and_loads_nothing_from_elsewhere() -> None:
+    tested = (Path(__file__).parent / "node" / "rudder.html").read_text()
+
+    assert 'from "@rudderstack/analytics-js/bundled";' in SECTIONS["Browser: @rudderstack/analytics-js"]
+    assert "/@rudderstack/analytics-js/dist/npm/modern/bundled/" in tested
+
+
 @pytest.mark.parametrize(("title", "language", "text"), SENDING, ids=[title for title, *_ in SENDING])
 def test_a_snippet_sends_its_event(
     shop: Shop, logged: Reader, tmp_path: Path, title: str, language: str, text: str
