@@ -3,8 +3,9 @@
 from django.urls import path
 
 from catalog.api import ProductBulkView, ProductView
+from common import converters  # noqa: F401
 
 urlpatterns = [
     path("api/v1/products/bulk", ProductBulkView.as_view(), name="products_bulk"),
-    path("api/v1/products/<path:product_id>", ProductView.as_view(), name="product"),
+    path("api/v1/products/<id:product_id>", ProductView.as_view(), name="product"),
 ]

@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from common import clock
 from common.problems import ProblemSerializer
+from consents.subjects import parse_subject
 from profiles.portrait import OF_NEWEST, portrait_of
 
 
@@ -49,7 +50,7 @@ class CustomerView(APIView):
     )
     def get(self, request: Request, customer_id: str) -> Response:
         """Return the customer. The id is `user:ID` or `anonymous:ID`; a bare id is a user."""
-        portrait = portrait_of(customer_id, now=clock.now())
+        portrait = portrait_of(parse_subject(customer_id), now=clock.now())
         return Response(
             {
                 "user_ids": list(portrait.identity.user_ids),
@@ -73,5 +74,5 @@ class CustomerSegmentsView(APIView):
     )
     def get(self, request: Request, customer_id: str) -> Response:
         """Return the segments: none, as long as the shop has defined none."""
-        portrait_of(customer_id, now=clock.now())
+        portrait_of(parse_subject(customer_id), now=clock.now())
         return Response({"segments": []})

@@ -140,7 +140,7 @@ def test_what_is_no_product_at_all_is_a_400(shop: APIClient, body: bytes) -> Non
     assert not Product.objects.exists()
 
 
-@pytest.mark.parametrize("product_id", ["a" * 256, "%00", "a%7Fb"])
+@pytest.mark.parametrize("product_id", ["a" * 256, "%00", "a%7Fb", "a%0Ab"])
 def test_an_id_that_cannot_be_is_refused(shop: APIClient, chair: dict[str, Any], product_id: str) -> None:
     answer = shop.put(f"/api/v1/products/{product_id}", chair, format="json")
 

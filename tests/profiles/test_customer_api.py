@@ -56,6 +56,21 @@ def test_a_visitor_whom_nobody_knows_is_a_customer_too() -> None:
     assert body["traits"]["last_viewed"] == ["P5"]
 
 
+@pytest.mark.parametrize("named", ["user:%20Cy%0AJr%20", "%20user:Cy%0AJr", "Cy%0AJr%20"])
+def test_an_id_is_read_as_events_and_consents_read_it(named: str) -> None:
+    services.apply_events([event(5, user_id="Cy\nJr")], offsets={})
+
+    assert get(f"/api/v1/customers/{named}").json()["traits"]["last_viewed"] == ["P5"]
+    assert get(f"/api/v1/customers/{named}/segments").status_code == 200
+
+
+def test_no_id_at_all_is_refused_by_its_name() -> None:
+    answer = get("/api/v1/customers/user:")
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [{"field": "subject", "message": "must be user:ID, anonymous:ID or an id"}]
+
+
 def test_a_stranger_is_not_found() -> None:
     answer = get("/api/v1/customers/eve")
 
