@@ -49,7 +49,7 @@ class ProductsField:
     """The list of products an event is about."""
 
     name: str = "products"
-    note: str = "Product objects: `product_id`, `quantity`, `price`, and what else the shop sends."
+    note: str = "Product objects: `product_id`, `quantity`, `price`, `list_id`, and what else the shop sends."
     required: bool = False
 
     def errors(self, properties: Mapping[str, Any]) -> list[FieldError]:
