@@ -7,7 +7,6 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
-from django.contrib.postgres.forms import SimpleArrayField
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
@@ -16,7 +15,7 @@ from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from access import admin_schedules, services  # noqa: F401
 from access.models import ApiKey, User
@@ -24,6 +23,7 @@ from access.scopes import SCOPES
 from access.selectors import identity_secret
 from audit.staff import AuditedAdmin, actor_of
 from common import clock
+from common.comma_field import Listed
 from common.errors import InvalidInput
 
 admin.site.unregister(Group)
@@ -85,17 +85,16 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when
     scopes = forms.MultipleChoiceField(
         choices=SCOPES, required=False, widget=forms.CheckboxSelectMultiple, help_text="For secret keys only."
     )
-    origins = SimpleArrayField(
-        forms.CharField(),
-        required=False,
-        widget=UnfoldAdminTextInputWidget,
-        help_text="Web origins that may use a publishable key, separated by commas. Empty: any.",
+    origins = Listed(
+        help_text="Web origins that may use a publishable key, separated by commas: https://shop.example. Empty: any."
     )
 
     class Meta:
         model = ApiKey
         fields = ("name", "kind", "scopes", "origins", "requires_user_hash", "expires_at")
         widgets: ClassVar = {"requires_user_hash": UnfoldBooleanSwitchWidget}
+        help_texts: ClassVar = {"expires_at": "In UTC, as all times on these pages. Empty: never."}
+        error_messages: ClassVar = {"expires_at": clock.HOW_TO_WRITE}
 
     def clean(self) -> dict[str, Any]:
         """Check scopes and origins."""

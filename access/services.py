@@ -1,6 +1,7 @@
 """Writes of access: keys are made, rotated, changed and revoked here, each on the audit log."""
 
 import logging
+import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -22,6 +23,9 @@ from common import clock, postgres, sealed
 from common.errors import Conflict, InvalidInput
 
 NOTED_SECONDS: Final = 60.0
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?")
+ORIGIN_LENGTH: Final = 255
 OVERLAP: Final = timedelta(days=7)
 """How long the old secret still opens after a rotation."""
 log = logging.getLogger(__name__)
@@ -157,16 +161,22 @@ def check_scopes(kind: str, scopes: Sequence[str]) -> None:
 
 def origin_of(text: str) -> str:
     """Return the web origin as browsers send it: `https://shop.example`. Raises InvalidInput."""
+    told = f"not a web origin: {text[:ORIGIN_LENGTH]}. Write it as https://shop.example, letters beyond a to z as xn--…"
+    wrong = InvalidInput.of("origins", told)
     try:
         parts = urlsplit(text.strip().lower())
         port = parts.port
     except ValueError:
-        raise InvalidInput.of("origins", f"not a web origin: {text}") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise InvalidInput.of("origins", f"not a web origin: {text}")
-    default = {"http": 80, "https": 443}[parts.scheme]
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}" + (f":{port}" if port and port != default else "")
+        raise wrong from None
+    name = parts.hostname or ""
+    more = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc or port == 0
+    if parts.scheme not in DEFAULT_PORTS or more or not (HOST.fullmatch(name) or ":" in name):
+        raise wrong
+    host = f"[{name}]" if ":" in name else name
+    origin = f"{parts.scheme}://{host}" + (f":{port}" if port and port != DEFAULT_PORTS[parts.scheme] else "")
+    if len(origin) > ORIGIN_LENGTH:
+        raise wrong
+    return origin
 
 
 def _draw(kind: str) -> tuple[str, str]:

@@ -7,9 +7,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 from audit.staff import AuditedAdmin
+from common.comma_field import Listed
 from common.pagination import EstimatingPaginator
 from consents import selectors
 from consents.models import ConsentEvent, PolicyText, Purpose, RegionRule
@@ -66,16 +66,16 @@ class ConsentEventAdmin(WrittenOnce):
 class PurposeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when it runs
     """A purpose's next version, or its first."""
 
+    data_categories = Listed(help_text=COMMAS)
+    recipients = Listed(help_text=COMMAS)
+
     class Meta:
         model = Purpose
         fields = ("name", "title", "description", "legal_basis", "data_categories", "retention_days", "recipients",
                   "sale_or_share")  # fmt: skip
         help_texts: ClassVar = {
             "name": "Of a purpose that there is: what is saved here becomes its next version, which holds at once.",
-            "data_categories": COMMAS,
-            "recipients": COMMAS,
         }
-        widgets: ClassVar = {"data_categories": UnfoldAdminTextInputWidget, "recipients": UnfoldAdminTextInputWidget}
 
 
 @admin.register(Purpose)

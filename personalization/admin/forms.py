@@ -17,7 +17,8 @@ from unfold.widgets import (
 from audit.selectors import entries
 from audit.staff import name_of
 from common import clock
-from common.commas import joined, listed
+from common.comma_field import Listed
+from common.commas import joined
 from common.errors import InvalidInput
 from common.money import plain
 from personalization.models import Placement, Rule, RuleVersion
@@ -46,29 +47,6 @@ CLOCK: Final = "In UTC, as all times on these pages."
 KEY: Final = "Small letters, digits and hyphens: autumn-sale."
 LISTED: Final = ("category", "brand")
 """Filters of several names."""
-
-
-class Listed(forms.CharField):
-    """A list as text with commas; what holds a comma itself stands in quotes."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(required=False, widget=UnfoldAdminTextInputWidget(), empty_value="", **options)
-
-    def prepare_value(self, value: Any) -> Any:
-        """Show a list."""
-        return joined(value) if isinstance(value, list | tuple) else value
-
-    def to_python(self, value: Any) -> Any:
-        """Read a list; each name once."""
-        return list(dict.fromkeys(listed(super().to_python(value) or "")))
-
-    def run_validators(self, value: Any) -> None:
-        """Check the text as it is written: of a list, Django's validators look at quotes and escapes."""
-        super().run_validators(self.prepare_value(value))
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare as lists, as they were shown."""
-        return bool(self.to_python(self.prepare_value(initial)) != self.to_python(data))
 
 
 class Weighed(Listed):

@@ -134,6 +134,15 @@ def test_scopes_that_cannot_be_are_refused(kind: str, scopes: list[str]) -> None
         ("javascript:alert(1)", None),
         ("https://shop.example:x", None),
         ("*", None),
+        ("https://*.shop.example", None),
+        ("https://me:secret@shop.example", None),
+        ("https://shop.example#top", None),
+        ("https://shop example", None),
+        ("https://shop.example\\x", None),
+        ("https://shop.example:0", None),
+        ("https://müller.example", None),
+        ("https://xn--mller-kva.example", "https://xn--mller-kva.example"),
+        ("https://" + "a" * 250 + ".example", None),
     ],
 )
 def test_origins_are_kept_as_browsers_send_them(origin: str, kept: str | None) -> None:

@@ -175,6 +175,26 @@ def test_a_key_that_cannot_be_is_refused_at_its_field(field: str, facts: dict[st
     assert not ApiKey.objects.exists()
 
 
+def test_what_is_refused_of_a_key_says_how_to_write_it() -> None:
+    operator = staff("ops", "operator")
+    wrong = {"name": "x", "kind": "pk", "origins": "shop.example", "expires_at_0": "31.12.2027", "expires_at_1": "6 pm"}
+
+    form = operator.post("/admin/access/apikey/add/", wrong).context["adminform"].form
+
+    assert "Write it as https://shop.example" in form.errors["origins"][0]
+    assert form.errors["expires_at"] == list(clock.HOW_TO_WRITE.values())
+    assert "In UTC" in form.fields["expires_at"].help_text
+
+
+def test_a_comma_too_many_is_no_origin() -> None:
+    operator = staff("ops", "operator")
+    origins = "https://shop.example, , https://www.shop.example,"
+
+    operator.post("/admin/access/apikey/add/", {"name": "x", "kind": "pk", "origins": origins})
+
+    assert ApiKey.objects.get().origins == ["https://shop.example", "https://www.shop.example"]
+
+
 def test_the_list_of_keys_tells_which_of_them_open() -> None:
     create_key(kind="sk", name="open")
     create_key(kind="sk", name="old", expires_at=clock.now())

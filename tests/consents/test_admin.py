@@ -77,6 +77,13 @@ def test_a_published_text_is_recorded_with_its_hash(olu: Client) -> None:
     assert (event.action, event.data["values"]["sha256"]) == ("policytext.added", text.sha256)
 
 
+def test_a_comma_too_many_in_a_list_of_a_purpose_is_none(olu: Client) -> None:
+    olu.post("/admin/consents/purpose/add/", {"name": "ads_share", "title": "Ads", "description": "No.",
+             "legal_basis": "consent", "data_categories": "orders, ,", "recipients": ""})  # fmt: skip
+
+    assert Purpose.objects.get(name="ads_share", version=2).data_categories == ["orders"]
+
+
 def test_olu_neither_makes_nor_alters_nor_deletes_what_is_written_once(olu: Client) -> None:
     day = datetime(2026, 1, 1, tzinfo=UTC)
     ConsentEvent.objects.create(raw_id="user:ada", purpose="analytics", given=False, at=day, message_id="m1")
