@@ -154,9 +154,8 @@ class ApiKeyAdmin(ModelAdmin):
         values = {name: form.cleaned_data[name] for name in CHANGEABLE}
         if change:
             services.change_key(obj.pk, actor=actor_of(request), changes=values)
-            for button in self.get_actions_submit_line(request, obj.pk):
-                if button.action_name in request.POST:
-                    button.method(request, obj)
+            if self.get_unfold_action("rotate").action_name in request.POST:
+                self._rotated(request, obj)
             return
         made, raw = services.create_key(kind=form.cleaned_data["kind"], actor=actor_of(request), **values)
         obj.pk = made.pk
@@ -173,6 +172,13 @@ class ApiKeyAdmin(ModelAdmin):
             return bool(self.has_change_permission(request))
         row = self.get_object(request, str(object_id))  # None where the address holds no number
         return row is not None and row.revoked_at is None and bool(self.has_change_permission(request))
+
+    def _rotated(self, request: HttpRequest, key: ApiKey) -> None:
+        """Rotate, or say that somebody revoked the key since the page was opened."""
+        if self.has_rotate_permission(request, key.pk):
+            self.rotate(request, key)
+        else:
+            messages.error(request, "The key was revoked: it was not rotated. Make a new one where one is needed.")
 
     @action(description="Save and rotate", permissions=["rotate"])
     def rotate(self, request: HttpRequest, obj: ApiKey) -> None:

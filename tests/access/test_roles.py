@@ -195,6 +195,19 @@ def test_a_comma_too_many_is_no_origin() -> None:
     assert ApiKey.objects.get().origins == ["https://shop.example", "https://www.shop.example"]
 
 
+def test_who_rotates_a_key_that_was_revoked_meanwhile_is_told() -> None:
+    operator = staff("ops", "operator")
+    key, _ = create_key(kind="pk", name="shop")
+    url = f"/admin/access/apikey/{key.pk}/change/"
+    rotate = button(operator, url, "rotate")
+    revoke_key(key.pk, actor="staff:1")
+
+    page = operator.post(url, {"name": "shop", rotate: "1"}, follow=True).content.decode()
+
+    assert "was revoked: it was not rotated" in page
+    assert ApiKey.objects.get().prefix == key.prefix
+
+
 def test_the_list_of_keys_tells_which_of_them_open() -> None:
     create_key(kind="sk", name="open")
     create_key(kind="sk", name="old", expires_at=clock.now())
