@@ -40,6 +40,12 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type
     list_display = ("username", "email", "roles", "is_active", "last_login")
     list_filter = ("groups", "is_active", "is_staff")
 
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Let who is added sign in: every account is one of staff, and sees nothing without a role."""
+        if not change:
+            obj.is_staff = True
+        super().save_model(request, obj, form, change)
+
     @display(description="Roles")
     def roles(self, user: User) -> str:
         """Show the user's roles."""

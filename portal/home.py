@@ -55,6 +55,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         **context,
         "title": "What is happening",
         "doors": doors,
+        "has_no_role": not user.get_all_permissions(),
         **(_events() if may(user, "events.view_event") else {}),
         **(_model() if may(user, "personalization.view_modelversion") else {}),
         "alarms": open_alarms() if may(user, "personalization.view_modelalarm") else [],

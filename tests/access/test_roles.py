@@ -71,6 +71,20 @@ def test_an_operator_becomes_no_superuser_and_takes_no_permission() -> None:
     assert (root.username, root.has_usable_password()) == ("root", False)
 
 
+def test_a_new_member_of_staff_can_sign_in_and_is_told_what_is_missing() -> None:
+    operator, password = staff("ops", "operator"), "new horse battery"
+    dora = {"username": "dora", "usable_password": "true", "password1": password, "password2": password}
+
+    operator.post("/admin/access/user/add/", dora)
+
+    browser = Client()
+    assert browser.login(username="dora", password=password)
+    home = browser.get("/admin/")
+    assert home.status_code == 200
+    assert "Your account has no role yet" in home.content.decode()
+    assert "Your account has no role yet" not in operator.get("/admin/").content.decode()
+
+
 def test_a_superuser_makes_and_changes_superusers() -> None:
     root, dee = staff("root", ""), User.objects.create_user("dee", is_staff=True)
 
