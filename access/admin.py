@@ -39,6 +39,7 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "roles", "is_active", "last_login")
     list_filter = ("groups", "is_active", "is_staff")
+    identifying = ("username",)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Let who is added sign in: every account is one of staff, and sees nothing without a role."""

@@ -66,10 +66,12 @@ class NamesActors:
 class AuditedAdmin:
     """A mixin in front of ModelAdmin, for tables whose changes are no service of their own.
 
-    Records which fields changed, and the values of those in `recorded` alone: others may identify somebody.
+    Records which fields changed, and the values of those in `recorded` alone: others may identify somebody. Values of
+    those in `identifying` stand in the detail, which can be erased.
     """
 
     recorded: ClassVar[tuple[str, ...]] = ()
+    identifying: ClassVar[tuple[str, ...]] = ()
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Record the new row."""
@@ -100,6 +102,7 @@ class AuditedAdmin:
             actor=actor_of(request),
             object=f"{meta.model_name}:{obj.pk}",
             data=data,
+            detail={name: _plain(getattr(obj, name)) for name in self.identifying} or None,
         )
 
 

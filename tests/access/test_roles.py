@@ -85,6 +85,18 @@ def test_a_new_member_of_staff_can_sign_in_and_is_told_what_is_missing() -> None
     assert "Your account has no role yet" not in operator.get("/admin/").content.decode()
 
 
+def test_a_deleted_account_is_named_in_the_erasable_part_of_the_log() -> None:
+    operator = staff("ops", "operator")
+    dora = User.objects.create_user("dora", is_staff=True)
+    number = dora.pk
+
+    operator.post(f"/admin/access/user/{number}/delete/", {"post": "yes"})
+
+    (event,) = audit.entries(object=f"user:{number}")
+    assert (event.action, audit.read_detail(event.id)) == ("user.deleted", {"username": "dora"})
+    assert b"dora" not in event.body
+
+
 def test_a_superuser_makes_and_changes_superusers() -> None:
     root, dee = staff("root", ""), User.objects.create_user("dee", is_staff=True)
 
