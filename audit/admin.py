@@ -13,7 +13,7 @@ from unfold.decorators import display
 
 from audit.models import AuditEvent
 from audit.selectors import read_detail, search
-from audit.staff import NamesActors, ReadOnly
+from audit.staff import NamesActors, ReadOnly, actor_called
 from common.pagination import EstimatingPaginator
 
 
@@ -23,7 +23,9 @@ class AuditEventAdmin(NamesActors, ReadOnly, ModelAdmin):
 
     list_display = ("at", "action", "who", "object", "facts")
     search_fields = ("object",)
-    search_help_text = "An object, an actor or an action as it is written, or a shopper: user:ID, anonymous:ID"
+    search_help_text = (
+        "An object, an action or who did it, as they are written here, or a shopper: user:ID, anonymous:ID"
+    )
     ordering = ("-at", "-id")
     list_per_page = 50
     show_full_result_count = False
@@ -59,4 +61,5 @@ class AuditEventAdmin(NamesActors, ReadOnly, ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[AuditEvent], search_term: str
     ) -> tuple[QuerySet[AuditEvent], bool]:
         """Search by exact words, which the indices answer."""
-        return (search(queryset, search_term.strip()) if search_term.strip() else queryset), False
+        words = search_term.strip()
+        return (search(queryset, words, actor=actor_called(words)) if words else queryset), False

@@ -47,11 +47,11 @@ def entries_about(subject: str) -> list[Entry]:
     return [_entry(row) for row in AuditEvent.objects.filter(subject=keys.pseudonym(subject)).order_by("at", "id")]
 
 
-def search(events: QuerySet[AuditEvent], words: str) -> QuerySet[AuditEvent]:
-    """Return the events that name exactly these words as object, actor or action, or are about this subject."""
+def search(events: QuerySet[AuditEvent], words: str, *, actor: str) -> QuerySet[AuditEvent]:
+    """Return the events that name exactly these words as object or action, are about this subject, or by the actor."""
     if "\x00" in words:
         return events.none()
-    named = Q(object=words) | Q(actor=words) | Q(action=words)
+    named = Q(object=words) | Q(actor=actor) | Q(action=words)
     keys = open_keys(words)
     return events.filter(named | Q(subject=keys.pseudonym(words)) if keys else named)
 

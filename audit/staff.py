@@ -1,12 +1,15 @@
 """For every room's admin: what staff change is recorded in the transaction that changes it; and what nobody may."""
 
+import re
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 
 from audit.services import record
+
+SHOWN: Final = re.compile(r"\((staff:\d+)\)\Z")
 
 
 def actor_of(request: HttpRequest) -> str:
@@ -26,6 +29,14 @@ def names_of(actors: Iterable[str]) -> dict[str, str]:
 def name_of(actor: str) -> str:
     """Return what one actor is called."""
     return names_of([actor])[actor]
+
+
+def actor_called(words: str) -> str:
+    """Return the actor that words name, members of staff as pages show them: `dee` or `dee (staff:4)`."""
+    if shown := SHOWN.search(words):
+        return shown[1]
+    user = get_user_model().objects.filter(username=words).first()
+    return f"staff:{user.pk}" if user else words
 
 
 class ReadOnly:

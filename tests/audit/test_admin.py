@@ -33,6 +33,16 @@ def test_olu_finds_events_by_object_actor_action_and_shopper() -> None:
     assert olu.get(LIST, {"q": "a\x00b"}).status_code == 200
 
 
+def test_olu_finds_what_somebody_did_by_the_name_that_the_list_shows() -> None:
+    olu, dee = staff("olu", "compliance officer"), staff("dee", "merchandiser")
+    actor = f"staff:{dee.session['_auth_user_id']}"
+    record(category="catalog", action="product.put", actor=actor, object="product:P1")
+
+    assert "product:P1" in found(olu, actor)
+    assert found(olu, f"dee ({actor})") == found(olu, "dee") == found(olu, actor)
+    assert found(olu, "eve") == []
+
+
 def test_olu_opens_an_event_with_its_detail_until_it_is_erased() -> None:
     olu = staff("olu", "compliance officer")
     event = record(
