@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
@@ -53,7 +53,7 @@ class ConsentEventAdmin(WrittenOnce):
     list_display = ("raw_id", "purpose", "given", "at", "source", "policy_version", "region")
     list_filter = (PurposeFilter, "given")
     search_fields = ("raw_id__exact", "message_id__exact")
-    search_help_text = "A subject: user:ID or anonymous:ID"
+    search_help_text = "user:ID or anonymous:ID (a bare id is either), or a message's id"
     show_full_result_count = False
     paginator = EstimatingPaginator
     list_per_page = 50
@@ -61,6 +61,14 @@ class ConsentEventAdmin(WrittenOnce):
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Never: proofs come from shoppers."""
         return False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[ConsentEvent], search_term: str
+    ) -> tuple[QuerySet[ConsentEvent], bool]:
+        """Search by whole ids only, through their indexes."""
+        term = search_term.strip()
+        meant = Q(raw_id__in=(term, f"user:{term}", f"anonymous:{term}")) | Q(message_id=term)
+        return (queryset.filter(meant) if term else queryset), False
 
 
 class PurposeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when it runs

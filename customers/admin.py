@@ -1,6 +1,8 @@
 """Customers in the admin: to look up, not to edit."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from audit.staff import ReadOnly
@@ -18,9 +20,16 @@ class CustomerAdmin(ReadOnly, ModelAdmin):
     list_per_page = 50
     list_display = ("raw_id", "attributes", "created_at")
     search_fields = ("raw_id__exact",)
-    search_help_text = "user:ID or anonymous:ID, exactly"
+    search_help_text = "user:ID or anonymous:ID (a bare id is either)"
     ordering = ("-id",)
     fields = ("raw_id", "attributes", "created_at")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str
+    ) -> tuple[QuerySet[Customer], bool]:
+        """Search by whole ids only, through their index."""
+        term = search_term.strip()
+        return (queryset.filter(raw_id__in=(term, f"user:{term}", f"anonymous:{term}")) if term else queryset), False
 
 
 @admin.register(CustomerLink)

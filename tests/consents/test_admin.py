@@ -84,6 +84,17 @@ def test_a_comma_too_many_in_a_list_of_a_purpose_is_none(olu: Client) -> None:
     assert Purpose.objects.get(name="ads_share", version=2).data_categories == ["orders"]
 
 
+def test_proofs_are_found_by_a_bare_id_too(olu: Client) -> None:
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    for raw_id in ("user:ada", "anonymous:ada", "user:ada b"):
+        ConsentEvent.objects.create(raw_id=raw_id, purpose="analytics", given=True, at=day, message_id=raw_id)
+
+    asked = ("ada", "user:ada", "user:ada b", "eve")
+    found = [olu.get("/admin/consents/consentevent/", {"q": words}).context["cl"].result_count for words in asked]
+
+    assert found == [2, 1, 1, 0]
+
+
 def test_olu_neither_makes_nor_alters_nor_deletes_what_is_written_once(olu: Client) -> None:
     day = datetime(2026, 1, 1, tzinfo=UTC)
     ConsentEvent.objects.create(raw_id="user:ada", purpose="analytics", given=False, at=day, message_id="m1")
