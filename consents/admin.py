@@ -12,10 +12,11 @@ from audit.staff import AuditedAdmin
 from common.comma_field import Listed
 from common.pagination import EstimatingPaginator
 from consents import selectors
-from consents.models import ConsentEvent, PolicyText, Purpose, RegionRule
+from consents.models import RESERVED_NAMES, ConsentEvent, PolicyText, Purpose, RegionRule
 from consents.state import GPC
 
 COMMAS = "Separated by commas."
+HOW_TO_WRITE_A_REGION = "Write a country as DE, a part of one as US-CA, all others as *."
 
 
 class WrittenOnce(ModelAdmin):
@@ -84,6 +85,16 @@ class PurposeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic whe
         help_texts: ClassVar = {
             "name": "Of a purpose that there is: what is saved here becomes its next version, which holds at once.",
         }
+        error_messages: ClassVar = {
+            "name": {"invalid": "Small letters, digits and underscores, a letter first: train_models."}
+        }
+
+    def clean_name(self) -> str:
+        """Refuse the names that the store of decisions keeps for itself."""
+        name: str = self.cleaned_data["name"]
+        if name in RESERVED_NAMES:
+            raise forms.ValidationError("This name has a meaning of its own: choose another.")
+        return name
 
 
 @admin.register(Purpose)
@@ -114,10 +125,25 @@ class PolicyTextAdmin(AuditedAdmin, WrittenOnce):
     search_fields = ("version",)
 
 
+class RegionRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when it runs
+    """A rule of one region."""
+
+    class Meta:
+        model = RegionRule
+        fields = ("region", "mode")
+        error_messages: ClassVar = {"region": {"invalid": HOW_TO_WRITE_A_REGION, "max_length": HOW_TO_WRITE_A_REGION}}
+
+    def clean_region(self) -> str:
+        """Read small letters as capitals."""
+        region: str = self.cleaned_data["region"]
+        return region.upper()
+
+
 @admin.register(RegionRule)
 class RegionRuleAdmin(AuditedAdmin, ModelAdmin):
     """Rules by region; they win over the setting."""
 
+    form = RegionRuleForm
     recorded = ("region", "mode")
     list_display = ("region", "mode")
     list_filter: ClassVar[tuple[str, ...]] = ("mode",)

@@ -77,11 +77,31 @@ def test_a_published_text_is_recorded_with_its_hash(olu: Client) -> None:
     assert (event.action, event.data["values"]["sha256"]) == ("policytext.added", text.sha256)
 
 
+@pytest.mark.parametrize(
+    ("page", "field", "typed", "told"),
+    [
+        ("purpose", "name", "News letter", "Small letters, digits and underscores, a letter first: train_models."),
+        ("purpose", "name", "gpc", "This name has a meaning of its own: choose another."),
+        ("regionrule", "region", "Germany", "Write a country as DE, a part of one as US-CA, all others as *."),
+    ],
+)
+def test_what_is_refused_says_how_to_write_it(olu: Client, page: str, field: str, typed: str, told: str) -> None:
+    answer = olu.post(f"/admin/consents/{page}/add/", {field: typed})
+
+    assert answer.context["adminform"].form.errors[field] == [told]
+
+
 def test_a_comma_too_many_in_a_list_of_a_purpose_is_none(olu: Client) -> None:
     olu.post("/admin/consents/purpose/add/", {"name": "ads_share", "title": "Ads", "description": "No.",
              "legal_basis": "consent", "data_categories": "orders, ,", "recipients": ""})  # fmt: skip
 
     assert Purpose.objects.get(name="ads_share", version=2).data_categories == ["orders"]
+
+
+def test_a_region_in_small_letters_is_understood(olu: Client) -> None:
+    olu.post(f"{RULES}add/", {"region": "us-ca", "mode": "opt_in"})
+
+    assert RegionRule.objects.get().region == "US-CA"
 
 
 def test_proofs_are_found_by_a_bare_id_too(olu: Client) -> None:
