@@ -1,7 +1,8 @@
 """The merchandiser's door to the catalogue: every change goes through the room's services."""
 
+import csv
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from import_export.admin import ImportExportModelAdmin
 from import_export.formats.base_formats import CSV, TSV, Format
+from tablib.exceptions import InvalidDimensions
 from unfold.admin import ModelAdmin
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 from unfold.decorators import display
@@ -29,6 +31,11 @@ from common import clock
 from common.errors import InvalidInput
 from common.money import plain, shown
 from common.pagination import EstimatingPaginator
+
+UNEVEN: Final = (
+    "A row has more cells than the header. Cells are separated by commas in csv, by tabs in tsv; a cell that "
+    "holds such a sign, as 9,90 does, stands in double quotes."
+)
 
 
 class PathField(forms.CharField):
@@ -83,13 +90,23 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic whe
         return cleaned
 
 
+class UploadForm(ImportForm):
+    """The import's first page: the browser leaves the format empty for a file of another kind."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["format"].error_messages["required"] = (
+            "Choose how the file is written. Of a workbook (.xlsx), save the sheet as “CSV UTF-8”, and upload that."
+        )
+
+
 @admin.register(Product)
 class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
     """Products, quick with a million of them: found by id or by a part of the title, never counted in full."""
 
     form = ProductForm
     resource_classes = (ProductResource,)
-    import_form_class = ImportForm
+    import_form_class = UploadForm
     export_form_class = ExportForm
     # No YAML, of which some hundred bytes, names of names, unfold to more than a machine can hold.
     import_formats: ClassVar = [CSV, TSV, ByName]
@@ -154,9 +171,14 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
         return sent
 
     def add_data_read_fail_error_to_form(self, form: Any, e: Exception) -> None:
-        """Say what to do about a file in another encoding, as spreadsheets write unless they are told."""
+        """Say what to do about a file in another encoding, as spreadsheets write it, or about no table."""
         if isinstance(e, UnicodeDecodeError):
             form.add_error("import_file", "This file is not in UTF-8. Save it again as “CSV UTF-8”, and upload that.")
+        elif isinstance(e, InvalidDimensions):
+            form.add_error("import_file", UNEVEN)
+        elif isinstance(e, csv.Error | ValueError):
+            named = self.import_formats[int(form.cleaned_data["format"])]().get_title()
+            form.add_error("import_file", f"This file cannot be read as {named}: {e}.")
         else:
             super().add_data_read_fail_error_to_form(form, e)
 

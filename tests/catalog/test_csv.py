@@ -158,6 +158,37 @@ def test_an_upload_that_nobody_confirmed_for_a_day_is_removed_by_the_next(
     assert {file.name for file in tmp_path.iterdir()} == {form["import_file_name"], notes.name}
 
 
+@pytest.mark.parametrize(
+    ("named", "text", "told"),
+    [
+        ("csv", "product_id;title;price\nP1;Chair;9,90\n", "A row has more cells than the header."),
+        ("csv", "product_id,title,price\nP1,Chair,9,90\n", "A row has more cells than the header."),
+        ("csv", f"product_id,title\nP1,{'x' * 200_000}\n", "This file cannot be read as csv: field larger than"),
+        ("json", "[{", "This file cannot be read as json: "),
+        ("json", "{}", "This file cannot be read as json: expected a list of objects"),
+    ],
+)
+def test_a_file_that_is_no_table_is_told_in_words(dee: Client, named: str, text: str, told: str) -> None:
+    (error,) = upload(dee, text, named=named).context["form"].errors["import_file"]
+
+    assert error.startswith(told)
+
+
+def test_columns_between_semicolons_are_told_to_be_so(dee: Client) -> None:
+    page = upload(dee, "product_id;title;price\nP1;Chair;9\n").content.decode()
+
+    assert "Cells are separated by commas." in page
+
+
+def test_a_workbook_is_told_how_to_be_saved(dee: Client) -> None:
+    file = SimpleUploadedFile("products.xlsx", b"PK")
+
+    page = dee.post("/admin/catalog/product/import/", {"import_file": file, "format": ""})
+
+    (error,) = page.context["form"].errors["format"]
+    assert "CSV UTF-8" in error
+
+
 def test_a_file_in_another_encoding_is_told_in_words(dee: Client) -> None:
     table = SimpleUploadedFile("products.csv", "product_id,title\nP1,Stühle\n".encode("cp1252"))
 
