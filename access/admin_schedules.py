@@ -7,6 +7,7 @@ import json
 from typing import Any, ClassVar
 
 from celery import current_app
+from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
@@ -25,6 +26,18 @@ from audit.staff import AuditedAdmin
 admin.site.unregister([ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule])
 
 
+class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when it runs
+    """When and whether: one time, of the two kinds that this page offers."""
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for one of the two before the library asks for one of four."""
+        cleaned = super().clean() or self.cleaned_data
+        if bool(cleaned.get("interval")) == bool(cleaned.get("crontab")):
+            self._validate_unique = False  # where the library asks
+            raise forms.ValidationError("Choose either an interval or a crontab.")
+        return cleaned
+
+
 class NeverDeleted(AuditedAdmin, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """Rows that stay: with the time of a schedule its tasks would go."""
 
@@ -37,6 +50,7 @@ class NeverDeleted(AuditedAdmin, ModelAdmin):  # type: ignore[misc]  # unfold ha
 class PeriodicTaskAdmin(NeverDeleted):
     """What the settings schedule: switched on and off, moved to another time, run at once."""
 
+    form = ScheduleForm
     list_display = ("name", "enabled", "scheduler", "last_run_at")
     list_filter = ("enabled",)
     list_select_related = ("interval", "crontab")
@@ -75,6 +89,8 @@ class PeriodicTaskAdmin(NeverDeleted):
             task.enabled = enabled
             task.save()  # one by one: only so the scheduler hears of it
             self.log_change(request, task, [{"changed": {"fields": ["Enabled"]}}])
+        names = ", ".join(task.name for task in queryset.order_by("name"))
+        messages.success(request, f"Switched {'on' if enabled else 'off'}: {names}.")
 
 
 @admin.register(CrontabSchedule)

@@ -55,6 +55,24 @@ def test_switching_off_and_on_is_recorded_and_the_scheduler_hears_of_it(operator
     assert told(night) == [("periodictask.changed", False), ("periodictask.changed", True)]
 
 
+def test_a_schedule_without_a_time_or_with_two_is_told_what_to_choose(operator: Client, night: PeriodicTask) -> None:
+    often = IntervalSchedule.objects.create(every=5, period="minutes")
+    none = {"enabled": "on", "interval": "", "crontab": ""}
+
+    for chosen in (none, {**none, "interval": often.pk, "crontab": night.crontab.pk}):
+        page = operator.post(f"{LIST}{night.pk}/change/", chosen)
+        assert page.context["adminform"].form.non_field_errors() == ["Choose either an interval or a crontab."]
+
+    night.refresh_from_db()
+    assert night.interval is None
+
+
+def test_switching_says_what_was_switched(operator: Client, night: PeriodicTask) -> None:
+    page = operator.post(LIST, {"action": "switch_off", "_selected_action": [night.pk]}, follow=True)
+
+    assert "Switched off: nightly training." in page.content.decode()
+
+
 def test_running_at_once_is_recorded(operator: Client, night: PeriodicTask) -> None:
     with mock.patch("access.admin_schedules.current_app.send_task") as send:
         act(operator, "run_now", night)
