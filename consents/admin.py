@@ -6,7 +6,9 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 
 from audit.staff import AuditedAdmin
 from common.comma_field import Listed
@@ -116,13 +118,37 @@ class PurposeAdmin(AuditedAdmin, WrittenOnce):
         selectors.forget_terms()
 
 
+class PolicyTextForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when it runs
+    """A text as it is published."""
+
+    class Meta:
+        model = PolicyText
+        fields = ("version", "language", "body")
+
+    def clean_body(self) -> str:
+        """End lines as files do, so that the hash is the one of the text: browsers send two signs for each end."""
+        body: str = self.cleaned_data["body"]
+        return body.replace("\r\n", "\n")
+
+
 @admin.register(PolicyText)
 class PolicyTextAdmin(AuditedAdmin, WrittenOnce):
     """Texts that shoppers are shown, each with its hash."""
 
+    form = PolicyTextForm
     recorded = ("version", "language", "sha256")
     list_display = ("version", "language", "sha256", "published_at")
     search_fields = ("version",)
+    readonly_fields = ("lines", "sha256", "published_at")
+
+    def get_fields(self, request: HttpRequest, obj: PolicyText | None = None) -> tuple[str, ...]:
+        """Show a published text with its hash, which the proofs of decisions hold."""
+        return ("version", "language", "lines", "sha256", "published_at") if obj else PolicyTextForm.Meta.fields
+
+    @display(description="Body")
+    def lines(self, text: PolicyText) -> str:
+        """Show the text line by line."""
+        return format_html('<div style="white-space:pre-wrap">{}</div>', text.body)
 
 
 class RegionRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when it runs

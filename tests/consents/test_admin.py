@@ -1,5 +1,6 @@
 """Olu the compliance officer changes what is asked and which rule holds, and the audit log says so."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -113,6 +114,18 @@ def test_proofs_are_found_by_a_bare_id_too(olu: Client) -> None:
     found = [olu.get("/admin/consents/consentevent/", {"q": words}).context["cl"].result_count for words in asked]
 
     assert found == [2, 1, 1, 0]
+
+
+def test_a_text_is_kept_and_shown_with_its_lines_and_its_hash(olu: Client) -> None:
+    olu.post(
+        "/admin/consents/policytext/add/", {"version": "3", "language": "en", "body": "We ask.\r\n\r\nYou <b>say</b>."}
+    )
+
+    text = PolicyText.objects.get()
+    page = olu.get(f"/admin/consents/policytext/{text.pk}/change/").content.decode()
+    assert text.sha256 == hashlib.sha256(b"We ask.\n\nYou <b>say</b>.").hexdigest()
+    assert text.sha256 in page
+    assert '<div style="white-space:pre-wrap">We ask.\n\nYou &lt;b&gt;say&lt;/b&gt;.</div>' in page
 
 
 def test_olu_neither_makes_nor_alters_nor_deletes_what_is_written_once(olu: Client) -> None:
