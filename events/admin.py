@@ -6,6 +6,8 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 
@@ -113,7 +115,7 @@ class SetAsideAdmin(RecordedAdmin):
     when_empty = "What is wrong in an event that came in would be told here."
     list_display = ("received_at", "reason", "field", "message_id", "source", "replayed_at", "replay_error")
     list_filter = (WaitingFilter,)
-    search_fields = ("=message_id", "reason")
+    search_fields = ("=message_id", "reason", "field")
     ordering = ("-received_at",)
     actions: ClassVar = ["send_again"]
     fields: ClassVar = (
@@ -138,7 +140,9 @@ class SetAsideAdmin(RecordedAdmin):
         if accepted:
             messages.success(request, f"{accepted} accepted.")
         if refused:
-            messages.warning(request, f"{refused} refused once more; see the last column.")
+            why = f"{reverse('admin:events_setaside_changelist')}?sent=refused"
+            told = format_html('{} refused once more: <a href="{}">see why</a>.', refused, why)
+            messages.warning(request, told)
 
 
 class OrderLineInline(TabularInline):

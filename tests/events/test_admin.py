@@ -170,11 +170,21 @@ def test_a_yes_that_is_sent_again_is_older_than_the_no_that_came_since() -> None
 def test_an_item_that_is_still_bad_says_why() -> None:
     item = set_aside(b'{"type": "track"}')
 
-    staff("ops", "operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
+    asked = {"action": "send_again", "_selected_action": [item.pk]}
+    page = staff("ops", "operator").post(f"{ASIDE}?sent=no", asked, follow=True)
 
     item.refresh_from_db()
     assert item.replay_error
+    assert f'href="{ASIDE}?sent=refused"' in page.content.decode(), "the list of those not sent again has it no more"
     assert appended() == []
+
+
+def test_rejected_events_are_found_by_their_field() -> None:
+    item = set_aside(orjson.dumps(ITEM))
+
+    listed = staff("ops", "operator").get(ASIDE, {"q": item.field}).context["cl"]
+
+    assert [row.pk for row in listed.result_list] == [item.pk]
 
 
 def test_what_the_recorder_set_aside_goes_back_to_the_log_as_it_was() -> None:
