@@ -84,6 +84,7 @@
     refuse();
     lead();
     window.addEventListener("load", pick); // asked for last, so that it comes after Django's
+    window.addEventListener("load", refuse); // again: where Django's script comes late, it goes to the first field of all
   }
 
   function press(event) {

@@ -1,7 +1,7 @@
 """A refused form says what is wrong where it is wrong, to eyes and to ears, and keeps what was typed."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 LOST = """() => [...document.querySelectorAll('#page [aria-describedby]')].flatMap(
@@ -45,6 +45,22 @@ def test_a_refused_field_is_told_why(live_server: LiveServer, ada: Page, address
 
     expect(field).to_be_focused()
     expect(field).to_have_accessible_description(why)
+
+
+def test_a_script_that_comes_late_does_not_lead_away_from_what_is_refused(live_server: LiveServer, ada: Page) -> None:
+    ada.goto(f"{live_server.url}/admin/access/apikey/add/")
+    ada.fill("[name=name]", "Storefront")
+    ada.select_option("[name=kind]", "pk")
+    ada.fill("[name=origins]", "https://*.shop.example")
+    late: list[Route] = []  # Django's own script, which goes to the first field of all
+    ada.route("**/change_form.js", lambda route: late.append(route))
+
+    ada.get_by_role("button", name="Save", exact=True).click()
+    expect(ada.locator("[name=origins]")).to_be_focused()
+    late[0].continue_()
+    ada.wait_for_load_state("load")
+
+    expect(ada.locator("[name=origins]")).to_be_focused()
 
 
 def test_the_preview_leads_to_what_it_refuses(live_server: LiveServer, ada: Page) -> None:
