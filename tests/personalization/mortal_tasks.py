@@ -49,8 +49,8 @@ def dying_behind() -> Iterator[None]:
 
 @signals.worker_init.connect  # type: ignore[untyped-decorator]
 def prepare(**more: Any) -> None:
-    """Let tasks die in the worker's processes, what is lost come again at once, and trainings learn nothing."""
-    from personalization.services import drift, increments, training
+    """Let tasks die in the worker's processes, and what is lost come again at once."""
+    from personalization.services import drift, increments
     from personalization.tasks import watch_drift_task
 
     for module, name, at in (
@@ -60,7 +60,6 @@ def prepare(**more: Any) -> None:
     ):
         setattr(module, name, mortal(getattr(module, name), at=at))
     vars(drift)["transaction"] = SimpleNamespace(atomic=dying_behind)
-    training._trained = mortal(lambda progress, slates: "done", at="training")
     watch_drift_task.default_retry_delay = 0
     current_app.conf.broker_transport_options = {"visibility_timeout": 1}
 

@@ -13,8 +13,7 @@ import pytest
 from celery import current_app
 
 from common import clock, redis
-from personalization.models import ModelAlarm, ModelDrift, ModelState, ModelVersion, RunState, TrainingRun
-from personalization.selectors.runs import SILENCE
+from personalization.models import ModelAlarm, ModelDrift, ModelState, ModelVersion
 from personalization.services.registry import promote
 from tests.house.tree import ROOT
 from tests.personalization.mortal_tasks import DEATHS, DONE, WHOLE
@@ -23,7 +22,7 @@ from tests.personalization.releases import admitted
 from tests.personalization.shop import model
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("trained")]
-WATCH, INCREMENT, TRAIN = "personalization.watch_drift", "personalization.increment", "personalization.train"
+WATCH, INCREMENT = "personalization.watch_drift", "personalization.increment"
 WAIT_SECONDS = 90.0
 
 
@@ -113,19 +112,6 @@ def test_a_night_whose_worker_dies_as_a_whole_is_watched_by_another(environment:
 
     (alarm,) = ModelAlarm.objects.all()
     assert (ModelDrift.objects.count(), alarm.times) == (1, 1)
-
-
-def test_a_night_whose_worker_dies_as_a_whole_is_trained_by_another(environment: dict[str, str]) -> None:
-    redis.client().rpush(DEATHS, f"training {WHOLE}")
-    current_app.send_task(TRAIN)
-
-    with worker(environment) as first:
-        assert first.wait(WAIT_SECONDS) < 0
-    TrainingRun.objects.update(heartbeat_at=clock.now() - 2 * SILENCE)  # the broker waits longer than that
-    with worker(environment):
-        ended(1)
-
-    assert TrainingRun.objects.get().state == RunState.DONE
 
 
 def test_increments_that_are_killed_are_tried_less_and_less_until_another_version_is_live(
