@@ -125,9 +125,11 @@ class Order(models.Model):
     refunded = models.DecimalField(
         max_digits=18, decimal_places=4, default=0, help_text="What was told, and the units back at the order's prices."
     )
-    refunded_told = models.DecimalField(max_digits=18, decimal_places=4, default=0, db_default=0)
     units_back = models.JSONField(
         default=dict, db_default={}, help_text="Units by product of refunds that told no amount for them."
+    )
+    units_worth = models.DecimalField(
+        max_digits=18, decimal_places=4, default=0, db_default=0, help_text="What of `refunded` the units back come to."
     )
     wholly_refunded = models.BooleanField(default=False)
     status_at = models.DateTimeField(null=True)

@@ -1,7 +1,5 @@
 from django.db import migrations, models
 
-TOLD = "UPDATE events_order SET refunded_told = refunded WHERE refunded <> 0"
-
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -11,14 +9,20 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(
             model_name="order",
-            name="refunded_told",
-            field=models.DecimalField(db_default=0, decimal_places=4, default=0, max_digits=18),
-        ),
-        migrations.AddField(
-            model_name="order",
             name="units_back",
             field=models.JSONField(
                 db_default={}, default=dict, help_text="Units by product of refunds that told no amount for them."
+            ),
+        ),
+        migrations.AddField(
+            model_name="order",
+            name="units_worth",
+            field=models.DecimalField(
+                db_default=0,
+                decimal_places=4,
+                default=0,
+                help_text="What of `refunded` the units back come to.",
+                max_digits=18,
             ),
         ),
         migrations.AlterField(
@@ -31,5 +35,4 @@ class Migration(migrations.Migration):
                 max_digits=18,
             ),
         ),
-        migrations.RunSQL(TOLD, migrations.RunSQL.noop),
     ]

@@ -8,7 +8,7 @@ the order's lines as they now are. Each event comes here once.
 from collections import defaultdict
 from collections.abc import Iterable
 from copy import copy
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from io import StringIO
 from typing import Final
 
@@ -29,6 +29,8 @@ NULL: Final = "\\N"
 COPY_LINES: Final = (
     "COPY events_orderline (order_id, raw_id, placed_at, position, product_id, quantity, price, list_id) FROM STDIN"
 )
+SMALLEST: Final = Decimal("0.0001")
+"""What columns of money round to."""
 MONEY: Final = ("revenue", "total", "shipping", "tax", "discount")
 
 
@@ -76,9 +78,8 @@ def merge(row: Order, record: OrderRecord) -> bool:
     if record.status == "completed" and (row.placed_at is None or at < row.placed_at):
         row.placed_at = at
     if record.status == "refunded":
-        row.refunded_told += record.told_back
+        row.refunded += record.told_back
         row.units_back = _with_units(row.units_back, record.untold_back)
-        row.refunded = row.refunded_told
         row.wholly_refunded = row.wholly_refunded or record.of_the_whole
     if record.status not in CONTENT or (row.content_at and stamp <= (row.content_at, row.content_message)):
         return False
@@ -105,7 +106,10 @@ def _with_units(known: dict[str, str], lines: Iterable[ProductLine]) -> dict[str
 
 
 def _value_units_back(orders: dict[int, Order]) -> None:
-    """Set `refunded` of the orders: what was told, and the units back, up to those bought, at the mean price paid."""
+    """Have `refunded` of the orders hold the units back, up to those bought, at the mean price paid.
+
+    What it held of them before is `units_worth`: the rest was told, also by a recorder of a release that values none.
+    """
     if not orders:
         return
     priced = OrderLine.objects.filter(order__in=list(orders), price__isnull=False, quantity__gt=0)
@@ -115,8 +119,9 @@ def _value_units_back(orders: dict[int, Order]) -> None:
         back = Decimal(orders[line["order_id"]].units_back.get(line["product_id"], 0))
         worth[line["order_id"]] += line["paid"] * min(back, line["units"]) / line["units"]
     for pk, order in orders.items():
-        order.refunded = order.refunded_told + (worth[pk] if worth[pk] < MOST else 0)
-    Order.objects.bulk_update(orders.values(), ["refunded"], batch_size=2000)
+        now = worth[pk].quantize(SMALLEST, ROUND_HALF_UP) if worth[pk] < MOST else Decimal(0)
+        order.refunded, order.units_worth = order.refunded - order.units_worth + now, now
+    Order.objects.bulk_update(orders.values(), ["refunded", "units_worth"], batch_size=2000)
 
 
 def _write_lines(orders: dict[int, Order], contents: dict[int, OrderRecord]) -> None:

@@ -6,6 +6,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from django.db.models import F
 
 from events.models import Order, OrderLine
 from events.services import orders
@@ -87,6 +88,16 @@ def test_a_product_of_several_lines_is_worth_their_mean() -> None:
     record_each(told(4, "Refunded", products=[{"product_id": "A"}]))
 
     assert Order.objects.get().refunded == Decimal("6.6667")
+
+
+def test_what_a_recorder_of_the_release_before_adds_meanwhile_stays() -> None:
+    one_back = {"products": [{"product_id": "B"}]}
+    record_each(UPDATED, told(4, "Refunded", **one_back))
+    Order.objects.update(refunded=F("refunded") + 7)  # while both run side by side, one knows no units
+
+    record_each(told(5, "Refunded", **one_back), told(6, "Refunded", revenue=3))
+
+    assert Order.objects.get().refunded == Decimal(10 + 7 + 10 + 3)
 
 
 @pytest.mark.parametrize("given_back", [{"revenue": 4}, {"total": 4}, {"revenue": 0}])
