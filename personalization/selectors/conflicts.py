@@ -3,25 +3,32 @@
 from common import clock
 from personalization.models import Placement, Rule, RuleVersion
 from personalization.ranking.conflicts import conflicts, doubts, unknown
+from personalization.ranking.rules import Rule as PureRule
 from personalization.ranking.rules import RuleSet, matches
 from personalization.selectors.placements import config_of
 from personalization.selectors.rules import live_rules, pure_rule
 from personalization.serving.keeper import keeper
+from personalization.serving.snapshot import Snapshot
 
 
-def conflicts_of(rule_id: int) -> list[str]:
-    """Return what keeps an active rule from its work, what of it finds nothing, and its conflicts.
+def conflicts_of(*rule_ids: int) -> list[str]:
+    """Return what keeps active rules from their work, what of them finds nothing, and their conflicts, each once.
 
     Raises Unavailable without a catalogue.
     """
     snapshot = keeper.current()
     known = snapshot.rules
     rules = RuleSet(live_rules(), known.columns, before=known)
-    own = next((rule for rule in rules.rules if rule.id == rule_id), None)
-    if own is None:
-        ended = Rule.objects.filter(pk=rule_id, active=True, current__ends_at__lte=clock.now())
-        return [f"“{rule.name}” has ended: it holds no more" for rule in ended]
-    found = [*doubts(own, rules, on_sale=snapshot.on_sale), *(found.text for found in conflicts(rules, of=rule_id))]
+    ended = Rule.objects.filter(pk__in=rule_ids, active=True, current__ends_at__lte=clock.now())
+    found = [f"“{rule.name}” has ended: it holds no more" for rule in ended]
+    for rule in rules.rules:
+        if rule.id in rule_ids:
+            found += _conflicts(rule, rules, snapshot)
+    return list(dict.fromkeys(found))
+
+
+def _conflicts(own: PureRule, rules: RuleSet, snapshot: Snapshot) -> list[str]:
+    found = [*doubts(own, rules, on_sale=snapshot.on_sale), *(found.text for found in conflicts(rules, of=own.id))]
     off = Placement.objects.filter(key__in=own.placements, active=False)
     found += [f"The placement {placement.key} is switched off: nothing is shown there" for placement in off]
     if own.stage == "pin":

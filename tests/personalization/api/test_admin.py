@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -25,6 +26,8 @@ from personalization.models import (
     RunState,
     TrainingRun,
 )
+from personalization.ranking.rules import RuleSet
+from personalization.selectors import conflicts
 from personalization.selectors.registry import previous_champion
 from personalization.selectors.rules import products_of, window_of
 from personalization.selectors.runs import SILENCE, shown_run
@@ -249,6 +252,23 @@ def test_conflicts_are_named_when_a_rule_is_switched_on_and_not_denied_while_it_
     assert "switched off: conflicts are named once it is on" in page
     told = [str(message) for message in response.context["messages"]]
     assert told == ["1 switched on.", "“No rugs” excludes 1 of the products of “Rugs”; excluding wins"]
+
+
+def test_many_rules_that_are_switched_on_are_compiled_once(log_in: LogIn) -> None:
+    made = [
+        create_rule(name=effect, wording={"effect": effect, "products": ["rug"]}, actor="staff:1", active=False)
+        for effect in ("exclude", "boost", "bury")
+    ]
+
+    chosen = {"action": "switch_on", "_selected_action": [rule.pk for rule in made]}
+    with patch.object(conflicts, "RuleSet", wraps=RuleSet) as compiled:
+        response = log_in("merchandiser").post(reverse("admin:personalization_rule_changelist"), chosen, follow=True)
+
+    told = [str(message) for message in response.context["messages"]]
+    assert told[0] == "3 switched on."
+    assert "“exclude” excludes 1 of the products of “boost”; excluding wins" in told
+    assert len(set(told)) == len(told)
+    assert compiled.call_count == 1
 
 
 @pytest.mark.parametrize(
