@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg2
-from django.db import InterfaceError, OperationalError
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
 from psycopg2.extensions import POLL_OK, POLL_READ, STATUS_SETUP, connection, set_wait_callback
 
 from common.redis import Rest
@@ -24,13 +24,19 @@ def wait_with_limits() -> None:
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Give up queries of this thread whose next word takes longer: OperationalError; the connection is closed."""
+    """Give up queries of this thread whose next word takes longer: OperationalError; the connection is closed.
+
+    Who asks next opens another one, but in a transaction: that is lost.
+    """
     before = _limit()
     _waiting.seconds = seconds
     try:
         yield
     finally:
         _waiting.seconds = before
+        ours = connections[DEFAULT_DB_ALIAS]
+        if ours.connection is not None and ours.connection.closed and not ours.in_atomic_block:
+            ours.close()
 
 
 @contextmanager

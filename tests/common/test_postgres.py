@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 from psycopg2.extensions import set_wait_callback
 
 from common import postgres
@@ -106,6 +106,24 @@ def test_queries_outside_and_of_other_threads_have_no_limit(wire: Wire) -> None:
     cursor.execute("SELECT pg_sleep(0.3), 7")
 
     assert cursor.fetchone()[1] == 7
+
+
+@pytest.mark.usefixtures("limited", "transactional_db")
+def test_what_a_request_asks_after_a_question_that_was_given_up_is_answered() -> None:
+    with pytest.raises(OperationalError), postgres.within(0.2), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(1)")
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 7")
+        assert cursor.fetchone() == (7,)
+
+
+@pytest.mark.usefixtures("limited", "transactional_db")
+def test_what_was_begun_before_a_question_that_was_given_up_is_not_gone_on_with() -> None:
+    with pytest.raises(InterfaceError), transaction.atomic():
+        with suppress(OperationalError), postgres.within(0.2), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(1)")
+        connection.cursor()
 
 
 def test_of_brief_questions_one_at_a_time_asks_whether_the_database_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
