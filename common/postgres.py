@@ -3,10 +3,13 @@
 import select
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import psycopg2
-from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, DataError, InterfaceError, OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from psycopg2.extensions import POLL_OK, POLL_READ, STATUS_SETUP, connection, set_wait_callback
 
 from common.redis import Rest
@@ -20,6 +23,7 @@ _waiting = threading.local()
 def wait_with_limits() -> None:
     """Let this process's queries mind limits. psycopg2 has no COPY then: doors alone do so, jobs do not."""
     set_wait_callback(_wait)
+    connection_created.connect(_have_it_look_for_us)
 
 
 @contextmanager
@@ -61,6 +65,12 @@ def briefly() -> Iterator[None]:
 
 def _limit() -> float | None:
     return getattr(_waiting, "seconds", None)
+
+
+def _have_it_look_for_us(connection: BaseDatabaseWrapper, **more: Any) -> None:
+    """Have the server look whether we still wait: what hangs there on a lock would keep a connection for each look."""
+    with suppress(DataError), connection.cursor() as cursor:  # of a server on Windows, which cannot look
+        cursor.execute("SET client_connection_check_interval = %s", [int(1000 * BRIEF_SECONDS)])
 
 
 def _wait(opened: connection) -> None:

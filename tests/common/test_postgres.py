@@ -119,11 +119,31 @@ def test_what_a_request_asks_after_a_question_that_was_given_up_is_answered() ->
 
 
 @pytest.mark.usefixtures("limited", "transactional_db")
+def test_the_server_gives_up_too_what_nobody_waits_for() -> None:
+    connection.close()  # it may be of before the limits
+    with pytest.raises(OperationalError), postgres.within(0.2), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(60)")
+    deadline = time.monotonic() + 30
+
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'")
+            if cursor.fetchone() == (0,):
+                return
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+@pytest.mark.usefixtures("limited", "transactional_db")
 def test_what_was_begun_before_a_question_that_was_given_up_is_not_gone_on_with() -> None:
-    with pytest.raises(InterfaceError), transaction.atomic():
+    @transaction.atomic
+    def begun() -> None:
         with suppress(OperationalError), postgres.within(0.2), connection.cursor() as cursor:
             cursor.execute("SELECT pg_sleep(1)")
         connection.cursor()
+
+    with pytest.raises(InterfaceError):
+        begun()
 
 
 def test_of_brief_questions_one_at_a_time_asks_whether_the_database_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
