@@ -8,12 +8,10 @@ import sys
 def main() -> None:
     """Run the command named on the command line, against the running demo unless DATABASE_URL says otherwise."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    from config import env
+    from config import command_line, env
 
     env.load_demo_environment()
-    from django.core.management import execute_from_command_line
-
-    execute_from_command_line(sys.argv)
+    command_line.run(sys.argv)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from psycopg2 import ProgrammingError
+from psycopg2.extensions import make_dsn
+
 ROOT = Path(__file__).resolve().parent.parent
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
@@ -153,10 +156,19 @@ def path(name: str, default: str) -> Path:
 
 def postgres(url: str, *, name: str) -> dict[str, Any]:
     """Return Django's database settings for `postgresql://user:password@host:port/name?option=value`."""
-    parts = urlsplit(url)
+    parts = _parts(url, name=name)
     if parts.scheme not in {"postgres", "postgresql"}:
         raise BadSetting(f"{name}: a database's address starts with postgresql://")
+    if not parts.path.strip("/"):
+        raise BadSetting(
+            f"{name}: the address ends in the name of a database: postgresql://user:password@host:5432/name"
+        )
     port = _port(parts, name=name)
+    options = dict(parse_qsl(parts.query))
+    try:
+        make_dsn(**options)
+    except ProgrammingError as error:
+        raise BadSetting(f"{name}: {str(error).strip()}") from error
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
@@ -166,14 +178,14 @@ def postgres(url: str, *, name: str) -> dict[str, Any]:
         "PORT": str(port or ""),
         "CONN_MAX_AGE": 300,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {**PATIENCE, **dict(parse_qsl(parts.query))},
+        "OPTIONS": {**PATIENCE, **options},
     }
 
 
 def redis(name: str, default: str) -> str:
     """Return the address of a database of Redis, the default where it is empty."""
     url = os.environ.get(name) or default
-    parts = urlsplit(url)
+    parts = _parts(url, name=name)
     if parts.scheme not in {"redis", "rediss"} or not (parts.path.strip("/") or "0").isdigit():
         raise BadSetting(f"{name}: expected an address as redis://host:6379/0, with the number of a database")
     _port(parts, name=name)
@@ -184,6 +196,14 @@ def redis_database(url: str, offset: int) -> str:
     """Return the URL of the database `offset` places behind the one that `url` names."""
     parts = urlsplit(url)
     return parts._replace(path=f"/{int(parts.path.strip('/') or '0') + offset}").geturl()
+
+
+def _parts(url: str, *, name: str) -> SplitResult:
+    """Return the parts of an address. The message names no address: it holds a password."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise BadSetting(f"{name}: cannot be read as an address: write what is special in a password as %5B") from None
 
 
 def _port(parts: SplitResult, *, name: str) -> int | None:

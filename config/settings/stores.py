@@ -2,7 +2,7 @@
 
 from config import env
 
-DATABASE_URL = env.text("DATABASE_URL", "postgresql://vitrine_app@localhost/vitrine")
+DATABASE_URL = env.text("DATABASE_URL") or "postgresql://vitrine_app@localhost/vitrine"
 DATABASE_OWNER_URL = env.text("DATABASE_OWNER_URL") or DATABASE_URL
 DATABASES = {
     "default": env.postgres(DATABASE_URL, name="DATABASE_URL"),

@@ -29,7 +29,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the role and the connection."""
         parser.add_argument("--role", default=None, help="Default: settings.DATABASE_APP_ROLE.")
-        parser.add_argument("--database", default="owner", help="The connection of the tables' owner.")
+        parser.add_argument(
+            "--database", default="owner", choices=tuple(connections), help="The connection of the tables' owner."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Grant within one transaction."""

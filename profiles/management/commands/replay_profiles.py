@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from common import installation
 from events.log import get_log
 from profiles.replay import replay
+
+STOPPED = 130
+"""What a program that Ctrl-C ended answers a shell."""
 
 
 class Command(BaseCommand):
@@ -19,5 +22,9 @@ class Command(BaseCommand):
         """Replay with a progress bar."""
         installation.take_for_command("REDIS_URL")
         with tqdm(unit=" events", disable=None) as bar:
-            count = replay(get_log(), progress=lambda more: bar.update(more))
+            try:
+                count = replay(get_log(), progress=lambda more: bar.update(more))
+            except KeyboardInterrupt as stop:
+                told = "stopped before the end, profiles are incomplete: run it again"
+                raise CommandError(told, returncode=STOPPED) from stop
         self.stdout.write(f"{count} events applied")
