@@ -74,6 +74,7 @@ def test_the_command_lists_refused_rows_and_keeps_the_rest(tmp_path: Path, capsy
     ("text", "message"),
     [
         ("product_id,title,colour\n", "unknown columns: colour"),
+        ("product_id;title;price\n", "Cells are separated by commas"),
         ("title,price\n", "no product_id"),
         ("", "no product_id"),
     ],
@@ -94,6 +95,28 @@ def test_a_file_that_is_no_text_is_no_crash(tmp_path: Path, content: bytes) -> N
         call_command("import_products", path, no_progress=True)
 
     assert not Product.objects.exists()
+
+
+def test_the_command_tells_a_file_in_another_encoding_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "products.csv"
+    path.write_bytes("product_id,title\nP1,Stühle\n".encode("cp1252"))
+
+    with pytest.raises(CommandError, match="not in UTF-8: save it again as “CSV UTF-8”"):
+        call_command("import_products", path, no_progress=True)
+
+
+def test_a_command_that_was_stopped_imported_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("catalog.management.commands.import_products.row_of", interrupted)
+
+    with pytest.raises(CommandError, match="nothing was imported") as ended:
+        call_command("import_products", write(tmp_path, GOOD), no_progress=True)
+
+    assert ended.value.returncode == 130
+    assert not Product.objects.exists()
+
+
+def interrupted(cells: dict[str, str]) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_merchandiser_imports_a_file_in_the_admin_and_what_was_removed_comes_back(dee: Client) -> None:

@@ -12,6 +12,8 @@ from catalog.services import bulk_upsert
 from catalog.table import COLUMNS, row_of, unknown_columns
 
 FAULTY = 1
+STOPPED = 130
+"""What a program that Ctrl-C ended answers a shell."""
 
 
 class Command(BaseCommand):
@@ -31,8 +33,14 @@ class Command(BaseCommand):
             with path.open(newline="", encoding="utf-8-sig") as file:
                 rows = _rows(file, size=path.stat().st_size, quiet=options["no_progress"])
                 result = bulk_upsert(rows, actor="system:import_products", source=f"csv:{path.name}")
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
+        except UnicodeDecodeError as error:
+            raise CommandError(f"{path} is not in UTF-8: save it again as “CSV UTF-8”") from error
+        except OSError as error:
+            raise CommandError(f"{path}: {error.strerror or error}") from error
+        except csv.Error as error:
             raise CommandError(f"{path}: {error}") from error
+        except KeyboardInterrupt as stop:
+            raise CommandError("stopped before the end: nothing was imported", returncode=STOPPED) from stop
         for line in result.rejected:
             for wrong in line.errors:
                 self.stderr.write(f"row {line.line} ({line.product_id or '?'}): {wrong}")
@@ -46,7 +54,8 @@ def _rows(file: IO[str], *, size: int, quiet: bool) -> Iterator[Any]:
     with tqdm(total=size, unit="B", unit_scale=True, desc="products", disable=quiet) as bar:
         reader = csv.DictReader(_measured(file, bar))
         if unknown := unknown_columns(reader.fieldnames or ()):
-            raise CommandError(f"unknown columns: {', '.join(unknown)}")
+            hint = ". Cells are separated by commas." if ";" in unknown[0] else ""
+            raise CommandError(f"unknown columns: {', '.join(unknown)}{hint}")
         if "product_id" not in (reader.fieldnames or ()):
             raise CommandError("the header has no product_id")
         for cells in reader:
