@@ -144,9 +144,16 @@ def hold_ports() -> dict[str, socket.socket]:
 
     Some start a minute after their ports are written down, and Caddy shares a port with another Caddy without a word.
     """
-    port = int(os.environ.get("PORT") or read_env().get("PORT", "8000"))
-    wishes = {"proxy": port, "web": None, "live": None, "mlflow": 5000}
+    wishes = {"proxy": wished_port(), "web": None, "live": None, "mlflow": 5000}
     return {name: ports.hold(wish) for name, wish in wishes.items()}
+
+
+def wished_port() -> int:
+    """Return the port that the shop is to have. Raises SystemExit for what is none."""
+    text = os.environ.get("PORT") or read_env().get("PORT", "8000")
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**16):
+        raise SystemExit(f"PORT={text!r}: expected a port, 1 to 65535")
+    return int(text)
 
 
 def release(held: dict[str, socket.socket], names: Iterable[str]) -> None:

@@ -61,6 +61,18 @@ def test_the_port_and_the_minutes_of_tuning_that_are_asked_for_are_taken_and_kep
     assert (second["PORT"], second["TUNING_MINUTES"]) == (port, "7")
 
 
+@pytest.mark.parametrize("port", ["abc", "-1", "0", "65536", "٨٠٨٠"])
+def test_what_is_no_port_is_told_before_anything_is_kept(
+    stores: instance.Instance, monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
+    monkeypatch.setenv("PORT", port)
+
+    with pytest.raises(SystemExit, match=f"PORT='{port}': expected a port"):
+        launch.hold_ports()
+
+    assert launch.read_env() == {}
+
+
 def test_a_command_of_another_shell_counts_in_the_currency_of_the_data_set(
     stores: instance.Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
