@@ -68,4 +68,5 @@ bench: ## the benchmarks there are
 	@for file in bench/[a-z]*.py; do name=$$(basename $$file .py | tr _ -); printf 'make bench-%-20s%s\n' "$$name" "$$(sed -n '1s/"""//gp' $$file)"; done
 
 bench-%: $(READY) ## one of them by name; ARGS="…" goes to it
+	@test -f bench/$(subst -,_,$*).py || { echo "There is no benchmark $*: \`make bench\` lists those there are." >&2; exit 2; }
 	@$(BIN)/python -m bench.$(subst -,_,$*) $(ARGS)
