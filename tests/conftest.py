@@ -51,6 +51,9 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop("DJANGO_SETTINGS_MODULE", None)
         if named():  # said here: a worker that refuses is replaced by one with other databases
             refuse_a_shop(os.environ["REDIS_URL"])
+        for word in config.args:  # xdist's workers would find no test, and not say why
+            if not (config.invocation_params.dir / word.split("::")[0]).exists():
+                raise pytest.UsageError(f"file or directory not found: {word}")
         return
     config.stash[SERVICES] = acquire()
     # Of this process alone: another one's first version of the day has the same name.

@@ -120,3 +120,18 @@ def test_a_connection_that_nobody_knows_is_told_with_those_there_are() -> None:
 
     assert done.returncode == 2
     assert "choose from 'default', 'owner'" in done.stderr
+
+
+def test_tests_that_are_not_there_are_told_by_name() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "REDIS_"))}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "1", "tests/nowhere.py"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr.strip()) == (4, "ERROR: file or directory not found: tests/nowhere.py")
