@@ -187,11 +187,13 @@ def prepare_environment(stores: instance.Instance, port: dict[str, int]) -> dict
         "LIVE": f"127.0.0.1:{port['live']}",
         **mlflow_environment(stores, port["mlflow"]),
     }
+    environment = surround(ours)
+    manage(environment, "check")  # what is wrong is said here, and kept for no later start
     fresh_folder(FOLDER / "metrics")
     file = FOLDER / "env"
     file.touch(mode=0o600)
     file.write_text("".join(f"{name}={value}\n" for name, value in ours.items()))
-    return surround(ours)
+    return environment
 
 
 def surround(ours: dict[str, str]) -> dict[str, str]:

@@ -14,11 +14,14 @@ import pytest
 
 from common.embedded import instance, launch, ports, supervisor
 
+MANAGE = launch.manage
+
 
 @pytest.fixture
 def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> instance.Instance:
     """The stores of a demo in a folder of its own, not started."""
     monkeypatch.setattr(launch, "FOLDER", tmp_path)
+    monkeypatch.setattr(launch, "manage", lambda environment, *words: None)  # two seconds each
     return instance.load(tmp_path)
 
 
@@ -43,6 +46,19 @@ def test_settings_of_production_lead_the_demo_nowhere(
 
     assert [name for name, value in environment.items() if "shop.example" in value] == []
     assert environment["REDIS_URL"] == stores.valkey.url
+
+
+def test_a_setting_that_cannot_be_read_is_named_and_kept_for_no_later_start(
+    stores: instance.Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "manage", MANAGE)
+    monkeypatch.setenv("TUNING_MINUTES", "soon")
+
+    with pytest.raises(SystemExit, match="TUNING_MINUTES='soon': expected a whole number"):
+        started(stores)
+
+    monkeypatch.delenv("TUNING_MINUTES")
+    assert started(stores)["TUNING_MINUTES"] == "0"
 
 
 def test_the_port_and_the_minutes_of_tuning_that_are_asked_for_are_taken_and_kept(

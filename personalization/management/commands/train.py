@@ -12,7 +12,7 @@ from tqdm import tqdm
 from common import installation
 from personalization.management.output import writable
 from personalization.models import RunState, Sampler
-from personalization.services.runs import queue_training
+from personalization.services.runs import queue_once, queue_training
 from personalization.services.training import run_training
 
 LONGEST = 400
@@ -75,7 +75,13 @@ class Command(BaseCommand):
         wishes |= {"budget_s": options["budget"], "forced": options["force"]}
         if options["study"] and "://" not in options["study"]:
             wishes["study"] = str(Path(options["study"]).resolve())  # a worker may stand elsewhere
-        run = queue_training(actor="system:command", hand_over=background, slates=options["recommendations"], **wishes)
+        if background and not options["recommendations"]:
+            # Asked again where the broker was away, it is the same run.
+            run, _ = queue_once(actor="system:command", **wishes)
+        else:
+            run = queue_training(
+                actor="system:command", hand_over=background, slates=options["recommendations"], **wishes
+            )
         if background:
             self.stdout.write(f"training run {run.pk} is queued")
             return

@@ -14,6 +14,7 @@ from celery import current_app
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError, connection
+from kombu.exceptions import OperationalError as BrokerError
 
 from audit.selectors import entries
 from common import clock
@@ -206,6 +207,18 @@ def test_a_double_click_queues_one_training(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(entries(action="training.queued")) == 1
     TrainingRun.objects.update(state="done")
     assert queue_once(actor="staff:1", budget_s=60)[1], "what is over stands in nobody's way"
+
+
+def test_a_command_that_found_no_broker_asks_again_for_the_same_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(name: str, **more: Any) -> None:
+        raise BrokerError("away")
+
+    monkeypatch.setattr(current_app, "send_task", away)
+    for _ in range(2):
+        with pytest.raises(BrokerError):
+            call_command("train", "--background", "--budget", "60")
+
+    assert TrainingRun.objects.count() == 1
 
 
 def test_a_night_of_long_tuning_is_not_given_to_a_second_worker(monkeypatch: pytest.MonkeyPatch) -> None:
