@@ -37,6 +37,12 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave what nobody confirms in a folder that is removed."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
 @pytest.fixture
 def dee(admin_user: User) -> Client:
     """Dee the merchandiser, at the admin."""
@@ -164,10 +170,7 @@ def test_of_the_temporary_folder_only_uploads_are_read_and_removed(dee: Client) 
     assert not Product.objects.exists()
 
 
-def test_an_upload_that_nobody_confirmed_for_a_day_is_removed_by_the_next(
-    dee: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+def test_an_upload_that_nobody_confirmed_for_a_day_is_removed_by_the_next(dee: Client, tmp_path: Path) -> None:
     upload(dee, GOOD)
     (forgotten,) = tmp_path.glob("vitrine-import-*")
     yesterday = time.time() - 25 * 3600
