@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from access.keys import KeyRecord
-from common.redis import Rest
+from common.rest import Rest
 
 if TYPE_CHECKING:  # rest_framework.views imports this module while it is loaded
     from rest_framework.views import APIView

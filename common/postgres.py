@@ -12,7 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from psycopg2.extensions import POLL_OK, POLL_READ, STATUS_SETUP, connection, set_wait_callback
 
-from common.redis import Rest
+from common.rest import Rest
 
 CONNECT_SECONDS = 3.0
 BRIEF_SECONDS = 2.0

@@ -1,6 +1,5 @@
 """The one Redis client of a process, with short timeouts: a request must not wait for a dead store."""
 
-import time
 from functools import lru_cache
 
 import redis
@@ -33,26 +32,3 @@ def connect(url: str) -> redis.Redis:
         # A connection that broke is made anew; a store that hangs is not waited for once more.
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 2, supported_errors=(redis.ConnectionError,)),
     )
-
-
-class Rest:
-    """How long a process leaves a store alone after it failed, so that not every request waits for a dead one."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds, self.until = seconds, 0.0
-
-    def lasts(self) -> bool:
-        """Return whether the store is left alone now."""
-        return time.monotonic() < self.until
-
-    def began(self) -> bool:
-        """Return whether the store failed when it was last asked."""
-        return self.until > 0
-
-    def begin(self) -> None:
-        """Leave the store alone from now on."""
-        self.until = time.monotonic() + self.seconds
-
-    def end(self) -> None:
-        """Ask the store again: it answered."""
-        self.until = 0.0

@@ -14,7 +14,8 @@ from typing import Any, Final
 import redis
 from redis.exceptions import NoScriptError
 
-from common.redis import Rest, client
+from common.redis import client
+from common.rest import Rest
 
 TOTAL: Final = "v:n:"
 """Per product: how often it was shown since it is new."""

@@ -7,7 +7,7 @@ import numpy as np
 import redis
 from django.conf import settings
 
-from common.redis import Rest
+from common.rest import Rest
 from consents.person import person_of
 from consents.selectors import rule_of, terms
 from events.types.base import Interaction

@@ -148,7 +148,7 @@ def test_what_was_begun_before_a_question_that_was_given_up_is_not_gone_on_with(
 
 def test_of_brief_questions_one_at_a_time_asks_whether_the_database_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, asked = [100.0], list[float]()
-    monkeypatch.setattr("common.redis.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("common.rest.time.monotonic", lambda: clock[0])
 
     def ask(*, alive: bool = False) -> None:
         with postgres.briefly():
