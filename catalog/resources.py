@@ -88,8 +88,7 @@ class ProductResource(resources.ModelResource):  # type: ignore[misc]  # import_
                 f"More than {limits.BULK_LINES} rows: upload them in parts, or use manage.py import_products."
             )
         if unknown := unknown_columns(dataset.headers or ()):
-            hint = ". Cells are separated by commas." if ";" in unknown[0] else ""
-            raise ValidationError(f"unknown columns: {', '.join(unknown)}{hint}")
+            raise ValidationError(unknown)
 
     def before_import_row(self, row: dict[str, Any], **options: Any) -> None:
         """Check the row as REST would; put what the checks returned in its place."""

@@ -21,10 +21,12 @@ TRUE: Final = frozenset({"1", "true", "yes", "y", "on"})
 FALSE: Final = frozenset({"0", "false", "no", "n", "off"})
 
 
-def unknown_columns(header: Iterable[str | None]) -> list[str]:
-    """Return the columns that mean nothing."""
+def unknown_columns(header: Iterable[str | None]) -> str:
+    """Return in words which columns mean nothing; "" where each means something."""
     names = [name or "" for name in header]
-    return [name for name in names if name not in COLUMNS and not (name.startswith(ATTRIBUTE) and name != ATTRIBUTE)]
+    unknown = [name for name in names if name not in COLUMNS and not (name.startswith(ATTRIBUTE) and name != ATTRIBUTE)]
+    hint = ". Cells are separated by commas." if unknown and ";" in unknown[0] else ""
+    return f"unknown columns: {', '.join(unknown)}{hint}" if unknown else ""
 
 
 def row_of(cells: Mapping[Any, Any]) -> dict[str, Any] | InvalidInput:

@@ -3,8 +3,8 @@
 import sys
 from typing import Final
 
-STOPPED: Final = 130
-"""What a program that Ctrl-C ended answers a shell."""
+from common.exits import STOPPED
+
 # Of PostgreSQL: a table, a column or a function that the database does not know; a right that is not given.
 NOT_MIGRATED: Final = ("42P01", "42703", "42883")
 NOT_GRANTED: Final = "42501"

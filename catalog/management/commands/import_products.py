@@ -10,10 +10,9 @@ from tqdm import tqdm
 
 from catalog.services import bulk_upsert
 from catalog.table import COLUMNS, row_of, unknown_columns
+from common.exits import STOPPED
 
 FAULTY = 1
-STOPPED = 130
-"""What a program that Ctrl-C ended answers a shell."""
 
 
 class Command(BaseCommand):
@@ -54,8 +53,7 @@ def _rows(file: IO[str], *, size: int, quiet: bool) -> Iterator[Any]:
     with tqdm(total=size, unit="B", unit_scale=True, desc="products", disable=quiet) as bar:
         reader = csv.DictReader(_measured(file, bar))
         if unknown := unknown_columns(reader.fieldnames or ()):
-            hint = ". Cells are separated by commas." if ";" in unknown[0] else ""
-            raise CommandError(f"unknown columns: {', '.join(unknown)}{hint}")
+            raise CommandError(unknown)
         if "product_id" not in (reader.fieldnames or ()):
             raise CommandError("the header has no product_id")
         for cells in reader:

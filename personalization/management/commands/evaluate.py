@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from common.exits import STOPPED
 from personalization.management.output import writable
 from personalization.services.figures import storable
 from personalization.training.dataset import build
@@ -23,9 +24,6 @@ from personalization.training.plan import OPTIONAL, ranked_sources
 from personalization.training.report_lines import told
 from personalization.training.shop_files import FILES, frames_of, named_as_given
 from personalization.training.tune import SAMPLERS, Search
-
-STOPPED = 130
-"""What a program that Ctrl-C ended answers a shell."""
 
 
 class Command(BaseCommand):

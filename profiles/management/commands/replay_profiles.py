@@ -6,11 +6,9 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from common import installation
+from common.exits import STOPPED
 from events.log import get_log
 from profiles.replay import replay
-
-STOPPED = 130
-"""What a program that Ctrl-C ended answers a shell."""
 
 
 class Command(BaseCommand):
