@@ -140,13 +140,15 @@ def redis_clients() -> Iterator[list[redis.Redis]]:
 def clean_redis(redis_clients: list[redis.Redis]) -> Iterator[None]:
     """Empty this session's Redis databases after each test, and what this process would still write into them.
 
-    A database that a test declared dead is alive again.
+    A database that a test declared dead is alive again, and its rules of consent are remembered by no later one.
     """
     yield
     from common import postgres
+    from consents.selectors import forget_terms
     from personalization.serving.exposures import exposures
 
     exposures.forget()
+    forget_terms()
     postgres.rest.end()
     for client in redis_clients:
         client.flushdb()
