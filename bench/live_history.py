@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 
 from bench.training_cost import real, shown
-from personalization.training.dataset import Dataset, build
-from personalization.training.evaluate import Options, folds_of
-from personalization.training.folds import in_the_middle
-from personalization.training.metrics import bootstrap, ndcg
-from personalization.training.pipeline import asked_of, chosen
-from personalization.training.report import released_slates, rung_slates
+from recsys.data.dataset import Dataset, build
+from recsys.data.folds import in_the_middle
+from recsys.evaluation.evaluate import Options, folds_of
+from recsys.evaluation.pipeline import asked_of, chosen
+from recsys.evaluation.report import released_slates, rung_slates
+from recsys.metrics.intervals import bootstrap
+from recsys.metrics.registry import ndcg
 
 
 def main() -> int:

@@ -18,17 +18,23 @@ import numpy as np
 
 from bench.cold_start import targets_of
 from bench.complete_journey import purchases
-from personalization.ranking.facts import ItemFacts
-from personalization.ranking.onboarding import Opinions, opinions_of, questions
-from personalization.ranking.taste_space import TasteSpace, pool_of, rows_of
-from personalization.recommenders.base import LIKE, RATING, Catalogue, Context, Doubles, Interactions, Longs, Profile
-from personalization.recommenders.popular import Popular
-from personalization.recommenders.registry import make
-from personalization.recommenders.user_knn import UserKNN
-from personalization.recommenders.weights import SIGNAL_WEIGHTS
-from personalization.training.dataset import Dataset, build
-from personalization.training.metrics import bootstrap, ndcg
-from personalization.training.split import Sequences, before, cut_times
+from recsys.arrays import Doubles, Longs
+from recsys.data.catalogue import Catalogue
+from recsys.data.dataset import Dataset, build
+from recsys.data.event_weights import SIGNAL_WEIGHTS
+from recsys.data.interactions import Interactions
+from recsys.data.opinions import Opinions, opinions_of
+from recsys.data.profile import Context, Profile
+from recsys.data.signals import LIKE, RATING
+from recsys.data.time_split import Sequences, before, cut_times
+from recsys.metrics.intervals import bootstrap
+from recsys.metrics.registry import ndcg
+from recsys.ranking.item_statistics import ItemFacts
+from recsys.ranking.onboarding import questions
+from recsys.ranking.taste_space import TasteSpace, pool_of, rows_of
+from recsys.sources.popular import Popular
+from recsys.sources.registry import make
+from recsys.sources.user_knn import UserKNN
 
 PARTS = 4
 CHOSEN_ON = 500

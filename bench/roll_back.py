@@ -61,8 +61,8 @@ def fill(rows: "list[ProductRow]") -> None:
 
 def versions(rows: "list[ProductRow]", options: argparse.Namespace, models: Path) -> tuple[str, str]:
     """Return the names of two versions of a model that passed the gate."""
-    from personalization.ranking.bundle import Bundle
-    from tests.personalization.releases import admitted
+    from recsys.ranking.model import Bundle
+    from tests.modelops.releases import admitted
 
     found = []
     for seed, known in ((1, rows[: -2 * NEWER]), (2, rows[:-NEWER])):
@@ -74,7 +74,7 @@ def versions(rows: "list[ProductRow]", options: argparse.Namespace, models: Path
 
 def decide(workers: Workers, first: str, second: str, options: argparse.Namespace) -> None:
     """Promote both, roll back and forth, and print how long each took until both workers answered by it."""
-    from personalization.services.registry import promote, roll_back
+    from modelops.services.registry import promote, roll_back
 
     promote(first, actor="system:bench")
     workers.follow(live(first), within=START_SECONDS + PATIENCE)

@@ -88,12 +88,12 @@ def product(number: int) -> "ProductRow":
 
 def model(rows: "list[ProductRow]", options: argparse.Namespace, directory: Path, *, seed: int) -> None:
     """Make a model of the whole shop by the code that trains, and write its files, unless they are there."""
-    from personalization.ranking.bundle import Bundle
-    from personalization.ranking.facts import ItemFacts
-    from personalization.recommenders.content import Content
-    from personalization.recommenders.registry import make
-    from personalization.selectors.products import items_frame
-    from personalization.training.dataset import build
+    from catalog.frames import items_frame
+    from recsys.data.dataset import build
+    from recsys.ranking.item_statistics import ItemFacts
+    from recsys.ranking.model import Bundle
+    from recsys.sources.content import Content
+    from recsys.sources.registry import make
 
     if directory.exists():
         return
@@ -139,9 +139,9 @@ def history(options: argparse.Namespace, seed: int) -> pd.DataFrame:
 
 def follow(options: argparse.Namespace, models: Path) -> None:
     """Follow changes as a worker does and print what each took."""
-    from personalization.ranking.bundle import Bundle
-    from personalization.serving.keeper import settle
     from personalization.serving.snapshot import Snapshot
+    from personalization.serving.snapshot_refresher import settle
+    from recsys.ranking.model import Bundle
 
     rows = {row.product_id: row for row in map(product, range(options.products))}
     folders = [models / str(seed) for seed in (1, 2)]

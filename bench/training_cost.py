@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from personalization.training.plan import Plan
+    from recsys.training.plan import Plan
 
 DAY = 86_400.0
 CHAMPIONS = 50_000
@@ -79,9 +79,9 @@ def shown(message: str, share: float) -> None:
 
 def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None, *, as_live: bool = False) -> None:
     """Train once and print seconds, peak memory and the artefact's hash as JSON."""
-    from personalization.training.dataset import build
-    from personalization.training.pipeline import train
     from profiles.history import KEPT
+    from recsys.data.dataset import build
+    from recsys.evaluation.pipeline import train
 
     plan = champions(frame[:CHAMPIONS], items) if as_live else None
     started = time.monotonic()
@@ -95,10 +95,10 @@ def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None, *, as_live:
 
 def champions(frame: pd.DataFrame, items: pd.DataFrame | None) -> "Plan | None":
     """Return the plan of a champion trained on these rows, of which nothing else is kept: a shop has it on the disk."""
-    from personalization.training.dataset import build
-    from personalization.training.pipeline import train
-    from personalization.training.rival import plan_of
     from profiles.history import KEPT
+    from recsys.data.dataset import build
+    from recsys.evaluation.pipeline import train
+    from recsys.training.champion_refit import plan_of
 
     return plan_of(json.loads(json.dumps(train(build(frame, items), newest=KEPT).bundle.manifest)))
 

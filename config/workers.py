@@ -26,7 +26,7 @@ def load_early() -> None:
 
     A process that is forked later would inherit a lock that nobody holds any more.
     """
-    from personalization.serving.keeper import keeper
+    from personalization.serving.snapshot_refresher import keeper
 
     if multiprocessing.parent_process() is not None:
         keeper.begin()

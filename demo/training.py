@@ -6,10 +6,10 @@ from typing import Final
 
 from common.errors import Conflict
 from demo.setup import ACTOR
-from personalization.selectors.overview import live_model
-from personalization.selectors.runs import ShownRun, shown_run, unfinished_run
-from personalization.services.runs import queue_training
-from personalization.services.training import run_training
+from modelops.selectors.overview import live_model
+from modelops.selectors.runs import ShownRun, shown_run, unfinished_run
+from modelops.services.runs import queue_training
+from modelops.services.training import run_training
 
 SEED: Final = 7
 POLL_S: Final = 0.3

@@ -12,10 +12,10 @@ from audit.staff import names_of
 from common import clock
 from common.errors import Unavailable
 from events import activity
-from personalization.selectors.overview import live_model, open_alarms, waiting_waivers
+from modelops.selectors.overview import live_model, open_alarms, waiting_waivers
+from modelops.selectors.runs import latest_run, unfinished_run
 from personalization.selectors.placements import active_placements
-from personalization.selectors.runs import latest_run, unfinished_run
-from personalization.serving.keeper import keeper
+from personalization.serving.snapshot_refresher import keeper
 from portal.model_card import card_of
 from portal.permissions import may
 
@@ -24,11 +24,11 @@ DOORS: Final = (
     ("Find a customer", "portal:customers", "customers.view_customer"),
     ("Add a rule", "admin:personalization_rule_add", "personalization.add_rule"),
     ("Products", "admin:catalog_product_changelist", "catalog.view_product"),
-    ("Compare model versions", "admin:personalization_modelversion_changelist", "personalization.change_modelversion"),
+    ("Compare model versions", "admin:modelops_modelversion_changelist", "modelops.change_modelversion"),
     ("Look up consent", "admin:consents_consentevent_changelist", "consents.change_*"),
     ("API keys", "admin:access_apikey_changelist", "access.change_apikey"),
 )
-APPROVE: Final = "personalization.approve_modelwaiver"
+APPROVE: Final = "modelops.approve_modelwaiver"
 NO_DECISIONS: Final = ("user.signed_in", "user.signed_out", "user.sign_in_refused")
 AUDIT_SIZE: Final = 8
 
@@ -57,8 +57,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "doors": doors,
         "has_no_role": not user.get_all_permissions(),
         **(_events() if may(user, "events.view_event") else {}),
-        **(_model() if may(user, "personalization.view_modelversion") else {}),
-        "alarms": open_alarms() if may(user, "personalization.view_modelalarm") else [],
+        **(_model() if may(user, "modelops.view_modelversion") else {}),
+        "alarms": open_alarms() if may(user, "modelops.view_modelalarm") else [],
         "waivers": waiting_waivers(but_of=request.user.pk) if may(user, APPROVE) else [],
         "may_see_setaside": may(user, "events.view_setaside"),
         "placements": list(active_placements().values()) if may(user, "personalization.view_placement") else [],

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from personalization.selectors.comparison import titled
-from personalization.selectors.overview import LiveModel
+from modelops.selectors.comparison import titled
+from modelops.selectors.overview import LiveModel
 
 METRIC: Final = "ndcg@10"
 SHOWN: Final = 6

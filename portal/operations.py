@@ -21,9 +21,9 @@ from common import redis as stores
 from common.problems import respond
 from events.consuming import lags
 from events.log import get_log
-from personalization.selectors import registry as models
-from personalization.selectors.overview import open_alarms
-from personalization.serving.keeper import keeper
+from modelops import live
+from modelops.selectors.overview import open_alarms
+from personalization.serving.snapshot_refresher import keeper
 
 RETRY_SECONDS = 2
 CHECK_SECONDS = 1.0
@@ -196,7 +196,7 @@ def check_catalogue() -> str:
 
 def check_model() -> str:
     """Name the released model version. Raises ModelRefusedError where this process does not serve with it."""
-    champion = models.champion()
+    champion = live.champion()
     if champion is None:
         raise errors.NotFound("no model is released")
     if keeper.refused is not None:

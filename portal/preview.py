@@ -15,7 +15,7 @@ from personalization.selectors.placements import active_placements
 from personalization.selectors.rules import effects
 from personalization.serving.answers import Answer, Item
 from personalization.serving.asking import Ask, Who
-from personalization.serving.naming import MOST_REMOVED
+from personalization.serving.item_records import MOST_REMOVED
 from portal.permissions import staff_page
 from portal.theme import staff_context
 from portal.trial import try_out

@@ -33,10 +33,10 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
         Door("Products", "chair", "catalog.Product"),
     ),
     "What is learned": (
-        Door("Model versions", "model_training", "personalization.ModelVersion"),
-        Door("Training runs", "exercise", "personalization.TrainingRun"),
-        Door("Waivers", "approval", "personalization.ModelWaiver"),
-        Door("Alarms", "notifications_active", "personalization.ModelAlarm"),
+        Door("Model versions", "model_training", "modelops.ModelVersion"),
+        Door("Training runs", "exercise", "modelops.TrainingRun"),
+        Door("Waivers", "approval", "modelops.ModelWaiver"),
+        Door("Alarms", "notifications_active", "modelops.ModelAlarm"),
     ),
     "What happened": (
         Door("Events", "timeline", "events.Event"),

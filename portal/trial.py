@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from personalization.ranking.conflicts import conflicts, doubts
+from personalization.rules.conflicts import conflicts, doubts
 from personalization.selectors.rules import pure_rule
 from personalization.services.rules import draft
 from personalization.serving.answers import Answer
 from personalization.serving.asking import Ask
 from personalization.serving.engine import answer
-from personalization.serving.keeper import keeper
+from personalization.serving.snapshot_refresher import keeper
 
 DRAFT: Final = "your draft"
 DRAFT_ID: Final = sys.maxsize

@@ -180,8 +180,6 @@ def fill() -> None:
     editor = SimpleNamespace(connection=connection)
     if not active_placements():
         import_module("personalization.migrations.0002_default_placements").create(apps, editor)
-        import_module("personalization.migrations.0006_exploration").begin(apps, editor)
-        import_module("personalization.migrations.0007_onboarding").ask(apps, editor)
     if not Purpose.objects.exists():
         import_module("consents.migrations.0003_seed_purposes").seed(apps, editor)
 

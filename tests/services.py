@@ -14,8 +14,8 @@ from urllib.parse import quote
 import pytest
 import redis
 
-from common.embedded import instance as embedded
 from config import env
+from embedded import instance as embedded
 
 ROOT = Path(__file__).resolve().parent.parent
 PLACES = 200

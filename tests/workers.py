@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from common.embedded import ports, procfile
+from embedded import ports, procfile
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS, LIMIT, START_SECONDS, STOP_SECONDS = 2, 2.0, 60.0, 20.0

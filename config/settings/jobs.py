@@ -18,7 +18,7 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # Copies for MLflow wait until nothing else does: thirty of them would hold up a training for minutes. 9 is the last.
-CELERY_TASK_ROUTES = {"personalization.mirror": {"priority": 9}}
+CELERY_TASK_ROUTES = {"modelops.mirror": {"priority": 9}}
 # In KiB: a process that ever held more ends with its task, for it keeps for good much of what a training took.
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 512 * 1024
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -19,18 +19,18 @@ SAME_NIGHT = 6 * 3600
 # another time is said here.
 CELERY_BEAT_SCHEDULE = {
     "nightly training": {
-        "task": "personalization.train",
+        "task": "modelops.train",
         "schedule": crontab(hour=TRAINING_HOUR, minute=17),
         "options": {"expire_seconds": SAME_NIGHT},
     },
     # Before the training: afterwards the model knows the day that it would be held against.
     "nightly drift watch": {
-        "task": "personalization.watch_drift",
+        "task": "modelops.watch_drift",
         "schedule": crontab(hour=(TRAINING_HOUR - 1) % 24, minute=47),
         "options": {"expire_seconds": SAME_NIGHT},
     },
     "increments": {
-        "task": "personalization.increment",
+        "task": "modelops.increment",
         "schedule": timedelta(minutes=max(1, INCREMENT_MINUTES)),
         # One that waited for a worker is not made up for.
         "options": {"expire_seconds": 60 * max(1, INCREMENT_MINUTES)},

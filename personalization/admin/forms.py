@@ -22,12 +22,12 @@ from common.commas import joined
 from common.errors import InvalidInput
 from common.money import plain
 from personalization.models import Placement, Rule, RuleVersion
-from personalization.ranking.bundle import BLEND, HYBRID
-from personalization.ranking.onboarding import ONBOARDING
-from personalization.recommenders.registry import RECOMMENDERS
 from personalization.selectors.placements import STRATEGIES
 from personalization.services.placements import check_placement
 from personalization.services.rules import ABOUT, draft
+from recsys.ranking.model import BLEND, HYBRID
+from recsys.ranking.onboarding import ONBOARDING
+from recsys.sources.registry import RECOMMENDERS
 
 if TYPE_CHECKING:  # Django's own classes take no parameters when they run
     PlacementModelForm = forms.ModelForm[Placement]

@@ -8,7 +8,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 FILL = ["trending", "popular", "catalog_order"]
 DEFAULTS: list[dict[str, Any]] = [
-    {"key": "home", "name": "Home page", "fresh_slots": 1},
+    {"key": "home", "name": "Home page", "fresh_slots": 1, "explore_share": 0.1},
     {"key": "product", "name": "Product page: recommended for you", "about": "product"},
     {
         "key": "similar",
@@ -37,7 +37,7 @@ DEFAULTS: list[dict[str, Any]] = [
     },
     {"key": "trending", "name": "Trending now", "strategy": "trending"},
     {"key": "recent", "name": "Recently viewed", "strategy": "recent"},
-    {"key": "onboarding", "name": "Questions to a newcomer", "strategy": "popular", "max_per_category": 2},
+    {"key": "onboarding", "name": "Questions to a newcomer", "strategy": "onboarding", "max_per_category": 2},
 ]
 
 

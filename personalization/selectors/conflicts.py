@@ -2,13 +2,13 @@
 
 from common import clock
 from personalization.models import Placement, Rule, RuleVersion
-from personalization.ranking.conflicts import conflicts, doubts, unknown
-from personalization.ranking.rules import Rule as PureRule
-from personalization.ranking.rules import RuleSet, matches
+from personalization.rules.conflicts import conflicts, doubts, unknown
+from personalization.rules.rule_set import Rule as PureRule
+from personalization.rules.rule_set import RuleSet, matches
 from personalization.selectors.placements import config_of
 from personalization.selectors.rules import live_rules, pure_rule
-from personalization.serving.keeper import keeper
 from personalization.serving.snapshot import Snapshot
+from personalization.serving.snapshot_refresher import keeper
 
 
 def conflicts_of(*rule_ids: int) -> list[str]:

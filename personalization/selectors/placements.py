@@ -8,8 +8,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from personalization.models import Placement
-from personalization.ranking.bundle import BLEND, HYBRID
-from personalization.ranking.onboarding import ONBOARDING
+from recsys.ranking.model import BLEND, HYBRID
+from recsys.ranking.onboarding import ONBOARDING
 
 STRATEGIES: Final = (HYBRID, BLEND, ONBOARDING)
 """What a placement, or a request, may ask besides one recommender."""

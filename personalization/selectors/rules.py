@@ -11,7 +11,7 @@ from django.db.models import Q
 from common import clock
 from common.money import plain
 from personalization.models import Rule, RuleVersion
-from personalization.ranking import rules as pure
+from personalization.rules import rule_set as pure
 
 
 def live_rules() -> list[pure.Rule]:

@@ -10,11 +10,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from audit.services import record
+from common.config_version import announce
 from common.errors import FieldError, InvalidInput
 from personalization.models import Placement
-from personalization.recommenders.registry import RECOMMENDERS
 from personalization.selectors.placements import STRATEGIES, Filters, names_in, weights_of
-from personalization.services.live import announce
+from recsys.sources.registry import RECOMMENDERS
 
 FILTERS = {one.name for one in fields(Filters)}
 

@@ -16,10 +16,10 @@ from personalization.serving.asking import Ask, Who
 from personalization.serving.engine import answer, no_placement
 from personalization.serving.exposures import UNNAMED, exposure_of, exposures
 from personalization.serving.gauges import ANSWERS, SECONDS
-from personalization.serving.keeper import keeper
 from personalization.serving.ranking import ranked
 from personalization.serving.shoppers import Shopper, nobody, read_shopper
 from personalization.serving.snapshot import Snapshot
+from personalization.serving.snapshot_refresher import keeper
 
 
 @dataclass(frozen=True, slots=True)

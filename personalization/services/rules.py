@@ -7,10 +7,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from audit.services import record
+from common.config_version import announce
 from common.errors import FieldError, InvalidInput, NotFound
 from personalization.models import Placement, Rule, RuleVersion
 from personalization.selectors.conflicts import hides_everything
-from personalization.services.live import announce
 
 ABOUT = ("products", "categories", "brands", "min_price", "max_price", "min_stock", "max_stock")
 """The conditions that tell which products a rule is about."""

@@ -9,23 +9,29 @@ import numpy as np
 from common import clock
 from common.errors import InvalidInput, NotFound
 from common.ids import uuid7
-from personalization.ranking.onboarding import ONBOARDING, put_back
-from personalization.ranking.rules import Rule, Situation, Trace
-from personalization.ranking.slate import Cap, fill, pins, rule_caps
-from personalization.recommenders.base import Bools, Context, Ints
+from personalization.rules.rule_set import Rule, Situation, Trace
+from personalization.rules.slate import (
+    Cap,
+    fill,
+    pins,
+    rule_caps,
+)
 from personalization.selectors.placements import Filters, PlacementConfig
 from personalization.serving.answers import Answer, Reason
 from personalization.serving.asking import Ask
-from personalization.serving.degrading import degraded
-from personalization.serving.exploring import REASON as EXPLORED
-from personalization.serving.exploring import explore
-from personalization.serving.freshness import FRESH, freshen
-from personalization.serving.naming import items_of, removed_of
+from personalization.serving.exploration import REASON as EXPLORED
+from personalization.serving.exploration import explore
+from personalization.serving.fallback_reason import degraded
+from personalization.serving.item_records import items_of, removed_of
 from personalization.serving.proposals import Proposals, Question, popular_only, propose
+from personalization.serving.rating_reason import Starred
 from personalization.serving.reasons import PINNED, Reasoner
+from personalization.serving.recent_item_slots import FRESH, freshen
 from personalization.serving.shoppers import Shopper, nobody, read_shopper
 from personalization.serving.snapshot import Snapshot
-from personalization.serving.starred import Starred
+from recsys.arrays import Bools, Ints
+from recsys.data.profile import Context
+from recsys.ranking.onboarding import ONBOARDING, put_back
 
 CANDIDATES = 100
 """How many candidates are ranked at least, so that boosts and caps have something to choose from."""

@@ -5,13 +5,15 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from personalization.ranking.blend import DAMPING
-from personalization.ranking.bundle import BLEND, HYBRID, Bundle
-from personalization.ranking.onboarding import ONBOARDING, questions
-from personalization.recommenders.base import Bools, Context, Ints, Profile, Ranked
 from personalization.selectors.placements import PlacementConfig
 from personalization.serving.shoppers import Shopper
 from personalization.serving.snapshot import Snapshot
+from recsys.arrays import Bools, Ints
+from recsys.data.profile import Context, Profile
+from recsys.ranking.blend import DAMPING
+from recsys.ranking.model import BLEND, HYBRID, Bundle
+from recsys.ranking.onboarding import ONBOARDING, questions
+from recsys.sources.base import Ranked
 
 QUESTIONS = 16
 """How many questions are thought out at once."""

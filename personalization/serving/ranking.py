@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from common.ids import uuid7
-from personalization.recommenders.base import Context, Ints
 from personalization.serving.answers import RankAnswer
-from personalization.serving.degrading import degraded
+from personalization.serving.fallback_reason import degraded
 from personalization.serving.shoppers import Shopper
 from personalization.serving.snapshot import Snapshot
+from recsys.arrays import Ints
+from recsys.data.profile import Context
 
 
 def ranked(snapshot: Snapshot, shopper: Shopper, product_ids: Sequence[str]) -> RankAnswer:

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from personalization.ranking.onboarding import ONBOARDING
-from personalization.recommenders.base import Context, Profile, Recommender
 from personalization.serving.answers import Reason
-from personalization.serving.shelf import Shelf
+from personalization.serving.rating_reason import Starred
+from personalization.serving.serving_catalog import Shelf
 from personalization.serving.shoppers import Shopper
-from personalization.serving.starred import Starred
+from recsys.data.profile import Context, Profile
+from recsys.ranking.onboarding import ONBOARDING
+from recsys.sources.base import Recommender
 
 OWN = ("recent", "buy_again", "personal_top")
 SIMILAR = ("similar", "Similar to {title}")

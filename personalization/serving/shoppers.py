@@ -11,16 +11,23 @@ from common.rest import Rest
 from consents.person import person_of
 from consents.selectors import rule_of, terms
 from events.types.base import Interaction
-from personalization.ranking.onboarding import NO_OPINIONS, Opinions, opinions_of, without_disliked
-from personalization.recommenders.attributes import named
-from personalization.recommenders.base import PURCHASE, SIGNAL_CODES, Floats, Ints, Profile
-from personalization.recommenders.decay import DAY
 from personalization.serving.answers import Degraded
 from personalization.serving.asking import Who
-from personalization.serving.keeper import keeper
 from personalization.serving.snapshot import Snapshot
+from personalization.serving.snapshot_refresher import keeper
 from profiles.history import distinct
 from profiles.selectors import Person, read_person
+from recsys.arrays import Floats, Ints
+from recsys.data.attributes import named
+from recsys.data.interactions import DAY
+from recsys.data.opinions import (
+    NO_OPINIONS,
+    Opinions,
+    opinions_of,
+    without_disliked,
+)
+from recsys.data.profile import Profile
+from recsys.data.signals import PURCHASE, SIGNAL_CODES
 
 PURPOSE = "personalization"
 MOMENT_SECONDS = 3600.0

@@ -6,18 +6,20 @@ from datetime import datetime
 
 import numpy as np
 
+from catalog.frames import items_frame, told_of
 from catalog.records import ProductRow
-from personalization.ranking.bundle import Bundle
-from personalization.ranking.extension import extended_catalogue
-from personalization.ranking.rules import Rule, RuleSet
-from personalization.recommenders.base import Bools, Catalogue, Context, Floats, Ints, Profile
-from personalization.recommenders.own_history import Recent
-from personalization.recommenders.scoring import Scoring
-from personalization.recommenders.weights import weight_table
+from personalization.rules.rule_set import Rule, RuleSet
 from personalization.selectors.placements import STRATEGIES, PlacementConfig
-from personalization.selectors.products import items_frame, told_of
-from personalization.serving.shelf import Shelf
-from personalization.serving.survey import Survey
+from personalization.serving.onboarding_cache import Survey
+from personalization.serving.serving_catalog import Shelf
+from recsys.arrays import Bools, Floats, Ints
+from recsys.data.catalogue import Catalogue
+from recsys.data.event_weights import weight_table
+from recsys.data.profile import Context, Profile
+from recsys.ranking.extension import extended_catalogue
+from recsys.ranking.model import Bundle
+from recsys.sources.own_history import Recent
+from recsys.sources.scoring import Scoring
 
 
 @dataclass(frozen=True)

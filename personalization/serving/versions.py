@@ -7,9 +7,14 @@ from dataclasses import replace
 
 from django.db import InterfaceError, OperationalError
 
-from personalization.ranking.bundle import LOADING_ERRORS, Bundle
-from personalization.selectors.registry import Champion, Increment, champion, roll_back_target
+from modelops.live import (
+    Champion,
+    Increment,
+    champion,
+    roll_back_target,
+)
 from personalization.serving.gauges import RELOADS
+from recsys.ranking.model import LOADING_ERRORS, Bundle
 
 RETRY_SECONDS = 30.0
 """After how long a version or an increment that could not be read is tried again, and where a roll-back leads is looked

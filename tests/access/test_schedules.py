@@ -29,7 +29,7 @@ def operator() -> Client:
 def night(db: None) -> PeriodicTask:
     """The nightly training."""
     crontab = CrontabSchedule.objects.create(hour="3", minute="17")
-    return PeriodicTask.objects.create(name="nightly training", task="personalization.train", crontab=crontab)
+    return PeriodicTask.objects.create(name="nightly training", task="modelops.train", crontab=crontab)
 
 
 def act(client: Client, name: str, *tasks: PeriodicTask) -> None:
@@ -77,7 +77,7 @@ def test_running_at_once_is_recorded(operator: Client, night: PeriodicTask) -> N
     with mock.patch("access.admin_schedules.current_app.send_task") as send:
         act(operator, "run_now", night)
 
-    send.assert_called_once_with("personalization.train", args=[], kwargs={})
+    send.assert_called_once_with("modelops.train", args=[], kwargs={})
     assert told(night) == [("periodictask.run", True)]
 
 
@@ -92,7 +92,7 @@ def test_a_change_keeps_task_and_arguments(operator: Client, night: PeriodicTask
     assert (page.status_code, answer.status_code) == (200, 302)
     assert (night.name, night.task, night.args, night.kwargs) == (
         "nightly training",
-        "personalization.train",
+        "modelops.train",
         "[]",
         "{}",
     )
@@ -101,7 +101,7 @@ def test_a_change_keeps_task_and_arguments(operator: Client, night: PeriodicTask
 
 
 def test_no_schedule_is_added_or_deleted(operator: Client, night: PeriodicTask) -> None:
-    added = operator.post(f"{LIST}add/", {"name": "x", "task": "personalization.train", "crontab": night.crontab_id})
+    added = operator.post(f"{LIST}add/", {"name": "x", "task": "modelops.train", "crontab": night.crontab_id})
     deleted = operator.post(f"{LIST}{night.pk}/delete/", {"post": "yes"})
     time = operator.post(f"/admin/django_celery_beat/crontabschedule/{night.crontab_id}/delete/", {"post": "yes"})
 
@@ -145,7 +145,7 @@ def test_who_only_sees_schedules_neither_switches_nor_runs_them(night: PeriodicT
 
 def begin(hour: int) -> PeriodicTask:
     """Let the scheduler begin with these settings, and return its row."""
-    entry = {"task": "personalization.train", "schedule": crontab(hour=hour, minute=17), "options": {"expires": 60}}
+    entry = {"task": "modelops.train", "schedule": crontab(hour=hour, minute=17), "options": {"expires": 60}}
     return PeriodicTask.objects.get(pk=Entry.from_entry("nightly training", **entry).model.pk)
 
 

@@ -1,5 +1,5 @@
 """The shop of these tests is that of personalization."""
 
-from tests.personalization.conftest import stocked
+from tests.shop_fixtures import stocked
 
 __all__ = ["stocked"]

@@ -48,7 +48,7 @@ def shop(live_server: LiveServer, settings: Settings) -> Iterator[Shop]:
     from catalog.services import bulk_upsert
     from demo import setup
     from demo.simulation.catalogue import make_products
-    from personalization.serving.keeper import keeper
+    from personalization.serving.snapshot_refresher import keeper
 
     settings.SERVING_REFRESH = "inline"
     settings.GATE_LATENCY_MILLISECONDS = 1_000.0  # a machine that runs many tests at once is slow

@@ -9,10 +9,10 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from tests.browser.conftest import Shoot
-from tests.personalization.planted import case, slow, usual
-from tests.personalization.releases import judged
-from tests.personalization.reports import REPORT
-from tests.personalization.shop import model
+from tests.modelops.releases import judged
+from tests.modelops.reports import REPORT
+from tests.recsys.furniture import model
+from tests.recsys.planted import case, slow, usual
 
 PLOTS = 11
 DRAWN = ".js-plotly-plot .main-svg:first-child"
@@ -39,7 +39,7 @@ def test_every_plot_is_drawn(
     page.fill("[name=password]", "correct horse battery")
     page.click("button[type=submit]")
 
-    page.goto(live_server.url + reverse("admin:personalization_modelversion_evaluation_page", args=[version.pk]))
+    page.goto(live_server.url + reverse("admin:modelops_modelversion_evaluation_page", args=[version.pk]))
 
     expect(page.locator(DRAWN).first).to_be_visible()
     assert page.locator(DRAWN).count() < PLOTS  # what is far down waits

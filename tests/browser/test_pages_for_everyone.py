@@ -20,10 +20,10 @@ from customers.selectors import Identity
 from personalization.services.rules import create_rule
 from tests.browser.conftest import Shop
 from tests.browser.waiting import until
-from tests.personalization.planted import case, slow, usual
-from tests.personalization.releases import admitted, judged
-from tests.personalization.reports import REPORT
-from tests.personalization.shop import model
+from tests.modelops.releases import admitted, judged
+from tests.modelops.reports import REPORT
+from tests.recsys.furniture import model
+from tests.recsys.planted import case, slow, usual
 
 WIDTHS = (320, 360, 640, 768, 1280)
 """A telephone's, a small tablet's and a desk's; 640 and 320 are the desk's at 200 and 400 % zoom."""
@@ -38,9 +38,9 @@ STILL = """() => {
 DOORS = "#nav-sidebar-inner a[href^='/']"
 FIRST = "#result_list tbody :is(th, td) a[href^='/admin/']"
 ADD = "a[href$='/add/']"
-VERSION = "/admin/personalization/modelversion/"
+VERSION = "/admin/modelops/modelversion/"
 BEHIND_BUTTONS = (
-    *("/admin/personalization/trainingrun/train/", "/admin/password_change/", "/admin/catalog/product/import/"),
+    *("/admin/modelops/trainingrun/train/", "/admin/password_change/", "/admin/catalog/product/import/"),
     *(f"{VERSION}side-by-side/", f"{VERSION}roll-back/"),
     *("/portal/customers/user:ada", "/portal/preview?subject=ada&placement=home&effect=pin&products=P0009&position=2"),
 )
@@ -52,8 +52,13 @@ SHOP_PAGES = ("/", "/shop/", "/shop/products/P0001", "/shop/cart", "/shop/search
 def worked(open_shop: Shop, page: Page, settings: Settings, tmp_path: Path) -> Shop:
     """The shop with a row of everything: an order and its events, versions, a run, an alarm, a waiver."""
     from events.activity import orders_of
-    from personalization.models import ModelAlarm, ModelVersion, ModelWaiver, TrainingRun
-    from personalization.services.registry import promote
+    from modelops.models import (
+        ModelAlarm,
+        ModelVersion,
+        ModelWaiver,
+        TrainingRun,
+    )
+    from modelops.services.registry import promote
 
     settings.MODEL_DIR = tmp_path
     page.goto(f"{open_shop.url}/shop/login")
@@ -160,7 +165,7 @@ def test_a_rule_with_long_names_pushes_no_column_out_of_sight(shop: Shop, ada: P
 
 
 def test_a_waiver_with_a_long_reason_pushes_no_column_out_of_sight(shop: Shop, ada: Page) -> None:
-    from personalization.models import ModelVersion, ModelWaiver
+    from modelops.models import ModelVersion, ModelWaiver
 
     refused, now = (
         ModelVersion.objects.create(version="2026-11-24.1", directory="x", artefact_hash="a" * 64),
@@ -175,7 +180,7 @@ def test_a_waiver_with_a_long_reason_pushes_no_column_out_of_sight(shop: Shop, a
         expires_at=now + timedelta(days=1),
     )
 
-    ada.goto(f"{shop.url}/admin/personalization/modelwaiver/")
+    ada.goto(f"{shop.url}/admin/modelops/modelwaiver/")
 
     expect(ada.locator("#result_list .field-reason")).to_be_visible()
     assert (

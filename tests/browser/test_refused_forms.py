@@ -30,7 +30,7 @@ def test_a_refused_rule_leads_to_its_field_and_keeps_the_rest(live_server: LiveS
 @pytest.mark.parametrize(
     ("address", "name", "why"),
     [
-        ("admin/personalization/trainingrun/train/", "minutes", "Ensure this value is less than or equal to 1440."),
+        ("admin/modelops/trainingrun/train/", "minutes", "Ensure this value is less than or equal to 1440."),
         ("admin/password_change/", "old_password", "This field is required."),
     ],
 )

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Shoot, Shop
 from tests.browser.waiting import until
-from tests.lessons import short_lessons
+from tests.recsys.short_training import short_lessons
 
 DRAWN = "body[data-drawn]"
 SHOPPERS = 60
@@ -82,7 +82,7 @@ def staff_walk(shop: Shop, page: Page, shoot: Shoot) -> None:
     expect(page.locator(".v-meter").first).to_be_visible()
     shoot(page, "admin-home")
 
-    page.goto(f"{shop.url}/admin/personalization/modelversion/")
+    page.goto(f"{shop.url}/admin/modelops/modelversion/")
     expect(page.locator("#result_list tbody tr, table tbody tr").first).to_be_visible()
     shoot(page, "model-versions")
 

@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 import redis
 
-from common.embedded import instance, ports
+from embedded import instance, ports
 
 pytestmark = pytest.mark.slow
 

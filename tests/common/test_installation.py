@@ -20,9 +20,9 @@ from common import redis as stores
 from common.installation import FILE, KEY, ForeignStoreError, check, take
 from config.celery import take_stores
 from config.env import ROOT
-from personalization.models import RunState
-from personalization.services.runs import queue_training
-from personalization.services.training import run_training
+from modelops.models import RunState
+from modelops.services.runs import queue_training
+from modelops.services.training import run_training
 
 pytestmark = pytest.mark.django_db
 THEIRS = "2020-01-01T00:00:00+00:00"

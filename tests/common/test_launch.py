@@ -12,7 +12,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from common.embedded import instance, launch, ports, supervisor
+from embedded import (
+    instance,
+    launch,
+    ports,
+    supervisor,
+)
 
 MANAGE = launch.manage
 
@@ -234,8 +239,8 @@ def fail() -> None:
 
 def test_a_failure_of_the_machine_ends_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "var").touch()
-    text = "from pathlib import Path; from common.embedded import launch; launch.FOLDER = Path('var/demo')"
-    code = f"import sys; {text}; sys.argv = ['', 'up']; import common.embedded.__main__"
+    text = "from pathlib import Path; from embedded import launch; launch.FOLDER = Path('var/demo')"
+    code = f"import sys; {text}; sys.argv = ['', 'up']; import embedded.__main__"
 
     done = subprocess.run(
         [sys.executable, "-c", code],

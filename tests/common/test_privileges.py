@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.embedded import instance, privileges
+from embedded import instance, privileges
 
 
 @pytest.fixture(autouse=True)

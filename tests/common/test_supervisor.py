@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from common.embedded import supervisor
-from common.embedded.supervisor import TOGETHER, Program
+from embedded import supervisor
+from embedded.supervisor import TOGETHER, Program
 
 
 def sleeper(folder: Path) -> Program:

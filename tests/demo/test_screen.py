@@ -14,7 +14,7 @@ from access.selectors import forget_keys
 from catalog.services import bulk_upsert
 from demo import screen, setup
 from personalization.services.placements import save_placement
-from personalization.serving.keeper import keeper
+from personalization.serving.snapshot_refresher import keeper
 
 KNOWN = {"known_shopper": "ada", "note": "a test", "name": "simulated", "products": 1}
 

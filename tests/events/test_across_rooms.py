@@ -18,13 +18,13 @@ from events.selectors import training_frame
 from events.services.collect import Sender, collect
 from events.services.record import Recorder, offsets
 from events.services.server import ServerEvent, append_server_events
-from personalization.services.gate import labels_of
+from modelops.services.gate import labels_of
 from personalization.serving.shoppers import allowed
-from personalization.training.cleaning import clean
 from profiles import services
 from profiles.history import distinct
 from profiles.replay import replay
 from profiles.selectors import read_person
+from recsys.data.cleaning import clean
 
 pytestmark = pytest.mark.django_db(transaction=True)
 START = 1_790_000_000

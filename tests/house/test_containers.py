@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 import yaml
 
-from common.embedded import procfile
+from embedded import procfile
 from tests.house.tree import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

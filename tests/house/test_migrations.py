@@ -31,7 +31,6 @@ def test_rows_of_processes_that_do_not_know_a_column_yet_are_taken() -> None:
     }
 
     assert [name for name in sorted(added_later()) if not columns.get(name, True)] == []
-    assert len(added_later()) > 10
 
 
 def test_indexes_are_built_beside_who_writes() -> None:
@@ -40,4 +39,3 @@ def test_indexes_are_built_beside_who_writes() -> None:
     ]
 
     assert [one.name for one, operation in indexes if not isinstance(operation, AddIndexConcurrently)] == []
-    assert len(indexes) >= 4

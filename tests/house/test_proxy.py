@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from common.embedded import ports
+from embedded import ports
 from tests.house.tree import ROOT
 
 FORWARDED = ("X-Forwarded-For", "X-Forwarded-Proto")

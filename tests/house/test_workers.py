@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from common.embedded import ports, procfile
+from embedded import ports, procfile
 from tests.house.tree import ROOT
 
 START_SECONDS, END_SECONDS = 60.0, 20.0

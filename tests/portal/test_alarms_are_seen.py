@@ -15,9 +15,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def alarm() -> Any:
     """An open alarm of drift."""
-    from personalization.models import AlarmKind
-    from personalization.services.alarms import sound
-    from personalization.training.quality_gate import Check
+    from modelops.models import AlarmKind
+    from modelops.services.alarms import sound
+    from recsys.data.data_checks import Check
 
     check = Check("drift of popularity", 0.9, 0.25, False, "population stability index", "alarms")
     return sound(AlarmKind.DRIFT, [check], actor="system:schedule")
@@ -28,7 +28,7 @@ def test_it_is_on_the_first_page(log_in: LogIn, alarm: Any, role: str) -> None:
     page = log_in(role).get("/admin/").content.decode()
 
     assert "drift of popularity: 0.9, bar 0.25" in page
-    assert reverse("admin:personalization_modelalarm_change", args=[alarm.pk]) in page
+    assert reverse("admin:modelops_modelalarm_change", args=[alarm.pk]) in page
 
 
 def test_who_may_see_no_models_is_not_told(log_in: LogIn, alarm: Any) -> None:
@@ -37,8 +37,8 @@ def test_who_may_see_no_models_is_not_told(log_in: LogIn, alarm: Any) -> None:
 
 def test_a_data_scientist_settles_it(log_in: LogIn, alarm: Any) -> None:
     scientist = log_in("data scientist")
-    page = scientist.get(reverse("admin:personalization_modelalarm_change", args=[alarm.pk])).content.decode()
-    settle = reverse("admin:personalization_modelalarm_settle_page", args=[alarm.pk])
+    page = scientist.get(reverse("admin:modelops_modelalarm_change", args=[alarm.pk])).content.decode()
+    settle = reverse("admin:modelops_modelalarm_settle_page", args=[alarm.pk])
     assert "✗ drift of popularity: 0.9, bar 0.25 (population stability index)" in page
     assert "drift of popularity" in scientist.get(settle).content.decode()
 
@@ -50,28 +50,28 @@ def test_a_data_scientist_settles_it(log_in: LogIn, alarm: Any) -> None:
 
 
 def test_a_measurement_that_is_no_number_is_a_dash(log_in: LogIn, alarm: Any) -> None:
-    from personalization.models import AlarmKind
-    from personalization.services.alarms import sound
-    from personalization.training.quality_gate import Check
+    from modelops.models import AlarmKind
+    from modelops.services.alarms import sound
+    from recsys.data.data_checks import Check
 
     check = Check("drift of signals", float("nan"), 0.25, False, "population stability index", "alarms")
     sound(AlarmKind.DRIFT, [check], actor="system:schedule")
 
-    page = log_in("data scientist").get(reverse("admin:personalization_modelalarm_change", args=[alarm.pk]))
+    page = log_in("data scientist").get(reverse("admin:modelops_modelalarm_change", args=[alarm.pk]))
 
     assert "✗ drift of signals: –, bar 0.25 (population stability index)" in page.content.decode()
 
 
 def test_it_says_what_to_do_next_and_is_settled_once(log_in: LogIn, alarm: Any) -> None:
-    from personalization.models import ModelVersion
+    from modelops.models import ModelVersion
 
     version = ModelVersion.objects.create(version="2026-11-25.1", directory="2026-11-25.1", artefact_hash="a" * 64)
     alarm.model_version = version
     alarm.save()
     scientist = log_in("data scientist")
-    page = reverse("admin:personalization_modelalarm_change", args=[alarm.pk])
-    settle = reverse("admin:personalization_modelalarm_settle_page", args=[alarm.pk])
-    report = reverse("admin:personalization_modelversion_evaluation_page", args=[version.pk])
+    page = reverse("admin:modelops_modelalarm_change", args=[alarm.pk])
+    settle = reverse("admin:modelops_modelalarm_settle_page", args=[alarm.pk])
+    report = reverse("admin:modelops_modelversion_evaluation_page", args=[version.pk])
 
     before, asked = (scientist.get(one).content.decode() for one in (page, settle))
     scientist.post(settle)
@@ -85,8 +85,8 @@ def test_it_says_what_to_do_next_and_is_settled_once(log_in: LogIn, alarm: Any) 
 def test_others_read_it_and_do_not_settle_it(log_in: LogIn, alarm: Any) -> None:
     merchandiser = log_in("merchandiser")
 
-    listed = merchandiser.get(reverse("admin:personalization_modelalarm_changelist"))
-    refused = merchandiser.post(reverse("admin:personalization_modelalarm_settle_page", args=[alarm.pk]))
+    listed = merchandiser.get(reverse("admin:modelops_modelalarm_changelist"))
+    refused = merchandiser.post(reverse("admin:modelops_modelalarm_settle_page", args=[alarm.pk]))
 
     assert "drift of popularity" in listed.content.decode()
     assert refused.status_code == 403

@@ -1,6 +1,6 @@
 """The home's model card shows the best first, in percent of the best, and leaves out what was not measured."""
 
-from personalization.selectors.overview import LiveModel
+from modelops.selectors.overview import LiveModel
 from portal.model_card import SHOWN, card_of
 
 

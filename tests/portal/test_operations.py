@@ -8,7 +8,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from common import redis as stores
-from personalization.serving.keeper import Keeper
+from personalization.serving.snapshot_refresher import Keeper
 from portal.operations import check_schema
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,7 @@ from pytest_django import Settings
 from catalog.services import bulk_upsert
 from events.log import get_log
 from personalization.services.rules import create_rule
-from personalization.serving.keeper import keeper
+from personalization.serving.snapshot_refresher import keeper
 from tests.staff import LogIn
 
 

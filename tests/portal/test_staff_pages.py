@@ -18,7 +18,7 @@ from customers.models import Customer
 from events.models import SetAside
 from events.services.record import Recorder, offsets
 from personalization.models import Placement
-from personalization.serving.keeper import keeper
+from personalization.serving.snapshot_refresher import keeper
 from portal.home import DOORS
 from portal.profile import readable
 from profiles import services as profiles
@@ -103,7 +103,7 @@ def test_the_sidebar_has_no_door_that_stays_shut(log_in: LogIn) -> None:
 
     page = scientist.get("/admin/").content.decode()
 
-    assert 'href="/admin/personalization/modelversion/"' in page
+    assert 'href="/admin/modelops/modelversion/"' in page
     assert 'href="/admin/access/apikey/"' not in page
 
 
@@ -211,7 +211,7 @@ def test_a_time_that_is_none_shows_the_latest(log_in: LogIn, before: str) -> Non
 
 def test_an_empty_list_offers_only_what_can_be_done(log_in: LogIn) -> None:
     scientist, merchandiser = log_in("data scientist"), log_in("merchandiser")
-    alarms = reverse("admin:personalization_modelalarm_changelist")
+    alarms = reverse("admin:modelops_modelalarm_changelist")
     rules = reverse("admin:personalization_rule_changelist")
 
     assert "Add" not in told(scientist, alarms)
@@ -273,8 +273,8 @@ def test_an_empty_list_says_where_its_rows_come_from(log_in: LogIn) -> None:
     root = log_in("")
     lists = (
         *("events_event", "events_setaside", "events_order", "consents_consentevent", "customers_customer"),
-        *("customers_customerlink", "personalization_modelversion", "personalization_trainingrun"),
-        *("personalization_modelwaiver", "personalization_modelalarm"),
+        *("customers_customerlink", "modelops_modelversion", "modelops_trainingrun"),
+        *("modelops_modelwaiver", "modelops_modelalarm"),
     )
 
     told = {name: root.get(reverse(f"admin:{name}_changelist")).content.decode() for name in lists}

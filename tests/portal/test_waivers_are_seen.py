@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from access.models import User
 from common import clock
-from personalization.models import ModelState, ModelVersion, ModelWaiver
+from modelops.models import ModelState, ModelVersion, ModelWaiver
 from tests.staff import LogIn
 
 pytestmark = pytest.mark.django_db
@@ -32,13 +32,13 @@ def test_it_is_on_the_first_page_of_who_may_approve_it_until_that_is_done(log_in
     officer, merchandiser = log_in("compliance officer"), log_in("merchandiser")
     User.objects.update(date_joined=clock.now() - timedelta(days=9))
     waiver = asked(User.objects.get(username="ada"))
-    door = reverse("admin:personalization_modelwaiver_change", args=[waiver.pk])
+    door = reverse("admin:modelops_modelwaiver_change", args=[waiver.pk])
 
     page = officer.get("/admin/").content.decode()
 
     assert (WAITS in page, "ada asked for it" in page, door in page) == (True, True, True)
     assert WAITS not in merchandiser.get("/admin/").content.decode()
-    officer.post(reverse("admin:personalization_modelwaiver_approve_page", args=[waiver.pk]))
+    officer.post(reverse("admin:modelops_modelwaiver_approve_page", args=[waiver.pk]))
     assert WAITS not in officer.get("/admin/").content.decode()
 
 
@@ -60,7 +60,7 @@ def test_one_that_has_ended_waits_for_nobody(log_in: LogIn) -> None:
 def test_its_page_tells_how_it_stands_and_what_the_version_was_refused_for(log_in: LogIn) -> None:
     log_in("data scientist", "ada")
     waiver = asked(User.objects.get(username="ada"))
-    door = reverse("admin:personalization_modelwaiver_change", args=[waiver.pk])
+    door = reverse("admin:modelops_modelwaiver_change", args=[waiver.pk])
 
     page = log_in("compliance officer").get(door).content.decode()
 

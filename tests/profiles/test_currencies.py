@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from catalog.frames import items_frame
 from catalog.selectors import catalog_rows
 from catalog.services import put_product
 from common import clock
@@ -11,7 +12,6 @@ from customers.selectors import identity_of
 from events.log import get_log
 from events.types.base import Event
 from events.types.registry import interactions
-from personalization.selectors.products import items_frame
 from profiles import services as profiles
 from profiles.portrait import traits_of
 from tests.events.journal import entry, event

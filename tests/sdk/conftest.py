@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from common.embedded import ports
+from embedded import ports
 from tests.services import environment
 
 if TYPE_CHECKING:  # Django is set up after this file is read

@@ -16,26 +16,25 @@ from audit.selectors import entries
 from catalog.services import remove_product
 from common import clock
 from common.errors import InvalidInput
-from personalization.models import (
+from modelops.models import (
     ModelAlarm,
     ModelState,
     ModelVersion,
     ModelWaiver,
-    Placement,
-    Rule,
     RunState,
     TrainingRun,
 )
-from personalization.ranking.rules import RuleSet
+from modelops.selectors.registry import previous_champion
+from modelops.selectors.runs import SILENCE, shown_run
+from modelops.services.registry import promote
+from personalization.models import Placement, Rule
+from personalization.rules.rule_set import RuleSet
 from personalization.selectors import conflicts
-from personalization.selectors.registry import previous_champion
 from personalization.selectors.rules import products_of, window_of
-from personalization.selectors.runs import SILENCE, shown_run
 from personalization.services.placements import save_placement
-from personalization.services.registry import promote
 from personalization.services.rules import create_rule
-from tests.personalization.releases import admitted
-from tests.personalization.shop import PRODUCTS, model
+from tests.modelops.releases import admitted
+from tests.recsys.furniture import PRODUCTS, model
 from tests.staff import LogIn
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
@@ -547,16 +546,16 @@ def test_promotion_asks_first_and_rollback_too(log_in: LogIn) -> None:
     first, second = (ModelVersion.objects.get(version=admitted(model(("popular",)))) for _ in range(2))
     promote(first.version, actor="system:x")
     ada = log_in("data scientist")
-    page = reverse("admin:personalization_modelversion_promote_page", args=[second.pk])
-    back = reverse("admin:personalization_modelversion_roll_back_page")
+    page = reverse("admin:modelops_modelversion_promote_page", args=[second.pk])
+    back = reverse("admin:modelops_modelversion_roll_back_page")
     offered = [
-        reverse("admin:personalization_modelversion_promote_page", args=[one.pk])
-        in ada.get(reverse("admin:personalization_modelversion_change", args=[one.pk])).content.decode()
+        reverse("admin:modelops_modelversion_promote_page", args=[one.pk])
+        in ada.get(reverse("admin:modelops_modelversion_change", args=[one.pk])).content.decode()
         for one in (first, second)
     ]
 
     assert offered == [False, True]  # what is live is not made live
-    listed = ada.get(reverse("admin:personalization_modelversion_changelist")).content.decode()
+    listed = ada.get(reverse("admin:modelops_modelversion_changelist")).content.decode()
     assert ("Challenger" in listed, "candidate<" in re.sub(r"\s", "", listed)) == (True, False)
     assert second.version in ada.get(page).content.decode()
     assert ModelVersion.objects.get(state=ModelState.CHAMPION) == first
@@ -572,20 +571,18 @@ def test_pages_that_compare_say_that_each_version_had_its_own_window_and_lead_to
     ada = log_in("data scientist")
 
     pages = [
-        ada.get(reverse("admin:personalization_modelversion_side_by_side")).content.decode(),
-        ada.get(reverse("admin:personalization_modelversion_promote_page", args=[version.pk])).content.decode(),
+        ada.get(reverse("admin:modelops_modelversion_side_by_side")).content.decode(),
+        ada.get(reverse("admin:modelops_modelversion_promote_page", args=[version.pk])).content.decode(),
     ]
 
-    report = reverse("admin:personalization_modelversion_evaluation_page", args=[version.pk])
+    report = reverse("admin:modelops_modelversion_evaluation_page", args=[version.pk])
     assert all("held-out window of its own" in page and "of RMSE, lower" in page for page in pages)
     assert all(f'href="{report}"' in page for page in pages)
 
 
 def test_pages_without_a_version_say_what_brings_one(log_in: LogIn) -> None:
     ada = log_in("data scientist")
-    beside, back = (
-        reverse(f"admin:personalization_modelversion_{page}") for page in ("side_by_side", "roll_back_page")
-    )
+    beside, back = (reverse(f"admin:modelops_modelversion_{page}") for page in ("side_by_side", "roll_back_page"))
 
     empty = ada.get(beside).content.decode()
     assert "A training brings the first" in empty
@@ -601,7 +598,7 @@ def test_a_page_that_was_overtaken_changes_nothing(log_in: LogIn) -> None:
     promote(first.version, actor="system:x")
     promote(second.version, actor="system:x")
     ada = log_in("data scientist")
-    back = reverse("admin:personalization_modelversion_roll_back_page")
+    back = reverse("admin:modelops_modelversion_roll_back_page")
     assert f'name="over" value="{second.version}"' in ada.get(back).content.decode()
 
     twice = [ada.post(back, {"over": second.version}, follow=True) for _ in range(2)]
@@ -618,12 +615,12 @@ def test_the_live_list_says_that_a_run_died(log_in: LogIn) -> None:
     )
 
     sam = log_in("data scientist")
-    told = sam.get(reverse("admin:personalization_trainingrun_live")).json()["runs"]
+    told = sam.get(reverse("admin:modelops_trainingrun_live")).json()["runs"]
 
     assert {one["id"]: one["state"] for one in told} == {dead.pk: "failed", alive.pk: "running"}
     for page in (
-        reverse("admin:personalization_trainingrun_change", args=[dead.pk]),
-        reverse("admin:personalization_trainingrun_changelist"),
+        reverse("admin:modelops_trainingrun_change", args=[dead.pk]),
+        reverse("admin:modelops_trainingrun_changelist"),
     ):
         assert "Its process died at 0%" in sam.get(page).content.decode()
     assert shown_run(dead.pk).failed
@@ -632,7 +629,7 @@ def test_the_live_list_says_that_a_run_died(log_in: LogIn) -> None:
 
 @pytest.mark.parametrize("page", ["modelversion_promote_page", "modelversion_evaluation_page"])
 def test_an_address_that_names_no_version_is_not_found(log_in: LogIn, page: str) -> None:
-    address = reverse(f"admin:personalization_{page}", args=["abc"])
+    address = reverse(f"admin:modelops_{page}", args=["abc"])
 
     assert log_in("data scientist").get(address).status_code == 404
 
@@ -665,10 +662,10 @@ def test_others_may_look_and_not_promote(log_in: LogIn) -> None:
     version = ModelVersion.objects.get(version=admitted(model(("popular",))))
     dee = log_in("merchandiser")
 
-    page = dee.post(reverse("admin:personalization_modelversion_promote_page", args=[version.pk]))
+    page = dee.post(reverse("admin:modelops_modelversion_promote_page", args=[version.pk]))
 
     assert page.status_code == 403
-    assert dee.get(reverse("admin:personalization_modelversion_changelist")).status_code == 200
+    assert dee.get(reverse("admin:modelops_modelversion_changelist")).status_code == 200
     assert not ModelVersion.objects.filter(state=ModelState.CHAMPION).exists()
 
 
@@ -677,20 +674,20 @@ def test_pages_of_the_data_scientist_open(log_in: LogIn, page: str) -> None:
     admitted(model(("popular",)), report={"ladder": []})
     TrainingRun.objects.create(actor="system:x", step="Fitting", progress=0.4)
 
-    assert log_in("data scientist").get(reverse(f"admin:personalization_{page}")).status_code == 200
+    assert log_in("data scientist").get(reverse(f"admin:modelops_{page}")).status_code == 200
 
 
 def test_a_version_page_opens(log_in: LogIn) -> None:
     version = ModelVersion.objects.get(version=admitted(model(("popular",))))
 
-    response = log_in("data scientist").get(reverse("admin:personalization_modelversion_change", args=[version.pk]))
+    response = log_in("data scientist").get(reverse("admin:modelops_modelversion_change", args=[version.pk]))
 
     assert response.status_code == 200
 
 
 def test_a_version_page_tells_what_was_learnt_again(log_in: LogIn) -> None:
     version = ModelVersion.objects.get(version=admitted(model(("popular",))))
-    page = reverse("admin:personalization_modelversion_change", args=[version.pk])
+    page = reverse("admin:modelops_modelversion_change", args=[version.pk])
     eve = log_in("data scientist")
     assert "it was never live" in eve.get(page).content.decode()
     promote(version.version, actor="staff:1")
@@ -718,7 +715,7 @@ def test_a_version_page_tells_what_was_learnt_again(log_in: LogIn) -> None:
 
 def test_progress_is_told_live_to_staff_who_may_see_it(log_in: LogIn) -> None:
     run = TrainingRun.objects.create(actor="system:x", step="Fitting", progress=0.4)
-    live = reverse("admin:personalization_trainingrun_live")
+    live = reverse("admin:modelops_trainingrun_live")
 
     assert log_in("data scientist").get(live).json()["runs"] == [
         {
@@ -740,7 +737,7 @@ def test_a_run_names_who_wanted_it_and_who_stopped_it(log_in: LogIn) -> None:
     ada = log_in("data scientist")
 
     for page, args in (("changelist", []), ("change", [stopped.pk]), ("stop_page", [waits.pk])):
-        shown = ada.get(reverse(f"admin:personalization_trainingrun_{page}", args=args)).content.decode()
+        shown = ada.get(reverse(f"admin:modelops_trainingrun_{page}", args=args)).content.decode()
         assert ("eve-the-scientist" in shown, f"staff:{number}" in shown) == (True, False), page
         assert page != "changelist" or re.search(r"sortable\W+column-who", shown), "the list is sorted by them as well"
 
@@ -757,12 +754,12 @@ def test_a_list_reads_no_reports(log_in: LogIn, listed: str) -> None:
     )
 
     with CaptureQueriesContext(connection) as asked:
-        page = scientist.get(reverse(f"admin:personalization_{listed}_changelist"))
+        page = scientist.get(reverse(f"admin:modelops_{listed}_changelist"))
 
     assert len(page.context["cl"].result_list) == 1
     assert version.version in page.content.decode()
     assert not [one["sql"] for one in asked if '"report"' in one["sql"] or '"data_report"' in one["sql"]]
-    assert len([one for one in asked if 'FROM "personalization_' in one["sql"]]) <= 4
+    assert len([one for one in asked if 'FROM "modelops_' in one["sql"]]) <= 4
 
 
 def test_where_a_rollback_leads_is_found_without_the_reports_of_years(log_in: LogIn) -> None:

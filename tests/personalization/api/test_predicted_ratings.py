@@ -7,9 +7,21 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from personalization.ranking.facts import ItemFacts
-from personalization.training.dataset import build
-from tests.personalization.shop import ADA, BO, PRODUCTS, TASTES, does, history, items, model, views
+from recsys.data.dataset import build
+from recsys.ranking.item_statistics import ItemFacts
+from tests.personalization.shop import (
+    ADA,
+    BO,
+    does,
+    views,
+)
+from tests.recsys.furniture import (
+    PRODUCTS,
+    TASTES,
+    history,
+    items,
+    model,
+)
 
 if TYPE_CHECKING:
     from rest_framework.test import APIClient
@@ -37,8 +49,8 @@ def rated(*, liked: float, disliked: float) -> pd.DataFrame:
 
 def release(*, liked: float, disliked: float, **manifest: Any) -> None:
     """Let a model of the rated shop go live."""
-    from personalization.services.registry import promote
-    from tests.personalization.releases import admitted
+    from modelops.services.registry import promote
+    from tests.modelops.releases import admitted
 
     rows = build(rated(liked=liked, disliked=disliked), items())
     facts = ItemFacts.fit(rows.interactions, rows.catalogue, until=float(rows.interactions.times[-1]))

@@ -10,7 +10,13 @@ from access.identity import sign_user
 from consents.selectors import forget_terms
 from personalization.api.examples import ANSWER
 from personalization.services.placements import save_placement
-from tests.personalization.shop import ADA, PRODUCTS, does, says, views
+from tests.personalization.shop import (
+    ADA,
+    does,
+    says,
+    views,
+)
+from tests.recsys.furniture import PRODUCTS
 
 if TYPE_CHECKING:
     from rest_framework.test import APIClient

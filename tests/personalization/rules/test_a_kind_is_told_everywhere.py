@@ -7,9 +7,15 @@ import numpy as np
 
 from personalization.admin.forms import WORDING
 from personalization.models import RuleVersion
-from personalization.ranking.columns import Columns
-from personalization.ranking.rules import KINDS, Rule, RuleSet, Situation, Trace
-from personalization.ranking.slate import fill, pins, rule_caps
+from personalization.rules.filter_columns import Columns
+from personalization.rules.rule_set import (
+    KINDS,
+    Rule,
+    RuleSet,
+    Situation,
+    Trace,
+)
+from personalization.rules.slate import fill, pins, rule_caps
 from portal.preview import PreviewForm
 from tests.house.tree import text_of
 

@@ -7,9 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from personalization.ranking.columns import Columns
-from personalization.ranking.rules import Rule, RuleSet, Situation, Trace
-from personalization.ranking.slate import Cap, fill, pins, rule_caps
+from personalization.rules.filter_columns import Columns
+from personalization.rules.rule_set import (
+    Rule,
+    RuleSet,
+    Situation,
+    Trace,
+)
+from personalization.rules.slate import (
+    Cap,
+    fill,
+    pins,
+    rule_caps,
+)
 
 CATEGORIES = ("Furniture/Chairs", "furniture/CHAIRS", "Furniture/Desks", "Light", "")
 COLUMNS = {"brands": "brand", "categories": "category", "groups": "group", "prices": "price", "stocks": "stock"}

@@ -6,10 +6,25 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from personalization.ranking.columns import Columns
-from personalization.ranking.conflicts import conflicts, doubts
-from personalization.ranking.rules import KINDS, Rule, RuleSet, Situation, Stage, Trace, matches
-from personalization.ranking.slate import Cap, fill, fitting, inserted, pins, rule_caps
+from personalization.rules.conflicts import conflicts, doubts
+from personalization.rules.filter_columns import Columns
+from personalization.rules.rule_set import (
+    KINDS,
+    Rule,
+    RuleSet,
+    Situation,
+    Stage,
+    Trace,
+    matches,
+)
+from personalization.rules.slate import (
+    Cap,
+    fill,
+    fitting,
+    inserted,
+    pins,
+    rule_caps,
+)
 
 SHELF = Columns.of(
     ["desk", "desk-xl", "chair", "lamp", "rug", "mug"],
@@ -437,7 +452,7 @@ def test_only_what_changed_is_compiled_anew(monkeypatch: pytest.MonkeyPatch) -> 
         compiled.append(one.id)
         return matches(one, columns)
 
-    monkeypatch.setattr("personalization.ranking.rules.matches", noted)
+    monkeypatch.setattr("personalization.rules.rule_set.matches", noted)
     named, priced = rule("boost", brands=("Lux",), context_products=("mug",)), rule("bury", id=2, max_price=50.0)
     before = RuleSet([named, priced], SHELF)
     compiled.clear()

@@ -12,22 +12,24 @@ from typing import Any
 import numpy as np
 import pytest
 
+from catalog import frames as products
 from catalog.records import ProductRow
 from catalog.selectors import catalog_rows
 from catalog.services import put_product, remove_product
 from common import clock
 from config.env import ROOT
-from personalization.ranking import extension, kinship
-from personalization.ranking.kinship import Kinship
-from personalization.recommenders.base import Catalogue
-from personalization.selectors import products
-from personalization.services.registry import promote, roll_back
-from personalization.serving import keeper, shelf
-from personalization.serving.keeper import Keeper
-from personalization.serving.shelf import Shelf
+from modelops.services.registry import promote, roll_back
+from personalization.serving import serving_catalog as shelf
+from personalization.serving import snapshot_refresher as keeper
+from personalization.serving.serving_catalog import Shelf
 from personalization.serving.snapshot import Snapshot
-from tests.personalization.releases import admitted
-from tests.personalization.shop import PRODUCTS, model
+from personalization.serving.snapshot_refresher import Keeper
+from recsys.data.catalogue import Catalogue
+from recsys.ranking import extension
+from recsys.ranking import text_similarity as kinship
+from recsys.ranking.text_similarity import Kinship
+from tests.modelops.releases import admitted
+from tests.recsys.furniture import PRODUCTS, model
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
 SOFA = {"title": "Oak sofa", "category": ["Furniture"], "brand": "Nord", "price": "900.00", "currency": "EUR"}

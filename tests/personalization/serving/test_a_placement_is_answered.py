@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from common import clock
-from personalization.recommenders.base import PURCHASE, SIGNAL_CODES, Context, Profile
 from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
 from personalization.serving.answers import Answer
 from personalization.serving.asking import Ask, Who
-from personalization.serving.keeper import keeper
+from personalization.serving.snapshot_refresher import keeper
 from profiles.selectors import read_person
+from recsys.data.profile import Context, Profile
+from recsys.data.signals import PURCHASE, SIGNAL_CODES
 from tests.personalization.shop import ADA, BO, CY, does, finite, says, views
 
 pytestmark = pytest.mark.django_db

@@ -14,18 +14,18 @@ from prometheus_client import REGISTRY
 
 from catalog.services import put_product
 from common import clock
-from personalization.models import ModelVersion
-from personalization.ranking.bundle import Bundle
-from personalization.selectors.registry import champion
-from personalization.services.increments import run_increment
-from personalization.services.registry import promote, roll_back
+from modelops.live import champion
+from modelops.models import ModelVersion
+from modelops.services.increments import run_increment
+from modelops.services.registry import promote, roll_back
 from personalization.serving import versions
-from personalization.serving.keeper import Keeper
+from personalization.serving.snapshot_refresher import Keeper
 from personalization.serving.versions import RETRY_SECONDS, Versions
+from recsys.ranking.model import Bundle
 from tests.events.journal import START
-from tests.personalization.purchases import bought, put
-from tests.personalization.releases import admitted
-from tests.personalization.shop import model
+from tests.modelops.purchases import bought, put
+from tests.modelops.releases import admitted
+from tests.recsys.furniture import model
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
 

@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from catalog.models import Product
-from personalization.models import ModelVersion, Placement, RunState, TrainingRun
-from personalization.services.runs import queue_training
-from personalization.services.training import run_training
-from personalization.serving.keeper import keeper
+from modelops.models import ModelVersion, RunState, TrainingRun
+from modelops.services.runs import queue_training
+from modelops.services.training import run_training
+from personalization.models import Placement
+from personalization.serving.snapshot_refresher import keeper
 from tests.events.journal import START
-from tests.personalization.purchases import bought, put
-from tests.personalization.shop import ADA, PRODUCTS, views
+from tests.modelops.purchases import bought, put
+from tests.personalization.shop import ADA, views
+from tests.recsys.furniture import PRODUCTS
 
 if TYPE_CHECKING:
     from rest_framework.test import APIClient

@@ -7,11 +7,11 @@ import redis as redis_library
 from django.test import Client
 from prometheus_client import REGISTRY
 
-from personalization.models import ModelVersion
+from modelops.models import ModelVersion
 from personalization.services.recommend import recommend
 from personalization.serving import shoppers
 from personalization.serving.asking import Ask, Who
-from personalization.serving.keeper import keeper
+from personalization.serving.snapshot_refresher import keeper
 from tests.personalization.shop import ADA, views
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +88,7 @@ def test_fallbacks_are_counted() -> None:
 @pytest.mark.usefixtures("stocked")
 def test_an_empty_catalogue_answers_with_nothing() -> None:
     from catalog.services import remove_product
-    from tests.personalization.shop import PRODUCTS
+    from tests.recsys.furniture import PRODUCTS
 
     for product_id in PRODUCTS:
         remove_product(product_id, actor="key:test")

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from common import clock
-from personalization.ranking.bundle import EVENT_WEIGHTS
-from personalization.services.registry import promote
+from modelops.services.registry import promote
 from personalization.serving.asking import Who
-from personalization.serving.keeper import keeper
 from personalization.serving.shoppers import read_shopper
-from tests.personalization.releases import admitted
-from tests.personalization.shop import ADA, does, model, views
+from personalization.serving.snapshot_refresher import keeper
+from recsys.ranking.model import EVENT_WEIGHTS
+from tests.modelops.releases import admitted
+from tests.personalization.shop import ADA, does, views
+from tests.recsys.furniture import model
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from personalization.services.increments import run_increment
-from personalization.services.registry import promote, roll_back
+from modelops.services.increments import run_increment
+from modelops.services.registry import promote, roll_back
 from personalization.services.rules import create_rule, edit_rule
 from tests.events.journal import START
-from tests.personalization.purchases import bought, put
-from tests.personalization.releases import admitted
-from tests.personalization.shop import model
+from tests.modelops.purchases import bought, put
+from tests.modelops.releases import admitted
+from tests.recsys.furniture import model
 from tests.workers import START_SECONDS, Told, Workers, live, serving
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked"), pytest.mark.slow]

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 
 from catalog.records import ProductRow
-from personalization.ranking.bundle import Bundle
-from personalization.ranking.rules import Rule
-from personalization.recommenders.base import Ints
-from personalization.recommenders.content import Content
+from personalization.rules.rule_set import Rule
 from personalization.selectors.placements import Filters
 from personalization.serving.snapshot import Snapshot
-from tests.personalization.shop import PRODUCTS, items, model
+from recsys.arrays import Ints
+from recsys.ranking.model import Bundle
+from recsys.sources.content import Content
+from tests.recsys.furniture import PRODUCTS, items, model
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 STEPS = 40

@@ -13,23 +13,31 @@ from prometheus_client import REGISTRY
 from catalog.models import Product
 from catalog.services import put_product
 from common import clock, redis
-from personalization.ranking import extension
-from personalization.ranking.slate import Cap
-from personalization.recommenders.base import Context, Ints, Profile
+from modelops.services.registry import promote
+from personalization.rules.slate import Cap
 from personalization.services.placements import save_placement
 from personalization.services.recommend import Slot, recommend, recommend_page
-from personalization.services.registry import promote
 from personalization.services.rules import create_rule
-from personalization.serving import budget, exploring
+from personalization.serving import budget
+from personalization.serving import exploration as exploring
 from personalization.serving.answers import Answer, Degraded
 from personalization.serving.asking import Ask, Who
 from personalization.serving.budget import Reserved, reserve
-from personalization.serving.exploring import explore
+from personalization.serving.exploration import explore
 from personalization.serving.exposures import exposure_of
-from personalization.serving.keeper import keeper
 from personalization.serving.shoppers import Shopper
-from tests.personalization.releases import admitted
-from tests.personalization.shop import ADA, BO, CY, model, views
+from personalization.serving.snapshot_refresher import keeper
+from recsys.arrays import Ints
+from recsys.data.profile import Context, Profile
+from recsys.ranking import extension
+from tests.modelops.releases import admitted
+from tests.personalization.shop import (
+    ADA,
+    BO,
+    CY,
+    views,
+)
+from tests.recsys.furniture import model
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("aged")]
 SOFA = {"title": "Oak sofa", "category": ["Furniture", "Sofas"], "brand": "Nord", "price": "900.00", "currency": "EUR"}

@@ -10,16 +10,22 @@ import pytest
 from common import clock
 from common.ids import uuid7
 from events.types.base import Event
-from personalization.recommenders.base import Context, Profile
-from personalization.recommenders.registry import make
+from modelops.services.registry import promote
 from personalization.services.recommend import recommend
-from personalization.services.registry import promote
 from personalization.serving.answers import Answer
 from personalization.serving.asking import Ask, Who
-from personalization.training.dataset import build
 from profiles.services import apply_events
-from tests.personalization.releases import admitted
-from tests.personalization.shop import ADA, CY, history, items, model, says, views
+from recsys.data.dataset import build
+from recsys.data.profile import Context, Profile
+from recsys.sources.registry import make
+from tests.modelops.releases import admitted
+from tests.personalization.shop import (
+    ADA,
+    CY,
+    says,
+    views,
+)
+from tests.recsys.furniture import history, items, model
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
 KNOWN = pd.DataFrame({"user_id": [f"u{n}" for n in range(40)], "country": ["DE", "at"] * 20})

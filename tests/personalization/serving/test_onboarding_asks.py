@@ -8,7 +8,6 @@ import pytest
 from catalog.services import bulk_upsert
 from events.log import get_log
 from personalization.models import Placement
-from personalization.ranking.onboarding import MOST_OPINIONS
 from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
 from personalization.services.rules import create_rule
@@ -16,7 +15,14 @@ from personalization.serving.answers import Answer
 from personalization.serving.asking import Ask, Who
 from personalization.serving.proposals import QUESTIONS
 from profiles import services as profiles
-from tests.personalization.shop import ADA, CY, GROUPS, PRODUCTS, TASTES, does, views
+from recsys.data.opinions import MOST_OPINIONS
+from tests.personalization.shop import (
+    ADA,
+    CY,
+    does,
+    views,
+)
+from tests.recsys.furniture import GROUPS, PRODUCTS, TASTES
 
 if TYPE_CHECKING:
     from rest_framework.test import APIClient
@@ -161,7 +167,7 @@ def test_without_a_model_the_words_of_the_catalogue_tell_what_differs() -> None:
 
 def test_a_shop_without_products_asks_nothing(stocked: None) -> None:
     from catalog.models import Product
-    from personalization.serving.keeper import keeper
+    from personalization.serving.snapshot_refresher import keeper
 
     Product.objects.update(active=False)
     keeper.forget()

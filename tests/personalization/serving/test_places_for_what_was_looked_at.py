@@ -8,8 +8,9 @@ from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
 from personalization.services.rules import create_rule
 from personalization.serving.asking import Ask, Who
-from personalization.serving.keeper import keeper
-from tests.personalization.shop import ADA, GROUPS, PRODUCTS, views
+from personalization.serving.snapshot_refresher import keeper
+from tests.personalization.shop import ADA, views
+from tests.recsys.furniture import GROUPS, PRODUCTS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
 BRANDS = ("Nord", "Lux", "Weft")

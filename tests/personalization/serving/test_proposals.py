@@ -7,9 +7,10 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from personalization.recommenders.base import Context, Profile, Ranked
 from personalization.serving.proposals import PART, Question, neighbors, popular_only, propose
 from personalization.serving.shoppers import Shopper
+from recsys.data.profile import Context, Profile
+from recsys.sources.base import Ranked
 
 
 @pytest.mark.parametrize(

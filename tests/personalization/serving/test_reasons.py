@@ -6,8 +6,6 @@ from typing import Any, cast
 
 import pytest
 
-from personalization.recommenders.base import Context, Profile, Recommender
-from personalization.recommenders.registry import RECOMMENDERS
 from personalization.serving.reasons import (
     ABOUT_CONTEXT,
     CODES,
@@ -17,7 +15,10 @@ from personalization.serving.reasons import (
     PERSONAL_SOURCES,
     Reasoner,
 )
-from personalization.training.plan import OPTIONAL, ranked_sources
+from recsys.data.profile import Context, Profile
+from recsys.sources.base import Recommender
+from recsys.sources.registry import RECOMMENDERS
+from recsys.training.plan import OPTIONAL, ranked_sources
 from tests.house.tree import text_of
 
 

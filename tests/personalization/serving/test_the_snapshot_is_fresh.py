@@ -11,24 +11,25 @@ import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
+from catalog.frames import attributes_of
 from catalog.selectors import catalog_rows
 from catalog.services import put_product, remove_product
 from common import clock
 from common.errors import InvalidInput, NotFound
+from modelops.services.registry import promote, roll_back
+from modelops.services.shop_data import shop_dataset
 from personalization.models import Placement, Rule
-from personalization.ranking.bundle import Bundle
 from personalization.selectors.placements import Filters
-from personalization.selectors.products import attributes_of
 from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
-from personalization.services.registry import promote, roll_back
 from personalization.services.rules import create_rule, edit_rule, switch_rule
-from personalization.services.shop_data import shop_dataset
 from personalization.serving.asking import Ask, Who
 from personalization.serving.exposures import Exposures
-from personalization.serving.keeper import Keeper, keeper
-from tests.personalization.releases import admitted
-from tests.personalization.shop import ADA, model, views
+from personalization.serving.snapshot_refresher import Keeper, keeper
+from recsys.ranking.model import Bundle
+from tests.modelops.releases import admitted
+from tests.personalization.shop import ADA, views
+from tests.recsys.furniture import model
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
 SOFA = {"title": "Oak sofa", "category": ["Furniture", "Sofas"], "brand": "Nord", "price": "900.00", "currency": "EUR"}
@@ -174,7 +175,7 @@ def test_a_rule_holds_from_the_next_answer_on_edited_and_switched() -> None:
 
 def lost(monkeypatch: pytest.MonkeyPatch, settings: Any) -> tuple[Keeper, Callable[[], None]]:
     """Return a process that Redis tells nothing, and what has it look two seconds later."""
-    monkeypatch.setattr("personalization.serving.keeper._read_counters", lambda: None)
+    monkeypatch.setattr("personalization.serving.snapshot_refresher._read_counters", lambda: None)
     own, now = Keeper(), iter(range(0, 1_000, 3))
     own.refresh()
     settings.SERVING_REFRESH = "background"
@@ -183,7 +184,7 @@ def lost(monkeypatch: pytest.MonkeyPatch, settings: Any) -> tuple[Keeper, Callab
     def look() -> None:
         later = time.monotonic() + next(now) + 3
         with monkeypatch.context() as moved:
-            moved.setattr("personalization.serving.keeper.time", SimpleNamespace(monotonic=lambda: later))
+            moved.setattr("personalization.serving.snapshot_refresher.time", SimpleNamespace(monotonic=lambda: later))
             own.refresh()
 
     return own, look
@@ -233,7 +234,7 @@ def test_a_rule_begins_and_ends_by_time_without_being_read_again(
     create_rule(name="Mug hour", wording=wording, actor="staff:1")
     ids()
     read: list[int] = []
-    monkeypatch.setattr("personalization.serving.keeper.live_rules", lambda: read.append(1))
+    monkeypatch.setattr("personalization.serving.snapshot_refresher.live_rules", lambda: read.append(1))
     now = clock.now()
 
     def at(hours: float) -> bool:
@@ -283,7 +284,7 @@ def test_what_was_reloaded_before_the_database_went_away_is_served_when_it_is_ba
     own = Keeper()
     first = own.current().model_version
     with monkeypatch.context() as broken:
-        broken.setattr("personalization.serving.keeper.marks", gone)
+        broken.setattr("personalization.serving.snapshot_refresher.marks", gone)
         promote(second, actor="staff:1")
         remove_product("rug", actor="key:test")
         own.refresh(force=True)
@@ -336,7 +337,7 @@ def test_nothing_is_asked_of_the_database_while_a_request_waits(
 def test_where_redis_lost_the_counters_a_promotion_is_live_within_two_seconds_all_the_same(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("personalization.serving.keeper._read_counters", lambda: None)
+    monkeypatch.setattr("personalization.serving.snapshot_refresher._read_counters", lambda: None)
     own = Keeper()
     own.refresh()
     settings.SERVING_REFRESH = "background"
@@ -344,7 +345,7 @@ def test_where_redis_lost_the_counters_a_promotion_is_live_within_two_seconds_al
     second = admitted(model(("popular", "rp3beta")))
     promote(second, actor="staff:1")
     later = time.monotonic() + 2.0
-    monkeypatch.setattr("personalization.serving.keeper.time", SimpleNamespace(monotonic=lambda: later))
+    monkeypatch.setattr("personalization.serving.snapshot_refresher.time", SimpleNamespace(monotonic=lambda: later))
 
     own.refresh()
 
@@ -361,12 +362,16 @@ def test_a_database_that_is_down_is_not_asked_with_every_request(
     def gone() -> None:
         raise OperationalError("server closed the connection")
 
-    monkeypatch.setattr("personalization.serving.keeper._read_counters", lambda: (7, 7))  # something was written
+    monkeypatch.setattr(
+        "personalization.serving.snapshot_refresher._read_counters", lambda: (7, 7)
+    )  # something was written
     monkeypatch.setattr(own, "_reload", gone)
     for turn in range(20):  # requests that saw it wake the thread again and again
         later = moment + turn * 0.06
         with monkeypatch.context() as moved:
-            moved.setattr("personalization.serving.keeper.time", SimpleNamespace(monotonic=lambda later=later: later))
+            moved.setattr(
+                "personalization.serving.snapshot_refresher.time", SimpleNamespace(monotonic=lambda later=later: later)
+            )
             own.refresh()
 
     assert caplog.text.count("snapshot.refresh_failed") == 3

@@ -1,0 +1,176 @@
+"""One directory, one instance of the embedded services, and the environment that points at it."""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded import ports
+from embedded.postgres import Postgres
+from embedded.valkey import Valkey
+
+START_SECONDS = 60
+STORES = ("postgres", "valkey")
+STOP_SIGNALS = {"postgres": signal.SIGINT, "valkey": signal.SIGTERM}
+PASSWORDS = ("owner_password", "app_password", "valkey_password", "mlflow_password")
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """PostgreSQL and Valkey of one directory."""
+
+    directory: Path
+    postgres: Postgres
+    valkey: Valkey
+
+    def prepare(self) -> None:
+        """Make what is missing of both."""
+        self.postgres.prepare()
+        self.valkey.prepare()
+
+    def ready(self) -> bool:
+        """Return whether both answer."""
+        return self.valkey.ready() and self.postgres.ready()
+
+    def pids(self) -> dict[str, int]:
+        """Return the numbers of those that run on our files, whoever started them."""
+        found = {"postgres": self.postgres.pid(), "valkey": self.valkey.pid()}
+        return {name: number for name, number in found.items() if number is not None}
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that point the product here."""
+        return {
+            "DATABASE_URL": self.postgres.app_url,
+            "DATABASE_OWNER_URL": self.postgres.owner_url,
+            "REDIS_URL": self.valkey.url,
+        }
+
+
+def load(directory: Path, *, throwaway: bool = False, preferred: dict[str, int] | None = None) -> Instance:
+    """Return the instance of the directory with its remembered passwords and, while they are free, its ports."""
+    directory = directory.resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    remembered = remember(directory, preferred or {})
+    postgres = Postgres(
+        directory,
+        port=int(remembered["postgres_port"]),
+        owner_password=remembered["owner_password"],
+        app_password=remembered["app_password"],
+        mlflow_password="" if throwaway else remembered["mlflow_password"],
+        fast=throwaway,
+    )
+    valkey = Valkey(
+        directory,
+        port=int(remembered["valkey_port"]),
+        password=remembered["valkey_password"],
+        durable=not throwaway,
+        databases=1024 if throwaway else 16,
+    )
+    return Instance(directory, postgres, valkey)
+
+
+def remember(directory: Path, preferred: dict[str, int]) -> dict[str, str]:
+    """Return the passwords and ports in `instance.json`; what it lacks is made now, and remembered."""
+    file = directory / "instance.json"
+    known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    values = {name: secrets.token_hex(16) for name in PASSWORDS if name not in known}
+    values |= {f"{name}_port": str(ports.pick(preferred.get(name))) for name in STORES if f"{name}_port" not in known}
+    if values:
+        write(file, {**known, **values})
+    return {**known, **values}
+
+
+@contextmanager
+def moved(directory: Path) -> Iterator[None]:
+    """Take new ports where a stranger sits on the remembered ones. Only for an instance that is not running.
+
+    For the length of the block no other instance takes them: in it the servers start.
+    """
+    file = directory.resolve() / "instance.json"
+    values: dict[str, str] = json.loads(file.read_text())
+    with ExitStack() as claims:
+        for name in STORES:
+            claim = claims.enter_context(ports.pick_and_claim(int(values[f"{name}_port"])))
+            values[f"{name}_port"] = str(ports.number(claim))
+        write(file, values)
+        yield
+
+
+def write(file: Path, values: dict[str, str]) -> None:
+    """Replace the file in one step, readable by its owner alone."""
+    fresh = file.with_suffix(".new")
+    fresh.touch(mode=0o600)
+    fresh.write_text(json.dumps(values, indent=1))
+    fresh.replace(file)
+
+
+def start(instance: Instance) -> None:
+    """Start both servers in the background and return when they answer."""
+    instance.prepare()
+    for name, command in (("postgres", instance.postgres.command()), ("valkey", instance.valkey.command())):
+        log = (instance.directory / f"{name}.log").open("ab")
+        with log:
+            process = subprocess.Popen(
+                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd="/", start_new_session=True
+            )
+        (instance.directory / f"{name}.pid").write_text(str(process.pid))
+        # The server outlives us, or `stop` reaps it: nobody waits on this handle.
+        process.returncode = 0
+    wait(instance)
+
+
+def wait(instance: Instance) -> None:
+    """Return when both servers answer; raise when they do not in time."""
+    deadline = time.monotonic() + START_SECONDS
+    while not instance.ready():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the embedded services do not answer: see the logs in {instance.directory}")
+        time.sleep(0.05)
+
+
+def stop(instance: Instance) -> None:
+    """Stop both servers and return when they are gone."""
+    for name, how in STOP_SIGNALS.items():
+        file = instance.directory / f"{name}.pid"
+        if file.exists():
+            end(int(file.read_text()), how)
+            file.unlink()
+
+
+def end(pid: int, how: signal.Signals) -> None:
+    """Send the signal and return when the process is gone."""
+    try:
+        os.kill(pid, how)
+        while True:
+            # Reaps our own child; somebody else's is watched until its number is free.
+            if not alive(pid):
+                return
+            time.sleep(0.02)
+    except ProcessLookupError:
+        return
+
+
+def alive(pid: int) -> bool:
+    """Return whether the process runs, reaping it if it was our child."""
+    try:
+        return os.waitpid(pid, os.WNOHANG) == (0, 0)
+    except ChildProcessError:
+        os.kill(pid, 0)
+        return True
+
+
+@contextmanager
+def running(directory: Path, *, throwaway: bool = False) -> Iterator[Instance]:
+    """Run the instance of the directory for the length of the block."""
+    instance = load(directory, throwaway=throwaway)
+    start(instance)
+    try:
+        yield instance
+    finally:
+        stop(instance)

@@ -1,0 +1,330 @@
+"""`make demo`: the embedded stores, the database, every process of the Procfile, and the demo shop, in that order."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import FrameType
+
+from embedded import (
+    instance,
+    ports,
+    procfile,
+    supervisor,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "var" / "demo"
+READY_SECONDS = 120
+ORPHANS_SECONDS = 30
+FULL_BYTES = 32 * 1024 * 1024
+"""With less than this free, the disk is why a start failed: PostgreSQL alone asks for 16 MB at a time."""
+LATE = ("mlflow",)
+"""Processes that nobody waits for: they start when the shop answers, and their own start is slow."""
+# What production's .env may have left in the shell and would lead past the demo's own stores.
+NOT_INHERITED = ("REDIS_BROKER_URL", "REDIS_CHANNELS_URL", "DATABASE_APP_ROLE")
+# Training shares the cores with all other processes: threads that spin while they wait would take them all.
+SHARED_CORES = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+
+
+def up(*, detach: bool) -> None:
+    """Start the demo and show its address; unless detached, stay until Ctrl-C and then stop it."""
+    if supervisor.running(FOLDER):
+        say("The demo is running already.")
+        show_screen(surround(read_env()))
+        return
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, interrupt)
+    try:
+        start()
+        if not detach:
+            say("Ctrl-C stops everything.")
+            watch()
+        else:
+            say("`make stop-demo` stops it, `make clean-demo` also forgets its data.")
+    except KeyboardInterrupt:
+        say("\nStopping …")
+        down()
+    except BaseException:
+        down()
+        if shutil.disk_usage(FOLDER if FOLDER.exists() else ROOT).free < FULL_BYTES:
+            say(f"The disk that holds {FOLDER} is full.")
+        raise
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Treat a termination like Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def start() -> None:
+    """Bring everything up, step by step, each with its name and its time."""
+    with step("embedded PostgreSQL and Valkey"), contextlib.ExitStack() as claims:
+        stores = prepare_stores(claims)
+        held = hold_ports()
+        environment = prepare_environment(stores, {name: ports.number(port) for name, port in held.items()})
+        together = [name for name in procfile.read(ROOT / "Procfile") if name not in LATE]
+        supervisor.configure(FOLDER, programs(stores, environment), together=together)
+        supervisor.launch(FOLDER, environment)
+        instance.wait(stores)
+    with step("database"):
+        prepare_database(stores, environment)
+    with step("static files"):
+        collect_static(environment)
+    with step("processes"):
+        release(held, together)
+        supervisor.control(FOLDER, "start", f"{supervisor.TOGETHER}:*")
+        wait_for(environment, "/readyz")
+    say("• demo shop, filled and trained through the running processes")
+    manage(environment, "demo", quiet=False)
+    show_screen(environment)
+    release(held, LATE)
+    supervisor.control(FOLDER, "start", *LATE)
+
+
+def down() -> None:
+    """Stop the demo's processes and stores. Once begun, it is not interrupted: half a stop would leave orphans."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    supervisor.shutdown(FOLDER)
+    end_orphans()
+
+
+def end_orphans() -> None:
+    """End what a supervisor that was killed left running on our files, and say so. Raises SystemExit if it stays."""
+    if not (FOLDER / "instance.json").exists():
+        return
+    stores, ended = instance.load(FOLDER), set[int]()
+    deadline = time.monotonic() + ORPHANS_SECONDS
+    while left := orphans(stores):
+        for number in left.keys() - ended:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, left[number])
+        ended |= left.keys()
+        if time.monotonic() > deadline:
+            raise SystemExit(f"Processes that an earlier demo left behind do not end: {sorted(left)}")
+        time.sleep(0.1)
+    if ended:
+        say(f"• ended {len(ended)} processes that a supervisor had left behind as it died")
+
+
+def orphans(stores: instance.Instance) -> dict[int, signal.Signals]:
+    """Return who runs on our files without a supervisor, and the signal that ends each: the stores, then the others."""
+    servers = {number: instance.STOP_SIGNALS[name] for name, number in stores.pids().items()}
+    # The others may be killed at any moment. Not before PostgreSQL is gone: its own processes would be among them.
+    return servers or dict.fromkeys(supervisor.orphans(FOLDER), signal.SIGKILL)
+
+
+def clean() -> None:
+    """Stop the demo and forget everything it stored."""
+    down()
+    if (FOLDER / "instance.json").exists():
+        stores = instance.load(FOLDER)
+        shutil.rmtree(stores.postgres.data.parent, ignore_errors=True)
+    shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+def prepare_stores(claims: contextlib.ExitStack) -> instance.Instance:
+    """Return the demo's stores, made and with free ports, which no other demo takes until the claims are closed."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    # Before ports are chosen: these would be avoided, and two servers would write to the same files.
+    end_orphans()
+    instance.load(FOLDER, preferred={"postgres": 5432, "valkey": 6379}).prepare()
+    # After the making of a cluster, which takes seconds: the servers start at once.
+    claims.enter_context(instance.moved(FOLDER))
+    return instance.load(FOLDER)
+
+
+def hold_ports() -> dict[str, socket.socket]:
+    """Return a port for each process that listens, kept from everybody else until it is released to the process.
+
+    Some start a minute after their ports are written down, and Caddy shares a port with another Caddy without a word.
+    """
+    wishes = {"proxy": wished_port(), "web": None, "live": None, "mlflow": 5000}
+    return {name: ports.hold(wish) for name, wish in wishes.items()}
+
+
+def wished_port() -> int:
+    """Return the port that the shop is to have. Raises SystemExit for what is none."""
+    text = os.environ.get("PORT") or read_env().get("PORT", "8000")
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**16):
+        raise SystemExit(f"PORT={text!r}: expected a port, 1 to 65535")
+    return int(text)
+
+
+def release(held: dict[str, socket.socket], names: Iterable[str]) -> None:
+    """Give up the ports of these processes, which are about to start."""
+    for name in names:
+        if name in held:
+            held[name].close()
+
+
+def prepare_environment(stores: instance.Instance, port: dict[str, int]) -> dict[str, str]:
+    """Return the environment of every process, and write our part of it to `env`, where `manage.py` finds it."""
+    known = read_env()
+    ours = {
+        **stores.environment(),
+        "SECRET_KEY": known.get("SECRET_KEY", secrets.token_urlsafe(50)),
+        "DEMO": "1",
+        # Says in which currency the shop counts: a command of another shell would count in euros.
+        "DATASET": os.environ.get("DATASET", ""),
+        "PORT": str(port["proxy"]),
+        "PUBLIC_URL": f"http://localhost:{port['proxy']}",
+        "MODEL_DIR": str(FOLDER / "models"),
+        # The demo trains beside all its processes, on a machine that may be small: its clock tells little of a model.
+        "GATE_LATENCY_MILLISECONDS": known.get("GATE_LATENCY_MILLISECONDS", "500"),
+        # Its shoppers are made up: nights as short as they can be serve it best.
+        "TUNING_MINUTES": os.environ.get("TUNING_MINUTES") or known.get("TUNING_MINUTES", "0"),
+        "STATIC_ROOT": str(FOLDER / "static"),
+        "MEDIA_ROOT": str(FOLDER / "media"),
+        "PROMETHEUS_MULTIPROC_DIR": str(FOLDER / "metrics"),
+        "GRANIAN_WORKERS": os.environ.get("GRANIAN_WORKERS", "2"),
+        "WEB": f"127.0.0.1:{port['web']}",
+        "LIVE": f"127.0.0.1:{port['live']}",
+        **mlflow_environment(stores, port["mlflow"]),
+    }
+    environment = surround(ours)
+    manage(environment, "check")  # what is wrong is said here, and kept for no later start
+    fresh_folder(FOLDER / "metrics")
+    file = FOLDER / "env"
+    file.touch(mode=0o600)
+    file.write_text("".join(f"{name}={value}\n" for name, value in ours.items()))
+    return environment
+
+
+def surround(ours: dict[str, str]) -> dict[str, str]:
+    """Return our part of the environment with what a process needs of the shell's."""
+    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**inherited, **ours, "PATH": path, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **SHARED_CORES}
+
+
+def mlflow_environment(stores: instance.Instance, port: int) -> dict[str, str]:
+    """Return where MLflow's server listens and what it keeps where, and where the product mirrors to."""
+    return {
+        "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}",
+        "MLFLOW_HOST": "127.0.0.1",
+        "MLFLOW_PORT": str(port),
+        "MLFLOW_BACKEND_STORE_URI": stores.postgres.mlflow_url,
+        "MLFLOW_ARTIFACTS_DESTINATION": str(FOLDER / "mlflow"),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+
+
+def read_env() -> dict[str, str]:
+    """Return what `env` held at the last start."""
+    file = FOLDER / "env"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return dict(line.split("=", 1) for line in lines)
+
+
+def fresh_folder(folder: Path) -> None:
+    """Make the folder empty: counters of dead processes would be added to those of living ones."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+def programs(stores: instance.Instance, environment: dict[str, str]) -> list[supervisor.Program]:
+    """Return what the supervisor keeps up: the stores at once, the Procfile's processes when told."""
+    engines = [
+        supervisor.Program("postgres", stores.postgres.command(), Path("/"), 1, autostart=True, stopsignal="INT"),
+        supervisor.Program("valkey", stores.valkey.command(), Path("/"), 2, autostart=True),
+    ]
+    granian = {name: {"GRANIAN_PORT": environment[name.upper()].split(":")[1]} for name in ("web", "live")}
+    granian["live"]["GRANIAN_WORKERS"] = "1"
+    return engines + [
+        supervisor.Program(name, command, ROOT, environment=granian.get(name, {}))
+        for name, command in procfile.read(ROOT / "Procfile").items()
+    ]
+
+
+def prepare_database(stores: instance.Instance, environment: dict[str, str]) -> None:
+    """Migrate and grant when migrations or rights changed since this cluster was last prepared."""
+    state = state_of([ROOT / "requirements.txt", *ROOT.glob("*/migrations/*.py"), *ROOT.glob("*/apps.py")])
+    # Beside the cluster, so that a cluster made anew is prepared anew.
+    stamp = stores.postgres.data / "vitrine.stamp"
+    if stamp.exists() and stamp.read_text() == state:
+        return
+    manage(environment, "migrate", "--database", "owner", "--verbosity", "0")
+    manage(environment, "grant_app_role")
+    stamp.write_text(state)
+
+
+def state_of(files: Iterable[Path]) -> str:
+    """Return a text that changes when one of the files does."""
+    return "\n".join(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in sorted(files))
+
+
+def collect_static(environment: dict[str, str]) -> None:
+    """Collect static files when they or their packages changed since the last time."""
+    state = state_of([ROOT / "requirements.txt", *(ROOT / "static").rglob("*")])
+    stamp = FOLDER / "static.stamp"
+    if stamp.exists() and stamp.read_text() == state:
+        return
+    manage(environment, "collectstatic", "--no-input", "--clear", "--verbosity", "0")
+    stamp.write_text(state)
+
+
+def manage(environment: dict[str, str], *words: str, quiet: bool = True) -> None:
+    """Run an administrative command; what a quiet one printed is shown when it fails."""
+    command = [sys.executable, "manage.py", *words]
+    # In a session of its own: it hears no Ctrl-C, which would end it in a traceback, and is killed when we hear one.
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=quiet, text=True, check=False, start_new_session=True
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"manage.py {' '.join(words)} failed\n{done.stdout or ''}{done.stderr or ''}")
+
+
+def wait_for(environment: dict[str, str], path: str) -> None:
+    """Return when the page answers 200 through the proxy."""
+    url = f"http://127.0.0.1:{environment['PORT']}{path}"
+    deadline = time.monotonic() + READY_SECONDS
+    answer = ""
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except urllib.error.HTTPError as error:
+            answer = f"{error.code} {error.read(500).decode(errors='replace')}"
+        except OSError as error:
+            answer = str(error)
+        time.sleep(0.1)
+    raise SystemExit(f"{url} does not answer 200 but: {answer}\nThe logs are in {FOLDER}")
+
+
+def watch() -> None:
+    """Wait until the supervisor ends or we are interrupted."""
+    while supervisor.running(FOLDER):
+        time.sleep(1)
+
+
+def show_screen(environment: dict[str, str]) -> None:
+    """Print the addresses, the logins and a request that works."""
+    manage(environment, "demo", "--screen", quiet=False)
+
+
+@contextlib.contextmanager
+def step(name: str) -> Iterator[None]:
+    """Say what is being done, and how long it took."""
+    began = time.monotonic()
+    sys.stdout.write(f"• {name} … ")
+    sys.stdout.flush()
+    yield
+    say(f"{time.monotonic() - began:.1f} s")
+
+
+def say(text: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

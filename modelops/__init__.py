@@ -1,0 +1,1 @@
+"""Which model is live and why: runs, versions, model checks, promotion, waivers, alarms, increments, MLflow."""

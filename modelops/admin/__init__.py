@@ -1,0 +1,8 @@
+"""The data scientist's doors: model versions, training runs, waivers, alarms."""
+
+from modelops.admin.alarms import ModelAlarmAdmin
+from modelops.admin.runs import TrainingRunAdmin
+from modelops.admin.versions import ModelVersionAdmin
+from modelops.admin.waivers import ModelWaiverAdmin
+
+__all__ = ["ModelAlarmAdmin", "ModelVersionAdmin", "ModelWaiverAdmin", "TrainingRunAdmin"]

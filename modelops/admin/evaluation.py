@@ -1,0 +1,55 @@
+"""The evaluation report of a model version as a page, and the plotting library out of its wheel."""
+
+from pathlib import Path
+from typing import Any
+
+import plotly
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from unfold.decorators import action
+
+from modelops.admin.rows import row_or_404
+from modelops.models import ModelVersion
+from modelops.selectors.report import figures, sections_of
+
+SCRIPT = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+YEAR = 31_536_000
+
+
+class EvaluationPage:
+    """A mixin in front of the admin of model versions."""
+
+    admin_site: Any
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the door of the plotting library; its address holds its version, so browsers keep it."""
+        library = path(
+            "plotly/<str:version>.js", self.admin_site.admin_view(self.library), name="personalization_plotly"
+        )
+        urls: list[URLPattern] = super().get_urls()  # type: ignore[misc]
+        return [library, *urls]
+
+    def library(self, request: HttpRequest, version: str) -> FileResponse:
+        """Return plotly.js."""
+        return FileResponse(
+            SCRIPT.open("rb"),
+            content_type="text/javascript; charset=utf-8",
+            headers={"Cache-Control": f"private, max-age={YEAR}, immutable"},
+        )
+
+    @action(description="Evaluation report", url_path="evaluation", permissions=["view"])
+    def evaluation_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show ladder, metrics, groups, gate and the rest, each plot also as a table."""
+        version = row_or_404(ModelVersion.objects.all(), object_id)
+        sections = sections_of(version)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Evaluation of {version.version}",
+            "version": version,
+            "sections": sections,
+            "figures": figures(sections),
+            "plotly": reverse("admin:personalization_plotly", args=[plotly.__version__]),
+            "back": reverse("admin:modelops_modelversion_change", args=[version.pk]),
+        }
+        return render(request, "modelops/evaluation.html", context)

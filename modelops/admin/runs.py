@@ -1,0 +1,196 @@
+"""Training runs: start one, watch it."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+
+from audit.staff import NamesActors, ReadOnly, actor_of, name_of
+from common.errors import DomainError
+from modelops.admin.alarms import in_words
+from modelops.admin.rows import OF_VERSION, LightList, row_or_404
+from modelops.models import RunState, Sampler, TrainingRun
+from modelops.selectors.comparison import search_of
+from modelops.selectors.runs import message_of, state_of
+from modelops.services.runs import may_be_stopped, queue_once, stop_training
+
+COLORS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger", "stopped": "info"}
+LISTED = 50
+SIZES = {"interactions": "interactions", "shoppers": "shoppers", "items": "products in the catalogue, touched or not"}
+
+
+class TrainingForm(forms.Form):
+    """How a training is wished for; left empty, without tuning and with exposure as the setting says."""
+
+    minutes = forms.IntegerField(min_value=0, max_value=1440, required=False, initial=0)
+    sampler = forms.ChoiceField(choices=Sampler, required=False, initial=Sampler.TPE)
+    exposure = forms.FloatField(min_value=0, max_value=1, required=False, initial=lambda: settings.EXPOSURE_STRENGTH)
+    forced = forms.BooleanField(required=False)
+
+    def clean_exposure(self) -> float:
+        """Return the strength; of an empty field, the setting's."""
+        told: float | None = self.cleaned_data["exposure"]
+        return settings.EXPOSURE_STRENGTH if told is None else told
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
+    """Each row is written by the run itself while it works; the list follows it."""
+
+    when_empty = "The nightly schedule starts one, or Train now."
+    list_display = ("id", "standing", "bar", "step", "said", "model_version", "who", "created_at", "finished_at")
+    list_filter = ("state",)
+    list_select_related = ("model_version",)
+    heavy = ("data_report", *OF_VERSION)
+    fields = ("standing", "step", "bar", "said", "model_version", "who", "search", "exposure",
+              "seed", "forced", "stopped_by", "sizes", "removed", "imputed", "checks", "created_at", "started_at",
+              "finished_at")  # fmt: skip
+    list_before_template = "modelops/live_runs.html"
+    actions_list: ClassVar = ["train_page"]
+    actions_detail: ClassVar = ["stop_page"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: TrainingRun | None = None) -> Any:
+        """Only the run writes its row."""
+        return self.fields
+
+    def has_train_permission(self, request: HttpRequest) -> bool:
+        """Return whether this person may start a training."""
+        return request.user.has_perm("modelops.add_trainingrun")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the door that the live list asks."""
+        live = path("live", self.admin_site.admin_view(self.live), name="modelops_trainingrun_live")
+        urls: list[URLPattern] = super().get_urls()
+        return [live, *urls]
+
+    def live(self, request: HttpRequest) -> HttpResponse:
+        """Return state, step and percent of the latest runs."""
+        if not self.has_view_permission(request):
+            return HttpResponse(status=403)
+        runs = TrainingRun.objects.order_by("-created_at")[:LISTED]
+        return JsonResponse({"runs": [_told(run) for run in runs]}, headers={"Cache-Control": "no-store"})
+
+    @action(description="Train now", url_path="train", permissions=["train"])
+    def train_page(self, request: HttpRequest) -> HttpResponse:
+        """Ask, then hand a training to a worker."""
+        back = reverse("admin:modelops_trainingrun_changelist")
+        form = TrainingForm(request.POST if request.method == "POST" else None)
+        if not form.is_valid():
+            context = {"title": "Train a new model?", "back": back, "form": form, "samplers": Sampler.choices}
+            return render(
+                request,
+                "modelops/confirm_training.html",
+                {**self.admin_site.each_context(request), **context},
+                status=422 if form.errors else 200,
+            )
+        wished = form.cleaned_data
+        wish = {
+            "budget_s": 60 * (wished["minutes"] or 0),
+            "sampler": wished["sampler"] or Sampler.TPE,
+            "exposure": wished["exposure"],
+            "forced": wished["forced"],
+        }
+        run, fresh = queue_once(actor=actor_of(request), **wish)
+        if fresh:
+            messages.success(request, f"Training {run.pk} is queued.")
+        else:
+            messages.info(request, f"Training {run.pk}, the same, is queued already; a worker was told again.")
+        return HttpResponseRedirect(back)
+
+    def has_stop_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Return whether this person may stop a training: who may start one."""
+        return self.has_train_permission(request)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """Offer to stop what is under way."""
+        offered = super().get_actions_detail(request, object_id)
+        run = row_or_404(TrainingRun.objects.all(), str(object_id))
+        return offered if may_be_stopped(run) else []
+
+    @action(description="Stop", url_path="stop", permissions=["stop"])
+    def stop_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then ask the run to stop at its next step."""
+        run = row_or_404(TrainingRun.objects.all(), object_id)
+        back = reverse("admin:modelops_trainingrun_changelist")
+        if request.method != "POST":
+            context = {"title": f"Stop training {run.pk}?", "back": back, "run": run, "who": self.who(run)}
+            context["may_be_stopped"] = may_be_stopped(run)
+            return render(request, "modelops/stop_training.html", {**self.admin_site.each_context(request), **context})
+        try:
+            stopped = stop_training(run.pk, actor=actor_of(request))
+        except DomainError as error:
+            messages.error(request, error.detail)
+        else:
+            over = stopped.state == RunState.STOPPED
+            messages.success(request, f"Training {run.pk} {'is stopped' if over else 'stops at its next step'}.")
+        return HttpResponseRedirect(back)
+
+    @admin.display(description="asked for by", ordering="actor")
+    def who(self, run: TrainingRun) -> str:
+        """Return who wanted it: a person, the schedule, a command."""
+        return self.called(run)
+
+    @admin.display(description="asked to stop by")
+    def stopped_by(self, run: TrainingRun) -> str:
+        """Return who, if anybody."""
+        return name_of(run.stop_asked_by) if run.stop_asked_by else ""
+
+    @admin.display(description="search for settings")
+    def search(self, run: TrainingRun) -> str:
+        """Return how, and for how long, settings are searched for."""
+        return search_of(run)
+
+    @admin.display(description="data")
+    def sizes(self, run: TrainingRun) -> str:
+        """Return how much was learnt from."""
+        found = run.data_report
+        parts = [f"{found[name]:,} {told}" for name, told in SIZES.items() if name in found]
+        return ", ".join(parts) or "not read yet"
+
+    @admin.display(description="set aside by cleaning")
+    def removed(self, run: TrainingRun) -> str:
+        """Return what each rule took, and why."""
+        taken = [one for one in run.data_report.get("removed", ()) if one["rows"]]
+        return "\n".join(f"{one['rows']:,} ({one['rule']}): {one['reason']}" for one in taken) or "nothing"
+
+    @admin.display(description="missing values")
+    def imputed(self, run: TrainingRun) -> str:
+        """Return how many values each column lacked, and what became of them."""
+        lacking = [one for one in run.data_report.get("imputed", ()) if one["values"]]
+        return "\n".join(f"{one['values']:,} ({one['column']}): {one['rule']}" for one in lacking) or "none"
+
+    @admin.display(description="checks of the data")
+    def checks(self, run: TrainingRun) -> str:
+        """Return every check with its number and bar, what failed first."""
+        return in_words(run.data_report.get("checks", ())) or "none yet"
+
+    @display(description="state", label=COLORS)
+    def standing(self, run: TrainingRun) -> str:
+        """Return the state as a label."""
+        return state_of(run)
+
+    @admin.display(description="message")
+    def said(self, run: TrainingRun) -> str:
+        """Return what the run says, or what is said of one that died."""
+        return message_of(run)
+
+    @admin.display(description="done")
+    def bar(self, run: TrainingRun) -> str:
+        """Return how much is done, in percent."""
+        return f"{100 * run.progress:.0f} %"
+
+
+def _told(run: TrainingRun) -> dict[str, Any]:
+    return {
+        "id": run.pk,
+        "state": state_of(run),
+        "step": run.step,
+        "percent": round(100 * run.progress),
+        "message": message_of(run),
+    }

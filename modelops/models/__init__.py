@@ -1,0 +1,17 @@
+"""Tables of this room: training runs, model versions, waivers, alarms."""
+
+from modelops.models.alarm import AlarmKind, ModelAlarm, ModelDrift
+from modelops.models.registry import ModelState, ModelVersion, RunState, Sampler, TrainingRun
+from modelops.models.waiver import ModelWaiver
+
+__all__ = [
+    "AlarmKind",
+    "ModelAlarm",
+    "ModelDrift",
+    "ModelState",
+    "ModelVersion",
+    "ModelWaiver",
+    "RunState",
+    "Sampler",
+    "TrainingRun",
+]

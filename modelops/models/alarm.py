@@ -1,0 +1,61 @@
+"""Alarms about data and models, for staff to see; and what each night's traffic looked like to the live model."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from modelops.models.registry import ModelVersion, TrainingRun
+
+
+class AlarmKind(models.TextChoices):
+    """What an alarm is about."""
+
+    DATA = "data", "Training data"
+    STABILITY = "stability", "Steadiness of answers"
+    DRIFT = "drift", "Drift of traffic"
+
+
+class ModelAlarm(models.Model):
+    """What somebody should look at. One is open per kind: raised again it counts, over or looked at it is settled."""
+
+    kind = models.CharField(max_length=10, choices=AlarmKind)
+    message = models.TextField(help_text="A clause per check that does not hold")
+    checks = models.JSONField(default=list, blank=True)
+    model_version = models.ForeignKey(
+        ModelVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="alarms"
+    )
+    run = models.ForeignKey(TrainingRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="alarms")
+    raised_at = models.DateTimeField()
+    latest_at = models.DateTimeField(help_text="When it was raised last")
+    times = models.PositiveIntegerField(default=1, help_text="How often it was raised")
+    settled_at = models.DateTimeField(null=True, blank=True)
+    settled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="alarms_settled"
+    )
+
+    class Meta:
+        ordering: ClassVar = ["-latest_at", "-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["kind"], condition=models.Q(settled_at__isnull=True), name="one_open_alarm_a_kind"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}, {self.raised_at:%Y-%m-%d}"
+
+
+class ModelDrift(models.Model):
+    """One night's checks: the last day's traffic against what the live model learnt from, and what was served."""
+
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="drift")
+    taken_at = models.DateTimeField()
+    rows = models.PositiveIntegerField(help_text="Interactions of the day")
+    checks = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-taken_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.model_version}, {self.taken_at:%Y-%m-%d}"

@@ -1,0 +1,1 @@
+"""Reads: versions, runs, reports, alarms."""

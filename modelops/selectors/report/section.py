@@ -1,0 +1,121 @@
+"""A section of the report, and numbers in words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from modelops.selectors import plots
+
+METRIC = "ndcg@10"
+SERVED = "served: "
+"""What the names of nightly checks of served answers begin with."""
+FEED = "feed of "
+"""What the names of nightly checks begin with that ask whether events are still sent."""
+NOT_LOWER = (
+    *("quality", "group_ratio", "groups by", "coverage", "new_items", "new items", "stability"),
+    *("rows", "items", "shoppers", "days before", "volume", "filled"),
+)
+"""How the names of checks begin whose number must not be lower than its bar, where they were stored before they told
+so; that of the others must not be higher."""
+COUNT = 2
+"""Whole numbers from here on can only be counts, and have no decimals; 0 and 1 are shares as well."""
+TENS = 10
+"""Numbers as large, as milliseconds, have one decimal."""
+BIG, LATEST = 1e8, 1e11
+"""Between these a check's number can only be a moment."""
+
+
+class Two(NamedTuple):
+    """A cell of two lines, the second one aside."""
+
+    head: str
+    tail: str
+
+
+Row = Sequence[str | Two]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading, a sentence about it, a table, and perhaps the table's numbers as a plot."""
+
+    slug: str
+    title: str
+    note: str
+    columns: Row
+    rows: Sequence[Row]
+    figure: plots.Figure | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check of the table failed, which no plot tells."""
+        return any(passed(False) in row for row in self.rows)
+
+
+def value(found: Mapping[str, Any], metric: str) -> float | None:
+    """Return a metric's value, None where it was not measured."""
+    measured_value = found.get(metric, {}).get("value")
+    return None if measured_value is None else float(measured_value)
+
+
+def point(found: Mapping[str, Any]) -> float:
+    """Return NDCG@10."""
+    return value(found, METRIC) or 0.0
+
+
+def ends(found: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the ends of the interval of NDCG@10; both the value where it has none."""
+    one = found[METRIC]
+    low, high = (one["value"] if one.get(end) is None else one[end] for end in ("low", "high"))
+    return float(low), float(high)
+
+
+def interval(found: Mapping[str, Any]) -> plots.Interval:
+    """Return NDCG@10 with its ends."""
+    return (point(found), *ends(found))
+
+
+def measured(one: Mapping[str, Any] | None) -> str:
+    """Return a value with its interval in words."""
+    if not one or one.get("value") is None:
+        return "–"
+    known = one.get("low") is not None and one.get("high") is not None
+    return number(one["value"]) + (f" [{span(one['low'], one['high'])}]" if known else "")
+
+
+def span(low: float, high: float) -> str:
+    """Return an interval in words."""
+    return f"{number(low)} – {number(high)}"
+
+
+def shown(one: float | None) -> str:
+    """Return a check's number; what can only be a moment (seconds since 1970) as its day, never broken in two."""
+    if one is None:
+        return number(None)
+    if BIG <= one < LATEST:
+        return f"{datetime.fromtimestamp(one, UTC):%Y\u2011%m\u2011%d}"
+    if one >= COUNT and one == int(one):
+        return f"{one:,.0f}"
+    return number(one, 4 if abs(one) < TENS else 1)
+
+
+def bound(check: Mapping[str, Any]) -> str:
+    """Return on which side of its bar the number of a check must lie: as it tells, or, stored before, by its name."""
+    by_name = "at least" if check["name"].removeprefix(SERVED).startswith(NOT_LOWER) else "at most"
+    return str(check.get("side") or by_name)
+
+
+def number(one: float | None, places: int = 4) -> str:
+    """Return a number, a dash where there is none."""
+    return "–" if one is None or one != one else f"{one:,.{places}f}".replace("-", "−")
+
+
+def yes(one: bool) -> str:
+    """Return yes or no."""
+    return "yes" if one else "no"
+
+
+def passed(one: bool) -> str:
+    """Return the word that the page shows as a label."""
+    return "passed" if one else "failed"

@@ -1,0 +1,130 @@
+"""Waivers: one person asks, another approves, each on record; only then may a refused version go live.
+
+Either of them may close it again.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser
+from django.db import transaction
+
+from audit.selectors import entries
+from audit.services import record
+from common import clock
+from common.errors import Conflict, Forbidden, InvalidInput
+from modelops.models import ModelState, ModelWaiver
+from modelops.models.waiver import LONGEST
+from modelops.selectors.registry import version_named, waiver_waits
+from modelops.services.registry import one_at_a_time
+
+ASK, APPROVE = "modelops.add_modelwaiver", "modelops.approve_modelwaiver"
+
+
+def request_waiver(version: str, *, by: AbstractUser, reason: str, days: int) -> ModelWaiver:
+    """Ask that a version which failed the gate may go live for the reason; the waiver ends after so many days.
+
+    Raises Forbidden, NotFound, InvalidInput, and Conflict for a version that needs none.
+    """
+    _must(by, ASK)
+    if not reason.strip():
+        raise InvalidInput.of("reason", "say why this version should go live although it failed")
+    if not 1 <= days <= LONGEST.days:
+        raise InvalidInput.of("days", f"a waiver lasts 1 to {LONGEST.days} days")
+    with transaction.atomic():
+        one_at_a_time()  # else two who ask at once both find none, and the artefact may be deleted meanwhile
+        row = version_named(version)
+        if not row.gate or row.passed or row.state == ModelState.CHAMPION:
+            raise Conflict(f"{version} needs no waiver: only a version that failed the gate does.")
+        if row.pruned_at is not None:
+            raise Conflict(f"{version} cannot go live any more: its artefact was deleted.")
+        now = clock.now()
+        if waiver_waits(row, now=now):
+            raise Conflict(f"A waiver of {version} is asked for already: somebody else must approve it.")
+        waiver = ModelWaiver.objects.create(
+            model_version=row,
+            reason=reason.strip(),
+            requested_by_id=by.pk,
+            requested_at=now,
+            expires_at=now + timedelta(days=days),
+        )
+        _record("waiver.requested", waiver, by, detail={"reason": waiver.reason})
+    return waiver
+
+
+def approve_waiver(waiver_id: int, *, by: AbstractUser) -> ModelWaiver:
+    """Approve what somebody else asked for.
+
+    Raises Forbidden; Conflict for one's own, an approved or an ended one, and for who was given their account or
+    anything of it after the request: whoever makes accounts would be two persons otherwise.
+    """
+    _must(by, APPROVE)
+    with transaction.atomic():
+        waiver = _open_still(waiver_id)
+        if waiver.requested_by_id == by.pk:
+            raise Conflict("A waiver takes two persons: somebody else must approve it.")
+        if waiver.approved_by_id is not None:
+            raise Conflict("This waiver is approved already.")
+        _stood_before(by, waiver)
+        waiver.approved_by_id, waiver.approved_at = by.pk, clock.now()
+        waiver.save(update_fields=["approved_by", "approved_at"])
+        _record("waiver.approved", waiver, by, detail=None)
+    return waiver
+
+
+def close_waiver(waiver_id: int, *, by: AbstractUser) -> ModelWaiver:
+    """Decline a waiver or take it back: it lets nothing go live any more. What went live by it stays live.
+
+    Whoever asked for it may, and whoever may approve. Raises Forbidden; Conflict for one that is closed or has run out.
+    """
+    with transaction.atomic():
+        waiver = _open_still(waiver_id)
+        if waiver.requested_by_id != by.pk or not by.is_active:
+            _must(by, APPROVE)
+        waiver.closed_by_id, waiver.closed_at = by.pk, clock.now()
+        waiver.save(update_fields=["closed_by", "closed_at"])
+        _record("waiver.closed", waiver, by, detail=None)
+    return waiver
+
+
+def _open_still(waiver_id: int) -> ModelWaiver:
+    waiver = ModelWaiver.objects.select_for_update(of=("self",)).get(pk=waiver_id)
+    if waiver.closed_by_id is not None:
+        raise Conflict("This waiver was closed: ask for another one.")
+    if waiver.expires_at <= clock.now():
+        raise Conflict("This waiver has run out.")
+    return waiver
+
+
+def _stood_before(person: AbstractUser, waiver: ModelWaiver) -> None:
+    """Raise Conflict for an account that was made since the request, or changed by staff: role, password, anything."""
+    changed = entries(action="user.changed", object=f"user:{person.pk}", limit=1)
+    if max([person.date_joined, *(event.at for event in changed)]) >= waiver.requested_at:
+        raise Conflict(
+            "Who approves a waiver must have been able to before it was asked for: your account was made or changed "
+            "since. Somebody else may approve it, or it is taken back and asked for again."
+        )
+
+
+def _must(person: AbstractUser, permission: str) -> None:
+    if not (person.is_active and person.has_perm(permission)):
+        raise Forbidden("You may not do this.")
+
+
+def _record(action: str, waiver: ModelWaiver, by: AbstractUser, *, detail: dict[str, Any] | None) -> None:
+    """What was written as the reason is free text and so belongs into the deletable detail."""
+    row = waiver.model_version
+    record(
+        category="model",
+        action=action,
+        actor=f"staff:{by.pk}",
+        object=f"model_version:{row.version}",
+        data={
+            "waiver": waiver.pk,
+            "version": row.version,
+            "requested_by": f"staff:{waiver.requested_by_id}",
+            "expires_at": waiver.expires_at.isoformat(),
+            "failed": row.failed_checks,
+        },
+        detail=detail,
+    )

@@ -1,1 +1,0 @@
-"""Recommenders: one file each, one contract (`base`), one registry line, one behavior suite. Pure."""

@@ -1,0 +1,1 @@
+"""Reading, cleaning, time windows, checks of data, drift."""

@@ -1,0 +1,1 @@
+"""Protocols, report, peers, ablations and the model checks."""

@@ -1,0 +1,72 @@
+"""How fast a newcomer is known: the released model's answers when only the newest few events of each shopper count."""
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from recsys.arrays import Doubles
+from recsys.data.folds import ROWS, Fold
+from recsys.data.profile import Profile
+from recsys.metrics.hits import hits, sizes_of
+from recsys.metrics.intervals import bootstrap
+from recsys.metrics.registry import per_shopper
+from recsys.ranking.model import Bundle
+from recsys.ranking.newcomers import PRIOR
+from recsys.training.model_slates import padded
+from recsys.training.plan import fresh
+
+KNOWN = (0, 1, 2, 5, 10)
+"""How many of a shopper's newest events are kept."""
+NEWCOMERS = 300
+SLATE = 10
+METRICS = {"ndcg@10": "ndcg", "hit_rate@10": "hit_rate"}
+
+
+def cold_start(bundle: Bundle, fold: Fold) -> list[dict[str, Any]]:
+    """Return a point for each number of known events, and one for whole histories (`events` None), as JSON values.
+
+    Always the same shoppers, at most 300: who has done less than a point says counts with all they did. Each point has
+    NDCG@10 and HR@10 of the released model and of popularity, with 95 % intervals.
+    """
+    part = fold.sample(NEWCOMERS)
+    if not len(part):
+        return []
+    bundle = _with_prior(bundle, fold)
+    popular = _values(bundle, part, events=0, strategy="popular")
+    points = []
+    for events in (*KNOWN, None):
+        found = {"released": _values(bundle, part, events=events, strategy=None), "popular": popular}
+        told = {
+            model: {name: asdict(bootstrap(values[metric], shoppers=part.users)) for name, metric in METRICS.items()}
+            for model, values in found.items()
+        }
+        points.append({"events": events, **told})
+    return points
+
+
+def _with_prior(bundle: Bundle, fold: Fold) -> Bundle:
+    """Return the bundle as it answers once released: shoppers of whom attributes alone are known, by the prior."""
+    if PRIOR in bundle.sources or not any(fold.past.shoppers):
+        return bundle
+    prior = fresh((PRIOR,), {})[PRIOR].fit(fold.past, bundle.catalogue)
+    return replace(bundle, sources={**bundle.sources, PRIOR: prior})
+
+
+def newest(profile: Profile, events: int) -> Profile:
+    """Return the shopper with only so many of the newest events; attributes stay."""
+    start = max(0, len(profile.items) - events)
+    return replace(profile, **{name: getattr(profile, name)[start:] for name in ROWS})
+
+
+def _values(bundle: Bundle, fold: Fold, *, events: int | None, strategy: str | None) -> dict[str, Doubles]:
+    """Return every metric of each question, asked with so many of the newest events, or with all."""
+    profiles, contexts = fold.profiles, fold.contexts
+    if events is not None:
+        profiles = [newest(one, events) for one in profiles]
+    if fold.new_only:  # what a shopper had is no right answer, whether it is among the events that count or not
+        had = [tuple(np.unique(one.items).tolist()) for one in fold.profiles]
+        contexts = [replace(one, exclude=own) for one, own in zip(contexts, had, strict=True)]
+    slates = bundle.slate_many(profiles, contexts, SLATE, strategy=strategy)
+    found = padded((slate.items for slate in slates), n=len(fold), k=SLATE)
+    return per_shopper(hits(found, fold.targets, fold.n_items), sizes_of(fold.targets), k=SLATE)

@@ -1,0 +1,103 @@
+"""A day's answers, and how well they did: against what the same shopper touched afterwards that day. Pure.
+
+All by sorting, in memory that grows with the answers and the touches, however many of both one machine makes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.arrays import (
+    Bools,
+    Doubles,
+    Ints,
+    Longs,
+    Times,
+)
+from recsys.evaluation.model_checks.slate_table import JudgedShelf
+from recsys.metrics.registry import per_shopper
+from recsys.metrics.spread import shown_among_first
+
+K = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Touches:
+    """What shoppers did in a day: codes of shoppers and items, seconds since 1970; equal lengths, any order."""
+
+    shoppers: Longs
+    items: Longs
+    times: Times
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What was served in a day, or to a sample of its shoppers: n answers.
+
+    `slates` is int32[n, k], item codes padded with -1; `shoppers` int64[n], a code below 0 where the shopper touched
+    nothing; `times` float64[n], seconds since 1970.
+    """
+
+    slates: Ints
+    shoppers: Longs
+    times: Times
+
+    def __len__(self) -> int:
+        return len(self.slates)
+
+    @property
+    def n_shoppers(self) -> int:
+        """How many shoppers were answered; an answer that names nobody is a shopper's of its own."""
+        return len(np.unique(self.shoppers))
+
+    def first(self, size: int) -> "Answers":
+        """Return the first of them."""
+        return Answers(self.slates[:size], self.shoppers[:size], self.times[:size])
+
+    def exposure(self, shelf: JudgedShelf) -> Doubles:
+        """Return float64[n_items]: how often each item was shown among the first ten."""
+        return shown_among_first(self.slates, shelf.n_items)
+
+
+def answered_well(answers: Answers, touches: Touches, *, n_items: int) -> tuple[Longs, Doubles]:
+    """Return the codes of shoppers who touched something after an answer, and each one's mean NDCG@10 of such answers.
+
+    The targets of an answer are the different items that its shopper touched later.
+    """
+    owners, items, last = _last_touches(touches, n_items)
+    hit = _touched_later(answers, owners * n_items + items, last, n_items=n_items)
+    later = _counted_later(answers, owners, last)
+    asked = np.flatnonzero(later > 0)
+    values = per_shopper(hit[asked], later[asked], k=K)["ndcg"]
+    names, owner = np.unique(answers.shoppers[asked], return_inverse=True)
+    return names, np.bincount(owner, values) / np.bincount(owner)
+
+
+def _last_touches(touches: Touches, n_items: int) -> tuple[Longs, Longs, Times]:
+    """Return shopper, item and time of the last touch of each pair, sorted by shopper and item."""
+    pairs = touches.shoppers * n_items + touches.items
+    order = np.lexsort((touches.times, pairs))
+    pairs, times = pairs[order], touches.times[order]
+    ends = np.append(pairs[1:] != pairs[:-1], True)[: len(pairs)]
+    return pairs[ends] // n_items, pairs[ends] % n_items, times[ends]
+
+
+def _touched_later(answers: Answers, pairs: Longs, last: Times, *, n_items: int) -> Bools:
+    """Return bool[n, k]: whether the shopper touched each item after the answer; `pairs` are sorted."""
+    keys = answers.shoppers[:, None] * n_items + answers.slates
+    if not len(pairs):
+        return np.zeros(keys.shape, bool)
+    at = np.minimum(np.searchsorted(pairs, keys), len(pairs) - 1)
+    hit: Bools = (pairs[at] == keys) & (answers.slates >= 0) & (last[at] > answers.times[:, None])
+    return hit
+
+
+def _counted_later(answers: Answers, owners: Longs, last: Times) -> Longs:
+    """Return how many items each answer's shopper touched after it, by one order of shoppers and times."""
+    both = np.concatenate([answers.times, last])
+    begin = both.min(initial=np.inf)
+    length = both.max(initial=-np.inf) - begin + 1.0
+    ordered = np.sort(owners * length + (last - begin))
+    ends = np.searchsorted(ordered, (answers.shoppers + 1) * length)
+    later: Longs = ends - np.searchsorted(ordered, answers.shoppers * length + (answers.times - begin), side="right")
+    return later

@@ -1,0 +1,227 @@
+"""The checks, each a function of the challenger, the champion (or None) and the shelf. One file, one list.
+
+Limits: docs/adr/0013. Absolute bars (group ratio, supplier share, popularity lift, new items) describe the data as much
+as the model: no recommender serves a shopper with one purchase as well as one with a thousand. So they refuse only a
+model that misses the bar and is also worse there than the reference it would replace (the champion, else popularity).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from recsys.arrays import Doubles
+from recsys.data.drift import TELLING
+from recsys.evaluation.model_checks.case import Case, GateCheck
+from recsys.evaluation.model_checks.fairness import (
+    MIN_GROUP,
+    beyond_chance,
+    drawn,
+    groups_of,
+    has_new,
+    has_suppliers,
+    lift,
+    mean_popularity,
+    members_of,
+    new_share,
+    spread,
+    worst_over_best,
+)
+from recsys.evaluation.model_checks.leaks import saw_the_future, too_good, unlike_validation
+from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable
+from recsys.metrics.intervals import bootstrap, resampled
+from recsys.metrics.spread import coverage, gini
+
+BORNE = "; misses the bar, which refuses only a model that is worse here than the reference"
+FEW = f"; misses the bar, which refuses nobody where fewer than {TELLING} shoppers were asked"
+CHANCE = "; above the limit, but as much may be lost by chance"
+SEED = 7
+"""Of the samples that tell what a group lost."""
+ROUNDING = 1e-9
+"""How far apart the mean of equal numbers and that of some of them drawn again may lie."""
+NAMED = 20
+"""How many groups too small to be judged are named, the largest first."""
+MIN_NAMED = 10
+"""Shoppers below whom a group is not named: its label might be one person's."""
+
+
+def quality(case: Case) -> Iterable[GateCheck]:
+    """NDCG@10 must not lie below the reference's own 95 % interval."""
+    ours = float(case.challenger.ndcg(case.shelf.n_items).mean())
+    theirs = bootstrap(case.reference.ndcg(case.shelf.n_items))
+    yield GateCheck(
+        "quality",
+        ours >= theirs.low - ROUNDING,
+        ours,
+        theirs.low,
+        f"NDCG@10 {ours:.4f} against {theirs.value:.4f} [{theirs.low:.4f}, {theirs.high:.4f}]",
+        "at least",
+    )
+
+
+def group_loss(case: Case) -> Iterable[GateCheck]:
+    """No group of at least 500 shoppers may lose more than 5 % against the champion, beyond chance."""
+    if not case.has_champion:
+        return
+    ours, theirs = case.challenger.ndcg(case.shelf.n_items), case.reference.ndcg(case.shelf.n_items)
+    for kind, label, rows in groups_of(case.challenger.groups):
+        before = float(theirs[rows].mean())
+        if before <= 0:
+            continue
+        loss = 1 - float(ours[rows].mean()) / before
+        limit = case.limits.group_loss
+        passed, words = loss <= limit, f"{kind} {label} ({len(rows)} shoppers) loses {loss:.1%} of its NDCG@10"
+        if not passed:
+            lost = resampled((theirs - ours)[rows, None], shoppers=None, seed=SEED).ravel()
+            passed = not beyond_chance(lost, slack=0.0)
+            words += CHANCE if passed else ""
+        yield GateCheck(f"group_loss:{kind}:{label}", passed, loss, limit, words, "at most")
+
+
+def group_ratio(case: Case) -> Iterable[GateCheck]:
+    """The worst group's NDCG over the best group's: lower 95 % bound at least .80, or no worse than the reference's."""
+    for kind in sorted(case.challenger.groups):
+        members = [rows for name, _, rows in groups_of(case.challenger.groups) if name == kind]
+        if len(members) < 2:
+            continue
+        ours = worst_over_best(case.challenger.ndcg(case.shelf.n_items), members)
+        theirs = worst_over_best(case.reference.ndcg(case.shelf.n_items), members)
+        inside = ours[0] >= case.limits.group_ratio
+        passed = inside or ours[1] >= theirs[0]
+        words = f"worst over best {kind} group {ours[1]:.2f} (lower bound {ours[0]:.2f}); reference {theirs[1]:.2f}"
+        words += _borne(inside, passed)
+        yield GateCheck(f"group_ratio:{kind}", passed, ours[0], case.limits.group_ratio, words, "at least")
+
+
+def small_groups(case: Case) -> Iterable[GateCheck]:
+    """Say which groups were not judged, being of fewer than 500 shoppers, and how large they are; refuses nothing."""
+    sizes = [
+        (kind, label, len(rows)) for kind, label, rows in members_of(case.challenger.groups) if len(rows) < MIN_GROUP
+    ]
+    if not sizes:
+        return
+    sizes.sort(key=lambda one: -one[2])
+    told = [one for one in sizes[:NAMED] if one[2] >= MIN_NAMED]
+    words = [f"{kind} {label} ({n:,} shoppers)" for kind, label, n in told]
+    if rest := sizes[len(told) :]:
+        words.append(f"{len(rest):,} smaller (up to {rest[0][2]:,} each)")
+    yield GateCheck("groups_not_judged", True, None, None, f"fewer than {MIN_GROUP} shoppers: {', '.join(words)}")
+
+
+def supplier_share(case: Case) -> Iterable[GateCheck]:
+    """Exposure over catalogue share by supplier within .80–1.25, or no further off than the reference."""
+    limits, supplier = case.limits, case.shelf.supplier
+    if not has_suppliers(case.shelf):
+        return
+    ours, theirs = (spread(table.exposure(case.shelf.n_items), supplier) for table in (case.challenger, case.reference))
+    inside = limits.supplier_low <= ours[0] and ours[1] <= limits.supplier_high
+    passed = inside or not _surely_worse(case, lambda exposure: spread(exposure, supplier)[2])
+    words = f"exposure ÷ catalogue share by supplier {ours[0]:.2f}–{ours[1]:.2f}"
+    words += f"; gap {ours[2]:.2f}, reference {theirs[2]:.2f}"
+    yield GateCheck("supplier_share", passed, ours[2], theirs[2], words + _borne(inside, passed), "at most")
+
+
+def concentration(case: Case) -> Iterable[GateCheck]:
+    """Gini of exposure at most the champion's + .02; coverage at least .95 of the champion's; of what was on sale."""
+    if not case.has_champion:
+        return
+    ours, theirs = (
+        case.shelf.of_listed(table.exposure(case.shelf.n_items)) for table in (case.challenger, case.reference)
+    )
+    limit = gini(theirs) + case.limits.gini_slack
+    words = f"Gini of exposure {gini(ours):.3f}, limit {limit:.3f}"
+    yield GateCheck("gini", gini(ours) <= limit, gini(ours), limit, words, "at most")
+    covered, least = coverage(ours), case.limits.coverage * coverage(theirs)
+    words = f"coverage {covered:.3f}, at least {least:.3f}"
+    yield GateCheck("coverage", covered >= least, covered, least, words, "at least")
+
+
+def popularity_lift(case: Case) -> Iterable[GateCheck]:
+    """Mean popularity of shown items over that of wanted items at most 1.5, or no more than the reference's."""
+    ours, theirs = _lift(case.challenger, case.shelf), _lift(case.reference, case.shelf)
+    inside = ours <= case.limits.popularity_lift
+    passed = inside or not _surely_worse(case, lambda exposure: mean_popularity(exposure, case.shelf.popularity))
+    words = f"shown items are {ours:.2f} × as popular as wanted ones; reference {theirs:.2f}"
+    words += _borne(inside, passed)
+    yield GateCheck("popularity_lift", passed, ours, case.limits.popularity_lift, words, "at most")
+
+
+def new_items(case: Case) -> Iterable[GateCheck]:
+    """Exposure share of new items at least half their catalogue share, or no less than the reference's."""
+    new, n_items = case.shelf.new, case.shelf.n_items
+    if not has_new(case.shelf):
+        return
+    share = case.shelf.share_of_new
+    ours, theirs = (new_share(table.exposure(n_items), new) for table in (case.challenger, case.reference))
+    limit = case.limits.new_items * share
+    words = f"new items get {ours:.1%} of exposure, {share:.1%} of the catalogue; reference {theirs:.1%}"
+    inside = ours >= limit
+    passed = inside or not _surely_worse(case, lambda exposure: -new_share(exposure, new))
+    yield GateCheck("new_items", passed, ours, limit, words + _borne(inside, passed), "at least")
+
+
+def latency(case: Case) -> Iterable[GateCheck]:
+    """The 99th percentile of one slate within the budget."""
+    measured = case.challenger.latency_ms
+    if measured is None or not len(measured):
+        return
+    p99, limit = float(np.quantile(measured, 0.99)), case.limits.latency_p99_ms
+    words = f"one slate takes {p99:.1f} ms (p99), budget {limit:.1f} ms"
+    yield GateCheck("latency", p99 <= limit, p99, limit, words, "at most")
+
+
+def exposure(case: Case) -> Iterable[GateCheck]:
+    """What the slates show, all shoppers together: told of any number of them, a reason to refuse from 200 on.
+
+    In a shop's first days the first models are hardly more than noise, which spreads over the whole shelf. Held against
+    them, every better model is too concentrated, and a shop would keep what is worse than popular products. The nightly
+    watch says nothing of fewer shoppers either.
+    """
+    for check in (supplier_share, concentration, popularity_lift, new_items):
+        for verdict in check(case):
+            spared = not verdict.passed and len(case.challenger.slates) < TELLING
+            yield replace(verdict, passed=True, detail=verdict.detail + FEW) if spared else verdict
+
+
+CHECKS: tuple[Callable[[Case], Iterable[GateCheck]], ...] = (
+    quality,
+    group_loss,
+    group_ratio,
+    small_groups,
+    exposure,
+    latency,
+    saw_the_future,
+    too_good,
+    unlike_validation,
+)
+
+
+def judge(case: Case) -> list[GateCheck]:
+    """Return every check's verdict, in the order of CHECKS; the model may pass where all have passed."""
+    if not case.challenger.targets:
+        words = "nobody could be asked: no shopper known before the held-out window came back in it"
+        return [GateCheck("quality", False, None, None, words)]
+    return [verdict for check in CHECKS for verdict in check(case)]
+
+
+def _borne(inside: bool, passed: bool) -> str:
+    """Return why a model passes that misses an absolute bar, for the words of its check."""
+    return BORNE if passed and not inside else ""
+
+
+def _surely_worse(case: Case, badness: Callable[[Doubles], float]) -> bool:
+    """Return whether the challenger's exposure is worse than the reference's beyond chance.
+
+    A paired bootstrap over shoppers: both are shown to the same ones, so only where they differ counts. Two trainings
+    of one plan differ a little too: as with Gini, .02 (of the reference's number) refuses nobody.
+    """
+    n_items = case.shelf.n_items
+    ours, theirs = (drawn(table.slates, n_items) for table in (case.challenger, case.reference))
+    gaps = np.array([badness(mine) - badness(other) for mine, other in zip(ours, theirs, strict=True)])
+    slack = case.limits.absolute_slack * abs(badness(case.reference.exposure(n_items)))
+    return beyond_chance(gaps, slack=slack)
+
+
+def _lift(table: SlateTable, shelf: JudgedShelf) -> float:
+    wanted = np.concatenate([*table.targets, np.empty(0, np.int64)])
+    return lift(table.exposure(shelf.n_items), wanted, shelf.popularity)

@@ -1,0 +1,116 @@
+"""The numbers of fairness, each defined once: the gate takes them of held-out slates, the nightly watch of served ones.
+
+An exposure is float64[n_items]: how often each item was shown.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from recsys.arrays import (
+    Bools,
+    Doubles,
+    Ints,
+    Longs,
+)
+from recsys.evaluation.model_checks.slate_table import JudgedShelf
+from recsys.metrics.intervals import resample_counts
+from recsys.metrics.spread import TOP
+
+DRAWS = 1_000
+EXPOSURE_DRAWS = 200
+MIN_GROUP = 500
+MIN_SHELF = 50
+"""Five slates' worth of products: below, ten places show so much of the shelf that shares tell nothing of a model."""
+
+
+def has_suppliers(shelf: JudgedShelf) -> bool:
+    """Return whether shares of suppliers tell anything: a shelf that is large enough, and two suppliers known."""
+    return shelf.n_listed >= MIN_SHELF and len(np.unique(shelf.supplier[shelf.supplier >= 0])) >= 2
+
+
+def spread(exposure: Doubles, supplier: Ints) -> tuple[float, float, float]:
+    """Return the least and the largest exposure ÷ catalogue share, and the mean distance |log| weighed by share."""
+    known = supplier >= 0
+    shown = np.bincount(supplier[known], exposure[known])
+    listed = np.bincount(supplier[known]).astype(np.float64)
+    share = listed[listed > 0] / listed.sum()
+    ratio = shown[listed > 0] / max(shown.sum(), 1e-12) / share
+    gap = float((share * np.abs(np.log(np.maximum(ratio, 1e-3)))).sum())
+    return float(ratio.min()), float(ratio.max()), gap
+
+
+def mean_popularity(exposure: Doubles, popularity: Doubles) -> float:
+    """Return the mean popularity of what was shown."""
+    return float(exposure @ popularity) / max(float(exposure.sum()), 1e-12)
+
+
+def lift(exposure: Doubles, wanted: Longs, popularity: Doubles) -> float:
+    """Return the mean popularity of shown items over that of wanted ones (item codes).
+
+    0 where nothing is shown, or nobody had touched anything that is wanted.
+    """
+    if not popularity[wanted].any():
+        return 0.0
+    return mean_popularity(exposure, popularity) / float(popularity[wanted].mean())
+
+
+def has_new(shelf: JudgedShelf) -> bool:
+    """Return whether the share of new items tells anything: a shelf that is large enough, and some are new."""
+    return shelf.n_listed >= MIN_SHELF and bool(shelf.new.any())
+
+
+def new_share(exposure: Doubles, new: Bools) -> float:
+    """Return the share of the exposure that new items got."""
+    return float(exposure[new].sum() / max(exposure.sum(), 1e-12))
+
+
+def groups_of(groups: Mapping[str, Sequence[str]]) -> list[tuple[str, str, Longs]]:
+    """Return `members_of` each group that is large enough to be judged."""
+    return [one for one in members_of(groups) if len(one[2]) >= MIN_GROUP]
+
+
+def members_of(groups: Mapping[str, Sequence[str]]) -> list[tuple[str, str, Longs]]:
+    """Return kind, label and rows of each group, sorted by both; `groups` as in `SlateTable`."""
+    found = []
+    for kind, labels in sorted(groups.items()):
+        column = np.asarray(labels, dtype=str)
+        for label in np.unique(column[column != ""]):
+            found.append((kind, str(label), np.flatnonzero(column == label)))
+    return found
+
+
+def worst_over_best(values: Doubles, members: Sequence[Longs]) -> tuple[float, float]:
+    """Return (lower 95 % bootstrap bound, point) of the worst group's mean over the best group's.
+
+    `values` holds one number per shopper, `members` the rows of each group.
+    """
+    means = np.array([values[rows].mean() for rows in members])
+    worst, best = members[int(means.argmin())], members[int(means.argmax())]
+    rng = np.random.default_rng(7)
+    low, high = (_means(values[rows], rng) for rows in (worst, best))
+    point = float(means.min() / means.max()) if means.max() > 0 else 1.0
+    return float(np.quantile(low / np.maximum(high, 1e-12), 0.05)), point
+
+
+def drawn(slates: Ints, n_items: int, *, shoppers: Longs | None = None) -> Iterator[Doubles]:
+    """Yield the exposure of the first ten places of int32[n, k] (-1 is nothing) in each bootstrap draw of the shoppers.
+
+    Row i is of `shoppers[i]`, or each of a shopper of its own. As many shoppers are always drawn alike: tables of the
+    same shoppers are paired.
+    """
+    names, owner = np.unique(np.arange(len(slates)) if shoppers is None else shoppers, return_inverse=True)
+    rows, places = np.nonzero(slates[:, :TOP] >= 0)
+    items, owners = slates[rows, places], owner[rows]
+    for counts in resample_counts(len(names), seed=7, draws=EXPOSURE_DRAWS):
+        yield np.bincount(items, weights=counts[owners], minlength=n_items).astype(np.float64)
+
+
+def beyond_chance(gaps: Doubles, *, slack: float) -> bool:
+    """Return whether the lower 95 % bound of what is worse, drawn by bootstrap, lies above the slack."""
+    return float(np.quantile(gaps, 0.05)) > slack + 1e-9 if len(gaps) else False
+
+
+def _means(values: Doubles, rng: np.random.Generator) -> Doubles:
+    means: Doubles = np.array([values[rng.integers(0, len(values), len(values))].mean() for _ in range(DRAWS)])
+    return means

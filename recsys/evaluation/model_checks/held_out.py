@@ -1,0 +1,90 @@
+"""From bundles and a fold to the case the gate judges: what each would have shown to the same held-out shoppers."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from recsys.arrays import Doubles, Floats, Times
+from recsys.data.activity import known_of, third_of
+from recsys.data.catalogue import Catalogue
+from recsys.data.folds import Fold
+from recsys.evaluation.model_checks.case import POPULAR, Case, Limits
+from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable
+from recsys.metrics.intervals import Interval
+from recsys.ranking.groups import even
+from recsys.ranking.model import Bundle
+from recsys.training.model_slates import bundle_slates, milliseconds
+
+NEVER = float("-inf")
+TIMED, TAKES = 100, 5
+
+
+def case_of(
+    challenger: Bundle,
+    fold: Fold,
+    *,
+    champion: Bundle | None,
+    labels: Mapping[str, Sequence[str]],
+    limits: Limits | None = None,
+    expected: Interval | None = None,
+) -> Case:
+    """Return the case of a challenger against the champion's plan, or against popularity where there is none.
+
+    Both must have been fitted on the fold's past alone. `labels` holds one label per question of a kind of group
+    ("region", "device"), "" where unknown; groups by activity are added here. `expected` is what validation promised.
+    """
+    groups = {"activity": activity(fold), **{kind: tuple(own) for kind, own in labels.items()}}
+    theirs = bundle_slates(champion or challenger, fold, strategy=None if champion else POPULAR)
+    targets = tuple(np.asarray(own, np.int64) for own in fold.targets)
+    ours, parts, other = bundle_slates(challenger, fold), learnt(challenger, fold), learnt(champion or challenger, fold)
+    return Case(
+        challenger=SlateTable(ours, targets, groups, timed(challenger, fold), max(parts.values()), parts),
+        reference=SlateTable(theirs, targets, groups, None, max(other.values()), other),
+        shelf=shelf_of(challenger.catalogue, fold),
+        has_champion=champion is not None,
+        limits=limits or Limits(),
+        expected=expected,
+        reference_rung=champion.rung if champion else POPULAR,
+    )
+
+
+def timed(bundle: Bundle, fold: Fold) -> Floats:
+    """Return milliseconds of one slate for each of up to 100 shoppers: the best of five takes.
+
+    The best, not the mean: what else the machine does while we measure is no property of the model.
+    """
+    rows = even(len(fold), TIMED).tolist()
+    return np.array([min(milliseconds(bundle, fold, row) for _ in range(TAKES)) for row in rows], np.float32)
+
+
+def learnt(bundle: Bundle, fold: Fold) -> dict[str, float]:
+    """Return the time of the latest row that each part learnt from, or was asked with; parts that hold none are out."""
+    latest = {
+        "plan": float(bundle.manifest.get("until", fold.until)),
+        "past": _latest(fold.past.times),
+        "facts": _latest(bundle.facts.last),
+        "profiles": max((_latest(profile.times) for profile in fold.profiles), default=NEVER),
+        **{f"source {name}": _known(one.learned_until) for name, one in bundle.sources.items()},
+    }
+    return {name: moment for name, moment in latest.items() if moment > NEVER}
+
+
+def activity(fold: Fold) -> tuple[str, ...]:
+    """Return each shopper's third by how much is known of them."""
+    return third_of(known_of(fold.profiles))
+
+
+def shelf_of(catalogue: Catalogue, fold: Fold) -> JudgedShelf:
+    """Return the items as the checks see them."""
+    n_items = catalogue.n_items
+    popularity: Doubles = np.bincount(fold.past.items, minlength=n_items)[:n_items].astype(np.float64)
+    return JudgedShelf.of(catalogue, popularity=popularity, cut=fold.until)
+
+
+def _latest(times: Times) -> float:
+    """Return the latest known time."""
+    return float(np.nanmax(times, initial=NEVER))
+
+
+def _known(moment: float | None) -> float:
+    return NEVER if moment is None else moment

@@ -1,0 +1,51 @@
+"""Would shoppers see another shop tomorrow? The live model and the new one, asked the same questions."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from recsys.arrays import Floats, Ints
+from recsys.data.catalogue import Catalogue
+from recsys.data.data_checks import Check, stability
+from recsys.data.folds import Fold
+from recsys.data.profile import Profile
+from recsys.ranking.model import Bundle
+from recsys.training.model_slates import bundle_slates, padded
+
+ASKED, K = 500, 10
+
+
+def steadiness(live: Bundle, fresh: Bundle, fold: Fold) -> Check:
+    """Return the check of overlap@10 between what both answer to the fold's questions, in the fresh bundle's codes.
+
+    The live bundle counts products in its own codes: profiles are told to it, and its answers read, by product id.
+    """
+    part = fold.sample(ASKED)
+    there = codes_in(live.catalogue, fresh.catalogue.item_ids)
+    back = codes_in(fresh.catalogue, live.catalogue.item_ids)
+    told = [translated(profile, there, live.weights) for profile in part.profiles]
+    before = [back[slate.items] for slate in live.slate_many(told, part.contexts, K)]
+    return stability(padded(before, n=len(part), k=K), bundle_slates(fresh, part, k=K))
+
+
+def codes_in(catalogue: Catalogue, item_ids: Sequence[str]) -> Ints:
+    """Return int32[len(item_ids)]: the catalogue's code of each product, -1 where it has none."""
+    codes = {name: code for code, name in enumerate(catalogue.item_ids)}
+    return np.fromiter((codes.get(name, -1) for name in item_ids), np.int32, len(item_ids))
+
+
+def translated(profile: Profile, codes: Ints, weights: Floats) -> Profile:
+    """Return the profile in other codes, without what they do not know, each event counting as `weights` say, but for
+    what has no weight: what the shopper dislikes.
+    """
+    items = codes[profile.items]
+    known = items >= 0
+    return replace(
+        profile,
+        items=items[known],
+        times=profile.times[known],
+        signals=profile.signals[known],
+        weights=np.where(profile.weights[known] > 0, weights[profile.signals[known]], 0).astype(np.float32),
+        values=profile.values[known],
+    )

@@ -1,0 +1,118 @@
+"""What the gate said of a version, as it is stored; and the held-out table it said it of, sealed on disk."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recsys.evaluation.model_checks.case import Case, GateCheck, Limits
+from recsys.evaluation.model_checks.checks import judge
+from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable
+from recsys.metrics.hits import sizes_of
+from recsys.metrics.intervals import Interval
+from recsys.ranking import artifact as artefact
+from recsys.sources import storage
+
+TABLE, ARRAYS = "table.json", "table.npz"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All checks of one judgment; `reference` says in words what the version was held against."""
+
+    reference: str
+    checks: Sequence[GateCheck]
+
+    @classmethod
+    def of(cls, case: Case, *, reference: str) -> "Verdict":
+        """Judge the case."""
+        return cls(reference, judge(case))
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def failed(self) -> list[GateCheck]:
+        """The checks that failed."""
+        return [check for check in self.checks if not check.passed]
+
+    @property
+    def reason(self) -> str:
+        """Why the version must not go live, one clause per failed check."""
+        return "; ".join(f"{check.name}: {check.detail}" for check in self.failed)
+
+    def json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "passed": self.passed,
+            "reference": self.reference,
+            "checks": [_plain(asdict(check)) for check in self.checks],
+        }
+
+
+def write_case(directory: Path, case: Case) -> str:
+    """Write the held-out table into an empty directory and return its hash: anybody can judge again."""
+    directory.mkdir(parents=True)
+    challenger, reference = case.challenger, case.reference
+    sizes = sizes_of(challenger.targets)
+    arrays: dict[str, Any] = {
+        "challenger": challenger.slates,
+        "reference": reference.slates,
+        "targets": np.concatenate([*challenger.targets, np.empty(0, np.int64)]),
+        "ends": np.cumsum(sizes),
+        "supplier": case.shelf.supplier,
+        "popularity": case.shelf.popularity,
+        "new": case.shelf.new,
+    }
+    if case.shelf.listed is not None:
+        arrays["listed"] = case.shelf.listed
+    if challenger.latency_ms is not None:
+        arrays["latency_ms"] = challenger.latency_ms
+    storage.write_arrays(directory / ARRAYS, arrays)
+    facts = {
+        "groups": {kind: list(labels) for kind, labels in challenger.groups.items()},
+        "fitted_until": challenger.fitted_until,
+        "parts": dict(challenger.parts),
+        "reference_fitted_until": reference.fitted_until,
+        "cut": case.shelf.cut,
+        "absent": case.shelf.absent,
+        "has_champion": case.has_champion,
+        "reference_rung": case.reference_rung,
+        "limits": asdict(case.limits),
+        "expected": asdict(case.expected) if case.expected else None,
+    }
+    storage.write_json(directory / TABLE, facts)
+    return artefact.seal(directory, {"kind": "held-out slates"})
+
+
+def read_case(directory: Path, *, expected: str | None = None) -> Case:
+    """Return what `write_case` wrote. Raises ArtefactError where it was altered."""
+    artefact.unseal(directory, expected=expected)
+    arrays: Mapping[str, Any] = storage.read_arrays(directory / ARRAYS)
+    facts: Mapping[str, Any] = storage.read_json(directory / TABLE)
+    targets = tuple(np.split(arrays["targets"], arrays["ends"][:-1])) if len(arrays["ends"]) else ()
+    groups = {kind: tuple(labels) for kind, labels in facts["groups"].items()}
+    timing = arrays.get("latency_ms")
+    told = (arrays["supplier"], arrays["popularity"], arrays["new"], facts["cut"], facts.get("absent", 0))
+    return Case(
+        challenger=SlateTable(
+            arrays["challenger"], targets, groups, timing, facts["fitted_until"], facts.get("parts", {})
+        ),
+        reference=SlateTable(arrays["reference"], targets, groups, None, facts["reference_fitted_until"]),
+        shelf=JudgedShelf(*told, arrays.get("listed")),
+        has_champion=facts["has_champion"],
+        limits=Limits(**facts["limits"]),
+        expected=Interval(**facts["expected"]) if facts.get("expected") else None,
+        reference_rung=facts.get("reference_rung", ""),
+    )
+
+
+def _plain(check: dict[str, Any]) -> dict[str, Any]:
+    """Return numpy's scalars as Python's, and what is not finite as null."""
+    numbers = {name: None if check[name] is None else float(check[name]) for name in ("value", "limit")}
+    finite = {name: value if value is not None and np.isfinite(value) else None for name, value in numbers.items()}
+    return {**check, **finite, "passed": bool(check["passed"])}

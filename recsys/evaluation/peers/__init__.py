@@ -1,0 +1,1 @@
+"""Open-source models that ours are compared with."""

@@ -1,0 +1,109 @@
+"""How far Surprise's SVD comes, step by step: from its tutorial to what is used here, beside the released model.
+
+Everything is asked of the same shoppers of the test fold, all items ranked. Time is bounded: SVD learns from the newest
+`MOST_ROWS` interactions, and at most `MOST_SHOPPERS` of the shoppers in them are asked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import surprise
+
+from recsys.arrays import Floats, Ints, Longs
+from recsys.data.folds import Fold
+from recsys.evaluation.peers.base import Dense, Matrix
+from recsys.evaluation.peers.packaged import TutorialSVD
+from recsys.evaluation.surprise_added import added
+from recsys.metrics.intervals import bootstrap
+from recsys.metrics.registry import ndcg
+from recsys.ranking.groups import even
+from recsys.ranking.model import Bundle
+from recsys.sources.svd import SVD
+from recsys.training.ranking_dataset import Examples
+
+MOST_ROWS = 100_000
+MOST_SHOPPERS = 1_000
+FLAT: Mapping[str, Any] = {"step": 1.0, "half_life_days": 0.0}
+"""Settings under which all of a history counts alike."""
+
+
+class Remembering(SVD):
+    """The svd recommender that also keeps what SVD learnt of shoppers: to be judged, never to be saved."""
+
+    learnt: surprise.SVD
+
+    def trained(self, users: Any, items: Any, *, n_users: int, n_items: int) -> surprise.SVD:
+        """Return Surprise's model, and remember it."""
+        self.learnt = super().trained(users, items, n_users=n_users, n_items=n_items)
+        return self.learnt
+
+
+class OwnFactors(Dense):
+    """SVD with drawn zeros, asked with the factors that it learnt of each shopper itself."""
+
+    name: ClassVar[str] = "with sampled negatives"
+
+    def __init__(self, svd: Remembering) -> None:
+        super().__init__()
+        self.svd, self.n_items = svd, svd.n_items
+
+    def learn(self, matrix: Matrix) -> None:
+        """Leave it at what was learnt already."""
+
+    def scores(self, users: Ints, histories: Matrix) -> Floats:
+        """Return the estimates of items learnt from, next to nothing for others."""
+        model = self.svd.learnt
+        scores = np.asarray(model.pu[users] @ model.qi.T + model.bi, np.float32)
+        scores[:, ~self.svd.arrays["seen"]] = -1e9
+        return scores
+
+
+@dataclass(frozen=True, slots=True)
+class NarrowedFold:
+    """The fold narrowed to what SVD learns from and who is asked; `rows` are their places in the whole fold."""
+
+    fold: Fold
+    rows: Longs
+
+    @classmethod
+    def of(cls, fold: Fold) -> "NarrowedFold":
+        """Return the newest rows, and an even choice of the shoppers in them who are asked."""
+        past = fold.past.some(slice(max(0, len(fold.past) - MOST_ROWS), None))
+        known = np.flatnonzero(np.isin(fold.users, past.users))
+        rows = known[even(len(known), MOST_SHOPPERS)]
+        return cls(replace(fold.of_rows(rows), past=past), rows)
+
+
+def surprise_ablation(bundle: Bundle, fold: Fold, asked: Examples, *, beside: Mapping[str, Ints]) -> dict[str, Any]:
+    """Return under "surprise" the NDCG@10 of each step and of the slates `beside`, under "surprise_basis" what was
+    learnt from, who was asked and the order of the steps; both empty where nobody can be asked.
+    """
+    part = NarrowedFold.of(fold)
+    if not len(part.rows):
+        return {"surprise": {}, "surprise_basis": {}}
+    svd = Remembering().fit(part.fold.past, bundle.catalogue)
+    found = {**_steps(svd, part.fold), **{name: slates[part.rows] for name, slates in beside.items()}}
+    judged = {
+        name: asdict(bootstrap(ndcg(slates, part.fold.targets, fold.n_items), shoppers=part.fold.users))
+        for name, slates in found.items()
+    }
+    judged |= added(bundle, fold, asked, svd)
+    rows, of_rows = len(part.fold.past), len(fold.past)
+    basis = {"rows": rows, "of_rows": of_rows, "shoppers": len(part.rows), "steps": list(judged)}
+    return {"surprise": judged, "surprise_basis": basis}
+
+
+def _steps(svd: Remembering, fold: Fold) -> dict[str, Ints]:
+    """Return the slates of each step: with drawn zeros (and the settings of ours that learn with them), folded in,
+    recent events first.
+    """
+    tutorial, flat = TutorialSVD(), svd.reconfigured(**FLAT)
+    tutorial.fit(fold.past, fold.catalogue)
+    return {
+        "as in the tutorial": tutorial.answer(fold, 10),
+        OwnFactors.name: OwnFactors(svd).answer(fold, 10),
+        "item factors folded in": flat.recommend_many(fold.profiles, fold.contexts, 10).items,
+        "folded in, recent events first (svd)": svd.recommend_many(fold.profiles, fold.contexts, 10).items,
+    }

@@ -1,0 +1,1 @@
+"""Ranking metrics and their intervals. A leaf: imports arrays only."""

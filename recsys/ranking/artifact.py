@@ -1,0 +1,117 @@
+"""A released model on disk: files under a SHA-256 manifest, no pickle. Altered, added or lost files are refused."""
+
+import hashlib
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from recsys.data.catalogue import TEXTS, Catalogue
+from recsys.ranking.exposure_constraint import Exposure
+from recsys.ranking.item_statistics import COLUMNS, ItemFacts
+from recsys.ranking.predicted_ratings import read_stars, write_stars
+from recsys.sources import storage
+
+MANIFEST = "manifest.json"
+WORDS = ("item_ids", *TEXTS)
+ARRAYS = ("prices", "first_seen", "images")
+FACTS = frozenset(part.name for part in fields(ItemFacts)) - {"stars"}
+
+
+class ArtefactError(Exception):
+    """The artefact is incomplete, was altered, or is of another format."""
+
+
+def seal(directory: Path, manifest: dict[str, Any]) -> str:
+    """Write the manifest over all files there and return its hash: the artefact's hash."""
+    body = {**manifest, "files": {name: _digest(directory / name) for name in _files(directory)}}
+    text = json.dumps(body, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+    (directory / MANIFEST).write_text(text, encoding="utf-8")
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def unseal(directory: Path, *, expected: str | None = None) -> dict[str, Any]:
+    """Return the manifest. Raises ArtefactError unless every file is as sealed and the hash is the expected one."""
+    manifest = glance(directory, expected=expected)
+    sealed: dict[str, str] = manifest["files"]
+    present = _files(directory)
+    if set(present) != set(sealed):
+        odd = sorted(set(present) ^ set(sealed))
+        raise ArtefactError(f"{directory.name}: files missing or added: {', '.join(odd)}")
+    for name in present:
+        if _digest(directory / name) != sealed[name]:
+            raise ArtefactError(f"{directory.name}: {name} was altered")
+    return manifest
+
+
+def glance(directory: Path, *, expected: str | None) -> dict[str, Any]:
+    """Return the manifest without a look at the files. Raises ArtefactError unless its hash is the expected one."""
+    try:
+        text = (directory / MANIFEST).read_bytes()
+        manifest: dict[str, Any] = json.loads(text)
+        dict(manifest["files"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtefactError(f"{directory.name}: no readable manifest") from error
+    if expected is not None and hashlib.sha256(text).hexdigest() != expected:
+        raise ArtefactError(f"{directory.name}: the manifest is not the registered one")
+    return manifest
+
+
+def _files(directory: Path) -> list[str]:
+    paths = (path for path in directory.rglob("*") if path.is_file())
+    return sorted(name for path in paths if (name := path.relative_to(directory).as_posix()) != MANIFEST)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_catalogue(directory: Path, catalogue: Catalogue) -> None:
+    """Write `catalogue.json` and `catalogue.npz`."""
+    texts: dict[str, Any] = {name: list(getattr(catalogue, name)) for name in WORDS}
+    texts["attributes"] = [list(own) for own in catalogue.attributes]
+    storage.write_json(directory / "catalogue.json", texts)
+    arrays = {name: value for name in ARRAYS if (value := getattr(catalogue, name)) is not None}
+    storage.write_arrays(directory / "catalogue.npz", arrays)
+
+
+def read_catalogue(directory: Path) -> Catalogue:
+    """Return what `write_catalogue` wrote."""
+    texts = orjson.loads((directory / "catalogue.json").read_bytes())  # of a large shop, a hundred megabytes
+    attributes = tuple(map(tuple, texts.pop("attributes")))
+    arrays: dict[str, Any] = storage.read_arrays(directory / "catalogue.npz")
+    columns: dict[str, Any] = {name: tuple(values) for name, values in texts.items()}
+    return Catalogue(**columns, attributes=attributes, **arrays)
+
+
+def write_facts(directory: Path, facts: ItemFacts) -> None:
+    """Write `facts.npz` and, where the shop has ratings, `stars.npz`."""
+    storage.write_arrays(directory / "facts.npz", {name: np.asarray(getattr(facts, name)) for name in FACTS})
+    write_stars(directory, facts.stars)
+
+
+def write_exposure(directory: Path, exposure: Exposure | None) -> None:
+    """Write `exposure.npz` where over-exposed items are held back."""
+    if exposure is not None:
+        storage.write_arrays(directory / "exposure.npz", {"excess": exposure.excess})
+
+
+def read_exposure(directory: Path, *, strength: float) -> Exposure | None:
+    """Return what `write_exposure` wrote."""
+    file = directory / "exposure.npz"
+    return Exposure(strength, storage.read_arrays(file)["excess"]) if file.exists() else None
+
+
+def read_facts(directory: Path) -> ItemFacts:
+    """Return what `write_facts` wrote. Raises ArtefactError where another release did, with other facts."""
+    arrays: dict[str, Any] = storage.read_arrays(directory / "facts.npz")
+    if odd := arrays.keys() ^ FACTS:
+        names = ", ".join(sorted(odd))
+        raise ArtefactError(f"{directory.name}: facts that it lacks, or this code does not know: {names}")
+    if (told := arrays["table"].shape[1]) != len(COLUMNS):
+        raise ArtefactError(f"{directory.name} tells {told} facts of each product, and this code reads {len(COLUMNS)}")
+    return ItemFacts(**{**arrays, "until": float(arrays["until"].item())}, stars=read_stars(directory))

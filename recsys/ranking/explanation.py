@@ -1,0 +1,100 @@
+"""Slates, and why each item is on them: who proposed it, and which features spoke for it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.arrays import (
+    Doubles,
+    Floats,
+    Ints,
+    Longs,
+)
+from recsys.ranking.candidates import Candidates
+from recsys.ranking.ranker import Ranker
+
+
+@dataclass(frozen=True, slots=True)
+class Slate:
+    """The ordered answer: items int32[k] best first, scores float32[k], and per item who proposed it.
+
+    `sources[i]` maps a source's name to its score where its list held the item; `contributions[i]` maps the strongest
+    features to their share of the score, behind `COLD_LIFT` where the item, new to all, was raised or held back by it;
+    it is empty unless asked for or where no ranker worked.
+    """
+
+    items: Ints
+    scores: Floats
+    sources: tuple[Mapping[str, float], ...]
+    contributions: tuple[Mapping[str, float], ...]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def among(self, items: Ints) -> "Slate":
+        """Return the slate without what is not among the items."""
+        kept = np.flatnonzero(np.isin(self.items, items))
+        sources, contributions = (
+            tuple(told[at] for at in kept.tolist()) for told in (self.sources, self.contributions)
+        )
+        return Slate(self.items[kept], self.scores[kept], sources, contributions)
+
+
+STRONGEST = 8
+COLD_LIFT = "cold_lift"
+
+
+def told(
+    candidates: Candidates,
+    scores: Floats,
+    k: int,
+    *,
+    ranker: Ranker | None = None,
+    features: Floats | None = None,
+    raised: Doubles | None = None,
+) -> list[Slate]:
+    """Return one slate per row of the candidates: the k best by score, ties to the lower code.
+
+    With `ranker` and its `features` each item is explained; `raised` is what the cold lift added to each score.
+    """
+    order = np.lexsort((candidates.items, -scores, candidates.rows))
+    ends = np.searchsorted(candidates.rows[order], np.arange(candidates.n_rows + 1))
+    chosen = [order[start : min(end, start + k)] for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    return [_slate(candidates, scores, rows, ranker, features, raised) for rows in chosen]
+
+
+def _slate(
+    candidates: Candidates,
+    scores: Floats,
+    rows: Longs,
+    ranker: Ranker | None,
+    features: Floats | None,
+    raised: Doubles | None,
+) -> Slate:
+    shares: tuple[Mapping[str, float], ...] = ({},) * len(rows)
+    if ranker is not None and features is not None and len(rows):
+        shares = _contributions(ranker.contributions(features[rows]), ranker.names)
+    if raised is not None:
+        lifts = raised[rows].tolist()
+        shares = tuple({COLD_LIFT: lift, **own} if lift else own for lift, own in zip(lifts, shares, strict=True))
+    return Slate(
+        candidates.items[rows].astype(np.int32), scores[rows].astype(np.float32), _proposers(candidates, rows), shares
+    )
+
+
+def _proposers(candidates: Candidates, rows: Longs) -> tuple[Mapping[str, float], ...]:
+    found: list[dict[str, float]] = [{} for _ in rows]
+    places, columns = np.nonzero(~np.isnan(candidates.ranks[rows]))
+    scores = candidates.scores[rows[places], columns]
+    for at, column, score in zip(places.tolist(), columns.tolist(), scores.tolist(), strict=True):
+        found[at][candidates.sources[column]] = score
+    return tuple(found)
+
+
+def _contributions(shares: Floats, names: Sequence[str]) -> tuple[Mapping[str, float], ...]:
+    told_of = []
+    for line in shares[:, :-1]:
+        strongest = np.argsort(-np.abs(line), kind="stable")[:STRONGEST]
+        told_of.append({names[at]: float(line[at]) for at in strongest.tolist() if line[at] != 0})
+    return tuple(told_of)

@@ -1,0 +1,44 @@
+"""The exposure constraint: what is shown far more often than its equal share gives way, by a strength in [0, 1]."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from recsys.arrays import Floats, Ints
+from recsys.metrics.spread import shown_among_first
+from recsys.ranking.candidates import Candidates
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """`excess` is float32[n_items] in [0, 1]: 0 for items shown no more than their equal share, 1 for the most shown.
+
+    In between it grows with the logarithm, for exposure is spread over orders of magnitude.
+    """
+
+    strength: float
+    excess: Floats
+
+    @classmethod
+    def measured(cls, slates: Ints, *, n_items: int, strength: float) -> Self:
+        """Return the constraint by what slates (int32[n, k], -1 behind the end) show among their first ten."""
+        counts = shown_among_first(slates, n_items)
+        times = np.log(np.maximum(counts * n_items / max(counts.sum(), 1.0), 1.0))
+        return cls(strength, (times / max(float(times.max(initial=0.0)), 1e-12)).astype(np.float32))
+
+    def eased(self, candidates: Candidates, scores: Floats) -> Floats:
+        """Return float32[n_pairs]: each shopper's scores scaled to [0, 1], less what the items' excess costs them."""
+        if self.strength == 0:
+            return scores
+        starts = np.flatnonzero(np.diff(candidates.rows, prepend=-1))
+        sizes = np.diff(np.append(starts, len(scores)))
+        low = np.repeat(np.minimum.reduceat(scores, starts), sizes)
+        high = np.repeat(np.maximum.reduceat(scores, starts), sizes)
+        scaled = (scores - low) / np.maximum(high - low, 1e-12)
+        eased: Floats = (scaled - self.strength * self.excess[candidates.items]).astype(np.float32)
+        return eased
+
+    def extended(self, n_items: int) -> Self:
+        """Return the constraint over more items: nobody was shown the new ones yet."""
+        return replace(self, excess=np.pad(self.excess, (0, n_items - len(self.excess))))

@@ -1,0 +1,73 @@
+"""An increment: what is learnt in seconds is learnt again, between two trainings, from all that happened until now.
+
+Sources that take longer, the ranker, and what ratings taught stay as they were trained: they count on their neighbors'
+scores meaning what they meant, which the same code on more rows does (docs/adr/0017). Pure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from recsys.arrays import Ints
+from recsys.data.catalogue import NUMBERS, TEXTS, Catalogue
+from recsys.data.interactions import Interactions
+from recsys.ranking.extension import extended_source
+from recsys.ranking.item_statistics import ItemFacts
+from recsys.ranking.model import Bundle
+from recsys.sources.fitting import fitted
+
+
+def incremented(
+    bundle: Bundle, rows: Interactions, catalogue: Catalogue, *, manifest: Mapping[str, Any] | None = None
+) -> Bundle:
+    """Return the bundle with quick sources and facts fitted again on `rows`, whose items are codes of `catalogue`.
+
+    Its own codes stay; products it did not know come behind. `manifest` stands over its own. Raises ValueError where
+    there are no rows.
+    """
+    if not len(rows):
+        raise ValueError("there is nothing to learn from")
+    today, codes = renewed(bundle.catalogue, catalogue)
+    past, until = replace(rows, items=codes[rows.items]), float(rows.times[-1])
+    again = {name: type(source)(source.config) for name, source in bundle.sources.items() if source.quick}
+    kept = {name: extended_source(source, today) for name, source in bundle.sources.items() if not source.quick}
+    known = fitted(again, past, today) | kept
+    return replace(
+        bundle,
+        catalogue=today,
+        sources={name: known[name] for name in bundle.sources},
+        facts=replace(ItemFacts.fit(past, today, until=until, rated=False), stars=bundle.facts.stars),
+        exposure=bundle.exposure.extended(today.n_items) if bundle.exposure else None,
+        manifest={**bundle.manifest, "until": until, "trained_until": bundle.facts.until, **(manifest or {})},
+    )
+
+
+def renewed(before: Catalogue, now: Catalogue) -> tuple[Catalogue, Ints]:
+    """Return today's catalogue in the codes of an earlier one, and int32[now.n_items], which of them each item has.
+
+    The earlier one's items come first, in their order, then the new ones. Of what is gone only the code is left.
+    Pictures are left to the next training.
+    """
+    places = {name: code for code, name in enumerate(now.item_ids)}
+    known = set(before.item_ids)
+    ids = before.item_ids + tuple(name for name in now.item_ids if name not in known)
+    rows = np.array([places.get(name, -1) for name in ids], np.int64)
+    there = np.flatnonzero(rows >= 0)
+    codes = np.empty(now.n_items, np.int32)
+    codes[rows[there]] = there
+
+    def texts(own: tuple[Any, ...], nothing: Any) -> tuple[Any, ...]:
+        return tuple(own[row] if row >= 0 else nothing for row in rows.tolist()) if own else ()
+
+    def numbers(own: Any) -> Any:
+        if own is None:
+            return None
+        found = np.full(len(ids), np.nan, own.dtype)
+        found[there] = own[rows[there]]
+        return found
+
+    columns: dict[str, Any] = {name: texts(getattr(now, name), "") for name in TEXTS}
+    columns |= {name: numbers(getattr(now, name)) for name in NUMBERS if name != "images"}
+    return Catalogue(item_ids=ids, attributes=texts(now.attributes, ()), **columns), codes

@@ -1,0 +1,264 @@
+"""What is true of an item whoever looks: popularity at several half-lives, trend, age, repeat rate, price, kin.
+
+Computed from interactions up to a moment, never later ones, and kept as columns so that a request only indexes.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.arrays import (
+    Bools,
+    Doubles,
+    Floats,
+    Ints,
+    Times,
+)
+from recsys.data.catalogue import Catalogue
+from recsys.data.codes import codes_of
+from recsys.data.interactions import DAY, Interactions
+from recsys.data.signals import PURCHASE, RATING
+from recsys.ranking.groups import Grouped
+from recsys.ranking.predicted_ratings import Stars
+
+HALF_LIVES = (1.0, 7.0, 28.0, 90.0, 365.0)
+COLUMNS = (
+    *(f"popular_{int(days)}d" for days in HALF_LIVES),
+    "popular_ever",
+    "shoppers",
+    "trend_7_28",
+    "trend_28_90",
+    "trend_90_365",
+    "repeat_rate",
+    "repeat_times",
+    "bought_share",
+    "stars",
+    "price",
+    "price_in_category",
+    "category_popular",
+    "brand_popular",
+    "share_of_category",
+    "velocity",
+    "category_velocity",
+    "category_newness",
+)
+NOWHERE = -2
+"""The category of products that are not there yet, apart from those without one (-1)."""
+SETTLING_DAYS = 7.0
+"""Added to an item's age before its speed is told, so that one shopper on the first day is no sensation."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFacts:
+    """Columns over item codes; `table` is float32[n_items, len(COLUMNS)], NaN where nothing is known.
+
+    `born` is when the item appeared (catalogue, else first interaction, else NaN), `last` its latest interaction, `gap`
+    the usual seconds between two days on which one shopper touched it. Kin codes are -1 where missing: such an item's
+    kin is as popular as nobody's, its own share of that beyond any, its price and birth are placed among those without
+    a category. Attributes are in compressed rows: those of item i are `attributes[starts[i]:starts[i + 1]]`, weighed by
+    rarity.
+    """
+
+    table: Floats
+    born: Times
+    last: Times
+    gap: Times
+    category: Ints
+    department: Ints
+    brand: Ints
+    group: Ints
+    starts: NDArray[np.int64]
+    attributes: Ints
+    rarity: Floats
+    until: float
+    stars: Stars | None = None
+    """What ratings taught; None where there are none, or all are equal."""
+
+    @property
+    def n_items(self) -> int:
+        """How many items there are."""
+        return len(self.born)
+
+    @classmethod
+    def fit(cls, interactions: Interactions, catalogue: Catalogue, *, until: float, rated: bool = True) -> Self:
+        """Return the facts as known at `until`; later interactions are ignored, so they cannot leak.
+
+        Without `rated` nothing is learnt from ratings, which takes longer than all else.
+        """
+        known = interactions.times <= until
+        items, times, users = interactions.items[known], interactions.times[known], interactions.users[known]
+        weights = interactions.weights[known].astype(np.float64)
+        kin = kin_codes(catalogue)
+        born, last = _lifetimes(items, times, catalogue)
+        popularity = _popularity(items, times, weights, n_items=catalogue.n_items, until=until)
+        repeat_rate, repeat_times, gap, shoppers = _repeats(users, items, times, n_items=catalogue.n_items)
+        signals, values = interactions.signals[known], interactions.values[known]
+        prices = catalogue.prices if catalogue.prices is not None else np.full(catalogue.n_items, np.nan, np.float32)
+        by_category = _group_sums(popularity[:, 3], kin["category"])
+        velocity = _velocity(shoppers, born, until=until)
+        there = _there(catalogue, born)
+        columns = [
+            np.log1p(popularity),
+            np.log1p(shoppers)[:, None],
+            _trends(popularity),
+            repeat_rate[:, None],
+            repeat_times[:, None],
+            _mean(items, (signals == PURCHASE).astype(np.float64), catalogue.n_items)[:, None],
+            _mean(items[signals == RATING], values[signals == RATING].astype(np.float64), catalogue.n_items)[:, None],
+            np.log1p(prices)[:, None],
+            price_in_category(prices, kin["category"])[:, None],
+            np.log1p(by_category)[:, None],
+            np.log1p(_group_sums(popularity[:, 3], kin["brand"]))[:, None],
+            (popularity[:, 3] / np.maximum(by_category, 1e-9))[:, None],
+            velocity[:, None],
+            (_group_sums(velocity, kin["category"]) / _group_sizes(kin["category"]))[:, None],
+            _newness(born, np.where(there, kin["category"], NOWHERE))[:, None],
+        ]
+        starts, attributes, rarity = attribute_rows(catalogue, n_known=int(there.sum()))
+        return cls(
+            table=np.concatenate(columns, axis=1).astype(np.float32),
+            born=born,
+            last=last,
+            gap=gap,
+            starts=starts,
+            attributes=attributes,
+            rarity=rarity,
+            until=until,
+            stars=Stars.fit(interactions, catalogue.n_items, until=until) if rated else None,
+            **kin,
+        )
+
+
+def kin_codes(catalogue: Catalogue) -> dict[str, Ints]:
+    """Return the codes of category, department, brand and variant group of every item."""
+    n = catalogue.n_items
+    return {
+        "category": codes_of(catalogue.categories, n),
+        "department": codes_of(tuple(map(department, catalogue.categories)), n),
+        "brand": codes_of(catalogue.brands, n),
+        "group": codes_of(catalogue.group_ids, n),
+    }
+
+
+def department(path: str) -> str:
+    """Return the widest category of a path."""
+    return path.split("/", 1)[0]
+
+
+def _lifetimes(items: Ints, times: Times, catalogue: Catalogue) -> tuple[Times, Times]:
+    first, last = np.full(catalogue.n_items, np.inf), np.full(catalogue.n_items, -np.inf)
+    np.minimum.at(first, items, times)
+    np.maximum.at(last, items, times)
+    first[np.isinf(first)] = np.nan
+    last[np.isinf(last)] = np.nan
+    if catalogue.first_seen is not None:
+        first = np.where(np.isnan(catalogue.first_seen), first, catalogue.first_seen)
+    return first, last
+
+
+def _there(catalogue: Catalogue, born: Times) -> Bools:
+    """Return bool[n_items]: which items are there by the catalogue's moment.
+
+    All are that anything is told of: of those that appear later it has the code alone (`Catalogue.at`), and how many
+    these are is not known then. Where nothing is told of any, as of a history without products, those are there that
+    were touched; else all of a catalogue without first days.
+    """
+    described = catalogue.described()
+    if catalogue.first_seen is None and described.any():
+        return np.ones(catalogue.n_items, bool)
+    found: Bools = ~np.isnan(born) | described
+    return found
+
+
+def _popularity(items: Ints, times: Times, weights: Doubles, *, n_items: int, until: float) -> Doubles:
+    age = (until - times) / DAY
+    decayed = [np.bincount(items, weights * 0.5 ** (age / days), n_items) for days in HALF_LIVES]
+    return np.stack([*decayed, np.bincount(items, weights, n_items)], axis=1)
+
+
+def _trends(popularity: Doubles) -> Doubles:
+    """Return rates per day of a short half-life over a longer one: 1 is steady, more is rising."""
+    rates = popularity[:, :5] / np.asarray(HALF_LIVES)
+    trend: Doubles = rates[:, 1:4] / np.maximum(rates[:, 2:5], 1e-9)
+    trend[popularity[:, 5] <= 0] = np.nan
+    return trend
+
+
+def _repeats(users: Ints, items: Ints, times: Times, *, n_items: int) -> tuple[Doubles, Doubles, Doubles, Doubles]:
+    """Return per item: share of shoppers with it on two days or more, mean such days, mean gap, number of shoppers."""
+    pairs = Grouped.of(users.astype(np.int64) * n_items + items)
+    days = Grouped.of(pairs.inverse * 1_000_000 + (times // DAY).astype(np.int64) % 1_000_000)
+    visits = np.bincount(days.keys // 1_000_000, minlength=len(pairs.keys)).astype(np.float64)
+    span = pairs.max(times, start=-np.inf) - pairs.min(times, start=np.inf)
+    item = pairs.keys % n_items if len(pairs.keys) else np.empty(0, np.int64)
+    shoppers = np.bincount(item, minlength=n_items).astype(np.float64)
+    again = visits > 1
+    gaps = np.bincount(item[again], span[again], n_items) / np.maximum(
+        np.bincount(item[again], visits[again] - 1, n_items), 1
+    )
+    some = np.maximum(shoppers, 1)
+    rate, mean = np.bincount(item, again, n_items) / some, np.bincount(item, visits, n_items) / some
+    return rate, mean, np.where(gaps > 0, gaps, np.nan), shoppers
+
+
+def _mean(items: Ints, values: Doubles, n_items: int) -> Doubles:
+    count = np.bincount(items, minlength=n_items)
+    with np.errstate(invalid="ignore"):
+        mean: Doubles = np.bincount(items, values, n_items) / np.where(count, count, np.nan)
+    return mean
+
+
+def _group_sums(values: Doubles, codes: Ints) -> Doubles:
+    sums: Doubles = np.bincount(codes + 1, values, 1).astype(np.float64)
+    sums[0] = 0.0
+    total: Doubles = sums[codes + 1]
+    return total
+
+
+def _group_sizes(codes: Ints) -> Doubles:
+    return _group_sums(np.ones(len(codes)), codes).clip(min=1.0)
+
+
+def _velocity(shoppers: Doubles, born: Times, *, until: float) -> Doubles:
+    """Return log(1 + shoppers a month of life)."""
+    age = np.where(np.isnan(born), 0.0, np.maximum(until - born, 0.0) / DAY)
+    speed: Doubles = np.log1p(30.0 * shoppers / (age + SETTLING_DAYS))
+    return speed
+
+
+def _newness(born: Times, category: Ints) -> Doubles:
+    """Return the place of each item among its category's by birth: 0 is the newest; untouched items are newer still."""
+    order = np.lexsort((-np.where(np.isnan(born), np.inf, born), category))
+    place = np.empty(len(born), np.float64)
+    place[order] = np.arange(len(born)) - np.searchsorted(category[order], category[order])
+    return place
+
+
+def price_in_category(prices: Floats, category: Ints) -> Doubles:
+    """Return the price as Z-score of its logarithm within the category."""
+    logs = np.log1p(prices.astype(np.float64))
+    known = ~np.isnan(logs)
+    n = int(category.max(initial=-1)) + 2
+    count = np.maximum(np.bincount(category[known] + 1, minlength=n), 1)
+    mean = np.bincount(category[known] + 1, logs[known], n) / count
+    square = np.bincount(category[known] + 1, logs[known] ** 2, n) / count
+    spread = np.sqrt(np.maximum(square - mean**2, 1e-6))
+    score: Doubles = (logs - mean[category + 1]) / spread[category + 1]
+    return score
+
+
+def attribute_rows(catalogue: Catalogue, *, n_known: int) -> tuple[NDArray[np.int64], Ints, Floats]:
+    """Return attributes in compressed rows (starts, codes) and the rarity of each code among `n_known` items."""
+    per_item = catalogue.attributes or ((),) * catalogue.n_items
+    starts = np.zeros(catalogue.n_items + 1, np.int64)
+    np.cumsum([len(own) for own in per_item], out=starts[1:])
+    codes = codes_of(tuple(name for own in per_item for name in own), 0)
+    return starts, codes, rarity_of(codes, n_known)
+
+
+def rarity_of(codes: Ints, n_items: int) -> Floats:
+    """Return how rare each attribute is, by its code; `codes` are those of all items."""
+    count = np.bincount(codes[codes >= 0], minlength=int(codes.max(initial=-1)) + 1)
+    return np.log1p(n_items / np.maximum(count, 1)).astype(np.float32)

@@ -1,0 +1,241 @@
+"""The ranker over the candidates: trees (LambdaMART and its kin), a small network, or the mean of several, as text."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.arrays import Bools, Doubles, Floats
+from recsys.ranking.groups import deviations, even
+from recsys.ranking.network import Network
+
+if TYPE_CHECKING:  # loaded where trees are: it brings scikit-learn along, a second of every process's start
+    import lightgbm as lgb
+
+# Read when LightGBM's OpenMP is loaded: threads that wait shall sleep. Spinning, they took ten times as long on a
+# machine that had other work to do.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+THREADS = 2
+"""Fixed by the size of the data: LightGBM's sums, and so the trees, depend on the number of threads."""
+FEW_ROWS = 100_000
+"""Up to here a second thread waits more than it works."""
+FEW_ASKED = 5_000
+"""The same for asking; here the number of threads changes nothing but the time."""
+PART = 100_000
+"""Pairs whose columns are chosen at once."""
+SPREAD = 1_000
+"""Shoppers, evenly chosen, on whom it is measured how far a model spreads its scores."""
+ROUNDING = 1e-6
+"""Share of its largest score that a model's scores must differ by to tell candidates apart."""
+NETWORK = "network"
+"""The objective that asks for a network instead of trees."""
+DEFAULTS: dict[str, Any] = {
+    "objective": "lambdarank",
+    "metric": "ndcg",
+    "eval_at": [10],
+    "lambdarank_truncation_level": 20,
+    "learning_rate": 0.05,
+    "num_leaves": 31,
+    "min_data_in_leaf": 100,
+    "feature_fraction": 0.5,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+}
+BINS: dict[str, Any] = {"max_bin": 127, "feature_pre_filter": False}
+"""How features are cut into bins: once for all models that learn from the same pairs, whatever their settings.
+
+Filtered beforehand, a feature that no leaf of one model may use would be lost to another with smaller leaves.
+"""
+FIXED: dict[str, Any] = {
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbosity": -1,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Pairs with labels: features float32[n, f], labels {0, 1, …}, `groups` sizes of the shoppers' runs of rows."""
+
+    features: Floats
+    labels: NDArray[np.int32]
+    groups: NDArray[np.int64]
+
+    def some(self, shoppers: int) -> Self:
+        """Return the pairs of at most so many shoppers, evenly chosen."""
+        chosen = np.zeros(len(self.groups), bool)
+        chosen[even(len(self.groups), shoppers)] = True
+        if chosen.all():
+            return self
+        kept = np.repeat(chosen, self.groups)
+        return type(self)(self.features[kept], self.labels[kept], self.groups[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """A fitted LightGBM model."""
+
+    booster: "lgb.Booster"
+
+    @property
+    def rounds(self) -> int:
+        """How many trees there are."""
+        return int(self.booster.num_trees())
+
+    def scores(self, features: Floats) -> Doubles:
+        """Return float64[n]: higher is better."""
+        threads = 1 if len(features) <= FEW_ASKED else THREADS
+        return np.asarray(self.booster.predict(features, num_threads=threads, raw_score=True))
+
+    def contributions(self, features: Floats) -> Doubles:
+        """Return float64[n, f + 1]: each feature's share of the score (TreeSHAP), the base value last."""
+        return np.asarray(self.booster.predict(features, pred_contrib=True, num_threads=1))
+
+    def used(self) -> Bools:
+        """Return bool[n_features]: which features a split looks at."""
+        found: Bools = np.asarray(self.booster.feature_importance("split")) > 0
+        return found
+
+    def text(self) -> str:
+        """Return LightGBM's text of the model."""
+        return str(self.booster.model_to_string())
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return what `text` wrote."""
+        import lightgbm as lgb
+
+        return cls(lgb.Booster(model_str=text))
+
+
+class Lesson:
+    """Pairs that several models learn from. LightGBM bins them once, when the first trees are asked for."""
+
+    def __init__(self, train: Judged, names: Sequence[str], *, seed: int, valid: Judged | None = None) -> None:
+        """Take what is learned from, and on what growing trees may be stopped."""
+        self.train, self.valid = train, valid
+        self.names, self.seed = tuple(names), seed
+        threads = 1 if len(train.labels) <= FEW_ROWS else THREADS
+        self.fixed = {**BINS, **FIXED, "num_threads": threads, "seed": seed}
+
+    def model(self, params: Mapping[str, Any], rounds: int) -> Trees | Network:
+        """Return so many trees or, with the objective "network", a network led so many steps."""
+        if params.get("objective") == NETWORK:
+            return Network.fit(self.train.features, self.train.labels, steps=rounds, seed=self.seed)
+        return self._trees(params, rounds)
+
+    def grown(self, params: Mapping[str, Any], rounds: int, *, patience: int) -> Trees:
+        """Return trees up to the best round on `valid`, stopped after `patience` rounds without gain."""
+        import lightgbm as lgb
+
+        return self._trees(
+            params, rounds, valid_sets=[self._watched], callbacks=[lgb.early_stopping(patience, verbose=False)]
+        )
+
+    def _trees(self, params: Mapping[str, Any], rounds: int, **watched: Any) -> Trees:
+        import lightgbm as lgb
+
+        booster = lgb.train({**DEFAULTS, **params, **self.fixed}, self._binned, rounds, **watched)
+        return Trees.parse(booster.model_to_string(num_iteration=booster.best_iteration or -1))
+
+    @cached_property
+    def _binned(self) -> "lgb.Dataset":
+        return self._cut(self.train, None)
+
+    @cached_property
+    def _watched(self) -> "lgb.Dataset":
+        if self.valid is None:
+            raise ValueError("trees are to be stopped, but not on what")
+        return self._cut(self.valid, self._binned)
+
+    def _cut(self, pairs: Judged, like: "lgb.Dataset | None") -> "lgb.Dataset":
+        import lightgbm as lgb
+
+        return lgb.Dataset(
+            pairs.features,
+            pairs.labels,
+            group=pairs.groups,
+            feature_name=list(self.names),
+            reference=like,
+            params=dict(self.fixed),
+        )
+
+
+class Ranker:
+    """Fitted models over the same named features. The score is the sum of theirs, each times its weight."""
+
+    def __init__(self, models: Sequence[Trees | Network], weights: Sequence[float], names: Sequence[str]) -> None:
+        self.models = tuple(models)
+        self.weights = tuple(weights)
+        self.names = tuple(names)
+
+    @classmethod
+    def mean(cls, models: Sequence[Trees | Network], seen: Judged, names: Sequence[str]) -> Self:
+        """Return the mean of models over the same names, each divided by how far it spreads a shopper's candidates.
+
+        `seen` is what that is measured on, at most `SPREAD` shoppers of it. One model's scores stay as they are; one
+        that tells no candidate from another has no voice.
+        """
+        if len(models) == 1:
+            return cls(models, (1.0,), names)
+        seen = seen.some(SPREAD)
+        rows = np.repeat(np.arange(len(seen.groups)), seen.groups)
+        spreads = [scale(one.scores(seen.features), rows) for one in models]
+        telling = max(1, sum(spread > 0 for spread in spreads))
+        return cls(models, [1.0 / (telling * spread) if spread > 0 else 0.0 for spread in spreads], names)
+
+    def scores(self, features: Floats) -> Floats:
+        """Return float32[n]: higher is better, comparable within one shopper only."""
+        total = np.zeros(len(features))
+        if len(features):
+            for model, weight in zip(self.models, self.weights, strict=True):
+                total += weight * model.scores(features)
+        return total.astype(np.float32)
+
+    def scores_at(self, features: Floats, columns: NDArray[np.int64]) -> Floats:
+        """Return `scores` of some columns of the features, in parts, so that no second copy of them all is held."""
+        parts = [
+            self.scores(np.ascontiguousarray(features[start : start + PART, columns]))
+            for start in range(0, len(features), PART)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, np.float32)
+
+    def contributions(self, features: Floats) -> Floats:
+        """Return float32[n, f + 1]: each feature's share of the score, the base value last."""
+        total = np.zeros((len(features), len(self.names) + 1))
+        for model, weight in zip(self.models, self.weights, strict=True):
+            total += weight * model.contributions(features)
+        return total.astype(np.float32)
+
+    def used(self) -> Bools:
+        """Return bool[n_features]: which features any model looks at."""
+        found: Bools = np.any([model.used() for model in self.models], axis=0)
+        return found
+
+    def text(self) -> str:
+        """Return the models as JSON text."""
+        return json.dumps({"weights": self.weights, "models": [model.text() for model in self.models]}, indent=0)
+
+    @classmethod
+    def parse(cls, text: str, names: Sequence[str]) -> Self:
+        """Return what `text` wrote."""
+        told = json.loads(text)
+        # LightGBM's own text starts with the word tree, that of a network is JSON.
+        models = [Network.parse(one) if one.startswith("{") else Trees.parse(one) for one in told["models"]]
+        return cls(models, told["weights"], names)
+
+
+def scale(scores: NDArray[np.floating], rows: NDArray[np.int64]) -> float:
+    """Return how far scores differ within rows (codes of shoppers, each with one pair at least), on average.
+
+    0 where they do not differ, but for rounding.
+    """
+    found = deviations(scores, rows, int(rows.max(initial=-1)) + 1)
+    spread = float(found.mean()) if len(found) else 1.0
+    return spread if spread > ROUNDING * max(1.0, float(np.abs(scores).max(initial=0.0))) else 0.0

@@ -1,0 +1,45 @@
+"""Features of what kind of product a shopper takes: how new, how popular; and how far a candidate is from that."""
+
+import numpy as np
+
+from recsys.arrays import Doubles, Longs
+from recsys.data.interactions import DAY
+from recsys.ranking.item_statistics import COLUMNS, ItemFacts
+from recsys.ranking.shoppers import Shoppers
+
+TASTE = ("age_gap", "new_share", "popular_gap", "born_gap")
+STEP_DECAY = 0.8
+YOUNG_DAYS = 60.0
+"""A product this young when the shopper took it was new to the shop, not only to the shopper."""
+POPULAR = COLUMNS.index("popular_365d")
+
+
+def taste_features(shoppers: Shoppers, rows: Longs, items: Longs, facts: ItemFacts) -> list[Doubles]:
+    """Return one column per name in TASTE for the pairs (rows[i], items[i]); NaN for a shopper without history.
+
+    Ages are logarithms of days; a product nobody touched yet counts as born now.
+    """
+    weights = STEP_DECAY**shoppers.steps
+    total = np.bincount(shoppers.rows, weights, shoppers.n).astype(np.float64)
+    total[total == 0] = np.nan
+    born = np.where(np.isnan(facts.born[shoppers.items]), shoppers.times, facts.born[shoppers.items])
+    ages = _log_days(shoppers.times - born)
+    now = shoppers.now[rows]
+    candidate_born = np.where(np.isnan(facts.born[items]), now, facts.born[items])
+
+    def mean(values: Doubles) -> Doubles:
+        averaged: Doubles = np.bincount(shoppers.rows, weights * values, shoppers.n) / total
+        return averaged[rows]
+
+    popular = facts.table[:, POPULAR]
+    return [
+        _log_days(now - candidate_born) - mean(ages),
+        mean((ages < np.log1p(YOUNG_DAYS)).astype(np.float64)),
+        popular[items] - mean(popular[shoppers.items].astype(np.float64)),
+        (candidate_born - mean(born)) / DAY,
+    ]
+
+
+def _log_days(seconds: Doubles) -> Doubles:
+    days: Doubles = np.log1p(np.maximum(seconds, 0.0) / DAY)
+    return days

@@ -1,0 +1,1 @@
+"""One recommender a file: `base` is the contract, `registry` the list."""

@@ -1,0 +1,122 @@
+"""Matrix factorization of implicit feedback by alternating least squares (`implicit`), folded in.
+
+Source: Hu, Koren, Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from implicit.cpu.als import AlternatingLeastSquares
+from threadpoolctl import threadpool_limits
+
+from recsys.arrays import Floats
+from recsys.data.catalogue import Catalogue
+from recsys.data.interactions import Interactions
+from recsys.sources.base import Config
+from recsys.sources.decay import REPEAT_START, SESSION_START, Query
+from recsys.sources.factors import (
+    FACTOR_SPACE,
+    MOST_LEARNT,
+    FactorConfig,
+    Factors,
+    placed,
+    solved,
+)
+from recsys.sources.matrix import (
+    Matrix,
+    inverse_power,
+    most_held,
+    scaled_columns,
+    user_item,
+)
+from recsys.sources.scoring import SearchSpace
+from recsys.sources.storage import Array, Arrays
+
+CALM: dict[str, object] = {
+    "alpha": 1.0,
+    "ridge": 17.5,
+    "popularity_power": 0.1,
+    "damping": 0.4,
+    "matrix_half_life_days": 40.0,
+}
+"""A start for shops where shoppers come back often: little confidence in any one cell, the latest weeks before all."""
+
+
+@dataclass(frozen=True)
+class ALSConfig(FactorConfig):
+    """Confidence of a cell grows with alpha · weight; `popularity_power` discounts popular items' confidence.
+
+    Good: alpha 5–40 where histories are short, about 1 where they are long; ridge .1–50, 64–128 factors, 10–15 epochs.
+    """
+
+    alpha: float = 10.0
+    ridge: float = 5.0
+    popularity_power: float = 0.3
+    damping: float = 0.5
+    matrix_half_life_days: float = 365.0
+
+
+class ALS(Factors):
+    """Shoppers and items in one space, learnt from all cells, seen or not."""
+
+    name: ClassVar[str] = "als"
+    config_class: ClassVar[type[Config]] = ALSConfig
+    config: ALSConfig
+    gram: Array
+    STARTS_OF_MANY: ClassVar[tuple[dict[str, Any], ...]] = ({**REPEAT_START, **CALM}, {**SESSION_START, **CALM})
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        **FACTOR_SPACE,
+        "alpha": ("float", 0.5, 60.0, True),
+        "ridge": ("float", 0.1, 200.0, True),
+        "popularity_power": ("float", 0.0, 0.7, False),
+        "damping": ("float", 0.0, 1.0, False),
+        "matrix_half_life_days": ("float", 30.0, 2000.0, True),
+    }
+
+    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+        """Return item factors and each item's confidence scale."""
+        c = self.config
+        days = c.matrix_half_life_days
+        matrix = user_item(interactions, catalogue.n_items, half_life_days=days)
+        matrix.data **= c.damping
+        count = np.bincount(matrix.indices, minlength=catalogue.n_items)
+        scale = inverse_power(count.astype(np.float32), c.popularity_power)
+        if matrix.nnz:
+            scale /= scale[matrix.indices].mean()
+        held = most_held(matrix, MOST_LEARNT)
+        vectors = self._factorized(scaled_columns(matrix, scale * np.float32(c.alpha))[:, held])
+        return {**placed(vectors, held, count), "scale": scale}
+
+    def wake(self) -> None:
+        """Prepare what every fold-in shares: YᵀY."""
+        super().wake()
+        vectors = self.vectors.astype(np.float64)
+        self.gram = vectors.T @ vectors
+
+    def ridge(self, n_cells: int) -> float:
+        """Return what is added to the diagonal for someone of so many cells."""
+        return self.config.ridge
+
+    def fold(self, found: Query) -> Floats:
+        """Return the least-squares vector of the shopper, of confidences 1 + alpha · weight.
+
+        implicit, which learns the factors, takes what it is given, alpha · weight, for the whole confidence; given one
+        more, as here, it finds less (docs/adr/0014-measurements.md).
+        """
+        codes, weights = found
+        extra = self.config.alpha * self.arrays["scale"][codes] * weights**self.config.damping
+        chosen = self.vectors[codes]
+        cells = max(1, int(self.seen[codes].sum()))
+        base = self.gram + self.ridge(cells) * np.eye(self.config.factors)
+        return solved(chosen, extra, (1 + extra) / np.maximum(extra, 1e-12), base)
+
+    def _factorized(self, confidence: Matrix) -> Floats:
+        c = self.config
+        if not confidence.nnz:
+            return np.zeros((confidence.shape[1], c.factors), np.float32)
+        size = {"factors": c.factors, "iterations": c.epochs, "regularization": c.ridge, "random_state": c.seed}
+        with threadpool_limits(1, "blas"):  # implicit brings its own threads
+            model = AlternatingLeastSquares(alpha=1.0, **size)
+            model.fit(confidence, show_progress=False)
+        return np.asarray(model.item_factors, np.float32)

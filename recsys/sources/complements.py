@@ -1,0 +1,84 @@
+"""Complements: bought together, minus what one would buy instead (substitutes) and minus variants of the same thing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from recsys.data.catalogue import Catalogue
+from recsys.data.codes import codes_of
+from recsys.data.interactions import Interactions
+from recsys.data.signals import PURCHASE, SIGNAL_NAMES
+from recsys.sources.base import Config
+from recsys.sources.baskets import basket_item
+from recsys.sources.bought_together import BoughtTogether, BoughtTogetherConfig
+from recsys.sources.matrix import Matrix, inverse_power, scaled_rows
+from recsys.sources.neighbors import table
+from recsys.sources.popular import category_codes
+from recsys.sources.storage import Array, Arrays
+
+LOOKING = [SIGNAL_NAMES.index(name) for name in ("view", "click", "engage")]
+
+
+@dataclass(frozen=True)
+class ComplementsConfig(BoughtTogetherConfig):
+    """`same_category` is what a pair of one deepest category still counts: such pairs are mostly alternatives.
+
+    A pair is a substitute when sessions look at both more than `substitute_ratio` times as often, against how often
+    each is looked at or bought at all, as orders hold both.
+    """
+
+    same_category: float = 0.3
+    substitute_ratio: float = 3.0
+
+
+class Complements(BoughtTogether):
+    """What completes the product or cart."""
+
+    name: ClassVar[str] = "complements"
+    config_class: ClassVar[type[Config]] = ComplementsConfig
+    config: ComplementsConfig
+
+    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+        """Return bought-together scores without siblings, with substitutes removed and own categories dampened."""
+        c, n = self.config, catalogue.n_items
+        orders = basket_item(interactions, n, purchases=True)
+        chunks = self._completing(self.pairs(orders), orders, _sessions(interactions, n), catalogue)
+        return table(chunks, most=c.neighbors, own=np.zeros(n, np.float32)).arrays()
+
+    def _completing(
+        self, pairs: Iterator[Matrix], orders: Matrix, sessions: Matrix, catalogue: Catalogue
+    ) -> Iterator[Matrix]:
+        ratio, start = self.config.substitute_ratio, 0
+        looked, bought = _directions(sessions), _directions(orders)
+        categories, groups = category_codes(catalogue), codes_of(catalogue.group_ids, catalogue.n_items)
+        for chunk in pairs:
+            chunk.eliminate_zeros()
+            first = np.repeat(np.arange(start, start + chunk.shape[0]), np.diff(chunk.indptr))
+            factor = np.where(_alike(categories, first, chunk.indices), self.config.same_category, 1.0)
+            factor[_alike(groups, first, chunk.indices)] = 0
+            chunk.data = (chunk.data * factor).astype(np.float32)
+            own = slice(start, start + chunk.shape[0])
+            start = own.stop
+            if looked[own].nnz:
+                chunk = chunk - chunk.multiply((looked[own] @ looked.T) > ratio * (bought[own] @ bought.T))
+            yield chunk.tocsr()
+
+
+def _directions(sets: Matrix) -> Matrix:
+    """Return csr float32[n_items, sets], rows of length 1: their products are how often two items are held together."""
+    norms = inverse_power(np.asarray(sets.sum(axis=0)).ravel(), 0.5)
+    return scaled_rows(sets.T.tocsr(), norms)
+
+
+def _alike(codes: Array, first: Array, second: Array) -> Array:
+    return np.asarray((codes[first] == codes[second]) & (codes[first] >= 0))
+
+
+def _sessions(interactions: Interactions, n_items: int) -> Matrix:
+    """Return sessions x items of looks that led to no purchase by that shopper: doubt between alternatives."""
+    pairs = interactions.users * np.int64(n_items) + interactions.items
+    taken = pairs[interactions.signals == PURCHASE]
+    rows = np.isin(interactions.signals, LOOKING) & ~np.isin(pairs, taken)
+    return basket_item(interactions.some(rows), n_items, purchases=False)

@@ -1,0 +1,76 @@
+"""Item kNN: cosine similarity of items over shoppers, shrunk where few shoppers speak."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from recsys.arrays import Floats
+from recsys.data.catalogue import Catalogue
+from recsys.data.interactions import Interactions
+from recsys.sources.base import Config
+from recsys.sources.decay import DECAY_SPACE, REPEAT_START, SESSION_START
+from recsys.sources.item_item import ItemItem, ItemItemConfig
+from recsys.sources.matrix import (
+    Matrix,
+    inverse_power,
+    scaled_columns,
+    scaled_rows,
+    user_item,
+)
+from recsys.sources.neighbors import products, table
+from recsys.sources.scoring import SearchSpace
+from recsys.sources.storage import Arrays
+
+
+@dataclass(frozen=True)
+class ItemKNNConfig(ItemItemConfig):
+    """`damping` is the power of the raw weights, `shopper_power` tames busy shoppers, `balance` splits the norm.
+
+    balance .5 is cosine, 1 is the share of i's shoppers who take j (favors popular), 0 the other way around.
+    """
+
+    damping: float = 0.5
+    shopper_power: float = 0.3
+    balance: float = 0.5
+    shrink: float = 10.0
+    matrix_half_life_days: float = 365.0
+
+
+class ItemKNN(ItemItem):
+    """Items that the same shoppers took."""
+
+    name: ClassVar[str] = "item_knn"
+    config_class: ClassVar[type[Config]] = ItemKNNConfig
+    config: ItemKNNConfig
+    quick: ClassVar[bool] = True
+    discovers: ClassVar[bool] = True
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = (REPEAT_START, SESSION_START)
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        **DECAY_SPACE,
+        "damping": ("float", 0.0, 1.0, False),
+        "shopper_power": ("float", 0.0, 1.0, False),
+        "balance": ("float", 0.3, 0.9, False),
+        "shrink": ("float", 0.1, 100.0, True),
+        "matrix_half_life_days": ("float", 7.0, 1500.0, True),
+    }
+
+    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+        """Return overlap / (norm_i ** 2·balance · norm_j ** 2·(1 - balance)), shrunk by support."""
+        c = self.config
+        weights = user_item(interactions, catalogue.n_items, half_life_days=c.matrix_half_life_days)
+        weights.data **= c.damping
+        weights = scaled_rows(weights, inverse_power(np.asarray(weights.sum(axis=1)).ravel(), c.shopper_power))
+        norms = np.asarray(weights.multiply(weights).sum(axis=0)).ravel()
+        left = scaled_rows(weights.T.tocsr(), inverse_power(norms, c.balance))
+        right = scaled_columns(weights, inverse_power(norms, 1 - c.balance))
+        support = np.bincount(weights.indices, minlength=catalogue.n_items).astype(np.float32)
+        return table(products(left, right, _shrunk(support, c.shrink)), most=c.neighbors).arrays()
+
+
+def _shrunk(support: Floats, shrink: float) -> Callable[[Matrix], Matrix]:
+    def finish(chunk: Matrix) -> Matrix:
+        return scaled_columns(chunk, (support / (support + shrink)).astype(np.float32))
+
+    return finish

@@ -1,0 +1,74 @@
+"""Interactions as a sparse matrix shoppers x items: decayed, capped, normalized. Pure."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from recsys.arrays import Floats, Ints
+from recsys.data.interactions import DAY, Interactions
+
+Matrix = Any
+"""scipy.sparse.csr_matrix of float32; scipy has no types."""
+
+
+def user_item(
+    interactions: Interactions, n_items: int, *, half_life_days: float = 0.0, most_items: int = 1000
+) -> Matrix:
+    """Return csr float32[n_users, n_items]: summed weights, halved every `half_life_days` before the last row.
+
+    Each shopper keeps the `most_items` that count most, so that cost grows linearly with shoppers. 0 is no decay.
+    """
+    weights = interactions.weights.astype(np.float64)
+    if half_life_days > 0 and len(interactions):
+        weights *= np.exp2((interactions.times - interactions.times.max()) / (half_life_days * DAY))
+    shape = (interactions.n_users, n_items)
+    matrix = sparse.csr_matrix((weights, (interactions.users, interactions.items)), shape=shape)
+    return capped(matrix, most_items).astype(np.float32)
+
+
+def capped(matrix: Matrix, most: int) -> Matrix:
+    """Return the matrix with the `most` largest entries of each row by absolute value, codes ascending; no zeros."""
+    for row in np.flatnonzero(np.diff(matrix.indptr) > most):
+        entries = matrix.data[matrix.indptr[row] : matrix.indptr[row + 1]]
+        entries[np.argpartition(np.abs(entries), len(entries) - most)[: len(entries) - most]] = 0
+    matrix.eliminate_zeros()
+    matrix.sort_indices()
+    return matrix
+
+
+def most_held(matrix: Matrix, most: int) -> Ints:
+    """Return the columns, ascending, with the most entries: so many, or all; of equals the lower."""
+    count = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    return np.sort(np.argsort(-count, kind="stable")[:most]).astype(np.int32)
+
+
+def scaled_rows(matrix: Matrix, factors: Floats) -> Matrix:
+    """Return diag(factors) · matrix as float32."""
+    scaled = matrix.copy()
+    scaled.data = (scaled.data * np.repeat(factors, np.diff(matrix.indptr))).astype(np.float32)
+    return scaled
+
+
+def scaled_columns(matrix: Matrix, factors: Floats) -> Matrix:
+    """Return matrix · diag(factors) as float32."""
+    scaled = matrix.copy()
+    scaled.data = (scaled.data * factors[matrix.indices]).astype(np.float32)
+    return scaled
+
+
+def inverse_power(totals: Floats, power: float) -> Floats:
+    """Return totals ** -power, 0 where the total is 0."""
+    safe = np.maximum(totals, np.finfo(np.float32).tiny).astype(np.float64)
+    return np.where(totals > 0, safe**-power, 0.0).astype(np.float32)
+
+
+def decayed_histories(interactions: Interactions, n_items: int, *, half_life_days: float) -> Matrix:
+    """Return csr float32[n_users, n_items]: summed weights, halved every so often before each one's own last row."""
+    last = np.full(interactions.n_users, -np.inf)
+    np.maximum.at(last, interactions.users, interactions.times)
+    age = last[interactions.users] - interactions.times
+    weights = interactions.weights * np.exp2(-age / (half_life_days * DAY))
+    aged = replace(interactions, weights=weights.astype(np.float32))
+    return user_item(aged, n_items)

@@ -1,0 +1,73 @@
+"""New arrivals: the newest products that are alike to what the shopper had, touched by somebody or not. For cold ones.
+
+Collaborative sources cannot propose what nobody touched yet; `content` can, but there a new product stands behind all
+old ones that are alike. Here only new products compete.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from recsys.arrays import Bools
+from recsys.data.catalogue import Catalogue
+from recsys.data.interactions import DAY, Interactions
+from recsys.sources.base import Config
+from recsys.sources.content import Content, ContentConfig
+from recsys.sources.decay import DECAY_SPACE, REPEAT_START, SESSION_START
+from recsys.sources.scoring import SearchSpace
+from recsys.sources.storage import Array
+
+
+@dataclass(frozen=True)
+class NewArrivalsConfig(ContentConfig):
+    """Likeness counts 2 ** (-days in the shop / `new_half_life_days`): since the first interaction or, where the
+    catalogue tells it, since it appeared, whichever is longer ago. A product of which neither is known counts 1.
+
+    Products older than `oldest_half_lives` of these are left out. Good: a long profile (step 1), 7–60 days.
+    """
+
+    half_life_days: float = 1000.0
+    step: float = 1.0
+    words: float = 0.5
+    popularity: float = 0.0
+    new_half_life_days: float = 14.0
+    oldest_half_lives: float = 4.0
+
+
+class NewArrivals(Content):
+    """The newest products that suit the shopper by content alone."""
+
+    name: ClassVar[str] = "new_arrivals"
+    config_class: ClassVar[type[Config]] = NewArrivalsConfig
+    config: NewArrivalsConfig
+    learns_taste: ClassVar[bool] = False
+    # Nothing like `own_weight`: what the shopper already has is not what arrives.
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = (REPEAT_START, SESSION_START)
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        **DECAY_SPACE,
+        "attributes": ("float", 0.1, 2.0, False),
+        "words": ("float", 0.1, 2.0, False),
+        "new_half_life_days": ("float", 3.0, 120.0, True),
+    }
+
+    def lifts(self, interactions: Interactions, catalogue: Catalogue) -> Array:
+        """Return float32[n_items]: how new each item is, 0 where it is too old to count."""
+        first = np.full(catalogue.n_items, np.inf)
+        np.minimum.at(first, interactions.items, interactions.times)
+        if catalogue.first_seen is not None:
+            first = np.fmin(first, catalogue.first_seen)
+        age = np.maximum(interactions.times.max(initial=0.0) - first, 0.0) / DAY
+        age[np.isinf(first)] = 0.0
+        halved = age / self.config.new_half_life_days
+        return np.where(halved <= self.config.oldest_half_lives, np.exp2(-halved), 0.0).astype(np.float32)
+
+    def knows(self, item: int) -> bool:
+        """Return whether the item has a neighbor or is one: neighbors are new, a lone new item has none."""
+        return super().knows(item) or (0 <= item < self.n_items and bool(self._proposed[item]))
+
+    @cached_property
+    def _proposed(self) -> Bools:
+        """bool[n_items]: which items stand in the table's columns."""
+        return self.table.gaining()

@@ -1,0 +1,70 @@
+"""What sells: the average of several decayed popularities at once, narrowed to a category where one is looked at."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from recsys.arrays import Floats
+from recsys.data.catalogue import Catalogue
+from recsys.data.codes import codes_of
+from recsys.data.interactions import DAY, Interactions
+from recsys.data.profile import Context, Profile
+from recsys.sources.base import Config
+from recsys.sources.scoring import Scoring, SearchSpace
+from recsys.sources.storage import Array, Arrays
+
+
+@dataclass(frozen=True)
+class PopularConfig(Config):
+    """Each half-life gives every item its share of the decayed weight; the shares are averaged.
+
+    `category_weight`: how much more an item of the context's category counts. Good: half-lives a week, a month and a
+    season together.
+    """
+
+    half_lives_days: tuple[float, ...] = (7.0, 30.0, 180.0)
+    category_weight: float = 9.0
+
+
+class Popular(Scoring):
+    """Popularity over several half-lives; with context items, first within their deepest category."""
+
+    name: ClassVar[str] = "popular"
+    config_class: ClassVar[type[Config]] = PopularConfig
+    config: PopularConfig
+    quick: ClassVar[bool] = True
+    contextual: ClassVar[bool] = True
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        "half_lives_days": ("choice", [(1.0, 7.0), (7.0, 30.0, 180.0), (3.0, 30.0), (30.0, 365.0), (365.0,)])
+    }
+
+    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+        """Return the averaged share of each item and the code of its category."""
+        shares = [decayed_share(interactions, days, catalogue.n_items) for days in self.config.half_lives_days]
+        return {"share": np.asarray(np.mean(shares, axis=0)), "category": category_codes(catalogue)}
+
+    def scores(self, profile: Profile, context: Context) -> Floats:
+        """Return the share of each item, multiplied within the categories of the context's items."""
+        share = self.arrays["share"]
+        known = [item for item in context.items if 0 <= item < self.n_items]
+        if known and self.config.category_weight:
+            categories = self.arrays["category"]
+            inside = np.isin(categories, categories[known]) & (categories >= 0)
+            share = share * (1 + self.config.category_weight * inside)
+        return share.astype(np.float32)
+
+
+def decayed_share(interactions: Interactions, half_life_days: float, n_items: int) -> Array:
+    """Return float64[n_items]: each item's share of all weight, halved every `half_life_days` before the last row."""
+    if not len(interactions):
+        return np.zeros(n_items)
+    age = interactions.times.max() - interactions.times
+    weights = interactions.weights * np.exp2(-age / (half_life_days * DAY))
+    totals = np.bincount(interactions.items, weights, n_items)
+    return np.asarray(totals / totals.sum())
+
+
+def category_codes(catalogue: Catalogue) -> Array:
+    """Return int32[n_items]: a code per whole category path, -1 where an item has none."""
+    return codes_of(catalogue.categories, catalogue.n_items)

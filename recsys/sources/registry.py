@@ -1,0 +1,66 @@
+"""Every recommender by name. One line adds one: the behavior suite, the admin's choice and the docs row follow."""
+
+from typing import Any
+
+from recsys.sources.als import ALS
+from recsys.sources.bought_together import BoughtTogether
+from recsys.sources.complements import Complements
+from recsys.sources.content import Content
+from recsys.sources.covisitation import Covisitation
+from recsys.sources.ease import EASE
+from recsys.sources.item_knn import ItemKNN
+from recsys.sources.new_arrivals import NewArrivals
+from recsys.sources.nmf import NMF
+from recsys.sources.own_history import BuyAgain, PersonalTop, Recent
+from recsys.sources.popular import Popular
+from recsys.sources.prior import Prior
+from recsys.sources.rp3beta import RP3beta
+from recsys.sources.scoring import Scoring
+from recsys.sources.sentences import Sentences
+from recsys.sources.sequence_net import SequenceNet
+from recsys.sources.session_knn import SessionKNN
+from recsys.sources.shuffled import CatalogOrder, Random
+from recsys.sources.spark_als import SparkALS
+from recsys.sources.svd import SVD
+from recsys.sources.trending import Trending
+from recsys.sources.user_knn import UserKNN
+
+_ALL: tuple[type[Scoring], ...] = (
+    Random,
+    CatalogOrder,
+    Popular,
+    Trending,
+    Recent,
+    PersonalTop,
+    BuyAgain,
+    RP3beta,
+    ItemKNN,
+    UserKNN,
+    EASE,
+    Covisitation,
+    SVD,
+    ALS,
+    NMF,
+    Content,
+    NewArrivals,
+    Sentences,
+    BoughtTogether,
+    Complements,
+    SessionKNN,
+    SequenceNet,
+    Prior,
+    SparkALS,
+)
+
+RECOMMENDERS: dict[str, type[Scoring]] = {recommender.name: recommender for recommender in _ALL}
+
+
+def available() -> tuple[str, ...]:
+    """Return the names of the recommenders whose optional extras are installed, in the order of the registry."""
+    return tuple(name for name, recommender in RECOMMENDERS.items() if recommender.installed())
+
+
+def make(name: str, **config: Any) -> Scoring:
+    """Return a fresh recommender of that name with these settings. Raises KeyError or TypeError on unknown ones."""
+    recommender = RECOMMENDERS[name]
+    return recommender(recommender.config_class(**config))

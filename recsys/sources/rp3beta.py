@@ -1,0 +1,75 @@
+"""RP3beta: three steps of a random walk shopper-item graph, discounted by popularity, over a decayed matrix.
+
+Source: Paudel, Christoffel, Newell, Bernstein, "Updatable, accurate, diverse, and scalable recommendations for
+interactive applications", TiiS 2017. The decay of matrix and profile is ours.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from recsys.data.catalogue import Catalogue
+from recsys.data.interactions import Interactions
+from recsys.sources.base import Config
+from recsys.sources.decay import REPEAT_START
+from recsys.sources.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
+from recsys.sources.matrix import (
+    inverse_power,
+    scaled_columns,
+    scaled_rows,
+    user_item,
+)
+from recsys.sources.neighbors import products, table
+from recsys.sources.repeat import own_gain
+from recsys.sources.scoring import SearchSpace
+from recsys.sources.storage import Arrays
+
+TURNING = {"alpha": 0.5, "beta": 0.05, "matrix_half_life_days": 75.0}
+"""A start for shops where the assortment turns: what sold last season says little, what sells is not discounted."""
+
+
+@dataclass(frozen=True)
+class RP3betaConfig(ItemItemConfig):
+    """`alpha` sharpens the steps, `beta` discounts popular items, `matrix_half_life_days` ages the matrix.
+
+    Good: alpha .5–1, beta .2–.6; matrix half-life 14–60 days where assortments turn, none (0) where they stay.
+    """
+
+    alpha: float = 0.8
+    beta: float = 0.4
+    matrix_half_life_days: float = 180.0
+    own_weight: float = 1.0
+    rate_power: float = 0.5
+    prior: float = 10.0
+
+
+class RP3beta(ItemItem):
+    """Random walk from the shopper's items through other shoppers to their items."""
+
+    name: ClassVar[str] = "rp3beta"
+    config_class: ClassVar[type[Config]] = RP3betaConfig
+    config: RP3betaConfig
+    quick: ClassVar[bool] = True
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = (*ItemItem.STARTS, {**REPEAT_START, "own_weight": 30.0, **TURNING})
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        **ITEM_ITEM_SPACE,
+        "rate_power": ("float", 0.0, 1.5, False),
+        "alpha": ("float", 0.3, 1.6, False),
+        "beta": ("float", 0.0, 0.9, False),
+        "matrix_half_life_days": ("float", 7.0, 1500.0, True),
+    }
+
+    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+        """Return (P_iu ** alpha) · (P_ui ** alpha) / popularity ** beta."""
+        days = self.config.matrix_half_life_days
+        weights = user_item(interactions, catalogue.n_items, half_life_days=days)
+        popularity = np.asarray(weights.sum(axis=0)).ravel()
+        forth = scaled_rows(weights, inverse_power(np.asarray(weights.sum(axis=1)).ravel(), 1))
+        back = scaled_rows(weights.T.tocsr(), inverse_power(popularity, 1))
+        forth.data **= self.config.alpha
+        back.data **= self.config.alpha
+        forth = scaled_columns(forth, inverse_power(popularity, self.config.beta))
+        found = table(products(back, forth), most=self.config.neighbors)
+        gain = own_gain(interactions, catalogue.n_items, prior=self.config.prior, power=self.config.rate_power)
+        return {**found.arrays(), "own": found.own * gain}

@@ -1,0 +1,127 @@
+"""SASRec: a small transformer reads the shopper's last items and says what comes next (extra [deep]).
+
+Source: Kang, McAuley, "Self-attentive sequential recommendation", ICDM 2018; trained with sampled softmax, corrected
+for how often each item is drawn, and stopped early on pieces of history set aside. A GPU is used when there is one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from recsys.arrays import Floats, Ints
+from recsys.data.catalogue import Catalogue
+from recsys.data.interactions import Interactions
+from recsys.data.profile import Context, Profile
+from recsys.data.signals import REMOVE
+from recsys.sources.base import Config
+from recsys.sources.scoring import Scoring, SearchSpace
+from recsys.sources.storage import Arrays
+
+BATCH = 256
+"""Shoppers who are asked about at once."""
+
+
+@dataclass(frozen=True)
+class SequenceNetConfig(Config):
+    """`length` items of history are read; at most `most_windows` pieces of history are learnt from, the newest.
+
+    Training stops when `patience` epochs bring nothing on a tenth of the pieces, at the latest after `epochs`.
+    Good: 64 factors, 2 layers, length 20–50, dropout .2–.4.
+    """
+
+    length: int = 30
+    factors: int = 64
+    layers: int = 2
+    heads: int = 2
+    dropout: float = 0.2
+    epochs: int = 30
+    patience: int = 2
+    learning_rate: float = 0.003
+    negatives: int = 512
+    most_windows: int = 40_000
+
+
+class SequenceNet(Scoring):
+    """What comes next after the last items, in their order."""
+
+    name: ClassVar[str] = "sequence_net"
+    config_class: ClassVar[type[Config]] = SequenceNetConfig
+    config: SequenceNetConfig
+    personal: ClassVar[bool] = True
+    contextual: ClassVar[bool] = True
+    exact: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ("torch",)
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        "length": ("choice", [10, 20, 50]),
+        "factors": ("choice", [32, 64, 128]),
+        "dropout": ("float", 0.1, 0.5, False),
+        "learning_rate": ("float", 0.0005, 0.01, True),
+    }
+    network: Any = None
+
+    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+        """Return the weights of the network and which items it met."""
+        from recsys.sources import sequence_torch
+
+        seen = np.bincount(interactions.items, minlength=catalogue.n_items) > 0
+        weights = sequence_torch.trained(windows(interactions, self.config), catalogue.n_items, self.config)
+        return {**weights, "seen": seen}
+
+    def wake(self) -> None:
+        """Forget the network; it is built from the arrays when first asked."""
+        self.network = None
+
+    def scores(self, profile: Profile, context: Context) -> Floats:
+        """Return the logits of all items learnt from, 0 for a shopper without known items."""
+        first: Floats = self.scores_many([profile], [context])[0]
+        return first
+
+    def scores_many(self, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
+        """Return `scores` of all, by batches through the network."""
+        from recsys.sources import sequence_torch
+
+        if self.network is None:
+            self.network = sequence_torch.built(self.arrays, self.n_items, self.config)
+        asked = [self._sequence(profile, context) for profile, context in zip(profiles, contexts, strict=True)]
+        scores = np.zeros((len(asked), self.n_items), np.float32)
+        known = [row for row, items in enumerate(asked) if len(items)]
+        for start in range(0, len(known), BATCH):
+            rows = known[start : start + BATCH]
+            padded = np.stack([pad(asked[row], self.config.length) for row in rows])
+            scores[rows] = sequence_torch.logits(self.network, padded) * self.arrays["seen"]
+        return scores
+
+    def knows(self, item: int) -> bool:
+        """Return whether the item was learnt from."""
+        return 0 <= item < self.n_items and bool(self.arrays["seen"][item])
+
+    def _sequence(self, profile: Profile, context: Context) -> Ints:
+        told = (profile.signals != REMOVE) & (profile.weights > 0)  # no cart given up, no dislike
+        items = np.asarray(context.items, np.int32) if context.items else profile.items[told]
+        items = items[(items >= 0) & (items < self.n_items)]
+        known: Ints = items[self.arrays["seen"][items]]
+        return known[-self.config.length :]
+
+
+def windows(interactions: Interactions, config: SequenceNetConfig) -> Ints:
+    """Return int32[n, length + 1]: each shopper's history in pieces, item codes + 1, 0 before the beginning."""
+    order = np.argsort(interactions.users, kind="stable")
+    order = order[interactions.signals[order] != REMOVE]
+    users, items = interactions.users[order], interactions.items[order]
+    ends = np.flatnonzero(np.diff(users, append=-1) != 0) + 1 if len(users) else np.empty(0, np.int64)
+    pieces, start = [], 0
+    for end in ends.tolist():
+        for stop in range(end, start + 1, -config.length):  # a piece of one item has nothing to predict
+            pieces.append((stop, pad(items[max(start, stop - config.length - 1) : stop], config.length + 1)))
+        start = end
+    newest = sorted(pieces, key=lambda piece: float(interactions.times[order[piece[0] - 1]]))[-config.most_windows :]
+    return np.stack([row for _, row in newest]) if newest else np.empty((0, config.length + 1), np.int32)
+
+
+def pad(items: Ints, length: int) -> Ints:
+    """Return int32[length]: item codes + 1, filled with 0 in front."""
+    row = np.zeros(length, np.int32)
+    row[length - len(items) :] = items + 1
+    return row

@@ -1,0 +1,45 @@
+"""Baselines that know nothing: a random order and the catalogue's own. Real models, always there."""
+
+from typing import ClassVar
+from zlib import crc32
+
+import numpy as np
+
+from recsys.arrays import Floats
+from recsys.data.catalogue import Catalogue
+from recsys.data.interactions import Interactions
+from recsys.data.profile import Context, Profile
+from recsys.sources.scoring import Scoring
+from recsys.sources.storage import Arrays
+
+
+class Random(Scoring):
+    """A random order, the same for the same shopper state and seed, different between shoppers."""
+
+    name: ClassVar[str] = "random"
+    quick: ClassVar[bool] = True
+    personal: ClassVar[bool] = True
+
+    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+        """Return nothing: there is nothing to learn."""
+        return {}
+
+    def scores(self, profile: Profile, context: Context) -> Floats:
+        """Return uniform numbers in (0, 1]."""
+        state = crc32(profile.items.tobytes(), int(profile.now) & 0xFFFFFFFF)
+        return np.float32(1) - np.random.default_rng((self.config.seed, state)).random(self.n_items, np.float32)
+
+
+class CatalogOrder(Scoring):
+    """The catalogue's own order: the last fallback, needs no data at all."""
+
+    name: ClassVar[str] = "catalog_order"
+    quick: ClassVar[bool] = True
+
+    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+        """Return nothing: the order is given."""
+        return {}
+
+    def scores(self, profile: Profile, context: Context) -> Floats:
+        """Return 1 for the first item, falling evenly towards 0."""
+        return (np.arange(self.n_items, 0, -1) / max(1, self.n_items)).astype(np.float32)

@@ -1,0 +1,123 @@
+"""Words of titles and descriptions as TF-IDF, and attributes as one-hot columns, under one vocabulary. Pure."""
+
+import html
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from scipy import sparse
+
+from recsys.data.catalogue import Catalogue
+from recsys.sources.matrix import (
+    Matrix,
+    inverse_power,
+    scaled_columns,
+    scaled_rows,
+)
+from recsys.sources.storage import Array
+
+Bags = list[Counter[str]]
+WORD = re.compile(r"[^\W_]{2,}")
+MARKUP = re.compile(r"<[!/]?[A-Za-z-][^<>]*>")
+ENTITY = re.compile(r"&(?:#\d{1,7}|#[Xx][\dA-Fa-f]{1,6}|[A-Za-z][\dA-Za-z]{1,31});")
+UNSEEN = re.compile("[\u00ad\u200c-\u200f\u2060\ufe00-\ufe0f\ufeff]")
+"""Where a long word may be broken, how letters join, look and run: the word is the same without."""
+MARKS = "".join(mark for mark in map(chr, range(0x300, 0x10000)) if unicodedata.category(mark) in {"Mn", "Mc"})
+"""Vowel signs and accents that stand on a letter: `\\w` takes them for no part of a word."""
+UNSPACED = (
+    "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"  # kana
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # ideographs
+    "\u0e01-\u0e4e\u0e81-\u0ece\u1000-\u103f\u1050-\u109f\u1780-\u17d3"  # Thai, Lao, Burmese, Khmer
+)
+"""Letters of scripts that put no spaces between words."""
+RUN = re.compile(f"([{UNSPACED}][{UNSPACED}{MARKS}]*)|[^\\W_{UNSPACED}](?:[^\\W_{UNSPACED}]|[{MARKS}])+")
+LETTER = re.compile(f"[{MARKS}]*[^{MARKS}][{MARKS}]*|[{MARKS}]+")
+
+TITLE = 1 + np.log(2)
+"""What a word weighs before idf that stands in a title once, where it counts twice."""
+
+
+def word_bags(catalogue: Catalogue) -> Bags:
+    """Return the words of each item; a word of the title counts twice."""
+    titles = catalogue.titles or ("",) * catalogue.n_items
+    descriptions = catalogue.descriptions or ("",) * catalogue.n_items
+    return [
+        Counter(words(f"{title} {title} {description}"))
+        for title, description in zip(titles, descriptions, strict=True)
+    ]
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text, in lower case, without markup.
+
+    Where a script puts no spaces between words, each two letters that follow each other stand for one: a title of eight
+    ideographs is one "word" that no other product has.
+    """
+    text = ENTITY.sub(lambda found: html.unescape(found[0]), MARKUP.sub(" ", text))
+    if text.isascii():
+        return WORD.findall(text.lower())
+    text = UNSEEN.sub("", unicodedata.normalize("NFKC", text)).casefold()
+    text = text.replace("i\u0307", "i").replace("ı", "i")  # capitals do not tell whose i they are
+    found: list[str] = []
+    for run in RUN.finditer(text):
+        if not run[1]:
+            found.append(run[0])
+            continue
+        letters = LETTER.findall(run[1])
+        found += map("".join, zip(letters, letters[1:], strict=False)) if len(letters) > 1 else letters
+    return found
+
+
+def attribute_bags(catalogue: Catalogue) -> Bags:
+    """Return the facts of each item: every level of its category path, brand, attributes and price band."""
+    return [
+        Counter(dict.fromkeys((" ".join(fact.split()) for fact in _facts(catalogue, item) if fact.strip()), 1))
+        for item in range(catalogue.n_items)
+    ]
+
+
+def _facts(catalogue: Catalogue, item: int) -> Iterator[str]:
+    if catalogue.categories and (path := catalogue.categories[item]):
+        levels = path.split("/")
+        yield from ("category=" + "/".join(levels[: depth + 1]) for depth in range(len(levels)))
+    if catalogue.brands and catalogue.brands[item]:
+        yield f"brand={catalogue.brands[item]}"
+    if catalogue.attributes:
+        yield from catalogue.attributes[item]
+    if catalogue.prices is not None and catalogue.prices[item] > 0:
+        yield f"price band={int(np.log2(catalogue.prices[item]) * 2)}"
+
+
+def vocabulary(bags: Bags, *, most_common: int, largest: int) -> dict[str, int]:
+    """Return word -> column of the `largest` most used words that 2 to `most_common` items carry."""
+    counts = Counter(word for bag in bags for word in bag)
+    kept = [word for word, count in counts.items() if 1 < count <= most_common]
+    kept = sorted(kept, key=lambda word: (-counts[word], word))[:largest]
+    return {word: column for column, word in enumerate(sorted(kept))}
+
+
+def encoded(bags: Bags, columns: dict[str, int], idf: Array | None = None) -> tuple[Matrix, Array]:
+    """Return csr float32[n, words] of (1 + log count) times idf, and the idf used."""
+    cells = [[(columns[word], count) for word, count in bag.items() if word in columns] for bag in bags]
+    indptr = np.cumsum([0, *(len(row) for row in cells)])
+    indices, counts = _flat(cells)
+    matrix = sparse.csr_matrix((1 + np.log(counts), indices, indptr), shape=(len(bags), len(columns)), dtype=np.float32)
+    matrix.sort_indices()
+    if idf is None:
+        documents = np.bincount(indices, minlength=len(columns))
+        idf = (np.log((1 + len(bags)) / (1 + documents)) + 1).astype(np.float32)
+    return scaled_columns(matrix, idf), idf
+
+
+def unit_rows(matrix: Matrix) -> Matrix:
+    """Return the matrix with each row scaled to length 1 (rows of zeros stay)."""
+    squares = np.asarray(matrix.multiply(matrix).sum(axis=1), np.float32).ravel()
+    return scaled_rows(matrix, inverse_power(squares, 0.5))
+
+
+def _flat(rows: Iterable[list[tuple[int, int]]]) -> tuple[Array, Array]:
+    pairs = [pair for row in rows for pair in row]
+    columns = np.array([column for column, _ in pairs], np.int64)
+    return columns, np.array([count for _, count in pairs], np.float64)

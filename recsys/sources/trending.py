@@ -1,0 +1,51 @@
+"""What is rising: recent popularity against what the item usually sells."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from recsys.data.catalogue import Catalogue
+from recsys.data.interactions import Interactions
+from recsys.sources.base import Config
+from recsys.sources.popular import (
+    Popular,
+    PopularConfig,
+    category_codes,
+    decayed_share,
+)
+from recsys.sources.scoring import SearchSpace
+from recsys.sources.storage import Arrays
+
+
+@dataclass(frozen=True)
+class TrendingConfig(PopularConfig):
+    """score = recent share · (recent share / usual share) ** rise.
+
+    `rise` 0 is recent popularity, 1 favors what rose most. Good: a few days against a season, rise .3.
+    """
+
+    half_lives_days: tuple[float, ...] = (3.0,)
+    usual_half_life_days: float = 90.0
+    rise: float = 0.3
+
+
+class Trending(Popular):
+    """Decayed popularity, lifted where an item sells more than it used to; by category of the context."""
+
+    name: ClassVar[str] = "trending"
+    config_class: ClassVar[type[Config]] = TrendingConfig
+    config: TrendingConfig
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        "half_lives_days": ("choice", [(1.0,), (3.0,), (7.0,), (14.0,), (30.0,)]),
+        "usual_half_life_days": ("float", 30.0, 365.0, True),
+        "rise": ("float", 0.0, 1.0, False),
+    }
+
+    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+        """Return the lifted share of each item and the code of its category."""
+        n = catalogue.n_items
+        recent = np.mean([decayed_share(interactions, days, n) for days in self.config.half_lives_days], axis=0)
+        usual = decayed_share(interactions, self.config.usual_half_life_days, n)
+        lift = np.divide(recent, usual, out=np.zeros(n), where=usual > 0)
+        return {"share": recent * lift**self.config.rise, "category": category_codes(catalogue)}

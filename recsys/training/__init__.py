@@ -1,0 +1,1 @@
+"""What production runs: plan, tuning, training."""

@@ -1,0 +1,32 @@
+"""What a bundle would serve to a fold's shoppers, as a table, and how long one answer takes."""
+
+import time
+from collections.abc import Iterable
+
+import numpy as np
+
+from recsys.arrays import Ints
+from recsys.data.folds import Fold
+from recsys.metrics.registry import DEEPEST
+from recsys.ranking.model import Bundle
+
+
+def bundle_slates(bundle: Bundle, fold: Fold, *, k: int = DEEPEST, strategy: str | None = None) -> Ints:
+    """Return int32[n, k]: the slates that would be served, padded with -1."""
+    slates = bundle.slate_many(fold.profiles, fold.contexts, k, strategy=strategy)
+    return padded((slate.items for slate in slates), n=len(fold), k=k)
+
+
+def padded(lists: Iterable[Ints], *, n: int, k: int) -> Ints:
+    """Return int32[n, k]: n lists of at most k items, padded with -1."""
+    table = np.full((n, k), -1, np.int32)
+    for row, items in enumerate(lists):
+        table[row, : len(items)] = items
+    return table
+
+
+def milliseconds(bundle: Bundle, fold: Fold, row: int) -> float:
+    """Return how long a whole slate of ten takes for one of the shoppers."""
+    start = time.perf_counter()
+    bundle.slate(fold.profiles[row], fold.contexts[row], 10)
+    return (time.perf_counter() - start) * 1e3

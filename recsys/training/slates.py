@@ -1,0 +1,53 @@
+"""Candidates and their scores as slates: each shopper's best, one row each."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from recsys.arrays import Floats, Ints
+from recsys.metrics.registry import DEEPEST
+from recsys.ranking.blend import (
+    alone,
+    blend_scores,
+    followed,
+    listed,
+)
+from recsys.ranking.candidates import Candidates
+from recsys.ranking.groups import places
+
+
+def slates(candidates: Candidates, scores: Floats, *, k: int = DEEPEST) -> Ints:
+    """Return int32[n_rows, k]: each shopper's best by score, ties to the lower code, -1 behind the end."""
+    place = places(scores, candidates.rows)
+    kept = place < k
+    found = np.full((candidates.n_rows, k), -1, np.int32)
+    found[candidates.rows[kept], place[kept]] = candidates.items[kept]
+    return found
+
+
+def slate_scores(candidates: Candidates, scores: Floats) -> Floats:
+    """Return float32[n_rows, 20]: the scores that belong to `slates`, NaN behind the end."""
+    place = places(scores, candidates.rows)
+    kept = place < DEEPEST
+    found = np.full((candidates.n_rows, DEEPEST), np.nan, np.float32)
+    found[candidates.rows[kept], place[kept]] = scores[kept]
+    return found
+
+
+def source_slates(candidates: Candidates, name: str) -> Ints:
+    """Return the head of a source's own lists."""
+    ranks = candidates.ranks[:, candidates.sources.index(name)]
+    own = ~np.isnan(ranks) & (ranks < DEEPEST)
+    found = np.full((candidates.n_rows, DEEPEST), -1, np.int32)
+    found[candidates.rows[own], ranks[own].astype(np.int64)] = candidates.items[own]
+    return found
+
+
+def single_slates(candidates: Candidates, name: str) -> Ints:
+    """Return what is served where one source is the rung: its list, filled up by popularity."""
+    return slates(*listed(candidates, followed(candidates, alone(name))))
+
+
+def blend_slates(candidates: Candidates, weights: Mapping[str, float]) -> Ints:
+    """Return what is served where the blend is the rung: of what its sources list."""
+    return slates(*listed(candidates, blend_scores(candidates, weights)))

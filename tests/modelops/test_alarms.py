@@ -1,0 +1,246 @@
+"""A broken feed refuses the training, a changed shop raises an alarm, and what is over or looked at is settled."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+
+from audit.selectors import entries
+from common import clock
+from common.errors import Conflict, Forbidden
+from modelops.admin.alarms import MEANING
+from modelops.models import (
+    AlarmKind,
+    ModelAlarm,
+    ModelState,
+    ModelVersion,
+    TrainingRun,
+)
+from modelops.selectors.alarms import alarms_of
+from modelops.services.alarms import settle, sound
+from modelops.services.data_checks import examine
+from modelops.services.registry import promote
+from recsys.data.data_checks import Check, data_profile
+from recsys.data.dataset import Dataset, build
+from tests.modelops.releases import admitted
+from tests.recsys.furniture import model
+from tests.recsys.shop_history import history, products
+from tests.staff import person, staff
+
+pytestmark = pytest.mark.django_db
+BAD = Check("drift of signals", 0.9, 0.25, False, "population stability index", "alarms")
+GOOD = Check("drift of signals", 0.1, 0.25, True, "population stability index", "alarms")
+
+
+def half(frame: pd.DataFrame) -> Dataset:
+    return build(frame.sample(frac=0.5, random_state=1), products())
+
+
+def lost_titles(frame: pd.DataFrame) -> Dataset:
+    return build(frame, products().assign(title=""))
+
+
+def only_views(frame: pd.DataFrame) -> Dataset:
+    return build(frame.assign(event="view"), products())
+
+
+@pytest.fixture
+def live() -> ModelVersion:
+    """A live version, with the profile of the data it learnt from."""
+    return ModelVersion.objects.create(
+        version="2026-11-24.1",
+        directory="2026-11-24.1",
+        state=ModelState.CHAMPION,
+        artefact_hash="a" * 64,
+        report={"data_profile": data_profile(build(history(), products()))},
+    )
+
+
+def run(*, forced: bool = False) -> TrainingRun:
+    return TrainingRun.objects.create(actor="staff:1", forced=forced)
+
+
+def open_alarms() -> list[str]:
+    return list(ModelAlarm.objects.filter(settled_at=None).values_list("kind", flat=True))
+
+
+@pytest.mark.parametrize(("broken", "name"), [(half, "volume"), (lost_titles, "filled titles")])
+def test_a_broken_feed_refuses_the_training(
+    broken: Callable[[pd.DataFrame], Dataset], name: str, live: ModelVersion
+) -> None:
+    asked = run()
+
+    with pytest.raises(Conflict, match=f"{name}.*train by force"):
+        examine(broken(history()), asked)
+
+    asked.refresh_from_db()
+    unmet = [check["name"] for check in asked.data_report["checks"] if not check["passed"]]
+    assert name in unmet
+    (event,) = entries(action="training.refused")
+    assert (event.object, event.data["forced"], event.data["live"]) == (f"training_run:{asked.pk}", False, live.version)
+    assert open_alarms() == ["data"]
+
+
+def test_an_operator_may_force_it_which_is_on_record(live: ModelVersion) -> None:
+    examine(half(history()), run(forced=True))
+
+    (event,) = entries(action="training.forced")
+    assert event.data["failed"][0].startswith("volume")
+    assert open_alarms() == ["data"]
+
+
+def test_a_changed_shop_is_learnt_from_and_raises_an_alarm(live: ModelVersion) -> None:
+    examine(only_views(history()), run())
+
+    (alarm,) = ModelAlarm.objects.all()
+    assert "shift of signals" in alarm.message
+    assert alarm.model_version == live
+    assert list(entries(action="training.refused")) == []
+
+
+def test_who_promotes_a_version_of_other_answers_raises_the_alarm_too_but_not_by_going_back_to_it() -> None:
+    other = {"name": "stability", "value": 0.02, "bar": 0.3, "passed": False, "message": "overlap", "grade": "alarms"}
+    version, steady = admitted(model(("popular",)), report={"stability": other}), admitted(model(("popular",)))
+
+    promote(version, actor="staff:1")
+
+    (alarm,) = ModelAlarm.objects.all()
+    assert (alarm.kind, alarm.message) == ("stability", "stability: 0.02, bar 0.3 (overlap)")
+    assert alarm.model_version == ModelVersion.objects.get(version=version)
+    settle(alarm.pk, by=get_user_model().objects.create_superuser("root", password=None))
+    promote(steady, actor="staff:1")
+    promote(version, actor="staff:1")
+    assert open_alarms() == []
+
+
+def test_each_version_names_what_was_open_while_it_was_live() -> None:
+    first, second, third = (
+        ModelVersion.objects.get(version=admitted(model(("popular",)), report={"number": number}))
+        for number in range(3)
+    )
+    for version in (first, second):
+        promote(version.version, actor="staff:1")
+        sound(AlarmKind.DRIFT, [BAD], actor="system:schedule", version=version)
+    sound(AlarmKind.DRIFT, [GOOD], actor="system:schedule", version=second)
+    promote(third.version, actor="staff:1")
+
+    (alarm,) = ModelAlarm.objects.all()
+    for version in (first, second, third):
+        version.refresh_from_db()
+    assert alarm.model_version == second, "it tells of what was measured last"
+    assert [list(alarms_of(version)) for version in (first, second, third)] == [[alarm], [alarm], []]
+
+
+def test_every_kind_says_what_it_means() -> None:
+    assert set(MEANING) == set(AlarmKind), "`MEANING` of modelops/admin/alarms.py"
+
+
+def test_the_first_small_shop_raises_nothing() -> None:
+    examine(build(history().head(60)), run())
+
+    assert open_alarms() == []
+
+
+def test_an_alarm_counts_while_it_is_open_and_ends_with_a_good_measurement() -> None:
+    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+    sound(AlarmKind.DRIFT, [BAD, GOOD], actor="system:schedule")
+    sound(AlarmKind.STABILITY, [GOOD], actor="system:schedule")
+
+    (alarm,) = ModelAlarm.objects.all()
+    assert (alarm.times, alarm.message) == (2, "drift of signals: 0.9, bar 0.25 (population stability index)")
+
+    sound(AlarmKind.DRIFT, [GOOD], actor="system:schedule")
+
+    alarm.refresh_from_db()
+    assert alarm.settled_at is not None
+    assert [event.action for event in entries(object=f"model_alarm:{alarm.pk}")] == [
+        "alarm.settled",
+        "alarm.raised",
+        "alarm.raised",
+    ]
+
+
+def test_an_alarm_is_not_settled_by_a_night_that_measured_other_things() -> None:
+    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+
+    sound(AlarmKind.DRIFT, [Check("drift of what was shown", 0.1, 0.25, True, "", "alarms")], actor="system:schedule")
+    assert open_alarms() == ["drift"]
+
+    sound(AlarmKind.DRIFT, [GOOD], actor="system:schedule")
+    assert open_alarms() == []
+
+
+def test_what_failed_and_was_not_measured_again_stays_on_an_alarm_that_is_raised_for_other_things() -> None:
+    shown = Check("drift of what was shown", 0.9, 0.25, False, "shares", "alarms")
+    sound(AlarmKind.DRIFT, [shown, GOOD], actor="system:schedule")
+
+    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+    (alarm,) = ModelAlarm.objects.all()
+    assert ("drift of signals" in alarm.message, "drift of what was shown" in alarm.message) == (True, True)
+
+    sound(AlarmKind.DRIFT, [GOOD], actor="system:schedule")
+    alarm.refresh_from_db()
+    assert (alarm.settled_at, alarm.times) == (None, 2)
+    assert alarm.message.startswith("drift of what was shown: 0.9")
+
+    sound(AlarmKind.DRIFT, [replace(shown, value=0.1, passed=True)], actor="system:schedule")
+    assert open_alarms() == []
+
+
+def test_two_processes_that_raise_it_at_once_raise_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    save, tries = ModelAlarm.save, [1]
+
+    def beaten(alarm: ModelAlarm, *args: Any, **named: Any) -> None:
+        if tries.pop():
+            tries.append(0)
+            raise IntegrityError("one open alarm a kind")
+        tries.append(0)
+        save(alarm, *args, **named)
+
+    monkeypatch.setattr(ModelAlarm, "save", beaten)
+
+    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+
+    assert open_alarms() == ["drift"]
+
+
+def test_somebody_who_may_settles_it_and_the_next_one_is_new() -> None:
+    alarm = sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+    assert alarm is not None
+
+    with pytest.raises(Forbidden):
+        settle(alarm.pk, by=person("eve"))
+    assert open_alarms() == ["drift"]
+
+    ada = person("ada", "change_modelalarm")
+    assert settle(alarm.pk, by=ada).settled_by == ada
+    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+    assert ModelAlarm.objects.count() == 2
+
+
+@pytest.mark.parametrize(("role", "led"), [("data scientist", True), ("compliance officer", False)])
+def test_its_page_leads_only_where_the_person_may_go(role: str, led: bool) -> None:
+    alarm = sound(AlarmKind.DRIFT, [BAD], actor="system:schedule", run=run())
+    assert alarm is not None
+    settle(alarm.pk, by=person("ada", "change_modelalarm"))
+    door = reverse("admin:modelops_modelalarm_change", args=[alarm.pk])
+
+    page = staff("dee", role).get(door).content.decode()
+
+    assert (
+        "/trainingrun/" in page.partition('id="content')[2],
+        "/access/user/" in page.partition('id="content')[2],
+        "ada" in page,
+    ) == (led, False, True)
+
+
+def test_the_database_keeps_one_open_alarm_a_kind() -> None:
+    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ModelAlarm.objects.create(kind=AlarmKind.DRIFT, message="x", raised_at=clock.now(), latest_at=clock.now())

@@ -1,0 +1,147 @@
+"""Planted challengers, as real bundles, handed over as a training does: exactly the right ones are refused, and why."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from audit.selectors import entries
+from common.errors import Conflict
+from modelops.models import ModelState, ModelVersion
+from modelops.selectors.registry import table_of
+from modelops.services import gate
+from modelops.services.gate import judge_training
+from modelops.services.registry import promote, register
+from modelops.services.waivers import approve_waiver, request_waiver
+from recsys.evaluation.model_checks import held_out as heldout
+from recsys.evaluation.model_checks.case import Case
+from recsys.evaluation.model_checks.verdict import read_case
+from recsys.ranking.model import Bundle
+from tests.recsys.planted_bundles import (
+    fold,
+    foreseeing,
+    honest,
+    losing,
+    planted,
+    shop,
+    trained,
+    unfair,
+)
+from tests.staff import person
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+LOST = "group_loss:activity:few events"
+
+
+@pytest.fixture(autouse=True)
+def quick(stocked: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time few slates; whoever needs longer than 50 ms for one is slow."""
+    settings.GATE_LATENCY_MILLISECONDS = 50.0
+    monkeypatch.setattr(heldout, "TIMED", 6)
+
+
+@pytest.fixture
+def live() -> ModelVersion:
+    """The champion whose plan the challengers are held against."""
+    return promote(handed_over(honest(fold()), first=True).version, actor="staff:1")
+
+
+def handed_over(challenger: Bundle, *, first: bool = False) -> ModelVersion:
+    """Register and judge a challenger the way a training run does."""
+    result = trained(challenger, rival=None if first else honest(fold()))
+    version = register(result.bundle, report=result.report, actor="system:training")
+    # As where there is a champion, but of a plan that can no longer be followed.
+    over = "2026-11-24.1" if first else ModelVersion.objects.get(state=ModelState.CHAMPION).version
+    return judge_training(version.version, result, shop().user_ids, actor="system:training", over=over)
+
+
+def kept_case(version: ModelVersion) -> Case:
+    return read_case(table_of(version), expected=version.gate["table"]["hash"])
+
+
+def failed(version: ModelVersion) -> list[str]:
+    return [check["name"] for check in version.gate["checks"] if not check["passed"]]
+
+
+@pytest.mark.parametrize(
+    ("challenger", "reasons", "words"),
+    [
+        (lambda: losing(0.06), [LOST], "loses 6.0% of its NDCG@10"),
+        (lambda: planted(honest(fold()), pause=70), ["latency"], "budget 50.0 ms"),
+        (unfair, ["supplier_share", "gini"], "exposure ÷ catalogue share by supplier"),
+        (lambda: honest(fold(), past=shop().interactions), ["leak:time"], "(source popular, source rp3beta)"),
+        (foreseeing, ["leak:too_good", "leak:unlike_validation"], "look for the future"),
+    ],
+    ids=["6 % worse on a group", "slow", "unfair to suppliers", "fitted on the held-out window", "knows the answers"],
+)
+def test_a_faulty_challenger_is_refused_for_its_fault_alone(
+    challenger: Callable[[], Bundle], reasons: list[str], words: str, live: ModelVersion
+) -> None:
+    version = handed_over(challenger())
+
+    assert (version.state, failed(version)) == (ModelState.REFUSED, reasons)
+    assert words in version.refusal
+    with pytest.raises(Conflict, match="two persons"):
+        promote(version.version, actor="staff:7")
+    (event,) = entries(action="model.refused")
+    assert (event.object, event.data["failed"]) == (f"model_version:{version.version}", reasons)
+    assert words in event.data["reason"]
+    assert ModelVersion.objects.get(state=ModelState.CHAMPION) == live
+
+
+@pytest.mark.parametrize("challenger", [lambda: losing(0.04), lambda: honest(fold())], ids=["4 % worse", "no worse"])
+def test_a_sound_challenger_goes_live(
+    challenger: Callable[[], Bundle], live: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ninety_days_before = datetime.fromtimestamp(fold().until, UTC) - timedelta(days=90)
+
+    def labels(subjects: Sequence[str], *, since: datetime) -> dict[str, tuple[str, ...]]:
+        return {"region": ("DE" if since == ninety_days_before else "",) * len(subjects)}
+
+    monkeypatch.setattr(gate, "labels_of", labels)
+    version = handed_over(challenger())
+
+    assert failed(version) == []
+    assert {LOST, "group_loss:region:DE"} <= {check["name"] for check in version.gate["checks"]}
+    assert version.gate["reference"] == live.version
+    kept, asked = ([own.tolist() for own in one] for one in (kept_case(version).challenger.targets, fold().targets))
+    assert (kept != asked, sorted(kept)) == (True, sorted(asked)), "in the order of ids, it would name the shoppers"
+    assert promote(version.version, actor="staff:7").state == ModelState.CHAMPION
+
+
+def test_the_first_model_of_a_shop_is_refused_too_where_it_knows_the_answers() -> None:
+    version = handed_over(foreseeing(), first=True)
+
+    assert failed(version) == ["leak:unlike_validation"]
+    assert version.gate["reference"] == "popularity"
+
+
+def test_the_first_model_is_held_against_what_is_popular(live: ModelVersion) -> None:
+    case = kept_case(live)
+
+    assert live.gate["reference"] == "popularity"
+    assert (case.reference.slates == case.reference.slates[0]).all(), "everybody is shown the same"
+    assert not (case.challenger.slates == case.challenger.slates[0]).all()
+
+
+def test_two_persons_let_one_of_them_go_live(live: ModelVersion) -> None:
+    version = handed_over(losing(0.06))
+    ada, cora = (
+        person("ada", "add_modelwaiver", "approve_modelwaiver"),
+        person("cora", "add_modelwaiver", "approve_modelwaiver"),
+    )
+    waiver = request_waiver(version.version, by=ada, reason="The group is being closed.", days=2)
+    with pytest.raises(Conflict, match="two persons"):
+        approve_waiver(waiver.pk, by=ada)
+    with pytest.raises(Conflict, match="two persons"):
+        promote(version.version, actor=f"staff:{ada.pk}")
+
+    approve_waiver(waiver.pk, by=cora)
+    assert promote(version.version, actor=f"staff:{ada.pk}").state == ModelState.CHAMPION
+
+    actions = [event.action for event in entries(object=f"model_version:{version.version}")]
+    assert actions == ["model.promoted", "waiver.approved", "waiver.requested", "model.refused", "model.registered"]
+    (promoted,) = [event.data for event in entries(action="model.promoted") if "waiver" in event.data]
+    assert promoted["failed"] == [LOST]
+    assert (promoted["requested_by"], promoted["approved_by"]) == (f"staff:{ada.pk}", f"staff:{cora.pk}")

@@ -1,0 +1,221 @@
+"""One version is live; what was altered on disk never is; each change is on record."""
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from threading import Barrier, Thread
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, connection, transaction
+from django.db.utils import InternalError
+
+from audit.selectors import entries
+from common import clock
+from common.errors import Conflict, NotFound
+from modelops.live import Champion, champion
+from modelops.models import ModelState, ModelVersion
+from modelops.services.atomic_files import DRAFT
+from modelops.services.registry import promote, roll_back
+from personalization.models import RuleVersion
+from personalization.services.rules import create_rule, edit_rule
+from tests.modelops.releases import admitted
+from tests.recsys.furniture import model
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+
+
+def made() -> str:
+    """Register a version that passed the gate, and return its name."""
+    return admitted(model(("popular",)))
+
+
+def states() -> dict[str, str]:
+    return dict(ModelVersion.objects.order_by("id").values_list("version", "state"))
+
+
+def test_versions_are_numbered_within_a_day() -> None:
+    first, second = made(), made()
+
+    assert first.rpartition(".")[0] == second.rpartition(".")[0]
+    assert (first.rpartition(".")[2], second.rpartition(".")[2]) == ("1", "2")
+
+
+def test_the_same_bundle_gives_the_same_hash() -> None:
+    made()
+    made()
+
+    assert ModelVersion.objects.values("artefact_hash").distinct().count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_registration_left_that_was_taken_back_stands_in_nobodys_way(tmp_path: Path) -> None:
+    with transaction.atomic():
+        lost = admitted(model(("popular", "trending")))
+        transaction.set_rollback(True)
+    assert (ModelVersion.objects.count(), (tmp_path / lost).is_dir()) == (0, True)
+
+    version = made()
+
+    assert version == lost
+    assert promote(version, actor="staff:7").state == ModelState.CHAMPION, "the artefact is what was registered now"
+    assert not list(tmp_path.glob(f"{DRAFT}*"))
+
+
+def test_promotion_retires_the_former_champion_and_is_on_record() -> None:
+    first, second = made(), made()
+
+    promote(first, actor="staff:7")
+    promote(second, actor="staff:7")
+
+    assert states() == {first: ModelState.RETIRED, second: ModelState.CHAMPION}
+    event = entries(action="model.promoted")[0]
+    artefact_hash = ModelVersion.objects.get(version=second).artefact_hash
+    assert (event.actor, event.object) == ("staff:7", f"model_version:{second}")
+    assert event.data == {"version": second, "artefact_hash": artefact_hash, "former": first}
+
+
+def test_rollback_goes_back_and_forth_between_the_last_two() -> None:
+    first, second = made(), made()
+    promote(first, actor="staff:7")
+    promote(second, actor="staff:7")
+
+    assert roll_back(actor="staff:7").version == first
+    assert states() == {first: ModelState.CHAMPION, second: ModelState.RETIRED}
+
+
+def test_a_second_click_does_not_bring_back_what_was_just_taken_away() -> None:
+    first, second = made(), made()
+    promote(first, actor="staff:7", over="")
+    promote(second, actor="staff:7", over=first)
+
+    roll_back(actor="staff:7", over=second)
+    with pytest.raises(Conflict, match=f"By now {first} is live, not {second}"):
+        roll_back(actor="staff:8", over=second)
+
+    assert states() == {first: ModelState.CHAMPION, second: ModelState.RETIRED}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_operators_who_roll_back_at_once_do_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = made(), made()
+    promote(first, actor="staff:7")
+    promote(second, actor="staff:7")
+    both, told = Barrier(2), list[str]()
+
+    def together() -> Champion | None:
+        found = champion()
+        both.wait()
+        return found
+
+    def ask() -> None:
+        try:
+            call_command("rollback")
+        except CommandError as error:
+            told.append(str(error))
+        connection.close()
+
+    monkeypatch.setattr("modelops.management.commands.rollback.champion", together)
+    operators = [Thread(target=ask) for _ in range(2)]
+    for one in operators:
+        one.start()
+    for one in operators:
+        one.join()
+
+    assert told == [f"By now {first} is live, not {second}: look again, and decide anew."]
+    assert states() == {first: ModelState.CHAMPION, second: ModelState.RETIRED}
+
+
+def test_a_rollback_goes_by_the_order_of_promotions_also_where_the_clock_was_put_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    versions, now = [made() for _ in range(4)], clock.now()
+    for version, minutes in zip(versions, (0, 30, -5, -2), strict=True):
+        monkeypatch.setattr(clock, "now", lambda at=now + timedelta(minutes=minutes): at)
+        promote(version, actor="staff:7")
+
+    assert roll_back(actor="staff:7").version == versions[2]
+
+
+def test_what_was_decided_against_one_version_does_not_replace_another() -> None:
+    first, second, third = made(), made(), made()
+    promote(first, actor="staff:7")
+    promote(second, actor="staff:7")
+
+    for seen in (first, ""):
+        with pytest.raises(Conflict, match=f"By now {second} is live"):
+            promote(third, actor="staff:8", over=seen)
+
+    assert promote(second, actor="staff:8", over=first).version == second  # it is live: there is nothing to do
+
+
+def test_a_tampered_artefact_is_not_promoted_and_nothing_changes(tmp_path: Path) -> None:
+    first, second = made(), made()
+    promote(first, actor="staff:7")
+    before = states()
+    file = next((tmp_path / second).rglob("*.npz"))
+    file.write_bytes(file.read_bytes() + b"x")
+
+    with pytest.raises(Conflict, match="altered"):
+        promote(second, actor="staff:7")
+
+    assert states() == before
+
+
+@pytest.mark.parametrize(("gone", "why"), [(False, r"\S+\.npz was altered"), (True, "no readable manifest")])
+def test_who_cannot_promote_for_its_files_reads_why_once_and_what_next(tmp_path: Path, gone: bool, why: str) -> None:
+    version = made()
+    file = next((tmp_path / version).rglob("*.npz"))
+    file.write_bytes(file.read_bytes() + b"x")
+    if gone:
+        shutil.rmtree(tmp_path / version)
+
+    next_step = r"Bring back its files from a backup, promote another version, or train anew\."
+    with pytest.raises(Conflict, match=rf"^{version} cannot go live: {why}\. {next_step}$"):
+        promote(version, actor="staff:7")
+
+
+def test_nobody_goes_back_to_a_tampered_artefact(tmp_path: Path) -> None:
+    first, second = made(), made()
+    promote(first, actor="staff:7")
+    promote(second, actor="staff:7")
+    file = next((tmp_path / first).rglob("*.npz"))
+    file.write_bytes(file.read_bytes() + b"x")
+
+    with pytest.raises(Conflict, match="altered"):
+        roll_back(actor="staff:7")
+
+    assert states() == {first: ModelState.RETIRED, second: ModelState.CHAMPION}
+
+
+def test_unknown_versions_cannot_go_live() -> None:
+    with pytest.raises(NotFound):
+        promote("2020-01-01.1", actor="staff:7")
+    with pytest.raises(Conflict):
+        roll_back(actor="staff:7")
+
+
+def test_the_database_allows_one_champion() -> None:
+    made()
+    made()
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ModelVersion.objects.update(state=ModelState.CHAMPION)
+
+
+def test_a_rule_version_never_changes() -> None:
+    rule = create_rule(name="R", wording={"effect": "boost"}, actor="staff:7")
+    edit_rule(rule.pk, wording={"effect": "bury"}, actor="staff:7")
+
+    assert list(rule.versions.order_by("number").values_list("number", "effect")) == [(1, "boost"), (2, "bury")]
+    with pytest.raises((IntegrityError, InternalError)), transaction.atomic():
+        RuleVersion.objects.update(effect="exclude")
+
+
+def test_another_artefact_in_the_place_of_the_registered_one_is_not_promoted_however_whole(tmp_path: Path) -> None:
+    version, other = made(), admitted(model(("popular", "trending")))
+    shutil.rmtree(tmp_path / version)
+    shutil.copytree(tmp_path / other, tmp_path / version)
+
+    with pytest.raises(Conflict, match="not the registered one"):
+        promote(version, actor="staff:7")

@@ -1,0 +1,194 @@
+"""A past moment knows nothing of products that appeared later: they are not proposed, and tell nothing of others."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys.data.catalogue import Catalogue
+from recsys.data.dataset import Dataset, believed, build
+from recsys.data.folds import Fold, temporal
+from recsys.data.time_split import before, cut_times
+from recsys.ranking.item_statistics import ItemFacts
+from recsys.sources.fitting import fitted
+from recsys.training.hybrid import hybrid
+from recsys.training.plan import fresh, ranked_sources
+from recsys.training.ranking_dataset import Examples, examples
+from tests.recsys.shop_history import (
+    DAY,
+    START,
+    history,
+    products,
+)
+
+LATER = [3, 8, 21, 34]
+"""Codes of products that appear in the last fifth of the year."""
+SHIFT = 5 * DAY
+
+
+def shop(shift: float = 0.0) -> Dataset:
+    """Return a shop whose `LATER` products are sold from the day on that they appear, at `shift` from day 290."""
+    appeared = START + 290 * DAY
+    rows = history()
+    late = rows["item_id"].isin([f"i{code:03d}" for code in LATER])
+    rows = rows[~late | (rows["timestamp"] >= appeared + SHIFT)]
+    items = products().assign(first_seen=START - 40 * DAY)
+    items.loc[LATER, "first_seen"] = appeared + shift
+    return build(rows, items)
+
+
+def fold_of(dataset: Dataset) -> Fold:
+    start, end = cut_times(dataset.interactions.times, (0.6, 0.95))
+    return temporal(dataset, start=start, end=end, new_only=False)
+
+
+def asked(dataset: Dataset) -> Examples:
+    """Return what every ranked source proposes on a past fold, with all features."""
+    fold = fold_of(dataset)
+    sources = fitted(fresh(ranked_sources(), {}), fold.past, fold.catalogue)
+    facts = ItemFacts.fit(fold.past, fold.catalogue, until=fold.until)
+    return examples(sources, facts, fold, quotas=dict.fromkeys(sources, 40))
+
+
+def test_what_will_appear_is_not_proposed_and_its_date_changes_nothing() -> None:
+    found, moved = asked(shop()), asked(shop(shift=SHIFT))
+
+    assert len(found.candidates.items) > 1_000
+    assert not np.isin(found.candidates.items, LATER).any()
+    np.testing.assert_array_equal(found.candidates.items, moved.candidates.items)
+    np.testing.assert_array_equal(found.features, moved.features)
+
+
+def test_how_many_will_appear_changes_no_fact_of_what_is_there() -> None:
+    """Where no product has a category, each that appears later would push all that are there one place back."""
+    moment = START + 200 * DAY
+    rows = history()
+    rows = rows[rows["timestamp"] < moment]
+    items = products().assign(category="", first_seen=START - 40 * DAY)
+    later = items.iloc[:30].assign(item_id=lambda own: "later-" + own["item_id"], first_seen=moment + DAY)
+
+    without, among = (build(rows, frame) for frame in (items, pd.concat([items, later])))
+    alone, told = (ItemFacts.fit(one.interactions, one.catalogue.at(moment), until=moment) for one in (without, among))
+
+    there = slice(without.catalogue.n_items)
+    assert among.catalogue.item_ids[there] == without.catalogue.item_ids
+    np.testing.assert_array_equal(told.table[there], alone.table)
+    np.testing.assert_array_equal(told.rarity, alone.rarity)
+
+
+def test_how_many_will_be_touched_first_later_changes_no_fact_where_there_is_no_catalogue() -> None:
+    moment = START + 200 * DAY
+    rows = history()
+    rows = rows[rows["timestamp"] < moment]
+    later = rows.iloc[:30].assign(item_id=lambda own: "later-" + own["item_id"], timestamp=moment + DAY)
+
+    without, among = (build(frame, None) for frame in (rows, pd.concat([rows, later])))
+    alone, told = (
+        ItemFacts.fit(before(one.interactions, moment), one.catalogue.at(moment), until=moment)
+        for one in (without, among)
+    )
+
+    there = slice(without.catalogue.n_items)
+    assert among.catalogue.item_ids[there] == without.catalogue.item_ids
+    np.testing.assert_array_equal(told.table[there], alone.table)
+
+
+def test_no_fold_of_a_training_proposes_what_appears_after_it() -> None:
+    dataset = shop()
+    validation = fold_of(dataset)
+    learning = temporal(dataset, start=START + 150 * DAY, end=START + 210 * DAY, new_only=False)
+
+    made = hybrid(
+        ("content", "new_arrivals", "popular"),
+        {},
+        [learning],
+        validation,
+        ready={},
+        seed=7,
+        progress=lambda message, share: None,
+    )
+
+    assert not any(np.isin(part.candidates.items, LATER).any() for part in (*made.asked, made.late))
+
+
+def test_the_whole_catalogue_is_the_catalogue_of_today() -> None:
+    catalogue = shop().catalogue
+
+    assert catalogue.at(START + 400 * DAY) is catalogue
+    assert build(history(), products()).catalogue.at(0.0).titles != ()
+    past = catalogue.at(START + 100 * DAY)
+    assert [past.titles[code] for code in LATER] == [""] * len(LATER)
+    assert np.isnan(past.prices[LATER]).all()  # type: ignore[index]
+    assert [past.titles[0], past.item_ids] == [catalogue.titles[0], catalogue.item_ids]
+
+
+def test_dates_of_an_import_are_not_those_of_products() -> None:
+    imported, last = START + 300 * DAY, START + 350 * DAY
+    items = products().assign(first_seen=imported)
+    items.loc[len(items)] = {"item_id": "never", "first_seen": imported}
+    items.loc[len(items)] = {"item_id": "recent", "first_seen": last}
+
+    catalogue = build(history(), items).catalogue
+
+    dates = dict(zip(catalogue.item_ids, catalogue.first_seen.tolist(), strict=True))  # type: ignore[union-attr]
+    assert {name for name, date in dates.items() if np.isnan(date)} == set(dates) - {"recent"}
+    assert dates["recent"] == last
+
+
+def test_what_nobody_touched_makes_the_dates_of_an_import_no_truer() -> None:
+    rows = build(pd.DataFrame({"user_id": "ann", "item_id": ["a", "b"], "timestamp": [START, START]})).interactions
+    listed = Catalogue(tuple(f"{code:02d}" for code in range(42)), first_seen=np.full(42, START + 8 * DAY))
+
+    found = believed(listed, rows)
+
+    assert found.first_seen is not None
+    assert np.isnan(found.first_seen).all()
+
+
+def test_what_happens_at_the_very_moment_is_a_fact_and_what_comes_later_is_none() -> None:
+    rows = build(pd.DataFrame({"user_id": "ann", "item_id": ["a", "b"], "timestamp": [1.0, 2.0]})).interactions
+
+    last = [ItemFacts.fit(rows, Catalogue(("a", "b")), until=moment).last.tolist() for moment in (1.0, 2.0)]
+
+    assert last == [[1.0, pytest.approx(np.nan, nan_ok=True)], [1.0, 2.0]]
+
+
+def test_a_word_is_as_rare_as_products_there_are_that_anything_is_told_of() -> None:
+    rows = build(pd.DataFrame({"user_id": "ann", "item_id": list("abcd"), "timestamp": 1.0})).interactions
+    rows = rows.some(np.array([2]))  # of "c" alone
+    undated = Catalogue(tuple("abcd"), attributes=(("red",), (), (), ()))
+    dated = replace(undated, first_seen=np.array([np.nan, 0.5, np.nan, np.nan]))
+
+    rarity = [ItemFacts.fit(rows, shop, until=2.0).rarity.tolist() for shop in (undated, dated)]
+
+    assert rarity == [[pytest.approx(np.log(1 + 4))], [pytest.approx(np.log(1 + 3))]], "d was not there in the second"
+
+
+def test_a_single_product_touched_before_its_first_day_appeared_when_it_was_touched() -> None:
+    dataset = shop()
+    wrong = dataset.catalogue.first_seen.copy()  # type: ignore[union-attr]
+    wrong[0] = START + 200 * DAY
+    first = dataset.interactions.times[dataset.interactions.items == 0].min()
+
+    found = believed(replace(dataset.catalogue, first_seen=wrong), dataset.interactions)
+
+    assert found.first_seen is not None
+    assert found.first_seen[0] == first
+    np.testing.assert_array_equal(found.first_seen[1:], wrong[1:])
+
+
+def test_products_sold_days_before_a_feed_lists_them_keep_their_dates() -> None:
+    first = build(history(), products()).interactions
+    touched = np.array([first.times[first.items == code].min() for code in range(40)])
+
+    found = build(history(), products().assign(first_seen=touched + 3 * DAY)).catalogue
+
+    np.testing.assert_array_equal(found.first_seen, touched)
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame({"item_id": ["i000"], "first_seen": [None]}), None])
+def test_a_catalogue_without_dates_is_as_it_was(frame: pd.DataFrame | None) -> None:
+    catalogue = build(history(), frame).catalogue
+
+    assert catalogue.at(START) is catalogue

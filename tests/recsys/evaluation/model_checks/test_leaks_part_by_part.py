@@ -1,0 +1,63 @@
+"""Whatever part of a model, or of a question, holds a row of the held-out window is named."""
+
+from dataclasses import asdict, replace
+
+from recsys.data.folds import Fold
+from recsys.data.time_split import Sequences
+from recsys.evaluation.model_checks.checks import judge
+from recsys.evaluation.model_checks.held_out import case_of
+from recsys.evaluation.model_checks.leaks import promised
+from recsys.metrics.intervals import Interval
+from recsys.ranking.item_statistics import ItemFacts
+from recsys.ranking.model import Bundle
+from tests.recsys.planted_bundles import fold, honest, shop
+
+
+def leak_of(bundle: Bundle, asked: Fold) -> tuple[bool, str]:
+    case = case_of(bundle, asked, champion=honest(fold()), labels={})
+    return next((one.passed, one.detail) for one in judge(case) if one.name == "leak:time")
+
+
+def test_facts_that_know_the_held_out_window_are_named() -> None:
+    rows, catalogue = shop().interactions, shop().catalogue
+    facts = ItemFacts.fit(rows, catalogue, until=float(rows.times[-1]))
+
+    passed, words = leak_of(replace(honest(fold()), facts=facts), fold())
+
+    assert (passed, "(facts)" in words) == (False, True)
+
+
+def test_a_part_that_learnt_the_rows_of_the_very_cut_is_named() -> None:
+    """The window begins there: on a clock of days or months it is its whole first day or month."""
+    asked, rows = fold(), shop().interactions
+    first = rows.times[rows.times >= asked.until].min()
+    known = ItemFacts.fit(rows.some(rows.times <= first), shop().catalogue, until=first)
+
+    passed, words = leak_of(replace(honest(asked), facts=known), replace(asked, until=float(first)))
+
+    assert (passed, "(facts)" in words) == (False, True)
+
+
+def test_profiles_that_know_the_held_out_window_are_named() -> None:
+    asked = fold()
+    later = Sequences.of(shop().interactions).profiles(asked.users, now=asked.until)
+
+    passed, words = leak_of(honest(asked), replace(asked, profiles=[later[0], *asked.profiles[1:]]))
+
+    assert (passed, "(profiles)" in words) == (False, True), "one is enough"
+
+
+def test_a_plan_that_was_fitted_into_the_held_out_window_is_named() -> None:
+    bundle = honest(fold())
+
+    passed, words = leak_of(replace(bundle, manifest={**bundle.manifest, "until": fold().until + 1}), fold())
+
+    assert (passed, "(plan)" in words) == (False, True)
+
+
+def test_what_validation_promised_is_that_of_visits_that_begin() -> None:
+    whole, begins = (Interval(value, value, value, 99) for value in (0.9, 0.1))
+    step = {"rung": "ranker", "taken": True, "ndcg": asdict(whole)}
+
+    assert promised({"rung": "ranker", "ladder": [{**step, "begins": asdict(begins)}]}) == begins
+    assert promised({"rung": "ranker", "ladder": [step]}) == whole

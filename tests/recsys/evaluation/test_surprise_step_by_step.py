@@ -1,0 +1,149 @@
+"""Surprise's SVD, judged step by step on the shoppers of the test fold, in bounded time."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recsys.evaluation import surprise_ablation
+from recsys.evaluation.pipeline import TrainedBundle, asked_of
+from recsys.evaluation.surprise_ablation import NarrowedFold, OwnFactors, Remembering
+from recsys.evaluation.surprise_added import added, opinions
+from recsys.ranking.ranker import NETWORK
+from recsys.sources.svd import SVD
+
+SOURCES = ("personal_top", "popular", "rp3beta")
+STEPS = [
+    *("as in the tutorial", "with sampled negatives", "item factors folded in"),
+    *("folded in, recent events first (svd)", "popular", "released"),
+]
+
+
+@pytest.fixture
+def trained(small_training: TrainedBundle) -> TrainedBundle:
+    return small_training
+
+
+def value(trained: TrainedBundle, step: str) -> float:
+    found: dict[str, Any] = trained.report["surprise"][step]
+    return float(found["value"])
+
+
+def test_every_step_is_reported_on_the_same_shoppers(trained: TrainedBundle) -> None:
+    steps, basis = trained.report["surprise"], trained.report["surprise_basis"]
+
+    assert list(steps)[: len(STEPS)] == STEPS
+    assert {steps[name]["n"] for name in STEPS} == {basis["shoppers"]} == {len(trained.test)}
+    assert basis["rows"] == basis["of_rows"] == len(trained.test.past)
+    assert all(steps[name]["low"] <= steps[name]["value"] <= steps[name]["high"] for name in STEPS)
+
+
+def test_drawn_zeros_are_what_makes_svd_rank(trained: TrainedBundle) -> None:
+    tutorial, *remedied = (value(trained, step) for step in STEPS[:4])
+
+    assert tutorial < min(remedied)
+    assert min(remedied) > 2 * value(trained, "popular")
+
+
+def test_the_released_figure_is_that_of_the_report(trained: TrainedBundle) -> None:
+    told = trained.report["test"][trained.report["rung"]]["together"]["ndcg@10"]
+
+    assert value(trained, "released") == pytest.approx(told["value"])
+    assert value(trained, "popular") == pytest.approx(trained.report["test"]["popular"]["together"]["ndcg@10"]["value"])
+
+
+def test_what_svd_adds_is_the_difference_of_two_rankers(trained: TrainedBundle) -> None:
+    without, beside, gain = list(trained.report["surprise"])[len(STEPS) :]
+
+    assert value(trained, gain) == pytest.approx(value(trained, beside) - value(trained, without), abs=1e-6)
+
+
+def test_rows_and_shoppers_are_bounded(trained: TrainedBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surprise_ablation, "MOST_ROWS", 300)
+    monkeypatch.setattr(surprise_ablation, "MOST_SHOPPERS", 10)
+
+    part = NarrowedFold.of(trained.test)
+
+    assert len(part.fold) == len(part.rows) == 10
+    assert part.fold.past.times.tolist() == trained.test.past.times[-300:].tolist()
+    assert np.isin(part.fold.users, part.fold.past.users).all()
+    assert [len(own) for own in part.fold.targets] == [len(trained.test.targets[row]) for row in part.rows.tolist()]
+
+
+def test_the_own_factors_know_what_the_shopper_took(trained: TrainedBundle) -> None:
+    past = trained.test.past
+    svd = Remembering().fit(past, trained.tested.catalogue)
+
+    scores = OwnFactors(svd).scores(np.arange(past.n_users, dtype=np.int32), None)
+
+    took = np.zeros(scores.shape, bool)
+    took[past.users, past.items] = True
+    seen = svd.arrays["seen"]
+    assert scores[took].mean() > scores[~took & seen].mean() + 0.1
+    assert (scores[:, ~seen] < -1e8).all()
+
+
+def test_opinions_are_the_scores_and_ranks_of_svd(trained: TrainedBundle) -> None:
+    svd, fold = SVD().fit(trained.test.past, trained.tested.catalogue), trained.test
+    asked = asked_of(trained.tested, fold)
+    shoppers = list(zip(fold.profiles, fold.contexts, strict=True))
+
+    found = opinions(svd, asked.candidates, shoppers)
+
+    own = asked.candidates.rows == 3
+    items = asked.candidates.items[own]
+    assert found[own, 0] == pytest.approx(svd.score(*shoppers[3], items.astype(np.int32)), rel=1e-4, abs=1e-6)
+    ranked = svd.recommend(*shoppers[3], 200).items.tolist()
+    assert np.isnan(found[own, 1]).sum() == sum(item not in ranked for item in items.tolist())
+    assert int(items[np.nanargmin(found[own, 1])]) == next(item for item in ranked if item in items)
+
+
+def test_without_a_ranker_nothing_is_added(trained: TrainedBundle) -> None:
+    fold = trained.test
+    asked = asked_of(trained.tested, fold)
+    svd = SVD().fit(fold.past, trained.tested.catalogue)
+
+    assert added(replace(trained.tested, ranker=None), fold, asked, svd) == {}
+    assert added(trained.tested, fold, asked, svd) != {}
+
+
+def test_where_a_network_alone_was_released_trees_are_asked_what_svd_adds(trained: TrainedBundle) -> None:
+    fold, bundle = trained.test, trained.tested
+    plan = {**bundle.manifest["plan"], "rankers": (({"objective": NETWORK}, 100),)}
+    alone = replace(bundle, manifest={**bundle.manifest, "plan": plan})
+
+    assert added(alone, fold, asked_of(bundle, fold), SVD().fit(fold.past, bundle.catalogue)) != {}
+
+
+def test_a_fold_that_nobody_can_be_asked_in_says_so(trained: TrainedBundle) -> None:
+    empty = replace(trained.test, users=np.empty(0, np.int64), profiles=[], targets=[])
+
+    asked = asked_of(trained.tested, trained.test).of_rows(np.empty(0, np.int64))
+    found = surprise_ablation.surprise_ablation(trained.tested, empty, asked, beside={})
+
+    assert found == {"surprise": {}, "surprise_basis": {}}
+
+
+def test_no_ranker_is_asked_about_a_shopper_who_taught_it(
+    trained: TrainedBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fold, bundle = trained.test, trained.tested
+    asked, taught, told = asked_of(bundle, fold), list[set[float]](), list[set[float]]()
+    shopper = np.repeat(asked.candidates.rows, asked.features.shape[1]).reshape(asked.features.shape)
+
+    def answered(features: np.ndarray) -> np.ndarray:
+        told.append(set(features[:, 0].tolist()))
+        return np.zeros(len(features), np.float32)
+
+    def mean_of(members: object, learnt: Any, *args: object, **more: object) -> Any:
+        taught.append(set(learnt.features[:, 0].tolist()))
+        return SimpleNamespace(scores=answered)
+
+    monkeypatch.setattr("recsys.evaluation.surprise_added.mean_of", mean_of)
+    svd = SVD().fit(fold.past, bundle.catalogue)
+    added(bundle, fold, replace(asked, features=shopper.astype(np.float32)), svd)
+
+    assert len(taught) == len(told) == 4
+    assert not any(teachers & others for teachers, others in zip(taught, told, strict=True))

@@ -1,0 +1,154 @@
+"""Planted bundles for the gate: real ones, each with one fault, over a shop with three groups of over 500 shoppers."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recsys.data.dataset import Dataset, build
+from recsys.data.folds import Fold, temporal
+from recsys.data.interactions import Interactions
+from recsys.data.profile import Profile
+from recsys.data.time_split import cut_times
+from recsys.evaluation.model_checks.held_out import activity
+from recsys.evaluation.pipeline import TrainedBundle
+from recsys.metrics.intervals import bootstrap
+from recsys.metrics.registry import ndcg
+from recsys.ranking.explanation import Slate
+from recsys.ranking.item_statistics import ItemFacts
+from recsys.ranking.model import Bundle
+from recsys.sources.registry import make
+from recsys.training.model_slates import bundle_slates
+
+SHOPPERS, ITEMS, BRANDS, VISITS = 2_400, 60, 5, 8
+DAY, START = 86_400.0, 1_700_000_000.0
+SOURCES = ("popular", "rp3beta")
+GROUP = "few events"
+Spoil = Callable[[Profile, Slate], Slate]
+
+
+@dataclass(frozen=True)
+class Planted(Bundle):
+    """A bundle whose slates are changed on their way out, each slate taking `pause` milliseconds longer."""
+
+    spoil: Spoil = lambda profile, slate: slate
+    pause: float = 0.0
+
+    def slate_many(self, profiles: Any, contexts: Any, k: int, **asked: Any) -> list[Slate]:
+        """Return the changed slates."""
+        end = time.perf_counter() + self.pause / 1e3
+        found = super().slate_many(profiles, contexts, k, **asked)
+        while time.perf_counter() < end:
+            pass
+        return [self.spoil(profile, slate) for profile, slate in zip(profiles, found, strict=True)]
+
+
+def planted(bundle: Bundle, **fault: Any) -> Planted:
+    """Return the bundle with a fault."""
+    return Planted(**{part.name: getattr(bundle, part.name) for part in fields(bundle)}, **fault)
+
+
+@lru_cache(maxsize=1)
+def shop() -> Dataset:
+    """Return a year of shoppers who each keep to one of two camps of products."""
+    rng = np.random.default_rng(3)
+    shopper = np.repeat(np.arange(SHOPPERS), rng.integers(VISITS // 2, 2 * VISITS, SHOPPERS))
+    item = rng.integers(0, ITEMS // 2, len(shopper)) ** 2 // (ITEMS // 2) * 2 + shopper % 2
+    frame = pd.DataFrame(
+        {
+            "user_id": [f"u{code:04d}" for code in shopper],
+            "item_id": [f"i{code:02d}" for code in item],
+            "timestamp": START + rng.uniform(0, 365, len(shopper)) * DAY,
+            "event": "purchase",
+        }
+    )
+    codes = range(ITEMS)
+    items = pd.DataFrame(
+        {"item_id": [f"i{code:02d}" for code in codes], "brand": [f"b{code % BRANDS}" for code in codes]}
+    )
+    return build(frame, items)
+
+
+@lru_cache(maxsize=2)
+def fold(share: float = 0.85) -> Fold:
+    """Return the questions of the 15 % from there on."""
+    rows = shop().interactions
+    end = [*cut_times(rows.times, (share + 0.15,)), float("inf")][share == 0.85]
+    return temporal(shop(), start=cut_times(rows.times, (share,))[0], end=end, new_only=False)
+
+
+def honest(asked: Fold, *, past: Interactions | None = None) -> Bundle:
+    """Return a bundle of the fold's past; with `past`, one whose item table was fitted on other rows."""
+    catalogue = shop().catalogue
+    return Bundle(
+        catalogue=catalogue,
+        sources={name: make(name).fit(past or asked.past, catalogue) for name in SOURCES},
+        facts=ItemFacts.fit(asked.past, catalogue, until=asked.until),
+        ranker=None,
+        quotas=dict.fromkeys(SOURCES, 50),
+        blend={"popular": 0.2, "rp3beta": 1.0},
+        manifest={"rung": "blend", "single": "rp3beta", "seed": 7, "until": asked.until},
+    )
+
+
+def trained(tested: Bundle, *, rival: Bundle | None) -> TrainedBundle:
+    """Return what a training would hand to the gate: the challenger, what validation promised, the champion's plan."""
+    asked, before = fold(), fold(0.70)
+    promised = bootstrap(ndcg(bundle_slates(honest(before), before), before.targets, ITEMS))
+    step = {"rung": "blend", "name": "blend", "ndcg": asdict(promised), "chance": 1.0, "taken": True}
+    return TrainedBundle(honest(asked), {"rung": "blend", "ladder": [step]}, tested, asked, rival)
+
+
+def losing(share: float) -> Bundle:
+    """Return a bundle that loses this share of one group's NDCG@10."""
+    asked = fold()
+    values = ndcg(bundle_slates(honest(asked), asked), asked.targets, ITEMS)
+    rows = np.flatnonzero(np.array(activity(asked)) == GROUP)
+    lost, spoiled = 0.0, set()
+    for row in np.random.default_rng(1).permutation(rows).tolist():
+        if values[row] and lost + values[row] <= share * values[rows].sum():
+            lost += values[row]
+            spoiled.add(row)
+    return planted(honest(asked), spoil=_among(asked, lambda slate, targets: _without(slate, targets), spoiled))
+
+
+def unfair() -> Bundle:
+    """Return a bundle that finds what it found before, and fills the rest of its slates with one brand."""
+    return planted(honest(fold()), spoil=_among(fold(), _one_brand))
+
+
+def foreseeing() -> Bundle:
+    """Return a bundle whose slates begin with what the shopper will take; nothing it was fitted on shows how."""
+    return planted(honest(fold()), spoil=_among(fold(), lambda slate, targets: _first(slate, targets)))
+
+
+def _among(asked: Fold, change: Callable[[Slate, Any], Slate], rows: set[int] | None = None) -> Spoil:
+    targets = {id(profile): asked.targets[row] for row, profile in enumerate(asked.profiles) if not rows or row in rows}
+    return lambda profile, slate: change(slate, targets[id(profile)]) if id(profile) in targets else slate
+
+
+def _without(slate: Slate, targets: Any) -> Slate:
+    """Return the slate with each hit replaced by another product of its brand."""
+    items, taken = slate.items.copy(), {*slate.items.tolist(), *targets.tolist()}
+    for place in np.flatnonzero(np.isin(items, targets)).tolist():
+        kin = [code for code in range(int(items[place]) % BRANDS, ITEMS, BRANDS) if code not in taken]
+        items[place] = kin[place % len(kin)]
+        taken.add(items[place])
+    return replace(slate, items=items)
+
+
+def _one_brand(slate: Slate, targets: Any) -> Slate:
+    items = slate.items.copy()
+    spare = [code for code in range(0, ITEMS, BRANDS) if code not in {*items.tolist(), *targets.tolist()}]
+    misses = np.flatnonzero(~np.isin(items, targets))[: len(spare)]
+    items[misses] = spare[: len(misses)]
+    return replace(slate, items=items)
+
+
+def _first(slate: Slate, targets: Any) -> Slate:
+    rest = slate.items[~np.isin(slate.items, targets)]
+    return replace(slate, items=np.concatenate([targets, rest])[: len(slate.items)].astype(np.int32))

@@ -1,0 +1,126 @@
+"""Sources of optional extras are named by the shop; what is not there is said before anything is learnt."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys.data import dataset as datasets
+from recsys.data.dataset import build
+from recsys.data.profile import Context
+from recsys.evaluation.evaluate import Options, evaluate, folds_of
+from recsys.evaluation.pipeline import asked_of
+from recsys.evaluation.surprise_added import added
+from recsys.ranking.features import feature_names
+from recsys.ranking.item_statistics import ItemFacts
+from recsys.ranking.model import Bundle
+from recsys.sources.content import Content
+from recsys.sources.fitting import fitted
+from recsys.sources.registry import RECOMMENDERS, make
+from recsys.sources.sentences import Sentences
+from recsys.sources.svd import SVD
+from recsys.training.model_selection import columns_of
+from recsys.training.plan import (
+    OPTIONAL,
+    Plan,
+    ranked_sources,
+    unranked_sources,
+)
+from recsys.training.ranking_dataset import examples
+from recsys.training.refit import release
+from tests.recsys import shops
+from tests.recsys.shop_history import history, products
+
+SEEN = np.eye(4, dtype=np.float32)
+
+
+def test_only_named_extras_are_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sentences, "installed", classmethod(lambda cls: True))
+
+    assert set(ranked_sources()).isdisjoint(OPTIONAL)
+    assert set(ranked_sources(["sentences"])) == {*ranked_sources(), "sentences"}
+    assert set(unranked_sources()) & set(OPTIONAL) == {"svd"}, "placements ask for it, ranked or not"
+
+
+def test_svd_is_ranked_where_it_is_named(tmp_path: Path) -> None:
+    dataset = build(history(shoppers=20), products())
+    _, validation, test = folds_of(dataset, Options())
+    names = ("popular", "svd")
+    plan = Plan(
+        configs={"svd": {"factors": 8, "epochs": 3}},
+        quotas=dict.fromkeys(names, 20),
+        blend=dict.fromkeys(names, 1.0),
+        single="popular",
+        rung="ranker",
+        features=feature_names(names),
+        rankers=[({}, 5)],
+    )
+    sources = fitted(plan.sources(), validation.past, dataset.catalogue)
+    facts = ItemFacts.fit(validation.past, dataset.catalogue, until=validation.until)
+    learnt = [examples(sources, facts, validation, quotas=plan.quotas).judged(columns_of(plan))]
+
+    bundle = release(plan, test.past, dataset.catalogue, until=test.until, learnt=learnt, unranked=True)
+
+    assert asdict(bundle.sources["svd"].config)["factors"] == 8, (
+        "as it is ranked, not as placements get it where it is not"
+    )
+    digest = bundle.save(tmp_path / "model")
+    loaded, profile = Bundle.load(tmp_path / "model", expected=digest), test.profiles[0]
+    slate = bundle.slate(profile, Context(), 10, strategy="hybrid")
+    assert loaded.slate(profile, Context(), 10, strategy="hybrid").items.tolist() == slate.items.tolist()
+    assert len(slate) == 10
+    grown = loaded.extended(pd.DataFrame({"item_id": ["new"], "title": ["Product 7 in red"], "category": ["odd"]}))
+    assert len(grown.slate(profile, Context(), 10, strategy="hybrid")) == 10
+    assert len(grown.slate(profile, Context(), 10, strategy="svd")) == 10
+    assert added(bundle, test, asked_of(bundle, test), SVD()) == {}, "the ranker sees it anyway"
+
+
+@pytest.mark.parametrize(("name", "words"), [("ease", "is no optional source"), ("sentences", "not installed: gt_all")])
+def test_what_cannot_be_trained_is_named(name: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RECOMMENDERS["sentences"], "installed", classmethod(lambda cls: False))
+
+    with pytest.raises(ValueError, match=f"{name} .*{words}"):
+        ranked_sources([name])
+
+
+def test_pictures_are_found_by_the_products_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "i001.JPG").write_bytes(b"")
+    (tmp_path / "i001.txt").write_bytes(b"")
+    found: list[Path | None] = []
+
+    def read(paths: list[Path | None]) -> np.ndarray:
+        found.extend(paths)
+        return np.zeros((len(paths), 2), np.float32)
+
+    monkeypatch.setattr(datasets, "image_vectors", read)
+
+    images = build(history(), products(), pictures=tmp_path).catalogue.images
+
+    assert images is not None
+    assert images.shape == (40, 2)
+    assert [path.name for path in found if path] == ["i001.JPG"]
+    assert found.index(tmp_path / "i001.JPG") == 1
+    with pytest.raises(ValueError, match="there is no folder of pictures"):
+        build(history(), products(), pictures=tmp_path / "none")
+
+
+def test_a_product_that_appears_where_others_have_pictures_is_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, after = shops.catalogue(4), shops.catalogue(5)
+    object.__setattr__(before, "images", SEEN)
+
+    model = make("content", pictures=1.0).fit(shops.interactions([], n_users=0), before)
+    assert isinstance(model, Content)
+
+    assert model.extend(after).arrays["dense"].tolist() == [*SEEN.tolist(), [0.0] * 4]
+
+
+def test_the_evaluation_takes_pictures_into_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "i001.png").write_bytes(b"")
+    looks = np.repeat([[1.0, 0.0], [0.0, 1.0]], 20, axis=0).astype(np.float32)
+    monkeypatch.setattr(datasets, "image_vectors", lambda paths: looks)
+
+    found = evaluate(build(history(shoppers=20), pictures=tmp_path), Options(names=("content", "popular")))
+
+    assert found.report["ours"]["test"]["content"]["warm"]["ndcg@10"]["n"] > 0
