@@ -18,13 +18,12 @@ from recsys.arrays import Doubles
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import Fold
 from recsys.evaluation.evaluate import Options, folds_of, warm_values
-from recsys.evaluation.pipeline import asked_of
 from recsys.evaluation.report import released_slates
 from recsys.metrics.intervals import bootstrap
 from recsys.ranking.increment import incremented
-from recsys.ranking.model import Bundle
-from recsys.training.model_selection import choose
-from recsys.training.refit import release
+from recsys.ranking.model import HybridModel
+from recsys.training.refit import refit
+from recsys.training.training import test_candidates, train_on
 
 SHARES = (0.55, 0.70)
 """Validation of the model that was trained lies between these cuts; it knows no row behind the last."""
@@ -46,17 +45,17 @@ def main() -> int:
 
 def told(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = None) -> None:
     """Train, make the increment, train again; ask and print."""
-    learning, validation, morning = folds_of(dataset, Options(new_only=new_only, shares=SHARES))
-    *_, evening = folds_of(dataset, Options(new_only=new_only))
-    choice = choose(learning, validation, budget_s=0.0, seed=7, progress=shown, names=names)
+    folds = folds_of(dataset, Options(new_only=new_only, shares=SHARES))
+    morning, evening = folds.test, folds_of(dataset, Options(new_only=new_only)).test
+    training = train_on(folds, progress=shown, names=names)
     catalogue = evening.catalogue
 
-    def trained(fold: Fold) -> Bundle:
-        return release(choice.plan, fold.past, fold.catalogue, until=fold.until, learnt=choice.learnt)
+    def trained(fold: Fold) -> HybridModel:
+        return refit(training.plan, fold.past, fold.catalogue, training.datasets, until=fold.until)
 
     begun = time.monotonic()
     as_trained = trained(morning)
-    training = time.monotonic() - begun
+    refitting = time.monotonic() - begun
     begun = time.monotonic()
     fresh = incremented(as_trained, evening.past, catalogue)
     fitting = time.monotonic() - begun
@@ -66,10 +65,10 @@ def told(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = None
         writing = time.monotonic() - begun
         megabytes = sum(one.stat().st_size for one in Path(scratch).rglob("*") if one.is_file()) / 1e6
         begun = time.monotonic()
-        Bundle.load(Path(scratch) / "increment", expected=digest)
+        HybridModel.load(Path(scratch) / "increment", expected=digest)
         loading = time.monotonic() - begun
     found = {"as trained": as_trained, "with an increment": fresh, "trained again": trained(evening)}
-    values = {name: _values(bundle, evening) for name, bundle in found.items()}
+    values = {name: _values(model, evening) for name, model in found.items()}
     rows = len(evening.past) - len(morning.past)
     print(f"{len(morning.past):,} interactions at the training, {rows:,} since; {len(evening):,} questions")
     for name, own in values.items():
@@ -78,13 +77,13 @@ def told(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = None
         print(f"{name:18} NDCG@10 {whole.value:.4f} [{whole.low:.4f}, {whole.high:.4f}]{beside} n={whole.n}")
     print(
         f"increment: {fitting:.1f} s to fit, {writing:.1f} s and {megabytes:.0f} MB to write, {loading:.1f} s to load;"
-        f" fitting the plan anew {training:.1f} s, without choosing it"
+        f" fitting the plan anew {refitting:.1f} s, without choosing it"
     )
 
 
-def _values(bundle: Bundle, fold: Fold) -> Doubles:
+def _values(model: HybridModel, fold: Fold) -> Doubles:
     """Return NDCG@10 of each shopper, of targets that anybody had touched before the questions."""
-    slates, _ = released_slates(bundle, fold, asked_of(bundle, fold))
+    slates, _ = released_slates(model, test_candidates(model, fold))
     return warm_values(slates, fold, metric="ndcg")[0]
 
 

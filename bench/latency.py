@@ -50,20 +50,25 @@ def shop(products: int, shoppers: int, *, sources: Sequence[str] | None = None) 
 
     django.setup()
     from access.services import create_key
-    from modelops.services.gate import judge_training
+    from modelops.services.gate import POPULARITY, held_out_case, judge_version
     from modelops.services.registry import promote, register
     from recsys.data.dataset import build
-    from recsys.evaluation.pipeline import train
+    from recsys.evaluation.report import training_report
+    from recsys.training.training import refit_on_all, test_candidates, train
 
     items = catalogue(products)
     fill(items)
     dataset = build(history(products, shoppers), items)
     print(f"training on {len(dataset)} interactions", flush=True)
-    trained = train(dataset, names=sources, progress=lambda step, share: print(f"{share:4.0%} {step}", flush=True))
-    version = register(trained.bundle, report=trained.report, actor="system:bench").version
-    judge_training(version, trained, dataset.user_ids, actor="system:bench")
+    training = train(dataset, names=sources, progress=lambda step, share: print(f"{share:4.0%} {step}", flush=True))
+    candidates = test_candidates(training.model, training.folds.test)
+    report = training_report(training, candidates, dataset)
+    model = refit_on_all(training, dataset, candidates, manifest={})
+    version = register(model, report=report, actor="system:bench").version
+    case = held_out_case(training, report, dataset.user_ids, reference=None)
+    judge_version(version, case, reference=POPULARITY, actor="system:bench")
     promote(version, actor="system:bench")
-    print("released rung:", trained.bundle.rung, flush=True)
+    print("released stage:", model.stage, flush=True)
     profiles(products, shoppers)
     return create_key(kind="sk", name="bench", scopes=["recommendations:read"])[1]
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from bench.training_cost import real, shown
 from recsys.data.dataset import Dataset, build
-from recsys.data.folds import in_the_middle
+from recsys.data.folds import mid_session_questions
 from recsys.evaluation.evaluate import Options, folds_of
-from recsys.evaluation.pipeline import asked_of, chosen
-from recsys.evaluation.report import released_slates, rung_slates
+from recsys.evaluation.report import released_slates, stage_slates
 from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import ndcg
+from recsys.training.training import test_candidates, train_on
 
 
 def main() -> int:
@@ -34,16 +34,17 @@ def main() -> int:
 def told(dataset: Dataset, *, new_only: bool, names: tuple[str, ...] | None = None) -> None:
     """Train twice, ask and print."""
     for name, live in (("windows alone", False), ("windows and next items", True)):
-        learning, validation, window = folds_of(dataset, Options(new_only=new_only, live=live))
-        asked = {"beginning": window, "middle": in_the_middle(window, dataset, end=float("inf"))}
-        _, bundle = chosen(learning, validation, window, names=names, progress=shown)
+        folds = folds_of(dataset, Options(new_only=new_only, live=live))
+        window = folds.test
+        asked = {"beginning": window, "middle": mid_session_questions(window, dataset, end=float("inf"))}
+        model = train_on(folds, names=names, progress=shown).model
         for when, fold in asked.items():
-            found = asked_of(bundle, fold)
-            slates, _ = released_slates(bundle, fold, found)
+            found = test_candidates(model, fold)
+            slates, _ = released_slates(model, found)
             of_sources = {
                 source: float(ndcg(own, fold.targets, dataset.catalogue.n_items).mean())
-                for source, own in rung_slates(bundle, fold, found, released=slates).items()
-                if source in bundle.sources
+                for source, own in stage_slates(model, found, released=slates).items()
+                if source in model.sources
             }
             best = max(of_sources, key=of_sources.__getitem__)
             own = bootstrap(ndcg(slates, fold.targets, dataset.catalogue.n_items), shoppers=fold.users)

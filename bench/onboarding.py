@@ -29,7 +29,7 @@ from recsys.data.signals import LIKE, RATING
 from recsys.data.time_split import Sequences, before, cut_times
 from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import ndcg
-from recsys.ranking.item_statistics import ItemFacts
+from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.onboarding import questions
 from recsys.ranking.taste_space import TasteSpace, pool_of, rows_of
 from recsys.sources.popular import Popular
@@ -109,7 +109,7 @@ def askers(
     rows = rows_of({name: make(name).fit(learnt, catalogue)})
     if rows is None:
         raise SystemExit(f"{name} does not tell which products are alike")
-    space = TasteSpace.of(rows, pool, ItemFacts.fit(learnt, catalogue, until=cut))
+    space = TasteSpace.of(rows, pool, ItemStatistics.fit(learnt, catalogue, until=cut))
 
     def best(opinions: Opinions, asked: Sequence[int]) -> int:
         allowed = everything.copy()

@@ -90,8 +90,8 @@ def model(rows: "list[ProductRow]", options: argparse.Namespace, directory: Path
     """Make a model of the whole shop by the code that trains, and write its files, unless they are there."""
     from catalog.frames import items_frame
     from recsys.data.dataset import build
-    from recsys.ranking.item_statistics import ItemFacts
-    from recsys.ranking.model import Bundle
+    from recsys.ranking.item_statistics import ItemStatistics
+    from recsys.ranking.model import HybridModel
     from recsys.sources.content import Content
     from recsys.sources.registry import make
 
@@ -101,10 +101,12 @@ def model(rows: "list[ProductRow]", options: argparse.Namespace, directory: Path
     with mock.patch.object(Content, "_similar", by_chance(options.neighbors)):
         sources = {name: make(name).fit(dataset.interactions, dataset.catalogue) for name in SOURCES}
     until = float(dataset.interactions.times.max())
-    facts = ItemFacts.fit(dataset.interactions, dataset.catalogue, until=until)
+    statistics = ItemStatistics.fit(dataset.interactions, dataset.catalogue, until=until)
     even = dict.fromkeys(sources, 1.0)
-    manifest = {"rung": "blend", "single": "rp3beta", "seed": seed}
-    Bundle(dataset.catalogue, sources, facts, None, dict.fromkeys(sources, 50), even, manifest).save(directory)
+    manifest = {"stage": "blend", "single": "rp3beta", "seed": seed}
+    HybridModel(dataset.catalogue, sources, statistics, None, dict.fromkeys(sources, 50), even, manifest).save(
+        directory
+    )
 
 
 def by_chance(neighbors: int) -> Callable[..., Iterator[Any]]:
@@ -141,7 +143,7 @@ def follow(options: argparse.Namespace, models: Path) -> None:
     """Follow changes as a worker does and print what each took."""
     from personalization.serving.snapshot import Snapshot
     from personalization.serving.snapshot_refresher import settle
-    from recsys.ranking.model import Bundle
+    from recsys.ranking.model import HybridModel
 
     rows = {row.product_id: row for row in map(product, range(options.products))}
     folders = [models / str(seed) for seed in (1, 2)]
@@ -152,7 +154,7 @@ def follow(options: argparse.Namespace, models: Path) -> None:
 
     parts: dict[str, Any] = {"placements": {}, "rules": [], "now": NOW}
 
-    def made(bundle: Bundle, before: Snapshot | None) -> Snapshot:
+    def made(bundle: HybridModel, before: Snapshot | None) -> Snapshot:
         found = Snapshot.build(bundle=bundle, model_version=None, rows=rows.values(), before=before, **parts)
         _ = found.shelf.kinship, found.survey.space
         return found
@@ -165,10 +167,10 @@ def follow(options: argparse.Namespace, models: Path) -> None:
         print(f"{name:20} {took:6.2f} s  {1e3 * max(stalls):4.0f} ms  {memory():6,.0f} MB", flush=True)
         return found
 
-    first = timed("load a version", Bundle.load, folders[0])
+    first = timed("load a version", HybridModel.load, folders[0])
     snapshot = timed("first snapshot", made, first, None)
     timed("settle", settle)
-    bundles = [first, timed("load another version", Bundle.load, folders[1])]
+    bundles = [first, timed("load another version", HybridModel.load, folders[1])]
     for number in range(options.rounds):
         row = rows[f"P{number:07d}"] = replace(product(number), stock=0)
         snapshot = timed("a stock", lambda one, before: before.following([one], **parts), row, snapshot)

@@ -2,7 +2,7 @@
 
 A synthetic shop of each size or, with `--folder`, the real `interactions.parquet` (and `items.parquet`) in it. A bare
 one buys only; `--as-live` one as a running shop has it: a catalogue, views and stars, bounded histories, and a champion
-whose plan is fitted on the same past. `--twice` trains twice and ends with 1 where the artefacts' hashes differ.
+whose plan is fitted on the same past. `--twice` trains twice and ends with 1 where the artifacts' hashes differ.
 """
 
 import argparse
@@ -78,29 +78,49 @@ def shown(message: str, share: float) -> None:
 
 
 def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None, *, as_live: bool = False) -> None:
-    """Train once and print seconds, peak memory and the artefact's hash as JSON."""
+    """Train once and print seconds, peak memory and the artifact's hash as JSON."""
     from profiles.history import KEPT
     from recsys.data.dataset import build
-    from recsys.evaluation.pipeline import train
+    from recsys.evaluation.report import training_report
+    from recsys.training.refit import refit_champion
+    from recsys.training.training import refit_on_all, test_candidates, train
 
     plan = champions(frame[:CHAMPIONS], items) if as_live else None
+    max_events = KEPT if as_live else None
     started = time.monotonic()
-    trained = train(build(frame, items), progress=shown, newest=KEPT if as_live else None, rival=plan)
+    dataset = build(frame, items)
+    training = train(dataset, progress=shown, max_events=max_events)
+    candidates = test_candidates(training.model, training.folds.test)
+    training_report(training, candidates, dataset, max_events=max_events)
+    if plan is not None:
+        earlier = [*training.folds.learning, training.folds.validation]
+        refit_champion(plan, earlier, training.folds.test, challenger=training.model, progress=shown)
+    model = refit_on_all(training, dataset, candidates, manifest={}, max_events=max_events, progress=shown)
     seconds = time.monotonic() - started
     with tempfile.TemporaryDirectory() as scratch:
-        digest = trained.bundle.save(Path(scratch) / "bundle")
+        digest = model.save(Path(scratch) / "model")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024 / 1e9  # Linux tells KiB
-    print(json.dumps({"rows": len(frame), "seconds": round(seconds, 1), "peak_gb": round(peak, 2), "hash": digest}))
+    print(
+        json.dumps(
+            {
+                "rows": len(frame),
+                "seconds": round(seconds, 1),
+                "cpu": round(time.process_time(), 1),
+                "peak_gb": round(peak, 2),
+                "hash": digest,
+            }
+        )
+    )
 
 
 def champions(frame: pd.DataFrame, items: pd.DataFrame | None) -> "Plan | None":
     """Return the plan of a champion trained on these rows, of which nothing else is kept: a shop has it on the disk."""
     from profiles.history import KEPT
     from recsys.data.dataset import build
-    from recsys.evaluation.pipeline import train
-    from recsys.training.champion_refit import plan_of
+    from recsys.training.plan import plan_of
+    from recsys.training.training import train
 
-    return plan_of(json.loads(json.dumps(train(build(frame, items), newest=KEPT).bundle.manifest)))
+    return plan_of(json.loads(json.dumps(train(build(frame, items), max_events=KEPT).model.manifest)))
 
 
 def main() -> int:

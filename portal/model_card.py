@@ -14,7 +14,7 @@ SHOWN: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One line: a source or rung, its NDCG@10, its interval, and the bar's length in percent of the best."""
+    """One line: a source or stage, its NDCG@10, its interval, and the bar's length in percent of the best."""
 
     name: str
     value: float
@@ -27,7 +27,7 @@ class ModelCard:
     """What the home shows of the live model: the best `rows`, and the `rest` behind a click."""
 
     version: str
-    rung: str
+    stage: str
     promoted_at: datetime | None
     rows: tuple[Measured, ...]
     rest: tuple[Measured, ...]
@@ -39,11 +39,11 @@ def card_of(model: LiveModel) -> ModelCard:
     """Return the card of a live model."""
     rows = measured(model.report)
     numbers = facts(model.metrics)
-    return ModelCard(model.version, model.rung, model.promoted_at, rows[:SHOWN], rows[SHOWN:], numbers, model.waiver)
+    return ModelCard(model.version, model.stage, model.promoted_at, rows[:SHOWN], rows[SHOWN:], numbers, model.waiver)
 
 
 def measured(report: Mapping[str, Any]) -> tuple[Measured, ...]:
-    """Return every rung and source that was judged on the test data, the best first."""
+    """Return every stage and source that was judged on the test data, the best first."""
     found = [
         (name, ndcg)
         for name, judged in report.get("test", {}).items()

@@ -42,12 +42,12 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, WrittenEls
     """Versions are made by training; here they are compared, promoted and rolled back."""
 
     when_empty = "A training brings the first: see Training runs."
-    list_display = ("version", "standing", "rung", "ndcg", "precision", "recall", "rmse", "created_at", "promoted_at")
+    list_display = ("version", "standing", "stage", "ndcg", "precision", "recall", "rmse", "created_at", "promoted_at")
     list_filter = ("state",)
     heavy = ("report",)
     search_fields = ("version",)
     ordering = ("-created_at",)
-    fields = ("version", "state", "rung", "measured", "ladder", "checks", "refusal", "alarms", "held_back", "seed",
+    fields = ("version", "state", "stage", "measured", "ladder", "checks", "refusal", "alarms", "held_back", "seed",
               "data_hash", "artefact_hash", "created_at", "promoted_at", "learnt_again", "retired_at",
               "pruned_at")  # fmt: skip
     actions_list: ClassVar = ["side_by_side", "roll_back_page"]
@@ -149,7 +149,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, WrittenEls
 
     @admin.display(description="ladder")
     def ladder(self, row: ModelVersion) -> str:
-        """Return the rungs with their figures."""
+        """Return the stages with their figures."""
         return "\n".join(step.sentence for step in ladder_of(row.report)) or "not judged"
 
     @admin.display(description="gate")

@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
                 ("artefact_hash", models.CharField(max_length=64)),
                 ("data_hash", models.CharField(blank=True, max_length=64)),
                 ("seed", models.BigIntegerField(default=7)),
-                ("rung", models.CharField(blank=True, max_length=60)),
+                ("stage", models.CharField(blank=True, max_length=60)),
                 ("metrics", models.JSONField(blank=True, default=dict)),
                 ("report", models.JSONField(blank=True, default=dict)),
                 (
@@ -133,6 +133,13 @@ class Migration(migrations.Migration):
                         default="",
                         help_text="Where the search is kept, to go on with it",
                         max_length=500,
+                    ),
+                ),
+                (
+                    "thorough",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Report also what each source is worth, and Surprise's SVD step by step",
                     ),
                 ),
                 (

@@ -31,7 +31,7 @@ class ModelVersion(models.Model):
     artefact_hash = models.CharField(max_length=64)
     data_hash = models.CharField(max_length=64, blank=True)
     seed = models.BigIntegerField(default=7)
-    rung = models.CharField(max_length=60, blank=True)
+    stage = models.CharField(max_length=60, blank=True)
     metrics = models.JSONField(default=dict, blank=True)
     report = models.JSONField(default=dict, blank=True)
     gate = models.JSONField(
@@ -95,6 +95,9 @@ class TrainingRun(models.Model):
     sampler = models.CharField(max_length=10, choices=Sampler, default=Sampler.TPE, db_default=Sampler.TPE)
     study = models.CharField(
         max_length=500, default="", db_default="", blank=True, help_text="Where the search is kept, to go on with it"
+    )
+    thorough = models.BooleanField(
+        default=False, help_text="Report also what each source is worth, and Surprise's SVD step by step"
     )
     exposure = models.FloatField(
         default=0.0, db_default=0.0, help_text="How strongly over-exposed items are held back, 0 to 1"

@@ -24,9 +24,9 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One rung of the ladder on validation: NDCG@10 with interval, the chance to be better, whether taken."""
+    """One stage of the ladder on validation: NDCG@10 with interval, the chance to be better, whether taken."""
 
-    rung: str
+    stage: str
     name: str
     value: float
     low: float
@@ -36,16 +36,16 @@ class Rung:
 
     @property
     def sentence(self) -> str:
-        """Return the rung in words."""
+        """Return the stage in words."""
         verdict = "taken" if self.taken else "not earned"
-        return f"{self.rung} ({self.name}): NDCG@10 {self.value:.4f} [{self.low:.4f}, {self.high:.4f}], {verdict}"
+        return f"{self.stage} ({self.name}): NDCG@10 {self.value:.4f} [{self.low:.4f}, {self.high:.4f}], {verdict}"
 
 
 def ladder_of(report: Mapping[str, Any]) -> list[Rung]:
-    """Return the rungs of a report, from the lowest."""
+    """Return the stages of a report, from the lowest."""
     return [
         Rung(
-            rung=str(step["rung"]),
+            stage=str(step["stage"]),
             name=str(step["name"]),
             value=_finite(step["ndcg"]["value"]),
             low=_finite(step["ndcg"]["low"]),
@@ -86,7 +86,7 @@ def _figure(version: ModelVersion, name: str) -> Figure | None:
     value = version.metrics.get(name)
     if value is None:
         return None
-    judged = version.report.get("test", {}).get(version.rung, {}).get("together", {}).get(name, {})
+    judged = version.report.get("test", {}).get(version.stage, {}).get("together", {}).get(name, {})
     return Figure(value, judged.get("low"), judged.get("high"))
 
 
@@ -130,7 +130,7 @@ def _search(version: ModelVersion) -> str:
 
 FACTS: Mapping[str, Callable[[ModelVersion], str]] = {
     "Gate": _gate,
-    "Released": lambda version: version.rung,
+    "Released": lambda version: version.stage,
     "Learnt from": _data,
     "Search for settings": _search,
     "Over-exposed items held back": held_back,

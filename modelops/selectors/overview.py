@@ -14,7 +14,7 @@ class LiveModel:
     """The champion with what was measured when it was trained; `waiver` in words where the gate had refused it."""
 
     version: str
-    rung: str
+    stage: str
     promoted_at: datetime | None
     metrics: dict[str, Any] = field(default_factory=dict)
     report: dict[str, Any] = field(default_factory=dict)
@@ -49,7 +49,7 @@ def live_model() -> LiveModel | None:
     row = live_version()
     if row is None:
         return None
-    return LiveModel(row.version, row.rung, row.promoted_at, dict(row.metrics), dict(row.report), _waiver(row))
+    return LiveModel(row.version, row.stage, row.promoted_at, dict(row.metrics), dict(row.report), _waiver(row))
 
 
 def _waiver(row: ModelVersion) -> str:

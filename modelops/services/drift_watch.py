@@ -36,8 +36,8 @@ from recsys.data.drift import (
 )
 from recsys.data.signals import SIGNAL_CODES, SIGNAL_NAMES
 from recsys.evaluation.report_values import storable
-from recsys.ranking import artifact as artefact
-from recsys.ranking.item_statistics import COLUMNS, ItemFacts
+from recsys.ranking import artifact
+from recsys.ranking.item_statistics import COLUMNS, ItemStatistics
 from recsys.ranking.model import LOADING_ERRORS
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
@@ -81,13 +81,13 @@ def watch_drift(*, actor: str, again: bool = False) -> ModelDrift | None:
         return ModelDrift.objects.create(model_version=live, taken_at=now, rows=len(day), checks=told)
 
 
-def _learnt(version: ModelVersion) -> tuple[Catalogue, ItemFacts] | None:
+def _learnt(version: ModelVersion) -> tuple[Catalogue, ItemStatistics] | None:
     """Return the catalogue and the facts as the version was trained; None where they are not what was registered, or
     another release's that this code cannot read."""
     directory = directory_of(version)
     try:
-        artefact.unseal(directory, expected=version.artefact_hash)
-        return artefact.read_catalogue(directory), artefact.read_facts(directory)
+        artifact.unseal(directory, expected=version.artefact_hash)
+        return artifact.read_catalogue(directory), artifact.read_statistics(directory)
     except LOADING_ERRORS as error:
         log.error("model.champion_unreadable version=%s error=%s", version.version, error)
         return None
@@ -99,8 +99,8 @@ def _newest(version: ModelVersion, trained: Catalogue) -> Catalogue:
     if increment is None:
         return trained
     try:
-        artefact.unseal(increment.directory, expected=increment.artefact_hash)
-        return artefact.read_catalogue(increment.directory)
+        artifact.unseal(increment.directory, expected=increment.artefact_hash)
+        return artifact.read_catalogue(increment.directory)
     except LOADING_ERRORS as error:
         log.error("model.increment_unreadable version=%s error=%s", version.version, error)
         return trained

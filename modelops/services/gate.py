@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import transaction
@@ -22,11 +22,12 @@ from modelops.services.mirror import mirror_soon
 from recsys.evaluation.model_checks.case import Case, Limits
 from recsys.evaluation.model_checks.leaks import promised
 from recsys.evaluation.model_checks.verdict import Verdict, write_case
-from recsys.ranking.model import LOADING_ERRORS, Bundle
+from recsys.ranking.model import LOADING_ERRORS, HybridModel
 
 if TYPE_CHECKING:
     from recsys.data.data_checks import Check
-    from recsys.evaluation.pipeline import TrainedBundle
+    from recsys.data.folds import Fold
+    from recsys.training.training import Training
 
 KINDS: Mapping[str, Sequence[str]] = {"region": ("region", "country"), "device": ("device",)}
 """Kinds of groups, and the customer's attributes that tell them, the first one known."""
@@ -57,27 +58,26 @@ def judge_version(version: str, case: Case, *, reference: str, actor: str) -> Mo
     return row
 
 
-def judge_training(
-    version: str, trained: "TrainedBundle", user_ids: Sequence[str], *, actor: str, over: str = ""
-) -> ModelVersion:
-    """Judge what a training registered, against the champion's plan or, where there is none to follow, popularity.
+def held_out_case(
+    training: "Training", report: Mapping[str, Any], user_ids: Sequence[str], *, reference: "HybridModel | None"
+) -> Case:
+    """Return what the gate judges a training by: its answers to the test window beside those of `reference`.
 
-    `over` names the champion whose plan that is.
+    `reference` is the champion's plan fitted on the same past; None means popularity.
     """
     # Here, not above: the web processes need none of the learning libraries.
     from recsys.evaluation.model_checks.held_out import case_of
 
-    asked = [user_ids[user] for user in trained.test.users.tolist()]
-    case = case_of(
-        trained.tested,
-        trained.test,
-        champion=trained.rival,
-        labels=labels_of(asked, since=datetime.fromtimestamp(trained.test.until, UTC) - CONTEXT_DAYS),
+    test = training.folds.test
+    subjects = [user_ids[user] for user in test.users.tolist()]
+    return case_of(
+        training.model,
+        test,
+        champion=reference,
+        labels=labels_of(subjects, since=datetime.fromtimestamp(test.until, UTC) - CONTEXT_DAYS),
         limits=Limits(latency_p99_ms=settings.GATE_LATENCY_MILLISECONDS),
-        expected=promised(trained.report),
-    )
-    reference = over if over and trained.rival else POPULARITY
-    return judge_version(version, case.shuffled(), reference=reference, actor=actor)
+        expected=promised(report),
+    ).shuffled()
 
 
 def _sealed(directory: Path, case: Case) -> str:
@@ -86,20 +86,20 @@ def _sealed(directory: Path, case: Case) -> str:
         return write_case(directory, case)
 
 
-def steadiness_of(trained: "TrainedBundle") -> "Check | None":
-    """Return how much of the answers of what is live the new bundle keeps; None where nothing is, or can be read."""
+def stability_of(model: "HybridModel", test: "Fold") -> "Check | None":
+    """Return how much of the live model's answers the new one keeps; None where nothing is live, or can be read."""
     from recsys.evaluation.model_checks.stability import steadiness
 
     live = champion()
-    if live is None or not len(trained.test):
+    if live is None or not len(test):
         return None
     newest = live.increment or live
     try:
-        before = Bundle.load(newest.directory, expected=newest.artefact_hash)
+        before = HybridModel.load(newest.directory, expected=newest.artefact_hash)
     except LOADING_ERRORS as error:
         log.error("model.champion_unreadable version=%s error=%s", live.version, error)
         return None
-    return steadiness(before, trained.bundle, trained.test)
+    return steadiness(before, model, test)
 
 
 def labels_of(subjects: Sequence[str], *, since: datetime) -> dict[str, tuple[str, ...]]:

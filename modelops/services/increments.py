@@ -31,8 +31,8 @@ from modelops.services.data_checks import data_profile_of
 from modelops.services.registry import one_at_a_time
 from modelops.services.run_progress import insisted
 from modelops.services.shop_data import shop_dataset
-from recsys.ranking.artifact import ArtefactError, glance
-from recsys.ranking.model import EVENT_WEIGHTS, LOADING_ERRORS, Bundle
+from recsys.ranking.artifact import ArtifactError, glance
+from recsys.ranking.model import EVENT_WEIGHTS, LOADING_ERRORS, HybridModel
 
 if TYPE_CHECKING:
     from recsys.data.dataset import Dataset
@@ -75,12 +75,12 @@ def run_increment(*, forced: bool = False, actor: str = "system:schedule") -> st
 
 
 def _made(live: ModelVersion, begun: float, *, actor: str) -> str:
-    from recsys.evaluation.pipeline import fingerprint
+    from recsys.data.dataset import fingerprint
     from recsys.ranking.increment import incremented
 
     try:
         manifest = glance(directory_of(live), expected=live.artefact_hash)
-    except ArtefactError as error:
+    except ArtifactError as error:
         raise Conflict(f"{live.version} cannot learn more: {error}") from error
     # What the settings say by now is for the next training: the ranker knows scores of the old weights.
     dataset = shop_dataset(pictures=False, weights=manifest.get(EVENT_WEIGHTS, {}))
@@ -90,7 +90,7 @@ def _made(live: ModelVersion, begun: float, *, actor: str) -> str:
         _publish(live, {**_without(live, "refused", *LIFE), **_timed(begun)}, actor=actor)
         return f"Nothing has happened since {live.version} learnt last."
     try:
-        base = Bundle.load(directory_of(live), expected=live.artefact_hash)
+        base = HybridModel.load(directory_of(live), expected=live.artefact_hash)
     except LOADING_ERRORS as error:
         raise Conflict(f"{live.version} cannot learn more: {error}") from error
     directory = increments_of(live) / str(uuid7())

@@ -9,7 +9,6 @@ from typing import Any
 from modelops.models import ModelVersion
 from modelops.selectors.report import sections_of
 from modelops.selectors.report.section import Section, Two
-from recsys.training.stages import APPEALED
 
 LONGEST = 500
 """MLflow's limit for a parameter's value on every store."""
@@ -43,18 +42,18 @@ def tags_of(row: ModelVersion) -> dict[str, str]:
         "version": row.version,
         "artefact_hash": row.artefact_hash,
         "data_hash": row.data_hash,
-        "rung": row.rung,
+        "stage": row.stage,
         "state": row.state,
         **({"pruned_at": row.pruned_at.isoformat()} if row.pruned_at else {}),
     }
 
 
 def params_of(row: ModelVersion) -> dict[str, str]:
-    """Return everything that was chosen: seed, rung, quotas, blend weights, the settings of each source."""
+    """Return everything that was chosen: seed, stage, quotas, blend weights, the settings of each source."""
     report = row.report
     chosen: dict[str, Any] = {
         "seed": row.seed,
-        "rung": row.rung,
+        "stage": row.stage,
         "single": report.get("single"),
         "exposure": report.get("exposure", {}).get("chosen"),
         "candidates": report.get("quotas", {}),
@@ -74,15 +73,11 @@ def metrics_of(row: ModelVersion) -> dict[str, float]:
         {
             **row.metrics,
             **{part: report.get(part, {}) for part in FIGURES},
-            "ladder": {_rung(step): step for step in report.get("ladder", ())},
+            "ladder": {step["stage"]: step for step in report.get("ladder", ())},
             "gate": {check["name"]: check["value"] for check in row.gate.get("checks", ())},
             "stability": report.get("stability", {}).get("value"),
             "cold_start": _by("events", report.get("cold_start", ())),
             "exposure": _by("strength", report.get("exposure", {}).get("curve", ())),
-            "cold_lift": {
-                **report.get("cold_lift", {}),
-                "curve": _by("lift", report.get("cold_lift", {}).get("curve", ())),
-            },
             "trained": {name: size for name, size in data.items() if isinstance(size, int)},
             "removed": {one["rule"]: one["rows"] for one in data.get("removed", ())},
         }
@@ -128,11 +123,6 @@ def _cell(cell: str | Two) -> str:
     if isinstance(cell, Two):
         return f"{escape(cell.head)}<br><small>{escape(cell.tail)}</small>"
     return escape(cell)
-
-
-def _rung(step: Mapping[str, Any]) -> str:
-    """Return which rung a step is about; a ranker that was refused and heard again is the appeal."""
-    return "appeal" if step["name"] == APPEALED else str(step["rung"])
 
 
 def _by(part: str, points: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

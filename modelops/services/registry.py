@@ -32,14 +32,16 @@ from modelops.services.alarms import read_check, sound
 from modelops.services.atomic_files import draft, whole
 from modelops.services.mirror import mirror_soon
 from recsys.evaluation.report_values import headline, storable
-from recsys.ranking.model import LOADING_ERRORS, Bundle
+from recsys.ranking.model import LOADING_ERRORS, HybridModel
 
 log = logging.getLogger(__name__)
 LOCK = 0x766D_7267
 """Advisory lock of the registry: numbering, promotion and rollback happen one at a time."""
 
 
-def register(bundle: Bundle, *, report: Mapping[str, Any], actor: str, run: TrainingRun | None = None) -> ModelVersion:
+def register(
+    bundle: HybridModel, *, report: Mapping[str, Any], actor: str, run: TrainingRun | None = None
+) -> ModelVersion:
     """Write the bundle under a new version, `YYYY-MM-DD.n`, as a challenger; the run that it came of names it.
 
     Raises Unavailable where it cannot be written.
@@ -99,7 +101,7 @@ def _still_live(over: str | None) -> None:
 
 
 def _registered(
-    bundle: Bundle, written: Path, artefact_hash: str, *, report: Mapping[str, Any], actor: str
+    bundle: HybridModel, written: Path, artefact_hash: str, *, report: Mapping[str, Any], actor: str
 ) -> ModelVersion:
     one_at_a_time()
     version = _next_version()
@@ -112,11 +114,11 @@ def _registered(
         artefact_hash=artefact_hash,
         data_hash=str(bundle.manifest.get("data", "")),
         seed=int(bundle.manifest.get("seed", 7)),
-        rung=bundle.rung,
+        stage=bundle.stage,
         metrics=headline(report),
         report=storable(report),
     )
-    _record("model.registered", row, actor=actor, data={"rung": row.rung})
+    _record("model.registered", row, actor=actor, data={"stage": row.stage})
     return row
 
 
@@ -178,7 +180,7 @@ def _check_artefact(row: ModelVersion) -> None:
             f" {settings.MODELS_KEPT} versions are kept (MODELS_KEPT). A new training learns anew."
         )
     try:
-        Bundle.load(directory_of(row), expected=row.artefact_hash)  # as every process that serves will
+        HybridModel.load(directory_of(row), expected=row.artefact_hash)  # as every process that serves will
     except LOADING_ERRORS as error:
         log.error("model.artefact_refused version=%s error=%s", row.version, error)
         why = str(error).removeprefix(f"{row.directory}: ").rstrip(".")

@@ -3,10 +3,10 @@
 import contextlib
 import fcntl
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import close_old_connections
@@ -20,7 +20,7 @@ from modelops.selectors.registry import version_named
 from modelops.selectors.runs import OVER, alive_runs, left_behind
 from modelops.services.atomic_files import probe
 from modelops.services.data_checks import examine
-from modelops.services.gate import judge_training, steadiness_of
+from modelops.services.gate import POPULARITY, held_out_case, judge_version, stability_of
 from modelops.services.registry import promote, register
 from modelops.services.retention import prune
 from modelops.services.run_progress import (
@@ -35,12 +35,14 @@ from modelops.services.run_progress import (
 from modelops.services.runs import close_silent_runs
 from modelops.services.shop_data import shop_dataset
 from profiles.history import KEPT
+from recsys.evaluation.model_checks.case import Case
 from recsys.progress import Progress
-from recsys.ranking.artifact import ArtefactError, unseal
+from recsys.ranking.artifact import ArtifactError, unseal
 
 if TYPE_CHECKING:
     from recsys.data.dataset import Dataset
-    from recsys.evaluation.pipeline import TrainedBundle
+    from recsys.data.folds import Fold
+    from recsys.ranking.model import HybridModel
     from recsys.training.plan import Plan
     from recsys.training.tuning import Search
 
@@ -90,46 +92,69 @@ def run_training(run_id: int, *, listener: Progress | None = None, slates: Path 
 
 
 def _trained(progress: RunProgress, slates: Path | None) -> str:
+    """Train, report, check, refit, register, judge and promote; return in words what came of it."""
     # Here, not above: the web processes, which only queue, need none of the learning libraries.
     from recsys.evaluation.held_out_answers import write_slates
-    from recsys.evaluation.pipeline import train
+    from recsys.evaluation.rating_errors import worth_showing
+    from recsys.evaluation.report import training_report
     from recsys.training.plan import ranked_sources
+    from recsys.training.refit import refit_champion
+    from recsys.training.training import refit_on_all, test_candidates, train
 
     installation.check("MODEL_DIR")  # here too: a worker that began while a store was away has not asked
     probe()
-    run = progress.run
+    run, live = progress.run, champion()
     names = ranked_sources(settings.EXTRA_SOURCES)
-    live = champion()
-    rival, unfollowed = _plan_of(live)
+    plan, unfollowed = _plan_of(live)
     dataset = _dataset(progress)
-    with _searching(run) as search:
-        trained = train(
+
+    with _searching(run, plan) as search:
+        training = train(
             dataset,
-            budget_s=run.budget_s,
-            seed=run.seed,
-            search=search,
-            progress=progress.part(DATA_SHARE, TRAIN_SHARE),
-            newest=KEPT,
-            rival=rival,
             names=names,
+            budget_s=run.budget_s,
+            search=search,
+            seed=run.seed,
             exposure=run.exposure,
+            max_events=KEPT,
+            progress=progress.part(DATA_SHARE, 0.6),
         )
-    message = _released(trained, dataset.user_ids, progress=progress, over=live.version if live else "")
-    if live and trained.rival is None:
+    folds = training.folds
+    candidates = test_candidates(training.model, folds.test)
+    progress.tell("Judging on what no model has seen", 0.6)
+    report = training_report(training, candidates, dataset, thorough=run.thorough, max_events=KEPT)
+    reference = None
+    if plan is not None:
+        earlier = [*folds.learning, folds.validation]
+        followed = progress.part(0.7, 0.8)
+        reference = refit_champion(plan, earlier, folds.test, challenger=training.model, progress=followed)
+    case = held_out_case(training, report, dataset.user_ids, reference=reference)
+    model = refit_on_all(
+        training,
+        dataset,
+        candidates,
+        manifest={"shows_predicted_ratings": worth_showing(report["rmse"])},
+        max_events=KEPT,
+        progress=progress.part(0.8, TRAIN_SHARE),
+    )
+
+    over = live.version if live else ""
+    message = _released(model, report, case, folds.test, progress=progress, over=over, followed=reference is not None)
+    if live and reference is None:
         why = unfollowed or "its ranker finds nothing to learn from"
         message += f". It was held against popularity: the plan of {live.version} cannot be followed ({why})"
     if search.lost:
         message += f". The search for settings could not be kept for the next training: {masked(search.lost[0])}"
     if slates is not None:
         try:
-            write_slates(trained, dataset.user_ids, slates)
+            write_slates(training, dataset.user_ids, slates)
         except OSError as error:  # which is no reason to lose a model
             message += f". The held-out answers could not be written: {error}"
     return message
 
 
 @contextlib.contextmanager
-def _searching(run: TrainingRun) -> "Iterator[Search]":
+def _searching(run: TrainingRun, plan: "Plan | None") -> "Iterator[Search]":
     """Yield how the run searches for settings, and where that is kept: in a file of ours, unless the run names one.
 
     A file of ours that is broken is begun anew. One run at a time keeps its search there: while another one does, this
@@ -137,8 +162,9 @@ def _searching(run: TrainingRun) -> "Iterator[Search]":
     """
     from recsys.training.tuning import Search
 
+    settings_now = plan.configs if plan else {}
     if run.study or not run.budget_s:
-        yield Search(run.sampler, run.study or None)
+        yield Search(run.sampler, run.study or None, settings_now)
         return
     file = Path(settings.MODEL_DIR) / SEARCH_FILE
     with contextlib.ExitStack() as held:
@@ -146,13 +172,13 @@ def _searching(run: TrainingRun) -> "Iterator[Search]":
             file.parent.mkdir(parents=True, exist_ok=True)
             lock = held.enter_context(file.with_suffix(".lock").open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            search = _kept(Search(run.sampler, str(file)), file, run)
+            search = _kept(Search(run.sampler, str(file), settings_now), file, run)
         except BlockingIOError:
             log.warning("training.search_taken run=%s", run.pk)
-            search = Search(run.sampler)
+            search = Search(run.sampler, champion=settings_now)
         except (OSError, ValueError) as error:
             log.warning("training.search_unkept run=%s error=%s", run.pk, masked(str(error)))
-            search = Search(run.sampler, lost=[str(error)])
+            search = Search(run.sampler, champion=settings_now, lost=[str(error)])
         yield search
 
 
@@ -170,13 +196,13 @@ def _kept(search: "Search", file: Path, run: TrainingRun) -> "Search":
 
 def _plan_of(live: Champion | None) -> "tuple[Plan | None, str]":
     """Return the live version's plan, None where there is none to follow, and why this code cannot follow it."""
-    from recsys.training.champion_refit import plan_of
+    from recsys.training.plan import plan_of
 
     if live is None:
         return None, ""
     try:
         return plan_of(unseal(live.directory, expected=live.artefact_hash)), ""
-    except (ArtefactError, ValueError) as error:
+    except (ArtifactError, ValueError) as error:
         log.error("model.plan_unfollowed version=%s error=%s", live.version, error)
         return None, str(error)
 
@@ -187,26 +213,38 @@ def _dataset(progress: RunProgress) -> "Dataset":
     return dataset
 
 
-def _released(trained: "TrainedBundle", user_ids: Sequence[str], *, progress: RunProgress, over: str) -> str:
-    """Register the bundle, judge it, and promote it where it passed; say where shoppers will see another shop.
+def _released(
+    model: "HybridModel",
+    report: Mapping[str, Any],
+    case: Case,
+    test: "Fold",
+    *,
+    progress: RunProgress,
+    over: str,
+    followed: bool,
+) -> str:
+    """Register the model, judge it, and promote it where it passed; say where shoppers will see another shop.
 
     `over` is the version that was live when the training began, "" for none: where another is live by now, nobody has
-    compared the two.
+    compared the two. `followed` says that the case holds the model against that version's plan.
     """
     close_old_connections()  # fitting took long
     actor = progress.run.actor
     progress.tell("Comparing answers with those of what is live", TRAIN_SHARE)
-    steady = insisted(lambda: steadiness_of(trained))
-    report = {**trained.report, "stability": asdict(steady)} if steady else trained.report
+    steady = insisted(lambda: stability_of(model, test))
+    if steady:
+        report = {**report, "stability": asdict(steady)}
     progress.tell("Registering the version", REGISTERS)
-    version = insisted(lambda: register(trained.bundle, report=report, actor=actor, run=progress.run))
+    version = insisted(lambda: register(model, report=report, actor=actor, run=progress.run))
     progress.run.model_version = version
     progress.tell("Judging at the gate", TRAIN_SHARE + 0.02)
 
     def judging() -> ModelVersion:
         row = version_named(version.version)
         # Where the database went away before it could say so, the verdict is written already.
-        return row if row.gate else judge_training(row.version, trained, user_ids, actor=actor, over=over)
+        if row.gate:
+            return row
+        return judge_version(row.version, case, reference=over if followed else POPULARITY, actor=actor)
 
     judged = progress.run.model_version = insisted(judging)
     if not judged.passed:

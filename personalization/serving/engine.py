@@ -183,7 +183,7 @@ def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
         sources=snapshot.sources,
         context=Context(items=scene.context),
         named=scene.ask.who.verified,
-        starred=Starred(snapshot.bundle.told_stars, scene.shopper.profile) if snapshot.bundle is not None else None,
+        starred=Starred(snapshot.bundle.shown_ratings, scene.shopper.profile) if snapshot.bundle is not None else None,
     )
     reasons = {code: reasoner.reason(code, found.sources.get(code, ()), kin=found.kin.get(code)) for code in slate}
     reasons.update(dict.fromkeys(pinned, PINNED))

@@ -8,7 +8,7 @@ import numpy as np
 
 from personalization.serving.serving_catalog import Shelf
 from recsys.arrays import Bools, Ints
-from recsys.ranking.item_statistics import ItemFacts
+from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.taste_space import TasteSpace, pool_of, rows_of
 from recsys.sources.scoring import Scoring
 
@@ -21,7 +21,7 @@ class Survey:
     popular: Ints
     on_sale: Bools
     sources: Mapping[str, Scoring]
-    facts: ItemFacts | None
+    facts: ItemStatistics | None
 
     @cached_property
     def pool(self) -> Ints:

@@ -11,7 +11,7 @@ from personalization.serving.snapshot import Snapshot
 from recsys.arrays import Bools, Ints
 from recsys.data.profile import Context, Profile
 from recsys.ranking.blend import DAMPING
-from recsys.ranking.model import BLEND, HYBRID, Bundle
+from recsys.ranking.model import BLEND, HYBRID, HybridModel
 from recsys.ranking.onboarding import ONBOARDING, questions
 from recsys.sources.base import Ranked
 
@@ -125,9 +125,9 @@ def _by_strategy(snapshot: Snapshot, question: Question, found: Proposals) -> No
             found.contributions[code] = slate.contributions[at]
 
 
-def _ranked(bundle: Bundle, sources: Mapping[str, float]) -> bool:
+def _ranked(bundle: HybridModel, sources: Mapping[str, float]) -> bool:
     """Return whether the model was released with a ranker that hears all of the sources."""
-    return bundle.rung == "ranker" and sources.keys() <= bundle.quotas.keys()
+    return bundle.stage == "ranker" and sources.keys() <= bundle.quotas.keys()
 
 
 def _blend(snapshot: Snapshot, question: Question, weights: Mapping[str, float], found: Proposals) -> None:

@@ -17,7 +17,7 @@ from recsys.data.catalogue import Catalogue
 from recsys.data.event_weights import weight_table
 from recsys.data.profile import Context, Profile
 from recsys.ranking.extension import extended_catalogue
-from recsys.ranking.model import Bundle
+from recsys.ranking.model import HybridModel
 from recsys.sources.own_history import Recent
 from recsys.sources.scoring import Scoring
 
@@ -30,7 +30,7 @@ class Snapshot:
     `weights` say what an event counts by its signal code, as it did when the model was trained.
     """
 
-    bundle: Bundle | None
+    bundle: HybridModel | None
     sources: Mapping[str, Scoring]
     """The model's recommenders; without a model, those that need none."""
     model_version: str | None
@@ -42,14 +42,14 @@ class Snapshot:
     rules: RuleSet
     survey: Survey
     weights: Floats
-    released: Bundle | None
+    released: HybridModel | None
     """The model without what came since: the first codes are those it was trained with."""
 
     @classmethod
     def build(
         cls,
         *,
-        bundle: Bundle | None,
+        bundle: HybridModel | None,
         model_version: str | None,
         rows: Iterable[ProductRow],
         placements: dict[str, PlacementConfig],
@@ -76,7 +76,7 @@ class Snapshot:
             catalogue = bundle.catalogue
         shelf = Shelf.of(catalogue, listed, before=None if before is None else before.shelf)
         on_sale, (popular, touched) = shelf.on_sale(now), _popular(bundle, shelf, now)
-        sources, facts = (_untrained(catalogue), None) if bundle is None else (bundle.sources, bundle.facts)
+        sources, facts = (_untrained(catalogue), None) if bundle is None else (bundle.sources, bundle.statistics)
         return cls(
             bundle=bundle,
             sources=sources,
@@ -154,7 +154,7 @@ class Snapshot:
 
 
 def _newer(
-    bundle: Bundle | None, rows: Sequence[ProductRow], held: Sequence[ProductRow]
+    bundle: HybridModel | None, rows: Sequence[ProductRow], held: Sequence[ProductRow]
 ) -> tuple[list[ProductRow], list[ProductRow]]:
     """Return the products the bundle does not know, and those of them that are gone, each in the order they appeared.
 
@@ -175,7 +175,7 @@ def _untrained(catalogue: Catalogue) -> dict[str, Scoring]:
     return {Recent.name: Recent().extend(catalogue)}
 
 
-def _popular(bundle: Bundle | None, shelf: Shelf, now: datetime) -> tuple[Ints, int]:
+def _popular(bundle: HybridModel | None, shelf: Shelf, now: datetime) -> tuple[Ints, int]:
     """Return all codes: the model's popular ones, and how many these are, then the rest in catalogue order."""
     source = None if bundle is None else bundle.sources.get("popular")
     if source is None:

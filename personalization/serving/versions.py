@@ -14,7 +14,7 @@ from modelops.live import (
     roll_back_target,
 )
 from personalization.serving.gauges import RELOADS
-from recsys.ranking.model import LOADING_ERRORS, Bundle
+from recsys.ranking.model import LOADING_ERRORS, HybridModel
 
 RETRY_SECONDS = 30.0
 """After how long a version or an increment that could not be read is tried again, and where a roll-back leads is looked
@@ -29,10 +29,10 @@ class Versions:
     def __init__(self) -> None:
         self._reading = threading.Lock()
         """Held by the one that reads and replaces versions: a roll-back does not read again what is being read."""
-        self.served: tuple[Champion, Bundle] | None = None
+        self.served: tuple[Champion, HybridModel] | None = None
         self.refused: str | None = None
         """Why the live version is not the one that is served; None where it is."""
-        self._ready: tuple[Champion, Bundle] | None = None
+        self._ready: tuple[Champion, HybridModel] | None = None
         """What a roll-back leads to, as it was registered: in a large shop it is not read within its two seconds."""
         self._looked: tuple[Champion, float] | None = None
         """What was served when that was looked up, and when that was."""
@@ -100,26 +100,26 @@ class Versions:
                 log.warning("model.not_ready error=%s", error)
                 RELOADS.labels(part="not_ready").inc()
 
-    def _serve(self, loaded: tuple[Champion, Bundle] | None) -> None:
+    def _serve(self, loaded: tuple[Champion, HybridModel] | None) -> None:
         former, self.served, self.refused = self.served, loaded, None
         if former is None or former[0].increment is not None:
             return
         if loaded is None or loaded[0].version != former[0].version:  # else it has learnt more
             self._ready = former  # where a roll-back mostly leads; `stand_by` sees whether it does
 
-    def _registered(self, version: Champion) -> Bundle:
+    def _registered(self, version: Champion) -> HybridModel:
         """Return the version as it was registered. Raises one of LOADING_ERRORS."""
         ready = self._ready
         if ready is not None and ready[0] == version:
             return ready[1]
-        return Bundle.load(version.directory, expected=version.artefact_hash)
+        return HybridModel.load(version.directory, expected=version.artefact_hash)
 
-    def _increment(self, version: str, own: Increment) -> Bundle | None:
+    def _increment(self, version: str, own: Increment) -> HybridModel | None:
         """Return the bundle of an increment; None where it cannot be read, and for a while thereafter."""
         if self._rests(own):
             return None
         try:
-            return Bundle.load(own.directory, expected=own.artefact_hash)
+            return HybridModel.load(own.directory, expected=own.artefact_hash)
         except LOADING_ERRORS as error:
             log.error("model.increment_refused version=%s error=%s", version, error)
             RELOADS.labels(part="increment_refused").inc()

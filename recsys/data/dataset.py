@@ -1,5 +1,6 @@
 """From frames to the columns that recommenders learn from: clean, encode, code. Pure; pandas in, arrays out."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -12,7 +13,7 @@ import pandas as pd
 
 from recsys.arrays import Ints, Times
 from recsys.data.attributes import named
-from recsys.data.catalogue import TEXTS, Catalogue
+from recsys.data.catalogue import NUMBERS, TEXTS, Catalogue
 from recsys.data.cleaning import (
     IMPUTATION,
     SCALING,
@@ -263,3 +264,18 @@ def _unknown(catalogue: Catalogue) -> dict[str, int]:
     if catalogue.first_seen is not None:
         found["first_seen"] = int(np.isnan(catalogue.first_seen).sum())
     return found
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Return a SHA-256 over all that is learned from."""
+    rows, catalogue = dataset.interactions, dataset.catalogue
+    digest = hashlib.sha256()
+    for names in (catalogue.item_ids, *(getattr(catalogue, column) for column in TEXTS)):
+        digest.update(json.dumps(names).encode())
+    for lists in (catalogue.attributes, rows.shoppers):
+        digest.update(json.dumps(lists).encode())
+    numbers = [getattr(catalogue, column) for column in NUMBERS]
+    for column in (*rows.columns.values(), *numbers):
+        digest.update(b"" if column is None else np.ascontiguousarray(column).tobytes())
+    digest.update(b"stated" * rows.stated)
+    return digest.hexdigest()

@@ -93,7 +93,7 @@ def shoppers_a_day(signals: Longs, shoppers: Longs, ages: Times, *, days: int) -
 
 
 def popularity(items: Ints, times: Times, weights: Floats, n_items: int) -> Doubles:
-    """Return each item's decayed popularity, as the ranker's facts count it over 28 days."""
+    """Return each item's decayed popularity, as the ranker's statistics count it over 28 days."""
     decay = 0.5 ** ((times.max(initial=0.0) - times) / HALF_LIFE)
     return np.bincount(items, weights * decay, n_items).astype(np.float64)
 

@@ -116,7 +116,7 @@ def temporal(
     end: float,
     new_only: bool,
     limit: int | None = LIMIT,
-    newest: int | None = None,
+    max_events: int | None = None,
 ) -> Fold:
     """Return what shoppers with a row before `start` touched in [start, end); `new_only` drops what they had before."""
     interactions = dataset.interactions
@@ -132,7 +132,7 @@ def temporal(
     users = sampled(np.unique(pairs // n), limit)
     low, high = np.searchsorted(pairs, users * n), np.searchsorted(pairs, (users + 1) * n)
     targets = [pairs[a:b] % n for a, b in zip(low.tolist(), high.tolist(), strict=True)]
-    profiles = Sequences.of(past).profiles(users, now=start, newest=newest)
+    profiles = Sequences.of(past).profiles(users, now=start, max_events=max_events)
     return Fold(past, dataset.catalogue, users, profiles, targets, start, new_only)
 
 
@@ -188,7 +188,7 @@ def next_item(
     end: float,
     new_only: bool,
     limit: int | None = LIMIT,
-    newest: int | None = None,
+    max_events: int | None = None,
 ) -> Fold:
     """Return rows in [start, end) of shoppers known before as targets, one each; profiles hold all that came before.
 
@@ -202,13 +202,21 @@ def next_item(
     asked = np.flatnonzero((rows.times >= start) & known[rows.users])
     questions = [(int(rows.users[at]), int(at)) for at in asked]
     return _asked(
-        dataset, past, sequences, questions, until=start, new_only=new_only, limit=limit, newest=newest, moments=True
+        dataset,
+        past,
+        sequences,
+        questions,
+        until=start,
+        new_only=new_only,
+        limit=limit,
+        max_events=max_events,
+        moments=True,
     )
 
 
-def frozen(fold: Fold, *, newest: int | None = None) -> Fold:
+def frozen(fold: Fold, *, max_events: int | None = None) -> Fold:
     """Return the same questions with profiles as of the fold's start, as where a model only learns at night."""
-    return replace(fold, profiles=Sequences.of(fold.past).profiles(fold.users, now=fold.until, newest=newest))
+    return replace(fold, profiles=Sequences.of(fold.past).profiles(fold.users, now=fold.until, max_events=max_events))
 
 
 def _asked(
@@ -220,7 +228,7 @@ def _asked(
     until: float,
     new_only: bool,
     limit: int | None = LIMIT,
-    newest: int | None = None,
+    max_events: int | None = None,
     moments: bool = False,
 ) -> Fold:
     """Return one question per (shopper, row of the target); with `moments` its profile has no row of the very time."""
@@ -241,7 +249,7 @@ def _asked(
         np.fromiter((user for user, _ in chosen), np.int64, len(chosen)),
         [
             sequences.profile(
-                int(starts[user]), begins(user, at) if moments else at, now=float(times[at]), newest=newest
+                int(starts[user]), begins(user, at) if moments else at, now=float(times[at]), max_events=max_events
             )
             for user, at in chosen
         ],
@@ -251,19 +259,19 @@ def _asked(
     )
 
 
-def lived(
+def mixed_questions(
     dataset: Dataset,
     *,
     start: float,
     end: float,
     new_only: bool,
     limit: int = LIMIT,
-    newest: int | None = None,
+    max_events: int | None = None,
 ) -> Fold:
-    """Return the questions of `temporal` and, behind them, those `in_the_middle`: what teaches a shop's ranker."""
+    """Return the questions of `temporal` and, behind them, those `mid_session_questions`: what teaches a shop's ranker."""
     windows = limit - limit // 3
-    window = temporal(dataset, start=start, end=end, new_only=new_only, limit=windows, newest=newest)
-    live = in_the_middle(window, dataset, end=end, limit=limit, newest=newest)
+    window = temporal(dataset, start=start, end=end, new_only=new_only, limit=windows, max_events=max_events)
+    live = mid_session_questions(window, dataset, end=end, limit=limit, max_events=max_events)
     return replace(
         window,
         users=np.concatenate([window.users, live.users]),
@@ -273,14 +281,16 @@ def lived(
     )
 
 
-def in_the_middle(window: Fold, dataset: Dataset, *, end: float, limit: int = LIMIT, newest: int | None = None) -> Fold:
+def mid_session_questions(
+    window: Fold, dataset: Dataset, *, end: float, limit: int = LIMIT, max_events: int | None = None
+) -> Fold:
     """Return questions of `next_item` within the same window: as many as it asks, but a third of `limit` at most.
 
     A shop is asked when a visit begins and in the middle of it. A ranker taught by windows alone never saw a shopper
     who did something a minute ago, and is the worse the more is known of the last minutes (ADR 18).
     """
     most = min(len(window), limit // 3)
-    return next_item(dataset, start=window.until, end=end, new_only=window.new_only, limit=most, newest=newest)
+    return next_item(dataset, start=window.until, end=end, new_only=window.new_only, limit=most, max_events=max_events)
 
 
 def sampled(values: Longs, limit: int | None, *, seed: int = SEED) -> Longs:

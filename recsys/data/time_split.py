@@ -65,17 +65,17 @@ class Sequences:
         starts = np.searchsorted(rows.users, np.arange(interactions.n_users + 1))
         return cls(rows, starts, ratings_differ(interactions))
 
-    def profile(self, first: int, end: int, *, now: float, newest: int | None = None) -> Profile:
+    def profile(self, first: int, end: int, *, now: float, max_events: int | None = None) -> Profile:
         """Return the rows [first, end) of one shopper as a profile.
 
-        With `newest` as an answer sees the shopper: so many rows of lasting signals (purchases, opinions), so many of
+        With `max_events` as an answer sees the shopper: so many rows of lasting signals (purchases, opinions), so many of
         the others, and what they dislike without weight.
         """
         rows = self.rows
         part: slice | Longs = slice(first, end)
-        if newest is not None and end - first > newest:
+        if max_events is not None and end - first > max_events:
             lasting = LASTING_CODES[rows.signals[first:end]]
-            kept = [first + np.flatnonzero(kind)[-newest:] for kind in (lasting, ~lasting)]
+            kept = [first + np.flatnonzero(kind)[-max_events:] for kind in (lasting, ~lasting)]
             part = np.sort(np.concatenate(kept))
         profile = Profile(
             items=rows.items[part],
@@ -86,11 +86,11 @@ class Sequences:
             now=now,
             attributes=rows.shoppers[int(rows.users[first])] if rows.shoppers and first < end else (),
         )
-        if newest is None or not self.rated or not (profile.signals == RATING).any():
+        if max_events is None or not self.rated or not (profile.signals == RATING).any():
             return profile
         return without_disliked(profile, opinions_of(profile))
 
-    def profiles(self, users: Longs, *, now: float, newest: int | None = None) -> list[Profile]:
+    def profiles(self, users: Longs, *, now: float, max_events: int | None = None) -> list[Profile]:
         """Return the whole profiles of some shoppers."""
         bounds = zip(self.starts[users].tolist(), self.starts[users + 1].tolist(), strict=True)
-        return [self.profile(first, end, now=now, newest=newest) for first, end in bounds]
+        return [self.profile(first, end, now=now, max_events=max_events) for first, end in bounds]

@@ -11,10 +11,10 @@ from recsys.data.profile import Profile
 from recsys.metrics.hits import hits, sizes_of
 from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import per_shopper
-from recsys.ranking.model import Bundle
+from recsys.ranking.model import HybridModel
 from recsys.ranking.newcomers import PRIOR
-from recsys.training.model_slates import padded
-from recsys.training.plan import fresh
+from recsys.training.plan import make_sources
+from recsys.training.served_slates import padded
 
 KNOWN = (0, 1, 2, 5, 10)
 """How many of a shopper's newest events are kept."""
@@ -23,7 +23,7 @@ SLATE = 10
 METRICS = {"ndcg@10": "ndcg", "hit_rate@10": "hit_rate"}
 
 
-def cold_start(bundle: Bundle, fold: Fold) -> list[dict[str, Any]]:
+def cold_start(bundle: HybridModel, fold: Fold) -> list[dict[str, Any]]:
     """Return a point for each number of known events, and one for whole histories (`events` None), as JSON values.
 
     Always the same shoppers, at most 300: who has done less than a point says counts with all they did. Each point has
@@ -45,11 +45,11 @@ def cold_start(bundle: Bundle, fold: Fold) -> list[dict[str, Any]]:
     return points
 
 
-def _with_prior(bundle: Bundle, fold: Fold) -> Bundle:
+def _with_prior(bundle: HybridModel, fold: Fold) -> HybridModel:
     """Return the bundle as it answers once released: shoppers of whom attributes alone are known, by the prior."""
     if PRIOR in bundle.sources or not any(fold.past.shoppers):
         return bundle
-    prior = fresh((PRIOR,), {})[PRIOR].fit(fold.past, bundle.catalogue)
+    prior = make_sources((PRIOR,), {})[PRIOR].fit(fold.past, bundle.catalogue)
     return replace(bundle, sources={**bundle.sources, PRIOR: prior})
 
 
@@ -59,7 +59,7 @@ def newest(profile: Profile, events: int) -> Profile:
     return replace(profile, **{name: getattr(profile, name)[start:] for name in ROWS})
 
 
-def _values(bundle: Bundle, fold: Fold, *, events: int | None, strategy: str | None) -> dict[str, Doubles]:
+def _values(bundle: HybridModel, fold: Fold, *, events: int | None, strategy: str | None) -> dict[str, Doubles]:
     """Return every metric of each question, asked with so many of the newest events, or with all."""
     profiles, contexts = fold.profiles, fold.contexts
     if events is not None:

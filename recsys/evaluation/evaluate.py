@@ -17,23 +17,23 @@ from recsys.data.folds import (
     frozen,
     learning_folds,
     leave_one_out,
-    lived,
+    mixed_questions,
     next_item,
     temporal,
 )
 from recsys.data.time_split import SHARES, starts
+from recsys.evaluation.newest_baseline import newest_in_last_category
 from recsys.evaluation.peers.packaged import peers
-from recsys.evaluation.pipeline import asked_of, chosen
-from recsys.evaluation.report import judged, judged_report, released_slates
+from recsys.evaluation.report import judged, released_slates, training_report
 from recsys.metrics.intervals import better, bootstrap
 from recsys.metrics.registry import DEEPEST, asked_values
 from recsys.parallel import on_one_thread
 from recsys.progress import Progress, part_of, silent
 from recsys.ranking.candidates import Candidates
-from recsys.ranking.model import Bundle
-from recsys.training.newest_baseline import newest_in_last_category
-from recsys.training.ranking_dataset import Examples
+from recsys.ranking.model import HybridModel
+from recsys.training.ranking_dataset import LabeledCandidates
 from recsys.training.slates import single_slates, source_slates
+from recsys.training.training import Folds, test_candidates, train_on
 from recsys.training.tuning import BAYESIAN, Search
 
 NOTHING_ASKED: Mapping[Protocol, str] = {
@@ -99,14 +99,13 @@ def evaluate(dataset: Dataset, options: Options, *, progress: Progress = silent)
     removed = "; removed: " + ("; ".join(taken) or "none")
     if not len(dataset):
         raise ValueError("no row is left to learn from" + removed)
-    learning, validation, test = folds_of(dataset, options)
+    folds = folds_of(dataset, options)
+    test = folds.test
     if not len(test):
         single = np.bincount(dataset.interactions.users).max() < 2
         raise ValueError((SINGLE_ROWS if single else NOTHING_ASKED[options.protocol]) + (removed if taken else ""))
-    choice, bundle = chosen(
-        learning,
-        validation,
-        test,
+    training = train_on(
+        folds,
         budget_s=options.budget_s,
         seed=options.seed,
         search=options.search,
@@ -115,39 +114,40 @@ def evaluate(dataset: Dataset, options: Options, *, progress: Progress = silent)
         progress=part_of(progress, 0.0, 0.6),
     )
     progress("Judging on what no model has seen", 0.6)
-    found = asked_of(bundle, test)
-    slates, scores = released_slates(bundle, test, found)
+    model = training.model
+    candidates = test_candidates(model, test)
+    slates, scores = released_slates(model, candidates)
     report: dict[str, Any] = {
         "protocol": options.protocol,
         "mode": "new" if options.new_only else "repeat",
         "questions": len(test),
-        "ours": judged_report(bundle, test, found, choice, dataset),
+        "ours": training_report(training, candidates, dataset, thorough=True),
         "released": judged(slates, test),
         "seconds": time.monotonic() - started,
     }
-    report |= _beside(dataset, options, bundle, test, found)
-    report |= over_sources(slates, found.candidates, choice.plan.single, test, options)
+    report |= _beside(dataset, options, model, test, candidates)
+    report |= over_sources(slates, candidates.candidates, training.plan.single, test, options)
     if options.with_peers:
         if options.live:  # peers are tuned on what is asked
-            learning, validation, _ = folds_of(dataset, replace(options, live=False))
+            folds = folds_of(dataset, replace(options, live=False))
         report |= compared(
-            slates, [validation, *reversed(learning)], test, dataset, options, part_of(progress, 0.7, 1.0)
+            slates, [folds.validation, *reversed(folds.learning)], test, dataset, options, part_of(progress, 0.7, 1.0)
         )
     progress("Done", 1.0)
     answers = recommendations(slates, scores, test, dataset, timed=options.protocol == "next-item")
     return Evaluation(report, answers)
 
 
-def folds_of(dataset: Dataset, options: Options) -> tuple[list[Fold], Fold, Fold]:
-    """Return the folds that the ranker learns on, the one that decides, and the one that judges."""
+def folds_of(dataset: Dataset, options: Options) -> Folds:
+    """Return the windows of a protocol."""
     if options.protocol == "leave-one-out":
         made = [leave_one_out(dataset, back=back, new_only=options.new_only) for back in (2, 1, 0)]
-        return made[:1], made[1], made[2]
+        return Folds(made[:1], made[1], made[2])
     validation, test, share = starts(dataset.clock, options.shares)
     judged = partial(next_item if options.protocol == "next-item" else temporal, dataset, new_only=options.new_only)
-    taught = partial(lived, dataset, new_only=options.new_only) if options.live else judged
+    taught = partial(mixed_questions, dataset, new_only=options.new_only) if options.live else judged
     learning = learning_folds(dataset.clock, taught, validation=share)
-    return learning, taught(start=validation, end=test), judged(start=test, end=float("inf"))
+    return Folds(learning, taught(start=validation, end=test), judged(start=test, end=float("inf")))
 
 
 def compared(
@@ -213,7 +213,9 @@ def warm_values(slates: Ints, fold: Fold, *, metric: str) -> tuple[Doubles, Long
     return values, fold.users[asked]
 
 
-def _beside(dataset: Dataset, options: Options, bundle: Bundle, test: Fold, found: Examples) -> dict[str, Any]:
+def _beside(
+    dataset: Dataset, options: Options, model: HybridModel, test: Fold, candidates: LabeledCandidates
+) -> dict[str, Any]:
     """Return what belongs to the data and the protocol: how many wanted what appeared only after the cut; the newest of
     the last category and, beside its slates full of new products, the released model's order of these alone; the frozen
     profile."""
@@ -227,13 +229,13 @@ def _beside(dataset: Dataset, options: Options, bundle: Bundle, test: Fold, foun
             "products": int(later.sum()),
         }
     if dataset.catalogue.categories:
-        newest = newest_in_last_category(bundle.facts, test, k=DEEPEST)
+        newest = newest_in_last_category(model.statistics, test, k=DEEPEST)
         report["newest_in_last_category"] = judged(newest, test)
-        alone, _ = released_slates(bundle, test, found, among=~test.warm())
+        alone, _ = released_slates(model, candidates, among=~test.warm())
         report["cold_alone"] = judged(alone, test)
     if options.protocol == "next-item":
         still = frozen(test)
-        answer, _ = released_slates(bundle, still, asked_of(bundle, still))
+        answer, _ = released_slates(model, test_candidates(model, still))
         report["frozen_profile"] = judged(answer, still)
     return report
 

@@ -9,13 +9,13 @@ from recsys.data.dataset import Dataset
 from recsys.data.folds import Fold, frozen, next_item
 from recsys.metrics.hits import hits
 from recsys.metrics.registry import all_metrics
-from recsys.ranking.model import Bundle
-from recsys.training.model_slates import bundle_slates
+from recsys.ranking.model import HybridModel
+from recsys.training.served_slates import model_slates
 
 ITEMS_ASKED = 300
 
 
-def next_items(bundle: Bundle, dataset: Dataset, test: Fold, *, newest: int | None) -> dict[str, Any]:
+def next_items(model: HybridModel, dataset: Dataset, test: Fold, *, max_events: int | None) -> dict[str, Any]:
     """Return every metric with its 95 % interval, of at most 300 next items from the cut of `test` on, as JSON values.
 
     Under "live" the released model knew each shopper until that very moment, under "frozen" until the cut, as if events
@@ -26,18 +26,18 @@ def next_items(bundle: Bundle, dataset: Dataset, test: Fold, *, newest: int | No
     if test.past.times.max(initial=-np.inf) >= test.until:
         return {}
     live = next_item(
-        dataset, start=test.until, end=float("inf"), new_only=test.new_only, limit=ITEMS_ASKED, newest=newest
+        dataset, start=test.until, end=float("inf"), new_only=test.new_only, limit=ITEMS_ASKED, max_events=max_events
     )
     if not len(live):
         return {}
     return {
-        "live": _judged(bundle, live, strategy=None),
-        "frozen": _judged(bundle, frozen(live, newest=newest), strategy=None),
-        "popular": _judged(bundle, live, strategy="popular"),
+        "live": _judged(model, live, strategy=None),
+        "frozen": _judged(model, frozen(live, max_events=max_events), strategy=None),
+        "popular": _judged(model, live, strategy="popular"),
     }
 
 
-def _judged(bundle: Bundle, fold: Fold, *, strategy: str | None) -> dict[str, Any]:
-    hit = hits(bundle_slates(bundle, fold, strategy=strategy), fold.targets, fold.n_items)
+def _judged(model: HybridModel, fold: Fold, *, strategy: str | None) -> dict[str, Any]:
+    hit = hits(model_slates(model, fold, strategy=strategy), fold.targets, fold.n_items)
     told = all_metrics(hit, np.ones(len(fold), np.int64), shoppers=fold.users)
     return {name: asdict(interval) for name, interval in told.items()}

@@ -1,4 +1,4 @@
-"""The evaluation report as JSON values: ladder, every source and rung with intervals, groups, coverage, ablation."""
+"""The evaluation report as JSON values: ladder, every source and stage with intervals, groups, coverage, cost."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -6,62 +6,62 @@ from typing import Any
 
 import numpy as np
 
-from recsys.arrays import (
-    Bools,
-    Floats,
-    Ints,
-    Longs,
-)
+from recsys.arrays import Bools, Floats, Ints, Longs
 from recsys.data.activity import known_of, thirds
 from recsys.data.data_checks import checked, data_profile
 from recsys.data.dataset import Dataset
 from recsys.data.folds import Fold
 from recsys.data.listing import listed_at
 from recsys.evaluation.cold_start_curve import cold_start
+from recsys.evaluation.exposure_tradeoff import tradeoff
+from recsys.evaluation.importance import permutation_importance
 from recsys.evaluation.next_items import next_items
+from recsys.evaluation.rating_errors import rating_errors
 from recsys.evaluation.surprise_ablation import surprise_ablation
 from recsys.metrics.hits import asked_hits
 from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import all_metrics, mean_ndcg, ndcg
 from recsys.metrics.sample_sizes import ABLATED
 from recsys.metrics.spread import beyond_accuracy
-from recsys.ranking.blend import (
-    alone,
-    blend_scores,
-    followed,
-    listed,
-)
-from recsys.ranking.candidates import Candidates, held_by
+from recsys.ranking.blend import alone, blend_scores, followed, listed
+from recsys.ranking.candidates import Candidates
 from recsys.ranking.features import AGREEING
 from recsys.ranking.groups import even
-from recsys.ranking.model import Bundle
+from recsys.ranking.model import HybridModel
 from recsys.sources.registry import RECOMMENDERS
-from recsys.training.model_selection import Choice
-from recsys.training.model_slates import milliseconds
-from recsys.training.ranking_dataset import Examples
-from recsys.training.rating_errors import rating_errors
-from recsys.training.slates import (
-    single_slates,
-    slate_scores,
-    slates,
-    source_slates,
-)
+from recsys.training.ranking_dataset import LabeledCandidates
+from recsys.training.served_slates import milliseconds
+from recsys.training.slates import single_slates, slate_scores, slates, source_slates
+from recsys.training.training import Training
 
 LATENCY_CALLS = 50
 
 
-def judged_report(
-    bundle: Bundle, fold: Fold, asked: Examples, choice: Choice, dataset: Dataset, *, newest: int | None = None
+def training_report(
+    training: Training,
+    candidates: LabeledCandidates,
+    dataset: Dataset,
+    *,
+    thorough: bool = False,
+    max_events: int | None = None,
 ) -> dict[str, Any]:
-    """Return what the admin's page shows, as JSON values; `newest` is how many events a live profile holds at most."""
+    """Return what the admin's page shows, as JSON values.
+
+    `candidates` are those of the test window's questions. With `thorough` it holds what costs as much as a training
+    and is asked for seldom: the ablation of sources, and Surprise's SVD step by step. `max_events` is how many events
+    of a kind a live profile holds.
+    """
+    model, fold, plan = training.model, training.folds.test, training.plan
     on_sale = listed_at(fold.whole, fold.until)
-    released, _ = released_slates(bundle, fold, asked)
-    lists = rung_slates(bundle, fold, asked, released=released)
-    popular = {name: lists[name] for name in ("popular",) if name in lists}
-    return {
-        "rung": bundle.rung,
-        "single": choice.plan.single,
-        "ladder": [asdict(step) for step in choice.steps],
+    released, _ = released_slates(model, candidates)
+    lists = stage_slates(model, candidates, released=released)
+    importance = {}
+    if model.ranker is not None:
+        importance = permutation_importance(model.ranker, candidates, fold, seed=plan.seed)
+    report = {
+        "stage": model.stage,
+        "single": plan.single,
+        "ladder": [asdict(stage) for stage in training.selection.stages],
         "data": dict(dataset.report),
         "event_weights": dict(dataset.weights),
         "data_profile": data_profile(dataset),
@@ -69,67 +69,60 @@ def judged_report(
         "test": {name: judged(found, fold) for name, found in lists.items()},
         "beyond": {name: beyond(found, fold, on_sale) for name, found in lists.items()},
         "groups": groups(released, fold),
-        "ablation": ablation(bundle, fold, asked),
-        "importance": dict(sorted(choice.importance.items(), key=lambda pair: -pair[1])),
-        "candidate_recall": choice.recall,
-        "validation_singles": dict(choice.singles),
-        "tuning": {name: asdict(one) for name, one in choice.tuned.items()},
-        "discovering": sorted(
-            name for name in choice.plan.configs if RECOMMENDERS[name].discovers and not choice.plan.new_only
-        ),
-        "settings": dict(choice.settings),
-        "quotas": dict(choice.plan.quotas),
-        "blend": dict(choice.plan.blend),
-        "exposure": {"chosen": choice.plan.exposure, "curve": list(choice.tradeoff)},
-        "cold_lift": {
-            "chosen": choice.plan.cold_lift,
-            "tested": bundle.cold_lift,
-            "least": choice.plan.cold_least,
-            "hit_rate": choice.lift.hit_rate,
-            "newest": choice.lift.newest,
-            "curve": list(choice.lift.curve),
-        },
-        "rmse": rating_errors(bundle.facts.stars, fold, dataset.interactions),
-        **surprise_ablation(bundle, fold, asked, beside={**popular, "released": released}),
-        "cold_start": cold_start(bundle, fold),
-        "next_item": next_items(bundle, dataset, fold, newest=newest),
-        "latency_ms": latency(bundle, fold),
+        "importance": dict(sorted(importance.items(), key=lambda pair: -pair[1])),
+        "candidate_recall": training.recall,
+        "validation_singles": dict(training.selection.singles),
+        "tuning": {name: asdict(one) for name, one in training.settings.items()},
+        "discovering": sorted(name for name in plan.configs if RECOMMENDERS[name].discovers and not plan.new_only),
+        "quotas": dict(plan.quotas),
+        "blend": dict(plan.blend),
+        "exposure": {"chosen": plan.exposure, "curve": tradeoff(model, candidates, fold)},
+        "rmse": rating_errors(model.statistics.stars, fold, dataset.interactions),
+        "cold_start": cold_start(model, fold),
+        "next_item": next_items(model, dataset, fold, max_events=max_events),
+        "latency_ms": latency(model, fold),
     }
+    if thorough:
+        popular = {name: lists[name] for name in ("popular",) if name in lists}
+        report["ablation"] = ablation(model, fold, candidates)
+        report |= surprise_ablation(model, fold, candidates, beside={**popular, "released": released})
+    return report
 
 
-def rung_slates(bundle: Bundle, fold: Fold, asked: Examples, *, released: Ints) -> dict[str, Ints]:
-    """Return int32[n, 20] slates of the ranker, the blend and each source. `released`: those of the bundle's rung."""
-    found: dict[str, Ints] = {}
-    if bundle.rung == "ranker":
-        found["ranker"] = released
-    elif bundle.ranker is not None:
-        found["ranker"] = slates(*_ordered(bundle, fold, asked, "ranker"))
-    found["blend"] = slates(*_ordered(bundle, fold, asked, "blend"))
-    found["single"] = single_slates(asked.candidates, bundle.single)
-    return found | {name: source_slates(asked.candidates, name) for name in asked.candidates.sources}
+def stage_slates(model: HybridModel, candidates: LabeledCandidates, *, released: Ints) -> dict[str, Ints]:
+    """Return int32[n, 20] slates of the ranker, the blend and each source. `released`: those of the released stage."""
+    lists: dict[str, Ints] = {}
+    if model.stage == "ranker":
+        lists["ranker"] = released
+    elif model.ranker is not None:
+        lists["ranker"] = slates(*ordered(model, candidates, "ranker"))
+    lists["blend"] = slates(*ordered(model, candidates, "blend"))
+    lists["single"] = single_slates(candidates.candidates, model.single)
+    return lists | {name: source_slates(candidates.candidates, name) for name in candidates.candidates.sources}
 
 
-def released_slates(bundle: Bundle, fold: Fold, asked: Examples, *, among: Bools | None = None) -> tuple[Ints, Floats]:
-    """Return the slates of the released rung, int32[n, 20], and their scores; of the items `among` only, if given."""
-    candidates, scores = _ordered(bundle, fold, asked, bundle.rung)
+def released_slates(
+    model: HybridModel, candidates: LabeledCandidates, *, among: Bools | None = None
+) -> tuple[Ints, Floats]:
+    """Return the slates of the released stage, int32[n, 20], and their scores; of the items `among` only, if given."""
+    pairs, scores = ordered(model, candidates, model.stage)
     if among is not None:
-        kept = among[candidates.items]
-        candidates, scores = candidates.part(kept), scores[kept]
-    return slates(candidates, scores), slate_scores(candidates, scores)
+        kept = among[pairs.items]
+        pairs, scores = pairs.part(kept), scores[kept]
+    return slates(pairs, scores), slate_scores(pairs, scores)
 
 
-def _ordered(bundle: Bundle, fold: Fold, asked: Examples, rung: str) -> tuple[Candidates, Floats]:
-    """Return the candidates that a rung answers with, and the scores that put them in order."""
-    candidates, own = asked.candidates, None
-    if rung == "ranker" and bundle.ranker is not None:
-        scores = bundle.ranker.scores_at(asked.features, bundle.columns(candidates.sources))
-        own = held_by(fold.profiles, candidates)
-    elif rung == "blend":
-        candidates, scores = listed(candidates, blend_scores(candidates, bundle.blend))
+def ordered(model: HybridModel, candidates: LabeledCandidates, stage: str) -> tuple[Candidates, Floats]:
+    """Return the candidates that a stage answers with, and the scores that put them in order."""
+    pairs = candidates.candidates
+    if stage == "ranker" and model.ranker is not None:
+        scores = model.ranker.scores(candidates.features)
+    elif stage == "blend":
+        pairs, scores = listed(pairs, blend_scores(pairs, model.blend))
     else:
-        names = alone(bundle.single) if rung == "single" else (rung,)
-        candidates, scores = listed(candidates, followed(candidates, names))
-    return candidates, bundle.spread(candidates, scores, rung=rung, own=own)
+        names = alone(model.single) if stage == "single" else (stage,)
+        pairs, scores = listed(pairs, followed(pairs, names))
+    return pairs, model.constrained(pairs, scores, stage=stage)
 
 
 def judged(found: Ints, fold: Fold) -> dict[str, Any]:
@@ -161,32 +154,32 @@ def groups(found: Ints, fold: Fold) -> dict[str, Any]:
     }
 
 
-def ablation(bundle: Bundle, fold: Fold, asked: Examples) -> dict[str, float]:
+def ablation(model: HybridModel, fold: Fold, candidates: LabeledCandidates) -> dict[str, float]:
     """Return the NDCG@10 that the released ranker loses when a source falls silent (not trained again without it)."""
-    if bundle.ranker is None or not len(fold):
+    if model.ranker is None or not len(fold):
         return {}
     rows = even(len(fold), ABLATED)
-    asked, targets = asked.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
-    features = asked.features[:, bundle.columns(asked.candidates.sources)]
-    whole = mean_ndcg(slates(asked.candidates, bundle.ranker.scores(features)), targets, fold.n_items)
+    part, targets = candidates.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
+    features = part.features
+    whole = mean_ndcg(slates(part.candidates, model.ranker.scores(features)), targets, fold.n_items)
     losses = {}
-    for at, name in enumerate(asked.candidates.sources):
+    for at, name in enumerate(part.candidates.sources):
         silent = {f"{name}_score": 0.0, f"{name}_rank": np.nan, f"{name}_of_top": np.nan}
         muted = features.copy()
-        for column, feature in enumerate(bundle.ranker.names):
+        for column, feature in enumerate(model.ranker.names):
             if feature in silent:
                 muted[:, column] = silent[feature]
             elif feature == AGREEING:
-                muted[:, column] -= ~np.isnan(asked.candidates.ranks[:, at])
-        left = np.asarray((~np.isnan(np.delete(asked.candidates.ranks, at, axis=1))).any(axis=1), np.bool_)
-        found = slates(asked.candidates.part(left), bundle.ranker.scores(muted[left]))
+                muted[:, column] -= ~np.isnan(part.candidates.ranks[:, at])
+        left = np.asarray((~np.isnan(np.delete(part.candidates.ranks, at, axis=1))).any(axis=1), np.bool_)
+        found = slates(part.candidates.part(left), model.ranker.scores(muted[left]))
         losses[name] = whole - mean_ndcg(found, targets, fold.n_items)
     return losses
 
 
-def latency(bundle: Bundle, fold: Fold) -> Mapping[str, float]:
+def latency(model: HybridModel, fold: Fold) -> Mapping[str, float]:
     """Return p50 and p99 milliseconds of a whole slate of ten for one shopper."""
-    taken = [milliseconds(bundle, fold, row) for row in range(min(LATENCY_CALLS, len(fold)))]
+    taken = [milliseconds(model, fold, row) for row in range(min(LATENCY_CALLS, len(fold)))]
     if not taken:
         return {}
     return {"p50": float(np.quantile(taken, 0.5)), "p99": float(np.quantile(taken, 0.99))}

@@ -11,9 +11,9 @@ TRADED = (("ndcg", "NDCG@10"), ("gini", "Gini"), ("coverage", "coverage"))
 def told(report: Mapping[str, Any]) -> list[str]:
     """Return the report's few most asked-for lines."""
     ours = report["ours"]
-    lines = [f"{report['protocol']}, {report['mode']}, {report['questions']} questions: released is {ours['rung']}"]
+    lines = [f"{report['protocol']}, {report['mode']}, {report['questions']} questions: released is {ours['stage']}"]
     lines.append(_removed(ours["data"]))
-    lines += [_line(f"  rung {step['rung']} ({step['name']}), validation", step["ndcg"]) for step in ours["ladder"]]
+    lines += [_line(f"  stage {step['stage']} ({step['name']}), validation", step["ndcg"]) for step in ours["ladder"]]
     lines += [_metric(f"  {kind} targets", report["released"][kind]) for kind in ("warm", "cold", "together")]
     lines += [_metric(f"  own {name}", found["warm"]) for name, found in ours["test"].items()]
     lines += [_metric(f"  peer {name}", found["warm"]) for name, found in report.get("peers", {}).items()]

@@ -19,9 +19,9 @@ from recsys.evaluation.surprise_added import added
 from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import ndcg
 from recsys.ranking.groups import even
-from recsys.ranking.model import Bundle
+from recsys.ranking.model import HybridModel
 from recsys.sources.svd import SVD
-from recsys.training.ranking_dataset import Examples
+from recsys.training.ranking_dataset import LabeledCandidates
 
 MOST_ROWS = 100_000
 MOST_SHOPPERS = 1_000
@@ -76,20 +76,22 @@ class NarrowedFold:
         return cls(replace(fold.of_rows(rows), past=past), rows)
 
 
-def surprise_ablation(bundle: Bundle, fold: Fold, asked: Examples, *, beside: Mapping[str, Ints]) -> dict[str, Any]:
+def surprise_ablation(
+    released: HybridModel, fold: Fold, candidates: LabeledCandidates, *, beside: Mapping[str, Ints]
+) -> dict[str, Any]:
     """Return under "surprise" the NDCG@10 of each step and of the slates `beside`, under "surprise_basis" what was
     learnt from, who was asked and the order of the steps; both empty where nobody can be asked.
     """
     part = NarrowedFold.of(fold)
     if not len(part.rows):
         return {"surprise": {}, "surprise_basis": {}}
-    svd = Remembering().fit(part.fold.past, bundle.catalogue)
+    svd = Remembering().fit(part.fold.past, released.catalogue)
     found = {**_steps(svd, part.fold), **{name: slates[part.rows] for name, slates in beside.items()}}
     judged = {
         name: asdict(bootstrap(ndcg(slates, part.fold.targets, fold.n_items), shoppers=part.fold.users))
         for name, slates in found.items()
     }
-    judged |= added(bundle, fold, asked, svd)
+    judged |= added(released, fold, candidates, svd)
     rows, of_rows = len(part.fold.past), len(fold.past)
     basis = {"rows": rows, "of_rows": of_rows, "shoppers": len(part.rows), "steps": list(judged)}
     return {"surprise": judged, "surprise_basis": basis}

@@ -17,17 +17,17 @@ from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import ndcg
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.groups import even
-from recsys.ranking.model import Bundle
+from recsys.ranking.model import HybridModel
 from recsys.ranking.ranker import NETWORK
 from recsys.sources.svd import SVD
 from recsys.sources.top import best
-from recsys.training.ranker_training import mean_of
-from recsys.training.ranking_dataset import Examples
+from recsys.training.ranking_dataset import LabeledCandidates
+from recsys.training.refit import fit_ranker
 from recsys.training.slates import slates
 
 MOST_SHOPPERS = 1_000
-ROUNDS, KINDS = 100, 2
-"""Trees of so many kinds in the plan, or of LambdaMART; a network is left out, for so few shoppers teach it little."""
+ROUNDS = 100
+"""Trees at most. The network is left out: so few shoppers teach it little."""
 LISTED = 200
 """How long svd's own list is, in which a candidate has a rank."""
 CHUNK_CELLS = 1 << 23
@@ -35,25 +35,25 @@ LEAST_HITS = 20
 """Shoppers of each half whose candidates hold a target: with fewer there is nothing to learn from."""
 
 
-def added(bundle: Bundle, fold: Fold, asked: Examples, svd: SVD) -> dict[str, Any]:
+def added(model: HybridModel, fold: Fold, candidates: LabeledCandidates, svd: SVD) -> dict[str, Any]:
     """Return the NDCG@10 of a ranker without and with svd, and the difference.
 
     {} where there is no ranker to learn, and where svd is one of its sources anyway: then the ablation tells its worth.
     """
-    if bundle.ranker is None or svd.name in bundle.quotas:
+    if model.ranker is None or svd.name in model.quotas:
         return {}
     rows = even(len(fold), MOST_SHOPPERS)
-    part, targets = asked.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
+    part, targets = candidates.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
     half_of = np.unique(fold.users[rows], return_inverse=True)[1] % 2
     hit = np.unique(part.candidates.rows[part.labels])
     if np.bincount(half_of[hit], minlength=2).min() < LEAST_HITS:
         return {}
     shoppers = [(fold.profiles[row], fold.contexts[row]) for row in rows.tolist()]
-    columns, names = bundle.columns(part.candidates.sources), bundle.ranker.names
-    seen = np.concatenate([part.features[:, columns], opinions(svd, part.candidates, shoppers)], axis=1)
+    names = model.ranker.names
+    seen = np.concatenate([part.features, opinions(svd, part.candidates, shoppers)], axis=1)
     part = replace(part, features=seen)
-    beside = _values(bundle, part, targets, half_of, names=(*names, "svd_score", "svd_rank"))
-    without = _values(bundle, replace(part, features=seen[:, : len(names)]), targets, half_of, names=names)
+    beside = _values(model, part, targets, half_of, names=(*names, "svd_score", "svd_rank"))
+    without = _values(model, replace(part, features=seen[:, : len(names)]), targets, half_of, names=names)
     asked_of = fold.users[rows]
     return {
         "ranker learnt on half of the shoppers": asdict(bootstrap(without, shoppers=asked_of)),
@@ -80,14 +80,17 @@ def opinions(svd: SVD, candidates: Candidates, shoppers: Sequence[tuple[Profile,
 
 
 def _values(
-    bundle: Bundle, part: Examples, targets: Sequence[Longs], half_of: Longs, *, names: Sequence[str]
+    model: HybridModel, part: LabeledCandidates, targets: Sequence[Longs], half_of: Longs, *, names: Sequence[str]
 ) -> Doubles:
     """Return each question's NDCG@10 by the ranker that learnt on the other half of the shoppers."""
-    plan, scores = bundle.manifest["plan"], np.zeros(len(part.labels), np.float32)
-    trees = [(params, min(rounds, ROUNDS)) for params, rounds in plan["rankers"] if params.get("objective") != NETWORK]
+    plan, scores = model.manifest["plan"], np.zeros(len(part.labels), np.float32)
+    members = [
+        (params, min(rounds, ROUNDS)) for params, rounds in plan["members"] if params.get("objective") != NETWORK
+    ]
     for half in (0, 1):
-        learnt = part.of_rows(np.flatnonzero(half_of == half)).thinned(seed=plan["seed"]).judged()
-        ranker = mean_of(trees[:KINDS] or [({}, ROUNDS)], learnt, names, seed=plan["seed"])
+        learnt = part.of_rows(np.flatnonzero(half_of == half)).dataset(seed=plan["seed"])
+        ranker = fit_ranker(members or [({}, ROUNDS)], learnt, names, seed=plan["seed"])
         other = half_of[part.candidates.rows] != half
-        scores[other] = ranker.scores(part.features[other])
-    return ndcg(slates(part.candidates, scores), targets, bundle.catalogue.n_items)
+        if ranker is not None:
+            scores[other] = ranker.scores(part.features[other])
+    return ndcg(slates(part.candidates, scores), targets, model.catalogue.n_items)

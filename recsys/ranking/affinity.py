@@ -5,7 +5,7 @@ import numpy as np
 from recsys.arrays import Doubles, Ints, Longs
 from recsys.data.interactions import DAY
 from recsys.ranking.groups import Grouped, table
-from recsys.ranking.item_statistics import COLUMNS, ItemFacts
+from recsys.ranking.item_statistics import COLUMNS, ItemStatistics
 from recsys.ranking.shoppers import Shoppers
 
 KIN = ("category", "department", "brand", "group")
@@ -21,13 +21,17 @@ PRICE = COLUMNS.index("price")
 STEP_DECAY = 0.7
 
 
-def affinity_features(shoppers: Shoppers, rows: Longs, items: Longs, facts: ItemFacts) -> list[Doubles]:
+def affinity_features(shoppers: Shoppers, rows: Longs, items: Longs, statistics: ItemStatistics) -> list[Doubles]:
     """Return one column per name in AFFINITY for the pairs (rows[i], items[i])."""
     shoppers = shoppers.weighty()
     columns: list[Doubles] = []
     for kin in KIN:
-        columns += _kin_features(shoppers, rows, items, getattr(facts, kin))
-    return columns + _attribute_features(shoppers, rows, items, facts) + _price_features(shoppers, rows, items, facts)
+        columns += _kin_features(shoppers, rows, items, getattr(statistics, kin))
+    return (
+        columns
+        + _attribute_features(shoppers, rows, items, statistics)
+        + _price_features(shoppers, rows, items, statistics)
+    )
 
 
 def _kin_features(shoppers: Shoppers, rows: Longs, items: Longs, codes: Ints) -> list[Doubles]:
@@ -54,11 +58,11 @@ def _kin_features(shoppers: Shoppers, rows: Longs, items: Longs, codes: Ints) ->
     return columns
 
 
-def _attribute_features(shoppers: Shoppers, rows: Longs, items: Longs, facts: ItemFacts) -> list[Doubles]:
-    n = len(facts.rarity)
+def _attribute_features(shoppers: Shoppers, rows: Longs, items: Longs, statistics: ItemStatistics) -> list[Doubles]:
+    n = len(statistics.rarity)
     if n == 0:
         return [np.full(len(rows), np.nan)] * 3
-    event, attribute = _expand(facts, shoppers.items.astype(np.int64))
+    event, attribute = _expand(statistics, shoppers.items.astype(np.int64))
     groups = Grouped.of(shoppers.rows[event] * n + attribute)
     recent = STEP_DECAY ** shoppers.steps[event]
     total = np.maximum(np.bincount(shoppers.rows, minlength=shoppers.n), 1)
@@ -69,23 +73,23 @@ def _attribute_features(shoppers: Shoppers, rows: Longs, items: Longs, facts: It
         groups.sum(recent) / total_recent[owner],
         groups.sum(shoppers.steps[event] == 0),
     ]
-    pair, wanted = _expand(facts, items)
+    pair, wanted = _expand(statistics, items)
     place = groups.at(rows[pair] * n + wanted)
-    rarity = facts.rarity[wanted]
+    rarity = statistics.rarity[wanted]
     norm = np.maximum(np.bincount(pair, rarity, len(items)), 1e-9)
     return [np.bincount(pair, table(values)[place] * rarity, len(items)) / norm for values in weighed]
 
 
-def _expand(facts: ItemFacts, items: Longs) -> tuple[Longs, Longs]:
+def _expand(statistics: ItemStatistics, items: Longs) -> tuple[Longs, Longs]:
     """Return for each attribute of each item handed in: the position of the item, the attribute."""
-    starts, sizes = facts.starts[items], facts.starts[items + 1] - facts.starts[items]
+    starts, sizes = statistics.starts[items], statistics.starts[items + 1] - statistics.starts[items]
     owner = np.repeat(np.arange(len(items)), sizes)
     within = np.arange(len(owner)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return owner, facts.attributes[np.repeat(starts, sizes) + within].astype(np.int64)
+    return owner, statistics.attributes[np.repeat(starts, sizes) + within].astype(np.int64)
 
 
-def _price_features(shoppers: Shoppers, rows: Longs, items: Longs, facts: ItemFacts) -> list[Doubles]:
-    prices = facts.table[:, PRICE]
+def _price_features(shoppers: Shoppers, rows: Longs, items: Longs, statistics: ItemStatistics) -> list[Doubles]:
+    prices = statistics.table[:, PRICE]
     paid = prices[shoppers.items].astype(np.float64)
     known = ~np.isnan(paid)
     count = np.bincount(shoppers.rows[known], minlength=shoppers.n).astype(np.float64)

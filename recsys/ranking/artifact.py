@@ -10,23 +10,23 @@ import numpy as np
 import orjson
 
 from recsys.data.catalogue import TEXTS, Catalogue
-from recsys.ranking.exposure_constraint import Exposure
-from recsys.ranking.item_statistics import COLUMNS, ItemFacts
+from recsys.ranking.exposure_constraint import ExposureConstraint
+from recsys.ranking.item_statistics import COLUMNS, ItemStatistics
 from recsys.ranking.predicted_ratings import read_stars, write_stars
 from recsys.sources import storage
 
 MANIFEST = "manifest.json"
 WORDS = ("item_ids", *TEXTS)
 ARRAYS = ("prices", "first_seen", "images")
-FACTS = frozenset(part.name for part in fields(ItemFacts)) - {"stars"}
+FACTS = frozenset(part.name for part in fields(ItemStatistics)) - {"stars"}
 
 
-class ArtefactError(Exception):
-    """The artefact is incomplete, was altered, or is of another format."""
+class ArtifactError(Exception):
+    """The artifact is incomplete, was altered, or is of another format."""
 
 
 def seal(directory: Path, manifest: dict[str, Any]) -> str:
-    """Write the manifest over all files there and return its hash: the artefact's hash."""
+    """Write the manifest over all files there and return its hash: the artifact's hash."""
     body = {**manifest, "files": {name: _digest(directory / name) for name in _files(directory)}}
     text = json.dumps(body, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
     (directory / MANIFEST).write_text(text, encoding="utf-8")
@@ -34,29 +34,29 @@ def seal(directory: Path, manifest: dict[str, Any]) -> str:
 
 
 def unseal(directory: Path, *, expected: str | None = None) -> dict[str, Any]:
-    """Return the manifest. Raises ArtefactError unless every file is as sealed and the hash is the expected one."""
+    """Return the manifest. Raises ArtifactError unless every file is as sealed and the hash is the expected one."""
     manifest = glance(directory, expected=expected)
     sealed: dict[str, str] = manifest["files"]
     present = _files(directory)
     if set(present) != set(sealed):
         odd = sorted(set(present) ^ set(sealed))
-        raise ArtefactError(f"{directory.name}: files missing or added: {', '.join(odd)}")
+        raise ArtifactError(f"{directory.name}: files missing or added: {', '.join(odd)}")
     for name in present:
         if _digest(directory / name) != sealed[name]:
-            raise ArtefactError(f"{directory.name}: {name} was altered")
+            raise ArtifactError(f"{directory.name}: {name} was altered")
     return manifest
 
 
 def glance(directory: Path, *, expected: str | None) -> dict[str, Any]:
-    """Return the manifest without a look at the files. Raises ArtefactError unless its hash is the expected one."""
+    """Return the manifest without a look at the files. Raises ArtifactError unless its hash is the expected one."""
     try:
         text = (directory / MANIFEST).read_bytes()
         manifest: dict[str, Any] = json.loads(text)
         dict(manifest["files"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtefactError(f"{directory.name}: no readable manifest") from error
+        raise ArtifactError(f"{directory.name}: no readable manifest") from error
     if expected is not None and hashlib.sha256(text).hexdigest() != expected:
-        raise ArtefactError(f"{directory.name}: the manifest is not the registered one")
+        raise ArtifactError(f"{directory.name}: the manifest is not the registered one")
     return manifest
 
 
@@ -88,30 +88,32 @@ def read_catalogue(directory: Path) -> Catalogue:
     return Catalogue(**columns, attributes=attributes, **arrays)
 
 
-def write_facts(directory: Path, facts: ItemFacts) -> None:
-    """Write `facts.npz` and, where the shop has ratings, `stars.npz`."""
-    storage.write_arrays(directory / "facts.npz", {name: np.asarray(getattr(facts, name)) for name in FACTS})
-    write_stars(directory, facts.stars)
+def write_statistics(directory: Path, statistics: ItemStatistics) -> None:
+    """Write `statistics.npz` and, where the shop has ratings, `stars.npz`."""
+    storage.write_arrays(directory / "statistics.npz", {name: np.asarray(getattr(statistics, name)) for name in FACTS})
+    write_stars(directory, statistics.stars)
 
 
-def write_exposure(directory: Path, exposure: Exposure | None) -> None:
+def write_exposure(directory: Path, exposure: ExposureConstraint | None) -> None:
     """Write `exposure.npz` where over-exposed items are held back."""
     if exposure is not None:
         storage.write_arrays(directory / "exposure.npz", {"excess": exposure.excess})
 
 
-def read_exposure(directory: Path, *, strength: float) -> Exposure | None:
+def read_exposure(directory: Path, *, strength: float) -> ExposureConstraint | None:
     """Return what `write_exposure` wrote."""
     file = directory / "exposure.npz"
-    return Exposure(strength, storage.read_arrays(file)["excess"]) if file.exists() else None
+    return ExposureConstraint(strength, storage.read_arrays(file)["excess"]) if file.exists() else None
 
 
-def read_facts(directory: Path) -> ItemFacts:
-    """Return what `write_facts` wrote. Raises ArtefactError where another release did, with other facts."""
-    arrays: dict[str, Any] = storage.read_arrays(directory / "facts.npz")
+def read_statistics(directory: Path) -> ItemStatistics:
+    """Return what `write_statistics` wrote. Raises ArtifactError where another release did, with other statistics."""
+    arrays: dict[str, Any] = storage.read_arrays(directory / "statistics.npz")
     if odd := arrays.keys() ^ FACTS:
         names = ", ".join(sorted(odd))
-        raise ArtefactError(f"{directory.name}: facts that it lacks, or this code does not know: {names}")
+        raise ArtifactError(f"{directory.name}: statistics that it lacks, or this code does not know: {names}")
     if (told := arrays["table"].shape[1]) != len(COLUMNS):
-        raise ArtefactError(f"{directory.name} tells {told} facts of each product, and this code reads {len(COLUMNS)}")
-    return ItemFacts(**{**arrays, "until": float(arrays["until"].item())}, stars=read_stars(directory))
+        raise ArtifactError(
+            f"{directory.name} tells {told} statistics of each product, and this code reads {len(COLUMNS)}"
+        )
+    return ItemStatistics(**{**arrays, "until": float(arrays["until"].item())}, stars=read_stars(directory))

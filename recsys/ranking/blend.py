@@ -1,4 +1,4 @@
-"""Reciprocal rank fusion: the rung between a single source and the learned ranker."""
+"""Reciprocal rank fusion: the stage between a single source and the learned ranker."""
 
 from collections.abc import Mapping, Sequence
 
@@ -37,7 +37,7 @@ def followed(candidates: Candidates, names: Sequence[str]) -> Floats:
 
 
 def alone(name: str) -> tuple[str, ...]:
-    """Return the sources of the rung of one source: that one, and what fills its slates."""
+    """Return the sources of the stage of one source: that one, and what fills its slates."""
     return tuple(dict.fromkeys((name, FILLING)))
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsys.arrays import (
-    Doubles,
     Floats,
     Ints,
     Longs,
@@ -20,8 +19,7 @@ class Slate:
     """The ordered answer: items int32[k] best first, scores float32[k], and per item who proposed it.
 
     `sources[i]` maps a source's name to its score where its list held the item; `contributions[i]` maps the strongest
-    features to their share of the score, behind `COLD_LIFT` where the item, new to all, was raised or held back by it;
-    it is empty unless asked for or where no ranker worked.
+    features to their share of the score; it is empty unless asked for or where no ranker worked.
     """
 
     items: Ints
@@ -42,7 +40,6 @@ class Slate:
 
 
 STRONGEST = 8
-COLD_LIFT = "cold_lift"
 
 
 def told(
@@ -52,16 +49,15 @@ def told(
     *,
     ranker: Ranker | None = None,
     features: Floats | None = None,
-    raised: Doubles | None = None,
 ) -> list[Slate]:
     """Return one slate per row of the candidates: the k best by score, ties to the lower code.
 
-    With `ranker` and its `features` each item is explained; `raised` is what the cold lift added to each score.
+    With `ranker` and its `features` each item is explained.
     """
     order = np.lexsort((candidates.items, -scores, candidates.rows))
     ends = np.searchsorted(candidates.rows[order], np.arange(candidates.n_rows + 1))
     chosen = [order[start : min(end, start + k)] for start, end in zip(ends[:-1], ends[1:], strict=True)]
-    return [_slate(candidates, scores, rows, ranker, features, raised) for rows in chosen]
+    return [_slate(candidates, scores, rows, ranker, features) for rows in chosen]
 
 
 def _slate(
@@ -70,14 +66,10 @@ def _slate(
     rows: Longs,
     ranker: Ranker | None,
     features: Floats | None,
-    raised: Doubles | None,
 ) -> Slate:
     shares: tuple[Mapping[str, float], ...] = ({},) * len(rows)
     if ranker is not None and features is not None and len(rows):
         shares = _contributions(ranker.contributions(features[rows]), ranker.names)
-    if raised is not None:
-        lifts = raised[rows].tolist()
-        shares = tuple({COLD_LIFT: lift, **own} if lift else own for lift, own in zip(lifts, shares, strict=True))
     return Slate(
         candidates.items[rows].astype(np.int32), scores[rows].astype(np.float32), _proposers(candidates, rows), shares
     )

@@ -11,7 +11,7 @@ from recsys.ranking.candidates import Candidates
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
+class ExposureConstraint:
     """`excess` is float32[n_items] in [0, 1]: 0 for items shown no more than their equal share, 1 for the most shown.
 
     In between it grows with the logarithm, for exposure is spread over orders of magnitude.

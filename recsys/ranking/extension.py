@@ -12,7 +12,7 @@ from recsys.arrays import Doubles, Floats, Ints
 from recsys.data.catalogue import TEXTS, Catalogue
 from recsys.ranking.item_statistics import (
     COLUMNS,
-    ItemFacts,
+    ItemStatistics,
     department,
     price_in_category,
     rarity_of,
@@ -51,13 +51,13 @@ def extended_catalogue(catalogue: Catalogue, items: pd.DataFrame) -> Catalogue:
     )
 
 
-def extended_facts(facts: ItemFacts, before: Catalogue, after: Catalogue) -> ItemFacts:
-    """Return the facts with rows for the new items: never touched, as popular as their category and brand are."""
+def extended_statistics(statistics: ItemStatistics, before: Catalogue, after: Catalogue) -> ItemStatistics:
+    """Return the statistics with rows for the new items: never touched, as popular as their category and brand are."""
     added = after.n_items - before.n_items
-    kin = _kin(facts, before, after)
+    kin = _kin(statistics, before, after)
     held = after.attributes[before.n_items :]
-    known = _numbered(chain.from_iterable(before.attributes), facts.attributes)
-    attributes = _continued(facts.attributes, known, chain.from_iterable(held))
+    known = _numbered(chain.from_iterable(before.attributes), statistics.attributes)
+    attributes = _continued(statistics.attributes, known, chain.from_iterable(held))
     fresh = np.zeros((added, len(COLUMNS)), np.float32)
     for name in COLUMNS:
         if name.startswith(("trend", "stars", "bought_share")):
@@ -66,19 +66,19 @@ def extended_facts(facts: ItemFacts, before: Catalogue, after: Catalogue) -> Ite
         fresh[:, COLUMNS.index("price")] = np.log1p(after.prices[before.n_items :])
         placed = price_in_category(after.prices, kin["category"])
         fresh[:, COLUMNS.index("price_in_category")] = placed[before.n_items :]
-    table = np.concatenate([facts.table, fresh])
+    table = np.concatenate([statistics.table, fresh])
     for fact, name in KIN_FACTS:
         column = COLUMNS.index(fact)
         table[before.n_items :, column] = _of_kin(table[: before.n_items, column], kin[name], before.n_items)
     unknown = np.full(added, np.nan)
     born = unknown if after.first_seen is None else after.first_seen[before.n_items :]
     return replace(
-        facts,
+        statistics,
         table=table,
-        born=np.concatenate([facts.born, born]),
-        last=np.concatenate([facts.last, unknown]),
-        gap=np.concatenate([facts.gap, unknown]),
-        starts=np.concatenate([facts.starts, facts.starts[-1] + np.cumsum([len(own) for own in held])]),
+        born=np.concatenate([statistics.born, born]),
+        last=np.concatenate([statistics.last, unknown]),
+        gap=np.concatenate([statistics.gap, unknown]),
+        starts=np.concatenate([statistics.starts, statistics.starts[-1] + np.cumsum([len(own) for own in held])]),
         attributes=attributes,
         rarity=rarity_of(attributes, after.n_items),
         **kin,
@@ -101,17 +101,19 @@ def extended_source(source: Scoring, catalogue: Catalogue, *, before: Scoring | 
     return known.extend(catalogue) if known.n_items < catalogue.n_items else known
 
 
-def _kin(facts: ItemFacts, before: Catalogue, after: Catalogue) -> dict[str, Any]:
+def _kin(statistics: ItemStatistics, before: Catalogue, after: Catalogue) -> dict[str, Any]:
     """Return what `kin_codes` tells of the larger catalogue, by other numbers: names that were known keep theirs."""
     paths, old = after.categories[before.n_items :], before.n_items
-    departments = _numbered(before.categories, facts.department)
+    departments = _numbered(before.categories, statistics.department)
     return {
-        "category": _continued(facts.category, _numbered(before.categories, facts.category), paths),
+        "category": _continued(statistics.category, _numbered(before.categories, statistics.category), paths),
         "department": _continued(
-            facts.department, {department(path): code for path, code in departments.items()}, map(department, paths)
+            statistics.department,
+            {department(path): code for path, code in departments.items()},
+            map(department, paths),
         ),
-        "brand": _continued(facts.brand, _numbered(before.brands, facts.brand), after.brands[old:]),
-        "group": _continued(facts.group, _numbered(before.group_ids, facts.group), after.group_ids[old:]),
+        "brand": _continued(statistics.brand, _numbered(before.brands, statistics.brand), after.brands[old:]),
+        "group": _continued(statistics.group, _numbered(before.group_ids, statistics.group), after.group_ids[old:]),
     }
 
 

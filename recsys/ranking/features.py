@@ -21,7 +21,7 @@ from recsys.ranking.history import (
     own_features,
     shopper_features,
 )
-from recsys.ranking.item_statistics import COLUMNS, ItemFacts
+from recsys.ranking.item_statistics import COLUMNS, ItemStatistics
 from recsys.ranking.predicted_ratings import PREDICTED
 from recsys.ranking.shoppers import Shoppers
 from recsys.ranking.taste import TASTE, taste_features
@@ -55,17 +55,11 @@ def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def positions(names: Sequence[str], sources: Sequence[str]) -> Longs:
-    """Return where the named columns stand among `feature_names(sources)`; KeyError for one that is not there."""
-    place = {name: at for at, name in enumerate(feature_names(sources))}
-    return np.fromiter((place[name] for name in names), np.int64, len(names))
-
-
 def features(
     candidates: Candidates,
     profiles: Sequence[Profile],
     contexts: Sequence[Context],
-    facts: ItemFacts,
+    statistics: ItemStatistics,
     *,
     kept: Bools | None = None,
 ) -> Floats:
@@ -83,14 +77,14 @@ def features(
     ends = np.cumsum(events + np.bincount(candidates.rows, minlength=len(profiles)))
     runs = np.flatnonzero(np.diff(ends // AT_ONCE, prepend=0))
     if not len(runs):
-        return _features(candidates, shares, profiles, contexts, facts)
+        return _features(candidates, shares, profiles, contexts, statistics)
     starts = np.unique([0, *runs.tolist(), len(profiles)]).tolist()
     pairs = np.searchsorted(candidates.rows, starts)
     found = np.empty((len(candidates.rows), len(feature_names(candidates.sources))), np.float32)
     for at, (start, end) in enumerate(pairwise(starts)):
         own = slice(pairs[at], pairs[at + 1])
         part = candidates.stretch(own, start, end)
-        found[own] = _features(part, shares[own], profiles[start:end], contexts[start:end], facts)
+        found[own] = _features(part, shares[own], profiles[start:end], contexts[start:end], statistics)
     return found
 
 
@@ -99,17 +93,17 @@ def _features(
     shares: Floats,
     profiles: Sequence[Profile],
     contexts: Sequence[Context],
-    facts: ItemFacts,
+    statistics: ItemStatistics,
 ) -> Floats:
     shoppers = Shoppers.of(profiles)
     rows, items = candidates.rows, candidates.items
     columns = [
-        *own_features(shoppers, rows, items, facts),
-        *shopper_features(shoppers, rows, facts),
-        *affinity_features(shoppers, rows, items, facts),
-        *taste_features(shoppers, rows, items, facts),
+        *own_features(shoppers, rows, items, statistics),
+        *shopper_features(shoppers, rows, statistics),
+        *affinity_features(shoppers, rows, items, statistics),
+        *taste_features(shoppers, rows, items, statistics),
     ]
-    later = [*_life(shoppers, rows, items, facts), *_context(contexts, rows, items, facts)]
+    later = [*_life(shoppers, rows, items, statistics), *_context(contexts, rows, items, statistics)]
     n_sources, width = len(candidates.sources), len(feature_names(candidates.sources))
     matrix = np.empty((len(rows), width), np.float32)
     matrix[:, :n_sources] = candidates.scores
@@ -121,12 +115,12 @@ def _features(
         at += 1
         matrix[:, at] = column
     at += 1
-    matrix[:, at : at + len(COLUMNS)] = facts.table[items]
+    matrix[:, at : at + len(COLUMNS)] = statistics.table[items]
     at += len(COLUMNS)
     for column in later:
         matrix[:, at] = column
         at += 1
-    matrix[:, at] = facts.stars.predicted(shoppers, rows, items) if facts.stars else np.nan
+    matrix[:, at] = statistics.stars.predicted(shoppers, rows, items) if statistics.stars else np.nan
     return matrix
 
 
@@ -145,12 +139,12 @@ def _of_top(candidates: Candidates) -> Floats:
     return found
 
 
-def _life(shoppers: Shoppers, rows: Longs, items: Longs, facts: ItemFacts) -> list[Doubles]:
+def _life(shoppers: Shoppers, rows: Longs, items: Longs, statistics: ItemStatistics) -> list[Doubles]:
     now = shoppers.now[rows]
-    return [(now - facts.born[items]) / DAY, (now - facts.last[items]) / DAY]
+    return [(now - statistics.born[items]) / DAY, (now - statistics.last[items]) / DAY]
 
 
-def _context(contexts: Sequence[Context], rows: Longs, items: Longs, facts: ItemFacts) -> list[Doubles]:
+def _context(contexts: Sequence[Context], rows: Longs, items: Longs, statistics: ItemStatistics) -> list[Doubles]:
     """Return whether the item shares category and brand with the context's items; NaN without context items."""
     sizes = np.fromiter((len(context.items) for context in contexts), np.int64, len(contexts))
     if not sizes.any():
@@ -158,7 +152,7 @@ def _context(contexts: Sequence[Context], rows: Longs, items: Longs, facts: Item
     asked = np.concatenate([np.asarray(context.items, np.int64) for context in contexts])
     owner = np.repeat(np.arange(len(contexts)), sizes)
     columns: list[Doubles] = []
-    for codes in (facts.category, facts.brand):
+    for codes in (statistics.category, statistics.brand):
         n = int(codes.max(initial=-1)) + 2
         held = np.unique(owner * n + codes[asked] + 1)
         shared = np.isin(rows * n + codes[items] + 1, held).astype(np.float64)

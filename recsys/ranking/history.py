@@ -6,7 +6,7 @@ from recsys.arrays import Doubles, Longs
 from recsys.data.interactions import DAY
 from recsys.data.signals import CART, PURCHASE
 from recsys.ranking.groups import Grouped, places, table
-from recsys.ranking.item_statistics import ItemFacts
+from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.shoppers import Shoppers
 
 OWN_HALF_LIVES = (2.0, 14.0, 60.0, 240.0)
@@ -31,10 +31,10 @@ OWN = (
 SHOPPER = ("events", "visits", "items", "idle", "since_first", "repeat_share", "visit_gap", "bought")
 
 
-def own_features(shoppers: Shoppers, rows: Longs, items: Longs, facts: ItemFacts) -> list[Doubles]:
+def own_features(shoppers: Shoppers, rows: Longs, items: Longs, statistics: ItemStatistics) -> list[Doubles]:
     """Return one column per name in OWN for the pairs (rows[i], items[i])."""
-    pairs = Grouped.of(shoppers.rows * facts.n_items + shoppers.items)
-    place = pairs.at(rows * facts.n_items + items)
+    pairs = Grouped.of(shoppers.rows * statistics.n_items + shoppers.items)
+    place = pairs.at(rows * statistics.n_items + items)
     now = shoppers.now[shoppers.rows]
     age = (now - shoppers.times) / DAY
     decays = [pairs.sum(0.5 ** (age / days)) for days in OWN_HALF_LIVES]
@@ -43,10 +43,10 @@ def own_features(shoppers: Shoppers, rows: Longs, items: Longs, facts: ItemFacts
     visits = Grouped.of(pairs.inverse * 4_000_000 + shoppers.steps.astype(np.int64)).keys // 4_000_000
     visited = np.bincount(visits, minlength=len(pairs.keys)).astype(np.float64)
     last, first = pairs.max(shoppers.times, start=-np.inf), pairs.min(shoppers.times, start=np.inf)
-    owner = pairs.keys // max(facts.n_items, 1)
+    owner = pairs.keys // max(statistics.n_items, 1)
     idle = (shoppers.now[owner] - last) / DAY
     gap = np.where(visited > 1, (last - first) / DAY / np.maximum(visited - 1, 1), np.nan)
-    usual = facts.gap[pairs.keys % max(facts.n_items, 1)] / DAY
+    usual = statistics.gap[pairs.keys % max(statistics.n_items, 1)] / DAY
     total = np.bincount(shoppers.rows, minlength=shoppers.n).astype(np.float64)
     moments = _moments(shoppers)
     columns = [
@@ -71,13 +71,13 @@ def own_features(shoppers: Shoppers, rows: Longs, items: Longs, facts: ItemFacts
     return [table(column)[place] for column in columns] + [table(column, missing=np.nan)[place] for column in late]
 
 
-def shopper_features(shoppers: Shoppers, rows: Longs, facts: ItemFacts) -> list[Doubles]:
+def shopper_features(shoppers: Shoppers, rows: Longs, statistics: ItemStatistics) -> list[Doubles]:
     """Return one column per name in SHOPPER, repeated for the pairs."""
     total = np.bincount(shoppers.rows, minlength=shoppers.n).astype(np.float64)
     last, first = np.full(shoppers.n, -np.inf), np.full(shoppers.n, np.inf)
     np.maximum.at(last, shoppers.rows, shoppers.times)
     np.minimum.at(first, shoppers.rows, shoppers.times)
-    pairs = np.unique(shoppers.rows * facts.n_items + shoppers.items) // max(facts.n_items, 1)
+    pairs = np.unique(shoppers.rows * statistics.n_items + shoppers.items) // max(statistics.n_items, 1)
     distinct = np.bincount(pairs, minlength=shoppers.n).astype(np.float64)
     moments = _moments(shoppers)
     with np.errstate(invalid="ignore"):

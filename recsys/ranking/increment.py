@@ -14,33 +14,33 @@ from recsys.arrays import Ints
 from recsys.data.catalogue import NUMBERS, TEXTS, Catalogue
 from recsys.data.interactions import Interactions
 from recsys.ranking.extension import extended_source
-from recsys.ranking.item_statistics import ItemFacts
-from recsys.ranking.model import Bundle
+from recsys.ranking.item_statistics import ItemStatistics
+from recsys.ranking.model import HybridModel
 from recsys.sources.fitting import fitted
 
 
 def incremented(
-    bundle: Bundle, rows: Interactions, catalogue: Catalogue, *, manifest: Mapping[str, Any] | None = None
-) -> Bundle:
-    """Return the bundle with quick sources and facts fitted again on `rows`, whose items are codes of `catalogue`.
+    model: HybridModel, rows: Interactions, catalogue: Catalogue, *, manifest: Mapping[str, Any] | None = None
+) -> HybridModel:
+    """Return the model with quick sources and statistics fitted again on `rows`, whose items are codes of `catalogue`.
 
     Its own codes stay; products it did not know come behind. `manifest` stands over its own. Raises ValueError where
     there are no rows.
     """
     if not len(rows):
         raise ValueError("there is nothing to learn from")
-    today, codes = renewed(bundle.catalogue, catalogue)
+    today, codes = renewed(model.catalogue, catalogue)
     past, until = replace(rows, items=codes[rows.items]), float(rows.times[-1])
-    again = {name: type(source)(source.config) for name, source in bundle.sources.items() if source.quick}
-    kept = {name: extended_source(source, today) for name, source in bundle.sources.items() if not source.quick}
+    again = {name: type(source)(source.config) for name, source in model.sources.items() if source.quick}
+    kept = {name: extended_source(source, today) for name, source in model.sources.items() if not source.quick}
     known = fitted(again, past, today) | kept
     return replace(
-        bundle,
+        model,
         catalogue=today,
-        sources={name: known[name] for name in bundle.sources},
-        facts=replace(ItemFacts.fit(past, today, until=until, rated=False), stars=bundle.facts.stars),
-        exposure=bundle.exposure.extended(today.n_items) if bundle.exposure else None,
-        manifest={**bundle.manifest, "until": until, "trained_until": bundle.facts.until, **(manifest or {})},
+        sources={name: known[name] for name in model.sources},
+        statistics=replace(ItemStatistics.fit(past, today, until=until, rated=False), stars=model.statistics.stars),
+        exposure=model.exposure.extended(today.n_items) if model.exposure else None,
+        manifest={**model.manifest, "until": until, "trained_until": model.statistics.until, **(manifest or {})},
     )
 
 

@@ -51,7 +51,7 @@ SETTLING_DAYS = 7.0
 
 
 @dataclass(frozen=True, slots=True)
-class ItemFacts:
+class ItemStatistics:
     """Columns over item codes; `table` is float32[n_items, len(COLUMNS)], NaN where nothing is known.
 
     `born` is when the item appeared (catalogue, else first interaction, else NaN), `last` its latest interaction, `gap`
@@ -83,7 +83,7 @@ class ItemFacts:
 
     @classmethod
     def fit(cls, interactions: Interactions, catalogue: Catalogue, *, until: float, rated: bool = True) -> Self:
-        """Return the facts as known at `until`; later interactions are ignored, so they cannot leak.
+        """Return the statistics as known at `until`; later interactions are ignored, so they cannot leak.
 
         Without `rated` nothing is learnt from ratings, which takes longer than all else.
         """

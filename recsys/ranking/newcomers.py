@@ -2,7 +2,7 @@
 
 The ranker learns from shoppers with a history and has never seen one without. Of a small shop (150 shoppers, 120
 products) it gave them products of any rank, NDCG@10 .059 where popularity found .135; where it had plenty to learn from
-it was as good as popularity (.168 both). Other rungs are left alone: what they know of nobody is what is popular.
+it was as good as popularity (.168 both). Other stages are left alone: what they know of nobody is what is popular.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,9 @@ PRIOR = Prior.name
 
 
 def newcomers(
-    sources: Mapping[str, Scoring], profiles: Sequence[Profile], contexts: Sequence[Context], *, rung: str
+    sources: Mapping[str, Scoring], profiles: Sequence[Profile], contexts: Sequence[Context], *, stage: str
 ) -> dict[str, list[int]]:
-    """Return the rows of shoppers whom a source knows better than the rung, by its name; none where a product is
+    """Return the rows of shoppers whom a source knows better than the stage, by its name; none where a product is
     looked at."""
     prior, found = sources.get(PRIOR), dict[str, list[int]]()
     for row, (profile, context) in enumerate(zip(profiles, contexts, strict=True)):
@@ -26,6 +26,6 @@ def newcomers(
             continue
         if isinstance(prior, Prior) and prior.knows_kind(profile):
             found.setdefault(PRIOR, []).append(row)
-        elif rung == "ranker" and Popular.name in sources:
+        elif stage == "ranker" and Popular.name in sources:
             found.setdefault(Popular.name, []).append(row)
     return found

@@ -179,5 +179,5 @@ def read_stars(directory: Path) -> Stars | None:
     if not (directory / FILE).exists():
         return None
     arrays = storage.read_arrays(directory / FILE)
-    mean, low, high, *ridge = arrays["scale"].tolist()  # artefacts of older versions have no ridge of their own
+    mean, low, high, *ridge = arrays["scale"].tolist()  # artifacts of older versions have no ridge of their own
     return Stars(mean, low, high, arrays["bias"], arrays["vectors"], *ridge)

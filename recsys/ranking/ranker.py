@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -26,8 +25,6 @@ FEW_ROWS = 100_000
 """Up to here a second thread waits more than it works."""
 FEW_ASKED = 5_000
 """The same for asking; here the number of threads changes nothing but the time."""
-PART = 100_000
-"""Pairs whose columns are chosen at once."""
 SPREAD = 1_000
 """Shoppers, evenly chosen, on whom it is measured how far a model spreads its scores."""
 ROUNDING = 1e-6
@@ -47,12 +44,8 @@ DEFAULTS: dict[str, Any] = {
     "bagging_freq": 1,
     "lambda_l2": 5.0,
 }
-BINS: dict[str, Any] = {"max_bin": 127, "feature_pre_filter": False}
-"""How features are cut into bins: once for all models that learn from the same pairs, whatever their settings.
-
-Filtered beforehand, a feature that no leaf of one model may use would be lost to another with smaller leaves.
-"""
 FIXED: dict[str, Any] = {
+    "max_bin": 127,
     "deterministic": True,
     "force_row_wise": True,
     "verbosity": -1,
@@ -60,17 +53,17 @@ FIXED: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """Pairs with labels: features float32[n, f], labels {0, 1, …}, `groups` sizes of the shoppers' runs of rows."""
+class RankingDataset:
+    """What a ranker learns from: features float32[n, f], labels int32[n] {0, 1}, groups int64: rows of each question."""
 
     features: Floats
     labels: NDArray[np.int32]
     groups: NDArray[np.int64]
 
-    def some(self, shoppers: int) -> Self:
-        """Return the pairs of at most so many shoppers, evenly chosen."""
+    def sample(self, questions: int) -> Self:
+        """Return at most so many questions, evenly chosen."""
         chosen = np.zeros(len(self.groups), bool)
-        chosen[even(len(self.groups), shoppers)] = True
+        chosen[even(len(self.groups), questions)] = True
         if chosen.all():
             return self
         kept = np.repeat(chosen, self.groups)
@@ -114,57 +107,44 @@ class Trees:
         return cls(lgb.Booster(model_str=text))
 
 
-class Lesson:
-    """Pairs that several models learn from. LightGBM bins them once, when the first trees are asked for."""
+def train_trees(
+    dataset: RankingDataset,
+    params: Mapping[str, Any],
+    names: Sequence[str],
+    *,
+    rounds: int,
+    seed: int,
+    stop_on: RankingDataset | None = None,
+    patience: int = 0,
+) -> Trees:
+    """Return `rounds` LightGBM trees; with `stop_on`, up to the round with its best NDCG@10, sought for `patience` more.
 
-    def __init__(self, train: Judged, names: Sequence[str], *, seed: int, valid: Judged | None = None) -> None:
-        """Take what is learned from, and on what growing trees may be stopped."""
-        self.train, self.valid = train, valid
-        self.names, self.seed = tuple(names), seed
-        threads = 1 if len(train.labels) <= FEW_ROWS else THREADS
-        self.fixed = {**BINS, **FIXED, "num_threads": threads, "seed": seed}
+    Params are LightGBM's, over `DEFAULTS`. Deterministic for the same data and seed.
+    """
+    import lightgbm as lgb
 
-    def model(self, params: Mapping[str, Any], rounds: int) -> Trees | Network:
-        """Return so many trees or, with the objective "network", a network led so many steps."""
-        if params.get("objective") == NETWORK:
-            return Network.fit(self.train.features, self.train.labels, steps=rounds, seed=self.seed)
-        return self._trees(params, rounds)
+    threads = 1 if len(dataset.labels) <= FEW_ROWS else THREADS
+    fixed = {**FIXED, "num_threads": threads, "seed": seed}
 
-    def grown(self, params: Mapping[str, Any], rounds: int, *, patience: int) -> Trees:
-        """Return trees up to the best round on `valid`, stopped after `patience` rounds without gain."""
-        import lightgbm as lgb
-
-        return self._trees(
-            params, rounds, valid_sets=[self._watched], callbacks=[lgb.early_stopping(patience, verbose=False)]
-        )
-
-    def _trees(self, params: Mapping[str, Any], rounds: int, **watched: Any) -> Trees:
-        import lightgbm as lgb
-
-        booster = lgb.train({**DEFAULTS, **params, **self.fixed}, self._binned, rounds, **watched)
-        return Trees.parse(booster.model_to_string(num_iteration=booster.best_iteration or -1))
-
-    @cached_property
-    def _binned(self) -> "lgb.Dataset":
-        return self._cut(self.train, None)
-
-    @cached_property
-    def _watched(self) -> "lgb.Dataset":
-        if self.valid is None:
-            raise ValueError("trees are to be stopped, but not on what")
-        return self._cut(self.valid, self._binned)
-
-    def _cut(self, pairs: Judged, like: "lgb.Dataset | None") -> "lgb.Dataset":
-        import lightgbm as lgb
-
+    def binned(part: RankingDataset, reference: "lgb.Dataset | None" = None) -> "lgb.Dataset":
         return lgb.Dataset(
-            pairs.features,
-            pairs.labels,
-            group=pairs.groups,
-            feature_name=list(self.names),
-            reference=like,
-            params=dict(self.fixed),
+            part.features,
+            part.labels,
+            group=part.groups,
+            feature_name=list(names),
+            reference=reference,
+            params=dict(fixed),
         )
+
+    train_set = binned(dataset)
+    stopping: dict[str, Any] = {}
+    if stop_on is not None:
+        stopping = {
+            "valid_sets": [binned(stop_on, train_set)],
+            "callbacks": [lgb.early_stopping(patience, verbose=False)],
+        }
+    booster = lgb.train({**DEFAULTS, **params, **fixed}, train_set, rounds, **stopping)
+    return Trees.parse(booster.model_to_string(num_iteration=booster.best_iteration or -1))
 
 
 class Ranker:
@@ -176,7 +156,7 @@ class Ranker:
         self.names = tuple(names)
 
     @classmethod
-    def mean(cls, models: Sequence[Trees | Network], seen: Judged, names: Sequence[str]) -> Self:
+    def mean(cls, models: Sequence[Trees | Network], seen: RankingDataset, names: Sequence[str]) -> Self:
         """Return the mean of models over the same names, each divided by how far it spreads a shopper's candidates.
 
         `seen` is what that is measured on, at most `SPREAD` shoppers of it. One model's scores stay as they are; one
@@ -184,7 +164,7 @@ class Ranker:
         """
         if len(models) == 1:
             return cls(models, (1.0,), names)
-        seen = seen.some(SPREAD)
+        seen = seen.sample(SPREAD)
         rows = np.repeat(np.arange(len(seen.groups)), seen.groups)
         spreads = [scale(one.scores(seen.features), rows) for one in models]
         telling = max(1, sum(spread > 0 for spread in spreads))
@@ -197,14 +177,6 @@ class Ranker:
             for model, weight in zip(self.models, self.weights, strict=True):
                 total += weight * model.scores(features)
         return total.astype(np.float32)
-
-    def scores_at(self, features: Floats, columns: NDArray[np.int64]) -> Floats:
-        """Return `scores` of some columns of the features, in parts, so that no second copy of them all is held."""
-        parts = [
-            self.scores(np.ascontiguousarray(features[start : start + PART, columns]))
-            for start in range(0, len(features), PART)
-        ]
-        return np.concatenate(parts) if parts else np.empty(0, np.float32)
 
     def contributions(self, features: Floats) -> Floats:
         """Return float32[n, f + 1]: each feature's share of the score, the base value last."""

@@ -4,7 +4,7 @@ import numpy as np
 
 from recsys.arrays import Doubles, Longs
 from recsys.data.interactions import DAY
-from recsys.ranking.item_statistics import COLUMNS, ItemFacts
+from recsys.ranking.item_statistics import COLUMNS, ItemStatistics
 from recsys.ranking.shoppers import Shoppers
 
 TASTE = ("age_gap", "new_share", "popular_gap", "born_gap")
@@ -14,7 +14,7 @@ YOUNG_DAYS = 60.0
 POPULAR = COLUMNS.index("popular_365d")
 
 
-def taste_features(shoppers: Shoppers, rows: Longs, items: Longs, facts: ItemFacts) -> list[Doubles]:
+def taste_features(shoppers: Shoppers, rows: Longs, items: Longs, statistics: ItemStatistics) -> list[Doubles]:
     """Return one column per name in TASTE for the pairs (rows[i], items[i]); NaN for a shopper without history.
 
     Ages are logarithms of days; a product nobody touched yet counts as born now.
@@ -22,16 +22,16 @@ def taste_features(shoppers: Shoppers, rows: Longs, items: Longs, facts: ItemFac
     weights = STEP_DECAY**shoppers.steps
     total = np.bincount(shoppers.rows, weights, shoppers.n).astype(np.float64)
     total[total == 0] = np.nan
-    born = np.where(np.isnan(facts.born[shoppers.items]), shoppers.times, facts.born[shoppers.items])
+    born = np.where(np.isnan(statistics.born[shoppers.items]), shoppers.times, statistics.born[shoppers.items])
     ages = _log_days(shoppers.times - born)
     now = shoppers.now[rows]
-    candidate_born = np.where(np.isnan(facts.born[items]), now, facts.born[items])
+    candidate_born = np.where(np.isnan(statistics.born[items]), now, statistics.born[items])
 
     def mean(values: Doubles) -> Doubles:
         averaged: Doubles = np.bincount(shoppers.rows, weights * values, shoppers.n) / total
         return averaged[rows]
 
-    popular = facts.table[:, POPULAR]
+    popular = statistics.table[:, POPULAR]
     return [
         _log_days(now - candidate_born) - mean(ages),
         mean((ages < np.log1p(YOUNG_DAYS)).astype(np.float64)),

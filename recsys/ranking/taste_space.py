@@ -18,7 +18,7 @@ from recsys.arrays import (
     Floats,
     Ints,
 )
-from recsys.ranking.item_statistics import COLUMNS, ItemFacts
+from recsys.ranking.item_statistics import COLUMNS, ItemStatistics
 from recsys.sources.factors import Factors
 from recsys.sources.item_item import ItemItem
 from recsys.sources.scoring import Scoring
@@ -51,10 +51,10 @@ class TasteSpace:
     _axes: Doubles
 
     @classmethod
-    def of(cls, rows: Rows, pool: Ints, facts: ItemFacts | None) -> "TasteSpace":
+    def of(cls, rows: Rows, pool: Ints, statistics: ItemStatistics | None) -> "TasteSpace":
         """Return the space of the pool's products; one that nothing is known of stands at the origin.
 
-        Without facts all products are as well known and matter as much.
+        Without statistics all products are as well known and matter as much.
         """
         pooled = _unit(rows(pool))
         kernel = np.asarray(_dense(pooled @ pooled.T), np.float64)
@@ -62,7 +62,7 @@ class TasteSpace:
         kept = np.argsort(-values, kind="stable")[:AXES]
         kept = kept[values[kept] > FAINT * max(values.max(initial=0.0), FAINT)]
         roots = np.sqrt(values[kept])
-        known, matter = _relative(pool, facts, "shoppers"), _relative(pool, facts, "popular_90d")
+        known, matter = _relative(pool, statistics, "shoppers"), _relative(pool, statistics, "popular_90d")
         return cls(pool, vectors[:, kept] * roots, known, matter, rows, pooled, vectors[:, kept] / roots)
 
     def at(self, codes: Ints) -> Doubles:
@@ -87,11 +87,11 @@ def pool_of(popular: Ints, groups: Ints, on_sale: Bools) -> Ints:
     return pool
 
 
-def _relative(pool: Ints, facts: ItemFacts | None, column: str) -> Doubles:
-    """Return a count of the facts, one more each, as shares of the largest."""
-    if facts is None or not len(pool):
+def _relative(pool: Ints, statistics: ItemStatistics | None, column: str) -> Doubles:
+    """Return a count of the statistics, one more each, as shares of the largest."""
+    if statistics is None or not len(pool):
         return np.ones(len(pool))
-    counts = 1 + np.expm1(np.nan_to_num(facts.table[pool, COLUMNS.index(column)]).astype(np.float64))
+    counts = 1 + np.expm1(np.nan_to_num(statistics.table[pool, COLUMNS.index(column)]).astype(np.float64))
     shares: Doubles = counts / counts.max()
     return shares
 

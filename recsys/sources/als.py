@@ -64,7 +64,12 @@ class ALS(Factors):
     config_class: ClassVar[type[Config]] = ALSConfig
     config: ALSConfig
     gram: Array
-    STARTS_OF_MANY: ClassVar[tuple[dict[str, Any], ...]] = ({**REPEAT_START, **CALM}, {**SESSION_START, **CALM})
+    HALF_LIFE: ClassVar[str] = "matrix_half_life_days"
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
+        *Factors.STARTS,
+        {**REPEAT_START, **CALM},
+        {**SESSION_START, **CALM},
+    )
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **FACTOR_SPACE,
         "alpha": ("float", 0.5, 60.0, True),

@@ -1,6 +1,6 @@
 """The contract of every recommender, and the columns they learn from. Pure.
 
-Items are integer codes: positions in `Catalogue.item_ids`. Shoppers are codes only while fitting; no artefact
+Items are integer codes: positions in `Catalogue.item_ids`. Shoppers are codes only while fitting; no artifact
 holds a shopper's vector (docs/adr/0011), so a shopper is always handed in as a `Profile` and folded in.
 Times are seconds since the epoch, UTC (float64).
 """
@@ -48,7 +48,7 @@ class Recommender(ABC):
     personal: ClassVar[bool] = False
     """Whether the answer depends on the shopper's profile."""
     contextual: ClassVar[bool] = False
-    """Whether the answer depends on the context's items (similar, bundle, cart)."""
+    """Whether the answer depends on the context's items (similar, model, cart)."""
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or self.config_class()

@@ -60,6 +60,7 @@ class Covisitation(ItemItem):
     name: ClassVar[str] = "covisitation"
     config_class: ClassVar[type[Config]] = CovisitationConfig
     config: CovisitationConfig
+    HALF_LIFE: ClassVar[str] = "matrix_half_life_days"
     quick: ClassVar[bool] = True
     discovers: ClassVar[bool] = True
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (REPEAT_START, SESSION_START)

@@ -77,6 +77,7 @@ class EASE(ItemItem):
     name: ClassVar[str] = "ease"
     config_class: ClassVar[type[Config]] = EASEConfig
     config: EASEConfig
+    HALF_LIFE: ClassVar[str] = "matrix_half_life_days"
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
         {**REPEAT_START, "own_weight": 1.0},
         {**SESSION_START, "own_weight": 0.0},

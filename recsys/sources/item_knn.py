@@ -44,6 +44,7 @@ class ItemKNN(ItemItem):
     name: ClassVar[str] = "item_knn"
     config_class: ClassVar[type[Config]] = ItemKNNConfig
     config: ItemKNNConfig
+    HALF_LIFE: ClassVar[str] = "matrix_half_life_days"
     quick: ClassVar[bool] = True
     discovers: ClassVar[bool] = True
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (REPEAT_START, SESSION_START)

@@ -62,6 +62,7 @@ class NMF(Factors):
     name: ClassVar[str] = "nmf"
     config_class: ClassVar[type[Config]] = NMFConfig
     config: NMFConfig
+    HALF_LIFE: ClassVar[str] = "matrix_half_life_days"
     gram: Array
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **FACTOR_SPACE,

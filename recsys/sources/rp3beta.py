@@ -50,6 +50,7 @@ class RP3beta(ItemItem):
     name: ClassVar[str] = "rp3beta"
     config_class: ClassVar[type[Config]] = RP3betaConfig
     config: RP3betaConfig
+    HALF_LIFE: ClassVar[str] = "matrix_half_life_days"
     quick: ClassVar[bool] = True
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (*ItemItem.STARTS, {**REPEAT_START, "own_weight": 30.0, **TURNING})
     SEARCH_SPACE: ClassVar[SearchSpace] = {
@@ -61,15 +62,17 @@ class RP3beta(ItemItem):
     }
 
     def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
-        """Return (P_iu ** alpha) · (P_ui ** alpha) / popularity ** beta."""
+        """Return (P_iu ** alpha) · (P_ui ** alpha) / all-time popularity ** beta."""
         days = self.config.matrix_half_life_days
         weights = user_item(interactions, catalogue.n_items, half_life_days=days)
         popularity = np.asarray(weights.sum(axis=0)).ravel()
+        # The discount does not fade: what is bought more than it used to be is lifted.
+        usual = np.asarray(user_item(interactions, catalogue.n_items).sum(axis=0)).ravel()
         forth = scaled_rows(weights, inverse_power(np.asarray(weights.sum(axis=1)).ravel(), 1))
         back = scaled_rows(weights.T.tocsr(), inverse_power(popularity, 1))
         forth.data **= self.config.alpha
         back.data **= self.config.alpha
-        forth = scaled_columns(forth, inverse_power(popularity, self.config.beta))
+        forth = scaled_columns(forth, inverse_power(usual, self.config.beta))
         found = table(products(back, forth), most=self.config.neighbors)
         gain = own_gain(interactions, catalogue.n_items, prior=self.config.prior, power=self.config.rate_power)
         return {**found.arrays(), "own": found.own * gain}

@@ -37,14 +37,14 @@ class Scoring(Recommender):
     """Settings that only matter when answering: `reconfigured` changes them without another fit."""
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = ()
     """Settings worth trying before any search, beside the defaults: each suits one kind of shop."""
-    STARTS_OF_MANY: ClassVar[tuple[dict[str, Any], ...]] = ()
-    """More beside `STARTS`, only for shops with questions enough to tell which serve the ranker (ADR 15)."""
     discovers: ClassVar[bool] = False
     """Whether it is there for what the shopper never had: its settings are then chosen by that alone (ADR 22)."""
     needs: ClassVar[tuple[str, ...]] = ()
     """Modules of an optional extra, imported only when fitting or answering."""
     exact: ClassVar[bool] = True
     """Whether many answers equal single ones to the last bit; matrix products of factor models round otherwise."""
+    HALF_LIFE: ClassVar[str] = ""
+    """The setting that fades what it learns from, in days; "": it has none that is tried before any search."""
     quick: ClassVar[bool] = False
     """Whether a million rows are learnt from in seconds: then increments, between two trainings, fit it again."""
     learns_taste: ClassVar[bool] = False
@@ -127,13 +127,13 @@ class Scoring(Recommender):
     def save(self, directory: Path) -> None:
         """Write `arrays.npz` and `recommender.json`."""
         storage.write_arrays(directory / "arrays.npz", self.arrays)
-        facts = {
+        statistics = {
             "name": self.name,
             "n_items": self.n_items,
             "learned_until": self.learned_until,
             "config": asdict(self.config),
         }
-        storage.write_json(directory / "recommender.json", facts)
+        storage.write_json(directory / "recommender.json", statistics)
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -141,14 +141,16 @@ class Scoring(Recommender):
 
         Raises ValueError where another recommender wrote it, or one with settings that this code no longer has.
         """
-        facts = storage.read_json(directory / "recommender.json")
-        if facts["name"] != cls.name:
-            raise ValueError(f"{directory.name} holds {facts['name']}, not {cls.name}")
-        settings: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in facts["config"].items()}
+        statistics = storage.read_json(directory / "recommender.json")
+        if statistics["name"] != cls.name:
+            raise ValueError(f"{directory.name} holds {statistics['name']}, not {cls.name}")
+        settings: dict[str, Any] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in statistics["config"].items()
+        }
         if gone := set(settings) - {part.name for part in fields(cls.config_class)}:
             raise ValueError(f"{directory.name} was made with {', '.join(sorted(gone))}, which {cls.name} has no more")
         model = cls(cls.config_class(**settings))
-        model.n_items, model.learned_until = facts["n_items"], facts.get("learned_until")
+        model.n_items, model.learned_until = statistics["n_items"], statistics.get("learned_until")
         model.arrays = storage.read_arrays(directory / "arrays.npz")
         model.wake()
         return model

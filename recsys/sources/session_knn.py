@@ -1,7 +1,7 @@
 """Session kNN (after VS-kNN and VSTAN): sessions that look like this one tell what comes next, none of them kept.
 
 Source: Ludewig, Mauro, Latifi, Jannach, "Empirical analysis of session-based recommendation algorithms", UMUAI 2021.
-An artefact must hold nothing of a single shopper (docs/adr/0011), so neighbors cannot be stored. With every session a
+An artifact must hold nothing of a single shopper (docs/adr/0011), so neighbors cannot be stored. With every session a
 neighbor, weighed by what it shares with the current one, the vote needs none: sum_s (x · s) s / |s| is x times the
 item-to-item table sum_s sᵀs / |s|. The current session fades step by step (`step`), old ones by
 `matrix_half_life_days`. Measured against a sample of sessions as sets, without items of fewer than three shoppers,
@@ -56,6 +56,7 @@ class SessionKNN(ItemItem):
     name: ClassVar[str] = "session_knn"
     config_class: ClassVar[type[Config]] = SessionKNNConfig
     config: SessionKNNConfig
+    HALF_LIFE: ClassVar[str] = "matrix_half_life_days"
     quick: ClassVar[bool] = True
     discovers: ClassVar[bool] = True
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (

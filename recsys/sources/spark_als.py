@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from recsys.arrays import Floats
 from recsys.sources.als import ALS, ALSConfig
 from recsys.sources.base import Config
+from recsys.sources.factors import Factors
 from recsys.sources.matrix import Matrix
 from recsys.sources.scoring import SearchSpace
 
@@ -53,7 +54,7 @@ class SparkALS(ALS):
     config_class: ClassVar[type[Config]] = SparkALSConfig
     config: SparkALSConfig
     needs: ClassVar[tuple[str, ...]] = ("pyspark",)
-    STARTS_OF_MANY: ClassVar[tuple[dict[str, Any], ...]] = ()  # a ridge per cell is on another scale than ALS's
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = Factors.STARTS  # a ridge per cell is on another scale than ALS's
     SEARCH_SPACE: ClassVar[SearchSpace] = {**ALS.SEARCH_SPACE, "ridge": ("float", 0.001, 1.0, True)}
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Artefacts on disk: uncompressed `.npz` for arrays, JSON for settings, never pickle. Same state, same bytes."""
+"""Artifacts on disk: uncompressed `.npz` for arrays, JSON for settings, never pickle. Same state, same bytes."""
 
 import json
 import struct

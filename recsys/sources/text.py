@@ -71,7 +71,7 @@ def words(text: str) -> list[str]:
 
 
 def attribute_bags(catalogue: Catalogue) -> Bags:
-    """Return the facts of each item: every level of its category path, brand, attributes and price band."""
+    """Return the statistics of each item: every level of its category path, brand, attributes and price band."""
     return [
         Counter(dict.fromkeys((" ".join(fact.split()) for fact in _facts(catalogue, item) if fact.strip()), 1))
         for item in range(catalogue.n_items)

@@ -1,7 +1,7 @@
 """User kNN for shops where products are bought again (after TIFU-kNN), without keeping a single shopper.
 
 Source: Hu, He, Gao, Zhang, "Modeling personalized item frequency information for next-basket recommendation", SIGIR
-2020: own decayed frequencies plus the mean of the neighbors' decayed frequencies. An artefact must hold no shopper's
+2020: own decayed frequencies plus the mean of the neighbors' decayed frequencies. An artifact must hold no shopper's
 vector (docs/adr/0011), so neighbors cannot be stored. With every shopper a neighbor, weighted by cosine, the mean
 needs none: sum_v cos(p, v) · v = p/|p| · sum_v (v/|v|)ᵀ v, an item-to-item table. Measured on a grocery's year, 100
 or 300 neighbors instead of all change NDCG@10 by less than .001.
@@ -68,13 +68,14 @@ class UserKNN(ItemItem):
     name: ClassVar[str] = "user_knn"
     config_class: ClassVar[type[Config]] = UserKNNConfig
     config: UserKNNConfig
+    HALF_LIFE: ClassVar[str] = "fit_half_life_days"
     quick: ClassVar[bool] = True
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
         {**REPEAT_START, "own_weight": 1.0},
         {**SESSION_START, "own_weight": 0.0},
         {**TURNING, "half_life_days": 30.0, "step": 0.98, "own_weight": 0.3},
+        RARE,
     )
-    STARTS_OF_MANY: ClassVar[tuple[dict[str, Any], ...]] = (RARE,)
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
         "own_weight": ("choice", [0.0, 0.3, 0.7, 1.0, 1.5, 3.0]),

@@ -1,64 +1,108 @@
-"""From a plan to a bundle: the sources and the ranker fitted again on all that may be learnt from."""
+"""From a plan to a model: sources and ranker fitted on data that need not be those the plan was made on."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from recsys.data.catalogue import Catalogue
+from recsys.data.folds import Fold
 from recsys.data.interactions import Interactions
 from recsys.progress import Progress, silent
-from recsys.ranking.exposure_constraint import Exposure
-from recsys.ranking.item_statistics import ItemFacts
-from recsys.ranking.model import Bundle
-from recsys.ranking.ranker import Judged, Ranker
+from recsys.ranking.exposure_constraint import ExposureConstraint
+from recsys.ranking.item_statistics import ItemStatistics
+from recsys.ranking.model import HybridModel
+from recsys.ranking.network import Network
+from recsys.ranking.ranker import NETWORK, Ranker, RankingDataset, Trees, train_trees
 from recsys.sources.fitting import fitted
-from recsys.training.cold_boost_tuning import bounded
-from recsys.training.plan import Plan, fresh, unranked_sources
-from recsys.training.ranker_training import mean_of
-from recsys.training.ranking_dataset import joined, teaches
+from recsys.sources.scoring import Scoring
+from recsys.training.plan import Member, Plan, make_sources, unranked_sources
+from recsys.training.ranking_dataset import concatenate, has_contrast, ranking_dataset
+from recsys.training.served_slates import model_slates
 
-MORE_ROUNDS = 1.2
-"""Trees and steps grow a little with the data of the validation fold."""
+GROWTH = 1.2
+"""Trees and steps grow a little with the data of the validation window."""
 
 
-def release(
+def fit_ranker(
+    members: Sequence[Member], dataset: RankingDataset, names: Sequence[str], *, seed: int, growth: float = 1.0
+) -> Ranker | None:
+    """Return the mean of the members, each with `growth` times its trees or steps; None without hits and misses."""
+    if not members or not has_contrast(dataset.labels):
+        return None
+    models: list[Trees | Network] = []
+    for params, rounds in members:
+        rounds = round(rounds * growth)
+        if params.get("objective") == NETWORK:
+            models.append(Network.fit(dataset.features, dataset.labels, steps=rounds, seed=seed))
+        else:
+            models.append(train_trees(dataset, params, names, rounds=rounds, seed=seed))
+    return Ranker.mean(models, dataset, names)
+
+
+def refit(
     plan: Plan,
     past: Interactions,
     catalogue: Catalogue,
+    datasets: Sequence[RankingDataset],
     *,
     until: float,
-    learnt: Sequence[Judged],
+    exposure: ExposureConstraint | None = None,
     unranked: bool = False,
-    exposure: Exposure | None = None,
     manifest: Mapping[str, Any] | None = None,
-    newest: int | None = None,
+    shared: Mapping[str, Scoring] | None = None,
     progress: Progress = silent,
-) -> Bundle:
-    """Return the bundle of a plan; with `unranked` it also holds those sources that only placements ask for.
+) -> HybridModel:
+    """Return the plan's model: sources fitted on `past`, the ranker on the datasets (oldest first).
 
-    `newest` is how many events of a kind a live profile holds at most, where it is bounded.
+    With `unranked` it also holds the sources that only placements ask for. `shared` are sources already fitted on this
+    past with the plan's settings.
     """
+    shared = shared or {}
     sources = plan.sources()
     if unranked:
-        sources |= fresh(set(unranked_sources()) - sources.keys(), {})
-    ready = fitted(sources, past, catalogue, waiting=lambda name, share: progress(f"Fitting {name}", 0.8 * share))
+        sources |= make_sources(set(unranked_sources()) - sources.keys(), {})
+    fresh = {name: source for name, source in sources.items() if name not in shared}
+    ready = fitted(fresh, past, catalogue, waiting=lambda name, share: progress(f"Fitting {name}", 0.8 * share))
+    ready |= {name: shared[name] for name in sources if name in shared}
     progress("Fitting the ranker", 0.8)
-    bundle = Bundle(
+    ranker = None
+    if datasets and plan.members:
+        ranker = fit_ranker(plan.members, concatenate(datasets), plan.features, seed=plan.seed, growth=GROWTH)
+    return HybridModel(
         catalogue=catalogue,
-        sources=ready,
-        facts=ItemFacts.fit(past, catalogue, until=until),
-        ranker=ranker_of(plan, joined(learnt)) if learnt else None,
+        sources=dict(sorted(ready.items())),
+        statistics=ItemStatistics.fit(past, catalogue, until=until),
+        ranker=ranker,
         quotas=plan.quotas,
         blend=plan.blend,
         exposure=exposure,
-        cold_lift=plan.cold_lift,
-        manifest={"rung": plan.rung, "single": plan.single, "until": until, "plan": plan.json(), **(manifest or {})},
+        manifest={"stage": plan.stage, "single": plan.single, "until": until, "plan": plan.json(), **(manifest or {})},
     )
-    return bounded(bundle, plan, past, newest=newest)
 
 
-def ranker_of(plan: Plan, learnt: Judged) -> Ranker | None:
-    """Return the plan's ranker, None where the plan has none or there is nothing to learn from."""
-    if not plan.features or not teaches(learnt.labels):
+def refit_champion(
+    plan: Plan, earlier: Sequence[Fold], test: Fold, *, challenger: HybridModel, progress: Progress = silent
+) -> HybridModel | None:
+    """Return the champion's plan fitted on the challenger's past, so that both are asked what neither has seen.
+
+    Its ranker learns on the `earlier` folds. None where it finds nothing there to learn from: nobody can follow the
+    plan then. Sources with equal settings are shared with the challenger.
+    """
+    datasets: list[RankingDataset] = []
+    for number, fold in enumerate(earlier if plan.stage == "ranker" else ()):
+        progress("Fitting the champion's plan on the same past", number / (len(earlier) + 1))
+        sources = fitted(plan.sources(), fold.past, fold.catalogue)
+        statistics = ItemStatistics.fit(fold.past, fold.catalogue, until=fold.until)
+        datasets.append(ranking_dataset(sources, statistics, fold, quotas=plan.quotas, seed=plan.seed))
+    ours = challenger.manifest["plan"]["configs"]
+    shared = {
+        name: challenger.sources[name]
+        for name in plan.quotas
+        if name in challenger.sources and ours.get(name, {}) == plan.configs.get(name, {})
+    }
+    model = refit(plan, test.past, test.catalogue, datasets, until=test.until, shared=shared, progress=progress)
+    if plan.stage == "ranker" and model.ranker is None:
         return None
-    members = [(params, round(rounds * MORE_ROUNDS)) for params, rounds in plan.rankers]
-    return mean_of(members, learnt, plan.features, seed=plan.seed)
+    if not plan.exposure:
+        return model
+    slates = model_slates(model, test)
+    return model.with_exposure(ExposureConstraint.measured(slates, n_items=test.n_items, strength=plan.exposure))

@@ -44,10 +44,10 @@ def source_slates(candidates: Candidates, name: str) -> Ints:
 
 
 def single_slates(candidates: Candidates, name: str) -> Ints:
-    """Return what is served where one source is the rung: its list, filled up by popularity."""
+    """Return what is served where one source is the stage: its list, filled up by popularity."""
     return slates(*listed(candidates, followed(candidates, alone(name))))
 
 
 def blend_slates(candidates: Candidates, weights: Mapping[str, float]) -> Ints:
-    """Return what is served where the blend is the rung: of what its sources list."""
+    """Return what is served where the blend is the stage: of what its sources list."""
     return slates(*listed(candidates, blend_scores(candidates, weights)))

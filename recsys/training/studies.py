@@ -15,18 +15,18 @@ LOST = (SQLAlchemyError, optuna.exceptions.StorageInternalError, Unopened)
 """What says that a place takes no more: a full disk, a file that may only be read, a database that is away."""
 
 
-def opened(place: str) -> optuna.storages.RDBStorage:
+def open_studies(place: str) -> optuna.storages.RDBStorage:
     """Return the studies kept in a file or at a URL. Raises Unopened where they can be neither read nor made."""
     try:
         return _kept(place if "://" in place else _file(Path(place)))
     # A RuntimeError says that another release of Optuna made it.
     except (SQLAlchemyError, ImportError, RuntimeError, OSError, optuna.exceptions.StorageInternalError) as error:
-        raise Unopened(f"the study {place} can be neither read nor made: {told(error)}") from error
+        raise Unopened(f"the study {place} can be neither read nor made: {cause_of(error)}") from error
 
 
-def told(error: BaseException) -> str:
+def cause_of(error: BaseException) -> str:
     """Return in words what an error began with: Optuna's own words tell of something else."""
-    return told(error.__cause__) if error.__cause__ else str(error)
+    return cause_of(error.__cause__) if error.__cause__ else str(error)
 
 
 def _kept(url: str) -> optuna.storages.RDBStorage:

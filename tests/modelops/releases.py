@@ -7,16 +7,16 @@ from modelops.models import ModelVersion
 from modelops.services.gate import judge_version
 from modelops.services.registry import register
 from recsys.evaluation.model_checks.case import Case
-from recsys.ranking.model import Bundle
+from recsys.ranking.model import HybridModel
 from tests.recsys.planted import harmless
 
 
-def admitted(bundle: Bundle, *, report: Mapping[str, Any] | None = None) -> str:
+def admitted(bundle: HybridModel, *, report: Mapping[str, Any] | None = None) -> str:
     """Register a bundle that passes the gate, and return its version."""
     return judged(bundle, harmless(), report=report).version
 
 
-def judged(bundle: Bundle, case: Case, *, report: Mapping[str, Any] | None = None) -> ModelVersion:
+def judged(bundle: HybridModel, case: Case, *, report: Mapping[str, Any] | None = None) -> ModelVersion:
     """Register a bundle, hold the case before the gate, and return its row."""
     version = register(bundle, report=report or {}, actor="system:training")
     return judge_version(version.version, case, reference="2026-11-24.1", actor="system:training")

@@ -9,10 +9,10 @@ METRICS = {
 }
 UNKNOWN = {name: {"value": None, "low": None, "high": None, "n": 0} for name in METRICS}
 REPORT: dict[str, Any] = {
-    "rung": "blend",
+    "stage": "blend",
     "ladder": [
-        {"rung": "popular", "name": "popular", "ndcg": METRICS["ndcg@10"], "chance": 1.0, "taken": True},
-        {"rung": "blend", "name": "blend", "ndcg": METRICS["ndcg@10"], "chance": 0.99, "taken": True},
+        {"stage": "popular", "name": "popular", "ndcg": METRICS["ndcg@10"], "chance": 1.0, "taken": True},
+        {"stage": "blend", "name": "blend", "ndcg": METRICS["ndcg@10"], "chance": 0.99, "taken": True},
     ],
     "test": {name: {"together": METRICS, "warm": METRICS, "cold": UNKNOWN} for name in ("blend", "popular")},
     "beyond": {"blend": {"coverage": 0.5, "gini": 0.6, "novelty": 9.0, "popularity_lift": 1.1}},

@@ -25,7 +25,7 @@ from recsys.evaluation.evaluate import (
 from recsys.evaluation.report import judged_report
 from recsys.evaluation.report_lines import told
 from recsys.ranking.exposure_constraint import Exposure
-from recsys.ranking.model import Bundle
+from recsys.ranking.model import HybridModel
 from recsys.training.model_selection import Choice, choose
 from recsys.training.ranking_dataset import Examples
 from tests.recsys.shop_history import DAY, history, products
@@ -158,9 +158,9 @@ def test_the_answers_that_are_judged_are_those_that_are_served(
     """Short lists are filled up, or not, by the same code; what other sources proposed for the ranker plays no part."""
     names = ("buy_again", "personal_top", "popular", "trending")
     shop = build(history(), products())
-    seen: list[tuple[Bundle, Fold]] = []
+    seen: list[tuple[HybridModel, Fold]] = []
 
-    def noted(bundle: Bundle, fold: Fold, asked: Examples, *args: Any, **more: Any) -> dict[str, Any]:
+    def noted(bundle: HybridModel, fold: Fold, asked: Examples, *args: Any, **more: Any) -> dict[str, Any]:
         seen.append((bundle, fold))
         return judged_report(bundle, fold, asked, *args, **more)
 

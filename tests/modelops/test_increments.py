@@ -14,6 +14,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django_celery_beat.schedulers import ModelEntry
+from recsys.evaluation.pipeline import fingerprint
 
 from audit.selectors import entries
 from common import clock
@@ -36,8 +37,7 @@ from modelops.services.shop_data import shop_dataset
 from personalization.serving.snapshot_refresher import keeper
 from recsys.data.dataset import build
 from recsys.data.signals import SIGNAL_NAMES
-from recsys.evaluation.pipeline import fingerprint
-from recsys.ranking.model import EVENT_WEIGHTS, Bundle
+from recsys.ranking.model import EVENT_WEIGHTS, HybridModel
 from tests.events.journal import START
 from tests.modelops.purchases import bought, put
 from tests.modelops.releases import admitted
@@ -203,14 +203,14 @@ def test_an_increment_that_cannot_be_read_for_a_moment_is_tried_again(monkeypatc
     assert best_seller() == "rug"
     sell("throw", to=120, day=3)
     run_increment(forced=True)
-    load = Bundle.load
+    load = HybridModel.load
 
-    def broken(*args: Any, **named: Any) -> Bundle:
+    def broken(*args: Any, **named: Any) -> HybridModel:
         raise OSError("too many open files")
 
-    monkeypatch.setattr(Bundle, "load", broken)
+    monkeypatch.setattr(HybridModel, "load", broken)
     assert best_seller() == "rug", "the tables of before are nearer than those of the training"
-    monkeypatch.setattr(Bundle, "load", load)
+    monkeypatch.setattr(HybridModel, "load", load)
     assert best_seller() == "rug", "for a while it is not tried again"
     keeper._versions._unread.clear()
 
@@ -241,12 +241,12 @@ def test_an_altered_version_learns_no_more(tmp_path: Path) -> None:
 
 
 def test_one_that_cannot_be_written_leaves_no_files_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(bundle: Bundle, directory: Path) -> str:
+    def full(bundle: HybridModel, directory: Path) -> str:
         directory.mkdir(parents=True)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     sell("rug")
-    monkeypatch.setattr(Bundle, "save", full)
+    monkeypatch.setattr(HybridModel, "save", full)
 
     with pytest.raises(CommandError, match=r"No model can be written to .* \(No space left on device\): make room"):
         call_command("increment")

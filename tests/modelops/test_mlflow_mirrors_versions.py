@@ -26,7 +26,7 @@ from modelops.services.registry import promote, roll_back
 from modelops.services.retention import prune
 from modelops.tasks import mirror_task
 from recsys.ranking.artifact import unseal
-from recsys.ranking.model import Bundle
+from recsys.ranking.model import HybridModel
 from tests.modelops.releases import admitted, judged
 from tests.modelops.reports import REPORT
 from tests.recsys.furniture import model
@@ -157,7 +157,7 @@ def test_the_mirror_holds_parameters_metrics_plots_and_a_model_that_loads(
     (registered,) = client.search_model_versions(f"run_id = '{run_id}'")
     assert registered.tags["artefact_hash"] == row.artefact_hash
     copied = Path(client.download_artifacts(run_id, "model", str(tmp_path / "there")))
-    assert Bundle.load(copied, expected=row.artefact_hash).rung == row.rung
+    assert HybridModel.load(copied, expected=row.artefact_hash).rung == row.rung
     assert unseal(Path(client.download_artifacts(run_id, "judged", str(tmp_path / "there"))))
 
 

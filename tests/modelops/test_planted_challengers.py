@@ -17,7 +17,7 @@ from modelops.services.waivers import approve_waiver, request_waiver
 from recsys.evaluation.model_checks import held_out as heldout
 from recsys.evaluation.model_checks.case import Case
 from recsys.evaluation.model_checks.verdict import read_case
-from recsys.ranking.model import Bundle
+from recsys.ranking.model import HybridModel
 from tests.recsys.planted_bundles import (
     fold,
     foreseeing,
@@ -47,7 +47,7 @@ def live() -> ModelVersion:
     return promote(handed_over(honest(fold()), first=True).version, actor="staff:1")
 
 
-def handed_over(challenger: Bundle, *, first: bool = False) -> ModelVersion:
+def handed_over(challenger: HybridModel, *, first: bool = False) -> ModelVersion:
     """Register and judge a challenger the way a training run does."""
     result = trained(challenger, rival=None if first else honest(fold()))
     version = register(result.bundle, report=result.report, actor="system:training")
@@ -76,7 +76,7 @@ def failed(version: ModelVersion) -> list[str]:
     ids=["6 % worse on a group", "slow", "unfair to suppliers", "fitted on the held-out window", "knows the answers"],
 )
 def test_a_faulty_challenger_is_refused_for_its_fault_alone(
-    challenger: Callable[[], Bundle], reasons: list[str], words: str, live: ModelVersion
+    challenger: Callable[[], HybridModel], reasons: list[str], words: str, live: ModelVersion
 ) -> None:
     version = handed_over(challenger())
 
@@ -92,7 +92,7 @@ def test_a_faulty_challenger_is_refused_for_its_fault_alone(
 
 @pytest.mark.parametrize("challenger", [lambda: losing(0.04), lambda: honest(fold())], ids=["4 % worse", "no worse"])
 def test_a_sound_challenger_goes_live(
-    challenger: Callable[[], Bundle], live: ModelVersion, monkeypatch: pytest.MonkeyPatch
+    challenger: Callable[[], HybridModel], live: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ninety_days_before = datetime.fromtimestamp(fold().until, UTC) - timedelta(days=90)
 

@@ -30,7 +30,7 @@ from modelops.services.registry import promote, register
 from modelops.services.runs import close_silent_runs, queue_training
 from modelops.services.training import run_training
 from recsys.evaluation.model_checks.case import Case
-from recsys.ranking.model import Bundle
+from recsys.ranking.model import HybridModel
 from tests.modelops.releases import admitted
 from tests.recsys import planted
 from tests.recsys.furniture import model
@@ -222,7 +222,7 @@ def test_a_disk_that_takes_no_model_is_told_before_anything_is_learnt(settings: 
 
 @pytest.mark.parametrize(
     ("written", "left"),
-    [(Bundle, r"try again\."), (gate, r"try again\. [-.0-9]+ was registered, but never judged, and cannot go live")],
+    [(HybridModel, r"try again\."), (gate, r"try again\. [-.0-9]+ was registered, but never judged, and cannot go live")],
 )
 def test_a_disk_that_becomes_full_meanwhile_says_what_is_left(
     written: Any, left: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -240,7 +240,7 @@ def test_a_disk_that_becomes_full_meanwhile_says_what_is_left(
     monkeypatch.setattr(training, "_trained", trained)
     monkeypatch.setattr(training, "steadiness_of", lambda trained: None)
     monkeypatch.setattr(training, "judge_training", judge)
-    monkeypatch.setattr(written, "save" if written is Bundle else "write_case", full)
+    monkeypatch.setattr(written, "save" if written is HybridModel else "write_case", full)
 
     with pytest.raises(CommandError, match=rf"\(No space left on device\): .*{left}"):
         call_command("train")

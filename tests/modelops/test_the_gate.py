@@ -21,8 +21,8 @@ from recsys.data.profile import Context, Profile
 from recsys.evaluation.model_checks.checks import judge
 from recsys.evaluation.model_checks.slate_table import SlateTable
 from recsys.evaluation.model_checks.verdict import read_case
-from recsys.ranking.artifact import ArtefactError
-from recsys.ranking.model import Bundle
+from recsys.ranking.artifact import ArtifactError
+from recsys.ranking.model import HybridModel
 from recsys.sources import storage
 from tests.modelops.releases import judged
 from tests.recsys.furniture import model
@@ -40,8 +40,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
 Planted = Callable[[SlateTable], SlateTable]
 SLATE = (
     "import json, sys; from pathlib import Path; import numpy as np;"
-    "from recsys.ranking.model import Bundle; from recsys.sources.base import Context, Profile;"
-    "bundle = Bundle.load(Path(sys.argv[1]), expected=sys.argv[2]); p = Profile.empty(1.76e9);"
+    "from recsys.ranking.model import HybridModel; from recsys.sources.base import Context, Profile;"
+    "bundle = HybridModel.load(Path(sys.argv[1]), expected=sys.argv[2]); p = Profile.empty(1.76e9);"
     "slate = bundle.slate(p, Context(), 5); print(json.dumps([slate.items.tolist(), slate.scores.tolist()]))"
 )
 
@@ -135,7 +135,7 @@ def test_anybody_can_judge_again_from_the_sealed_table(champion: SlateTable) -> 
     ]
     file = table_of(version) / "table.npz"
     file.write_bytes(file.read_bytes()[:-1] + b"x")
-    with pytest.raises(ArtefactError, match="altered"):
+    with pytest.raises(ArtifactError, match="altered"):
         read_case(table_of(version), expected=table["hash"])
 
 
@@ -148,7 +148,7 @@ def test_another_process_loads_the_same_model_and_refuses_an_altered_one(tmp_pat
 
     here = bundle.slate(Profile.empty(1.76e9), Context(), 5)
     assert there.stdout.strip() == f"[{here.items.tolist()}, {np.asarray(here.scores).tolist()}]"
-    assert Bundle.load(directory_of(version)).save(tmp_path / "again") == version.artefact_hash
+    assert HybridModel.load(directory_of(version)).save(tmp_path / "again") == version.artefact_hash
     file = next(directory_of(version).rglob("*.npz"))
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     refused = subprocess.run(command, capture_output=True, text=True, check=False)

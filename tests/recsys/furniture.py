@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from recsys.data.dataset import build
-from recsys.ranking.item_statistics import ItemFacts
-from recsys.ranking.model import Bundle
+from recsys.ranking.item_statistics import ItemStatistics
+from recsys.ranking.model import HybridModel
 from recsys.sources.registry import make
 
 PRODUCTS: dict[str, dict[str, Any]] = {
@@ -50,18 +50,18 @@ def model(
     sources: Sequence[str] = ("popular", "trending", "rp3beta", "covisitation", "recent"),
     *,
     listed: pd.DataFrame | None = None,
-) -> Bundle:
-    """Return a bundle that blends the sources, of the products `listed`, those of the shop if none are.
+) -> HybridModel:
+    """Return a model that blends the sources, of the products `listed`, those of the shop if none are.
 
     What is fitted on the shop's own is fitted once in a process, for tests only read it.
     """
     parts = fitted(tuple(sources)) if listed is None else fit(sources, listed)
-    return Bundle(
+    return HybridModel(
         **parts,
         ranker=None,
         quotas=dict.fromkeys(sources, 50),
         blend=dict.fromkeys(sources, 1.0),
-        manifest={"rung": "blend", "single": "rp3beta", "seed": 7},
+        manifest={"stage": "blend", "single": "rp3beta", "seed": 7},
     )
 
 
@@ -72,12 +72,12 @@ def fitted(sources: tuple[str, ...]) -> dict[str, Any]:
 
 
 def fit(sources: Sequence[str], known: pd.DataFrame) -> dict[str, Any]:
-    """Return the catalogue of a bundle of these products, and what its sources and facts learn from the history."""
+    """Return the catalogue of a model of these products, and what its sources and statistics learn from the history."""
     seen = history()
     dataset = build(seen[seen["item_id"].isin(known["item_id"])], known)
     until = float(dataset.interactions.times.max())
     return {
         "catalogue": dataset.catalogue,
         "sources": {name: make(name).fit(dataset.interactions, dataset.catalogue) for name in sources},
-        "facts": ItemFacts.fit(dataset.interactions, dataset.catalogue, until=until),
+        "statistics": ItemStatistics.fit(dataset.interactions, dataset.catalogue, until=until),
     }

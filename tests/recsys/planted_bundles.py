@@ -1,4 +1,4 @@
-"""Planted bundles for the gate: real ones, each with one fault, over a shop with three groups of over 500 shoppers."""
+"""Planted models for the gate: real ones, each with one fault, over a shop with three groups of over 500 shoppers."""
 
 import time
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from recsys.evaluation.pipeline import TrainedBundle
 
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import Fold, temporal
@@ -15,14 +16,13 @@ from recsys.data.interactions import Interactions
 from recsys.data.profile import Profile
 from recsys.data.time_split import cut_times
 from recsys.evaluation.model_checks.held_out import activity
-from recsys.evaluation.pipeline import TrainedBundle
 from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import ndcg
 from recsys.ranking.explanation import Slate
-from recsys.ranking.item_statistics import ItemFacts
-from recsys.ranking.model import Bundle
+from recsys.ranking.item_statistics import ItemStatistics
+from recsys.ranking.model import HybridModel
 from recsys.sources.registry import make
-from recsys.training.model_slates import bundle_slates
+from recsys.training.served_slates import model_slates
 
 SHOPPERS, ITEMS, BRANDS, VISITS = 2_400, 60, 5, 8
 DAY, START = 86_400.0, 1_700_000_000.0
@@ -32,8 +32,8 @@ Spoil = Callable[[Profile, Slate], Slate]
 
 
 @dataclass(frozen=True)
-class Planted(Bundle):
-    """A bundle whose slates are changed on their way out, each slate taking `pause` milliseconds longer."""
+class Planted(HybridModel):
+    """A model whose slates are changed on their way out, each slate taking `pause` milliseconds longer."""
 
     spoil: Spoil = lambda profile, slate: slate
     pause: float = 0.0
@@ -47,9 +47,9 @@ class Planted(Bundle):
         return [self.spoil(profile, slate) for profile, slate in zip(profiles, found, strict=True)]
 
 
-def planted(bundle: Bundle, **fault: Any) -> Planted:
-    """Return the bundle with a fault."""
-    return Planted(**{part.name: getattr(bundle, part.name) for part in fields(bundle)}, **fault)
+def planted(model: HybridModel, **fault: Any) -> Planted:
+    """Return the model with a fault."""
+    return Planted(**{part.name: getattr(model, part.name) for part in fields(model)}, **fault)
 
 
 @lru_cache(maxsize=1)
@@ -81,32 +81,32 @@ def fold(share: float = 0.85) -> Fold:
     return temporal(shop(), start=cut_times(rows.times, (share,))[0], end=end, new_only=False)
 
 
-def honest(asked: Fold, *, past: Interactions | None = None) -> Bundle:
-    """Return a bundle of the fold's past; with `past`, one whose item table was fitted on other rows."""
+def honest(asked: Fold, *, past: Interactions | None = None) -> HybridModel:
+    """Return a model of the fold's past; with `past`, one whose item table was fitted on other rows."""
     catalogue = shop().catalogue
-    return Bundle(
+    return HybridModel(
         catalogue=catalogue,
         sources={name: make(name).fit(past or asked.past, catalogue) for name in SOURCES},
-        facts=ItemFacts.fit(asked.past, catalogue, until=asked.until),
+        statistics=ItemStatistics.fit(asked.past, catalogue, until=asked.until),
         ranker=None,
         quotas=dict.fromkeys(SOURCES, 50),
         blend={"popular": 0.2, "rp3beta": 1.0},
-        manifest={"rung": "blend", "single": "rp3beta", "seed": 7, "until": asked.until},
+        manifest={"stage": "blend", "single": "rp3beta", "seed": 7, "until": asked.until},
     )
 
 
-def trained(tested: Bundle, *, rival: Bundle | None) -> TrainedBundle:
+def trained(tested: HybridModel, *, rival: HybridModel | None) -> TrainedBundle:
     """Return what a training would hand to the gate: the challenger, what validation promised, the champion's plan."""
     asked, before = fold(), fold(0.70)
-    promised = bootstrap(ndcg(bundle_slates(honest(before), before), before.targets, ITEMS))
-    step = {"rung": "blend", "name": "blend", "ndcg": asdict(promised), "chance": 1.0, "taken": True}
-    return TrainedBundle(honest(asked), {"rung": "blend", "ladder": [step]}, tested, asked, rival)
+    promised = bootstrap(ndcg(model_slates(honest(before), before), before.targets, ITEMS))
+    step = {"stage": "blend", "name": "blend", "ndcg": asdict(promised), "chance": 1.0, "taken": True}
+    return TrainedBundle(honest(asked), {"stage": "blend", "ladder": [step]}, tested, asked, rival)
 
 
-def losing(share: float) -> Bundle:
-    """Return a bundle that loses this share of one group's NDCG@10."""
+def losing(share: float) -> HybridModel:
+    """Return a model that loses this share of one group's NDCG@10."""
     asked = fold()
-    values = ndcg(bundle_slates(honest(asked), asked), asked.targets, ITEMS)
+    values = ndcg(model_slates(honest(asked), asked), asked.targets, ITEMS)
     rows = np.flatnonzero(np.array(activity(asked)) == GROUP)
     lost, spoiled = 0.0, set()
     for row in np.random.default_rng(1).permutation(rows).tolist():
@@ -116,13 +116,13 @@ def losing(share: float) -> Bundle:
     return planted(honest(asked), spoil=_among(asked, lambda slate, targets: _without(slate, targets), spoiled))
 
 
-def unfair() -> Bundle:
-    """Return a bundle that finds what it found before, and fills the rest of its slates with one brand."""
+def unfair() -> HybridModel:
+    """Return a model that finds what it found before, and fills the rest of its slates with one brand."""
     return planted(honest(fold()), spoil=_among(fold(), _one_brand))
 
 
-def foreseeing() -> Bundle:
-    """Return a bundle whose slates begin with what the shopper will take; nothing it was fitted on shows how."""
+def foreseeing() -> HybridModel:
+    """Return a model whose slates begin with what the shopper will take; nothing it was fitted on shows how."""
     return planted(honest(fold()), spoil=_among(fold(), lambda slate, targets: _first(slate, targets)))
 
 

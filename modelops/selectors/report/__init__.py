@@ -29,10 +29,10 @@ from modelops.selectors.report.running import (
     warm_and_cold_over_time,
 )
 from modelops.selectors.report.section import Section
-from modelops.selectors.report.spread import exposure, lift, reach
+from modelops.selectors.report.spread import exposure, reach
 
 SECTIONS: tuple[Callable[[Mapping[str, Any]], Section | None], ...] = (
-    ladder, sources, released, groups, newcomers, next_item, ablation, importance, tuning, reach, exposure, lift,
+    ladder, sources, released, groups, newcomers, next_item, ablation, importance, tuning, reach, exposure,
     stability, ratings, surprise, speed, data,
 )  # fmt: skip
 

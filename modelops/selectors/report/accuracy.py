@@ -20,7 +20,7 @@ from modelops.selectors.report.section import (
 )
 from recsys.data.activity import ACTIVITY
 from recsys.metrics.registry import CUTOFFS
-from recsys.training.stages import EARNED
+from recsys.training.model_selection import EARNED
 
 BESIDE = ("ndcg@10", "precision@10", "recall@10", "hit_rate@10", "mrr@10")
 FAMILIES = {"ndcg": "NDCG", "precision": "Precision", "recall": "Recall", "hit_rate": "Hit rate", "mrr": "MRR"}
@@ -29,16 +29,16 @@ PRODUCTS = {"warm": "known products", "cold": "new products"}
 
 
 def ladder(report: Mapping[str, Any]) -> Section | None:
-    """Return the rungs, each taken only where validation earned it."""
+    """Return the stages, each taken only where validation earned it."""
     steps = ladder_of(report)
     rows = [
-        (one.rung, one.name, number(one.value), span(one.low, one.high), number(one.chance, 2), yes(one.taken))
+        (one.stage, one.name, number(one.value), span(one.low, one.high), number(one.chance, 2), yes(one.taken))
         for one in steps
     ]
     drawn = [one for one in steps if math.isfinite(one.value)]  # nobody was asked about the others
-    names = [one.rung if one.rung == one.name else f"{one.rung} ({one.name})" for one in drawn]
+    names = [one.stage if one.stage == one.name else f"{one.stage} ({one.name})" for one in drawn]
     values = [(one.value, one.low, one.high) for one in drawn]
-    chosen = [at for at, one in enumerate(drawn) if one.rung == report.get("rung") and one.taken]
+    chosen = [at for at, one in enumerate(drawn) if one.stage == report.get("stage") and one.taken]
     strength = report.get("exposure", {}).get("chosen", 0)
     constrained = (
         " The ladder is of models that hold no item back; the ranker and the blend below, on held-out shoppers, hold "
@@ -47,31 +47,29 @@ def ladder(report: Mapping[str, Any]) -> Section | None:
     return Section(
         "ladder",
         "The ladder",
-        f"NDCG@10 on validation. A rung is taken where the bootstrap is {_sure('blend')} sure that it beats the one "
-        "held; the ranker, which still learns from these questions before it is released, where it is "
-        f"{_sure('ranker')} sure. A refused ranker is heard once more where questions are many: as it is when it has "
-        "learned from half of these shoppers, asked about the other half, and then it must be "
-        f"{_sure('appeal')} sure. What stands out is released. Validation asks as visits begin and in the middle of "
-        "them; the held-out window below as they begin, when less is known." + (constrained if strength else ""),
-        ("Rung", "What", "NDCG@10", "95 % interval", "Chance to be better", "Taken"),
+        f"NDCG@10 on validation. A stage is taken where the bootstrap is {_sure('blend')} sure that it beats the one "
+        "taken before. The ranker needs to be ahead, no more: it still learns from these questions before release. "
+        "What stands out is released. Validation asks as visits begin and in the middle of them; the held-out window "
+        "below asks as they begin, when less is known." + (constrained if strength else ""),
+        ("Stage", "What", "NDCG@10", "95 % interval", "Chance to be better", "Taken"),
         rows,
         plots.bars(names, values, title="NDCG@10, validation", chosen=chosen) if drawn else None,
     )
 
 
 def sources(report: Mapping[str, Any]) -> Section | None:
-    """Return each rung and each source alone on the test shoppers."""
+    """Return each stage and each source alone on the test shoppers."""
     judged = [(name, found.get("together", {})) for name, found in report.get("test", {}).items()]
     judged = sorted((pair for pair in judged if value(pair[1], METRIC) is not None), key=lambda pair: -point(pair[1]))
     rows = [
         (name, number(value(found, METRIC)), span(*ends(found)), *(number(value(found, one)) for one in BESIDE[1:]))
         for name, found in judged
     ]
-    chosen = [at for at, (name, _) in enumerate(judged) if name == report.get("rung")]
+    chosen = [at for at, (name, _) in enumerate(judged) if name == report.get("stage")]
     return Section(
         "sources",
         "On held-out shoppers",
-        f"The last 15 % of the data, which no model had seen. Released, and standing out: {report.get('rung')}.",
+        f"The last 15 % of the data, which no model had seen. Released, and standing out: {report.get('stage')}.",
         ("Model", "NDCG@10", "95 % interval", "Precision@10", "Recall@10", "Hit rate@10", "MRR@10"),
         rows,
         plots.bars(
@@ -81,8 +79,8 @@ def sources(report: Mapping[str, Any]) -> Section | None:
 
 
 def released(report: Mapping[str, Any]) -> Section | None:
-    """Return every metric of the released rung at every cut-off."""
-    found = report.get("test", {}).get(report.get("rung"), {}).get("together", {})
+    """Return every metric of the released stage at every cut-off."""
+    found = report.get("test", {}).get(report.get("stage"), {}).get("together", {})
     rows = [
         (title, *(measured(found.get(f"{family}@{k}")) for k in CUTOFFS))
         for family, title in FAMILIES.items()
@@ -98,7 +96,7 @@ def groups(report: Mapping[str, Any]) -> Section | None:
     """Return NDCG@10 by how much is known of the shopper, for all targets, known products and new ones."""
     thirds = report.get("groups", {})
     found = {name: thirds[name] for name in sorted(thirds, key=_by_activity) if thirds[name].get("value") is not None}
-    judged = report.get("test", {}).get(report.get("rung"), {})
+    judged = report.get("test", {}).get(report.get("stage"), {})
     for kind, title in PRODUCTS.items():
         if value(judged.get(kind, {}), METRIC) is not None:
             found[title] = judged[kind][METRIC]
@@ -146,8 +144,8 @@ def next_item(report: Mapping[str, Any]) -> Section | None:
     )  # fmt: skip
 
 
-def _sure(rung: str) -> str:
-    return f"{100 * EARNED[rung]:.0f} %"
+def _sure(stage: str) -> str:
+    return f"{100 * EARNED[stage]:.0f} %"
 
 
 def _known(events: int | None) -> str:

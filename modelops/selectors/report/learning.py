@@ -26,14 +26,11 @@ def tuning(report: Mapping[str, Any]) -> Section | None:
         for name, ndcg in alone.items()
     ]
     discovering = report.get("discovering", [])
-    worth = dict(sorted(report.get("settings", {}).items(), key=lambda pair: -(pair[1] or 0.0)))
-    compared = [f"{number(value)} with {name} settings" for name, value in worth.items()] if len(worth) > 1 else []
     return Section(
         "tuning", "Sources and tuning",
         "Each source alone on validation, how many candidates it proposes, its weight in the blend, how many settings "
         "were tried, and what differs from the defaults."
-        + (f" Set by what shoppers never had: {', '.join(discovering)}; alone they find less." if discovering else "")
-        + (f" The ranker validates at {', '.join(compared)}." if compared else ""),
+        + (f" Set by what shoppers never had: {', '.join(discovering)}; alone they find less." if discovering else ""),
         ("Source", "NDCG@10 alone", "Candidates", "Blend", "Tried", "Settings"), rows,
         plots.lying_bars(list(alone), [one or 0.0 for one in alone.values()], title="NDCG@10 alone, validation"),
     )  # fmt: skip
@@ -64,8 +61,8 @@ def importance(report: Mapping[str, Any]) -> Section | None:
     """Return what is lost when a feature is shuffled, the weightiest features."""
     return _losses(
         report.get("importance", {}), "importance", "Features that matter",
-        f"NDCG@10 lost when a feature is shuffled among the first hundred candidates of {SHUFFLED_OF} shoppers of "
-        f"validation at most, all of theirs together; the first {MOST_FEATURES}.", ("Feature", "Loss"),
+        f"NDCG@10 lost when a feature is shuffled among the first hundred candidates of {SHUFFLED_OF} held-out "
+        f"shoppers at most, all of theirs together; the first {MOST_FEATURES}.", ("Feature", "Loss"),
     )  # fmt: skip
 
 

@@ -160,7 +160,7 @@ def warm_and_cold_over_time() -> Section | None:
     """Return the gap between known and new products, version by version, of the latest."""
     history: list[tuple[str, float | None, float | None]] = []
     for version in reversed(ModelVersion.objects.order_by("-created_at")[:VERSIONS]):
-        judged = version.report.get("test", {}).get(version.rung, {})
+        judged = version.report.get("test", {}).get(version.stage, {})
         warm, cold = (value(judged.get(kind, {}), METRIC) for kind in ("warm", "cold"))
         if warm is not None:
             history.append((version.version, warm, cold))

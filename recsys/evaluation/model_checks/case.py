@@ -11,7 +11,7 @@ from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable
 from recsys.metrics.intervals import Interval
 
 POPULAR = "popular"
-"""The lowest rung of the ladder, which needs no learning."""
+"""The lowest stage of the ladder, which needs no learning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Case:
     """What is judged: `reference` is the champion, or popularity where there is none yet (`has_champion` False).
 
     `expected` is the NDCG@10 that validation had promised of the challenger; None where it promised nothing.
-    `reference_rung` is the rung of the ladder that the champion was released from, "" where a table of before does not
+    `reference_rung` is the stage of the ladder that the champion was released from, "" where a table of before does not
     tell.
     """
 

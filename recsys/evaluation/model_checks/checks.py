@@ -109,7 +109,7 @@ def small_groups(case: Case) -> Iterable[GateCheck]:
 
 
 def supplier_share(case: Case) -> Iterable[GateCheck]:
-    """Exposure over catalogue share by supplier within .80–1.25, or no further off than the reference."""
+    """ExposureConstraint over catalogue share by supplier within .80–1.25, or no further off than the reference."""
     limits, supplier = case.limits, case.shelf.supplier
     if not has_suppliers(case.shelf):
         return
@@ -147,7 +147,7 @@ def popularity_lift(case: Case) -> Iterable[GateCheck]:
 
 
 def new_items(case: Case) -> Iterable[GateCheck]:
-    """Exposure share of new items at least half their catalogue share, or no less than the reference's."""
+    """ExposureConstraint share of new items at least half their catalogue share, or no less than the reference's."""
     new, n_items = case.shelf.new, case.shelf.n_items
     if not has_new(case.shelf):
         return

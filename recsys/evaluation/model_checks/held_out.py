@@ -12,18 +12,18 @@ from recsys.evaluation.model_checks.case import POPULAR, Case, Limits
 from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable
 from recsys.metrics.intervals import Interval
 from recsys.ranking.groups import even
-from recsys.ranking.model import Bundle
-from recsys.training.model_slates import bundle_slates, milliseconds
+from recsys.ranking.model import HybridModel
+from recsys.training.served_slates import milliseconds, model_slates
 
 NEVER = float("-inf")
 TIMED, TAKES = 100, 5
 
 
 def case_of(
-    challenger: Bundle,
+    challenger: HybridModel,
     fold: Fold,
     *,
-    champion: Bundle | None,
+    champion: HybridModel | None,
     labels: Mapping[str, Sequence[str]],
     limits: Limits | None = None,
     expected: Interval | None = None,
@@ -34,9 +34,9 @@ def case_of(
     ("region", "device"), "" where unknown; groups by activity are added here. `expected` is what validation promised.
     """
     groups = {"activity": activity(fold), **{kind: tuple(own) for kind, own in labels.items()}}
-    theirs = bundle_slates(champion or challenger, fold, strategy=None if champion else POPULAR)
+    theirs = model_slates(champion or challenger, fold, strategy=None if champion else POPULAR)
     targets = tuple(np.asarray(own, np.int64) for own in fold.targets)
-    ours, parts, other = bundle_slates(challenger, fold), learnt(challenger, fold), learnt(champion or challenger, fold)
+    ours, parts, other = model_slates(challenger, fold), learnt(challenger, fold), learnt(champion or challenger, fold)
     return Case(
         challenger=SlateTable(ours, targets, groups, timed(challenger, fold), max(parts.values()), parts),
         reference=SlateTable(theirs, targets, groups, None, max(other.values()), other),
@@ -44,11 +44,11 @@ def case_of(
         has_champion=champion is not None,
         limits=limits or Limits(),
         expected=expected,
-        reference_rung=champion.rung if champion else POPULAR,
+        reference_rung=champion.stage if champion else POPULAR,
     )
 
 
-def timed(bundle: Bundle, fold: Fold) -> Floats:
+def timed(bundle: HybridModel, fold: Fold) -> Floats:
     """Return milliseconds of one slate for each of up to 100 shoppers: the best of five takes.
 
     The best, not the mean: what else the machine does while we measure is no property of the model.
@@ -57,12 +57,12 @@ def timed(bundle: Bundle, fold: Fold) -> Floats:
     return np.array([min(milliseconds(bundle, fold, row) for _ in range(TAKES)) for row in rows], np.float32)
 
 
-def learnt(bundle: Bundle, fold: Fold) -> dict[str, float]:
+def learnt(bundle: HybridModel, fold: Fold) -> dict[str, float]:
     """Return the time of the latest row that each part learnt from, or was asked with; parts that hold none are out."""
     latest = {
         "plan": float(bundle.manifest.get("until", fold.until)),
         "past": _latest(fold.past.times),
-        "facts": _latest(bundle.facts.last),
+        "statistics": _latest(bundle.statistics.last),
         "profiles": max((_latest(profile.times) for profile in fold.profiles), default=NEVER),
         **{f"source {name}": _known(one.learned_until) for name, one in bundle.sources.items()},
     }

@@ -69,10 +69,10 @@ def _moment(seconds: float) -> str:
 
 
 def promised(report: Mapping[str, Any]) -> Interval | None:
-    """Return the NDCG@10 that the released rung had on validation where a visit begins, as the held-out window asks.
+    """Return the NDCG@10 that the released stage had on validation where a visit begins, as the held-out window asks.
 
     None where that is not known.
     """
     taken = (step for step in report.get("ladder", ()) if step["taken"])
-    found = (step.get("begins") or step["ndcg"] for step in taken if step["rung"] == report.get("rung"))
+    found = (step.get("begins") or step["ndcg"] for step in taken if step["stage"] == report.get("stage"))
     return next((Interval(**one) for one in found), None)

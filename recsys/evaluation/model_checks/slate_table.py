@@ -34,7 +34,7 @@ class SlateTable:
     fitted_until: float = 0.0
     """Time of the latest row the model saw, seconds since the epoch."""
     parts: Mapping[str, float] = field(default_factory=dict)
-    """The same of each part of the model that tells: its sources, its facts, the profiles it was asked with."""
+    """The same of each part of the model that tells: its sources, its statistics, the profiles it was asked with."""
 
     def ordered(self, rows: Longs) -> "SlateTable":
         """Return the shoppers in another order."""

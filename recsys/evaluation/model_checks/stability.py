@@ -10,23 +10,23 @@ from recsys.data.catalogue import Catalogue
 from recsys.data.data_checks import Check, stability
 from recsys.data.folds import Fold
 from recsys.data.profile import Profile
-from recsys.ranking.model import Bundle
-from recsys.training.model_slates import bundle_slates, padded
+from recsys.ranking.model import HybridModel
+from recsys.training.served_slates import model_slates, padded
 
 ASKED, K = 500, 10
 
 
-def steadiness(live: Bundle, fresh: Bundle, fold: Fold) -> Check:
-    """Return the check of overlap@10 between what both answer to the fold's questions, in the fresh bundle's codes.
+def steadiness(live: HybridModel, fresh: HybridModel, fold: Fold) -> Check:
+    """Return the check of overlap@10 between what both answer to the fold's questions, in the fresh model's codes.
 
-    The live bundle counts products in its own codes: profiles are told to it, and its answers read, by product id.
+    The live model counts products in its own codes: profiles are told to it, and its answers read, by product id.
     """
     part = fold.sample(ASKED)
     there = codes_in(live.catalogue, fresh.catalogue.item_ids)
     back = codes_in(fresh.catalogue, live.catalogue.item_ids)
     told = [translated(profile, there, live.weights) for profile in part.profiles]
     before = [back[slate.items] for slate in live.slate_many(told, part.contexts, K)]
-    return stability(padded(before, n=len(part), k=K), bundle_slates(fresh, part, k=K))
+    return stability(padded(before, n=len(part), k=K), model_slates(fresh, part, k=K))
 
 
 def codes_in(catalogue: Catalogue, item_ids: Sequence[str]) -> Ints:

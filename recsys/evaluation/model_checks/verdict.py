@@ -12,7 +12,7 @@ from recsys.evaluation.model_checks.checks import judge
 from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable
 from recsys.metrics.hits import sizes_of
 from recsys.metrics.intervals import Interval
-from recsys.ranking import artifact as artefact
+from recsys.ranking import artifact
 from recsys.sources import storage
 
 TABLE, ARRAYS = "table.json", "table.npz"
@@ -73,7 +73,7 @@ def write_case(directory: Path, case: Case) -> str:
     if challenger.latency_ms is not None:
         arrays["latency_ms"] = challenger.latency_ms
     storage.write_arrays(directory / ARRAYS, arrays)
-    facts = {
+    statistics = {
         "groups": {kind: list(labels) for kind, labels in challenger.groups.items()},
         "fitted_until": challenger.fitted_until,
         "parts": dict(challenger.parts),
@@ -85,29 +85,29 @@ def write_case(directory: Path, case: Case) -> str:
         "limits": asdict(case.limits),
         "expected": asdict(case.expected) if case.expected else None,
     }
-    storage.write_json(directory / TABLE, facts)
-    return artefact.seal(directory, {"kind": "held-out slates"})
+    storage.write_json(directory / TABLE, statistics)
+    return artifact.seal(directory, {"kind": "held-out slates"})
 
 
 def read_case(directory: Path, *, expected: str | None = None) -> Case:
-    """Return what `write_case` wrote. Raises ArtefactError where it was altered."""
-    artefact.unseal(directory, expected=expected)
+    """Return what `write_case` wrote. Raises ArtifactError where it was altered."""
+    artifact.unseal(directory, expected=expected)
     arrays: Mapping[str, Any] = storage.read_arrays(directory / ARRAYS)
-    facts: Mapping[str, Any] = storage.read_json(directory / TABLE)
+    statistics: Mapping[str, Any] = storage.read_json(directory / TABLE)
     targets = tuple(np.split(arrays["targets"], arrays["ends"][:-1])) if len(arrays["ends"]) else ()
-    groups = {kind: tuple(labels) for kind, labels in facts["groups"].items()}
+    groups = {kind: tuple(labels) for kind, labels in statistics["groups"].items()}
     timing = arrays.get("latency_ms")
-    told = (arrays["supplier"], arrays["popularity"], arrays["new"], facts["cut"], facts.get("absent", 0))
+    told = (arrays["supplier"], arrays["popularity"], arrays["new"], statistics["cut"], statistics.get("absent", 0))
     return Case(
         challenger=SlateTable(
-            arrays["challenger"], targets, groups, timing, facts["fitted_until"], facts.get("parts", {})
+            arrays["challenger"], targets, groups, timing, statistics["fitted_until"], statistics.get("parts", {})
         ),
-        reference=SlateTable(arrays["reference"], targets, groups, None, facts["reference_fitted_until"]),
+        reference=SlateTable(arrays["reference"], targets, groups, None, statistics["reference_fitted_until"]),
         shelf=JudgedShelf(*told, arrays.get("listed")),
-        has_champion=facts["has_champion"],
-        limits=Limits(**facts["limits"]),
-        expected=Interval(**facts["expected"]) if facts.get("expected") else None,
-        reference_rung=facts.get("reference_rung", ""),
+        has_champion=statistics["has_champion"],
+        limits=Limits(**statistics["limits"]),
+        expected=Interval(**statistics["expected"]) if statistics.get("expected") else None,
+        reference_rung=statistics.get("reference_rung", ""),
     )
 
 

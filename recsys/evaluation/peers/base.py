@@ -15,14 +15,8 @@ from recsys.data.folds import Fold
 from recsys.data.interactions import Interactions
 from recsys.metrics.registry import ndcg
 from recsys.sources.registry import RECOMMENDERS, make
-from recsys.training.tuning import (
-    BAYESIAN,
-    MORE_QUESTIONS,
-    Bench,
-    Search,
-    Tuned,
-    tune,
-)
+from recsys.training.source_settings import SourceSettings, sampled_folds, suggested_settings
+from recsys.training.tuning import MAX_QUESTIONS, tune
 
 Space = Mapping[str, tuple[Any, ...]]
 Matrix = Any
@@ -42,21 +36,20 @@ class Peer(ABC):
         self.config = config
 
     @classmethod
-    def tuned(cls, folds: Sequence[Fold], *, budget_s: float, seed: int) -> Tuned:
+    def tuned(cls, folds: Sequence[Fold], *, budget_s: float, seed: int) -> SourceSettings:
         """Return the best settings by random search within the budget; defaults and `starts` are tried before.
 
-        They are judged on the questions that our own sources are judged on: see `Bench.of`. Nor do those pay for the
-        settings that they begin with.
+        They are judged on the questions that our own sources are judged on.
         """
         rng = np.random.default_rng(seed)
-        bench = Bench.of(folds, seed=seed, most=MORE_QUESTIONS)
-        best, tried = Tuned({}, -1.0, 0), 0
+        sampled = sampled_folds(folds, seed=seed, max_questions=MAX_QUESTIONS)
+        best, tried = SourceSettings({}, -1.0, 0), 0
         for config in cls._configs(rng, budget_s):
-            values = [cls(**config).values(fold) for fold in bench.folds]
+            values = [cls(**config).values(fold) for fold in sampled]
             mean = float(np.concatenate(values).mean()) if values else 0.0
             tried += 1
             if mean > best.value:
-                best = Tuned(config, mean, tried)
+                best = SourceSettings(config, mean, tried)
         return replace(best, trials=tried)
 
     @classmethod
@@ -92,10 +85,10 @@ class Ours(Peer):
     """Settings that a long search found good once, tried beside those that the recommender suggests."""
 
     @classmethod
-    def tuned(cls, folds: Sequence[Fold], *, budget_s: float, seed: int) -> Tuned:
+    def tuned(cls, folds: Sequence[Fold], *, budget_s: float, seed: int) -> SourceSettings:
         """Return the best settings, searched as for our own sources."""
-        search = Search(held={cls.recommender: cls.start}) if cls.start else BAYESIAN
-        return tune(cls.recommender, folds, budget_s=budget_s, seed=seed, search=search)
+        start = suggested_settings(cls.recommender, folds, seed=seed, champion=cls.start or None)
+        return tune(cls.recommender, start, folds, budget_s=budget_s, seed=seed)
 
     def fit(self, past: Interactions, catalogue: Catalogue) -> None:
         """Fit the recommender."""

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from recsys.data.dataset import build
-from recsys.ranking.item_statistics import ItemFacts
+from recsys.ranking.item_statistics import ItemStatistics
 from tests.personalization.shop import (
     ADA,
     BO,
@@ -53,9 +53,9 @@ def release(*, liked: float, disliked: float, **manifest: Any) -> None:
     from tests.modelops.releases import admitted
 
     rows = build(rated(liked=liked, disliked=disliked), items())
-    facts = ItemFacts.fit(rows.interactions, rows.catalogue, until=float(rows.interactions.times[-1]))
+    facts = ItemStatistics.fit(rows.interactions, rows.catalogue, until=float(rows.interactions.times[-1]))
     made = model()
-    promote(admitted(replace(made, facts=facts, manifest={**made.manifest, **manifest})), actor="staff:1")
+    promote(admitted(replace(made, statistics=facts, manifest={**made.manifest, **manifest})), actor="staff:1")
 
 
 def said(browser: "APIClient", who: dict[str, Any]) -> dict[str, float]:
@@ -104,7 +104,7 @@ def test_ratings_that_do_not_differ_are_not_spoken_of(browser: "APIClient") -> N
 
 
 def test_predictions_no_nearer_than_the_usual_rating_are_not_told(browser: "APIClient") -> None:
-    release(liked=5, disliked=1, tells_stars=False)
+    release(liked=5, disliked=1, shows_predicted_ratings=False)
     does(ADA, "Product Reviewed", "rug", rating=5)
     does(ADA, "Product Reviewed", "mug", rating=1)
 

@@ -21,7 +21,7 @@ from modelops.services.registry import promote, roll_back
 from personalization.serving import versions
 from personalization.serving.snapshot_refresher import Keeper
 from personalization.serving.versions import RETRY_SECONDS, Versions
-from recsys.ranking.model import Bundle
+from recsys.ranking.model import HybridModel
 from tests.events.journal import START
 from tests.modelops.purchases import bought, put
 from tests.modelops.releases import admitted
@@ -35,11 +35,11 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that grows with every artefact that is read by a process that serves."""
     folders: list[str] = []
 
-    def load(directory: Any, **named: Any) -> Bundle:
+    def load(directory: Any, **named: Any) -> HybridModel:
         folders.append(directory.name)
-        return Bundle.load(directory, **named)
+        return HybridModel.load(directory, **named)
 
-    monkeypatch.setattr(versions, "Bundle", SimpleNamespace(load=load))
+    monkeypatch.setattr(versions, "HybridModel", SimpleNamespace(load=load))
     return folders
 
 
@@ -232,15 +232,15 @@ class Slowly:
         monkeypatch.setattr(versions, "roll_back_target", lambda: first)  # a test's rows are one connection's
         self.keeper = Keeper()
         self.keeper.refresh()
-        monkeypatch.setattr(versions, "Bundle", SimpleNamespace(load=self.load))
+        monkeypatch.setattr(versions, "HybridModel", SimpleNamespace(load=self.load))
         self.keeper._stand_by()
         assert self.begun.wait(60)
 
-    def load(self, directory: Any, **named: Any) -> Bundle:
+    def load(self, directory: Any, **named: Any) -> HybridModel:
         self.read.append(directory.name)
         self.begun.set()
         assert self.may.wait(60)
-        return Bundle.load(directory, **named)
+        return HybridModel.load(directory, **named)
 
     def ended(self) -> None:
         self.may.set()

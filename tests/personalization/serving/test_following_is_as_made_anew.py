@@ -16,7 +16,7 @@ from personalization.rules.rule_set import Rule
 from personalization.selectors.placements import Filters
 from personalization.serving.snapshot import Snapshot
 from recsys.arrays import Ints
-from recsys.ranking.model import Bundle
+from recsys.ranking.model import HybridModel
 from recsys.sources.content import Content
 from tests.recsys.furniture import PRODUCTS, items, model
 
@@ -44,7 +44,7 @@ WORDS: dict[str, tuple[Any, ...]] = {
 
 
 @pytest.fixture(scope="module")
-def bundles() -> list[Bundle | None]:
+def bundles() -> list[HybridModel | None]:
     told = ("popular", "rp3beta", "content", "new_arrivals")
     others = items()[3:].assign(brand="Lux")  # fewer products, told in other words; one that the shop never had
     others = pd.concat([others, others[:1].assign(item_id="cup", title="Tin cup")])
@@ -117,9 +117,9 @@ def arrays_of(snapshot: Snapshot) -> Iterable[tuple[str, Any]]:
         yield from learnt_of(snapshot.bundle, at)
 
 
-def learnt_of(bundle: Bundle, at: Ints) -> Iterable[tuple[str, Any]]:
+def learnt_of(bundle: HybridModel, at: Ints) -> Iterable[tuple[str, Any]]:
     """Yield what the model says of products, in the given order of their codes."""
-    facts = bundle.facts
+    facts = bundle.statistics
     yield from {name: getattr(facts, name)[at] for name in ("table", "born", "last", "gap")}.items()
     for name in ("category", "department", "brand", "group"):
         codes = getattr(facts, name)[at]
@@ -150,7 +150,7 @@ def same(one: Snapshot, other: Snapshot) -> bool:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("which", range(3), ids=("without a model", "with one", "that is extended"))
-def test_a_state_that_followed_is_as_one_made_anew(bundles: list[Bundle | None], which: int, seed: int) -> None:
+def test_a_state_that_followed_is_as_one_made_anew(bundles: list[HybridModel | None], which: int, seed: int) -> None:
     """Products change, come, go and come back, rules change, time goes by, other models go live and come back."""
     chance, now, rules, followed, live = random.Random(seed), NOW, list[Rule](), 0, bundles[which]
     rows = {name: put(name, chance) for name in (*PRODUCTS, *(f"new-{number}" for number in range(6)))}
@@ -182,7 +182,7 @@ def test_a_state_that_followed_is_as_one_made_anew(bundles: list[Bundle | None],
     assert followed > STEPS / 4
 
 
-def test_names_and_words_that_nobody_bears_any_more_fill_no_memory(bundles: list[Bundle | None]) -> None:
+def test_names_and_words_that_nobody_bears_any_more_fill_no_memory(bundles: list[HybridModel | None]) -> None:
     chance, parts = random.Random(5), dict[str, Any](placements={}, rules=[], now=NOW)
     made = {"bundle": bundles[2], "model_version": None, **parts}
     rows = {name: put(name, chance) for name in (*PRODUCTS, "new-1", "new-2")}

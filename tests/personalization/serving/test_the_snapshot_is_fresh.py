@@ -26,7 +26,7 @@ from personalization.services.rules import create_rule, edit_rule, switch_rule
 from personalization.serving.asking import Ask, Who
 from personalization.serving.exposures import Exposures
 from personalization.serving.snapshot_refresher import Keeper, keeper
-from recsys.ranking.model import Bundle
+from recsys.ranking.model import HybridModel
 from tests.modelops.releases import admitted
 from tests.personalization.shop import ADA, views
 from tests.recsys.furniture import model
@@ -301,7 +301,7 @@ def test_what_was_reloaded_before_the_database_went_away_is_served_when_it_is_ba
 def test_a_version_that_cannot_be_read_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[int] = []
 
-    def unreadable(*args: Any, **named: Any) -> Bundle:
+    def unreadable(*args: Any, **named: Any) -> HybridModel:
         tries.append(1)
         raise OSError("too many open files")
 
@@ -310,7 +310,7 @@ def test_a_version_that_cannot_be_read_is_left_alone_for_a_while(monkeypatch: py
     second = admitted(model(("popular", "rp3beta")))
     promote(second, actor="staff:1")
     with monkeypatch.context() as broken:
-        broken.setattr(Bundle, "load", unreadable)
+        broken.setattr(HybridModel, "load", unreadable)
         for _ in range(3):
             own.refresh(force=True)
 

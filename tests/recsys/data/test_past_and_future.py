@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from recsys.evaluation.pipeline import train
 
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import (
@@ -22,9 +23,8 @@ from recsys.data.profile import Context, Profile
 from recsys.data.time_split import Sequences, cut_times, starts
 from recsys.evaluation import pipeline
 from recsys.evaluation.evaluate import Options, folds_of
-from recsys.evaluation.pipeline import train
-from recsys.ranking.item_statistics import ItemFacts
-from recsys.ranking.model import Bundle
+from recsys.ranking.item_statistics import ItemStatistics
+from recsys.ranking.model import HybridModel
 from recsys.sources.registry import make
 from recsys.training import champion_refit as rival
 from recsys.training import refit as release
@@ -146,16 +146,16 @@ def test_a_ranker_is_taught_by_so_many_questions_of_profiles_as_answers_see_them
 
 
 def test_a_training_bounds_every_profile_as_live_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ranker's, those of the held-out window and its next items, and whom the lifts of bundles are bounded by."""
+    """The ranker's, those of the held-out window and its next items, and whom the lifts of models are bounded by."""
     profiles, lifts, whole = list[int | None](), list[int | None](), Sequences.profile
 
     def profile(self: Sequences, *rows: int, now: float, newest: int | None = None) -> Profile:
         profiles.append(newest)
-        return whole(self, *rows, now=now, newest=newest)
+        return whole(self, *rows, now=now, max_events=max_events)
 
-    def bounded(bundle: Bundle, *told: object, newest: int | None = None) -> Bundle:
+    def bounded(model: HybridModel, *told: object, newest: int | None = None) -> HybridModel:
         lifts.append(newest)
-        return bundle
+        return model
 
     dataset = build(history(shoppers=20), products())
     champion = Plan({}, {"popular": 5}, {"popular": 1.0}, "popular", "popular", (), [])
@@ -314,9 +314,9 @@ def test_what_rankers_learn_from_is_limited_evenly() -> None:
     rows = build(history(), products())
     start = cut_times(rows.interactions.times, [0.7])[0]
     fold = temporal(rows, start=start, end=float("inf"), new_only=False)
-    facts = ItemFacts.fit(fold.past, rows.catalogue, until=start)
+    statistics = ItemStatistics.fit(fold.past, rows.catalogue, until=start)
     sources = {"popular": make("popular").fit(fold.past, rows.catalogue)}
-    whole = examples(sources, facts, fold, quotas={"popular": 10})
+    whole = examples(sources, statistics, fold, quotas={"popular": 10})
 
     half = limited([whole, whole], rows=len(whole.labels))
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from recsys.training.hybrid import hybrid
 
 from recsys.data.catalogue import Catalogue
 from recsys.data.dataset import Dataset, believed, build
 from recsys.data.folds import Fold, temporal
 from recsys.data.time_split import before, cut_times
-from recsys.ranking.item_statistics import ItemFacts
+from recsys.ranking.item_statistics import ItemStatistics
 from recsys.sources.fitting import fitted
-from recsys.training.hybrid import hybrid
 from recsys.training.plan import fresh, ranked_sources
 from recsys.training.ranking_dataset import Examples, examples
 from tests.recsys.shop_history import (
@@ -47,8 +47,8 @@ def asked(dataset: Dataset) -> Examples:
     """Return what every ranked source proposes on a past fold, with all features."""
     fold = fold_of(dataset)
     sources = fitted(fresh(ranked_sources(), {}), fold.past, fold.catalogue)
-    facts = ItemFacts.fit(fold.past, fold.catalogue, until=fold.until)
-    return examples(sources, facts, fold, quotas=dict.fromkeys(sources, 40))
+    statistics = ItemStatistics.fit(fold.past, fold.catalogue, until=fold.until)
+    return examples(sources, statistics, fold, quotas=dict.fromkeys(sources, 40))
 
 
 def test_what_will_appear_is_not_proposed_and_its_date_changes_nothing() -> None:
@@ -69,7 +69,7 @@ def test_how_many_will_appear_changes_no_fact_of_what_is_there() -> None:
     later = items.iloc[:30].assign(item_id=lambda own: "later-" + own["item_id"], first_seen=moment + DAY)
 
     without, among = (build(rows, frame) for frame in (items, pd.concat([items, later])))
-    alone, told = (ItemFacts.fit(one.interactions, one.catalogue.at(moment), until=moment) for one in (without, among))
+    alone, told = (ItemStatistics.fit(one.interactions, one.catalogue.at(moment), until=moment) for one in (without, among))
 
     there = slice(without.catalogue.n_items)
     assert among.catalogue.item_ids[there] == without.catalogue.item_ids
@@ -85,7 +85,7 @@ def test_how_many_will_be_touched_first_later_changes_no_fact_where_there_is_no_
 
     without, among = (build(frame, None) for frame in (rows, pd.concat([rows, later])))
     alone, told = (
-        ItemFacts.fit(before(one.interactions, moment), one.catalogue.at(moment), until=moment)
+        ItemStatistics.fit(before(one.interactions, moment), one.catalogue.at(moment), until=moment)
         for one in (without, among)
     )
 
@@ -149,7 +149,7 @@ def test_what_nobody_touched_makes_the_dates_of_an_import_no_truer() -> None:
 def test_what_happens_at_the_very_moment_is_a_fact_and_what_comes_later_is_none() -> None:
     rows = build(pd.DataFrame({"user_id": "ann", "item_id": ["a", "b"], "timestamp": [1.0, 2.0]})).interactions
 
-    last = [ItemFacts.fit(rows, Catalogue(("a", "b")), until=moment).last.tolist() for moment in (1.0, 2.0)]
+    last = [ItemStatistics.fit(rows, Catalogue(("a", "b")), until=moment).last.tolist() for moment in (1.0, 2.0)]
 
     assert last == [[1.0, pytest.approx(np.nan, nan_ok=True)], [1.0, 2.0]]
 
@@ -160,7 +160,7 @@ def test_a_word_is_as_rare_as_products_there_are_that_anything_is_told_of() -> N
     undated = Catalogue(tuple("abcd"), attributes=(("red",), (), (), ()))
     dated = replace(undated, first_seen=np.array([np.nan, 0.5, np.nan, np.nan]))
 
-    rarity = [ItemFacts.fit(rows, shop, until=2.0).rarity.tolist() for shop in (undated, dated)]
+    rarity = [ItemStatistics.fit(rows, shop, until=2.0).rarity.tolist() for shop in (undated, dated)]
 
     assert rarity == [[pytest.approx(np.log(1 + 4))], [pytest.approx(np.log(1 + 3))]], "d was not there in the second"
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from recsys.evaluation.pipeline import TrainedBundle, train
 
 from recsys.data.dataset import build
 from recsys.data.profile import Context, Profile
@@ -15,7 +16,6 @@ from recsys.evaluation.cold_start_curve import (
     cold_start,
     newest,
 )
-from recsys.evaluation.pipeline import TrainedBundle, train
 
 
 @pytest.fixture
@@ -67,27 +67,27 @@ def test_who_has_done_nothing_is_shown_what_is_popular_and_not_what_a_ranker_mak
     trained: TrainedBundle,
 ) -> None:
     assert trained.tested.ranker is not None
-    bundle = replace(trained.tested, manifest={**trained.tested.manifest, "rung": "ranker"})
+    model = replace(trained.tested, manifest={**trained.tested.manifest, "stage": "ranker"})
     nobody, somebody = Profile.empty(trained.test.until), trained.test.profiles[0]
     either = Context()
 
-    answers = bundle.slate_many([somebody, nobody, somebody], [either] * 3, 5)
+    answers = model.slate_many([somebody, nobody, somebody], [either] * 3, 5)
 
-    popular = bundle.slate(nobody, either, 5, strategy="popular")
+    popular = model.slate(nobody, either, 5, strategy="popular")
     assert answers[1].items.tolist() == popular.items.tolist()
-    assert answers[0].items.tolist() == answers[2].items.tolist() == bundle.slate(somebody, either, 5).items.tolist()
+    assert answers[0].items.tolist() == answers[2].items.tolist() == model.slate(somebody, either, 5).items.tolist()
     shelf = popular.items[::-1].copy()
-    assert bundle.rank(nobody, either, shelf).items.tolist() == popular.items.tolist()
+    assert model.rank(nobody, either, shelf).items.tolist() == popular.items.tolist()
 
 
 def test_a_list_of_the_shops_own_is_ranked_as_its_products_are_in_an_answer(trained: TrainedBundle) -> None:
-    bundle = replace(trained.tested, manifest={**trained.tested.manifest, "rung": "ranker"}, cold_level=None)
-    context = Context(seen_allowed=not bundle.new_only)
+    model = replace(trained.tested, manifest={**trained.tested.manifest, "stage": "ranker"}, cold_level=None)
+    context = Context(seen_allowed=not model.new_only)
 
     for profile in trained.test.profiles[:20]:
-        answer = bundle.slate(profile, context, sum(bundle.quotas.values())).items
+        answer = model.slate(profile, context, sum(model.quotas.values())).items
         given = np.sort(answer[5::4])
-        assert bundle.rank(profile, Context(), given).items.tolist() == answer[5::4].tolist()
+        assert model.rank(profile, Context(), given).items.tolist() == answer[5::4].tolist()
 
 
 def test_only_the_newest_events_are_kept(trained: TrainedBundle) -> None:
@@ -101,7 +101,7 @@ def test_only_the_newest_events_are_kept(trained: TrainedBundle) -> None:
 
 def test_where_only_new_products_count_popularity_learns_nothing(trained: TrainedBundle) -> None:
     asked = replace(trained.test, new_only=True)
-    only_popular = replace(trained.bundle, manifest={**trained.bundle.manifest, "rung": "popular"})
+    only_popular = replace(trained.bundle, manifest={**trained.bundle.manifest, "stage": "popular"})
 
     curve = cold_start(only_popular, asked)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recsys.evaluation.pipeline import TrainedBundle, train
 
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import (
@@ -14,12 +15,11 @@ from recsys.data.folds import (
     temporal,
 )
 from recsys.data.time_split import cut_times
-from recsys.evaluation.pipeline import TrainedBundle, train
+from recsys.evaluation.rating_errors import rating_errors, rmse_interval, worth_telling
 from recsys.evaluation.report_values import headline
-from recsys.ranking.item_statistics import ItemFacts
-from recsys.ranking.model import Bundle
+from recsys.ranking.item_statistics import ItemStatistics
+from recsys.ranking.model import HybridModel
 from recsys.ranking.predicted_ratings import Stars
-from recsys.training.rating_errors import rating_errors, rmse_interval, worth_telling
 from tests.recsys.rated_shop import NOISE, of_one_value, ratings
 
 SOURCES = ("personal_top", "popular", "rp3beta")
@@ -40,7 +40,7 @@ def folded(dataset: Dataset, protocol: Protocol = "temporal") -> Fold:
 
 
 def stars_at(dataset: Dataset, fold: Fold) -> Stars | None:
-    return ItemFacts.fit(fold.past, dataset.catalogue, until=fold.until).stars
+    return ItemStatistics.fit(fold.past, dataset.catalogue, until=fold.until).stars
 
 
 def test_the_error_approaches_the_planted_noise_and_beats_the_baselines(rated: Dataset) -> None:
@@ -129,9 +129,9 @@ def test_training_reports_it_and_the_version_shows_it(trained: TrainedBundle) ->
 def test_the_release_carries_what_all_ratings_taught(trained: TrainedBundle, tmp_path: Path) -> None:
     sealed = trained.bundle.save(tmp_path / "model")
 
-    loaded = Bundle.load(tmp_path / "model", expected=sealed)
+    loaded = HybridModel.load(tmp_path / "model", expected=sealed)
 
-    before, after = trained.bundle.facts.stars, loaded.facts.stars
+    before, after = trained.bundle.statistics.stars, loaded.statistics.stars
     assert before is not None
     assert after is not None
     assert "stars.npz" in loaded.manifest["files"]
@@ -147,7 +147,7 @@ def test_a_constant_rating_column_leaves_it_out() -> None:
 
     assert trained.report["rmse"] == {}
     assert not [name for name in headline(trained.report) if name.startswith("rmse")]
-    assert trained.bundle.facts.stars is None
+    assert trained.bundle.statistics.stars is None
     assert trained.bundle.ranker is None or "predicted_stars" not in {
         name for name, used in zip(trained.bundle.ranker.names, trained.bundle.ranker.used(), strict=True) if used
     }

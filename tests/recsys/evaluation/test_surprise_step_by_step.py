@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from recsys.evaluation.pipeline import TrainedBundle, asked_of
 
 from recsys.evaluation import surprise_ablation
-from recsys.evaluation.pipeline import TrainedBundle, asked_of
 from recsys.evaluation.surprise_ablation import NarrowedFold, OwnFactors, Remembering
 from recsys.evaluation.surprise_added import added, opinions
 from recsys.ranking.ranker import NETWORK
@@ -48,7 +48,7 @@ def test_drawn_zeros_are_what_makes_svd_rank(trained: TrainedBundle) -> None:
 
 
 def test_the_released_figure_is_that_of_the_report(trained: TrainedBundle) -> None:
-    told = trained.report["test"][trained.report["rung"]]["together"]["ndcg@10"]
+    told = trained.report["test"][trained.report["stage"]]["together"]["ndcg@10"]
 
     assert value(trained, "released") == pytest.approx(told["value"])
     assert value(trained, "popular") == pytest.approx(trained.report["test"]["popular"]["together"]["ndcg@10"]["value"])
@@ -110,11 +110,11 @@ def test_without_a_ranker_nothing_is_added(trained: TrainedBundle) -> None:
 
 
 def test_where_a_network_alone_was_released_trees_are_asked_what_svd_adds(trained: TrainedBundle) -> None:
-    fold, bundle = trained.test, trained.tested
-    plan = {**bundle.manifest["plan"], "rankers": (({"objective": NETWORK}, 100),)}
-    alone = replace(bundle, manifest={**bundle.manifest, "plan": plan})
+    fold, model = trained.test, trained.tested
+    plan = {**model.manifest["plan"], "rankers": (({"objective": NETWORK}, 100),)}
+    alone = replace(model, manifest={**model.manifest, "plan": plan})
 
-    assert added(alone, fold, asked_of(bundle, fold), SVD().fit(fold.past, bundle.catalogue)) != {}
+    assert added(alone, fold, asked_of(model, fold), SVD().fit(fold.past, model.catalogue)) != {}
 
 
 def test_a_fold_that_nobody_can_be_asked_in_says_so(trained: TrainedBundle) -> None:
@@ -129,8 +129,8 @@ def test_a_fold_that_nobody_can_be_asked_in_says_so(trained: TrainedBundle) -> N
 def test_no_ranker_is_asked_about_a_shopper_who_taught_it(
     trained: TrainedBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fold, bundle = trained.test, trained.tested
-    asked, taught, told = asked_of(bundle, fold), list[set[float]](), list[set[float]]()
+    fold, model = trained.test, trained.tested
+    asked, taught, told = asked_of(model, fold), list[set[float]](), list[set[float]]()
     shopper = np.repeat(asked.candidates.rows, asked.features.shape[1]).reshape(asked.features.shape)
 
     def answered(features: np.ndarray) -> np.ndarray:
@@ -142,8 +142,8 @@ def test_no_ranker_is_asked_about_a_shopper_who_taught_it(
         return SimpleNamespace(scores=answered)
 
     monkeypatch.setattr("recsys.evaluation.surprise_added.mean_of", mean_of)
-    svd = SVD().fit(fold.past, bundle.catalogue)
-    added(bundle, fold, replace(asked, features=shopper.astype(np.float32)), svd)
+    svd = SVD().fit(fold.past, model.catalogue)
+    added(model, fold, replace(asked, features=shopper.astype(np.float32)), svd)
 
     assert len(taught) == len(told) == 4
     assert not any(teachers & others for teachers, others in zip(taught, told, strict=True))

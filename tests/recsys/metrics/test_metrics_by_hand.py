@@ -5,6 +5,12 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
+from recsys.training.stages import (
+    appealed,
+    best_single,
+    climb,
+    tuned_blend,
+)
 
 from recsys.metrics.errors import rmse
 from recsys.metrics.hits import hits
@@ -15,12 +21,6 @@ from recsys.ranking.candidates import Candidates
 from recsys.training import stages as ladder
 from recsys.training.candidate_quotas import recall, tuned_quotas
 from recsys.training.slates import slates
-from recsys.training.stages import (
-    appealed,
-    best_single,
-    climb,
-    tuned_blend,
-)
 
 SLATES = np.array([[4, 1, 2], [0, 3, -1]], np.int32)
 TARGETS = [np.array([1, 9]), np.array([7])]
@@ -136,7 +136,7 @@ def test_a_rung_must_be_earned() -> None:
     )
 
     told = [("popular", "popular"), ("single", "ease"), ("blend", "blend"), ("ranker", "ranker")]
-    assert [(step.rung, step.name) for step in steps] == told
+    assert [(step.stage, step.name) for step in steps] == told
     assert [step.taken for step in steps] == [True, True, False, False]
     assert [step.chance for step in steps[:2]] == [1.0, 1.0]
     assert released == "single"
@@ -159,13 +159,13 @@ def test_the_ranker_must_be_less_surely_better_than_the_other_rungs_but_not_on_a
     low, noise = rng.random(n), rng.normal(0, 0.2, n)
     better_so_surely = low + noise - noise.mean() + NormalDist().inv_cdf(sure) * noise.std() / np.sqrt(n)
 
-    def taken(rung: str) -> bool:
-        rungs = {"popular": ("popular", low), rung: (rung, better_so_surely)}
-        steps, released = climb(rungs, shoppers=np.arange(n), seed=7)
+    def taken(stage: str) -> bool:
+        stages = {"popular": ("popular", low), stage: (stage, better_so_surely)}
+        steps, released = climb(stages, shoppers=np.arange(n), seed=7)
         assert steps[-1].chance == pytest.approx(sure, abs=0.03)
-        return released == rung
+        return released == stage
 
-    assert [rung for rung in ("single", "blend", "ranker") if taken(rung)] == earned
+    assert [stage for stage in ("single", "blend", "ranker") if taken(stage)] == earned
     assert appealed(low, better_so_surely, shoppers=np.arange(n), seed=7).taken == ("single" in earned)
 
 

@@ -1,4 +1,4 @@
-"""A bundle answers alike before and after it was saved, and one that was touched is refused."""
+"""A model answers alike before and after it was saved, and one that was touched is refused."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from recsys.evaluation.pipeline import TrainedBundle, train
 
 from recsys.data.catalogue import Catalogue
 from recsys.data.dataset import build
 from recsys.data.profile import Context, Profile
-from recsys.evaluation.pipeline import TrainedBundle, train
-from recsys.ranking.artifact import ArtefactError
+from recsys.ranking.artifact import ArtifactError
 from recsys.ranking.candidates import Candidates, held_by
 from recsys.ranking.item_statistics import attribute_rows, kin_codes
-from recsys.ranking.model import Bundle
+from recsys.ranking.model import HybridModel
 from recsys.ranking.ranker import Ranker
 from recsys.sources.content import Content
 from tests.recsys.shop_history import START, history, products
@@ -33,7 +33,7 @@ def test_saved_and_loaded_answers_are_the_same(trained: TrainedBundle, tmp_path:
     contexts = [Context()] * 5
 
     digest = trained.bundle.save(tmp_path / "one")
-    loaded = Bundle.load(tmp_path / "one", expected=digest)
+    loaded = HybridModel.load(tmp_path / "one", expected=digest)
 
     for before, after in zip(
         trained.bundle.slate_many(profiles, contexts, 10), loaded.slate_many(profiles, contexts, 10), strict=True
@@ -52,29 +52,29 @@ def test_same_data_and_seed_give_the_same_hash(trained: TrainedBundle, tmp_path:
 @pytest.mark.parametrize(
     ("touch", "told"),
     [
-        ("altered", "facts.npz was altered"),
+        ("altered", "statistics.npz was altered"),
         ("added", "missing or added: more.txt"),
-        ("lost", "missing or added: facts.npz"),
+        ("lost", "missing or added: statistics.npz"),
         ("manifest", "not the registered one"),
     ],
 )
-def test_a_touched_artefact_is_refused(trained: TrainedBundle, tmp_path: Path, touch: str, told: str) -> None:
+def test_a_touched_artifact_is_refused(trained: TrainedBundle, tmp_path: Path, touch: str, told: str) -> None:
     digest = trained.bundle.save(tmp_path / "model")
-    facts = tmp_path / "model" / "facts.npz"
+    statistics = tmp_path / "model" / "statistics.npz"
     if touch == "altered":
-        content = bytearray(facts.read_bytes())
+        content = bytearray(statistics.read_bytes())
         content[-30] ^= 1
-        facts.write_bytes(bytes(content))
+        statistics.write_bytes(bytes(content))
     elif touch == "added":
         (tmp_path / "model" / "more.txt").write_text("x")
     elif touch == "lost":
-        facts.unlink()
+        statistics.unlink()
     else:
         manifest = tmp_path / "model" / "manifest.json"
         manifest.write_text(manifest.read_text().replace('"seed"', '"sead"'))
 
-    with pytest.raises(ArtefactError, match=told):
-        Bundle.load(tmp_path / "model", expected=digest)
+    with pytest.raises(ArtifactError, match=told):
+        HybridModel.load(tmp_path / "model", expected=digest)
 
 
 def test_a_ranker_of_features_that_this_code_does_not_know_is_refused_before_anybody_asks_it(
@@ -85,20 +85,20 @@ def test_a_ranker_of_features_that_this_code_does_not_know_is_refused_before_any
 
     digest = learnt.save(tmp_path / "model")
 
-    with pytest.raises(ArtefactError, match="this code does not know: price_of_the_moon"):
-        Bundle.load(tmp_path / "model", expected=digest)
+    with pytest.raises(ArtifactError, match="this code does not know: price_of_the_moon"):
+        HybridModel.load(tmp_path / "model", expected=digest)
 
 
 def test_facts_of_another_release_are_refused_before_anybody_asks_for_them(
     trained: TrainedBundle, tmp_path: Path
 ) -> None:
     """A table that lacks a column failed each answer of a ranker whose own features are all known."""
-    facts = replace(trained.bundle.facts, table=trained.bundle.facts.table[:, 1:])
+    statistics = replace(trained.bundle.statistics, table=trained.bundle.statistics.table[:, 1:])
 
-    digest = replace(trained.bundle, facts=facts).save(tmp_path / "model")
+    digest = replace(trained.bundle, statistics=statistics).save(tmp_path / "model")
 
-    with pytest.raises(ArtefactError, match="21 facts of each product, and this code reads 22"):
-        Bundle.load(tmp_path / "model", expected=digest)
+    with pytest.raises(ArtifactError, match="21 statistics of each product, and this code reads 22"):
+        HybridModel.load(tmp_path / "model", expected=digest)
 
 
 def test_a_source_of_another_release_is_named(trained: TrainedBundle, tmp_path: Path) -> None:
@@ -106,8 +106,8 @@ def test_a_source_of_another_release_is_named(trained: TrainedBundle, tmp_path: 
 
     digest = replace(trained.bundle, sources=sources).save(tmp_path / "model")
 
-    with pytest.raises(ArtefactError, match="recommenders that this code does not know: oracle"):
-        Bundle.load(tmp_path / "model", expected=digest)
+    with pytest.raises(ArtifactError, match="recommenders that this code does not know: oracle"):
+        HybridModel.load(tmp_path / "model", expected=digest)
 
 
 def test_every_strategy_answers_anybody(trained: TrainedBundle) -> None:
@@ -144,7 +144,7 @@ def test_given_items_are_all_ranked(trained: TrainedBundle) -> None:
 
 def test_given_items_are_ranked_among_themselves_where_no_ranker_is(trained: TrainedBundle) -> None:
     """None of them is in the list of thirty best of the source, so its places there tell nothing."""
-    manifest = {**trained.bundle.manifest, "rung": "blend"}
+    manifest = {**trained.bundle.manifest, "stage": "blend"}
     blended = replace(trained.bundle, manifest=manifest, blend={"popular": 1.0}, quotas={"popular": 3})
     profile = trained.test.profiles[0]
     scores = trained.bundle.sources["popular"].scores(profile, Context())
@@ -158,16 +158,16 @@ def test_given_items_are_ranked_among_themselves_where_no_ranker_is(trained: Tra
 
 def test_a_long_answer_ranks_the_candidates_that_the_ranker_was_taught_on(trained: TrainedBundle) -> None:
     """More of each source were others than the ranker knows: ranks it never saw, sources that agree more often."""
-    bundle = replace(trained.bundle, quotas={"popular": 60, "content": 40, "rp3beta": 20})
+    model = replace(trained.bundle, quotas={"popular": 60, "content": 40, "rp3beta": 20})
 
-    assert bundle._asked("ranker", None, 100) == bundle._asked("blend", None, 10) == bundle.quotas
-    assert bundle._asked("ranker", None, 240) == {"popular": 120, "content": 80, "rp3beta": 40}
-    assert bundle._asked("blend", ("content",), 100) == {"popular": 0, "content": 100, "rp3beta": 0}
+    assert model._asked("ranker", None, 100) == model._asked("blend", None, 10) == model.quotas
+    assert model._asked("ranker", None, 240) == {"popular": 120, "content": 80, "rp3beta": 40}
+    assert model._asked("blend", ("content",), 100) == {"popular": 0, "content": 100, "rp3beta": 0}
 
 
 def test_what_the_shopper_had_is_not_new_to_them_though_nobody_else_touched_it(trained: TrainedBundle) -> None:
-    bundle = replace(trained.bundle, facts=replace(trained.bundle.facts, last=trained.bundle.facts.last.copy()))
-    bundle.facts.last[:] = np.nan
+    model = replace(trained.bundle, statistics=replace(trained.bundle.statistics, last=trained.bundle.statistics.last.copy()))
+    model.statistics.last[:] = np.nan
     profile = trained.test.profiles[0]
     items = np.unique(np.append(profile.items[:2], [3, 5]))
     nothing = np.zeros((len(items), 1), np.float32)
@@ -176,8 +176,8 @@ def test_what_the_shopper_had_is_not_new_to_them_though_nobody_else_touched_it(t
     own = held_by([profile], pairs)
 
     assert own.tolist() == np.isin(items, profile.items).tolist()
-    assert bundle._untouched(pairs, own).tolist() == (~own).tolist()
-    assert bundle._untouched(pairs, None).all()
+    assert model._untouched(pairs, own).tolist() == (~own).tolist()
+    assert model._untouched(pairs, None).all()
 
 
 def test_a_new_product_is_known_at_once(trained: TrainedBundle) -> None:
@@ -187,7 +187,7 @@ def test_a_new_product_is_known_at_once(trained: TrainedBundle) -> None:
     more = trained.bundle.extended(fresh)
 
     assert more.catalogue.item_ids[n:] == ("new",)
-    assert more.facts.n_items == n + 1
+    assert more.statistics.n_items == n + 1
     ranked = more.rank(trained.test.profiles[0], Context(), np.array([n, 1], np.int32))
     assert sorted(ranked.items.tolist()) == [1, n]
 
@@ -203,19 +203,19 @@ def test_new_products_are_kin_of_what_a_training_would_find_them_kin_of(trained:
     more = trained.bundle.extended(fresh)
 
     for name, codes in kin_codes(more.catalogue).items():
-        own = getattr(more.facts, name)
+        own = getattr(more.statistics, name)
         assert (own < 0).tolist() == (codes < 0).tolist()
         assert pd.factorize(own)[0].tolist() == pd.factorize(codes)[0].tolist()
     starts, attributes, rarity = attribute_rows(more.catalogue, n_known=more.catalogue.n_items)
-    assert more.facts.starts.tolist() == starts.tolist()
-    assert more.facts.rarity[more.facts.attributes].tolist() == rarity[attributes].tolist()
-    assert pd.factorize(more.facts.attributes)[0].tolist() == pd.factorize(attributes)[0].tolist()
+    assert more.statistics.starts.tolist() == starts.tolist()
+    assert more.statistics.rarity[more.statistics.attributes].tolist() == rarity[attributes].tolist()
+    assert pd.factorize(more.statistics.attributes)[0].tolist() == pd.factorize(attributes)[0].tolist()
 
 
 def test_a_model_that_knows_the_first_of_the_new_products_compares_only_the_others(
     trained: TrainedBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundle, met = trained.bundle, list[int]()
+    model, met = trained.bundle, list[int]()
     fresh = pd.DataFrame({"item_id": ["new", "newer"], "title": ["Product 2", "Product 4"], "category": ["even"] * 2})
     extend = Content.extend
 
@@ -225,36 +225,36 @@ def test_a_model_that_knows_the_first_of_the_new_products_compares_only_the_othe
 
     monkeypatch.setattr(Content, "extend", counted)
 
-    first = bundle.extended(fresh[:1])
-    in_steps = bundle.extended(fresh, before=first)
-    at_once = bundle.extended(fresh)
+    first = model.extended(fresh[:1])
+    in_steps = model.extended(fresh, before=first)
+    at_once = model.extended(fresh)
 
     assert met == [1, 1, 2]
     own, others = in_steps.sources["content"].arrays, at_once.sources["content"].arrays
     assert all(np.array_equal(own[name], others[name]) for name in others)
-    assert bundle.extended(fresh, before=in_steps).sources["content"] is in_steps.sources["content"]
+    assert model.extended(fresh, before=in_steps).sources["content"] is in_steps.sources["content"]
 
 
 def test_an_import_of_very_many_new_products_waits_for_the_next_training(
     trained: TrainedBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundle = trained.bundle
-    n = bundle.catalogue.n_items
+    model = trained.bundle
+    n = model.catalogue.n_items
     fresh = pd.DataFrame({"item_id": ["new", "newer"], "title": ["Product 2", "Product 4"], "category": ["even"] * 2})
-    assert bundle.extended(fresh).sources["content"].n_items == n + 2
+    assert model.extended(fresh).sources["content"].n_items == n + 2
 
     monkeypatch.setattr("recsys.ranking.extension.MOST_PAIRS", 2 * (n + 2) - 1)
-    more = bundle.extended(fresh)
+    more = model.extended(fresh)
 
-    assert more.sources["content"] is bundle.sources["content"]
-    assert (more.catalogue.n_items, more.facts.n_items) == (n + 2, n + 2)
+    assert more.sources["content"] is model.sources["content"]
+    assert (more.catalogue.n_items, more.statistics.n_items) == (n + 2, n + 2)
     assert len(more.slate(trained.test.profiles[0], Context(), 5, explain=True).items) == 5
     assert sorted(more.rank(trained.test.profiles[0], Context(), np.array([n, 1], np.int32)).items.tolist()) == [1, n]
 
 
 def test_contributions_are_told_when_asked(trained: TrainedBundle) -> None:
-    bundle = trained.bundle
-    slate = bundle.slate(trained.test.profiles[0], Context(), 3, strategy="ranker", explain=True)
+    model = trained.bundle
+    slate = model.slate(trained.test.profiles[0], Context(), 3, strategy="ranker", explain=True)
 
     assert all(slate.contributions)
-    assert {name for item in slate.contributions for name in item} <= set(bundle.ranker.names if bundle.ranker else ())
+    assert {name for item in slate.contributions for name in item} <= set(model.ranker.names if model.ranker else ())

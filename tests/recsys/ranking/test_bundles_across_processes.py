@@ -1,4 +1,4 @@
-"""Two processes that learn from the same data make the same artefact; one that loads it answers and explains alike."""
+"""Two processes that learn from the same data make the same artifact; one that loads it answers and explains alike."""
 
 import json
 import os
@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from recsys.evaluation.pipeline import train
 
 from recsys.data.dataset import build
 from recsys.data.folds import Fold, temporal
-from recsys.evaluation.pipeline import train
-from recsys.ranking.artifact import ArtefactError
+from recsys.ranking.artifact import ArtifactError
 from recsys.ranking.explanation import Slate
-from recsys.ranking.model import Bundle
+from recsys.ranking.model import HybridModel
 from tests.recsys.shop_history import (
     DAY,
     START,
@@ -34,14 +34,14 @@ print(learnt().save(Path(sys.argv[1])))
 ANSWER = """
 import json, sys
 from pathlib import Path
-from recsys.ranking.model import Bundle
+from recsys.ranking.model import HybridModel
 from tests.recsys.ranking.test_bundles_across_processes import told
-print(json.dumps(told(Bundle.load(Path(sys.argv[1]), expected=sys.argv[2]))))
+print(json.dumps(told(HybridModel.load(Path(sys.argv[1]), expected=sys.argv[2]))))
 """
 
 
-def learnt() -> Bundle:
-    """Return the bundle of a small shop, all sources in it."""
+def learnt() -> HybridModel:
+    """Return the model of a small shop, all sources in it."""
     with short_lessons():
         return train(build(history(shoppers=SHOPPERS, items=24, visits=6), products(items=24)), seed=11).bundle
 
@@ -52,12 +52,12 @@ def questions() -> Fold:
     return temporal(shop, start=START + 150 * DAY, end=float("inf"), new_only=False)
 
 
-def told(bundle: Bundle) -> list[Any]:
-    """Return what the bundle answers to each, and why: of the released rung, of the ranker and of each source."""
+def told(model: HybridModel) -> list[Any]:
+    """Return what the model answers to each, and why: of the released stage, of the ranker and of each source."""
     asked = questions()
     answers: list[Any] = []
-    for strategy in (None, "ranker", "blend", *bundle.sources):
-        slates = bundle.slate_many(asked.profiles, asked.contexts, K, strategy=strategy, explain=True)
+    for strategy in (None, "ranker", "blend", *model.sources):
+        slates = model.slate_many(asked.profiles, asked.contexts, K, strategy=strategy, explain=True)
         answers.append([strategy, [_plain(slate) for slate in slates]])
     return answers
 
@@ -78,13 +78,13 @@ def elsewhere(script: str, *arguments: str, seed: str = "0") -> "subprocess.Comp
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, Path, str]:
-    bundle, directory = learnt(), tmp_path_factory.mktemp("models") / "here"
-    return bundle, directory, bundle.save(directory)
+def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[HybridModel, Path, str]:
+    model, directory = learnt(), tmp_path_factory.mktemp("models") / "here"
+    return model, directory, model.save(directory)
 
 
 @pytest.mark.slow
-def test_another_process_learns_the_same_artefact_to_the_bit(saved: tuple[Bundle, Path, str], tmp_path: Path) -> None:
+def test_another_process_learns_the_same_artifact_to_the_bit(saved: tuple[HybridModel, Path, str], tmp_path: Path) -> None:
     _, _, digest = saved
 
     there = elsewhere(LEARN, str(tmp_path / "there"), seed="4711")
@@ -94,22 +94,22 @@ def test_another_process_learns_the_same_artefact_to_the_bit(saved: tuple[Bundle
 
 @pytest.mark.slow
 def test_another_process_answers_fifty_shoppers_alike_and_gives_the_same_reasons(
-    saved: tuple[Bundle, Path, str],
+    saved: tuple[HybridModel, Path, str],
 ) -> None:
-    bundle, directory, digest = saved
+    model, directory, digest = saved
 
     there = elsewhere(ANSWER, str(directory), digest, seed="4711")
 
     assert len(questions()) == SHOPPERS
     assert there.returncode == 0, there.stderr
-    assert json.loads(there.stdout) == json.loads(json.dumps(told(bundle)))
+    assert json.loads(there.stdout) == json.loads(json.dumps(told(model)))
     explained = dict(json.loads(there.stdout))["ranker"]
     assert all(contributions for _, _, _, contributions in explained)
 
 
 @pytest.mark.slow
 def test_another_process_refuses_a_tampered_file_and_another_hash(
-    saved: tuple[Bundle, Path, str], tmp_path: Path
+    saved: tuple[HybridModel, Path, str], tmp_path: Path
 ) -> None:
     _, untouched, digest = saved
     directory = shutil.copytree(untouched, tmp_path / "copy")
@@ -121,5 +121,5 @@ def test_another_process_refuses_a_tampered_file_and_another_hash(
     ranker.write_text(ranker.read_text().replace("leaf_value=", "leaf_value=9", 1))
     tampered = elsewhere(ANSWER, str(directory), digest)
     assert (tampered.returncode, "ranker.json was altered" in tampered.stderr) == (1, True)
-    with pytest.raises(ArtefactError, match="altered"):
-        Bundle.load(directory, expected=digest)
+    with pytest.raises(ArtifactError, match="altered"):
+        HybridModel.load(directory, expected=digest)

@@ -6,22 +6,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from recsys.training.ranker_training import TrainedRanker
 
 from recsys.data.dataset import build
 from recsys.data.folds import Fold, lived
 from recsys.data.profile import Context, Profile
 from recsys.data.time_split import cut_times
+from recsys.evaluation.exposure_tradeoff import STRENGTHS, curve
 from recsys.metrics.registry import mean_ndcg
 from recsys.metrics.spread import coverage, gini, shown_among_first
 from recsys.ranking.candidates import Candidates
-from recsys.ranking.exposure_constraint import Exposure
+from recsys.ranking.exposure_constraint import ExposureConstraint
 from recsys.ranking.groups import even
-from recsys.ranking.item_statistics import ItemFacts
-from recsys.ranking.model import Bundle
+from recsys.ranking.item_statistics import ItemStatistics
+from recsys.ranking.model import HybridModel
 from recsys.sources.registry import make
 from recsys.training import model_selection as choosing
-from recsys.training.exposure_tradeoff import STRENGTHS, curve
-from recsys.training.ranker_training import TrainedRanker
 from recsys.training.ranking_dataset import Examples, examples
 from recsys.training.slates import blend_slates, slates
 from tests.recsys.furniture import model
@@ -43,8 +43,8 @@ CANDIDATES, SCORES = most_like_the_first_items()
 TARGETS = [np.array([row % 10]) for row in range(N_SHOPPERS)]
 
 
-def measured(strength: float) -> Exposure:
-    return Exposure.measured(slates(CANDIDATES, SCORES), n_items=N_ITEMS, strength=strength)
+def measured(strength: float) -> ExposureConstraint:
+    return ExposureConstraint.measured(slates(CANDIDATES, SCORES), n_items=N_ITEMS, strength=strength)
 
 
 def test_excess_is_zero_below_the_equal_share_and_one_for_the_most_shown() -> None:
@@ -59,7 +59,7 @@ def test_excess_grows_with_the_logarithm_of_what_the_first_ten_places_show() -> 
     shown = np.full((4, 12), -1, np.int32)
     shown[:, 0], shown[:2, 1], shown[0, 2], shown[:2, 9], shown[:, 10:] = 0, 1, 2, 3, 4
 
-    excess = Exposure.measured(shown, n_items=9, strength=0.5).excess
+    excess = ExposureConstraint.measured(shown, n_items=9, strength=0.5).excess
 
     # Nine places, one for each of nine items: these have 4, 2, 1 and 2 times as many, the last only behind the tenth.
     assert excess.tolist() == [1.0, 0.5, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0]
@@ -76,13 +76,13 @@ def test_excess_grows_with_the_logarithm_of_what_the_first_ten_places_show() -> 
 def test_whoever_is_shown_most_has_all_of_the_excess_and_nobody_has_any_where_all_are_shown_alike_or_none(
     shown: list[list[int]], excess: list[float]
 ) -> None:
-    assert Exposure.measured(np.array(shown, np.int32), n_items=4, strength=0.5).excess.tolist() == excess
+    assert ExposureConstraint.measured(np.array(shown, np.int32), n_items=4, strength=0.5).excess.tolist() == excess
 
 
 def test_each_shoppers_scores_are_held_against_their_own_and_nobodys_against_none() -> None:
     rows, items = np.array([1, 1, 1, 2, 2]), np.array([0, 1, 2, 0, 2])
     nothing = np.zeros((5, 1), np.float32)
-    exposure = Exposure(0.5, np.array([1.0, 0.5, 0.0], np.float32))
+    exposure = ExposureConstraint(0.5, np.array([1.0, 0.5, 0.0], np.float32))
 
     eased = exposure.eased(
         Candidates(rows, items, nothing, nothing, ("one",), 3), np.array([12.0, 11.0, 10.0, -3.0, 97.0], np.float32)
@@ -121,9 +121,9 @@ def test_the_curve_is_of_what_could_be_shown() -> None:
     assert point["coverage"] < coverage(exposure)
 
 
-@pytest.mark.parametrize("rung", ["ranker", "blend"])
+@pytest.mark.parametrize("stage", ["ranker", "blend"])
 def test_a_training_measures_it_by_what_its_rung_shows_as_visits_begin(
-    rung: str, monkeypatch: pytest.MonkeyPatch
+    stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choosing, "TRADED", 20)
     late, fold, ranked = validated()
@@ -133,14 +133,14 @@ def test_a_training_measures_it_by_what_its_rung_shows_as_visits_begin(
     assert 20 < len(begins) < len(fold)
     asked = begins[even(len(begins), 20)]
 
-    limit, points = choosing._exposure(late, dated, BLEND, rung, ranked, strength=0.3)
+    limit, points = choosing._exposure(late, dated, BLEND, stage, ranked, strength=0.3)
 
     part, own = late.of_rows(asked).candidates, ranked.scores[-len(late.labels) :]
     scores = own[np.isin(late.candidates.rows, asked)]
-    first = slates(part, scores) if rung == "ranker" else blend_slates(part, BLEND)
+    first = slates(part, scores) if stage == "ranker" else blend_slates(part, BLEND)
     assert limit is not None
     assert limit.strength == 0.3
-    expected = Exposure.measured(first, n_items=fold.n_items, strength=0.3).excess
+    expected = ExposureConstraint.measured(first, n_items=fold.n_items, strength=0.3).excess
     assert limit.excess.tolist() == expected.tolist()
     targets = [fold.targets[row] for row in asked]
     assert [point["strength"] for point in points] == sorted({*STRENGTHS, 0.3})
@@ -153,8 +153,8 @@ def test_a_training_measures_it_by_what_its_rung_shows_as_visits_begin(
 def test_a_training_without_strength_tells_the_curve_alone_and_a_rung_of_one_source_nothing() -> None:
     late, fold, ranked = validated()
 
-    def found(rung: str, fold: Fold, model: TrainedRanker | None) -> tuple[Exposure | None, int]:
-        limit, points = choosing._exposure(late, fold, BLEND, rung, model, strength=0.0)
+    def found(stage: str, fold: Fold, model: TrainedRanker | None) -> tuple[ExposureConstraint | None, int]:
+        limit, points = choosing._exposure(late, fold, BLEND, stage, model, strength=0.0)
         return limit, len(points)
 
     assert found("ranker", fold, ranked) == found("blend", fold, None) == (None, len(STRENGTHS))
@@ -171,8 +171,8 @@ def validated() -> tuple[Examples, Fold, TrainedRanker]:
     start, end = cut_times(shop.interactions.times)
     fold = lived(shop, start=start, end=end, new_only=False)
     sources = {name: make(name).fit(fold.past, shop.catalogue) for name in BLEND}
-    facts = ItemFacts.fit(fold.past, shop.catalogue, until=start)
-    late = examples(sources, facts, fold, quotas=dict.fromkeys(BLEND, 15))
+    statistics = ItemStatistics.fit(fold.past, shop.catalogue, until=start)
+    late = examples(sources, statistics, fold, quotas=dict.fromkeys(BLEND, 15))
     scores = np.random.default_rng(7).random(len(late.labels) + 50).astype(np.float32)
     return late, fold, TrainedRanker((), np.empty(0, np.int64), (), scores, np.empty(0))
 
@@ -195,10 +195,10 @@ def test_a_shopper_whose_candidates_score_alike_is_served_the_least_shown() -> N
 def test_a_bundle_keeps_its_constraint_and_answers_by_it(tmp_path: Path) -> None:
     free = model(("popular", "rp3beta", "covisitation"))
     shown = np.stack([free.slate(Profile.empty(1.76e9), Context(), 3).items] * 20)
-    held = replace(free, exposure=Exposure.measured(shown, n_items=free.catalogue.n_items, strength=1.0))
+    held = replace(free, exposure=ExposureConstraint.measured(shown, n_items=free.catalogue.n_items, strength=1.0))
 
     sealed = held.save(tmp_path / "model")
-    again = Bundle.load(tmp_path / "model", expected=sealed)
+    again = HybridModel.load(tmp_path / "model", expected=sealed)
 
     slate = again.slate(Profile.empty(1.76e9), Context(), 3).items
     assert again.manifest["exposure"] == 1.0

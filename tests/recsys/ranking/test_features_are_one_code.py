@@ -15,7 +15,7 @@ from recsys.ranking import candidates
 from recsys.ranking.affinity import affinity_features
 from recsys.ranking.candidates import Candidates, gather
 from recsys.ranking.features import _of_top, feature_names, features
-from recsys.ranking.item_statistics import COLUMNS, ItemFacts, attribute_rows
+from recsys.ranking.item_statistics import COLUMNS, ItemStatistics, attribute_rows
 from recsys.ranking.shoppers import Shoppers
 from recsys.sources.registry import make
 from tests.recsys import shops
@@ -24,15 +24,15 @@ from tests.recsys.shop_history import history, products
 QUOTAS = {"personal_top": 20, "popular": 20}
 
 
-def asked() -> tuple[Fold, ItemFacts, Candidates]:
-    """Return the questions of the small shop's last three tenths, its facts until then, and the candidates of all."""
+def asked() -> tuple[Fold, ItemStatistics, Candidates]:
+    """Return the questions of the small shop's last three tenths, its statistics until then, and the candidates of all."""
     dataset = build(history(), products())
     start = cut_times(dataset.interactions.times, [0.7])[0]
     fold = temporal(dataset, start=start, end=float("inf"), new_only=False)
     sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in QUOTAS}
-    facts = ItemFacts.fit(fold.past, dataset.catalogue, until=start)
+    statistics = ItemStatistics.fit(fold.past, dataset.catalogue, until=start)
     found = gather(sources, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=dataset.catalogue.n_items)
-    return fold, facts, found
+    return fold, statistics, found
 
 
 def test_one_shopper_and_many_give_the_same_features() -> None:
@@ -40,33 +40,33 @@ def test_one_shopper_and_many_give_the_same_features() -> None:
     start = cut_times(dataset.interactions.times, [0.7])[0]
     fold = temporal(dataset, start=start, end=float("inf"), new_only=False)
     sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in QUOTAS}
-    facts = ItemFacts.fit(fold.past, dataset.catalogue, until=start)
+    statistics = ItemStatistics.fit(fold.past, dataset.catalogue, until=start)
 
     n = dataset.catalogue.n_items
     many = gather(sources, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=n)
-    together = features(many, fold.profiles, fold.contexts, facts)
+    together = features(many, fold.profiles, fold.contexts, statistics)
     for row in (0, 7, len(fold) - 1):
         one = gather(sources, [fold.profiles[row]], [fold.contexts[row]], quotas=QUOTAS, n_items=n)
-        alone = features(one, [fold.profiles[row]], [fold.contexts[row]], facts)
+        alone = features(one, [fold.profiles[row]], [fold.contexts[row]], statistics)
 
         assert one.items.tolist() == many.items[many.rows == row].tolist()
         np.testing.assert_array_equal(alone, together[many.rows == row])
 
 
 def test_many_histories_are_looked_at_in_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    fold, facts, found = asked()
-    together = features(found, fold.profiles, fold.contexts, facts)
+    fold, statistics, found = asked()
+    together = features(found, fold.profiles, fold.contexts, statistics)
 
     kept = np.random.default_rng(7).random(len(found.rows)) < 0.3
     for most in (1, 100, 333, 1_000_000):
         monkeypatch.setattr("recsys.ranking.features.AT_ONCE", most)
-        np.testing.assert_array_equal(features(found, fold.profiles, fold.contexts, facts), together)
-        some = features(found, fold.profiles, fold.contexts, facts, kept=kept)
+        np.testing.assert_array_equal(features(found, fold.profiles, fold.contexts, statistics), together)
+        some = features(found, fold.profiles, fold.contexts, statistics, kept=kept)
         np.testing.assert_array_equal(some, together[kept])
 
 
 def test_runs_hold_only_so_many_events_and_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
-    fold, facts, found = asked()
+    fold, statistics, found = asked()
     each = np.bincount(found.rows, minlength=len(fold)) + [len(profile.items) for profile in fold.profiles]
     counted, sizes = Shoppers.of, []
 
@@ -76,7 +76,7 @@ def test_runs_hold_only_so_many_events_and_candidates(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Shoppers, "of", told)
     monkeypatch.setattr("recsys.ranking.features.AT_ONCE", most := 10 * int(each.max()))
-    features(found, fold.profiles, fold.contexts, facts)
+    features(found, fold.profiles, fold.contexts, statistics)
 
     assert sum(sizes) == len(fold)
     assert max(sum(part) for part in np.split(each, np.cumsum(sizes)[:-1])) <= most + each.max()
@@ -104,8 +104,8 @@ def test_facts_ignore_what_comes_after_their_moment() -> None:
     start = cut_times(dataset.interactions.times, [0.5])[0]
     past = temporal(dataset, start=start, end=float("inf"), new_only=False).past
 
-    with_future = ItemFacts.fit(dataset.interactions, dataset.catalogue, until=np.nextafter(start, 0))
-    without = ItemFacts.fit(past, dataset.catalogue, until=np.nextafter(start, 0))
+    with_future = ItemStatistics.fit(dataset.interactions, dataset.catalogue, until=np.nextafter(start, 0))
+    without = ItemStatistics.fit(past, dataset.catalogue, until=np.nextafter(start, 0))
 
     np.testing.assert_array_equal(with_future.table, without.table)
     np.testing.assert_array_equal(with_future.last, without.last)
@@ -116,10 +116,10 @@ def test_own_history_is_counted_and_timed() -> None:
     start = cut_times(dataset.interactions.times, [0.7])[0]
     fold = temporal(dataset, start=start, end=float("inf"), new_only=False)
     source = {"personal_top": make("personal_top").fit(fold.past, dataset.catalogue)}
-    facts = ItemFacts.fit(fold.past, dataset.catalogue, until=start)
+    statistics = ItemStatistics.fit(fold.past, dataset.catalogue, until=start)
 
-    found = gather(source, fold.profiles[:1], fold.contexts[:1], quotas={"personal_top": 5}, n_items=facts.n_items)
-    seen = features(found, fold.profiles[:1], fold.contexts[:1], facts)
+    found = gather(source, fold.profiles[:1], fold.contexts[:1], quotas={"personal_top": 5}, n_items=statistics.n_items)
+    seen = features(found, fold.profiles[:1], fold.contexts[:1], statistics)
 
     names = feature_names(found.sources)
     profile, item = fold.profiles[0], found.items[0]
@@ -134,11 +134,11 @@ def test_of_who_did_nothing_it_is_unknown_how_often_they_repeat() -> None:
     dataset = build(history(), products())
     rows = dataset.interactions
     sources = {"popular": make("popular").fit(rows, dataset.catalogue)}
-    facts = ItemFacts.fit(rows, dataset.catalogue, until=float(rows.times[-1]))
+    statistics = ItemStatistics.fit(rows, dataset.catalogue, until=float(rows.times[-1]))
     nobody, context = Profile.empty(float(rows.times[-1])), Context(items=(0,))
 
-    found = gather(sources, [nobody], [context], quotas={"popular": 3}, n_items=facts.n_items)
-    seen = dict(zip(feature_names(found.sources), features(found, [nobody], [context], facts)[0].tolist(), strict=True))
+    found = gather(sources, [nobody], [context], quotas={"popular": 3}, n_items=statistics.n_items)
+    seen = dict(zip(feature_names(found.sources), features(found, [nobody], [context], statistics)[0].tolist(), strict=True))
 
     assert [seen[name] for name in ("events", "visits", "items", "bought")] == [0, 0, 0, 0]
     assert np.isnan([seen[name] for name in ("idle", "since_first", "repeat_share", "visit_gap")]).all()
@@ -148,12 +148,12 @@ def test_kin_of_a_context_is_told() -> None:
     dataset = build(history(), products())
     rows = dataset.interactions
     sources = {"popular": make("popular").fit(rows, dataset.catalogue)}
-    facts = ItemFacts.fit(rows, dataset.catalogue, until=float(rows.times[-1]))
+    statistics = ItemStatistics.fit(rows, dataset.catalogue, until=float(rows.times[-1]))
     fold = temporal(dataset, start=float(rows.times[-1]), end=float("inf"), new_only=False)
     context = replace(Context(), items=(0,))
 
-    found = gather(sources, fold.profiles[:1], [context], quotas={"popular": 40}, n_items=facts.n_items)
-    seen = features(found, fold.profiles[:1], [context], facts)
+    found = gather(sources, fold.profiles[:1], [context], quotas={"popular": 40}, n_items=statistics.n_items)
+    seen = features(found, fold.profiles[:1], [context], statistics)
 
     same = seen[:, feature_names(found.sources).index("context_category")]
     np.testing.assert_array_equal(same, (found.items % 2 == 0).astype(np.float32))
@@ -164,7 +164,7 @@ def test_the_stars_of_a_product_are_those_of_its_ratings_alone() -> None:
     data = shops.interactions(rows, n_users=2)
     data = replace(data, values=np.array([5.0, 1.0, 1.0], np.float32))
 
-    stars = ItemFacts.fit(data, shops.catalogue(2), until=9.0).table[:, COLUMNS.index("stars")]
+    stars = ItemStatistics.fit(data, shops.catalogue(2), until=9.0).table[:, COLUMNS.index("stars")]
 
     np.testing.assert_array_equal(stars, [5.0, np.nan])
 
@@ -195,7 +195,7 @@ def test_what_is_given_beside_a_list_sets_no_scale_for_it() -> None:
 def test_what_a_shopper_dislikes_speaks_for_nothing_of_its_kind() -> None:
     dataset = build(history(), products())
     rows, catalogue = dataset.interactions, dataset.catalogue
-    facts = ItemFacts.fit(rows, catalogue, until=float(rows.times[-1]))
+    statistics = ItemStatistics.fit(rows, catalogue, until=float(rows.times[-1]))
     items, times = np.array([0, 1, 2], np.int32), np.array([1.0, 2.0, 3.0])
     whole = replace(Profile.empty(9.0), items=items, times=times, signals=np.zeros(3, np.int8),
                     weights=np.array([0, 1, 1], np.float32), values=np.full(3, np.nan, np.float32))  # fmt: skip
@@ -204,7 +204,7 @@ def test_what_a_shopper_dislikes_speaks_for_nothing_of_its_kind() -> None:
 
     def told(profile: Profile) -> np.ndarray:
         asked = np.arange(catalogue.n_items)
-        return np.column_stack(affinity_features(Shoppers.of([profile]), np.zeros_like(asked), asked, facts))
+        return np.column_stack(affinity_features(Shoppers.of([profile]), np.zeros_like(asked), asked, statistics))
 
     np.testing.assert_array_equal(told(whole), told(liked))
     np.testing.assert_array_equal(told(nothing), told(Profile.empty(9.0)))

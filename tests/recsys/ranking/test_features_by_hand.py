@@ -18,7 +18,7 @@ from recsys.data.folds import (
 from recsys.data.profile import Context
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.features import feature_names, features
-from recsys.ranking.item_statistics import ItemFacts
+from recsys.ranking.item_statistics import ItemStatistics
 from tests.recsys.shops import DAY, START, interactions
 
 PRODUCTS = Catalogue(
@@ -42,10 +42,10 @@ LATER = [(0, 2, NOW, "purchase"), (1, 2, NOW + 1, "cart"), (0, 1, NOW + DAY, "vi
 
 def every(fold: Fold) -> np.ndarray:
     """Return float32[questions, products, features], without sources."""
-    facts, n = ItemFacts.fit(fold.past, fold.catalogue, until=fold.until), fold.n_items
+    statistics, n = ItemStatistics.fit(fold.past, fold.catalogue, until=fold.until), fold.n_items
     nothing = np.empty((len(fold) * n, 0), np.float32)
     rows, items = np.repeat(np.arange(len(fold)), n), np.tile(np.arange(n), len(fold))
-    seen = features(Candidates(rows, items, nothing, nothing, (), len(fold)), fold.profiles, fold.contexts, facts)
+    seen = features(Candidates(rows, items, nothing, nothing, (), len(fold)), fold.profiles, fold.contexts, statistics)
     return seen.reshape(len(fold), n, -1)
 
 

@@ -11,8 +11,8 @@ from recsys.data.catalogue import Catalogue
 from recsys.data.dataset import Dataset, build
 from recsys.data.profile import Context, Profile
 from recsys.ranking.increment import incremented, renewed
-from recsys.ranking.item_statistics import COLUMNS, ItemFacts
-from recsys.ranking.model import Bundle
+from recsys.ranking.item_statistics import COLUMNS, ItemStatistics
+from recsys.ranking.model import HybridModel
 from recsys.sources.registry import make
 from tests.recsys.shop_history import DAY, history, products
 
@@ -20,22 +20,22 @@ QUICK = ("covisitation", "popular", "rp3beta", "user_knn")
 SLOW = ("content", "svd")
 
 
-def bundle_of(dataset: Dataset) -> Bundle:
+def bundle_of(dataset: Dataset) -> HybridModel:
     rows, until = dataset.interactions, float(dataset.interactions.times[-1])
     names = (*QUICK, *SLOW)
-    return Bundle(
+    return HybridModel(
         catalogue=dataset.catalogue,
         sources={name: make(name).fit(rows, dataset.catalogue) for name in names},
-        facts=ItemFacts.fit(rows, dataset.catalogue, until=until),
+        statistics=ItemStatistics.fit(rows, dataset.catalogue, until=until),
         ranker=None,
         quotas=dict.fromkeys(names, 20),
         blend=dict.fromkeys(names, 1.0),
-        manifest={"rung": "blend", "single": "rp3beta", "until": until},
+        manifest={"stage": "blend", "single": "rp3beta", "until": until},
     )
 
 
 @pytest.fixture(scope="module")
-def morning() -> Bundle:
+def morning() -> HybridModel:
     """A model of the shop as it was before the last day."""
     rows = history()
     return bundle_of(build(rows[rows["timestamp"] < rows["timestamp"].max() - DAY], products()))
@@ -53,7 +53,7 @@ def sold(item: str, *, by: int) -> pd.DataFrame:
     return pd.concat([rows, pd.DataFrame(more, columns=rows.columns)], ignore_index=True)
 
 
-def test_quick_sources_and_facts_are_what_a_training_of_now_would_fit(morning: Bundle) -> None:
+def test_quick_sources_and_facts_are_what_a_training_of_now_would_fit(morning: HybridModel) -> None:
     now = build(history(), products())
     fresh = bundle_of(now)
 
@@ -62,14 +62,14 @@ def test_quick_sources_and_facts_are_what_a_training_of_now_would_fit(morning: B
     for name in QUICK:
         for key, array in fresh.sources[name].arrays.items():
             np.testing.assert_array_equal(found.sources[name].arrays[key], array, err_msg=f"{name} {key}")
-    np.testing.assert_array_equal(found.facts.table, fresh.facts.table)
-    assert found.facts.until == fresh.facts.until > morning.facts.until
+    np.testing.assert_array_equal(found.statistics.table, fresh.statistics.table)
+    assert found.statistics.until == fresh.statistics.until > morning.statistics.until
     assert all(found.sources[name] is morning.sources[name] for name in SLOW)
-    assert found.manifest["trained_until"] == morning.facts.until
+    assert found.manifest["trained_until"] == morning.statistics.until
     assert list(found.sources) == list(morning.sources)
 
 
-def test_a_product_that_appeared_since_is_recommended_for_what_it_sells(morning: Bundle) -> None:
+def test_a_product_that_appeared_since_is_recommended_for_what_it_sells(morning: HybridModel) -> None:
     listed = pd.concat([products().assign(price=9.0), products(items=1).assign(item_id="a-new-one")])
     now = build(sold("a-new-one", by=30), listed)
 
@@ -79,12 +79,12 @@ def test_a_product_that_appeared_since_is_recommended_for_what_it_sells(morning:
     assert found.catalogue.item_ids == (*morning.catalogue.item_ids, "a-new-one")
     with_it = Context(items=(found.catalogue.item_ids.index("i000"),))
     assert found.sources["covisitation"].recommend(Profile.empty(now=0.0), with_it, 1).items.tolist() == [code]
-    assert code in found.slate(Profile.empty(now=found.facts.until), Context(), 10, strategy="popular").items
+    assert code in found.slate(Profile.empty(now=found.statistics.until), Context(), 10, strategy="popular").items
     assert found.sources["content"].n_items == code + 1
-    assert found.facts.table[0, COLUMNS.index("price")] == pytest.approx(np.log1p(9.0)), "today's price"
+    assert found.statistics.table[0, COLUMNS.index("price")] == pytest.approx(np.log1p(9.0)), "today's price"
 
 
-def test_products_that_are_gone_keep_their_codes(morning: Bundle) -> None:
+def test_products_that_are_gone_keep_their_codes(morning: HybridModel) -> None:
     before = morning.catalogue
     now = build(history()[lambda rows: rows["item_id"] != "i000"], products()[1:].assign(title="Today"))
 
@@ -108,32 +108,32 @@ def test_columns_that_the_catalogue_does_not_have() -> None:
     assert forth.prices is None
 
 
-def test_facts_after_products_came_and_went_are_those_of_a_training(morning: Bundle) -> None:
+def test_facts_after_products_came_and_went_are_those_of_a_training(morning: HybridModel) -> None:
     rows = history()[lambda rows: rows["item_id"] != "i000"]
     now = build(rows, pd.concat([products()[1:], products(items=1).assign(item_id="new", price=77.0)]))
-    fresh = ItemFacts.fit(now.interactions, now.catalogue, until=float(now.interactions.times[-1]))
+    fresh = ItemStatistics.fit(now.interactions, now.catalogue, until=float(now.interactions.times[-1]))
 
     found = incremented(morning, now.interactions, now.catalogue)
 
     codes = [found.catalogue.item_ids.index(name) for name in now.catalogue.item_ids]
     same = [column for column, name in enumerate(COLUMNS) if name != "category_newness"]
-    np.testing.assert_allclose(found.facts.table[codes][:, same], fresh.table[:, same], rtol=1e-6)
+    np.testing.assert_allclose(found.statistics.table[codes][:, same], fresh.table[:, same], rtol=1e-6)
 
 
-def test_an_increment_is_an_artefact_and_can_learn_again(morning: Bundle, tmp_path: Path) -> None:
+def test_an_increment_is_an_artifact_and_can_learn_again(morning: HybridModel, tmp_path: Path) -> None:
     now = build(sold("a-new-one", by=5), products())
     found = incremented(morning, now.interactions, now.catalogue)
 
     hashes = {found.save(tmp_path / name) for name in ("one", "two")}
-    loaded = Bundle.load(tmp_path / "one", expected=hashes.pop())
+    loaded = HybridModel.load(tmp_path / "one", expected=hashes.pop())
     again = incremented(loaded, now.interactions, now.catalogue)
 
     assert not hashes
-    profile, asked = Profile.empty(now=found.facts.until), Context()
+    profile, asked = Profile.empty(now=found.statistics.until), Context()
     assert again.slate(profile, asked, 10).items.tolist() == found.slate(profile, asked, 10).items.tolist()
 
 
-def test_nothing_to_learn_from_is_an_error(morning: Bundle) -> None:
+def test_nothing_to_learn_from_is_an_error(morning: HybridModel) -> None:
     rows = build(history(), products()).interactions
     nothing = rows.some(slice(0))
 

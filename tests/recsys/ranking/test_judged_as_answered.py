@@ -1,4 +1,4 @@
-"""What a report judges is what answers show: on random shops, on every rung, before and after it was saved."""
+"""What a report judges is what answers show: on random shops, on every stage, before and after it was saved."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,22 +6,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from recsys.evaluation.pipeline import asked_of
+from recsys.training.ranker_training import Member, mean_of
 
 from recsys.arrays import Ints
 from recsys.data.catalogue import Catalogue
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import Fold, lived, temporal
 from recsys.data.time_split import cut_times
-from recsys.evaluation.pipeline import asked_of
 from recsys.evaluation.report import released_slates
 from recsys.metrics.registry import DEEPEST
-from recsys.ranking.exposure_constraint import Exposure
+from recsys.ranking.exposure_constraint import ExposureConstraint
 from recsys.ranking.features import feature_names
-from recsys.ranking.item_statistics import ItemFacts
-from recsys.ranking.model import Bundle
+from recsys.ranking.item_statistics import ItemStatistics
+from recsys.ranking.model import HybridModel
 from recsys.sources.registry import make
-from recsys.training.model_slates import padded
-from recsys.training.ranker_training import Member, mean_of
+from recsys.training.served_slates import padded
 
 DAY, START = 86_400.0, 1_700_000_000.0
 SOURCES = ("buy_again", "content", "covisitation", "new_arrivals", "personal_top", "popular", "rp3beta", "trending")
@@ -57,30 +57,30 @@ def shop(seed: int) -> Dataset:
     return build(rows, products)
 
 
-def bundle_of(dataset: Dataset, fold: Fold, catalogue: Catalogue, *, seed: int) -> Bundle:
-    """Return a bundle of the fold's past whose ranker learnt on the questions themselves: here it may."""
+def bundle_of(dataset: Dataset, fold: Fold, catalogue: Catalogue, *, seed: int) -> HybridModel:
+    """Return a model of the fold's past whose ranker learnt on the questions themselves: here it may."""
     rng = np.random.default_rng(seed)
-    bundle = Bundle(
+    model = HybridModel(
         catalogue=catalogue,
         sources={name: make(name).fit(fold.past, catalogue) for name in SOURCES},
-        facts=ItemFacts.fit(fold.past, catalogue, until=fold.until),
+        statistics=ItemStatistics.fit(fold.past, catalogue, until=fold.until),
         ranker=None,
         quotas={name: int(rng.integers(20, 40)) for name in SOURCES},
         blend={"popular": 0.5, "rp3beta": 1.0, "content": 1.0},
-        manifest={"rung": "ranker", "single": "covisitation", "plan": {"new_only": fold.new_only}},
-        exposure=Exposure(0.3, rng.random(catalogue.n_items).astype(np.float32)) if seed % 2 else None,
+        manifest={"stage": "ranker", "single": "covisitation", "plan": {"new_only": fold.new_only}},
+        exposure=ExposureConstraint(0.3, rng.random(catalogue.n_items).astype(np.float32)) if seed % 2 else None,
         cold_lift=float(rng.uniform(-1, 2)),
         cold_level=float(rng.uniform(-1, 1)),
     )
-    taught = asked_of(bundle, fold).thinned().judged()
+    taught = asked_of(model, fold).thinned().judged()
     members: list[Member] = [({"objective": "binary", "min_data_in_leaf": 5}, 20), ({"objective": "network"}, 30)]
-    return replace(bundle, ranker=mean_of(members, taught, feature_names(SOURCES), seed=7))
+    return replace(model, ranker=mean_of(members, taught, feature_names(SOURCES), seed=7))
 
 
-def answered(bundle: Bundle, fold: Fold) -> Ints:
+def answered(model: HybridModel, fold: Fold) -> Ints:
     """Return what each shopper is answered alone, int32[n, 20]."""
     asked = zip(fold.profiles, fold.contexts, strict=True)
-    slates = (bundle.slate(profile, context, DEEPEST).items for profile, context in asked)
+    slates = (model.slate(profile, context, DEEPEST).items for profile, context in asked)
     return padded(slates, n=len(fold), k=DEEPEST)
 
 
@@ -92,10 +92,10 @@ def test_what_is_judged_is_what_is_answered(seed: int, tmp_path: Path) -> None:
     fold = ask(dataset, start=cut, end=float("inf"), new_only=seed == 1, limit=60, newest=300)
     ranked = bundle_of(dataset, fold, fold.catalogue, seed=seed)
 
-    for rung in ("ranker", "blend", "single", "popular"):
-        bundle = replace(ranked, manifest={**ranked.manifest, "rung": rung})
-        judged, _ = released_slates(bundle, fold, asked_of(bundle, fold))
-        loaded = Bundle.load(tmp_path / rung, expected=bundle.save(tmp_path / rung))
+    for stage in ("ranker", "blend", "single", "popular"):
+        model = replace(ranked, manifest={**ranked.manifest, "stage": stage})
+        judged, _ = released_slates(model, fold, asked_of(model, fold))
+        loaded = HybridModel.load(tmp_path / stage, expected=model.save(tmp_path / stage))
 
-        np.testing.assert_array_equal(answered(bundle, fold), judged, rung)
-        np.testing.assert_array_equal(answered(loaded, fold), judged, rung)
+        np.testing.assert_array_equal(answered(model, fold), judged, stage)
+        np.testing.assert_array_equal(answered(loaded, fold), judged, stage)

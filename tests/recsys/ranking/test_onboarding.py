@@ -10,7 +10,7 @@ from recsys.arrays import Ints
 from recsys.data.opinions import MOST_OPINIONS, opinions_of
 from recsys.data.profile import Profile
 from recsys.data.signals import SIGNAL_CODES
-from recsys.ranking.item_statistics import ItemFacts
+from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.onboarding import put_back, questions
 from recsys.ranking.taste_space import (
     POOL,
@@ -33,7 +33,7 @@ def space(name: str = "ease") -> TasteSpace:
     rows, shop = checkerboard(n_users=40, n_items=N_ITEMS), catalogue(N_ITEMS)
     told = rows_of({name: make(name).fit(rows, shop)})
     assert told is not None
-    return TasteSpace.of(told, ALL, ItemFacts.fit(rows, shop, until=float(rows.times.max())))
+    return TasteSpace.of(told, ALL, ItemStatistics.fit(rows, shop, until=float(rows.times.max())))
 
 
 def said(*events: Event) -> Profile:

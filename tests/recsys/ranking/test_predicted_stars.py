@@ -14,11 +14,11 @@ from recsys.data.folds import Fold, temporal
 from recsys.data.profile import Profile
 from recsys.data.signals import RATING
 from recsys.data.time_split import cut_times
-from recsys.ranking import artifact as artefact
-from recsys.ranking.artifact import ArtefactError
+from recsys.ranking import artifact
+from recsys.ranking.artifact import ArtifactError
 from recsys.ranking.candidates import gather
 from recsys.ranking.features import feature_names, features
-from recsys.ranking.item_statistics import ItemFacts
+from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.predicted_ratings import (
     FIVE,
     PREDICTED,
@@ -45,13 +45,13 @@ def fold(rated: Dataset) -> Fold:
 
 
 @pytest.fixture(scope="module")
-def facts(rated: Dataset, fold: Fold) -> ItemFacts:
-    return ItemFacts.fit(fold.past, rated.catalogue, until=fold.until)
+def statistics(rated: Dataset, fold: Fold) -> ItemStatistics:
+    return ItemStatistics.fit(fold.past, rated.catalogue, until=fold.until)
 
 
-def stars_of(facts: ItemFacts) -> Stars:
-    assert facts.stars is not None
-    return facts.stars
+def stars_of(statistics: ItemStatistics) -> Stars:
+    assert statistics.stars is not None
+    return statistics.stars
 
 
 def held_back(stars: Stars) -> float:
@@ -71,27 +71,27 @@ def as_views(profile: Profile) -> Profile:
     return replace(profile, signals=np.zeros_like(profile.signals))
 
 
-def test_the_ranker_sees_the_same_number_for_one_shopper_and_for_many(fold: Fold, facts: ItemFacts) -> None:
-    source = {"popular": make("popular").fit(fold.past, _catalogue(facts))}
+def test_the_ranker_sees_the_same_number_for_one_shopper_and_for_many(fold: Fold, statistics: ItemStatistics) -> None:
+    source = {"popular": make("popular").fit(fold.past, _catalogue(statistics))}
 
-    many = gather(source, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=facts.n_items)
-    together = features(many, fold.profiles, fold.contexts, facts)
-    one = gather(source, [fold.profiles[9]], [fold.contexts[9]], quotas=QUOTAS, n_items=facts.n_items)
-    alone = features(one, [fold.profiles[9]], [fold.contexts[9]], facts)
+    many = gather(source, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=statistics.n_items)
+    together = features(many, fold.profiles, fold.contexts, statistics)
+    one = gather(source, [fold.profiles[9]], [fold.contexts[9]], quotas=QUOTAS, n_items=statistics.n_items)
+    alone = features(one, [fold.profiles[9]], [fold.contexts[9]], statistics)
 
     column = feature_names(many.sources).index(PREDICTED)
     np.testing.assert_array_equal(alone[:, column], together[many.rows == 9, column])
     assert np.isfinite(alone[:, column]).all()
-    assert alone[0, column] == pytest.approx(given(stars_of(facts), fold.profiles[9], int(one.items[0])))
+    assert alone[0, column] == pytest.approx(given(stars_of(statistics), fold.profiles[9], int(one.items[0])))
 
 
-def test_taste_shows_in_the_prediction(fold: Fold, facts: ItemFacts) -> None:
-    everything = np.arange(facts.n_items)
-    turned = [replace(one, values=2 * np.float32(stars_of(facts).mean) - one.values) for one in fold.profiles[:20]]
+def test_taste_shows_in_the_prediction(fold: Fold, statistics: ItemStatistics) -> None:
+    everything = np.arange(statistics.n_items)
+    turned = [replace(one, values=2 * np.float32(stars_of(statistics).mean) - one.values) for one in fold.profiles[:20]]
 
     def taste(profile: Profile) -> np.ndarray:
-        rows = np.zeros(facts.n_items, np.int64)
-        return stars_of(facts).predicted(Shoppers.of([profile]), rows, everything) - stars_of(facts).bias
+        rows = np.zeros(statistics.n_items, np.int64)
+        return stars_of(statistics).predicted(Shoppers.of([profile]), rows, everything) - stars_of(statistics).bias
 
     agreement = [np.corrcoef(taste(one), taste(other))[0, 1] for one, other in zip(fold.profiles, turned, strict=False)]
 
@@ -116,13 +116,13 @@ def test_points_of_a_hundred_are_learnt_as_stars_are() -> None:
     np.testing.assert_allclose(np.array(points, float), 20 * np.array(five_stars, float), rtol=1e-3)
 
 
-def test_who_never_rated_and_what_nobody_rated_are_unknown(fold: Fold, facts: ItemFacts) -> None:
-    stars = stars_of(facts)
-    unrated = replace(stars, bias=np.where(np.arange(facts.n_items) == 5, np.nan, stars.bias).astype(np.float32))
+def test_who_never_rated_and_what_nobody_rated_are_unknown(fold: Fold, statistics: ItemStatistics) -> None:
+    stars = stars_of(statistics)
+    unrated = replace(stars, bias=np.where(np.arange(statistics.n_items) == 5, np.nan, stars.bias).astype(np.float32))
 
     assert given(stars, as_views(fold.profiles[0]), 5) is None
     assert given(stars, Profile.empty(fold.until), 5) is None
-    assert given(stars, fold.profiles[0], facts.n_items) is None
+    assert given(stars, fold.profiles[0], statistics.n_items) is None
     assert given(unrated, fold.profiles[0], 5) is None
     assert given(stars, fold.profiles[0], 5) is not None
 
@@ -137,7 +137,7 @@ def test_generosity_is_what_a_rating_is_above_the_mean_and_the_items_own_bias() 
     assert given(stars, five, 2) is None
 
 
-def test_a_later_rating_of_the_same_item_stands_alone(fold: Fold, facts: ItemFacts) -> None:
+def test_a_later_rating_of_the_same_item_stands_alone(fold: Fold, statistics: ItemStatistics) -> None:
     shopper = fold.profiles[0]
     again = replace(
         shopper,
@@ -149,25 +149,25 @@ def test_a_later_rating_of_the_same_item_stands_alone(fold: Fold, facts: ItemFac
     )
     changed = replace(again, values=np.append(shopper.values, np.float32(0)))
 
-    assert given(stars_of(facts), again, 7) == pytest.approx(given(stars_of(facts), shopper, 7))
-    assert given(stars_of(facts), changed, 7) != pytest.approx(given(stars_of(facts), shopper, 7))
+    assert given(stars_of(statistics), again, 7) == pytest.approx(given(stars_of(statistics), shopper, 7))
+    assert given(stars_of(statistics), changed, 7) != pytest.approx(given(stars_of(statistics), shopper, 7))
 
 
-def test_predictions_stay_within_the_shops_scale(fold: Fold, facts: ItemFacts) -> None:
-    stars = stars_of(facts)
+def test_predictions_stay_within_the_shops_scale(fold: Fold, statistics: ItemStatistics) -> None:
+    stars = stars_of(statistics)
     delighted = replace(fold.profiles[0], values=np.full_like(fold.profiles[0].values, 100))
 
     assert given(stars, delighted, 0) == stars.high
 
 
-def test_later_ratings_are_not_looked_at(rated: Dataset, fold: Fold, facts: ItemFacts) -> None:
+def test_later_ratings_are_not_looked_at(rated: Dataset, fold: Fold, statistics: ItemStatistics) -> None:
     just_before = float(np.nextafter(fold.until, 0))
 
-    with_future = Stars.fit(rated.interactions, facts.n_items, until=just_before)
+    with_future = Stars.fit(rated.interactions, statistics.n_items, until=just_before)
 
     assert with_future is not None
-    np.testing.assert_array_equal(with_future.vectors, stars_of(facts).vectors)
-    np.testing.assert_array_equal(with_future.bias, stars_of(facts).bias)
+    np.testing.assert_array_equal(with_future.vectors, stars_of(statistics).vectors)
+    np.testing.assert_array_equal(with_future.bias, stars_of(statistics).bias)
 
 
 @pytest.mark.parametrize("kind", ["constant", "none"])
@@ -175,37 +175,37 @@ def test_without_ratings_that_differ_there_is_nothing(kind: str, tmp_path: Path)
     frame = of_one_value(ratings()) if kind == "constant" else ratings().assign(event="purchase", value=1.0)
     dataset = build(frame)
     until = float(dataset.interactions.times[-1])
-    facts = ItemFacts.fit(dataset.interactions, dataset.catalogue, until=until)
+    statistics = ItemStatistics.fit(dataset.interactions, dataset.catalogue, until=until)
     fold = temporal(dataset, start=until, end=float("inf"), new_only=False)
     source = {"popular": make("popular").fit(fold.past, dataset.catalogue)}
 
-    found = gather(source, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=facts.n_items)
-    seen = features(found, fold.profiles, fold.contexts, facts)
-    artefact.write_facts(tmp_path, facts)
+    found = gather(source, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=statistics.n_items)
+    seen = features(found, fold.profiles, fold.contexts, statistics)
+    artifact.write_statistics(tmp_path, statistics)
 
-    assert facts.stars is None
+    assert statistics.stars is None
     assert np.isnan(seen[:, feature_names(found.sources).index(PREDICTED)]).all()
-    assert [path.name for path in tmp_path.iterdir()] == ["facts.npz"]
-    assert artefact.read_facts(tmp_path).stars is None
+    assert [path.name for path in tmp_path.iterdir()] == ["statistics.npz"]
+    assert artifact.read_statistics(tmp_path).stars is None
 
 
-def test_saved_loaded_and_sealed_without_any_shopper(rated: Dataset, facts: ItemFacts, tmp_path: Path) -> None:
-    artefact.write_facts(tmp_path, facts)
-    sealed = artefact.seal(tmp_path, {})
+def test_saved_loaded_and_sealed_without_any_shopper(rated: Dataset, statistics: ItemStatistics, tmp_path: Path) -> None:
+    artifact.write_statistics(tmp_path, statistics)
+    sealed = artifact.seal(tmp_path, {})
 
-    loaded = artefact.read_facts(tmp_path)
-    artefact.unseal(tmp_path, expected=sealed)
+    loaded = artifact.read_statistics(tmp_path)
+    artifact.unseal(tmp_path, expected=sealed)
 
     assert loaded.stars is not None
-    np.testing.assert_array_equal(loaded.stars.vectors, stars_of(facts).vectors)
-    np.testing.assert_array_equal(loaded.stars.bias, stars_of(facts).bias)
+    np.testing.assert_array_equal(loaded.stars.vectors, stars_of(statistics).vectors)
+    np.testing.assert_array_equal(loaded.stars.bias, stars_of(statistics).bias)
     assert (loaded.stars.mean, loaded.stars.low, loaded.stars.high, loaded.stars.ridge) == (
-        stars_of(facts).mean, stars_of(facts).low, stars_of(facts).high, stars_of(facts).ridge,
+        stars_of(statistics).mean, stars_of(statistics).low, stars_of(statistics).high, stars_of(statistics).ridge,
     )  # fmt: skip
     assert len(rated.user_ids) not in {*loaded.stars.bias.shape, *loaded.stars.vectors.shape}
     (tmp_path / "stars.npz").write_bytes(b"other")
-    with pytest.raises(ArtefactError, match=r"stars\.npz was altered"):
-        artefact.unseal(tmp_path, expected=sealed)
+    with pytest.raises(ArtifactError, match=r"stars\.npz was altered"):
+        artifact.unseal(tmp_path, expected=sealed)
 
 
 def test_settings_are_chosen_by_the_newest_ratings() -> None:
@@ -224,26 +224,26 @@ def test_settings_are_chosen_by_the_newest_ratings() -> None:
     assert few.vectors.shape[1] == SETTINGS[0].factors, "too few to tell"
 
 
-def test_the_same_ratings_teach_the_same(fold: Fold, facts: ItemFacts) -> None:
-    again = Stars.fit(fold.past, facts.n_items, until=fold.until)
+def test_the_same_ratings_teach_the_same(fold: Fold, statistics: ItemStatistics) -> None:
+    again = Stars.fit(fold.past, statistics.n_items, until=fold.until)
 
     assert again is not None
-    np.testing.assert_array_equal(again.vectors, stars_of(facts).vectors)
+    np.testing.assert_array_equal(again.vectors, stars_of(statistics).vectors)
 
 
-def test_a_slate_costs_next_to_nothing(fold: Fold, facts: ItemFacts) -> None:
+def test_a_slate_costs_next_to_nothing(fold: Fold, statistics: ItemStatistics) -> None:
     shopper = Shoppers.of(fold.profiles[:1])
-    items = np.arange(200, dtype=np.int64) % facts.n_items
+    items = np.arange(200, dtype=np.int64) % statistics.n_items
     rows = np.zeros(200, np.int64)
 
     taken = []
     for _ in range(50):
         begun = time.perf_counter()
-        stars_of(facts).predicted(shopper, rows, items)
+        stars_of(statistics).predicted(shopper, rows, items)
         taken.append(time.perf_counter() - begun)
 
     assert min(taken) < 0.0003
 
 
-def _catalogue(facts: ItemFacts) -> Catalogue:
-    return Catalogue(item_ids=tuple(f"i{code:03d}" for code in range(facts.n_items)))
+def _catalogue(statistics: ItemStatistics) -> Catalogue:
+    return Catalogue(item_ids=tuple(f"i{code:03d}" for code in range(statistics.n_items)))

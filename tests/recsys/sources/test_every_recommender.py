@@ -295,8 +295,8 @@ def test_another_recommenders_files_are_refused(name: str, fitted: dict[str, Sco
 @every
 def test_settings_of_another_time_are_refused(name: str, fitted: dict[str, Scoring], tmp_path: Path) -> None:
     fitted[name].save(tmp_path)
-    facts = tmp_path / "recommender.json"
-    facts.write_text(facts.read_text(encoding="utf-8").replace('"seed"', '"sead"'), encoding="utf-8")
+    statistics = tmp_path / "recommender.json"
+    statistics.write_text(statistics.read_text(encoding="utf-8").replace('"seed"', '"sead"'), encoding="utf-8")
 
     with pytest.raises(ValueError, match="sead"):
         RECOMMENDERS[name].load(tmp_path)

@@ -90,7 +90,7 @@ def test_the_own_history_takes_over() -> None:
     assert len(model.recommend(newcomer("age=old", events=13), Context(), 5).items) == 0
 
 
-def test_the_artefact_grows_with_kinds_and_items_and_not_with_shoppers(tmp_path: Path) -> None:
+def test_the_artifact_grows_with_kinds_and_items_and_not_with_shoppers(tmp_path: Path) -> None:
     data = planted()
     columns = ("items", "times", "signals", "weights", "values", "baskets")
     doubled: dict[str, Any] = {name: np.concatenate([getattr(data, name)] * 2) for name in columns}

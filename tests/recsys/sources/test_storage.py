@@ -1,4 +1,4 @@
-"""Artefacts are plain arrays and JSON, mapped into memory, equal bytes for equal state, and never pickle."""
+"""Artifacts are plain arrays and JSON, mapped into memory, equal bytes for equal state, and never pickle."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -8,11 +8,11 @@ import pytest
 
 from recsys.data.folds import Fold
 from recsys.data.profile import Profile
+from recsys.evaluation.importance import permutation_importance
 from recsys.evaluation.report import ablation
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.ranker import Judged, Lesson, Ranker
 from recsys.training import importance
-from recsys.training.importance import permutation_importance
 from recsys.training.ranking_dataset import Examples
 from tests.recsys.shops import catalogue, interactions
 

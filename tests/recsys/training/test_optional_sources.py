@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from recsys.evaluation.pipeline import asked_of
 
 from recsys.data import dataset as datasets
 from recsys.data.dataset import build
 from recsys.data.profile import Context
 from recsys.evaluation.evaluate import Options, evaluate, folds_of
-from recsys.evaluation.pipeline import asked_of
 from recsys.evaluation.surprise_added import added
 from recsys.ranking.features import feature_names
-from recsys.ranking.item_statistics import ItemFacts
-from recsys.ranking.model import Bundle
+from recsys.ranking.item_statistics import ItemStatistics
+from recsys.ranking.model import HybridModel
 from recsys.sources.content import Content
 from recsys.sources.fitting import fitted
 from recsys.sources.registry import RECOMMENDERS, make
@@ -53,13 +53,13 @@ def test_svd_is_ranked_where_it_is_named(tmp_path: Path) -> None:
         quotas=dict.fromkeys(names, 20),
         blend=dict.fromkeys(names, 1.0),
         single="popular",
-        rung="ranker",
+        stage="ranker",
         features=feature_names(names),
         rankers=[({}, 5)],
     )
     sources = fitted(plan.sources(), validation.past, dataset.catalogue)
-    facts = ItemFacts.fit(validation.past, dataset.catalogue, until=validation.until)
-    learnt = [examples(sources, facts, validation, quotas=plan.quotas).judged(columns_of(plan))]
+    statistics = ItemStatistics.fit(validation.past, dataset.catalogue, until=validation.until)
+    learnt = [examples(sources, statistics, validation, quotas=plan.quotas).judged(columns_of(plan))]
 
     bundle = release(plan, test.past, dataset.catalogue, until=test.until, learnt=learnt, unranked=True)
 
@@ -67,7 +67,7 @@ def test_svd_is_ranked_where_it_is_named(tmp_path: Path) -> None:
         "as it is ranked, not as placements get it where it is not"
     )
     digest = bundle.save(tmp_path / "model")
-    loaded, profile = Bundle.load(tmp_path / "model", expected=digest), test.profiles[0]
+    loaded, profile = HybridModel.load(tmp_path / "model", expected=digest), test.profiles[0]
     slate = bundle.slate(profile, Context(), 10, strategy="hybrid")
     assert loaded.slate(profile, Context(), 10, strategy="hybrid").items.tolist() == slate.items.tolist()
     assert len(slate) == 10

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recsys.evaluation.pipeline import TrainedBundle, train
+from recsys.training.champion_refit import plan_of, refitted
 
 from recsys.data.dataset import build
 from recsys.data.profile import Context
-from recsys.evaluation.pipeline import TrainedBundle, train
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.features import feature_names
-from recsys.ranking.model import Bundle
+from recsys.ranking.model import HybridModel
 from recsys.ranking.network import Network
 from recsys.ranking.ranker import Judged, Ranker
 from recsys.training import ranker_training as ensemble
 from recsys.training import stages as ladder
 from recsys.training import validation_set as deciding
-from recsys.training.champion_refit import plan_of, refitted
 from recsys.training.ranking_dataset import Examples
 from tests.recsys.shop_history import history, products
 
@@ -36,7 +36,7 @@ def once() -> TrainedBundle:
     return trained()
 
 
-def networks(bundle: Bundle) -> int:
+def networks(bundle: HybridModel) -> int:
     return sum(isinstance(model, Network) for model in bundle.ranker.models) if bundle.ranker else 0
 
 
@@ -51,7 +51,7 @@ def test_the_same_data_give_the_same_files(once: TrainedBundle, tmp_path: Path) 
 
 def test_what_is_loaded_answers_and_explains_alike(once: TrainedBundle, tmp_path: Path) -> None:
     expected = once.bundle.save(tmp_path / "kept")
-    loaded = Bundle.load(tmp_path / "kept", expected=expected)
+    loaded = HybridModel.load(tmp_path / "kept", expected=expected)
     profile = once.test.profiles[0]
 
     first, again = (
@@ -69,7 +69,7 @@ def test_the_plan_can_be_followed_again(once: TrainedBundle) -> None:
     held = refitted(plan, [once.test], once.test, beside=once.tested)
 
     assert held is not None
-    assert networks(held) == (1 if plan.rung == "ranker" else 0)
+    assert networks(held) == (1 if plan.stage == "ranker" else 0)
 
 
 @pytest.mark.parametrize("sure", [0.0, 2.0])
@@ -77,15 +77,15 @@ def test_a_ranker_that_is_refused_is_heard_again_among_strangers(sure: float) ->
     again = trained(ranker=2.0, appeal=sure)
 
     *climbed, heard = again.report["ladder"]
-    assert [step["rung"] for step in climbed] == ["popular", "single", "blend", "ranker"]
+    assert [step["stage"] for step in climbed] == ["popular", "single", "blend", "ranker"]
     assert not climbed[-1]["taken"]
-    assert (heard["rung"], heard["name"]) == ("ranker", ladder.APPEALED)
+    assert (heard["stage"], heard["name"]) == ("ranker", ladder.APPEALED)
     assert heard["taken"] == (heard["chance"] >= sure)
-    assert (again.report["rung"] == "ranker") == heard["taken"] == (sure == 0.0)
+    assert (again.report["stage"] == "ranker") == heard["taken"] == (sure == 0.0)
 
 
 def test_a_ranker_that_is_taken_is_not_heard_again() -> None:
-    assert [step["rung"] for step in trained(ranker=0.0).report["ladder"]] == ["popular", "single", "blend", "ranker"]
+    assert [step["stage"] for step in trained(ranker=0.0).report["ladder"]] == ["popular", "single", "blend", "ranker"]
 
 
 def test_who_is_asked_in_the_second_hearing_has_not_taught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""However small or odd a shop is, training ends with a bundle that answers: a rung below the ranker, if need be."""
+"""However small or odd a shop is, training ends with a model that answers: a stage below the ranker, if need be."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from recsys.evaluation.pipeline import TrainedBundle, train
+from recsys.training.champion_refit import plan_of
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from recsys.data.dataset import Dataset, build
@@ -14,9 +16,7 @@ from recsys.data.profile import Context, Profile
 from recsys.evaluation import pipeline
 from recsys.evaluation.evaluate import Options, evaluate
 from recsys.evaluation.held_out_answers import write_slates
-from recsys.evaluation.pipeline import TrainedBundle, train
 from recsys.metrics.registry import DEEPEST
-from recsys.training.champion_refit import plan_of
 
 START, HOUR, ROWS = 1.7e9, 3_600.0, 30
 
@@ -59,10 +59,10 @@ def test_an_odd_shop_gets_a_bundle_that_answers(frame: pd.DataFrame, tmp_path: P
 
 
 def answers_to_held_out_questions(trained: TrainedBundle, dataset: Dataset) -> Iterator[dict[str, Any]]:
-    """Yield the answers of the bundle that had not seen them: of the released rung, then of each source alone."""
-    fold, bundle = trained.test, trained.tested
-    for strategy in ("hybrid", *sorted(bundle.quotas)):
-        slates = bundle.slate_many(fold.profiles, fold.contexts, DEEPEST, strategy=strategy)
+    """Yield the answers of the model that had not seen them: of the released stage, then of each source alone."""
+    fold, model = trained.test, trained.tested
+    for strategy in ("hybrid", *sorted(model.quotas)):
+        slates = model.slate_many(fold.profiles, fold.contexts, DEEPEST, strategy=strategy)
         for user, slate in zip(fold.users.tolist(), slates, strict=True):
             for rank, (item, score) in enumerate(zip(slate.items, slate.scores.tolist(), strict=True), start=1):
                 yield {
@@ -83,7 +83,7 @@ def test_an_odd_file_is_evaluated_or_refused_in_words(frame: pd.DataFrame, proto
         with pytest.raises(ValueError, match="no shopper has|no row of the last part"):
             evaluate(build(frame), Options(protocol=protocol))
         return
-    assert evaluate(build(frame), Options(protocol=protocol)).report["ours"]["rung"]
+    assert evaluate(build(frame), Options(protocol=protocol)).report["ours"]["stage"]
 
 
 @pytest.mark.parametrize("name", ["nothing is ever bought twice", "nobody ever comes back", "all at one moment"])
@@ -91,12 +91,12 @@ def test_where_nothing_can_be_learnt_there_is_no_ranker(name: str) -> None:
     trained = train(build(ODD[name]))
 
     assert trained.bundle.ranker is None
-    assert trained.bundle.rung in ("popular", "single", "blend")
-    assert "ranker" not in [step["rung"] for step in trained.report["ladder"]]
+    assert trained.bundle.stage in ("popular", "single", "blend")
+    assert "ranker" not in [step["stage"] for step in trained.report["ladder"]]
 
 
 def test_a_champion_whose_ranker_has_nothing_left_to_learn_from_is_no_rival() -> None:
-    plan = plan_of({"plan": {**train(build(ODD["one shopper"])).tested.manifest["plan"], "rung": "ranker"}})
+    plan = plan_of({"plan": {**train(build(ODD["one shopper"])).tested.manifest["plan"], "stage": "ranker"}})
 
     trained = train(build(ODD["nothing is ever bought twice"]), rival=plan)
 

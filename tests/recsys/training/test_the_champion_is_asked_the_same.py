@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from recsys.evaluation.pipeline import OWN_SHARE, TrainedBundle, train
+from recsys.training.champion_refit import plan_of, refitted
 
 from recsys.data.dataset import Dataset, build
 from recsys.data.interactions import Interactions
 from recsys.evaluation.model_checks.held_out import case_of
 from recsys.evaluation.model_checks.verdict import Verdict
-from recsys.evaluation.pipeline import OWN_SHARE, TrainedBundle, train
-from recsys.ranking.model import Bundle
+from recsys.ranking.model import HybridModel
 from recsys.sources.registry import RECOMMENDERS
 from recsys.training import champion_refit as rival
-from recsys.training.champion_refit import plan_of, refitted
-from recsys.training.model_slates import bundle_slates
 from recsys.training.plan import Plan
+from recsys.training.served_slates import model_slates
 from tests.recsys.shop_history import history, products
 
 SOURCES = ("covisitation", "popular", "rp3beta")
@@ -43,7 +43,7 @@ def test_the_same_plan_is_as_good_as_itself_and_passes_the_gate(dataset: Dataset
     assert {share for step, share in told if "champion's plan" in step} >= {OWN_SHARE}
     assert told[-1] == ("Done", 1.0)
     assert again.rival is not None
-    assert (bundle_slates(again.rival, again.test) == bundle_slates(again.tested, again.test)).all()
+    assert (model_slates(again.rival, again.test) == model_slates(again.tested, again.test)).all()
     assert again.rival.manifest["until"] == again.test.until
     case = case_of(replace(again.tested), again.test, champion=again.rival, labels={})
     assert [check.name for check in Verdict.of(case, reference="itself").failed if check.name != "latency"] == []
@@ -62,7 +62,7 @@ def test_the_same_plan_is_as_good_as_itself_and_passes_the_gate(dataset: Dataset
 def test_a_plan_that_this_code_cannot_follow_is_refused_in_words(
     changed: dict[str, Any], told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = {"configs": {}, "quotas": {"popular": 5}, "blend": {}, "single": "popular", "rung": "popular",
+    plan = {"configs": {}, "quotas": {"popular": 5}, "blend": {}, "single": "popular", "stage": "popular",
             "features": [], "rankers": []}  # fmt: skip
     monkeypatch.setattr(RECOMMENDERS["sequence_net"], "installed", classmethod(lambda cls: False))
 
@@ -81,7 +81,7 @@ def once(small_training: TrainedBundle) -> TrainedBundle:
 def test_a_source_that_the_champion_set_otherwise_or_has_alone_is_fitted_anew(once: TrainedBundle) -> None:
     plan = plan_of(once.tested.manifest)
     configs = {**plan.configs, "rp3beta": {**plan.configs.get("rp3beta", {}), "alpha": 0.123}}
-    other = replace(plan, rung="blend", quotas={**plan.quotas, "trending": 20}, configs=configs)
+    other = replace(plan, stage="blend", quotas={**plan.quotas, "trending": 20}, configs=configs)
 
     held = refitted(other, [once.test], once.test, beside=once.tested)
 
@@ -89,7 +89,7 @@ def test_a_source_that_the_champion_set_otherwise_or_has_alone_is_fitted_anew(on
     assert held.sources["rp3beta"].config.alpha == 0.123  # type: ignore[attr-defined]
     assert held.sources["popular"] is once.tested.sources["popular"]
     assert sorted(held.sources) == sorted(other.quotas)
-    assert held.ranker is None, "nobody asks it below its rung"
+    assert held.ranker is None, "nobody asks it below its stage"
 
 
 def test_the_champion_knows_nothing_of_products_that_appear_later(once: TrainedBundle) -> None:
@@ -98,7 +98,7 @@ def test_the_champion_knows_nothing_of_products_that_appear_later(once: TrainedB
     appeared[3] = once.test.until + 1
     dated = replace(once.tested.catalogue, first_seen=appeared)
 
-    held = refitted(replace(plan, rung="blend"), [once.test], replace(once.test, whole=dated), beside=once.tested)
+    held = refitted(replace(plan, stage="blend"), [once.test], replace(once.test, whole=dated), beside=once.tested)
 
     assert held is not None
     assert held.catalogue.titles == dated.at(once.test.until).titles != dated.titles
@@ -107,11 +107,11 @@ def test_the_champion_knows_nothing_of_products_that_appear_later(once: TrainedB
 def test_the_champions_lift_and_exposure_are_followed_too(once: TrainedBundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it lifts is bounded by its own plan and by profiles as live ones hold them, like what is released."""
     plan = plan_of(once.tested.manifest)
-    lifted = replace(plan, rung="ranker", cold_lift=0.5, cold_share=1.0, exposure=0.4)
+    lifted = replace(plan, stage="ranker", cold_lift=0.5, cold_share=1.0, exposure=0.4)
 
-    def halved(bundle: Bundle, own: Plan, past: Interactions, *, newest: int | None) -> Bundle:
+    def halved(model: HybridModel, own: Plan, past: Interactions, *, newest: int | None) -> HybridModel:
         assert (own, past, newest) == (lifted, once.test.past, 300)
-        return replace(bundle, cold_lift=bundle.cold_lift / 2)
+        return replace(model, cold_lift=model.cold_lift / 2)
 
     monkeypatch.setattr(rival, "bounded", halved)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import optuna
 import pytest
+from recsys.training.hybrid import Hybrid, hybrid
 
 from recsys.data.dataset import build
 from recsys.data.folds import Fold
@@ -21,7 +22,6 @@ from recsys.training import model_selection as choosing
 from recsys.training import tuning
 from recsys.training import validation_set as deciding
 from recsys.training.candidate_quotas import recall
-from recsys.training.hybrid import Hybrid, hybrid
 from recsys.training.tuning import (
     Bench,
     Search,
@@ -259,7 +259,7 @@ def taken(rankers: Rankers, folds: list[Fold], monkeypatch: pytest.MonkeyPatch) 
     )
     assert (plan.single, set(choice.singles)) == (next(iter(choice.singles)), {"popular", "trending"})
     assert choice.recall == recall(own.deciding.targets, own.deciding.asked.labels) > 0
-    assert [step.rung for step in choice.steps][:4] == ["popular", "single", "blend", "ranker"]
+    assert [step.stage for step in choice.steps][:4] == ["popular", "single", "blend", "ranker"]
     return kind
 
 

@@ -7,7 +7,7 @@ from recsys.data.dataset import build
 from recsys.data.folds import temporal
 from recsys.data.time_split import cut_times
 from recsys.ranking.candidates import Candidates
-from recsys.ranking.item_statistics import ItemFacts
+from recsys.ranking.item_statistics import ItemStatistics
 from recsys.sources.registry import make
 from recsys.training.ranking_dataset import (
     Examples,
@@ -66,10 +66,10 @@ def test_thin_examples_are_those_of_a_fold_thinned(seed: int, monkeypatch: pytes
     fold = temporal(dataset, start=cut_times(dataset.interactions.times, [0.7])[0], end=float("inf"), new_only=False)
     quotas = {"popular": 40, "rp3beta": 40}
     sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in quotas}
-    facts = ItemFacts.fit(fold.past, dataset.catalogue, until=fold.until)
+    statistics = ItemStatistics.fit(fold.past, dataset.catalogue, until=fold.until)
 
-    whole = examples(sources, facts, fold, quotas=quotas)
-    found, wanted = thin_examples(sources, facts, fold, quotas=quotas, seed=seed), whole.thinned(negatives=5, seed=seed)
+    whole = examples(sources, statistics, fold, quotas=quotas)
+    found, wanted = thin_examples(sources, statistics, fold, quotas=quotas, seed=seed), whole.thinned(negatives=5, seed=seed)
 
     assert 0 < len(found.labels) < len(whole.labels)
     np.testing.assert_array_equal(found.features, wanted.features)

@@ -155,9 +155,9 @@ def test_who_is_too_good_is_told_where_to_look_and_nobody_else() -> None:
 @pytest.mark.parametrize(
     ("until", "parts", "late"),
     [
-        (100.0, {"plan": 100.0, "facts": 99.0}, ""),
-        (100.0, {"plan": 100.0, "facts": 100.0}, " (facts)"),
-        (100.0, {"plan": 101.0, "source popular": 102.0, "facts": 99.0}, " (plan, source popular)"),
+        (100.0, {"plan": 100.0, "statistics": 99.0}, ""),
+        (100.0, {"plan": 100.0, "statistics": 100.0}, " (statistics)"),
+        (100.0, {"plan": 101.0, "source popular": 102.0, "statistics": 99.0}, " (plan, source popular)"),
         (101.0, {}, ""),
     ],
 )

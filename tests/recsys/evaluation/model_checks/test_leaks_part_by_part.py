@@ -8,34 +8,34 @@ from recsys.evaluation.model_checks.checks import judge
 from recsys.evaluation.model_checks.held_out import case_of
 from recsys.evaluation.model_checks.leaks import promised
 from recsys.metrics.intervals import Interval
-from recsys.ranking.item_statistics import ItemFacts
-from recsys.ranking.model import Bundle
+from recsys.ranking.item_statistics import ItemStatistics
+from recsys.ranking.model import HybridModel
 from tests.recsys.planted_bundles import fold, honest, shop
 
 
-def leak_of(bundle: Bundle, asked: Fold) -> tuple[bool, str]:
+def leak_of(bundle: HybridModel, asked: Fold) -> tuple[bool, str]:
     case = case_of(bundle, asked, champion=honest(fold()), labels={})
     return next((one.passed, one.detail) for one in judge(case) if one.name == "leak:time")
 
 
 def test_facts_that_know_the_held_out_window_are_named() -> None:
     rows, catalogue = shop().interactions, shop().catalogue
-    facts = ItemFacts.fit(rows, catalogue, until=float(rows.times[-1]))
+    statistics = ItemStatistics.fit(rows, catalogue, until=float(rows.times[-1]))
 
-    passed, words = leak_of(replace(honest(fold()), facts=facts), fold())
+    passed, words = leak_of(replace(honest(fold()), statistics=statistics), fold())
 
-    assert (passed, "(facts)" in words) == (False, True)
+    assert (passed, "(statistics)" in words) == (False, True)
 
 
 def test_a_part_that_learnt_the_rows_of_the_very_cut_is_named() -> None:
     """The window begins there: on a clock of days or months it is its whole first day or month."""
     asked, rows = fold(), shop().interactions
     first = rows.times[rows.times >= asked.until].min()
-    known = ItemFacts.fit(rows.some(rows.times <= first), shop().catalogue, until=first)
+    known = ItemStatistics.fit(rows.some(rows.times <= first), shop().catalogue, until=first)
 
-    passed, words = leak_of(replace(honest(asked), facts=known), replace(asked, until=float(first)))
+    passed, words = leak_of(replace(honest(asked), statistics=known), replace(asked, until=float(first)))
 
-    assert (passed, "(facts)" in words) == (False, True)
+    assert (passed, "(statistics)" in words) == (False, True)
 
 
 def test_profiles_that_know_the_held_out_window_are_named() -> None:
@@ -57,7 +57,7 @@ def test_a_plan_that_was_fitted_into_the_held_out_window_is_named() -> None:
 
 def test_what_validation_promised_is_that_of_visits_that_begin() -> None:
     whole, begins = (Interval(value, value, value, 99) for value in (0.9, 0.1))
-    step = {"rung": "ranker", "taken": True, "ndcg": asdict(whole)}
+    step = {"stage": "ranker", "taken": True, "ndcg": asdict(whole)}
 
-    assert promised({"rung": "ranker", "ladder": [{**step, "begins": asdict(begins)}]}) == begins
-    assert promised({"rung": "ranker", "ladder": [step]}) == whole
+    assert promised({"stage": "ranker", "ladder": [{**step, "begins": asdict(begins)}]}) == begins
+    assert promised({"stage": "ranker", "ladder": [step]}) == whole

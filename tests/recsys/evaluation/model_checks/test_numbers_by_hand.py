@@ -198,7 +198,7 @@ def test_a_kept_table_keeps_all_that_is_judged(tmp_path: Path) -> None:
         {"region": ("north", "")},
         latency_ms=np.array([2.0, 30.0], np.float32),
         fitted_until=5.0,
-        parts={"plan": 5.0, "facts": 4.0},
+        parts={"plan": 5.0, "statistics": 4.0},
     )
     reference = SlateTable(np.array([[1, 0], [1, 2]], np.int32), targets, challenger.groups, fitted_until=3.0)
     shelf = JudgedShelf(np.array([0, 1, -1], np.int32), np.array([3.0, 2.0, 0.0]), np.array([False, False, True]), 6.0)

@@ -10,22 +10,22 @@ from recsys.data.dataset import Dataset, build
 from recsys.data.folds import Fold, temporal
 from recsys.data.profile import Profile
 from recsys.evaluation.model_checks.stability import codes_in, steadiness, translated
-from recsys.ranking.item_statistics import ItemFacts
-from recsys.ranking.model import Bundle
+from recsys.ranking.item_statistics import ItemStatistics
+from recsys.ranking.model import HybridModel
 from recsys.sources.registry import make
 from tests.recsys.shop_history import DAY, START, history
 
 
-def bundle_of(dataset: Dataset, *sources: str) -> Bundle:
+def bundle_of(dataset: Dataset, *sources: str) -> HybridModel:
     rows, catalogue = dataset.interactions, dataset.catalogue
-    return Bundle(
+    return HybridModel(
         catalogue=catalogue,
         sources={name: make(name).fit(rows, catalogue) for name in sources},
-        facts=ItemFacts.fit(rows, catalogue, until=float(rows.times[-1])),
+        statistics=ItemStatistics.fit(rows, catalogue, until=float(rows.times[-1])),
         ranker=None,
         quotas=dict.fromkeys(sources, 50),
         blend=dict.fromkeys(sources, 1.0),
-        manifest={"rung": "blend", "single": sources[0]},
+        manifest={"stage": "blend", "single": sources[0]},
     )
 
 

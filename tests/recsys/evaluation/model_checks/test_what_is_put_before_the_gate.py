@@ -1,4 +1,4 @@
-"""From two bundles and a fold to the case: whose answers, whose rows, which groups."""
+"""From two models and a fold to the case: whose answers, whose rows, which groups."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from recsys.evaluation.model_checks import held_out as heldout
 from recsys.evaluation.model_checks.case import POPULAR, Limits
 from recsys.evaluation.model_checks.held_out import activity, case_of, learnt
 from recsys.sources.registry import make
-from recsys.training.model_slates import bundle_slates
+from recsys.training.served_slates import model_slates
 from tests.recsys.planted_bundles import ITEMS, fold, honest
 
 
@@ -20,15 +20,15 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_champion_is_the_reference_and_so_are_its_rows() -> None:
     ours, asked = honest(fold()), fold()
-    single = {**ours.manifest, "rung": "single", "until": asked.until - 1e9}
+    single = {**ours.manifest, "stage": "single", "until": asked.until - 1e9}
     champion, labels = replace(ours, manifest=single), ("north", "") * len(asked)
 
     case = case_of(
         ours, asked, champion=champion, labels={"region": labels[: len(asked)]}, limits=Limits(latency_p99_ms=9.0)
     )
 
-    for table, bundle in ((case.challenger, ours), (case.reference, champion)):
-        assert table.slates.tolist() == bundle_slates(bundle, asked).tolist()
+    for table, model in ((case.challenger, ours), (case.reference, champion)):
+        assert table.slates.tolist() == model_slates(model, asked).tolist()
         assert [own.tolist() for own in table.targets] == [own.tolist() for own in asked.targets]
         assert table.groups == {"activity": activity(asked), "region": labels[: len(asked)]}
     assert case.challenger.slates.tolist() != case.reference.slates.tolist()
@@ -45,14 +45,14 @@ def test_without_a_champion_the_reference_is_what_is_popular() -> None:
 
     case = case_of(ours, asked, champion=None, labels={})
 
-    assert case.reference.slates.tolist() == bundle_slates(ours, asked, strategy=POPULAR).tolist()
+    assert case.reference.slates.tolist() == model_slates(ours, asked, strategy=POPULAR).tolist()
     assert case.reference.slates.tolist() != case.challenger.slates.tolist()
     assert (case.has_champion, case.reference_rung, case.limits, case.expected) == (False, POPULAR, Limits(), None)
 
 
 def test_a_part_that_learnt_nothing_is_out() -> None:
     asked, latest = fold(), max(float(own.times.max(initial=-np.inf)) for own in fold().profiles)
-    bundle = replace(honest(asked), sources={"popular": make("popular")})
+    model = replace(honest(asked), sources={"popular": make("popular")})
     past = float(asked.past.times.max())
 
-    assert learnt(bundle, asked) == {"plan": asked.until, "past": past, "facts": past, "profiles": latest}
+    assert learnt(model, asked) == {"plan": asked.until, "past": past, "statistics": past, "profiles": latest}

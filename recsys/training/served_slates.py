@@ -1,4 +1,4 @@
-"""What a bundle would serve to a fold's shoppers, as a table, and how long one answer takes."""
+"""What a model would serve to a fold's shoppers, as a table, and how long one answer takes."""
 
 import time
 from collections.abc import Iterable
@@ -8,12 +8,12 @@ import numpy as np
 from recsys.arrays import Ints
 from recsys.data.folds import Fold
 from recsys.metrics.registry import DEEPEST
-from recsys.ranking.model import Bundle
+from recsys.ranking.model import HybridModel
 
 
-def bundle_slates(bundle: Bundle, fold: Fold, *, k: int = DEEPEST, strategy: str | None = None) -> Ints:
+def model_slates(model: HybridModel, fold: Fold, *, k: int = DEEPEST, strategy: str | None = None) -> Ints:
     """Return int32[n, k]: the slates that would be served, padded with -1."""
-    slates = bundle.slate_many(fold.profiles, fold.contexts, k, strategy=strategy)
+    slates = model.slate_many(fold.profiles, fold.contexts, k, strategy=strategy)
     return padded((slate.items for slate in slates), n=len(fold), k=k)
 
 
@@ -25,8 +25,8 @@ def padded(lists: Iterable[Ints], *, n: int, k: int) -> Ints:
     return table
 
 
-def milliseconds(bundle: Bundle, fold: Fold, row: int) -> float:
+def milliseconds(model: HybridModel, fold: Fold, row: int) -> float:
     """Return how long a whole slate of ten takes for one of the shoppers."""
     start = time.perf_counter()
-    bundle.slate(fold.profiles[row], fold.contexts[row], 10)
+    model.slate(fold.profiles[row], fold.contexts[row], 10)
     return (time.perf_counter() - start) * 1e3

@@ -8,20 +8,20 @@ from recsys.arrays import Ints
 from recsys.data.folds import Fold
 from recsys.metrics.registry import asked_values
 from recsys.metrics.spread import TOP
-from recsys.ranking.item_statistics import ItemFacts
+from recsys.ranking.item_statistics import ItemStatistics
 
 
-def newest_in_last_category(facts: ItemFacts, fold: Fold, *, k: int) -> Ints:
+def newest_in_last_category(statistics: ItemStatistics, fold: Fold, *, k: int) -> Ints:
     """Return int32[n, k]: the newest items of each shopper's last category, of products without one the one before.
 
     Those of which no first day is known count as newest of all.
     """
-    born = np.where(np.isnan(facts.born), np.inf, facts.born)
-    order = np.lexsort((np.arange(facts.n_items), -born, facts.category))
-    starts = np.searchsorted(facts.category[order], np.arange(int(facts.category.max(initial=-1)) + 2))
+    born = np.where(np.isnan(statistics.born), np.inf, statistics.born)
+    order = np.lexsort((np.arange(statistics.n_items), -born, statistics.category))
+    starts = np.searchsorted(statistics.category[order], np.arange(int(statistics.category.max(initial=-1)) + 2))
     found = np.full((len(fold), k), -1, np.int32)
     for row, profile in enumerate(fold.profiles):
-        categories = facts.category[profile.items]
+        categories = statistics.category[profile.items]
         if (categories >= 0).any():
             category = int(categories[categories >= 0][-1])
             shelf = order[starts[category] : starts[category + 1]]
@@ -40,7 +40,7 @@ def newest_hit_rate(folds: Sequence[Fold]) -> float:
     for fold in folds:
         known, targets = fold.catalogue, fold.cold_targets()
         if known.categories and any(map(len, targets)):
-            facts = ItemFacts.fit(fold.past, known, until=fold.until)
-            slates = newest_in_last_category(facts, fold, k=TOP)
+            statistics = ItemStatistics.fit(fold.past, known, until=fold.until)
+            slates = newest_in_last_category(statistics, fold, k=TOP)
             found.append(asked_values(slates, targets, fold.n_items, metric="hit_rate")[1])
     return float(np.concatenate(found).mean()) if found else 0.0

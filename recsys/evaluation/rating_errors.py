@@ -48,8 +48,8 @@ def rating_errors(stars: Stars | None, fold: Fold, interactions: Interactions) -
     }
 
 
-def worth_telling(errors: Mapping[str, Any]) -> bool:
-    """Return whether shoppers may be told predicted stars: not where saying the usual rating is as near.
+def worth_showing(errors: Mapping[str, Any]) -> bool:
+    """Return whether shoppers may see predicted stars: not where the usual rating is as near.
 
     `errors` is what `rating_errors` found; where nothing could be measured, they are told.
     """

@@ -1,0 +1,61 @@
+"""What the exposure constraint costs and earns: NDCG against spread, on the test window, for several strengths."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from recsys.arrays import Bools, Floats, Longs
+from recsys.data.folds import Fold
+from recsys.data.listing import listed_at, new_items
+from recsys.metrics.registry import mean_ndcg
+from recsys.metrics.sample_sizes import TRADED
+from recsys.metrics.spread import coverage, gini, shown_among_first
+from recsys.ranking.blend import blend_scores, listed
+from recsys.ranking.candidates import Candidates
+from recsys.ranking.exposure_constraint import ExposureConstraint
+from recsys.ranking.groups import even
+from recsys.ranking.model import HybridModel
+from recsys.training.ranking_dataset import LabeledCandidates
+from recsys.training.slates import slates
+
+STRENGTHS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0)
+
+
+def tradeoff(model: HybridModel, candidates: LabeledCandidates, fold: Fold) -> list[dict[str, Any]]:
+    """Return NDCG@10, Gini and coverage of exposure, and the share of it that new items get, per strength.
+
+    The chosen strength is on the curve too. A stage of one source's own has no curve. At most `TRADED` questions.
+    """
+    if model.stage not in ("blend", "ranker") or not len(fold):
+        return []
+    rows = even(len(fold), TRADED)
+    part, targets = candidates.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
+    if model.stage == "ranker" and model.ranker is not None:
+        pairs, scores = part.candidates, model.ranker.scores(part.features)
+    else:
+        pairs, scores = listed(part.candidates, blend_scores(part.candidates, model.blend))
+    exposure = ExposureConstraint.measured(slates(pairs, scores), n_items=fold.n_items, strength=0.0)
+    new, on_sale = new_items(fold.whole, until=fold.until), listed_at(fold.whole, fold.until)
+    chosen = model.exposure.strength if model.exposure else 0.0
+    strengths = sorted({*STRENGTHS, chosen})
+    return [_point(pairs, scores, targets, replace(exposure, strength=one), new, on_sale) for one in strengths]
+
+
+def _point(
+    candidates: Candidates,
+    scores: Floats,
+    targets: Sequence[Longs],
+    exposure: ExposureConstraint,
+    new: Bools,
+    on_sale: Bools,
+) -> dict[str, Any]:
+    n_items = len(exposure.excess)
+    found = slates(candidates, exposure.eased(candidates, scores))
+    counts = shown_among_first(found, n_items)
+    return {
+        "strength": exposure.strength,
+        "ndcg": mean_ndcg(found, targets, n_items),
+        "gini": gini(counts[on_sale]),
+        "coverage": coverage(counts[on_sale]),
+        "new_items": float(counts[new].sum() / max(counts.sum(), 1.0)) if new.any() else None,
+    }
