@@ -9,7 +9,6 @@ from pathlib import PurePath
 from tests.house.tree import text_of, tracked
 
 MOST_WORDS = 40
-PLAIN_ROOMS = ("recsys", "modelops", "personalization")
 FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 CODE = re.compile(r"`[^`]*`")
