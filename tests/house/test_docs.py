@@ -3,6 +3,7 @@
 import ast
 import re
 from importlib import import_module
+from os.path import normpath
 from pathlib import Path, PurePosixPath
 from typing import get_args
 
@@ -15,6 +16,7 @@ READS_SETTING = re.compile(
     r'env\.(?:text|checked|choice|flag|integer|number|amounts|listing|mapping|path|redis)\(\s*"([A-Z_]+)"'
 )
 GAUGE = re.compile(r'(?:Counter|Gauge|Histogram|GaugeMetricFamily)\(\s*"(vitrine_[a-z_]+)"')
+ANCHOR = re.compile(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 NAMED_FILE = re.compile(r"`((?:[a-z_]+/)+(?:[\w-]+\.(?:py|html|js|mjs|sh))?)`")
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
@@ -57,6 +59,20 @@ def test_links_lead_somewhere(page: str) -> None:
     targets = [PurePosixPath(page).parent / target for target in LINK.findall(text_of(page))]
 
     assert [str(target) for target in targets if not (ROOT / Path(target)).exists()] == []
+
+
+def anchors_of(page: str) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", text_of(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_into_a_page_lead_to_a_heading(page: str) -> None:
+    links = [(target or PurePosixPath(page).name, anchor) for target, anchor in ANCHOR.findall(text_of(page))]
+
+    targets = [(normpath(PurePosixPath(page).parent / target), anchor) for target, anchor in links]
+    assert [(target, anchor) for target, anchor in targets if anchor not in anchors_of(target)] == []
 
 
 def test_every_page_can_be_found_from_the_first() -> None:
