@@ -12,10 +12,9 @@ from typing import Any, Final
 
 import orjson
 
-from consents import mirror
+from consents import cache
 from consents.person import person_of
-from consents.region import region_in
-from consents.rules import PurposeTerms, normalize_region
+from consents.rules import PurposeTerms, normalize_region, region_in
 from consents.selectors import rule_of
 from consents.state import GPC, NOTHING_DECIDED, ConsentState, Decision
 from consents.subjects import is_user, raw_ids
@@ -46,9 +45,9 @@ class Writes:
     def queue_mirror(self, pipe: Any) -> bool:
         """Queue the mirror's decisions and regions; return whether there are any."""
         for raw_id, said in self.decisions.items():
-            mirror.apply_all(pipe, raw_id, said)
+            cache.apply_all(pipe, raw_id, said)
         for raw_id, region in self.regions.items():
-            mirror.seen_in(pipe, raw_id, region)
+            cache.seen_in(pipe, raw_id, region)
         return bool(self.decisions or self.regions)
 
 

@@ -12,7 +12,7 @@ from access.keys import KeyRecord, masked
 from access.selectors import key_named
 from common import clock, redis
 from common.errors import FieldError, InvalidInput, TooLarge
-from consents.mirroring import link
+from consents.cache_updates import link
 from consents.selectors import states_of_people, terms
 from consents.subjects import raw_ids
 from events.intake.items import Envelope, Item, Refused, read_item

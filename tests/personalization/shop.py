@@ -10,7 +10,7 @@ import pandas as pd
 
 from common import clock, redis
 from common.ids import uuid7
-from consents import mirror
+from consents import cache as mirror
 from consents.state import Decision
 from events.types.base import Event
 from personalization.ranking.bundle import Bundle
