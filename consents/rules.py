@@ -65,6 +65,22 @@ BUILT_IN: Final[dict[str, PurposeTerms]] = {
 table cannot be read."""
 
 
+@dataclass(frozen=True, slots=True)
+class ConsentRules:
+    """The purposes by name, without `essential`, and the rules by region, as they are at one moment.
+
+    `default_region` is the shop's own: its rule holds where nobody knows a region.
+    """
+
+    purposes: Mapping[str, PurposeTerms]
+    regions: Mapping[str, RegionRule]
+    default_region: str | None = None
+
+    def rule_of(self, region: str | None) -> RegionRule:
+        """Return the rule of the region, of the default region where it is None, else the strictest."""
+        return rule_for(region or self.default_region, self.regions)
+
+
 def rule_for(region: str | None, rules: Mapping[str, RegionRule]) -> RegionRule:
     """Return the rule of the most exact region: `US-CA`, else `US`, else `*`. An unknown region gets the strictest: it
     may be one that no rule is written for, which `*` decides.

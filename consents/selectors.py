@@ -17,8 +17,9 @@ from consents.models import ConsentEvent, PolicyText, Purpose
 from consents.models import ConsentState as StateRow
 from consents.models import RegionRule as RuleRow
 from consents.person import ConsentPerson, Verdict, person_of
-from consents.rules import BUILT_IN, Mode, PurposeTerms, RegionRule, normalize_region, rule_for
+from consents.rules import BUILT_IN, ConsentRules, Mode, PurposeTerms, RegionRule, normalize_region, rule_for
 from consents.state import GPC, ConsentState, Decision
+from consents.verdict import ESSENTIAL
 
 FRESH_SECONDS: Final = 2.0
 T = TypeVar("T")
@@ -84,6 +85,12 @@ def forget_terms() -> None:
 def rule_of(region: str | None) -> RegionRule:
     """Return the rule of the region, of the shop's default region where it is None, else the strictest."""
     return rule_for(region or normalize_region(settings.CONSENT_DEFAULT_REGION), rules())
+
+
+def consent_rules() -> ConsentRules:
+    """Return the purposes and region rules of this moment, as `verdict.judge` takes them."""
+    purposes = {name: purpose for name, purpose in terms().items() if name != ESSENTIAL}
+    return ConsentRules(purposes, rules(), normalize_region(settings.CONSENT_DEFAULT_REGION))
 
 
 def states(raw_ids: Iterable[str]) -> dict[str, ConsentState]:
