@@ -138,8 +138,8 @@ def _standing_decision(
 ) -> Decision | None:
     """Return the decision that holds for the whole person: the latest refusal that no yes overcame, else the latest."""
     decisions = [(raw_id, decision) for raw_id, state in states.items() if (decision := state.on(purpose))]
-    if not decisions:
-        return None
+    if len(decisions) < 2:
+        return decisions[0][1] if decisions else None
     refusals = [
         refusal
         for raw_id, refusal in decisions

@@ -22,7 +22,9 @@ class Decision:
 
     def beats(self, other: "Decision | None") -> bool:
         """Return whether this one holds against the other."""
-        return other is None or self.rank > other.rank
+        if other is None or self.at != other.at:
+            return other is None or self.at > other.at
+        return self.rank > other.rank
 
     def changes(self, known: "Decision | None") -> bool:
         """Return whether this one is a change of mind against the other."""

@@ -58,7 +58,12 @@ class Notice:
     message_id: str
     raw_id: str
     at: int
-    decisions: Mapping[str, bool]
+    choices: Mapping[str, bool]
+
+    @property
+    def decisions(self) -> dict[str, Decision]:
+        """The same as decisions that the notice proves."""
+        return {name: Decision(given, self.at, self.message_id) for name, given in self.choices.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +114,15 @@ def judge(event: EventConsent, states: States, rules: ConsentRules) -> EventVerd
     A decision holds for all ids of its event. A user id that a browser did not prove may decide for the first time,
     but only its anonymous id may change its mind.
     """
+    changed: dict[str, ConsentState] = {}
+    after = ChainMap(changed, states)  # type: ignore[arg-type]  # what lies beneath is never written
     links = _new_links(event, states)
-    linked = _with_links(links, states)
+    for raw_id, other, at in links:
+        after[raw_id] = after.get(raw_id, NOTHING_DECIDED).with_link(other, at)
+        after[other] = after.get(other, NOTHING_DECIDED).with_link(raw_id, at)
     choices = _choices(event, rules)
-    changes = [_change(event, raw_id, linked.get(raw_id, NOTHING_DECIDED), choices) for raw_id in event.raw_ids]
-    after = linked.new_child({one.raw_id: one.after for one in changes})
+    changes = [_change(event, raw_id, after.get(raw_id, NOTHING_DECIDED), choices) for raw_id in event.raw_ids]
+    after |= {one.raw_id: one.after for one in changes}
     person = person_of(event.raw_ids, after)
     allowed, reason = allowed_purposes(person, rules, region=event.region, gpc=event.gpc)
     # What the event itself refuses is not allowed by a yes that was given later and came before.
@@ -126,16 +135,23 @@ def judge(event: EventConsent, states: States, rules: ConsentRules) -> EventVerd
         # Of a shopper who decided nothing and may not be kept, not even the link is remembered.
         return EventVerdict(False, allowed, reason)
     carried = _carried(changes) if kept else None
+    apart = [] if carried is not None else [_apart(event, one, after) for one in changes]
+    repeats = _repeats(event, carried or {}, apart, person, linked=bool(links))
+    regions = {one: event.region for one in event.raw_ids if event.region and after[one].region != event.region}
+    for notice in repeats:
+        after[notice.raw_id] = after[notice.raw_id].with_decisions(notice.decisions)
+    for raw_id, region in regions.items():
+        after[raw_id] = replace(after[raw_id], region=region)
     return EventVerdict(
         kept,
         allowed,
         reason,
         carried=carried or {},
-        notices=() if carried is not None else _notices(event, changes, after),
-        cached={one.raw_id: one.fresh for one in changes if one.fresh},
+        notices=tuple(notice for notice in [*apart, *repeats] if notice.choices),
+        cached=_cached(changes, repeats),
         links=links,
-        regions=(regions := _regions(event, after)),
-        states=_changed_states(after, regions),
+        regions=regions,
+        states=changed,
     )
 
 
@@ -161,15 +177,6 @@ def _new_links(event: EventConsent, states: States) -> tuple[Link, ...]:
     return tuple(Link(first, other, event.at) for other in new if known.get(other, event.at + 1) > event.at)
 
 
-def _with_links(links: Iterable[Link], states: States) -> ChainMap[str, ConsentState]:
-    changed: dict[str, ConsentState] = {}
-    after = ChainMap(changed, states)  # type: ignore[arg-type]  # the states beneath are never written
-    for raw_id, other, at in links:
-        for one, to in ((raw_id, other), (other, raw_id)):
-            changed[one] = after.get(one, NOTHING_DECIDED).with_link(to, at)
-    return after
-
-
 def _choices(event: EventConsent, rules: ConsentRules) -> Decisions:
     """Return the event's decisions on purposes that need one."""
     return {
@@ -184,12 +191,14 @@ def _change(event: EventConsent, raw_id: str, state: ConsentState, choices: Deci
         choices = {name: one for name, one in choices.items() if event.verified or state.on(name) in (None, one)}
         if event.gpc and event.verified and not _remembers_signal(state):
             choices = {**choices, GPC: Decision(True, event.at, event.message_id)}
-    fresh = {name: one for name, one in choices.items() if one == state.on(name) or one.beats(state.on(name))}
-    late = {
-        name: one
-        for name, one in choices.items()
-        if one.changed_late(state.on(name), recorded=state.late_choices.get(name))
-    }
+    fresh: dict[str, Decision] = {}
+    late: dict[str, Decision] = {}
+    for name, one in choices.items():
+        known = state.on(name)
+        if one.beats(known) or one == known:
+            fresh[name] = one
+        elif one.changed_late(known, recorded=state.late_choices.get(name)):
+            late[name] = one
     after = state.with_decisions(fresh)
     if late:
         after = replace(after, late_choices={**state.late_choices, **{name: one.given for name, one in late.items()}})
@@ -208,56 +217,81 @@ def _carried(changes: Sequence[_IdChange]) -> Mapping[str, bool] | None:
     return first if all(other == first for other in others) else None
 
 
-def _notices(event: EventConsent, changes: Sequence[_IdChange], after: States) -> tuple[Notice, ...]:
-    """Return the decisions that their event cannot carry, for it is not kept, or its ids decided unlike.
+def _apart(event: EventConsent, change: _IdChange, after: States) -> Notice:
+    """Return the decisions of one id that their event cannot carry, for it is not kept, or its ids decided unlike.
 
     Changes of mind alone, of the id's or of the person's, of now or of a time that is over: what a shopper who
     refuses does next must leave no trail of repeated refusals.
     """
-    decisions = {one.raw_id: {**_answers(one, after), **one.changed} for one in changes}
-    return tuple(
-        Notice(f"{event.message_id}#{kind_of(raw_id)}", raw_id, event.at, given)
-        for raw_id, given in decisions.items()
-        if given
-    )
+    choices = {**_answers(change, after), **change.changed}
+    return Notice(f"{event.message_id}#{kind_of(change.raw_id)}", change.raw_id, event.at, choices)
 
 
 def _answers(change: _IdChange, after: States) -> dict[str, bool]:
-    """Return what the id says again after another id of the person said otherwise; of the signal, after a yes.
+    """Return what the id says again after the person said otherwise.
 
     It is no change of the id's mind, and one of the person's. Once written, it is the later of the two.
     """
     known = {
         name: was
         for name, one in change.fresh.items()
-        if (was := change.before.on(name)) is not None and was.given == one.given
+        if (was := change.before.on(name)) is not None and not one.changes(was)
     }
     if not known:
         return {}
     person = person_of([change.raw_id], after)
-    opposite_at = {
-        name: [
-            max(one.at, person.linked_at.get(other, 0))
-            for other, state in person.states.items()
-            if (one := state.on(name)) is not None and one.given != was.given
-        ]
-        for name, was in known.items()
-    }
-    if GPC in known:
-        opposite_at[GPC] = [one.at for name, one in change.before.decisions.items() if one.given and name != GPC]
-    return {
-        name: was.given
-        for name, was in known.items()
-        if any(was.at <= at < change.fresh[name].at for at in opposite_at[name])
-    }
+    return {name: was.given for name, was in known.items() if _was_opposed(name, was, change.fresh[name], person)}
 
 
-def _regions(event: EventConsent, after: States) -> dict[str, str]:
-    region = event.region
-    return {raw_id: region for raw_id in event.raw_ids if region and after[raw_id].region != region}
+def _was_opposed(name: str, was: Decision, now: Decision, person: ConsentPerson) -> bool:
+    """Return whether another decision of the person overcame the known one before it was repeated."""
+    opposing = [
+        one.at
+        for state in person.states.values()
+        for purpose, one in state.decisions.items()
+        if _oppose(name, was.given, purpose, one.given)
+    ]
+    if not was.given or name == GPC:
+        return any(was.at < at <= now.at for at in opposing)
+    # A yes must be later than the refusal, and later than each link.
+    since = [*opposing, *(max(at, link) for at in opposing for link in person.linked_at.values())]
+    return any(was.at <= at < now.at for at in since)
 
 
-def _changed_states(after: ChainMap[str, ConsentState], regions: Mapping[str, str]) -> States:
-    *layers, _ = after.maps
-    changed = {raw_id: state for layer in reversed(layers) for raw_id, state in layer.items()}
-    return changed | {raw_id: replace(changed[raw_id], region=region) for raw_id, region in regions.items()}
+def _oppose(name: str, given: bool, other: str, other_given: bool) -> bool:
+    """Return whether two decisions oppose each other: a yes and a no on one purpose, the privacy signal and any yes."""
+    return given != other_given if name == other else given and other_given and GPC in (name, other)
+
+
+def _repeats(
+    event: EventConsent, carried: Mapping[str, bool], apart: Sequence[Notice], person: ConsentPerson, *, linked: bool
+) -> list[Notice]:
+    """Return decisions of the person that oppose what the event writes, or what it joins, and are not older.
+
+    The log may hold them from an earlier time only: in a replay, what comes late with the event would overcome them.
+    """
+    written = {*carried.items(), *(choice for notice in apart for choice in notice.choices.items())}
+    if linked:
+        written |= {(name, one.given) for state in person.states.values() for name, one in state.decisions.items()}
+    return [
+        Notice(message_id, raw_id, one.at, {purpose: one.given})
+        for raw_id, state in person.states.items()
+        for purpose, one in state.decisions.items()
+        if one.at >= event.at and one.event_id != event.message_id
+        if any(_oppose(name, given, purpose, one.given) for name, given in written)
+        if (message_id := _repeated_id(one, raw_id, purpose)) != one.event_id
+    ]
+
+
+def _repeated_id(decision: Decision, raw_id: str, purpose: str) -> str:
+    """Return the id of the notice that repeats the decision: its own where it is known from that notice."""
+    suffix = f"#{kind_of(raw_id)}-{purpose}"
+    return decision.event_id if decision.event_id.endswith(suffix) else decision.event_id + suffix
+
+
+def _cached(changes: Iterable[_IdChange], repeats: Iterable[Notice]) -> dict[str, Decisions]:
+    """Return the decisions that the cache takes, by raw id. A repeated one is remembered by its notice."""
+    cached = {one.raw_id: one.fresh for one in changes if one.fresh}
+    for notice in repeats:
+        cached[notice.raw_id] = {**cached.get(notice.raw_id, {}), **notice.decisions}
+    return cached

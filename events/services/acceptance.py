@@ -121,7 +121,7 @@ def _counted(event: Event, reason: str) -> Entry:
 def _updated(notice: Notice, item: Item, *, region: str | None) -> Entry:
     event = consent_updated(
         notice.raw_id,
-        notice.decisions,
+        notice.choices,
         message_id=notice.message_id,
         at=notice.at,
         received_at=item.event.received_at,
