@@ -122,7 +122,7 @@ def judge(event: EventConsent, states: States, rules: ConsentRules) -> EventVerd
         after[other] = after.get(other, NOTHING_DECIDED).with_link(raw_id, at)
     choices = _choices(event, rules)
     changes = [_change(event, raw_id, after.get(raw_id, NOTHING_DECIDED), choices) for raw_id in event.raw_ids]
-    after |= {one.raw_id: one.after for one in changes}
+    after |= {one.raw_id: one.after for one in changes if one.after is not one.before}
     person = person_of(event.raw_ids, after)
     allowed, reason = allowed_purposes(person, rules, region=event.region, gpc=event.gpc)
     # What the event itself refuses is not allowed by a yes that was given later and came before.
@@ -135,13 +135,17 @@ def judge(event: EventConsent, states: States, rules: ConsentRules) -> EventVerd
         # Of a shopper who decided nothing and may not be kept, not even the link is remembered.
         return EventVerdict(False, allowed, reason)
     carried = _carried(changes) if kept else None
-    apart = [] if carried is not None else [_apart(event, one, after) for one in changes]
-    repeats = _repeats(event, carried or {}, apart, person, linked=bool(links))
-    regions = {one: event.region for one in event.raw_ids if event.region and after[one].region != event.region}
+    apart = [] if carried is not None else [_apart(event, one, states, after) for one in changes]
+    written = {one.raw_id: carried or {} for one in changes} | {one.raw_id: one.choices for one in apart}
+    repeats = _repeats(event, written, person, linked=bool(links))
     for notice in repeats:
         after[notice.raw_id] = after[notice.raw_id].with_decisions(notice.decisions)
-    for raw_id, region in regions.items():
-        after[raw_id] = replace(after[raw_id], region=region)
+    regions: dict[str, str] = {}
+    for raw_id in event.raw_ids:
+        state = after.get(raw_id, NOTHING_DECIDED)
+        if event.region and event.region != state.region:
+            regions[raw_id] = event.region
+            after[raw_id] = replace(state, region=event.region)
     return EventVerdict(
         kept,
         allowed,
@@ -189,7 +193,7 @@ def _choices(event: EventConsent, rules: ConsentRules) -> Decisions:
 def _change(event: EventConsent, raw_id: str, state: ConsentState, choices: Decisions) -> _IdChange:
     if is_user(raw_id):
         choices = {name: one for name, one in choices.items() if event.verified or state.on(name) in (None, one)}
-        if event.gpc and event.verified and not _remembers_signal(state):
+        if event.gpc and event.verified and not _signal_stands(state, choices):
             choices = {**choices, GPC: Decision(True, event.at, event.message_id)}
     fresh: dict[str, Decision] = {}
     late: dict[str, Decision] = {}
@@ -205,10 +209,11 @@ def _change(event: EventConsent, raw_id: str, state: ConsentState, choices: Deci
     return _IdChange(raw_id, state, after, fresh, late)
 
 
-def _remembers_signal(state: ConsentState) -> bool:
-    """Return whether the id remembers the signal, and decided nothing since."""
+def _signal_stands(state: ConsentState, choices: Decisions) -> bool:
+    """Return whether the id remembers the signal, and nothing was decided since, not even with this event."""
     signal = state.on(GPC)
-    return signal is not None and signal.given and all(one.at <= signal.at for one in state.decisions.values())
+    decisions = [*state.decisions.values(), *choices.values()]
+    return signal is not None and signal.given and all(one.at <= signal.at for one in decisions)
 
 
 def _carried(changes: Sequence[_IdChange]) -> Mapping[str, bool] | None:
@@ -217,30 +222,34 @@ def _carried(changes: Sequence[_IdChange]) -> Mapping[str, bool] | None:
     return first if all(other == first for other in others) else None
 
 
-def _apart(event: EventConsent, change: _IdChange, after: States) -> Notice:
+def _apart(event: EventConsent, change: _IdChange, before: States, after: States) -> Notice:
     """Return the decisions of one id that their event cannot carry, for it is not kept, or its ids decided unlike.
 
     Changes of mind alone, of the id's or of the person's, of now or of a time that is over: what a shopper who
     refuses does next must leave no trail of repeated refusals.
     """
-    choices = {**_answers(change, after), **change.changed}
-    return Notice(f"{event.message_id}#{kind_of(change.raw_id)}", change.raw_id, event.at, choices)
+    repeated = {name: one for name, one in change.fresh.items() if not one.changes(change.before.on(name))}
+    choices = _answers(change, repeated, before, after) if repeated else {}
+    return Notice(
+        f"{event.message_id}#{kind_of(change.raw_id)}", change.raw_id, event.at, {**choices, **change.changed}
+    )
 
 
-def _answers(change: _IdChange, after: States) -> dict[str, bool]:
+def _answers(change: _IdChange, repeated: Decisions, before: States, after: States) -> dict[str, bool]:
     """Return what the id says again after the person said otherwise.
 
     It is no change of the id's mind, and one of the person's. Once written, it is the later of the two.
     """
-    known = {
-        name: was
-        for name, one in change.fresh.items()
-        if (was := change.before.on(name)) is not None and not one.changes(was)
-    }
-    if not known:
-        return {}
     person = person_of([change.raw_id], after)
-    return {name: was.given for name, was in known.items() if _was_opposed(name, was, change.fresh[name], person)}
+    earlier = {raw_id: before.get(raw_id, NOTHING_DECIDED) for raw_id in person.states}
+    return {
+        name: now.given
+        for name, now in repeated.items()
+        # A signal stands against each yes of its own event: only those of before have ended the known one.
+        if _was_opposed(
+            name, change.before.decisions[name], now, replace(person, states=earlier) if name == GPC else person
+        )
+    }
 
 
 def _was_opposed(name: str, was: Decision, now: Decision, person: ConsentPerson) -> bool:
@@ -264,21 +273,23 @@ def _oppose(name: str, given: bool, other: str, other_given: bool) -> bool:
 
 
 def _repeats(
-    event: EventConsent, carried: Mapping[str, bool], apart: Sequence[Notice], person: ConsentPerson, *, linked: bool
+    event: EventConsent, written: Mapping[str, Mapping[str, bool]], person: ConsentPerson, *, linked: bool
 ) -> list[Notice]:
-    """Return decisions of the person that oppose what the event writes, or what it joins, and are not older.
+    """Return decisions of the person that stand against what the event writes, by raw id, or against each other.
 
-    The log may hold them from an earlier time only: in a replay, what comes late with the event would overcome them.
+    The log may hold them from an earlier time only: in a replay, what the event writes would overcome them. A new link
+    can do the same to what was decided since its time.
     """
-    written = {*carried.items(), *(choice for notice in apart for choice in notice.choices.items())}
+    choices = {choice for by_id in written.values() for choice in by_id.items()}
     if linked:
-        written |= {(name, one.given) for state in person.states.values() for name, one in state.decisions.items()}
+        choices |= {(name, one.given) for state in person.states.values() for name, one in state.decisions.items()}
     return [
         Notice(message_id, raw_id, one.at, {purpose: one.given})
         for raw_id, state in person.states.items()
         for purpose, one in state.decisions.items()
-        if one.at >= event.at and one.event_id != event.message_id
-        if any(_oppose(name, given, purpose, one.given) for name, given in written)
+        if one.at > event.at or (one.at == event.at and (purpose == GPC or not one.given))
+        if purpose not in written.get(raw_id, {}) or one.event_id != event.message_id
+        if any(_oppose(name, given, purpose, one.given) for name, given in choices)
         if (message_id := _repeated_id(one, raw_id, purpose)) != one.event_id
     ]
 
