@@ -9,18 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
+from consents.notices import Decisions, IdChange, Notice, States, notice_of, repeated
 from consents.person import ConsentPerson, Reason, person_of
 from consents.rules import ConsentRules
 from consents.state import GPC, NOTHING_DECIDED, ConsentState, Decision
-from consents.subjects import is_user, kind_of
+from consents.subjects import is_user
 
 ANALYTICS: Final = "analytics"
 KEPT_FOR: Final = (ANALYTICS, "personalization")
 """An event is kept where one of these is allowed, or the purpose of its own type."""
 ESSENTIAL: Final = "essential"
 """The purpose, and the use of an event, that needs no consent; it does not stand among those allowed."""
-Decisions = Mapping[str, Decision]
-States = Mapping[str, ConsentState]
 
 
 class Link(NamedTuple):
@@ -52,21 +51,6 @@ class EventConsent:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """Decisions of one raw id that the log holds as an event of their own, `Consent Updated`."""
-
-    message_id: str
-    raw_id: str
-    at: int
-    choices: Mapping[str, bool]
-
-    @property
-    def decisions(self) -> dict[str, Decision]:
-        """The same as decisions that the notice proves."""
-        return {name: Decision(given, self.at, self.message_id) for name, given in self.choices.items()}
-
-
-@dataclass(frozen=True, slots=True)
 class EventVerdict:
     """Whether the event is kept and for which purposes, and what is to be written.
 
@@ -84,28 +68,6 @@ class EventVerdict:
     links: tuple[Link, ...] = ()
     regions: Mapping[str, str] = field(default_factory=dict)
     states: States = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _IdChange:
-    """What the event changes of one raw id: `fresh` decisions hold now, `late` ones hold no more, but did."""
-
-    raw_id: str
-    before: ConsentState
-    after: ConsentState
-    fresh: Decisions
-    late: Decisions
-
-    @property
-    def written(self) -> dict[str, bool]:
-        """What a kept event carries of them."""
-        return {name: one.given for name, one in {**self.fresh, **self.late}.items()}
-
-    @property
-    def changed(self) -> dict[str, bool]:
-        """Those that change the mind of the id, of now or of their time."""
-        fresh = {name: one for name, one in self.fresh.items() if one.changes(self.before.on(name))}
-        return {name: one.given for name, one in {**fresh, **self.late}.items()}
 
 
 def judge(event: EventConsent, states: States, rules: ConsentRules) -> EventVerdict:
@@ -135,9 +97,11 @@ def judge(event: EventConsent, states: States, rules: ConsentRules) -> EventVerd
         # Of a shopper who decided nothing and may not be kept, not even the link is remembered.
         return EventVerdict(False, allowed, reason)
     carried = _carried(changes) if kept else None
-    apart = [] if carried is not None else [_apart(event, one, states, after) for one in changes]
-    written = {one.raw_id: carried or {} for one in changes} | {one.raw_id: one.choices for one in apart}
-    repeats = _repeats(event, written, person, linked=bool(links))
+    notices = (
+        [] if carried is not None else [notice_of(event.message_id, event.at, one, states, after) for one in changes]
+    )
+    written = {one.raw_id: carried or {} for one in changes} | {one.raw_id: one.choices for one in notices}
+    repeats = repeated(event.message_id, event.at, written, person, linked=bool(links))
     for notice in repeats:
         after[notice.raw_id] = after[notice.raw_id].with_decisions(notice.decisions)
     regions: dict[str, str] = {}
@@ -151,7 +115,7 @@ def judge(event: EventConsent, states: States, rules: ConsentRules) -> EventVerd
         allowed,
         reason,
         carried=carried or {},
-        notices=tuple(notice for notice in [*apart, *repeats] if notice.choices),
+        notices=tuple(notice for notice in [*notices, *repeats] if notice.choices),
         cached=_cached(changes, repeats),
         links=links,
         regions=regions,
@@ -190,7 +154,7 @@ def _choices(event: EventConsent, rules: ConsentRules) -> Decisions:
     }
 
 
-def _change(event: EventConsent, raw_id: str, state: ConsentState, choices: Decisions) -> _IdChange:
+def _change(event: EventConsent, raw_id: str, state: ConsentState, choices: Decisions) -> IdChange:
     if is_user(raw_id):
         choices = {name: one for name, one in choices.items() if event.verified or state.on(name) in (None, one)}
         if event.gpc and event.verified and not _signal_stands(state, choices):
@@ -206,7 +170,7 @@ def _change(event: EventConsent, raw_id: str, state: ConsentState, choices: Deci
     after = state.with_decisions(fresh)
     if late:
         after = replace(after, late_choices={**state.late_choices, **{name: one.given for name, one in late.items()}})
-    return _IdChange(raw_id, state, after, fresh, late)
+    return IdChange(raw_id, state, after, fresh, late)
 
 
 def _signal_stands(state: ConsentState, choices: Decisions) -> bool:
@@ -216,91 +180,13 @@ def _signal_stands(state: ConsentState, choices: Decisions) -> bool:
     return signal is not None and signal.given and all(one.at <= signal.at for one in decisions)
 
 
-def _carried(changes: Sequence[_IdChange]) -> Mapping[str, bool] | None:
+def _carried(changes: Sequence[IdChange]) -> Mapping[str, bool] | None:
     """Return what all ids decided alike, which the event itself carries, or None where they did not."""
     first, *others = (one.written for one in changes)
     return first if all(other == first for other in others) else None
 
 
-def _apart(event: EventConsent, change: _IdChange, before: States, after: States) -> Notice:
-    """Return the decisions of one id that their event cannot carry, for it is not kept, or its ids decided unlike.
-
-    Changes of mind alone, of the id's or of the person's, of now or of a time that is over: what a shopper who
-    refuses does next must leave no trail of repeated refusals.
-    """
-    repeated = {name: one for name, one in change.fresh.items() if not one.changes(change.before.on(name))}
-    choices = _answers(change, repeated, before, after) if repeated else {}
-    return Notice(
-        f"{event.message_id}#{kind_of(change.raw_id)}", change.raw_id, event.at, {**choices, **change.changed}
-    )
-
-
-def _answers(change: _IdChange, repeated: Decisions, before: States, after: States) -> dict[str, bool]:
-    """Return what the id says again after the person said otherwise.
-
-    It is no change of the id's mind, and one of the person's. Once written, it is the later of the two.
-    """
-    person = person_of([change.raw_id], after)
-    earlier = {raw_id: before.get(raw_id, NOTHING_DECIDED) for raw_id in person.states}
-    return {
-        name: now.given
-        for name, now in repeated.items()
-        # A signal stands against each yes of its own event: only those of before have ended the known one.
-        if _was_opposed(
-            name, change.before.decisions[name], now, replace(person, states=earlier) if name == GPC else person
-        )
-    }
-
-
-def _was_opposed(name: str, was: Decision, now: Decision, person: ConsentPerson) -> bool:
-    """Return whether another decision of the person overcame the known one before it was repeated."""
-    opposing = [
-        one.at
-        for state in person.states.values()
-        for purpose, one in state.decisions.items()
-        if _oppose(name, was.given, purpose, one.given)
-    ]
-    if not was.given or name == GPC:
-        return any(was.at < at <= now.at for at in opposing)
-    # A yes must be later than the refusal, and later than each link.
-    since = [*opposing, *(max(at, link) for at in opposing for link in person.linked_at.values())]
-    return any(was.at <= at < now.at for at in since)
-
-
-def _oppose(name: str, given: bool, other: str, other_given: bool) -> bool:
-    """Return whether two decisions oppose each other: a yes and a no on one purpose, the privacy signal and any yes."""
-    return given != other_given if name == other else given and other_given and GPC in (name, other)
-
-
-def _repeats(
-    event: EventConsent, written: Mapping[str, Mapping[str, bool]], person: ConsentPerson, *, linked: bool
-) -> list[Notice]:
-    """Return decisions of the person that stand against what the event writes, by raw id, or against each other.
-
-    The log may hold them from an earlier time only: in a replay, what the event writes would overcome them. A new link
-    can do the same to what was decided since its time.
-    """
-    choices = {choice for by_id in written.values() for choice in by_id.items()}
-    if linked:
-        choices |= {(name, one.given) for state in person.states.values() for name, one in state.decisions.items()}
-    return [
-        Notice(message_id, raw_id, one.at, {purpose: one.given})
-        for raw_id, state in person.states.items()
-        for purpose, one in state.decisions.items()
-        if one.at > event.at or (one.at == event.at and (purpose == GPC or not one.given))
-        if purpose not in written.get(raw_id, {}) or one.event_id != event.message_id
-        if any(_oppose(name, given, purpose, one.given) for name, given in choices)
-        if (message_id := _repeated_id(one, raw_id, purpose)) != one.event_id
-    ]
-
-
-def _repeated_id(decision: Decision, raw_id: str, purpose: str) -> str:
-    """Return the id of the notice that repeats the decision: its own where it is known from that notice."""
-    suffix = f"#{kind_of(raw_id)}-{purpose}"
-    return decision.event_id if decision.event_id.endswith(suffix) else decision.event_id + suffix
-
-
-def _cached(changes: Iterable[_IdChange], repeats: Iterable[Notice]) -> dict[str, Decisions]:
+def _cached(changes: Iterable[IdChange], repeats: Iterable[Notice]) -> dict[str, Decisions]:
     """Return the decisions that the cache takes, by raw id. A repeated one is remembered by its notice."""
     cached = {one.raw_id: one.fresh for one in changes if one.fresh}
     for notice in repeats:

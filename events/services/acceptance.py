@@ -11,10 +11,11 @@ from typing import Any
 import orjson
 
 from consents import cache
+from consents.notices import Notice
 from consents.rules import ConsentRules, region_in
 from consents.state import ConsentState, Decision
 from consents.subjects import raw_ids
-from consents.verdict import KEPT_FOR, EventConsent, EventVerdict, Link, Notice, judge
+from consents.verdict import KEPT_FOR, EventConsent, EventVerdict, Link, judge
 from events.intake.context import minimized, told_without_queries
 from events.intake.items import Item
 from events.log.base import Entry
@@ -61,15 +62,15 @@ class Acceptance:
 
     def take(self, item: Item, *, verified: bool = True) -> bool:
         """Put the item's entries among the writes; return whether the event itself is kept."""
-        asked = self._event_consent(item, verified=verified)
-        verdict = judge(asked, self._states, self._rules)
+        consent = self._event_consent(item, verified=verified)
+        verdict = judge(consent, self._states, self._rules)
         self._states.update(verdict.states)
         self.writes.add(verdict)
         if verdict.kept:
-            self.writes.entries.append(_kept(item, verdict, region=asked.region))
+            self.writes.entries.append(_kept(item, verdict, region=consent.region))
         else:
             self.writes.entries.append(_counted(item.event, verdict.reason if item.wanted else "not_for_us"))
-        self.writes.entries += [_updated(notice, item, region=asked.region) for notice in verdict.notices]
+        self.writes.entries += [_updated(notice, item, region=consent.region) for notice in verdict.notices]
         return verdict.kept
 
     def _event_consent(self, item: Item, *, verified: bool) -> EventConsent:
@@ -119,13 +120,14 @@ def _counted(event: Event, reason: str) -> Entry:
 
 
 def _updated(notice: Notice, item: Item, *, region: str | None) -> Entry:
+    context = {} if notice.repeated else minimized({}, region=region, policy_version=_policy(item))
     event = consent_updated(
         notice.raw_id,
         notice.choices,
         message_id=notice.message_id,
         at=notice.at,
         received_at=item.event.received_at,
-        context=minimized({}, region=region, policy_version=_policy(item)),
+        context=context,
         source=item.event.source,
     )
     return Entry("event", event.raw_id, event.encode())
