@@ -72,7 +72,7 @@ def event(second: int, *raw_ids: str, **fields: Any) -> EventConsent:
     return EventConsent(f"m{second}", second * 1_000_000, raw_ids, **fields)
 
 
-choices = st.one_of(
+choices: st.SearchStrategy[dict[str, bool]] = st.one_of(
     st.just({}), st.just(ALL), st.just(NONE), st.dictionaries(st.sampled_from(list(PURPOSES)), st.booleans())
 )
 OWN_DEVICES = [(ADA,), (BO,), (PHONE,), (LAPTOP,), (TILL,), (ADA, PHONE), (ADA, LAPTOP), (BO, TILL)]
