@@ -36,7 +36,7 @@ UNCLEAR_NAMES: dict[str, int] = {
     "customers": 14,
     "demo": 17,
     "embedded": 7,
-    "events": 107,
+    "events": 86,
     "modelops": 146,
     "personalization": 145,
     "portal": 30,
