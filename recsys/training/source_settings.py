@@ -13,8 +13,8 @@ from recsys.sources.scoring import Scoring
 
 MAX_QUESTIONS = 2_000
 """Questions that settings are judged on; earlier folds fill what validation lacks."""
-HALF_LIVES = (7.0, 14.0, 30.0, 90.0, 365.0, 1_500.0)
-"""Half-lives in days that are tried: a week, two, a month, a quarter, a year, and hardly any fading."""
+HALF_LIVES = (7.0, 14.0, 30.0, 120.0, 365.0, 1_500.0)
+"""Half-lives in days that are tried: a week, two, a month, a season, a year, and hardly any fading."""
 
 Config = Mapping[str, Any]
 
