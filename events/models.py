@@ -68,10 +68,8 @@ class SetAside(models.Model):
     reason = models.TextField()
     field = models.TextField(blank=True)
     payload = models.TextField(help_text="The item as it came, cut at 32 KB.")
-    carried = models.JSONField(
-        default=dict,
-        db_default={},
-        help_text="What its request said beside it: privacy signal, region, shared context.",
+    request_context = models.JSONField(
+        default=dict, help_text="What the request said for all its items: privacy signal, region, shared context."
     )
     source = models.TextField(blank=True)
     received_at = models.DateTimeField()
@@ -123,14 +121,15 @@ class Order(models.Model):
     currency = models.CharField(max_length=3, default="", blank=True)
     coupon = models.TextField(blank=True, default="")
     refunded = models.DecimalField(
-        max_digits=18, decimal_places=4, default=0, help_text="What was told, and the units back at the order's prices."
+        max_digits=18,
+        decimal_places=4,
+        default=0,
+        help_text="Stated amounts, and returned units at the order's prices.",
     )
-    units_back = models.JSONField(
-        default=dict, db_default={}, help_text="Units by product of refunds that told no amount for them."
+    refunded_stated = models.DecimalField(
+        max_digits=18, decimal_places=4, default=0, help_text="Sum of the amounts that refunds stated."
     )
-    units_worth = models.DecimalField(
-        max_digits=18, decimal_places=4, default=0, db_default=0, help_text="What of `refunded` the units back come to."
-    )
+    returned_units = models.JSONField(default=dict, help_text="Units by product of refunds that stated no amount.")
     wholly_refunded = models.BooleanField(default=False)
     status_at = models.DateTimeField(null=True)
     status_message = models.TextField(default="")

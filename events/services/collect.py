@@ -20,9 +20,8 @@ from events.intake.limits import MAX_ITEM, MAX_WRITTEN
 from events.intake.parse import Unreadable
 from events.log import get_log
 from events.log.base import Entry
-from events.services import carrying
 from events.services.acceptance import Acceptance
-from events.services.carrying import SECRETS, without
+from events.services.request_context import SECRETS, envelope_of, request_context_of, without
 from events.types.base import Event
 
 DROPPED: Final = ("ip", "userAgent", "location", "network", "user_hash")
@@ -101,12 +100,14 @@ def collect_server_items(items: Sequence[Any], *, source: str = "server") -> Out
     return collect(items, sender=Sender(), envelope=Envelope(received_at=clock.epoch_us(), source=source))
 
 
-def replay(payload: str, *, source: str, received_at: int, carried: Mapping[str, Any], message_id: str) -> Outcome:
+def replay(
+    payload: str, *, source: str, received_at: int, request_context: Mapping[str, Any], message_id: str
+) -> Outcome:
     """Accept an item that was set aside, once more; with its message id it is never counted twice.
 
-    It speaks for whom its sender may speak, came when it came (microseconds since the epoch), with what it `carried`
-    then. `message_id` is for an item that has none, nor a time from which one is made. Raises InvalidInput while it is
-    still not sound, or where nobody knows who sent it.
+    Sender, `received_at` (microseconds since the epoch) and `request_context` are those of the first time. `message_id`
+    is for an item that has neither an id of its own nor a time to make one from. Raises InvalidInput where the item is
+    still not valid, or where its key is unknown.
     """
     try:
         item = orjson.loads(payload)
@@ -114,8 +115,8 @@ def replay(payload: str, *, source: str, received_at: int, carried: Mapping[str,
         raise InvalidInput.of("", f"is not JSON: {error.msg}") from error
     if isinstance(item, dict) and not any(item.get(name) for name in ("messageId", "originalTimestamp", "timestamp")):
         item["messageId"] = message_id
-    sender = replace(_sender(source), gpc=carried.get("gpc", False), region=carried.get("region"))
-    envelope = carrying.envelope_of(carried, received_at=received_at, source=source)
+    sender = replace(_sender(source), gpc=request_context.get("gpc", False), region=request_context.get("region"))
+    envelope = envelope_of(request_context, received_at=received_at, source=source)
     return collect([item], sender=sender, envelope=envelope)
 
 
@@ -172,13 +173,13 @@ def _entry_aside(raw: Any, why: Refused, envelope: Envelope, sender: Sender) -> 
     """Return the entry of an item that is set aside: what came, without address and secrets, cut to size."""
     message_id = raw.get("messageId") if isinstance(raw, Mapping) else None
     payload = _payload(raw)
-    whole = isinstance(raw, Mapping) and len(payload) <= MAX_ITEM  # what is not can never be sent again
+    whole = isinstance(raw, Mapping) and len(payload) <= MAX_ITEM  # a cut item can never be sent again
     body = {
         "message_id": message_id if isinstance(message_id, str) else None,
         "reason": why.reason,
         "field": why.field,
         "payload": payload[:MAX_ITEM],
-        "carried": carrying.carried_with(raw, envelope, gpc=sender.gpc, region=sender.region) if whole else {},
+        "carried": request_context_of(raw, envelope, gpc=sender.gpc, region=sender.region) if whole else {},
         "received_at": envelope.received_at,
         "source": envelope.source,
     }

@@ -48,7 +48,7 @@ class SetAsideItem:
     payload: str
     source: str
     received_at: int
-    carried: dict[str, Any]
+    request_context: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -113,7 +113,7 @@ def _as_refused(shard: int, offset: int, fields: dict[str, Any]) -> SetAsideItem
         payload=text[:MAX_ITEM],
         source=str(fields.get("source") or ""),
         received_at=int(fields.get("received_at") or clock.epoch_us()),
-        carried=dict(fields.get("carried") or {}),
+        request_context=dict(fields.get("carried") or {}),
     )
 
 
@@ -129,7 +129,7 @@ def refused(position: Position, reason: str) -> SetAsideItem:
         payload=entry.body.decode(errors="replace").replace("\x00", "\N{REPLACEMENT CHARACTER}"),
         source="recorder",
         received_at=clock.epoch_us(),
-        carried={},
+        request_context={},
     )
 
 

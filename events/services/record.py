@@ -191,7 +191,7 @@ def _set_aside(items: Iterable[SetAsideItem]) -> None:
             payload=item.payload,
             source=item.source,
             received_at=from_microseconds(item.received_at),
-            carried=item.carried,
+            request_context=item.request_context,
         )
         for item in items
     ]

@@ -49,7 +49,7 @@ def _send(item: SetAside) -> str:
                 item.payload,
                 source=item.source,
                 received_at=received_at,
-                carried=item.carried,
+                request_context=item.request_context,
                 message_id=f"set-aside-{item.shard}-{item.log_offset}",
             )
     except InvalidInput as error:

@@ -316,7 +316,11 @@ def test_what_is_set_aside_can_be_accepted_once_it_is_mended(
     bad = viewed("m2", properties={})
     server.post("/v1/batch", json.dumps({"batch": [viewed(), bad]}), content_type="application/json")
     (aside,) = log.set_aside()
-    again = {**{name: aside[name] for name in ("source", "received_at", "carried")}, "message_id": "aside"}
+    again = {
+        **{name: aside[name] for name in ("source", "received_at")},
+        "request_context": aside["carried"],
+        "message_id": "aside",
+    }
 
     with pytest.raises(InvalidInput):
         replay(aside["payload"], **again)

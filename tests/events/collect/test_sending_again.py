@@ -163,6 +163,6 @@ def test_an_item_that_names_nobody_keeps_no_traits_of_the_batch(
 def test_a_row_of_before_is_judged_with_what_it_has(server: APIClient, log: "LogReader", viewed: Maker) -> None:
     sent(server, {"batch": [viewed(), viewed("m2", **NO_ID)]})
     recorded()
-    SetAside.objects.update(carried={})
+    SetAside.objects.update(request_context={})
 
     assert send_again([mended(SetAside.objects.get())], actor="staff:1") == (1, 0)
