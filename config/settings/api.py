@@ -14,8 +14,8 @@ def one_rate(raw: str) -> bool:
 
 
 KEY_RATES = {
-    "sk": env.checked("KEY_RATE_SECRET", "60000/minute", reads=one_rate, expected=RATE),
-    "pk": env.checked("KEY_RATE_PUBLISHABLE", "1200/minute", reads=one_rate, expected=RATE),
+    "sk": env.checked("KEY_RATE_SECRET", "60000/minute", accepts=one_rate, expected=RATE),
+    "pk": env.checked("KEY_RATE_PUBLISHABLE", "1200/minute", accepts=one_rate, expected=RATE),
 }
 
 REST_FRAMEWORK = {

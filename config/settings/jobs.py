@@ -6,9 +6,9 @@ from config import env
 from config.settings.stores import REDIS_BROKER_URL
 from events.types.base import SIGNALS
 
-TRAINING_BUDGET_SECONDS = env.integer("TRAINING_BUDGET_SECONDS", 3600, least=10)
+TRAINING_BUDGET_SECONDS = env.integer("TRAINING_BUDGET_SECONDS", 3600, minimum=10)
 # How long the nightly training searches for better settings, which the next night starts from; 0: not at all.
-TUNING_MINUTES = env.integer("TUNING_MINUTES", 10, least=0)
+TUNING_MINUTES = env.integer("TUNING_MINUTES", 10, minimum=0)
 
 CELERY_BROKER_URL = REDIS_BROKER_URL
 CELERY_RESULT_BACKEND = None
@@ -36,18 +36,18 @@ MLFLOW_TRACKING_URI = env.text("MLFLOW_TRACKING_URI")
 MLFLOW_NAME = env.checked(
     "MLFLOW_NAME",
     "vitrine",
-    reads=re.compile(r"[A-Za-z0-9_.-][A-Za-z0-9 _.-]*").fullmatch,
+    accepts=re.compile(r"[A-Za-z0-9_.-][A-Za-z0-9 _.-]*").fullmatch,
     expected="letters, digits, blanks, -, _ and . alone",
 )
 # Whether the model's files go there too, or only the manifest that names and hashes them.
 MLFLOW_COPIES_ARTEFACTS = env.flag("MLFLOW_COPIES_ARTEFACTS", default=True)
 
 # The gate refuses a model that needs longer for one slate (99 % of them).
-GATE_LATENCY_MILLISECONDS = env.number("GATE_LATENCY_MILLISECONDS", 25.0, least=0.1)
+GATE_LATENCY_MILLISECONDS = env.number("GATE_LATENCY_MILLISECONDS", 25.0, minimum=0.1)
 # How strongly trainings that are not told hold back over-exposed items: the report shows what each strength costs.
-EXPOSURE_STRENGTH = env.number("EXPOSURE_STRENGTH", 0.0, least=0.0, most=1.0)
+EXPOSURE_STRENGTH = env.number("EXPOSURE_STRENGTH", 0.0, minimum=0.0, maximum=1.0)
 # What an event counts by its signal (view=1,cart=2,purchase=3), where not as by default; for the next training.
-EVENT_WEIGHTS = env.amounts("EVENT_WEIGHTS", SIGNALS)
+EVENT_WEIGHTS = env.weights("EVENT_WEIGHTS", SIGNALS)
 # Sources that are trained and ranked too: svd and, of optional extras, sentences, sequence_net, spark_als.
 EXTRA_SOURCES = env.listing("EXTRA_SOURCES")
 # A folder of pictures, each named by its product's id (P1.jpg): products alike to look at. Needs the extra [deep].

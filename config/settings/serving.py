@@ -7,12 +7,12 @@ from celery.schedules import crontab
 from config import env
 
 # "background": a thread of each process; "inline": before each answer (tests, commands).
-SERVING_REFRESH = env.choice("SERVING_REFRESH", "background", among=("background", "inline"))
-SERVING_SLOT_MILLISECONDS = env.integer("SERVING_SLOT_MILLISECONDS", 150, least=1)
+SERVING_REFRESH = env.choice("SERVING_REFRESH", "background", choices=("background", "inline"))
+SERVING_SLOT_MILLISECONDS = env.integer("SERVING_SLOT_MILLISECONDS", 150, minimum=1)
 
-TRAINING_HOUR = env.integer("TRAINING_HOUR", 3, least=0, most=23)
+TRAINING_HOUR = env.integer("TRAINING_HOUR", 3, minimum=0, maximum=23)
 # How often the live model learns again what is learnt in seconds; 0: only when it is trained.
-INCREMENT_MINUTES = env.integer("INCREMENT_MINUTES", 5, least=0)
+INCREMENT_MINUTES = env.integer("INCREMENT_MINUTES", 5, minimum=0)
 # One night's work is not made up for in the next. (The option's name is the scheduler's, which keeps tasks in rows.)
 SAME_NIGHT = 6 * 3600
 # Nightly, in UTC. The schedule is copied into the admin's periodic tasks, where it may be moved: it stays there until

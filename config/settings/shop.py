@@ -11,7 +11,7 @@ SHOP_NAME = env.text("SHOP_NAME", "Vitrine")
 SHOP_CURRENCY = env.checked(
     "SHOP_CURRENCY",
     "USD" if env.text("DATASET") == "complete-journey" else "EUR",
-    reads=lambda raw: raw.upper() in DECIMALS,
+    accepts=lambda raw: raw.upper() in DECIMALS,
     expected="an ISO 4217 code such as EUR",
 ).upper()
 
@@ -19,9 +19,9 @@ SHOP_CURRENCY = env.checked(
 SHOP_PUBLIC_KEY = env.text("SHOP_PUBLIC_KEY", "pk_demo")
 
 # region -> "opt_in" or "opt_out"; "*" is every other region.
-CONSENT_RULES = env.mapping("CONSENT_RULES", {"*": "opt_in"}, key=region_of_rule, among=get_args(Mode))
+CONSENT_RULES = env.mapping("CONSENT_RULES", {"*": "opt_in"}, key=region_of_rule, choices=get_args(Mode))
 CONSENT_DEFAULT_REGION = (
-    env.checked("CONSENT_DEFAULT_REGION", "", reads=normalize_region, expected="a region such as DE or US-CA") or None
+    env.checked("CONSENT_DEFAULT_REGION", "", accepts=normalize_region, expected="a region such as DE or US-CA") or None
 )
 
 # What may be known of a shopper besides what they do: traits of `identify` that may count in recommendations.

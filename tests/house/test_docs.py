@@ -10,7 +10,7 @@ from personalization.serving.answers import Degraded
 from tests.house.tree import ROOT, text_of, tracked
 
 READS_SETTING = re.compile(
-    r'env\.(?:text|checked|choice|flag|integer|number|amounts|listing|mapping|path|redis)\(\s*"([A-Z_]+)"'
+    r'env\.(?:text|checked|choice|flag|integer|number|weights|listing|mapping|path|redis)\(\s*"([A-Z_]+)"'
 )
 GAUGE = re.compile(r'(?:Counter|Gauge|Histogram|GaugeMetricFamily)\(\s*"(vitrine_[a-z_]+)"')
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
