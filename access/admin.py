@@ -23,7 +23,7 @@ from access.scopes import SCOPES
 from access.selectors import identity_secret
 from audit.staff import AuditedAdmin, actor_of
 from common import clock
-from common.comma_field import Listed
+from common.comma_field import CommaListField
 from common.errors import InvalidInput
 
 admin.site.unregister(Group)
@@ -92,7 +92,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when
     scopes = forms.MultipleChoiceField(
         choices=SCOPES, required=False, widget=forms.CheckboxSelectMultiple, help_text="For secret keys only."
     )
-    origins = Listed(
+    origins = CommaListField(
         help_text="Web origins that may use a publishable key, separated by commas: https://shop.example. Empty: any."
     )
 
@@ -153,8 +153,8 @@ class ApiKeyAdmin(ModelAdmin):
         """Show what cannot be changed."""
         if obj is None:
             return ()
-        shown = ("kind", "prefix", "created_at", "last_used_at", "revoked_at", "previous_expires_at")
-        return (*shown, "secret_for_users") if self.has_change_permission(request) else shown
+        fields = ("kind", "prefix", "created_at", "last_used_at", "revoked_at", "previous_expires_at")
+        return (*fields, "secret_for_users") if self.has_change_permission(request) else fields
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: ApiKeyForm, change: bool) -> None:
         """Make or change the key by its service."""
@@ -164,8 +164,8 @@ class ApiKeyAdmin(ModelAdmin):
             if self.get_unfold_action("rotate").action_name in request.POST:
                 self._rotated(request, obj)
             return
-        made, raw = services.create_key(kind=form.cleaned_data["kind"], actor=actor_of(request), **values)
-        obj.pk = made.pk
+        key, raw = services.create_key(kind=form.cleaned_data["kind"], actor=actor_of(request), **values)
+        obj.pk = key.pk
         obj.refresh_from_db()
         _show(request, raw)
 

@@ -17,7 +17,7 @@ from common.errors import Conflict, InvalidInput
 from common.problems import error_page
 
 View = Callable[..., HttpResponse]
-TAKEN: Final = "23505"
+UNIQUE_VIOLATION: Final = "23505"
 """PostgreSQL's word for a key that is there already."""
 
 
@@ -29,7 +29,7 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
         """Wrap a page of the admin."""
-        wrapped: View = super().admin_view(_asked_again(view), cacheable)
+        wrapped: View = super().admin_view(_retry_once(view), cacheable)
         return wrapped
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -49,23 +49,23 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
         return response
 
 
-def _asked_again(view: View) -> View:
+def _retry_once(view: View) -> View:
     """Wrap a view that writes all or nothing: what it had checked may be wrong by the time it writes, once."""
 
     @wraps(view)
-    def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
         except (IntegrityError, Conflict, InvalidInput) as error:
-            if request.method != "POST" or request.FILES or not _outrun(error):
+            if request.method != "POST" or request.FILES or not _lost_a_race(error):
                 raise
         return view(request, *args, **kwargs)
 
-    return asked
+    return wrapper
 
 
-def _outrun(error: Exception) -> bool:
-    return not isinstance(error, IntegrityError) or getattr(error.__cause__, "pgcode", None) == TAKEN
+def _lost_a_race(error: Exception) -> bool:
+    return not isinstance(error, IntegrityError) or getattr(error.__cause__, "pgcode", None) == UNIQUE_VIOLATION
 
 
 def _record(request: HttpRequest) -> None:

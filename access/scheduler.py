@@ -21,10 +21,10 @@ class Entry(ModelEntry):  # type: ignore[misc]  # django_celery_beat has no type
     @classmethod
     def from_entry(cls, name: str, app: Any = None, **entry: Any) -> "Entry":
         """Write the schedule into its row: the time too only where the settings say another one than before."""
-        said = cls._unpack_fields(**entry)
-        if PeriodicTask.objects.filter(name=name, description=said["description"]).exists():
-            said = {field: value for field, value in said.items() if field not in TIMES}
-        row, _ = PeriodicTask.objects.update_or_create(name=name, defaults=said)
+        values = cls._unpack_fields(**entry)
+        if PeriodicTask.objects.filter(name=name, description=values["description"]).exists():
+            values = {field: value for field, value in values.items() if field not in TIMES}
+        row, _ = PeriodicTask.objects.update_or_create(name=name, defaults=values)
         return cls(row, app=app)
 
 

@@ -18,13 +18,13 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from access.keys import KeyRecord
-from common.rest import Rest
+from common.cooldown import Cooldown
 
 if TYPE_CHECKING:  # rest_framework.views imports this module while it is loaded
     from rest_framework.views import APIView
 
 log = logging.getLogger(__name__)
-rest = Rest(1.0)
+cooldown = Cooldown(1.0)
 
 
 class KeyThrottle(BaseThrottle):
@@ -53,7 +53,7 @@ def address_of(request: HttpRequest) -> str:
 def seconds_to_wait(key: KeyRecord, *, client: str) -> float:
     """Count one request of the key; return 0 where it is within the allowance, else the seconds to wait."""
     who = (str(key.id), client) if key.publishable else (str(key.id),)
-    return _counted(settings.KEY_RATES[key.kind], *who)
+    return _hit(settings.KEY_RATES[key.kind], *who)
 
 
 def seconds_to_sign_in(request: HttpRequest) -> float:
@@ -61,11 +61,11 @@ def seconds_to_sign_in(request: HttpRequest) -> float:
 
     By address, not by name: else a stranger who tries a name would keep out whose it is.
     """
-    return _counted(settings.SIGN_IN_RATE, "sign-in", address_of(request))
+    return _hit(settings.SIGN_IN_RATE, "sign-in", address_of(request))
 
 
-def _counted(rate: str, *who: str) -> float:
-    if rest.lasts():
+def _hit(rate: str, *who: str) -> float:
+    if cooldown.active():
         return 0.0
     item = _allowance(rate)
     try:
@@ -74,7 +74,7 @@ def _counted(rate: str, *who: str) -> float:
             return 0.0
         return max(1.0, math.ceil(limiter.get_window_stats(item, *who).reset_time - time.time()))
     except StorageError as error:
-        rest.begin()
+        cooldown.start()
         log.warning("throttle.open error=%s", error.storage_error)
         return 0.0
 

@@ -13,7 +13,7 @@ from unfold.decorators import display
 
 from audit.models import AuditEvent
 from audit.selectors import read_detail, search
-from audit.staff import NamesActors, ReadOnly, actor_called
+from audit.staff import NamesActors, ReadOnly, actor_by_name
 from common.pagination import EstimatingPaginator
 
 
@@ -62,4 +62,4 @@ class AuditEventAdmin(NamesActors, ReadOnly, ModelAdmin):
     ) -> tuple[QuerySet[AuditEvent], bool]:
         """Search by exact words, which the indices answer."""
         words = search_term.strip()
-        return (search(queryset, words, actor=actor_called(words)) if words else queryset), False
+        return (search(queryset, words, actor=actor_by_name(words)) if words else queryset), False

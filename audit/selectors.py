@@ -30,12 +30,12 @@ class Entry:
 
 
 def entries(
-    *, action: str | None = None, object: str | None = None, but: Collection[str] = (), limit: int = 100
+    *, action: str | None = None, object: str | None = None, excluded_actions: Collection[str] = (), limit: int = 100
 ) -> list[Entry]:
     """Return the newest events, of one action or about one object where asked, but those of the actions left out."""
-    asked = {"action": action, "object": object}
-    rows = AuditEvent.objects.filter(**{name: value for name, value in asked.items() if value is not None})
-    rows = rows.exclude(action__in=but) if but else rows
+    filters = {"action": action, "object": object}
+    rows = AuditEvent.objects.filter(**{name: value for name, value in filters.items() if value is not None})
+    rows = rows.exclude(action__in=excluded_actions) if excluded_actions else rows
     return [_entry(row) for row in rows.order_by("-at", "-id")[:limit]]
 
 
@@ -51,9 +51,9 @@ def search(events: QuerySet[AuditEvent], words: str, *, actor: str) -> QuerySet[
     """Return the events that name exactly these words as object or action, are about this subject, or by the actor."""
     if "\x00" in words:
         return events.none()
-    named = Q(object=words) | Q(actor=actor) | Q(action=words)
+    condition = Q(object=words) | Q(actor=actor) | Q(action=words)
     keys = open_keys(words)
-    return events.filter(named | Q(subject=keys.pseudonym(words)) if keys else named)
+    return events.filter(condition | Q(subject=keys.pseudonym(words)) if keys else condition)
 
 
 def read_detail(event_id: UUID) -> dict[str, Any] | None:
@@ -64,8 +64,8 @@ def read_detail(event_id: UUID) -> dict[str, Any] | None:
         return None
     data_key = sealed.unseal(bytes(key.data_key), purpose="audit.subject")
     detail, _ = decrypt_detail(bytes(row.ciphertext), nonce=bytes(row.nonce), data_key=data_key, event_id=event_id)
-    found: dict[str, Any] = orjson.loads(detail)
-    return found
+    content: dict[str, Any] = orjson.loads(detail)
+    return content
 
 
 def open_keys(subject: str) -> SubjectKeys | None:

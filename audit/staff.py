@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from audit.services import record
 
-SHOWN: Final = re.compile(r"\((staff:\d+)\)\Z")
+ACTOR_IN_PARENTHESES: Final = re.compile(r"\((staff:\d+)\)\Z")
 
 
 def actor_of(request: HttpRequest) -> str:
@@ -19,11 +19,11 @@ def actor_of(request: HttpRequest) -> str:
 
 def names_of(actors: Iterable[str]) -> dict[str, str]:
     """Return what each actor is called: members of staff by user name, others as the log knows them. One query."""
-    told = set(actors)
-    numbers = [number for kind, _, number in (actor.partition(":") for actor in told) if kind == "staff"]
+    actor_ids = set(actors)
+    numbers = [number for kind, _, number in (actor.partition(":") for actor in actor_ids) if kind == "staff"]
     rows = get_user_model().objects.filter(pk__in=[number for number in numbers if number.isdecimal()])
     staff = {f"staff:{row.pk}": row.get_username() for row in rows}
-    return {actor: staff.get(actor, actor) for actor in told}
+    return {actor: staff.get(actor, actor) for actor in actor_ids}
 
 
 def name_of(actor: str) -> str:
@@ -31,10 +31,10 @@ def name_of(actor: str) -> str:
     return names_of([actor])[actor]
 
 
-def actor_called(words: str) -> str:
+def actor_by_name(words: str) -> str:
     """Return the actor that words name, members of staff as pages show them: `dee` or `dee (staff:4)`."""
-    if shown := SHOWN.search(words):
-        return shown[1]
+    if match := ACTOR_IN_PARENTHESES.search(words):
+        return match[1]
     user = get_user_model().objects.filter(username=words).first()
     return f"staff:{user.pk}" if user else words
 
@@ -63,11 +63,11 @@ class NamesActors:
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Note on each row of the list what its actor is called."""
-        listed = super().get_changelist_instance(request)  # type: ignore[misc]
-        names = names_of(row.actor for row in listed.result_list)
-        for row in listed.result_list:
+        changelist = super().get_changelist_instance(request)  # type: ignore[misc]
+        names = names_of(row.actor for row in changelist.result_list)
+        for row in changelist.result_list:
             row.actor_name = names[row.actor]
-        return listed
+        return changelist
 
     def called(self, row: Any) -> str:
         """Return what the actor of a row is called."""

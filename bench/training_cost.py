@@ -79,13 +79,13 @@ def shown(message: str, share: float) -> None:
 
 def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None, *, as_live: bool = False) -> None:
     """Train once and print seconds, peak memory and the artefact's hash as JSON."""
-    from profiles.history import KEPT
+    from profiles.history import MAX_INTERACTIONS
     from recsys.data.dataset import build
     from recsys.evaluation.pipeline import train
 
     plan = champions(frame[:CHAMPIONS], items) if as_live else None
     started = time.monotonic()
-    trained = train(build(frame, items), progress=shown, newest=KEPT if as_live else None, rival=plan)
+    trained = train(build(frame, items), progress=shown, newest=MAX_INTERACTIONS if as_live else None, rival=plan)
     seconds = time.monotonic() - started
     with tempfile.TemporaryDirectory() as scratch:
         digest = trained.bundle.save(Path(scratch) / "bundle")
@@ -95,12 +95,12 @@ def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None, *, as_live:
 
 def champions(frame: pd.DataFrame, items: pd.DataFrame | None) -> "Plan | None":
     """Return the plan of a champion trained on these rows, of which nothing else is kept: a shop has it on the disk."""
-    from profiles.history import KEPT
+    from profiles.history import MAX_INTERACTIONS
     from recsys.data.dataset import build
     from recsys.evaluation.pipeline import train
     from recsys.training.champion_refit import plan_of
 
-    return plan_of(json.loads(json.dumps(train(build(frame, items), newest=KEPT).bundle.manifest)))
+    return plan_of(json.loads(json.dumps(train(build(frame, items), newest=MAX_INTERACTIONS).bundle.manifest)))
 
 
 def main() -> int:

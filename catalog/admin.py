@@ -23,16 +23,16 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from audit.staff import actor_of
 from catalog import limits, services
 from catalog.models import Product
-from catalog.resources import ByName, ProductResource
+from catalog.resources import JSONByName, ProductResource
 from catalog.table import path_of, steps_of
 from catalog.uploads import Upload
 from catalog.validation import CHECKS, check_id, parse_product
 from common import clock
 from common.errors import InvalidInput
-from common.money import plain, shown
+from common.money import format_money, plain
 from common.pagination import EstimatingPaginator
 
-UNEVEN: Final = (
+UNEVEN_ROWS: Final = (
     "A row has more cells than the header. Cells are separated by commas in csv, by tabs in tsv; a cell that "
     "holds such a sign, as 9,90 does, stands in double quotes."
 )
@@ -109,7 +109,7 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
     import_form_class = UploadForm
     export_form_class = ExportForm
     # No YAML, of which some hundred bytes, names of names, unfold to more than a machine can hold.
-    import_formats: ClassVar = [CSV, TSV, ByName]
+    import_formats: ClassVar = [CSV, TSV, JSONByName]
     tmp_storage_class = Upload
     skip_admin_log = True
     list_display = ("picture", "product_id", "title", "path", "brand", "shown_price", "stock", "active")
@@ -137,7 +137,7 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
     @display(description="Price", ordering="price")
     def shown_price(self, product: Product) -> str:
         """Show the price with its currency."""
-        return "" if product.price is None else shown(product.price, product.currency)
+        return "" if product.price is None else format_money(product.price, product.currency)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         """Leave out what was removed."""
@@ -159,26 +159,28 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
         if not isinstance(file_format, CSV):
             if queryset[limits.BULK_LINES :].exists():
                 raise ValueError(f"More than {limits.BULK_LINES} products: take csv, which is written as it is sent.")
-            answer: HttpResponse = super()._do_file_export(file_format, request, queryset, export_form)
-            return answer
+            whole: HttpResponse = super()._do_file_export(file_format, request, queryset, export_form)
+            return whole
         resource = self.choose_export_resource_class(export_form, request)(
             **self.get_export_resource_kwargs(request, export_form=export_form)
         )
-        chosen = self.get_export_resource_fields_from_form(export_form)
-        sent = StreamingHttpResponse(resource.written(queryset, chosen), content_type=file_format.get_content_type())
+        fields = self.get_export_resource_fields_from_form(export_form)
+        response = StreamingHttpResponse(
+            resource.csv_lines(queryset, fields), content_type=file_format.get_content_type()
+        )
         name = self.get_export_filename(request, queryset, file_format)
-        sent["Content-Disposition"] = f'attachment; filename="{name}"'
-        return sent
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        return response
 
     def add_data_read_fail_error_to_form(self, form: Any, e: Exception) -> None:
         """Say what to do about a file in another encoding, as spreadsheets write it, or about no table."""
         if isinstance(e, UnicodeDecodeError):
             form.add_error("import_file", "This file is not in UTF-8. Save it again as “CSV UTF-8”, and upload that.")
         elif isinstance(e, InvalidDimensions):
-            form.add_error("import_file", UNEVEN)
+            form.add_error("import_file", UNEVEN_ROWS)
         elif isinstance(e, csv.Error | ValueError):
-            named = self.import_formats[int(form.cleaned_data["format"])]().get_title()
-            form.add_error("import_file", f"This file cannot be read as {named}: {e}.")
+            format_name = self.import_formats[int(form.cleaned_data["format"])]().get_title()
+            form.add_error("import_file", f"This file cannot be read as {format_name}: {e}.")
         else:
             super().add_data_read_fail_error_to_form(form, e)
 

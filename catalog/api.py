@@ -13,11 +13,11 @@ from rest_framework.views import APIView
 
 from access.authentication import key_of
 from catalog import limits, selectors, services
-from catalog.lines import read_lines
+from catalog.bulk_body import read_lines
 from catalog.records import BulkResult, ProductRow
 from common.errors import InvalidInput
 from common.money import DECIMALS, plain
-from common.problems import FieldErrorSerializer, ProblemSerializer, listed
+from common.problems import FieldErrorSerializer, ProblemSerializer, error_bodies
 
 
 class PriceField(serializers.DecimalField):
@@ -173,6 +173,7 @@ def body_of(row: ProductRow) -> dict[str, Any]:
 def bulk_body(result: BulkResult) -> dict[str, Any]:
     """Return the result line by line."""
     rejected = [
-        {"line": line.line, "product_id": line.product_id, "errors": listed(line.errors)} for line in result.rejected
+        {"line": line.line, "product_id": line.product_id, "errors": error_bodies(line.errors)}
+        for line in result.rejected
     ]
     return {"accepted": result.accepted, "rejected": rejected}

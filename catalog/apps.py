@@ -12,6 +12,6 @@ class CatalogConfig(AppConfig):
 
     def ready(self) -> None:
         """Look after each migration for what a restore left behind."""
-        from catalog.restored import after_migrate
+        from catalog.transaction_ids import after_migrate
 
         post_migrate.connect(after_migrate, sender=self)

@@ -8,15 +8,15 @@ from django.conf import settings
 from catalog.records import ProductRow
 
 
-def told_of(row: ProductRow) -> tuple[object, ...]:
+def model_fields(row: ProductRow) -> tuple[object, ...]:
     """Return what `items_frame` tells of a row: two rows that tell the same are the same product to a model."""
-    named = row.title, row.description, row.category, row.brand, row.group_id
-    return *named, row.price_in(settings.SHOP_CURRENCY), row.attributes, row.first_seen
+    texts = row.title, row.description, row.category, row.brand, row.group_id
+    return *texts, row.price_in(settings.SHOP_CURRENCY), row.attributes, row.first_seen
 
 
 def items_frame(rows: Iterable[ProductRow]) -> pd.DataFrame:
     """Return products as the frame that training and `Bundle.extended` read."""
-    listed = [
+    items = [
         {
             "item_id": row.product_id,
             "title": row.title,
@@ -31,15 +31,15 @@ def items_frame(rows: Iterable[ProductRow]) -> pd.DataFrame:
         for row in rows
     ]
     columns = ["item_id", "title", "description", "category", "brand", "price", "attributes", "group_id", "first_seen"]
-    return pd.DataFrame(listed, columns=columns)
+    return pd.DataFrame(items, columns=columns)
 
 
 def attributes_of(row: ProductRow) -> list[str]:
     """Return the attributes as "key=value", one a value, in the order of their names."""
-    found = []
+    pairs = []
     for key, value in sorted(row.attributes.items()):
-        found += [f"{key}={one}" for one in (value if isinstance(value, list) else [value]) if one not in (None, "")]
-    return found
+        pairs += [f"{key}={one}" for one in (value if isinstance(value, list) else [value]) if one not in (None, "")]
+    return pairs
 
 
 def price_of(row: ProductRow) -> float:

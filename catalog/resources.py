@@ -19,10 +19,10 @@ from catalog.table import ATTRIBUTE, COLUMNS, cell, row_of, unknown_columns
 from common.errors import InvalidInput
 from common.strictjson import loads
 
-AT_ONCE: Final = 1_000
+CHUNK_SIZE: Final = 1_000
 
 
-class Checked(Widget):  # type: ignore[misc]  # import_export has no types
+class CheckedWidget(Widget):  # type: ignore[misc]  # import_export has no types
     """Takes what the room's own checks returned; writes what they would read."""
 
     def __init__(self, name: str) -> None:
@@ -38,7 +38,7 @@ class Checked(Widget):  # type: ignore[misc]  # import_export has no types
         return cell(self.name, value)
 
 
-class ByName(JSON):  # type: ignore[misc]  # import_export has no types
+class JSONByName(JSON):  # type: ignore[misc]  # import_export has no types
     """A JSON file: a list of objects. The library would read them by the place of a name, not by the name."""
 
     def create_dataset(self, in_stream: bytes | str, **options: Any) -> Dataset:
@@ -51,14 +51,14 @@ class ByName(JSON):  # type: ignore[misc]  # import_export has no types
         return Dataset(*([row.get(name) for name in names] for row in rows), headers=names)
 
 
-class Plain(Error):  # type: ignore[misc]  # import_export has no types
+class PlainError(Error):  # type: ignore[misc]  # import_export has no types
     """An error in words: how the code came there is nothing for a merchandiser's page."""
 
     traceback = ""
 
     def __init__(self, error: Exception, row: Any = None, number: int | None = None) -> None:
-        told = "; ".join(error.messages) if isinstance(error, ValidationError) else error
-        super().__init__(told, row, number)
+        message = "; ".join(error.messages) if isinstance(error, ValidationError) else error
+        super().__init__(message, row, number)
 
 
 class ProductResource(resources.ModelResource):  # type: ignore[misc]  # import_export has no types
@@ -75,7 +75,9 @@ class ProductResource(resources.ModelResource):  # type: ignore[misc]  # import_
     @classmethod
     def field_from_django_field(cls, field_name: str, django_field: Any, readonly: bool) -> fields.Field:
         """Return a column that leaves reading and checking to the room's own code."""
-        return fields.Field(attribute=field_name, column_name=field_name, widget=Checked(field_name), readonly=readonly)
+        return fields.Field(
+            attribute=field_name, column_name=field_name, widget=CheckedWidget(field_name), readonly=readonly
+        )
 
     def __init__(self, actor: str = "system:import", **options: Any) -> None:
         super().__init__(**options)
@@ -105,21 +107,21 @@ class ProductResource(resources.ModelResource):  # type: ignore[misc]  # import_
         """A product that comes again is no longer removed."""
         instance.removed_at = None
 
-    def written(self, products: QuerySet[Product], chosen: Sequence[str] | None) -> Iterator[str]:
+    def csv_lines(self, products: QuerySet[Product], columns: Sequence[str] | None) -> Iterator[str]:
         """Yield the lines of a CSV file with the chosen columns, all where None, so that no more is held than some."""
         text = StringIO(newline="")
         lines = csv.writer(text)
-        lines.writerow(self.get_export_headers(selected_fields=chosen))
-        for count, product in enumerate(products.iterator(chunk_size=AT_ONCE), start=1):
-            lines.writerow(self.export_resource(product, selected_fields=chosen))
-            if count % AT_ONCE == 0:
-                yield _taken(text)
-        yield _taken(text)
+        lines.writerow(self.get_export_headers(selected_fields=columns))
+        for count, product in enumerate(products.iterator(chunk_size=CHUNK_SIZE), start=1):
+            lines.writerow(self.export_resource(product, selected_fields=columns))
+            if count % CHUNK_SIZE == 0:
+                yield _drain(text)
+        yield _drain(text)
 
     @classmethod
     def get_error_result_class(cls) -> type[Error]:
         """Return what tells an error on the page."""
-        return Plain
+        return PlainError
 
     def after_import(self, dataset: Any, result: Any, **options: Any) -> None:
         """Record one event for the whole file, in its transaction.
@@ -131,16 +133,18 @@ class ProductResource(resources.ModelResource):  # type: ignore[misc]  # import_
             services.note_import(counts=dict(result.totals), actor=self.actor)
 
 
-def _taken(text: StringIO) -> str:
+def _drain(text: StringIO) -> str:
     """Return what was written, and leave nothing."""
-    found = text.getvalue()
+    written = text.getvalue()
     text.seek(0)
     text.truncate()
-    return found
+    return written
 
 
 def _messages(error: InvalidInput) -> dict[str, Any]:
-    found: dict[str, list[str]] = {}
-    for wrong in error.errors:
-        found.setdefault(wrong.field if wrong.field in COLUMNS else "__all__", []).append(wrong.message)
-    return found
+    messages: dict[str, list[str]] = {}
+    for field_error in error.errors:
+        messages.setdefault(field_error.field if field_error.field in COLUMNS else "__all__", []).append(
+            field_error.message
+        )
+    return messages

@@ -13,9 +13,9 @@ from catalog.records import ProductRow
 from common.errors import NotFound
 
 CHUNK: Final = 5_000
-TOLD: Final = ("first_seen", "removed")
+DERIVED: Final = ("first_seen", "removed")
 """What a row tells that is no column: `created_at` and `removed_at` say it."""
-COLUMNS: Final = (*(one.name for one in fields(ProductRow) if one.name not in TOLD), "created_at", "removed_at")
+COLUMNS: Final = (*(one.name for one in fields(ProductRow) if one.name not in DERIVED), "created_at", "removed_at")
 
 
 def get(product_id: str) -> ProductRow:
@@ -33,8 +33,8 @@ def catalog_rows() -> list[ProductRow]:
 
 def removals() -> Iterator[tuple[str, datetime]]:
     """Yield the id of each removed product, and when it was taken out."""
-    taken = Product.objects.filter(removed_at__isnull=False).order_by().values_list("product_id", "removed_at")
-    for product_id, moment in taken.iterator(chunk_size=CHUNK):
+    rows = Product.objects.filter(removed_at__isnull=False).order_by().values_list("product_id", "removed_at")
+    for product_id, moment in rows.iterator(chunk_size=CHUNK):
         if moment is not None:
             yield product_id, moment
 
@@ -59,9 +59,9 @@ def rows_of(products: QuerySet[Product]) -> Iterator[ProductRow]:
 
 
 def _row(*values: object) -> ProductRow:
-    told = dict(zip(COLUMNS, values, strict=True))
-    removed = told.pop("removed_at") is not None
-    available_from, created_at = told["available_from"], told.pop("created_at")
-    told["category"] = tuple(told["category"])  # type: ignore[arg-type]
-    told["active"] = bool(told["active"]) and not removed
-    return ProductRow(**told, first_seen=available_from or created_at, removed=removed)  # type: ignore[arg-type]
+    fields = dict(zip(COLUMNS, values, strict=True))
+    removed = fields.pop("removed_at") is not None
+    available_from, created_at = fields["available_from"], fields.pop("created_at")
+    fields["category"] = tuple(fields["category"])  # type: ignore[arg-type]
+    fields["active"] = bool(fields["active"]) and not removed
+    return ProductRow(**fields, first_seen=available_from or created_at, removed=removed)  # type: ignore[arg-type]

@@ -35,16 +35,16 @@ def put_product(product_id: str, *, data: object, actor: str) -> bool:
         changed = sorted(_changed(before, product))
         created = before is None or before.removed_at is not None
         if created or changed:
-            facts = {"created": created, "fields": changed, "sha256": fingerprint(product_id, product)}
-            _record("product.put", f"product:{product_id}", actor=actor, data=facts)
+            audit_data = {"created": created, "fields": changed, "sha256": fingerprint(product_id, product)}
+            _record("product.put", f"product:{product_id}", actor=actor, data=audit_data)
     return created
 
 
 def remove_product(product_id: str, *, actor: str) -> None:
     """Take the product out of the catalogue; its history stays. Raises NotFound when it is not there."""
     with transaction.atomic():
-        gone = Product.objects.filter(product_id=product_id, removed_at=None).update(removed_at=clock.now())
-        if not gone:
+        removed = Product.objects.filter(product_id=product_id, removed_at=None).update(removed_at=clock.now())
+        if not removed:
             raise NotFound(f"No product {product_id}.")
         _record("product.removed", f"product:{product_id}", actor=actor, data={})
 
@@ -56,7 +56,7 @@ def bulk_upsert(rows: Iterable[Any], *, actor: str, source: str = "bulk") -> Bul
     Of two lines with one product id the later holds. A row that is an InvalidInput stands for a line that could not
     be read, None for a blank one, which is skipped.
     """
-    accepted, total, rejected = 0, hashlib.sha256(), list[RejectedLine]()
+    accepted, checksum, rejected = 0, hashlib.sha256(), list[RejectedLine]()
     batch: dict[str, ProductData] = {}
     with transaction.atomic():
         for line, row in enumerate(rows, start=1):
@@ -68,15 +68,20 @@ def bulk_upsert(rows: Iterable[Any], *, actor: str, source: str = "bulk") -> Bul
                 rejected.append(RejectedLine(line, _stated_id(row), error.errors))
                 continue
             batch[product_id] = product
-            total.update(fingerprint(product_id, product).encode())
+            checksum.update(fingerprint(product_id, product).encode())
             accepted += 1
             if len(batch) >= BATCH:
                 _upsert(batch)
                 batch = {}
         _upsert(batch)
         if accepted:
-            facts = {"source": source, "accepted": accepted, "rejected": len(rejected), "sha256": total.hexdigest()}
-            _record("product.bulk_put", "catalog:products", actor=actor, data=facts)
+            audit_data = {
+                "source": source,
+                "accepted": accepted,
+                "rejected": len(rejected),
+                "sha256": checksum.hexdigest(),
+            }
+            _record("product.bulk_put", "catalog:products", actor=actor, data=audit_data)
     return BulkResult(accepted, tuple(rejected))
 
 

@@ -37,20 +37,20 @@ def row_of(cells: Mapping[Any, Any]) -> dict[str, Any] | InvalidInput:
     attributes: dict[str, Any] = {}
     errors: list[FieldError] = []
     for name, cell in cells.items():
-        told = cell if isinstance(cell, list | dict) else str(cell).strip()
-        if name is None or told == "":
+        value = cell if isinstance(cell, list | dict) else str(cell).strip()
+        if name is None or value == "":
             continue
         if name.startswith(ATTRIBUTE):
-            attributes[name.removeprefix(ATTRIBUTE)] = told
+            attributes[name.removeprefix(ATTRIBUTE)] = value
             continue
         try:
-            row[name] = _value(name, told) if isinstance(told, str) else told
+            row[name] = _value(name, value) if isinstance(value, str) else value
         except ValueError as error:
             errors.append(FieldError(name, str(error)))
     if errors:
         return InvalidInput(str(errors[0]), errors=tuple(errors))
-    if attributes and isinstance(known := row.get("attributes", {}), dict):
-        row["attributes"] = {**known, **attributes}
+    if attributes and isinstance(existing := row.get("attributes", {}), dict):
+        row["attributes"] = {**existing, **attributes}
     return row
 
 

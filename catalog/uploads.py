@@ -10,8 +10,8 @@ from typing import Any, Final
 from import_export.tmp_storages import TempFolderStorage
 
 PREFIX: Final = "vitrine-import-"
-OURS: Final = re.compile(rf"{PREFIX}\w+", re.ASCII)
-KEPT_SECONDS: Final = 24 * 3600
+UPLOAD_NAME: Final = re.compile(rf"{PREFIX}\w+", re.ASCII)
+MAX_AGE_SECONDS: Final = 24 * 3600
 
 
 class Upload(TempFolderStorage):  # type: ignore[misc]  # import_export has no types
@@ -23,10 +23,10 @@ class Upload(TempFolderStorage):  # type: ignore[misc]  # import_export has no t
 
     def save(self, data: bytes) -> None:
         """Write the file under a name that nobody guesses; those that nobody confirmed for a day are removed."""
-        for waiting in Path(gettempdir()).glob(f"{PREFIX}*"):
+        for upload in Path(gettempdir()).glob(f"{PREFIX}*"):
             with suppress(OSError):  # confirmed in this moment, or another user's
-                if OURS.fullmatch(waiting.name) and waiting.stat().st_mtime < time.time() - KEPT_SECONDS:
-                    waiting.unlink()
+                if UPLOAD_NAME.fullmatch(upload.name) and upload.stat().st_mtime < time.time() - MAX_AGE_SECONDS:
+                    upload.unlink()
         with NamedTemporaryFile(prefix=PREFIX, delete=False) as file:
             file.write(data)
         self.name = Path(file.name).name
@@ -38,6 +38,6 @@ class Upload(TempFolderStorage):  # type: ignore[misc]  # import_export has no t
 
     def get_full_path(self) -> str:
         """Return the file's path. Raises FileNotFoundError for any other file."""
-        if not OURS.fullmatch(self.name):
+        if not UPLOAD_NAME.fullmatch(self.name):
             raise FileNotFoundError(self.name)
         return str(Path(gettempdir()) / self.name)

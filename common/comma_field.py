@@ -5,10 +5,10 @@ from typing import Any
 from django import forms
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from common.commas import joined, listed
+from common.comma_lists import join_names, split_names
 
 
-class Listed(forms.CharField):
+class CommaListField(forms.CharField):
     """A list as text with commas; what holds a comma itself stands in quotes."""
 
     def __init__(self, **options: Any) -> None:
@@ -16,11 +16,11 @@ class Listed(forms.CharField):
 
     def prepare_value(self, value: Any) -> Any:
         """Show a list."""
-        return joined(value) if isinstance(value, list | tuple) else value
+        return join_names(value) if isinstance(value, list | tuple) else value
 
     def to_python(self, value: Any) -> Any:
         """Read a list; each name once."""
-        return list(dict.fromkeys(listed(super().to_python(value) or "")))
+        return list(dict.fromkeys(split_names(super().to_python(value) or "")))
 
     def run_validators(self, value: Any) -> None:
         """Check the text as it is written: of a list, Django's validators look at quotes and escapes."""

@@ -43,8 +43,8 @@ class RedisStore:
 
     def read(self) -> str:
         """Return the identity that it bears, or nothing."""
-        found = self.client.get(KEY)
-        return found.decode() if isinstance(found, bytes) else ""
+        value = self.client.get(KEY)
+        return value.decode() if isinstance(value, bytes) else ""
 
     def write(self, identity: str) -> None:
         """Have it bear this one. A store that is full bears none: it is the consumers who make room."""
@@ -102,21 +102,21 @@ def take(*names: str) -> None:
 
     Raises ForeignStoreError where one bears another's, and what database and Redis raise.
     """
-    ours, every = identity(), stores()
-    for name in names if ours else ():
-        if not every[name].read():
-            every[name].write(ours)
+    own, all_stores = identity(), stores()
+    for name in names if own else ():
+        if not all_stores[name].read():
+            all_stores[name].write(own)
     check(*names)
 
 
 def check(*names: str) -> None:
     """Raise ForeignStoreError where one of these stores bears another's identity."""
-    ours, every = identity(), stores()
-    found = {name: every[name].read() for name in names} if ours else {}
-    for name, theirs in found.items():
-        if theirs not in ("", ours):
+    own, all_stores = identity(), stores()
+    identities = {name: all_stores[name].read() for name in names} if own else {}
+    for name, other in identities.items():
+        if other not in ("", own):
             raise ForeignStoreError(
-                f"{name} belongs to the installation begun at {theirs}, this one's database was begun at {ours}: set "
+                f"{name} belongs to the installation begun at {other}, this one's database was begun at {own}: set "
                 f"another {name}; or, where the other one is no more, run manage.py adopt_stores"
             )
 
@@ -134,9 +134,9 @@ def adopt() -> tuple[list[str], list[str]]:
 
     Return the settings of those that bore another's: which are ours now, and which could not be written.
     """
-    ours, every = identity(), stores()
-    foreign = [name for name, store in every.items() if store.read() not in ("", ours)] if ours else []
-    for store in every.values() if ours else ():
-        store.write(ours)
-    left = [name for name in foreign if every[name].read() != ours]
-    return [name for name in foreign if name not in left], left
+    own, all_stores = identity(), stores()
+    foreign = [name for name, store in all_stores.items() if store.read() not in ("", own)] if own else []
+    for store in all_stores.values() if own else ():
+        store.write(own)
+    unwritten = [name for name in foreign if all_stores[name].read() != own]
+    return [name for name in foreign if name not in unwritten], unwritten

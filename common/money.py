@@ -33,12 +33,12 @@ NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 
 def plain(amount: Decimal, currency: str) -> str:
     """Return the amount with the currency's decimals, and more only where the amount has more: `89.90`, `0.0125`."""
-    least = DECIMALS.get(currency, 2)
-    has = -int(amount.normalize().as_tuple().exponent)
-    return f"{amount:.{max(least, has)}f}"
+    min_decimals = DECIMALS.get(currency, 2)
+    decimals = -int(amount.normalize().as_tuple().exponent)
+    return f"{amount:.{max(min_decimals, decimals)}f}"
 
 
-def shown(amount: Decimal, currency: str) -> str:
+def format_money(amount: Decimal, currency: str) -> str:
     """Return the amount as pages in English show it, and as the snippet does: `€1,340.00`, `CHF 9.90`."""
     sign, figures = ("-" if amount < 0 else ""), plain(abs(amount), currency)
     whole, point, rest = figures.partition(".")

@@ -44,8 +44,8 @@ def tell_defaults(result: dict[str, Any], generator: Any, request: Any, public: 
         for field in schema.get("properties", {}).values():
             default = field.pop("default", None)
             if default not in (None, ""):
-                told = (field.get("description"), f"Default: {json.dumps(default)}.")
-                field["description"] = " ".join(filter(None, told))
+                parts = (field.get("description"), f"Default: {json.dumps(default)}.")
+                field["description"] = " ".join(filter(None, parts))
     return result
 
 

@@ -17,10 +17,10 @@ class StrictJSONParser(BaseParser):
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
         """Return the parsed body. Raises ParseError, TooLarge beyond DATA_UPLOAD_MAX_MEMORY_SIZE."""
-        most: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
-        body = stream.read(most + 1)
-        if len(body) > most:
-            raise TooLarge(f"The body is larger than {most} bytes.")
+        max_bytes: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
+        body = stream.read(max_bytes + 1)
+        if len(body) > max_bytes:
+            raise TooLarge(f"The body is larger than {max_bytes} bytes.")
         try:
             return loads_unique(body)
         except ValueError as error:

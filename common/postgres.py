@@ -12,68 +12,68 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from psycopg2.extensions import POLL_OK, POLL_READ, STATUS_SETUP, connection, set_wait_callback
 
-from common.rest import Rest
+from common.cooldown import Cooldown
 
 CONNECT_SECONDS = 3.0
 BRIEF_SECONDS = 2.0
-rest = Rest(2 * BRIEF_SECONDS)
-_waiting = threading.local()
+cooldown = Cooldown(2 * BRIEF_SECONDS)
+_thread_limit = threading.local()
 
 
-def wait_with_limits() -> None:
+def limit_waiting() -> None:
     """Let this process's queries mind limits. psycopg2 has no COPY then: doors alone do so, jobs do not."""
-    set_wait_callback(_wait)
-    connection_created.connect(_have_it_look_for_us)
+    set_wait_callback(_wait_for_server)
+    connection_created.connect(_check_client_connection)
 
 
 @contextmanager
-def within(seconds: float) -> Iterator[None]:
+def time_limit(seconds: float) -> Iterator[None]:
     """Give up queries of this thread whose next word takes longer: OperationalError; the connection is closed.
 
     Who asks next opens another one, but in a transaction: that is lost.
     """
     before = _limit()
-    _waiting.seconds = seconds
+    _thread_limit.seconds = seconds
     try:
         yield
     finally:
-        _waiting.seconds = before
+        _thread_limit.seconds = before
         ours = connections[DEFAULT_DB_ALIAS]
         if ours.connection is not None and ours.connection.closed and not ours.in_atomic_block:
             ours.close()
 
 
 @contextmanager
-def briefly() -> Iterator[None]:
+def optional_query() -> Iterator[None]:
     """Hold what a request can do without: it waits two seconds at most, and not at all where others just did so.
 
     Of the requests that meet a database that is away, one every few seconds asks whether it is back. Raises
     OperationalError or InterfaceError.
     """
-    if rest.lasts():
+    if cooldown.active():
         raise OperationalError("PostgreSQL did not answer lately")
-    if rest.began():
-        rest.begin()
+    if cooldown.pending():
+        cooldown.start()
     try:
-        with within(BRIEF_SECONDS):
+        with time_limit(BRIEF_SECONDS):
             yield
     except (OperationalError, InterfaceError):
-        rest.begin()
+        cooldown.start()
         raise
-    rest.end()
+    cooldown.clear()
 
 
 def _limit() -> float | None:
-    return getattr(_waiting, "seconds", None)
+    return getattr(_thread_limit, "seconds", None)
 
 
-def _have_it_look_for_us(connection: BaseDatabaseWrapper, **more: Any) -> None:
+def _check_client_connection(connection: BaseDatabaseWrapper, **more: Any) -> None:
     """Have the server look whether we still wait: what hangs there on a lock would keep a connection for each look."""
     with suppress(DataError), connection.cursor() as cursor:  # of a server on Windows, which cannot look
         cursor.execute("SET client_connection_check_interval = %s", [int(1000 * BRIEF_SECONDS)])
 
 
-def _wait(opened: connection) -> None:
+def _wait_for_server(opened: connection) -> None:
     """Wait for the server as psycopg2 does by itself, but not longer than the thread's limit, or to connect."""
     seconds = _limit() or (CONNECT_SECONDS if opened.status == STATUS_SETUP else None)
     while (state := opened.poll()) != POLL_OK:

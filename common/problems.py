@@ -54,11 +54,11 @@ def problem(status: int, title: str, detail: str, *, errors: Sequence[FieldError
     """Return the body of a problem document, which names the first errors."""
     body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": printable(detail)}
     if errors:
-        body["errors"] = listed(errors[:MOST_ERRORS])
+        body["errors"] = error_bodies(errors[:MOST_ERRORS])
     return body
 
 
-def listed(errors: Sequence[FieldError]) -> list[dict[str, str]]:
+def error_bodies(errors: Sequence[FieldError]) -> list[dict[str, str]]:
     """Return field errors as a body names them."""
     return [{"field": printable(error.field), "message": printable(error.message)} for error in errors]
 

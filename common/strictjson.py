@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import orjson
 
-DEEPEST: Final = 16
+MAX_DEPTH: Final = 16
 
 
 def loads(text: bytes | str) -> Any:
@@ -13,9 +13,9 @@ def loads(text: bytes | str) -> Any:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise ValueError("not UTF-8, or compressed") if _no_text(text) else error from None
+        raise ValueError("not UTF-8, or compressed") if _is_not_utf8(text) else error from None
     if _too_deep(value):
-        raise ValueError(f"nested deeper than {DEEPEST}")
+        raise ValueError(f"nested deeper than {MAX_DEPTH}")
     return value
 
 
@@ -26,7 +26,7 @@ def loads_unique(text: bytes | str) -> Any:
     return value
 
 
-def _no_text(body: bytes | str) -> bool:
+def _is_not_utf8(body: bytes | str) -> bool:
     """Asked after a failure: of bytes that are no text, orjson says that surrogates are not allowed."""
     try:
         return isinstance(body, bytes) and not body.decode()
@@ -37,7 +37,7 @@ def _no_text(body: bytes | str) -> bool:
 def _too_deep(value: Any) -> bool:
     """Walks level by level: Python's own recursion has no part in it."""
     level = [value]
-    for _ in range(DEEPEST + 1):
+    for _ in range(MAX_DEPTH + 1):
         level = [inner for outer in level for inner in _inside(outer)]
         if not level:
             return False
@@ -51,7 +51,7 @@ def _inside(value: Any) -> list[Any]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    value = dict(pairs)
+    if len(value) < len(pairs):
         raise ValueError("a name appears twice in one object")
-    return found
+    return value

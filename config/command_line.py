@@ -18,10 +18,10 @@ def run(words: list[str]) -> None:
         sys.stderr.write("\nstopped before the end\n")
         raise SystemExit(STOPPED) from None
     except Exception as error:
-        told = "" if "--traceback" in words else sentence(error)
-        if not told:
+        message = "" if "--traceback" in words else sentence(error)
+        if not message:
             raise
-        raise SystemExit(told) from None
+        raise SystemExit(message) from None
 
 
 def execute(words: list[str]) -> None:

@@ -4,14 +4,14 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from config.bodies import read_to_the_end, with_length
-from config.workers import end_with_parent, load_early, wait_with_limits
+from config.request_bodies import read_to_the_end, with_length
+from config.web_workers import end_with_parent, limit_waiting, load_early
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Read when numpy is loaded. An answer's matrix products are small: other threads of a busy machine only make it wait.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 end_with_parent()
-wait_with_limits()
+limit_waiting()
 application = read_to_the_end(with_length(get_wsgi_application()))
 load_early()

@@ -112,10 +112,10 @@ class People:
 
 def component(user_id: str, joins: Mapping[str, Iterable[str]]) -> frozenset[str]:
     """Return all users joined with this one, directly or through others."""
-    found, waiting = {user_id}, [user_id]
+    users, waiting = {user_id}, [user_id]
     while waiting:
         for other in joins.get(waiting.pop(), ()):
-            if other not in found:
-                found.add(other)
+            if other not in users:
+                users.add(other)
                 waiting.append(other)
-    return frozenset(found)
+    return frozenset(users)

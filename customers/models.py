@@ -10,7 +10,7 @@ class Customer(models.Model):
 
     raw_id = models.TextField(unique=True, help_text="user:ID, or anonymous:ID where attributes came before a login.")
     attributes = models.JSONField(default=dict, blank=True)
-    said = models.JSONField(
+    attribute_stamps = models.JSONField(
         default=dict, blank=True, help_text="Per attribute the time (microseconds) and message id it was said with."
     )
     created_at = models.DateTimeField(auto_now_add=True)

@@ -40,8 +40,8 @@ class Instance:
 
     def pids(self) -> dict[str, int]:
         """Return the numbers of those that run on our files, whoever started them."""
-        found = {"postgres": self.postgres.pid(), "valkey": self.valkey.pid()}
-        return {name: number for name, number in found.items() if number is not None}
+        pids = {"postgres": self.postgres.pid(), "valkey": self.valkey.pid()}
+        return {name: number for name, number in pids.items() if number is not None}
 
     def environment(self) -> dict[str, str]:
         """Return the variables that point the product here."""

@@ -70,8 +70,8 @@ def start() -> None:
     """Bring everything up, step by step, each with its name and its time."""
     with step("embedded PostgreSQL and Valkey"), contextlib.ExitStack() as claims:
         stores = prepare_stores(claims)
-        held = hold_ports()
-        environment = prepare_environment(stores, {name: ports.number(port) for name, port in held.items()})
+        sockets = hold_ports()
+        environment = prepare_environment(stores, {name: ports.number(port) for name, port in sockets.items()})
         together = [name for name in procfile.read(ROOT / "Procfile") if name not in LATE]
         supervisor.configure(FOLDER, programs(stores, environment), together=together)
         supervisor.launch(FOLDER, environment)
@@ -81,13 +81,13 @@ def start() -> None:
     with step("static files"):
         collect_static(environment)
     with step("processes"):
-        release(held, together)
+        release(sockets, together)
         supervisor.control(FOLDER, "start", f"{supervisor.TOGETHER}:*")
         wait_for(environment, "/readyz")
     say("• demo shop, filled and trained through the running processes")
     manage(environment, "demo", quiet=False)
     show_screen(environment)
-    release(held, LATE)
+    release(sockets, LATE)
     supervisor.control(FOLDER, "start", *LATE)
 
 
@@ -105,13 +105,13 @@ def end_orphans() -> None:
         return
     stores, ended = instance.load(FOLDER), set[int]()
     deadline = time.monotonic() + ORPHANS_SECONDS
-    while left := orphans(stores):
-        for number in left.keys() - ended:
+    while running := orphans(stores):
+        for number in running.keys() - ended:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(number, left[number])
-        ended |= left.keys()
+                os.kill(number, running[number])
+        ended |= running.keys()
         if time.monotonic() > deadline:
-            raise SystemExit(f"Processes that an earlier demo left behind do not end: {sorted(left)}")
+            raise SystemExit(f"Processes that an earlier demo left behind do not end: {sorted(running)}")
         time.sleep(0.1)
     if ended:
         say(f"• ended {len(ended)} processes that a supervisor had left behind as it died")
@@ -161,19 +161,19 @@ def wished_port() -> int:
     return int(text)
 
 
-def release(held: dict[str, socket.socket], names: Iterable[str]) -> None:
+def release(sockets: dict[str, socket.socket], names: Iterable[str]) -> None:
     """Give up the ports of these processes, which are about to start."""
     for name in names:
-        if name in held:
-            held[name].close()
+        if name in sockets:
+            sockets[name].close()
 
 
 def prepare_environment(stores: instance.Instance, port: dict[str, int]) -> dict[str, str]:
     """Return the environment of every process, and write our part of it to `env`, where `manage.py` finds it."""
-    known = read_env()
+    previous = read_env()
     ours = {
         **stores.environment(),
-        "SECRET_KEY": known.get("SECRET_KEY", secrets.token_urlsafe(50)),
+        "SECRET_KEY": previous.get("SECRET_KEY", secrets.token_urlsafe(50)),
         "DEMO": "1",
         # Says in which currency the shop counts: a command of another shell would count in euros.
         "DATASET": os.environ.get("DATASET", ""),
@@ -181,9 +181,9 @@ def prepare_environment(stores: instance.Instance, port: dict[str, int]) -> dict
         "PUBLIC_URL": f"http://localhost:{port['proxy']}",
         "MODEL_DIR": str(FOLDER / "models"),
         # The demo trains beside all its processes, on a machine that may be small: its clock tells little of a model.
-        "GATE_LATENCY_MILLISECONDS": known.get("GATE_LATENCY_MILLISECONDS", "500"),
+        "GATE_LATENCY_MILLISECONDS": previous.get("GATE_LATENCY_MILLISECONDS", "500"),
         # Its shoppers are made up: nights as short as they can be serve it best.
-        "TUNING_MINUTES": os.environ.get("TUNING_MINUTES") or known.get("TUNING_MINUTES", "0"),
+        "TUNING_MINUTES": os.environ.get("TUNING_MINUTES") or previous.get("TUNING_MINUTES", "0"),
         "STATIC_ROOT": str(FOLDER / "static"),
         "MEDIA_ROOT": str(FOLDER / "media"),
         "PROMETHEUS_MULTIPROC_DIR": str(FOLDER / "metrics"),

@@ -63,22 +63,22 @@ def pick_and_claim(preferred: int | None = None) -> socket.socket:
 def hold(preferred: int | None = None) -> socket.socket:
     """Return a socket on the port that `pick` returns; until it is closed, nobody else is given that port."""
     while True:
-        held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         # For connections that ended on it a moment ago. One that listens is not shared, whatever others ask for.
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            held.bind((LOOPBACK, pick(preferred)))
-            held.listen()
+            listener.bind((LOOPBACK, pick(preferred)))
+            listener.listen()
         except OSError:
             # Another was quicker than we between `pick` and here.
-            held.close()
+            listener.close()
         else:
-            return held
+            return listener
 
 
-def number(held: socket.socket) -> int:
+def number(listener: socket.socket) -> int:
     """Return the port that the socket holds."""
-    port: int = held.getsockname()[1]
+    port: int = listener.getsockname()[1]
     return port
 
 

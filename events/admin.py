@@ -12,10 +12,10 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 
 from audit.staff import ReadOnly, actor_of
-from common.money import shown
+from common.money import format_money
 from common.pagination import EstimatingPaginator
 from events.models import Event, Order, OrderLine, SetAside
-from events.services.setting_aside import send_again
+from events.services.resend import resend
 from events.types.registry import EVENT_TYPES
 
 KNOWN_NAMES = sorted(EVENT_TYPES)
@@ -79,11 +79,11 @@ class EventAdmin(RecordedAdmin):
         kind, _, value = term.partition(":")
         if kind in ("user", "anonymous") and value:
             return queryset.filter(**{f"{kind}_id": value}), False
-        found = Q(user_id=term) | Q(anonymous_id=term)
+        by_id = Q(user_id=term) | Q(anonymous_id=term)
         try:
-            return queryset.filter(Q(id=UUID(term)) | found), False
+            return queryset.filter(Q(id=UUID(term)) | by_id), False
         except ValueError:
-            return queryset.filter(found), False
+            return queryset.filter(by_id), False
 
 
 class WaitingFilter(admin.SimpleListFilter):
@@ -136,13 +136,13 @@ class SetAsideAdmin(RecordedAdmin):
     @action(description="Send again", permissions=["replay"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[SetAside]) -> None:
         """Send the chosen items through the collection door again."""
-        accepted, refused = send_again(queryset, actor=actor_of(request))
+        accepted, refused = resend(queryset, actor=actor_of(request))
         if accepted:
             messages.success(request, f"{accepted} accepted.")
         if refused:
-            why = f"{reverse('admin:events_setaside_changelist')}?sent=refused"
-            told = format_html('{} refused once more: <a href="{}">see why</a>.', refused, why)
-            messages.warning(request, told)
+            link = f"{reverse('admin:events_setaside_changelist')}?sent=refused"
+            message = format_html('{} refused once more: <a href="{}">see why</a>.', refused, link)
+            messages.warning(request, message)
 
 
 class OrderLineInline(TabularInline):
@@ -169,7 +169,7 @@ class OrderLineInline(TabularInline):
     @display(description="Price")
     def price_each(self, line: OrderLine) -> str | None:
         """Show the price of one."""
-        return None if line.price is None else shown(line.price, line.order.currency)
+        return None if line.price is None else format_money(line.price, line.order.currency)
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -192,8 +192,8 @@ def amount(name: str) -> Any:
 
     @display(description=name.capitalize(), ordering=name)
     def column(self: Any, order: Order) -> str | None:
-        told = getattr(order, name)
-        return None if told is None else shown(told, order.currency)
+        value = getattr(order, name)
+        return None if value is None else format_money(value, order.currency)
 
     return column
 

@@ -16,7 +16,7 @@ class EventsConfig(AppConfig):
         """Say where the consent door writes its decisions, and register what this room erases and exports."""
         from consents import journal
         from events import privacy
-        from events.services.journal import write_change
+        from events.services.consent_events import write_change
 
         journal.write_with(write_change)
         privacy.register()

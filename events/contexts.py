@@ -14,7 +14,7 @@ QUERY: Final = """
 SELECT asked.id, latest.said FROM unnest(%(ids)s::text[]) AS asked (id)
 CROSS JOIN LATERAL (
     SELECT context #>> %(path)s::text[] AS said FROM events_event
-    WHERE {whose} AND at >= %(since)s AND %(purpose)s = ANY(allowed) AND context #>> %(path)s::text[] <> 'bot'
+    WHERE {condition} AND at >= %(since)s AND %(purpose)s = ANY(allowed) AND context #>> %(path)s::text[] <> 'bot'
     ORDER BY at DESC, message_id DESC LIMIT 1
 ) AS latest
 """
@@ -28,11 +28,11 @@ def latest_context(subjects: Iterable[str], *, name: str, since: datetime) -> di
     KeyError for another name.
     """
     parts = [subject.partition(":") for subject in subjects]
-    found: dict[str, str] = {}
-    for kind, whose in WHOSE.items():
+    values: dict[str, str] = {}
+    for kind, condition in WHOSE.items():
         ids = [value for own, _, value in parts if own == kind]
         arguments: dict[str, Any] = {"ids": ids, "path": PATHS[name], "since": since, "purpose": PURPOSE}
         with connection.cursor() as cursor:
-            cursor.execute(QUERY.format(whose=whose), arguments)
-            found |= {f"{kind}:{one}": said for one, said in cursor.fetchall()}
-    return found
+            cursor.execute(QUERY.format(condition=condition), arguments)
+            values |= {f"{kind}:{one}": value for one, value in cursor.fetchall()}
+    return values

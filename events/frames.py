@@ -15,7 +15,7 @@ from common.clock import to_microseconds
 from consents.selectors import refusing, withdrawn
 from customers.identity import People
 from customers.selectors import people
-from events.reading import streamed
+from events.streaming import stream_rows
 from events.types.base import Event
 from events.types.registry import EVENT_TYPES, interactions
 
@@ -49,7 +49,7 @@ def training_frame(*, since: datetime | None = None) -> pd.DataFrame:
 
 
 def _events(names: list[str], since: datetime) -> Iterator[tuple[Event, str | None]]:
-    for message_id, name, at, user_id, anonymous_id, properties, device in streamed(QUERY, [names, PURPOSE, since]):
+    for message_id, name, at, user_id, anonymous_id, properties, device in stream_rows(QUERY, [names, PURPOSE, since]):
         event = Event(
             message_id=message_id,
             kind="track",

@@ -9,8 +9,8 @@ import pandas as pd
 from common.clock import to_microseconds
 from customers.selectors import people
 from events.frames import PURPOSE, Excluded
-from events.reading import streamed
-from events.said import said_in
+from events.shopper_attributes import attributes_in
+from events.streaming import stream_rows
 from events.types.base import Event
 
 QUERY: Final = """
@@ -26,8 +26,8 @@ def shoppers_frame(names: Sequence[str]) -> pd.DataFrame:
     """
     resolver = people()
     excluded = Excluded(resolver)
-    found: dict[str, dict[str, Any]] = {}
-    for message_id, at, user_id, anonymous_id, traits in streamed(QUERY, [PURPOSE]):
+    attributes: dict[str, dict[str, Any]] = {}
+    for message_id, at, user_id, anonymous_id, traits in stream_rows(QUERY, [PURPOSE]):
         event = Event(
             message_id=message_id,
             kind="identify",
@@ -39,7 +39,7 @@ def shoppers_frame(names: Sequence[str]) -> pd.DataFrame:
             traits=orjson.loads(traits),
         )
         person = resolver.person(user_id=user_id, anonymous_id=anonymous_id, at=event.at)
-        if not excluded(event, person) and (said := said_in(event, names)):
-            found.setdefault(person, {}).update(said)
-    rows = [{"user_id": person, **said} for person, said in found.items()]
+        if not excluded(event, person) and (stated := attributes_in(event, names)):
+            attributes.setdefault(person, {}).update(stated)
+    rows = [{"user_id": person, **stated} for person, stated in attributes.items()]
     return pd.DataFrame(rows, columns=["user_id", *names], dtype=object)

@@ -29,15 +29,15 @@ def _export(person: privacy.Person) -> dict[str, list[dict[str, Any]]]:
         for whom in people
         for one in whom.history
     ]
-    said = [{"name": name, "value": value} for whom in people for name, value in whom.attributes.items()]
-    return {"profile": rows, "said": said}
+    attributes = [{"name": name, "value": value} for whom in people for name, value in whom.attributes.items()]
+    return {"profile": rows, "said": attributes}
 
 
 def _people(person: privacy.Person) -> list[Person]:
     """Return what is known by the ids: each once, and of a device that others had too only the person's own time."""
-    found: list[Person] = []
+    people: list[Person] = []
     for subject in sorted(person.subjects, key=is_anonymous):  # read by itself, a device is whose it was last
-        if not any(subject in known.ids for known in found):
+        if not any(subject in one.ids for one in people):
             kind, _, value = subject.partition(":")
-            found.append(read_person(**{"user_id" if kind == "user" else "anonymous_id": value}))
-    return found
+            people.append(read_person(**{"user_id" if kind == "user" else "anonymous_id": value}))
+    return people

@@ -13,7 +13,7 @@ from consents import mirroring
 from events.log import Batch, Log
 from events.selectors import recorded
 from events.services.decoding import decode, positions_of, readable
-from events.services.record import offsets
+from events.services.recorder import offsets
 from events.types.base import Event
 from events.types.registry import event_type
 from profiles import services
@@ -30,11 +30,11 @@ def replay(log: Log, *, progress: Callable[[int], object] = lambda count: None) 
         pass
     services.forget_everybody()
     count = 0
-    known = offsets(range(log.shards))
+    recorded_to = offsets(range(log.shards))
     for shard in range(log.shards):
         # In front of the reading: what is appended later the live profiler applies. A log that was lost begins anew.
-        last = max(log.last(shard), known[shard])
-        happened = events_of(log, shard, known=known[shard], until=last)
+        last = max(log.last(shard), recorded_to[shard])
+        happened = events_of(log, shard, recorded_to=recorded_to[shard], until=last)
         while events := list(islice(happened, AT_ONCE)):
             services.apply_events(events, offsets={})
             mirroring.link(seen_together(events))
@@ -57,10 +57,10 @@ def seen_together(events: Iterable[Event]) -> list[tuple[str, str, int]]:
     return [(one, other, at) for (one, other), at in first.items()]
 
 
-def events_of(log: Log, shard: int, *, known: int, until: int) -> Iterator[Event]:
+def events_of(log: Log, shard: int, *, recorded_to: int, until: int) -> Iterator[Event]:
     """Yield all events of a shard: those recorded up to the offset `known` from PostgreSQL, then the log's."""
-    yield from (event for _, event in recorded(shard, after=0, before=known + 1))
-    after = known
+    yield from (event for _, event in recorded(shard, after=0, before=recorded_to + 1))
+    after = recorded_to
     while after < until:
         first = log.first(shard)
         if first is None or first > after + 1:

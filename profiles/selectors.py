@@ -14,7 +14,7 @@ from consents.subjects import raw_ids
 from customers.identity import Claim
 from events.types.base import Interaction
 from profiles import attributes, history, keys
-from profiles.people import ALWAYS, RawState, history_of, is_anonymous, said_of
+from profiles.people import ALWAYS, RawState, attributes_of, history_of, is_anonymous
 
 MOST_IDS: Final = 64
 """Ids of one person that are read, those linked last first."""
@@ -114,10 +114,10 @@ def read_person(*, user_id: str | None = None, anonymous_id: str | None = None) 
         answer: Any = client.evalsha(READ_SHA, 0, *arguments)
     except NoScriptError:
         answer = client.eval(READ, 0, *arguments)
-    config, catalog, found, others = answer
-    consents = {row[0].decode(): mirror.parse(_paired(row[1])) for row in (*found, *others)}
-    ids = tuple(row[0].decode() for row in found)
-    states = {raw_id: _raw_state(row) for raw_id, row in zip(ids, found, strict=True)}
+    config, catalog, id_rows, others = answer
+    consents = {row[0].decode(): mirror.parse(_paired(row[1])) for row in (*id_rows, *others)}
+    ids = tuple(row[0].decode() for row in id_rows)
+    states = {raw_id: _raw_state(row) for raw_id, row in zip(ids, id_rows, strict=True)}
     users = frozenset(raw_id[5:] for raw_id in ids if not is_anonymous(raw_id))
     rows = history_of(states, users=users)
     return Person(
@@ -126,18 +126,18 @@ def read_person(*, user_id: str | None = None, anonymous_id: str | None = None) 
         history=tuple(history.newest(rows)),
         consent_states=consents,
         epoch=sum(state.epoch for state in consents.values()),
-        version=sum(int(row[3] or 0) for row in found),
+        version=sum(int(row[3] or 0) for row in id_rows),
         config_version=int(config or 0),
         catalog_version=int(catalog or 0),
-        attributes=attributes.latest(said_of(states, users=users)),
+        attributes=attributes.latest(attributes_of(states, users=users)),
     )
 
 
 def _raw_state(row: list[Any]) -> RawState:
-    _, _, refused, _, browsed, lasting, claims, said = row
+    _, _, refused, _, browsed, lasting, claims, attribute_members = row
     return RawState(
         rows=_scored(browsed) + _scored(lasting),
-        said=attributes.sayings(said),
+        attributes=attributes.rows_of(attribute_members),
         refused_at=int(refused) if refused else ALWAYS,
         claims=tuple(_claim(member, at) for at, member in _scored(claims)),
     )

@@ -17,8 +17,8 @@ from consents.subjects import raw_ids
 from customers.identity import Link
 from events.links import links_of
 from events.log import Batch
-from events.said import said_in
 from events.services.decoding import decode, positions_of, readable
+from events.shopper_attributes import attributes_in
 from events.types.base import Event
 from events.types.registry import interactions
 from profiles import attributes, history, keys
@@ -60,8 +60,8 @@ for i = 2, #ARGV, 3 do
   end
 end
 if changed > 0 then
-  redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -{history.KEPT + 1})
-  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -{history.KEPT + 1})
+  redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -{history.MAX_INTERACTIONS + 1})
+  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -{history.MAX_INTERACTIONS + 1})
   redis.call('INCR', KEYS[4])
 end
 return changed
@@ -130,13 +130,13 @@ def _collect(changes: dict[str, Change], event: Event) -> None:
     if event.consents.get(PURPOSE) is False:
         for raw_id in raw_ids(event.user_id, event.anonymous_id):
             changes[raw_id].refuse(event.at)
-    if PURPOSE in event.allowed and (found := interactions(event, currency=settings.SHOP_CURRENCY)):
+    if PURPOSE in event.allowed and (lines := interactions(event, currency=settings.SHOP_CURRENCY)):
         rows = changes[event.raw_id].rows
-        for line, interaction in enumerate(found):
+        for position, interaction in enumerate(lines):
             kind = 2 if interaction.signal in history.LASTING else 1
-            rows.append((kind, interaction.at, history.member(interaction, line=line)))
-    if PURPOSE in event.allowed and (said := said_in(event, settings.SHOPPER_ATTRIBUTES)):
-        changes[event.raw_id].rows += [(5, event.at, attributes.saying(event, *one)) for one in said.items()]
+            rows.append((kind, interaction.at, history.member(interaction, line=position)))
+    if PURPOSE in event.allowed and (stated := attributes_in(event, settings.SHOPPER_ATTRIBUTES)):
+        changes[event.raw_id].rows += [(5, event.at, attributes.member(event, *one)) for one in stated.items()]
 
 
 def _link(pipe: Any, link: Link) -> None:
@@ -172,11 +172,11 @@ def state_keys(raw_id: str) -> tuple[str, str, str, str, str]:
 
 def offsets(shards: Iterable[int]) -> dict[int, int]:
     """Return how far each shard is applied."""
-    wanted = list(shards)
-    if not wanted:
+    shard_list = list(shards)
+    if not shard_list:
         return {}
-    found: Any = redis.client().hmget(keys.OFFSETS, [str(shard) for shard in wanted])
-    return {shard: int(value or 0) for shard, value in zip(wanted, found, strict=True)}
+    values: Any = redis.client().hmget(keys.OFFSETS, [str(shard) for shard in shard_list])
+    return {shard: int(value or 0) for shard, value in zip(shard_list, values, strict=True)}
 
 
 def forget(raw_ids: Iterable[str]) -> int:
@@ -193,14 +193,14 @@ def all_keys(raw_id: str) -> tuple[str, ...]:
 
 def forget_everybody() -> int:
     """Remove all profiles, to be rebuilt from the log; return how many keys went."""
-    client, gone = redis.client(), 0
+    client, removed = redis.client(), 0
     for prefix in keys.ALL:
         names: list[bytes] = []
         for name in client.scan_iter(match=f"{prefix}*", count=1000):
             names.append(name)
             if len(names) == 1000:
-                gone += int(client.delete(*names))
+                removed += int(client.delete(*names))
                 names = []
-        gone += int(client.delete(*names)) if names else 0
+        removed += int(client.delete(*names)) if names else 0
     client.delete(keys.OFFSETS)
-    return gone
+    return removed

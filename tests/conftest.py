@@ -149,7 +149,7 @@ def clean_redis(redis_clients: list[redis.Redis]) -> Iterator[None]:
 
     exposures.forget()
     forget_terms()
-    postgres.rest.end()
+    postgres.cooldown.clear()
     for client in redis_clients:
         client.flushdb()
 

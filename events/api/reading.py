@@ -15,7 +15,7 @@ from consents import gpc
 from consents.region import region_of
 from events.intake.items import Envelope
 from events.intake.limits import MAX_BODY, MAX_ITEM
-from events.intake.soundness import check_shared
+from events.intake.payload_limits import check_shared
 from events.intake.times import parse_time
 from events.intake.unpack import unpack
 from events.services.collect import Sender

@@ -32,10 +32,10 @@ class SettingsView(CollectView):
     )
     def get(self, request: Request, key: str) -> Response:
         """Say where the browser sends its events. A secret key has no place in an address, which logs keep."""
-        known = admit(key, origin=request.META.get("HTTP_ORIGIN"))
-        if not known.publishable:
+        record = admit(key, origin=request.META.get("HTTP_ORIGIN"))
+        if not record.publishable:
             raise Forbidden("A secret key may not stand in an address: rotate it, for logs may hold it.")
-        count_request(request, known)
+        count_request(request, record)
         host = f"{request.get_host()}/v1"
         integration = {"apiKey": key, "apiHost": host, "protocol": request.scheme}
         return Response({"integrations": {"Segment.io": integration}})

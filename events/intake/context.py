@@ -43,22 +43,22 @@ def minimized(context: Mapping[str, Any], *, region: str | None, policy_version:
 
 def told_without_queries(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Return an event's properties with the addresses of pages cut; browsers' SDKs write them on each page call."""
-    kept = {
+    cleaned = {
         name: _without_query(value) if name in _ADDRESSES and isinstance(value, str) else value
         for name, value in properties.items()
     }
-    if isinstance(kept.get("search"), str) and kept["search"].startswith("?"):
-        del kept["search"]
-    return kept
+    if isinstance(cleaned.get("search"), str) and cleaned["search"].startswith("?"):
+        del cleaned["search"]
+    return cleaned
 
 
 def _part(value: Any, fields: tuple[str, ...]) -> dict[str, Any]:
     if not isinstance(value, dict):
         return {}
-    found = {name: _scalar(value.get(name)) for name in fields}
+    values = {name: _scalar(value.get(name)) for name in fields}
     return {
         name: _without_query(inner) if name in _ADDRESSES else inner
-        for name, inner in found.items()
+        for name, inner in values.items()
         if inner is not None
     }
 

@@ -14,7 +14,7 @@ import orjson
 
 from common.errors import InvalidInput, TooLarge
 from events.intake.limits import MAX_ITEMS
-from events.intake.soundness import unsound
+from events.intake.payload_limits import limit_error
 from events.types.ga4 import translate
 from events.types.products import text
 
@@ -59,14 +59,14 @@ def _items(event: Any, position: int, body: Mapping[str, Any], shared: dict[str,
         return
     params = event.get("params")
     params = params if isinstance(params, dict) else {}
-    if unsound({name: value for name, value in params.items() if name != "items"}):
+    if limit_error({name: value for name, value in params.items() if name != "items"}):
         yield {**event, **shared}  # to be set aside once, not copied to each of its products
         return
     clock = event.get(_CLOCK) or body.get(_CLOCK)
     stem = _stem(clock, event, (text(shared["anonymousId"]), text(shared["userId"]), position))
     for part, (name, properties) in enumerate(translate(event["name"], params)):
-        known = {"messageId": f"{stem}-{part}"} if stem else {}
-        yield {**shared, "type": "track", "event": name, "properties": properties, **_moment(clock), **known}
+        message_id = {"messageId": f"{stem}-{part}"} if stem else {}
+        yield {**shared, "type": "track", "event": name, "properties": properties, **_moment(clock), **message_id}
 
 
 def _moment(clock: Any) -> dict[str, Any]:
@@ -76,10 +76,10 @@ def _moment(clock: Any) -> dict[str, Any]:
 
 def _stem(clock: Any, event: dict[str, Any], place: tuple[Any, ...]) -> str | None:
     """GA4 has no message id: an event that tells its time is known again by its content and its place."""
-    if not clock or not isinstance(clock, _CLOCKS) or unsound(event):
+    if not clock or not isinstance(clock, _CLOCKS) or limit_error(event):
         return None
-    told = orjson.dumps([clock, event, place], option=orjson.OPT_SORT_KEYS)
-    return "ga4-" + sha256(told).hexdigest()[:40]
+    content = orjson.dumps([clock, event, place], option=orjson.OPT_SORT_KEYS)
+    return "ga4-" + sha256(content).hexdigest()[:40]
 
 
 def _context(body: Mapping[str, Any]) -> dict[str, Any]:

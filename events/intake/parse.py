@@ -109,7 +109,7 @@ def _pieces(text: bytes, tokens: Iterator[tuple[bytes, int, int]], start: int) -
 
 
 def _tokens(text: bytes) -> Iterator[tuple[bytes, int, int]]:
-    return ((found.group(), found.start(), found.end()) for found in _TOKEN.finditer(text))
+    return ((match.group(), match.start(), match.end()) for match in _TOKEN.finditer(text))
 
 
 def _item(text: bytes) -> Any:

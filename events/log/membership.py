@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import redis
 
-from events.log.redis_streams import answering
+from events.log.redis_streams import as_unavailable
 
 BEAT_SECONDS: Final = 0.5
 DEAD_SECONDS: Final = 3.0
@@ -44,22 +44,22 @@ class Membership:
     shards: int
     name: str = field(default_factory=own_name)
     _mine: frozenset[int] = frozenset()
-    _beaten: float = float("-inf")
+    _last_beat: float = float("-inf")
 
     def mine(self) -> frozenset[int]:
         """Return the shards of this member; beats when it is time to. Raises `errors.Unavailable`."""
-        if time.monotonic() - self._beaten >= BEAT_SECONDS:
-            with answering():
+        if time.monotonic() - self._last_beat >= BEAT_SECONDS:
+            with as_unavailable():
                 members: Any = self.client.eval(BEAT, 1, self._key, self.name, int(DEAD_SECONDS * 1000))
             ordered = sorted(member.decode() for member in members)
             rank = ordered.index(self.name)
             self._mine = frozenset(range(rank, self.shards, len(ordered)))
-            self._beaten = time.monotonic()
+            self._last_beat = time.monotonic()
         return self._mine
 
     def leave(self) -> None:
         """Give the shards back at once."""
-        with answering():
+        with as_unavailable():
             self.client.zrem(self._key, self.name)
 
     @property

@@ -49,8 +49,17 @@ end
 if size > 0 then redis.call('DECRBY', KEYS[2], size) end
 return gone
 """
-REMOVE_AT_ONCE: Final = 500
-NOT_NOW: Final = ("MISCONF", "READONLY", "LOADING", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "MASTERDOWN", "UNKILLABLE")
+REMOVE_BATCH: Final = 500
+TEMPORARY_ERRORS: Final = (
+    "MISCONF",
+    "READONLY",
+    "LOADING",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "NOREPLICAS",
+    "MASTERDOWN",
+    "UNKILLABLE",
+)
 """Answers of a server that cannot take a write now; any other refusal is a bug of ours and is raised as it is."""
 
 
@@ -72,7 +81,7 @@ class RedisStreams(Log):
         for entry in entries:
             batch = batches.setdefault(shard_of(entry.shard_key, shards=self.shards), [])
             batch += (CODES[entry.kind], entry.body)
-        with answering():
+        with as_unavailable():
             self._append_batches(batches)
 
     def _append_batches(self, batches: Mapping[int, list[bytes]]) -> None:
@@ -96,20 +105,20 @@ class RedisStreams(Log):
         if not after:
             return {}
         streams: dict[Any, Any] = {self._streams[shard]: stream_id(offset) for shard, offset in after.items()}
-        with answering():
+        with as_unavailable():
             answer: Any = self.client.xread(streams, count=count, block=block_ms or None)
         pairs = answer.items() if isinstance(answer, dict) else answer or ()
         return {self._shard_of_stream[bytes(name)]: list(_entries(rows)) for name, rows in pairs}
 
     def first(self, shard: int) -> int | None:
         """Return the offset of the oldest entry kept."""
-        with answering():
+        with as_unavailable():
             rows: Any = self.client.xrange(self._streams[shard], count=1)
         return offset_of(rows[0][0]) if rows else None
 
     def last(self, shard: int) -> int:
         """Return the offset last given, also when that entry is gone."""
-        with answering():
+        with as_unavailable():
             if not self.client.exists(self._streams[shard]):
                 return 0
             info: Any = self.client.xinfo_stream(self._streams[shard])
@@ -117,7 +126,7 @@ class RedisStreams(Log):
 
     def backlog(self, shard: int, after: int) -> int:
         """Return how many entries lie behind the offset, estimated from the time between; exact when there are none."""
-        with answering():
+        with as_unavailable():
             rows: Any = self.client.xrange(self._streams[shard], min="(" + stream_id(after), count=1)
             if not rows:
                 return 0
@@ -128,33 +137,33 @@ class RedisStreams(Log):
 
     def length(self) -> int:
         """Return how many entries all shards keep."""
-        with answering():
+        with as_unavailable():
             lengths: list[Any] = [self.client.xlen(stream) for stream in self._streams]
         return sum(int(length) for length in lengths)
 
     def size_bytes(self, shard: int | None = None) -> int:
         """Return the bytes of all shards, or of one, as the limit counts them."""
-        asked = range(self.shards) if shard is None else [shard]
-        with answering():
-            values: Any = self.client.mget([self._keys(one)[1] for one in asked])
+        shards = range(self.shards) if shard is None else [shard]
+        with as_unavailable():
+            values: Any = self.client.mget([self._keys(one)[1] for one in shards])
         return sum(int(value or 0) for value in values)
 
     def trim(self, shard: int, *, consumed: int, keep_since_ms: int) -> int:
         """Drop what every consumer has and retention no longer asks for, a few hundred entries at a time."""
         newest = min(consumed, max(0, (keep_since_ms << SEQUENCE_BITS) - 1))
-        gone = 0
-        with answering():
+        removed = 0
+        with as_unavailable():
             while rows := self._oldest(shard, newest):
-                gone += int(self._remove(keys=self._keys(shard), args=rows))
-        return gone
+                removed += int(self._remove(keys=self._keys(shard), args=rows))
+        return removed
 
     def forget(self, shard: int, offsets: Sequence[int]) -> int:
         """Remove single entries."""
-        with answering():
+        with as_unavailable():
             return int(self._remove(keys=self._keys(shard), args=[stream_id(offset) for offset in offsets]))
 
     def _oldest(self, shard: int, newest: int) -> list[bytes]:
-        rows: Any = self.client.xrange(self._streams[shard], max=stream_id(newest), count=REMOVE_AT_ONCE)
+        rows: Any = self.client.xrange(self._streams[shard], max=stream_id(newest), count=REMOVE_BATCH)
         return [row[0] for row in rows]
 
     def _keys(self, shard: int) -> tuple[str, str]:
@@ -174,14 +183,14 @@ def stream_id(offset: int) -> str:
 
 
 @contextmanager
-def answering() -> Iterator[None]:
+def as_unavailable() -> Iterator[None]:
     """Turn whatever keeps the server from answering into `Unavailable`."""
     try:
         yield
     except redis.exceptions.RedisError as error:
         if "LOGFULL" in str(error) or isinstance(error, redis.exceptions.OutOfMemoryError):
             raise Unavailable("The event log is full; send the same again later.", retry_after=10) from error
-        if isinstance(error, redis.exceptions.ResponseError) and not str(error).startswith(NOT_NOW):
+        if isinstance(error, redis.exceptions.ResponseError) and not str(error).startswith(TEMPORARY_ERRORS):
             raise
         raise Unavailable("The event log is not reachable; send the same again.") from error
 

@@ -22,7 +22,7 @@ from consents.subjects import is_user, raw_ids
 from events.intake.context import minimized, told_without_queries
 from events.intake.items import Item
 from events.log.base import Entry
-from events.services.journal import consent_updated
+from events.services.consent_events import consent_updated
 from events.types.base import Event
 from events.types.consent_updated import CONSENT_UPDATED
 from events.types.registry import EVENT_TYPES, event_type

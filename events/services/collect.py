@@ -24,9 +24,9 @@ from events.services.acceptance import Acceptance
 from events.services.request_context import SECRETS, envelope_of, request_context_of, without
 from events.types.base import Event
 
-DROPPED: Final = ("ip", "userAgent", "location", "network", "user_hash")
+DROPPED_CONTEXT: Final = ("ip", "userAgent", "location", "network", "user_hash")
 """What of an item's context is not even kept aside."""
-_TOLD: Final = re.compile(r'("(?:writeKey|user_hash|ip|userAgent)"\s*+:\s*+)"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_SECRET_FIELDS: Final = re.compile(r'("(?:writeKey|user_hash|ip|userAgent)"\s*+:\s*+)"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 """The same in the text of an item that could not be read."""
 
 
@@ -132,22 +132,22 @@ def _sort(
     items: Sequence[Any], sender: Sender, envelope: Envelope, kind: str | None
 ) -> tuple[list[tuple[Item, bool]], list[tuple[int, Refused]]]:
     """Return the sound items, each with whether its user is proven, and the others with their position and fault."""
-    sound: list[tuple[Item, bool]] = []
-    refused: list[tuple[int, Refused]] = []
+    valid: list[tuple[Item, bool]] = []
+    rejected: list[tuple[int, Refused]] = []
     for position, raw in enumerate(items):
-        found = Refused(raw.reason) if isinstance(raw, Unreadable) else read_item(raw, envelope, kind=kind)
-        if isinstance(found, Refused):
-            refused.append((position, found))
+        result = Refused(raw.reason) if isinstance(raw, Unreadable) else read_item(raw, envelope, kind=kind)
+        if isinstance(result, Refused):
+            rejected.append((position, result))
             continue
-        verified = sender.verifies(found)
+        verified = sender.verifies(result)
         if not verified and sender.must_prove:
-            refused.append((position, Refused("is needed with this key, and must prove the user id", "user_hash")))
+            rejected.append((position, Refused("is needed with this key, and must prove the user id", "user_hash")))
         else:
-            sound.append((_claiming(found) if sender.must_prove else found, verified))
-    return sound, refused
+            valid.append((_as_claim(result) if sender.must_prove else result, verified))
+    return valid, rejected
 
 
-def _claiming(item: Item) -> Item:
+def _as_claim(item: Item) -> Item:
     """Return an alias as the claim of an anonymous id: its hash proves the new user id, nothing about the previous."""
     event = item.event
     if event.kind != "alias":
@@ -188,19 +188,19 @@ def _entry_aside(raw: Any, why: Refused, envelope: Envelope, sender: Sender) -> 
 
 def _payload(raw: Any) -> str:
     if isinstance(raw, Unreadable):
-        return masked(_TOLD.sub(r'\1"…"', raw.text.replace("\x00", "\N{REPLACEMENT CHARACTER}")))
+        return masked(_SECRET_FIELDS.sub(r'\1"…"', raw.text.replace("\x00", "\N{REPLACEMENT CHARACTER}")))
     try:
-        return masked(orjson.dumps(_fit_to_show(raw) if isinstance(raw, dict) else raw).decode())
+        return masked(orjson.dumps(_without_secrets(raw) if isinstance(raw, dict) else raw).decode())
     except TypeError:
         return "nested too deeply to be shown"
 
 
-def _fit_to_show(item: dict[str, Any]) -> dict[str, Any]:
+def _without_secrets(item: dict[str, Any]) -> dict[str, Any]:
     """Return the item without what tells where somebody is, and without what opens or proves something."""
-    shown = without(item, SECRETS)
-    if "context" in shown:
-        shown["context"] = without(shown["context"], DROPPED)
-    for part in (shown, shown.get("context")):
+    payload = without(item, SECRETS)
+    if "context" in payload:
+        payload["context"] = without(payload["context"], DROPPED_CONTEXT)
+    for part in (payload, payload.get("context")):
         if isinstance(part, dict) and "traits" in part:
             part["traits"] = without(part["traits"], SECRETS)
-    return cast(dict[str, Any], shown)
+    return cast(dict[str, Any], payload)

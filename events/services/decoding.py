@@ -32,8 +32,8 @@ class Row:
 
     def event(self) -> Event:
         """Return the event itself. Fields that a newer version wrote are left out. Raises TypeError where some lack."""
-        known = {name: value for name, value in self.fields.items() if name in Event.__slots__}
-        return Event(**{"name": "", **known, "allowed": tuple(known.get("allowed", ()))})
+        fields = {name: value for name, value in self.fields.items() if name in Event.__slots__}
+        return Event(**{"name": "", **fields, "allowed": tuple(fields.get("allowed", ()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Decoded:
     """What one batch of the log holds."""
 
     rows: list[Row] = field(default_factory=list)
-    refused: list[SetAsideItem] = field(default_factory=list)
+    rejected: list[SetAsideItem] = field(default_factory=list)
     counts: Counter[tuple[date, str, str]] = field(default_factory=Counter)
 
 
@@ -72,7 +72,7 @@ def decode(positions: Iterable[Position]) -> Decoded:
         try:
             _decode_one(decoded, position)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
-            decoded.refused.append(refused(position, f"not readable: {error}"))
+            decoded.rejected.append(rejected_item(position, f"not readable: {error}"))
     return decoded
 
 
@@ -98,10 +98,10 @@ def _decode_one(decoded: Decoded, position: Position) -> None:
     elif entry.kind == "counted":
         decoded.counts[date.fromisoformat(fields["day"]), str(fields["name"]), str(fields["reason"])] += 1
     else:
-        decoded.refused.append(_as_refused(shard, offset, fields))
+        decoded.rejected.append(_as_rejected(shard, offset, fields))
 
 
-def _as_refused(shard: int, offset: int, fields: dict[str, Any]) -> SetAsideItem:
+def _as_rejected(shard: int, offset: int, fields: dict[str, Any]) -> SetAsideItem:
     payload = fields.get("payload", "")
     text = payload if isinstance(payload, str) else orjson.dumps(payload).decode()
     return SetAsideItem(
@@ -117,7 +117,7 @@ def _as_refused(shard: int, offset: int, fields: dict[str, Any]) -> SetAsideItem
     )
 
 
-def refused(position: Position, reason: str) -> SetAsideItem:
+def rejected_item(position: Position, reason: str) -> SetAsideItem:
     """Return an entry that could not be recorded, as an item to set aside: whole, so that it can be sent again."""
     shard, offset, entry = position
     return SetAsideItem(

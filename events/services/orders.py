@@ -18,7 +18,7 @@ from django.db.models import F, Sum
 
 from common.clock import from_microseconds
 from events.models import Order, OrderLine
-from events.services.copying import escaped
+from events.services.copy_text import escaped
 from events.types.base import raw_id_of
 from events.types.orders import MAX_AMOUNT, OrderRecord
 from events.types.products import MAX_PRODUCTS, ProductLine

@@ -53,13 +53,13 @@ def without(value: Any, names: tuple[str, ...]) -> Any:
 def _shared_context(shared: Mapping[str, Any], own: Mapping[str, Any], *, identifies: bool) -> dict[str, Any]:
     """Return the part of the body's context that reaches the event: an item's own wins over it, part by part."""
     device = device_type({**shared, **own}.get("userAgent"))
-    kept = minimized({name: value for name, value in shared.items() if name != "userAgent"}, region=None)
+    context = minimized({name: value for name, value in shared.items() if name != "userAgent"}, region=None)
     if "consent" in shared:
-        kept["consent"] = shared["consent"]
+        context["consent"] = shared["consent"]
     if identifies and "traits" in shared:
-        kept["traits"] = without(shared["traits"], SECRETS)
+        context["traits"] = without(shared["traits"], SECRETS)
     # Only the device type: `device_type` reads each of its own four words as itself.
-    return {**kept, "userAgent": device} if device else kept
+    return {**context, "userAgent": device} if device else context
 
 
 def _identifies(item: Mapping[str, Any]) -> bool:

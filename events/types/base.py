@@ -16,7 +16,7 @@ Signal = Literal[
 ]
 """What a shopper may do to a product; the position is the stored code, so append only."""
 SIGNALS: Final[tuple[Signal, ...]] = get_args(Signal)
-TOLD_AGAIN = 3_600_000_000
+SAME_ORDER_MICROSECONDS = 3_600_000_000
 """Microseconds within which the same line of the same order is the same. Later, its number may be another order's."""
 
 _EMPTY: tuple[Any, ...] = (None, {}, (), "")

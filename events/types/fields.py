@@ -73,11 +73,11 @@ def _product_errors(position: int, product: object) -> list[FieldError]:
         return [FieldError(path, "must be an object")]
     if product_id_of(product) is None:
         return [FieldError(f"{path}.product_id", "must be a non-empty string")]
-    told = [
+    checks = [
         (name, check) for name, check in (("price", amount), ("quantity", units)) if not _nothing(product.get(name))
     ]
-    found = {name: check(product[name]) for name, check in told}
-    return [FieldError(f"{path}.{name}", message) for name, message in found.items() if message]
+    messages = {name: check(product[name]) for name, check in checks}
+    return [FieldError(f"{path}.{name}", message) for name, message in messages.items() if message]
 
 
 def _nothing(value: Any) -> bool:
@@ -92,26 +92,26 @@ def words(value: Any) -> str | None:
 
 def amount(value: Any) -> str | None:
     """A finite number that is not negative, below 1e12."""
-    found = number(value)
-    return None if found is not None and found >= 0 else "must be a number from 0 to below 1e12"
+    result = number(value)
+    return None if result is not None and result >= 0 else "must be a number from 0 to below 1e12"
 
 
 def units(value: Any) -> str | None:
     """A quantity above zero, below 1e12."""
-    found = number(value)
-    return None if found is not None and found > 0 else "must be a number above 0 and below 1e12"
+    result = number(value)
+    return None if result is not None and result > 0 else "must be a number above 0 and below 1e12"
 
 
 def stars(value: Any) -> str | None:
     """A rating from 0 to 5."""
-    found = number(value)
-    return None if found is not None and 0 <= found <= 5 else "must be a number from 0 to 5"
+    result = number(value)
+    return None if result is not None and 0 <= result <= 5 else "must be a number from 0 to 5"
 
 
 def fraction(value: Any) -> str | None:
     """A share from 0 to 100, in percent."""
-    found = number(value)
-    return None if found is not None and 0 <= found <= 100 else "must be a number from 0 to 100"
+    result = number(value)
+    return None if result is not None and 0 <= result <= 100 else "must be a number from 0 to 100"
 
 
 def currency_code(value: Any) -> str | None:

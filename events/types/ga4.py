@@ -75,7 +75,7 @@ def _product(item: Any) -> Any:
     if not isinstance(item, Mapping):
         return item
     product = {_ITEM_FIELDS.get(key, key): value for key, value in item.items() if key not in _CATEGORY_FIELDS}
-    path = [found for key in _CATEGORY_FIELDS if (found := text(item.get(key)))]
+    path = [name for key in _CATEGORY_FIELDS if (name := text(item.get(key)))]
     return {**product, "category": "/".join(path)} if path else product
 
 

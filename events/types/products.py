@@ -36,11 +36,11 @@ def number(value: object) -> Decimal | None:
     """Return a finite number below 1e12, given as a JSON number or as numeric text, else None."""
     if isinstance(value, bool) or not isinstance(value, _NUMERIC):
         return None
-    written = str(value).strip()
-    if "_" in written:  # Decimal reads 1_0 as ten
+    digits = str(value).strip()
+    if "_" in digits:  # Decimal reads 1_0 as ten
         return None
     try:
-        result = Decimal(written)
+        result = Decimal(digits)
     except InvalidOperation:
         return None
     # By the exponent: arithmetic with 1e999999999 raises Overflow.
@@ -49,7 +49,7 @@ def number(value: object) -> Decimal | None:
 
 def product_id_of(properties: Mapping[str, Any]) -> str | None:
     """Return the product's id in the shop's own words, or None."""
-    return next((found for name in _ID_FIELDS if (found := text(properties.get(name)))), None)
+    return next((product_id for name in _ID_FIELDS if (product_id := text(properties.get(name)))), None)
 
 
 def line_of(product: object, *, list_id: str | None = None) -> ProductLine | None:
@@ -72,5 +72,5 @@ def lines_of(properties: Mapping[str, Any]) -> tuple[ProductLine, ...]:
     if not isinstance(products, list):
         return ()
     list_id = text(properties.get("list_id"))
-    found = (line_of(product, list_id=list_id) for product in products[:MAX_PRODUCTS])
-    return tuple(line for line in found if line is not None)
+    lines = (line_of(product, list_id=list_id) for product in products[:MAX_PRODUCTS])
+    return tuple(line for line in lines if line is not None)

@@ -77,9 +77,9 @@ _ALL = (
     RECOMMENDATION_SERVED,
     CONSENT_UPDATED,
 )
-EVENT_TYPES = MappingProxyType({found.name: found for found in _ALL})
+EVENT_TYPES = MappingProxyType({kind.name: kind for kind in _ALL})
 """Every known type by its canonical name."""
-_BY_LOWER = {name.lower(): found for name, found in EVENT_TYPES.items()}
+_BY_LOWER = {name.lower(): kind for name, kind in EVENT_TYPES.items()}
 
 
 def event_type(name: str) -> EventType:
@@ -97,6 +97,6 @@ def interactions(event: Event, *, currency: str) -> list[Interaction]:
 
     `currency` is the shop's: what the event tells in another one has no price that could be counted beside the rest.
     """
-    found = event_type(event.name).interactions(event) if event.kind == "track" else []
-    told = currency_of(event.properties) if found else None
-    return found if told in (None, currency) else [replace(one, price=None) for one in found]
+    result = event_type(event.name).interactions(event) if event.kind == "track" else []
+    stated_currency = currency_of(event.properties) if result else None
+    return result if stated_currency in (None, currency) else [replace(one, price=None) for one in result]

@@ -1,7 +1,7 @@
 """How often the shopper did what."""
 
 from events.types.base import Interaction
-from profiles.traits.base import DAY, Products, Trait, Undone, add
+from profiles.traits.base import DAY, Products, Refunds, Trait, add
 
 
 class ActionCounts(Trait[dict[str, int]]):
@@ -22,7 +22,7 @@ class ActionCounts(Trait[dict[str, int]]):
         """Add the counts."""
         return add(dict(state), other)
 
-    def value(self, state: dict[str, int], *, now: int, products: Products, undone: Undone) -> dict[str, int] | None:
+    def value(self, state: dict[str, int], *, now: int, products: Products, refunds: Refunds) -> dict[str, int] | None:
         """Return the counts by name."""
         return dict(sorted(state.items())) or None
 
@@ -45,6 +45,6 @@ class ActiveDays(Trait[frozenset[int]]):
         """Join the days."""
         return state | other
 
-    def value(self, state: frozenset[int], *, now: int, products: Products, undone: Undone) -> int | None:
+    def value(self, state: frozenset[int], *, now: int, products: Products, refunds: Refunds) -> int | None:
         """Return how many days."""
         return len(state) or None

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from typing import Any, Final
 
 from events.types.base import Interaction, Signal
-from profiles.traits.base import ProductFacts, Products, Trait, Undone, add
+from profiles.traits.base import ProductInfo, Products, Refunds, Trait, add
 
 WEIGHTS: Final[dict[Signal, int]] = {
     "view": 1,
@@ -37,13 +37,13 @@ class Affinity(Trait[dict[str, int]]):
         return add(dict(state), other)
 
     def value(
-        self, state: dict[str, int], *, now: int, products: Products, undone: Undone
+        self, state: dict[str, int], *, now: int, products: Products, refunds: Refunds
     ) -> list[dict[str, Any]] | None:
         """Return the most liked with their share of all liking, the strongest first."""
         sums: dict[str, int] = {}
         for product_id, weight in state.items():
-            if facts := products.get(product_id):
-                for name in self.names(facts):
+            if info := products.get(product_id):
+                for name in self.names(info):
                     add(sums, {name: weight})
         liked = sorted(
             ((weight, name) for name, weight in sums.items() if weight > 0), key=lambda one: (-one[0], one[1])
@@ -52,7 +52,7 @@ class Affinity(Trait[dict[str, int]]):
         return [{"name": name, "share": round(weight / total, 3)} for weight, name in liked[:SHOWN]] or None
 
     @abstractmethod
-    def names(self, facts: ProductFacts) -> tuple[str, ...]:
+    def names(self, info: ProductInfo) -> tuple[str, ...]:
         """Return what of the product is liked."""
 
 
@@ -62,9 +62,9 @@ class FavoriteCategories(Affinity):
     key = "favorite_categories"
     title = "Favorite categories"
 
-    def names(self, facts: ProductFacts) -> tuple[str, ...]:
+    def names(self, info: ProductInfo) -> tuple[str, ...]:
         """Return the whole path, so that two categories of one name stay apart."""
-        return (" / ".join(facts.category),) if facts.category else ()
+        return (" / ".join(info.category),) if info.category else ()
 
 
 class FavoriteBrands(Affinity):
@@ -73,6 +73,6 @@ class FavoriteBrands(Affinity):
     key = "favorite_brands"
     title = "Favorite brands"
 
-    def names(self, facts: ProductFacts) -> tuple[str, ...]:
+    def names(self, info: ProductInfo) -> tuple[str, ...]:
         """Return the brand."""
-        return (facts.brand,) if facts.brand else ()
+        return (info.brand,) if info.brand else ()

@@ -18,7 +18,7 @@ DAY: Final = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class ProductFacts:
+class ProductInfo:
     """What traits may ask about a product when their value is read; `price` in the shop's currency."""
 
     category: tuple[str, ...] = ()
@@ -26,8 +26,8 @@ class ProductFacts:
     price: float | None = None
 
 
-Products = Mapping[str, ProductFacts]
-Undone = Mapping[str, int | None]
+Products = Mapping[str, ProductInfo]
+Refunds = Mapping[str, int | None]
 """Order id to the hundredths given back, None where nothing of the order stands: cancelled, or wholly refunded."""
 
 
@@ -52,7 +52,7 @@ class Trait(ABC, Generic[S]):
         """Return the state of both together; leaves `other` alone."""
 
     @abstractmethod
-    def value(self, state: S, *, now: int, products: Products, undone: Undone) -> Any:
+    def value(self, state: S, *, now: int, products: Products, refunds: Refunds) -> Any:
         """Return what is shown, as JSON, or None when there is nothing to say. `now` in microseconds.
 
         Products and orders are as they stand now: what was bought stays in a history whatever became of the order.

@@ -3,7 +3,7 @@
 from typing import Final
 
 from events.types.base import Interaction
-from profiles.traits.base import Products, Trait, Undone
+from profiles.traits.base import Products, Refunds, Trait
 
 SHOWN: Final = 10
 Latest = dict[str, int]
@@ -28,8 +28,8 @@ class LastViewed(Trait[Latest]):
         merged = dict(state)
         for product_id, at in other.items():
             merged[product_id] = max(at, merged.get(product_id, at))
-        return dict(sorted(merged.items(), key=lambda seen: (-seen[1], seen[0]))[:SHOWN])
+        return dict(sorted(merged.items(), key=lambda item: (-item[1], item[0]))[:SHOWN])
 
-    def value(self, state: Latest, *, now: int, products: Products, undone: Undone) -> list[str] | None:
+    def value(self, state: Latest, *, now: int, products: Products, refunds: Refunds) -> list[str] | None:
         """Return product ids, the latest first."""
-        return [product_id for product_id, _ in sorted(state.items(), key=lambda seen: (-seen[1], seen[0]))] or None
+        return [product_id for product_id, _ in sorted(state.items(), key=lambda item: (-item[1], item[0]))] or None

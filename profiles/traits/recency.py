@@ -1,7 +1,7 @@
 """Days since the shopper last did anything."""
 
 from events.types.base import Interaction
-from profiles.traits.base import DAY, Products, Trait, Undone
+from profiles.traits.base import DAY, Products, Refunds, Trait
 
 
 class RecencyDays(Trait[int]):
@@ -22,6 +22,6 @@ class RecencyDays(Trait[int]):
         """Keep the later."""
         return max(state, other)
 
-    def value(self, state: int, *, now: int, products: Products, undone: Undone) -> int | None:
+    def value(self, state: int, *, now: int, products: Products, refunds: Refunds) -> int | None:
         """Return whole days."""
         return max(0, now - state) // DAY if state else None

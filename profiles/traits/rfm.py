@@ -1,7 +1,7 @@
 """Recency, frequency and monetary value of purchases."""
 
 from events.types.base import Interaction
-from profiles.traits.base import DAY, Products, Trait, Undone
+from profiles.traits.base import DAY, Products, Refunds, Trait
 
 Orders = dict[str, tuple[int, int | None]]
 
@@ -33,17 +33,17 @@ class Rfm(Trait[Orders]):
             _add(merged, order, at, worth)
         return merged
 
-    def value(self, state: Orders, *, now: int, products: Products, undone: Undone) -> dict[str, float | None] | None:
+    def value(self, state: Orders, *, now: int, products: Products, refunds: Refunds) -> dict[str, float | None] | None:
         """Return days since the last order, how many orders, their whole and their average worth.
 
         Orders that were cancelled or wholly refunded count nowhere, of others not what was given back. Orders of
         unknown worth are in neither sum; how many there are is told beside it.
         """
-        standing = {order: known for order, known in state.items() if undone.get(order, 0) is not None}
+        standing = {order: order_state for order, order_state in state.items() if refunds.get(order, 0) is not None}
         if not standing:
             return None
         worths = [
-            max(0, worth - (undone.get(order) or 0)) for order, (_, worth) in standing.items() if worth is not None
+            max(0, worth - (refunds.get(order) or 0)) for order, (_, worth) in standing.items() if worth is not None
         ]
         return {
             "recency_days": max(0, now - max(at for at, _ in standing.values())) // DAY,

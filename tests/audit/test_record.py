@@ -136,7 +136,7 @@ def test_the_newest_events_are_told_without_those_that_are_left_out() -> None:
     def told(**wanted: Any) -> list[str]:
         return [entry.object[-2:] for entry in selectors.entries(**wanted)]
 
-    assert told(but=["role.synced", "product.deleted"]) == ["P2", "P0"]
+    assert told(excluded_actions=["role.synced", "product.deleted"]) == ["P2", "P0"]
     assert told(limit=3) == ["P3", "P2", "P1"]
     assert told(action="product.put", object="product:P0") == ["P0"]
 

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from events.types.base import SIGNALS, Interaction
 from profiles import traits
-from profiles.traits.base import DAY, ProductFacts, Trait
+from profiles.traits.base import DAY, ProductInfo, Trait
 from profiles.traits.registry import TRAITS, values
 
 NOW = 1_790_000_000_000_000
 PRODUCTS = {
-    "A": ProductFacts(("Furniture", "Chairs"), "Nord", 89.9),
-    "B": ProductFacts(("Furniture", "Desks"), "Sol", 250.0),
-    "C": ProductFacts(("Garden",), "Nord", 10.0),
-    "D": ProductFacts(),
+    "A": ProductInfo(("Furniture", "Chairs"), "Nord", 89.9),
+    "B": ProductInfo(("Furniture", "Desks"), "Sol", 250.0),
+    "C": ProductInfo(("Garden",), "Nord", 10.0),
+    "D": ProductInfo(),
 }
 UNDONE = {"O1": 500, "O9": None}
 INTERACTIONS = st.builds(
@@ -45,7 +45,7 @@ def trait(request: pytest.FixtureRequest) -> Trait[Any]:
 
 
 def value(trait: Trait[Any], state: Any) -> Any:
-    return trait.value(state, now=NOW, products=PRODUCTS, undone=UNDONE)
+    return trait.value(state, now=NOW, products=PRODUCTS, refunds=UNDONE)
 
 
 def test_every_trait_of_the_folder_is_in_the_registry_by_a_key_of_its_own() -> None:

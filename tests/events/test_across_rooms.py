@@ -16,8 +16,8 @@ from events.log import get_log
 from events.models import Event
 from events.selectors import training_frame
 from events.services.collect import Sender, collect
-from events.services.record import Recorder, offsets
-from events.services.server import ServerEvent, append_server_events
+from events.services.recorder import Recorder, offsets
+from events.services.server_events import ServerEvent, append_server_events
 from modelops.services.gate import labels_of
 from personalization.serving.shoppers import allowed
 from profiles import services

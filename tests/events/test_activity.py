@@ -10,9 +10,9 @@ from common import clock
 from common.clock import from_microseconds
 from customers.selectors import identity_of
 from events.activity import orders_of, pulse, timeline
-from events.services.record import Recorder, offsets
+from events.services.recorder import Recorder, offsets
 from events.types.base import Event
-from tests.events.journal import START, entry, event
+from tests.events.builders import START, entry, event
 
 pytestmark = pytest.mark.django_db
 

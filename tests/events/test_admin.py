@@ -17,10 +17,10 @@ from consents.services import decide_for
 from events.intake.limits import MAX_ITEM
 from events.log import Entry, get_log
 from events.models import Event, SetAside
-from events.services.decoding import refused
-from events.services.record import Recorder, offsets
+from events.services.decoding import rejected_item
+from events.services.recorder import Recorder, offsets
 from events.types.base import Event as Happened
-from tests.events.journal import START, entry, event
+from tests.events.builders import START, entry, event
 from tests.staff import staff
 
 pytestmark = pytest.mark.django_db
@@ -138,7 +138,7 @@ def test_what_is_no_event_is_refused_once_more_in_words(payload: bytes) -> None:
 def test_a_large_entry_that_could_not_be_recorded_is_kept_whole() -> None:
     large = event(1, properties={"note": "x" * 2 * MAX_ITEM})
 
-    kept = refused((0, 7, entry(large)), "the table is away")
+    kept = rejected_item((0, 7, entry(large)), "the table is away")
 
     assert Happened.decode(kept.payload.encode()) == large
 

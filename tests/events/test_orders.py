@@ -9,9 +9,9 @@ import pytest
 
 from events.models import Order, OrderLine
 from events.services import orders
-from events.services.record import Recorder, offsets
+from events.services.recorder import Recorder, offsets
 from events.types.base import Event
-from tests.events.journal import START, entry, event
+from tests.events.builders import START, entry, event
 
 pytestmark = pytest.mark.django_db
 

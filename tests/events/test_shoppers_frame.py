@@ -6,7 +6,7 @@ import pytest
 
 from events.selectors import shoppers_frame
 from events.types.base import Event
-from tests.events.journal import event
+from tests.events.builders import event
 from tests.events.test_training_frame import recorded
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,7 +8,7 @@ from common import privacy, redis
 from events.types.base import Event
 from profiles import keys, services
 from profiles.selectors import read_person
-from tests.events.journal import event
+from tests.events.builders import event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,8 +13,8 @@ from events.log import get_log
 from events.types.base import Event
 from events.types.registry import interactions
 from profiles import services as profiles
-from profiles.portrait import traits_of
-from tests.events.journal import entry, event
+from profiles.customer_profile import traits_of
+from tests.events.builders import entry, event
 
 
 def order(number: int, **properties: Any) -> Event:

@@ -3,13 +3,13 @@
 from typing import Any
 
 from events.types.base import Interaction
-from profiles.traits.base import DAY, ProductFacts
+from profiles.traits.base import DAY, ProductInfo
 from profiles.traits.registry import values
 
 NOW = 1_790_000_000_000_000
 PRODUCTS = {
-    "chair": ProductFacts(("Furniture", "Chairs"), "Nord", 90.0),
-    "desk": ProductFacts(("Furniture", "Desks"), "Sol", 250.0),
+    "chair": ProductInfo(("Furniture", "Chairs"), "Nord", 90.0),
+    "desk": ProductInfo(("Furniture", "Desks"), "Sol", 250.0),
 }
 
 

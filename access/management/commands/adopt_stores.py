@@ -17,9 +17,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Take them over, and put on record which bore another's identity. Raises CommandError where one still does."""
         with transaction.atomic():
-            taken, left = adopt()
-            facts = {"stores": taken}
+            adopted, unwritten = adopt()
+            facts = {"stores": adopted}
             record(category="access", action="stores.adopted", actor="system:adopt_stores", object="stores", data=facts)
-        self.stdout.write(f"taken over from another installation: {', '.join(taken) or 'none'}")
-        if left:
-            raise CommandError(f"could not be written, being full or closed to us: {', '.join(left)}")
+        self.stdout.write(f"taken over from another installation: {', '.join(adopted) or 'none'}")
+        if unwritten:
+            raise CommandError(f"could not be written, being full or closed to us: {', '.join(unwritten)}")

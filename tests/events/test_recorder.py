@@ -11,8 +11,8 @@ from django.db import connection, transaction
 
 from events.log import Entry
 from events.models import Count, Event, Offset, SetAside
-from events.services.record import Recorder, Superseded, offsets
-from tests.events.journal import START, entry, event
+from events.services.recorder import Recorder, Superseded, offsets
+from tests.events.builders import START, entry, event
 
 pytestmark = pytest.mark.django_db
 

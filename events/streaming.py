@@ -8,7 +8,7 @@ from django.db import connection, transaction
 AT_ONCE: Final = 5000
 
 
-def streamed(query: str, arguments: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+def stream_rows(query: str, arguments: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
     """Yield rows through a cursor on the server, so that memory stays small whatever the table holds."""
     with transaction.atomic():
         connection.ensure_connection()

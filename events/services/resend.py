@@ -18,7 +18,7 @@ from events.types.base import Event
 FROM_RECORDER: Final = "recorder"
 
 
-def send_again(items: Iterable[SetAside], *, actor: str) -> tuple[int, int]:
+def resend(items: Iterable[SetAside], *, actor: str) -> tuple[int, int]:
     """Send items through the same door again; return how many were accepted and how many refused once more.
 
     An item goes as its sender sent it, with the privacy signal, the region and the batch's context it came with: what a
@@ -26,7 +26,7 @@ def send_again(items: Iterable[SetAside], *, actor: str) -> tuple[int, int]:
     With its message id it is never counted twice, however often it is sent. Raises Unavailable or redis errors
     while the log is down; what was sent until then stays sent.
     """
-    accepted = refused = 0
+    accepted = rejected = 0
     for item in items:
         error = _send(item)
         item.replayed_at, item.replay_error = clock.now(), error
@@ -34,8 +34,8 @@ def send_again(items: Iterable[SetAside], *, actor: str) -> tuple[int, int]:
             item.save(update_fields=["replayed_at", "replay_error"])
             action = "event.replay_refused" if error else "event.replayed"
             record(category="events", action=action, actor=actor, object=f"set_aside:{item.pk}")
-        accepted, refused = accepted + (not error), refused + bool(error)
-    return accepted, refused
+        accepted, rejected = accepted + (not error), rejected + bool(error)
+    return accepted, rejected
 
 
 def _send(item: SetAside) -> str:

@@ -21,7 +21,7 @@ ALTER TABLE catalog_product ENABLE TRIGGER catalog_touch;
 """
 
 
-def count_anew(using: str) -> int:
+def reset_transaction_ids(using: str) -> int:
     """Set such numbers back, as the tables' owner; return how many there were. Readers start from all rows anyway."""
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
         cursor.execute(KNOWN)
@@ -36,4 +36,4 @@ def count_anew(using: str) -> int:
 
 def after_migrate(using: str, **_: Any) -> None:
     """Do so after each `migrate`, which the steps of a restore name."""
-    count_anew(using)
+    reset_transaction_ids(using)

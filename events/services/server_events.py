@@ -46,20 +46,20 @@ def append_server_events(events: Sequence[ServerEvent]) -> None:
     get_log().append([_entry(event, acceptances[event.gpc, event.region]) for event in events])
 
 
-def _entry(told: ServerEvent, acceptance: Acceptance) -> Entry:
+def _entry(server_event: ServerEvent, acceptance: Acceptance) -> Entry:
     event = Event(
-        message_id=told.message_id,
+        message_id=server_event.message_id,
         kind="track",
-        name=told.name,
-        at=told.at,
+        name=server_event.name,
+        at=server_event.at,
         received_at=clock.epoch_us(),
-        user_id=told.user_id,
-        anonymous_id=told.anonymous_id,
-        properties=told.properties,
+        user_id=server_event.user_id,
+        anonymous_id=server_event.anonymous_id,
+        properties=server_event.properties,
         source="server",
     )
-    named = event.user_id or event.anonymous_id
-    allowed = acceptance.purposes_for(Item(event)) if named else None
+    has_id = event.user_id or event.anonymous_id
+    allowed = acceptance.purposes_for(Item(event)) if has_id else None
     if allowed is None:
         event = replace(event, user_id=None, anonymous_id=None)
         return Entry("event", event.message_id, event.encode())

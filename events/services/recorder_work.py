@@ -9,14 +9,14 @@ from django.db import connection
 
 from common import clock
 from events.log import Batch
-from events.services.record import CONSUMER, Recorder, offsets
+from events.services.recorder import CONSUMER, Recorder, offsets
 
 DEDUPE_DAYS: Final = 35
 """A message id is known at least 30 days; a retry that comes later counts as new."""
 
 
 @dataclass(slots=True)
-class Recording:
+class RecorderWork:
     """Work: from the log into PostgreSQL."""
 
     name: str = CONSUMER

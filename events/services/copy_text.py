@@ -24,11 +24,11 @@ _SPECIAL: Final[Callable[[str], Any]] = re.compile(r"[\\\t\n\r]").search
 def lines(rows: Iterable[Row]) -> list[str]:
     """Return one line of COPY text for each event, with fresh ids (UUIDv7, in order)."""
     stamp = time.time_ns() // 1_000_000
-    kept = list(rows)
-    noise = os.urandom(8 * len(kept)).hex()
+    all_rows = list(rows)
+    noise = os.urandom(8 * len(all_rows)).hex()
     return [
         _line(row, f"{stamp:012x}7{index & 0xFFF:03x}{_VARIANTS[noise[at]]}{noise[at + 1 : at + 16]}")
-        for index, row in enumerate(kept)
+        for index, row in enumerate(all_rows)
         for at in (16 * index,)
     ]
 

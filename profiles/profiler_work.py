@@ -11,7 +11,7 @@ CONSUMER: Final = "profiles"
 
 
 @dataclass(slots=True)
-class Profiling:
+class ProfilerWork:
     """Work: from the log into histories in Redis."""
 
     name: str = CONSUMER

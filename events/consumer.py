@@ -15,14 +15,14 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from common.errors import Unavailable
 from events.log import Batch, Log
 from events.log.membership import Membership
-from events.services.record import Superseded
+from events.services.recorder import Superseded
 
 BLOCK_MS: Final = 200
 REPORT_SECONDS: Final = 1.0
 LONGEST_WAIT: Final = 2.0
 CONSUMERS: Final = ("recorder", "profiles")
 """Everybody the log waits for before it is trimmed."""
-AWAY: Final = (Unavailable, redis.RedisError, OperationalError, InterfaceError)
+STORE_ERRORS: Final = (Unavailable, redis.RedisError, OperationalError, InterfaceError)
 log = logging.getLogger(__name__)
 
 
@@ -62,7 +62,7 @@ class Consumer:
             except Superseded as error:
                 log.info("consumer.superseded consumer=%s %s", self.work.name, error)
                 self._after = {}
-            except AWAY as error:
+            except STORE_ERRORS as error:
                 log.warning("consumer.waiting consumer=%s seconds=%.2f error=%s", self.work.name, wait, error)
                 self._after = {}
                 close_broken_connection()
@@ -94,7 +94,7 @@ class Consumer:
             self.housekeeping.tidy(self.source, self.client, mine=self._after)
 
 
-def calm_collector() -> None:
+def relax_garbage_collection() -> None:
     """Let the garbage collector run rarely: a batch makes many objects and no cycles (measured: 40 % of the work)."""
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
@@ -120,12 +120,12 @@ def lags(client: redis.Redis, source: Log, *, consumers: Iterable[str] = CONSUME
     Asked of the log and not of the consumer: one that died tells nothing, and what waits for it grows.
     Raises redis errors and Unavailable.
     """
-    found: dict[tuple[str, int], int] = {}
+    backlogs: dict[tuple[str, int], int] = {}
     for consumer in consumers:
-        told: Any = client.hgetall(f"v:offset:{consumer}")
-        offsets = {int(shard): int(offset) for shard, offset in told.items()}
-        found |= {(consumer, shard): source.backlog(shard, offsets.get(shard, 0)) for shard in range(source.shards)}
-    return found
+        stored: Any = client.hgetall(f"v:offset:{consumer}")
+        offsets = {int(shard): int(offset) for shard, offset in stored.items()}
+        backlogs |= {(consumer, shard): source.backlog(shard, offsets.get(shard, 0)) for shard in range(source.shards)}
+    return backlogs
 
 
 @dataclass(slots=True)
@@ -143,12 +143,12 @@ class Housekeeping:
             return 0
         self._done = time.monotonic()
         now = time.time_ns() // 1_000_000
-        gone = 0
+        removed = 0
         for shard in mine:
-            pressed = source.size_bytes(shard) > 0.8 * self.max_bytes / source.shards
-            keep_since = now + 1 if pressed else now - self.keep_ms
-            gone += source.trim(shard, consumed=self._consumed(client, shard), keep_since_ms=keep_since)
-        return gone
+            nearly_full = source.size_bytes(shard) > 0.8 * self.max_bytes / source.shards
+            keep_since = now + 1 if nearly_full else now - self.keep_ms
+            removed += source.trim(shard, consumed=self._consumed(client, shard), keep_since_ms=keep_since)
+        return removed
 
     def _consumed(self, client: redis.Redis, shard: int) -> int:
         values: list[Any] = [client.hget(f"v:offset:{consumer}", str(shard)) for consumer in CONSUMERS]

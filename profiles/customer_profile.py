@@ -6,29 +6,29 @@ from typing import Any
 
 from django.conf import settings
 
-from catalog.browsing import named
+from catalog.browsing import products_by_id
 from common.clock import to_microseconds
 from common.errors import NotFound
 from customers.selectors import Identity, identity_of
-from events.selectors import undone_orders
-from profiles.history import KEPT
+from events.selectors import refunds_of
+from profiles.history import MAX_INTERACTIONS
 from profiles.selectors import read_person
-from profiles.traits.base import ProductFacts
+from profiles.traits.base import ProductInfo
 from profiles.traits.registry import values
 
-OF_NEWEST = f"Of the newest {KEPT} lines of orders, ratings and likes, and as many other events."
+OF_NEWEST = f"Of the newest {MAX_INTERACTIONS} lines of orders, ratings and likes, and as many other events."
 """What traits are of, in words."""
 
 
 @dataclass(frozen=True, slots=True)
-class Portrait:
+class CustomerProfile:
     """Ids, attributes and the traits that have something to say."""
 
     identity: Identity
     traits: dict[str, Any]
 
 
-def portrait_of(subject: str, *, now: datetime) -> Portrait:
+def customer_profile(subject: str, *, now: datetime) -> CustomerProfile:
     """Return what is known about `user:ID` or `anonymous:ID` (a bare id is a user).
 
     Raises NotFound for one who was never seen, redis errors when the profile store is down.
@@ -37,7 +37,7 @@ def portrait_of(subject: str, *, now: datetime) -> Portrait:
     traits = traits_of(identity, now=now)
     if not identity.known and not traits:
         raise NotFound(f"No customer {subject}.")
-    return Portrait(identity, traits)
+    return CustomerProfile(identity, traits)
 
 
 def traits_of(identity: Identity, *, now: datetime) -> dict[str, Any]:
@@ -45,10 +45,8 @@ def traits_of(identity: Identity, *, now: datetime) -> dict[str, Any]:
     user_id = identity.user_ids[0] if identity.user_ids else None
     anonymous_id = identity.anonymous_ids[0] if identity.anonymous_ids and user_id is None else None
     history = read_person(user_id=user_id, anonymous_id=anonymous_id).history
-    rows = named(sorted({one.product_id for one in history}))
-    facts = {
-        row.product_id: ProductFacts(row.category, row.brand, row.price_in(settings.SHOP_CURRENCY)) for row in rows
-    }
-    given_back = undone_orders({one.order_id for one in history if one.signal == "purchase" and one.order_id})
-    undone = {order: None if back is None else round(100 * back) for order, back in given_back.items()}
-    return values(history, now=to_microseconds(now), products=facts, undone=undone)
+    rows = products_by_id(sorted({one.product_id for one in history}))
+    info = {row.product_id: ProductInfo(row.category, row.brand, row.price_in(settings.SHOP_CURRENCY)) for row in rows}
+    paid_back = refunds_of({one.order_id for one in history if one.signal == "purchase" and one.order_id})
+    refunds = {order: None if amount is None else round(100 * amount) for order, amount in paid_back.items()}
+    return values(history, now=to_microseconds(now), products=info, refunds=refunds)

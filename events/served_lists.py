@@ -10,7 +10,7 @@ from django.db import connection
 
 from common.clock import to_microseconds
 from customers.selectors import people
-from events.reading import streamed
+from events.streaming import stream_rows
 
 QUERY: Final = """
 SELECT product ->> 'product_id', count(*)
@@ -40,7 +40,7 @@ ORDER BY day, lot, at, message_id
 
 
 @dataclass(frozen=True, slots=True)
-class ShownList:
+class ServedList:
     """One list that the server answered: on which day, when (seconds since 1970), to whom, which products in order.
 
     `person` is the key that `training_frame` has, "" where the answer names nobody.
@@ -52,28 +52,28 @@ class ShownList:
     product_ids: tuple[str, ...]
 
 
-def shown_products(*, since: datetime, before: datetime) -> dict[str, int]:
+def served_counts(*, since: datetime, before: datetime) -> dict[str, int]:
     """Return how often each product was on a list that the server answered in that time."""
     with connection.cursor() as cursor:
         cursor.execute(QUERY, [since, before])
         return dict(cursor.fetchall())
 
 
-def shown_to(*, since: datetime, before: datetime) -> int:
+def served_shoppers(*, since: datetime, before: datetime) -> int:
     """Return how many shoppers the server answered in that time; each answer that names nobody counts as one."""
     with connection.cursor() as cursor:
         cursor.execute(SHOPPERS, [since, before])
         return int(cursor.fetchone()[0])
 
 
-def shown_lists(*, since: datetime, days: int, most: int) -> Iterator[ShownList]:
+def served_lists(*, since: datetime, days: int, limit: int) -> Iterator[ServedList]:
     """Yield at most so many lists of each of the days (24 hours, the first begins at `since`), day after day.
 
     Within a day shoppers come in the order of a hash, each with all lists: the first ones are a draw of the shoppers.
     """
     resolver = people()
-    for day, at, user_id, anonymous_id, product_ids in streamed(LISTS, [days, since, since, most]):
+    for day, at, user_id, anonymous_id, product_ids in stream_rows(LISTS, [days, since, since, limit]):
         moment = to_microseconds(at)
-        named = user_id is not None or anonymous_id is not None
-        person = resolver.person(user_id=user_id, anonymous_id=anonymous_id, at=moment) if named else ""
-        yield ShownList(day, moment / 1e6, person, tuple(orjson.loads(product_ids)))
+        has_id = user_id is not None or anonymous_id is not None
+        person = resolver.person(user_id=user_id, anonymous_id=anonymous_id, at=moment) if has_id else ""
+        yield ServedList(day, moment / 1e6, person, tuple(orjson.loads(product_ids)))

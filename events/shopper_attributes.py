@@ -11,7 +11,7 @@ MOST_BYTES: Final = 200
 """Longer values are texts, not attributes."""
 
 
-def said_in(event: Event, names: Iterable[str]) -> dict[str, Any]:
+def attributes_in(event: Event, names: Iterable[str]) -> dict[str, Any]:
     """Return the named traits of an identify, null where a trait is taken back; nothing of other events."""
     if event.kind != "identify":
         return {}

@@ -32,10 +32,10 @@ def load_early() -> None:
         keeper.begin()
 
 
-def wait_with_limits() -> None:
+def limit_waiting() -> None:
     """Have such a worker's requests give up a PostgreSQL that hangs where they can do without it."""
     if multiprocessing.parent_process() is not None:
-        postgres.wait_with_limits()
+        postgres.limit_waiting()
 
 
 def _follow(parent: int) -> None:

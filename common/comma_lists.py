@@ -7,13 +7,13 @@ NAME = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:,|\Z)|([^,]*)(?:,|\Z)')
 """Quotes that do not hold the whole name belong to it: 24" is a size."""
 
 
-def listed(text: str) -> list[str]:
+def split_names(text: str) -> list[str]:
     """Return the names without blanks around them; empty ones are left out."""
-    found = (quoted.replace('""', '"') or plain for quoted, plain in NAME.findall(text))
-    return [name for one in found if (name := one.strip())]
+    names = (quoted.replace('""', '"') or plain for quoted, plain in NAME.findall(text))
+    return [name for one in names if (name := one.strip())]
 
 
-def joined(names: Iterable[str]) -> str:
+def join_names(names: Iterable[str]) -> str:
     """Return the line that `listed` reads as these names, which have no blanks around them."""
     return ", ".join(_quoted(name) if "," in name or name.startswith('"') else name for name in names)
 
