@@ -1,4 +1,4 @@
-"""Reads of access: from a raw key to its record."""
+"""Reads of keys."""
 
 import time
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ MAX_LENGTH: Final = 200
 
 @dataclass(slots=True)
 class _CacheEntry:
-    """What the database said of a digest (None: no live key), and when."""
+    """The record of a digest (None: no valid key), and when the database was asked."""
 
     record: KeyRecord | None
     asked_at: float
@@ -31,10 +31,10 @@ _cache: dict[bytes, _CacheEntry] = {}
 
 
 def resolve_key(raw: str) -> KeyRecord:
-    """Return the live key. Raises Unauthenticated for any other, Unavailable where the database is down.
+    """Return the valid key. Raises Unauthenticated for any other, Unavailable while the database is down.
 
-    Answers come from this process's memory for two seconds, so a revoked key stops within two seconds; while the
-    database is down, or hangs, a key seen in the last ten minutes still opens, because collecting must go on.
+    Records are cached for two seconds, so a revoked key stops within two seconds. While the database is down or hangs,
+    a key seen in the last ten minutes stays valid, because collecting must go on.
     """
     if not raw or len(raw) > MAX_LENGTH:
         raise Unauthenticated("Unknown API key.")
@@ -48,7 +48,9 @@ def resolve_key(raw: str) -> KeyRecord:
 
 
 def key_named(actor: str) -> KeyRecord | None:
-    """Return the key that events name so (`key:ID`), or None. Live or not: it tells who sent, not who may send."""
+    """Return the key that events name as `key:ID`, or None. It may be revoked: the record only tells who sent the
+    event.
+    """
     kind, _, number = actor.partition(":")
     if kind != "key" or not number.isdecimal():
         return None
@@ -57,13 +59,13 @@ def key_named(actor: str) -> KeyRecord | None:
 
 
 def key_exists(raw: str) -> bool:
-    """Return whether there is such a key, whether it still opens anything or not."""
+    """Return whether the key exists, valid or not."""
     hashed = digest(raw)
     return ApiKey.objects.filter(Q(digest=hashed) | Q(previous_digest=hashed)).exists()
 
 
 def forget_keys() -> None:
-    """Empty this process's memory of keys, for instance after one was changed."""
+    """Clear this process's cache, for instance after a key was changed."""
     _cache.clear()
 
 

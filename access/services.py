@@ -1,4 +1,4 @@
-"""Writes of access: keys are made, rotated, changed and revoked here, each on the audit log."""
+"""Writes of keys: create, rotate, change and revoke, each on the audit log."""
 
 import logging
 import re
@@ -27,7 +27,7 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?")
 ORIGIN_LENGTH: Final = 255
 OVERLAP: Final = timedelta(days=7)
-"""How long the old secret still opens after a rotation."""
+"""How long the old text stays valid after a rotation."""
 log = logging.getLogger(__name__)
 _last_noted: dict[int, float] = {}
 
@@ -43,9 +43,9 @@ def create_key(
     raw: str | None = None,
     actor: str = "system:setup",
 ) -> tuple[ApiKey, str]:
-    """Return a new key and its raw text, which nothing stores: this is the only time it is seen.
+    """Return a new key and its raw text. The text is not stored, so this is the only time it is seen.
 
-    `raw` names the key's text instead of drawing 256 random bits: for the demo alone.
+    `raw` sets the text instead of 256 random bits; only the demo uses it.
     """
     check_scopes(kind, scopes)
     prefix, new_raw = _new_key_text(kind)
@@ -66,7 +66,7 @@ def create_key(
 
 
 def rotate_key(key_id: int, *, actor: str) -> tuple[ApiKey, str]:
-    """Return the key with a new raw text. The old one opens until the overlap ends; an older one stops now.
+    """Return the key with a new raw text. The old text stays valid for a week; an older one stops now.
 
     Raises Conflict for a revoked key.
     """
@@ -103,7 +103,7 @@ def change_key(key_id: int, *, actor: str, changes: dict[str, Any]) -> ApiKey:
 
 
 def revoke_key(key_id: int, *, actor: str) -> None:
-    """Close a key for good; it stops within two seconds everywhere. Again: nothing."""
+    """Revoke a key; it stops within two seconds everywhere. A revoked key stays as it is."""
     with transaction.atomic():
         key = ApiKey.objects.select_for_update().get(pk=key_id)
         if key.revoked_at is None:
@@ -113,7 +113,7 @@ def revoke_key(key_id: int, *, actor: str) -> None:
 
 
 def sync_roles(*, actor: str) -> dict[str, int]:
-    """Make the role groups and set exactly their permissions; return how many each holds."""
+    """Create the role groups and set exactly their permissions; return the number of each."""
     permissions = {
         f"{app}.{codename}": pk
         for pk, app, codename in Permission.objects.values_list("pk", "content_type__app_label", "codename")
@@ -132,12 +132,12 @@ def sync_roles(*, actor: str) -> dict[str, int]:
 
 
 def forget_uses() -> None:
-    """Empty this process's memory of noted uses, for instance where a new database numbers its keys anew."""
+    """Clear this process's memory of noted uses, for instance after a new database numbers its keys from 1 again."""
     _last_noted.clear()
 
 
 def note_use(key_id: int) -> None:
-    """Remember that a key was used, at most once a minute and process. A dead database does not stop the request."""
+    """Note the use of a key, at most once a minute and process. A database that is down does not stop the request."""
     now = time.monotonic()
     if now - _last_noted.get(key_id, -NOTE_INTERVAL_SECONDS) < NOTE_INTERVAL_SECONDS:
         return
@@ -152,7 +152,7 @@ def note_use(key_id: int) -> None:
 
 
 def check_scopes(kind: str, scopes: Sequence[str]) -> None:
-    """Raise InvalidInput for an unknown scope, or any scope on a publishable key: its scopes are fixed."""
+    """Raise InvalidInput for an unknown scope, or any scope on a publishable key, whose scopes are fixed."""
     if unknown := sorted(set(scopes) - SCOPE_NAMES):
         raise InvalidInput.of("scopes", f"unknown: {', '.join(unknown)}")
     if kind == "pk" and scopes:
@@ -182,7 +182,7 @@ def origin_of(text: str) -> str:
 
 
 def _new_key_text(kind: str) -> tuple[str, str]:
-    """Return a prefix that tells keys apart and the whole key: the prefix, then 256 random bits."""
+    """Return a visible prefix and the whole key: the prefix, then 256 random bits."""
     prefix = f"{kind}_{secrets.token_hex(5)}"
     return prefix, f"{prefix}_{secrets.token_urlsafe(32)}"
 

@@ -1,6 +1,6 @@
-"""Who signed in, out, or failed to, on the audit log.
+"""Sign-ins, sign-outs and failures on the audit log.
 
-Django announces these by signals and by nothing else, which is why this room listens to some.
+Django announces these only through signals, so this room listens to them.
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ def signed_out(sender: Any, request: HttpRequest, user: User | None, **more: Any
 
 @receiver(signals.user_login_failed)
 def sign_in_refused(sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **more: Any) -> None:
-    """Record a refused sign-in; whose name was tried stays in the detail, for anything may be typed there."""
+    """Record a refused sign-in. The name is kept in the erasable detail, because anything may be typed there."""
     name = str(credentials.get("username", ""))[:150]
     _record("user.sign_in_refused", "visitor:admin", "user:unknown", {"username": name, **_origin(request)})
 

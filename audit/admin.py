@@ -1,4 +1,4 @@
-"""The compliance officer's door: the audit log, to read and to search."""
+"""The compliance officer's page of the audit log: read and search."""
 
 from typing import ClassVar
 
@@ -19,7 +19,7 @@ from common.pagination import EstimatingPaginator
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(NamesActors, ReadOnly, ModelAdmin):
-    """Read only, newest first. A search for a shopper (`user:ID`, `anonymous:ID`) finds what was done about them."""
+    """Read only, newest first. A search for a shopper (`user:ID`, `anonymous:ID`) lists the events about them."""
 
     list_display = ("at", "action", "who", "object", "facts")
     search_fields = ("object",)
@@ -35,7 +35,7 @@ class AuditEventAdmin(NamesActors, ReadOnly, ModelAdmin):
 
     @display(description="Actor", ordering="actor")
     def who(self, event: AuditEvent) -> str:
-        """Show the actor as the log knows it; of members of staff, whose name may change, the name of today before."""
+        """Show the actor as logged; before a staff id its current user name, because names may change."""
         called = self.called(event)
         return event.actor if called == event.actor else f"{called} ({event.actor})"
 
@@ -54,12 +54,12 @@ class AuditEventAdmin(NamesActors, ReadOnly, ModelAdmin):
 
     @display(description="Canonical bytes")
     def canonical(self, event: AuditEvent) -> SafeString:
-        """Show the very bytes that are hashed."""
+        """Show the hashed bytes."""
         return format_html("<code style='word-break:break-all'>{}</code>", bytes(event.body).decode())
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[AuditEvent], search_term: str
     ) -> tuple[QuerySet[AuditEvent], bool]:
-        """Search by exact words, which the indices answer."""
+        """Search by exact words, through the indexes."""
         words = search_term.strip()
         return (search(queryset, words, actor=actor_by_name(words)) if words else queryset), False

@@ -14,7 +14,7 @@ from common.errors import NotFound
 
 CHUNK: Final = 5_000
 DERIVED: Final = ("first_seen", "removed")
-"""What a row tells that is no column: `created_at` and `removed_at` say it."""
+"""Fields of a row without a column of their own: `created_at` and `removed_at` give them."""
 COLUMNS: Final = (*(one.name for one in fields(ProductRow) if one.name not in DERIVED), "created_at", "removed_at")
 
 
@@ -32,7 +32,7 @@ def catalog_rows() -> list[ProductRow]:
 
 
 def removals() -> Iterator[tuple[str, datetime]]:
-    """Yield the id of each removed product, and when it was taken out."""
+    """Yield the id of each removed product with the time of its removal."""
     rows = Product.objects.filter(removed_at__isnull=False).order_by().values_list("product_id", "removed_at")
     for product_id, moment in rows.iterator(chunk_size=CHUNK):
         if moment is not None:
@@ -42,8 +42,8 @@ def removals() -> Iterator[tuple[str, datetime]]:
 def changed_since(cursor: int | None) -> tuple[list[ProductRow], int]:
     """Return the products changed since the cursor (None: all) and the next cursor.
 
-    Nothing is missed: the cursor is the oldest transaction that was still open, so what it wrote comes with the next
-    call. A product may come twice. A removed one comes with `removed` set.
+    Nothing is missed: the cursor is the oldest transaction that is still open, so its rows come with the next call. A
+    product may come twice. A removed one comes with `removed` set.
     """
     with connection.cursor() as sql:
         sql.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
@@ -53,7 +53,7 @@ def changed_since(cursor: int | None) -> tuple[list[ProductRow], int]:
 
 
 def rows_of(products: QuerySet[Product]) -> Iterator[ProductRow]:
-    """Yield the products of a query, in its order, a part at a time."""
+    """Yield the products of a query in its order, in chunks."""
     for values in products.values_list(*COLUMNS).iterator(chunk_size=CHUNK):
         yield _row(*values)
 

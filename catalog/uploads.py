@@ -1,4 +1,4 @@
-"""Files that wait to be imported: in the temporary folder, which holds more than them."""
+"""Uploaded files waiting for confirmation, in the shared temporary folder."""
 
 import re
 import time
@@ -15,16 +15,16 @@ MAX_AGE_SECONDS: Final = 24 * 3600
 
 
 class Upload(TempFolderStorage):  # type: ignore[misc]  # import_export has no types
-    """One file, between the page that shows what would change and the one that writes it.
+    """One file between the preview and the import.
 
-    The name goes through the browser and back: of what comes back, only names that are given here are opened and
-    removed, never what else lies in the folder.
+    The file's name goes through the browser and back. Only names of this class are opened or removed, never other files
+    of the folder.
     """
 
     def save(self, data: bytes) -> None:
-        """Write the file under a name that nobody guesses; those that nobody confirmed for a day are removed."""
+        """Write the file under a random name; remove files that nobody confirmed for a day."""
         for upload in Path(gettempdir()).glob(f"{PREFIX}*"):
-            with suppress(OSError):  # confirmed in this moment, or another user's
+            with suppress(OSError):  # imported at this moment, or another user's
                 if UPLOAD_NAME.fullmatch(upload.name) and upload.stat().st_mtime < time.time() - MAX_AGE_SECONDS:
                     upload.unlink()
         with NamedTemporaryFile(prefix=PREFIX, delete=False) as file:
@@ -32,7 +32,7 @@ class Upload(TempFolderStorage):  # type: ignore[misc]  # import_export has no t
         self.name = Path(file.name).name
 
     def read(self) -> Any:
-        """Return the text as it came, with the ends of lines that its cells hold."""
+        """Return the text unchanged, with the line ends inside its cells."""
         with open(self.get_full_path(), self.read_mode, encoding=self.encoding, newline="") as file:
             return file.read()
 

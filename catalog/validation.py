@@ -1,7 +1,7 @@
-"""From what a shop sends to a checked `ProductData`: one code for REST, bulk, CSV and services. Pure.
+"""From a shop's input to a checked `ProductData`, for REST, bulk, CSV and services. Pure.
 
-Every field has one check, which returns the normalized value or raises ValueError with what is wrong; all wrong fields
-are reported at once.
+Every field has one check, which returns the normalized value or raises ValueError. All invalid fields are reported at
+once.
 """
 
 import math

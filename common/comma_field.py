@@ -1,4 +1,4 @@
-"""A field of a form in the admin for a list in one line of text."""
+"""An admin form field for a list in one line of text."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from common.comma_lists import join_names, split_names
 
 
 class CommaListField(forms.CharField):
-    """A list as text with commas; what holds a comma itself stands in quotes."""
+    """A list as comma-separated text; names with a comma stand in quotes."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(required=False, widget=UnfoldAdminTextInputWidget(), empty_value="", **options)
@@ -23,9 +23,9 @@ class CommaListField(forms.CharField):
         return list(dict.fromkeys(split_names(super().to_python(value) or "")))
 
     def run_validators(self, value: Any) -> None:
-        """Check the text as it is written: of a list, Django's validators look at quotes and escapes."""
+        """Validate the text as written, because Django's validators would see the quotes of a list's repr."""
         super().run_validators(self.prepare_value(value))
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare as lists, as they were shown."""
+        """Compare as lists."""
         return bool(self.to_python(self.prepare_value(initial)) != self.to_python(data))

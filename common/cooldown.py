@@ -1,26 +1,26 @@
-"""How long a store that failed is left alone."""
+"""A pause for a store that failed."""
 
 import time
 
 
 class Cooldown:
-    """How long a process leaves a store alone after it failed, so that not every request waits for a dead one."""
+    """Pause of a process for a store that failed, so that not every request waits for it."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds, self.until = seconds, 0.0
 
     def active(self) -> bool:
-        """Return whether the store is left alone now."""
+        """Return whether the pause is running."""
         return time.monotonic() < self.until
 
     def pending(self) -> bool:
-        """Return whether the store failed when it was last asked."""
+        """Return whether the last query failed."""
         return self.until > 0
 
     def start(self) -> None:
-        """Leave the store alone from now on."""
+        """Start the pause."""
         self.until = time.monotonic() + self.seconds
 
     def clear(self) -> None:
-        """Ask the store again: it answered."""
+        """End the pause after a successful query."""
         self.until = 0.0

@@ -1,4 +1,4 @@
-"""DRF's way in for JSON bodies."""
+"""DRF's parser of JSON bodies."""
 
 from typing import IO, Any
 
@@ -11,7 +11,7 @@ from common.strictjson import loads_unique
 
 
 class StrictJSONParser(BaseParser):
-    """`application/json`, refusing what readers of JSON disagree about."""
+    """`application/json`, without constructs that JSON readers interpret differently."""
 
     media_type = "application/json"
 

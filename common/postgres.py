@@ -1,4 +1,4 @@
-"""How long a request waits for PostgreSQL. One that is dead refuses at once; one that hangs would hold it for ever."""
+"""Time limits for PostgreSQL. A dead server refuses at once, but one that hangs would block a request forever."""
 
 import select
 import threading
@@ -21,16 +21,16 @@ _thread_limit = threading.local()
 
 
 def limit_waiting() -> None:
-    """Let this process's queries mind limits. psycopg2 has no COPY then: doors alone do so, jobs do not."""
+    """Apply time limits to this process's queries. psycopg2 then has no COPY, so only web processes do so, not jobs."""
     set_wait_callback(_wait_for_server)
     connection_created.connect(_check_client_connection)
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Give up queries of this thread whose next word takes longer: OperationalError; the connection is closed.
+    """Abort queries of this thread whose next answer takes longer: OperationalError, and the connection is closed.
 
-    Who asks next opens another one, but in a transaction: that is lost.
+    The next query opens a new connection, except inside a transaction, which is lost.
     """
     before = _limit()
     _thread_limit.seconds = seconds
@@ -45,10 +45,9 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def optional_query() -> Iterator[None]:
-    """Hold what a request can do without: it waits two seconds at most, and not at all where others just did so.
+    """Run a query that the request can do without: it waits two seconds at most, and not at all during the cooldown.
 
-    Of the requests that meet a database that is away, one every few seconds asks whether it is back. Raises
-    OperationalError or InterfaceError.
+    While the database is down, one request every few seconds tries again. Raises OperationalError or InterfaceError.
     """
     if cooldown.active():
         raise OperationalError("PostgreSQL did not answer lately")
@@ -68,13 +67,13 @@ def _limit() -> float | None:
 
 
 def _check_client_connection(connection: BaseDatabaseWrapper, **more: Any) -> None:
-    """Have the server look whether we still wait: what hangs there on a lock would keep a connection for each look."""
-    with suppress(DataError), connection.cursor() as cursor:  # of a server on Windows, which cannot look
+    """Set the server's check of client connections: an abandoned query on a lock would keep its connection."""
+    with suppress(DataError), connection.cursor() as cursor:  # a server on Windows does not support the setting
         cursor.execute("SET client_connection_check_interval = %s", [int(1000 * BRIEF_SECONDS)])
 
 
 def _wait_for_server(opened: connection) -> None:
-    """Wait for the server as psycopg2 does by itself, but not longer than the thread's limit, or to connect."""
+    """Wait for the server as psycopg2 does, but at most as long as the thread's limit or the connect timeout."""
     seconds = _limit() or (CONNECT_SECONDS if opened.status == STATUS_SETUP else None)
     while (state := opened.poll()) != POLL_OK:
         poller = select.poll()

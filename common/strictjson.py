@@ -1,4 +1,4 @@
-"""JSON, read strictly: UTF-8, finite numbers, no name twice, nested no deeper than anybody means to. Pure."""
+"""Strict JSON: UTF-8, finite numbers, limited nesting, optionally no duplicate names. Pure."""
 
 import json
 from typing import Any, Final
@@ -9,7 +9,7 @@ MAX_DEPTH: Final = 16
 
 
 def loads(text: bytes | str) -> Any:
-    """Return the value. Raises ValueError for what is not JSON, holds NaN or infinity, or is nested too deeply."""
+    """Return the value. Raises ValueError for invalid JSON, NaN or infinity, and for too deep nesting."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -20,14 +20,14 @@ def loads(text: bytes | str) -> Any:
 
 
 def loads_unique(text: bytes | str) -> Any:
-    """Return the value as `loads` does. Raises ValueError also where an object holds a name twice."""
+    """Return the value as `loads` does. Raises ValueError also for duplicate names in an object."""
     value = loads(text)
     json.loads(text, object_pairs_hook=_unique)
     return value
 
 
 def _is_not_utf8(body: bytes | str) -> bool:
-    """Asked after a failure: of bytes that are no text, orjson says that surrogates are not allowed."""
+    """Return whether bytes are not UTF-8: orjson's message for them speaks of surrogates."""
     try:
         return isinstance(body, bytes) and not body.decode()
     except UnicodeDecodeError:
@@ -35,7 +35,7 @@ def _is_not_utf8(body: bytes | str) -> bool:
 
 
 def _too_deep(value: Any) -> bool:
-    """Walks level by level: Python's own recursion has no part in it."""
+    """Return whether the value is nested too deeply. Walks level by level, without recursion."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [inner for outer in level for inner in _inside(outer)]

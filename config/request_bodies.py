@@ -1,8 +1,8 @@
-"""Bodies of requests as the server hands them over: all have a length, and what nobody wanted is read to its end.
+"""Request bodies of the server: every body gets a length, and unwanted ones are read to their end.
 
-Some HTTP clients send bodies in chunks, and HTTP/2 does in frames: Django reads as many bytes as `Content-Length` says,
-and takes a body without one for empty. Who is refused before the body was read is still sending it; where the server
-hung up then, the proxy would say that the server is away, and clients would send the same again and again.
+Some HTTP clients send bodies in chunks, and HTTP/2 in frames, but Django reads only `Content-Length` bytes. A client
+that is refused early is still sending: if the server hung up, the proxy would report it as down, and the client would
+send the same again.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,14 +12,14 @@ from typing import Any, Final
 from django.db import connections
 
 MAX_BYTES: Final = 16 * 1024 * 1024
-"""Bytes of the largest body that any door takes; one byte more is read, so that the door sees that it is too large."""
+"""Size of the largest accepted body. One byte more is read, so that the view notices a larger one."""
 _CHUNK: Final = 64 * 1024
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def with_length(application: Application) -> Application:
-    """Return the WSGI application, told the length of bodies that come in chunks."""
+    """Return the WSGI application with a `Content-Length` for chunked bodies."""
 
     def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
@@ -32,7 +32,7 @@ def with_length(application: Application) -> Application:
 
 
 class _CountedStream:
-    """A body as WSGI hands it over, and how many of its bytes were read."""
+    """A WSGI body that counts the bytes read."""
 
     def __init__(self, stream: Any) -> None:
         self._stream, self.bytes_read = stream, 0
@@ -49,14 +49,14 @@ class _CountedStream:
 
 
 def read_to_the_end(application: Application) -> Application:
-    """Return the WSGI application, which answers when the request was sent, or as much of it as any door takes."""
+    """Return the WSGI application; it answers after the request was read, up to the largest accepted size."""
 
     def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = environ["wsgi.input"] = _CountedStream(environ["wsgi.input"])
         response = application(environ, start_response)
         unread = min(int(environ.get("CONTENT_LENGTH") or 0) - body.bytes_read, MAX_BYTES)
         if unread > 0:
-            connections.close_all()  # the thread's: who sends slowly, or stops, would keep it from others
+            connections.close_all()  # the thread's: a slow sender would keep it from others
         while unread > 0 and (chunk := body.read(min(unread, _CHUNK))):
             unread -= len(chunk)
         return response

@@ -6,12 +6,12 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # whitenoise has no types
-    """WhiteNoise's storage, into which `collectstatic` copies every file anew.
+    """WhiteNoise's storage; `collectstatic` overwrites every file.
 
-    It leaves what is younger than the file to be copied, which may be of another release: one that was unpacked before
-    the other was collected, or to which one goes back, would serve that one's scripts under its own pages.
+    By default it keeps a file that is newer than its source. After a rollback, or after unpacking releases in another
+    order, pages would get the scripts of another release.
     """
 
     def get_modified_time(self, name: str) -> datetime:
-        """Return a time before that of any file."""
+        """Return the earliest time, so that every source counts as newer."""
         return datetime.min.replace(tzinfo=UTC)

@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Customer(models.Model):
-    """One raw id that was seen, with what was said about it: `attributes` holds, per key, the latest value said."""
+    """One raw id with its attributes: `attributes` holds the latest value of each name."""
 
     raw_id = models.TextField(unique=True, help_text="user:ID, or anonymous:ID where attributes came before a login.")
     attributes = models.JSONField(default=dict, blank=True)

@@ -1,4 +1,4 @@
-"""Reads of customers: attributes of a person, whose an event was, the ids of a person."""
+"""Reads of customers: attributes and ids of a person, and the person of an event."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +14,7 @@ from customers.models import Customer, CustomerLink
 
 
 def people() -> People:
-    """Return all links of the shop, to resolve whose each event was (training, reports)."""
+    """Return all links of the shop, to find the person of each event (training, reports)."""
     resolver = People()
     rows = CustomerLink.objects.values_list("kind", "from_id", "user_id", "at", "message_id").iterator(
         chunk_size=10_000
@@ -29,7 +29,7 @@ def people() -> People:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The ids of one person and what was said about them."""
+    """The ids of one person, and the person's attributes."""
 
     user_ids: tuple[str, ...]
     anonymous_ids: tuple[str, ...]
@@ -37,7 +37,7 @@ class Identity:
     known: bool = False
     """Whether any of the ids was ever seen."""
     spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
-    """When each anonymous id was this person's; always, where it is not named."""
+    """When each anonymous id was this person's; ids without an entry always were."""
 
     @property
     def raw_ids(self) -> tuple[str, ...]:
@@ -58,7 +58,7 @@ def identity_of(subject: str, *, now: datetime) -> Identity:
 
 
 def users_with_attributes(*, limit: int) -> list[tuple[str, dict[str, Any]]]:
-    """Return the first users by id about whom something was said, with what was said."""
+    """Return the first users by id that have attributes, with these."""
     rows = Customer.objects.filter(raw_id__startswith="user:").exclude(attributes={}).order_by("raw_id")
     return [
         (raw_id.removeprefix("user:"), attributes)
@@ -67,7 +67,7 @@ def users_with_attributes(*, limit: int) -> list[tuple[str, dict[str, Any]]]:
 
 
 def attribute_of(accounts: Mapping[str, str], *, name: str) -> dict[str, str]:
-    """Return what was said last under one name about each subject, of any of its accounts, where that is a text."""
+    """Return the latest text stated under one name by any account of each subject."""
     stated = Q(attributes__has_key=name) | Q(attribute_stamps__has_key=name)
     rows = Customer.objects.filter(stated, raw_id__in=list(accounts))
     latest: dict[str, tuple[tuple[int, str], Any]] = {}
@@ -80,8 +80,9 @@ def attribute_of(accounts: Mapping[str, str], *, name: str) -> dict[str, str]:
 
 
 def accounts_of(subjects: Iterable[str]) -> dict[str, str]:
-    """Return of every raw id that is one of the subjects (`user:ID`, `anonymous:ID`), or a user joined with one, which
-    subject that is: of joined users the key, as `People` gives it.
+    """Return the subject of each raw id: the subject itself (`user:ID`, `anonymous:ID`), and users joined with it.
+
+    The subject of joined users is their key, as `People` gives it.
     """
     subject_of = {subject: subject for subject in subjects}
     joins, resolver = CustomerLink.objects.filter(kind="join").values_list("from_id", "user_id"), People()
@@ -103,7 +104,7 @@ def _with_attributes(user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...]) 
 
 
 def merged(rows: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, Any]:
-    """Return the attributes of several ids as one: per key the value said last, ties by message id."""
+    """Return the attributes of several ids as one: the latest value of each name; message ids break ties."""
     latest: dict[str, tuple[tuple[int, str], Any]] = {}
     for attributes, stamps in rows:
         for name, (at, message_id) in stamps.items():
@@ -140,7 +141,7 @@ def _joins_around(user_id: str) -> dict[str, set[str]]:
 
 
 def first_links() -> Iterator[tuple[str, str, int]]:
-    """Yield every two raw ids that were linked, with the earliest time (microseconds) they were."""
+    """Yield every two linked raw ids with the earliest time (microseconds) of a link."""
     kinds = {"claim": ("anonymous",), "join": ("user", "anonymous")}
     rows = CustomerLink.objects.values("kind", "from_id", "user_id").annotate(first=Min("at")).order_by()
     for row in rows.iterator(chunk_size=10_000):

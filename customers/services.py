@@ -1,4 +1,4 @@
-"""Writes of customers, called by the recorder inside its transaction. All safe to run twice and in any order."""
+"""Writes of customers, called by the recorder inside its transaction. All may run twice and in any order."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from customers.identity import Link
 from customers.models import Customer, CustomerLink
 
 MAX_ATTRIBUTES, MAX_NAME_LENGTH, MAX_VALUE_BYTES = 200, 100, 4_000
-"""Of one raw id, as many and as long names as a product's attributes may have; bytes of one value as JSON."""
+"""Number and name length of attributes of one raw id, as for products; bytes of one value as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class StatedTraits:
 
 
 def apply_links(links: Iterable[Link]) -> None:
-    """Keep each link once."""
+    """Store each link once."""
     rows = [
         CustomerLink(
             kind=link.kind,
@@ -41,16 +41,16 @@ def apply_links(links: Iterable[Link]) -> None:
 
 
 def ensure_customers(raw_ids: Iterable[str]) -> None:
-    """Make a row for each id not met before."""
+    """Insert a row for each new id."""
     rows = [Customer(raw_id=raw_id) for raw_id in sorted(set(raw_ids))]
     if rows:
         Customer.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5000)
 
 
 def apply_traits(stated: Iterable[StatedTraits]) -> None:
-    """Merge what was said: per attribute the latest by event time wins, ties by message id.
+    """Merge traits: the latest value by event time wins; message ids break ties.
 
-    Ids that were never met, or erased since, are met.
+    Rows of new ids, and of ids that were erased, are inserted.
     """
     by_id: dict[str, list[StatedTraits]] = {}
     for one in stated:
@@ -72,10 +72,10 @@ def apply_traits(stated: Iterable[StatedTraits]) -> None:
 
 
 def merge(attributes: dict[str, Any], stamps: dict[str, Any], stated: StatedTraits) -> None:
-    """Take over each trait that is newer than what is known. A trait said to be null is removed, and stays removed.
+    """Take each trait that is newer than the known one. A null removes the attribute, and stays as a removal.
 
-    The `MOST_ATTRIBUTES` that were said last are kept, whatever order they come in. A value of over `MOST_BYTES` stands
-    in its event alone, and what was said before it no longer holds: each identify writes the whole row.
+    The `MAX_ATTRIBUTES` stated last are kept, in whatever order they come. A value above `MAX_VALUE_BYTES` is kept only
+    on its event and removes the previous value, because each identify writes the whole row.
     """
     stamp = [stated.at, stated.message_id]
     for name, value in stated.traits.items():

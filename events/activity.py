@@ -1,4 +1,4 @@
-"""Reads for pages: what is happening now, and what happened to one person."""
+"""Reads for pages: recent activity of the shop, and the history of one person."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -22,17 +22,18 @@ DAYS: Final = 14
 RECORDER: Final = "recorder"
 ALWAYS: Final = (Span(None, None),)
 REVERSED: Final = Q(status="cancelled") | Q(wholly_refunded=True) | Q(refunded__gt=0, refunded__gte=F("revenue"))
-"""Orders of which nothing stands."""
+"""Cancelled and wholly refunded orders."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """What happened lately. `days` are event counts of the last fourteen days, today last.
+    """Activity of the last days. `days` holds the event counts of the last fourteen days, today last.
 
-    `orders` and `revenue` are of thirty days, without what was cancelled or given back; `revenue` is the sum of each
-    currency, that of most orders first, as far as events told it.
+    `orders` and `revenue` cover thirty days, without cancelled orders and refunds. `revenue` holds the sum of each
+    currency, the one with most orders first; orders without an amount add nothing.
 
-    `counted` are today's events that were counted and not kept; `waiting` the set-aside items nobody replayed.
+    `counted` is the number of today's events that were counted and not kept, `waiting` that of rejected events that
+    nobody sent again.
     """
 
     last_hour: int
@@ -50,7 +51,7 @@ class Pulse:
 
 @dataclass(frozen=True, slots=True)
 class TimelineEvent:
-    """One line of a person's timeline. `products` are the product ids it names."""
+    """One line of a person's timeline. `products` holds the product ids it names."""
 
     id: UUID
     at: datetime
@@ -76,7 +77,7 @@ class OrderSummary:
 
 
 def pulse(*, now: datetime) -> Pulse:
-    """Return what happened lately."""
+    """Return the activity of the last days."""
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     recent = Event.objects.filter(at__gte=today - timedelta(days=DAYS - 1), at__lt=now + timedelta(hours=1))
     per_day = dict(recent.annotate(day=TruncDate("at")).values_list("day").annotate(n=Count("*")))
@@ -95,15 +96,18 @@ def pulse(*, now: datetime) -> Pulse:
 
 
 def lag() -> int:
-    """Return how many log entries are not recorded yet. Raises Unavailable while the log does not answer."""
+    """Return the number of log entries that are not recorded yet. Raises Unavailable while the log does not answer."""
     log = get_log()
     offsets = dict(Offset.objects.filter(consumer=RECORDER).values_list("shard", "log_offset"))
     return sum(log.backlog(shard, offsets.get(shard, 0)) for shard in range(log.shards))
 
 
 def timeline(person: Identity, *, limit: int, before: tuple[datetime, UUID] | None = None) -> list[TimelineEvent]:
-    """Return the latest events of a person, the newest first; with `before` those that follow the one of that time and
-    id. Of one time there may be many: files have days alone."""
+    """Return the latest events of a person, the newest first.
+
+    `before` is time and id of the last event of the page before. The id is needed because many events share a time:
+    files have days alone.
+    """
     events = Event.objects.filter(_owned_by(person, at="at"))
     if before is not None:
         at, last = before
@@ -129,7 +133,7 @@ def orders_of(person: Identity, *, limit: int) -> list[OrderSummary]:
 
 
 def _owned_by(person: Identity, *, at: str) -> Q:
-    """Return the condition of what is the person's; of a device that was others' too, while it was theirs."""
+    """Return the condition for rows of the person; of a shared device only those of the person's own time."""
     always = [one for one in person.anonymous_ids if person.spans.get(one, ALWAYS) == ALWAYS]
     condition = Q(user_id__in=person.user_ids) | Q(anonymous_id__in=always, user_id=None)
     for one in set(person.anonymous_ids) - set(always):
@@ -162,7 +166,7 @@ def _timeline_event(row: Event) -> TimelineEvent:
 
 
 def _detail(properties: dict[str, Any]) -> str:
-    """Return the one or two facts a reader looks for."""
+    """Return the facts that a reader looks for."""
     facts = [
         (name, properties.get(name)) for name in ("query", "path", "rating", "seconds", "order_id", "total", "list_id")
     ]

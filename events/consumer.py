@@ -1,4 +1,4 @@
-"""The loop that every consumer of the log runs: read what is mine, apply it, go on, whoever dies meanwhile."""
+"""The loop of every consumer: read its shards, apply the batch, move on. It survives restarts of the stores."""
 
 import contextlib
 import gc
@@ -21,27 +21,27 @@ BLOCK_MS: Final = 200
 REPORT_SECONDS: Final = 1.0
 LONGEST_WAIT: Final = 2.0
 CONSUMERS: Final = ("recorder", "profiles")
-"""Everybody the log waits for before it is trimmed."""
+"""Consumers that must have read an entry before the log is trimmed."""
 STORE_ERRORS: Final = (Unavailable, redis.RedisError, OperationalError, InterfaceError)
 log = logging.getLogger(__name__)
 
 
 class Work(Protocol):
-    """What a consumer does. Results and offsets are kept together, so that applying a batch again changes nothing."""
+    """The work of a consumer. Results and offsets are stored together, so applying a batch twice changes nothing."""
 
     name: str
     at_once: int
 
     def offsets(self, shards: Iterable[int]) -> dict[int, int]:
-        """Return how far each shard is done."""
+        """Return the offset reached on each shard."""
 
     def apply(self, batch: Batch, *, after: Mapping[int, int]) -> dict[int, int]:
-        """Do the batch, which was read behind `after`; return the new offsets."""
+        """Apply the batch, which was read after the offsets `after`; return the new offsets."""
 
 
 @dataclass(slots=True)
 class Consumer:
-    """Runs one work over the shards that are its own, until `stop` is set."""
+    """Runs one work over its own shards until `stop` is set."""
 
     work: Work
     source: Log
@@ -52,7 +52,7 @@ class Consumer:
     _reported: float = float("-inf")
 
     def run(self) -> None:
-        """Consume until told to stop. What is away is waited for."""
+        """Consume until `stop` is set. Stores that do not answer are tried again."""
         membership = Membership(self.client, self.work.name, self.source.shards)
         wait = 0.05
         while not self.stop.is_set():
@@ -72,7 +72,7 @@ class Consumer:
             membership.leave()
 
     def step(self, membership: Membership) -> int:
-        """Read once and apply; return how many entries that were."""
+        """Read and apply once; return the number of entries."""
         mine = membership.mine()
         if mine != self._after.keys():
             self._after = self.work.offsets(mine)
@@ -95,19 +95,19 @@ class Consumer:
 
 
 def relax_garbage_collection() -> None:
-    """Let the garbage collector run rarely: a batch makes many objects and no cycles (measured: 40 % of the work)."""
+    """Make garbage collection rare: a batch creates many objects and no cycles (measured: 40 % of the time)."""
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
 
 
 def close_broken_connection() -> None:
-    """Drop this thread's connection, so that the next query opens a new one."""
+    """Close this thread's connection, so that the next query opens a new one."""
     with contextlib.suppress(InterfaceError, OperationalError):
         connection.close()
 
 
 def report(client: redis.Redis, *, consumer: str, offsets: Mapping[int, int]) -> None:
-    """Tell how far the consumer is, for the gauges and for trimming."""
+    """Publish the consumer's offsets, for the gauges and for trimming."""
     pipe = client.pipeline(transaction=False)
     for shard, offset in offsets.items():
         pipe.hset(f"v:offset:{consumer}", str(shard), str(offset))
@@ -115,10 +115,10 @@ def report(client: redis.Redis, *, consumer: str, offsets: Mapping[int, int]) ->
 
 
 def lags(client: redis.Redis, source: Log, *, consumers: Iterable[str] = CONSUMERS) -> dict[tuple[str, int], int]:
-    """Return about how many entries each consumer has before it on each shard, by how far it told that it is.
+    """Return an estimate of the entries that each consumer has left on each shard.
 
-    Asked of the log and not of the consumer: one that died tells nothing, and what waits for it grows.
-    Raises redis errors and Unavailable.
+    The log computes it from the published offsets, because a consumer that died publishes nothing more. Raises redis
+    errors and Unavailable.
     """
     backlogs: dict[tuple[str, int], int] = {}
     for consumer in consumers:
@@ -130,7 +130,9 @@ def lags(client: redis.Redis, source: Log, *, consumers: Iterable[str] = CONSUME
 
 @dataclass(slots=True)
 class Housekeeping:
-    """Trims the log behind every consumer: to its retention, sooner where a shard grows near its part of the limit."""
+    """Trims the log behind every consumer: by retention time, and earlier where a shard nears its share of the size
+    limit.
+    """
 
     keep_ms: int
     max_bytes: int
@@ -138,7 +140,7 @@ class Housekeeping:
     _done: float = float("-inf")
 
     def tidy(self, source: Log, client: redis.Redis, *, mine: Iterable[int]) -> int:
-        """Trim the shards that are mine when it is time to; return how many entries went."""
+        """Trim this member's shards if it is time; return the number of entries removed."""
         if time.monotonic() - self._done < self.every:
             return 0
         self._done = time.monotonic()

@@ -1,4 +1,4 @@
-"""Interactions as columns, for training: read through the same code that live profiles use."""
+"""Interactions as columns for training, read through the code that live profiles use."""
 
 from array import array
 from collections.abc import Iterator
@@ -32,10 +32,11 @@ def training_frame(*, since: datetime | None = None) -> pd.DataFrame:
     """Return the interactions that may train models, sorted by time: one row for each product an event names.
 
     Columns: user_id (the person's key: `user:ID` or `anonymous:ID`), item_id, timestamp (seconds since 1970), event
-    (the signal's name), value, quantity, price (NaN when unknown, or in another currency than the shop's), order_id
-    (None when there is none), device (its type, "bot" where a machine says so of itself; None when unknown). Events
-    count whose subject allowed training when they came and has not refused it since, not even for a while; persons
-    follow the identity rules.
+    (the signal's name), value, quantity, price (NaN when unknown or in another currency), order_id (None without one),
+    device (its type, "bot" for machines that say so, None when unknown).
+
+    An event counts if its subject allowed training when it arrived and has not refused it since, not even for a while.
+    Persons follow the identity rules.
     """
     resolver = people()
     excluded = Excluded(resolver)
@@ -64,7 +65,10 @@ def _events(names: list[str], since: datetime) -> Iterator[tuple[Event, str | No
 
 
 class Excluded:
-    """Who refuses training now, the raw id and everybody it was when it refused, and what others withdrew before."""
+    """Tests whether an event is excluded: its shopper refuses training now, or withdrew consent after the event.
+
+    A refusal covers the raw id and the person it belonged to at that time.
+    """
 
     def __init__(self, resolver: People) -> None:
         refusals = refusing(PURPOSE)
@@ -89,7 +93,7 @@ def _person(resolver: People, raw_id: str, at: int) -> str:
 
 @dataclass(slots=True)
 class _Columns:
-    """Columns under construction; each distinct text is held once."""
+    """Columns under construction; each distinct text is stored once."""
 
     persons: list[str] = field(default_factory=list)
     items: list[str] = field(default_factory=list)

@@ -1,11 +1,11 @@
-"""Tables of what happened: events by month, what was set aside, counts without ids, offsets, orders."""
+"""Tables of events (by month), rejected events, counts without ids, offsets and orders."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 
 class Event(models.Model):
-    """One event, exactly once. Partitioned by month of `at`; written by the recorder with COPY, never changed."""
+    """One event, stored once. Partitioned by month of `at`; the recorder writes it with COPY, nobody changes it."""
 
     id = models.UUIDField(primary_key=True)
     message_id = models.TextField()
@@ -34,7 +34,7 @@ class Event(models.Model):
 
 
 class Dedupe(models.Model):
-    """A message id that was recorded. Its own table: a table partitioned by event time cannot hold this key."""
+    """A recorded message id. A table of its own, because one partitioned by event time cannot have this key."""
 
     message_hash = models.UUIDField(primary_key=True, help_text="The first 16 bytes of BLAKE2b of the message id.")
     seen_on = models.DateField()
@@ -47,7 +47,7 @@ class Dedupe(models.Model):
 
 
 class Offset(models.Model):
-    """How far a consumer that keeps its results in PostgreSQL has read; written in the transaction of the results."""
+    """The offset of a consumer that stores its results in PostgreSQL; written in the transaction of the results."""
 
     pk = models.CompositePrimaryKey("consumer", "shard")
     consumer = models.CharField(max_length=40)
@@ -62,7 +62,7 @@ class Offset(models.Model):
 
 
 class SetAside(models.Model):
-    """An item that was not accepted inside an otherwise good batch, or that could not be recorded, with the reason."""
+    """A rejected event: an invalid item of a valid batch, or an entry that could not be recorded, with the reason."""
 
     message_id = models.TextField(null=True, blank=True)
     reason = models.TextField()
@@ -89,7 +89,7 @@ class SetAside(models.Model):
 
 
 class Count(models.Model):
-    """How often a thing happened that may not be kept: no ids, no address."""
+    """A count of events that may not be kept: no ids, no address."""
 
     day = models.DateField()
     name = models.TextField()
@@ -105,7 +105,7 @@ class Count(models.Model):
 
 
 class Order(models.Model):
-    """An order as its events tell it: content from the latest Completed or Updated, status from the latest of all."""
+    """An order as its events describe it: content of the latest Completed or Updated, status of the latest event."""
 
     order_id = models.TextField(unique=True)
     user_id = models.TextField(null=True, blank=True)
@@ -149,7 +149,7 @@ class Order(models.Model):
 
 
 class OrderLine(models.Model):
-    """One product of an order, with what a customer's history is asked by."""
+    """One product of an order, with the columns that customer histories are queried by."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
     position = models.SmallIntegerField()

@@ -1,4 +1,4 @@
-"""What this room holds about a shopper, for access and erasure: events, the log, orders, rejected events."""
+"""Access and erasure of a shopper's data in this room: events, the log, orders, rejected events."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from events.types.base import raw_id_of
 from events.types.products import text
 
 ERASED = "erased"
-"""The owner of an order whose shopper was erased: the order itself is kept for tax."""
+"""The owner of an erased shopper's order; the order itself is kept for tax."""
 
 
 ID_FIELDS: Final = ("userId", "anonymousId", "previousId", "user_id", "anonymous_id", "previous_id")
@@ -27,7 +27,7 @@ def register() -> None:
 
 def _erase(person: privacy.Person) -> int:
     log = get_log()
-    # First: the recorder would write again what it finds there.
+    # The log first: the recorder would write again what is still in it.
     erased = sum(log.forget(shard, offsets) for shard, offsets in _in_log(log, person) if offsets)
     erased += _rows(Event, person).delete()[0]
     erased += SetAside.objects.filter(pk__in=_set_aside(person)).delete()[0]
@@ -53,12 +53,12 @@ def _export(person: privacy.Person) -> dict[str, Iterator[dict[str, Any]]]:
 
 def _rows(model: Any, person: privacy.Person) -> QuerySet[Any]:
     users, visitors = _ids(person, "user:"), _ids(person, "anonymous:")
-    # An event of another account on a shared device is theirs: it goes by its user.
+    # Another account's event on a shared device belongs to that account.
     return QuerySet(model).filter(Q(user_id__in=users) | Q(user_id=None, anonymous_id__in=visitors))
 
 
 def _set_aside(person: privacy.Person) -> list[int]:
-    """Return the rejected items that name the person."""
+    """Return the ids of rejected events that name the person."""
     ids = {subject.partition(":")[2] for subject in person.subjects}
     condition = Q(pk__in=[])
     for one in ids:
@@ -67,7 +67,9 @@ def _set_aside(person: privacy.Person) -> list[int]:
 
 
 def _names(payload: str, ids: set[str]) -> bool:
-    """Return whether a rejected item names one of the ids, read as the door reads ids; a broken one: holds it."""
+    """Return whether a rejected event names one of the ids. Ids are read as the API reads them; broken JSON is
+    searched.
+    """
     try:
         fields = orjson.loads(payload)
     except orjson.JSONDecodeError:
@@ -78,12 +80,12 @@ def _names(payload: str, ids: set[str]) -> bool:
 
 
 def _as_json(one: str) -> str:
-    """Return an id as JSON spells it, without quotes: it may stand there as a number, or with blanks around."""
+    """Return an id as JSON writes it, without quotes: payloads may hold it as a number or with blanks around it."""
     return orjson.dumps(one).decode()[1:-1]
 
 
 def _in_log(log: Log, person: privacy.Person) -> Iterator[tuple[int, list[int]]]:
-    """Yield for each shard the offsets of the person's events in the log."""
+    """Yield each shard with the offsets of the person's events in the log."""
     subjects = set(person.subjects)
     for shard in range(log.shards):
         after, offsets = 0, []

@@ -1,4 +1,4 @@
-"""Attributes of shoppers as columns, for training: of those who allow it, read as live profiles read them."""
+"""Attributes of shoppers as columns for training: of those who allow it, read through the code of live profiles."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -20,9 +20,9 @@ WHERE kind = 'identify' AND %s = ANY(allowed) ORDER BY at, message_id
 
 
 def shoppers_frame(names: Sequence[str]) -> pd.DataFrame:
-    """Return user_id (the person's key, as in `training_frame`) and a column for each name: what was said last.
+    """Return user_id (the person's key, as in `training_frame`) and a column for each name, with the latest value.
 
-    Identify events count whose subject allowed training when they came and has not refused it since.
+    An identify event counts if its subject allowed training when it arrived and has not refused it since.
     """
     resolver = people()
     excluded = Excluded(resolver)

@@ -1,4 +1,4 @@
-"""Addresses of collection. None ends in a slash: a redirect would lose the body."""
+"""URLs of collection. None ends in a slash, because a redirect would lose the body."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from events.types.base import KINDS
 
 
 def view_for_route(view: type[CollectView], operation: str, **attributes: str) -> type[CollectView]:
-    """Return a class of its own for one route, so that the OpenAPI document tells the routes apart."""
+    """Return a subclass for one route, so that the OpenAPI document distinguishes the routes."""
     subclass = type(f"{operation.title()}View", (view,), {**attributes, "__doc__": view.__doc__})
     return extend_schema_view(post=extend_schema(operation_id=f"collect_{operation}"))(subclass)
 

@@ -1,4 +1,4 @@
-"""Doors of the profiles: what is known about a customer, for the shop's own server."""
+"""REST API of customer profiles, for the shop's own server."""
 
 from typing import Any, ClassVar
 

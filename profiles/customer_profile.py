@@ -1,4 +1,4 @@
-"""Everything known about one customer, as the shop's own server reads it."""
+"""Everything known about one customer, for the shop's own server."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,21 +17,21 @@ from profiles.traits.base import ProductInfo
 from profiles.traits.registry import values
 
 OF_NEWEST = f"Of the newest {MAX_INTERACTIONS} lines of orders, ratings and likes, and as many other events."
-"""What traits are of, in words."""
+"""The range of traits, for API docs and pages."""
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerProfile:
-    """Ids, attributes and the traits that have something to say."""
+    """Ids, attributes, and the traits that have a value."""
 
     identity: Identity
     traits: dict[str, Any]
 
 
 def customer_profile(subject: str, *, now: datetime) -> CustomerProfile:
-    """Return what is known about `user:ID` or `anonymous:ID` (a bare id is a user).
+    """Return the profile of `user:ID` or `anonymous:ID` (a bare id is a user).
 
-    Raises NotFound for one who was never seen, redis errors when the profile store is down.
+    Raises NotFound for an unknown customer, and redis errors when the profile store is down.
     """
     identity = identity_of(subject, now=now)
     traits = traits_of(identity, now=now)

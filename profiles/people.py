@@ -11,7 +11,7 @@ ALWAYS = -(1 << 62)
 
 @dataclass(frozen=True, slots=True)
 class RawState:
-    """What is kept of one raw id: rows (time, member), sayings (time, saying), the latest refusal, the claims."""
+    """State of one raw id: rows (time, member), attributes (time, member), the latest refusal, the claims."""
 
     rows: Rows = field(default_factory=list)
     attributes: Rows = field(default_factory=list)
@@ -20,16 +20,16 @@ class RawState:
 
 
 def history_of(states: Mapping[str, RawState], *, users: frozenset[str]) -> Rows:
-    """Return the rows that belong to the person of these users, or to the lone anonymous id when there are none.
+    """Return the rows of the person of these users, or of the single anonymous id without users.
 
-    Of an anonymous id only the time counts in which it belonged to one of the users. A refusal ends everything before
-    it, on all ids of the person; one made while a shared device belonged to somebody else is somebody else's.
+    Of an anonymous id only the time counts in which it belonged to one of the users. A refusal removes everything
+    before it on all ids of the person, unless a shared device belonged to somebody else at that time.
     """
     return _rows_of_person(states, lambda state: state.rows, users=users)
 
 
 def attributes_of(states: Mapping[str, RawState], *, users: frozenset[str]) -> Rows:
-    """Return what was said of the person, by the same rules as the history."""
+    """Return the attributes of the person, by the same rules as the history."""
     if not any(state.attributes for state in states.values()):
         return []
     return _rows_of_person(states, lambda state: state.attributes, users=users)

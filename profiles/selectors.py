@@ -1,4 +1,4 @@
-"""Reads of profiles: a person, whole, in one round trip."""
+"""Reads of profiles: a whole person in one round trip."""
 
 from dataclasses import dataclass, field
 from hashlib import sha1
@@ -17,7 +17,7 @@ from profiles import attributes, history, keys
 from profiles.people import ALWAYS, RawState, attributes_of, history_of, is_anonymous
 
 MOST_IDS: Final = 64
-"""Ids of one person that are read, those linked last first."""
+"""Maximum of ids read for one person, those linked last first."""
 
 READ: Final = f"""
 local user, anonymous, now = ARGV[1], ARGV[2], ARGV[3]
@@ -85,14 +85,14 @@ READ_SHA: Final = sha1(READ.encode()).hexdigest()
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What is known about one shopper. `ids` are raw ids, `asked` those that were named.
+    """One shopper. `ids` are raw ids, `asked` those of the request; `history` is sorted by time, cut by identity and
+    refusals.
 
-    `history` is sorted by time and cut by identity and refusals.
+    `attributes` holds the latest value of each name in `SHOPPER_ATTRIBUTES`. `consent_states` also holds ids linked by
+    consents, and those of a linked user (`consents.person_of`).
 
-    `attributes` are what was said of them last, by name, of those that may count (`SHOPPER_ATTRIBUTES`).
-    `consent_states` also holds ids that consents know as linked, and those of a linked user (`consents.person_of`).
-    `epoch` grows with every change of mind and `version` with every change of history or links, so together they key
-    what was computed from this. `config_version` and `catalog_version` tell a serving process whether what it holds is
+    `epoch` grows with every change of consent and `version` with every change of history or links; together they are
+    the key of cached answers. `config_version` and `catalog_version` tell a serving process whether its snapshot is
     current.
     """
 
@@ -149,7 +149,7 @@ def _claim(member: bytes, at: int) -> Claim:
 
 
 def _scored(flat: list[bytes]) -> list[tuple[int, bytes]]:
-    # Scores are whole microseconds, below 2**53, so the double that Redis keeps is exact; parsed at once, for speed.
+    # Scores are whole microseconds below 2**53, so the double that Redis keeps is exact. One parse for all is faster.
     times: list[int | float] = orjson.loads(b"[" + b",".join(flat[1::2]) + b"]")
     return list(zip(map(int, times), flat[::2], strict=True))
 

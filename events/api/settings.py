@@ -1,4 +1,4 @@
-"""Where `analytics.js` learns the address to send to."""
+"""The settings endpoint of `analytics.js`, which tells it where to send events."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ class SettingsView(CollectView):
     authentication_classes = ()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Shorten the key before anything is refused: the log of refusals names the path."""
+        """Mask the key before anything is refused, because the log of refusals holds the path."""
         request._request.path = masked(request._request.path)
         super().initial(request, *args, **kwargs)
 

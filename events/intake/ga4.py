@@ -1,8 +1,7 @@
 """From a GA4 Measurement Protocol body to items in Segment's shape. Pure.
 
 Source: Measurement Protocol reference: `client_id`, `user_id`, `timestamp_micros`, `user_properties`, `consent`,
-`events[].name`, `events[].params`; at most 25 events. It has no event that says who a client is: a body with both ids
-says it.
+`events[].name`, `events[].params`; at most 25 events. GA4 has no identify event, so a body with both ids becomes one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,10 +23,9 @@ _AD_CHOICES: Final = ("ad_user_data", "ad_personalization")
 
 
 def items_of(body: Mapping[str, Any]) -> list[Any]:
-    """Return the items that a body stands for; what is no event stays as it is, to be set aside with its reason.
+    """Return the items of a body. What is no event stays unchanged, to be rejected with its reason.
 
-    Raises InvalidInput where there is none, TooLarge where they are too many: one event may stand for each of its
-    products.
+    Raises InvalidInput without any event, and TooLarge for too many: one event may become one item for each product.
     """
     events = body.get("events")
     if not isinstance(events, list) or not events:
@@ -48,7 +46,7 @@ def items_of(body: Mapping[str, Any]) -> list[Any]:
 
 
 def _first_clock(body: Mapping[str, Any], events: list[Any]) -> Any:
-    """Return the body's time, else that of its first event: who sends the same again identifies the same again."""
+    """Return the time of the body, else of its first event: the same body then gets the same message id."""
     timed = (event[_CLOCK] for event in events if isinstance(event, dict) and event.get(_CLOCK))
     return body.get(_CLOCK) or next(timed, None)
 
@@ -60,7 +58,7 @@ def _items(event: Any, position: int, body: Mapping[str, Any], shared: dict[str,
     params = event.get("params")
     params = params if isinstance(params, dict) else {}
     if limit_error({name: value for name, value in params.items() if name != "items"}):
-        yield {**event, **shared}  # to be set aside once, not copied to each of its products
+        yield {**event, **shared}  # rejected once, not copied to each of its products
         return
     clock = event.get(_CLOCK) or body.get(_CLOCK)
     stem = _stem(clock, event, (text(shared["anonymousId"]), text(shared["userId"]), position))
@@ -75,7 +73,7 @@ def _moment(clock: Any) -> dict[str, Any]:
 
 
 def _stem(clock: Any, event: dict[str, Any], place: tuple[Any, ...]) -> str | None:
-    """GA4 has no message id: an event that tells its time is known again by its content and its place."""
+    """Return a prefix for message ids, from content and position: GA4 has none. None for an event without a time."""
     if not clock or not isinstance(clock, _CLOCKS) or limit_error(event):
         return None
     content = orjson.dumps([clock, event, place], option=orjson.OPT_SORT_KEYS)
@@ -83,10 +81,10 @@ def _stem(clock: Any, event: dict[str, Any], place: tuple[Any, ...]) -> str | No
 
 
 def _context(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return library and consent: a GRANTED or DENIED of either kind of advertising decides on `ads_share`."""
+    """Return library and consent: GRANTED or DENIED of either kind of advertising decides `ads_share`."""
     library = {"library": {"name": "ga4-measurement-protocol"}}
     consent = {} if body.get("consent") is None else body["consent"]
-    if not isinstance(consent, dict):  # refused where all events are read
+    if not isinstance(consent, dict):  # `events.intake.items` rejects it
         return {**library, "consent": consent}
     choices = [consent[name] for name in _AD_CHOICES if consent.get(name) in ("GRANTED", "DENIED")]
     decided = {} if consent.get("categoryPreferences") is None else consent["categoryPreferences"]

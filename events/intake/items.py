@@ -1,4 +1,4 @@
-"""From one item in Segment's shape to the canonical event, or to the reason why it is none. Pure."""
+"""From one item in Segment's shape to the canonical event, or to the reason for its rejection. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ OURSELVES: Final = "Vitrine"
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why an item is set aside: the reason, and the field where it lies ("" for the whole item)."""
+    """Why an item is rejected: the reason, and the field ("" for the whole item)."""
 
     reason: str
     field: str = ""
@@ -30,10 +30,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A sound event, and what came with it but is not kept on it.
+    """A valid event with data that is not kept on it.
 
-    `context` is the whole context as sent; the event's own is filled when it is minimized. `categories` are the
-    consent preferences it carried. `user_hash` may prove the user id.
+    `context` is the whole context as sent; the event's own is filled when it is minimized. `categories` are the consent
+    preferences. `user_hash` may prove the user id.
     """
 
     event: Event
@@ -45,7 +45,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What holds for all items of a request."""
+    """What all items of a request share."""
 
     received_at: int
     source: str = ""
@@ -58,7 +58,7 @@ class Envelope:
 
 
 def read_item(item: Any, envelope: Envelope, *, kind: str | None = None) -> Item | Refused:
-    """Return the item's event, not yet minimized and without consent, or why it is set aside. `kind` fixes the type."""
+    """Return the item's event, still without context and consent, or why it is rejected. `kind` fixes the type."""
     if not isinstance(item, dict):
         return Refused("must be an object")
     if error := limit_error(item, maybe_large=envelope.maybe_large, maybe_nul=envelope.maybe_nul):
@@ -70,7 +70,7 @@ def read_item(item: Any, envelope: Envelope, *, kind: str | None = None) -> Item
 
 
 class _Invalid(Exception):
-    """Leaves the reading of an item at its first fault."""
+    """Ends the reading of an item at its first error."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -84,7 +84,7 @@ def _read(item: dict[str, Any], envelope: Envelope, *, kind: Any) -> Item:
     own, ambient = _object(item, "traits"), _mapping(context.get("traits"))
     hashes = (own.get("user_hash"), ambient.get("user_hash"), context.get("user_hash"))
     traits = {**ambient, **own} if kind == "identify" else own
-    if "traits" in envelope.context and len(orjson.dumps(traits)) > MAX_ITEM:  # the batch's beside the item's own
+    if "traits" in envelope.context and len(orjson.dumps(traits)) > MAX_ITEM:  # with the batch's shared traits
         raise _Invalid("traits", f"are larger than {MAX_ITEM} bytes")
     return Item(
         event=_event(item, envelope, kind=kind, traits=traits),
@@ -114,7 +114,7 @@ def _event(item: dict[str, Any], envelope: Envelope, *, kind: Kind, traits: Mapp
 
 
 def _decisions(context: Mapping[str, Any]) -> Mapping[str, bool]:
-    """Return yes or no by purpose; of null, nothing was said. What is neither is wrong: it may have been a no."""
+    """Return the decision by purpose. Null is no decision; any other value is an error, for it may have meant no."""
     place, consent = "context.consent", context.get("consent")
     if isinstance(consent, dict):
         place, consent = f"{place}.categoryPreferences", consent.get("categoryPreferences")
@@ -152,7 +152,7 @@ def _id(item: dict[str, Any], name: str) -> str | None:
 
 
 def _message_id(item: dict[str, Any]) -> str:
-    """Return the sender's message id; without one, the same for the same item that tells its time, else a new one."""
+    """Return the sender's message id. Without one it is a hash of an item that has a time, else a new id."""
     value = item.get("messageId")
     if value is not None and value != "":
         message_id = text(value)
@@ -176,7 +176,7 @@ def _name(item: dict[str, Any], kind: str, properties: dict[str, Any]) -> str:
 
 
 def _checked_name(name: str, properties: dict[str, Any]) -> str:
-    """Return the canonical name, once the properties pass what its type asks."""
+    """Return the canonical name. Raises _Invalid where the properties do not fit its type."""
     kind = event_type(name)
     if kind.server_only:
         raise _Invalid("event", "is written by the server alone")
@@ -192,7 +192,7 @@ def _event_time(item: dict[str, Any], envelope: Envelope) -> int:
     if original is None and item.get(name):
         raise _Invalid(name, "must be an ISO 8601 time")
     if name == "originalTimestamp" and (corrected := parse_time(item.get("timestamp"))) is not None:
-        # RudderStack's reading: beside the sender's clock, `timestamp` is what it was told, or worked out already.
+        # As RudderStack does: beside the sender's clock, `timestamp` is already corrected.
         return event_time(received_at=envelope.received_at, sent_at=None, original=corrected)
     sent_at = parse_time(item.get("sentAt")) or envelope.sent_at
     return event_time(received_at=envelope.received_at, sent_at=sent_at, original=original)

@@ -1,4 +1,4 @@
-"""Whether a parsed item, or what a batch says for all of them, may be kept: size, depth, texts no store takes. Pure."""
+"""Limits of a parsed item and of the shared parts of a batch: size, depth, characters that no store accepts. Pure."""
 
 from typing import Any, Final
 
@@ -12,9 +12,9 @@ _NESTED: Final = (dict, list)
 
 
 def limit_error(item: dict[str, Any], *, maybe_large: bool = True, maybe_nul: bool = True) -> tuple[str, str] | None:
-    """Return reason and field of what is wrong with the item, or None.
+    """Return reason and field of the first violation, or None.
 
-    The flags let the caller leave out what the whole body rules out already.
+    The flags skip checks that the size and content of the whole body make unnecessary.
     """
     if error := _check(item, "", 1, nul=maybe_nul):
         return error
@@ -24,7 +24,7 @@ def limit_error(item: dict[str, Any], *, maybe_large: bool = True, maybe_nul: bo
 
 
 def check_shared(rest: dict[str, Any]) -> None:
-    """Raise InvalidInput where the `context` or `integrations` of a batch could not stand on an item."""
+    """Raise InvalidInput where an item could not hold the `context` or `integrations` of a batch."""
     if not isinstance(rest.get("context"), dict | None):
         raise InvalidInput.of("context", "must be an object")
     for name in ("context", "integrations"):

@@ -1,4 +1,4 @@
-"""Accepting events: items in, the log's entries out; returns once the log holds them."""
+"""Accepts events: items in, log entries out; returns once the log holds them."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,14 +25,14 @@ from events.services.request_context import SECRETS, envelope_of, request_contex
 from events.types.base import Event
 
 DROPPED_CONTEXT: Final = ("ip", "userAgent", "location", "network", "user_hash")
-"""What of an item's context is not even kept aside."""
+"""Fields of a context that even a rejected event does not keep."""
 _SECRET_FIELDS: Final = re.compile(r'("(?:writeKey|user_hash|ip|userAgent)"\s*+:\s*+)"(?:[^"\\]|\\.)*+"?', re.DOTALL)
-"""The same in the text of an item that could not be read."""
+"""Secret and locating fields, in the text of an item that could not be parsed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends: a key (None: our own server), and what the request's headers say of the shopper."""
+    """The sender: a key (None: our own server), and the shopper's signals from the request's headers."""
 
     key: KeyRecord | None = None
     gpc: bool = False
@@ -40,7 +40,7 @@ class Sender:
 
     @property
     def source(self) -> str:
-        """How the events name where they came from."""
+        """The name of the sender on events."""
         return self.key.actor if self.key else "server"
 
     @property
@@ -49,7 +49,7 @@ class Sender:
         return self.key is not None and self.key.publishable and self.key.requires_user_hash
 
     def verifies(self, item: Item) -> bool:
-        """Return whether the sender may speak for the item's user: a server always, a browser by the user hash."""
+        """Return whether the sender may speak for the item's user: a server always, a browser with the user hash."""
         user_id = item.event.user_id
         if self.key is None or not self.key.publishable or user_id is None:
             return True
@@ -58,7 +58,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a batch: how many events are kept, how many only counted, and what was set aside."""
+    """The result of a batch: events kept, events only counted, and rejected items."""
 
     kept: int
     counted: int
@@ -68,10 +68,10 @@ class Outcome:
 def collect(
     items: Sequence[Any], *, sender: Sender, envelope: Envelope, kind: str | None = None, prefix: str = "batch"
 ) -> Outcome:
-    """Accept the sound items of a request, set the others aside; return when the log holds all of it.
+    """Accept the valid items of a request and set the others aside; return when the log holds all of them.
 
-    Raises InvalidInput where no item is sound, TooLarge where copies of what the items share make too much of them
-    (then nothing is written), Unavailable or redis errors where the log or the consent mirror does not answer: the same
+    Raises InvalidInput where no item is valid, and TooLarge where copies of shared parts make the items too large; then
+    nothing is written. Raises Unavailable or redis errors where the log or the consent store does not answer; the same
     request may be sent again.
     """
     sound, refused = _sort(items, sender, envelope, kind)
@@ -86,7 +86,7 @@ def collect(
     entries = [*acceptance.writes.entries, *aside]
     if sum(len(entry.body) for entry in entries) > MAX_WRITTEN:
         raise TooLarge(f"With what they share copied to each, the events hold more than {MAX_WRITTEN} bytes.")
-    # Decisions the recorder mirrors again, should we die here; links nobody does before a replay.
+    # After a crash here the recorder writes these decisions again, but only a replay writes the links again.
     link(acceptance.writes.links)
     get_log().append(entries)
     pipe = redis.client().pipeline(transaction=False)
@@ -103,11 +103,11 @@ def collect_server_items(items: Sequence[Any], *, source: str = "server") -> Out
 def replay(
     payload: str, *, source: str, received_at: int, request_context: Mapping[str, Any], message_id: str
 ) -> Outcome:
-    """Accept an item that was set aside, once more; with its message id it is never counted twice.
+    """Accept a rejected event once more; with its message id it is never counted twice.
 
     Sender, `received_at` (microseconds since the epoch) and `request_context` are those of the first time. `message_id`
-    is for an item that has neither an id of its own nor a time to make one from. Raises InvalidInput where the item is
-    still not valid, or where its key is unknown.
+    is for an item that has neither an id nor a time to make one from. Raises InvalidInput where the item is still not
+    valid, or where its key is unknown.
     """
     try:
         item = orjson.loads(payload)
@@ -131,7 +131,7 @@ def _sender(source: str) -> Sender:
 def _sort(
     items: Sequence[Any], sender: Sender, envelope: Envelope, kind: str | None
 ) -> tuple[list[tuple[Item, bool]], list[tuple[int, Refused]]]:
-    """Return the sound items, each with whether its user is proven, and the others with their position and fault."""
+    """Return the valid items, each with whether its user is proven, and the others with position and reason."""
     valid: list[tuple[Item, bool]] = []
     rejected: list[tuple[int, Refused]] = []
     for position, raw in enumerate(items):
@@ -148,7 +148,7 @@ def _sort(
 
 
 def _as_claim(item: Item) -> Item:
-    """Return an alias as the claim of an anonymous id: its hash proves the new user id, nothing about the previous."""
+    """Return an alias as the claim of an anonymous id: its hash proves the new user id, not the previous one."""
     event = item.event
     if event.kind != "alias":
         return item
@@ -170,7 +170,7 @@ def _errors(refused: Sequence[tuple[int, Refused]], prefix: str) -> tuple[FieldE
 
 
 def _entry_aside(raw: Any, why: Refused, envelope: Envelope, sender: Sender) -> Entry:
-    """Return the entry of an item that is set aside: what came, without address and secrets, cut to size."""
+    """Return the log entry of a rejected item: its payload without address and secrets, cut to size."""
     message_id = raw.get("messageId") if isinstance(raw, Mapping) else None
     payload = _payload(raw)
     whole = isinstance(raw, Mapping) and len(payload) <= MAX_ITEM  # a cut item can never be sent again
@@ -196,7 +196,7 @@ def _payload(raw: Any) -> str:
 
 
 def _without_secrets(item: dict[str, Any]) -> dict[str, Any]:
-    """Return the item without what tells where somebody is, and without what opens or proves something."""
+    """Return the item without fields that locate somebody, grant access or prove an id."""
     payload = without(item, SECRETS)
     if "context" in payload:
         payload["context"] = without(payload["context"], DROPPED_CONTEXT)

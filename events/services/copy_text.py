@@ -1,4 +1,4 @@
-"""Events as the text that COPY reads. Pure."""
+"""Events as text for PostgreSQL's COPY. Pure."""
 
 import os
 import re
@@ -49,14 +49,14 @@ def _line(row: Row, identity: str) -> str:
 
 
 def escaped(value: str) -> str:
-    """Return a text as COPY spells it."""
+    """Return a text escaped for COPY."""
     if _SPECIAL(value):
         return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
     return value
 
 
 def _json(value: Any) -> str:
-    # JSON escapes control characters itself, so the backslash alone is left to double.
+    # JSON escapes control characters itself, so only backslashes are doubled.
     return orjson.dumps(value).decode().replace("\\", "\\\\") if value else "{}"
 
 
@@ -87,5 +87,5 @@ def month_of_day(day: int) -> str:
 
 
 def months(rows: Iterable[Row]) -> set[str]:
-    """Return the months the events lie in."""
+    """Return the months of the events."""
     return {month_of_day(day) for day in {row.fields["at"] // 86_400_000_000 for row in rows}}

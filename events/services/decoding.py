@@ -1,6 +1,6 @@
-"""From log entries to what the recorder writes. Pure.
+"""From log entries to the rows that the recorder writes. Pure.
 
-What cannot be understood becomes a set-aside item, never an error.
+An entry that cannot be decoded becomes a rejected event, never an error.
 """
 
 import logging
@@ -24,21 +24,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One event as the log holds it: the fields of `Event` that are not empty."""
+    """One event of the log: the fields of `Event` that are not empty."""
 
     shard: int
     offset: int
     fields: dict[str, Any]
 
     def event(self) -> Event:
-        """Return the event itself. Fields that a newer version wrote are left out. Raises TypeError where some lack."""
+        """Return the event, without unknown fields. Raises TypeError where required fields are missing."""
         fields = {name: value for name, value in self.fields.items() if name in Event.__slots__}
         return Event(**{"name": "", **fields, "allowed": tuple(fields.get("allowed", ()))})
 
 
 @dataclass(frozen=True, slots=True)
 class SetAsideItem:
-    """One item to set aside. `received_at` in microseconds since the epoch."""
+    """One rejected event. `received_at` in microseconds since the epoch."""
 
     shard: int
     offset: int
@@ -53,7 +53,7 @@ class SetAsideItem:
 
 @dataclass(slots=True)
 class Decoded:
-    """What one batch of the log holds."""
+    """The decoded content of one batch."""
 
     rows: list[Row] = field(default_factory=list)
     rejected: list[SetAsideItem] = field(default_factory=list)
@@ -61,12 +61,12 @@ class Decoded:
 
 
 def positions_of(batch: Batch) -> list[Position]:
-    """Return the entries in the order in which they are recorded."""
+    """Return the entries in the order of recording."""
     return [(shard, offset, entry) for shard in sorted(batch) for offset, entry in batch[shard]]
 
 
 def decode(positions: Iterable[Position]) -> Decoded:
-    """Return what the entries hold."""
+    """Return the decoded entries."""
     decoded = Decoded()
     for position in positions:
         try:
@@ -77,7 +77,7 @@ def decode(positions: Iterable[Position]) -> Decoded:
 
 
 def readable(rows: Iterable[Row]) -> Iterator[Event]:
-    """Yield the events of the rows; one that is none is left out and logged: the recorder sets it aside."""
+    """Yield the events of the rows. Unreadable rows are skipped and logged; the recorder stores them as rejected."""
     for row in rows:
         try:
             yield row.event()
@@ -118,7 +118,7 @@ def _as_rejected(shard: int, offset: int, fields: dict[str, Any]) -> SetAsideIte
 
 
 def rejected_item(position: Position, reason: str) -> SetAsideItem:
-    """Return an entry that could not be recorded, as an item to set aside: whole, so that it can be sent again."""
+    """Return an entry that could not be recorded as a rejected event, uncut so that it can be sent again."""
     shard, offset, entry = position
     return SetAsideItem(
         shard=shard,

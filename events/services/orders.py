@@ -33,13 +33,13 @@ MONEY: Final = ("revenue", "total", "shipping", "tax", "discount")
 
 
 def apply(records: Iterable[OrderRecord]) -> None:
-    """Merge what events said about orders. Call inside the recorder's transaction."""
+    """Merge order records into the tables. Call inside the recorder's transaction."""
     by_order: dict[str, list[OrderRecord]] = defaultdict(list)
     for record in records:
         by_order[record.order_id].append(record)
     if not by_order:
         return
-    # Rows first, then their locks: two recorders that meet on a new order would else both insert their own truth.
+    # Insert first, then lock: otherwise two recorders that meet on a new order would both insert it.
     stubs = [Order(order_id=order_id) for order_id in sorted(by_order)]
     Order.objects.bulk_create(stubs, ignore_conflicts=True, batch_size=2000)
     rows = list(Order.objects.select_for_update().filter(order_id__in=by_order).order_by("order_id"))
@@ -58,7 +58,7 @@ def apply(records: Iterable[OrderRecord]) -> None:
 
 
 def merge_all(row: Order, records: Iterable[OrderRecord]) -> OrderRecord | None:
-    """Merge records into the row; return the one whose content it now has, or None when its content did not change."""
+    """Merge records into the row; return the one that now gives its content, or None if that did not change."""
     newest = None
     for record in records:
         newest = record if merge(row, record) else newest
@@ -66,7 +66,7 @@ def merge_all(row: Order, records: Iterable[OrderRecord]) -> OrderRecord | None:
 
 
 def merge(row: Order, record: OrderRecord) -> bool:
-    """Merge one record into the row; return whether the order's content is now this record's."""
+    """Merge one record into the row; return whether the row's content is now this record's."""
     at = from_microseconds(record.at)
     stamp = (at, record.message_id)
     if row.status_at is None or stamp > (row.status_at, row.status_message):
@@ -132,7 +132,7 @@ def _write_lines(orders: dict[int, Order], contents: dict[int, OrderRecord]) -> 
 
 
 def _head(order: Order) -> str:
-    """Return what all lines of an order begin with."""
+    """Return the columns that all lines of an order share."""
     placed = order.placed_at or order.content_at
     owner = escaped(raw_id_of(order.user_id, order.anonymous_id))
     return f"{order.pk}\t{owner}\t{placed.isoformat() if placed else NULL}"

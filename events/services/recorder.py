@@ -1,7 +1,7 @@
-"""The recorder's work on one batch: from the log into PostgreSQL, exactly once.
+"""Records one batch: from the log into PostgreSQL, exactly once.
 
-Offsets, message ids, events, set-aside items, counts, orders, customers and consents are written in one transaction.
-Whoever dies in between has written nothing; whoever reads the same entries again finds the offset moved.
+Offsets, message ids, events, rejected events, counts, orders, customers and consents are written in one transaction. A
+crash in between leaves nothing written, and a second reader of the same entries finds the offset moved.
 """
 
 import logging
@@ -44,11 +44,11 @@ ON CONFLICT (day, name, reason) DO UPDATE SET n = known.n + excluded.n
 
 
 class Superseded(Exception):
-    """Another recorder has taken the shard over and moved its offset: read the offsets again."""
+    """Another recorder took the shard over and moved its offset: read the offsets again."""
 
 
 def offsets(shards: Iterable[int]) -> dict[int, int]:
-    """Return how far each shard is recorded."""
+    """Return the recorded offset of each shard."""
     shard_list = sorted(shards)
     Offset.objects.bulk_create([Offset(consumer=CONSUMER, shard=shard) for shard in shard_list], ignore_conflicts=True)
     rows = Offset.objects.filter(consumer=CONSUMER, shard__in=shard_list)
@@ -57,17 +57,17 @@ def offsets(shards: Iterable[int]) -> dict[int, int]:
 
 @dataclass(slots=True)
 class Recorder:
-    """Records batches. Remembers which months are open and which customers have a row, to ask for neither again."""
+    """Records batches. Remembers open months and known customers, to query neither again."""
 
     open_months: set[str] = field(default_factory=set)
     known_customers: set[str] = field(default_factory=set)
 
     def record(self, batch: Batch, *, after: Mapping[int, int]) -> dict[int, int]:
-        """Record a batch that was read behind the offsets `after`; return the new offsets.
+        """Record a batch that was read after the offsets `after`; return the new offsets.
 
-        An entry that PostgreSQL or our own reading refuses is found by halving and set aside with the reason, so it
-        never blocks. Raises Superseded, and Django's OperationalError or InterfaceError when the database is away: read
-        the offsets again and go on from there.
+        An entry that PostgreSQL or the decoder refuses is isolated by halving the batch and stored as rejected, so it
+        never blocks. Raises Superseded, and Django's OperationalError or InterfaceError while the database is down:
+        then read the offsets again and continue there.
         """
         return self._record(positions_of(batch), dict(after))
 
@@ -133,7 +133,7 @@ class Recorder:
 
 
 def is_poison(error: Exception) -> bool:
-    """Return whether an error comes from what an entry holds, so that trying again cannot help."""
+    """Return whether an entry's content causes the error, so that a retry cannot help."""
     if isinstance(error, DataError | IntegrityError) or not isinstance(error, DatabaseError):
         return True
     # Class 54, program limit exceeded: for instance an id too long for its index.
@@ -141,7 +141,7 @@ def is_poison(error: Exception) -> bool:
 
 
 def _advance(after: Mapping[int, int], reached: Mapping[int, int]) -> None:
-    # First, so that of two recorders on one shard the later waits here and then gives up before any work.
+    # First, so that of two recorders on one shard the second waits here and gives up before any work.
     with connection.cursor() as cursor:
         for shard in sorted(reached):
             if reached[shard] != after[shard]:
@@ -151,18 +151,18 @@ def _advance(after: Mapping[int, int], reached: Mapping[int, int]) -> None:
 
 
 def message_hash(message_id: str) -> str:
-    """Return what a message id is remembered by, as 32 hexadecimal digits."""
+    """Return the key of a message id, as 32 hexadecimal digits."""
     return blake2b(message_id.encode(), digest_size=16).hexdigest()
 
 
 def _claim(rows: Iterable[Row]) -> list[Row]:
-    """Return the events whose message id was never seen, each once: the first in the log's order."""
+    """Return the events with a new message id, each once: the first in the log's order."""
     by_hash: dict[str, Row] = {}
     for row in rows:
         by_hash.setdefault(message_hash(row.fields["message_id"]), row)
     if not by_hash:
         return []
-    # In one order, so that two recorders which meet on several ids cannot lock each other out.
+    # In one order, so that two recorders that share several ids cannot deadlock.
     hashes = "{" + ",".join(sorted(by_hash)) + "}"
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [hashes, hashes])
@@ -175,7 +175,7 @@ def _copy(rows: list[Row]) -> None:
     if not rows:
         return
     text = "".join(copy_text.lines(rows))
-    # Django wraps errors of the methods it knows; COPY is not one of them.
+    # Django wraps errors only of methods it knows, and COPY is not one of them.
     with connection.cursor() as cursor, connection.wrap_database_errors:
         cursor.copy_expert(copy_text.COPY, StringIO(text), 1 << 20)
 

@@ -1,4 +1,4 @@
-"""Sending set-aside items again, after what kept them out was mended."""
+"""Sends rejected events again, after their cause was fixed."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -19,12 +19,11 @@ FROM_RECORDER: Final = "recorder"
 
 
 def resend(items: Iterable[SetAside], *, actor: str) -> tuple[int, int]:
-    """Send items through the same door again; return how many were accepted and how many refused once more.
+    """Send items through the collection API again; return the numbers accepted and rejected.
 
-    An item goes as its sender sent it, with the privacy signal, the region and the batch's context it came with: what a
-    browser had to prove, it has to prove again, and its proof was not kept.
-    With its message id it is never counted twice, however often it is sent. Raises Unavailable or redis errors
-    while the log is down; what was sent until then stays sent.
+    An item goes again with the privacy signal, the region and the shared context of its request. A browser's proof of a
+    user id was not kept, so such an item is rejected again. Its message id keeps an item from being counted twice.
+    Raises Unavailable or redis errors while the log is down; items sent until then stay sent.
     """
     accepted = rejected = 0
     for item in items:

@@ -1,4 +1,4 @@
-"""Events that the server itself writes, such as what was recommended."""
+"""Events that the server itself writes, such as served recommendations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -16,9 +16,9 @@ from events.types.base import Event
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """One event of ours. `at` in microseconds since the epoch; both ids None: it names nobody.
+    """One event of the server. `at` in microseconds since the epoch; without both ids it names nobody.
 
-    `gpc` and `region` are the signal and the origin of the request that it is about: they decide, and are not kept.
+    `gpc` and `region` are the signal and the origin of its request. They decide about consent and are not kept.
     """
 
     message_id: str
@@ -32,10 +32,9 @@ class ServerEvent:
 
 
 def append_server_events(events: Sequence[ServerEvent]) -> None:
-    """Append events of ours; return when the log holds them.
+    """Append server events; return when the log holds them.
 
-    Where the shopper allows none of the event's purposes, it is kept without ids: it then says what the shop did,
-    and to nobody. Raises Unavailable or redis errors.
+    An event whose shopper allows none of its purposes is kept without ids. Raises Unavailable or redis errors.
     """
     ids = [raw_id for event in events for raw_id in raw_ids(event.user_id, event.anonymous_id)]
     states, purposes = states_of_people(ids), terms()

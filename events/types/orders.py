@@ -1,4 +1,4 @@
-"""From an order event to an order: money in decimals, and which figure its revenue came from. Pure."""
+"""From an order event to an order: decimal amounts, and the source of its revenue. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

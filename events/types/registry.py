@@ -1,4 +1,4 @@
-"""All event types Vitrine knows by name: one line a type. Pure."""
+"""All known event types: one line for each type. Pure."""
 
 from dataclasses import replace
 from types import MappingProxyType
@@ -88,14 +88,14 @@ def event_type(name: str) -> EventType:
 
 
 def custom(name: str) -> EventType:
-    """Return the type of an event the shop made up: kept for analytics, read by nobody."""
+    """Return the type of a shop's own event: kept for analytics, without interactions."""
     return EventType(name=name, summary="An event of the shop's own.")
 
 
 def interactions(event: Event, *, currency: str) -> list[Interaction]:
-    """Return what an event says about products: the one reading that live profiles and training share.
+    """Return the interactions of an event; live profiles and training share this reading.
 
-    `currency` is the shop's: what the event tells in another one has no price that could be counted beside the rest.
+    `currency` is the shop's. Prices in another currency are dropped, because no exchange rate is known.
     """
     result = event_type(event.name).interactions(event) if event.kind == "track" else []
     stated_currency = currency_of(event.properties) if result else None

@@ -1,11 +1,11 @@
-"""How often the shopper did what."""
+"""How often the shopper did what, and on how many days."""
 
 from events.types.base import Interaction
 from profiles.traits.base import DAY, Products, Refunds, Trait, add
 
 
 class ActionCounts(Trait[dict[str, int]]):
-    """State: how often each signal came."""
+    """State: count of each signal."""
 
     key = "action_counts"
     title = "Actions"
@@ -28,7 +28,7 @@ class ActionCounts(Trait[dict[str, int]]):
 
 
 class ActiveDays(Trait[frozenset[int]]):
-    """State: the days on which the shopper did something."""
+    """State: the days with any interaction."""
 
     key = "active_days"
     title = "Days active"
@@ -46,5 +46,5 @@ class ActiveDays(Trait[frozenset[int]]):
         return state | other
 
     def value(self, state: frozenset[int], *, now: int, products: Products, refunds: Refunds) -> int | None:
-        """Return how many days."""
+        """Return the number of days."""
         return len(state) or None

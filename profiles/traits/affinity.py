@@ -1,4 +1,4 @@
-"""Which categories and brands the shopper likes, by what they did to their products."""
+"""Favorite categories and brands, by interactions with their products."""
 
 from abc import abstractmethod
 from typing import Any, Final
@@ -21,14 +21,14 @@ SHOWN: Final = 5
 
 
 class Affinity(Trait[dict[str, int]]):
-    """State: a weight for each product; what is liked is worked out from the catalogue when it is read."""
+    """State: a weight for each product. Categories and brands come from the catalogue when the value is read."""
 
     def empty(self) -> dict[str, int]:
         """Return no weights."""
         return {}
 
     def update(self, state: dict[str, int], one: Interaction) -> dict[str, int]:
-        """Add the weight of the action; a rating counts by its distance from the middle."""
+        """Add the weight of the signal; a rating counts by its distance from the middle."""
         weight = round(2 * (one.value - 3)) if one.signal == "rating" else WEIGHTS.get(one.signal, 0)
         return add(state, {one.product_id: weight}) if weight else state
 
@@ -39,7 +39,7 @@ class Affinity(Trait[dict[str, int]]):
     def value(
         self, state: dict[str, int], *, now: int, products: Products, refunds: Refunds
     ) -> list[dict[str, Any]] | None:
-        """Return the most liked with their share of all liking, the strongest first."""
+        """Return the strongest names with their share of the total weight."""
         sums: dict[str, int] = {}
         for product_id, weight in state.items():
             if info := products.get(product_id):
@@ -53,11 +53,11 @@ class Affinity(Trait[dict[str, int]]):
 
     @abstractmethod
     def names(self, info: ProductInfo) -> tuple[str, ...]:
-        """Return what of the product is liked."""
+        """Return the names of a product that get its weight."""
 
 
 class FavoriteCategories(Affinity):
-    """By the most special category of each product."""
+    """By the full category path of each product."""
 
     key = "favorite_categories"
     title = "Favorite categories"

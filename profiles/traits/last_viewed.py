@@ -1,4 +1,4 @@
-"""The products the shopper looked at last."""
+"""Products that the shopper viewed last."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ Latest = dict[str, int]
 
 
 class LastViewed(Trait[Latest]):
-    """State: for each product when it was last viewed, the latest ten."""
+    """State: the last view of each product, for the latest ten."""
 
     key = "last_viewed"
     title = "Last viewed"
@@ -20,7 +20,7 @@ class LastViewed(Trait[Latest]):
         return {}
 
     def update(self, state: Latest, one: Interaction) -> Latest:
-        """Keep the view when it is among the latest."""
+        """Keep the view if it is among the latest."""
         return self.merge(state, {one.product_id: one.at}) if one.signal == "view" else state
 
     def merge(self, state: Latest, other: Latest) -> Latest:

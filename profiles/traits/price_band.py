@@ -1,11 +1,11 @@
-"""In which price range the shopper looks and buys."""
+"""The price range in which the shopper looks and buys."""
 
 from events.types.base import Interaction
 from profiles.traits.base import Products, Refunds, Trait, add
 
 
 class PriceBand(Trait[dict[str, int]]):
-    """State: how often each product was looked at or bought; a purchase counts three times."""
+    """State: how often each product was viewed or bought; a purchase counts three times."""
 
     key = "price_band"
     title = "Price range"
@@ -38,7 +38,7 @@ class PriceBand(Trait[dict[str, int]]):
 
 
 def quantile(priced: list[tuple[float, int]], share: float) -> float:
-    """Return the lowest price that at least this share of the weight does not exceed."""
+    """Return the lowest price that covers at least this share of the weight."""
     target, passed = share * sum(count for _, count in priced), 0
     for price, count in priced:
         passed += count

@@ -1,4 +1,4 @@
-"""Days since the shopper last did anything."""
+"""Days since the shopper's last interaction."""
 
 from events.types.base import Interaction
 from profiles.traits.base import DAY, Products, Refunds, Trait
@@ -11,7 +11,7 @@ class RecencyDays(Trait[int]):
     title = "Days since last seen"
 
     def empty(self) -> int:
-        """Return never."""
+        """Return 0."""
         return 0
 
     def update(self, state: int, one: Interaction) -> int:

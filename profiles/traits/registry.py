@@ -1,4 +1,4 @@
-"""All traits: one line a trait. Pure."""
+"""All traits: one line for each. Pure."""
 
 from collections.abc import Iterable
 from types import MappingProxyType
@@ -30,7 +30,7 @@ TRAITS: Final[dict[str, Trait[Any]]] = {trait.key: trait for trait in _ALL}
 def values(
     history: Iterable[Interaction], *, now: int, products: Products, refunds: Refunds = MappingProxyType({})
 ) -> dict[str, Any]:
-    """Return the value of each trait that has something to say about the history."""
+    """Return the value of each trait that has one."""
     interactions = list(history)
     context: dict[str, Any] = {"now": now, "products": products, "refunds": refunds}
     all_values = ((key, trait.value(trait.fold(interactions), **context)) for key, trait in TRAITS.items())

@@ -7,9 +7,9 @@ Orders = dict[str, tuple[int, int | None]]
 
 
 class Rfm(Trait[Orders]):
-    """State: for each order its time and its worth in hundredths; an order without an id is its event.
+    """State: time and value in hundredths of each order; an order without an id is its event.
 
-    The worth is of the lines whose price is known, None where none is: told without, or in another currency.
+    The value covers lines with a known price. It is None without any: no price stated, or another currency.
     """
 
     key = "rfm"
@@ -34,10 +34,10 @@ class Rfm(Trait[Orders]):
         return merged
 
     def value(self, state: Orders, *, now: int, products: Products, refunds: Refunds) -> dict[str, float | None] | None:
-        """Return days since the last order, how many orders, their whole and their average worth.
+        """Return days since the last order, number of orders, their total and average value.
 
-        Orders that were cancelled or wholly refunded count nowhere, of others not what was given back. Orders of
-        unknown worth are in neither sum; how many there are is told beside it.
+        Cancelled and wholly refunded orders do not count; refunds reduce the others. Orders of unknown value are in
+        neither sum and are counted apart.
         """
         standing = {order: order_state for order, order_state in state.items() if refunds.get(order, 0) is not None}
         if not standing:

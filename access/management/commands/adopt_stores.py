@@ -1,4 +1,4 @@
-"""Make Redis and MODEL_DIR this installation's own, where they are marked as another's that is no more."""
+"""Take over Redis and MODEL_DIR from an installation that no longer exists."""
 
 from typing import Any
 
@@ -15,7 +15,9 @@ class Command(BaseCommand):
     help = "Take over Redis and MODEL_DIR from an installation that is no more (see the docs on operations)."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Take them over, and put on record which bore another's identity. Raises CommandError where one still does."""
+        """Take the stores over, and record which belonged to another installation. Raises CommandError where that
+        fails.
+        """
         with transaction.atomic():
             adopted, unwritten = adopt()
             facts = {"stores": adopted}

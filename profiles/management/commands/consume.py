@@ -62,7 +62,7 @@ def follow(parent: int, stop: threading.Event) -> None:
 
 
 def take_log(stop: threading.Event) -> None:
-    """Return when the log is known to be this installation's; what is away is waited for. Raises CommandError."""
+    """Return once the log belongs to this installation; retry while stores are down. Raises CommandError."""
     while not stop.is_set():
         try:
             installation.take_for_command("REDIS_URL")

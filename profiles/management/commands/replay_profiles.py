@@ -12,7 +12,7 @@ from profiles.replay import replay
 
 
 class Command(BaseCommand):
-    """Forget all profiles and fold them anew: from PostgreSQL what is recorded, from the log the rest."""
+    """Delete all profiles and rebuild them: from PostgreSQL what is recorded, from the log the rest."""
 
     help = "Rebuild all profiles from the log's beginning. May run beside the consumers."
 
