@@ -47,7 +47,7 @@ def test_the_bytes_are_rfc_8785_with_a_fixed_set_of_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "spelling"),
     [
         (datetime(2026, 11, 25, 8, tzinfo=UTC), "2026-11-25T08:00:00.000000Z"),
         (-(2**53), "-9007199254740992"),
@@ -56,8 +56,8 @@ def test_the_bytes_are_rfc_8785_with_a_fixed_set_of_names() -> None:
         (("b", {"a": Decimal("2.0")}), ["b", {"a": "2.0"}]),
     ],
 )
-def test_one_value_has_one_spelling(value: Any, told: Any) -> None:
-    assert plain(value) == told
+def test_one_value_has_one_spelling(value: Any, spelling: Any) -> None:
+    assert plain(value) == spelling
 
 
 @pytest.mark.django_db

@@ -12,8 +12,8 @@ pytestmark = pytest.mark.django_db
 
 
 def stock(number: int, *category: str, **fields: object) -> None:
-    given = {"title": f"Product {number}", "currency": "EUR", "image_url": f"/p/{number}.svg", **fields}
-    Product.objects.create(product_id=f"P{number:03d}", category=list(category), **given)
+    defaults = {"title": f"Product {number}", "currency": "EUR", "image_url": f"/p/{number}.svg", **fields}
+    Product.objects.create(product_id=f"P{number:03d}", category=list(category), **defaults)
 
 
 def test_pictures_are_of_one_product_on_sale_of_each_narrowest_category() -> None:
@@ -63,6 +63,6 @@ def test_of_a_large_catalogue_a_part_tells_the_same_each_time(monkeypatch: pytes
         sql.execute("ANALYZE catalog_product")
     monkeypatch.setattr(browsing, "SAMPLED_ROWS", 200)
 
-    found = browsing.top_categories()
+    categories = browsing.top_categories()
 
-    assert found == browsing.top_categories() == ["Home", "Garden"]
+    assert categories == browsing.top_categories() == ["Home", "Garden"]

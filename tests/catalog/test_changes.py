@@ -53,18 +53,18 @@ def test_the_same_feed_again_changes_nothing() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_what_commits_late_is_not_missed() -> None:
-    written, may_commit = threading.Event(), threading.Event()
+    done, may_commit = threading.Event(), threading.Event()
 
     def late() -> None:
         with transaction.atomic():
             services.put_product("LATE", data=ROW, actor="system:test")
-            written.set()
+            done.set()
             may_commit.wait(10)
         connection.close()
 
     writer = threading.Thread(target=late)
     writer.start()
-    assert written.wait(10)
+    assert done.wait(10)
     services.put_product("EARLY", data=ROW, actor="system:test")
     first, cursor = selectors.changed_since(None)
     may_commit.set()

@@ -8,11 +8,11 @@ import pytest
 from customers.services import MAX_ATTRIBUTES, MAX_VALUE_BYTES, StatedTraits, merge
 
 
-def merged(said: list[StatedTraits]) -> tuple[dict[str, Any], dict[str, Any]]:
+def merged(stated: list[StatedTraits]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return attributes and stamps after these words, in this order."""
     attributes: dict[str, Any] = {}
     stamps: dict[str, Any] = {}
-    for one in said:
+    for one in stated:
         merge(attributes, stamps, one)
     return attributes, stamps
 

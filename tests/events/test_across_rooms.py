@@ -71,9 +71,9 @@ def trained() -> list[str]:
 def everywhere(subject: str) -> set[bool]:
     """Return whether personalization is allowed, as the consent route and as serving see it."""
     kind, _, value = subject.partition(":")
-    found = read_person(user_id=value) if kind == "user" else read_person(anonymous_id=value)
+    result = read_person(user_id=value) if kind == "user" else read_person(anonymous_id=value)
     whom = person(subject).verdict(terms()["personalization"], rule=rule_of(None))
-    return {whom.allowed, allowed(found, gpc=False)}
+    return {whom.allowed, allowed(result, gpc=False)}
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 1, 0), (2, 0, 1)])

@@ -40,22 +40,22 @@ def record_each(*events: Event) -> None:
 def test_any_arrival_order_gives_the_same_order(order: tuple[Event, ...]) -> None:
     record_each(*order)
 
-    found = Order.objects.get()
+    row = Order.objects.get()
     lines = list(OrderLine.objects.order_by("position").values_list("product_id", "quantity", "raw_id"))
     placed = datetime.fromtimestamp(START // 1_000_000 + 1, UTC)
-    assert (found.status, found.revenue, found.refunded) == ("refunded", Decimal(50), Decimal(10))
-    assert (found.user_id, found.currency, found.placed_at) == ("ada", "EUR", placed)
+    assert (row.status, row.revenue, row.refunded) == ("refunded", Decimal(50), Decimal(10))
+    assert (row.user_id, row.currency, row.placed_at) == ("ada", "EUR", placed)
     assert lines == [("A", Decimal(1), "user:ada"), ("B", Decimal(2), "user:ada")]
     assert set(OrderLine.objects.values_list("placed_at", flat=True)) == {placed}
-    assert not found.wholly_refunded
+    assert not row.wholly_refunded
 
 
 @pytest.mark.parametrize("given_back", [{"revenue": 0, "shipping": 5}, {"shipping": 5}, {"tax": "1.20"}])
 def test_a_refund_of_the_shipping_or_the_tax_alone_is_no_refund_of_the_whole(given_back: dict[str, Any]) -> None:
     record_each(COMPLETED, order_event(4, "Refunded", **given_back))
 
-    found = Order.objects.get()
-    assert (found.status, found.refunded, found.wholly_refunded) == ("refunded", Decimal(0), False)
+    row = Order.objects.get()
+    assert (row.status, row.refunded, row.wholly_refunded) == ("refunded", Decimal(0), False)
 
 
 SENT_BACK = order_event(3, "Refunded", products=[{"product_id": "B"}, {"product_id": "A", "price": 12}])
@@ -67,8 +67,8 @@ def test_a_line_sent_back_without_a_price_is_worth_what_the_order_says_whenever_
 ) -> None:
     record_each(*order)
 
-    found = Order.objects.get()
-    assert (found.refunded, found.wholly_refunded) == (Decimal(22), False)
+    row = Order.objects.get()
+    assert (row.refunded, row.wholly_refunded) == (Decimal(22), False)
 
 
 def test_units_sent_back_in_parts_add_up_and_never_beyond_what_was_bought() -> None:
@@ -101,8 +101,8 @@ def test_what_has_no_price_anywhere_or_was_not_bought_takes_nothing_off() -> Non
 
     record_each(order_event(4, "Refunded", products=[{"product_id": "A"}, {"product_id": "Z"}]))
 
-    found = Order.objects.get()
-    assert (found.status, found.refunded, found.wholly_refunded) == ("refunded", Decimal(0), False)
+    row = Order.objects.get()
+    assert (row.status, row.refunded, row.wholly_refunded) == ("refunded", Decimal(0), False)
 
 
 def test_a_batch_of_all_of_them_gives_the_same_order() -> None:
@@ -111,8 +111,8 @@ def test_a_batch_of_all_of_them_gives_the_same_order() -> None:
 
     Recorder().record({0: list(enumerate(events, start=1))}, after=after)
 
-    found = Order.objects.get()
-    assert (found.status, found.revenue, found.lines.count()) == ("refunded", Decimal(50), 2)
+    row = Order.objects.get()
+    assert (row.status, row.revenue, row.lines.count()) == ("refunded", Decimal(50), 2)
 
 
 def test_a_refund_without_amounts_is_of_the_whole_and_a_cancelled_order_says_so() -> None:
@@ -127,14 +127,14 @@ def test_an_order_of_lines_beyond_every_sum_is_kept_without_one() -> None:
     huge = {"product_id": "A", "price": 999_999_999_999, "quantity": "999999999999"}
     record_each(order_event(1, "Completed", products=[huge]), order_event(2, "Refunded", products=[huge]))
 
-    found = Order.objects.get()
-    assert (found.status, found.revenue, found.revenue_basis, found.refunded) == (
+    row = Order.objects.get()
+    assert (row.status, row.revenue, row.revenue_basis, row.refunded) == (
         "refunded",
         None,
         "unknown",
         Decimal(0),
     )
-    assert found.lines.get().price == 999_999_999_999
+    assert row.lines.get().price == 999_999_999_999
 
     record_each(order_event(3, "Refunded", products=[{"product_id": "A", "quantity": "999999999999"}]))
     assert Order.objects.get().refunded == Decimal(0)
@@ -147,8 +147,8 @@ def test_a_line_of_next_to_nothing_is_worth_nothing() -> None:
         order_event(2, "Refunded", products=[{"product_id": "A"}]),
     )
 
-    found = Order.objects.get()
-    assert (found.status, found.refunded) == ("refunded", Decimal(0))
+    row = Order.objects.get()
+    assert (row.status, row.refunded) == ("refunded", Decimal(0))
 
 
 def test_of_a_stream_of_refunds_no_more_products_are_remembered_than_an_order_has(
@@ -164,5 +164,5 @@ def test_of_a_stream_of_refunds_no_more_products_are_remembered_than_an_order_ha
         order_event(1, "Completed", products=[{"product_id": one, "price": 1} for one in "ABC"]),
     )
 
-    found = Order.objects.get()
-    assert (found.returned_units, found.refunded) == ({"A": "1", "B": "1"}, Decimal(2))
+    row = Order.objects.get()
+    assert (row.returned_units, row.refunded) == ({"A": "1", "B": "1"}, Decimal(2))

@@ -43,9 +43,9 @@ def test_every_gauge_is_described() -> None:
 
 
 def test_an_alarm_asks_for_what_answers_are_counted_under() -> None:
-    (asked,) = re.findall(r'vitrine_recommendations_total\{degraded=~"([a-z_|]+)"\}', text_of("docs/operations.md"))
+    (reasons,) = re.findall(r'vitrine_recommendations_total\{degraded=~"([a-z_|]+)"\}', text_of("docs/operations.md"))
 
-    assert set(asked.split("|")) < set(get_args(Degraded))
+    assert set(reasons.split("|")) < set(get_args(Degraded))
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -38,12 +38,12 @@ def test_a_number_below_the_least(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"), [("1.5", "at most 1"), ("-0.1", "at least 0"), ("nan", "finite"), ("inf", "finite")]
+    ("raw", "message"), [("1.5", "at most 1"), ("-0.1", "at least 0"), ("nan", "finite"), ("inf", "finite")]
 )
-def test_a_number_out_of_bounds(raw: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_number_out_of_bounds(raw: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAMPLE", raw)
 
-    with pytest.raises(env.BadSetting, match=said):
+    with pytest.raises(env.BadSetting, match=message):
         env.number("SAMPLE", 0.5, minimum=0.0, maximum=1.0)
 
 
@@ -61,7 +61,7 @@ def test_amounts_are_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "message"),
     [
         ("buy=2", "'buy' is none of view, cart"),
         ("view", "expected view=number"),
@@ -70,15 +70,15 @@ def test_amounts_are_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         *[(f"view={value}", "expected a number above 0") for value in ("0", "-1", "nan", "inf", "1e-60", "1e60")],
     ],
 )
-def test_amounts_that_cannot_be_meant(monkeypatch: pytest.MonkeyPatch, raw: str, said: str) -> None:
+def test_amounts_that_cannot_be_meant(monkeypatch: pytest.MonkeyPatch, raw: str, message: str) -> None:
     monkeypatch.setenv("SAMPLE", raw)
 
-    with pytest.raises(env.BadSetting, match=f"SAMPLE: .*{said}"):
+    with pytest.raises(env.BadSetting, match=f"SAMPLE: .*{message}"):
         env.weights("SAMPLE", ("view", "cart"))
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "message"),
     [
         ('{"DE": 1}', "'DE': expected one of opt_in, opt_out, not 1"),
         ('{"DE": "opt-in"}', "'DE': expected one of opt_in, opt_out, not 'opt-in'"),
@@ -87,10 +87,10 @@ def test_amounts_that_cannot_be_meant(monkeypatch: pytest.MonkeyPatch, raw: str,
         ('["DE"]', "expected a JSON object"),
     ],
 )
-def test_a_mapping_that_cannot_be_meant(monkeypatch: pytest.MonkeyPatch, raw: str, said: str) -> None:
+def test_a_mapping_that_cannot_be_meant(monkeypatch: pytest.MonkeyPatch, raw: str, message: str) -> None:
     monkeypatch.setenv("SAMPLE", raw)
 
-    with pytest.raises(env.BadSetting, match=f"SAMPLE: {said}"):
+    with pytest.raises(env.BadSetting, match=f"SAMPLE: {message}"):
         env.mapping("SAMPLE", {}, key=region_of_rule, choices=get_args(Mode))
 
 

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def says(number: int, user: str | None = "ada", **fields: Any) -> Event:
     """Return an identify of Ada's that says she lives in the country C and the number."""
-    known: dict[str, Any] = {"traits": {"country": f"C{number}"}, **fields}
-    return event(number, kind="identify", name="", user_id=user, properties={}, **known)
+    defaults: dict[str, Any] = {"traits": {"country": f"C{number}"}, **fields}
+    return event(number, kind="identify", name="", user_id=user, properties={}, **defaults)
 
 
 def apply(*events: Event) -> None:

@@ -20,8 +20,8 @@ pytestmark = pytest.mark.django_db
 
 def order(number: int, status: str = "Completed", *, at: int = 0, **properties: Any) -> Event:
     lines = {"products": [{"product_id": "A", "price": 50, "quantity": 2}]} if status == "Completed" else {}
-    told = {"order_id": f"O{number}", **lines, **properties}
-    return event(10 * at + number, name=f"Order {status}", properties=told)
+    all_properties = {"order_id": f"O{number}", **lines, **properties}
+    return event(10 * at + number, name=f"Order {status}", properties=all_properties)
 
 
 def happened(*events: Event) -> None:

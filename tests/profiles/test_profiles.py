@@ -103,9 +103,9 @@ def test_a_refusal_removes_what_was_before_it_and_what_comes_late() -> None:
     assert redis.client().zcard(f"{keys.BROWSED}anonymous:phone") == 0
 
 
-@pytest.mark.parametrize("refused", [{"user_id": "ada"}, {"user_id": None, "anonymous_id": "phone"}])
-def test_a_refusal_on_one_id_takes_what_the_others_of_the_person_did_before(refused: dict[str, str | None]) -> None:
-    refusal = event(5, name="Consent Updated", consents={"personalization": False}, allowed=(), **refused)
+@pytest.mark.parametrize("refusing_id", [{"user_id": "ada"}, {"user_id": None, "anonymous_id": "phone"}])
+def test_a_refusal_on_one_id_takes_what_the_others_of_the_person_did_before(refusing_id: dict[str, str | None]) -> None:
+    refusal = event(5, name="Consent Updated", consents={"personalization": False}, allowed=(), **refusing_id)
 
     apply(event(1), anonymous_view(2), refusal, anonymous_view(7), event(8), identify(9, "ada", "phone"))
 
@@ -119,8 +119,8 @@ def test_browsing_on_several_devices_does_not_push_out_purchases_either() -> Non
     apply(bought, *(event(2 * number) for number in times), *(anonymous_view(2 * number + 1) for number in times))
     apply(identify(2 * history.MAX_INTERACTIONS + 9, "ada", "phone"))
 
-    found = products(read_person(user_id="ada"))
-    assert found == [
+    product_ids = products(read_person(user_id="ada"))
+    assert product_ids == [
         "B",
         *(f"P{number}" for number in range(history.MAX_INTERACTIONS + 2, 2 * history.MAX_INTERACTIONS + 2)),
     ]
@@ -131,8 +131,8 @@ def test_the_newest_are_kept_and_browsing_does_not_push_out_purchases() -> None:
 
     apply(bought, *(event(number) for number in range(1, history.MAX_INTERACTIONS + 51)))
 
-    found = products(read_person(user_id="ada"))
-    assert found == ["B", *(f"P{number}" for number in range(51, history.MAX_INTERACTIONS + 51))]
+    product_ids = products(read_person(user_id="ada"))
+    assert product_ids == ["B", *(f"P{number}" for number in range(51, history.MAX_INTERACTIONS + 51))]
 
 
 def test_an_order_told_by_browser_and_server_is_one() -> None:
