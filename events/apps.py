@@ -14,9 +14,9 @@ class EventsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the consent API to the log, and register erasure and export."""
-        from consents import journal
+        from consents.services import log_with
         from events import privacy
         from events.services.consent_events import write_change
 
-        journal.write_with(write_change)
+        log_with(write_change)
         privacy.register()

@@ -31,12 +31,13 @@ BEGINNING: Final = datetime.fromisoformat("0001-01-01T00:00:00+00:00")
 def training_frame(*, since: datetime | None = None) -> pd.DataFrame:
     """Return the interactions that may train models, sorted by time: one row for each product an event names.
 
-    Columns: user_id (the person's key: `user:ID` or `anonymous:ID`), item_id, timestamp (seconds since 1970), event
-    (the signal's name), value, quantity, price (NaN when unknown or in another currency), order_id (None without one),
-    device (its type, "bot" for machines that say so, None when unknown).
+    * user_id: the person's key, `user:ID` or `anonymous:ID`, by the identity rules
+    * item_id; timestamp, in seconds since 1970; event, the signal's name; value; quantity
+    * price: NaN when unknown, or in another currency than the shop's
+    * order_id: None when there is none
+    * device: its type, "bot" where a machine declares itself; None when unknown
 
-    An event counts if its subject allowed training when it arrived and has not refused it since, not even for a while.
-    Persons follow the identity rules.
+    Only events count whose subject allowed training when they came and never refused it since.
     """
     resolver = people()
     excluded = Excluded(resolver)
@@ -93,7 +94,7 @@ def _person(resolver: People, raw_id: str, at: int) -> str:
 
 @dataclass(slots=True)
 class _Columns:
-    """Columns under construction; each distinct text is stored once."""
+    """Columns under construction; each distinct text is held once."""
 
     persons: list[str] = field(default_factory=list)
     items: list[str] = field(default_factory=list)

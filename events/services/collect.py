@@ -12,8 +12,8 @@ from access.keys import KeyRecord, masked
 from access.selectors import key_named
 from common import clock, redis
 from common.errors import FieldError, InvalidInput, TooLarge
-from consents.mirroring import link
-from consents.selectors import states_of_people, terms
+from consents.cache_updates import link
+from consents.selectors import consent_rules, states_of_people
 from consents.subjects import raw_ids
 from events.intake.items import Envelope, Item, Refused, read_item
 from events.intake.limits import MAX_ITEM, MAX_WRITTEN
@@ -79,7 +79,10 @@ def collect(
         errors = _errors(refused, prefix)
         raise InvalidInput(" ".join(["No event of the request is sound.", *map(str, errors[:1])]), errors=errors)
     acceptance = Acceptance(
-        states_of_people(_ids(item.event for item, _ in sound)), terms=terms(), gpc=sender.gpc, region=sender.region
+        states_of_people(_ids(item.event for item, _ in sound)),
+        consent_rules(),
+        gpc=sender.gpc,
+        region=sender.region,
     )
     kept = sum(acceptance.take(item, verified=verified) for item, verified in sound)
     aside = [_entry_aside(items[position], why, envelope, sender) for position, why in refused]
@@ -90,7 +93,7 @@ def collect(
     link(acceptance.writes.links)
     get_log().append(entries)
     pipe = redis.client().pipeline(transaction=False)
-    if acceptance.writes.queue_mirror(pipe):
+    if acceptance.writes.queue_cache(pipe):
         pipe.execute()
     return Outcome(kept, len(sound) - kept, tuple(why for _, why in refused))
 

@@ -1,16 +1,19 @@
 """Events that the server itself writes, such as served recommendations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from common import clock
-from consents.selectors import states_of_people, terms
+from consents.person import person_of
+from consents.rules import ConsentRules
+from consents.selectors import consent_rules, states_of_people
+from consents.state import ConsentState
 from consents.subjects import raw_ids
-from events.intake.items import Item
+from consents.verdict import allowed_purposes, may_keep
 from events.log import get_log
 from events.log.base import Entry
-from events.services.acceptance import Acceptance
+from events.services.acceptance import uses_of
 from events.types.base import Event
 
 
@@ -37,15 +40,11 @@ def append_server_events(events: Sequence[ServerEvent]) -> None:
     An event whose shopper allows none of its purposes is kept without ids. Raises Unavailable or redis errors.
     """
     ids = [raw_id for event in events for raw_id in raw_ids(event.user_id, event.anonymous_id)]
-    states, purposes = states_of_people(ids), terms()
-    acceptances = {
-        (gpc, region): Acceptance(states, terms=purposes, gpc=gpc, region=region)
-        for gpc, region in {(event.gpc, event.region) for event in events}
-    }
-    get_log().append([_entry(event, acceptances[event.gpc, event.region]) for event in events])
+    states, rules = states_of_people(ids), consent_rules()
+    get_log().append([_entry(event, states, rules) for event in events])
 
 
-def _entry(server_event: ServerEvent, acceptance: Acceptance) -> Entry:
+def _entry(server_event: ServerEvent, states: Mapping[str, ConsentState], rules: ConsentRules) -> Entry:
     event = Event(
         message_id=server_event.message_id,
         kind="track",
@@ -57,9 +56,9 @@ def _entry(server_event: ServerEvent, acceptance: Acceptance) -> Entry:
         properties=server_event.properties,
         source="server",
     )
-    has_id = event.user_id or event.anonymous_id
-    allowed = acceptance.purposes_for(Item(event)) if has_id else None
-    if allowed is None:
-        event = replace(event, user_id=None, anonymous_id=None)
-        return Entry("event", event.message_id, event.encode())
-    return Entry("event", event.raw_id, replace(event, allowed=allowed).encode())
+    ids = raw_ids(event.user_id, event.anonymous_id)
+    allowed, _ = allowed_purposes(person_of(ids, states), rules, region=server_event.region, gpc=server_event.gpc)
+    if ids and may_keep(uses_of(event), allowed):
+        return Entry("event", event.raw_id, replace(event, allowed=allowed).encode())
+    event = replace(event, user_id=None, anonymous_id=None)
+    return Entry("event", event.message_id, event.encode())
