@@ -21,7 +21,7 @@ from common.pagination import EstimatingPaginator
 class AuditEventAdmin(NamesActors, ReadOnly, ModelAdmin):
     """Read only, newest first. A search for a shopper (`user:ID`, `anonymous:ID`) lists the events about them."""
 
-    list_display = ("at", "action", "who", "object", "facts")
+    list_display = ("at", "action", "who", "object", "data_summary")
     search_fields = ("object",)
     search_help_text = (
         "An object, an action or who did it, as they are written here, or a shopper: user:ID, anonymous:ID"
@@ -30,7 +30,18 @@ class AuditEventAdmin(NamesActors, ReadOnly, ModelAdmin):
     list_per_page = 50
     show_full_result_count = False
     paginator = EstimatingPaginator
-    fields: ClassVar = ("id", "at", "category", "action", "who", "object", "subject", "facts", "detail", "canonical")
+    fields: ClassVar = (
+        "id",
+        "at",
+        "category",
+        "action",
+        "who",
+        "object",
+        "subject",
+        "data_summary",
+        "detail",
+        "canonical",
+    )
     readonly_fields = fields
 
     @display(description="Actor", ordering="actor")
@@ -40,7 +51,7 @@ class AuditEventAdmin(NamesActors, ReadOnly, ModelAdmin):
         return event.actor if called == event.actor else f"{called} ({event.actor})"
 
     @display(description="Data")
-    def facts(self, event: AuditEvent) -> str:
+    def data_summary(self, event: AuditEvent) -> str:
         """Show the event's data in one line."""
         return orjson.dumps(orjson.loads(bytes(event.body))["data"]).decode()[:300]
 

@@ -49,13 +49,13 @@ def record(run: str, count: int) -> float:
     """Return the seconds the recorder takes."""
     from events.services.recorder import Recorder, offsets
 
-    found = entries(run, count)
+    all_entries = entries(run, count)
     recorder, after = Recorder(), offsets(range(SHARDS))
     base = max(after.values())
     began = time.perf_counter()
     for start in range(0, count, BATCH):
         batch: dict[int, list[Any]] = {shard: [] for shard in range(SHARDS)}
-        for position, entry in enumerate(found[start : start + BATCH], start=start):
+        for position, entry in enumerate(all_entries[start : start + BATCH], start=start):
             batch[position % SHARDS].append((base + position + 1, entry))
         after = recorder.record(batch, after=after)
     return time.perf_counter() - began

@@ -36,11 +36,11 @@ def history(rows: int, *, shoppers: int | None = None, items: int | None = None,
     center = (users * 7_919) % items
     own = (center + rng.geometric(0.05, rows)) % items
     common = np.minimum(items - 1, (items * rng.random(rows) ** 3).astype(np.int64))
-    taken = np.where(rng.random(rows) < 0.7, own, common)
+    item_numbers = np.where(rng.random(rows) < 0.7, own, common)
     return pd.DataFrame(
         {
             "user_id": np.char.add("u", users.astype(str)),
-            "item_id": np.char.add("i", taken.astype(str)),
+            "item_id": np.char.add("i", item_numbers.astype(str)),
             "timestamp": np.sort(1.7e9 + 365 * DAY * rng.random(rows)),
             "event": "purchase",
         }
@@ -72,7 +72,7 @@ def real(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     return pd.read_parquet(folder / "interactions.parquet"), pd.read_parquet(items) if items.exists() else None
 
 
-def shown(message: str, share: float) -> None:
+def show_progress(message: str, share: float) -> None:
     """Print what a training is at, beside what it finds."""
     print(f"{share:4.0%} {message}", file=sys.stderr)
 
@@ -85,7 +85,9 @@ def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None, *, as_live:
 
     plan = champions(frame[:CHAMPIONS], items) if as_live else None
     started = time.monotonic()
-    trained = train(build(frame, items), progress=shown, newest=MAX_INTERACTIONS if as_live else None, rival=plan)
+    trained = train(
+        build(frame, items), progress=show_progress, newest=MAX_INTERACTIONS if as_live else None, rival=plan
+    )
     seconds = time.monotonic() - started
     with tempfile.TemporaryDirectory() as scratch:
         digest = trained.bundle.save(Path(scratch) / "bundle")

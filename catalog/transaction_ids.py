@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.db import connections, transaction
 
-KNOWN: Final = """
+COLUMN_EXISTS: Final = """
 SELECT to_regclass('public.catalog_product') IS NOT NULL AND EXISTS (
     SELECT FROM pg_attribute WHERE attrelid = to_regclass('public.catalog_product') AND attname = 'changed_xid'
 )
@@ -26,7 +26,7 @@ def reset_transaction_ids(using: str) -> int:
     anyway.
     """
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
-        cursor.execute(KNOWN)
+        cursor.execute(COLUMN_EXISTS)
         if not cursor.fetchone()[0]:
             return 0
         cursor.execute("SELECT count(*) FROM catalog_product WHERE changed_xid > pg_current_xact_id()::text::bigint")

@@ -34,7 +34,7 @@ class Identity:
     user_ids: tuple[str, ...]
     anonymous_ids: tuple[str, ...]
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    known: bool = False
+    was_seen: bool = False
     """Whether any of the ids was ever seen."""
     spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
     """When each anonymous id was this person's; ids without an entry always were."""
@@ -100,7 +100,7 @@ def accounts_of(subjects: Iterable[str]) -> dict[str, str]:
 def _with_attributes(user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...]) -> Identity:
     bare = Identity(user_ids, anonymous_ids)
     rows = list(Customer.objects.filter(raw_id__in=bare.raw_ids).values_list("attributes", "attribute_stamps"))
-    return Identity(user_ids, anonymous_ids, merged(rows), known=bool(rows) or len(bare.raw_ids) > 1)
+    return Identity(user_ids, anonymous_ids, merged(rows), was_seen=bool(rows) or len(bare.raw_ids) > 1)
 
 
 def merged(rows: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, Any]:

@@ -78,12 +78,12 @@ def load(directory: Path, *, throwaway: bool = False, preferred: dict[str, int] 
 def remember(directory: Path, preferred: dict[str, int]) -> dict[str, str]:
     """Return the passwords and ports in `instance.json`; missing ones are created and stored."""
     file = directory / "instance.json"
-    known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-    values = {name: secrets.token_hex(16) for name in PASSWORDS if name not in known}
-    values |= {f"{name}_port": str(ports.pick(preferred.get(name))) for name in STORES if f"{name}_port" not in known}
+    stored: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    values = {name: secrets.token_hex(16) for name in PASSWORDS if name not in stored}
+    values |= {f"{name}_port": str(ports.pick(preferred.get(name))) for name in STORES if f"{name}_port" not in stored}
     if values:
-        write(file, {**known, **values})
-    return {**known, **values}
+        write(file, {**stored, **values})
+    return {**stored, **values}
 
 
 @contextmanager

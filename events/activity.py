@@ -167,7 +167,7 @@ def _timeline_event(row: Event) -> TimelineEvent:
 
 def _detail(properties: dict[str, Any]) -> str:
     """Return the facts that a reader looks for."""
-    facts = [
+    details = [
         (name, properties.get(name)) for name in ("query", "path", "rating", "seconds", "order_id", "total", "list_id")
     ]
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts if value not in (None, ""))
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in details if value not in (None, ""))

@@ -35,7 +35,7 @@ def customer_profile(subject: str, *, now: datetime) -> CustomerProfile:
     """
     identity = identity_of(subject, now=now)
     traits = traits_of(identity, now=now)
-    if not identity.known and not traits:
+    if not identity.was_seen and not traits:
         raise NotFound(f"No customer {subject}.")
     return CustomerProfile(identity, traits)
 

@@ -57,7 +57,7 @@ for i = 1, #ids do
     redis.call('ZRANGE', '{keys.BROWSED}' .. id, 0, -1, 'WITHSCORES'),
     redis.call('ZRANGE', '{keys.LASTING}' .. id, 0, -1, 'WITHSCORES'),
     claims,
-    redis.call('HVALS', '{keys.SAID}' .. id),
+    redis.call('HVALS', '{keys.ATTRIBUTES}' .. id),
   }}
 end
 local others = {{}}
@@ -85,8 +85,9 @@ READ_SHA: Final = sha1(READ.encode()).hexdigest()
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One shopper. `ids` are raw ids, `asked` those of the request; `history` is sorted by time, cut by identity and
-    refusals.
+    """One shopper. `ids` are raw ids, `requested_ids` those of the request.
+
+    `history` is sorted by time, cut by identity and refusals.
 
     `attributes` holds the latest value of each name in `SHOPPER_ATTRIBUTES`. `consent_states` also holds ids linked by
     consents, and those of a linked user (`consents.person_of`).
@@ -97,7 +98,7 @@ class Person:
     """
 
     ids: tuple[str, ...] = ()
-    asked: tuple[str, ...] = ()
+    requested_ids: tuple[str, ...] = ()
     history: tuple[Interaction, ...] = ()
     consent_states: dict[str, ConsentState] = field(default_factory=dict)
     epoch: int = 0
@@ -122,7 +123,7 @@ def read_person(*, user_id: str | None = None, anonymous_id: str | None = None) 
     rows = history_of(states, users=users)
     return Person(
         ids=ids,
-        asked=tuple(raw_ids(user_id, anonymous_id)),
+        requested_ids=tuple(raw_ids(user_id, anonymous_id)),
         history=tuple(history.newest(rows)),
         consent_states=consents,
         epoch=sum(state.epoch for state in consents.values()),

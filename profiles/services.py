@@ -166,7 +166,7 @@ def state_keys(raw_id: str) -> tuple[str, str, str, str, str]:
         f"{keys.LASTING}{raw_id}",
         f"{keys.REFUSED}{raw_id}",
         f"{keys.STATE}{raw_id}",
-        f"{keys.SAID}{raw_id}",
+        f"{keys.ATTRIBUTES}{raw_id}",
     )
 
 

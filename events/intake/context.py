@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-_KEPT: Final[dict[str, tuple[str, ...]]] = {
+_CONTEXT_FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "app": ("name", "version"),
     "campaign": ("name", "source", "medium", "term", "content"),
     "device": ("type",),
@@ -17,7 +17,7 @@ _KEPT: Final[dict[str, tuple[str, ...]]] = {
     "page": ("path", "title", "url", "referrer"),
     "screen": ("width", "height"),
 }
-_KEPT_VALUES: Final = ("locale", "timezone", "sessionId", "sessionStart")
+_CONTEXT_VALUES: Final = ("locale", "timezone", "sessionId", "sessionStart")
 _ADDRESSES: Final = {"url", "referrer", "initial_referrer", "tab_url", "page_location", "page_referrer"}
 """Fields in which SDKs write page addresses, in a context or among the properties of a page call."""
 _LONGEST: Final = 512
@@ -28,17 +28,17 @@ _BOT: Final = re.compile(r"(?<!cu)bot|crawl|spider|headless")
 
 def minimized(context: Mapping[str, Any], *, region: str | None, policy_version: str = "") -> dict[str, Any]:
     """Return the kept part of a context, with the region and the guessed device type."""
-    kept: dict[str, Any] = {
-        name: inner for name, fields in _KEPT.items() if (inner := _part(context.get(name), fields))
+    result: dict[str, Any] = {
+        name: inner for name, fields in _CONTEXT_FIELDS.items() if (inner := _part(context.get(name), fields))
     }
-    kept |= {name: value for name in _KEPT_VALUES if (value := _scalar(context.get(name))) is not None}
-    if "type" not in kept.get("device", {}) and (guess := device_type(context.get("userAgent"))):
-        kept["device"] = {**kept.get("device", {}), "type": guess}
+    result |= {name: value for name in _CONTEXT_VALUES if (value := _scalar(context.get(name))) is not None}
+    if "type" not in result.get("device", {}) and (guess := device_type(context.get("userAgent"))):
+        result["device"] = {**result.get("device", {}), "type": guess}
     if region:
-        kept["region"] = region
+        result["region"] = region
     if policy_version:
-        kept["consent"] = {"policy_version": policy_version}
-    return kept
+        result["consent"] = {"policy_version": policy_version}
+    return result
 
 
 def told_without_queries(properties: Mapping[str, Any]) -> dict[str, Any]:

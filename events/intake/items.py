@@ -40,7 +40,7 @@ class Item:
     context: Mapping[str, Any] = field(default_factory=dict)
     categories: Mapping[str, Any] = field(default_factory=dict)
     user_hash: str | None = None
-    wanted: bool = True
+    for_us: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def _read(item: dict[str, Any], envelope: Envelope, *, kind: Any) -> Item:
         context=context,
         categories=_decisions(context),
         user_hash=next((text(value) for value in hashes if text(value)), envelope.user_hash),
-        wanted={**envelope.integrations, **_mapping(item.get("integrations"))}.get(OURSELVES) is not False,
+        for_us={**envelope.integrations, **_mapping(item.get("integrations"))}.get(OURSELVES) is not False,
     )
 
 
@@ -124,10 +124,10 @@ def _decisions(context: Mapping[str, Any]) -> Mapping[str, bool]:
         raise _Invalid(place, "must be an object")
     if len(consent) > MAX_CONSENTS:
         raise _Invalid(place, f"holds more than {MAX_CONSENTS} purposes")
-    for name, given in consent.items():
-        if given is not None and not isinstance(given, bool):
+    for name, choice in consent.items():
+        if choice is not None and not isinstance(choice, bool):
             raise _Invalid(f"{place}.{name}"[:MAX_TEXT], "must be true or false")
-    return {name: given for name, given in consent.items() if given is not None}
+    return {name: choice for name, choice in consent.items() if choice is not None}
 
 
 def _ids(item: dict[str, Any], kind: str) -> tuple[str | None, str | None, str | None]:

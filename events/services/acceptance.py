@@ -69,7 +69,7 @@ class Acceptance:
         if verdict.kept:
             self.writes.entries.append(_kept(item, verdict, region=consent.region))
         else:
-            self.writes.entries.append(_counted(item.event, verdict.reason if item.wanted else "not_for_us"))
+            self.writes.entries.append(_counted(item.event, verdict.reason if item.for_us else "not_for_us"))
         self.writes.entries += [_updated(notice, item, region=consent.region) for notice in verdict.notices]
         return verdict.kept
 
@@ -84,7 +84,7 @@ class Acceptance:
             verified=verified,
             gpc=self._gpc,
             region=region_in(item.context) or self._region,
-            uses=uses_of(event) if item.wanted else (),
+            uses=uses_of(event) if item.for_us else (),
         )
 
 

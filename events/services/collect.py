@@ -60,7 +60,7 @@ class Sender:
 class Outcome:
     """The result of a batch: events kept, events only counted, and rejected items."""
 
-    kept: int
+    stored: int
     counted: int
     set_aside: tuple[Refused, ...]
 
@@ -84,7 +84,7 @@ def collect(
         gpc=sender.gpc,
         region=sender.region,
     )
-    kept = sum(acceptance.take(item, verified=verified) for item, verified in sound)
+    stored = sum(acceptance.take(item, verified=verified) for item, verified in sound)
     aside = [_entry_aside(items[position], why, envelope, sender) for position, why in refused]
     entries = [*acceptance.writes.entries, *aside]
     if sum(len(entry.body) for entry in entries) > MAX_WRITTEN:
@@ -95,7 +95,7 @@ def collect(
     pipe = redis.client().pipeline(transaction=False)
     if acceptance.writes.queue_cache(pipe):
         pipe.execute()
-    return Outcome(kept, len(sound) - kept, tuple(why for _, why in refused))
+    return Outcome(stored, len(sound) - stored, tuple(why for _, why in refused))
 
 
 def collect_server_items(items: Sequence[Any], *, source: str = "server") -> Outcome:

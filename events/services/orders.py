@@ -96,8 +96,8 @@ def _take_content(row: Order, record: OrderRecord) -> None:
     row.coupon = record.coupon or ""
 
 
-def _with_units(known: dict[str, str], lines: Iterable[ProductLine]) -> dict[str, str]:
-    units = {product: Decimal(count) for product, count in known.items()}
+def _with_units(existing: dict[str, str], lines: Iterable[ProductLine]) -> dict[str, str]:
+    units = {product: Decimal(count) for product, count in existing.items()}
     for line in lines:
         units[line.product_id] = units.get(line.product_id, Decimal(0)) + line.quantity
     # A stream of refunds must not let the row grow. The first by id stay, so that the order of arrival does not matter.

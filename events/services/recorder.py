@@ -166,8 +166,8 @@ def _claim(rows: Iterable[Row]) -> list[Row]:
     hashes = "{" + ",".join(sorted(by_hash)) + "}"
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [hashes, hashes])
-        for (known,) in cursor.fetchall():
-            del by_hash[known]
+        for (known_hash,) in cursor.fetchall():
+            del by_hash[known_hash]
     return list(by_hash.values())
 
 

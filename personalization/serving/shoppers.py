@@ -116,7 +116,7 @@ def allowed(person: Person, *, gpc: bool, region: str | None = None) -> bool:
 
     By the ids that were named, as the other doors ask, and by all of them, for the history of all would be used.
     """
-    people = [person_of(ids, person.consent_states) for ids in (person.asked, person.ids)]
+    people = [person_of(ids, person.consent_states) for ids in (person.requested_ids, person.ids)]
     return all(
         whom.verdict(terms().get(PURPOSE), rule=rule_of(region or whom.region), gpc=gpc).allowed for whom in people
     )

@@ -17,7 +17,7 @@ WEIGHTS: Final[dict[Signal, int]] = {
     "checkout": 3,
     "purchase": 5,
 }
-SHOWN: Final = 5
+MAX_NAMES: Final = 5
 
 
 class Affinity(Trait[dict[str, int]]):
@@ -49,7 +49,7 @@ class Affinity(Trait[dict[str, int]]):
             ((weight, name) for name, weight in sums.items() if weight > 0), key=lambda one: (-one[0], one[1])
         )
         total = sum(weight for weight, _ in liked)
-        return [{"name": name, "share": round(weight / total, 3)} for weight, name in liked[:SHOWN]] or None
+        return [{"name": name, "share": round(weight / total, 3)} for weight, name in liked[:MAX_NAMES]] or None
 
     @abstractmethod
     def names(self, info: ProductInfo) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from typing import Final
 from events.types.base import Interaction
 from profiles.traits.base import Products, Refunds, Trait
 
-SHOWN: Final = 10
+MAX_PRODUCTS: Final = 10
 Latest = dict[str, int]
 
 
@@ -28,7 +28,7 @@ class LastViewed(Trait[Latest]):
         merged = dict(state)
         for product_id, at in other.items():
             merged[product_id] = max(at, merged.get(product_id, at))
-        return dict(sorted(merged.items(), key=lambda item: (-item[1], item[0]))[:SHOWN])
+        return dict(sorted(merged.items(), key=lambda item: (-item[1], item[0]))[:MAX_PRODUCTS])
 
     def value(self, state: Latest, *, now: int, products: Products, refunds: Refunds) -> list[str] | None:
         """Return product ids, the latest first."""

@@ -49,7 +49,7 @@ def decides(second: int, consent: dict[str, bool], **who: str) -> Any:
 def send(*items: Any, sender: Sender = SERVER) -> int:
     """Send items days later, and let both consumers work; return how many were kept."""
     later = Envelope(received_at=(START + 100_000) * 1_000_000, source=sender.source)
-    kept = collect(list(items), sender=sender, envelope=later).kept
+    kept = collect(list(items), sender=sender, envelope=later).stored
     log = get_log()
     shards = range(log.shards)
     services.apply(log.read_many(services.offsets(shards), count=10_000))

@@ -20,8 +20,8 @@ class Command(BaseCommand):
         """
         with transaction.atomic():
             adopted, unwritten = adopt()
-            facts = {"stores": adopted}
-            record(category="access", action="stores.adopted", actor="system:adopt_stores", object="stores", data=facts)
+            data = {"stores": adopted}
+            record(category="access", action="stores.adopted", actor="system:adopt_stores", object="stores", data=data)
         self.stdout.write(f"taken over from another installation: {', '.join(adopted) or 'none'}")
         if unwritten:
             raise CommandError(f"could not be written, being full or closed to us: {', '.join(unwritten)}")

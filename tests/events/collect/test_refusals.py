@@ -327,7 +327,7 @@ def test_what_is_set_aside_can_be_accepted_once_it_is_mended(
     mended = json.dumps({**bad, "properties": {"product_id": "P1"}})
     outcome = replay(mended, **first_time)
 
-    assert outcome.kept == 1
+    assert outcome.stored == 1
     assert {event.message_id for event in log.events()} == {"m1", "m2"}
     assert {event.at for event in log.events() if event.message_id == "m2"} == {aside["received_at"]}
 
