@@ -26,10 +26,10 @@ def load_early() -> None:
 
     A process that is forked later would inherit a lock that nobody holds any more.
     """
-    from personalization.serving.snapshot_refresher import keeper
+    from personalization.serving.snapshot_refresher import snapshot_refresher
 
     if multiprocessing.parent_process() is not None:
-        keeper.begin()
+        snapshot_refresher.begin()
 
 
 def wait_with_limits() -> None:

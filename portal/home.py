@@ -15,7 +15,7 @@ from events import activity
 from modelops.selectors.overview import live_model, open_alarms, waiting_waivers
 from modelops.selectors.runs import latest_run, unfinished_run
 from personalization.selectors.placements import active_placements
-from personalization.serving.snapshot_refresher import keeper
+from personalization.serving.snapshot_refresher import snapshot_refresher
 from portal.model_card import card_of
 from portal.permissions import may
 
@@ -100,6 +100,6 @@ def _model() -> dict[str, Any]:
     return {
         "may_see_model": True,
         "model": card_of(model) if model else None,
-        "refused": keeper.refused,
+        "refused": snapshot_refresher.refusal,
         "run": unfinished_run() or latest_run(),
     }

@@ -23,7 +23,7 @@ from events.consuming import lags
 from events.log import get_log
 from modelops import live
 from modelops.selectors.overview import open_alarms
-from personalization.serving.snapshot_refresher import keeper
+from personalization.serving.snapshot_refresher import snapshot_refresher
 
 RETRY_SECONDS = 2
 CHECK_SECONDS = 1.0
@@ -189,7 +189,7 @@ def check_log() -> str:
 
 def check_catalogue() -> str:
     """Say whether this process may answer at once. Raises Unavailable while it loads the catalogue: requests wait."""
-    if keeper.loading:
+    if snapshot_refresher.loading:
         raise errors.Unavailable("the catalogue is being loaded")
     return "loaded"
 
@@ -199,8 +199,8 @@ def check_model() -> str:
     champion = live.champion()
     if champion is None:
         raise errors.NotFound("no model is released")
-    if keeper.refused is not None:
-        raise ModelRefusedError(keeper.refused)
+    if snapshot_refresher.refusal is not None:
+        raise ModelRefusedError(snapshot_refresher.refusal)
     return champion.version
 
 

@@ -22,17 +22,17 @@ def lessons() -> Iterator[None]:
 @pytest.fixture
 def stocked(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
     """A stocked shop without a model; Ada and Bo said yes to personalization, Cy said nothing."""
-    from personalization.serving.snapshot_refresher import keeper
+    from personalization.serving.snapshot_refresher import snapshot_refresher
     from tests.personalization.shop import ADA, BO, says, stock_the_shop
 
     settings.SERVING_REFRESH, settings.MODEL_DIR = "inline", tmp_path
     settings.GATE_LATENCY_MILLISECONDS = 1_000.0  # a machine that runs many tests at once is slow
-    keeper.forget()
+    snapshot_refresher.forget()
     stock_the_shop()
     says(ADA)
     says(BO)
     yield
-    keeper.forget()
+    snapshot_refresher.forget()
 
 
 @pytest.fixture

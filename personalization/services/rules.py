@@ -1,4 +1,4 @@
-"""Making and editing rules. An edit writes a new version; old ones stay, so that past answers can be explained."""
+"""Create and edit rules. An edit writes a new version; old versions stay, to explain past answers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,12 +13,12 @@ from personalization.models import Placement, Rule, RuleVersion
 from personalization.selectors.conflicts import hides_everything
 
 ABOUT = ("products", "categories", "brands", "min_price", "max_price", "min_stock", "max_stock")
-"""The conditions that tell which products a rule is about."""
+"""The conditions on products."""
 
 
 @transaction.atomic
 def create_rule(*, name: str, wording: Mapping[str, Any], actor: str, active: bool = True) -> Rule:
-    """Make a rule with its first version and put it to work. Raises InvalidInput naming the field."""
+    """Create a rule with its first version. Raises InvalidInput, which names the field."""
     rule = Rule(name=name, active=active)
     _check(rule, exclude={"current"})
     rule.save()
@@ -30,7 +30,7 @@ def create_rule(*, name: str, wording: Mapping[str, Any], actor: str, active: bo
 
 @transaction.atomic
 def edit_rule(rule_id: int, *, actor: str, wording: Mapping[str, Any], name: str | None = None) -> Rule:
-    """Give a rule a new wording, and perhaps a new name; the former version stays. Raises NotFound, InvalidInput."""
+    """Give a rule a new version, and possibly a new name; the old version stays. Raises NotFound, InvalidInput."""
     rule = _locked(rule_id)
     if name is not None:
         rule.name = name
@@ -43,7 +43,7 @@ def edit_rule(rule_id: int, *, actor: str, wording: Mapping[str, Any], name: str
 
 @transaction.atomic
 def switch_rule(rule_id: int, *, active: bool, actor: str) -> Rule:
-    """Switch a rule on or off; switching to what it is changes nothing. Raises NotFound."""
+    """Switch a rule on or off; without a change it writes nothing. Raises NotFound."""
     rule = _locked(rule_id)
     if rule.active == active:
         return rule
@@ -55,8 +55,8 @@ def switch_rule(rule_id: int, *, active: bool, actor: str) -> Rule:
     return rule
 
 
-def draft(*, wording: Mapping[str, Any]) -> RuleVersion:
-    """Return a checked wording that is not saved, for a preview. Raises InvalidInput naming the field."""
+def draft_version(*, wording: Mapping[str, Any]) -> RuleVersion:
+    """Return a checked, unsaved rule version for a preview. Raises InvalidInput, which names the field."""
     version = RuleVersion(number=0, created_by="draft", **wording)
     _check(version, exclude={"rule"})
     check_wording(version)
@@ -64,7 +64,7 @@ def draft(*, wording: Mapping[str, Any]) -> RuleVersion:
 
 
 def check_wording(version: RuleVersion) -> None:
-    """Raise InvalidInput where the fields of a wording do not fit together."""
+    """Raise InvalidInput if the fields of a rule version contradict each other."""
     if version.effect == RuleVersion.Effect.PIN and version.position is None:
         raise InvalidInput.of("position", "a pin needs a position, from 1")
     if version.effect == RuleVersion.Effect.CAP and version.cap is None:
@@ -100,10 +100,10 @@ def _check_something_is_left(version: RuleVersion) -> None:
 
 
 def _check_places(version: RuleVersion) -> None:
-    known = set(Placement.objects.values_list("key", flat=True))
-    wrong = [key for key in version.placements if key not in known]
+    keys = set(Placement.objects.values_list("key", flat=True))
+    wrong = [key for key in version.placements if key not in keys]
     if wrong:
-        raise InvalidInput.of("placements", f"there is no placement {', '.join(wrong)}: {', '.join(sorted(known))}")
+        raise InvalidInput.of("placements", f"there is no placement {', '.join(wrong)}: {', '.join(sorted(keys))}")
 
 
 def _locked(rule_id: int) -> Rule:
@@ -127,11 +127,13 @@ def _check(row: Rule | RuleVersion, *, exclude: set[str]) -> None:
     try:
         row.full_clean(exclude=exclude)
     except ValidationError as error:
-        wrong = [FieldError(field, _told(one)) for field, found in error.error_dict.items() for one in found]
-        raise InvalidInput(str(wrong[0]), errors=tuple(wrong)) from error
+        field_errors = [
+            FieldError(field, _message(one)) for field, errors in error.error_dict.items() for one in errors
+        ]
+        raise InvalidInput(str(field_errors[0]), errors=tuple(field_errors)) from error
 
 
-def _told(error: ValidationError) -> str:
+def _message(error: ValidationError) -> str:
     params = error.params or {}
     if error.code == "item_invalid" and "limit_value" in params:  # Django speaks of items of arrays
         longest = params["limit_value"]

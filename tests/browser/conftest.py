@@ -48,17 +48,17 @@ def shop(live_server: LiveServer, settings: Settings) -> Iterator[Shop]:
     from catalog.services import bulk_upsert
     from demo import setup
     from demo.simulation.catalogue import make_products
-    from personalization.serving.snapshot_refresher import keeper
+    from personalization.serving.snapshot_refresher import snapshot_refresher
 
     settings.SERVING_REFRESH = "inline"
     settings.GATE_LATENCY_MILLISECONDS = 1_000.0  # a machine that runs many tests at once is slow
-    keeper.forget()
+    snapshot_refresher.forget()
     forget_keys()
     setup.prepare()
     products = make_products(seed=7)[:SMALL_SHOP]
     bulk_upsert([{**one.data, "product_id": one.product_id} for one in products], actor="system:test")
     yield Shop(live_server.url)
-    keeper.forget()
+    snapshot_refresher.forget()
 
 
 @pytest.fixture

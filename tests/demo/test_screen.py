@@ -14,7 +14,7 @@ from access.selectors import forget_keys
 from catalog.services import bulk_upsert
 from demo import screen, setup
 from personalization.services.placements import save_placement
-from personalization.serving.snapshot_refresher import keeper
+from personalization.serving.snapshot_refresher import snapshot_refresher
 
 KNOWN = {"known_shopper": "ada", "note": "a test", "name": "simulated", "products": 1}
 
@@ -24,7 +24,7 @@ def test_the_request_on_the_screen_was_answered(
 ) -> None:
     settings.SERVING_REFRESH, settings.PUBLIC_URL = "inline", live_server.url
     forget_keys()
-    keeper.forget()
+    snapshot_refresher.forget()
     setup.prepare()
     save_placement("home", data={"name": "Home"}, actor="system:test")
     bulk_upsert([{"product_id": "P1", "title": "Oak desk", "price": "90.00"}], actor="system:test")
@@ -42,7 +42,7 @@ def test_an_empty_shop_is_ready_for_its_first_product(
 ) -> None:
     settings.SERVING_REFRESH, settings.PUBLIC_URL, settings.DEMO = "inline", live_server.url, True
     forget_keys()
-    keeper.forget()
+    snapshot_refresher.forget()
 
     call_command("demo", dataset="empty", screen=False)
     call_command("demo", dataset="empty", screen=False)

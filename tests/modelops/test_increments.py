@@ -33,7 +33,7 @@ from modelops.services.alarms import settle
 from modelops.services.increments import run_increment
 from modelops.services.registry import promote, roll_back
 from modelops.services.shop_data import shop_dataset
-from personalization.serving.snapshot_refresher import keeper
+from personalization.serving.snapshot_refresher import snapshot_refresher
 from recsys.data.dataset import build
 from recsys.data.signals import SIGNAL_NAMES
 from recsys.evaluation.pipeline import fingerprint
@@ -57,8 +57,8 @@ def live() -> ModelVersion:
 
 
 def best_seller() -> str:
-    snapshot = keeper.current()
-    return str(snapshot.shelf.catalogue.item_ids[snapshot.popular[0]])
+    snapshot = snapshot_refresher.current()
+    return str(snapshot.serving_catalog.catalogue.item_ids[snapshot.popular[0]])
 
 
 def test_what_sold_since_the_training_is_in_the_tables_that_are_served() -> None:
@@ -70,9 +70,9 @@ def test_what_sold_since_the_training_is_in_the_tables_that_are_served() -> None
     row = live()
     assert told == f"{row.version} has learnt from 60 interactions."
     assert best_seller() == "rug"
-    assert keeper.current().model_version == row.version, "the version is the one that the gate let through"
+    assert snapshot_refresher.current().model_version == row.version, "the version is the one that the gate let through"
     assert row.increment["interactions"] == 60
-    assert keeper.refused is None
+    assert snapshot_refresher.refusal is None
 
 
 def test_events_count_as_when_the_version_was_trained(settings: Any) -> None:
@@ -85,7 +85,7 @@ def test_events_count_as_when_the_version_was_trained(settings: Any) -> None:
 
     assert live().increment["data"] == fingerprint(shop_dataset(weights={"purchase": 2.5}))
     assert run_increment(forced=True).startswith("Nothing has happened since")
-    assert keeper.current().weights[SIGNAL_NAMES.index("purchase")] == 2.5
+    assert snapshot_refresher.current().weights[SIGNAL_NAMES.index("purchase")] == 2.5
 
 
 def test_nothing_is_written_where_nothing_happened() -> None:
@@ -212,7 +212,7 @@ def test_an_increment_that_cannot_be_read_for_a_moment_is_tried_again(monkeypatc
     assert best_seller() == "rug", "the tables of before are nearer than those of the training"
     monkeypatch.setattr(Bundle, "load", load)
     assert best_seller() == "rug", "for a while it is not tried again"
-    keeper._versions._unread.clear()
+    snapshot_refresher._versions._unreadable_until.clear()
 
     assert best_seller() == "throw"
 
@@ -224,7 +224,7 @@ def test_an_altered_increment_is_not_served_but_the_version_it_stands_for(caplog
     assert told is not None
     (told.directory / "facts.npz").write_bytes(b"something else")
 
-    keeper.forget()
+    snapshot_refresher.forget()
 
     assert best_seller() == "lamp"
     assert "model.increment_refused" in caplog.text
@@ -391,7 +391,7 @@ def test_an_increment_that_is_not_the_one_of_the_row_is_not_served(caplog: pytes
     run_increment()
     ModelVersion.objects.update(increment={**live().increment, "artefact_hash": "0" * 64})
 
-    keeper.forget()
+    snapshot_refresher.forget()
 
     assert best_seller() == "lamp"
     assert "not the registered one" in caplog.text

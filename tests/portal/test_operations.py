@@ -8,7 +8,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from common import redis as stores
-from personalization.serving.snapshot_refresher import Keeper
+from personalization.serving.snapshot_refresher import SnapshotRefresher
 from portal.operations import check_schema
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +41,7 @@ def test_ready_without_a_model(client: Client) -> None:
 
 
 def test_not_ready_while_the_catalogue_is_loaded(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Keeper, "loading", True)
+    monkeypatch.setattr(SnapshotRefresher, "loading", True)
 
     answer = client.get("/readyz")
 

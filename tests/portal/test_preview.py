@@ -7,7 +7,7 @@ from pytest_django import Settings
 from catalog.services import bulk_upsert
 from events.log import get_log
 from personalization.services.rules import create_rule
-from personalization.serving.snapshot_refresher import keeper
+from personalization.serving.snapshot_refresher import snapshot_refresher
 from tests.staff import LogIn
 
 
@@ -15,7 +15,7 @@ from tests.staff import LogIn
 def dee(log_in: LogIn, settings: Settings) -> Client:
     """Dee the merchandiser, before a shop of six products."""
     settings.SERVING_REFRESH = "inline"
-    keeper.forget()
+    snapshot_refresher.forget()
     rows = [
         {"product_id": f"P{n}", "title": f"Thing {n}", "price": "10.00", "category": ["Things"], "brand": "Nord"}
         for n in range(1, 7)

@@ -18,7 +18,7 @@ from customers.models import Customer
 from events.models import SetAside
 from events.services.record import Recorder, offsets
 from personalization.models import Placement
-from personalization.serving.snapshot_refresher import keeper
+from personalization.serving.snapshot_refresher import snapshot_refresher
 from portal.home import DOORS
 from portal.profile import readable
 from profiles import services as profiles
@@ -79,7 +79,7 @@ def test_the_preview_names_the_field_that_it_refuses(log_in: LogIn) -> None:
 
 
 def test_the_home_says_where_the_live_version_cannot_be_read(log_in: LogIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(keeper), "refused", "v1 is not served here: ranker.json was altered")
+    monkeypatch.setattr(type(snapshot_refresher), "refused", "v1 is not served here: ranker.json was altered")
 
     assert "ranker.json was altered" in log_in("data scientist").get("/admin/").content.decode()
 

@@ -248,7 +248,7 @@ def test_conflicts_are_named_when_a_rule_is_switched_on_and_not_denied_while_it_
     chosen = {"action": "switch_on", "_selected_action": [rule.pk]}
     response = dee.post(reverse("admin:personalization_rule_changelist"), chosen, follow=True)
 
-    assert "switched off: conflicts are named once it is on" in page
+    assert "the rule is off: conflicts are shown once it is on" in page
     told = [str(message) for message in response.context["messages"]]
     assert told == ["1 switched on.", "“No rugs” excludes 1 of the products of “Rugs”; excluding wins"]
 
@@ -376,7 +376,7 @@ def test_what_is_refused_of_a_placement_says_how_to_write_it(
 @pytest.mark.parametrize("field", ["sources", "fallback", "filter_category", "filter_brand"])
 def test_a_list_of_a_placement_with_a_null_character_is_refused_at_its_field(log_in: LogIn, field: str) -> None:
     form = {"key": "shelf", "name": "Shelf", "about": "none", "size": "4", "strategy": "popular", **NUMBERS,
-            "fresh_slots": "0", "max_per_brand": "0", "max_per_category": "0", field: "po\x00pular"}  # fmt: skip
+            "recent_item_slots": "0", "max_per_brand": "0", "max_per_category": "0", field: "po\x00pular"}  # fmt: skip
 
     page = log_in("merchandiser").post(reverse("admin:personalization_placement_add"), form)
 
@@ -428,7 +428,7 @@ def test_dee_changes_a_placement_with_readable_fields(log_in: LogIn) -> None:
     dee = log_in("merchandiser")
     home = Placement.objects.get(key="home")
     page = dee.get(reverse("admin:personalization_placement_change", args=[home.pk]))
-    form = {"name": "Home", "about": "shopper", "size": 8, "active": "on", "strategy": "blend", "fresh_slots": 1,
+    form = {"name": "Home", "about": "shopper", "size": 8, "active": "on", "strategy": "blend", "recent_item_slots": 1,
             "sources": "content 1, rp3beta 0.5", "fallback": "trending, popular", "filter_category": "Furniture",
             "filter_max_price": "100", "max_per_brand": 2, "max_per_category": 0, "dedupe_group": "page",
             **NUMBERS}  # fmt: skip
@@ -531,7 +531,7 @@ def test_who_changes_what_somebody_else_changed_meanwhile_is_told(
 def test_a_source_that_does_not_exist_is_refused(log_in: LogIn) -> None:
     dee = log_in("merchandiser")
     form = {"key": "tips", "name": "Tips", "about": "shopper", "size": 8, "strategy": "blend", "sources": "magic 1",
-            "fresh_slots": 0, "max_per_brand": 0, "max_per_category": 0, "dedupe_group": "page",
+            "recent_item_slots": 0, "max_per_brand": 0, "max_per_category": 0, "dedupe_group": "page",
             **NUMBERS}  # fmt: skip
 
     response = dee.post(reverse("admin:personalization_placement_add"), form)

@@ -15,7 +15,7 @@ from tests.staff import LogIn
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked")]
 PLACEMENT = {
-    "key": "tips", "name": "Tips", "about": "shopper", "size": "8", "strategy": "blend", "fresh_slots": "0",
+    "key": "tips", "name": "Tips", "about": "shopper", "size": "8", "strategy": "blend", "recent_item_slots": "0",
     "explore_share": "0", "explore_cap": "50", "explore_days": "7", "explore_enough": "300", "rest_days": "0",
     "max_per_brand": "0", "max_per_category": "0", "dedupe_group": "page",
 }  # fmt: skip

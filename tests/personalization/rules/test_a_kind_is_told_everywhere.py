@@ -33,11 +33,11 @@ OF_EVERY_VERSION = {"id", "version", "versions", "rule", "number", "name", "crea
 def slate(*rules: Rule) -> tuple[str, ...]:
     """Return the ids that a shelf in its own order shows under the rules."""
     found, ranked, trace = RuleSet(rules, SHELF), np.arange(SHELF.n_items, dtype=np.int32), Trace()
-    holding = found.holding(Situation(placement="home", now=0.0))
+    holding = found.applicable(Situation(placement="home", now=0.0))
     mask = found.filter(np.ones(SHELF.n_items, np.bool_), holding)
     items = found.reorder(ranked[mask[ranked]], holding)
     pinned = pins(found, holding, items, mask, 6, trace, popular=ranked)
-    codes = fill(items, 6, pinned=pinned, caps=rule_caps(found, holding), trace=trace)
+    codes = fill(items, 6, pinned_at=pinned, caps=rule_caps(found, holding), trace=trace)
     return tuple(SHELF.product_ids[code] for code in codes)
 
 

@@ -71,12 +71,12 @@ def engine(shop: list[Product], ranked: list[int], rules: list[Rule], size: int,
     told = {many: [one[name] for one in shop] for many, name in COLUMNS.items()}
     columns = Columns.of([one["id"] for one in shop], **told)
     found, trace, order = RuleSet(rules, columns), Trace(), np.array(ranked, np.int32)
-    holding = found.holding(Situation(placement="home", now=1000.0))
+    holding = found.applicable(Situation(placement="home", now=1000.0))
     mask = found.filter(np.ones(len(shop), np.bool_), holding, trace)
     items = found.reorder(order[mask[order]], holding, trace)
     pinned = pins(found, holding, items, mask, size, trace, popular=order)
     caps = [Cap(limit=1, keys=columns.group_of), Cap(limit=soft, keys=columns.keys("brand"), soft=True)]
-    slate = fill(items, size, pinned=pinned, caps=[*caps, *rule_caps(found, holding)], trace=trace)
+    slate = fill(items, size, pinned_at=pinned, caps=[*caps, *rule_caps(found, holding)], trace=trace)
     return slate, {code: trace.moved.get(code, []) for code in slate}, trace.removed
 
 

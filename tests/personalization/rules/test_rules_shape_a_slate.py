@@ -6,7 +6,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from personalization.rules.conflicts import conflicts, doubts
+from personalization.rules.conflicts import conflicts, rule_warnings
 from personalization.rules.filter_columns import Columns
 from personalization.rules.rule_set import (
     KINDS,
@@ -20,10 +20,10 @@ from personalization.rules.rule_set import (
 from personalization.rules.slate import (
     Cap,
     fill,
-    fitting,
-    inserted,
+    insert,
     pins,
     rule_caps,
+    within_caps,
 )
 
 SHELF = Columns.of(
@@ -56,11 +56,11 @@ def names(codes: Any) -> list[str]:
 def shown(*rules: Rule, size: int = 6, situation: Situation = HOME, caps: tuple[Cap, ...] = ()) -> list[str]:
     """Return the slate that the rules make of the shelf in its own order."""
     compiled, trace = RuleSet(rules, SHELF), Trace()
-    holding = compiled.holding(situation)
+    holding = compiled.applicable(situation)
     mask = compiled.filter(np.ones(SHELF.n_items, np.bool_), holding)
     items = compiled.reorder(ALL[mask], holding, trace)
     pinned = pins(compiled, holding, items, mask, size, trace, popular=ALL)
-    return names(fill(items, size, pinned=pinned, caps=[*rule_caps(compiled, holding), *caps], trace=trace))
+    return names(fill(items, size, pinned_at=pinned, caps=[*rule_caps(compiled, holding), *caps], trace=trace))
 
 
 def test_every_kind_works_in_one_stage_and_tells_itself() -> None:
@@ -93,7 +93,7 @@ def test_a_rule_is_about_products_that_meet_all_its_conditions(fields: dict[str,
 def test_exclude_removes_and_says_why() -> None:
     compiled, trace = RuleSet([rule("exclude", brands=("Lux",), name="No Lux")], SHELF), Trace()
 
-    mask = compiled.filter(np.ones(SHELF.n_items, np.bool_), compiled.holding(HOME), trace)
+    mask = compiled.filter(np.ones(SHELF.n_items, np.bool_), compiled.applicable(HOME), trace)
 
     assert names(np.flatnonzero(mask)) == ["desk", "desk-xl", "chair", "mug"]
     assert trace.removed == {3: "No Lux: excluded", 4: "No Lux: excluded"}
@@ -140,11 +140,11 @@ def test_names_that_differ_in_case_alone_are_one_name() -> None:
     for about in ({"brands": ("NORD",)}, {"categories": ("DESKS",)}, {"categories": ("HOME/desks",)}):
         assert matches(rule("boost", **about), shelf).tolist() == [True, True, False, False], about
     looked_at = RuleSet([rule("boost", context_categories=("DESKS",))], shelf)
-    assert looked_at.holding(replace(HOME, context=(1,)))
+    assert looked_at.applicable(replace(HOME, context=(1,)))
     found = rule("boost", brands=("nORD",), categories=("hOME",))
-    assert not doubts(found, RuleSet([found], shelf), on_sale=np.ones(4, np.bool_))
+    assert not rule_warnings(found, RuleSet([found], shelf), on_sale=np.ones(4, np.bool_))
     regulars = RuleSet([rule("boost", segments=("Regulars",))], shelf)
-    assert regulars.holding(replace(HOME, segments=frozenset({"regulars"})))
+    assert regulars.applicable(replace(HOME, segments=frozenset({"regulars"})))
 
 
 def test_a_soft_cap_gives_way_to_a_full_slate_a_hard_one_does_not() -> None:
@@ -158,7 +158,7 @@ def test_a_soft_cap_gives_way_to_a_full_slate_a_hard_one_does_not() -> None:
 def test_who_is_capped_is_told_by_which_rule() -> None:
     compiled, trace = RuleSet([rule("cap", cap=1, cap_by="brand", name="Mix")], SHELF), Trace()
 
-    fill(ALL, 6, pinned={}, caps=rule_caps(compiled, compiled.rules), trace=trace)
+    fill(ALL, 6, pinned_at={}, caps=rule_caps(compiled, compiled.rules), trace=trace)
 
     each = "Mix: at most 1 for each brand"
     assert {SHELF.product_ids[code]: why for code, why in trace.removed.items()} == {
@@ -171,9 +171,14 @@ def test_who_is_capped_is_told_by_which_rule() -> None:
 def test_what_fits_breaks_no_cap_beside_what_stays() -> None:
     hard, soft = Cap(limit=1, keys=SHELF.keys("group")), Cap(limit=2, keys=SHELF.keys("brand"), soft=True)
 
-    assert names(fitting(ALL, [], [hard, soft])) == names(ALL)
-    assert names(fitting(ALL, [SHELF.codes["desk"]], [hard, soft])) == ["chair", "lamp", "rug", "mug"]
-    assert names(fitting(ALL, [SHELF.codes["lamp"], SHELF.codes["rug"]], [soft])) == ["desk", "desk-xl", "chair", "mug"]
+    assert names(within_caps(ALL, [], [hard, soft])) == names(ALL)
+    assert names(within_caps(ALL, [SHELF.codes["desk"]], [hard, soft])) == ["chair", "lamp", "rug", "mug"]
+    assert names(within_caps(ALL, [SHELF.codes["lamp"], SHELF.codes["rug"]], [soft])) == [
+        "desk",
+        "desk-xl",
+        "chair",
+        "mug",
+    ]
 
 
 def test_a_pin_stands_at_its_place_whatever_the_ranking_said() -> None:
@@ -267,12 +272,12 @@ def test_of_two_pins_at_one_place_the_higher_priority_gets_it_and_the_other_the_
     ],
 )
 def test_what_comes_in_later_moves_no_pin(slate: list[int], fixed: set[int], expected: list[int]) -> None:
-    assert inserted(slate, 9, 2, fixed=fixed) == expected
+    assert insert(slate, 9, 2, fixed=fixed) == expected
 
 
 def test_nothing_comes_in_where_all_is_pinned() -> None:
     with pytest.raises(ValueError, match="every place"):
-        inserted([1, 2], 9, 0, fixed={1, 2})
+        insert([1, 2], 9, 0, fixed={1, 2})
 
 
 def test_an_excluded_product_is_never_pinned() -> None:
@@ -306,7 +311,7 @@ def test_a_pin_beyond_the_slate_changes_nothing() -> None:
 def test_a_rule_holds_only_in_its_situation(condition: dict[str, Any], situation: Situation, holds: bool) -> None:
     compiled = RuleSet([rule("boost", **condition)], SHELF)
 
-    assert bool(compiled.holding(situation)) is holds
+    assert bool(compiled.applicable(situation)) is holds
 
 
 @pytest.mark.parametrize(
@@ -397,7 +402,7 @@ def test_names_that_the_catalogue_does_not_know_are_doubted_and_a_rule_that_find
     emptying, lost = (rule(effect, brands=("Lux",), categories=("Furniture",)) for effect in ("require", "boost"))
 
     def told(one: Rule, shelf: Columns = SHELF) -> list[str]:
-        return doubts(one, RuleSet([one], shelf), on_sale=np.ones(shelf.n_items, np.bool_))
+        return rule_warnings(one, RuleSet([one], shelf), on_sale=np.ones(shelf.n_items, np.bool_))
 
     unknown = [
         ("product", "desc"),
@@ -441,8 +446,8 @@ def test_masks_of_many_rules_take_a_bit_an_item() -> None:
 
     assert compiled.matched.nbytes + compiled.in_context.nbytes == 2 * 50 * n / 8
     assert compiled.matched[49].tolist() == [False, True] * (n // 2)
-    assert len(compiled.holding(replace(HOME, context=(3, 7)))) == 50
-    assert compiled.holding(replace(HOME, context=(6, 8))) == ()
+    assert len(compiled.applicable(replace(HOME, context=(3, 7)))) == 50
+    assert compiled.applicable(replace(HOME, context=(6, 8))) == ()
 
 
 def test_only_what_changed_is_compiled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -461,7 +466,9 @@ def test_only_what_changed_is_compiled_anew(monkeypatch: pytest.MonkeyPatch) -> 
     assert compiled == [2]
     assert names(np.flatnonzero(edited.matched[2])) == ["lamp", "rug"]
 
-    cheaper = RuleSet([named, priced], SHELF.counting(np.array([2]), np.array([30.0]), np.array([12])), before=before)
+    cheaper = RuleSet(
+        [named, priced], SHELF.with_prices_and_stocks(np.array([2]), np.array([30.0]), np.array([12])), before=before
+    )
     assert compiled == [2, 2]
     assert names(np.flatnonzero(cheaper.matched[2])) == ["chair", "lamp"]
     assert names(np.flatnonzero(cheaper.matched[1])) == ["lamp", "rug"]

@@ -11,7 +11,7 @@ from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
 from personalization.serving.answers import Answer
 from personalization.serving.asking import Ask, Who
-from personalization.serving.snapshot_refresher import keeper
+from personalization.serving.snapshot_refresher import snapshot_refresher
 from profiles.selectors import read_person
 from recsys.data.profile import Context, Profile
 from recsys.data.signals import PURCHASE, SIGNAL_CODES
@@ -72,9 +72,9 @@ def test_an_answer_is_what_the_model_says_of_the_history_that_was_sent() -> None
 
     found = asked(ADA, "plain", exclude=("desk-xl",), limit=5)
 
-    snapshot, times = keeper.current(), [one.at / 1e6 for one in read_person(**ADA).history[:4]]
+    snapshot, times = snapshot_refresher.current(), [one.at / 1e6 for one in read_person(**ADA).history[:4]]
     assert snapshot.bundle is not None
-    codes, allowed = snapshot.shelf.codes, snapshot.on_sale.copy()
+    codes, allowed = snapshot.serving_catalog.codes, snapshot.on_sale.copy()
     allowed[codes["desk-xl"]] = False
     profile = Profile(
         items=np.array([codes[one] for one in ("rug", "bulb", "lamp", "mug")], np.int32),

@@ -19,7 +19,7 @@ from modelops.models import ModelVersion
 from modelops.services.increments import run_increment
 from modelops.services.registry import promote, roll_back
 from personalization.serving import versions
-from personalization.serving.snapshot_refresher import Keeper
+from personalization.serving.snapshot_refresher import SnapshotRefresher
 from personalization.serving.versions import RETRY_SECONDS, Versions
 from recsys.ranking.model import Bundle
 from tests.events.journal import START
@@ -58,7 +58,7 @@ def released(*sources: str) -> str:
 
 def test_there_and_back_again_nothing_is_read(read: list[str]) -> None:
     own = following()
-    first = own.served
+    first = own.current
     second = released("popular", "trending")
     own.follow()
     read.clear()
@@ -69,9 +69,9 @@ def test_there_and_back_again_nothing_is_read(read: list[str]) -> None:
         own.stand_by()
 
     assert read == []
-    assert own.served is not None
+    assert own.current is not None
     assert first is not None
-    assert (own.served[1] is first[1], own.served[0].version != second) == (True, True)
+    assert (own.current[1] is first[1], own.current[0].version != second) == (True, True)
 
 
 def test_a_process_that_began_later_reads_it_while_nobody_waits(read: list[str]) -> None:
@@ -86,7 +86,7 @@ def test_a_process_that_began_later_reads_it_while_nobody_waits(read: list[str])
 
     roll_back(actor="staff:1")
     assert own.follow()
-    assert (own.served is not None and own.served[0].version, read) == (first, [second, first])
+    assert (own.current is not None and own.current[0].version, read) == (first, [second, first])
 
 
 def test_it_is_what_was_registered_whatever_was_learnt_since(read: list[str]) -> None:
@@ -101,8 +101,8 @@ def test_it_is_what_was_registered_whatever_was_learnt_since(read: list[str]) ->
 
     roll_back(actor="staff:1")
     own.follow()
-    assert own.served is not None
-    assert (own.served[0].increment, len(read)) == (None, 3)
+    assert own.current is not None
+    assert (own.current[0].increment, len(read)) == (None, 3)
 
 
 def test_what_is_learnt_since_takes_the_place_of_nothing_that_is_ready(read: list[str]) -> None:
@@ -123,19 +123,19 @@ def test_what_is_learnt_since_takes_the_place_of_nothing_that_is_ready(read: lis
 
     roll_back(actor="staff:1")
     assert own.follow()
-    assert (own.served is not None and own.served[0].version, len(read)) == (first, 2)
+    assert (own.current is not None and own.current[0].version, len(read)) == (first, 2)
 
 
 def test_what_is_served_is_not_read_once_more_where_the_live_version_is_refused(read: list[str], settings: Any) -> None:
     own = following()
-    first, second = own.served, released("popular", "trending")
+    first, second = own.current, released("popular", "trending")
     next((Path(settings.MODEL_DIR) / second).rglob("*.npz")).unlink()
 
     assert not own.follow()
     own.stand_by()
 
-    assert own.served == first
-    assert str(own.refused).startswith(f"{second} is not served here")
+    assert own.current == first
+    assert str(own.refusal).startswith(f"{second} is not served here")
     assert read.count(ModelVersion.objects.get(state="retired").version) == 1
 
 
@@ -152,7 +152,7 @@ def test_who_goes_there_and_back_between_two_looks_waits_for_nothing(read: list[
     own.stand_by()  # another is live by now than what is served
     assert own.follow()
 
-    assert (own.served is not None and own.served[0].version, read) == (second, [])
+    assert (own.current is not None and own.current[0].version, read) == (second, [])
 
 
 def test_nothing_is_ready_where_nothing_was_live_before(read: list[str]) -> None:
@@ -204,15 +204,15 @@ def test_what_cannot_be_made_ready_is_read_when_it_is_needed(
 
     roll_back(actor="staff:1")
     own.follow()
-    assert own.served is not None
-    assert own.served[0].version == first
+    assert own.current is not None
+    assert own.current[0].version == first
 
 
 def test_a_process_makes_it_ready_after_each_look(monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[str] = []
-    monkeypatch.setattr(Keeper, "refresh", lambda _: steps.append("refresh"))
-    monkeypatch.setattr(Keeper, "_stand_by", lambda _: steps.append("stand by"))
-    own = Keeper()
+    monkeypatch.setattr(SnapshotRefresher, "refresh", lambda _: steps.append("refresh"))
+    monkeypatch.setattr(SnapshotRefresher, "_stand_by", lambda _: steps.append("stand by"))
+    own = SnapshotRefresher()
     monkeypatch.setattr(own, "_wake", SimpleNamespace(wait=lambda _: steps.append("wait"), clear=lambda: 1 / 0))
 
     with pytest.raises(ZeroDivisionError):
@@ -230,10 +230,10 @@ class Slowly:
         self.begun, self.may = threading.Event(), threading.Event()
         released("popular", "trending")
         monkeypatch.setattr(versions, "roll_back_target", lambda: first)  # a test's rows are one connection's
-        self.keeper = Keeper()
-        self.keeper.refresh()
+        self.snapshot_refresher = SnapshotRefresher()
+        self.snapshot_refresher.refresh()
         monkeypatch.setattr(versions, "Bundle", SimpleNamespace(load=self.load))
-        self.keeper._stand_by()
+        self.snapshot_refresher._stand_by()
         assert self.begun.wait(60)
 
     def load(self, directory: Any, **named: Any) -> Bundle:
@@ -244,8 +244,8 @@ class Slowly:
 
     def ended(self) -> None:
         self.may.set()
-        assert self.keeper._standing_by is not None
-        self.keeper._standing_by.join(60)
+        assert self.snapshot_refresher._standing_by is not None
+        self.snapshot_refresher._standing_by.join(60)
 
 
 @pytest.fixture
@@ -258,11 +258,11 @@ def slowly(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slowly]:
 def test_rules_and_prices_do_not_wait_while_it_is_read(slowly: Slowly) -> None:
     put_product("stool", data={"title": "Oak stool", "price": "20.00", "currency": "EUR"}, actor="key:test")
 
-    slowly.keeper.refresh(force=True)
-    slowly.keeper._stand_by()
+    slowly.snapshot_refresher.refresh(force=True)
+    slowly.snapshot_refresher._stand_by()
 
     assert not slowly.may.is_set()
-    assert "stool" in {row.product_id for row in slowly.keeper.current().shelf.rows if row}
+    assert "stool" in {row.product_id for row in slowly.snapshot_refresher.current().serving_catalog.rows if row}
     slowly.ended()
     assert len(slowly.read) == 1
 
@@ -272,13 +272,13 @@ def test_a_roll_back_waits_for_what_is_being_read_instead_of_reading_it_again(sl
     roll_back(actor="staff:1")
     threading.Timer(0.2, slowly.may.set).start()
 
-    slowly.keeper.refresh(force=True)
+    slowly.snapshot_refresher.refresh(force=True)
 
-    assert (slowly.keeper.current().model_version, slowly.read) == (first, [first])
+    assert (slowly.snapshot_refresher.current().model_version, slowly.read) == (first, [first])
 
 
 def test_what_is_settled_starts_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = Keeper()
+    own = SnapshotRefresher()
     own._stand_by()
     assert own._standing_by is None, "nothing is served yet"
 

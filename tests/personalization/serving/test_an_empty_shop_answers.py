@@ -9,7 +9,7 @@ from modelops.models import ModelVersion, RunState, TrainingRun
 from modelops.services.runs import queue_training
 from modelops.services.training import run_training
 from personalization.models import Placement
-from personalization.serving.snapshot_refresher import keeper
+from personalization.serving.snapshot_refresher import snapshot_refresher
 from tests.events.journal import START
 from tests.modelops.purchases import bought, put
 from tests.personalization.shop import ADA, views
@@ -26,7 +26,7 @@ QUESTION: dict[str, Any] = {**ADA, "product_id": ["desk"]}
 def bare(stocked: None) -> None:
     """The shop before the first product."""
     Product.objects.all().delete()
-    keeper.forget()
+    snapshot_refresher.forget()
 
 
 def answers(browser: "APIClient", question: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def test_one_event_is_enough_to_be_personal_everywhere(browser: "APIClient") -> 
 
 def test_a_shop_with_one_product_shows_it(browser: "APIClient") -> None:
     Product.objects.exclude(product_id="desk").delete()
-    keeper.forget()
+    snapshot_refresher.forget()
 
     found = answers(browser, dict(ADA))
 
@@ -102,7 +102,7 @@ def test_a_whole_page_is_answered_too(browser: "APIClient") -> None:
 def test_training_names_what_is_missing_and_changes_nothing(browser: "APIClient", products: bool, events: int) -> None:
     if not products:
         Product.objects.all().delete()
-        keeper.forget()
+        snapshot_refresher.forget()
     put([bought("m1", 1, "desk", START)] * events)
 
     run = trained()

@@ -11,7 +11,7 @@ from modelops.models import ModelVersion
 from personalization.services.recommend import recommend
 from personalization.serving import shoppers
 from personalization.serving.asking import Ask, Who
-from personalization.serving.snapshot_refresher import keeper
+from personalization.serving.snapshot_refresher import snapshot_refresher
 from tests.personalization.shop import ADA, views
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +59,7 @@ def test_a_dead_store_is_asked_once_in_a_while_only(monkeypatch: pytest.MonkeyPa
 def test_a_tampered_model_is_not_loaded_and_the_answer_goes_on(client: Client) -> None:
     version = ModelVersion.objects.get()
     ModelVersion.objects.update(artefact_hash="0" * 64)
-    keeper.forget()
+    snapshot_refresher.forget()
 
     answer = recommend(asked(anonymous_id="stranger"))
 
@@ -69,7 +69,7 @@ def test_a_tampered_model_is_not_loaded_and_the_answer_goes_on(client: Client) -
     assert client.get("/readyz").json()["checks"]["model"] == {"ok": False, "detail": "ModelRefusedError"}
 
     ModelVersion.objects.update(artefact_hash=version.artefact_hash)
-    keeper.refresh(force=True)
+    snapshot_refresher.refresh(force=True)
     assert client.get("/readyz").json()["checks"]["model"] == {"ok": True, "detail": version.version}
 
 

@@ -9,7 +9,7 @@ from common import clock
 from modelops.services.registry import promote
 from personalization.serving.asking import Who
 from personalization.serving.shoppers import read_shopper
-from personalization.serving.snapshot_refresher import keeper
+from personalization.serving.snapshot_refresher import snapshot_refresher
 from recsys.ranking.model import EVENT_WEIGHTS
 from tests.modelops.releases import admitted
 from tests.personalization.shop import ADA, does, views
@@ -28,7 +28,7 @@ def test_a_profile_has_the_weights_of_the_model(
     views(ADA, "desk")
     does(ADA, "Order Completed", "", order_id="O1", products=[{"product_id": "rug"}])
 
-    snapshot = keeper.current()
+    snapshot = snapshot_refresher.current()
     shopper = read_shopper(Who(**ADA), snapshot=snapshot, now=clock.epoch_us() / 1e6)
 
     assert shopper.profile.weights.tolist() == counted

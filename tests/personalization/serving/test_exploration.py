@@ -7,9 +7,9 @@ import pytest
 
 from personalization.serving.exploration_draw import (
     CHOICE,
-    drawn,
-    seeded,
-    suited,
+    draw,
+    most_suitable,
+    request_rng,
 )
 from recsys.data.profile import Profile
 
@@ -23,14 +23,14 @@ def test_likeness_comes_before_the_category_and_that_before_newness() -> None:
     kin = np.array([False, False, True, False])
     born = np.array([NOW, NOW - 9, NOW - 9, NOW - 5])
 
-    assert suited(codes, likeness, kin, born).tolist() == [5, 6, 4, 7]
+    assert most_suitable(codes, likeness, kin, born).tolist() == [5, 6, 4, 7]
 
 
 def test_only_the_most_suitable_are_drawn_from() -> None:
     codes = np.arange(30, dtype=np.int32)
     nothing = np.zeros(30, np.float32)
 
-    chosen = suited(codes, nothing, nothing.astype(bool), np.arange(30, dtype=np.float64))
+    chosen = most_suitable(codes, nothing, nothing.astype(bool), np.arange(30, dtype=np.float64))
 
     assert chosen.tolist() == list(range(29, 29 - CHOICE, -1))
 
@@ -40,7 +40,7 @@ def test_who_comes_first_is_drawn_by_the_chance_that_is_told() -> None:
     firsts = {8: 0, 9: 0, 7: 0}
     told = {}
     for _ in range(draws):
-        order = drawn(codes, rng)
+        order = draw(codes, rng)
         firsts[order.codes[0]] += 1
         told[order.codes[0]] = order.chance(0, [True] * 3, share=1.0)
 
@@ -50,18 +50,18 @@ def test_who_comes_first_is_drawn_by_the_chance_that_is_told() -> None:
 
 
 def test_a_spent_budget_leaves_its_chance_to_the_others() -> None:
-    order = drawn(np.array([8, 9], np.int32), np.random.default_rng(1))
+    order = draw(np.array([8, 9], np.int32), np.random.default_rng(1))
 
     assert order.chance(1, [False, True], share=0.1) == pytest.approx(0.1)
 
 
 def test_nothing_new_is_nothing_drawn() -> None:
-    assert drawn(np.empty(0, np.int32), np.random.default_rng(1)).codes == ()
+    assert draw(np.empty(0, np.int32), np.random.default_rng(1)).codes == ()
 
 
 def test_the_draw_depends_on_the_question_alone() -> None:
     def first(placement: str, profile: Profile, context: tuple[int, ...] = ()) -> float:
-        return float(seeded(placement, profile, context).random())
+        return float(request_rng(placement, profile, context).random())
 
     assert first("home", PROFILE) == first("home", PROFILE)
     others = [

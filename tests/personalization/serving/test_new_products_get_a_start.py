@@ -20,13 +20,13 @@ from personalization.services.recommend import Slot, recommend, recommend_page
 from personalization.services.rules import create_rule
 from personalization.serving import budget
 from personalization.serving import exploration as exploring
-from personalization.serving.answers import Answer, Degraded
+from personalization.serving.answers import Answer, FallbackReason
 from personalization.serving.asking import Ask, Who
-from personalization.serving.budget import Reserved, reserve
+from personalization.serving.budget import Reservation, reserve
 from personalization.serving.exploration import explore
 from personalization.serving.exposures import exposure_of
 from personalization.serving.shoppers import Shopper
-from personalization.serving.snapshot_refresher import keeper
+from personalization.serving.snapshot_refresher import snapshot_refresher
 from recsys.arrays import Ints
 from recsys.data.profile import Context, Profile
 from recsys.ranking import extension
@@ -51,12 +51,12 @@ def aged(trained: None, monkeypatch: pytest.MonkeyPatch) -> None:
     put_product("sofa", data=SOFA, actor="key:test")
     put_product("kilim", data=KILIM, actor="key:test")
     explores()
-    keeper.forget()
+    snapshot_refresher.forget()
     monkeypatch.setattr(budget.rest, "until", 0.0)
 
 
 def explores(**settings: Any) -> None:
-    fields = {"explore_share": 0.5, "size": 5, "fresh_slots": 0, **settings}
+    fields = {"explore_share": 0.5, "size": 5, "recent_item_slots": 0, **settings}
     save_placement("home", data=fields, actor="staff:1")
 
 
@@ -92,18 +92,18 @@ def tried(
     caps: Sequence[Cap] = (),
     context: str = "",
     latest: str = "",
-    degraded: Degraded | None = None,
+    degraded: FallbackReason | None = None,
 ) -> dict[str, float]:
     """Return each new product that came onto a slate of the products named, for strangers, and the chance it had."""
-    snapshot = keeper.current()
-    code = snapshot.shelf.columns.codes
+    snapshot = snapshot_refresher.current()
+    code = snapshot.serving_catalog.columns.codes
     found = dict[str, float]()
     for _ in range(MANY):
         profile = Profile.empty(clock.now().timestamp())
         one = explore(
             snapshot,
             snapshot.placements["home"],
-            Shopper(profile, degraded=degraded, latest={code[name]: "view" for name in latest.split()}),
+            Shopper(profile, fallback_reason=degraded, latest={code[name]: "view" for name in latest.split()}),
             tuple(code[name] for name in context.split()),
             [code[name] for name in slate.split()],
             mask=snapshot.on_sale,
@@ -111,7 +111,7 @@ def tried(
             caps=caps,
         )
         if one is not None:
-            found[snapshot.shelf.columns.product_ids[one.code]] = one.propensity
+            found[snapshot.serving_catalog.columns.product_ids[one.code]] = one.propensity
     return found
 
 
@@ -138,7 +138,7 @@ def test_a_small_share_explores_in_few_answers() -> None:
 def test_a_product_is_new_for_as_many_days_as_the_placement_says(days: int, new: set[str]) -> None:
     Product.objects.filter(product_id="sofa").update(available_from=clock.now() - timedelta(days=10))
     explores(explore_days=days)
-    keeper.forget()
+    snapshot_refresher.forget()
 
     assert set(tried("desk chair lamp bulb rug")) == new
 
@@ -197,7 +197,7 @@ def test_what_suits_is_told_by_what_is_looked_at_now_and_the_last_three_before(
 def test_of_what_nothing_tells_apart_the_category_looked_at_suits_best(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exploring, "_likeness", lambda *told: np.zeros(len(told[-1]), np.float32))
     Product.objects.filter(product_id="kilim").update(available_from=clock.now() - timedelta(days=2))
-    keeper.forget()
+    snapshot_refresher.forget()
 
     suits = tried("desk chair lamp bulb bowl", latest="rug"), tried("desk chair lamp bulb bowl")
 
@@ -206,8 +206,8 @@ def test_of_what_nothing_tells_apart_the_category_looked_at_suits_best(monkeypat
 
 @pytest.mark.parametrize(("knows", "told"), [(12, [9.0, 5.0]), (11, [0.0, 0.0])])
 def test_the_first_source_that_knows_every_new_product_says_what_suits(knows: int, told: list[float]) -> None:
-    snapshot, profile = keeper.current(), Profile.empty(0.0)
-    code = snapshot.shelf.columns.codes
+    snapshot, profile = snapshot_refresher.current(), Profile.empty(0.0)
+    code = snapshot.serving_catalog.columns.codes
     young = np.array([code["sofa"], code["kilim"]], np.int32)
     assert young.max() == 11, "the last of the catalogue"
 
@@ -216,7 +216,7 @@ def test_the_first_source_that_knows_every_new_product_says_what_suits(knows: in
         return [9.0, 5.0]
 
     sources = {"content": None, "new_arrivals": SimpleNamespace(n_items=knows, score=score)}
-    model: Any = SimpleNamespace(shelf=snapshot.shelf, sources=sources)
+    model: Any = SimpleNamespace(serving_catalog=snapshot.serving_catalog, sources=sources)
 
     assert list(exploring._likeness(model, Shopper(profile), (code["rug"],), [], young)) == told
 
@@ -249,11 +249,11 @@ def test_a_product_shown_often_enough_stands_on_its_own() -> None:
 
 
 def test_budgets_are_of_a_product_a_placement_and_a_day_and_counts_end_by_themselves() -> None:
-    def reserved(placement: str = "home", *, days: int = 0, shown: Sequence[str] = ()) -> Reserved | None:
+    def reserved(placement: str = "home", *, days: int = 0, shown: Sequence[str] = ()) -> Reservation | None:
         now = clock.now() + timedelta(days=days)
-        return reserve(placement, ["sofa", "kilim"], shown=shown, cap=1, enough=6, now=now)
+        return reserve(placement, ["sofa", "kilim"], shown_products=shown, cap=1, enough=6, now=now)
 
-    first, second = Reserved(0, (True, True)), Reserved(1, (False, True))
+    first, second = Reservation(0, (True, True)), Reservation(1, (False, True))
     found = [reserved(), reserved(), reserved(), reserved("trending"), reserved(days=1), reserved(days=1)]
 
     assert found == [first, second, None, first, first, second]
@@ -269,7 +269,7 @@ def test_budgets_are_of_a_product_a_placement_and_a_day_and_counts_end_by_themse
 def test_an_engine_that_forgot_the_script_is_told_it_anew() -> None:
     redis.client().script_flush()
 
-    assert reserve("home", ["sofa"], shown=(), cap=1, enough=1, now=clock.now()) == Reserved(0, (True,))
+    assert reserve("home", ["sofa"], shown_products=(), cap=1, enough=1, now=clock.now()) == Reservation(0, (True,))
 
 
 def test_counting_costs_one_round_trip(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,7 +326,7 @@ def test_strangers_see_new_products_too_and_without_consent_the_answer_is_a_stra
         answers = [asked(who) for _ in range(30)]
         assert 0 < len(shown(answers)) < 30, "each of many who are alike is drawn for by itself"
     explores(explore_share=0.0)
-    keeper.forget()
+    snapshot_refresher.forget()
     assert ids(asked(CY)) == ids(asked())
 
 
@@ -350,14 +350,14 @@ def test_rules_and_filters_hold_for_new_products_too() -> None:
     ],
 )
 def test_a_cap_holds_for_a_new_product_beside_what_stays(slate: str, fixed: str, new: set[str]) -> None:
-    columns = keeper.current().shelf.columns
+    columns = snapshot_refresher.current().serving_catalog.columns
 
     assert set(tried(slate, fixed=fixed, caps=[Cap(1, about=columns.in_brands(("Weft",)))])) == new
 
 
 def test_what_is_shown_already_or_as_a_variant_is_not_shown_anew_and_a_slate_of_one_stays() -> None:
     put_product("desk-s", data={**SOFA, "group_id": "oak-desk"}, actor="key:test")
-    keeper.forget()
+    snapshot_refresher.forget()
 
     assert set(tried("chair lamp bulb rug stool")) == {"desk-s", "kilim", "sofa"}
     assert set(tried("desk lamp kilim rug stool")) == {"sofa"}
@@ -376,7 +376,7 @@ def test_a_pin_keeps_its_place() -> None:
 
 def test_a_shop_that_has_just_begun_explores_nothing() -> None:
     Product.objects.update(available_from=clock.now())
-    keeper.forget()
+    snapshot_refresher.forget()
 
     assert shown(explored_in_states(12)) == []
 
@@ -388,7 +388,7 @@ def test_half_of_what_is_on_sale_may_be_new() -> None:
 
     def begins(name: str, *, days_ago: int) -> bool:
         Product.objects.filter(product_id=name).update(available_from=clock.now() - timedelta(days=days_ago))
-        keeper.forget()
+        snapshot_refresher.forget()
         return bool(tried("desk lamp rug bowl"))
 
     assert [begins(name, days_ago=0) for name in ("chair", "stool", "throw")] == [True] * 3, "five of eleven"

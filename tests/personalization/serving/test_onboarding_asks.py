@@ -167,10 +167,10 @@ def test_without_a_model_the_words_of_the_catalogue_tell_what_differs() -> None:
 
 def test_a_shop_without_products_asks_nothing(stocked: None) -> None:
     from catalog.models import Product
-    from personalization.serving.snapshot_refresher import keeper
+    from personalization.serving.snapshot_refresher import snapshot_refresher
 
     Product.objects.update(active=False)
-    keeper.forget()
+    snapshot_refresher.forget()
 
     assert ids(asked()) == []
 
@@ -178,7 +178,7 @@ def test_a_shop_without_products_asks_nothing(stocked: None) -> None:
 @pytest.mark.usefixtures("trained")
 def test_no_rule_and_no_fresh_place_makes_a_question_of_what_is_none() -> None:
     create_rule(name="Our pick", wording={"effect": "pin", "position": 1}, actor="staff:1")
-    save_placement("onboarding", data={"fresh_slots": 2, "explore_share": 0.5}, actor="staff:1")
+    save_placement("onboarding", data={"recent_item_slots": 2, "explore_share": 0.5}, actor="staff:1")
     views(ADA, "desk")
 
     likes(ADA, *ids(asked(ADA, limit=3)))

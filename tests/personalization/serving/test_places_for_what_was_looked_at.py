@@ -8,7 +8,7 @@ from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
 from personalization.services.rules import create_rule
 from personalization.serving.asking import Ask, Who
-from personalization.serving.snapshot_refresher import keeper
+from personalization.serving.snapshot_refresher import snapshot_refresher
 from tests.personalization.shop import ADA, views
 from tests.recsys.furniture import GROUPS, PRODUCTS
 
@@ -19,20 +19,20 @@ BRANDS = ("Nord", "Lux", "Weft")
 def slate(**settings: int | str) -> list[tuple[str, tuple[str, ...]]]:
     """Return the products of Ada's home page, and which ones their reasons name."""
     save_placement("home", data={"explore_share": 0.0, "strategy": "popular", **settings}, actor="staff:1")
-    keeper.forget()
+    snapshot_refresher.forget()
     answer = recommend(Ask(placement="home", who=Who(**ADA)))
     return [(item.product_id, item.reason.product_ids) for item in answer.items]
 
 
-@pytest.mark.parametrize("fresh_slots", [0, 1, 3])
-def test_caps_hold_for_them_too(fresh_slots: int) -> None:
+@pytest.mark.parametrize("recent_item_slots", [0, 1, 3])
+def test_caps_hold_for_them_too(recent_item_slots: int) -> None:
     for brand in BRANDS:
         wording = {"effect": "cap", "brands": [brand], "cap": 1}
         create_rule(name=f"one {brand}", wording=wording, actor="staff:1")
 
     for latest in PRODUCTS:
         views(ADA, latest)
-        shown = [product for product, _ in slate(size=4, fresh_slots=fresh_slots, strategy="trending")]
+        shown = [product for product, _ in slate(size=4, recent_item_slots=recent_item_slots, strategy="trending")]
         brands = Counter(PRODUCTS[product]["brand"] for product in shown)
         assert max(brands[brand] for brand in BRANDS) <= 1, (latest, shown)
         groups = [GROUPS[product] for product in shown if product in GROUPS]
@@ -42,7 +42,9 @@ def test_caps_hold_for_them_too(fresh_slots: int) -> None:
 def test_there_are_as_many_as_asked_for() -> None:
     views(ADA, "rug")
 
-    named = {places: sum("rug" in names for _, names in slate(size=6, fresh_slots=places)) for places in (0, 1, 2)}
+    named = {
+        places: sum("rug" in names for _, names in slate(size=6, recent_item_slots=places)) for places in (0, 1, 2)
+    }
 
     assert named == {0: 0, 1: 1, 2: 2}
 
@@ -50,13 +52,15 @@ def test_there_are_as_many_as_asked_for() -> None:
 def test_the_only_place_is_the_best_ones() -> None:
     views(ADA, "rug")
 
-    assert slate(size=1, fresh_slots=1)[0][0] == slate(size=1, fresh_slots=0)[0][0]
+    assert slate(size=1, recent_item_slots=1)[0][0] == slate(size=1, recent_item_slots=0)[0][0]
 
 
 def test_who_asks_why_is_told_of_the_kept_place() -> None:
     views(ADA, "rug")
-    save_placement("home", data={"explore_share": 0.0, "strategy": "popular", "size": 6, "fresh_slots": 1}, actor="x")
-    keeper.forget()
+    save_placement(
+        "home", data={"explore_share": 0.0, "strategy": "popular", "size": 6, "recent_item_slots": 1}, actor="x"
+    )
+    snapshot_refresher.forget()
 
     answer = recommend(Ask(placement="home", who=Who(**ADA), explain=True))
 
@@ -66,7 +70,9 @@ def test_who_asks_why_is_told_of_the_kept_place() -> None:
 
 def test_who_stands_in_a_kept_place_is_not_told_as_removed_by_a_cap() -> None:
     create_rule(name="Two", wording={"effect": "cap", "cap": 2}, actor="staff:1")
-    save_placement("home", data={"explore_share": 0.0, "strategy": "popular", "size": 6, "fresh_slots": 1}, actor="x")
+    save_placement(
+        "home", data={"explore_share": 0.0, "strategy": "popular", "size": 6, "recent_item_slots": 1}, actor="x"
+    )
     views(ADA, "rug")
 
     answer = recommend(Ask(placement="home", who=Who(**ADA), explain=True))

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from personalization.serving.proposals import PART, Question, neighbors, popular_only, propose
+from personalization.serving.proposals import POPULAR_BATCH, Question, neighbors, popular_only, propose
 from personalization.serving.shoppers import Shopper
 from recsys.data.profile import Context, Profile
 from recsys.sources.base import Ranked
@@ -45,7 +45,7 @@ def test_a_ranker_taught_on_new_products_alone_is_asked_for_those(
     )
 
     found = propose(
-        cast("Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, popular=np.arange(2), touched=2)), question
+        cast("Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, popular=np.arange(2), n_popular=2)), question
     )
 
     assert found.items == [0, 1]
@@ -71,7 +71,7 @@ def test_sources_that_a_placement_names_are_asked_whatever_the_model_released(ru
     )
 
     found = propose(
-        cast("Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, popular=np.arange(2), touched=2)), question
+        cast("Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, popular=np.arange(2), n_popular=2)), question
     )
 
     assert found.items == [1]
@@ -94,7 +94,7 @@ def test_what_fills_a_list_repeats_nothing_and_tells_who_else_proposed_it() -> N
     )
 
     found = propose(
-        cast("Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, popular=np.arange(3), touched=3)), question
+        cast("Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, popular=np.arange(3), n_popular=3)), question
     )
 
     assert found.items == [2, 1, 0]
@@ -106,7 +106,7 @@ def test_what_fills_a_list_repeats_nothing_and_tells_who_else_proposed_it() -> N
 def test_a_large_catalogue_is_not_told_whole(asked: Any) -> None:
     n = 50_000
     snapshot = cast(
-        "Any", SimpleNamespace(bundle=None, sources={}, popular=np.arange(n, dtype=np.int32), touched=n - 10_000)
+        "Any", SimpleNamespace(bundle=None, sources={}, popular=np.arange(n, dtype=np.int32), n_popular=n - 10_000)
     )
     question = Question(
         placement=cast("Any", SimpleNamespace(sources={}, fallback=())),
@@ -120,8 +120,8 @@ def test_a_large_catalogue_is_not_told_whole(asked: Any) -> None:
     found = asked(snapshot, question)
     rest = asked(snapshot, replace(question, allowed=np.arange(n) >= n - 10_000, k=3_000))
 
-    assert found.items == list(range(0, 2 * PART, 2))
-    assert rest.items == list(range(n - 10_000, n - 10_000 + 2 * PART))
+    assert found.items == list(range(0, 2 * POPULAR_BATCH, 2))
+    assert rest.items == list(range(n - 10_000, n - 10_000 + 2 * POPULAR_BATCH))
     assert set(rest.sources[n - 10_000]) == {"catalog_order"}
 
 
@@ -136,7 +136,7 @@ def test_neighbors_are_what_is_allowed_of_the_sources_that_know_the_product_then
     kinship = SimpleNamespace(near=lambda code, mask, k: np.flatnonzero(mask))
     bundle = SimpleNamespace(sources={"covisitation": source(3, 1), "content": source(4, knows=False)})
     snapshot = cast(
-        "Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, shelf=SimpleNamespace(kinship=kinship))
+        "Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, serving_catalog=SimpleNamespace(kinship=kinship))
     )
 
     found = neighbors(snapshot, 0, mask=np.array([False, False, True, True, True]), now=0.0, k=5)
@@ -153,7 +153,11 @@ def test_words_stand_in_where_the_model_knows_no_neighbors_of_the_product(knows:
     )
     kinship = SimpleNamespace(near=lambda code, mask, k: np.array([2]))
     snapshot = SimpleNamespace(
-        bundle=bundle, sources=bundle.sources, shelf=SimpleNamespace(kinship=kinship), popular=np.arange(3), touched=3
+        bundle=bundle,
+        sources=bundle.sources,
+        serving_catalog=SimpleNamespace(kinship=kinship),
+        popular=np.arange(3),
+        n_popular=3,
     )
     question = Question(
         placement=cast("Any", SimpleNamespace(sources={}, fallback=())),

@@ -25,7 +25,7 @@ from personalization.services.recommend import recommend
 from personalization.services.rules import create_rule, edit_rule, switch_rule
 from personalization.serving.asking import Ask, Who
 from personalization.serving.exposures import Exposures
-from personalization.serving.snapshot_refresher import Keeper, keeper
+from personalization.serving.snapshot_refresher import SnapshotRefresher, snapshot_refresher
 from recsys.ranking.model import Bundle
 from tests.modelops.releases import admitted
 from tests.personalization.shop import ADA, views
@@ -71,7 +71,7 @@ def test_a_process_that_starts_later_answers_the_same_of_products_that_are_alike
         put_product(name, data=SOFA, actor="key:test")
         followed = ids(**asked)
 
-    keeper.forget()
+    snapshot_refresher.forget()
 
     assert ids(**asked) == followed
 
@@ -173,13 +173,13 @@ def test_a_rule_holds_from_the_next_answer_on_edited_and_switched() -> None:
     assert ids() == without
 
 
-def lost(monkeypatch: pytest.MonkeyPatch, settings: Any) -> tuple[Keeper, Callable[[], None]]:
+def lost(monkeypatch: pytest.MonkeyPatch, settings: Any) -> tuple[SnapshotRefresher, Callable[[], None]]:
     """Return a process that Redis tells nothing, and what has it look two seconds later."""
     monkeypatch.setattr("personalization.serving.snapshot_refresher._read_counters", lambda: None)
-    own, now = Keeper(), iter(range(0, 1_000, 3))
+    own, now = SnapshotRefresher(), iter(range(0, 1_000, 3))
     own.refresh()
     settings.SERVING_REFRESH = "background"
-    monkeypatch.setattr(Keeper, "_runs", lambda _: True)
+    monkeypatch.setattr(SnapshotRefresher, "_runs", lambda _: True)
 
     def look() -> None:
         later = time.monotonic() + next(now) + 3
@@ -281,10 +281,10 @@ def test_what_was_reloaded_before_the_database_went_away_is_served_when_it_is_ba
         raise OperationalError("server closed the connection")
 
     second = admitted(model(("popular", "rp3beta")))
-    own = Keeper()
+    own = SnapshotRefresher()
     first = own.current().model_version
     with monkeypatch.context() as broken:
-        broken.setattr("personalization.serving.snapshot_refresher.marks", gone)
+        broken.setattr("personalization.serving.snapshot_refresher.config_fingerprint", gone)
         promote(second, actor="staff:1")
         remove_product("rug", actor="key:test")
         own.refresh(force=True)
@@ -294,7 +294,11 @@ def test_what_was_reloaded_before_the_database_went_away_is_served_when_it_is_ba
 
     snapshot = own.current()
     assert snapshot.model_version == second
-    row = snapshot.shelf.rows[snapshot.shelf.codes["rug"]] if "rug" in snapshot.shelf.codes else None
+    row = (
+        snapshot.serving_catalog.rows[snapshot.serving_catalog.codes["rug"]]
+        if "rug" in snapshot.serving_catalog.codes
+        else None
+    )
     assert row is None or not row.active
 
 
@@ -305,7 +309,7 @@ def test_a_version_that_cannot_be_read_is_left_alone_for_a_while(monkeypatch: py
         tries.append(1)
         raise OSError("too many open files")
 
-    own = Keeper()
+    own = SnapshotRefresher()
     first = own.current().model_version
     second = admitted(model(("popular", "rp3beta")))
     promote(second, actor="staff:1")
@@ -315,8 +319,8 @@ def test_a_version_that_cannot_be_read_is_left_alone_for_a_while(monkeypatch: py
             own.refresh(force=True)
 
     assert (own.current().model_version, len(tries)) == (first, 1)
-    assert own.refused is not None
-    own._versions._unread.clear()
+    assert own.refusal is not None
+    own._versions._unreadable_until.clear()
     own.refresh(force=True)
     assert own.current().model_version == second
 
@@ -327,7 +331,7 @@ def test_nothing_is_asked_of_the_database_while_a_request_waits(
     views(ADA, "desk")
     recommend(Ask(placement="home", who=Who(**ADA)))
     settings.SERVING_REFRESH = "background"
-    monkeypatch.setattr(Keeper, "_runs", lambda _: True)
+    monkeypatch.setattr(SnapshotRefresher, "_runs", lambda _: True)
     monkeypatch.setattr(Exposures, "_runs", lambda _: True)
 
     with django_assert_num_queries(0):
@@ -338,10 +342,10 @@ def test_where_redis_lost_the_counters_a_promotion_is_live_within_two_seconds_al
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("personalization.serving.snapshot_refresher._read_counters", lambda: None)
-    own = Keeper()
+    own = SnapshotRefresher()
     own.refresh()
     settings.SERVING_REFRESH = "background"
-    monkeypatch.setattr(Keeper, "_runs", lambda _: True)
+    monkeypatch.setattr(SnapshotRefresher, "_runs", lambda _: True)
     second = admitted(model(("popular", "rp3beta")))
     promote(second, actor="staff:1")
     later = time.monotonic() + 2.0
@@ -355,7 +359,7 @@ def test_where_redis_lost_the_counters_a_promotion_is_live_within_two_seconds_al
 def test_a_database_that_is_down_is_not_asked_with_every_request(
     settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    own, moment = Keeper(), time.monotonic()
+    own, moment = SnapshotRefresher(), time.monotonic()
     own.refresh()
     settings.SERVING_REFRESH = "background"
 
