@@ -2,7 +2,7 @@
 
 A synthetic shop of each size or, with `--folder`, the real `interactions.parquet` (and `items.parquet`) in it. A bare
 one buys only; `--as-live` one as a running shop has it: a catalogue, views and stars, bounded histories, and a champion
-whose plan is fitted on the same past. `--twice` trains twice and ends with 1 where the artefacts' hashes differ.
+whose plan is fitted on the same past. `--twice` trains twice and ends with 1 where the artifacts' hashes differ.
 """
 
 import argparse
@@ -78,7 +78,7 @@ def shown(message: str, share: float) -> None:
 
 
 def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None, *, as_live: bool = False) -> None:
-    """Train once and print seconds, peak memory and the artefact's hash as JSON."""
+    """Train once and print seconds, peak memory and the artifact's hash as JSON."""
     from profiles.history import KEPT
     from recsys.data.dataset import build
     from recsys.evaluation.pipeline import train

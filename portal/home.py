@@ -59,7 +59,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         **(_events() if may(user, "events.view_event") else {}),
         **(_model() if may(user, "modelops.view_modelversion") else {}),
         "alarms": open_alarms() if may(user, "modelops.view_modelalarm") else [],
-        "waivers": waiting_waivers(but_of=request.user.pk) if may(user, APPROVE) else [],
+        "waivers": waiting_waivers(except_of=request.user.pk) if may(user, APPROVE) else [],
         "may_see_setaside": may(user, "events.view_setaside"),
         "placements": list(active_placements().values()) if may(user, "personalization.view_placement") else [],
         "audit": _decisions() if may(user, "audit.view_*") else [],
@@ -100,6 +100,6 @@ def _model() -> dict[str, Any]:
     return {
         "may_see_model": True,
         "model": card_of(model) if model else None,
-        "refused": snapshot_refresher.refusal,
+        "refusal": snapshot_refresher.refusal,
         "run": unfinished_run() or latest_run(),
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from modelops.selectors.comparison import titled
+from modelops.selectors.comparison import with_titles
 from modelops.selectors.overview import LiveModel
 
 METRIC: Final = "ndcg@10"
@@ -59,5 +59,5 @@ def measured(report: Mapping[str, Any]) -> tuple[Measured, ...]:
 
 def facts(metrics: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Return the single numbers of a metrics mapping, called and rounded as on the version's own page."""
-    numbers = ((title, metrics[name]) for name, title in titled(metrics))
+    numbers = ((title, metrics[name]) for name, title in with_titles(metrics))
     return tuple((title, f"{value:.4f}") for title, value in numbers if isinstance(value, int | float))

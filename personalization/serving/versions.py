@@ -114,14 +114,14 @@ class Versions:
         standby = self._standby
         if standby is not None and standby[0] == version:
             return standby[1]
-        return Bundle.load(version.directory, expected=version.artefact_hash)
+        return Bundle.load(version.directory, expected=version.artifact_hash)
 
     def _load_increment(self, version: str, increment: Increment) -> Bundle | None:
         """Return the bundle of an increment; None if it cannot be read, and during the pause after that."""
         if self._is_paused(increment):
             return None
         try:
-            return Bundle.load(increment.directory, expected=increment.artefact_hash)
+            return Bundle.load(increment.directory, expected=increment.artifact_hash)
         except LOADING_ERRORS as error:
             log.error("model.increment_refused version=%s error=%s", version, error)
             RELOADS.labels(part="increment_refused").inc()

@@ -168,7 +168,7 @@ def test_a_waiver_with_a_long_reason_pushes_no_column_out_of_sight(shop: Shop, a
     from modelops.models import ModelVersion, ModelWaiver
 
     refused, now = (
-        ModelVersion.objects.create(version="2026-11-24.1", directory="x", artefact_hash="a" * 64),
+        ModelVersion.objects.create(version="2026-11-24.1", directory="x", artifact_hash="a" * 64),
         clock.now(),
     )
     asker = get_user_model().objects.create(username="mo")

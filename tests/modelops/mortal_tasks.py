@@ -14,7 +14,7 @@ from common import redis
 
 DEATHS, DONE = "test:deaths", "test:done"
 """Where the next processes die, one after the other; and the tasks that came to their end."""
-WHOLE = "with the worker"
+COMPLETE = "with the worker"
 """Ends the name of a place where the whole worker dies, not the one process that is at the task."""
 
 
@@ -24,7 +24,7 @@ def die(at: str) -> None:
     if due is None or not due.decode().startswith(at):
         return
     redis.client().lpop(DEATHS)
-    if due.decode().endswith(WHOLE):
+    if due.decode().endswith(COMPLETE):
         os.kill(os.getppid(), signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -29,7 +29,7 @@ from modelops.selectors.plots import (
     points,
 )
 from modelops.selectors.report.section import bound
-from modelops.services.alarms import sound
+from modelops.services.alarms import raise_or_settle
 from modelops.services.registry import promote, register
 from recsys.data.data_checks import Check
 from recsys.metrics.sample_sizes import ABLATED, TRADED
@@ -450,7 +450,7 @@ def test_who_asks_for_a_waiver_and_who_approves_it_read_what_comes_next(log_in: 
 def test_what_is_settled_is_not_asked_to_be_settled_again(log_in: LogIn) -> None:
     version = judged(model(("popular",)), harmless())
     bad = Check("volume", 0.5, 0.7, False, "rows, as a share of the last training")
-    alarm = sound(AlarmKind.DATA, [bad], actor="system:x", version=version)
+    alarm = raise_or_settle(AlarmKind.DATA, [bad], actor="system:x", version=version)
     assert alarm is not None
     ada, page = log_in("data scientist"), reverse("admin:modelops_modelalarm_settle_page", args=[alarm.pk])
 
@@ -485,7 +485,7 @@ def test_a_run_shows_what_was_set_aside_and_every_check_and_its_version_shows_th
     rule = {"rows": 17, "rule": "duplicates", "reason": "was there already"}
     report = {"interactions": 5_000, "items": 652, "removed": [rule], "checks": [asdict(bad)]}
     run = TrainingRun.objects.create(actor="staff:1", data_report=report, forced=True)
-    sound(AlarmKind.DATA, [bad], actor="staff:1", version=version, run=run)
+    raise_or_settle(AlarmKind.DATA, [bad], actor="staff:1", version=version, run=run)
     scientist = log_in("data scientist")
 
     page = scientist.get(reverse("admin:modelops_trainingrun_change", args=[run.pk])).content.decode()

@@ -22,7 +22,7 @@ from modelops.models import (
     TrainingRun,
 )
 from modelops.selectors.alarms import alarms_of
-from modelops.services.alarms import settle, sound
+from modelops.services.alarms import raise_or_settle, settle
 from modelops.services.data_checks import examine
 from modelops.services.registry import promote
 from recsys.data.data_checks import Check, data_profile
@@ -56,7 +56,7 @@ def live() -> ModelVersion:
         version="2026-11-24.1",
         directory="2026-11-24.1",
         state=ModelState.CHAMPION,
-        artefact_hash="a" * 64,
+        artifact_hash="a" * 64,
         report={"data_profile": data_profile(build(history(), products()))},
     )
 
@@ -125,8 +125,8 @@ def test_each_version_names_what_was_open_while_it_was_live() -> None:
     )
     for version in (first, second):
         promote(version.version, actor="staff:1")
-        sound(AlarmKind.DRIFT, [BAD], actor="system:schedule", version=version)
-    sound(AlarmKind.DRIFT, [GOOD], actor="system:schedule", version=second)
+        raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule", version=version)
+    raise_or_settle(AlarmKind.DRIFT, [GOOD], actor="system:schedule", version=second)
     promote(third.version, actor="staff:1")
 
     (alarm,) = ModelAlarm.objects.all()
@@ -147,14 +147,14 @@ def test_the_first_small_shop_raises_nothing() -> None:
 
 
 def test_an_alarm_counts_while_it_is_open_and_ends_with_a_good_measurement() -> None:
-    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
-    sound(AlarmKind.DRIFT, [BAD, GOOD], actor="system:schedule")
-    sound(AlarmKind.STABILITY, [GOOD], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [BAD, GOOD], actor="system:schedule")
+    raise_or_settle(AlarmKind.STABILITY, [GOOD], actor="system:schedule")
 
     (alarm,) = ModelAlarm.objects.all()
     assert (alarm.times, alarm.message) == (2, "drift of signals: 0.9, bar 0.25 (population stability index)")
 
-    sound(AlarmKind.DRIFT, [GOOD], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [GOOD], actor="system:schedule")
 
     alarm.refresh_from_db()
     assert alarm.settled_at is not None
@@ -166,29 +166,31 @@ def test_an_alarm_counts_while_it_is_open_and_ends_with_a_good_measurement() -> 
 
 
 def test_an_alarm_is_not_settled_by_a_night_that_measured_other_things() -> None:
-    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule")
 
-    sound(AlarmKind.DRIFT, [Check("drift of what was shown", 0.1, 0.25, True, "", "alarms")], actor="system:schedule")
+    raise_or_settle(
+        AlarmKind.DRIFT, [Check("drift of what was shown", 0.1, 0.25, True, "", "alarms")], actor="system:schedule"
+    )
     assert open_alarms() == ["drift"]
 
-    sound(AlarmKind.DRIFT, [GOOD], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [GOOD], actor="system:schedule")
     assert open_alarms() == []
 
 
 def test_what_failed_and_was_not_measured_again_stays_on_an_alarm_that_is_raised_for_other_things() -> None:
     shown = Check("drift of what was shown", 0.9, 0.25, False, "shares", "alarms")
-    sound(AlarmKind.DRIFT, [shown, GOOD], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [shown, GOOD], actor="system:schedule")
 
-    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule")
     (alarm,) = ModelAlarm.objects.all()
     assert ("drift of signals" in alarm.message, "drift of what was shown" in alarm.message) == (True, True)
 
-    sound(AlarmKind.DRIFT, [GOOD], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [GOOD], actor="system:schedule")
     alarm.refresh_from_db()
     assert (alarm.settled_at, alarm.times) == (None, 2)
     assert alarm.message.startswith("drift of what was shown: 0.9")
 
-    sound(AlarmKind.DRIFT, [replace(shown, value=0.1, passed=True)], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [replace(shown, value=0.1, passed=True)], actor="system:schedule")
     assert open_alarms() == []
 
 
@@ -204,13 +206,13 @@ def test_two_processes_that_raise_it_at_once_raise_one(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(ModelAlarm, "save", beaten)
 
-    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule")
 
     assert open_alarms() == ["drift"]
 
 
 def test_somebody_who_may_settles_it_and_the_next_one_is_new() -> None:
-    alarm = sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+    alarm = raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule")
     assert alarm is not None
 
     with pytest.raises(Forbidden):
@@ -219,13 +221,13 @@ def test_somebody_who_may_settles_it_and_the_next_one_is_new() -> None:
 
     ada = person("ada", "change_modelalarm")
     assert settle(alarm.pk, by=ada).settled_by == ada
-    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule")
     assert ModelAlarm.objects.count() == 2
 
 
 @pytest.mark.parametrize(("role", "led"), [("data scientist", True), ("compliance officer", False)])
 def test_its_page_leads_only_where_the_person_may_go(role: str, led: bool) -> None:
-    alarm = sound(AlarmKind.DRIFT, [BAD], actor="system:schedule", run=run())
+    alarm = raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule", run=run())
     assert alarm is not None
     settle(alarm.pk, by=person("ada", "change_modelalarm"))
     door = reverse("admin:modelops_modelalarm_change", args=[alarm.pk])
@@ -240,7 +242,7 @@ def test_its_page_leads_only_where_the_person_may_go(role: str, led: bool) -> No
 
 
 def test_the_database_keeps_one_open_alarm_a_kind() -> None:
-    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule")
 
     with pytest.raises(IntegrityError), transaction.atomic():
         ModelAlarm.objects.create(kind=AlarmKind.DRIFT, message="x", raised_at=clock.now(), latest_at=clock.now())

@@ -17,7 +17,7 @@ from modelops.models import ModelAlarm, ModelDrift, ModelVersion
 from modelops.services.registry import promote
 from modelops.tasks import watch_drift_task
 from recsys.data.drift import day_of, popularity, standings
-from recsys.ranking import artifact as artefact
+from recsys.ranking import artifact as artifact
 from recsys.sources import storage
 from tests.modelops.purchases import bought, put
 from tests.modelops.releases import admitted
@@ -178,7 +178,7 @@ def test_a_version_of_a_release_with_other_facts_is_told_in_the_log_and_stops_no
     directory = tmp_path / live.directory
     facts = storage.read_arrays(directory / "facts.npz")
     storage.write_arrays(directory / "facts.npz", {**facts, "depth": np.zeros(1)})
-    ModelVersion.objects.update(artefact_hash=artefact.seal(directory, storage.read_json(directory / "manifest.json")))
+    ModelVersion.objects.update(artifact_hash=artifact.seal(directory, storage.read_json(directory / "manifest.json")))
     shop_sells(USUAL)
 
     watch_drift_task()

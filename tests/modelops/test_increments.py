@@ -111,18 +111,18 @@ def test_nothing_is_learnt_again_right_after_a_training() -> None:
     assert "has learnt from 120" in run_increment(forced=True)
 
 
-def test_the_audit_log_tells_which_artefact_answered_when_and_nothing_where_nothing_changed() -> None:
+def test_the_audit_log_tells_which_artifact_answered_when_and_nothing_where_nothing_changed() -> None:
     sell("rug")
     tasks.increment()
     call_command("increment", stdout=StringIO())
-    first = live().increment["artefact_hash"]
+    first = live().increment["artifact_hash"]
     sell("throw", to=90, day=1)
     call_command("increment", stdout=StringIO())
 
-    version, later = live().version, live().increment["artefact_hash"]
+    version, later = live().version, live().increment["artifact_hash"]
     told = [(entry.actor, entry.object, entry.data) for entry in entries(action="model.incremented")]
     assert told == [
-        (who, f"model_version:{version}", {"version": version, "artefact_hash": own, "interactions": count})
+        (who, f"model_version:{version}", {"version": version, "artifact_hash": own, "interactions": count})
         for who, own, count in (("system:command", later, 150), ("system:schedule", first, 60))
     ]
     assert first != later
@@ -135,7 +135,7 @@ def test_at_most_a_tenth_of_the_time_goes_to_increments() -> None:
 
     assert "no other one before" in run_increment()
 
-    long_ago = clock.now() - timedelta(seconds=increments.PAUSE * 30 + 1)
+    long_ago = clock.now() - timedelta(seconds=increments.PAUSE_FACTOR * 30 + 1)
     ModelVersion.objects.update(increment={**live().increment, "at": long_ago.isoformat()})
     sell("throw", to=90, day=1)
 
@@ -151,7 +151,7 @@ def test_a_clock_that_was_put_back_stops_no_increments() -> None:
     assert "Nothing has happened" in run_increment()
 
 
-def test_the_artefact_before_stays_until_the_next_but_one() -> None:
+def test_the_artifact_before_stays_until_the_next_but_one() -> None:
     for day in range(3):
         sell("rug", day=day)
         run_increment(forced=True)
@@ -389,7 +389,7 @@ def test_one_that_waited_for_a_worker_is_not_made_up_for(settings: Any) -> None:
 def test_an_increment_that_is_not_the_one_of_the_row_is_not_served(caplog: pytest.LogCaptureFixture) -> None:
     sell("rug")
     run_increment()
-    ModelVersion.objects.update(increment={**live().increment, "artefact_hash": "0" * 64})
+    ModelVersion.objects.update(increment={**live().increment, "artifact_hash": "0" * 64})
 
     snapshot_refresher.forget()
 

@@ -59,7 +59,7 @@ def version(settings: Settings, tmp_path: Path) -> ModelVersion:
         version="2026-11-25.1",
         state=ModelState.CHAMPION,
         directory="2026-11-25.1",
-        artefact_hash="a" * 64,
+        artifact_hash="a" * 64,
         rung="ranker",
         metrics={"ndcg@10": {"mean": 0.5, "low": 0.4}},
         report={"ladder": []},
@@ -82,7 +82,7 @@ def test_another_installation_with_a_version_of_that_name_has_a_run_of_its_own(
     version: ModelVersion, settings: Settings
 ) -> None:
     first = mirror_version(version.version)
-    ModelVersion.objects.update(artefact_hash="b" * 64, rung="blend")
+    ModelVersion.objects.update(artifact_hash="b" * 64, rung="blend")
 
     second = mirror_version(version.version)
 
@@ -97,7 +97,7 @@ def test_installations_that_name_their_models_move_no_alias_of_another(
 ) -> None:
     first = mirror_version(version.version)
     settings.MLFLOW_NAME = "shop-two"
-    ModelVersion.objects.update(artefact_hash="b" * 64)
+    ModelVersion.objects.update(artifact_hash="b" * 64)
     second = mirror_version(version.version)
 
     from mlflow import MlflowClient
@@ -155,9 +155,9 @@ def test_the_mirror_holds_parameters_metrics_plots_and_a_model_that_loads(
     assert "<script src=" not in page
 
     (registered,) = client.search_model_versions(f"run_id = '{run_id}'")
-    assert registered.tags["artefact_hash"] == row.artefact_hash
+    assert registered.tags["artifact_hash"] == row.artifact_hash
     copied = Path(client.download_artifacts(run_id, "model", str(tmp_path / "there")))
-    assert Bundle.load(copied, expected=row.artefact_hash).rung == row.rung
+    assert Bundle.load(copied, expected=row.artifact_hash).rung == row.rung
     assert unseal(Path(client.download_artifacts(run_id, "judged", str(tmp_path / "there"))))
 
 
@@ -250,7 +250,7 @@ def test_the_alias_follows_the_champion(version: ModelVersion, settings: Setting
     mirror_version(version.version)
     ModelVersion.objects.update(state=ModelState.RETIRED)
     ModelVersion.objects.create(
-        version="2026-11-25.2", state=ModelState.CHAMPION, directory="2026-11-25.2", artefact_hash="b" * 64
+        version="2026-11-25.2", state=ModelState.CHAMPION, directory="2026-11-25.2", artifact_hash="b" * 64
     )
 
     mirror_aliases()

@@ -1,4 +1,4 @@
-"""Old artefacts go, what may still serve stays, and who asks for what is gone is told so."""
+"""Old artifacts go, what may still serve stays, and who asks for what is gone is told so."""
 
 import os
 import shutil
@@ -59,7 +59,7 @@ def test_the_row_and_its_verdict_stay_and_the_version_does_not_go_live() -> None
     row = ModelVersion.objects.get(version=old)
     assert row.gate["passed"] is True
     assert not table_of(row).exists()
-    with pytest.raises(Conflict, match=rf"{old} cannot go live: its artefact was deleted on \d{{4}}-.*MODELS_KEPT"):
+    with pytest.raises(Conflict, match=rf"{old} cannot go live: its artifact was deleted on \d{{4}}-.*MODELS_KEPT"):
         promote(old, actor="staff:7")
 
 
@@ -157,7 +157,7 @@ def test_what_a_training_of_today_may_still_need_is_kept() -> None:
 
 @pytest.mark.parametrize("versions", [2, 0])
 def test_what_a_process_that_died_left_goes_after_a_day(versions: int, settings: Any, tmp_path: Path) -> None:
-    """Also where every version's artefact is kept."""
+    """Also where every version's artifact is kept."""
     settings.MODELS_KEPT = versions
     left = [".writing-0190", "2026-11-20.7", "2026-11-20.7.judged", "2026-11-20.7.increments"]
     kept = ["mlflow", ".writing-0191", "2026-11-20.8"]

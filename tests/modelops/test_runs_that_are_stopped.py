@@ -37,7 +37,7 @@ def steps(*told: tuple[str, float], then: Callable[[int], None]) -> Callable[[An
             if at == len(told) - 1:
                 then(progress.run.pk)
             progress.tell(step, share)
-        version = ModelVersion.objects.create(version="2026-11-25.1", directory="x", artefact_hash="a" * 64)
+        version = ModelVersion.objects.create(version="2026-11-25.1", directory="x", artifact_hash="a" * 64)
         return version, "is live"
 
     return trained
@@ -143,7 +143,7 @@ def test_a_database_that_goes_away_as_it_registers_loses_nobody_s_wish(monkeypat
 def test_one_whose_worker_died_later_and_that_began_anew_names_what_had_come_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    made = ModelVersion.objects.create(version="2026-11-24.1", directory="x", artefact_hash="a" * 64)
+    made = ModelVersion.objects.create(version="2026-11-24.1", directory="x", artifact_hash="a" * 64)
     run = queue_training(actor="staff:1", hand_over=False)
     long_ago = clock.now() - 2 * SILENCE
     TrainingRun.objects.filter(pk=run.pk).update(

@@ -71,8 +71,8 @@ def test_each_faulty_model_is_refused_for_its_fault(plant: Planted, reason: str,
         promote(version.version, actor="staff:7")
     (event,) = entries(action="model.refused")
     assert reason in event.data["failed"]
-    hashes = (version.artefact_hash, version.gate["table"]["hash"])
-    assert (event.data["artefact_hash"], event.data["table_hash"]) == hashes
+    hashes = (version.artifact_hash, version.gate["table"]["hash"])
+    assert (event.data["artifact_hash"], event.data["table_hash"]) == hashes
 
 
 def test_a_model_four_per_cent_worse_on_a_group_goes_live(champion: SlateTable) -> None:
@@ -142,13 +142,13 @@ def test_anybody_can_judge_again_from_the_sealed_table(champion: SlateTable) -> 
 def test_another_process_loads_the_same_model_and_refuses_an_altered_one(tmp_path: Path) -> None:
     bundle = model()
     version = judged(bundle, harmless())
-    command = [sys.executable, "-c", SLATE, str(directory_of(version)), version.artefact_hash]
+    command = [sys.executable, "-c", SLATE, str(directory_of(version)), version.artifact_hash]
 
     there = subprocess.run(command, capture_output=True, text=True, check=True)
 
     here = bundle.slate(Profile.empty(1.76e9), Context(), 5)
     assert there.stdout.strip() == f"[{here.items.tolist()}, {np.asarray(here.scores).tolist()}]"
-    assert Bundle.load(directory_of(version)).save(tmp_path / "again") == version.artefact_hash
+    assert Bundle.load(directory_of(version)).save(tmp_path / "again") == version.artifact_hash
     file = next(directory_of(version).rglob("*.npz"))
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     refused = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -15,7 +15,7 @@ from common import clock
 from common.errors import Conflict, NotFound
 from modelops.live import Champion, champion
 from modelops.models import ModelState, ModelVersion
-from modelops.services.atomic_files import DRAFT
+from modelops.services.atomic_files import DRAFT_PREFIX
 from modelops.services.registry import promote, roll_back
 from personalization.models import RuleVersion
 from personalization.services.rules import create_rule, edit_rule
@@ -45,7 +45,7 @@ def test_the_same_bundle_gives_the_same_hash() -> None:
     made()
     made()
 
-    assert ModelVersion.objects.values("artefact_hash").distinct().count() == 1
+    assert ModelVersion.objects.values("artifact_hash").distinct().count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -58,8 +58,8 @@ def test_what_a_registration_left_that_was_taken_back_stands_in_nobodys_way(tmp_
     version = made()
 
     assert version == lost
-    assert promote(version, actor="staff:7").state == ModelState.CHAMPION, "the artefact is what was registered now"
-    assert not list(tmp_path.glob(f"{DRAFT}*"))
+    assert promote(version, actor="staff:7").state == ModelState.CHAMPION, "the artifact is what was registered now"
+    assert not list(tmp_path.glob(f"{DRAFT_PREFIX}*"))
 
 
 def test_promotion_retires_the_former_champion_and_is_on_record() -> None:
@@ -70,9 +70,9 @@ def test_promotion_retires_the_former_champion_and_is_on_record() -> None:
 
     assert states() == {first: ModelState.RETIRED, second: ModelState.CHAMPION}
     event = entries(action="model.promoted")[0]
-    artefact_hash = ModelVersion.objects.get(version=second).artefact_hash
+    artifact_hash = ModelVersion.objects.get(version=second).artifact_hash
     assert (event.actor, event.object) == ("staff:7", f"model_version:{second}")
-    assert event.data == {"version": second, "artefact_hash": artefact_hash, "former": first}
+    assert event.data == {"version": second, "artifact_hash": artifact_hash, "former": first}
 
 
 def test_rollback_goes_back_and_forth_between_the_last_two() -> None:
@@ -149,7 +149,7 @@ def test_what_was_decided_against_one_version_does_not_replace_another() -> None
     assert promote(second, actor="staff:8", over=first).version == second  # it is live: there is nothing to do
 
 
-def test_a_tampered_artefact_is_not_promoted_and_nothing_changes(tmp_path: Path) -> None:
+def test_a_tampered_artifact_is_not_promoted_and_nothing_changes(tmp_path: Path) -> None:
     first, second = made(), made()
     promote(first, actor="staff:7")
     before = states()
@@ -175,7 +175,7 @@ def test_who_cannot_promote_for_its_files_reads_why_once_and_what_next(tmp_path:
         promote(version, actor="staff:7")
 
 
-def test_nobody_goes_back_to_a_tampered_artefact(tmp_path: Path) -> None:
+def test_nobody_goes_back_to_a_tampered_artifact(tmp_path: Path) -> None:
     first, second = made(), made()
     promote(first, actor="staff:7")
     promote(second, actor="staff:7")
@@ -212,7 +212,7 @@ def test_a_rule_version_never_changes() -> None:
         RuleVersion.objects.update(effect="exclude")
 
 
-def test_another_artefact_in_the_place_of_the_registered_one_is_not_promoted_however_whole(tmp_path: Path) -> None:
+def test_another_artifact_in_the_place_of_the_registered_one_is_not_promoted_however_whole(tmp_path: Path) -> None:
     version, other = made(), admitted(model(("popular", "trending")))
     shutil.rmtree(tmp_path / version)
     shutil.copytree(tmp_path / other, tmp_path / version)

@@ -208,7 +208,7 @@ def test_a_waiver_taken_back_while_its_version_goes_live_was_taken_back_after_it
     if lead == "roll_back":
         promote(refused.version, actor="staff:1")
         promote(admitted(model(("popular",))), actor="staff:1")
-    check = registry._check_artefact
+    check = registry._check_artifact
 
     def close() -> None:
         close_waiver(waiver.pk, by=ada)
@@ -221,7 +221,7 @@ def test_a_waiver_taken_back_while_its_version_goes_live_was_taken_back_after_it
         until_it_waits(closing)
         check(row)
 
-    monkeypatch.setattr(registry, "_check_artefact", slowly)
+    monkeypatch.setattr(registry, "_check_artifact", slowly)
     live = promote(refused.version, actor="staff:1") if lead == "promote" else roll_back(actor="staff:1")
     closing.join()
 

@@ -142,7 +142,7 @@ def test_a_run_says_why_its_search_was_not_kept(
 def test_a_training_takes_the_place_of_what_was_live_when_it_began_though_nobody_can_read_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ModelVersion.objects.create(version="2026-11-24.1", directory="gone", artefact_hash="a" * 64, state="champion")
+    ModelVersion.objects.create(version="2026-11-24.1", directory="gone", artifact_hash="a" * 64, state="champion")
     rivals: list[Any] = []
 
     def learn(dataset: Any, *, rival: Any, **named: Any) -> Any:
@@ -181,7 +181,7 @@ def test_a_database_that_went_away_for_a_moment_costs_no_finished_training(monke
             raise error
         return version
 
-    assert run_progress.insisted(step) is version
+    assert run_progress.retried(step) is version
 
 
 def test_a_double_click_queues_one_training(monkeypatch: pytest.MonkeyPatch) -> None:

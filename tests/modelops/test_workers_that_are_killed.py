@@ -21,7 +21,7 @@ from modelops.models import (
 )
 from modelops.services.registry import promote
 from tests.house.tree import ROOT
-from tests.modelops.mortal_tasks import DEATHS, DONE, WHOLE
+from tests.modelops.mortal_tasks import COMPLETE, DEATHS, DONE
 from tests.modelops.purchases import bought, put
 from tests.modelops.releases import admitted
 from tests.recsys.furniture import model
@@ -107,7 +107,7 @@ def test_a_watch_that_is_too_large_for_the_machine_ends_and_the_worker_goes_on(e
 
 def test_a_night_whose_worker_dies_as_a_whole_is_watched_by_another(environment: dict[str, str]) -> None:
     day_of_silence()
-    redis.client().rpush(DEATHS, f"kept {WHOLE}")
+    redis.client().rpush(DEATHS, f"kept {COMPLETE}")
     current_app.send_task(WATCH)
 
     with worker(environment) as first:
@@ -144,7 +144,7 @@ def test_increments_that_are_killed_are_tried_less_and_less_until_another_versio
         ended(3)
 
     assert "directory" in told()
-    assert {"begun", "deaths", "next"}.isdisjoint(told())
+    assert {"started", "deaths", "next"}.isdisjoint(told())
     assert (tmp_path / "worker.log").read_text().count("model.increment_died") == 2
 
 

@@ -16,11 +16,11 @@ pytestmark = pytest.mark.django_db
 def alarm() -> Any:
     """An open alarm of drift."""
     from modelops.models import AlarmKind
-    from modelops.services.alarms import sound
+    from modelops.services.alarms import raise_or_settle
     from recsys.data.data_checks import Check
 
     check = Check("drift of popularity", 0.9, 0.25, False, "population stability index", "alarms")
-    return sound(AlarmKind.DRIFT, [check], actor="system:schedule")
+    return raise_or_settle(AlarmKind.DRIFT, [check], actor="system:schedule")
 
 
 @pytest.mark.parametrize("role", ["data scientist", "operator", "merchandiser"])
@@ -51,11 +51,11 @@ def test_a_data_scientist_settles_it(log_in: LogIn, alarm: Any) -> None:
 
 def test_a_measurement_that_is_no_number_is_a_dash(log_in: LogIn, alarm: Any) -> None:
     from modelops.models import AlarmKind
-    from modelops.services.alarms import sound
+    from modelops.services.alarms import raise_or_settle
     from recsys.data.data_checks import Check
 
     check = Check("drift of signals", float("nan"), 0.25, False, "population stability index", "alarms")
-    sound(AlarmKind.DRIFT, [check], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [check], actor="system:schedule")
 
     page = log_in("data scientist").get(reverse("admin:modelops_modelalarm_change", args=[alarm.pk]))
 
@@ -65,7 +65,7 @@ def test_a_measurement_that_is_no_number_is_a_dash(log_in: LogIn, alarm: Any) ->
 def test_it_says_what_to_do_next_and_is_settled_once(log_in: LogIn, alarm: Any) -> None:
     from modelops.models import ModelVersion
 
-    version = ModelVersion.objects.create(version="2026-11-25.1", directory="2026-11-25.1", artefact_hash="a" * 64)
+    version = ModelVersion.objects.create(version="2026-11-25.1", directory="2026-11-25.1", artifact_hash="a" * 64)
     alarm.model_version = version
     alarm.save()
     scientist = log_in("data scientist")

@@ -17,7 +17,7 @@ WAITS = "A waiver of 2026-11-25.1 waits for a second person"
 def asked(by: User, *, days: int = 7) -> ModelWaiver:
     """Return a waiver that somebody asked for, eight days ago."""
     version = ModelVersion.objects.create(
-        version="2026-11-25.1", directory="2026-11-25.1", artefact_hash="a" * 64, state=ModelState.REFUSED,
+        version="2026-11-25.1", directory="2026-11-25.1", artifact_hash="a" * 64, state=ModelState.REFUSED,
         refusal="latency: one slate takes 80.0 ms",
     )  # fmt: skip
     began = clock.now() - timedelta(days=8)

@@ -698,11 +698,11 @@ def test_a_version_page_tells_what_was_learnt_again(log_in: LogIn) -> None:
         r"nothing so far\W+(br\W+)?last tried 2026-11-27 14:00 UTC, in 3.1 s", eve.get(page).content.decode()
     )
 
-    told = {"directory": "x", "artefact_hash": "ab" * 32, "interactions": 61_234, "seconds": 4.23}
+    told = {"directory": "x", "artifact_hash": "ab" * 32, "interactions": 61_234, "seconds": 4.23}
     ModelVersion.objects.update(increment={**told, "at": "2026-11-27T14:05:00+00:00", "refused": ["volume"]})
 
     shown = eve.get(page).content.decode()
-    assert f"from 61,234 interactions; artefact {'ab' * 32}" in shown
+    assert f"from 61,234 interactions; artifact {'ab' * 32}" in shown
     assert "last tried 2026-11-27 14:05 UTC, in 4.2 s" in shown
     assert "the data look broken: volume" in shown
 

@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list that grows with every artefact that is read by a process that serves."""
+    """Return a list that grows with every artifact that is read by a process that serves."""
     folders: list[str] = []
 
     def load(directory: Any, **named: Any) -> Bundle:

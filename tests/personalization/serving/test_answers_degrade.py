@@ -58,7 +58,7 @@ def test_a_dead_store_is_asked_once_in_a_while_only(monkeypatch: pytest.MonkeyPa
 @pytest.mark.usefixtures("trained")
 def test_a_tampered_model_is_not_loaded_and_the_answer_goes_on(client: Client) -> None:
     version = ModelVersion.objects.get()
-    ModelVersion.objects.update(artefact_hash="0" * 64)
+    ModelVersion.objects.update(artifact_hash="0" * 64)
     snapshot_refresher.forget()
 
     answer = recommend(asked(anonymous_id="stranger"))
@@ -68,7 +68,7 @@ def test_a_tampered_model_is_not_loaded_and_the_answer_goes_on(client: Client) -
     assert answer.items
     assert client.get("/readyz").json()["checks"]["model"] == {"ok": False, "detail": "ModelRefusedError"}
 
-    ModelVersion.objects.update(artefact_hash=version.artefact_hash)
+    ModelVersion.objects.update(artifact_hash=version.artifact_hash)
     snapshot_refresher.refresh(force=True)
     assert client.get("/readyz").json()["checks"]["model"] == {"ok": True, "detail": version.version}
 

@@ -36,15 +36,15 @@ SOFA = {"title": "Oak sofa", "category": ["Furniture"], "brand": "Nord", "price"
 @pytest.fixture
 def builds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list with one entry per rebuild of a snapshot."""
-    builds: list[int] = []
+    counter: list[int] = []
     build = Snapshot.build
 
     def counting_build(**parts: Any) -> Snapshot:
-        builds.append(1)
+        counter.append(1)
         return build(**parts)
 
     monkeypatch.setattr(Snapshot, "build", counting_build)
-    return builds
+    return counter
 
 
 def change(product_id: str, **fields: Any) -> None:
@@ -64,7 +64,7 @@ def change(product_id: str, **fields: Any) -> None:
 def test_update_with_changed_product_equals_rebuild(fields: dict[str, Any], builds: list[int]) -> None:
     refresher = SnapshotRefresher()
     first = refresher.current()
-    _ = first.serving_catalog.text_similarity, first.serving_catalog.newest, first.onboarding_cache.space
+    _ = first.serving_catalog.kinship, first.serving_catalog.newest, first.onboarding_cache.space
     builds.clear()
 
     change("rug", **fields)
@@ -74,7 +74,7 @@ def test_update_with_changed_product_equals_rebuild(fields: dict[str, Any], buil
     other = SnapshotRefresher()
     rebuilt = other.current()
     assert same(updated, rebuilt)
-    assert updated.serving_catalog.text_similarity is first.serving_catalog.text_similarity
+    assert updated.serving_catalog.kinship is first.serving_catalog.kinship
 
 
 def same(one: Snapshot, other: Snapshot) -> bool:
@@ -94,7 +94,7 @@ def same(one: Snapshot, other: Snapshot) -> bool:
         (one.onboarding_cache.pool, other.onboarding_cache.pool),
     ]
     pairs += list(zip(one.serving_catalog.newest, other.serving_catalog.newest, strict=True))
-    assert all(np.array_equal(refresher, others, equal_nan=refresher.dtype.kind == "f") for refresher, others in pairs)
+    assert all(np.array_equal(first, second, equal_nan=first.dtype.kind == "f") for first, second in pairs)
     for names, codes in (("brands", "brand_of"), ("categories", "category_of")):
         names_by_item = [
             [getattr(shelf.columns, names)[code] for code in getattr(shelf.columns, codes)]
@@ -137,7 +137,7 @@ def test_new_product_and_its_changed_text_cause_rebuild(builds: list[int]) -> No
 
 def test_rebuild_reads_only_new_products(monkeypatch: pytest.MonkeyPatch, builds: list[int]) -> None:
     refresher, texts_read, prices_read = SnapshotRefresher(), list[str](), list[str]()
-    _ = refresher.current().serving_catalog.text_similarity
+    _ = refresher.current().serving_catalog.kinship
     words, price = text_similarity.words, frames.price_of
 
     def counting_words(catalogue: Catalogue, code: int) -> Iterator[str]:
@@ -276,7 +276,7 @@ def test_old_snapshot_is_freed_without_garbage_collection() -> None:
     """So is its model, unless it is the roll-back target."""
     refresher = SnapshotRefresher()
     snapshot = refresher.current()
-    _ = snapshot.serving_catalog.text_similarity, snapshot.onboarding_cache.space, snapshot.serving_catalog.newest
+    _ = snapshot.serving_catalog.kinship, snapshot.onboarding_cache.space, snapshot.serving_catalog.newest
     references = [
         weakref.ref(one)
         for one in (snapshot, snapshot.bundle, snapshot.serving_catalog, snapshot.onboarding_cache, snapshot.rules)

@@ -189,8 +189,8 @@ def test_updated_snapshot_equals_rebuilt_one(bundles: list[Bundle | None], which
 
 
 def test_unused_names_and_words_are_dropped(bundles: list[Bundle | None]) -> None:
-    chance, parts = random.Random(5), dict[str, Any](placements={}, rules=[], now=NOW)
-    parts = {"bundle": bundles[2], "model_version": None, **parts}
+    chance, settings = random.Random(5), dict[str, Any](placements={}, rules=[], now=NOW)
+    parts = {"bundle": bundles[2], "model_version": None, **settings}
     rows = {name: random_row(name, chance) for name in (*PRODUCTS, "new-1", "new-2")}
     snapshot = Snapshot.build(**parts, rows=rows.values())
     for step in range(60):
@@ -198,7 +198,7 @@ def test_unused_names_and_words_are_dropped(bundles: list[Bundle | None]) -> Non
         fields: dict[str, Any] = {name: f"{name} {step}" for name in ("title", "brand", "group_id")}
         name = chance.choice(sorted(rows))
         rows[name] = as_selected(replace(rows[name], removed=False, category=(f"category {step}",), **fields))
-        updated = None if step % 3 else snapshot.with_changes([rows[name]], **parts)
+        updated = None if step % 3 else snapshot.with_changes([rows[name]], **settings)
         snapshot = updated or Snapshot.build(**parts, rows=rows.values(), before=snapshot)
 
     columns, kinship = snapshot.serving_catalog.columns, snapshot.serving_catalog.kinship
