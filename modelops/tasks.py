@@ -57,8 +57,8 @@ def increment() -> None:
             log.warning("increment.refused %s", error.detail)
 
 
-# A watch killed before its end has stored nothing; one killed later is recognized by its stored row. It is retried three
-# times at most: data too large for the machine must not kill its worker forever.
+# A watch killed before its end has stored nothing; one killed later is recognized by its stored row. It is retried at
+# most three times: data too large for the machine must not kill its worker forever.
 @shared_task(  # type: ignore[untyped-decorator]
     name="modelops.watch_drift",
     bind=True,

@@ -1,4 +1,4 @@
-"""The admin's first page: what is happening, for the person who opened it."""
+"""The admin's home page; it shows each person only what they may see."""
 
 from dataclasses import dataclass, replace
 from datetime import date
@@ -35,7 +35,7 @@ AUDIT_SIZE: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One day of the small chart, in hundredths of its height, from the top."""
+    """One day of the small chart; `height` is in percent of the chart."""
 
     day: date
     count: int
@@ -43,12 +43,12 @@ class Bar:
 
     @property
     def top(self) -> int:
-        """Where the bar begins."""
+        """The distance of the bar from the top, in percent."""
         return 100 - self.height
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Return the context of the admin's home: each card only for those who may see what it shows."""
+    """Return the context of the admin's home; each card needs the permission for its content."""
     user = request.user
     doors = [(title, link) for title, name, permission in DOORS if may(user, permission) and (link := _link(name))]
     return {
@@ -67,7 +67,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _link(name: str) -> str | None:
-    """Return the address, or None where no room registered that page in the admin."""
+    """Return the URL, or None if the page is not registered."""
     try:
         return reverse(name)
     except NoReverseMatch:
@@ -75,10 +75,10 @@ def _link(name: str) -> str | None:
 
 
 def _decisions() -> list[Entry]:
-    """Return what was decided lately, each member of staff by name: the log itself knows numbers alone."""
-    found = list(entries(but=NO_DECISIONS, limit=AUDIT_SIZE))
-    names = names_of(one.actor for one in found)
-    return [replace(one, actor=names[one.actor]) for one in found]
+    """Return the latest audited decisions, with names of staff: the log itself stores only ids."""
+    decisions = list(entries(but=NO_DECISIONS, limit=AUDIT_SIZE))
+    names = names_of(one.actor for one in decisions)
+    return [replace(one, actor=names[one.actor]) for one in decisions]
 
 
 def _events() -> dict[str, Any]:

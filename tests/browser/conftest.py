@@ -47,7 +47,7 @@ def shop(live_server: LiveServer, settings: Settings) -> Iterator[Shop]:
     from access.selectors import forget_keys
     from catalog.services import bulk_upsert
     from demo import setup
-    from demo.simulation.catalogue import make_products
+    from demo.simulation.catalog import make_products
     from personalization.serving.snapshot_refresher import snapshot_refresher
 
     settings.SERVING_REFRESH = "inline"

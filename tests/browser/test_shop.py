@@ -100,7 +100,7 @@ def test_a_no_is_kept_and_nothing_else(shop: Shop, page: Page, requests: list[Re
     assert collected(requests) == []
     page.goto(shop.home)
     page.wait_for_selector(DRAWN)
-    expect(page.locator("#shelf-home")).to_have_text("Popular in our shop")
+    expect(page.locator("#carousel-home")).to_have_text("Popular in our shop")
     expect(page.locator("[data-placement=home-svd]")).to_be_hidden()
 
 
@@ -128,7 +128,7 @@ def test_a_look_changes_the_home_page(open_shop: Shop, page: Page) -> None:
 
     expect(page.locator("[data-placement=home] .why", has_text=f"Because you viewed {title}").first).to_be_visible()
     expect(page.locator("[data-placement=recent] .card", has_text=title)).to_be_visible()
-    expect(page.locator("#shelf-home")).to_have_text("Picked for you")
+    expect(page.locator("#carousel-home")).to_have_text("Picked for you")
     expect(page.locator("[data-placement=home-svd]")).to_be_visible()
 
 

@@ -70,7 +70,7 @@ def test_every_product_and_event_is_accepted(small: DemoData) -> None:
 def test_what_was_bought_rests_at_home_as_long_as_the_data_set_says() -> None:
     before = active_placements()["home"]
 
-    setup.rest_at_home(10)
+    setup.set_rest_days(10)
 
     assert active_placements()["home"] == replace(before, rest_days=10)
 

@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from demo.simulation.behaviour import DAY, Act, live
-from demo.simulation.catalogue import SimulatedProduct, make_products
+from demo.simulation.behavior import DAY, Act, simulate
+from demo.simulation.catalog import SimulatedProduct, make_products
 from demo.simulation.payloads import Wire
 from demo.simulation.shoppers import Shopper, make_shoppers
 from demo.simulation.vocabulary import KIND_BY_KEY, KINDS
@@ -19,13 +19,13 @@ World = tuple[list[SimulatedProduct], list[Shopper], list[Act]]
 def world() -> World:
     """A small simulated shop."""
     products, shoppers = make_products(seed=3), make_shoppers(300, seed=3)
-    return products, shoppers, live(products, shoppers, end=END, seed=3)
+    return products, shoppers, simulate(products, shoppers, end=END, seed=3)
 
 
 def test_the_same_seed_gives_the_same_shop(world: World) -> None:
     products, shoppers, acts = world
 
-    again = live(make_products(seed=3), make_shoppers(300, seed=3), end=END, seed=3)
+    again = simulate(make_products(seed=3), make_shoppers(300, seed=3), end=END, seed=3)
 
     assert again == acts
 

@@ -13,7 +13,10 @@ from recsys.evaluation.command_line import Defaults, Refused, add_arguments, run
 class Command(BaseCommand):
     """Evaluates, on data in files, the model that the pipeline would release."""
 
-    help = "Train on interactions.parquet (and items, shoppers) of a folder, evaluate on its last part, compare with peers."
+    help = (
+        "Train on interactions.parquet (and items, shoppers) of a folder, evaluate on its last part, and compare with "
+        "peers."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

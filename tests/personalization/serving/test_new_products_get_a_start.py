@@ -437,11 +437,11 @@ def test_the_trace_and_the_exposure_say_so() -> None:
 
 
 def test_the_preview_spends_no_budget() -> None:
-    from portal.trial import try_out
+    from portal.trial import try_rule
 
     for _ in range(8):
         views(ADA, "rug")
-        trial = try_out(Ask(placement="home", who=Who(**ADA), explain=True))
+        trial = try_rule(Ask(placement="home", who=Who(**ADA), explain=True))
         assert trial.now.propensities == {}
 
     assert redis.client().keys(f"{budget.TOTAL}*") == []

@@ -1,4 +1,4 @@
-"""Products as the shop's pages need them."""
+"""Products for the shop's pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ MOST_VARIANTS = 6
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """What the first page shows besides its shelves."""
+    """The first page's content besides its carousels."""
 
     categories: list[str]
     pictures: list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The first products of a search and how many there are."""
+class SearchResult:
+    """The first products of a search and their total number."""
 
     products: list[ProductRow]
     total: int
@@ -37,14 +37,14 @@ class PricedLine:
 
 
 def front(size: int) -> Front:
-    """Return the widest categories and some pictures."""
+    """Return the top categories and some pictures."""
     return Front(browsing.top_categories(), [row.image_url for row in browsing.samples(size)])
 
 
-def find(query: str, *, category: str, limit: int) -> Found:
-    """Return products whose title holds every word, within the category path."""
+def find(query: str, *, category: str, limit: int) -> SearchResult:
+    """Return products whose title contains every word, within the category path."""
     products, total = browsing.search(query, category=category, limit=limit)
-    return Found(products, total)
+    return SearchResult(products, total)
 
 
 def product(product_id: str) -> ProductRow:
@@ -52,27 +52,29 @@ def product(product_id: str) -> ProductRow:
     return selectors.get(product_id)
 
 
-def variants(shown: ProductRow) -> list[ProductRow]:
+def variants(product: ProductRow) -> list[ProductRow]:
     """Return the other members of the product's group."""
-    if not shown.group_id:
+    if not product.group_id:
         return []
-    rows = browsing.group(shown.group_id)
-    return [row for row in rows if row.product_id != shown.product_id][:MOST_VARIANTS]
+    rows = browsing.group(product.group_id)
+    return [row for row in rows if row.product_id != product.product_id][:MOST_VARIANTS]
 
 
-def known(product_ids: Sequence[str]) -> dict[str, ProductRow]:
+def products_on_sale(product_ids: Sequence[str]) -> dict[str, ProductRow]:
     """Return the products that are on sale, by id."""
     return {row.product_id: row for row in browsing.named(product_ids) if row.active}
 
 
-def priced(lines: Sequence[CartLine]) -> list[PricedLine]:
+def priced_lines(lines: Sequence[CartLine]) -> list[PricedLine]:
     """Return the lines whose products are still on sale."""
-    found = known([line.product_id for line in lines])
+    products = products_on_sale([line.product_id for line in lines])
     return [
-        PricedLine(found[line.product_id], line.quantity, line.list_id) for line in lines if line.product_id in found
+        PricedLine(products[line.product_id], line.quantity, line.list_id)
+        for line in lines
+        if line.product_id in products
     ]
 
 
 def total(lines: Sequence[PricedLine]) -> Decimal:
-    """Return what the lines cost together."""
+    """Return the sum of the lines."""
     return sum((line.quantity * (line.product.price or Decimal(0)) for line in lines), Decimal(0))

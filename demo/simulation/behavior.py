@@ -1,9 +1,8 @@
-"""What the simulated shoppers do: visits, looks, carts, orders, stars. Pure, and the same for the same seed.
+"""The behavior of simulated shoppers: visits, views, carts, orders, ratings. Pure, and the same for the same seed.
 
-A look is drawn with probability proportional to exp(appeal + style + room + budget fit + trend), so the tastes are
-recoverable; a cart item calls for its complements in the same style; a consumable calls its buyer back, and who has
-what lasts hardly looks at it any more. Who looks sees what is on sale, and little of what is so since yesterday: it
-takes days to be known.
+A view is drawn with probability proportional to exp(appeal + style + room + budget fit + trend), so a model can recover
+the tastes. A cart item brings complements in the same style. Buyers of a consumable come back for it; owners of a
+durable product hardly view it again. Shoppers see only products on sale, and new products become known over days.
 """
 
 import heapq
@@ -14,18 +13,18 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from demo.simulation.catalogue import SimulatedProduct
+from demo.simulation.catalog import SimulatedProduct
 from demo.simulation.shoppers import Shopper
 from demo.simulation.vocabulary import KIND_BY_KEY, ROOMS
 
 DAY: Final = 86_400.0
 STYLE_PULL, ROOM_PULL, BUDGET_PULL = 3.2, 1.6, 6.0
 SAME_KIND, SAME_STYLE = 9.0, 4.0
-HAS_IT = 4.0
+OWNED_PENALTY = 4.0
 P_CART, P_ORDER, P_COMPLEMENT, P_AGAIN, P_RATING = 0.17, 0.55, 0.42, 0.75, 0.3
 MEAN_LOOKS = 3.6
-KNOWN_DAYS, KNOWN_AT_FIRST = 10.0, 0.03
-"""Days until a product that arrived is known to all, and the share that know it on the first."""
+AWARENESS_DAYS, FIRST_AWARENESS = 10.0, 0.03
+"""Days until all shoppers know a new product, and the share that know it on its first day."""
 
 Action = Literal["visit", "list", "view", "cart", "remove", "order", "rating", "login"]
 
@@ -40,13 +39,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One thing a shopper did at `at` (seconds since the epoch). Fields that do not belong to the action are unset."""
+    """One action of a shopper at `at` (seconds since the epoch). Fields of other actions have their defaults."""
 
     at: float
     shopper: int
     device: int
     action: Action
-    known: bool
+    logged_in: bool
     product: int = -1
     quantity: int = 1
     stars: int = 0
@@ -56,7 +55,7 @@ class Act:
 
 @dataclass(slots=True)
 class Tastes:
-    """The products as columns, and what each shopper thinks of them."""
+    """The products as columns, and each shopper's taste for them."""
 
     products: Sequence[SimulatedProduct]
     style: NDArray[np.int64] = field(init=False)
@@ -82,8 +81,8 @@ class Tastes:
         return np.asarray(self.appeal + fit - BUDGET_PULL * (self.level - shopper.budget) ** 2)
 
 
-class Life:
-    """One shopper's ninety days, in time order."""
+class ShopperSimulation:
+    """The simulation of one shopper, in time order."""
 
     def __init__(self, number: int, shopper: Shopper, tastes: Tastes, *, start: float, days: int, seed: int) -> None:
         self.number, self.shopper, self.tastes = number, shopper, tastes
@@ -95,7 +94,7 @@ class Life:
         self.calls: list[tuple[float, int]] = []
 
     def acts(self) -> Iterator[Act]:
-        """Yield everything the shopper does before the end."""
+        """Yield all actions of the shopper before the end."""
         for at in sorted(self._visit_times()):
             heapq.heappush(self.calls, (at, -1))
         while self.calls:
@@ -104,7 +103,7 @@ class Life:
                 yield from self._session(at, again)
 
     def _visit_times(self) -> NDArray[np.float64]:
-        """Return visit times: a slowly growing shop, more in the evening and at the weekend."""
+        """Return visit times: the shop grows slowly, and most visits are in the evening."""
         days = np.sort(self.rng.beta(1.25, 1.0, self.shopper.visits)) * (self.end - self.start) / DAY
         hours = np.clip(self.rng.normal(19.0, 3.2, self.shopper.visits), 6, 23.5)
         return np.asarray(self.start + np.floor(days) * DAY + hours * 3600)
@@ -124,7 +123,7 @@ class Life:
             yield from self._order(at + 120, device, cart)
 
     def _looks(self, at: float, again: int, cart: list[int]) -> Iterator[tuple[float, Action, int]]:
-        """Yield the looks and carts of one visit; `again` is a product bought before and wanted again, or -1."""
+        """Yield the views and carts of one visit; `again` is a product to buy again, or -1."""
         if again >= 0:
             cart.append(again)
             yield at + 15, "view", again
@@ -143,7 +142,7 @@ class Life:
                     yield at + 12 + len(cart), "cart", item
 
     def _pick(self, at: float, last: int) -> int:
-        """Return the next product looked at: the last one's kind and style weigh more."""
+        """Return the next viewed product; the last one's kind weighs more."""
         weight = self._liking(at) + self.tastes.trend * ((at - self.start) / (self.end - self.start) - 0.5)
         if last >= 0:
             weight = weight + np.log(SAME_KIND) * (self.tastes.kind == self.tastes.kind[last])
@@ -151,13 +150,13 @@ class Life:
         return self._draw(weight)
 
     def _liking(self, at: float) -> NDArray[np.float64]:
-        """Return the log weight of every product that is on sale, as far as it is known; -inf of the others."""
+        """Return the log weight of every product on sale, scaled by awareness; -inf for the others."""
         days = (at - self.on_sale) / DAY
-        known = np.clip(days / KNOWN_DAYS, KNOWN_AT_FIRST, 1.0)
-        return np.asarray(np.where(days >= 0, self.liking + np.log(known), -np.inf))
+        awareness = np.clip(days / AWARENESS_DAYS, FIRST_AWARENESS, 1.0)
+        return np.asarray(np.where(days >= 0, self.liking + np.log(awareness), -np.inf))
 
     def _complements(self, at: float, product: int) -> Iterator[int]:
-        """Yield what completes a product: each kind it goes with, sometimes, in the same style."""
+        """Yield complements of a product: each kind it goes with, with a chance, mostly in the same style."""
         for key in KIND_BY_KEY[str(self.tastes.kind[product])].goes_with:
             if self.rng.random() < P_COMPLEMENT:
                 same = np.log(SAME_STYLE) * 2 * (self.tastes.style == self.tastes.style[product])
@@ -176,7 +175,7 @@ class Life:
                 wait = interval * DAY * float(self.rng.lognormal(0, 0.18))
                 heapq.heappush(self.calls, (at + wait, line.product))
             if not interval:
-                self.liking[line.product] -= HAS_IT
+                self.liking[line.product] -= OWNED_PENALTY
             if self.rng.random() < P_RATING:
                 yield from self._rating(at, device, line.product)
 
@@ -185,7 +184,7 @@ class Life:
         return int(self.rng.choice((1, 2, 4, 6), p=(0.3, 0.35, 0.25, 0.1))) if multiple else 1
 
     def _rating(self, at: float, device: int, product: int) -> Iterator[Act]:
-        """Stars follow taste: a loved style is rated higher, whatever the product's popularity."""
+        """Yield the rating of a product; a preferred style is rated higher, independent of popularity."""
         taste = 2.6 + 2.2 * float(self.shopper.styles[self.tastes.style[product]] > 0.3)
         stars = int(np.clip(round(taste + 0.35 * float(self.tastes.appeal[product]) + self.rng.normal(0, 0.7)), 1, 5))
         when = at + float(self.rng.uniform(2, 9)) * DAY
@@ -199,17 +198,17 @@ class Life:
         self, at: float, device: int, action: Action, *, product: int = -1, stars: int = 0,
         category: tuple[str, ...] = (), lines: tuple[Line, ...] = (),
     ) -> Act:  # fmt: skip
-        known = device in self.logged_in
-        return Act(at, self.number, device, action, known, product, 1, stars, category, lines)
+        logged_in = device in self.logged_in
+        return Act(at, self.number, device, action, logged_in, product, 1, stars, category, lines)
 
 
-def live(
+def simulate(
     products: Sequence[SimulatedProduct], shoppers: Sequence[Shopper], *, end: float, days: int = 90, seed: int
 ) -> list[Act]:
-    """Return everything all shoppers do in the `days` before `end`, in time order."""
+    """Return the actions of all shoppers in the `days` before `end`, in time order."""
     tastes = Tastes(products)
     lives = (
-        Life(number, shopper, tastes, start=end - days * DAY, days=days, seed=seed)
+        ShopperSimulation(number, shopper, tastes, start=end - days * DAY, days=days, seed=seed)
         for number, shopper in enumerate(shoppers)
     )
     return sorted((act for life in lives for act in life.acts()), key=lambda act: (act.at, act.shopper))
