@@ -22,7 +22,11 @@ from modelops.services.runs import may_be_stopped, queue_once, stop_training
 
 COLORS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger", "stopped": "info"}
 N_LIVE_RUNS = 50
-SIZES = {"interactions": "interactions", "shoppers": "shoppers", "items": "products in the catalogue, touched or not"}
+SIZES = {
+    "interactions": "interactions",
+    "shoppers": "shoppers",
+    "items": "products in the catalog, with or without interactions",
+}
 
 
 class TrainingForm(forms.Form):

@@ -96,7 +96,7 @@ def _check_still_live(over: str | None) -> None:
     live = ModelVersion.objects.filter(state=ModelState.CHAMPION).values_list("version", flat=True).first() or ""
     if over is not None and over != live:
         now = f"{live} is live" if live else "none is live"
-        raise Conflict(f"By now {now}, not {over or 'none'}: look again, and decide anew.")
+        raise Conflict(f"By now {now}, not {over or 'none'}: look again, and decide again.")
 
 
 def _register_row(

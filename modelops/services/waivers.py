@@ -40,7 +40,7 @@ def request_waiver(version: str, *, by: AbstractUser, reason: str, days: int) ->
             raise Conflict(f"{version} cannot go live any more: its artifact was deleted.")
         now = clock.now()
         if waiver_waits(row, now=now):
-            raise Conflict(f"A waiver of {version} is asked for already: somebody else must approve it.")
+            raise Conflict(f"A waiver of {version} is requested already: somebody else must approve it.")
         waiver = ModelWaiver.objects.create(
             model_version=row,
             reason=reason.strip(),

@@ -168,7 +168,7 @@ class PlacementForm(PlacementModelForm):
                 and self._differ(name, now, shown_value)
                 and self._differ(name, now, self[name].data)
             ):
-                self.add_error(name, f"Changed meanwhile by {last_changed_by(row)}: reload the page and decide anew.")
+                self.add_error(name, f"Changed meanwhile by {last_changed_by(row)}: reload the page and decide again.")
 
     def _differ(self, name: str, now: Any, shown_value: Any) -> bool:
         field = self.fields[name]
@@ -287,7 +287,7 @@ class RuleForm(RuleModelForm):
         now = Rule.objects.select_for_update(of=["self"]).select_related("current").get(pk=self.instance.pk).current
         if now is not None and now.number != shown_version:
             by = name_of(now.created_by)
-            self.add_error(None, f"Changed meanwhile by {by}, see Versions: reload the page and decide anew.")
+            self.add_error(None, f"Changed meanwhile by {by}, see Versions: reload the page and decide again.")
 
     def wording(self) -> dict[str, Any]:
         """Return the fields of the rule version."""

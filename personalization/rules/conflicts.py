@@ -44,13 +44,13 @@ def rule_warnings(rule: Rule, rules: RuleSet, *, on_sale: Bools) -> list[str]:
     )
     matched, end = rules.matched[rule.id], ": nothing is left to show" if rule.effect == "require" else ""
     if not matched.any():
-        return [*warnings, f"“{rule.name}” matches no product of the catalogue{end}"]
+        return [*warnings, f"“{rule.name}” matches no product of the catalog{end}"]
     if rule.effect in SHOWING:
         not_on_sale = [
             name for name in rule.products if (code := rules.columns.codes.get(name)) is not None and not on_sale[code]
         ]
         warnings += [f"Not on sale now: {', '.join(not_on_sale)}"] if not_on_sale else []
-        warnings += [] if (matched & on_sale).any() else [f"“{rule.name}” is about no product on sale now{end}"]
+        warnings += [] if (matched & on_sale).any() else [f"“{rule.name}” matches no product on sale now{end}"]
     return warnings
 
 
@@ -64,7 +64,7 @@ def unknown_names(
         ("brand", brands, columns.in_brands),
     )
     return [
-        f"There is no {kind} {name} in the catalogue"
+        f"There is no {kind} {name} in the catalog"
         for kind, names, mask_of in names_by_kind
         for name in names
         if not mask_of([name]).any()

@@ -20,7 +20,7 @@ def warnings_of_rules(*rule_ids: int) -> list[str]:
     current = snapshot.rules
     rules = RuleSet(live_rules(), current.columns, before=current)
     ended_rules = Rule.objects.filter(pk__in=rule_ids, active=True, current__ends_at__lte=clock.now())
-    warnings = [f"“{rule.name}” has ended: it holds no more" for rule in ended_rules]
+    warnings = [f"“{rule.name}” has ended and no longer applies" for rule in ended_rules]
     for rule in rules.rules:
         if rule.id in rule_ids:
             warnings += _conflicts(rule, rules, snapshot)
@@ -38,7 +38,9 @@ def _conflicts(own: PureRule, rules: RuleSet, snapshot: Snapshot) -> list[str]:
         sizes = {name: one.size for name, one in snapshot.placements.items() if name in own.placements}
         small = [f"{name} ({size})" for name, size in sorted(sizes.items()) if size < (own.position or 1)]
         if small:
-            warnings.append(f"Place {own.position} is behind the end of {', '.join(small)}, unless more are asked for")
+            warnings.append(
+                f"Place {own.position} is after the end of {', '.join(small)}, unless a request asks for more"
+            )
     return warnings
 
 
@@ -68,7 +70,7 @@ def placement_warnings(placement: Placement) -> list[str]:
     if snapshot.bundle is not None:
         names = dict.fromkeys((config.strategy, *config.sources, *config.fallback))
         missing_names = [name for name in names if name not in snapshot.strategies]
-        warnings += [f"The live model holds no {name}: what stands behind it answers" for name in missing_names]
+        warnings += [f"The live model has no recommender {name}: the fallback answers" for name in missing_names]
     if not (snapshot.serving_catalog.filter_mask(filters) & snapshot.on_sale).any():
         warnings.append("No product on sale passes the filters: the placement shows nothing")
     return warnings

@@ -72,29 +72,29 @@ def check_wording(version: RuleVersion) -> None:
     _check_something_is_left(version)
     _check_places(version)
     if version.segments:
-        raise InvalidInput.of("segments", "there are no segments yet: the rule would never hold")
+        raise InvalidInput.of("segments", "there are no segments yet: the rule would never apply")
     for low, high in (("min_price", "max_price"), ("min_stock", "max_stock")):
         first, last = getattr(version, low), getattr(version, high)
         if first is not None and last is not None and first > last:
             raise InvalidInput.of(high, f"must not be less than {first}, the lower end")
     if version.starts_at is not None and version.ends_at is not None and version.starts_at >= version.ends_at:
-        raise InvalidInput.of("ends_at", "must be later than the beginning: the rule would never hold")
+        raise InvalidInput.of("ends_at", "must be later than the start: the rule would never apply")
 
 
 def _check_something_is_left(version: RuleVersion) -> None:
     if version.effect == RuleVersion.Effect.EXCLUDE:
-        field, nobody = "effect", "an exclude rule about no products in particular would empty every shelf"
-        every = "it is about every product on sale: to exclude them would empty every shelf"
+        field, unspecific = "effect", "an exclude rule without conditions on products would empty every placement"
+        every = "it matches every product on sale and would empty every placement"
     elif version.effect == RuleVersion.Effect.CAP and version.cap == 0:
         field = "cap"
-        nobody = every = (
-            "at most 0 of all that is on sale would empty every shelf: to hide some products, name them and choose "
-            "Exclude"
+        unspecific = every = (
+            "at most 0 of all products on sale would empty every placement: to hide some products, name them and "
+            "choose Exclude"
         )
     else:
         return
     if not any(getattr(version, name) not in (None, []) for name in ABOUT):
-        raise InvalidInput.of(field, nobody)
+        raise InvalidInput.of(field, unspecific)
     if hides_everything(version):
         raise InvalidInput.of(field, every)
 
@@ -135,9 +135,9 @@ def _check(row: Rule | RuleVersion, *, exclude: set[str]) -> None:
 
 def _message(error: ValidationError) -> str:
     params = error.params or {}
-    if error.code == "item_invalid" and "limit_value" in params:  # Django speaks of items of arrays
+    if error.code == "item_invalid" and "limit_value" in params:  # Django's message names items of arrays
         longest = params["limit_value"]
-        return f"name {params['nth']} is longer than {longest} characters: names stand between commas"
+        return f"name {params['nth']} is longer than {longest} characters: separate names by commas"
     return str(error.messages[0])
 
 

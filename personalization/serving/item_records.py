@@ -64,7 +64,7 @@ def _item(
 ) -> Item:
     row = serving_catalog.rows[code]
     if row is None:
-        raise LookupError(f"code {code} is shown and not in the catalogue")
+        raise LookupError(f"item code {code} on the slate is not in the catalog")
     return Item(
         product_id=row.product_id,
         position=position,

@@ -19,7 +19,7 @@ from recsys.arrays import Bools
 PLACE = 2
 """The index of the first slot: visible without scrolling, behind the best of the ranking."""
 N_NEIGHBORS = 20
-RECENT_ITEM_SLOT = "in a place kept for what is close to the product looked at last"
+RECENT_ITEM_SLOT = "in a slot for products close to the one looked at last"
 
 
 def fill_recent_item_slots(

@@ -63,7 +63,7 @@ class SnapshotRefresher:
         if self._snapshot is None:
             self.refresh()
         if self._snapshot is None:
-            raise Unavailable("The catalogue is not loaded yet.")
+            raise Unavailable("The catalog is not loaded yet.")
         return self._snapshot
 
     def begin(self) -> None:

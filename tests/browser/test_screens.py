@@ -78,7 +78,7 @@ def staff_walk(shop: Shop, page: Page, shoot: Shoot) -> None:
     page.locator("[name=username]").fill("admin")
     page.locator("[name=password]").fill(PASSWORD)
     page.locator("[name=password]").press("Enter")
-    expect(page.locator("text=The model that answers")).to_be_visible()
+    expect(page.locator("text=The live model")).to_be_visible()
     expect(page.locator(".v-meter").first).to_be_visible()
     shoot(page, "admin-home")
 

@@ -332,7 +332,7 @@ def refusal(shopper: int) -> Event:
 
 
 def test_none_where_nobody_lets_models_learn() -> None:
-    with pytest.raises(Conflict, match="no event that may be learnt from"):
+    with pytest.raises(Conflict, match="no event that may be used for training"):
         run_increment()
 
 

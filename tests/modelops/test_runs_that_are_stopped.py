@@ -223,4 +223,4 @@ def test_who_may_start_a_training_may_stop_one(role: str, may: bool) -> None:
         after = client.get(page).content.decode()
         assert (door in after, "stops at its next step" in after) == (False, True)
         again = client.get(door).content.decode()
-        assert ('type="submit">Stop<' in again, "There is nothing to stop" in again) == (False, True)
+        assert ('type="submit">Stop<' in again, "This run cannot be stopped" in again) == (False, True)

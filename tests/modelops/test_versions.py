@@ -122,7 +122,7 @@ def test_two_operators_who_roll_back_at_once_do_it_once(monkeypatch: pytest.Monk
     for one in operators:
         one.join()
 
-    assert told == [f"By now {first} is live, not {second}: look again, and decide anew."]
+    assert told == [f"By now {first} is live, not {second}: look again, and decide again."]
     assert states() == {first: ModelState.CHAMPION, second: ModelState.RETIRED}
 
 

@@ -123,7 +123,7 @@ def test_whose_role_or_password_came_after_the_request_does_not(refused: ModelVe
 def test_it_is_asked_for_once_until_somebody_decides_or_it_ends(refused: ModelVersion, ada: Any, bo: Any) -> None:
     waiver = asked(refused, ada)
 
-    with pytest.raises(Conflict, match="asked for already"):
+    with pytest.raises(Conflict, match="requested already"):
         asked(refused, ada)
     approve_waiver(waiver.pk, by=bo)
     with pytest.raises(Conflict, match="approved already"):

@@ -261,7 +261,7 @@ def test_a_night_whose_worker_died_goes_on_when_its_message_comes_again(told: li
 
 def test_of_two_workers_who_get_one_night_at_once_one_makes_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
     queued = queue_training(actor="system:schedule", hand_over=False, message_id="night-1")
-    monkeypatch.setattr(runs, "_asked_by", lambda message_id: None)
+    monkeypatch.setattr(runs, "_run_of_message", lambda message_id: None)
 
     assert queue_night("night-1", budget_s=0) == queued
 

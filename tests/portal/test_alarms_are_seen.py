@@ -77,7 +77,7 @@ def test_it_says_what_to_do_next_and_is_settled_once(log_in: LogIn, alarm: Any) 
     scientist.post(settle)
     after = scientist.get(page).content.decode()
 
-    assert all("train anew where shoppers have changed" in told and report in told for told in (before, asked))
+    assert all("Look at the nights in the report" in told and report in told for told in (before, asked))
     assert settle in before
     assert settle not in after
 

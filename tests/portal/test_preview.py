@@ -90,8 +90,8 @@ def test_more_than_are_listed_are_not_counted_as_all(dee: Client) -> None:
         for name in ("Trinkets", "Things")
     )
 
-    assert "The first 100 kept away by rules" in many
-    assert "<summary>6 kept away by rules" in few
+    assert "The first 100 removed by rules" in many
+    assert "<summary>6 removed by rules" in few
     assert "And of this category" in few
 
 

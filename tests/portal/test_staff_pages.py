@@ -38,10 +38,10 @@ def test_the_home_shows_only_what_the_role_may_see(log_in: LogIn) -> None:
     merchandiser = log_in("merchandiser").get("/admin/").content.decode()
     compliance = log_in("compliance officer").get("/admin/").content.decode()
 
-    assert "The model that answers" in merchandiser
-    assert "Lately decided" not in merchandiser
-    assert "The model that answers" in compliance, "who approves waivers sees what they are for"
-    assert "Lately decided" in compliance
+    assert "The live model" in merchandiser
+    assert "Recent decisions" not in merchandiser
+    assert "The live model" in compliance, "who approves waivers sees what they are for"
+    assert "Recent decisions" in compliance
 
 
 def test_the_home_names_decisions_and_no_sign_ins(log_in: LogIn) -> None:
@@ -60,7 +60,7 @@ def test_the_home_names_who_decided_and_leads_to_proof_of_consent(log_in: LogIn)
     record(category="model", action="model.promoted", actor=f"staff:{officer.session['_auth_user_id']}", object="v1")
 
     page = officer.get("/admin/").content.decode()
-    decided = page[page.index("Lately decided") :]
+    decided = page[page.index("Recent decisions") :]
 
     assert ("olu-the-officer" in decided, "staff:" in decided) == (True, False)
     assert f'<a href="{reverse("admin:consents_consentevent_changelist")}">Look up consent</a>' in page
@@ -79,7 +79,7 @@ def test_the_preview_names_the_field_that_it_refuses(log_in: LogIn) -> None:
 
 
 def test_the_home_says_where_the_live_version_cannot_be_read(log_in: LogIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(snapshot_refresher), "refused", "v1 is not served here: ranker.json was altered")
+    monkeypatch.setattr(type(snapshot_refresher), "refusal", "v1 is not served here: ranker.json was altered")
 
     assert "ranker.json was altered" in log_in("data scientist").get("/admin/").content.decode()
 

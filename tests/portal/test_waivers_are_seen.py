@@ -36,7 +36,7 @@ def test_it_is_on_the_first_page_of_who_may_approve_it_until_that_is_done(log_in
 
     page = officer.get("/admin/").content.decode()
 
-    assert (WAITS in page, "ada asked for it" in page, door in page) == (True, True, True)
+    assert (WAITS in page, "ada requested it" in page, door in page) == (True, True, True)
     assert WAITS not in merchandiser.get("/admin/").content.decode()
     officer.post(reverse("admin:modelops_modelwaiver_approve_page", args=[waiver.pk]))
     assert WAITS not in officer.get("/admin/").content.decode()

@@ -106,7 +106,7 @@ def test_who_rewords_a_rule_that_somebody_else_reworded_meanwhile_is_told(log_in
 
     assert (saved.status_code, refused.status_code) == (302, 200)
     assert refused.context["adminform"].form.non_field_errors() == [
-        "Changed meanwhile by root, see Versions: reload the page and decide anew."
+        "Changed meanwhile by root, see Versions: reload the page and decide again."
     ]
     assert rule.versions.count() == 2
     anew = Untouched.of(dee.get(page))

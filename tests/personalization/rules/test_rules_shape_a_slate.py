@@ -411,9 +411,9 @@ def test_names_that_the_catalogue_does_not_know_are_doubted_and_a_rule_that_find
         ("category", "Kitschen"),
         ("brand", "Norf"),
     ]
-    assert told(slips) == [f"There is no {kind} {name} in the catalogue" for kind, name in unknown]
+    assert told(slips) == [f"There is no {kind} {name} in the catalog" for kind, name in unknown]
     assert told(emptying) == ["“R” matches no product of the catalogue: nothing is left to show"]
-    assert told(lost) == ["“R” matches no product of the catalogue"]
+    assert told(lost) == ["“R” matches no product of the catalog"]
     assert told(rule("boost", brands=("Lux",))) == []
     assert told(slips, Columns.of([], brands=[], categories=[], groups=[], prices=[], stocks=[])) == []
 

@@ -65,7 +65,7 @@ def test_who_asks_why_is_told_of_the_kept_place() -> None:
     answer = recommend(Ask(placement="home", who=Who(**ADA), explain=True))
 
     told = {"rug" in item.reason.product_ids: item.explanation and item.explanation.rules for item in answer.items}
-    assert told == {True: ("in a place kept for what is close to the product looked at last",), False: ()}
+    assert told == {True: ("in a slot for products close to the one looked at last",), False: ()}
 
 
 def test_who_stands_in_a_kept_place_is_not_told_as_removed_by_a_cap() -> None:
