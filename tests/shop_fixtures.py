@@ -20,7 +20,7 @@ def lessons() -> Iterator[None]:
 
 
 @pytest.fixture
-def stocked(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
+def stocked_shop(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
     """A stocked shop without a model; Ada and Bo said yes to personalization, Cy said nothing."""
     from personalization.serving.snapshot_refresher import snapshot_refresher
     from tests.personalization.shop import ADA, BO, says, stock_the_shop
@@ -36,23 +36,23 @@ def stocked(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def trained(stocked: None, tmp_path: Path) -> None:
+def live_model(stocked_shop: None, tmp_path: Path) -> None:
     """The same shop with a live model."""
     from modelops.services.registry import promote
-    from tests.modelops.releases import admitted
+    from tests.modelops.releases import passed_version
     from tests.recsys.furniture import model
 
-    promote(admitted(model()), actor="staff:1")
+    promote(passed_version(model()), actor="staff:1")
 
 
 @pytest.fixture
-def browser(stocked: None) -> "APIClient":
+def browser(stocked_shop: None) -> "APIClient":
     """A storefront page with the publishable key."""
     return _client("pk")
 
 
 @pytest.fixture
-def server(stocked: None) -> "APIClient":
+def server(stocked_shop: None) -> "APIClient":
     """The shop's server with a secret key."""
     return _client("sk", scopes=["recommendations:read"])
 

@@ -101,9 +101,9 @@ def ada(live_server: LiveServer, page: Page) -> Page:
 @pytest.fixture
 def requests(visitor: BrowserContext) -> list[Request]:
     """Every request the browser makes, as it makes them."""
-    made: list[Request] = []
-    visitor.on("request", lambda request: made.append(request))  # Playwright cannot mark a built-in method
-    return made
+    requests_made: list[Request] = []
+    visitor.on("request", lambda request: requests_made.append(request))  # Playwright cannot mark a built-in method
+    return requests_made
 
 
 @pytest.fixture

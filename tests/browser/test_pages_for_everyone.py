@@ -20,7 +20,7 @@ from customers.selectors import Identity
 from personalization.services.rules import create_rule
 from tests.browser.conftest import Shop
 from tests.browser.waiting import until
-from tests.modelops.releases import admitted, judged
+from tests.modelops.releases import judged_version, passed_version
 from tests.modelops.reports import REPORT
 from tests.recsys.furniture import model
 from tests.recsys.planted import case, slow, usual
@@ -70,14 +70,18 @@ def worked(open_shop: Shop, page: Page, settings: Settings, tmp_path: Path) -> S
     page.locator("text=Order and pretend to pay").click()
     expect(page.locator("h1")).to_have_text("Thank you")
     until(lambda: orders_of(Identity(("ada",), ()), limit=1))
-    promote(admitted(model(("popular",)), report=REPORT), actor="staff:1")
-    refused, now = judged(model(("popular",)), case(slow(usual()), usual()), report=REPORT), clock.now()
-    run = TrainingRun.objects.create(actor="system:test", model_version=refused, step="Fitting", progress=0.4)
-    live = ModelVersion.objects.exclude(pk=refused.pk).get()
+    promote(passed_version(model(("popular",)), report=REPORT), actor="staff:1")
+    failed_version, now = judged_version(model(("popular",)), case(slow(usual()), usual()), report=REPORT), clock.now()
+    run = TrainingRun.objects.create(actor="system:test", model_version=failed_version, step="Fitting", progress=0.4)
+    live = ModelVersion.objects.exclude(pk=failed_version.pk).get()
     ModelAlarm.objects.create(kind="data", message="few", model_version=live, run=run, raised_at=now, latest_at=now)
     asker = get_user_model().objects.create(username="mo")
     ModelWaiver.objects.create(
-        model_version=refused, reason="season", requested_by=asker, requested_at=now, expires_at=now + timedelta(days=1)
+        model_version=failed_version,
+        reason="season",
+        requested_by=asker,
+        requested_at=now,
+        expires_at=now + timedelta(days=1),
     )
     return open_shop
 
@@ -89,17 +93,17 @@ def staff_pages(page: Page, shop: Shop) -> Iterator[str]:
     """
     page.goto(f"{shop.url}/admin/")
     doors: list[str] = page.eval_on_selector_all(DOORS, "all => all.map((one) => one.getAttribute('href'))")
-    found = dict.fromkeys(doors)
-    assert len(found) > 20
-    for door in tuple(found):
+    pages = dict.fromkeys(doors)
+    assert len(pages) > 20
+    for door in tuple(pages):
         yield door
         assert page.url == shop.url + door
         for leads in (page.locator(FIRST), page.locator(ADD)):
             if leads.count():
-                found[str(leads.first.get_attribute("href")).partition("?")[0]] = None
-    version = next(one for one in found if one.startswith(VERSION) and one.endswith("/change/"))
+                pages[str(leads.first.get_attribute("href")).partition("?")[0]] = None
+    version = next(one for one in pages if one.startswith(VERSION) and one.endswith("/change/"))
     of_version = [version.replace("/change/", f"/{name}/") for name in ("evaluation", "promote", "ask-waiver")]
-    yield from dict.fromkeys(one for one in (*found, *of_version, *BEHIND_BUTTONS) if one not in doors)
+    yield from dict.fromkeys(one for one in (*pages, *of_version, *BEHIND_BUTTONS) if one not in doors)
 
 
 def barred(page: Page, *rules: str) -> list[str]:
@@ -107,47 +111,47 @@ def barred(page: Page, *rules: str) -> list[str]:
     options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
     loaded = page.evaluate("() => 'axe' in window")  # half a megabyte, by the first look at the page
     axe = Axe("null") if loaded else Axe()
-    found: list[dict[str, Any]] = axe.run(page, options=options).response["violations"]
-    return [f"{one['id']}: {node['html']}" for one in found if one["impact"] in BARRED for node in one["nodes"]]
+    violations: list[dict[str, Any]] = axe.run(page, options=options).response["violations"]
+    return [f"{one['id']}: {node['html']}" for one in violations if one["impact"] in BARRED for node in one["nodes"]]
 
 
 def too_wide(page: Page) -> list[int]:
     """Return the widths at which the page as a whole scrolls sideways, once its plots have followed."""
-    found = []
+    elements = []
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
         try:
             page.wait_for_function(FITS, timeout=5_000)
         except TimeoutError:
-            found.append(width)
-    return found
+            elements.append(width)
+    return elements
 
 
 @pytest.mark.slow
 def test_no_staff_page_shuts_anybody_out_or_scrolls_sideways(worked: Shop, ada: Page) -> None:
-    found: dict[Any, Any] = {}
+    problems: dict[Any, Any] = {}
     for address in staff_pages(ada, worked):
         answer = ada.goto(worked.url + address)
         assert answer is not None
         assert answer.ok, address
         ada.evaluate(STILL)
-        found[address, "light"] = barred(ada)
+        problems[address, "light"] = barred(ada)
         ada.evaluate("document.documentElement.classList.add('dark')")
-        found[address, "dark"] = barred(ada, "color-contrast")
-        found[address, "wide"] = too_wide(ada)
+        problems[address, "dark"] = barred(ada, "color-contrast")
+        problems[address, "wide"] = too_wide(ada)
 
-    assert {where: what for where, what in found.items() if what} == {}
+    assert {where: what for where, what in problems.items() if what} == {}
 
 
-@pytest.mark.parametrize(("price", "shown"), [("3.00", ".import-preview-table"), ("three", ".import-preview")])
-def test_what_an_upload_holds_is_moved_within_the_page(shop: Shop, ada: Page, price: str, shown: str) -> None:
+@pytest.mark.parametrize(("price", "selector"), [("3.00", ".import-preview-table"), ("three", ".import-preview")])
+def test_what_an_upload_holds_is_moved_within_the_page(shop: Shop, ada: Page, price: str, selector: str) -> None:
     ada.goto(f"{shop.url}/admin/catalog/product/import/")
     file = f"product_id,title,price,currency\nP1,Chair,{price},EUR\n".encode()
     ada.set_input_files("[name=import_file]", {"name": "new.csv", "mimeType": "text/csv", "buffer": file})
     ada.select_option("[name=format]", label="csv")
     ada.locator("#main [type=submit]").click()
 
-    expect(ada.locator(shown)).to_be_visible()
+    expect(ada.locator(selector)).to_be_visible()
     assert too_wide(ada) == []
     assert barred(ada, "scrollable-region-focusable") == []
 
@@ -167,13 +171,13 @@ def test_a_rule_with_long_names_pushes_no_column_out_of_sight(shop: Shop, ada: P
 def test_a_waiver_with_a_long_reason_pushes_no_column_out_of_sight(shop: Shop, ada: Page) -> None:
     from modelops.models import ModelVersion, ModelWaiver
 
-    refused, now = (
+    failed_version, now = (
         ModelVersion.objects.create(version="2026-11-24.1", directory="x", artifact_hash="a" * 64),
         clock.now(),
     )
     asker = get_user_model().objects.create(username="mo")
     ModelWaiver.objects.create(
-        model_version=refused,
+        model_version=failed_version,
         reason="x" * 300,
         requested_by=asker,
         requested_at=now,
@@ -189,14 +193,14 @@ def test_a_waiver_with_a_long_reason_pushes_no_column_out_of_sight(shop: Shop, a
 
 
 def test_no_shop_page_shuts_anybody_out_or_scrolls_sideways(worked: Shop, page: Page) -> None:
-    found: dict[Any, Any] = {}
+    problems: dict[Any, Any] = {}
     for address in SHOP_PAGES:
         page.goto(worked.url + address)
         page.wait_for_load_state("networkidle")
         page.evaluate(STILL)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
-            found[address, scheme] = barred(page)
-        found[address, "wide"] = too_wide(page)
+            problems[address, scheme] = barred(page)
+        problems[address, "wide"] = too_wide(page)
 
-    assert {where: what for where, what in found.items() if what} == {}
+    assert {where: what for where, what in problems.items() if what} == {}

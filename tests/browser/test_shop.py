@@ -18,8 +18,8 @@ DRAWN = "body[data-drawn]"
 
 def stored(page: Page) -> dict[str, str]:
     """Return what the page's origin keeps in the browser."""
-    found: dict[str, str] = page.evaluate("() => ({...localStorage})")
-    return found
+    items: dict[str, str] = page.evaluate("() => ({...localStorage})")
+    return items
 
 
 def collected(requests: list[Request]) -> list[dict[str, str]]:
@@ -30,8 +30,8 @@ def collected(requests: list[Request]) -> list[dict[str, str]]:
 
 def visitor_of(page: Page) -> str:
     """Return the visitor's anonymous id."""
-    found: str = page.evaluate("() => vitrine.visitor()")
-    return found
+    visitor: str = page.evaluate("() => vitrine.visitor()")
+    return visitor
 
 
 def has_looked(anonymous_id: str, product_id: str) -> bool:
@@ -43,11 +43,11 @@ def has_looked(anonymous_id: str, product_id: str) -> bool:
 def soon(page: Page, question: Callable[[], T]) -> T:
     """Return the first true answer, while the page goes on living."""
 
-    def asked() -> T:
+    def attempt() -> T:
         page.wait_for_timeout(50)
         return question()
 
-    return until(asked)
+    return until(attempt)
 
 
 def test_nothing_is_stored_or_sent_before_a_yes(shop: Shop, page: Page, requests: list[Request]) -> None:
@@ -60,9 +60,9 @@ def test_nothing_is_stored_or_sent_before_a_yes(shop: Shop, page: Page, requests
     expect(page.locator("[data-vitrine-banner]")).to_be_visible()
     assert stored(page) == {}
     assert collected(requests) == []
-    asked = [request.url for request in requests if "/recommendations/" in request.url]
-    assert asked
-    assert all("personalized=false" in url and "anonymous_id" not in url for url in asked)
+    urls = [request.url for request in requests if "/recommendations/" in request.url]
+    assert urls
+    assert all("personalized=false" in url and "anonymous_id" not in url for url in urls)
 
     page.locator(YES).click()
 
@@ -82,9 +82,9 @@ def test_what_keys_lead_to_is_not_under_the_question(shop: Shop, page: Page) -> 
     for button in (page.locator("[data-vitrine-add]"), page.get_by_role("button", name="Privacy choices")):
         page.evaluate("() => scrollTo(0, 0)")
         button.focus()
-        shown = button.bounding_box()
-        assert shown is not None
-        assert shown["y"] + shown["height"] <= question["y"]
+        box = button.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= question["y"]
 
 
 def test_a_no_is_kept_and_nothing_else(shop: Shop, page: Page, requests: list[Request]) -> None:

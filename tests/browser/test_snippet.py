@@ -34,14 +34,14 @@ class Host:
             route.fulfill(headers=OPEN)
         elif "/recommendations/" in route.request.url:
             self.asked += 1
-            shown = [{"product_id": f"P{self.asked}", "position": 1, "title": f"chair {self.asked}"}]
-            body = {"recommendation_id": f"list-{self.asked}", "placement": "home", "items": shown}
+            items = [{"product_id": f"P{self.asked}", "position": 1, "title": f"chair {self.asked}"}]
+            body = {"recommendation_id": f"list-{self.asked}", "placement": "home", "items": items}
             route.fulfill(json=body, headers=OPEN)
         else:
             self.items += json.loads(route.request.post_data or "{}").get("batch", [])
             route.fulfill(json={"success": True}, headers=OPEN)
 
-    def told(self, event: str) -> list[dict[str, Any]]:
+    def events_named(self, event: str) -> list[dict[str, Any]]:
         """Return the events of that name."""
         return [item for item in self.items if item.get("event") == event]
 
@@ -49,14 +49,14 @@ class Host:
 @pytest.fixture
 def host(page: Page) -> Host:
     """The page of a shop whose shopper said yes, and the installation it speaks to."""
-    found = Host()
-    page.context.route(f"{HOST}/**", found)
+    new_host = Host()
+    page.context.route(f"{HOST}/**", new_host)
     page.context.route(f"{SHOP}/", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
     page.context.route(f"{SHOP}/vitrine.js", lambda route: route.fulfill(path=SNIPPET))
     opened(page)
     page.evaluate("vitrine.consent(true)")
-    soon(page, lambda: found.items)
-    return found
+    soon(page, lambda: new_host.items)
+    return new_host
 
 
 def opened(page: Page) -> None:
@@ -81,10 +81,10 @@ def test_a_withdrawal_is_sent_before_what_waits_and_without_it(page: Page, host:
 
     page.evaluate("vitrine.consent(false)")
 
-    soon(page, lambda: host.told("Consent Updated"))
-    (told,) = host.told("Consent Updated")
-    assert not any(told["context"]["consent"]["categoryPreferences"].values())
-    assert host.told("Product Viewed") == []
+    soon(page, lambda: host.events_named("Consent Updated"))
+    (update,) = host.events_named("Consent Updated")
+    assert not any(update["context"]["consent"]["categoryPreferences"].values())
+    assert host.events_named("Product Viewed") == []
     soon(page, lambda: list(stored(page)) == ["vitrine.consent"])
 
 
@@ -100,7 +100,7 @@ def test_a_withdrawal_that_could_not_be_sent_waits_for_the_next_page(page: Page,
 
     opened(page)
 
-    soon(page, lambda: host.told("Consent Updated"))
+    soon(page, lambda: host.events_named("Consent Updated"))
     soon(page, lambda: list(stored(page)) == ["vitrine.consent"])
 
 
@@ -127,8 +127,8 @@ def test_what_is_seen_is_what_was_drawn_last(page: Page, host: Host) -> None:
         page.evaluate("vitrine.recommend('home', {into: '#shelf'})")
     page.locator("#shelf b", has_text="chair 2").scroll_into_view_if_needed()
 
-    soon(page, lambda: host.told("Product List Viewed"))
-    assert [one["properties"]["list_id"] for one in host.told("Product List Viewed")] == ["list-2"]
+    soon(page, lambda: host.events_named("Product List Viewed"))
+    assert [one["properties"]["list_id"] for one in host.events_named("Product List Viewed")] == ["list-2"]
 
 
 def test_what_happened_before_a_no_is_not_sent_after_a_later_yes(page: Page, host: Host) -> None:
@@ -141,9 +141,9 @@ def test_what_happened_before_a_no_is_not_sent_after_a_later_yes(page: Page, hos
     page.evaluate("vitrine.consent(true)")
     page.evaluate("vitrine.track('Product Viewed', {product_id: 'after'})")
 
-    soon(page, lambda: host.told("Product Viewed"))
-    told = [(one["event"], one["properties"]) for one in host.items[before:]]
-    assert told == [("Consent Updated", {}), ("Product Viewed", {"product_id": "after"})]
+    soon(page, lambda: host.events_named("Product Viewed"))
+    events = [(one["event"], one["properties"]) for one in host.items[before:]]
+    assert events == [("Consent Updated", {}), ("Product Viewed", {"product_id": "after"})]
 
 
 @pytest.mark.parametrize("first", ["{analytics: true, personalization: false}", "false"])
@@ -151,12 +151,12 @@ def test_an_answer_that_nothing_else_tells_is_told_before_shelves_are_drawn_agai
     page: Page, host: Host, first: str
 ) -> None:
     page.evaluate(f"vitrine.consent({first})")
-    soon(page, lambda: len(host.told("Consent Updated")) == 1)
+    soon(page, lambda: len(host.events_named("Consent Updated")) == 1)
 
     page.evaluate("vitrine.consent(true)")
     page.evaluate("vitrine.recommend('home')")
 
-    last = host.told("Consent Updated")[1]["context"]["consent"]["categoryPreferences"]
+    last = host.events_named("Consent Updated")[1]["context"]["consent"]["categoryPreferences"]
     assert (last["analytics"], last["personalization"]) == (True, True)
 
 
@@ -182,6 +182,6 @@ def test_a_mark_that_cannot_be_read_takes_no_other_down(page: Page, host: Host) 
     opened(page)
     page.get_by_role("button").click()
 
-    soon(page, lambda: host.told("Product Added"))
-    assert [one["properties"] for one in host.told("Products Searched")] == [{"query": "desk"}]
-    assert host.told("Cart Viewed") == []
+    soon(page, lambda: host.events_named("Product Added"))
+    assert [one["properties"] for one in host.events_named("Products Searched")] == [{"query": "desk"}]
+    assert host.events_named("Cart Viewed") == []

@@ -60,9 +60,9 @@ def test_an_empty_shop_is_ready_for_its_first_product(
 
 
 def test_silence_is_said(settings: Settings) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        settings.PUBLIC_URL = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        settings.PUBLIC_URL = f"http://127.0.0.1:{sock.getsockname()[1]}"
 
         text = "\n".join(screen.lines(KNOWN))
 

@@ -49,10 +49,10 @@ def test_shoppers_look_at_their_own_style(world: World) -> None:
 
 def test_products_arrive_and_take_days_to_be_known(world: World) -> None:
     products, _, acts = world
-    begun = END - 90 * DAY
+    start = END - 90 * DAY
 
     since = [
-        (act.at - begun) / DAY - 90 * products[act.product].arrives
+        (act.at - start) / DAY - 90 * products[act.product].arrives
         for act in acts
         if act.action in ("view", "cart") and 0 < products[act.product].arrives < 7 / 9
     ]

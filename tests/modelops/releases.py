@@ -11,12 +11,12 @@ from recsys.ranking.model import Bundle
 from tests.recsys.planted import harmless
 
 
-def admitted(bundle: Bundle, *, report: Mapping[str, Any] | None = None) -> str:
+def passed_version(bundle: Bundle, *, report: Mapping[str, Any] | None = None) -> str:
     """Register a bundle that passes the gate, and return its version."""
-    return judged(bundle, harmless(), report=report).version
+    return judged_version(bundle, harmless(), report=report).version
 
 
-def judged(bundle: Bundle, case: Case, *, report: Mapping[str, Any] | None = None) -> ModelVersion:
+def judged_version(bundle: Bundle, case: Case, *, report: Mapping[str, Any] | None = None) -> ModelVersion:
     """Register a bundle, hold the case before the gate, and return its row."""
     version = register(bundle, report=report or {}, actor="system:training")
     return judge_version(version.version, case, reference="2026-11-24.1", actor="system:training")

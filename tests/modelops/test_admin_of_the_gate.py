@@ -33,7 +33,7 @@ from modelops.services.alarms import raise_or_settle
 from modelops.services.registry import promote, register
 from recsys.data.data_checks import Check
 from recsys.metrics.sample_sizes import ABLATED, TRADED
-from tests.modelops.releases import judged
+from tests.modelops.releases import judged_version
 from tests.modelops.reports import REPORT
 from tests.recsys.furniture import model
 from tests.recsys.planted import (
@@ -47,7 +47,7 @@ from tests.recsys.planted import (
 )
 from tests.staff import LogIn
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked_shop")]
 
 
 def page_of(version: ModelVersion, name: str) -> str:
@@ -55,7 +55,7 @@ def page_of(version: ModelVersion, name: str) -> str:
 
 
 def test_report_shows_all_sections_as_plots_and_tables(log_in: LogIn) -> None:
-    version = judged(model(("popular",)), harmless(), report=REPORT)
+    version = judged_version(model(("popular",)), harmless(), report=REPORT)
 
     text = log_in("data scientist").get(page_of(version, "evaluation_page")).content.decode()
 
@@ -90,7 +90,7 @@ def test_report_shows_all_sections_as_plots_and_tables(log_in: LogIn) -> None:
 
 
 def test_report_plots_the_nights_of_the_live_version(log_in: LogIn) -> None:
-    version = judged(model(("popular",)), harmless(), report=REPORT)
+    version = judged_version(model(("popular",)), harmless(), report=REPORT)
     for night, index in enumerate((0.05, 0.4)):
         checks = [{"name": "drift of signals", "value": index, "bar": 0.25, "passed": index < 0.25}]
         taken_at = clock.now() + timedelta(days=night)
@@ -104,7 +104,7 @@ def test_report_plots_the_nights_of_the_live_version(log_in: LogIn) -> None:
 
 
 def test_report_shows_checks_of_served_answers(log_in: LogIn) -> None:
-    version = judged(model(("popular",)), harmless(), report=REPORT)
+    version = judged_version(model(("popular",)), harmless(), report=REPORT)
     for night, gini in enumerate((0.61, 0.72)):
         checks = [
             Check("drift of signals", 0.1, 0.25, True, "population stability index", "alarms"),
@@ -127,7 +127,7 @@ def test_report_shows_checks_of_served_answers(log_in: LogIn) -> None:
 
 
 def test_nights_with_little_traffic_have_no_plot(log_in: LogIn) -> None:
-    version = judged(model(("popular",)), harmless(), report=REPORT)
+    version = judged_version(model(("popular",)), harmless(), report=REPORT)
     for night in range(2):
         checks = [Check("served: shoppers", 1.0, 200.0, False, "shoppers answered", "notes")]
         taken_at, stored_checks = clock.now() + timedelta(days=night), [asdict(one) for one in checks]
@@ -144,7 +144,7 @@ def test_nights_with_little_traffic_have_no_plot(log_in: LogIn) -> None:
 def test_report_compares_new_products_with_the_newest_of_the_category(log_in: LogIn) -> None:
     late = ("newest", "tested")
     without = {**REPORT, "cold_lift": {name: one for name, one in REPORT["cold_lift"].items() if name not in late}}
-    version, older = (judged(model(("popular",)), harmless(), report=one) for one in (REPORT, without))
+    version, older = (judged_version(model(("popular",)), harmless(), report=one) for one in (REPORT, without))
     browser = log_in("data scientist")
 
     page, older_page = (browser.get(page_of(one, "evaluation_page")).content.decode() for one in (version, older))
@@ -156,12 +156,12 @@ def test_report_compares_new_products_with_the_newest_of_the_category(log_in: Lo
     assert "of the time on validation" not in older_page
 
 
-@pytest.mark.parametrize(("strength", "told"), [(0, False), (0.2, True)])
+@pytest.mark.parametrize(("strength", "mentions_strength"), [(0, False), (0.2, True)])
 def test_ladder_notes_that_it_ignores_exposure_strength(
     log_in: LogIn, strength: float, mentions_strength: bool
 ) -> None:
     report = {**REPORT, "exposure": {**REPORT["exposure"], "chosen": strength}}
-    version = judged(model(("popular",)), harmless(), report=report)
+    version = judged_version(model(("popular",)), harmless(), report=report)
 
     text = log_in("data scientist").get(page_of(version, "evaluation_page")).content.decode()
 
@@ -171,7 +171,7 @@ def test_ladder_notes_that_it_ignores_exposure_strength(
 def test_gate_shows_the_side_of_each_bar(log_in: LogIn) -> None:
     worse = losing(unfair(slow(usual())), 0.5)
     few = replace(worse, groups={**worse.groups, "device": ("tablet",) * 100 + ("",) * (N_SHOPPERS - 100)})
-    version = judged(model(("popular",)), case(few, usual()), report=REPORT)
+    version = judged_version(model(("popular",)), case(few, usual()), report=REPORT)
 
     text = log_in("data scientist").get(page_of(version, "evaluation_page")).content.decode()
 
@@ -220,7 +220,7 @@ def test_lines_differ_by_symbol_and_dash_and_chosen_bars_are_dark() -> None:
 
 
 def test_pages_with_metrics_explain_them(log_in: LogIn) -> None:
-    version = judged(model(("popular",)), harmless(), report=REPORT)
+    version = judged_version(model(("popular",)), harmless(), report=REPORT)
     promote(version.version, actor="system:x")
     scientist = log_in("data scientist")
     beside = reverse("admin:modelops_modelversion_side_by_side")
@@ -230,7 +230,7 @@ def test_pages_with_metrics_explain_them(log_in: LogIn) -> None:
 
 
 def test_svd_steps_keep_their_order(log_in: LogIn) -> None:
-    version = judged(model(("popular",)), harmless(), report=REPORT)
+    version = judged_version(model(("popular",)), harmless(), report=REPORT)
 
     text = log_in("data scientist").get(page_of(version, "evaluation_page")).content.decode()
 
@@ -260,7 +260,7 @@ def test_plotly_is_served_to_staff_only(log_in: LogIn) -> None:
 
 
 def test_waiver_takes_two_persons(log_in: LogIn) -> None:
-    version = judged(model(("popular",)), case(slow(usual()), usual()))
+    version = judged_version(model(("popular",)), case(slow(usual()), usual()))
     ada, cora = log_in("data scientist", "ada"), log_in("compliance officer", "cora")
     ada.post(page_of(version, "ask_waiver_page"), {"reason": "A sale starts tomorrow", "days": 3})
     waiver = ModelWaiver.objects.get()
@@ -277,7 +277,10 @@ def test_waiver_takes_two_persons(log_in: LogIn) -> None:
 
 
 def test_only_possible_actions_have_buttons(log_in: LogIn) -> None:
-    passed, failed = judged(model(("popular",)), harmless()), judged(model(("popular",)), case(slow(usual()), usual()))
+    passed, failed = (
+        judged_version(model(("popular",)), harmless()),
+        judged_version(model(("popular",)), case(slow(usual()), usual())),
+    )
     ada, cora = log_in("data scientist", "ada"), log_in("compliance officer", "cora")
 
     def buttons(who: Client, row: ModelVersion | ModelWaiver, *pages: str) -> list[str]:
@@ -310,7 +313,7 @@ def test_only_possible_actions_have_buttons(log_in: LogIn) -> None:
 
 
 def test_version_live_by_waiver_is_marked(log_in: LogIn) -> None:
-    version = judged(model(("popular",)), case(slow(usual()), usual()))
+    version = judged_version(model(("popular",)), case(slow(usual()), usual()))
     ada, cora = log_in("data scientist", "ada"), log_in("compliance officer", "cora")
     ada.post(page_of(version, "ask_waiver_page"), {"reason": "A sale starts tomorrow", "days": 3})
     waiver = ModelWaiver.objects.get()
@@ -331,7 +334,7 @@ def test_version_live_by_waiver_is_marked(log_in: LogIn) -> None:
 
 
 def test_waiver_can_be_declined_and_taken_back(log_in: LogIn) -> None:
-    version = judged(model(("popular",)), case(slow(usual()), usual()))
+    version = judged_version(model(("popular",)), case(slow(usual()), usual()))
     ada, cora, dee = log_in("data scientist", "ada"), log_in("compliance officer", "cora"), log_in("merchandiser")
     form = {"reason": "A sale starts tomorrow", "days": 3}
     ada.post(page_of(version, "ask_waiver_page"), form)
@@ -351,7 +354,7 @@ def test_waiver_can_be_declined_and_taken_back(log_in: LogIn) -> None:
 
 def test_roll_back_to_version_with_valid_waiver_shows_no_warning(log_in: LogIn) -> None:
     ModelVersion.objects.update(state=ModelState.RETIRED)
-    version = judged(model(("popular",)), case(slow(usual()), usual()))
+    version = judged_version(model(("popular",)), case(slow(usual()), usual()))
     ada, cora = log_in("data scientist", "ada"), log_in("compliance officer", "cora")
     ada.post(page_of(version, "ask_waiver_page"), {"reason": "A sale starts tomorrow", "days": 3})
     cora.post(reverse("admin:modelops_modelwaiver_approve_page", args=[ModelWaiver.objects.get().pk]))
@@ -365,9 +368,9 @@ def test_roll_back_to_version_with_valid_waiver_shows_no_warning(log_in: LogIn) 
 
 
 def test_side_by_side_shows_gate_results_and_settings(log_in: LogIn) -> None:
-    passed = judged(model(("popular",)), harmless(), report=REPORT)
+    passed = judged_version(model(("popular",)), harmless(), report=REPORT)
     run = TrainingRun.objects.create(actor="staff:1", model_version=passed, budget_s=600)
-    failed = judged(model(("popular",)), case(slow(usual()), usual()))
+    failed = judged_version(model(("popular",)), case(slow(usual()), usual()))
     interval = REPORT["test"]["blend"]["together"]["ndcg@10"]
     ModelVersion.objects.filter(pk=passed.pk).update(rung="blend", metrics={"ndcg@10": interval["value"]})
 
@@ -387,7 +390,7 @@ def test_side_by_side_shows_gate_results_and_settings(log_in: LogIn) -> None:
 
 
 def test_side_by_side_includes_the_live_version(log_in: LogIn) -> None:
-    first = judged(model(("popular",)), harmless())
+    first = judged_version(model(("popular",)), harmless())
     promote(first.version, actor="system:x")
     newer = [register(model(("popular",)), report={}, actor="system:x").version for _ in range(SHOWN)]
 
@@ -398,7 +401,7 @@ def test_side_by_side_includes_the_live_version(log_in: LogIn) -> None:
 
 
 def test_promote_page_shows_the_refusal(log_in: LogIn) -> None:
-    version = judged(model(("popular",)), case(slow(usual()), usual()))
+    version = judged_version(model(("popular",)), case(slow(usual()), usual()))
     page = reverse("admin:modelops_modelversion_promote_page", args=[version.pk])
 
     text = log_in("data scientist").get(page).content.decode()
@@ -409,9 +412,12 @@ def test_promote_page_shows_the_refusal(log_in: LogIn) -> None:
 
 
 def test_promote_page_has_no_button_for_failed_versions(log_in: LogIn) -> None:
-    passed, failed = judged(model(("popular",)), harmless()), judged(model(("popular",)), case(slow(usual()), usual()))
+    passed, failed = (
+        judged_version(model(("popular",)), harmless()),
+        judged_version(model(("popular",)), case(slow(usual()), usual())),
+    )
     unjudged = register(model(("popular",)), report={}, actor="system:x")
-    pruned = judged(model(("popular",)), harmless())
+    pruned = judged_version(model(("popular",)), harmless())
     ModelVersion.objects.filter(pk=pruned.pk).update(pruned_at=clock.now())
     ada = log_in("data scientist")
 
@@ -422,7 +428,10 @@ def test_promote_page_has_no_button_for_failed_versions(log_in: LogIn) -> None:
 
 
 def test_rejected_waiver_request_keeps_the_form(log_in: LogIn) -> None:
-    failed, passed = judged(model(("popular",)), case(slow(usual()), usual())), judged(model(("popular",)), harmless())
+    failed, passed = (
+        judged_version(model(("popular",)), case(slow(usual()), usual())),
+        judged_version(model(("popular",)), harmless()),
+    )
     ada, form = log_in("data scientist"), {"reason": "A sale starts tomorrow", "days": 3}
     ada.post(page_of(failed, "ask_waiver_page"), form)
 
@@ -435,7 +444,7 @@ def test_rejected_waiver_request_keeps_the_form(log_in: LogIn) -> None:
 
 
 def test_waiver_messages_name_the_next_step(log_in: LogIn) -> None:
-    version = judged(model(("popular",)), case(slow(usual()), usual()))
+    version = judged_version(model(("popular",)), case(slow(usual()), usual()))
     ada, cora = log_in("data scientist", "ada"), log_in("compliance officer", "cora")
 
     request_page = ada.post(page_of(version, "ask_waiver_page"), {"reason": "A sale starts", "days": 3}, follow=True)
@@ -448,7 +457,7 @@ def test_waiver_messages_name_the_next_step(log_in: LogIn) -> None:
 
 
 def test_settled_alarm_has_no_settle_button(log_in: LogIn) -> None:
-    version = judged(model(("popular",)), harmless())
+    version = judged_version(model(("popular",)), harmless())
     bad = Check("volume", 0.5, 0.7, False, "rows, as a share of the last training")
     alarm = raise_or_settle(AlarmKind.DATA, [bad], actor="system:x", version=version)
     assert alarm is not None
@@ -462,7 +471,7 @@ def test_settled_alarm_has_no_settle_button(log_in: LogIn) -> None:
 
 
 def test_other_roles_may_neither_request_nor_promote(log_in: LogIn) -> None:
-    version = judged(model(("popular",)), case(slow(usual()), usual()))
+    version = judged_version(model(("popular",)), case(slow(usual()), usual()))
     dee = log_in("merchandiser")
 
     assert dee.post(page_of(version, "ask_waiver_page"), {"reason": "x", "days": 3}).status_code == 403
@@ -471,7 +480,7 @@ def test_other_roles_may_neither_request_nor_promote(log_in: LogIn) -> None:
 
 
 def test_invalid_duration_is_rejected(log_in: LogIn) -> None:
-    version = judged(model(("popular",)), case(slow(usual()), usual()))
+    version = judged_version(model(("popular",)), case(slow(usual()), usual()))
 
     answer = log_in("data scientist").post(page_of(version, "ask_waiver_page"), {"reason": "x", "days": 31})
 
@@ -480,7 +489,7 @@ def test_invalid_duration_is_rejected(log_in: LogIn) -> None:
 
 
 def test_run_page_shows_removed_rows_and_checks(log_in: LogIn) -> None:
-    version = judged(model(("popular",)), harmless(), report=REPORT)
+    version = judged_version(model(("popular",)), harmless(), report=REPORT)
     bad = Check("volume", 0.5, 0.7, False, "rows, as a share of the last training")
     rule = {"rows": 17, "rule": "duplicates", "reason": "was there already"}
     report = {"interactions": 5_000, "items": 652, "removed": [rule], "checks": [asdict(bad)]}
@@ -541,7 +550,7 @@ def test_training_form_checks_exposure_strength(
 
 
 def test_version_page_rounds_metrics_as_the_list_does(log_in: LogIn) -> None:
-    version = judged(model(("popular",)), harmless(), report=REPORT)
+    version = judged_version(model(("popular",)), harmless(), report=REPORT)
     version.metrics = {"ndcg@10": 0.19715324989727478, "rmse_svd": 1.281666080890526}
     version.save()
 
@@ -556,8 +565,8 @@ def test_all_pages_round_alike(log_in: LogIn) -> None:
     test = {"blend": {"together": {"ndcg@10": interval, "precision@10": interval}}}
     ladder = [{"rung": "blend", "name": "blend", "ndcg": interval, "chance": 0.875, "taken": True}]
     report = {**REPORT, "test": test, "ladder": ladder}
-    version = judged(model(("popular",)), harmless(), report=report)
-    other = judged(model(("popular",)), harmless(), report=report)
+    version = judged_version(model(("popular",)), harmless(), report=report)
+    other = judged_version(model(("popular",)), harmless(), report=report)
     ModelVersion.objects.update(rung="blend")
     promote(version.version, actor="staff:1")
     scientist = log_in("data scientist")
@@ -574,7 +583,7 @@ def test_all_pages_round_alike(log_in: LogIn) -> None:
 def test_exposure_curve_shows_strengths_and_sample_size(log_in: LogIn) -> None:
     (point,) = REPORT["exposure"]["curve"]
     exposure = {"chosen": 0.125, "curve": [{**point, "strength": strength} for strength in (0.0, 0.1, 0.125)]}
-    version = judged(model(("popular",)), harmless(), report={**REPORT, "exposure": exposure})
+    version = judged_version(model(("popular",)), harmless(), report={**REPORT, "exposure": exposure})
 
     page = log_in("data scientist").get(page_of(version, "evaluation_page")).content.decode()
 
@@ -585,7 +594,7 @@ def test_exposure_curve_shows_strengths_and_sample_size(log_in: LogIn) -> None:
 
 
 def test_version_page_shows_exposure_strength(log_in: LogIn) -> None:
-    version = judged(model(("popular",)), harmless(), report=REPORT)
+    version = judged_version(model(("popular",)), harmless(), report=REPORT)
 
     page = log_in("data scientist").get(page_of(version, "change")).content.decode()
 

@@ -27,7 +27,7 @@ from modelops.services.data_checks import examine
 from modelops.services.registry import promote
 from recsys.data.data_checks import Check, data_profile
 from recsys.data.dataset import Dataset, build
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.recsys.furniture import model
 from tests.recsys.shop_history import history, products
 from tests.staff import person, staff
@@ -73,16 +73,20 @@ def open_alarms() -> list[str]:
 def test_a_broken_feed_refuses_the_training(
     broken: Callable[[pd.DataFrame], Dataset], name: str, live: ModelVersion
 ) -> None:
-    asked = run()
+    failed_run = run()
 
     with pytest.raises(Conflict, match=f"{name}.*train by force"):
-        examine(broken(history()), asked)
+        examine(broken(history()), failed_run)
 
-    asked.refresh_from_db()
-    unmet = [check["name"] for check in asked.data_report["checks"] if not check["passed"]]
+    failed_run.refresh_from_db()
+    unmet = [check["name"] for check in failed_run.data_report["checks"] if not check["passed"]]
     assert name in unmet
     (event,) = entries(action="training.refused")
-    assert (event.object, event.data["forced"], event.data["live"]) == (f"training_run:{asked.pk}", False, live.version)
+    assert (event.object, event.data["forced"], event.data["live"]) == (
+        f"training_run:{failed_run.pk}",
+        False,
+        live.version,
+    )
     assert open_alarms() == ["data"]
 
 
@@ -105,7 +109,10 @@ def test_a_changed_shop_is_learnt_from_and_raises_an_alarm(live: ModelVersion) -
 
 def test_who_promotes_a_version_of_other_answers_raises_the_alarm_too_but_not_by_going_back_to_it() -> None:
     other = {"name": "stability", "value": 0.02, "bar": 0.3, "passed": False, "message": "overlap", "grade": "alarms"}
-    version, steady = admitted(model(("popular",)), report={"stability": other}), admitted(model(("popular",)))
+    version, steady = (
+        passed_version(model(("popular",)), report={"stability": other}),
+        passed_version(model(("popular",))),
+    )
 
     promote(version, actor="staff:1")
 
@@ -120,7 +127,7 @@ def test_who_promotes_a_version_of_other_answers_raises_the_alarm_too_but_not_by
 
 def test_each_version_names_what_was_open_while_it_was_live() -> None:
     first, second, third = (
-        ModelVersion.objects.get(version=admitted(model(("popular",)), report={"number": number}))
+        ModelVersion.objects.get(version=passed_version(model(("popular",)), report={"number": number}))
         for number in range(3)
     )
     for version in (first, second):
@@ -178,8 +185,8 @@ def test_an_alarm_is_not_settled_by_a_night_that_measured_other_things() -> None
 
 
 def test_what_failed_and_was_not_measured_again_stays_on_an_alarm_that_is_raised_for_other_things() -> None:
-    shown = Check("drift of what was shown", 0.9, 0.25, False, "shares", "alarms")
-    raise_or_settle(AlarmKind.DRIFT, [shown, GOOD], actor="system:schedule")
+    exposure_check = Check("drift of what was shown", 0.9, 0.25, False, "shares", "alarms")
+    raise_or_settle(AlarmKind.DRIFT, [exposure_check, GOOD], actor="system:schedule")
 
     raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule")
     (alarm,) = ModelAlarm.objects.all()
@@ -190,7 +197,7 @@ def test_what_failed_and_was_not_measured_again_stays_on_an_alarm_that_is_raised
     assert (alarm.settled_at, alarm.times) == (None, 2)
     assert alarm.message.startswith("drift of what was shown: 0.9")
 
-    raise_or_settle(AlarmKind.DRIFT, [replace(shown, value=0.1, passed=True)], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [replace(exposure_check, value=0.1, passed=True)], actor="system:schedule")
     assert open_alarms() == []
 
 

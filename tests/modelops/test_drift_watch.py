@@ -20,10 +20,10 @@ from recsys.data.drift import day_of, popularity, standings
 from recsys.ranking import artifact as artifact
 from recsys.sources import storage
 from tests.modelops.purchases import bought, put
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.recsys.furniture import TASTES, history, model
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked_shop")]
 USUAL = [product_id for taste in TASTES for product_id in taste] * 20
 NUMBERS = count(1)
 
@@ -39,7 +39,7 @@ def live() -> ModelVersion:
     n = len(items)
     day = day_of(np.full(n, 10), np.arange(n) // 2, np.zeros(n), standing[items])
     report = {"data_profile": {"day": day}}
-    return promote(admitted(bundle, report=report), actor="staff:1")
+    return promote(passed_version(bundle, report=report), actor="staff:1")
 
 
 def shop_sells(product_ids: Iterable[str], *, to: int = 120) -> None:

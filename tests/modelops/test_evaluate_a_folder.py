@@ -45,16 +45,16 @@ def evaluated(*, new_only: bool = False) -> Evaluation:
 def test_the_figure_can_be_recomputed(new_only: bool) -> None:
     frame = history()
 
-    found = evaluated(new_only=new_only)
+    evaluation = evaluated(new_only=new_only)
 
-    value, shoppers, unanswered = recomputed(frame, found.recommendations, new_only=new_only, warm_only=True)
-    told = found.report["released"]["warm"]["ndcg@10"]
-    assert value == pytest.approx(told["value"])
-    assert (shoppers, unanswered) == (told["n"], 0)
-    some = found.recommendations[found.recommendations["user"] != found.recommendations["user"].iloc[0]]
+    value, shoppers, unanswered = recomputed(frame, evaluation.recommendations, new_only=new_only, warm_only=True)
+    reported = evaluation.report["released"]["warm"]["ndcg@10"]
+    assert value == pytest.approx(reported["value"])
+    assert (shoppers, unanswered) == (reported["n"], 0)
+    some = evaluation.recommendations[evaluation.recommendations["user"] != evaluation.recommendations["user"].iloc[0]]
     assert recomputed(frame, some, new_only=new_only, warm_only=True)[1:] == (shoppers - 1, 1)
-    assert list(found.recommendations.columns) == ["user", "rank", "item", "score"]
-    assert found.report["ours"]["discovering"] == ([] if new_only else ["session_knn"])
+    assert list(evaluation.recommendations.columns) == ["user", "rank", "item", "score"]
+    assert evaluation.report["ours"]["discovering"] == ([] if new_only else ["session_knn"])
 
 
 def test_how_often_new_products_are_hit_can_be_recomputed() -> None:
@@ -70,15 +70,17 @@ def test_how_often_new_products_are_hit_can_be_recomputed() -> None:
 
 @pytest.mark.parametrize("protocol", ["leave-one-out", "next-item"])
 def test_every_protocol_reports_intervals(protocol: Protocol) -> None:
-    found = evaluate(build(history(shoppers=12, visits=8), products()), Options(protocol=protocol, names=SOURCES))
+    evaluation = evaluate(build(history(shoppers=12, visits=8), products()), Options(protocol=protocol, names=SOURCES))
 
-    interval = found.report["released"]["together"]["hit_rate@10"]
+    interval = evaluation.report["released"]["together"]["hit_rate@10"]
     assert 0 < interval["low"] <= interval["value"] <= interval["high"] <= 1
-    assert ("frozen_profile" in found.report) == (protocol == "next-item")
-    assert bool(found.report["ours"]["next_item"]) == (protocol == "next-item"), "no question about what was learnt"
-    keys = {*found.report, *(f"ours.{key}" for key in found.report["ours"])} - {"ours"}
+    assert ("frozen_profile" in evaluation.report) == (protocol == "next-item")
+    assert bool(evaluation.report["ours"]["next_item"]) == (protocol == "next-item"), (
+        "no question about what was learnt"
+    )
+    keys = {*evaluation.report, *(f"ours.{key}" for key in evaluation.report["ours"])} - {"ours"}
     assert [key for key in sorted(keys) if f"`{key}`" not in EXPLAINED] == []
-    answers = found.recommendations
+    answers = evaluation.recommendations
     if protocol == "next-item":  # one shopper is asked many times, and each answer is a question's
         assert not answers.duplicated(["question", "rank"]).any()
         assert answers.groupby("question")[["user", "time"]].nunique().max().tolist() == [1, 1]
@@ -86,13 +88,13 @@ def test_every_protocol_reports_intervals(protocol: Protocol) -> None:
 
 
 def test_planted_favorites_are_found_and_the_other_camp_is_not() -> None:
-    found = evaluated()
+    evaluation = evaluated()
 
-    answers = found.recommendations
+    answers = evaluation.recommendations
     same = answers["user"].str[1:].astype(int) % 2 == answers["item"].str[1:].astype(int) % 2
     first = answers["rank"] <= 5
     assert same[first].mean() > 0.9
-    assert found.report["released"]["warm"]["ndcg@10"]["value"] > 0.4
+    assert evaluation.report["released"]["warm"]["ndcg@10"]["value"] > 0.4
     assert np.isfinite(answers["score"]).all()
 
 
@@ -102,12 +104,12 @@ def test_new_products_are_also_judged_by_themselves() -> None:
     late = [(f"u{shopper:03d}", f"i{40 + shopper % 4:03d}", end - DAY, "purchase", 1.0) for shopper in range(60)]
     frame = pd.concat([frame, pd.DataFrame(late, columns=frame.columns)]).sort_values("timestamp", kind="stable")
 
-    found = evaluate(
+    evaluation = evaluate(
         build(frame, products(items=44)), Options(new_only=True, names=("content", "new_arrivals", "popular"))
     ).report
 
-    alone = found["cold_alone"]
-    assert alone["cold"]["hit_rate@10"]["value"] >= found["released"]["cold"]["hit_rate@10"]["value"]
+    alone = evaluation["cold_alone"]
+    assert alone["cold"]["hit_rate@10"]["value"] >= evaluation["released"]["cold"]["hit_rate@10"]["value"]
     assert alone["cold"]["hit_rate@10"]["value"] > 0.9
     assert alone["warm"]["hit_rate@10"]["value"] == 0
 
@@ -118,19 +120,19 @@ def test_products_that_appeared_after_the_cut_are_told_of() -> None:
     late = [(f"u{shopper:03d}", f"i{40 + shopper % 4:03d}", end - DAY, "purchase", 1.0) for shopper in range(60)]
     frame = pd.concat([frame, pd.DataFrame(late, columns=frame.columns)]).sort_values("timestamp", kind="stable")
 
-    def found(seen: float) -> Mapping[str, Any]:
+    def evaluation(seen: float) -> Mapping[str, Any]:
         dated = items.assign(first_seen=items["first_seen"].where(items["item_id"] < "i042", seen))
         return evaluate(
             build(frame, dated), Options(new_only=True, names=("content", "new_arrivals", "popular"))
         ).report
 
-    after, before = found(end - 2 * DAY), found(0.0)
+    after, before = evaluation(end - 2 * DAY), evaluation(0.0)
 
     assert after["appeared_later"] == {"questions": 30, "shoppers": 30, "products": 2}
     assert any("  30 of those with a cold target" in line for line in told(after))
     ours = after["ours"]
-    shown = [one["coverage"] * 42 for one in (*ours["beyond"].values(), *ours["exposure"]["curve"])]
-    assert shown == pytest.approx(np.round(shown)), "of 44 products two could not be shown yet"
+    coverages = [one["coverage"] * 42 for one in (*ours["beyond"].values(), *ours["exposure"]["curve"])]
+    assert coverages == pytest.approx(np.round(coverages)), "of 44 products two could not be shown yet"
     assert "appeared_later" not in before
     assert not any("first_seen" in line for line in told(before))
 
@@ -142,11 +144,11 @@ def test_who_wanted_what_appeared_after_the_cut_is_counted_once_as_everywhere() 
     frame = pd.concat([frame, pd.DataFrame(late, columns=frame.columns)]).sort_values("timestamp", kind="stable")
     dated = items.assign(first_seen=items["first_seen"].where(items["item_id"] < "i040", end - DAY))
 
-    found = evaluate(build(frame, dated), Options(protocol="next-item", names=("content", "popular"))).report
+    evaluation = evaluate(build(frame, dated), Options(protocol="next-item", names=("content", "popular"))).report
 
-    assert found["appeared_later"] == {"questions": 60, "shoppers": 30, "products": 2}
-    assert found["released"]["cold"]["ndcg@10"]["n"] == 30
-    assert any("  30 of those with a cold target" in line for line in told(found))
+    assert evaluation["appeared_later"] == {"questions": 60, "shoppers": 30, "products": 2}
+    assert evaluation["released"]["cold"]["ndcg@10"]["n"] == 30
+    assert any("  30 of those with a cold target" in line for line in told(evaluation))
 
 
 @pytest.mark.parametrize(
@@ -158,10 +160,10 @@ def test_the_answers_that_are_judged_are_those_that_are_served(
     """Short lists are filled up, or not, by the same code; what other sources proposed for the ranker plays no part."""
     names = ("buy_again", "personal_top", "popular", "trending")
     shop = build(history(), products())
-    seen: list[tuple[Bundle, Fold]] = []
+    calls: list[tuple[Bundle, Fold]] = []
 
     def noted(bundle: Bundle, fold: Fold, asked: Examples, *args: Any, **more: Any) -> dict[str, Any]:
-        seen.append((bundle, fold))
+        calls.append((bundle, fold))
         return judged_report(bundle, fold, asked, *args, **more)
 
     def chosen(*args: Any, **more: Any) -> Choice:
@@ -171,15 +173,15 @@ def test_the_answers_that_are_judged_are_those_that_are_served(
 
     monkeypatch.setattr("recsys.evaluation.evaluate.judged_report", noted)
     monkeypatch.setattr("recsys.evaluation.pipeline.choose", chosen)
-    found = evaluate(shop, Options(names=names))
+    evaluation = evaluate(shop, Options(names=names))
 
-    (bundle, fold), *_ = seen
-    served = bundle.slate_many(fold.profiles, fold.contexts, 20)
-    told = found.recommendations.groupby("user")["item"].agg(list)
-    for row, slate in enumerate(served):
+    (bundle, fold), *_ = calls
+    slates = bundle.slate_many(fold.profiles, fold.contexts, 20)
+    written_slates = evaluation.recommendations.groupby("user")["item"].agg(list)
+    for row, slate in enumerate(slates):
         ids = [shop.catalogue.item_ids[code] for code in slate.items.tolist()]
-        assert told[shop.user_ids[fold.users[row]]] == ids
-    assert found.report["ours"]["test"][rung["rung"]]["together"] == found.report["released"]["together"]
+        assert written_slates[shop.user_ids[fold.users[row]]] == ids
+    assert evaluation.report["ours"]["test"][rung["rung"]]["together"] == evaluation.report["released"]["together"]
 
 
 def test_what_the_shopper_had_is_no_new_product_to_be_found() -> None:
@@ -193,24 +195,26 @@ def test_what_the_shopper_had_is_no_new_product_to_be_found() -> None:
     ]
     frame = pd.concat([frame, pd.DataFrame(late, columns=frame.columns)]).sort_values("timestamp", kind="stable")
 
-    found = evaluate(build(frame, products()), Options(protocol="next-item", names=("personal_top", "popular"))).report
+    evaluation = evaluate(
+        build(frame, products()), Options(protocol="next-item", names=("personal_top", "popular"))
+    ).report
 
-    own = found["ours"]["test"]["personal_top"]
+    own = evaluation["ours"]["test"]["personal_top"]
     assert own["cold"]["hit_rate@10"]["n"] == 20
     assert own["cold"]["hit_rate@10"]["value"] == 0, "a list of own products holds no new one"
     assert own["together"]["hit_rate@10"]["value"] > 0.3, "of all, it finds the second looks"
 
 
 @pytest.mark.parametrize(
-    ("rows", "protocol", "said"),
+    ("rows", "protocol", "message"),
     [
         (0, "temporal", "no row is left to learn from"),
         (1, "temporal", "no shopper has two rows: there is nothing to hold back"),
         (1, "leave-one-out", "no shopper has two rows: there is nothing to hold back"),
     ],
 )
-def test_a_file_with_nothing_to_ask_is_refused_in_words(rows: int, protocol: Protocol, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_file_with_nothing_to_ask_is_refused_in_words(rows: int, protocol: Protocol, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         evaluate(build(history().head(rows)), Options(protocol=protocol))
 
 
@@ -243,31 +247,31 @@ def test_without_times_the_order_of_rows_stands_for_them(
 ) -> None:
     frame = history(shoppers=8).drop(columns="timestamp")
     (frame if times is None else frame.assign(timestamp=times)).to_parquet(tmp_path / "interactions.parquet")
-    given: list[Dataset] = []
+    datasets: list[Dataset] = []
 
     def kept(dataset: Dataset, asked: Options, **_: object) -> Evaluation:
-        given.append(dataset)
+        datasets.append(dataset)
         raise ValueError("enough seen")
 
     monkeypatch.setattr("recsys.evaluation.command_line.evaluate", kept)
-    said = StringIO()
+    output = StringIO()
 
     with pytest.raises(CommandError, match="enough seen"):
-        call_command("evaluate", str(tmp_path), stderr=said)
+        call_command("evaluate", str(tmp_path), stderr=output)
 
-    assert "the file's order is taken" in said.getvalue()
-    dataset = given[0]
+    assert "the file's order is taken" in output.getvalue()
+    dataset = datasets[0]
     assert dataset.clock.tolist() == list(range(1, len(frame) + 1))
     assert [dataset.user_ids[user] for user in dataset.interactions.users] == frame["user_id"].tolist()
 
 
 @pytest.mark.parametrize(
-    ("users", "protocol", "told"),
+    ("users", "protocol", "has_warning"),
     [("aabbcc", "temporal", True), ("aabbcc", "leave-one-out", False), ("abcabc", "temporal", False),
      ("aaaa", "temporal", False), ("abcd", "temporal", False)],
 )  # fmt: skip
 def test_rows_without_times_in_the_order_of_shoppers_are_told_of(
-    users: str, protocol: str, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    users: str, protocol: str, has_warning: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*_: object, **__: object) -> Evaluation:
         raise ValueError("enough seen")
@@ -275,26 +279,26 @@ def test_rows_without_times_in_the_order_of_shoppers_are_told_of(
     monkeypatch.setattr("recsys.evaluation.command_line.evaluate", refused)
     frame = pd.DataFrame({"user_id": list(users), "item_id": "i", "event": "view"})
     frame.to_parquet(tmp_path / "interactions.parquet")
-    said = StringIO()
+    output = StringIO()
 
     with pytest.raises(CommandError, match="enough seen"):
-        call_command("evaluate", str(tmp_path), protocol=protocol, stderr=said)
+        call_command("evaluate", str(tmp_path), protocol=protocol, stderr=output)
 
-    assert ("--protocol leave-one-out" in said.getvalue()) == told
+    assert ("--protocol leave-one-out" in output.getvalue()) == has_warning
 
 
 def test_over_exposed_items_are_held_back_in_an_evaluation_as_in_a_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history(shoppers=8).to_parquet(tmp_path / "interactions.parquet")
-    given: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
 
     def chosen(*told: Any, exposure: float, **how: Any) -> Any:
-        given["wished"] = exposure
+        arguments["wished"] = exposure
         return SimpleNamespace(plan=None, learnt=[], exposure="measured")
 
     def released(*told: Any, exposure: Any, **how: Any) -> Any:
-        given["released"] = exposure
+        arguments["released"] = exposure
         raise ValueError("enough seen")
 
     monkeypatch.setattr("recsys.evaluation.pipeline.choose", chosen)
@@ -302,25 +306,25 @@ def test_over_exposed_items_are_held_back_in_an_evaluation_as_in_a_training(
 
     with pytest.raises(CommandError, match="--exposure: 0 to 1"):
         call_command("evaluate", str(tmp_path), "--exposure", "1.5")
-    assert given == {}
+    assert arguments == {}
     with pytest.raises(CommandError, match="enough seen"):
         call_command("evaluate", str(tmp_path), "--exposure", "0.35")
 
-    assert given == {"wished": 0.35, "released": "measured"}
+    assert arguments == {"wished": 0.35, "released": "measured"}
 
 
 def test_the_best_of_our_own_sources_stands_beside_what_is_released() -> None:
-    found = evaluated().report
+    evaluation = evaluated().report
 
-    values = {name: found["ours"]["test"][name]["warm"]["ndcg@10"]["value"] for name in (*SOURCES, "single")}
-    best, released = max(values.values()), found["released"]["warm"]["ndcg@10"]["value"]
-    assert values[found["best_source"]] == pytest.approx(best)
-    assert found["over_best_source"]["difference"]["value"] == pytest.approx(released - best)
-    assert any(f": over own {found['best_source']} ×" in line for line in told(found))
+    values = {name: evaluation["ours"]["test"][name]["warm"]["ndcg@10"]["value"] for name in (*SOURCES, "single")}
+    best, released = max(values.values()), evaluation["released"]["warm"]["ndcg@10"]["value"]
+    assert values[evaluation["best_source"]] == pytest.approx(best)
+    assert evaluation["over_best_source"]["difference"]["value"] == pytest.approx(released - best)
+    assert any(f": over own {evaluation['best_source']} ×" in line for line in told(evaluation))
 
 
 def test_nothing_is_not_a_number_of_times_nothing() -> None:
-    found = _over_best(
+    evaluation = _over_best(
         "peer",
         np.array([0.3, 0.0, 0.6]),
         {"most popular": np.zeros(3)},
@@ -328,9 +332,9 @@ def test_nothing_is_not_a_number_of_times_nothing() -> None:
         options=Options(),
     )
 
-    assert found["over_best_peer"]["ratio"] is None
-    assert found["over_best_peer"]["difference"]["value"] == pytest.approx(0.3)
-    (line,) = [one for one in told({**report(), **found}) if "over most popular" in one]
+    assert evaluation["over_best_peer"]["ratio"] is None
+    assert evaluation["over_best_peer"]["difference"]["value"] == pytest.approx(0.3)
+    (line,) = [one for one in told({**report(), **evaluation}) if "over most popular" in one]
     assert "over most popular, difference 0.3000 [" in line
 
 
@@ -354,8 +358,8 @@ def test_what_holding_back_costs_is_told_in_a_line() -> None:
 
 
 def test_what_cleaning_removed_is_told_with_its_reasons_in_a_line() -> None:
-    taken = [("ids", 0, "nobody"), ("duplicates", 1_200, "was there already"), ("machines", 5, "too quick")]
-    removed = [{"rule": rule, "rows": rows, "reason": reason} for rule, rows, reason in taken]
+    removed_rows = [("ids", 0, "nobody"), ("duplicates", 1_200, "was there already"), ("machines", 5, "too quick")]
+    removed = [{"rule": rule, "rows": rows, "reason": reason} for rule, rows, reason in removed_rows]
 
     assert told(report(data={"interactions": 3_000, "removed": removed}))[1] == (
         "  1,205 of 4,205 rows removed: 1,200 duplicates (was there already); 5 machines (too quick)"

@@ -18,9 +18,9 @@ from tests.recsys.shop_history import history, products
 
 @pytest.mark.parametrize("endless", ["infinity", "-Infinity", np.inf])
 def test_a_time_for_ever_is_no_time(endless: object) -> None:
-    found = seconds(pd.Series([endless, "2025-06-01", None], dtype=object))
+    times = seconds(pd.Series([endless, "2025-06-01", None], dtype=object))
 
-    assert np.flatnonzero(found.notna()).tolist() == [1]
+    assert np.flatnonzero(times.notna()).tolist() == [1]
     assert seconds(pd.Series([np.inf, np.inf, 1.7e9])).dropna().tolist() == [1.7e9]
 
 
@@ -40,18 +40,18 @@ def test_a_time_for_ever_is_no_time(endless: object) -> None:
     ],
 )
 def test_a_text_without_a_day_is_no_moment_of_today(text: str) -> None:
-    found = seconds(pd.Series([text, "2025-06-01", "10:30 on 5 March 2025"]))
+    times = seconds(pd.Series([text, "2025-06-01", "10:30 on 5 March 2025"]))
 
-    assert np.isnan(found[0])
-    assert found[2] == 1741170600.0
+    assert np.isnan(times[0])
+    assert times[2] == 1741170600.0
 
 
 def test_times_that_cannot_be_read_are_told_of_by_their_column() -> None:
     rows = history(shoppers=10).assign(timestamp=lambda frame: [f"{at % 24}:30" for at in range(len(frame))])
 
-    said = unusable(build(rows, products()), rows, products(), None)
+    warnings = unusable(build(rows, products()), rows, products(), None)
 
-    assert said == ["timestamp is not read: it holds no date and no number of seconds."]
+    assert warnings == ["timestamp is not read: it holds no date and no number of seconds."]
 
 
 def test_ids_are_not_doubted_where_no_row_is_left() -> None:
@@ -101,16 +101,19 @@ def test_a_column_that_is_there_twice_is_said_in_one_line(tmp_path: Path) -> Non
     pq.write_table(pa.Table.from_arrays([ids, ids, ids], ["user_id", "user_id", "item_id"]), tmp_path / "i.parquet")
     (tmp_path / "i.parquet").rename(tmp_path / "interactions.parquet")
 
-    with pytest.raises(CommandError, match="user_id") as refused:
+    with pytest.raises(CommandError, match="user_id") as error:
         call_command("evaluate", str(tmp_path))
 
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(error.value)
 
 
 def test_a_product_of_both_files_is_called_as_the_interactions_call_it() -> None:
-    touched, listed = pd.Series([b"desk", b"lamp"], dtype=object), pd.Series(["desk", "lamp"], dtype=object)
+    interaction_ids, item_ids = pd.Series([b"desk", b"lamp"], dtype=object), pd.Series(["desk", "lamp"], dtype=object)
 
-    assert as_in_file(pd.Series(["lamp", "desk"], dtype=object), touched, listed).tolist() == [b"lamp", b"desk"]
+    assert as_in_file(pd.Series(["lamp", "desk"], dtype=object), interaction_ids, item_ids).tolist() == [
+        b"lamp",
+        b"desk",
+    ]
 
 
 def test_ctrl_c_ends_in_a_sentence_and_writes_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,8 +124,8 @@ def test_ctrl_c_ends_in_a_sentence_and_writes_no_report(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(command_line, "unusable", interrupted)
 
-    with pytest.raises(CommandError, match="stopped before the end: no report is written") as stopped:
+    with pytest.raises(CommandError, match="stopped before the end: no report is written") as error:
         call_command("evaluate", str(tmp_path), "--json", str(tmp_path / "report.json"))
 
-    assert stopped.value.returncode == 130
+    assert error.value.returncode == 130
     assert not (tmp_path / "report.json").exists()

@@ -65,9 +65,9 @@ def test_ids_that_only_look_the_same_are_told_of_and_not_merged() -> None:
     items.loc[[0, 1], "item_id"] = ["caf\N{LATIN SMALL LETTER E WITH ACUTE}", "cafe\N{COMBINING ACUTE ACCENT}"]
 
     dataset = build(rows, items)
-    told = [line for line in unusable(dataset, rows, items, None) if "spelled" in line]
+    warnings = [line for line in unusable(dataset, rows, items, None) if "spelled" in line]
 
-    assert told == [
+    assert warnings == [
         f"1 of {name} are spelled in several ways, such as {ways}, with blanks around them or in other forms of "
         "Unicode: each way counts as another one."
         for name, ways in (("user_id", f"' {one}' and '{one}'"), ("item_id", r"'cafe\u0301' and 'caf\xe9'"))
@@ -80,10 +80,10 @@ def test_ids_that_only_look_the_same_are_told_of_and_not_merged() -> None:
     "shapes", [("2026-03-01 10:00:00", "2026-03-01 10:00:00.5"), ("2026-03-01", "2026-03-01T00:00:01Z")]
 )
 def test_dates_of_several_shapes_are_all_read(shapes: tuple[str, str]) -> None:
-    found = seconds(pd.Series([*shapes, None]))
+    times = seconds(pd.Series([*shapes, None]))
 
-    assert 0 < found[1] - found[0] <= 1
-    assert np.isnan(found[2])
+    assert 0 < times[1] - times[0] <= 1
+    assert np.isnan(times[2])
 
 
 @pytest.mark.parametrize("shape", ["%d/%m/%Y %H:%M", "%d.%m.%Y", "%m/%d/%Y", "%m-%d-%Y %H:%M", "%Y%m%d"])
@@ -91,9 +91,9 @@ def test_dates_of_several_shapes_are_all_read(shapes: tuple[str, str]) -> None:
 def test_the_day_or_the_month_comes_first_in_all_rows_alike(shape: str, first: str, days: int) -> None:
     dates = pd.Series(pd.date_range(first, periods=days, freq="D", tz="UTC"))
 
-    found = seconds(dates.dt.strftime(shape))
+    times = seconds(dates.dt.strftime(shape))
 
-    assert found.tolist() == (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().tolist()
+    assert times.tolist() == (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().tolist()
 
 
 @pytest.mark.parametrize("shape", ["%d/%m/%Y", "%m/%d/%Y"])
@@ -101,19 +101,19 @@ def test_one_number_above_twelve_tells_the_day_however_the_others_are_spread(sha
     months = pd.date_range("2025-01-01", periods=12, freq="MS", tz="UTC")
     dates = pd.Series([*months, pd.Timestamp("2025-06-15", tz="UTC")])
 
-    found = seconds(dates.dt.strftime(shape))
+    times = seconds(dates.dt.strftime(shape))
 
-    assert found.tolist() == (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().tolist()
+    assert times.tolist() == (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().tolist()
 
 
 def test_one_row_of_another_shape_costs_no_other_row() -> None:
     days = pd.Series(pd.date_range("2025-01-13", periods=30, freq="D").strftime("%d/%m/%Y"))
     days[3], days[4], days[5] = "2025-01-16", "1737072000", "yesterday"
 
-    found = seconds(days)
+    times = seconds(days)
 
-    assert np.flatnonzero(found.isna()).tolist() == [5]
-    assert np.diff(found.drop(5).to_numpy()).tolist() == [86_400.0] * 4 + [2 * 86_400.0] + [86_400.0] * 23
+    assert np.flatnonzero(times.isna()).tolist() == [5]
+    assert np.diff(times.drop(5).to_numpy()).tolist() == [86_400.0] * 4 + [2 * 86_400.0] + [86_400.0] * 23
 
 
 def test_rows_that_share_a_label_keep_their_own_times() -> None:
@@ -167,7 +167,7 @@ def test_times_in_a_column_of_another_name_are_not_left_out(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "warning"),
     [
         (
             {"event": lambda rows: rows["event"].where(rows.index % 3 > 0, "Bestellt")},
@@ -181,27 +181,27 @@ def test_times_in_a_column_of_another_name_are_not_left_out(tmp_path: Path) -> N
         ),
     ],
 )
-def test_columns_that_tell_nothing_are_told_of(changed: dict[str, Any], said: str) -> None:
+def test_columns_that_tell_nothing_are_told_of(changed: dict[str, Any], warning: str) -> None:
     rows = history(shoppers=20).drop(columns="value", errors="ignore").assign(**changed)
 
-    assert re.search(said, " ".join(unusable(build(rows, products()), rows, products(), None)))
+    assert re.search(warning, " ".join(unusable(build(rows, products()), rows, products(), None)))
 
 
 def test_prices_and_days_of_products_that_are_not_read_are_told_of() -> None:
     rows, items = history(shoppers=20), products().assign(price="12,99 EUR", first_seen="some day")
 
-    told = " ".join(unusable(build(rows, items), rows, items, None))
+    warnings = " ".join(unusable(build(rows, items), rows, items, None))
 
-    assert "price is not read" in told
-    assert "first_seen is not read" in told
+    assert "price is not read" in warnings
+    assert "first_seen is not read" in warnings
 
 
 def test_attributes_written_as_json_are_read() -> None:
     items = pd.DataFrame({"item_id": ["a", "b"], "attributes": ['{"color": "red", "size": null}', '["new", "in {x}"]']})
 
-    found = catalogue_of(items, seen=pd.Series([], dtype=object)).attributes
+    attributes = catalogue_of(items, seen=pd.Series([], dtype=object)).attributes
 
-    assert found == (("color=red",), ("new", "in {x}"))
+    assert attributes == (("color=red",), ("new", "in {x}"))
 
 
 def test_large_ids_stay_apart_where_one_is_missing(tmp_path: Path) -> None:
@@ -223,8 +223,8 @@ def test_a_file_that_tells_nothing_is_told_of() -> None:
     odd = rows.assign(event="zap")
 
     assert unusable(build(rows, products()), rows, products(), None) == []
-    said = " ".join(unusable(build(odd, items, shoppers), odd, items, shoppers))
-    assert all(words in said for words in ("No event has a name", "of items.parquet", "in shoppers.parquet"))
+    warnings = " ".join(unusable(build(odd, items, shoppers), odd, items, shoppers))
+    assert all(words in warnings for words in ("No event has a name", "of items.parquet", "in shoppers.parquet"))
 
 
 def test_days_and_stars_that_are_not_read_are_told_of() -> None:
@@ -321,7 +321,7 @@ def test_answers_can_be_joined_with_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "ids", "told"),
+    ("column", "ids", "expected"),
     [
         (pd.Series([2.0, np.nan]), ["2"], [2.0]),
         (pd.Series([2**63 + 1], dtype=np.uint64), [str(2**63 + 1)], [2**63 + 1]),
@@ -338,9 +338,9 @@ def test_answers_can_be_joined_with_the_file(tmp_path: Path) -> None:
     ],
 )
 def test_ids_are_of_the_type_of_their_file_where_all_can_be(
-    column: pd.Series, ids: list[str], told: list[object]
+    column: pd.Series, ids: list[str], expected: list[object]
 ) -> None:
-    assert as_in_file(pd.Series(ids, dtype=object), column).tolist() == told
+    assert as_in_file(pd.Series(ids, dtype=object), column).tolist() == expected
 
 
 @pytest.mark.parametrize(

@@ -40,10 +40,10 @@ from recsys.evaluation.pipeline import fingerprint
 from recsys.ranking.model import EVENT_WEIGHTS, Bundle
 from tests.events.journal import START
 from tests.modelops.purchases import bought, put
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.recsys.furniture import history, items, model
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("trained")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("live_model")]
 
 
 def sell(product_id: str, *, to: int = 60, day: int = 0) -> None:
@@ -65,10 +65,10 @@ def test_what_sold_since_the_training_is_in_the_tables_that_are_served() -> None
     assert best_seller() == "lamp"
     sell("rug")
 
-    told = run_increment()
+    message = run_increment()
 
     row = live()
-    assert told == f"{row.version} has learnt from 60 interactions."
+    assert message == f"{row.version} has learnt from 60 interactions."
     assert best_seller() == "rug"
     assert snapshot_refresher.current().model_version == row.version, "the version is the one that the gate let through"
     assert row.increment["interactions"] == 60
@@ -77,7 +77,9 @@ def test_what_sold_since_the_training_is_in_the_tables_that_are_served() -> None
 
 def test_events_count_as_when_the_version_was_trained(settings: Any) -> None:
     bundle = model(("popular",))
-    promote(admitted(replace(bundle, manifest={**bundle.manifest, EVENT_WEIGHTS: {"purchase": 2.5}})), actor="staff:1")
+    promote(
+        passed_version(replace(bundle, manifest={**bundle.manifest, EVENT_WEIGHTS: {"purchase": 2.5}})), actor="staff:1"
+    )
     settings.EVENT_WEIGHTS = {"purchase": 9.0}
     sell("rug")
 
@@ -101,8 +103,8 @@ def test_nothing_is_written_where_nothing_happened() -> None:
 def test_nothing_is_learnt_again_right_after_a_training() -> None:
     sell("rug")
     bundle = model(("popular",))
-    known = {**bundle.manifest, "data": fingerprint(shop_dataset(weights={}))}
-    promote(admitted(replace(bundle, manifest=known)), actor="staff:1")
+    manifest = {**bundle.manifest, "data": fingerprint(shop_dataset(weights={}))}
+    promote(passed_version(replace(bundle, manifest=manifest)), actor="staff:1")
 
     assert run_increment() == f"Nothing has happened since {live().version} learnt last."
     assert best_seller() == "lamp"
@@ -120,8 +122,8 @@ def test_the_audit_log_tells_which_artifact_answered_when_and_nothing_where_noth
     call_command("increment", stdout=StringIO())
 
     version, later = live().version, live().increment["artifact_hash"]
-    told = [(entry.actor, entry.object, entry.data) for entry in entries(action="model.incremented")]
-    assert told == [
+    audit_entries = [(entry.actor, entry.object, entry.data) for entry in entries(action="model.incremented")]
+    assert audit_entries == [
         (who, f"model_version:{version}", {"version": version, "artifact_hash": own, "interactions": count})
         for who, own, count in (("system:command", later, 150), ("system:schedule", first, 60))
     ]
@@ -156,9 +158,9 @@ def test_the_artifact_before_stays_until_the_next_but_one() -> None:
         sell("rug", day=day)
         run_increment(forced=True)
 
-    kept = {one.name for one in increments_of(live()).iterdir()}
-    assert len(kept) == 2
-    assert live().increment["directory"] in kept
+    directories = {one.name for one in increments_of(live()).iterdir()}
+    assert len(directories) == 2
+    assert live().increment["directory"] in directories
 
 
 def test_a_promotion_and_a_roll_back_bring_versions_as_they_were_registered() -> None:
@@ -166,7 +168,7 @@ def test_a_promotion_and_a_roll_back_bring_versions_as_they_were_registered() ->
     run_increment()
     first = live().version
 
-    promote(admitted(model()), actor="staff:1")
+    promote(passed_version(model()), actor="staff:1")
     assert (live().increment, best_seller()) == ({}, "lamp")
     roll_back(actor="staff:1")
 
@@ -175,14 +177,14 @@ def test_a_promotion_and_a_roll_back_bring_versions_as_they_were_registered() ->
     assert best_seller() == "rug"
 
     former = increments_of(live())
-    promote(admitted(model()), actor="staff:1")
+    promote(passed_version(model()), actor="staff:1")
     run_increment()
     assert (former.exists(), increments_of(live()).exists()) == (False, True), "those of versions that went are deleted"
 
 
 def test_a_version_that_went_live_meanwhile_gets_no_increment_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
     sell("rug")
-    other = admitted(model())
+    other = passed_version(model())
     was = live()
 
     def meanwhile(**named: Any) -> Any:
@@ -220,9 +222,9 @@ def test_an_increment_that_cannot_be_read_for_a_moment_is_tried_again(monkeypatc
 def test_an_altered_increment_is_not_served_but_the_version_it_stands_for(caplog: pytest.LogCaptureFixture) -> None:
     sell("rug")
     run_increment()
-    told = increment_of(live())
-    assert told is not None
-    (told.directory / "facts.npz").write_bytes(b"something else")
+    increment = increment_of(live())
+    assert increment is not None
+    (increment.directory / "facts.npz").write_bytes(b"something else")
 
     snapshot_refresher.forget()
 
@@ -353,10 +355,10 @@ def test_none_beside_another_one() -> None:
     finally:
         other.close()  # as where its process dies; the database notices it in a moment of its own
 
-    told, end = "Another increment is being made.", time.monotonic() + 20
-    while told == "Another increment is being made." and time.monotonic() < end:
-        told = run_increment()
-    assert "has learnt" in told
+    message, end = "Another increment is being made.", time.monotonic() + 20
+    while message == "Another increment is being made." and time.monotonic() < end:
+        message = run_increment()
+    assert "has learnt" in message
 
 
 def test_none_without_a_model() -> None:
@@ -368,14 +370,14 @@ def test_none_without_a_model() -> None:
     assert "No model is live yet" in out.getvalue()
 
 
-@pytest.mark.parametrize(("minutes", "made"), [(5, True), (0, False)])
-def test_the_schedule_makes_them_unless_it_is_switched_off(minutes: int, made: bool, settings: Any) -> None:
+@pytest.mark.parametrize(("minutes", "is_made"), [(5, True), (0, False)])
+def test_the_schedule_makes_them_unless_it_is_switched_off(minutes: int, is_made: bool, settings: Any) -> None:
     sell("rug")
     settings.INCREMENT_MINUTES = minutes
 
     tasks.increment()
 
-    assert bool(live().increment) is made
+    assert bool(live().increment) is is_made
 
 
 def test_one_that_waited_for_a_worker_is_not_made_up_for(settings: Any) -> None:

@@ -27,7 +27,7 @@ from modelops.services.retention import prune
 from modelops.tasks import mirror_task
 from recsys.ranking.artifact import unseal
 from recsys.ranking.model import Bundle
-from tests.modelops.releases import admitted, judged
+from tests.modelops.releases import judged_version, passed_version
 from tests.modelops.reports import REPORT
 from tests.recsys.furniture import model
 from tests.recsys.planted import case, slow, usual
@@ -109,9 +109,9 @@ def test_installations_that_name_their_models_move_no_alias_of_another(
 
 
 def test_the_mirror_holds_parameters_metrics_plots_and_a_model_that_loads(
-    stocked: None, settings: Settings, tmp_path: Path
+    stocked_shop: None, settings: Settings, tmp_path: Path
 ) -> None:
-    row = judged(model(("popular",)), case(slow(usual()), usual()), report=REPORT)
+    row = judged_version(model(("popular",)), case(slow(usual()), usual()), report=REPORT)
 
     run_id = str(mirror_version(row.version))
 
@@ -161,9 +161,9 @@ def test_the_mirror_holds_parameters_metrics_plots_and_a_model_that_loads(
     assert unseal(Path(client.download_artifacts(run_id, "judged", str(tmp_path / "there"))))
 
 
-def test_only_the_manifest_goes_where_files_are_not_wanted(stocked: None, settings: Settings) -> None:
+def test_only_the_manifest_goes_where_files_are_not_wanted(stocked_shop: None, settings: Settings) -> None:
     settings.MLFLOW_COPIES_ARTEFACTS = False
-    version = admitted(model(("popular",)))
+    version = passed_version(model(("popular",)))
 
     run_id = str(mirror_version(version))
 
@@ -174,9 +174,9 @@ def test_only_the_manifest_goes_where_files_are_not_wanted(stocked: None, settin
 
 
 def test_a_challenger_that_goes_live_is_no_challenger_any_more_and_the_former_champion_is_told_so(
-    stocked: None, settings: Settings
+    stocked_shop: None, settings: Settings
 ) -> None:
-    first, second = admitted(model(("popular",))), admitted(model(("popular",)))
+    first, second = passed_version(model(("popular",))), passed_version(model(("popular",)))
     promote(first, actor="staff:1")
     mirror(first)
     mirror(second)
@@ -195,8 +195,11 @@ def test_a_challenger_that_goes_live_is_no_challenger_any_more_and_the_former_ch
     assert states == {first: "retired", second: "champion"}
 
 
-def test_a_former_champion_whose_waiver_has_ended_is_told_so_too(stocked: None, settings: Settings) -> None:
-    first, second = judged(model(("popular",)), case(slow(usual()), usual())), admitted(model(("popular",)))
+def test_a_former_champion_whose_waiver_has_ended_is_told_so_too(stocked_shop: None, settings: Settings) -> None:
+    first, second = (
+        judged_version(model(("popular",)), case(slow(usual()), usual())),
+        passed_version(model(("popular",))),
+    )
     ModelVersion.objects.filter(pk=first.pk).update(state=ModelState.CHAMPION)
     mirror(first.version)
 
@@ -262,10 +265,12 @@ def test_the_alias_follows_the_champion(version: ModelVersion, settings: Setting
     assert client.get_run(str(live.run_id)).data.tags["version"] == "2026-11-25.2"
 
 
-def test_of_a_version_that_was_deleted_the_figures_stay_and_the_files_go(stocked: None, settings: Settings) -> None:
+def test_of_a_version_that_was_deleted_the_figures_stay_and_the_files_go(
+    stocked_shop: None, settings: Settings
+) -> None:
     from mlflow import MlflowClient
 
-    old, new = admitted(model(("popular",))), admitted(model(("popular",)))
+    old, new = passed_version(model(("popular",))), passed_version(model(("popular",)))
     run_id = str(mirror_version(old))
     mirror(new)
     ModelVersion.objects.filter(version=old).update(pruned_at=clock.now())
@@ -279,11 +284,13 @@ def test_of_a_version_that_was_deleted_the_figures_stay_and_the_files_go(stocked
     assert [one.tags["version"] for one in client.search_model_versions("name = 'vitrine'")] == [new]
 
 
-def test_of_a_version_whose_run_was_deleted_there_nothing_stays_registered(stocked: None, settings: Settings) -> None:
+def test_of_a_version_whose_run_was_deleted_there_nothing_stays_registered(
+    stocked_shop: None, settings: Settings
+) -> None:
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI, registry_uri=settings.MLFLOW_TRACKING_URI)
-    old = admitted(model(("popular",)))
+    old = passed_version(model(("popular",)))
     client.delete_run(str(mirror_version(old)))
     ModelVersion.objects.filter(version=old).update(pruned_at=clock.now())
 
@@ -293,7 +300,7 @@ def test_of_a_version_whose_run_was_deleted_there_nothing_stays_registered(stock
 
 
 def test_a_store_that_cannot_delete_keeps_files_alone(
-    stocked: None, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    stocked_shop: None, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mlflow import MlflowClient
     from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
@@ -302,7 +309,7 @@ def test_a_store_that_cannot_delete_keeps_files_alone(
         raise NotImplementedError
 
     monkeypatch.setattr(LocalArtifactRepository, "delete_artifacts", cannot)
-    old = admitted(model(("popular",)))
+    old = passed_version(model(("popular",)))
     mirror(old)
     ModelVersion.objects.filter(version=old).update(pruned_at=clock.now())
 
@@ -313,12 +320,12 @@ def test_a_store_that_cannot_delete_keeps_files_alone(
 
 
 def test_deleting_old_versions_has_a_worker_follow(
-    stocked: None, settings: Settings, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+    stocked_shop: None, settings: Settings, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     sent: list[list[str]] = []
-    old, settings.MODELS_KEPT = admitted(model(("popular",))), 1
+    old, settings.MODELS_KEPT = passed_version(model(("popular",))), 1
     ModelVersion.objects.update(created_at=clock.now() - timedelta(days=2))
-    admitted(model(("popular",)))
+    passed_version(model(("popular",)))
     monkeypatch.setattr(current_app, "send_task", lambda name, args: sent.append(args))
 
     with django_capture_on_commit_callbacks(execute=True):
@@ -334,7 +341,7 @@ def test_without_a_tracking_server_nothing_happens(version: ModelVersion, settin
 
 
 def test_judging_promoting_and_going_back_have_a_worker_mirror_the_version(
-    version: ModelVersion, stocked: None, settings: Settings, monkeypatch: pytest.MonkeyPatch,
+    version: ModelVersion, stocked_shop: None, settings: Settings, monkeypatch: pytest.MonkeyPatch,
     django_capture_on_commit_callbacks: Any,
 ) -> None:  # fmt: skip
     sent: list[list[str]] = []
@@ -342,10 +349,10 @@ def test_judging_promoting_and_going_back_have_a_worker_mirror_the_version(
     ModelVersion.objects.all().delete()
 
     with django_capture_on_commit_callbacks(execute=True):
-        first = admitted(model(("popular",)))
+        first = passed_version(model(("popular",)))
         promote(first, actor="staff:1")
     with django_capture_on_commit_callbacks(execute=True):
-        second = admitted(model(("popular",)))
+        second = passed_version(model(("popular",)))
         promote(second, actor="staff:1")
         roll_back(actor="staff:1")
 
@@ -357,11 +364,11 @@ def test_a_training_comes_before_copies_that_wait_longer() -> None:
         current_app.send_task(task, args=["2026-11-25.1"])
 
     with current_app.connection_for_read() as broker, broker.SimpleQueue("celery") as queue:
-        taken = [queue.get(block=False) for _ in range(3)]
-        for one in taken:
+        messages = [queue.get(block=False) for _ in range(3)]
+        for one in messages:
             one.ack()
 
-    assert [one.headers["task"].rpartition(".")[2] for one in taken] == ["train", "mirror", "mirror"]
+    assert [one.headers["task"].rpartition(".")[2] for one in messages] == ["train", "mirror", "mirror"]
 
 
 def test_a_server_that_is_down_is_told_apart_so_that_the_worker_asks_again(

@@ -30,12 +30,12 @@ from tests.recsys.planted_bundles import (
 )
 from tests.staff import person
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked_shop")]
 LOST = "group_loss:activity:few events"
 
 
 @pytest.fixture(autouse=True)
-def quick(stocked: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(stocked_shop: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Time few slates; whoever needs longer than 50 ms for one is slow."""
     settings.GATE_LATENCY_MILLISECONDS = 50.0
     monkeypatch.setattr(heldout, "TIMED", 6)
@@ -105,8 +105,12 @@ def test_a_sound_challenger_goes_live(
     assert failed(version) == []
     assert {LOST, "group_loss:region:DE"} <= {check["name"] for check in version.gate["checks"]}
     assert version.gate["reference"] == live.version
-    kept, asked = ([own.tolist() for own in one] for one in (kept_case(version).challenger.targets, fold().targets))
-    assert (kept != asked, sorted(kept)) == (True, sorted(asked)), "in the order of ids, it would name the shoppers"
+    stored_targets, targets = (
+        [own.tolist() for own in one] for one in (kept_case(version).challenger.targets, fold().targets)
+    )
+    assert (stored_targets != targets, sorted(stored_targets)) == (True, sorted(targets)), (
+        "in the order of ids, it would name the shoppers"
+    )
     assert promote(version.version, actor="staff:7").state == ModelState.CHAMPION
 
 

@@ -25,22 +25,22 @@ from modelops.services.training import run_training
 from modelops.tasks import train
 from tests.modelops.test_training import record as record_purchases
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked_shop")]
 BY = "staff:7"
 
 
-def steps(*told: tuple[str, float], then: Callable[[int], None]) -> Callable[[Any, Any], Any]:
+def steps(*progress_steps: tuple[str, float], then: Callable[[int], None]) -> Callable[[Any, Any], Any]:
     """Return a training that tells its steps; before the last of them something else happens."""
 
-    def trained(progress: Any, slates: Any) -> Any:
-        for at, (step, share) in enumerate(told):
-            if at == len(told) - 1:
+    def train(progress: Any, slates: Any) -> Any:
+        for at, (step, share) in enumerate(progress_steps):
+            if at == len(progress_steps) - 1:
                 then(progress.run.pk)
             progress.tell(step, share)
         version = ModelVersion.objects.create(version="2026-11-25.1", directory="x", artifact_hash="a" * 64)
         return version, "is live"
 
-    return trained
+    return train
 
 
 def asked_by_somebody(run_id: int) -> None:
@@ -48,8 +48,8 @@ def asked_by_somebody(run_id: int) -> None:
 
 
 def test_a_run_stops_at_its_next_step_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = (("Fitting nmf", 0.2), ("Fitting svd", 0.3), ("Climbing the ladder", 0.5))
-    monkeypatch.setattr(training, "_trained", steps(*told, then=asked_by_somebody))
+    progress_steps = (("Fitting nmf", 0.2), ("Fitting svd", 0.3), ("Climbing the ladder", 0.5))
+    monkeypatch.setattr(training, "_trained", steps(*progress_steps, then=asked_by_somebody))
 
     run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
 
@@ -79,43 +79,43 @@ def test_a_run_that_waits_or_was_asked_to_stop_says_so() -> None:
 def test_a_real_training_that_is_stopped_leaves_nothing(settings: Any, tmp_path: Path) -> None:
     settings.MODEL_DIR = tmp_path
     record_purchases(120)
-    run, seen = queue_training(actor="staff:1", hand_over=False), list[str]()
+    run, steps_seen = queue_training(actor="staff:1", hand_over=False), list[str]()
 
     def listener(step: str, share: float) -> None:
-        seen.append(step)
-        if share > 0.3 and "stop" not in seen:
-            seen.append("stop")
+        steps_seen.append(step)
+        if share > 0.3 and "stop" not in steps_seen:
+            steps_seen.append("stop")
             stop_training(run.pk, actor=BY)
 
-    ended = run_training(run.pk, listener=listener)
+    run_after = run_training(run.pk, listener=listener)
 
-    assert ended.state == RunState.STOPPED
-    assert len(seen) == seen.index("stop") + 1
+    assert run_after.state == RunState.STOPPED
+    assert len(steps_seen) == steps_seen.index("stop") + 1
     assert ModelVersion.objects.count() == 0
     assert not [one for one in tmp_path.iterdir() if one.is_dir()]
 
 
 def test_once_the_version_is_registered_it_is_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    refused = list[str]()
+    errors = list[str]()
 
     def too_late(run_id: int) -> None:
         assert not may_be_stopped(TrainingRun.objects.get(pk=run_id))
         with pytest.raises(Conflict, match="can no longer be stopped") as caught:
             stop_training(run_id, actor=BY)
-        refused.append(caught.value.detail)
+        errors.append(caught.value.detail)
 
-    told = (("Registering the version", REGISTERS), ("Judging at the gate", REGISTERS + 0.01))
-    monkeypatch.setattr(training, "_trained", steps(*told, then=too_late))
+    progress_steps = (("Registering the version", REGISTERS), ("Judging at the gate", REGISTERS + 0.01))
+    monkeypatch.setattr(training, "_trained", steps(*progress_steps, then=too_late))
 
     run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
 
-    assert (run.state, run.stop_asked_by, len(refused)) == (RunState.DONE, "", 1)
+    assert (run.state, run.stop_asked_by, len(errors)) == (RunState.DONE, "", 1)
     assert entries(action="training.stopped") == []
 
 
 def test_who_asks_right_before_it_registers_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = (("Comparing", 0.95), ("Registering the version", REGISTERS))
-    monkeypatch.setattr(training, "_trained", steps(*told, then=asked_by_somebody))
+    progress_steps = (("Comparing", 0.95), ("Registering the version", REGISTERS))
+    monkeypatch.setattr(training, "_trained", steps(*progress_steps, then=asked_by_somebody))
 
     assert run_training(queue_training(actor="staff:1", hand_over=False).pk).state == RunState.STOPPED
     assert ModelVersion.objects.count() == 0
@@ -133,8 +133,8 @@ def test_a_database_that_goes_away_as_it_registers_loses_nobody_s_wish(monkeypat
         whole(run, **fields)
 
     monkeypatch.setattr(run_progress.RunProgress, "_write", write)
-    told = (("Comparing", 0.95), ("Registering the version", REGISTERS))
-    monkeypatch.setattr(training, "_trained", steps(*told, then=asked_by_somebody))
+    progress_steps = (("Comparing", 0.95), ("Registering the version", REGISTERS))
+    monkeypatch.setattr(training, "_trained", steps(*progress_steps, then=asked_by_somebody))
 
     assert run_training(queue_training(actor="staff:1", hand_over=False).pk).state == RunState.STOPPED
     assert (lost, ModelVersion.objects.count()) == (["Registering the version"], 0)
@@ -143,27 +143,27 @@ def test_a_database_that_goes_away_as_it_registers_loses_nobody_s_wish(monkeypat
 def test_one_whose_worker_died_later_and_that_began_anew_names_what_had_come_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    made = ModelVersion.objects.create(version="2026-11-24.1", directory="x", artifact_hash="a" * 64)
+    version = ModelVersion.objects.create(version="2026-11-24.1", directory="x", artifact_hash="a" * 64)
     run = queue_training(actor="staff:1", hand_over=False)
     long_ago = clock.now() - 2 * SILENCE
     TrainingRun.objects.filter(pk=run.pk).update(
-        state=RunState.RUNNING, heartbeat_at=long_ago, progress=0.97, model_version=made
+        state=RunState.RUNNING, heartbeat_at=long_ago, progress=0.97, model_version=version
     )
     monkeypatch.setattr(training, "_trained", steps(("Fitting nmf", 0.2), then=asked_by_somebody))
 
-    told = "It was stopped. 2026-11-24.1 was registered, but never judged, and cannot go live: start another one."
-    assert run_training(run.pk).message == told
+    message = "It was stopped. 2026-11-24.1 was registered, but never judged, and cannot go live: start another one."
+    assert run_training(run.pk).message == message
 
 
 def test_one_that_waits_never_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "_trained", lambda progress, slates: pytest.fail("it was stopped"))
     run = queue_training(actor="staff:1", hand_over=False)
 
-    stopped = stop_training(run.pk, actor=BY)
+    run_after = stop_training(run.pk, actor=BY)
     train(run.pk)
 
     run.refresh_from_db()
-    assert (stopped.state, run.state, run.started_at) == (RunState.STOPPED, RunState.STOPPED, None)
+    assert (run_after.state, run.state, run.started_at) == (RunState.STOPPED, RunState.STOPPED, None)
 
 
 def test_what_is_over_died_or_never_was_is_not_stopped() -> None:
@@ -208,16 +208,16 @@ def test_who_may_start_a_training_may_stop_one(role: str, may: bool) -> None:
     page = reverse("admin:modelops_trainingrun_change", args=[run.pk])
     door = reverse("admin:modelops_trainingrun_stop_page", args=[run.pk])
 
-    offered = door in client.get(page).content.decode()
-    asked = client.get(door)
-    assert ('type="submit">Stop<' in asked.content.decode()) is may
+    has_button = door in client.get(page).content.decode()
+    confirmation = client.get(door)
+    assert ('type="submit">Stop<' in confirmation.content.decode()) is may
     run.refresh_from_db()
     assert run.stop_asked_by == ""
-    done = client.post(door)
+    response = client.post(door)
 
     run.refresh_from_db()
-    assert offered is may
-    assert (asked.status_code, done.status_code) == ((200, 302) if may else (403, 403))
+    assert has_button is may
+    assert (confirmation.status_code, response.status_code) == ((200, 302) if may else (403, 403))
     assert run.stop_asked_by == (f"staff:{user.pk}" if may else "")
     if may:
         after = client.get(page).content.decode()

@@ -31,46 +31,46 @@ from modelops.services.runs import close_silent_runs, queue_training
 from modelops.services.training import run_training
 from recsys.evaluation.model_checks.case import Case
 from recsys.ranking.model import Bundle
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.recsys import planted
 from tests.recsys.furniture import model
 from tests.recsys.planted import harmless
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked_shop")]
 
 
-def running(*, heard: timedelta) -> TrainingRun:
+def running(*, silence: timedelta) -> TrainingRun:
     return TrainingRun.objects.create(
-        actor="staff:1", state=RunState.RUNNING, step="Fitting nmf", progress=0.44, heartbeat_at=clock.now() - heard
+        actor="staff:1", state=RunState.RUNNING, step="Fitting nmf", progress=0.44, heartbeat_at=clock.now() - silence
     )
 
 
 def test_a_silent_run_is_closed_by_the_next_one() -> None:
-    dead, alive = running(heard=2 * SILENCE), running(heard=SILENCE / 2)
+    dead, alive_run = running(silence=2 * SILENCE), running(silence=SILENCE / 2)
 
     queue_training(actor="staff:1", hand_over=False)
 
     dead.refresh_from_db()
-    alive.refresh_from_db()
-    assert (dead.state, alive.state) == (RunState.FAILED, RunState.RUNNING)
+    alive_run.refresh_from_db()
+    assert (dead.state, alive_run.state) == (RunState.FAILED, RunState.RUNNING)
     assert "died at 44% (Fitting nmf)" in dead.message
     assert dead.finished_at is not None
 
 
 def test_a_run_that_lives_elsewhere_is_not_begun_again_but_a_dead_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[int] = []
+    started_ids: list[int] = []
 
-    def trained(progress: Any, slates: Any) -> Any:
-        begun.append(progress.run.pk)
+    def train(progress: Any, slates: Any) -> Any:
+        started_ids.append(progress.run.pk)
         raise ValueError("too little")
 
-    monkeypatch.setattr(training, "_trained", trained)
-    alive, dead = running(heard=SILENCE / 2), running(heard=2 * SILENCE)
+    monkeypatch.setattr(training, "_trained", train)
+    alive_run, dead = running(silence=SILENCE / 2), running(silence=2 * SILENCE)
 
-    assert run_training(alive.pk).state == RunState.RUNNING
+    assert run_training(alive_run.pk).state == RunState.RUNNING
     assert run_training(dead.pk).state == RunState.FAILED
 
-    assert begun == [dead.pk]
+    assert started_ids == [dead.pk]
 
 
 def test_a_long_step_is_not_silence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,12 +102,12 @@ def test_a_database_that_goes_away_for_a_moment_costs_no_training(monkeypatch: p
 
     monkeypatch.setattr(run_progress, "WAITS", (0.0,))
 
-    def trained(progress: Any, slates: Any) -> Any:
+    def train(progress: Any, slates: Any) -> Any:
         progress.tell("Fitting nmf", 0.4)
         progress.tell("Fitting ease", 0.5)
         return "done"
 
-    monkeypatch.setattr(training, "_trained", trained)
+    monkeypatch.setattr(training, "_trained", train)
     monkeypatch.setattr(TrainingRun, "save", unsteady)
 
     run_training(run.pk)
@@ -117,22 +117,22 @@ def test_a_database_that_goes_away_for_a_moment_costs_no_training(monkeypatch: p
 
 
 def test_a_run_that_was_stopped_or_killed_says_what_it_brought_live(monkeypatch: pytest.MonkeyPatch) -> None:
-    version = ModelVersion.objects.get(version=admitted(model(("popular",))))
+    version = ModelVersion.objects.get(version=passed_version(model(("popular",))))
 
-    def trained(progress: Any, slates: Any) -> Any:
+    def train(progress: Any, slates: Any) -> Any:
         TrainingRun.objects.filter(pk=progress.run.pk).update(model_version=version)
         progress.run.refresh_from_db()
         promote(version.version, actor="staff:1")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "_trained", trained)
+    monkeypatch.setattr(training, "_trained", train)
 
     with pytest.raises(CommandError, match=f"asked to stop. {version.version} is live"):
         call_command("train")
-    stopped = TrainingRun.objects.get()
-    assert (stopped.state, stopped.model_version) == (RunState.FAILED, version)
+    stopped_run = TrainingRun.objects.get()
+    assert (stopped_run.state, stopped_run.model_version) == (RunState.FAILED, version)
 
-    killed = running(heard=2 * SILENCE)
+    killed = running(silence=2 * SILENCE)
     TrainingRun.objects.filter(pk=killed.pk).update(model_version=version)
     close_silent_runs()
     killed.refresh_from_db()
@@ -151,33 +151,33 @@ def test_a_run_names_its_version_as_soon_as_it_is_registered() -> None:
 
 
 @pytest.mark.parametrize(
-    ("case", "told"),
+    ("case", "expected"),
     [
         (None, "was registered, but never judged, and cannot go live: start another one."),
         (harmless(), "passed the gate, and waits for Promote."),
         (planted.case(planted.slow(planted.usual()), planted.usual()), "was refused: latency: "),
     ],
 )
-def test_a_run_that_was_killed_says_what_can_be_done_with_its_version(case: Case | None, told: str) -> None:
-    run = running(heard=2 * SILENCE)
+def test_a_run_that_was_killed_says_what_can_be_done_with_its_version(case: Case | None, expected: str) -> None:
+    run = running(silence=2 * SILENCE)
     version = register(model(("popular",)), report={}, actor="staff:1", run=run).version
     run.refresh_from_db()
     if case is not None:
         judge_version(version, case, reference="popularity", actor="staff:1")
 
-    shown = message_of(run)
+    message = message_of(run)
     close_silent_runs()
 
     run.refresh_from_db()
-    assert shown == run.message
-    assert run.message.startswith(f"Its process died at 44% (Fitting nmf). {version} {told}")
+    assert message == run.message
+    assert run.message.startswith(f"Its process died at 44% (Fitting nmf). {version} {expected}")
 
 
 def test_a_run_that_is_stopped_before_it_has_a_version_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def trained(progress: Any, slates: Any) -> Any:
+    def train(progress: Any, slates: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "_trained", trained)
+    monkeypatch.setattr(training, "_trained", train)
 
     with pytest.raises(CommandError, match="Nothing was changed"):
         call_command("train")
@@ -188,7 +188,7 @@ def test_a_database_that_goes_away_at_the_end_costs_no_finished_training(monkeyp
     progress = run_progress.RunProgress(queue_training(actor="staff:1", hand_over=False), None)
     away = {"compared": True, "judged": True}
 
-    def compared(trained: Any) -> None:
+    def compared(train: Any) -> None:
         if away.pop("compared", False):
             raise OperationalError("gone")
 
@@ -202,10 +202,10 @@ def test_a_database_that_goes_away_at_the_end_costs_no_finished_training(monkeyp
     monkeypatch.setattr(training, "steadiness_of", compared)
     monkeypatch.setattr(training, "judge_training", judge)
 
-    told = training._released(SimpleNamespace(bundle=model(("popular",)), report={}), [], progress=progress, over="")  # type: ignore[arg-type]
+    message = training._released(SimpleNamespace(bundle=model(("popular",)), report={}), [], progress=progress, over="")  # type: ignore[arg-type]
 
     version = ModelVersion.objects.get()
-    assert (told, version.state, away) == (f"{version.version} is live", ModelState.CHAMPION, {})
+    assert (message, version.state, away) == (f"{version.version} is live", ModelState.CHAMPION, {})
     assert progress.run.model_version == version
 
 
@@ -221,26 +221,26 @@ def test_a_disk_that_takes_no_model_is_told_before_anything_is_learnt(settings: 
 
 
 @pytest.mark.parametrize(
-    ("written", "left"),
+    ("is_registered", "left"),
     [(Bundle, r"try again\."), (gate, r"try again\. [-.0-9]+ was registered, but never judged, and cannot go live")],
 )
 def test_a_disk_that_becomes_full_meanwhile_says_what_is_left(
-    written: Any, left: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    is_registered: Any, left: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def full(*args: Any) -> str:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    def trained(progress: run_progress.RunProgress, slates: Any) -> str:
+    def train(progress: run_progress.RunProgress, slates: Any) -> str:
         learnt: Any = SimpleNamespace(bundle=model(("popular",)), report={})
         return training._released(learnt, [], progress=progress, over="")
 
     def judge(version: str, *named: Any, **more: Any) -> ModelVersion:
         return judge_version(version, harmless(), reference="popularity", actor="staff:1")
 
-    monkeypatch.setattr(training, "_trained", trained)
-    monkeypatch.setattr(training, "steadiness_of", lambda trained: None)
+    monkeypatch.setattr(training, "_trained", train)
+    monkeypatch.setattr(training, "steadiness_of", lambda live_model: None)
     monkeypatch.setattr(training, "judge_training", judge)
-    monkeypatch.setattr(written, "save" if written is Bundle else "write_case", full)
+    monkeypatch.setattr(is_registered, "save" if is_registered is Bundle else "write_case", full)
 
     with pytest.raises(CommandError, match=rf"\(No space left on device\): .*{left}"):
         call_command("train")
@@ -250,17 +250,17 @@ def test_a_disk_that_becomes_full_meanwhile_says_what_is_left(
 
 def test_two_workers_that_take_one_message_train_once(monkeypatch: pytest.MonkeyPatch) -> None:
     run = queue_training(actor="staff:1", hand_over=False)
-    close, begun = runs.close_silent_runs, []
+    close, started_ids = runs.close_silent_runs, []
 
     def meanwhile(**named: Any) -> None:
         close(**named)
         TrainingRun.objects.filter(pk=run.pk).update(state=RunState.RUNNING, heartbeat_at=clock.now())
 
     monkeypatch.setattr(training, "close_silent_runs", meanwhile)
-    monkeypatch.setattr(training, "_trained", lambda progress, slates: begun.append(1))
+    monkeypatch.setattr(training, "_trained", lambda progress, slates: started_ids.append(1))
 
     assert run_training(run.pk).state == RunState.RUNNING
-    assert begun == []
+    assert started_ids == []
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from recsys.evaluation.model_checks.verdict import read_case
 from recsys.ranking.artifact import ArtefactError
 from recsys.ranking.model import Bundle
 from recsys.sources import storage
-from tests.modelops.releases import judged
+from tests.modelops.releases import judged_version
 from tests.recsys.furniture import model
 from tests.recsys.planted import (
     case,
@@ -36,7 +36,7 @@ from tests.recsys.planted import (
     usual,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked_shop")]
 Planted = Callable[[SlateTable], SlateTable]
 SLATE = (
     "import json, sys; from pathlib import Path; import numpy as np;"
@@ -61,7 +61,7 @@ def champion() -> SlateTable:
     ],
 )
 def test_each_faulty_model_is_refused_for_its_fault(plant: Planted, reason: str, champion: SlateTable) -> None:
-    version = judged(model(("popular",)), case(plant(champion), champion))
+    version = judged_version(model(("popular",)), case(plant(champion), champion))
 
     failed = [check["name"] for check in version.gate["checks"] if not check["passed"]]
     assert reason in failed
@@ -76,14 +76,14 @@ def test_each_faulty_model_is_refused_for_its_fault(plant: Planted, reason: str,
 
 
 def test_a_model_four_per_cent_worse_on_a_group_goes_live(champion: SlateTable) -> None:
-    version = judged(model(("popular",)), case(losing(champion, 0.04), champion))
+    version = judged_version(model(("popular",)), case(losing(champion, 0.04), champion))
 
     assert version.gate["passed"]
     assert promote(version.version, actor="staff:7").state == ModelState.CHAMPION
 
 
 def test_every_check_is_kept_with_its_number_and_limit(champion: SlateTable) -> None:
-    gate = judged(model(("popular",)), case(champion, champion)).gate
+    gate = judged_version(model(("popular",)), case(champion, champion)).gate
 
     by_name = {check["name"]: check for check in gate["checks"]}
     assert gate["reference"] == "2026-11-24.1"
@@ -101,7 +101,7 @@ def test_a_model_that_was_never_judged_does_not_go_live() -> None:
 
 
 def test_a_verdict_stands(champion: SlateTable) -> None:
-    version = judged(model(("popular",)), case(slow(champion), champion))
+    version = judged_version(model(("popular",)), case(slow(champion), champion))
 
     with pytest.raises(Conflict, match="judged already"):
         judge_version(version.version, harmless(), reference="popularity", actor="staff:7")
@@ -125,7 +125,7 @@ def test_a_table_that_could_not_be_written_leaves_nothing(monkeypatch: pytest.Mo
 
 
 def test_anybody_can_judge_again_from_the_sealed_table(champion: SlateTable) -> None:
-    version = judged(model(("popular",)), case(losing(champion, 0.06), champion))
+    version = judged_version(model(("popular",)), case(losing(champion, 0.06), champion))
     table = version.gate["table"]
 
     again = judge(read_case(table_of(version), expected=table["hash"]))
@@ -141,7 +141,7 @@ def test_anybody_can_judge_again_from_the_sealed_table(champion: SlateTable) -> 
 
 def test_another_process_loads_the_same_model_and_refuses_an_altered_one(tmp_path: Path) -> None:
     bundle = model()
-    version = judged(bundle, harmless())
+    version = judged_version(bundle, harmless())
     command = [sys.executable, "-c", SLATE, str(directory_of(version)), version.artifact_hash]
 
     there = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -151,8 +151,8 @@ def test_another_process_loads_the_same_model_and_refuses_an_altered_one(tmp_pat
     assert Bundle.load(directory_of(version)).save(tmp_path / "again") == version.artifact_hash
     file = next(directory_of(version).rglob("*.npz"))
     file.write_bytes(file.read_bytes()[:-1] + b"x")
-    refused = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert refused.returncode != 0
-    assert "altered" in refused.stderr
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert process.returncode != 0
+    assert "altered" in process.stderr
     with pytest.raises(Conflict, match="altered"):
         promote(version.version, actor="staff:7")

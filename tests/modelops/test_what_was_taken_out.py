@@ -13,7 +13,7 @@ from tests.events.journal import START
 from tests.modelops.purchases import bought, put
 from tests.recsys.furniture import PRODUCTS
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked_shop")]
 
 
 def test_training_knows_what_it_was_where_somebody_had_it() -> None:
@@ -25,8 +25,8 @@ def test_training_knows_what_it_was_where_somebody_had_it() -> None:
 
     assert "bowl" not in catalogue.item_ids, "nobody had it: nothing is to be learnt"
     rug = catalogue.item_ids.index("rug")
-    told = (catalogue.titles[rug], catalogue.categories[rug], catalogue.brands[rug])
-    assert told == ("Wool rug", "Textiles", "Weft")
+    values = (catalogue.titles[rug], catalogue.categories[rug], catalogue.brands[rug])
+    assert values == ("Wool rug", "Textiles", "Weft")
 
 
 def test_it_is_on_the_shelf_that_is_judged_until_it_was_taken_out() -> None:

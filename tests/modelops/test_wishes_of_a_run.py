@@ -33,21 +33,21 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+def train_calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Return what each training was told, of which none learns anything."""
-    found: list[dict[str, Any]] = []
+    calls: list[dict[str, Any]] = []
 
     def learn(dataset: Any, **named: Any) -> Any:
-        found.append(named)
+        calls.append(named)
         raise ValueError("enough seen")
 
     monkeypatch.setattr(training, "_dataset", lambda progress: None)
     monkeypatch.setattr("recsys.evaluation.pipeline.train", learn)
-    return found
+    return calls
 
 
 def test_over_exposed_items_are_held_back_as_wished_and_else_as_the_setting_says(
-    told: list[dict[str, Any]], settings: LazySettings
+    train_calls: list[dict[str, Any]], settings: LazySettings
 ) -> None:
     settings.EXPOSURE_STRENGTH = 0.2
 
@@ -56,21 +56,23 @@ def test_over_exposed_items_are_held_back_as_wished_and_else_as_the_setting_says
             call_command("train", *wish)
     train()
 
-    assert [one["exposure"] for one in told] == [0.35, 0.2, 0.2]
+    assert [one["exposure"] for one in train_calls] == [0.35, 0.2, 0.2]
     assert list(TrainingRun.objects.order_by("id").values_list("exposure", flat=True)) == [0.35, 0.2, 0.2]
 
 
-def test_a_night_is_tuned_as_long_as_the_setting_says(told: list[dict[str, Any]], settings: LazySettings) -> None:
+def test_a_night_is_tuned_as_long_as_the_setting_says(
+    train_calls: list[dict[str, Any]], settings: LazySettings
+) -> None:
     settings.TUNING_MINUTES = 10
 
     train()
 
-    assert [one["budget_s"] for one in told] == [600]
+    assert [one["budget_s"] for one in train_calls] == [600]
     assert TrainingRun.objects.get().budget_s == 600
 
 
 def test_a_search_is_kept_where_it_is_wished_and_else_in_the_model_directory(
-    told: list[dict[str, Any]], settings: LazySettings, tmp_path: Path
+    train_calls: list[dict[str, Any]], settings: LazySettings, tmp_path: Path
 ) -> None:
     settings.MODEL_DIR = tmp_path / "models"
 
@@ -78,15 +80,15 @@ def test_a_search_is_kept_where_it_is_wished_and_else_in_the_model_directory(
         run_training(queue_training(actor="staff:1", hand_over=False, **wish).pk)
 
     ours = str(tmp_path / "models/search.db")
-    assert [one["search"].study for one in told] == [None, ours, ours, "own.db"]
-    assert [one["search"].sampler for one in told] == ["tpe", "tpe", "random", "tpe"]
+    assert [one["search"].study for one in train_calls] == [None, ours, ours, "own.db"]
+    assert [one["search"].sampler for one in train_calls] == ["tpe", "tpe", "random", "tpe"]
 
 
 @pytest.mark.parametrize(("content", "most"), [(b"no database" * 100, None), (None, 0)])
 def test_a_search_of_ours_that_is_broken_or_too_large_is_begun_anew(
     content: bytes | None,
     most: int | None,
-    told: list[dict[str, Any]],
+    train_calls: list[dict[str, Any]],
     settings: LazySettings,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -101,20 +103,20 @@ def test_a_search_of_ours_that_is_broken_or_too_large_is_begun_anew(
 
     run_training(queue_training(actor="staff:1", budget_s=60, hand_over=False).pk)
 
-    (one,) = told
+    (one,) = train_calls
     assert optuna.get_all_study_names(one["search"].opened()) == []
 
 
-@pytest.mark.parametrize("taken", ["search.lock", "search.db"])
+@pytest.mark.parametrize("is_locked", ["search.lock", "search.db"])
 def test_a_search_that_no_file_can_be_written_for_is_kept_in_memory(
-    taken: str, told: list[dict[str, Any]], settings: LazySettings, tmp_path: Path
+    is_locked: str, train_calls: list[dict[str, Any]], settings: LazySettings, tmp_path: Path
 ) -> None:
     settings.MODEL_DIR = tmp_path
-    (tmp_path / taken).mkdir()
+    (tmp_path / is_locked).mkdir()
 
     run_training(queue_training(actor="staff:1", budget_s=60, hand_over=False).pk)
 
-    (one,) = told
+    (one,) = train_calls
     assert one["search"].study is None
     assert "directory" in one["search"].lost[0].lower()
 
@@ -160,7 +162,7 @@ def test_a_training_takes_the_place_of_what_was_live_when_it_began_though_nobody
 
 
 def test_two_trainings_at_once_do_not_keep_their_searches_in_one_file(
-    told: list[dict[str, Any]], settings: LazySettings, tmp_path: Path
+    train_calls: list[dict[str, Any]], settings: LazySettings, tmp_path: Path
 ) -> None:
     settings.MODEL_DIR = tmp_path
 
@@ -169,7 +171,7 @@ def test_two_trainings_at_once_do_not_keep_their_searches_in_one_file(
         run_training(queue_training(actor="staff:1", budget_s=60, hand_over=False).pk)
     run_training(queue_training(actor="staff:1", budget_s=60, hand_over=False).pk)
 
-    assert [one["search"].study for one in told] == [None, str(tmp_path / "search.db")]
+    assert [one["search"].study for one in train_calls] == [None, str(tmp_path / "search.db")]
 
 
 def test_a_database_that_went_away_for_a_moment_costs_no_finished_training(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +187,7 @@ def test_a_database_that_went_away_for_a_moment_costs_no_finished_training(monke
 
 
 def test_a_double_click_queues_one_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    both, told, close = Barrier(2), [], runs.close_silent_runs
+    both, results, close = Barrier(2), [], runs.close_silent_runs
 
     def together(**named: Any) -> None:
         close(**named)
@@ -197,14 +199,14 @@ def test_a_double_click_queues_one_training(monkeypatch: pytest.MonkeyPatch) -> 
         connection.close()
 
     monkeypatch.setattr(runs, "close_silent_runs", together)
-    monkeypatch.setattr(current_app, "send_task", lambda name, *, args, **more: told.append(args[0]))
+    monkeypatch.setattr(current_app, "send_task", lambda name, *, args, **more: results.append(args[0]))
     clicks = [Thread(target=click) for _ in range(2)]
     for one in clicks:
         one.start()
     for one in clicks:
         one.join()
 
-    assert told == 2 * [TrainingRun.objects.get().pk]
+    assert results == 2 * [TrainingRun.objects.get().pk]
     assert len(entries(action="training.queued")) == 1
     TrainingRun.objects.update(state="done")
     assert queue_once(actor="staff:1", budget_s=60)[1], "what is over stands in nobody's way"
@@ -233,29 +235,29 @@ def test_a_night_of_long_tuning_is_not_given_to_a_second_worker(monkeypatch: pyt
 
 @pytest.mark.parametrize("state", ["done", "failed", "stopped", "running"])
 def test_a_night_that_the_broker_delivers_again_is_not_trained_again(
-    state: str, told: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+    state: str, train_calls: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
     train.apply(task_id="night-1", throw=True)
     TrainingRun.objects.update(state=state, heartbeat_at=clock.now())
 
     train.apply(task_id="night-1", throw=True)
 
-    assert len(told) == 1
+    assert len(train_calls) == 1
     run = TrainingRun.objects.get()
     assert (run.message_id, run.state) == ("night-1", state)
     assert len(entries(action="training.queued")) == 1
     assert f"training.night_came_again run={run.pk} state={state} message=night-1" in caplog.messages
     train.apply(task_id="night-2", throw=True)
-    assert len(told) == TrainingRun.objects.count() == 2
+    assert len(train_calls) == TrainingRun.objects.count() == 2
 
 
-def test_a_night_whose_worker_died_goes_on_when_its_message_comes_again(told: list[dict[str, Any]]) -> None:
+def test_a_night_whose_worker_died_goes_on_when_its_message_comes_again(train_calls: list[dict[str, Any]]) -> None:
     train.apply(task_id="night-1", throw=True)
     TrainingRun.objects.update(state="running", heartbeat_at=clock.now() - 2 * SILENCE)
 
     train.apply(task_id="night-1", throw=True)
 
-    assert len(told) == 2
+    assert len(train_calls) == 2
     assert TrainingRun.objects.get().message == "enough seen"
 
 

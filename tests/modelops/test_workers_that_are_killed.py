@@ -23,10 +23,10 @@ from modelops.services.registry import promote
 from tests.house.tree import ROOT
 from tests.modelops.mortal_tasks import COMPLETE, DEATHS, DONE
 from tests.modelops.purchases import bought, put
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.recsys.furniture import model
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("trained")]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("live_model")]
 WATCH, INCREMENT = "modelops.watch_drift", "modelops.increment"
 WAIT_SECONDS = 90.0
 
@@ -51,7 +51,7 @@ def worker(environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
             process.wait()
 
 
-def ended(count: int) -> None:
+def wait_for_ended_tasks(count: int) -> None:
     """Wait until so many tasks came to their end."""
     deadline = time.monotonic() + WAIT_SECONDS
     while redis.client().llen(DONE) < count:
@@ -83,7 +83,7 @@ def test_a_night_whose_watch_is_killed_anywhere_is_watched_once(environment: dic
     current_app.send_task(WATCH)
 
     with worker(environment):
-        ended(1)
+        wait_for_ended_tasks(1)
 
     assert redis.client().llen(DEATHS) == 0, "each of three processes was killed"
     (alarm,) = ModelAlarm.objects.all()
@@ -98,7 +98,7 @@ def test_a_watch_that_is_too_large_for_the_machine_ends_and_the_worker_goes_on(e
     with worker(environment):
         killed(5)
         current_app.send_task(INCREMENT)
-        ended(1)
+        wait_for_ended_tasks(1)
 
     assert redis.client().lrange(DONE, 0, -1) == [INCREMENT.encode()]
     assert redis.client().llen(DEATHS) == 5, "three more times, no more"
@@ -113,7 +113,7 @@ def test_a_night_whose_worker_dies_as_a_whole_is_watched_by_another(environment:
     with worker(environment) as first:
         assert first.wait(WAIT_SECONDS) < 0
     with worker(environment):
-        ended(1)
+        wait_for_ended_tasks(1)
 
     (alarm,) = ModelAlarm.objects.all()
     assert (ModelDrift.objects.count(), alarm.times) == (1, 1)
@@ -128,35 +128,35 @@ def test_increments_that_are_killed_are_tried_less_and_less_until_another_versio
         current_app.send_task(INCREMENT)
         killed(1)
         current_app.send_task(INCREMENT)
-        ended(1)
-        assert told()["deaths"] == 1
+        wait_for_ended_tasks(1)
+        assert increment_of_champion()["deaths"] == 1
         assert redis.client().llen(DEATHS) == 1, "it waits"
 
-        come(told()["next"])
+        come(increment_of_champion()["next"])
         current_app.send_task(INCREMENT)
         killed(0)
         current_app.send_task(INCREMENT)
-        ended(2)
-        assert told()["deaths"] == 2
+        wait_for_ended_tasks(2)
+        assert increment_of_champion()["deaths"] == 2
 
-        promote(admitted(model(("popular",))), actor="staff:1")
+        promote(passed_version(model(("popular",))), actor="staff:1")
         current_app.send_task(INCREMENT)
-        ended(3)
+        wait_for_ended_tasks(3)
 
-    assert "directory" in told()
-    assert {"started", "deaths", "next"}.isdisjoint(told())
+    assert "directory" in increment_of_champion()
+    assert {"started", "deaths", "next"}.isdisjoint(increment_of_champion())
     assert (tmp_path / "worker.log").read_text().count("model.increment_died") == 2
 
 
-def told() -> dict[str, Any]:
-    found: dict[str, Any] = ModelVersion.objects.get(state=ModelState.CHAMPION).increment
-    return found
+def increment_of_champion() -> dict[str, Any]:
+    increment: dict[str, Any] = ModelVersion.objects.get(state=ModelState.CHAMPION).increment
+    return increment
 
 
 def come(moment: str) -> None:
     """Let it be that moment, as far as the row tells."""
-    waited = datetime.fromisoformat(moment) - clock.now()
-    assert timedelta(minutes=9) < waited <= timedelta(minutes=10)
+    wait = datetime.fromisoformat(moment) - clock.now()
+    assert timedelta(minutes=9) < wait <= timedelta(minutes=10)
     live = ModelVersion.objects.get(state=ModelState.CHAMPION)
     live.increment["next"] = clock.now().isoformat()
     live.save(update_fields=["increment"])

@@ -33,11 +33,11 @@ def stock_the_shop() -> None:
     assert bulk_upsert(rows, actor="key:test").rejected == ()
 
 
-def says(who: Ids, purpose: str = "personalization", *, given: bool = True) -> None:
+def says(who: Ids, purpose: str = "personalization", *, allowed: bool = True) -> None:
     """Let a shopper decide on a purpose."""
     pipe = redis.client().pipeline(transaction=False)
     for kind, value in who.items():
-        decision = Decision(given, clock.epoch_us(), f"c{next(NUMBERS)}")
+        decision = Decision(allowed, clock.epoch_us(), f"c{next(NUMBERS)}")
         mirror.apply_all(pipe, f"{kind.removesuffix('_id')}:{value}", {purpose: decision})
     pipe.execute()
 

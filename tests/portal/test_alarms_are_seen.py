@@ -73,11 +73,13 @@ def test_it_says_what_to_do_next_and_is_settled_once(log_in: LogIn, alarm: Any) 
     settle = reverse("admin:modelops_modelalarm_settle_page", args=[alarm.pk])
     report = reverse("admin:modelops_modelversion_evaluation_page", args=[version.pk])
 
-    before, asked = (scientist.get(one).content.decode() for one in (page, settle))
+    before, confirmation = (scientist.get(one).content.decode() for one in (page, settle))
     scientist.post(settle)
     after = scientist.get(page).content.decode()
 
-    assert all("Look at the nights in the report" in told and report in told for told in (before, asked))
+    assert all(
+        "Look at the nights in the report" in page_text and report in page_text for page_text in (before, confirmation)
+    )
     assert settle in before
     assert settle not in after
 
@@ -85,11 +87,11 @@ def test_it_says_what_to_do_next_and_is_settled_once(log_in: LogIn, alarm: Any) 
 def test_others_read_it_and_do_not_settle_it(log_in: LogIn, alarm: Any) -> None:
     merchandiser = log_in("merchandiser")
 
-    listed = merchandiser.get(reverse("admin:modelops_modelalarm_changelist"))
-    refused = merchandiser.post(reverse("admin:modelops_modelalarm_settle_page", args=[alarm.pk]))
+    list_page = merchandiser.get(reverse("admin:modelops_modelalarm_changelist"))
+    response = merchandiser.post(reverse("admin:modelops_modelalarm_settle_page", args=[alarm.pk]))
 
-    assert "drift of popularity" in listed.content.decode()
-    assert refused.status_code == 403
+    assert "drift of popularity" in list_page.content.decode()
+    assert response.status_code == 403
     alarm.refresh_from_db()
     assert alarm.settled_at is None
 

@@ -4,13 +4,13 @@ from modelops.selectors.overview import LiveModel
 from portal.model_card import SHOWN, card_of
 
 
-def judged(value: float | None) -> dict[str, dict[str, dict[str, float | None]]]:
+def judged_version(value: float | None) -> dict[str, dict[str, dict[str, float | None]]]:
     """Return a report's entry of one source."""
     return {"together": {"ndcg@10": {"value": value, "low": 0.0, "high": 0.5}}}
 
 
 def test_the_best_is_first_and_the_unmeasured_is_left_out() -> None:
-    report = {"test": {"popular": judged(0.1), "ranker": judged(0.4), "svd": judged(None)}}
+    report = {"test": {"popular": judged_version(0.1), "ranker": judged_version(0.4), "svd": judged_version(None)}}
 
     card = card_of(LiveModel("v1", "ranker", None, {"rmse_svd": 1.09251, "ndcg@10": 0.4}, report))
 
@@ -19,7 +19,7 @@ def test_the_best_is_first_and_the_unmeasured_is_left_out() -> None:
 
 
 def test_the_rest_waits_behind_a_click() -> None:
-    report = {"test": {f"source{n}": judged(0.1 + n / 100) for n in range(SHOWN + 2)}}
+    report = {"test": {f"source{n}": judged_version(0.1 + n / 100) for n in range(SHOWN + 2)}}
 
     card = card_of(LiveModel("v1", "blend", None, {}, report))
 

@@ -116,8 +116,8 @@ def test_the_log_is_measured(client: Client) -> None:
 
 @pytest.mark.parametrize("limit", [0, 1 << 30])
 def test_the_store_is_measured_beside_its_limit(client: Client, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
-    told = {"used_memory": 12_345, "maxmemory": limit}
-    monkeypatch.setattr(stores.client(), "info", lambda section: told if section == "memory" else {})
+    memory = {"used_memory": 12_345, "maxmemory": limit}
+    monkeypatch.setattr(stores.client(), "info", lambda section: memory if section == "memory" else {})
 
     text = client.get("/metrics").content.decode()
 
@@ -126,10 +126,10 @@ def test_the_store_is_measured_beside_its_limit(client: Client, monkeypatch: pyt
 
 
 def test_the_store_is_asked_in_its_own_words(client: Client) -> None:
-    asked = stores.client().info("memory")
+    memory = stores.client().info("memory")
 
-    assert asked["used_memory"] > 0
-    assert "maxmemory" in asked
+    assert memory["used_memory"] > 0
+    assert "maxmemory" in memory
     assert "vitrine_redis_bytes" in client.get("/metrics").content.decode()
 
 

@@ -35,10 +35,10 @@ def test_a_draft_rule_is_shown_beside_and_saved_nowhere(dee: Client) -> None:
     answer = dee.get("/portal/preview?placement=home&effect=pin&products=P5&position=1")
     columns = answer.context["columns"]
 
-    _, drafted, shown = columns[1]
-    assert drafted.items[0].product_id == "P5"
-    assert shown[0].moved == 4
-    assert any("your draft" in rule for rule in shown[0].item.explanation.rules)
+    _, answer_with_draft, items = columns[1]
+    assert answer_with_draft.items[0].product_id == "P5"
+    assert items[0].moved == 4
+    assert any("your draft" in rule for rule in items[0].item.explanation.rules)
     assert [item.product_id for item in columns[0][1].items] == [f"P{number}" for number in range(1, 7)]
     assert len(dee.get("/portal/preview?placement=home").context["columns"]) == 1
     assert get_log().length() == 0
@@ -50,10 +50,10 @@ def test_a_draft_gives_way_to_the_rules_there_are_as_it_would_once_it_is_saved(d
 
     answer = dee.get("/portal/preview?placement=home&effect=pin&products=P5&position=1")
 
-    tried = answer.context["columns"][1][1].items
+    items = answer.context["columns"][1][1].items
     create_rule(name="Second", wording={**wording, "products": ["P5"]}, actor="staff:1")
     saved = dee.get("/portal/preview?placement=home").context["columns"][0][1].items
-    assert [item.product_id for item in tried[:2]] == [item.product_id for item in saved[:2]] == ["P6", "P5"]
+    assert [item.product_id for item in items[:2]] == [item.product_id for item in saved[:2]] == ["P6", "P5"]
     assert answer.context["conflicts"] == (
         "Both want place 1; “First” gets it, “your draft” moves to the next free place",
     )
@@ -63,12 +63,12 @@ def test_a_product_whose_id_holds_a_comma_can_be_tried(dee: Client) -> None:
     row = {"product_id": "P,7", "title": "Odd", "price": "10.00", "category": ["Things"], "brand": "Acme, Inc."}
     assert bulk_upsert([row], actor="system:test").rejected == ()
 
-    asked = {"placement": "similar", "product_id": '"P,7"', "effect": "pin", "position": "1", "brands": '"Acme, Inc."'}
-    looked_at = dee.get("/portal/preview", asked)
-    pinned = dee.get("/portal/preview", {**asked, "placement": "home", "product_id": "", "products": 'P2, "P,7"'})
+    query = {"placement": "similar", "product_id": '"P,7"', "effect": "pin", "position": "1", "brands": '"Acme, Inc."'}
+    looked_at = dee.get("/portal/preview", query)
+    response = dee.get("/portal/preview", {**query, "placement": "home", "product_id": "", "products": 'P2, "P,7"'})
 
     assert looked_at.context["columns"][0][1].unknown_products == ()
-    assert pinned.context["columns"][1][1].items[0].product_id == "P,7"
+    assert response.context["columns"][1][1].items[0].product_id == "P,7"
 
 
 @pytest.mark.parametrize(("position", "alike"), [(5, True), (1, False)])
@@ -112,8 +112,8 @@ def test_where_there_is_no_room_for_all_each_rule_tells_what_it_removed(dee: Cli
 
     answer = dee.get("/portal/preview?placement=home&effect=cap&categories=Things&cap=2").context["columns"][1][1]
 
-    told = [one.by for one in answer.removed]
-    assert told == ["No trinkets: excluded"] * 96 + ["your draft: at most 2"] * 4
+    rules = [one.by for one in answer.removed]
+    assert rules == ["No trinkets: excluded"] * 96 + ["your draft: at most 2"] * 4
 
 
 def test_what_is_wrong_with_a_draft_is_said(dee: Client) -> None:

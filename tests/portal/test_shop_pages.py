@@ -67,9 +67,9 @@ def test_prices_are_written_as_the_shelves_write_them(bo: Client) -> None:
 def test_any_id_of_a_shop_has_a_page(bo: Client) -> None:
     put_product("SKU/1", data={"title": "Slashed lamp", "price": 1}, actor="system:test")
 
-    found = bo.get("/shop/search", {"q": "slashed"}).content.decode()
+    page = bo.get("/shop/search", {"q": "slashed"}).content.decode()
 
-    assert 'href="/shop/products/SKU/1"' in found
+    assert 'href="/shop/products/SKU/1"' in page
     assert "Slashed lamp" in bo.get("/shop/products/SKU/1").content.decode()
 
 

@@ -137,8 +137,8 @@ def test_what_a_profile_tells_is_called_as_its_trait_says(log_in: LogIn) -> None
 
     page = log_in("merchandiser").get("/portal/customers/user:ada")
 
-    told = [name for name, _ in page.context["profile"].traits]
-    assert told == ["Days since last seen", "Days active", "Actions", "Last viewed"]
+    titles = [name for name, _ in page.context["profile"].traits]
+    assert titles == ["Days since last seen", "Days active", "Actions", "Last viewed"]
     assert "Amounts are in EUR." in page.content.decode()
 
 
@@ -196,12 +196,12 @@ def test_any_id_of_a_shop_has_a_page(log_in: LogIn, shopper: str) -> None:
     Customer.objects.create(raw_id=f"user:{shopper}", attributes={"city": "Rome"})
     dee = log_in("merchandiser")
 
-    listed = dee.get("/portal/customers")
-    found = dee.get("/portal/customers", {"id": shopper}, follow=True)
+    list_page = dee.get("/portal/customers")
+    customer_page = dee.get("/portal/customers", {"id": shopper}, follow=True)
 
-    assert (listed.status_code, found.status_code) == (200, 200)
-    assert found.context["subject"] == f"user:{shopper}"
-    assert "Rome" in listed.content.decode()
+    assert (list_page.status_code, customer_page.status_code) == (200, 200)
+    assert customer_page.context["subject"] == f"user:{shopper}"
+    assert "Rome" in list_page.content.decode()
 
 
 @pytest.mark.parametrize("before", ["2026-99-99T00:00:00", "2026-01-01T00:00:00+99:99", "yesterday"])
@@ -214,13 +214,13 @@ def test_an_empty_list_offers_only_what_can_be_done(log_in: LogIn) -> None:
     alarms = reverse("admin:modelops_modelalarm_changelist")
     rules = reverse("admin:personalization_rule_changelist")
 
-    assert "Add" not in told(scientist, alarms)
-    assert "Show everything" not in told(scientist, alarms)
-    assert "Show everything" in told(scientist, f"{alarms}?kind__exact=data")
-    assert "Add rule" in told(merchandiser, rules)
+    assert "Add" not in page_text(scientist, alarms)
+    assert "Show everything" not in page_text(scientist, alarms)
+    assert "Show everything" in page_text(scientist, f"{alarms}?kind__exact=data")
+    assert "Add rule" in page_text(merchandiser, rules)
 
 
-def told(browser: Client, address: str) -> str:
+def page_text(browser: Client, address: str) -> str:
     """Return what a list without rows says."""
     page = browser.get(address).content.decode()
     assert "Create a new item" not in page
@@ -277,9 +277,9 @@ def test_an_empty_list_says_where_its_rows_come_from(log_in: LogIn) -> None:
         *("modelops_modelwaiver", "modelops_modelalarm"),
     )
 
-    told = {name: root.get(reverse(f"admin:{name}_changelist")).content.decode() for name in lists}
+    pages = {name: root.get(reverse(f"admin:{name}_changelist")).content.decode() for name in lists}
 
-    assert [name for name, page in told.items() if not re.search(r"Nothing here yet\. [A-Z]\w*", page)] == []
+    assert [name for name, page in pages.items() if not re.search(r"Nothing here yet\. [A-Z]\w*", page)] == []
 
 
 @pytest.mark.django_db

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 WAITS = "A waiver of 2026-11-25.1 waits for a second person"
 
 
-def asked(by: User, *, days: int = 7) -> ModelWaiver:
+def requested_waiver(by: User, *, days: int = 7) -> ModelWaiver:
     """Return a waiver that somebody asked for, eight days ago."""
     version = ModelVersion.objects.create(
         version="2026-11-25.1", directory="2026-11-25.1", artifact_hash="a" * 64, state=ModelState.REFUSED,
@@ -31,7 +31,7 @@ def test_it_is_on_the_first_page_of_who_may_approve_it_until_that_is_done(log_in
     log_in("data scientist", "ada")
     officer, merchandiser = log_in("compliance officer"), log_in("merchandiser")
     User.objects.update(date_joined=clock.now() - timedelta(days=9))
-    waiver = asked(User.objects.get(username="ada"))
+    waiver = requested_waiver(User.objects.get(username="ada"))
     door = reverse("admin:modelops_modelwaiver_change", args=[waiver.pk])
 
     page = officer.get("/admin/").content.decode()
@@ -44,7 +44,7 @@ def test_it_is_on_the_first_page_of_who_may_approve_it_until_that_is_done(log_in
 
 def test_who_asked_is_not_asked_to_approve_it(log_in: LogIn) -> None:
     ada, bo = log_in("data scientist", "ada"), log_in("data scientist", "bo")
-    asked(User.objects.get(username="ada"))
+    requested_waiver(User.objects.get(username="ada"))
 
     assert WAITS not in ada.get("/admin/").content.decode()
     assert WAITS in bo.get("/admin/").content.decode()
@@ -52,14 +52,14 @@ def test_who_asked_is_not_asked_to_approve_it(log_in: LogIn) -> None:
 
 def test_one_that_has_ended_waits_for_nobody(log_in: LogIn) -> None:
     log_in("data scientist", "ada")
-    asked(User.objects.get(username="ada"), days=-1)
+    requested_waiver(User.objects.get(username="ada"), days=-1)
 
     assert WAITS not in log_in("compliance officer").get("/admin/").content.decode()
 
 
 def test_its_page_tells_how_it_stands_and_what_the_version_was_refused_for(log_in: LogIn) -> None:
     log_in("data scientist", "ada")
-    waiver = asked(User.objects.get(username="ada"))
+    waiver = requested_waiver(User.objects.get(username="ada"))
     door = reverse("admin:modelops_modelwaiver_change", args=[waiver.pk])
 
     page = log_in("compliance officer").get(door).content.decode()

@@ -33,11 +33,11 @@ from personalization.selectors import conflicts
 from personalization.selectors.rules import products_of, window_of
 from personalization.services.placements import save_placement
 from personalization.services.rules import create_rule
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.recsys.furniture import PRODUCTS, model
 from tests.staff import LogIn
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked_shop")]
 RULE = {
     "name": "Rugs first", "active": "on", "effect": "boost", "factor": "3", "priority": "0", "cap_by": "",
     "products": "rug, throw", "placements": "home",
@@ -383,7 +383,7 @@ def test_null_character_in_rule_list_is_rejected(log_in: LogIn, field: str) -> N
     assert not Rule.objects.exists()
 
 
-def test_recommender_missing_in_live_model_causes_warning(log_in: LogIn, trained: None) -> None:
+def test_recommender_missing_in_live_model_causes_warning(log_in: LogIn, live_model: None) -> None:
     home, dee = Placement.objects.get(key="home"), log_in("merchandiser")
     page = reverse("admin:personalization_placement_change", args=[home.pk])
 
@@ -533,7 +533,7 @@ def test_unknown_recommender_is_rejected(log_in: LogIn) -> None:
 
 
 def test_promote_and_roll_back_ask_for_confirmation(log_in: LogIn) -> None:
-    first, second = (ModelVersion.objects.get(version=admitted(model(("popular",)))) for _ in range(2))
+    first, second = (ModelVersion.objects.get(version=passed_version(model(("popular",)))) for _ in range(2))
     promote(first.version, actor="system:x")
     ada = log_in("data scientist")
     page = reverse("admin:modelops_modelversion_promote_page", args=[second.pk])
@@ -557,7 +557,7 @@ def test_promote_and_roll_back_ask_for_confirmation(log_in: LogIn) -> None:
 
 
 def test_comparison_pages_link_to_the_report(log_in: LogIn) -> None:
-    version = ModelVersion.objects.get(version=admitted(model(("popular",))))
+    version = ModelVersion.objects.get(version=passed_version(model(("popular",))))
     ada = log_in("data scientist")
 
     pages = [
@@ -579,12 +579,12 @@ def test_pages_without_any_version(log_in: LogIn) -> None:
     assert "Over-exposed items held back" not in empty
     assert "No version is live yet" in ada.get(back).content.decode()
 
-    first = promote(admitted(model(("popular",))), actor="system:x")
+    first = promote(passed_version(model(("popular",))), actor="system:x")
     assert f"{first.version} is live, and there is no previous version" in ada.get(back).content.decode()
 
 
 def test_roll_back_from_an_outdated_page_is_rejected(log_in: LogIn) -> None:
-    first, second = (ModelVersion.objects.get(version=admitted(model(("popular",)))) for _ in range(2))
+    first, second = (ModelVersion.objects.get(version=passed_version(model(("popular",)))) for _ in range(2))
     promote(first.version, actor="system:x")
     promote(second.version, actor="system:x")
     ada = log_in("data scientist")
@@ -649,7 +649,7 @@ def test_view_only_roles_see_rules_and_filters_as_text(log_in: LogIn, role: str)
 
 
 def test_merchandiser_may_view_versions_but_not_promote(log_in: LogIn) -> None:
-    version = ModelVersion.objects.get(version=admitted(model(("popular",))))
+    version = ModelVersion.objects.get(version=passed_version(model(("popular",))))
     dee = log_in("merchandiser")
 
     page = dee.post(reverse("admin:modelops_modelversion_promote_page", args=[version.pk]))
@@ -661,14 +661,14 @@ def test_merchandiser_may_view_versions_but_not_promote(log_in: LogIn) -> None:
 
 @pytest.mark.parametrize("page", ["modelversion_changelist", "modelversion_side_by_side", "trainingrun_changelist"])
 def test_data_scientist_may_open_lists(log_in: LogIn, page: str) -> None:
-    admitted(model(("popular",)), report={"ladder": []})
+    passed_version(model(("popular",)), report={"ladder": []})
     TrainingRun.objects.create(actor="system:x", step="Fitting", progress=0.4)
 
     assert log_in("data scientist").get(reverse(f"admin:modelops_{page}")).status_code == 200
 
 
 def test_version_page_opens(log_in: LogIn) -> None:
-    version = ModelVersion.objects.get(version=admitted(model(("popular",))))
+    version = ModelVersion.objects.get(version=passed_version(model(("popular",))))
 
     response = log_in("data scientist").get(reverse("admin:modelops_modelversion_change", args=[version.pk]))
 
@@ -676,7 +676,7 @@ def test_version_page_opens(log_in: LogIn) -> None:
 
 
 def test_version_page_describes_increments(log_in: LogIn) -> None:
-    version = ModelVersion.objects.get(version=admitted(model(("popular",))))
+    version = ModelVersion.objects.get(version=passed_version(model(("popular",))))
     page = reverse("admin:modelops_modelversion_change", args=[version.pk])
     eve = log_in("data scientist")
     assert "it was never live" in eve.get(page).content.decode()
@@ -730,10 +730,10 @@ def test_run_pages_show_staff_by_name(log_in: LogIn) -> None:
         assert page != "changelist" or re.search(r"sortable\W+column-who", text), "the list is sorted by them as well"
 
 
-@pytest.mark.parametrize("listed", ["modelversion", "trainingrun", "modelalarm", "modelwaiver"])
+@pytest.mark.parametrize("model_name", ["modelversion", "trainingrun", "modelalarm", "modelwaiver"])
 def test_lists_do_not_load_reports(log_in: LogIn, model_name: str) -> None:
     scientist, now = log_in("data scientist"), clock.now()
-    version = ModelVersion.objects.get(version=admitted(model(("popular",)), report={"ladder": []}))
+    version = ModelVersion.objects.get(version=passed_version(model(("popular",)), report={"ladder": []}))
     run = TrainingRun.objects.create(actor="system:x", model_version=version)
     ModelAlarm.objects.create(kind="data", message="few", model_version=version, run=run, raised_at=now, latest_at=now)
     asker = get_user_model().objects.get(username="data scientist")
@@ -752,7 +752,7 @@ def test_lists_do_not_load_reports(log_in: LogIn, model_name: str) -> None:
 
 def test_roll_back_target_is_read_without_reports(log_in: LogIn) -> None:
     for _ in range(3):
-        promote(admitted(model(("popular",)), report={"ladder": []}), actor="staff:1")
+        promote(passed_version(model(("popular",)), report={"ladder": []}), actor="staff:1")
 
     with CaptureQueriesContext(connection) as queries:
         target = previous_champion()

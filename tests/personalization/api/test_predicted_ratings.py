@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 HOME = "/api/v1/recommendations/home"
 SAID = re.compile(r"We think (\d\.\d) of 5")
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked_shop")]
 
 
 def rated(*, liked: float, disliked: float) -> pd.DataFrame:
@@ -50,21 +50,21 @@ def rated(*, liked: float, disliked: float) -> pd.DataFrame:
 def release(*, liked: float, disliked: float, **manifest: Any) -> None:
     """Let a model of the rated shop go live."""
     from modelops.services.registry import promote
-    from tests.modelops.releases import admitted
+    from tests.modelops.releases import passed_version
 
     rows = build(rated(liked=liked, disliked=disliked), items())
     facts = ItemFacts.fit(rows.interactions, rows.catalogue, until=float(rows.interactions.times[-1]))
-    made = model()
-    promote(admitted(replace(made, facts=facts, manifest={**made.manifest, **manifest})), actor="staff:1")
+    bundle = model()
+    promote(passed_version(replace(bundle, facts=facts, manifest={**bundle.manifest, **manifest})), actor="staff:1")
 
 
-def said(browser: "APIClient", who: dict[str, Any]) -> dict[str, float]:
+def predicted_ratings(browser: "APIClient", who: dict[str, Any]) -> dict[str, float]:
     """Return the predicted stars of an answer by product."""
     answer = browser.get(HOME, {**who, "limit": 10}).json()
     reasons = {item["product_id"]: item["reason"] for item in answer["items"]}
-    told = {name: reason for name, reason in reasons.items() if reason["code"] == "predicted_rating"}
-    assert all(reason["product_ids"] == [] for reason in told.values())
-    return {name: float(SAID.fullmatch(reason["text"])[1]) for name, reason in told.items()}  # type: ignore[index]
+    predictions = {name: reason for name, reason in reasons.items() if reason["code"] == "predicted_rating"}
+    assert all(reason["product_ids"] == [] for reason in predictions.values())
+    return {name: float(SAID.fullmatch(reason["text"])[1]) for name, reason in predictions.items()}  # type: ignore[index]
 
 
 def test_who_rated_something_reads_what_we_think(browser: "APIClient") -> None:
@@ -73,34 +73,36 @@ def test_who_rated_something_reads_what_we_think(browser: "APIClient") -> None:
     does(ADA, "Product Reviewed", "mug", rating=1)
     does(ADA, "Product Reviewed", "desk", rating=1)
 
-    stars = said(browser, ADA)
+    stars = predicted_ratings(browser, ADA)
 
     assert "throw" in stars
     assert all(3.5 <= one <= 5 for one in stars.values())
     assert not {"chair", "bowl", "rug", "mug", "desk"} & set(stars)
 
 
-@pytest.mark.parametrize(("liked", "told"), [(4.0, True), (2.0, False)])
-def test_stars_are_told_of_five_and_none_that_praise_nothing(browser: "APIClient", liked: float, told: bool) -> None:
+@pytest.mark.parametrize(("liked", "has_prediction"), [(4.0, True), (2.0, False)])
+def test_stars_are_told_of_five_and_none_that_praise_nothing(
+    browser: "APIClient", liked: float, has_prediction: bool
+) -> None:
     release(liked=liked, disliked=1)
     for product, stars in (("rug", liked), ("mug", 1), ("desk", 1)):
         does(ADA, "Product Reviewed", product, rating=stars)
 
-    assert bool(said(browser, ADA)) is told
+    assert bool(predicted_ratings(browser, ADA)) is has_prediction
 
 
 def test_who_rated_nothing_reads_other_reasons(browser: "APIClient") -> None:
     release(liked=5, disliked=1)
     views(BO, "rug")
 
-    assert said(browser, BO) == {}
+    assert predicted_ratings(browser, BO) == {}
 
 
 def test_ratings_that_do_not_differ_are_not_spoken_of(browser: "APIClient") -> None:
     release(liked=5, disliked=5)
     does(ADA, "Product Reviewed", "rug", rating=5)
 
-    assert said(browser, ADA) == {}
+    assert predicted_ratings(browser, ADA) == {}
 
 
 def test_predictions_no_nearer_than_the_usual_rating_are_not_told(browser: "APIClient") -> None:
@@ -108,7 +110,7 @@ def test_predictions_no_nearer_than_the_usual_rating_are_not_told(browser: "APIC
     does(ADA, "Product Reviewed", "rug", rating=5)
     does(ADA, "Product Reviewed", "mug", rating=1)
 
-    assert said(browser, ADA) == {}
+    assert predicted_ratings(browser, ADA) == {}
 
 
 @pytest.mark.parametrize("differ", [True, False])
@@ -117,6 +119,6 @@ def test_one_star_is_a_dislike_where_ratings_differ_alone(browser: "APIClient", 
     does(ADA, "Product Reviewed", "bowl", rating=1)
     views(ADA, "rug")
 
-    shown = {item["product_id"] for item in browser.get(HOME, {**ADA, "limit": 10}).json()["items"]}
+    product_ids = {item["product_id"] for item in browser.get(HOME, {**ADA, "limit": 10}).json()["items"]}
 
-    assert ("bowl" in shown) is not differ
+    assert ("bowl" in product_ids) is not differ

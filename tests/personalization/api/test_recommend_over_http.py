@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rest_framework.test import APIClient
 
 HOME = "/api/v1/recommendations/home"
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("live_model")]
 
 
 def ids(answer: Any) -> list[str]:
@@ -127,13 +127,13 @@ def test_the_region_may_be_told_by_a_function_of_the_shops_own(browser: "APIClie
 def test_get_and_post_answer_alike(browser: "APIClient") -> None:
     query: dict[str, Any] = {"product_id": ["desk", "lamp"], "limit": 3, "exclude": ["rug"], "category": "Textiles"}
 
-    asked, posted = (
+    by_get, by_post = (
         browser.get("/api/v1/recommendations/cart", query),
         browser.post("/api/v1/recommendations/cart", query, format="json"),
     )
 
-    assert asked.json()["items"] == posted.json()["items"]
-    assert ids(asked.json()) == ["throw"]
+    assert by_get.json()["items"] == by_post.json()["items"]
+    assert ids(by_get.json()) == ["throw"]
 
 
 def test_what_others_add_to_an_address_is_ignored(browser: "APIClient") -> None:
@@ -283,13 +283,13 @@ def test_a_user_the_key_wants_proved_gets_named_reasons_with_the_right_hash_only
     forget_keys()
     proof = sign_user(identity_secret(ApiKey.objects.get()), user_id="ada")
 
-    def named(query: dict[str, str]) -> bool:
+    def has_reason_with_products(query: dict[str, str]) -> bool:
         items = browser.get(HOME, query).json()["items"]
         return any(item["reason"]["product_ids"] for item in items)
 
-    assert not named(ADA)
-    assert not named({**ADA, "user_hash": "0" * 64})
-    assert named({**ADA, "user_hash": proof})
+    assert not has_reason_with_products(ADA)
+    assert not has_reason_with_products({**ADA, "user_hash": "0" * 64})
+    assert has_reason_with_products({**ADA, "user_hash": proof})
 
 
 def test_rank_orders_the_shops_own_list_and_leaves_the_unknown_at_the_end(browser: "APIClient") -> None:
@@ -317,10 +317,10 @@ def test_a_page_shows_no_product_twice_and_no_slot_is_empty(browser: "APIClient"
 
     answers = browser.post("/api/v1/page", {**ADA, "placements": slots}, format="json").json()["placements"]
 
-    shown = [product for answer in answers.values() for product in ids(answer)]
+    products = [product for answer in answers.values() for product in ids(answer)]
     assert set(answers) == {"home", "trending", "onboarding"}
-    assert len(shown) == 9
-    assert len(set(shown)) == 9
+    assert len(products) == 9
+    assert len(set(products)) == 9
 
 
 def test_a_page_shows_no_variant_of_what_it_shows_already(browser: "APIClient") -> None:

@@ -13,7 +13,7 @@ from personalization.admin import placements, rules
 from personalization.models import Placement, Rule
 from tests.staff import LogIn
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked_shop")]
 PLACEMENT = {
     "key": "tips", "name": "Tips", "about": "shopper", "size": "8", "strategy": "blend", "recent_item_slots": "0",
     "explore_share": "0", "explore_cap": "50", "explore_days": "7", "explore_enough": "300", "rest_days": "0",
@@ -38,12 +38,12 @@ class Untouched(HTMLParser):
         return read.fields
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told = {name: value or "" for name, value in attrs}
-        self._select = told.get("name", "") if tag == "select" else self._select
-        if tag == "input" and "name" in told and (told.get("type") != "checkbox" or "checked" in told):
-            self.fields[told["name"]] = told.get("value", "")
-        if tag == "option" and "selected" in told:
-            self.fields[self._select] = told["value"]
+        values = {name: value or "" for name, value in attrs}
+        self._select = values.get("name", "") if tag == "select" else self._select
+        if tag == "input" and "name" in values and (values.get("type") != "checkbox" or "checked" in values):
+            self.fields[values["name"]] = values.get("value", "")
+        if tag == "option" and "selected" in values:
+            self.fields[self._select] = values["value"]
 
 
 def first(monkeypatch: pytest.MonkeyPatch, target: Any, name: str, work: Callable[[], Any]) -> None:
@@ -99,13 +99,13 @@ def test_who_rewords_a_rule_that_somebody_else_reworded_meanwhile_is_told(log_in
     dee.post(reverse("admin:personalization_rule_add"), RULE)
     rule = Rule.objects.get()
     page = reverse("admin:personalization_rule_change", args=[rule.pk])
-    shown = Untouched.of(dee.get(page))
+    form = Untouched.of(dee.get(page))
 
-    saved = other.post(page, {**shown, "factor": "5"})
-    refused = dee.post(page, {**shown, "products": "rug, throw"})
+    saved = other.post(page, {**form, "factor": "5"})
+    conflict = dee.post(page, {**form, "products": "rug, throw"})
 
-    assert (saved.status_code, refused.status_code) == (302, 200)
-    assert refused.context["adminform"].form.non_field_errors() == [
+    assert (saved.status_code, conflict.status_code) == (302, 200)
+    assert conflict.context["adminform"].form.non_field_errors() == [
         "Changed meanwhile by root, see Versions: reload the page and decide again."
     ]
     assert rule.versions.count() == 2
@@ -125,11 +125,11 @@ def test_of_two_who_reword_and_switch_a_rule_neither_undoes_the_other(log_in: Lo
     )
     rule = Rule.objects.get()
     page = reverse("admin:personalization_rule_change", args=[rule.pk])
-    shown = Untouched.of(dee.get(page))
-    off = {name: value for name, value in shown.items() if name != "active"}
+    form = Untouched.of(dee.get(page))
+    off = {name: value for name, value in form.items() if name != "active"}
 
     switched = other.post(page, off)
-    reworded = dee.post(page, {**shown, "factor": "5"})
+    reworded = dee.post(page, {**form, "factor": "5"})
     again = other.post(page, off)
 
     assert [one.status_code for one in (switched, reworded, again)] == [302, 302, 302]

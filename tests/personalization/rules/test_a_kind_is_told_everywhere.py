@@ -32,19 +32,19 @@ OF_EVERY_VERSION = {"id", "version", "versions", "rule", "number", "name", "crea
 
 def slate(*rules: Rule) -> tuple[str, ...]:
     """Return the ids that a shelf in its own order shows under the rules."""
-    found, ranked, trace = RuleSet(rules, SHELF), np.arange(SHELF.n_items, dtype=np.int32), Trace()
-    holding = found.applicable(Situation(placement="home", now=0.0))
-    mask = found.filter(np.ones(SHELF.n_items, np.bool_), holding)
-    items = found.reorder(ranked[mask[ranked]], holding)
-    pinned = pins(found, holding, items, mask, 6, trace, popular=ranked)
-    codes = fill(items, 6, pinned_at=pinned, caps=rule_caps(found, holding), trace=trace)
+    rule_set, ranked, trace = RuleSet(rules, SHELF), np.arange(SHELF.n_items, dtype=np.int32), Trace()
+    holding = rule_set.applicable(Situation(placement="home", now=0.0))
+    mask = rule_set.filter(np.ones(SHELF.n_items, np.bool_), holding)
+    items = rule_set.reorder(ranked[mask[ranked]], holding)
+    pinned_at = pins(rule_set, holding, items, mask, 6, trace, popular=ranked)
+    codes = fill(items, 6, pinned_at=pinned_at, caps=rule_caps(rule_set, holding), trace=trace)
     return tuple(SHELF.product_ids[code] for code in codes)
 
 
 def test_every_kind_does_something_of_its_own() -> None:
-    told = {effect: Rule(1, 1, "Lux", effect, position=3, cap=1, brands=("Lux",)) for effect in KINDS}
+    rules = {effect: Rule(1, 1, "Lux", effect, position=3, cap=1, brands=("Lux",)) for effect in KINDS}
 
-    slates = {"no rule": slate(), **{effect: slate(rule) for effect, rule in told.items()}}
+    slates = {"no rule": slate(), **{effect: slate(rule) for effect, rule in rules.items()}}
 
     alike = {one: [other for other in slates if slates[other] == slates[one] and other != one] for one in slates}
     assert not any(alike.values()), f"to do in `filter`, `reorder`, `rule_caps` or `pins`: {alike}"

@@ -42,7 +42,7 @@ def product(chance: random.Random, code: int) -> Product:
 
 def rule(chance: random.Random, number: int) -> Rule:
     """Return a rule that may be about anything, at any time around 1000."""
-    asked: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "products": tuple(f"P{chance.randrange(15)}" for _ in range(3)),
         "categories": (chance.choice(("Furniture", "desks", "LIGHT")),),
         "brands": (chance.choice(("NORD", "Lux")),),
@@ -51,7 +51,7 @@ def rule(chance: random.Random, number: int) -> Rule:
         "starts_at": chance.choice((999.0, 1000.0, 1000.5)),
         "ends_at": chance.choice((1000.0, 1000.5)),
     }
-    few = {name: value for name, value in asked.items() if chance.random() < 0.25}
+    few = {name: value for name, value in fields.items() if chance.random() < 0.25}
     return Rule(
         id=number,
         version=1,
@@ -68,15 +68,15 @@ def rule(chance: random.Random, number: int) -> Rule:
 
 def engine(shop: list[Product], ranked: list[int], rules: list[Rule], size: int, soft: int) -> Told:
     """Return what the engine makes of it."""
-    told = {many: [one[name] for one in shop] for many, name in COLUMNS.items()}
-    columns = Columns.of([one["id"] for one in shop], **told)
-    found, trace, order = RuleSet(rules, columns), Trace(), np.array(ranked, np.int32)
-    holding = found.applicable(Situation(placement="home", now=1000.0))
-    mask = found.filter(np.ones(len(shop), np.bool_), holding, trace)
-    items = found.reorder(order[mask[order]], holding, trace)
-    pinned = pins(found, holding, items, mask, size, trace, popular=order)
+    values = {many: [one[name] for one in shop] for many, name in COLUMNS.items()}
+    columns = Columns.of([one["id"] for one in shop], **values)
+    rule_set, trace, order = RuleSet(rules, columns), Trace(), np.array(ranked, np.int32)
+    holding = rule_set.applicable(Situation(placement="home", now=1000.0))
+    mask = rule_set.filter(np.ones(len(shop), np.bool_), holding, trace)
+    items = rule_set.reorder(order[mask[order]], holding, trace)
+    pinned_at = pins(rule_set, holding, items, mask, size, trace, popular=order)
     caps = [Cap(limit=1, keys=columns.group_of), Cap(limit=soft, keys=columns.keys("brand"), soft=True)]
-    slate = fill(items, size, pinned_at=pinned, caps=[*caps, *rule_caps(found, holding)], trace=trace)
+    slate = fill(items, size, pinned_at=pinned_at, caps=[*caps, *rule_caps(rule_set, holding)], trace=trace)
     return slate, {code: trace.moved.get(code, []) for code in slate}, trace.removed
 
 
@@ -95,11 +95,11 @@ def alike(one: Product, other: Product) -> bool:
     return one is other or bool(one["group"] and one["group"] == other["group"])
 
 
-def broken(one: Product, shown: list[Product], rule: Rule) -> bool:
+def broken(one: Product, slate: list[Product], rule: Rule) -> bool:
     by = rule.cap_by
     counts = about(one, rule) and (not by or one[by])
-    counted = [other for other in shown if about(other, rule) and (not by or one[by].lower() == other[by].lower())]
-    return counts and len(counted) >= (rule.cap or 0)
+    same_key = [other for other in slate if about(other, rule) and (not by or one[by].lower() == other[by].lower())]
+    return counts and len(same_key) >= (rule.cap or 0)
 
 
 def loops(shop: list[Product], ranked: list[int], rules: list[Rule], size: int, soft: int) -> Told:
@@ -123,29 +123,31 @@ def loops(shop: list[Product], ranked: list[int], rules: list[Rule], size: int, 
             moved[one["code"]].append(r.sentence)
         places.append((ranked_at, -favor, number, one))
     items = [one for *_, one in sorted(places, key=lambda entry: entry[:3])]
-    pinned: dict[int, Product] = {}
+    pinned_at: dict[int, Product] = {}
     for r in (r for r in holding if r.effect == "pin"):
-        named = [one for product_id in r.products for one in items if one["id"] == product_id]
-        for one in named if r.products else [one for one in items if about(one, r)]:
-            place = next(at for at in range(r.position or 1, 999) if at not in pinned)
-            if about(one, r) and place <= size and not any(alike(one, other) for other in pinned.values()):
-                pinned[place] = one
+        matching = [one for product_id in r.products for one in items if one["id"] == product_id]
+        for one in matching if r.products else [one for one in items if about(one, r)]:
+            place = next(at for at in range(r.position or 1, 999) if at not in pinned_at)
+            if about(one, r) and place <= size and not any(alike(one, other) for other in pinned_at.values()):
+                pinned_at[place] = one
                 moved[one["code"]].append(r.sentence)
                 if not r.products:
                     break
-    shown = list(pinned.values())
+    shown_items = list(pinned_at.values())
     for strict in (True, False):
         for one in items:
-            crowded = one["brand"] and sum(one["brand"].lower() == other["brand"].lower() for other in shown) >= soft
-            if len(shown) >= size or any(alike(one, other) for other in shown) or (strict and crowded):
+            crowded = (
+                one["brand"] and sum(one["brand"].lower() == other["brand"].lower() for other in shown_items) >= soft
+            )
+            if len(shown_items) >= size or any(alike(one, other) for other in shown_items) or (strict and crowded):
                 continue
-            if full := [r for r in holding if r.effect == "cap" and broken(one, shown, r)]:
+            if full := [r for r in holding if r.effect == "cap" and broken(one, shown_items, r)]:
                 removed.setdefault(one["code"], full[0].sentence)
             else:
-                shown.append(one)
-    slate = [one["code"] for one in items if one in shown and one not in pinned.values()]
-    for place in sorted(pinned):
-        slate.insert(place - 1, pinned[place]["code"])
+                shown_items.append(one)
+    slate = [one["code"] for one in items if one in shown_items and one not in pinned_at.values()]
+    for place in sorted(pinned_at):
+        slate.insert(place - 1, pinned_at[place]["code"])
     return slate, {code: moved[code] for code in slate}, removed
 
 
@@ -156,6 +158,6 @@ def test_the_engine_does_what_the_docs_say(seed: int) -> None:
         shop = [product(chance, code) for code in range(chance.randrange(13))]
         ranked = chance.sample(range(len(shop)), len(shop))
         rules = [rule(chance, number) for number in range(1, 1 + chance.randrange(7))]
-        asked = (shop, ranked, rules, chance.choice((1, 3, 6)), chance.choice((1, 2)))
+        arguments = (shop, ranked, rules, chance.choice((1, 3, 6)), chance.choice((1, 2)))
 
-        assert engine(*asked) == loops(*asked), asked
+        assert engine(*arguments) == loops(*arguments), arguments

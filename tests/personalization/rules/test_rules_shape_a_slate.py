@@ -53,14 +53,14 @@ def names(codes: Any) -> list[str]:
     return [SHELF.product_ids[code] for code in codes]
 
 
-def shown(*rules: Rule, size: int = 6, situation: Situation = HOME, caps: tuple[Cap, ...] = ()) -> list[str]:
+def slate_of(*rules: Rule, size: int = 6, situation: Situation = HOME, caps: tuple[Cap, ...] = ()) -> list[str]:
     """Return the slate that the rules make of the shelf in its own order."""
     compiled, trace = RuleSet(rules, SHELF), Trace()
     holding = compiled.applicable(situation)
     mask = compiled.filter(np.ones(SHELF.n_items, np.bool_), holding)
     items = compiled.reorder(ALL[mask], holding, trace)
-    pinned = pins(compiled, holding, items, mask, size, trace, popular=ALL)
-    return names(fill(items, size, pinned_at=pinned, caps=[*rule_caps(compiled, holding), *caps], trace=trace))
+    pinned_at = pins(compiled, holding, items, mask, size, trace, popular=ALL)
+    return names(fill(items, size, pinned_at=pinned_at, caps=[*rule_caps(compiled, holding), *caps], trace=trace))
 
 
 def test_every_kind_works_in_one_stage_and_tells_itself() -> None:
@@ -100,28 +100,28 @@ def test_exclude_removes_and_says_why() -> None:
 
 
 def test_require_keeps_only_what_every_require_rule_names() -> None:
-    assert shown(rule("require", categories=("Furniture",)), rule("require", id=2, max_price=200.0)) == [
+    assert slate_of(rule("require", categories=("Furniture",)), rule("require", id=2, max_price=200.0)) == [
         "desk",
         "chair",
     ]
 
 
 def test_a_boost_divides_the_place_and_a_bury_multiplies_it() -> None:
-    assert shown(rule("boost", products=("rug",), factor=2.0)) == ["desk", "desk-xl", "rug", "chair", "lamp", "mug"]
-    assert shown(rule("boost", products=("lamp",), factor=2.0))[:3] == ["desk", "lamp", "desk-xl"], "first of a tie"
-    assert shown(rule("bury", products=("desk",), factor=4.0)) == ["desk-xl", "chair", "lamp", "desk", "rug", "mug"]
+    assert slate_of(rule("boost", products=("rug",), factor=2.0)) == ["desk", "desk-xl", "rug", "chair", "lamp", "mug"]
+    assert slate_of(rule("boost", products=("lamp",), factor=2.0))[:3] == ["desk", "lamp", "desk-xl"], "first of a tie"
+    assert slate_of(rule("bury", products=("desk",), factor=4.0)) == ["desk-xl", "chair", "lamp", "desk", "rug", "mug"]
 
 
 def test_factors_that_multiply_to_a_tie_are_a_tie() -> None:
     both = rule("boost", products=("chair",), factor=2.5), rule("boost", id=2, products=("chair",), factor=1.2)
 
-    assert shown(*both)[:2] == ["chair", "desk"], "3 ÷ 2.5 ÷ 1.2 is 1"
+    assert slate_of(*both)[:2] == ["chair", "desk"], "3 ÷ 2.5 ÷ 1.2 is 1"
 
 
 def test_a_cap_rule_limits_each_brand_and_does_not_count_items_without() -> None:
-    assert shown(rule("cap", cap=1, cap_by="brand")) == ["desk", "lamp", "mug"]
-    assert shown(rule("cap", brands=("Nord",), cap=1)) == ["desk", "lamp", "rug", "mug"]
-    assert shown(rule("cap", brands=("Nord",), cap=3)) == names(ALL), "and moves nothing"
+    assert slate_of(rule("cap", cap=1, cap_by="brand")) == ["desk", "lamp", "mug"]
+    assert slate_of(rule("cap", brands=("Nord",), cap=1)) == ["desk", "lamp", "rug", "mug"]
+    assert slate_of(rule("cap", brands=("Nord",), cap=3)) == names(ALL), "and moves nothing"
 
 
 def test_names_that_differ_in_case_alone_are_one_name() -> None:
@@ -141,8 +141,8 @@ def test_names_that_differ_in_case_alone_are_one_name() -> None:
         assert matches(rule("boost", **about), shelf).tolist() == [True, True, False, False], about
     looked_at = RuleSet([rule("boost", context_categories=("DESKS",))], shelf)
     assert looked_at.applicable(replace(HOME, context=(1,)))
-    found = rule("boost", brands=("nORD",), categories=("hOME",))
-    assert not rule_warnings(found, RuleSet([found], shelf), on_sale=np.ones(4, np.bool_))
+    boost = rule("boost", brands=("nORD",), categories=("hOME",))
+    assert not rule_warnings(boost, RuleSet([boost], shelf), on_sale=np.ones(4, np.bool_))
     regulars = RuleSet([rule("boost", segments=("Regulars",))], shelf)
     assert regulars.applicable(replace(HOME, segments=frozenset({"regulars"})))
 
@@ -151,8 +151,8 @@ def test_a_soft_cap_gives_way_to_a_full_slate_a_hard_one_does_not() -> None:
     variants = Cap(limit=1, keys=SHELF.keys("group"))
     soft = Cap(limit=1, keys=SHELF.keys("brand"), soft=True)
 
-    assert shown(size=4, caps=(variants, soft)) == ["desk", "chair", "lamp", "mug"]
-    assert shown(size=6, caps=(variants,)) == ["desk", "chair", "lamp", "rug", "mug"]
+    assert slate_of(size=4, caps=(variants, soft)) == ["desk", "chair", "lamp", "mug"]
+    assert slate_of(size=6, caps=(variants,)) == ["desk", "chair", "lamp", "rug", "mug"]
 
 
 def test_who_is_capped_is_told_by_which_rule() -> None:
@@ -182,22 +182,26 @@ def test_what_fits_breaks_no_cap_beside_what_stays() -> None:
 
 
 def test_a_pin_stands_at_its_place_whatever_the_ranking_said() -> None:
-    assert shown(rule("pin", products=("mug",), position=2), size=3) == ["desk", "mug", "desk-xl"]
+    assert slate_of(rule("pin", products=("mug",), position=2), size=3) == ["desk", "mug", "desk-xl"]
 
 
 def test_a_pin_of_several_products_takes_places_one_after_the_other_without_those_the_catalogue_lacks() -> None:
-    assert shown(rule("pin", products=("mug", "rug"), position=1), size=3) == ["mug", "rug", "desk"]
-    assert shown(rule("pin", products=("mug", "nobody", "desk"), position=2), size=3) == ["desk-xl", "mug", "desk"]
-    assert shown(rule("pin", products=("nobody", "mug"), position=1)) == ["mug", *names(ALL[:5])], "and each once"
+    assert slate_of(rule("pin", products=("mug", "rug"), position=1), size=3) == ["mug", "rug", "desk"]
+    assert slate_of(rule("pin", products=("mug", "nobody", "desk"), position=2), size=3) == ["desk-xl", "mug", "desk"]
+    assert slate_of(rule("pin", products=("nobody", "mug"), position=1)) == ["mug", *names(ALL[:5])], "and each once"
 
 
 def test_a_pin_of_several_products_pins_those_that_meet_its_other_conditions() -> None:
-    assert shown(rule("pin", products=("mug", "desk", "lamp"), brands=("Lux",)), size=3) == ["lamp", "desk", "desk-xl"]
+    assert slate_of(rule("pin", products=("mug", "desk", "lamp"), brands=("Lux",)), size=3) == [
+        "lamp",
+        "desk",
+        "desk-xl",
+    ]
 
 
 def test_whoever_stands_elsewhere_is_told_by_each_rule_that_moved_it() -> None:
-    boosted, pinned = rule("boost", products=("rug",), name="Sale"), rule("pin", id=2, products=("rug",), position=1)
-    compiled, trace = RuleSet([boosted, pinned], SHELF), Trace()
+    boosted, pin = rule("boost", products=("rug",), name="Sale"), rule("pin", id=2, products=("rug",), position=1)
+    compiled, trace = RuleSet([boosted, pin], SHELF), Trace()
 
     items = compiled.reorder(ALL, compiled.rules, trace)
     pins(compiled, compiled.rules, items, np.ones(SHELF.n_items, np.bool_), 6, trace, popular=ALL)
@@ -208,20 +212,20 @@ def test_whoever_stands_elsewhere_is_told_by_each_rule_that_moved_it() -> None:
 def test_a_product_that_two_rules_pin_stands_once_at_the_place_of_the_higher_priority() -> None:
     first, second = rule("pin", products=("mug",), position=1), rule("pin", id=2, products=("mug",), position=2)
 
-    assert shown(first, second, size=3) == ["mug", "desk", "desk-xl"]
+    assert slate_of(first, second, size=3) == ["mug", "desk", "desk-xl"]
 
 
 def test_a_pinned_product_counts_against_the_caps() -> None:
     capped = rule("cap", cap=1, cap_by="brand")
 
-    assert shown(capped, rule("pin", id=2, products=("rug",), position=1)) == ["rug", "desk", "mug"]
+    assert slate_of(capped, rule("pin", id=2, products=("rug",), position=1)) == ["rug", "desk", "mug"]
 
 
 def test_a_pin_without_products_pins_its_best_ranked_match() -> None:
     lift = rule("boost", id=2, products=("rug",), factor=2.0)
 
-    assert shown(rule("pin", brands=("Lux",), position=1), size=3) == ["lamp", "desk", "desk-xl"]
-    assert shown(rule("pin", brands=("Lux",), position=1), lift, size=3) == ["rug", "desk", "desk-xl"]
+    assert slate_of(rule("pin", brands=("Lux",), position=1), size=3) == ["lamp", "desk", "desk-xl"]
+    assert slate_of(rule("pin", brands=("Lux",), position=1), lift, size=3) == ["rug", "desk", "desk-xl"]
 
 
 @pytest.mark.parametrize("popular", ["lamp", "mug"])
@@ -229,23 +233,23 @@ def test_a_pin_without_products_pins_the_most_popular_match_where_nobody_ranked_
     compiled = RuleSet([rule("pin", products=(), position=1)], SHELF)
     best = np.array([SHELF.codes[popular], *ALL], np.int32)
 
-    pinned = pins(compiled, compiled.rules, ALL[:0], np.ones(SHELF.n_items, np.bool_), 3, Trace(), popular=best)
+    pinned_at = pins(compiled, compiled.rules, ALL[:0], np.ones(SHELF.n_items, np.bool_), 3, Trace(), popular=best)
 
-    assert {place: SHELF.product_ids[code] for place, code in pinned.items()} == {0: popular}
+    assert {place: SHELF.product_ids[code] for place, code in pinned_at.items()} == {0: popular}
 
 
 def test_no_products_are_no_slate_whatever_the_rules() -> None:
-    assert shown(rule("exclude"), rule("boost", id=2), rule("pin", id=3, position=1)) == []
+    assert slate_of(rule("exclude"), rule("boost", id=2), rule("pin", id=3, position=1)) == []
 
 
 def test_a_second_pin_without_products_takes_the_next_best_match() -> None:
-    slate = shown(rule("pin", position=1), rule("pin", id=2, position=2))
+    slate = slate_of(rule("pin", position=1), rule("pin", id=2, position=2))
 
     assert slate == ["desk", "chair", "desk-xl", "lamp", "rug", "mug"], "desk-xl is a variant of what is pinned"
 
 
 def test_variants_are_not_pinned_together() -> None:
-    slate = shown(rule("pin", products=("desk", "desk-xl", "mug"), position=1))
+    slate = slate_of(rule("pin", products=("desk", "desk-xl", "mug"), position=1))
 
     assert slate[:2] == ["desk", "mug"]
 
@@ -256,8 +260,8 @@ def test_of_two_pins_at_one_place_the_higher_priority_gets_it_and_the_other_the_
         rule("pin", id=2, products=("rug",), position=2, priority=5),
     )
 
-    assert shown(weak, strong, size=4) == ["desk", "rug", "mug", "desk-xl"]
-    assert shown(replace(weak, position=1), strong, size=4) == ["mug", "rug", "desk", "desk-xl"], "each at its place"
+    assert slate_of(weak, strong, size=4) == ["desk", "rug", "mug", "desk-xl"]
+    assert slate_of(replace(weak, position=1), strong, size=4) == ["mug", "rug", "desk", "desk-xl"], "each at its place"
 
 
 @pytest.mark.parametrize(
@@ -281,11 +285,11 @@ def test_nothing_comes_in_where_all_is_pinned() -> None:
 
 
 def test_an_excluded_product_is_never_pinned() -> None:
-    assert "mug" not in shown(rule("exclude", products=("mug",)), rule("pin", id=2, products=("mug",), position=1))
+    assert "mug" not in slate_of(rule("exclude", products=("mug",)), rule("pin", id=2, products=("mug",), position=1))
 
 
 def test_a_pin_beyond_the_slate_changes_nothing() -> None:
-    assert shown(rule("pin", products=("mug",), position=4), size=3) == ["desk", "desk-xl", "chair"]
+    assert slate_of(rule("pin", products=("mug",), position=4), size=3) == ["desk", "desk-xl", "chair"]
 
 
 @pytest.mark.parametrize(
@@ -315,7 +319,7 @@ def test_a_rule_holds_only_in_its_situation(condition: dict[str, Any], situation
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "told"),
+    ("first", "second", "expected"),
     [
         (
             rule("exclude", name="A", brands=("Lux",)),
@@ -360,11 +364,11 @@ def test_a_rule_holds_only_in_its_situation(condition: dict[str, Any], situation
         ),
     ],
 )
-def test_contradicting_rules_are_named(first: Rule, second: Rule, told: str) -> None:
-    found = conflicts(RuleSet([first, second], SHELF))
+def test_contradicting_rules_are_named(first: Rule, second: Rule, expected: str) -> None:
+    pairs = conflicts(RuleSet([first, second], SHELF))
 
-    assert len(found) == 1
-    assert told in found[0].text
+    assert len(pairs) == 1
+    assert expected in pairs[0].text
 
 
 @pytest.mark.parametrize(
@@ -401,7 +405,7 @@ def test_names_that_the_catalogue_does_not_know_are_doubted_and_a_rule_that_find
     )
     emptying, lost = (rule(effect, brands=("Lux",), categories=("Furniture",)) for effect in ("require", "boost"))
 
-    def told(one: Rule, shelf: Columns = SHELF) -> list[str]:
+    def warnings_of(one: Rule, shelf: Columns = SHELF) -> list[str]:
         return rule_warnings(one, RuleSet([one], shelf), on_sale=np.ones(shelf.n_items, np.bool_))
 
     unknown = [
@@ -411,11 +415,11 @@ def test_names_that_the_catalogue_does_not_know_are_doubted_and_a_rule_that_find
         ("category", "Kitschen"),
         ("brand", "Norf"),
     ]
-    assert told(slips) == [f"There is no {kind} {name} in the catalog" for kind, name in unknown]
-    assert told(emptying) == ["“R” matches no product of the catalogue: nothing is left to show"]
-    assert told(lost) == ["“R” matches no product of the catalog"]
-    assert told(rule("boost", brands=("Lux",))) == []
-    assert told(slips, Columns.of([], brands=[], categories=[], groups=[], prices=[], stocks=[])) == []
+    assert warnings_of(slips) == [f"There is no {kind} {name} in the catalog" for kind, name in unknown]
+    assert warnings_of(emptying) == ["“R” matches no product of the catalogue: nothing is left to show"]
+    assert warnings_of(lost) == ["“R” matches no product of the catalog"]
+    assert warnings_of(rule("boost", brands=("Lux",))) == []
+    assert warnings_of(slips, Columns.of([], brands=[], categories=[], groups=[], prices=[], stocks=[])) == []
 
 
 def test_conflicts_of_one_rule_are_those_of_all_that_name_it() -> None:
@@ -426,8 +430,8 @@ def test_conflicts_of_one_rule_are_those_of_all_that_name_it() -> None:
     every = conflicts(compiled)
 
     for one in many:
-        own = [found.text for found in every if one.id in (found.first.id, found.second.id)]
-        assert sorted(found.text for found in conflicts(compiled, of=one.id)) == sorted(own)
+        own = [conflict.text for conflict in every if one.id in (conflict.first.id, conflict.second.id)]
+        assert sorted(conflict.text for conflict in conflicts(compiled, of=one.id)) == sorted(own)
     assert conflicts(compiled, of=99) == []
 
 
@@ -453,28 +457,30 @@ def test_masks_of_many_rules_take_a_bit_an_item() -> None:
 def test_only_what_changed_is_compiled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[int] = []
 
-    def noted(one: Rule, columns: Columns) -> Any:
+    def counting_matches(one: Rule, columns: Columns) -> Any:
         compiled.append(one.id)
         return matches(one, columns)
 
-    monkeypatch.setattr("personalization.rules.rule_set.matches", noted)
-    named, priced = rule("boost", brands=("Lux",), context_products=("mug",)), rule("bury", id=2, max_price=50.0)
-    before = RuleSet([named, priced], SHELF)
+    monkeypatch.setattr("personalization.rules.rule_set.matches", counting_matches)
+    by_brand, by_price = rule("boost", brands=("Lux",), context_products=("mug",)), rule("bury", id=2, max_price=50.0)
+    before = RuleSet([by_brand, by_price], SHELF)
     compiled.clear()
 
-    edited = RuleSet([named, replace(priced, version=2, max_price=70.0)], SHELF, before=before)
+    edited = RuleSet([by_brand, replace(by_price, version=2, max_price=70.0)], SHELF, before=before)
     assert compiled == [2]
     assert names(np.flatnonzero(edited.matched[2])) == ["lamp", "rug"]
 
     cheaper = RuleSet(
-        [named, priced], SHELF.with_prices_and_stocks(np.array([2]), np.array([30.0]), np.array([12])), before=before
+        [by_brand, by_price],
+        SHELF.with_prices_and_stocks(np.array([2]), np.array([30.0]), np.array([12])),
+        before=before,
     )
     assert compiled == [2, 2]
     assert names(np.flatnonzero(cheaper.matched[2])) == ["chair", "lamp"]
     assert names(np.flatnonzero(cheaper.matched[1])) == ["lamp", "rug"]
     assert list(cheaper.in_context) == [1]
 
-    RuleSet([named, priced], Columns.of(**_spelled(SHELF)), before=before)
+    RuleSet([by_brand, by_price], Columns.of(**_spelled(SHELF)), before=before)
     assert compiled == [2, 2, 1, 2]
 
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 VIEW = SIGNAL_CODES["view"]
 
 
-def asked(who: dict[str, Any] | None = None, placement: str = "home", **fields: Any) -> Answer:
+def answer_for(who: dict[str, Any] | None = None, placement: str = "home", **fields: Any) -> Answer:
     """Return the answer to a shopper."""
     return recommend(Ask(placement=placement, who=Who(**(who or {})), **fields))
 
@@ -31,46 +31,46 @@ def ids(answer: Answer) -> list[str]:
     return [item.product_id for item in answer.items]
 
 
-@pytest.mark.usefixtures("stocked")
+@pytest.mark.usefixtures("stocked_shop")
 def test_a_shop_without_model_and_events_answers_in_catalogue_order() -> None:
-    answer = asked()
+    answer = answer_for()
 
     assert ids(answer) == ["bowl", "bulb", "chair", "desk", "lamp", "rug", "stool", "throw", "mug"]
     assert (answer.personalized, answer.degraded, answer.model_version) == (False, "no_model", None)
     assert {item.reason.code for item in answer.items} == {"exploration"}
 
 
-@pytest.mark.usefixtures("stocked")
+@pytest.mark.usefixtures("stocked_shop")
 def test_one_view_is_enough_without_any_model() -> None:
     views(ADA, "desk")
 
-    answer = asked(ADA)
+    answer = answer_for(ADA)
 
     assert answer.personalized
-    named = [item for item in answer.items if "desk" in item.reason.product_ids]
-    assert named
-    assert named[0].reason.code == "because_viewed"
-    assert named[0].reason.text == "Because you viewed Oak desk"
+    because_of_desk = [item for item in answer.items if "desk" in item.reason.product_ids]
+    assert because_of_desk
+    assert because_of_desk[0].reason.code == "because_viewed"
+    assert because_of_desk[0].reason.text == "Because you viewed Oak desk"
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 @pytest.mark.parametrize("product_id", ["desk", "rug", "bowl", "bulb"])
 def test_the_product_just_viewed_is_named_in_the_next_answer(product_id: str) -> None:
     views(ADA, "mug", "bowl", "rug", "lamp", product_id)
 
-    answer = asked(ADA)
+    answer = answer_for(ADA)
 
     assert answer.degraded is None
-    assert product_id in [named for item in answer.items for named in item.reason.product_ids]
+    assert product_id in [cause for item in answer.items for cause in item.reason.product_ids]
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_an_answer_is_what_the_model_says_of_the_history_that_was_sent() -> None:
     save_placement("plain", data={"name": "Plain"}, actor="staff:1")
     views(ADA, "rug", "bulb")
     does(ADA, "Order Completed", "", order_id="O1", products=[{"product_id": one} for one in ("lamp", "mug", "lamp")])
 
-    found = asked(ADA, "plain", exclude=("desk-xl",), limit=5)
+    answer = answer_for(ADA, "plain", exclude=("desk-xl",), limit=5)
 
     snapshot, times = snapshot_refresher.current(), [one.at / 1e6 for one in read_person(**ADA).history[:4]]
     assert snapshot.bundle is not None
@@ -85,43 +85,43 @@ def test_an_answer_is_what_the_model_says_of_the_history_that_was_sent() -> None
         now=times[-1],
     )
     slate = snapshot.bundle.slate(profile, Context(allowed=allowed), 5)
-    assert ids(found) == [snapshot.bundle.catalogue.item_ids[code] for code in slate.items]
-    assert [item.score for item in found.items] == [round(score, 6) for score in slate.scores.tolist()]
+    assert ids(answer) == [snapshot.bundle.catalogue.item_ids[code] for code in slate.items]
+    assert [item.score for item in answer.items] == [round(score, 6) for score in slate.scores.tolist()]
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_what_one_shopper_does_changes_nothing_for_another() -> None:
     views(BO, "rug")
-    before = asked(BO)
+    before = answer_for(BO)
 
     views(ADA, "desk", "chair")
-    after = asked(BO)
+    after = answer_for(BO)
 
     assert after.items == before.items
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_without_consent_the_answer_is_that_of_a_stranger() -> None:
     views(CY, "desk")
 
-    cy, stranger = asked(CY), asked()
+    cy, stranger = answer_for(CY), answer_for()
 
     assert (cy.personalized, cy.degraded) == (False, "no_consent")
     assert cy.items == stranger.items
     assert stranger.degraded is None
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_a_withdrawal_holds_for_the_next_answer() -> None:
     views(ADA, "desk")
-    assert asked(ADA).personalized
+    assert answer_for(ADA).personalized
 
-    says(ADA, given=False)
+    says(ADA, allowed=False)
 
-    assert (asked(ADA).personalized, asked(ADA).degraded) == (False, "no_consent")
+    assert (answer_for(ADA).personalized, answer_for(ADA).degraded) == (False, "no_consent")
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_global_privacy_control_counts_as_a_refusal_where_opt_in_applies() -> None:
     views(ADA, "desk")
 
@@ -130,25 +130,25 @@ def test_global_privacy_control_counts_as_a_refusal_where_opt_in_applies() -> No
     assert answer.degraded == "no_consent"
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_a_shopper_who_agreed_and_did_nothing_gets_the_cold_start() -> None:
-    answer = asked(ADA)
+    answer = answer_for(ADA)
 
     assert (answer.personalized, answer.degraded) == (False, "no_profile")
-    assert answer.items == asked().items
+    assert answer.items == answer_for().items
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_personalized_false_looks_at_nobody() -> None:
     views(ADA, "desk")
 
-    answer = asked(ADA, personalized=False)
+    answer = answer_for(ADA, personalized=False)
 
     assert (answer.personalized, answer.degraded) == (False, None)
-    assert answer.items == asked().items
+    assert answer.items == answer_for().items
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 @pytest.mark.parametrize(
     "placement", ["home", "product", "similar", "bundle", "cart", "trending", "recent", "onboarding"]
 )
@@ -157,7 +157,7 @@ def test_every_default_placement_answers_with_reasons_of_the_contract(placement:
 
     views(ADA, "rug", "chair")
 
-    answer = asked(ADA, placement, product_ids=("desk",), limit=4)
+    answer = answer_for(ADA, placement, product_ids=("desk",), limit=4)
 
     assert len(answer.items) == 4
     assert {item.reason.code for item in answer.items} <= set(CODES)
@@ -165,46 +165,46 @@ def test_every_default_placement_answers_with_reasons_of_the_contract(placement:
     assert finite([item.score for item in answer.items])
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_the_context_and_its_variants_are_not_offered_again() -> None:
     for placement in ("similar", "bundle", "cart", "product"):
-        shown = ids(asked(placement=placement, product_ids=("desk", "lamp"), limit=10))
+        products = ids(answer_for(placement=placement, product_ids=("desk", "lamp"), limit=10))
 
-        assert shown
-        assert not {"desk", "desk-xl", "lamp"} & set(shown), placement
+        assert products
+        assert not {"desk", "desk-xl", "lamp"} & set(products), placement
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_of_variants_one_is_shown() -> None:
-    shown = ids(asked(limit=100))
+    products = ids(answer_for(limit=100))
 
-    assert len({"desk", "desk-xl"} & set(shown)) == 1
+    assert len({"desk", "desk-xl"} & set(products)) == 1
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_what_is_near_a_product_says_so() -> None:
-    answer = asked(placement="similar", product_ids=("rug",), limit=1)
+    answer = answer_for(placement="similar", product_ids=("rug",), limit=1)
 
     assert answer.items[0].product_id == "throw"
     assert answer.items[0].reason.product_ids == ("rug",)
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_recently_viewed_comes_first_in_its_placement() -> None:
     views(ADA, "rug", "chair", "bowl")
 
-    assert ids(asked(ADA, "recent"))[:3] == ["bowl", "chair", "rug"]
+    assert ids(answer_for(ADA, "recent"))[:3] == ["bowl", "chair", "rug"]
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_unknown_context_is_listed_and_ignored() -> None:
-    answer = asked(placement="similar", product_ids=("rug", "nothing"))
+    answer = answer_for(placement="similar", product_ids=("rug", "nothing"))
 
     assert answer.unknown_products == ("nothing",)
     assert answer.items
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_an_unverified_user_gets_reasons_that_name_no_products() -> None:
     views(ADA, "desk")
 
@@ -215,7 +215,7 @@ def test_an_unverified_user_gets_reasons_that_name_no_products() -> None:
     assert "Oak desk" not in "".join(item.reason.text for item in answer.items)
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_nor_that_one_was_theirs() -> None:
     views(ADA, "desk")
     does(ADA, "Order Completed", "", order_id="O1", products=[{"product_id": "lamp"}])
@@ -229,29 +229,31 @@ def test_nor_that_one_was_theirs() -> None:
     assert not any("You " in text for text in claimed)
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_the_cart_speaks_in_its_own_words() -> None:
     does(ADA, "Product Added", "rug")
 
-    reasons = [item.reason for item in asked(ADA).items if "rug" in item.reason.product_ids]
+    reasons = [item.reason for item in answer_for(ADA).items if "rug" in item.reason.product_ids]
 
     assert reasons
     assert reasons[0].text == "Because you put Wool rug in your cart"
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_what_was_bought_is_not_offered_again_where_the_placement_says_so() -> None:
     does(ADA, "Order Completed", "", order_id="O1", products=[{"product_id": "lamp"}])
 
-    shown = [set(ids(asked(ADA, placement, product_ids=("desk",), limit=20))) for placement in ("bundle", "product")]
+    products = [
+        set(ids(answer_for(ADA, placement, product_ids=("desk",), limit=20))) for placement in ("bundle", "product")
+    ]
 
-    assert ["lamp" in own for own in shown] == [False, True]
+    assert ["lamp" in own for own in products] == [False, True]
 
 
-@pytest.mark.usefixtures("trained")
-@pytest.mark.parametrize(("days", "shown"), [(1, False), (8, True)])
+@pytest.mark.usefixtures("live_model")
+@pytest.mark.parametrize(("days", "is_shown"), [(1, False), (8, True)])
 def test_what_was_bought_rests_as_many_days_as_the_placement_says(
-    days: int, shown: bool, monkeypatch: pytest.MonkeyPatch
+    days: int, is_shown: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_placement("product", data={"rest_days": 7}, actor="staff:1")
     does(ADA, "Order Completed", "", order_id="O1", products=[{"product_id": "lamp"}])
@@ -260,20 +262,20 @@ def test_what_was_bought_rests_as_many_days_as_the_placement_says(
     later = clock.now() + timedelta(days=days)
     monkeypatch.setattr(clock, "now", lambda: later)
 
-    found = ids(asked(ADA, "product", product_ids=("desk",), limit=20))
-    assert ("lamp" in found, "rug" in found) == (shown, True)
+    products = ids(answer_for(ADA, "product", product_ids=("desk",), limit=20))
+    assert ("lamp" in products, "rug" in products) == (is_shown, True)
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_a_strategy_that_has_nothing_to_say_gives_way_to_the_placements_fallbacks_in_their_order() -> None:
     views(ADA, "rug")
 
     def order(fallback: str) -> list[str]:
         data = {"name": "Tips", "strategy": "complements", "fallback": [fallback], "size": 4}
         save_placement("tips", data=data, actor="staff:1")
-        return ids(asked(ADA, "tips"))
+        return ids(answer_for(ADA, "tips"))
 
     likely, popular = order("rp3beta"), order("popular")
 
-    assert likely[:2] == ids(asked(ADA, "tips", strategy="rp3beta"))[:2]
+    assert likely[:2] == ids(answer_for(ADA, "tips", strategy="rp3beta"))[:2]
     assert likely != popular

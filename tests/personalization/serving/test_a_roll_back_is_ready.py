@@ -24,10 +24,10 @@ from personalization.serving.versions import RETRY_SECONDS, Versions
 from recsys.ranking.model import Bundle
 from tests.events.journal import START
 from tests.modelops.purchases import bought, put
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.recsys.furniture import model
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("live_model")]
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def following() -> Versions:
 
 
 def released(*sources: str) -> str:
-    version = admitted(model(sources))
+    version = passed_version(model(sources))
     promote(version, actor="staff:1")
     return version
 
@@ -194,13 +194,13 @@ def test_what_cannot_be_made_ready_is_read_when_it_is_needed(
 
     monkeypatch.setattr(versions, "roll_back_target", failing)
 
-    def counted() -> float:
+    def not_ready_count() -> float:
         return REGISTRY.get_sample_value("vitrine_snapshot_reloads_total", {"part": "not_ready"}) or 0.0
 
-    before = counted()
+    before = not_ready_count()
     own.stand_by()
     assert f"model.not_ready error={error}" in caplog.text
-    assert counted() == before + 1
+    assert not_ready_count() == before + 1
 
     roll_back(actor="staff:1")
     own.follow()
@@ -242,7 +242,7 @@ class Slowly:
         assert self.may.wait(60)
         return Bundle.load(directory, **named)
 
-    def ended(self) -> None:
+    def finish(self) -> None:
         self.may.set()
         assert self.snapshot_refresher._standing_by is not None
         self.snapshot_refresher._standing_by.join(60)
@@ -252,7 +252,7 @@ class Slowly:
 def slowly(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slowly]:
     reading = Slowly(monkeypatch)
     yield reading
-    reading.ended()
+    reading.finish()
 
 
 def test_rules_and_prices_do_not_wait_while_it_is_read(slowly: Slowly) -> None:
@@ -263,7 +263,7 @@ def test_rules_and_prices_do_not_wait_while_it_is_read(slowly: Slowly) -> None:
 
     assert not slowly.may.is_set()
     assert "stool" in {row.product_id for row in slowly.snapshot_refresher.current().serving_catalog.rows if row}
-    slowly.ended()
+    slowly.finish()
     assert len(slowly.read) == 1
 
 

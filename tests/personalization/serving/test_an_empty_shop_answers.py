@@ -18,12 +18,12 @@ from tests.recsys.furniture import PRODUCTS
 if TYPE_CHECKING:
     from rest_framework.test import APIClient
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked_shop")]
 QUESTION: dict[str, Any] = {**ADA, "product_id": ["desk"]}
 
 
 @pytest.fixture
-def bare(stocked: None) -> None:
+def bare(stocked_shop: None) -> None:
     """The shop before the first product."""
     Product.objects.all().delete()
     snapshot_refresher.forget()
@@ -31,9 +31,11 @@ def bare(stocked: None) -> None:
 
 def answers(browser: "APIClient", question: dict[str, Any]) -> dict[str, Any]:
     """Return each default placement's answer; all of them with status 200."""
-    found = {key: browser.get(f"/api/v1/recommendations/{key}", question) for key in defaults()}
-    assert {key: response.status_code for key, response in found.items()} == dict.fromkeys(found, 200)
-    return {key: response.json() for key, response in found.items()}
+    answers_by_placement = {key: browser.get(f"/api/v1/recommendations/{key}", question) for key in defaults()}
+    assert {key: response.status_code for key, response in answers_by_placement.items()} == dict.fromkeys(
+        answers_by_placement, 200
+    )
+    return {key: response.json() for key, response in answers_by_placement.items()}
 
 
 def defaults() -> list[str]:
@@ -42,7 +44,7 @@ def defaults() -> list[str]:
     return keys
 
 
-def trained() -> TrainingRun:
+def training_run() -> TrainingRun:
     return run_training(queue_training(actor="staff:1", hand_over=False).pk)
 
 
@@ -50,42 +52,42 @@ def trained() -> TrainingRun:
 def test_without_products_every_placement_answers_with_an_empty_list(browser: "APIClient") -> None:
     views(ADA, "desk")
 
-    found = answers(browser, QUESTION)
+    answers_by_placement = answers(browser, QUESTION)
 
-    assert {key: body["items"] for key, body in found.items()} == dict.fromkeys(found, [])
-    assert {body["degraded"] for body in found.values()} == {"no_model"}
-    assert {tuple(body["unknown_products"]) for body in found.values()} == {("desk",)}
+    assert {key: body["items"] for key, body in answers_by_placement.items()} == dict.fromkeys(answers_by_placement, [])
+    assert {body["degraded"] for body in answers_by_placement.values()} == {"no_model"}
+    assert {tuple(body["unknown_products"]) for body in answers_by_placement.values()} == {("desk",)}
 
 
 @pytest.mark.parametrize("question", [QUESTION, {}, {"anonymous_id": "stranger"}], ids=["ada", "nobody", "stranger"])
 def test_without_events_every_placement_shows_products(browser: "APIClient", question: dict[str, Any]) -> None:
-    found = answers(browser, question)
+    answers_by_placement = answers(browser, question)
 
-    for key, body in found.items():
-        shown = [item["product_id"] for item in body["items"]]
-        assert len(shown) == len(set(shown)) >= 4, key
-        assert set(shown) <= set(PRODUCTS)
-    assert not any(body["personalized"] for body in found.values())
+    for key, body in answers_by_placement.items():
+        products = [item["product_id"] for item in body["items"]]
+        assert len(products) == len(set(products)) >= 4, key
+        assert set(products) <= set(PRODUCTS)
+    assert not any(body["personalized"] for body in answers_by_placement.values())
 
 
 def test_one_event_is_enough_to_be_personal_everywhere(browser: "APIClient") -> None:
     views(ADA, "rug")
 
-    found = answers(browser, QUESTION)
+    answers_by_placement = answers(browser, QUESTION)
 
-    assert all(body["personalized"] and body["items"] for body in found.values())
-    assert "throw" in [item["product_id"] for item in found["home"]["items"][:3]]
+    assert all(body["personalized"] and body["items"] for body in answers_by_placement.values())
+    assert "throw" in [item["product_id"] for item in answers_by_placement["home"]["items"][:3]]
 
 
 def test_a_shop_with_one_product_shows_it(browser: "APIClient") -> None:
     Product.objects.exclude(product_id="desk").delete()
     snapshot_refresher.forget()
 
-    found = answers(browser, dict(ADA))
+    answers_by_placement = answers(browser, dict(ADA))
 
-    assert {key: [item["product_id"] for item in body["items"]] for key, body in found.items()} == dict.fromkeys(
-        found, ["desk"]
-    )
+    assert {
+        key: [item["product_id"] for item in body["items"]] for key, body in answers_by_placement.items()
+    } == dict.fromkeys(answers_by_placement, ["desk"])
 
 
 def test_a_whole_page_is_answered_too(browser: "APIClient") -> None:
@@ -105,7 +107,7 @@ def test_training_names_what_is_missing_and_changes_nothing(browser: "APIClient"
         snapshot_refresher.forget()
     put([bought("m1", 1, "desk", START)] * events)
 
-    run = trained()
+    run = training_run()
 
     assert run.state == RunState.FAILED
     assert run.message == "at least 20 interactions are needed to hold some back for judging"
@@ -116,13 +118,13 @@ def test_training_names_what_is_missing_and_changes_nothing(browser: "APIClient"
 def test_without_a_model_a_product_says_what_it_is_like(browser: "APIClient") -> None:
     views(ADA, "rug")
 
-    found = answers(browser, QUESTION)
+    answers_by_placement = answers(browser, QUESTION)
 
-    because = {item["product_id"]: item["reason"]["text"] for item in found["home"]["items"]}
+    because = {item["product_id"]: item["reason"]["text"] for item in answers_by_placement["home"]["items"]}
     assert because["throw"] == "Because you viewed Wool rug"
     assert because["desk"] == "From our range"  # no word of it is the rug's
     for key in ("similar", "product", "bundle", "cart"):
-        assert found[key]["items"][0]["reason"] == {
+        assert answers_by_placement[key]["items"][0]["reason"] == {
             "code": "similar",
             "text": "Similar to Oak desk",
             "product_ids": ["desk"],

@@ -17,11 +17,11 @@ from tests.personalization.shop import ADA, views
 pytestmark = pytest.mark.django_db
 
 
-def asked(**fields: Any) -> Ask:
+def request(**fields: Any) -> Ask:
     return Ask(placement="home", who=Who(**fields))
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_without_the_store_the_answer_is_a_strangers(monkeypatch: pytest.MonkeyPatch) -> None:
     views(ADA, "desk")
 
@@ -30,14 +30,14 @@ def test_without_the_store_the_answer_is_a_strangers(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(shoppers, "read_person", down)
     monkeypatch.setattr(shoppers.rest, "until", 0.0)
-    answer = recommend(asked(user_id="ada"))
+    answer = recommend(request(user_id="ada"))
     monkeypatch.setattr(shoppers.rest, "until", 0.0)
 
     assert (answer.personalized, answer.degraded) == (False, "store_down")
     assert answer.items == recommend(Ask(placement="home")).items
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_a_dead_store_is_asked_once_in_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
@@ -49,19 +49,19 @@ def test_a_dead_store_is_asked_once_in_a_while_only(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(shoppers.rest, "until", 0.0)
     monkeypatch.setattr(shoppers.rest, "seconds", 3600.0)
     for _ in range(5):
-        assert recommend(asked(user_id="ada")).degraded == "store_down"
+        assert recommend(request(user_id="ada")).degraded == "store_down"
     monkeypatch.setattr(shoppers.rest, "until", 0.0)
 
     assert len(calls) == 1
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_a_tampered_model_is_not_loaded_and_the_answer_goes_on(client: Client) -> None:
     version = ModelVersion.objects.get()
     ModelVersion.objects.update(artifact_hash="0" * 64)
     snapshot_refresher.forget()
 
-    answer = recommend(asked(anonymous_id="stranger"))
+    answer = recommend(request(anonymous_id="stranger"))
 
     assert version.version
     assert answer.model_version is None
@@ -73,19 +73,19 @@ def test_a_tampered_model_is_not_loaded_and_the_answer_goes_on(client: Client) -
     assert client.get("/readyz").json()["checks"]["model"] == {"ok": True, "detail": version.version}
 
 
-@pytest.mark.usefixtures("stocked")
+@pytest.mark.usefixtures("stocked_shop")
 def test_fallbacks_are_counted() -> None:
-    def counted() -> float:
+    def answer_count() -> float:
         labels = {"placement": "home", "degraded": "no_model"}
         return REGISTRY.get_sample_value("vitrine_recommendations_total", labels) or 0.0
 
-    before = counted()
+    before = answer_count()
     recommend(Ask(placement="home"))
 
-    assert counted() == before + 1
+    assert answer_count() == before + 1
 
 
-@pytest.mark.usefixtures("stocked")
+@pytest.mark.usefixtures("stocked_shop")
 def test_an_empty_catalogue_answers_with_nothing() -> None:
     from catalog.services import remove_product
     from tests.recsys.furniture import PRODUCTS

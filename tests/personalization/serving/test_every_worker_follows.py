@@ -10,18 +10,18 @@ from modelops.services.registry import promote, roll_back
 from personalization.services.rules import create_rule, edit_rule
 from tests.events.journal import START
 from tests.modelops.purchases import bought, put
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.recsys.furniture import model
 from tests.workers import START_SECONDS, Told, Workers, live, serving
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked"), pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked_shop"), pytest.mark.slow]
 
 
 @pytest.fixture
 def workers(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Workers]:
     """Two web workers on this test's stores and models."""
-    with serving({**process_environment, "MODEL_DIR": str(tmp_path)}) as found:
-        yield found
+    with serving({**process_environment, "MODEL_DIR": str(tmp_path)}) as processes:
+        yield processes
 
 
 def shows(product_id: str) -> Told:
@@ -33,7 +33,7 @@ def shows_first(product_id: str) -> Told:
 
 
 def test_promotion_and_roll_back_are_live_in_every_worker_within_two_seconds(workers: Workers) -> None:
-    first, second = admitted(model(("popular",))), admitted(model(("popular", "trending")))
+    first, second = passed_version(model(("popular",))), passed_version(model(("popular", "trending")))
 
     promote(first, actor="staff:1")
     workers.follow(live(first), within=START_SECONDS)  # the first answers of a process load what it needs
@@ -46,7 +46,7 @@ def test_promotion_and_roll_back_are_live_in_every_worker_within_two_seconds(wor
 
 
 def test_an_increment_is_live_in_every_worker_within_two_seconds(workers: Workers) -> None:
-    promote(admitted(model(("popular",))), actor="staff:1")
+    promote(passed_version(model(("popular",))), actor="staff:1")
     workers.follow(shows_first("lamp"), within=START_SECONDS)
     put([bought(f"o{one}", one, "rug", START + one * 1_000_000) for one in range(60)])
 
@@ -55,7 +55,7 @@ def test_an_increment_is_live_in_every_worker_within_two_seconds(workers: Worker
 
 
 def test_a_rule_is_live_in_every_worker_within_two_seconds(workers: Workers) -> None:
-    promote(admitted(model(("popular",))), actor="staff:1")
+    promote(passed_version(model(("popular",))), actor="staff:1")
     workers.follow(shows("lamp"), within=START_SECONDS)
 
     rule = create_rule(name="No lamp", wording={"effect": "exclude", "products": ["lamp"]}, actor="staff:1")

@@ -38,14 +38,14 @@ def test_only_the_most_suitable_are_drawn_from() -> None:
 def test_who_comes_first_is_drawn_by_the_chance_that_is_told() -> None:
     codes, rng, draws = np.array([8, 9, 7], np.int32), np.random.default_rng(7), 6_000
     firsts = {8: 0, 9: 0, 7: 0}
-    told = {}
+    chances = {}
     for _ in range(draws):
         order = draw(codes, rng)
         firsts[order.codes[0]] += 1
-        told[order.codes[0]] = order.chance(0, [True] * 3, share=1.0)
+        chances[order.codes[0]] = order.chance(0, [True] * 3, share=1.0)
 
-    assert told == pytest.approx({8: 6 / 11, 9: 3 / 11, 7: 2 / 11}), "the n-th best weighs 1 / n"
-    for code, chance in told.items():
+    assert chances == pytest.approx({8: 6 / 11, 9: 3 / 11, 7: 2 / 11}), "the n-th best weighs 1 / n"
+    for code, chance in chances.items():
         assert firsts[code] / draws == pytest.approx(chance, abs=0.025)
 
 

@@ -11,16 +11,16 @@ from personalization.serving.asking import Ask, Who
 from personalization.serving.exposures import exposures
 from tests.personalization.shop import ADA, CY, says, views
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("live_model")]
 
 
-def served(**fields: Any) -> Event:
+def exposure_event(**fields: Any) -> Event:
     """Answer, flush, and return the exposure the log holds."""
     exposures.flush()
-    return kept(recommend(Ask(**fields)).recommendation_id)
+    return stored_event(recommend(Ask(**fields)).recommendation_id)
 
 
-def kept(recommendation_id: str) -> Event:
+def stored_event(recommendation_id: str) -> Event:
     """Flush, and return the exposure of that name."""
     exposures.flush()
     log = get_log()
@@ -38,35 +38,35 @@ def test_an_exposure_says_what_was_shown_and_why() -> None:
     says(ADA, "analytics")
     views(ADA, "desk")
 
-    event = served(placement="home", who=Who(**ADA), limit=3)
+    event = exposure_event(placement="home", who=Who(**ADA), limit=3)
 
     assert (event.name, event.user_id, event.source) == ("Recommendation Served", "ada", "server")
     assert event.properties["placement"] == "home"
-    assert [shown["position"] for shown in event.properties["products"]] == [1, 2, 3]
+    assert [product["position"] for product in event.properties["products"]] == [1, 2, 3]
     assert set(event.properties["products"][0]) == {"product_id", "position", "score", "reason"}
 
 
 def test_without_consent_an_exposure_carries_no_ids() -> None:
-    event = served(placement="similar", who=Who(**CY, anonymous_id="cy-phone"), product_ids=("desk",))
+    event = exposure_event(placement="similar", who=Who(**CY, anonymous_id="cy-phone"), product_ids=("desk",))
 
     assert (event.user_id, event.anonymous_id) == (None, None)
     assert "context" not in event.properties
     assert b"cy" not in event.encode()
 
 
-@pytest.mark.parametrize(("gpc", "named"), [(True, False), (False, True)])
-def test_a_slot_that_came_too_late_names_nobody_either_whose_signal_forbids_it(gpc: bool, named: bool) -> None:
+@pytest.mark.parametrize(("gpc", "has_ids"), [(True, False), (False, True)])
+def test_a_slot_that_came_too_late_names_nobody_either_whose_signal_forbids_it(gpc: bool, has_ids: bool) -> None:
     says(ADA, "analytics")
     views(ADA, "desk")
     exposures.flush()
     ask = Ask(placement="home", who=Who(**ADA, gpc=gpc, region="DE"), product_ids=("desk",))
 
     (answer,) = recommend_page({"home": Slot(ask, deadline_ms=-1)}).values()
-    event = kept(answer.recommendation_id)
+    event = stored_event(answer.recommendation_id)
 
     assert answer.degraded == "deadline"
-    assert (event.user_id == "ada") == named
-    assert ("context" in event.properties) == named
+    assert (event.user_id == "ada") == has_ids
+    assert ("context" in event.properties) == has_ids
 
 
 def test_exposures_that_the_log_does_not_take_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:

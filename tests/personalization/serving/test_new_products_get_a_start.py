@@ -30,7 +30,7 @@ from personalization.serving.snapshot_refresher import snapshot_refresher
 from recsys.arrays import Ints
 from recsys.data.profile import Context, Profile
 from recsys.ranking import extension
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.personalization.shop import (
     ADA,
     BO,
@@ -45,7 +45,7 @@ KILIM = {"title": "Wool kilim", "category": ["Textiles"], "brand": "Weft", "pric
 
 
 @pytest.fixture
-def aged(trained: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def aged(live_model: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shop whose products are a year old, but for a sofa and a kilim; every answer of the home page explores."""
     Product.objects.update(available_from=clock.now() - timedelta(days=365))  # a trigger keeps created_at
     put_product("sofa", data=SOFA, actor="key:test")
@@ -60,7 +60,7 @@ def explores(**settings: Any) -> None:
     save_placement("home", data=fields, actor="staff:1")
 
 
-def asked(who: dict[str, Any] | None = None, **fields: Any) -> Answer:
+def answer_for(who: dict[str, Any] | None = None, **fields: Any) -> Answer:
     return recommend(Ask(placement="home", who=Who(**(who or {})), **fields))
 
 
@@ -72,20 +72,20 @@ MANY = 100
 """Answers in which what comes with a chance of one in six comes: not so once in eighty million times."""
 
 
-def explored_in_states(count: int = 24, **fields: Any) -> list[Answer]:
+def answers_in_states(count: int = 24, **fields: Any) -> list[Answer]:
     """Return the answers to Ada after each of so many views: each view is another draw."""
-    found = []
+    answers = []
     for number in range(count):
         views(ADA, ("rug", "chair", "throw")[number % 3])
-        found.append(asked(ADA, **fields))
-    return found
+        answers.append(answer_for(ADA, **fields))
+    return answers
 
 
-def shown(answers: list[Answer]) -> list[str]:
+def explored_products(answers: list[Answer]) -> list[str]:
     return [product for answer in answers for product in answer.propensities]
 
 
-def tried(
+def exploration_chances(
     slate: str,
     *,
     fixed: str = "",
@@ -97,7 +97,7 @@ def tried(
     """Return each new product that came onto a slate of the products named, for strangers, and the chance it had."""
     snapshot = snapshot_refresher.current()
     code = snapshot.serving_catalog.columns.codes
-    found = dict[str, float]()
+    chances = dict[str, float]()
     for _ in range(MANY):
         profile = Profile.empty(clock.now().timestamp())
         one = explore(
@@ -111,12 +111,12 @@ def tried(
             caps=caps,
         )
         if one is not None:
-            found[snapshot.serving_catalog.columns.product_ids[one.code]] = one.propensity
-    return found
+            chances[snapshot.serving_catalog.columns.product_ids[one.code]] = one.propensity
+    return chances
 
 
 def test_about_the_share_of_answers_shows_a_new_product_in_one_place() -> None:
-    answers = explored_in_states(40)
+    answers = answers_in_states(40)
 
     explored = [answer for answer in answers if answer.propensities]
     assert 8 <= len(explored) <= 32  # fair coins: outside once in thirty thousand
@@ -131,7 +131,7 @@ def test_about_the_share_of_answers_shows_a_new_product_in_one_place() -> None:
 def test_a_small_share_explores_in_few_answers() -> None:
     explores(explore_share=0.05)
 
-    assert len(shown(explored_in_states(40))) < 20  # not so once in a million million times
+    assert len(explored_products(answers_in_states(40))) < 20  # not so once in a million million times
 
 
 @pytest.mark.parametrize(("days", "new"), [(9, {"kilim"}), (11, {"kilim", "sofa"})])
@@ -140,12 +140,12 @@ def test_a_product_is_new_for_as_many_days_as_the_placement_says(days: int, new:
     explores(explore_days=days)
     snapshot_refresher.forget()
 
-    assert set(tried("desk chair lamp bulb rug")) == new
+    assert set(exploration_chances("desk chair lamp bulb rug")) == new
 
 
 def test_the_same_question_in_the_same_state_has_the_same_answer() -> None:
-    answers = explored_in_states(12)
-    again = [asked(ADA) for _ in range(3)]
+    answers = answers_in_states(12)
+    again = [answer_for(ADA) for _ in range(3)]
 
     assert len({tuple(ids(answer)) for answer in again}) == 1
     assert ids(again[0]) == ids(answers[-1])
@@ -156,7 +156,7 @@ def test_what_suits_has_the_better_chance_and_chances_add_up_to_the_share() -> N
     answers = []
     for _ in range(MANY):
         views(ADA, "throw")
-        answers.append(asked(ADA))
+        answers.append(answer_for(ADA))
 
     chances = {product: chance for answer in answers for product, chance in answer.propensities.items()}
     assert chances == pytest.approx({"kilim": 0.5 * 2 / 3, "sofa": 0.5 / 3})
@@ -166,11 +166,11 @@ def test_what_suits_is_told_by_words_where_the_model_was_not_extended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(extension, "MOST_PAIRS", 0)
-    promote(admitted(model(("popular", "content"))), actor="staff:1")
+    promote(passed_version(model(("popular", "content"))), actor="staff:1")
     answers = []
     for number in range(MANY):
         views(ADA, ("chair", "stool")[number % 2])
-        answers.append(asked(ADA))
+        answers.append(answer_for(ADA))
 
     chances = {product: chance for answer in answers for product, chance in answer.propensities.items()}
     assert chances == pytest.approx({"sofa": 0.5 * 2 / 3, "kilim": 0.5 / 3})  # of oak, as what was looked at
@@ -188,7 +188,7 @@ def test_what_suits_is_told_by_words_where_the_model_was_not_extended(
 def test_what_suits_is_told_by_what_is_looked_at_now_and_the_last_three_before(
     context: str, latest: str, best: str
 ) -> None:
-    chances = tried("desk-xl stool lamp bulb bowl", context=context, latest=latest)
+    chances = exploration_chances("desk-xl stool lamp bulb bowl", context=context, latest=latest)
 
     assert max(chances, key=chances.__getitem__) == best
     assert sorted(chances.values()) == pytest.approx([0.5 / 3, 0.5 * 2 / 3])
@@ -199,13 +199,16 @@ def test_of_what_nothing_tells_apart_the_category_looked_at_suits_best(monkeypat
     Product.objects.filter(product_id="kilim").update(available_from=clock.now() - timedelta(days=2))
     snapshot_refresher.forget()
 
-    suits = tried("desk chair lamp bulb bowl", latest="rug"), tried("desk chair lamp bulb bowl")
+    suits = (
+        exploration_chances("desk chair lamp bulb bowl", latest="rug"),
+        exploration_chances("desk chair lamp bulb bowl"),
+    )
 
     assert [max(chances, key=chances.__getitem__) for chances in suits] == ["kilim", "sofa"]
 
 
-@pytest.mark.parametrize(("knows", "told"), [(12, [9.0, 5.0]), (11, [0.0, 0.0])])
-def test_the_first_source_that_knows_every_new_product_says_what_suits(knows: int, told: list[float]) -> None:
+@pytest.mark.parametrize(("knows", "expected"), [(12, [9.0, 5.0]), (11, [0.0, 0.0])])
+def test_the_first_source_that_knows_every_new_product_says_what_suits(knows: int, expected: list[float]) -> None:
     snapshot, profile = snapshot_refresher.current(), Profile.empty(0.0)
     code = snapshot.serving_catalog.columns.codes
     young = np.array([code["sofa"], code["kilim"]], np.int32)
@@ -218,18 +221,18 @@ def test_the_first_source_that_knows_every_new_product_says_what_suits(knows: in
     sources = {"content": None, "new_arrivals": SimpleNamespace(n_items=knows, score=score)}
     model: Any = SimpleNamespace(serving_catalog=snapshot.serving_catalog, sources=sources)
 
-    assert list(exploring._likeness(model, Shopper(profile), (code["rug"],), [], young)) == told
+    assert list(exploring._likeness(model, Shopper(profile), (code["rug"],), [], young)) == expected
 
 
 def test_a_spent_budget_gives_the_place_back() -> None:
     explores(explore_cap=2)
     spent = outcomes("shown"), outcomes("no_budget")
 
-    answers = explored_in_states(30)
+    answers = answers_in_states(30)
 
     assert outcomes("shown") - spent[0] == 4
     assert outcomes("no_budget") - spent[1] > 0
-    assert sorted(shown(answers)) == ["kilim", "kilim", "sofa", "sofa"]
+    assert sorted(explored_products(answers)) == ["kilim", "kilim", "sofa", "sofa"]
     last = next(answer for answer in reversed(answers) if answer.propensities)
     assert list(last.propensities.values()) == [0.5]
 
@@ -242,23 +245,34 @@ def outcomes(outcome: str) -> float:
 def test_a_product_shown_often_enough_stands_on_its_own() -> None:
     explores(explore_enough=3)
 
-    answers = explored_in_states(MANY)
+    answers = answers_in_states(MANY)
 
-    assert sorted(shown(answers)) == ["kilim"] * shown(answers).count("kilim") + ["sofa"] * shown(answers).count("sofa")
-    assert {shown(answers).count("kilim"), shown(answers).count("sofa")} <= {1, 2, 3}
+    assert sorted(explored_products(answers)) == ["kilim"] * explored_products(answers).count("kilim") + [
+        "sofa"
+    ] * explored_products(answers).count("sofa")
+    assert {explored_products(answers).count("kilim"), explored_products(answers).count("sofa")} <= {1, 2, 3}
 
 
 def test_budgets_are_of_a_product_a_placement_and_a_day_and_counts_end_by_themselves() -> None:
-    def reserved(placement: str = "home", *, days: int = 0, shown: Sequence[str] = ()) -> Reservation | None:
+    def reservation(
+        placement: str = "home", *, days: int = 0, shown_products: Sequence[str] = ()
+    ) -> Reservation | None:
         now = clock.now() + timedelta(days=days)
-        return reserve(placement, ["sofa", "kilim"], shown_products=shown, cap=1, enough=6, now=now)
+        return reserve(placement, ["sofa", "kilim"], shown_products=shown_products, cap=1, enough=6, now=now)
 
     first, second = Reservation(0, (True, True)), Reservation(1, (False, True))
-    found = [reserved(), reserved(), reserved(), reserved("trending"), reserved(days=1), reserved(days=1)]
+    reservations = [
+        reservation(),
+        reservation(),
+        reservation(),
+        reservation("trending"),
+        reservation(days=1),
+        reservation(days=1),
+    ]
 
-    assert found == [first, second, None, first, first, second]
-    assert reserved(days=1, shown=["sofa", "sofa", "sofa"]) is None
-    assert reserved(days=2) == second, "six times the sofa was shown, wherever"
+    assert reservations == [first, second, None, first, first, second]
+    assert reservation(days=1, shown_products=["sofa", "sofa", "sofa"]) is None
+    assert reservation(days=2) == second, "six times the sofa was shown, wherever"
     counts = {key: int(redis.client().get(key) or 0) for key in redis.client().keys(f"{budget.TOTAL}*")}
     assert sorted(counts.values()) == [1] * 6 + [3, 6]
     for key, count in counts.items():
@@ -277,18 +291,18 @@ def test_counting_costs_one_round_trip(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     original = client.execute_command
 
-    def noted(*args: Any, **options: Any) -> Any:
+    def counting_command(*args: Any, **options: Any) -> Any:
         calls.append(args[0])
         return original(*args, **options)  # type: ignore[no-untyped-call]
 
-    monkeypatch.setattr(client, "execute_command", noted)
-    asked()
+    monkeypatch.setattr(client, "execute_command", counting_command)
+    answer_for()
     calls.clear()
 
-    answers = explored_in_states(1)
+    answers = answers_in_states(1)
     while not answers[0].propensities:
         calls.clear()
-        answers = explored_in_states(1)
+        answers = answers_in_states(1)
 
     # The shopper, the budget. An EVAL comes only behind an EVALSHA whose script the engine did not know yet.
     assert calls.count("EVALSHA") == 2
@@ -305,16 +319,16 @@ def test_without_redis_the_answer_goes_on_without_exploring(error: Exception, mo
     monkeypatch.setattr(budget, "_run", down)
     monkeypatch.setattr(budget.rest, "seconds", 3600.0)
 
-    answers = explored_in_states(30)
+    answers = answers_in_states(30)
 
-    assert shown(answers) == []
+    assert explored_products(answers) == []
     assert all(len(answer.items) == 5 for answer in answers)
     assert all(answer.degraded is None for answer in answers)
     assert len(calls) == 1  # then the process lets it rest
 
 
 def test_while_the_store_is_down_it_is_not_asked_about_budgets() -> None:
-    assert tried("desk chair lamp bulb sofa", degraded="store_down") == {}
+    assert exploration_chances("desk chair lamp bulb sofa", degraded="store_down") == {}
 
     assert redis.client().keys(f"{budget.TOTAL}*") == []
 
@@ -323,20 +337,20 @@ def test_strangers_see_new_products_too_and_without_consent_the_answer_is_a_stra
     views(CY, "rug")
 
     for who in (CY, None):
-        answers = [asked(who) for _ in range(30)]
-        assert 0 < len(shown(answers)) < 30, "each of many who are alike is drawn for by itself"
+        answers = [answer_for(who) for _ in range(30)]
+        assert 0 < len(explored_products(answers)) < 30, "each of many who are alike is drawn for by itself"
     explores(explore_share=0.0)
     snapshot_refresher.forget()
-    assert ids(asked(CY)) == ids(asked())
+    assert ids(answer_for(CY)) == ids(answer_for())
 
 
 def test_rules_and_filters_hold_for_new_products_too() -> None:
     create_rule(name="No sofas", wording={"effect": "exclude", "products": ["sofa"]}, actor="staff:1")
 
-    answers = explored_in_states(20)
+    answers = answers_in_states(20)
 
-    assert set(shown(answers)) == {"kilim"}
-    assert shown([asked(ADA, exclude=("kilim",)) for _ in range(3)]) == []
+    assert set(explored_products(answers)) == {"kilim"}
+    assert explored_products([answer_for(ADA, exclude=("kilim",)) for _ in range(3)]) == []
 
 
 @pytest.mark.parametrize(
@@ -352,23 +366,23 @@ def test_rules_and_filters_hold_for_new_products_too() -> None:
 def test_a_cap_holds_for_a_new_product_beside_what_stays(slate: str, fixed: str, new: set[str]) -> None:
     columns = snapshot_refresher.current().serving_catalog.columns
 
-    assert set(tried(slate, fixed=fixed, caps=[Cap(1, about=columns.in_brands(("Weft",)))])) == new
+    assert set(exploration_chances(slate, fixed=fixed, caps=[Cap(1, about=columns.in_brands(("Weft",)))])) == new
 
 
 def test_what_is_shown_already_or_as_a_variant_is_not_shown_anew_and_a_slate_of_one_stays() -> None:
     put_product("desk-s", data={**SOFA, "group_id": "oak-desk"}, actor="key:test")
     snapshot_refresher.forget()
 
-    assert set(tried("chair lamp bulb rug stool")) == {"desk-s", "kilim", "sofa"}
-    assert set(tried("desk lamp kilim rug stool")) == {"sofa"}
-    assert tried("chair") == {}
-    assert set(tried("chair lamp")) == {"desk-s", "kilim", "sofa"}
+    assert set(exploration_chances("chair lamp bulb rug stool")) == {"desk-s", "kilim", "sofa"}
+    assert set(exploration_chances("desk lamp kilim rug stool")) == {"sofa"}
+    assert exploration_chances("chair") == {}
+    assert set(exploration_chances("chair lamp")) == {"desk-s", "kilim", "sofa"}
 
 
 def test_a_pin_keeps_its_place() -> None:
     create_rule(name="Lamp first", wording={"effect": "pin", "products": ["lamp"], "position": 4}, actor="staff:1")
 
-    answers = [answer for answer in explored_in_states(20) if answer.propensities]
+    answers = [answer for answer in answers_in_states(20) if answer.propensities]
 
     assert answers
     assert {ids(answer)[3] for answer in answers} == {"lamp"}
@@ -378,7 +392,7 @@ def test_a_shop_that_has_just_begun_explores_nothing() -> None:
     Product.objects.update(available_from=clock.now())
     snapshot_refresher.forget()
 
-    assert shown(explored_in_states(12)) == []
+    assert explored_products(answers_in_states(12)) == []
 
 
 def test_half_of_what_is_on_sale_may_be_new() -> None:
@@ -389,7 +403,7 @@ def test_half_of_what_is_on_sale_may_be_new() -> None:
     def begins(name: str, *, days_ago: int) -> bool:
         Product.objects.filter(product_id=name).update(available_from=clock.now() - timedelta(days=days_ago))
         snapshot_refresher.forget()
-        return bool(tried("desk lamp rug bowl"))
+        return bool(exploration_chances("desk lamp rug bowl"))
 
     assert [begins(name, days_ago=0) for name in ("chair", "stool", "throw")] == [True] * 3, "five of eleven"
     assert not begins("bulb", days_ago=0), "six of eleven"
@@ -400,12 +414,12 @@ def test_half_of_what_is_on_sale_may_be_new() -> None:
 def test_a_placement_without_a_share_counts_nothing() -> None:
     explores(explore_share=0.0)
 
-    assert shown(explored_in_states(6, limit=100)) == []
+    assert explored_products(answers_in_states(6, limit=100)) == []
     assert redis.client().keys(f"{budget.TOTAL}*") == []
 
 
 def test_impressions_outside_exploration_count_as_well() -> None:
-    asked(BO, limit=100)
+    answer_for(BO, limit=100)
 
     assert int(redis.client().get(f"{budget.TOTAL}sofa") or 0) == 1
     assert redis.client().keys(f"{budget.TODAY}*") == []
@@ -424,7 +438,7 @@ def test_a_page_shows_no_product_twice() -> None:
 
 
 def test_the_trace_and_the_exposure_say_so() -> None:
-    answers = explored_in_states(20, explain=True)
+    answers = answers_in_states(20, explain=True)
     answer = next(one for one in answers if one.propensities)
 
     explored = answer.items[3]

@@ -18,7 +18,7 @@ from profiles.services import apply_events
 from recsys.data.dataset import build
 from recsys.data.profile import Context, Profile
 from recsys.sources.registry import make
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.personalization.shop import (
     ADA,
     CY,
@@ -27,19 +27,19 @@ from tests.personalization.shop import (
 )
 from tests.recsys.furniture import history, items, model
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked_shop")]
 KNOWN = pd.DataFrame({"user_id": [f"u{n}" for n in range(40)], "country": ["DE", "at"] * 20})
 """Who took desks and mugs lives in Germany, who took rugs and the large desk in Austria: see `shop.TASTES`."""
 TAKEN = {"de": {"desk", "chair", "lamp", "mug", "bowl"}, "AT": {"rug", "throw", "bulb", "desk-xl", "stool", "lamp"}}
 
 
 @pytest.fixture
-def live(stocked: None) -> None:
+def live(stocked_shop: None) -> None:
     """A live model that knows where its shoppers live."""
     dataset = build(history(), items(), KNOWN)
     prior = make("prior").fit(dataset.interactions, dataset.catalogue)
     bundle = model()
-    promote(admitted(replace(bundle, sources={**bundle.sources, "prior": prior})), actor="staff:1")
+    promote(passed_version(replace(bundle, sources={**bundle.sources, "prior": prior})), actor="staff:1")
 
 
 def lives(who: dict[str, Any], country: str, *, allowed: tuple[str, ...] = ("personalization",)) -> None:
@@ -51,7 +51,7 @@ def lives(who: dict[str, Any], country: str, *, allowed: tuple[str, ...] = ("per
     apply_events([event], offsets={})
 
 
-def asked(who: dict[str, Any]) -> Answer:
+def answer_for(who: dict[str, Any]) -> Answer:
     return recommend(Ask(placement="home", who=Who(**who), limit=4))
 
 
@@ -64,7 +64,7 @@ def ids(answer: Answer) -> set[str]:
 def test_a_newcomer_gets_what_their_kind_takes(country: str) -> None:
     lives(ADA, country)
 
-    answer = asked(ADA)
+    answer = answer_for(ADA)
 
     assert ids(answer) < TAKEN[country]
     assert (answer.personalized, answer.degraded) == (True, None)
@@ -76,7 +76,7 @@ def test_a_newcomer_gets_what_their_kind_takes(country: str) -> None:
 def test_a_country_nobody_was_learnt_of_gets_the_cold_start() -> None:
     lives(ADA, "NZ")
 
-    assert ids(asked(ADA)) == ids(asked({}))
+    assert ids(answer_for(ADA)) == ids(answer_for({}))
 
 
 @pytest.mark.usefixtures("live")
@@ -84,20 +84,20 @@ def test_the_first_click_takes_over() -> None:
     lives(ADA, "AT")
     views(ADA, "desk")
 
-    reasons = [reason for item in asked(ADA).items for reason in item.reason.product_ids]
+    reasons = [reason for item in answer_for(ADA).items for reason in item.reason.product_ids]
 
     assert "desk" in reasons
 
 
 @pytest.mark.usefixtures("live")
 def test_without_consent_attributes_do_not_count() -> None:
-    says(CY, given=False)
+    says(CY, allowed=False)
     lives(CY, "AT")
 
-    answer = asked(CY)
+    answer = answer_for(CY)
 
     assert (answer.personalized, answer.degraded) == (False, "no_consent")
-    assert ids(answer) == ids(asked({}))
+    assert ids(answer) == ids(answer_for({}))
 
 
 def test_many_slates_are_those_of_single_questions() -> None:
@@ -106,7 +106,7 @@ def test_many_slates_are_those_of_single_questions() -> None:
     prior = make("prior").fit(dataset.interactions, dataset.catalogue)
     bundle = replace(bundle, sources={**bundle.sources, "prior": prior})
     empty = Profile.empty(1_760_000_000.0)
-    known = replace(empty, attributes=("country=de",))
+    with_country = replace(empty, attributes=("country=de",))
     one = np.ones(1)
     clicked = replace(
         empty,
@@ -116,7 +116,7 @@ def test_many_slates_are_those_of_single_questions() -> None:
         weights=one.astype(np.float32),
         values=one.astype(np.float32),
     )
-    profiles = [known, empty, clicked, known]
+    profiles = [with_country, empty, clicked, with_country]
 
     many = bundle.slate_many(profiles, [Context()] * 4, 3)
 

@@ -32,7 +32,7 @@ ASKED = "/api/v1/recommendations/onboarding"
 YES = {"context": {"consent": {"categoryPreferences": {"analytics": True, "personalization": True}}}}
 
 
-def asked(who: dict[str, Any] | None = None, placement: str = "onboarding", **fields: Any) -> Answer:
+def answer_for(who: dict[str, Any] | None = None, placement: str = "onboarding", **fields: Any) -> Answer:
     return recommend(Ask(placement=placement, who=Who(**(who or {})), **fields))
 
 
@@ -45,158 +45,158 @@ def likes(who: dict[str, Any], *products: str, liked: bool = True) -> None:
         does(who, "Preference Given", product, liked=liked)
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_the_default_placement_asks() -> None:
-    answer = asked()
+    answer = answer_for()
 
     assert Placement.objects.get(key="onboarding").strategy == "onboarding"
     assert answer.strategy == "onboarding"
     assert {(item.reason.code, item.reason.text) for item in answer.items} == {("onboarding", "Do you like this?")}
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_the_first_questions_are_of_several_tastes() -> None:
-    first = set(ids(asked(limit=3)))
+    first = set(ids(answer_for(limit=3)))
 
     assert sum(not first.isdisjoint(taste) for taste in TASTES) >= 3
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_a_like_is_not_asked_again_and_home_follows_it() -> None:
     likes(ADA, "rug")
 
-    assert "rug" not in ids(asked(ADA, limit=100))
-    assert {"throw", "bulb"} <= set(ids(asked(ADA, "home", limit=3, exclude=("rug",))))
+    assert "rug" not in ids(answer_for(ADA, limit=100))
+    assert {"throw", "bulb"} <= set(ids(answer_for(ADA, "home", limit=3, exclude=("rug",))))
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_a_dislike_is_not_asked_again_not_shown_and_speaks_for_nothing() -> None:
     likes(ADA, "stool")
-    before = ids(asked(ADA, "home", limit=100))
+    before = ids(answer_for(ADA, "home", limit=100))
     likes(ADA, "rug", liked=False)
 
-    after = asked(ADA, "home", limit=100)
+    after = answer_for(ADA, "home", limit=100)
 
     assert "rug" in before
     assert "rug" not in ids(after)
-    assert "rug" not in ids(asked(ADA, limit=100))
+    assert "rug" not in ids(answer_for(ADA, limit=100))
     assert not any("rug" in item.reason.product_ids for item in after.items)
     assert ids(after).index("throw") == len(after.items) - 1 > before.index("throw")
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_a_dislike_is_remembered_after_many_other_products() -> None:
     others = [f"x{number:03d}" for number in range(MOST_OPINIONS + 5)]
-    listed = {"currency": "EUR", "stock": 5, "price": "9.00", "category": ["Other"]}
-    bulk_upsert([{"product_id": one, "title": f"Thing {one}", **listed} for one in others], actor="key:t")
+    fields = {"currency": "EUR", "stock": 5, "price": "9.00", "category": ["Other"]}
+    bulk_upsert([{"product_id": one, "title": f"Thing {one}", **fields} for one in others], actor="key:t")
     likes(ADA, "rug", liked=False)
     views(ADA, *others)
 
-    answer = asked(ADA, "home", limit=100)
+    answer = answer_for(ADA, "home", limit=100)
 
     assert "rug" not in ids(answer)
     assert not any("rug" in item.reason.product_ids for item in answer.items)
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_what_is_no_question_is_not_asked_whatever_the_limit() -> None:
     others = {f"x{number:03d}" for number in range(2 * QUESTIONS)}
-    listed = {"currency": "EUR", "stock": 5, "price": "9.00", "category": ["Other"]}
-    bulk_upsert([{"product_id": one, "title": f"Thing {one}", **listed} for one in sorted(others)], actor="key:t")
+    fields = {"currency": "EUR", "stock": 5, "price": "9.00", "category": ["Other"]}
+    bulk_upsert([{"product_id": one, "title": f"Thing {one}", **fields} for one in sorted(others)], actor="key:t")
 
-    answer = asked(limit=100)
+    answer = answer_for(limit=100)
 
     assert len(answer.items) == QUESTIONS
     assert {item.reason.code for item in answer.items} == {"onboarding"}
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_a_later_like_takes_the_dislike_back() -> None:
     likes(ADA, "rug", liked=False)
     likes(ADA, "rug")
 
-    assert "rug" in ids(asked(ADA, "home", limit=100))
+    assert "rug" in ids(answer_for(ADA, "home", limit=100))
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_whoever_dislikes_everything_is_answered_all_the_same_and_asked_no_more() -> None:
     likes(ADA, *PRODUCTS, liked=False)
 
-    assert ids(asked(ADA)) == []
-    assert len(ids(asked(ADA, "home"))) > 0
+    assert ids(answer_for(ADA)) == []
+    assert len(ids(answer_for(ADA, "home"))) > 0
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_questions_go_on_until_every_product_was_answered() -> None:
-    seen: list[str] = []
-    while page := ids(asked(ADA, limit=2)):
-        likes(ADA, *page, liked=len(seen) % 3 > 0)
-        seen += page
+    asked_products: list[str] = []
+    while page := ids(answer_for(ADA, limit=2)):
+        likes(ADA, *page, liked=len(asked_products) % 3 > 0)
+        asked_products += page
 
-    variants = set(PRODUCTS) - set(seen)
-    assert len(seen) == len(set(seen))
+    variants = set(PRODUCTS) - set(asked_products)
+    assert len(asked_products) == len(set(asked_products))
     assert variants <= set(GROUPS)
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_without_consent_the_questions_are_a_strangers() -> None:
     likes(CY, "rug")
 
-    assert ids(asked(CY)) == ids(asked())
+    assert ids(answer_for(CY)) == ids(answer_for())
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_a_skipped_product_is_left_out_by_the_request() -> None:
-    page = ids(asked(ADA, limit=3))
+    page = ids(answer_for(ADA, limit=3))
 
-    following = ids(asked(ADA, exclude=tuple(page)))
+    following = ids(answer_for(ADA, exclude=tuple(page)))
 
     assert following
     assert set(page).isdisjoint(following)
 
 
-@pytest.mark.usefixtures("stocked")
+@pytest.mark.usefixtures("stocked_shop")
 def test_without_a_model_the_words_of_the_catalogue_tell_what_differs() -> None:
-    first = asked(limit=4)
+    first = answer_for(limit=4)
     likes(ADA, "rug")
 
     assert len({PRODUCTS[product]["category"][0] for product in ids(first)}) == 4
     assert first.degraded == "no_model"
-    assert "rug" not in ids(asked(ADA, limit=100))
+    assert "rug" not in ids(answer_for(ADA, limit=100))
 
 
-def test_a_shop_without_products_asks_nothing(stocked: None) -> None:
+def test_a_shop_without_products_asks_nothing(stocked_shop: None) -> None:
     from catalog.models import Product
     from personalization.serving.snapshot_refresher import snapshot_refresher
 
     Product.objects.update(active=False)
     snapshot_refresher.forget()
 
-    assert ids(asked()) == []
+    assert ids(answer_for()) == []
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_no_rule_and_no_fresh_place_makes_a_question_of_what_is_none() -> None:
     create_rule(name="Our pick", wording={"effect": "pin", "position": 1}, actor="staff:1")
     save_placement("onboarding", data={"recent_item_slots": 2, "explore_share": 0.5}, actor="staff:1")
     views(ADA, "desk")
 
-    likes(ADA, *ids(asked(ADA, limit=3)))
-    assert {item.reason.code for item in asked(ADA, limit=20).items} <= {"onboarding", "pinned"}
-    while questions := ids(asked(ADA)):
+    likes(ADA, *ids(answer_for(ADA, limit=3)))
+    assert {item.reason.code for item in answer_for(ADA, limit=20).items} <= {"onboarding", "pinned"}
+    while questions := ids(answer_for(ADA)):
         likes(ADA, *questions)
 
-    assert asked(ADA, limit=20).items == ()
+    assert answer_for(ADA, limit=20).items == ()
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_any_placement_may_ask() -> None:
     save_placement("quiz", data={"name": "Quiz", "strategy": "onboarding", "size": 2}, actor="staff:1")
 
-    assert {item.reason.code for item in asked(placement="quiz").items} == {"onboarding"}
+    assert {item.reason.code for item in answer_for(placement="quiz").items} == {"onboarding"}
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("live_model")
 def test_over_http_an_event_changes_the_next_questions_and_the_home_page(browser: "APIClient") -> None:
     who = {"anonymous_id": "newcomer"}
     first = browser.get(ASKED, who).json()
@@ -215,4 +215,4 @@ def test_over_http_an_event_changes_the_next_questions_and_the_home_page(browser
     assert second["degraded"] is None
     assert product not in [item["product_id"] for item in second["items"]]
     assert (home["personalized"], after["personalized"]) == (False, True)
-    assert product in {named for item in after["items"] for named in item["reason"]["product_ids"]}
+    assert product in {cause for item in after["items"] for cause in item["reason"]["product_ids"]}

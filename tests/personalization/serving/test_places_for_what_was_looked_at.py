@@ -12,7 +12,7 @@ from personalization.serving.snapshot_refresher import snapshot_refresher
 from tests.personalization.shop import ADA, views
 from tests.recsys.furniture import GROUPS, PRODUCTS
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("live_model")]
 BRANDS = ("Nord", "Lux", "Weft")
 
 
@@ -32,21 +32,21 @@ def test_caps_hold_for_them_too(recent_item_slots: int) -> None:
 
     for latest in PRODUCTS:
         views(ADA, latest)
-        shown = [product for product, _ in slate(size=4, recent_item_slots=recent_item_slots, strategy="trending")]
-        brands = Counter(PRODUCTS[product]["brand"] for product in shown)
-        assert max(brands[brand] for brand in BRANDS) <= 1, (latest, shown)
-        groups = [GROUPS[product] for product in shown if product in GROUPS]
-        assert len(groups) == len(set(groups)), (latest, shown)
+        products = [product for product, _ in slate(size=4, recent_item_slots=recent_item_slots, strategy="trending")]
+        brands = Counter(PRODUCTS[product]["brand"] for product in products)
+        assert max(brands[brand] for brand in BRANDS) <= 1, (latest, products)
+        groups = [GROUPS[product] for product in products if product in GROUPS]
+        assert len(groups) == len(set(groups)), (latest, products)
 
 
 def test_there_are_as_many_as_asked_for() -> None:
     views(ADA, "rug")
 
-    named = {
+    because_of_rug = {
         places: sum("rug" in names for _, names in slate(size=6, recent_item_slots=places)) for places in (0, 1, 2)
     }
 
-    assert named == {0: 0, 1: 1, 2: 2}
+    assert because_of_rug == {0: 0, 1: 1, 2: 2}
 
 
 def test_the_only_place_is_the_best_ones() -> None:
@@ -64,8 +64,10 @@ def test_who_asks_why_is_told_of_the_kept_place() -> None:
 
     answer = recommend(Ask(placement="home", who=Who(**ADA), explain=True))
 
-    told = {"rug" in item.reason.product_ids: item.explanation and item.explanation.rules for item in answer.items}
-    assert told == {True: ("in a slot for products close to the one looked at last",), False: ()}
+    rules_by_cause = {
+        "rug" in item.reason.product_ids: item.explanation and item.explanation.rules for item in answer.items
+    }
+    assert rules_by_cause == {True: ("in a slot for products close to the one looked at last",), False: ()}
 
 
 def test_who_stands_in_a_kept_place_is_not_told_as_removed_by_a_cap() -> None:
@@ -77,7 +79,7 @@ def test_who_stands_in_a_kept_place_is_not_told_as_removed_by_a_cap() -> None:
 
     answer = recommend(Ask(placement="home", who=Who(**ADA), explain=True))
 
-    shown, removed = {item.product_id for item in answer.items}, {one.product_id for one in answer.removed or ()}
-    assert (len(shown), "throw" in shown) == (2, True)
+    products, removed = {item.product_id for item in answer.items}, {one.product_id for one in answer.removed or ()}
+    assert (len(products), "throw" in products) == (2, True)
     assert removed
-    assert not shown & removed
+    assert not products & removed

@@ -14,7 +14,7 @@ from recsys.sources.base import Ranked
 
 
 @pytest.mark.parametrize(
-    ("strategy", "sources", "new_only", "seen"),
+    ("strategy", "sources", "new_only", "seen_allowed"),
     [
         ("hybrid", {}, True, False),
         ("blend", {}, True, False),
@@ -24,12 +24,12 @@ from recsys.sources.base import Ranked
     ],
 )
 def test_a_ranker_taught_on_new_products_alone_is_asked_for_those(
-    strategy: str, sources: dict[str, float], new_only: bool, seen: bool
+    strategy: str, sources: dict[str, float], new_only: bool, seen_allowed: bool
 ) -> None:
-    asked: list[Context] = []
+    contexts: list[Context] = []
 
     def slate(profile: Profile, context: Context, k: int, **how: Any) -> Any:
-        asked.append(context)
+        contexts.append(context)
         return SimpleNamespace(items=np.arange(2), scores=np.ones(2), sources=[{}, {}], contributions=[{}, {}])
 
     bundle = SimpleNamespace(
@@ -44,12 +44,12 @@ def test_a_ranker_taught_on_new_products_alone_is_asked_for_those(
         k=2,
     )
 
-    found = propose(
+    proposals = propose(
         cast("Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, popular=np.arange(2), n_popular=2)), question
     )
 
-    assert found.items == [0, 1]
-    assert [context.seen_allowed for context in asked] == [seen]
+    assert proposals.items == [0, 1]
+    assert [context.seen_allowed for context in contexts] == [seen_allowed]
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ def test_sources_that_a_placement_names_are_asked_whatever_the_model_released(ru
         k=1,
     )
 
-    found = propose(
+    proposals = propose(
         cast("Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, popular=np.arange(2), n_popular=2)), question
     )
 
-    assert found.items == [1]
-    assert found.sources[1] == {"buy_again": 0.5}
+    assert proposals.items == [1]
+    assert proposals.sources[1] == {"buy_again": 0.5}
 
 
 def test_what_fills_a_list_repeats_nothing_and_tells_who_else_proposed_it() -> None:
@@ -93,17 +93,17 @@ def test_what_fills_a_list_repeats_nothing_and_tells_who_else_proposed_it() -> N
         k=3,
     )
 
-    found = propose(
+    proposals = propose(
         cast("Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, popular=np.arange(3), n_popular=3)), question
     )
 
-    assert found.items == [2, 1, 0]
-    assert found.scores == {2: 0.5, 1: 0.5, 0: 0.0}
-    assert found.sources[2] == {"buy_again": 0.5, "recent": 0.5, "popular": 0.0}
+    assert proposals.items == [2, 1, 0]
+    assert proposals.scores == {2: 0.5, 1: 0.5, 0: 0.0}
+    assert proposals.sources[2] == {"buy_again": 0.5, "recent": 0.5, "popular": 0.0}
 
 
-@pytest.mark.parametrize("asked", [propose, popular_only])
-def test_a_large_catalogue_is_not_told_whole(asked: Any) -> None:
+@pytest.mark.parametrize("proposer", [propose, popular_only])
+def test_a_large_catalogue_is_not_told_whole(proposer: Any) -> None:
     n = 50_000
     snapshot = cast(
         "Any", SimpleNamespace(bundle=None, sources={}, popular=np.arange(n, dtype=np.int32), n_popular=n - 10_000)
@@ -117,10 +117,10 @@ def test_a_large_catalogue_is_not_told_whole(asked: Any) -> None:
         k=100,
     )
 
-    found = asked(snapshot, question)
-    rest = asked(snapshot, replace(question, allowed=np.arange(n) >= n - 10_000, k=3_000))
+    proposals = proposer(snapshot, question)
+    rest = proposer(snapshot, replace(question, allowed=np.arange(n) >= n - 10_000, k=3_000))
 
-    assert found.items == list(range(0, 2 * POPULAR_BATCH, 2))
+    assert proposals.items == list(range(0, 2 * POPULAR_BATCH, 2))
     assert rest.items == list(range(n - 10_000, n - 10_000 + 2 * POPULAR_BATCH))
     assert set(rest.sources[n - 10_000]) == {"catalog_order"}
 
@@ -139,9 +139,9 @@ def test_neighbors_are_what_is_allowed_of_the_sources_that_know_the_product_then
         "Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, serving_catalog=SimpleNamespace(kinship=kinship))
     )
 
-    found = neighbors(snapshot, 0, mask=np.array([False, False, True, True, True]), now=0.0, k=5)
+    proposals = neighbors(snapshot, 0, mask=np.array([False, False, True, True, True]), now=0.0, k=5)
 
-    assert list(found) == [3, 2, 3, 4]
+    assert list(proposals) == [3, 2, 3, 4]
 
 
 @pytest.mark.parametrize(("knows", "places"), [(True, ["popular"]), (False, ["content", "popular"])])
@@ -168,6 +168,6 @@ def test_words_stand_in_where_the_model_knows_no_neighbors_of_the_product(knows:
         k=2,
     )
 
-    found = propose(cast("Any", snapshot), question)
+    proposals = propose(cast("Any", snapshot), question)
 
-    assert list(dict.fromkeys(name for code in found.items for name in found.sources[code])) == places
+    assert list(dict.fromkeys(name for code in proposals.items for name in proposals.sources[code])) == places

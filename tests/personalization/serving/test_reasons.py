@@ -51,15 +51,17 @@ def test_every_source_that_may_be_ranked_has_words() -> None:
 
 
 def test_every_code_is_told_to_storefronts() -> None:
-    (told,) = re.findall(r"Codes: ([a-z_,\s]+)\.", text_of("docs/recommend.md"))
+    (codes,) = re.findall(r"Codes: ([a-z_,\s]+)\.", text_of("docs/recommend.md"))
 
-    assert sorted(re.findall(r"[a-z_]+", told)) == CODES, "the list of docs/recommend.md"
+    assert sorted(re.findall(r"[a-z_]+", codes)) == CODES, "the list of docs/recommend.md"
 
 
 def test_every_source_that_asks_the_history_can_say_why() -> None:
-    elsewhere = {*LATENT, *COMMON_SOURCES}
+    without_cause = {*LATENT, *COMMON_SOURCES}
     mute = {
-        name for name in PERSONAL_SOURCES if name not in elsewhere and RECOMMENDERS[name].because is Recommender.because
+        name
+        for name in PERSONAL_SOURCES
+        if name not in without_cause and RECOMMENDERS[name].because is Recommender.because
     }
 
     assert not mute, f"{mute} need `because`, or a line in LATENT: else their items are said to be 'From our range'"

@@ -26,10 +26,10 @@ from personalization.serving.snapshot_refresher import SnapshotRefresher
 from recsys.data.catalogue import Catalogue
 from recsys.ranking import extension, text_similarity
 from recsys.ranking.text_similarity import Kinship
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.recsys.furniture import PRODUCTS, model
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("live_model")]
 SOFA = {"title": "Oak sofa", "category": ["Furniture"], "brand": "Nord", "price": "900.00", "currency": "EUR"}
 
 
@@ -155,7 +155,7 @@ def test_rebuild_reads_only_new_products(monkeypatch: pytest.MonkeyPatch, builds
 
     put_product("sofa", data=SOFA, actor="key:test")
     refresher.current()
-    second = admitted(model(("popular", "content")))
+    second = passed_version(model(("popular", "content")))
     promote(second, actor="staff:1")
     assert refresher.current().model_version == second
     roll_back(actor="staff:1")
@@ -169,7 +169,7 @@ def test_rebuild_reads_only_new_products(monkeypatch: pytest.MonkeyPatch, builds
 def test_removed_products_do_not_use_up_the_limit_of_compared_pairs(
     monkeypatch: pytest.MonkeyPatch, builds: list[int]
 ) -> None:
-    promote(admitted(model(("popular", "content"))), actor="staff:1")
+    promote(passed_version(model(("popular", "content"))), actor="staff:1")
     old = [f"old-{number}" for number in range(20)]
     for product_id in ("sofa", *old):
         put_product(product_id, data=SOFA, actor="key:test")
@@ -286,14 +286,14 @@ def test_old_snapshot_is_freed_without_garbage_collection() -> None:
     gc.freeze()
     gc.disable()
     try:
-        promote(admitted(model(("popular", "content"))), actor="staff:1")
+        promote(passed_version(model(("popular", "content"))), actor="staff:1")
         refresher.current()
         bundle = references.pop(1)()
         assert [one() for one in references] == [None] * len(references)
         references = [weakref.ref(bundle)]
         del bundle
 
-        promote(admitted(model(("popular", "trending"))), actor="staff:1")
+        promote(passed_version(model(("popular", "trending"))), actor="staff:1")
         refresher.current()
         assert references[0]() is None
     finally:

@@ -27,11 +27,11 @@ from personalization.serving.asking import Ask, Who
 from personalization.serving.exposures import Exposures
 from personalization.serving.snapshot_refresher import SnapshotRefresher, snapshot_refresher
 from recsys.ranking.model import Bundle
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.personalization.shop import ADA, views
 from tests.recsys.furniture import model
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("live_model")]
 SOFA = {"title": "Oak sofa", "category": ["Furniture", "Sofas"], "brand": "Nord", "price": "900.00", "currency": "EUR"}
 
 
@@ -54,7 +54,7 @@ def test_a_view_of_a_product_no_model_knows_changes_the_next_answer() -> None:
 
     answer = recommend(Ask(placement="home", who=Who(**ADA)))
 
-    assert "sofa" in [named for item in answer.items for named in item.reason.product_ids]
+    assert "sofa" in [cause for item in answer.items for cause in item.reason.product_ids]
 
 
 def test_a_product_no_model_knows_is_among_the_recently_viewed() -> None:
@@ -65,15 +65,15 @@ def test_a_product_no_model_knows_is_among_the_recently_viewed() -> None:
 
 
 def test_a_process_that_starts_later_answers_the_same_of_products_that_are_alike() -> None:
-    asked: dict[str, Any] = {"placement": "similar", "product_ids": ("stool",), "limit": 20}
-    ids(**asked)
+    request: dict[str, Any] = {"placement": "similar", "product_ids": ("stool",), "limit": 20}
+    ids(**request)
     for name in ("sofa-b", "sofa-a"):
         put_product(name, data=SOFA, actor="key:test")
-        followed = ids(**asked)
+        followed = ids(**request)
 
     snapshot_refresher.forget()
 
-    assert ids(**asked) == followed
+    assert ids(**request) == followed
 
 
 def test_attributes_without_a_value_make_no_two_products_alike() -> None:
@@ -87,8 +87,8 @@ def test_a_price_in_another_currency_passes_no_filter_on_prices_and_is_not_learn
 
     assert "sofa" in ids(limit=100)
     assert "sofa" not in ids(limit=100, filters=Filters(min_price=Decimal(500)))
-    told = {one["column"]: one["values"] for one in shop_dataset().report["imputed"]}
-    assert told["price in another currency"] == 1
+    imputed = {one["column"]: one["values"] for one in shop_dataset().report["imputed"]}
+    assert imputed["price in another currency"] == 1
 
 
 def test_a_removed_or_inactive_product_is_gone() -> None:
@@ -108,7 +108,7 @@ def test_a_placement_is_a_row() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "message"),
     [
         ("filters", {"category": 5}, "category must be a list of names"),
         ("filters", {"category": [["a"]]}, "category must be a list of names"),
@@ -128,18 +128,18 @@ def test_a_placement_is_a_row() -> None:
         ("explore_share", float("nan"), "must be a number"),
     ],
 )
-def test_a_placement_of_other_kinds_is_refused_at_its_field(field: str, value: Any, told: str) -> None:
+def test_a_placement_of_other_kinds_is_refused_at_its_field(field: str, value: Any, message: str) -> None:
     before = Placement.objects.values().get(key="trending")
 
-    with pytest.raises(InvalidInput, match=told) as refused:
+    with pytest.raises(InvalidInput, match=message) as error:
         save_placement("trending", data={field: value}, actor="staff:1")
 
-    assert refused.value.errors[0].field == field
+    assert error.value.errors[0].field == field
     assert Placement.objects.values().get(key="trending") == before
 
 
 @pytest.mark.parametrize(
-    "written",
+    "values",
     [
         {"filters": {"category": 5}},
         {"filters": {"category": [["a"]]}},
@@ -151,9 +151,9 @@ def test_a_placement_of_other_kinds_is_refused_at_its_field(field: str, value: A
     ],
 )
 def test_a_row_that_cannot_be_read_is_left_out_and_takes_no_other_down(
-    written: dict[str, Any], caplog: pytest.LogCaptureFixture
+    values: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    Placement.objects.filter(key="trending").update(**written)
+    Placement.objects.filter(key="trending").update(**values)
 
     assert ids()
     with pytest.raises(NotFound):
@@ -195,34 +195,34 @@ def test_where_redis_lost_the_counters_whatever_is_written_to_rules_and_placemen
 ) -> None:
     own, look = lost(monkeypatch, settings)
 
-    def told() -> tuple[list[tuple[str, int]], int, set[str]]:
+    def state() -> tuple[list[tuple[str, int]], int, set[str]]:
         look()
         now = own.current()
         return [(one.name, one.version) for one in now.rules.rules], now.placements["home"].size, set(now.placements)
 
-    before = told()
+    before = state()
     assert before[0] == []
     rule = create_rule(name="Mugs", wording={"effect": "pin", "position": 1, "products": ["mug"]}, actor="staff:1")
-    assert told()[0] == [("Mugs", 1)]
+    assert state()[0] == [("Mugs", 1)]
     edit_rule(rule.pk, wording={"effect": "bury", "products": ["mug"]}, actor="staff:1")
-    assert told()[0] == [("Mugs", 2)]
+    assert state()[0] == [("Mugs", 2)]
     Rule.objects.filter(pk=rule.pk).update(name="Cups")  # by hand: no service, no `updated_at`
-    assert told()[0] == [("Cups", 2)]
+    assert state()[0] == [("Cups", 2)]
     switch_rule(rule.pk, active=False, actor="staff:1")
-    assert told()[0] == []
+    assert state()[0] == []
     switch_rule(rule.pk, active=True, actor="staff:1")
-    assert told()[0] == [("Cups", 2)]
+    assert state()[0] == [("Cups", 2)]
     save_placement("home", data={"size": 7}, actor="staff:1")
-    assert told()[1] == 7
+    assert state()[1] == 7
     Placement.objects.filter(key="home").update(size=6)
-    assert told()[1] == 6
+    assert state()[1] == 6
     Placement.objects.filter(key="trending").update(active=False)
-    assert told()[2] == before[2] - {"trending"}
+    assert state()[2] == before[2] - {"trending"}
     Placement.objects.filter(key="similar").delete()
-    assert told()[2] == before[2] - {"trending", "similar"}
+    assert state()[2] == before[2] - {"trending", "similar"}
     with connection.cursor() as sql:
         sql.execute("UPDATE personalization_rule SET current_id = NULL")
-    assert told()[0] == []
+    assert state()[0] == []
 
 
 def test_a_rule_begins_and_ends_by_time_without_being_read_again(
@@ -250,12 +250,12 @@ def test_what_nobody_wrote_is_not_read_again(settings: Any, monkeypatch: pytest.
     create_rule(name="Mugs", wording={"effect": "pin", "position": 1, "products": ["mug"]}, actor="staff:1")
     own, look = lost(monkeypatch, settings)
 
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         look()
         look()
 
-    assert len([one for one in asked if "ctid" in one["sql"]]) == 2
-    assert not [one for one in asked if "personalization_ruleversion" in one["sql"] or '"dedupe_group"' in one["sql"]]
+    assert len([one for one in queries if "ctid" in one["sql"]]) == 2
+    assert not [one for one in queries if "personalization_ruleversion" in one["sql"] or '"dedupe_group"' in one["sql"]]
     assert [one.name for one in own.current().rules.rules] == ["Mugs"]
 
 
@@ -264,7 +264,7 @@ def test_promotion_and_rollback_are_live_in_the_next_answer() -> None:
         return recommend(Ask(placement="home")).model_version
 
     first = live()
-    second = admitted(model(("popular", "rp3beta")))
+    second = passed_version(model(("popular", "rp3beta")))
     assert live() == first
 
     promote(second, actor="staff:1")
@@ -277,14 +277,14 @@ def test_promotion_and_rollback_are_live_in_the_next_answer() -> None:
 def test_what_was_reloaded_before_the_database_went_away_is_served_when_it_is_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def gone() -> None:
+    def lose_connection() -> None:
         raise OperationalError("server closed the connection")
 
-    second = admitted(model(("popular", "rp3beta")))
+    second = passed_version(model(("popular", "rp3beta")))
     own = SnapshotRefresher()
     first = own.current().model_version
     with monkeypatch.context() as broken:
-        broken.setattr("personalization.serving.snapshot_refresher.config_fingerprint", gone)
+        broken.setattr("personalization.serving.snapshot_refresher.config_fingerprint", lose_connection)
         promote(second, actor="staff:1")
         remove_product("rug", actor="key:test")
         own.refresh(force=True)
@@ -311,7 +311,7 @@ def test_a_version_that_cannot_be_read_is_left_alone_for_a_while(monkeypatch: py
 
     own = SnapshotRefresher()
     first = own.current().model_version
-    second = admitted(model(("popular", "rp3beta")))
+    second = passed_version(model(("popular", "rp3beta")))
     promote(second, actor="staff:1")
     with monkeypatch.context() as broken:
         broken.setattr(Bundle, "load", unreadable)
@@ -346,7 +346,7 @@ def test_where_redis_lost_the_counters_a_promotion_is_live_within_two_seconds_al
     own.refresh()
     settings.SERVING_REFRESH = "background"
     monkeypatch.setattr(SnapshotRefresher, "_runs", lambda _: True)
-    second = admitted(model(("popular", "rp3beta")))
+    second = passed_version(model(("popular", "rp3beta")))
     promote(second, actor="staff:1")
     later = time.monotonic() + 2.0
     monkeypatch.setattr("personalization.serving.snapshot_refresher.time", SimpleNamespace(monotonic=lambda: later))
@@ -363,13 +363,13 @@ def test_a_database_that_is_down_is_not_asked_with_every_request(
     own.refresh()
     settings.SERVING_REFRESH = "background"
 
-    def gone() -> None:
+    def lose_connection() -> None:
         raise OperationalError("server closed the connection")
 
     monkeypatch.setattr(
         "personalization.serving.snapshot_refresher._read_counters", lambda: (7, 7)
     )  # something was written
-    monkeypatch.setattr(own, "_reload", gone)
+    monkeypatch.setattr(own, "_reload", lose_connection)
     for turn in range(20):  # requests that saw it wake the thread again and again
         later = moment + turn * 0.06
         with monkeypatch.context() as moved:
