@@ -28,7 +28,7 @@ BRIGHTEST = """() => Math.max(...[...document.querySelectorAll('#content p, #con
     c.fillRect(0, 0, 1, 1); return c.getImageData(0, 0, 1, 1).data[1]; }))"""
 
 
-def test_every_plot_is_drawn(
+def test_all_plots_are_drawn(
     live_server: LiveServer, page: Page, requests: list[Request], settings: Settings, tmp_path: Path, shoot: Shoot
 ) -> None:
     settings.MODEL_DIR = tmp_path

@@ -31,7 +31,7 @@ def lively(open_shop: Shop) -> Shop:
 
 
 @pytest.mark.slow
-def test_the_pages_are_photographed(lively: Shop, page: Page, chromium: Browser, shoot: Shoot) -> None:
+def test_pages_are_photographed(lively: Shop, page: Page, chromium: Browser, shoot: Shoot) -> None:
     shop_walk(lively, page, shoot)
     phone(lively, chromium, shoot)
     staff_walk(lively, page, shoot)

@@ -50,7 +50,7 @@ def soon(page: Page, question: Callable[[], T]) -> T:
     return until(attempt)
 
 
-def test_nothing_is_stored_or_sent_before_a_yes(shop: Shop, page: Page, requests: list[Request]) -> None:
+def test_nothing_is_stored_or_sent_before_consent(shop: Shop, page: Page, requests: list[Request]) -> None:
     page.goto(shop.product("P0001"))
     page.wait_for_selector(DRAWN)
     page.locator("[data-vitrine-add]").click()
@@ -72,7 +72,7 @@ def test_nothing_is_stored_or_sent_before_a_yes(shop: Shop, page: Page, requests
     assert collected(requests)[0]["anonymousId"] == visitor_of(page)
 
 
-def test_what_keys_lead_to_is_not_under_the_question(shop: Shop, page: Page) -> None:
+def test_focused_elements_are_not_behind_the_banner(shop: Shop, page: Page) -> None:
     page.set_viewport_size({"width": 375, "height": 667})
     page.goto(shop.product("P0001"))
     page.wait_for_selector(DRAWN)
@@ -87,7 +87,7 @@ def test_what_keys_lead_to_is_not_under_the_question(shop: Shop, page: Page) -> 
         assert box["y"] + box["height"] <= question["y"]
 
 
-def test_a_no_is_kept_and_nothing_else(shop: Shop, page: Page, requests: list[Request]) -> None:
+def test_refusal_is_the_only_stored_value(shop: Shop, page: Page, requests: list[Request]) -> None:
     page.goto(shop.home)
     page.wait_for_selector(DRAWN)
 
@@ -104,7 +104,7 @@ def test_a_no_is_kept_and_nothing_else(shop: Shop, page: Page, requests: list[Re
     expect(page.locator("[data-placement=home-svd]")).to_be_hidden()
 
 
-def test_global_privacy_control_is_a_no(
+def test_global_privacy_control_counts_as_refusal(
     shop: Shop, visitor: BrowserContext, page: Page, requests: list[Request]
 ) -> None:
     visitor.add_init_script("Object.defineProperty(navigator, 'globalPrivacyControl', {value: true})")
@@ -117,7 +117,7 @@ def test_global_privacy_control_is_a_no(
     assert collected(requests) == []
 
 
-def test_a_look_changes_the_home_page(open_shop: Shop, page: Page) -> None:
+def test_viewing_a_product_changes_the_home_page(open_shop: Shop, page: Page) -> None:
     page.goto(open_shop.home)
     page.locator(YES).click()
     page.goto(open_shop.product("P0003"))
@@ -132,7 +132,7 @@ def test_a_look_changes_the_home_page(open_shop: Shop, page: Page) -> None:
     expect(page.locator("[data-placement=home-svd]")).to_be_visible()
 
 
-def test_a_login_takes_the_visitors_history_along(open_shop: Shop, visitor: BrowserContext, page: Page) -> None:
+def test_login_keeps_the_visitors_history(open_shop: Shop, visitor: BrowserContext, page: Page) -> None:
     page.goto(open_shop.home)
     page.locator(YES).click()
     page.goto(open_shop.product("P0004"))
@@ -150,7 +150,7 @@ def test_a_login_takes_the_visitors_history_along(open_shop: Shop, visitor: Brow
     assert soon(page, merged)
 
 
-def test_an_order_is_recorded(open_shop: Shop, page: Page) -> None:
+def test_order_is_recorded(open_shop: Shop, page: Page) -> None:
     from customers.selectors import Identity
     from events.activity import orders_of
 

@@ -71,7 +71,7 @@ def unanswered(page: Page) -> AbstractContextManager[object]:
 
 
 @pytest.mark.parametrize("beacons", [True, False])
-def test_a_withdrawal_is_sent_before_what_waits_and_without_it(page: Page, host: Host, beacons: bool) -> None:
+def test_withdrawal_drops_waiting_events(page: Page, host: Host, beacons: bool) -> None:
     if not beacons:
         page.evaluate("navigator.sendBeacon = () => false")
     host.answers = False
@@ -89,7 +89,7 @@ def test_a_withdrawal_is_sent_before_what_waits_and_without_it(page: Page, host:
 
 
 @pytest.mark.parametrize("answer", ["false", "{analytics: false, personalization: false, cross_device: true}"])
-def test_a_withdrawal_that_could_not_be_sent_waits_for_the_next_page(page: Page, host: Host, answer: str) -> None:
+def test_unsent_withdrawal_is_sent_from_the_next_page(page: Page, host: Host, answer: str) -> None:
     page.evaluate("navigator.sendBeacon = () => false")
     host.answers = False
     with unanswered(page):
@@ -104,7 +104,7 @@ def test_a_withdrawal_that_could_not_be_sent_waits_for_the_next_page(page: Page,
     soon(page, lambda: list(stored(page)) == ["vitrine.consent"])
 
 
-def test_a_browser_that_says_no_since_sends_nothing_of_what_waited(page: Page, host: Host) -> None:
+def test_new_privacy_signal_drops_waiting_events(page: Page, host: Host) -> None:
     page.evaluate("navigator.sendBeacon = () => false")
     host.answers = False
     with unanswered(page):
@@ -122,7 +122,7 @@ def test_a_browser_that_says_no_since_sends_nothing_of_what_waited(page: Page, h
     assert host.items[before:] == []
 
 
-def test_what_is_seen_is_what_was_drawn_last(page: Page, host: Host) -> None:
+def test_impressions_belong_to_the_latest_list(page: Page, host: Host) -> None:
     for _ in range(2):
         page.evaluate("vitrine.recommend('home', {into: '#shelf'})")
     page.locator("#shelf b", has_text="chair 2").scroll_into_view_if_needed()
@@ -131,7 +131,7 @@ def test_what_is_seen_is_what_was_drawn_last(page: Page, host: Host) -> None:
     assert [one["properties"]["list_id"] for one in host.events_named("Product List Viewed")] == ["list-2"]
 
 
-def test_what_happened_before_a_no_is_not_sent_after_a_later_yes(page: Page, host: Host) -> None:
+def test_events_before_a_refusal_are_never_sent(page: Page, host: Host) -> None:
     page.evaluate("localStorage.clear()")
     opened(page)
     page.evaluate("vitrine.track('Product Viewed', {product_id: 'before'})")
@@ -147,9 +147,7 @@ def test_what_happened_before_a_no_is_not_sent_after_a_later_yes(page: Page, hos
 
 
 @pytest.mark.parametrize("first", ["{analytics: true, personalization: false}", "false"])
-def test_an_answer_that_nothing_else_tells_is_told_before_shelves_are_drawn_again(
-    page: Page, host: Host, first: str
-) -> None:
+def test_consent_is_sent_before_new_recommendations(page: Page, host: Host, first: str) -> None:
     page.evaluate(f"vitrine.consent({first})")
     soon(page, lambda: len(host.events_named("Consent Updated")) == 1)
 
@@ -160,7 +158,7 @@ def test_an_answer_that_nothing_else_tells_is_told_before_shelves_are_drawn_agai
     assert (last["analytics"], last["personalization"]) == (True, True)
 
 
-def test_who_debugs_reads_what_was_wrong(page: Page, host: Host) -> None:
+def test_debug_mode_logs_errors(page: Page, host: Host) -> None:
     page.context.route(f"{HOST}/api/**", lambda route: route.fulfill(status=404, body="no placement hom", headers=OPEN))
     page.goto(f"{SHOP}/")
     page.evaluate(f"vitrine.init({{key: 'pk_test', host: '{HOST}', debug: true}})")
@@ -169,7 +167,7 @@ def test_who_debugs_reads_what_was_wrong(page: Page, host: Host) -> None:
         assert page.evaluate("vitrine.recommend('hom')") is None
 
 
-def test_a_mark_that_cannot_be_read_takes_no_other_down(page: Page, host: Host) -> None:
+def test_invalid_attribute_does_not_stop_the_snippet(page: Page, host: Host) -> None:
     page.context.route(
         f"{SHOP}/",
         lambda route: route.fulfill(

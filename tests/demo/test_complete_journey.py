@@ -16,7 +16,7 @@ def data() -> DemoData:
     return load("complete-journey", now=datetime.now(UTC), currency="EUR")
 
 
-def test_what_is_kept_is_what_the_docs_say(data: DemoData) -> None:
+def test_data_set_has_the_documented_size(data: DemoData) -> None:
     items: list[Item] = list(data.items)
 
     orders = [item for item in items if item["type"] == "track"]

@@ -19,7 +19,7 @@ from personalization.serving.snapshot_refresher import snapshot_refresher
 KNOWN = {"known_shopper": "ada", "note": "a test", "name": "simulated", "products": 1}
 
 
-def test_the_request_on_the_screen_was_answered(
+def test_screen_shows_the_answer_to_its_request(
     transactional_db: None, live_server: LiveServer, settings: Settings
 ) -> None:
     settings.SERVING_REFRESH, settings.PUBLIC_URL = "inline", live_server.url
@@ -37,7 +37,7 @@ def test_the_request_on_the_screen_was_answered(
     assert all(name in text for name in setup.LOGINS)
 
 
-def test_an_empty_shop_is_ready_for_its_first_product(
+def test_screen_of_empty_shop_shows_how_to_add_a_product(
     transactional_db: None, live_server: LiveServer, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.SERVING_REFRESH, settings.PUBLIC_URL, settings.DEMO = "inline", live_server.url, True
@@ -59,7 +59,7 @@ def test_an_empty_shop_is_ready_for_its_first_product(
     assert [one["title"] for one in screen.ask(live_server.url, user_id="ada")["items"]] == ["Oak chair"]
 
 
-def test_silence_is_said(settings: Settings) -> None:
+def test_screen_shows_connection_errors(settings: Settings) -> None:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         settings.PUBLIC_URL = f"http://127.0.0.1:{sock.getsockname()[1]}"

@@ -70,7 +70,7 @@ def open_alarms() -> list[str]:
 
 
 @pytest.mark.parametrize(("broken", "name"), [(half, "volume"), (lost_titles, "filled titles")])
-def test_a_broken_feed_refuses_the_training(
+def test_broken_feed_fails_the_training(
     broken: Callable[[pd.DataFrame], Dataset], name: str, live: ModelVersion
 ) -> None:
     failed_run = run()
@@ -90,7 +90,7 @@ def test_a_broken_feed_refuses_the_training(
     assert open_alarms() == ["data"]
 
 
-def test_an_operator_may_force_it_which_is_on_record(live: ModelVersion) -> None:
+def test_forced_training_is_audited(live: ModelVersion) -> None:
     examine(half(history()), run(forced=True))
 
     (event,) = entries(action="training.forced")
@@ -98,7 +98,7 @@ def test_an_operator_may_force_it_which_is_on_record(live: ModelVersion) -> None
     assert open_alarms() == ["data"]
 
 
-def test_a_changed_shop_is_learnt_from_and_raises_an_alarm(live: ModelVersion) -> None:
+def test_changed_shop_is_trained_and_raises_alarm(live: ModelVersion) -> None:
     examine(only_views(history()), run())
 
     (alarm,) = ModelAlarm.objects.all()
@@ -107,7 +107,7 @@ def test_a_changed_shop_is_learnt_from_and_raises_an_alarm(live: ModelVersion) -
     assert list(entries(action="training.refused")) == []
 
 
-def test_who_promotes_a_version_of_other_answers_raises_the_alarm_too_but_not_by_going_back_to_it() -> None:
+def test_unstable_version_raises_alarm_on_promotion_but_not_on_roll_back() -> None:
     other = {"name": "stability", "value": 0.02, "bar": 0.3, "passed": False, "message": "overlap", "grade": "alarms"}
     version, steady = (
         passed_version(model(("popular",)), report={"stability": other}),
@@ -125,7 +125,7 @@ def test_who_promotes_a_version_of_other_answers_raises_the_alarm_too_but_not_by
     assert open_alarms() == []
 
 
-def test_each_version_names_what_was_open_while_it_was_live() -> None:
+def test_version_lists_alarms_of_its_time_as_champion() -> None:
     first, second, third = (
         ModelVersion.objects.get(version=passed_version(model(("popular",)), report={"number": number}))
         for number in range(3)
@@ -143,17 +143,17 @@ def test_each_version_names_what_was_open_while_it_was_live() -> None:
     assert [list(alarms_of(version)) for version in (first, second, third)] == [[alarm], [alarm], []]
 
 
-def test_every_kind_says_what_it_means() -> None:
+def test_all_alarm_kinds_have_a_meaning() -> None:
     assert set(MEANING) == set(AlarmKind), "`MEANING` of modelops/admin/alarms.py"
 
 
-def test_the_first_small_shop_raises_nothing() -> None:
+def test_first_training_raises_no_alarm() -> None:
     examine(build(history().head(60)), run())
 
     assert open_alarms() == []
 
 
-def test_an_alarm_counts_while_it_is_open_and_ends_with_a_good_measurement() -> None:
+def test_open_alarm_counts_and_good_measurement_settles_it() -> None:
     raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule")
     raise_or_settle(AlarmKind.DRIFT, [BAD, GOOD], actor="system:schedule")
     raise_or_settle(AlarmKind.STABILITY, [GOOD], actor="system:schedule")
@@ -172,7 +172,7 @@ def test_an_alarm_counts_while_it_is_open_and_ends_with_a_good_measurement() -> 
     ]
 
 
-def test_an_alarm_is_not_settled_by_a_night_that_measured_other_things() -> None:
+def test_other_measurements_do_not_settle_an_alarm() -> None:
     raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule")
 
     raise_or_settle(
@@ -184,7 +184,7 @@ def test_an_alarm_is_not_settled_by_a_night_that_measured_other_things() -> None
     assert open_alarms() == []
 
 
-def test_what_failed_and_was_not_measured_again_stays_on_an_alarm_that_is_raised_for_other_things() -> None:
+def test_unmeasured_failures_stay_on_the_alarm() -> None:
     exposure_check = Check("drift of what was shown", 0.9, 0.25, False, "shares", "alarms")
     raise_or_settle(AlarmKind.DRIFT, [exposure_check, GOOD], actor="system:schedule")
 
@@ -201,7 +201,7 @@ def test_what_failed_and_was_not_measured_again_stays_on_an_alarm_that_is_raised
     assert open_alarms() == []
 
 
-def test_two_processes_that_raise_it_at_once_raise_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_processes_raise_one_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
     save, tries = ModelAlarm.save, [1]
 
     def beaten(alarm: ModelAlarm, *args: Any, **named: Any) -> None:
@@ -218,7 +218,7 @@ def test_two_processes_that_raise_it_at_once_raise_one(monkeypatch: pytest.Monke
     assert open_alarms() == ["drift"]
 
 
-def test_somebody_who_may_settles_it_and_the_next_one_is_new() -> None:
+def test_next_alarm_after_settling_is_new() -> None:
     alarm = raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule")
     assert alarm is not None
 
@@ -233,7 +233,7 @@ def test_somebody_who_may_settles_it_and_the_next_one_is_new() -> None:
 
 
 @pytest.mark.parametrize(("role", "led"), [("data scientist", True), ("compliance officer", False)])
-def test_its_page_leads_only_where_the_person_may_go(role: str, led: bool) -> None:
+def test_alarm_page_hides_links_without_permission(role: str, led: bool) -> None:
     alarm = raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule", run=run())
     assert alarm is not None
     settle(alarm.pk, by=person("ada", "change_modelalarm"))
@@ -248,7 +248,7 @@ def test_its_page_leads_only_where_the_person_may_go(role: str, led: bool) -> No
     ) == (led, False, True)
 
 
-def test_the_database_keeps_one_open_alarm_a_kind() -> None:
+def test_database_allows_one_open_alarm_per_kind() -> None:
     raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule")
 
     with pytest.raises(IntegrityError), transaction.atomic():

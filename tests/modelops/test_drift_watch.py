@@ -69,7 +69,7 @@ def shop_showed(product_ids: Iterable[str], *, days_ago: float, to: int = 240) -
     )
 
 
-def test_a_usual_day_is_kept_and_raises_nothing(live: ModelVersion) -> None:
+def test_usual_day_is_stored_without_alarm(live: ModelVersion) -> None:
     shop_sells(USUAL)
 
     watch_drift_task()
@@ -81,9 +81,7 @@ def test_a_usual_day_is_kept_and_raises_nothing(live: ModelVersion) -> None:
     assert not ModelAlarm.objects.exists()
 
 
-def test_a_day_in_another_shop_raises_the_alarm_and_the_next_usual_one_settles_it(
-    live: ModelVersion, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_drift_raises_alarm_and_usual_day_settles_it(live: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> None:
     shop_sells(["mug-of-the-year"] * 240, to=1)
 
     watch_drift_task()
@@ -103,7 +101,7 @@ def test_a_day_in_another_shop_raises_the_alarm_and_the_next_usual_one_settles_i
     assert alarm.settled_at == later
 
 
-def test_a_day_of_bots_is_no_traffic(live: ModelVersion) -> None:
+def test_bots_do_not_count_as_traffic(live: ModelVersion) -> None:
     now = clock.epoch_us()
     crawl = [bought(f"m{next(NUMBERS)}", 1, one, now - 60_000_000) for one in ["mug-of-the-year"] * 240]
     put([replace(one, context={"device": {"type": "bot"}}) for one in crawl])
@@ -113,9 +111,7 @@ def test_a_day_of_bots_is_no_traffic(live: ModelVersion) -> None:
     assert not ModelDrift.objects.exists()
 
 
-def test_a_feed_that_fell_silent_raises_the_alarm_and_settles_once_it_is_back(
-    live: ModelVersion, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_silent_feed_raises_alarm_until_it_is_back(live: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> None:
     now = clock.epoch_us()
     put([
         bought(f"m{next(NUMBERS)}", shopper, USUAL[shopper], now - (24 * days + 1) * 3_600_000_000)
@@ -139,7 +135,7 @@ def test_a_feed_that_fell_silent_raises_the_alarm_and_settles_once_it_is_back(
     assert alarm.settled_at == later
 
 
-def test_what_is_shown_is_watched_too(live: ModelVersion) -> None:
+def test_shown_products_are_watched(live: ModelVersion) -> None:
     shop_showed(USUAL * 2, days_ago=3)
     shop_showed(["mug-of-the-year"] * 240, days_ago=0.5)
 
@@ -149,7 +145,7 @@ def test_what_is_shown_is_watched_too(live: ModelVersion) -> None:
     assert alarm.message.startswith("drift of what is shown")
 
 
-def test_what_few_shoppers_were_shown_is_their_taste_and_no_drift(live: ModelVersion) -> None:
+def test_few_shoppers_cause_no_drift_alarm(live: ModelVersion) -> None:
     shop_showed(USUAL * 2, days_ago=3)
     shop_showed(["mug-of-the-year"] * 240, days_ago=0.5, to=20)
 
@@ -158,9 +154,7 @@ def test_what_few_shoppers_were_shown_is_their_taste_and_no_drift(live: ModelVer
     assert not ModelAlarm.objects.exists()
 
 
-def test_without_traffic_without_a_model_or_with_an_altered_one_nothing_is_said(
-    live: ModelVersion, tmp_path: Path
-) -> None:
+def test_no_checks_without_traffic_or_readable_model(live: ModelVersion, tmp_path: Path) -> None:
     watch_drift_task()
     file = next((tmp_path / live.directory).rglob("*.npz"))
     file.write_bytes(file.read_bytes() + b"x")
@@ -172,7 +166,7 @@ def test_without_traffic_without_a_model_or_with_an_altered_one_nothing_is_said(
     assert not ModelDrift.objects.exists()
 
 
-def test_a_version_of_a_release_with_other_facts_is_told_in_the_log_and_stops_no_night(
+def test_version_of_another_release_is_logged_and_skipped(
     live: ModelVersion, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     directory = tmp_path / live.directory
@@ -187,7 +181,7 @@ def test_a_version_of_a_release_with_other_facts_is_told_in_the_log_and_stops_no
     assert not ModelDrift.objects.exists()
 
 
-def test_it_runs_every_night_before_the_training() -> None:
+def test_watch_is_scheduled_before_the_training() -> None:
     schedule = {entry["task"]: entry["schedule"] for entry in app.conf.beat_schedule.values()}
 
     assert (schedule["modelops.watch_drift"].hour, schedule["modelops.train"].hour) == ({2}, {3})

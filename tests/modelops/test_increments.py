@@ -61,7 +61,7 @@ def best_seller() -> str:
     return str(snapshot.serving_catalog.catalogue.item_ids[snapshot.popular[0]])
 
 
-def test_what_sold_since_the_training_is_in_the_tables_that_are_served() -> None:
+def test_increment_contains_new_sales() -> None:
     assert best_seller() == "lamp"
     sell("rug")
 
@@ -75,7 +75,7 @@ def test_what_sold_since_the_training_is_in_the_tables_that_are_served() -> None
     assert snapshot_refresher.refusal is None
 
 
-def test_events_count_as_when_the_version_was_trained(settings: Any) -> None:
+def test_increment_uses_the_event_weights_of_the_training(settings: Any) -> None:
     bundle = model(("popular",))
     promote(
         passed_version(replace(bundle, manifest={**bundle.manifest, EVENT_WEIGHTS: {"purchase": 2.5}})), actor="staff:1"
@@ -90,7 +90,7 @@ def test_events_count_as_when_the_version_was_trained(settings: Any) -> None:
     assert snapshot_refresher.current().weights[SIGNAL_NAMES.index("purchase")] == 2.5
 
 
-def test_nothing_is_written_where_nothing_happened() -> None:
+def test_no_increment_without_new_events() -> None:
     sell("rug")
     run_increment()
     before = live()
@@ -100,7 +100,7 @@ def test_nothing_is_written_where_nothing_happened() -> None:
     assert live().increment["at"] > before.increment["at"]
 
 
-def test_nothing_is_learnt_again_right_after_a_training() -> None:
+def test_no_increment_right_after_a_training() -> None:
     sell("rug")
     bundle = model(("popular",))
     manifest = {**bundle.manifest, "data": fingerprint(shop_dataset(weights={}))}
@@ -113,7 +113,7 @@ def test_nothing_is_learnt_again_right_after_a_training() -> None:
     assert "has learnt from 120" in run_increment(forced=True)
 
 
-def test_the_audit_log_tells_which_artifact_answered_when_and_nothing_where_nothing_changed() -> None:
+def test_increments_are_audited() -> None:
     sell("rug")
     tasks.increment()
     call_command("increment", stdout=StringIO())
@@ -130,7 +130,7 @@ def test_the_audit_log_tells_which_artifact_answered_when_and_nothing_where_noth
     assert first != later
 
 
-def test_at_most_a_tenth_of_the_time_goes_to_increments() -> None:
+def test_increments_take_at_most_a_tenth_of_the_time() -> None:
     sell("rug")
     run_increment()
     ModelVersion.objects.update(increment={**live().increment, "seconds": 30.0})
@@ -144,7 +144,7 @@ def test_at_most_a_tenth_of_the_time_goes_to_increments() -> None:
     assert "has learnt from 150" in run_increment()
 
 
-def test_a_clock_that_was_put_back_stops_no_increments() -> None:
+def test_clock_set_back_does_not_stop_increments() -> None:
     sell("rug")
     run_increment()
     a_year_ahead = clock.now() + timedelta(days=365)
@@ -153,7 +153,7 @@ def test_a_clock_that_was_put_back_stops_no_increments() -> None:
     assert "Nothing has happened" in run_increment()
 
 
-def test_the_artifact_before_stays_until_the_next_but_one() -> None:
+def test_previous_increment_is_kept() -> None:
     for day in range(3):
         sell("rug", day=day)
         run_increment(forced=True)
@@ -163,7 +163,7 @@ def test_the_artifact_before_stays_until_the_next_but_one() -> None:
     assert live().increment["directory"] in directories
 
 
-def test_a_promotion_and_a_roll_back_bring_versions_as_they_were_registered() -> None:
+def test_promotion_and_roll_back_drop_increments() -> None:
     sell("rug")
     run_increment()
     first = live().version
@@ -182,7 +182,7 @@ def test_a_promotion_and_a_roll_back_bring_versions_as_they_were_registered() ->
     assert (former.exists(), increments_of(live()).exists()) == (False, True), "those of versions that went are deleted"
 
 
-def test_a_version_that_went_live_meanwhile_gets_no_increment_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_increment_is_dropped_if_another_version_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
     sell("rug")
     other = passed_version(model())
     was = live()
@@ -199,7 +199,7 @@ def test_a_version_that_went_live_meanwhile_gets_no_increment_of_another(monkeyp
     assert list(increments_of(was).iterdir()) == []
 
 
-def test_an_increment_that_cannot_be_read_for_a_moment_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_increment_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     sell("rug")
     run_increment()
     assert best_seller() == "rug"
@@ -219,7 +219,7 @@ def test_an_increment_that_cannot_be_read_for_a_moment_is_tried_again(monkeypatc
     assert best_seller() == "throw"
 
 
-def test_an_altered_increment_is_not_served_but_the_version_it_stands_for(caplog: pytest.LogCaptureFixture) -> None:
+def test_altered_increment_falls_back_to_the_version(caplog: pytest.LogCaptureFixture) -> None:
     sell("rug")
     run_increment()
     increment = increment_of(live())
@@ -233,7 +233,7 @@ def test_an_altered_increment_is_not_served_but_the_version_it_stands_for(caplog
     assert "facts.npz was altered" in caplog.text
 
 
-def test_an_altered_version_learns_no_more(tmp_path: Path) -> None:
+def test_altered_version_gets_no_increment(tmp_path: Path) -> None:
     sell("rug")
 
     for file in ("facts.npz", "manifest.json"):
@@ -242,7 +242,7 @@ def test_an_altered_version_learns_no_more(tmp_path: Path) -> None:
             run_increment(forced=True)
 
 
-def test_one_that_cannot_be_written_leaves_no_files_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwritable_increment_leaves_no_files(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(bundle: Bundle, directory: Path) -> str:
         directory.mkdir(parents=True)
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -257,7 +257,7 @@ def test_one_that_cannot_be_written_leaves_no_files_and_no_traceback(monkeypatch
     assert best_seller() == "lamp"
 
 
-def test_a_database_that_goes_away_meanwhile_is_told_of_as_that_and_the_next_one_goes_through(
+def test_lost_database_fails_one_increment_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def lost(**named: Any) -> Any:
@@ -274,7 +274,7 @@ def test_a_database_that_goes_away_meanwhile_is_told_of_as_that_and_the_next_one
     assert "has learnt from 60" in run_increment()
 
 
-def test_broken_data_change_nothing_and_raise_one_alarm(settings: Any) -> None:
+def test_broken_data_raise_one_alarm(settings: Any) -> None:
     sell("rug")
     run_increment()
     ModelVersion.objects.update(report={"data_profile": {"rows": 10_000}})
@@ -294,7 +294,7 @@ def test_broken_data_change_nothing_and_raise_one_alarm(settings: Any) -> None:
     assert "refused" not in live().increment
 
 
-def test_an_attempt_that_fails_is_followed_by_rest_too() -> None:
+def test_failed_attempt_is_followed_by_a_pause() -> None:
     sell("rug")
     ModelVersion.objects.update(report={"data_profile": {"rows": 10_000}})
     with pytest.raises(Conflict):
@@ -305,7 +305,7 @@ def test_an_attempt_that_fails_is_followed_by_rest_too() -> None:
     assert "no other one before" in run_increment()
 
 
-def test_who_refuses_is_out_of_the_tables_with_the_next_one() -> None:
+def test_refused_consent_is_respected_by_the_next_increment() -> None:
     sell("rug")
     sell("throw", to=40, day=1)
     run_increment()
@@ -333,19 +333,19 @@ def refusal(shopper: int) -> Event:
     )
 
 
-def test_none_where_nobody_lets_models_learn() -> None:
+def test_no_increment_without_permitted_events() -> None:
     with pytest.raises(Conflict, match="no event that may be used for training"):
         run_increment()
 
 
-def test_none_beside_a_training() -> None:
+def test_no_increment_during_a_training() -> None:
     sell("rug")
     TrainingRun.objects.create(actor="staff:1", state=RunState.RUNNING, heartbeat_at=clock.now())
 
     assert run_increment(forced=True).startswith("A training is running")
 
 
-def test_none_beside_another_one() -> None:
+def test_no_concurrent_increments() -> None:
     sell("rug")
     other = connection.copy()
     try:
@@ -361,7 +361,7 @@ def test_none_beside_another_one() -> None:
     assert "has learnt" in message
 
 
-def test_none_without_a_model() -> None:
+def test_no_increment_without_a_model() -> None:
     ModelVersion.objects.update(state=ModelState.RETIRED)
     out = StringIO()
 
@@ -371,7 +371,7 @@ def test_none_without_a_model() -> None:
 
 
 @pytest.mark.parametrize(("minutes", "is_made"), [(5, True), (0, False)])
-def test_the_schedule_makes_them_unless_it_is_switched_off(minutes: int, is_made: bool, settings: Any) -> None:
+def test_schedule_can_be_switched_off(minutes: int, is_made: bool, settings: Any) -> None:
     sell("rug")
     settings.INCREMENT_MINUTES = minutes
 
@@ -380,7 +380,7 @@ def test_the_schedule_makes_them_unless_it_is_switched_off(minutes: int, is_made
     assert bool(live().increment) is is_made
 
 
-def test_one_that_waited_for_a_worker_is_not_made_up_for(settings: Any) -> None:
+def test_increment_message_expires_after_the_interval(settings: Any) -> None:
     entry = ModelEntry.from_entry("increments", app=current_app, **settings.CELERY_BEAT_SCHEDULE["increments"])
 
     assert entry.model.task == "modelops.increment"
@@ -388,7 +388,7 @@ def test_one_that_waited_for_a_worker_is_not_made_up_for(settings: Any) -> None:
     assert (entry.model.interval.every, entry.model.interval.period) == (300, "seconds")
 
 
-def test_an_increment_that_is_not_the_one_of_the_row_is_not_served(caplog: pytest.LogCaptureFixture) -> None:
+def test_increment_with_another_hash_is_not_served(caplog: pytest.LogCaptureFixture) -> None:
     sell("rug")
     run_increment()
     ModelVersion.objects.update(increment={**live().increment, "artifact_hash": "0" * 64})

@@ -75,7 +75,7 @@ def failed(version: ModelVersion) -> list[str]:
     ],
     ids=["6 % worse on a group", "slow", "unfair to suppliers", "fitted on the held-out window", "knows the answers"],
 )
-def test_a_faulty_challenger_is_refused_for_its_fault_alone(
+def test_faulty_challenger_fails_only_the_planted_check(
     challenger: Callable[[], Bundle], reasons: list[str], words: str, live: ModelVersion
 ) -> None:
     version = handed_over(challenger())
@@ -91,7 +91,7 @@ def test_a_faulty_challenger_is_refused_for_its_fault_alone(
 
 
 @pytest.mark.parametrize("challenger", [lambda: losing(0.04), lambda: honest(fold())], ids=["4 % worse", "no worse"])
-def test_a_sound_challenger_goes_live(
+def test_sound_challenger_goes_live(
     challenger: Callable[[], Bundle], live: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ninety_days_before = datetime.fromtimestamp(fold().until, UTC) - timedelta(days=90)
@@ -114,14 +114,14 @@ def test_a_sound_challenger_goes_live(
     assert promote(version.version, actor="staff:7").state == ModelState.CHAMPION
 
 
-def test_the_first_model_of_a_shop_is_refused_too_where_it_knows_the_answers() -> None:
+def test_first_model_with_a_leak_is_refused() -> None:
     version = handed_over(foreseeing(), first=True)
 
     assert failed(version) == ["leak:unlike_validation"]
     assert version.gate["reference"] == "popularity"
 
 
-def test_the_first_model_is_held_against_what_is_popular(live: ModelVersion) -> None:
+def test_first_model_is_compared_with_popularity(live: ModelVersion) -> None:
     case = kept_case(live)
 
     assert live.gate["reference"] == "popularity"
@@ -129,7 +129,7 @@ def test_the_first_model_is_held_against_what_is_popular(live: ModelVersion) -> 
     assert not (case.challenger.slates == case.challenger.slates[0]).all()
 
 
-def test_two_persons_let_one_of_them_go_live(live: ModelVersion) -> None:
+def test_waiver_lets_a_faulty_challenger_go_live(live: ModelVersion) -> None:
     version = handed_over(losing(0.06))
     ada, cora = (
         person("ada", "add_modelwaiver", "approve_modelwaiver"),

@@ -40,7 +40,7 @@ def make_versions(n: int) -> list[str]:
     return names
 
 
-def test_the_newest_the_live_one_and_the_one_before_it_are_kept(tmp_path: Path) -> None:
+def test_newest_live_and_previous_versions_are_kept(tmp_path: Path) -> None:
     names = make_versions(6)
     promote(names[1], actor="staff:7")
     promote(names[2], actor="staff:7")
@@ -52,7 +52,7 @@ def test_the_newest_the_live_one_and_the_one_before_it_are_kept(tmp_path: Path) 
     assert b"model.pruned" in bytes(AuditEvent.objects.get(action="model.pruned").body)
 
 
-def test_the_row_and_its_verdict_stay_and_the_version_does_not_go_live() -> None:
+def test_pruned_version_keeps_its_row_and_cannot_go_live() -> None:
     old = make_versions(3)[0]
     prune(actor="system:schedule")
 
@@ -63,7 +63,7 @@ def test_the_row_and_its_verdict_stay_and_the_version_does_not_go_live() -> None
         promote(old, actor="staff:7")
 
 
-def test_every_training_ends_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_training_prunes_old_versions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     names = make_versions(3)
     monkeypatch.setattr("modelops.services.training._trained", lambda progress, slates: "is live")
 
@@ -72,7 +72,7 @@ def test_every_training_ends_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert not (tmp_path / names[0]).exists()
 
 
-def test_increments_go_with_their_version() -> None:
+def test_increments_are_pruned_with_their_version() -> None:
     row = ModelVersion.objects.get(version=make_versions(3)[0])
     (increments_of(row) / "one").mkdir(parents=True)
 
@@ -81,7 +81,7 @@ def test_increments_go_with_their_version() -> None:
     assert not increments_of(row).exists()
 
 
-def test_a_rollback_does_not_lead_to_what_is_gone() -> None:
+def test_roll_back_skips_pruned_versions() -> None:
     names = make_versions(4)
     for name in names[:3]:
         promote(name, actor="staff:7")
@@ -93,7 +93,7 @@ def test_a_rollback_does_not_lead_to_what_is_gone() -> None:
         roll_back(actor="staff:7")
 
 
-def test_what_a_waiver_may_still_let_through_is_kept() -> None:
+def test_version_with_pending_waiver_is_kept() -> None:
     names = make_versions(4)
     requester = User.objects.create_user("ada", password=None)
     ModelWaiver.objects.create(
@@ -109,7 +109,7 @@ def test_what_a_waiver_may_still_let_through_is_kept() -> None:
     assert prune(actor="system:schedule") == [names[0]]
 
 
-def test_where_a_rollback_leads_once_a_waiver_ends_is_kept() -> None:
+def test_roll_back_target_without_waivers_is_kept() -> None:
     names = make_versions(5)
     promote(names[0], actor="staff:7")
     failed_version = ModelVersion.objects.get(version=names[1])
@@ -133,7 +133,7 @@ def test_where_a_rollback_leads_once_a_waiver_ends_is_kept() -> None:
     assert roll_back(actor="staff:7").version == names[0]
 
 
-def test_files_that_could_not_be_deleted_go_the_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_deletion_is_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = make_versions(3)[0]
 
     def broken(path: Path) -> None:
@@ -148,7 +148,7 @@ def test_files_that_could_not_be_deleted_go_the_next_time(tmp_path: Path, monkey
     assert not (tmp_path / old).exists()
 
 
-def test_what_a_training_of_today_may_still_need_is_kept() -> None:
+def test_versions_of_today_are_kept() -> None:
     for _ in range(4):
         passed_version(model(("popular",)))
 
@@ -156,7 +156,7 @@ def test_what_a_training_of_today_may_still_need_is_kept() -> None:
 
 
 @pytest.mark.parametrize("versions", [2, 0])
-def test_what_a_process_that_died_left_goes_after_a_day(versions: int, settings: Any, tmp_path: Path) -> None:
+def test_stray_directories_are_deleted_after_a_day(versions: int, settings: Any, tmp_path: Path) -> None:
     """Also where every version's artifact is kept."""
     settings.MODELS_KEPT = versions
     left = [".writing-0190", "2026-11-20.7", "2026-11-20.7.judged", "2026-11-20.7.increments"]
@@ -178,7 +178,7 @@ def test_what_a_process_that_died_left_goes_after_a_day(versions: int, settings:
     assert not {path.name for path in tmp_path.iterdir()} & set(left)
 
 
-def test_what_another_training_renames_meanwhile_is_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrently_renamed_directory_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".writing-0192").mkdir()
     stat = Path.stat
 
@@ -192,7 +192,7 @@ def test_what_another_training_renames_meanwhile_is_left_to_it(tmp_path: Path, m
     assert prune(actor="system:schedule") == []
 
 
-def test_zero_keeps_all(settings: Any) -> None:
+def test_zero_keeps_all_versions(settings: Any) -> None:
     settings.MODELS_KEPT = 0
     make_versions(4)
 

@@ -62,7 +62,7 @@ def live(monkeypatch: pytest.MonkeyPatch) -> None:
         shop_serves(days_ago, share_bought=0.5)
 
 
-def test_a_usual_day_is_told_and_alarms_nobody(live: None) -> None:
+def test_usual_day_passes_all_checks(live: None) -> None:
     shop_serves(0, share_bought=0.5)
 
     watch_drift_task()
@@ -79,7 +79,7 @@ def test_a_usual_day_is_told_and_alarms_nobody(live: None) -> None:
     assert not ModelAlarm.objects.exists()
 
 
-def test_what_was_taken_out_of_the_catalogue_long_ago_is_on_no_day_s_shelf(live: None) -> None:
+def test_removed_products_do_not_count_in_coverage(live: None) -> None:
     remove_product(NAMES[9], actor="key:test")
     Product.objects.filter(product_id=NAMES[9]).update(removed_at=clock.now() - (DAYS + 1) * DAY)
     shop_serves(0, share_bought=0.5)
@@ -91,7 +91,7 @@ def test_what_was_taken_out_of_the_catalogue_long_ago_is_on_no_day_s_shelf(live:
     assert (coverage["value"], coverage["bar"]) == (1.0, 0.95)
 
 
-def test_a_day_on_which_all_are_shown_the_same_and_hardly_find_anything_alarms(live: None) -> None:
+def test_uniform_unsuccessful_answers_raise_alarm(live: None) -> None:
     shop_serves(0, share_bought=0.1, same=True)
 
     watch_drift_task()
@@ -102,7 +102,7 @@ def test_a_day_on_which_all_are_shown_the_same_and_hardly_find_anything_alarms(l
     assert not any(check["grade"] == "notes" for check in alarm.checks)
 
 
-def test_a_sample_of_lists_is_of_whole_shoppers_day_by_day() -> None:
+def test_lists_are_sampled_by_shopper_and_day() -> None:
     for who in range(20):
         says({"user_id": f"u{who}"}, "analytics")
     now = clock.now()

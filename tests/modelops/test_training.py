@@ -49,7 +49,7 @@ def record(shoppers: int) -> None:
 
 
 @pytest.mark.slow
-def test_the_command_ends_with_a_live_model_that_is_served(tmp_path: Path, capsys: Any, settings: Any) -> None:
+def test_train_command_makes_a_live_model(tmp_path: Path, capsys: Any, settings: Any) -> None:
     record(120)
     settings.EVENT_WEIGHTS = {"purchase": 2.5}
 
@@ -70,7 +70,7 @@ def test_the_command_ends_with_a_live_model_that_is_served(tmp_path: Path, capsy
 
 
 @pytest.mark.slow
-def test_half_the_data_of_the_live_model_is_refused_unless_forced_and_steadiness_is_reported() -> None:
+def test_half_the_data_fails_unless_forced() -> None:
     record(120)
     live = promote(passed_version(model(), report={"data_profile": {"rows": 10_000}}), actor="staff:1")
 
@@ -89,7 +89,7 @@ def test_half_the_data_of_the_live_model_is_refused_unless_forced_and_steadiness
 
 
 @pytest.mark.slow
-def test_a_version_that_went_live_meanwhile_is_not_replaced_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_version_promoted_meanwhile_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     record(120)
     other = passed_version(model())
     judge = judge_training
@@ -108,7 +108,7 @@ def test_a_version_that_went_live_meanwhile_is_not_replaced_unseen(monkeypatch: 
     assert ModelVersion.objects.get(state=ModelState.CHAMPION).version == other
 
 
-def test_shoppers_are_learnt_from_as_far_back_as_answers_know_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_uses_as_much_history_as_serving(monkeypatch: pytest.MonkeyPatch) -> None:
     record(20)
     arguments: dict[str, Any] = {}
 
@@ -123,7 +123,7 @@ def test_shoppers_are_learnt_from_as_far_back_as_answers_know_them(monkeypatch: 
     assert (run.message, arguments["newest"]) == ("enough seen", history.KEPT)
 
 
-def test_a_run_that_is_over_is_not_run_again() -> None:
+def test_ended_run_is_not_run_again() -> None:
     run = TrainingRun.objects.create(actor="staff:1", state=RunState.DONE, message="old")
 
     train(run.pk)
@@ -133,7 +133,7 @@ def test_a_run_that_is_over_is_not_run_again() -> None:
 
 
 @pytest.mark.parametrize("asked_for", [True, False])
-def test_answers_are_written_to_a_file_of_a_training_that_was_asked_for_alone(
+def test_answers_are_written_for_requested_runs_only(
     asked_for: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = mock.Mock()
@@ -147,7 +147,7 @@ def test_answers_are_written_to_a_file_of_a_training_that_was_asked_for_alone(
     )
 
 
-def test_too_little_data_fails_with_a_reason_and_leaves_the_live_model() -> None:
+def test_too_little_data_keeps_the_live_model() -> None:
     record(1)
 
     train()

@@ -49,7 +49,7 @@ def test_the_same_bundle_gives_the_same_hash() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_a_registration_left_that_was_taken_back_stands_in_nobodys_way(tmp_path: Path) -> None:
+def test_leftover_of_rolled_back_registration_is_replaced(tmp_path: Path) -> None:
     with transaction.atomic():
         lost = passed_version(model(("popular", "trending")))
         transaction.set_rollback(True)
@@ -62,7 +62,7 @@ def test_what_a_registration_left_that_was_taken_back_stands_in_nobodys_way(tmp_
     assert not list(tmp_path.glob(f"{DRAFT_PREFIX}*"))
 
 
-def test_promotion_retires_the_former_champion_and_is_on_record() -> None:
+def test_promotion_retires_the_former_champion_and_is_audited() -> None:
     first, second = make_version(), make_version()
 
     promote(first, actor="staff:7")
@@ -75,7 +75,7 @@ def test_promotion_retires_the_former_champion_and_is_on_record() -> None:
     assert event.data == {"version": second, "artifact_hash": artifact_hash, "former": first}
 
 
-def test_rollback_goes_back_and_forth_between_the_last_two() -> None:
+def test_roll_back_alternates_between_the_last_two() -> None:
     first, second = make_version(), make_version()
     promote(first, actor="staff:7")
     promote(second, actor="staff:7")
@@ -84,7 +84,7 @@ def test_rollback_goes_back_and_forth_between_the_last_two() -> None:
     assert states() == {first: ModelState.CHAMPION, second: ModelState.RETIRED}
 
 
-def test_a_second_click_does_not_bring_back_what_was_just_taken_away() -> None:
+def test_second_click_does_not_undo_a_roll_back() -> None:
     first, second = make_version(), make_version()
     promote(first, actor="staff:7", over="")
     promote(second, actor="staff:7", over=first)
@@ -97,7 +97,7 @@ def test_a_second_click_does_not_bring_back_what_was_just_taken_away() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_operators_who_roll_back_at_once_do_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_roll_backs_happen_once(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = make_version(), make_version()
     promote(first, actor="staff:7")
     promote(second, actor="staff:7")
@@ -126,7 +126,7 @@ def test_two_operators_who_roll_back_at_once_do_it_once(monkeypatch: pytest.Monk
     assert states() == {first: ModelState.CHAMPION, second: ModelState.RETIRED}
 
 
-def test_a_rollback_goes_by_the_order_of_promotions_also_where_the_clock_was_put_back(
+def test_roll_back_follows_promotion_order_despite_clock_changes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     versions, now = [make_version() for _ in range(4)], clock.now()
@@ -137,7 +137,7 @@ def test_a_rollback_goes_by_the_order_of_promotions_also_where_the_clock_was_put
     assert roll_back(actor="staff:7").version == versions[2]
 
 
-def test_what_was_decided_against_one_version_does_not_replace_another() -> None:
+def test_promotion_based_on_an_outdated_champion_is_rejected() -> None:
     first, second, third = make_version(), make_version(), make_version()
     promote(first, actor="staff:7")
     promote(second, actor="staff:7")
@@ -149,7 +149,7 @@ def test_what_was_decided_against_one_version_does_not_replace_another() -> None
     assert promote(second, actor="staff:8", over=first).version == second  # it is live: there is nothing to do
 
 
-def test_a_tampered_artifact_is_not_promoted_and_nothing_changes(tmp_path: Path) -> None:
+def test_tampered_artifact_is_not_promoted(tmp_path: Path) -> None:
     first, second = make_version(), make_version()
     promote(first, actor="staff:7")
     before = states()
@@ -163,9 +163,7 @@ def test_a_tampered_artifact_is_not_promoted_and_nothing_changes(tmp_path: Path)
 
 
 @pytest.mark.parametrize(("is_deleted", "why"), [(False, r"\S+\.npz was altered"), (True, "no readable manifest")])
-def test_who_cannot_promote_for_its_files_reads_why_once_and_what_next(
-    tmp_path: Path, is_deleted: bool, why: str
-) -> None:
+def test_promotion_with_broken_files_explains_the_reason(tmp_path: Path, is_deleted: bool, why: str) -> None:
     version = make_version()
     file = next((tmp_path / version).rglob("*.npz"))
     file.write_bytes(file.read_bytes() + b"x")
@@ -177,7 +175,7 @@ def test_who_cannot_promote_for_its_files_reads_why_once_and_what_next(
         promote(version, actor="staff:7")
 
 
-def test_nobody_goes_back_to_a_tampered_artifact(tmp_path: Path) -> None:
+def test_roll_back_to_tampered_artifact_is_rejected(tmp_path: Path) -> None:
     first, second = make_version(), make_version()
     promote(first, actor="staff:7")
     promote(second, actor="staff:7")
@@ -197,7 +195,7 @@ def test_unknown_versions_cannot_go_live() -> None:
         roll_back(actor="staff:7")
 
 
-def test_the_database_allows_one_champion() -> None:
+def test_database_allows_one_champion() -> None:
     make_version()
     make_version()
 
@@ -205,7 +203,7 @@ def test_the_database_allows_one_champion() -> None:
         ModelVersion.objects.update(state=ModelState.CHAMPION)
 
 
-def test_a_rule_version_never_changes() -> None:
+def test_rule_version_is_immutable() -> None:
     rule = create_rule(name="R", wording={"effect": "boost"}, actor="staff:7")
     edit_rule(rule.pk, wording={"effect": "bury"}, actor="staff:7")
 
@@ -214,7 +212,7 @@ def test_a_rule_version_never_changes() -> None:
         RuleVersion.objects.update(effect="exclude")
 
 
-def test_another_artifact_in_the_place_of_the_registered_one_is_not_promoted_however_whole(tmp_path: Path) -> None:
+def test_replaced_artifact_is_not_promoted(tmp_path: Path) -> None:
     version, other = make_version(), passed_version(model(("popular", "trending")))
     shutil.rmtree(tmp_path / version)
     shutil.copytree(tmp_path / other, tmp_path / version)

@@ -51,9 +51,7 @@ def request(version: ModelVersion, by: Any, *, days: int = 7) -> ModelWaiver:
     return request_waiver(version.version, by=by, reason="The new search needs it.", days=days)
 
 
-def test_two_persons_let_a_refused_version_go_live_and_the_log_names_them(
-    failed_version: ModelVersion, ada: Any, bo: Any
-) -> None:
+def test_waiver_by_two_persons_is_audited(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
     waiver = request(failed_version, ada)
     approve_waiver(waiver.pk, by=bo)
 
@@ -70,7 +68,7 @@ def test_two_persons_let_a_refused_version_go_live_and_the_log_names_them(
         request(failed_version, ada)
 
 
-def test_its_page_names_the_persons_without_a_link_to_pages_of_staff(failed_version: ModelVersion, ada: Any) -> None:
+def test_waiver_page_names_persons_without_links(failed_version: ModelVersion, ada: Any) -> None:
     waiver = request(failed_version, ada)
     door = reverse("admin:modelops_modelwaiver_change", args=[waiver.pk])
 
@@ -79,7 +77,7 @@ def test_its_page_names_the_persons_without_a_link_to_pages_of_staff(failed_vers
     assert ("ada" in page, "/access/user/" in page) == (True, False)
 
 
-def test_one_person_does_not(failed_version: ModelVersion, ada: Any) -> None:
+def test_requester_cannot_approve(failed_version: ModelVersion, ada: Any) -> None:
     waiver = request(failed_version, ada)
 
     with pytest.raises(Conflict, match="two persons"):
@@ -90,7 +88,7 @@ def test_one_person_does_not(failed_version: ModelVersion, ada: Any) -> None:
     assert failed_version.state == ModelState.REFUSED
 
 
-def test_who_was_given_an_account_after_the_request_does_not(failed_version: ModelVersion, ada: Any) -> None:
+def test_account_created_after_the_request_cannot_approve(failed_version: ModelVersion, ada: Any) -> None:
     waiver = request(failed_version, ada)
     made_since = person("cy", "approve_modelwaiver")
 
@@ -103,9 +101,7 @@ def test_who_was_given_an_account_after_the_request_does_not(failed_version: Mod
     assert approve_waiver(request(failed_version, ada).pk, by=made_since).approved_by == made_since
 
 
-def test_whose_role_or_password_came_after_the_request_does_not(
-    failed_version: ModelVersion, ada: Any, bo: Any
-) -> None:
+def test_account_changed_after_the_request_cannot_approve(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
     operator, role = staff("ops", "operator"), Group.objects.get(name="compliance officer")
     cy, waiver = person("cy"), request(failed_version, ada)
     moment = {"last_login_0": "", "last_login_1": "", "date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
@@ -124,9 +120,7 @@ def test_whose_role_or_password_came_after_the_request_does_not(
     ]
 
 
-def test_it_is_asked_for_once_until_somebody_decides_or_it_ends(
-    failed_version: ModelVersion, ada: Any, bo: Any
-) -> None:
+def test_only_one_waiver_can_be_pending(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
     waiver = request(failed_version, ada)
 
     with pytest.raises(Conflict, match="requested already"):
@@ -138,7 +132,9 @@ def test_it_is_asked_for_once_until_somebody_decides_or_it_ends(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_who_ask_at_once_ask_once(failed_version: ModelVersion, ada: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_requests_make_one_waiver(
+    failed_version: ModelVersion, ada: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     both, answers = Barrier(2), list[int | None]()
 
     def together(*version: Any, **named: Any) -> bool:
@@ -164,9 +160,7 @@ def test_two_who_ask_at_once_ask_once(failed_version: ModelVersion, ada: Any, mo
     assert sorted(answers, key=str) == [ModelWaiver.objects.get().pk, None]
 
 
-def test_a_request_is_declined_by_who_may_approve_or_taken_back_by_who_asked(
-    failed_version: ModelVersion, ada: Any, bo: Any
-) -> None:
+def test_approver_and_requester_can_close_a_waiver(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
     declined = request(failed_version, ada)
 
     with pytest.raises(Forbidden):
@@ -188,7 +182,7 @@ def test_a_request_is_declined_by_who_may_approve_or_taken_back_by_who_asked(
     }
 
 
-def test_who_asked_takes_it_back_without_the_permission_to_approve(failed_version: ModelVersion) -> None:
+def test_requester_can_close_without_approve_permission(failed_version: ModelVersion) -> None:
     dee = person("dee", "add_modelwaiver")
     waiver = request(failed_version, dee)
 
@@ -197,9 +191,7 @@ def test_who_asked_takes_it_back_without_the_permission_to_approve(failed_versio
     assert ModelWaiver.objects.get().closed_by == dee
 
 
-def test_an_approved_waiver_that_was_closed_lets_nothing_through(
-    failed_version: ModelVersion, ada: Any, bo: Any
-) -> None:
+def test_closed_waiver_permits_no_promotion(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
     waiver = request(failed_version, ada)
     approve_waiver(waiver.pk, by=bo)
     close_waiver(waiver.pk, by=ada)
@@ -210,7 +202,7 @@ def test_an_approved_waiver_that_was_closed_lets_nothing_through(
 
 @pytest.mark.parametrize("lead", ["promote", "roll_back"])
 @pytest.mark.django_db(transaction=True)
-def test_a_waiver_taken_back_while_its_version_goes_live_was_taken_back_after_it(
+def test_closing_waits_for_a_running_promotion(
     lead: str, failed_version: ModelVersion, ada: Any, bo: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiver = request(failed_version, ada)
@@ -242,9 +234,7 @@ def test_a_waiver_taken_back_while_its_version_goes_live_was_taken_back_after_it
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_version_that_goes_live_while_its_waiver_is_taken_back_comes_too_late(
-    failed_version: ModelVersion, ada: Any, bo: Any
-) -> None:
+def test_promotion_waits_for_a_running_close(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
     waiver, errors = request(failed_version, ada), list[str]()
     approve_waiver(waiver.pk, by=bo)
 
@@ -277,7 +267,7 @@ def until_it_waits(other: Thread) -> None:
             ((is_waiting,),) = cursor.fetchall()
 
 
-def test_the_database_counts_the_persons_and_the_days(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
+def test_database_enforces_two_persons_and_thirty_days(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
     waiver = request(failed_version, ada)
     now = clock.now()
     forbidden: list[dict[str, Any]] = [
@@ -293,7 +283,9 @@ def test_the_database_counts_the_persons_and_the_days(failed_version: ModelVersi
             ModelWaiver.objects.filter(pk=waiver.pk).update(**change)
 
 
-def test_a_waiver_ends(failed_version: ModelVersion, ada: Any, bo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expired_waiver_permits_no_promotion(
+    failed_version: ModelVersion, ada: Any, bo: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     waiver = request(failed_version, ada, days=1)
     approve_waiver(waiver.pk, by=bo)
 
@@ -304,9 +296,7 @@ def test_a_waiver_ends(failed_version: ModelVersion, ada: Any, bo: Any, monkeypa
         close_waiver(waiver.pk, by=ada)
 
 
-def test_of_two_that_hold_the_one_that_ends_last_is_told_and_taken(
-    failed_version: ModelVersion, ada: Any, bo: Any
-) -> None:
+def test_of_two_valid_waivers_the_last_to_expire_is_used(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
     long = request(failed_version, ada, days=20)
     approve_waiver(long.pk, by=bo)
     approve_waiver(request(failed_version, ada, days=2).pk, by=bo)
@@ -321,14 +311,14 @@ def test_of_two_that_hold_the_one_that_ends_last_is_told_and_taken(
     assert promoted.data["waiver"] == long.pk
 
 
-def test_who_lacks_the_permission_neither_asks_nor_approves(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
+def test_request_and_approval_need_permissions(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
     with pytest.raises(Forbidden):
         request(failed_version, bo)
     with pytest.raises(Forbidden):
         approve_waiver(request(failed_version, ada).pk, by=person("cy"))
 
 
-def test_a_waiver_needs_a_reason_an_end_and_a_failed_gate(failed_version: ModelVersion, ada: Any) -> None:
+def test_waiver_needs_reason_days_and_failed_gate(failed_version: ModelVersion, ada: Any) -> None:
     passed = passed_version(model(("popular",)))
     unjudged = register(model(("popular",)), report={}, actor="system:training")
 
@@ -344,7 +334,7 @@ def test_a_waiver_needs_a_reason_an_end_and_a_failed_gate(failed_version: ModelV
     assert request(failed_version, ada, days=30).expires_at > clock.now() + timedelta(days=29)
 
 
-def test_none_is_asked_for_what_was_deleted(failed_version: ModelVersion, ada: Any) -> None:
+def test_pruned_version_gets_no_waiver(failed_version: ModelVersion, ada: Any) -> None:
     ModelVersion.objects.filter(pk=failed_version.pk).update(pruned_at=clock.now())
 
     with pytest.raises(Conflict, match="cannot go live any more"):
@@ -352,7 +342,7 @@ def test_none_is_asked_for_what_was_deleted(failed_version: ModelVersion, ada: A
     assert not ModelWaiver.objects.exists()
 
 
-def test_going_back_leads_past_a_version_whose_waiver_was_closed(ada: Any, bo: Any) -> None:
+def test_roll_back_skips_version_with_closed_waiver(ada: Any, bo: Any) -> None:
     first = judged_version(model(("popular",)), harmless())
     promote(first.version, actor="staff:1")
     failed_version = judged_version(model(("popular",)), case(slow(usual()), usual()))
@@ -367,7 +357,7 @@ def test_going_back_leads_past_a_version_whose_waiver_was_closed(ada: Any, bo: A
     assert roll_back(actor="staff:1").version == first.version
 
 
-def test_going_back_needs_no_new_waiver(ada: Any, bo: Any) -> None:
+def test_roll_back_uses_the_existing_waiver(ada: Any, bo: Any) -> None:
     first = judged_version(model(("popular",)), case(slow(usual()), usual()))
     approve_waiver(request(first, ada).pk, by=bo)
     promote(first.version, actor="staff:1")

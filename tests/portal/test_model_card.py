@@ -9,7 +9,7 @@ def judged_version(value: float | None) -> dict[str, dict[str, dict[str, float |
     return {"together": {"ndcg@10": {"value": value, "low": 0.0, "high": 0.5}}}
 
 
-def test_the_best_is_first_and_the_unmeasured_is_left_out() -> None:
+def test_best_row_is_first_and_missing_metrics_are_left_out() -> None:
     report = {"test": {"popular": judged_version(0.1), "ranker": judged_version(0.4), "svd": judged_version(None)}}
 
     card = card_of(LiveModel("v1", "ranker", None, {"rmse_svd": 1.09251, "ndcg@10": 0.4}, report))
@@ -18,7 +18,7 @@ def test_the_best_is_first_and_the_unmeasured_is_left_out() -> None:
     assert card.facts == (("NDCG@10", "0.4000"), ("RMSE of predicted stars", "1.0925"))
 
 
-def test_the_rest_waits_behind_a_click() -> None:
+def test_further_rows_are_collapsed() -> None:
     report = {"test": {f"source{n}": judged_version(0.1 + n / 100) for n in range(SHOWN + 2)}}
 
     card = card_of(LiveModel("v1", "blend", None, {}, report))

@@ -24,14 +24,14 @@ def dee(log_in: LogIn, settings: Settings) -> Client:
     return log_in("merchandiser")
 
 
-def test_a_stranger_sees_the_cold_start(dee: Client) -> None:
+def test_unknown_shopper_sees_cold_start(dee: Client) -> None:
     page = dee.get("/portal/preview?placement=home").content.decode()
 
     assert all(f"Thing {number}" in page for number in range(1, 7))
     assert "not personal" in page
 
 
-def test_a_draft_rule_is_shown_beside_and_saved_nowhere(dee: Client) -> None:
+def test_draft_rule_is_shown_but_not_saved(dee: Client) -> None:
     answer = dee.get("/portal/preview?placement=home&effect=pin&products=P5&position=1")
     columns = answer.context["columns"]
 
@@ -44,7 +44,7 @@ def test_a_draft_rule_is_shown_beside_and_saved_nowhere(dee: Client) -> None:
     assert get_log().length() == 0
 
 
-def test_a_draft_gives_way_to_the_rules_there_are_as_it_would_once_it_is_saved(dee: Client) -> None:
+def test_draft_has_the_lowest_precedence_among_equals(dee: Client) -> None:
     wording = {"effect": "pin", "products": ["P6"], "position": 1}
     create_rule(name="First", wording=wording, actor="staff:1")
 
@@ -59,7 +59,7 @@ def test_a_draft_gives_way_to_the_rules_there_are_as_it_would_once_it_is_saved(d
     )
 
 
-def test_a_product_whose_id_holds_a_comma_can_be_tried(dee: Client) -> None:
+def test_product_id_with_comma_can_be_quoted(dee: Client) -> None:
     row = {"product_id": "P,7", "title": "Odd", "price": "10.00", "category": ["Things"], "brand": "Acme, Inc."}
     assert bulk_upsert([row], actor="system:test").rejected == ()
 
@@ -72,14 +72,14 @@ def test_a_product_whose_id_holds_a_comma_can_be_tried(dee: Client) -> None:
 
 
 @pytest.mark.parametrize(("position", "alike"), [(5, True), (1, False)])
-def test_a_draft_that_changes_nothing_is_said_to(dee: Client, position: int, alike: bool) -> None:
+def test_ineffective_draft_is_reported(dee: Client, position: int, alike: bool) -> None:
     page = dee.get(f"/portal/preview?placement=home&effect=pin&products=P5&position={position}").content.decode()
 
     assert ("The draft rule changes nothing" in page) is alike
     assert "The draft rule changes nothing" not in dee.get("/portal/preview?placement=home").content.decode()
 
 
-def test_more_than_are_listed_are_not_counted_as_all(dee: Client) -> None:
+def test_truncated_list_of_removed_products_says_so(dee: Client) -> None:
     rows = [
         {"product_id": f"Q{n}", "title": f"Trinket {n}", "price": "1.00", "category": ["Trinkets"]} for n in range(120)
     ]
@@ -96,14 +96,14 @@ def test_more_than_are_listed_are_not_counted_as_all(dee: Client) -> None:
 
 
 @pytest.mark.parametrize("kind", ["", "user:", "anonymous:"])
-def test_a_shopper_with_the_longest_id_can_be_tried(dee: Client, kind: str) -> None:
+def test_longest_shopper_id_is_accepted(dee: Client, kind: str) -> None:
     answer = dee.get(f"/portal/preview?placement=home&subject={kind}{'a' * 512}")
 
     assert answer.context["form"].errors == {}
     assert answer.context["columns"]
 
 
-def test_where_there_is_no_room_for_all_each_rule_tells_what_it_removed(dee: Client) -> None:
+def test_truncated_list_contains_every_rule(dee: Client) -> None:
     rows = [
         {"product_id": f"A{n}", "title": f"Trinket {n}", "price": "1.00", "category": ["Trinkets"]} for n in range(120)
     ]
@@ -116,7 +116,7 @@ def test_where_there_is_no_room_for_all_each_rule_tells_what_it_removed(dee: Cli
     assert rules == ["No trinkets: excluded"] * 96 + ["your draft: at most 2"] * 4
 
 
-def test_what_is_wrong_with_a_draft_is_said(dee: Client) -> None:
+def test_invalid_draft_shows_error(dee: Client) -> None:
     page = dee.get("/portal/preview?placement=home&effect=pin&products=P5").content.decode()
 
     assert "position" in page

@@ -67,7 +67,7 @@ def predicted_ratings(browser: "APIClient", who: dict[str, Any]) -> dict[str, fl
     return {name: float(SAID.fullmatch(reason["text"])[1]) for name, reason in predictions.items()}  # type: ignore[index]
 
 
-def test_who_rated_something_reads_what_we_think(browser: "APIClient") -> None:
+def test_shopper_with_ratings_gets_predictions(browser: "APIClient") -> None:
     release(liked=5, disliked=1)
     does(ADA, "Product Reviewed", "rug", rating=5)
     does(ADA, "Product Reviewed", "mug", rating=1)
@@ -81,9 +81,7 @@ def test_who_rated_something_reads_what_we_think(browser: "APIClient") -> None:
 
 
 @pytest.mark.parametrize(("liked", "has_prediction"), [(4.0, True), (2.0, False)])
-def test_stars_are_told_of_five_and_none_that_praise_nothing(
-    browser: "APIClient", liked: float, has_prediction: bool
-) -> None:
+def test_only_high_predictions_become_reasons(browser: "APIClient", liked: float, has_prediction: bool) -> None:
     release(liked=liked, disliked=1)
     for product, stars in (("rug", liked), ("mug", 1), ("desk", 1)):
         does(ADA, "Product Reviewed", product, rating=stars)
@@ -91,21 +89,21 @@ def test_stars_are_told_of_five_and_none_that_praise_nothing(
     assert bool(predicted_ratings(browser, ADA)) is has_prediction
 
 
-def test_who_rated_nothing_reads_other_reasons(browser: "APIClient") -> None:
+def test_shopper_without_ratings_gets_other_reasons(browser: "APIClient") -> None:
     release(liked=5, disliked=1)
     views(BO, "rug")
 
     assert predicted_ratings(browser, BO) == {}
 
 
-def test_ratings_that_do_not_differ_are_not_spoken_of(browser: "APIClient") -> None:
+def test_constant_ratings_give_no_predictions(browser: "APIClient") -> None:
     release(liked=5, disliked=5)
     does(ADA, "Product Reviewed", "rug", rating=5)
 
     assert predicted_ratings(browser, ADA) == {}
 
 
-def test_predictions_no_nearer_than_the_usual_rating_are_not_told(browser: "APIClient") -> None:
+def test_inaccurate_predictions_are_not_shown(browser: "APIClient") -> None:
     release(liked=5, disliked=1, tells_stars=False)
     does(ADA, "Product Reviewed", "rug", rating=5)
     does(ADA, "Product Reviewed", "mug", rating=1)
@@ -114,7 +112,7 @@ def test_predictions_no_nearer_than_the_usual_rating_are_not_told(browser: "APIC
 
 
 @pytest.mark.parametrize("differ", [True, False])
-def test_one_star_is_a_dislike_where_ratings_differ_alone(browser: "APIClient", differ: bool) -> None:
+def test_one_star_is_a_dislike_only_if_ratings_differ(browser: "APIClient", differ: bool) -> None:
     release(liked=5, disliked=1 if differ else 5, ratings_differ=differ)
     does(ADA, "Product Reviewed", "bowl", rating=1)
     views(ADA, "rug")

@@ -23,7 +23,7 @@ from recsys.sources.base import Ranked
         ("buy_again", {}, True, True),
     ],
 )
-def test_a_ranker_taught_on_new_products_alone_is_asked_for_those(
+def test_ranker_for_new_products_gets_only_those(
     strategy: str, sources: dict[str, float], new_only: bool, seen_allowed: bool
 ) -> None:
     contexts: list[Context] = []
@@ -55,7 +55,7 @@ def test_a_ranker_taught_on_new_products_alone_is_asked_for_those(
 @pytest.mark.parametrize(
     ("rung", "strategy"), [("single", "hybrid"), ("blend", "hybrid"), ("ranker", "blend"), ("ranker", "hybrid")]
 )
-def test_sources_that_a_placement_names_are_asked_whatever_the_model_released(rung: str, strategy: str) -> None:
+def test_placement_sources_override_the_ranker(rung: str, strategy: str) -> None:
     def recommend(profile: Profile, context: Context, k: int) -> Ranked:
         return Ranked(np.array([1], np.int32), np.array([0.5], np.float32))
 
@@ -78,7 +78,7 @@ def test_sources_that_a_placement_names_are_asked_whatever_the_model_released(ru
     assert proposals.sources[1] == {"buy_again": 0.5}
 
 
-def test_what_fills_a_list_repeats_nothing_and_tells_who_else_proposed_it() -> None:
+def test_fallbacks_add_sources_without_repeats() -> None:
     def proposes(*items: int) -> Any:
         ranked = Ranked(np.array(items, np.int32), np.full(len(items), 0.5, np.float32))
         return SimpleNamespace(recommend=lambda profile, context, k: ranked)
@@ -103,7 +103,7 @@ def test_what_fills_a_list_repeats_nothing_and_tells_who_else_proposed_it() -> N
 
 
 @pytest.mark.parametrize("proposer", [propose, popular_only])
-def test_a_large_catalogue_is_not_told_whole(proposer: Any) -> None:
+def test_popular_products_come_in_batches(proposer: Any) -> None:
     n = 50_000
     snapshot = cast(
         "Any", SimpleNamespace(bundle=None, sources={}, popular=np.arange(n, dtype=np.int32), n_popular=n - 10_000)
@@ -125,7 +125,7 @@ def test_a_large_catalogue_is_not_told_whole(proposer: Any) -> None:
     assert set(rest.sources[n - 10_000]) == {"catalog_order"}
 
 
-def test_neighbors_are_what_is_allowed_of_the_sources_that_know_the_product_then_what_is_alike() -> None:
+def test_neighbors_come_from_sources_then_text_similarity() -> None:
     def source(*items: int, knows: bool = True) -> Any:
         def recommend(profile: Profile, context: Context, k: int) -> Ranked:
             allowed = [item for item in items if context.allowed is None or context.allowed[item]]
@@ -145,7 +145,7 @@ def test_neighbors_are_what_is_allowed_of_the_sources_that_know_the_product_then
 
 
 @pytest.mark.parametrize(("knows", "places"), [(True, ["popular"]), (False, ["content", "popular"])])
-def test_words_stand_in_where_the_model_knows_no_neighbors_of_the_product(knows: bool, places: list[str]) -> None:
+def test_text_similarity_replaces_missing_neighbors(knows: bool, places: list[str]) -> None:
     content = SimpleNamespace(knows=lambda code: knows)
     slate = SimpleNamespace(items=np.array([], np.int64), scores=np.array([]), sources=[], contributions=[])
     bundle = SimpleNamespace(

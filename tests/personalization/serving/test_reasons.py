@@ -38,11 +38,11 @@ def reason_of(source: str, *, personal: bool) -> str:
         ("random", True, "exploration"),
     ],
 )
-def test_a_source_speaks_for_itself(source: str, personal: bool, code: str) -> None:
+def test_each_source_has_its_reason(source: str, personal: bool, code: str) -> None:
     assert reason_of(source, personal=personal) == code
 
 
-def test_every_source_that_may_be_ranked_has_words() -> None:
+def test_all_sources_have_reasons() -> None:
     spoken = {*PERSONAL_SOURCES, *COMMON_SOURCES, *OWN, *LATENT, *ABOUT_CONTEXT}
 
     silent = {*ranked_sources(), *OPTIONAL} - spoken
@@ -50,13 +50,13 @@ def test_every_source_that_may_be_ranked_has_words() -> None:
     assert spoken <= {*RECOMMENDERS}
 
 
-def test_every_code_is_told_to_storefronts() -> None:
+def test_all_reason_codes_are_documented() -> None:
     (codes,) = re.findall(r"Codes: ([a-z_,\s]+)\.", text_of("docs/recommend.md"))
 
     assert sorted(re.findall(r"[a-z_]+", codes)) == CODES, "the list of docs/recommend.md"
 
 
-def test_every_source_that_asks_the_history_can_say_why() -> None:
+def test_all_history_sources_have_causes() -> None:
     without_cause = {*LATENT, *COMMON_SOURCES}
     mute = {
         name
@@ -76,7 +76,7 @@ def test_every_source_that_asks_the_history_can_say_why() -> None:
         ("cart", "because_carted", "You put this in your cart"),  # whether it is there still, nobody can know
     ],
 )
-def test_what_the_shopper_had_is_shown_for_what_they_did(signal: str, code: str, text: str) -> None:
+def test_own_items_have_reasons_by_signal(signal: str, code: str, text: str) -> None:
     shopper = SimpleNamespace(personal=True, latest={3: signal}, bought=[], profile=Profile.empty(0.0))
     shelf = SimpleNamespace(columns=SimpleNamespace(product_ids=tuple("abcd")))
 
@@ -97,7 +97,7 @@ def test_what_the_shopper_had_is_shown_for_what_they_did(signal: str, code: str,
         ("complements", "Goes well with Oak chair"),
     ],
 )
-def test_only_what_is_alike_is_called_similar(source: str, text: str) -> None:
+def test_only_content_sources_say_similar(source: str, text: str) -> None:
     shopper = SimpleNamespace(personal=False, latest={}, profile=Profile.empty(0.0))
     shelf = SimpleNamespace(title=lambda code: "Oak chair", columns=SimpleNamespace(product_ids=("chair", "cat-food")))
     recommender = SimpleNamespace(contextual=True, knows=lambda code: True, because=lambda *asked: (0,))
