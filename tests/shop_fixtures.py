@@ -1,4 +1,4 @@
-"""The shop of these tests, its keys, and serving that reads its snapshot anew for each answer."""
+"""Fixtures: the test shop, its keys, and serving that refreshes its snapshot for each answer."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # Django is set up after this file is read
 
 @pytest.fixture(scope="session", autouse=True)
 def lessons() -> Iterator[None]:
-    """Small shops train quickly."""
+    """Shorten training for small shops."""
     from tests.recsys.short_training import short_lessons
 
     with short_lessons():
@@ -21,7 +21,7 @@ def lessons() -> Iterator[None]:
 
 @pytest.fixture
 def stocked_shop(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
-    """A stocked shop without a model; Ada and Bo said yes to personalization, Cy said nothing."""
+    """A shop with products and without a model; Ada and Bo consented to personalization, Cy did not answer."""
     from personalization.serving.snapshot_refresher import snapshot_refresher
     from tests.personalization.shop import ADA, BO, says, stock_the_shop
 

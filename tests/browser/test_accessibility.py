@@ -1,4 +1,4 @@
-"""Every page for every eye, hand and width: axe-core finds nothing serious, and no page scrolls sideways.
+"""Accessibility: axe-core finds nothing serious on any page, and no page scrolls sideways.
 
 axe-core (MPL-2.0) comes inside of axe-playwright-python (MIT), which only tests need. What it cannot see, tests beside
 this one look at: keys, what a refused form says, what is printed.
@@ -26,7 +26,7 @@ from tests.recsys.furniture import model
 from tests.recsys.planted import case, slow, usual
 
 WIDTHS = (320, 360, 640, 768, 1280)
-"""A telephone's, a small tablet's and a desk's; 640 and 320 are the desk's at 200 and 400 % zoom."""
+"""Widths of phone, small tablet and desktop; 640 and 320 are the desktop at 200 and 400 % zoom."""
 BARRED = ("serious", "critical")
 FITS = "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 STILL = """() => {
@@ -34,7 +34,7 @@ STILL = """() => {
     sheet.replaceSync("*, ::before, ::after { transition: none !important; animation: none !important }");
     document.adoptedStyleSheets.push(sheet);
 }"""
-"""Colors are judged as they end up, without waiting until they have."""
+"""CSS that ends all transitions, so that colors are final at once."""
 DOORS = "#nav-sidebar-inner a[href^='/']"
 FIRST = "#result_list tbody :is(th, td) a[href^='/admin/']"
 ADD = "a[href$='/add/']"
@@ -44,13 +44,13 @@ BEHIND_BUTTONS = (
     *(f"{VERSION}side-by-side/", f"{VERSION}roll-back/"),
     *("/portal/customers/user:ada", "/portal/preview?subject=ada&placement=home&effect=pin&products=P0009&position=2"),
 )
-"""Pages that no list and no sidebar leads to."""
+"""Pages that are linked from no list and no sidebar."""
 SHOP_PAGES = ("/", "/shop/", "/shop/products/P0001", "/shop/cart", "/shop/search?q=a", "/shop/login")
 
 
 @pytest.fixture
 def worked(open_shop: Shop, page: Page, settings: Settings, tmp_path: Path) -> Shop:
-    """The shop with a row of everything: an order and its events, versions, a run, an alarm, a waiver."""
+    """The shop with rows of all kinds: an order with events, versions, a run, an alarm, a waiver."""
     from events.activity import orders_of
     from modelops.models import (
         ModelAlarm,
@@ -87,9 +87,9 @@ def worked(open_shop: Shop, page: Page, settings: Settings, tmp_path: Path) -> S
 
 
 def staff_pages(page: Page, shop: Shop) -> Iterator[str]:
-    """Yield where the sidebar leads, of each list its first row and its form to add, and what is behind buttons.
+    """Yield the URLs of the sidebar, of each list's first row and add form, and of buttons.
 
-    Who takes them opens each in turn: what a list leads to is read from it then.
+    The caller opens each URL in turn; the links of a list are read from the open page.
     """
     page.goto(f"{shop.url}/admin/")
     doors: list[str] = page.eval_on_selector_all(DOORS, "all => all.map((one) => one.getAttribute('href'))")
@@ -107,7 +107,7 @@ def staff_pages(page: Page, shop: Shop) -> Iterator[str]:
 
 
 def barred(page: Page, *rules: str) -> list[str]:
-    """Return what axe-core finds on the page that keeps somebody out, by these rules, by all unless some are named."""
+    """Return axe-core's violations on the page, for the given rules or all."""
     options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
     loaded = page.evaluate("() => 'axe' in window")  # half a megabyte, by the first look at the page
     axe = Axe("null") if loaded else Axe()
@@ -116,7 +116,7 @@ def barred(page: Page, *rules: str) -> list[str]:
 
 
 def too_wide(page: Page) -> list[int]:
-    """Return the widths at which the page as a whole scrolls sideways, once its plots have followed."""
+    """Return the widths at which the page scrolls sideways, after its plots have adapted."""
     elements = []
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})

@@ -1,4 +1,4 @@
-"""The evaluation report of a model version draws every plot, in light, in dark and on paper, with our own scripts."""
+"""The evaluation report draws all plots in light mode, dark mode and print, with our own scripts."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ PLOTS = 11
 DRAWN = ".js-plotly-plot .main-svg:first-child"
 PHONE = {"width": 390, "height": 844}
 MIDDLE = 128
-"""Between black and white."""
+"""The brightness between dark and light."""
 PAPER = {"width": 718, "height": 1000}
 CUT = """() => [...document.querySelectorAll('.main-svg, #content table, #content p')].filter(
   (one) => one.checkVisibility() && one.getBoundingClientRect().right > document.documentElement.clientWidth).length"""
@@ -59,7 +59,7 @@ def test_all_plots_are_drawn(
 
 
 def leafed_through(page: Page) -> None:
-    """Look at every plot, down the page, and find each drawn."""
+    """Scroll down the page and check that all plots are drawn."""
     for place in page.locator("[data-figure]").all():
         place.scroll_into_view_if_needed()
         expect(place.locator(".main-svg").first).to_be_visible()
@@ -67,7 +67,7 @@ def leafed_through(page: Page) -> None:
 
 
 def on_paper(page: Page, shoot: Shoot) -> None:
-    """Print the page from the dark: nothing is cut, all is dark on white; afterwards it is as before."""
+    """Print the page from dark mode: dark on white, nothing cut off; afterwards it is as before."""
     plots = page.locator(DRAWN)
     page.set_viewport_size(PAPER)  # type: ignore[arg-type]
     page.reload()

@@ -1,4 +1,4 @@
-"""A refused form says what is wrong where it is wrong, to eyes and to ears, and keeps what was typed."""
+"""An invalid form shows its errors at the fields, also to screen readers, and keeps the input."""
 
 import pytest
 from playwright.sync_api import Page, Route, expect

@@ -1,4 +1,4 @@
-"""Every page a person comes for, with data and a trained model behind it, photographed into var/screenshots."""
+"""Screenshots of the main pages, with data and a trained model, into var/screenshots."""
 
 from datetime import UTC, datetime
 
@@ -38,7 +38,7 @@ def test_pages_are_photographed(lively: Shop, page: Page, chromium: Browser, sho
 
 
 def shop_walk(shop: Shop, page: Page, shoot: Shoot) -> None:
-    """Walk home, product and cart as a regular."""
+    """Visit home, product and cart as a regular customer."""
     page.goto(f"{shop.url}/shop/login")
     page.locator("[data-vitrine-consent=yes]").click()
     page.locator(".people button").first.click()
@@ -60,7 +60,7 @@ def shop_walk(shop: Shop, page: Page, shoot: Shoot) -> None:
 
 
 def phone(shop: Shop, chromium: Browser, shoot: Shoot) -> None:
-    """See the first page on a phone, in the dark: nothing is wider than the screen."""
+    """Open the first page on a phone in dark mode: it fits the screen."""
     context = chromium.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
     page = context.new_page()
     page.goto(shop.home)
@@ -71,7 +71,7 @@ def phone(shop: Shop, chromium: Browser, shoot: Shoot) -> None:
 
 
 def staff_walk(shop: Shop, page: Page, shoot: Shoot) -> None:
-    """Walk the admin's home, model versions, preview and a customer."""
+    """Visit the admin's home, model versions, preview and a customer."""
     from demo.setup import PASSWORD
 
     page.goto(f"{shop.url}/admin/")

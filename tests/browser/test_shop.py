@@ -1,4 +1,4 @@
-"""The demo shop in a real browser: consent first, shelves that follow, a login that merges."""
+"""The demo shop in a real browser: consent, carousels, and a login that merges histories."""
 
 import json
 from collections.abc import Callable
@@ -17,13 +17,13 @@ DRAWN = "body[data-drawn]"
 
 
 def stored(page: Page) -> dict[str, str]:
-    """Return what the page's origin keeps in the browser."""
+    """Return the local storage of the page's origin."""
     items: dict[str, str] = page.evaluate("() => ({...localStorage})")
     return items
 
 
 def collected(requests: list[Request]) -> list[dict[str, str]]:
-    """Return every event that was sent to the collector."""
+    """Return all events sent to the collector."""
     bodies = [request.post_data or "{}" for request in requests if "/v1/batch" in request.url]
     return [item for body in bodies for item in json.loads(body)["batch"]]
 
@@ -35,13 +35,13 @@ def visitor_of(page: Page) -> str:
 
 
 def has_looked(anonymous_id: str, product_id: str) -> bool:
-    """Return whether the profiler knows that the visitor looked at the product."""
+    """Return whether the visitor's profile contains the view of the product."""
     history = read_person(anonymous_id=anonymous_id).history
     return any(one.product_id == product_id for one in history)
 
 
 def soon(page: Page, question: Callable[[], T]) -> T:
-    """Return the first true answer, while the page goes on living."""
+    """Poll until the result is true, while the page keeps running."""
 
     def attempt() -> T:
         page.wait_for_timeout(50)

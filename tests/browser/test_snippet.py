@@ -1,4 +1,4 @@
-"""The snippet alone, on a page of another shop: what it sends when the shopper takes a yes back, and what was seen."""
+"""The snippet on a page of another shop: withdrawn consent and impressions."""
 
 import json
 from contextlib import AbstractContextManager
@@ -19,7 +19,7 @@ MANY = 60
 
 
 class Host:
-    """An installation that notes what it is sent, where it answers at all."""
+    """A fake installation that collects what it receives; it can be switched off."""
 
     def __init__(self) -> None:
         self.answers = True
@@ -48,7 +48,7 @@ class Host:
 
 @pytest.fixture
 def host(page: Page) -> Host:
-    """The page of a shop whose shopper said yes, and the installation it speaks to."""
+    """The page of a shop whose shopper consented, and its fake installation."""
     new_host = Host()
     page.context.route(f"{HOST}/**", new_host)
     page.context.route(f"{SHOP}/", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
@@ -66,7 +66,7 @@ def opened(page: Page) -> None:
 
 
 def unanswered(page: Page) -> AbstractContextManager[object]:
-    """Return what, when left, has waited until something was sent in vain."""
+    """Yield, then wait until a request has failed."""
     return page.expect_event("requestfailed", lambda request: request.url == f"{HOST}/v1/batch")
 
 

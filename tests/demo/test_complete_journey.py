@@ -1,4 +1,4 @@
-"""Complete Journey becomes the rows, households and products that are documented, with its own times."""
+"""Complete Journey has the documented rows, households and products, and its own times."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The demo goes in through the doors a shop uses, once; what it makes is safe to make again."""
+"""The demo loads data once through the shop's interfaces, and can be run again."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

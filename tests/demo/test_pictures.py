@@ -1,4 +1,4 @@
-"""Every picture the catalogue names can be drawn, is well formed, and is served to be kept."""
+"""All pictures of the catalog can be drawn, are well formed, and are cacheable."""
 
 from xml.etree import ElementTree
 

@@ -1,4 +1,4 @@
-"""The last screen shows a request whose answer was really seen, or says that nothing answers."""
+"""The final screen shows a request with its real answer, or an error."""
 
 import shlex
 import socket

@@ -1,4 +1,4 @@
-"""The simulated shop keeps what `docs/demo.md` says it planted."""
+"""The simulated shop has the structure that `docs/demo.md` documents."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Included by a real worker: its processes are killed where a test wants it."""
+"""Tasks for a real worker whose processes can be killed at chosen points."""
 
 import contextlib
 import os
@@ -13,13 +13,13 @@ from django.db import transaction
 from common import redis
 
 DEATHS, DONE = "test:deaths", "test:done"
-"""Where the next processes die, one after the other; and the tasks that came to their end."""
+"""Redis lists: points at which the next processes die, and tasks that have ended."""
 COMPLETE = "with the worker"
-"""Ends the name of a place where the whole worker dies, not the one process that is at the task."""
+"""Suffix of points at which the whole worker dies, not only the task's process."""
 
 
 def die(at: str) -> None:
-    """Kill this process, as the kernel does where memory is short, if the next one is to die here."""
+    """Kill this process, as the kernel does for lack of memory, if it is to die at this point."""
     due: Any = redis.client().lindex(DEATHS, 0)
     if due is None or not due.decode().startswith(at):
         return
@@ -30,7 +30,7 @@ def die(at: str) -> None:
 
 
 def mortal(step: Callable[..., Any], *, at: str) -> Callable[..., Any]:
-    """Return the step, before which one may die."""
+    """Return the step with a kill point before it."""
 
     def stepped(*args: Any, **named: Any) -> Any:
         die(at)
@@ -41,7 +41,7 @@ def mortal(step: Callable[..., Any], *, at: str) -> Callable[..., Any]:
 
 @contextlib.contextmanager
 def dying_behind() -> Iterator[None]:
-    """Be a transaction behind which one may die, before the broker hears that the task is done."""
+    """Return a transaction with a kill point after its commit, before the task is acknowledged."""
     with transaction.atomic():
         yield
     die("kept")
@@ -49,7 +49,7 @@ def dying_behind() -> Iterator[None]:
 
 @signals.worker_init.connect  # type: ignore[untyped-decorator]
 def prepare(**more: Any) -> None:
-    """Let tasks die in the worker's processes, and what is lost come again at once."""
+    """Install the kill points in the worker's processes, and redeliver lost tasks at once."""
     from modelops.services import drift_watch as drift
     from modelops.services import increments
     from modelops.tasks import watch_drift_task
@@ -67,5 +67,5 @@ def prepare(**more: Any) -> None:
 
 @signals.task_postrun.connect  # type: ignore[untyped-decorator]
 def tell(task: Any, **more: Any) -> None:
-    """Tell that a task came to its end."""
+    """Note that a task has ended."""
     redis.client().rpush(DONE, task.name)

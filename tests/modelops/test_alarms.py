@@ -1,4 +1,4 @@
-"""A broken feed refuses the training, a changed shop raises an alarm, and what is over or looked at is settled."""
+"""Data alarms: a broken feed fails the training, a changed shop raises an alarm, good data settle it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -51,7 +51,7 @@ def only_views(frame: pd.DataFrame) -> Dataset:
 
 @pytest.fixture
 def live() -> ModelVersion:
-    """A live version, with the profile of the data it learnt from."""
+    """A live version with the data profile of its training."""
     return ModelVersion.objects.create(
         version="2026-11-24.1",
         directory="2026-11-24.1",

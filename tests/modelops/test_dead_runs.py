@@ -1,4 +1,4 @@
-"""A run whose process died is closed, and said to have died; one that a living process is at is not begun twice."""
+"""Runs whose process died are closed as failed; a running run is not started twice."""
 
 import errno
 import time
@@ -92,7 +92,7 @@ def test_long_step_sends_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_short_database_outage_does_not_fail_a_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The write of progress fails in the middle, and the first one of the end."""
+    """One progress write fails, and so does the first write of the end."""
     run, save, fails = queue_training(actor="staff:1", hand_over=False), TrainingRun.save, iter([True, False, True])
 
     def unsteady(row: TrainingRun, **named: Any) -> None:
@@ -140,7 +140,7 @@ def test_interrupted_run_names_its_live_version(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_run_names_its_version_after_registration() -> None:
-    """In the same transaction: one that is killed between two of them would say that nothing was changed."""
+    """Both are in one transaction; a run killed in between would claim that nothing changed."""
     run, other = (queue_training(actor="staff:1", hand_over=False) for _ in range(2))
 
     version = register(model(("popular",)), report={}, actor="staff:1", run=run)
@@ -184,7 +184,7 @@ def test_interrupt_before_registration_changes_nothing(monkeypatch: pytest.Monke
 
 
 def test_database_outage_at_the_end_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before the answers are compared, and between the verdict and the word that it is written."""
+    """The database is lost before the comparison, and after the verdict is written."""
     progress = run_progress.RunProgress(queue_training(actor="staff:1", hand_over=False), None)
     away = {"compared": True, "judged": True}
 

@@ -1,4 +1,4 @@
-"""Every night the last day is held against what the live model learnt from; another shop raises an alarm."""
+"""The nightly watch compares the last day with the training data of the live model."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -30,7 +30,7 @@ NUMBERS = count(1)
 
 @pytest.fixture
 def live() -> ModelVersion:
-    """A live model, and the usual day of the shop it learnt from."""
+    """A live model, and a usual day of its shop."""
     bundle = model(("popular",))
     codes = {name: code for code, name in enumerate(bundle.catalogue.item_ids)}
     items = np.array([codes[name] for name in USUAL], np.int32)
@@ -43,13 +43,13 @@ def live() -> ModelVersion:
 
 
 def shop_sells(product_ids: Iterable[str], *, to: int = 120) -> None:
-    """Let shoppers buy these within the last hours."""
+    """Write purchases of these products within the last hours."""
     now = clock.epoch_us()
     put([bought(f"m{next(NUMBERS)}", at % to, one, now - at * 60_000_000) for at, one in enumerate(product_ids, 1)])
 
 
 def shop_showed(product_ids: Iterable[str], *, days_ago: float, to: int = 240) -> None:
-    """Let the server have answered these, one a list, to so many shoppers."""
+    """Write answers with these products, one per list, to that many shoppers."""
     at = clock.epoch_us() - int(days_ago * 86_400e6)
     put(
         [

@@ -1,4 +1,4 @@
-"""`evaluate` beside peers, by each protocol; an outsider's code finds the same NDCG in the written answers."""
+"""The `evaluate` command with peers and all protocols; independent code computes the same NDCG."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -37,7 +37,7 @@ SOURCES = ("content", "personal_top", "popular", "rp3beta", "session_knn")
 
 @lru_cache
 def evaluated(*, new_only: bool = False) -> Evaluation:
-    """Return the evaluation of the small shop that several tests read."""
+    """Return the cached evaluation of the small shop."""
     return evaluate(build(history(), products()), Options(new_only=new_only, names=SOURCES))
 
 
@@ -155,7 +155,7 @@ def test_targets_after_the_cut_are_counted_once() -> None:
     "rung", [{"rung": "single", "single": "buy_again"}, {"rung": "blend", "blend": {"personal_top": 1.0}}]
 )
 def test_evaluated_answers_equal_served_answers(rung: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Short lists are filled up, or not, by the same code; what other sources proposed for the ranker plays no part."""
+    """Both use the same code to fill short lists, without proposals of other sources."""
     names = ("buy_again", "personal_top", "popular", "trending")
     shop = build(history(), products())
     calls: list[tuple[Bundle, Fold]] = []
@@ -183,7 +183,7 @@ def test_evaluated_answers_equal_served_answers(rung: Mapping[str, Any], monkeyp
 
 
 def test_owned_products_are_no_new_targets() -> None:
-    """New products that are looked at twice in a visit: the second time they are asked for, they are known."""
+    """New products viewed twice in a visit are known at the second view."""
     frame = history(shoppers=20)
     end = frame["timestamp"].max()
     late = [
@@ -333,7 +333,7 @@ def test_ratio_to_zero_is_null() -> None:
 
 
 def report(**more: Any) -> dict[str, Any]:
-    """Return the report of an evaluation that asked nobody."""
+    """Return the report of an evaluation without test cases."""
     ours = {"rung": "blend", "ladder": [], "test": {}, "exposure": {"chosen": 0.0, "curve": []}, "data": CLEAN}
     nobody = dict.fromkeys(("warm", "cold", "together"), {"ndcg@10": {"n": 0}})
     return {"protocol": "temporal", "mode": "new", "questions": 0, "ours": {**ours, **more}, "released": nobody}

@@ -1,4 +1,4 @@
-"""What no file of a shop should be: each ends in one sentence that names the file or the field, or is left out."""
+"""Invalid input files: each causes one message that names the file or field, or is skipped."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Files of real shops are untidy: what can be read is read, what cannot is said in a line, and nothing is lost."""
+"""Untidy input files: readable values are read, unreadable ones cause one warning, no row is lost."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Register, judge, promote: exactly the models that should not go live are kept out, each with its reason."""
+"""Register, judge, promote: exactly the faulty models are refused, each with its reason."""
 
 import errno
 import subprocess
@@ -108,7 +108,7 @@ def test_verdict_cannot_be_changed(champion: SlateTable) -> None:
 
 
 def test_failed_write_of_the_table_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk keeps no half of it, and the version may be judged once there is room."""
+    """A full disk leaves no partial table, and the version can be judged later."""
     version = register(model(("popular",)), report={}, actor="system:training")
 
     def full(path: Path, value: Any) -> None:

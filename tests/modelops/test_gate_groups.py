@@ -1,4 +1,4 @@
-"""Groups of the gate: region and device where customers' attributes, or else their latest events, tell them."""
+"""Groups of the gate: region and device from customers' attributes, else from their latest events."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Increments: what happened minutes ago is in the tables, of the live version only, and broken data change nothing."""
+"""Increments: recent events enter the tables of the live version; broken data change nothing."""
 
 import errno
 import time
@@ -47,7 +47,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 
 def sell(product_id: str, *, to: int = 60, day: int = 0) -> None:
-    """Write as many sales of one product into the log, and from there into PostgreSQL."""
+    """Write that many sales of one product into the log, then record them in PostgreSQL."""
     at = START + day * 86_400_000_000
     put([bought(f"{product_id}-{day}-{one}", one, product_id, at + one * 1_000_000) for one in range(to)])
 

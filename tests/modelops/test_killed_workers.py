@@ -1,4 +1,4 @@
-"""What a worker was at when it was killed, as by want of memory, is caught up with, and kills no worker for ever."""
+"""Tasks of killed workers, as by lack of memory, are repeated a limited number of times."""
 
 import subprocess
 import sys
@@ -33,13 +33,13 @@ WAIT_SECONDS = 90.0
 
 @pytest.fixture
 def environment(process_environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """The environment of a worker of this shop."""
+    """The environment of a worker for this shop."""
     return {**process_environment, "MODEL_DIR": str(tmp_path)}
 
 
 @contextmanager
 def worker(environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """Yield a worker of one process at a time."""
+    """Yield a worker with a single process."""
     command = [sys.executable, "-m", "celery", "--app", "config", "worker", "--concurrency", "1"]
     command += ["--include", "tests.modelops.killable_tasks", "--loglevel", "INFO"]
     with Path(environment["MODEL_DIR"], "worker.log").open("ab") as log:
@@ -52,7 +52,7 @@ def worker(environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def wait_for_ended_tasks(count: int) -> None:
-    """Wait until so many tasks came to their end."""
+    """Wait until that many tasks have ended."""
     deadline = time.monotonic() + WAIT_SECONDS
     while redis.client().llen(DONE) < count:
         assert time.monotonic() < deadline
@@ -60,7 +60,7 @@ def wait_for_ended_tasks(count: int) -> None:
 
 
 def killed(count: int) -> None:
-    """Wait until so many processes are still to die."""
+    """Wait until only that many kill points are left."""
     deadline = time.monotonic() + WAIT_SECONDS
     while redis.client().llen(DEATHS) > count:
         assert time.monotonic() < deadline
@@ -68,7 +68,7 @@ def killed(count: int) -> None:
 
 
 def day_of_silence() -> None:
-    """Let 25 shoppers a day have bought something, and nobody in the last day."""
+    """Write purchases of 25 shoppers a day, and none in the last day."""
     now = clock.epoch_us()
     put([
         bought(f"m{days}-{shopper}", shopper, "lamp", now - (24 * days + 1) * 3_600_000_000)
@@ -152,7 +152,7 @@ def increment_of_champion() -> dict[str, Any]:
 
 
 def come(moment: str) -> None:
-    """Let it be that moment, as far as the row tells."""
+    """Change the row as if that moment had come."""
     wait = datetime.fromisoformat(moment) - clock.now()
     assert timedelta(minutes=9) < wait <= timedelta(minutes=10)
     live = ModelVersion.objects.get(state=ModelState.CHAMPION)

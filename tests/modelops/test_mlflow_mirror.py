@@ -1,4 +1,4 @@
-"""MLflow holds a copy of each version and knows which one is live; the rows decide."""
+"""MLflow has a copy of each version and an alias for the live one; the rows are authoritative."""
 
 import shutil
 from datetime import timedelta
@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore")]
 
 @pytest.fixture(scope="module")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty MLflow store: making one takes seconds, copying it none."""
+    """An empty MLflow store; creating one takes seconds, copying it does not."""
     from mlflow import MlflowClient
 
     file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"

@@ -1,4 +1,4 @@
-"""Planted challengers, as real bundles, handed over as a training does: exactly the right ones are refused, and why."""
+"""Planted challengers as real bundles: exactly the faulty ones are refused, for the right reason."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -36,19 +36,19 @@ LOST = "group_loss:activity:few events"
 
 @pytest.fixture(autouse=True)
 def quick(stocked_shop: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time few slates; whoever needs longer than 50 ms for one is slow."""
+    """Time few slates; more than 50 ms per slate is slow."""
     settings.GATE_LATENCY_MILLISECONDS = 50.0
     monkeypatch.setattr(heldout, "TIMED", 6)
 
 
 @pytest.fixture
 def live() -> ModelVersion:
-    """The champion whose plan the challengers are held against."""
+    """The champion that the challengers are compared with."""
     return promote(handed_over(honest(fold()), first=True).version, actor="staff:1")
 
 
 def handed_over(challenger: Bundle, *, first: bool = False) -> ModelVersion:
-    """Register and judge a challenger the way a training run does."""
+    """Register and judge a challenger as a training run does."""
     result = trained(challenger, rival=None if first else honest(fold()))
     version = register(result.bundle, report=result.report, actor="system:training")
     # As where there is a champion, but of a plan that can no longer be followed.

@@ -1,4 +1,4 @@
-"""What was taken out of the catalogue is shown no more; what was done with it still tells of whom and what."""
+"""Removed products are not shown, but their interactions stay in the training data."""
 
 import numpy as np
 import pytest

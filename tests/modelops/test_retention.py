@@ -1,4 +1,4 @@
-"""Old artifacts go, what may still serve stays, and who asks for what is gone is told so."""
+"""Old artifacts are deleted, those that may still serve are kept, and errors name deleted ones."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ def _two(settings: Any) -> None:
 
 
 def make_versions(n: int) -> list[str]:
-    """Register versions two days ago, a minute apart."""
+    """Register versions from two days ago, a minute apart."""
     names = [passed_version(model(("popular",))) for _ in range(n)]
     for at, name in enumerate(names):
         born = clock.now() - timedelta(days=2) + timedelta(minutes=at)
@@ -157,7 +157,7 @@ def test_versions_of_today_are_kept() -> None:
 
 @pytest.mark.parametrize("versions", [2, 0])
 def test_stray_directories_are_deleted_after_a_day(versions: int, settings: Any, tmp_path: Path) -> None:
-    """Also where every version's artifact is kept."""
+    """Applies also with MODELS_KEPT=0."""
     settings.MODELS_KEPT = versions
     left = [".writing-0190", "2026-11-20.7", "2026-11-20.7.judged", "2026-11-20.7.increments"]
     names_kept = ["mlflow", ".writing-0191", "2026-11-20.8"]

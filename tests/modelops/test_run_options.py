@@ -1,4 +1,4 @@
-"""A training does as its row says, and the row as it was wished for or, where nothing was said, as the settings say."""
+"""Options of a training: the row holds the given options, or the settings."""
 
 import fcntl
 import runpy
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def train_calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Return what each training was told, of which none learns anything."""
+    """Return the arguments of each training; no training runs."""
     calls: list[dict[str, Any]] = []
 
     def learn(dataset: Any, **named: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Every night the answers in the log are held against those of the week before, by what they showed and led to."""
+"""The nightly watch compares served answers with those of the week before."""
 
 from collections.abc import Sequence
 from itertools import count
@@ -30,16 +30,16 @@ NUMBERS = count(1)
 
 
 def answer(who: str | None, product_ids: Sequence[str], at: int) -> ServerEvent:
-    """Return an answer of the server, to a user or to nobody known."""
+    """Return an answer of the server, to a user or without one."""
     products = [{"product_id": one} for one in product_ids]
     properties = {"recommendation_id": str(uuid7()), "products": products}
     return ServerEvent(message_id=str(uuid7()), name="Recommendation Served", at=at, user_id=who, properties=properties)
 
 
 def shop_serves(days_ago: int, *, share_bought: float, same: bool = False) -> None:
-    """Let every shopper be answered that day, and a share of them buy the first product they were shown afterwards.
+    """Write an answer per shopper of that day; a share of the shoppers then buys its first product.
 
-    The others buy something else. `same`: all are shown the same two products.
+    The others buy something else. With `same`, all answers show the same two products.
     """
     at = clock.epoch_us() - days_ago * US - US // 2
     lists = [[NAMES[(0 if same else who) % 8 + place] for place in range(2)] for who in range(SHOPPERS)]
@@ -50,7 +50,7 @@ def shop_serves(days_ago: int, *, share_bought: float, same: bool = False) -> No
 
 @pytest.fixture
 def live(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A live model, a usual week, and two countries; groups of fifty are large enough."""
+    """A live model, a usual week, and two countries; the least group size is fifty."""
     monkeypatch.setattr(numbers, "MIN_GROUP", 50)
     promote(passed_version(model(("popular",))), actor="staff:1")
     for who in range(SHOPPERS):

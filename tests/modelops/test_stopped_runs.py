@@ -1,4 +1,4 @@
-"""A training that somebody stops ends at its next step, and nothing comes of it."""
+"""A stopped training ends at its next step and makes no version."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +30,7 @@ BY = "staff:7"
 
 
 def steps(*progress_steps: tuple[str, float], then: Callable[[int], None]) -> Callable[[Any, Any], Any]:
-    """Return a training that tells its steps; before the last of them something else happens."""
+    """Return a training that reports its steps and calls `then` before the last one."""
 
     def train(progress: Any, slates: Any) -> Any:
         for at, (step, share) in enumerate(progress_steps):
@@ -122,7 +122,7 @@ def test_stop_right_before_registration_works(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_lost_database_keeps_the_stop_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its last look for one, and what closes the door behind it, are tried again until they are done."""
+    """The last check for a stop request is retried until the database answers."""
     monkeypatch.setattr(run_progress, "WAITS", (0.0, 0.0, 0.0))
     lost, whole = list[str](), run_progress.RunProgress._write
 

@@ -1,4 +1,4 @@
-"""Training goes from recorded events to a live version; its row tells how far it is and how it ended."""
+"""Training from recorded events to a live version, with progress and result in its row."""
 
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ DAY = 86_400_000_000
 
 
 def record(shoppers: int) -> None:
-    """Write purchases of shoppers with four tastes into the log, and from there into PostgreSQL."""
+    """Write purchases of shoppers with four tastes into the log, then record them in PostgreSQL."""
     events = [
         bought(f"{shopper}-{at}", shopper, product_id, START + shopper * 3_600_000_000 + at * DAY)
         for shopper in range(shoppers)

@@ -1,4 +1,4 @@
-"""One version is live; what was altered on disk never is; each change is on record."""
+"""One version is live, altered artifacts never are, and each change is audited."""
 
 import shutil
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A waiver takes two persons, a reason and an end; with it a refused version goes live, and the log says who let it."""
+"""A waiver needs two persons, a reason and an expiry; it lets a refused version go live, audited."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -258,7 +258,7 @@ def test_promotion_waits_for_a_running_close(failed_version: ModelVersion, ada: 
 
 
 def until_it_waits(other: Thread) -> None:
-    """Return once the other thread waits for what this transaction holds, or has not waited and is over."""
+    """Return once the other thread waits for this transaction's locks, or has ended."""
     waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
     with connection.cursor() as cursor:
         is_waiting = False

@@ -1,4 +1,4 @@
-"""An open alarm meets staff on their first page, in the list and in the metrics; settling it is a step on record."""
+"""Open alarms are on the home page, in the list and in the metrics; settling is audited."""
 
 from typing import Any
 

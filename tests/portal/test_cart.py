@@ -1,4 +1,4 @@
-"""The cart keeps what was put in, and where the shopper came from."""
+"""The cart keeps units and the id of the clicked list."""
 
 from typing import Any
 

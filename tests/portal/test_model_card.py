@@ -1,11 +1,11 @@
-"""The home's model card shows the best first, in percent of the best, and leaves out what was not measured."""
+"""The model card sorts by NDCG@10, in percent of the best, without missing metrics."""
 
 from modelops.selectors.overview import LiveModel
 from portal.model_card import SHOWN, card_of
 
 
 def judged_version(value: float | None) -> dict[str, dict[str, dict[str, float | None]]]:
-    """Return a report's entry of one source."""
+    """Return the report entry of one source."""
     return {"together": {"ndcg@10": {"value": value, "low": 0.0, "high": 0.5}}}
 
 

@@ -1,4 +1,4 @@
-"""The operator's doors: alive, ready, counted."""
+"""The operator's endpoints: liveness, readiness, metrics."""
 
 import pytest
 from django.conf import LazySettings

@@ -1,4 +1,4 @@
-"""The preview shows a slate and what a draft rule would change, and records no exposure."""
+"""The preview shows a slate and the effect of a draft rule, and records no exposure."""
 
 import pytest
 from django.test import Client

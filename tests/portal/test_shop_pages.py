@@ -1,4 +1,4 @@
-"""The shop's pages without a browser: they load nothing foreign, keep the cart, and send the order from the server."""
+"""The shop's pages without a browser: only own files, the cart, and the order from the server."""
 
 import orjson
 import pytest

@@ -1,4 +1,4 @@
-"""Each role's home, sidebar and pages; what a role may not see it cannot open."""
+"""Home, sidebar and pages of each role, and their permissions."""
 
 import re
 
@@ -221,7 +221,7 @@ def test_empty_list_shows_only_possible_actions(log_in: LogIn) -> None:
 
 
 def page_text(browser: Client, address: str) -> str:
-    """Return what a list without rows says."""
+    """Return the text of a list without rows."""
     page = browser.get(address).content.decode()
     assert "Create a new item" not in page
     start = page.index("Nothing ")

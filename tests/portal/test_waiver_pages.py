@@ -1,4 +1,4 @@
-"""A waiver that waits for a second person meets on their first page whoever may approve it, until it is decided."""
+"""Pending waivers are on the home page of approvers until they are decided."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ WAITS = "A waiver of 2026-11-25.1 waits for a second person"
 
 
 def requested_waiver(by: User, *, days: int = 7) -> ModelWaiver:
-    """Return a waiver that somebody asked for, eight days ago."""
+    """Return a waiver that was requested eight days ago."""
     version = ModelVersion.objects.create(
         version="2026-11-25.1", directory="2026-11-25.1", artifact_hash="a" * 64, state=ModelState.REFUSED,
         refusal="latency: one slate takes 80.0 ms",

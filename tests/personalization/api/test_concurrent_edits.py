@@ -1,4 +1,4 @@
-"""Two people who work on one thing in the admin at the same moment: the second is told, and undoes nothing."""
+"""Concurrent edits in the admin: the second person gets an error and undoes nothing."""
 
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -23,7 +23,7 @@ RULE = {"name": "Rugs first", "active": "on", "effect": "boost", "factor": "3", 
 
 
 class Untouched(HTMLParser):
-    """What a browser sends of a page that nobody touched."""
+    """The form data that a browser submits of an unchanged page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Untouched(HTMLParser):
 
 
 def first(monkeypatch: pytest.MonkeyPatch, target: Any, name: str, work: Callable[[], Any]) -> None:
-    """Have somebody else's work done, and seen by all, when the next one comes to a step for the first time."""
+    """Run and commit somebody else's change when the next request first reaches a step."""
     real, waiting = getattr(target, name), [work]
 
     def others() -> None:

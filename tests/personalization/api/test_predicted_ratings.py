@@ -1,4 +1,4 @@
-""" "We think 4.6 of 5" is said over HTTP to who rated something, in a shop whose ratings differ, and to nobody else."""
+""" "We think 4.6 of 5" over HTTP: only for shoppers with ratings, in a shop whose ratings differ."""
 
 import re
 from dataclasses import replace
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked_shop")]
 
 
 def rated(*, liked: float, disliked: float) -> pd.DataFrame:
-    """Return the shop's history, and what each of its shoppers thinks of what they bought and of other things."""
+    """Return the shop's history with ratings of bought and other products."""
     rows = [
         {
             "user_id": f"u{user}",
@@ -48,7 +48,7 @@ def rated(*, liked: float, disliked: float) -> pd.DataFrame:
 
 
 def release(*, liked: float, disliked: float, **manifest: Any) -> None:
-    """Let a model of the rated shop go live."""
+    """Promote a model of the shop with ratings."""
     from modelops.services.registry import promote
     from tests.modelops.releases import passed_version
 

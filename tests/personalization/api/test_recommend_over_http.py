@@ -100,7 +100,7 @@ def test_region_and_signal_of_a_server_request(browser: "APIClient", server: "AP
 
 
 def country_of(address: str) -> str:
-    """Return where every address is, as a shop's own function does."""
+    """Return the region of an address, as a shop's own function."""
     return "US"
 
 

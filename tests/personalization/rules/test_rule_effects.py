@@ -1,4 +1,4 @@
-"""Rules on a small shelf whose right answer is obvious: filter, boost and bury, caps, pins, in this order."""
+"""Rules on a small catalog with obvious answers: filter, boost and bury, caps, pins."""
 
 from dataclasses import replace
 from typing import Any, get_args
@@ -39,12 +39,12 @@ HOME = Situation(placement="home", now=1000.0)
 
 
 def rule(effect: str, **fields: Any) -> Rule:
-    """Return a rule of that effect."""
+    """Return a rule with this effect."""
     return Rule(id=fields.pop("id", 1), version=1, name=fields.pop("name", "R"), effect=effect, **fields)
 
 
 def pin(product_id: str) -> Rule:
-    """Return a second rule that pins one product to the first place."""
+    """Return a second rule that pins one product at place 1."""
     return rule("pin", id=2, name="B", products=(product_id,), position=1)
 
 
@@ -54,7 +54,7 @@ def names(codes: Any) -> list[str]:
 
 
 def slate_of(*rules: Rule, size: int = 6, situation: Situation = HOME, caps: tuple[Cap, ...] = ()) -> list[str]:
-    """Return the slate that the rules make of the shelf in its own order."""
+    """Return the slate of the rules, with the catalog order as ranking."""
     compiled, trace = RuleSet(rules, SHELF), Trace()
     holding = compiled.applicable(situation)
     mask = compiled.filter(np.ones(SHELF.n_items, np.bool_), holding)
@@ -485,7 +485,7 @@ def test_only_changed_rules_are_recompiled(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def _spelled(shelf: Columns) -> dict[str, Any]:
-    """Return what makes the same columns anew."""
+    """Return the arguments that make the same columns."""
     return {
         "product_ids": shelf.product_ids,
         "brands": [shelf.brands[code] for code in shelf.brand_of],

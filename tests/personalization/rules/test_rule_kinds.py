@@ -1,4 +1,4 @@
-"""A kind of rule works, and is known wherever rules are worded: docs/adding/rule.md says where that is."""
+"""Each kind of rule works, and is known in all places of docs/adding/rule.md."""
 
 import re
 from dataclasses import fields
@@ -31,7 +31,7 @@ OF_EVERY_VERSION = {"id", "version", "versions", "rule", "number", "name", "crea
 
 
 def slate(*rules: Rule) -> tuple[str, ...]:
-    """Return the ids that a shelf in its own order shows under the rules."""
+    """Return the slate of the rules, with the catalog order as ranking."""
     rule_set, ranked, trace = RuleSet(rules, SHELF), np.arange(SHELF.n_items, dtype=np.int32), Trace()
     holding = rule_set.applicable(Situation(placement="home", now=0.0))
     mask = rule_set.filter(np.ones(SHELF.n_items, np.bool_), holding)

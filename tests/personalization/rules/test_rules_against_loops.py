@@ -1,4 +1,4 @@
-"""Rules of random shops, held against plain loops, in fractions, that do what docs/merchandiser.md says."""
+"""Random rules and shops: the engine equals plain loops that follow docs/merchandiser.md."""
 
 import random
 from fractions import Fraction
@@ -28,7 +28,7 @@ Told = tuple[list[int], dict[int, list[str]], dict[int, str]]  # the slate, what
 
 
 def product(chance: random.Random, code: int) -> Product:
-    """Return a product that may lack anything."""
+    """Return a random product, with missing values."""
     return {
         "code": code,
         "id": f"P{code}",
@@ -41,7 +41,7 @@ def product(chance: random.Random, code: int) -> Product:
 
 
 def rule(chance: random.Random, number: int) -> Rule:
-    """Return a rule that may be about anything, at any time around 1000."""
+    """Return a random rule, with times around 1000."""
     fields: dict[str, Any] = {
         "products": tuple(f"P{chance.randrange(15)}" for _ in range(3)),
         "categories": (chance.choice(("Furniture", "desks", "LIGHT")),),
@@ -67,7 +67,7 @@ def rule(chance: random.Random, number: int) -> Rule:
 
 
 def engine(shop: list[Product], ranked: list[int], rules: list[Rule], size: int, soft: int) -> Told:
-    """Return what the engine makes of it."""
+    """Return the result of the engine."""
     values = {many: [one[name] for one in shop] for many, name in COLUMNS.items()}
     columns = Columns.of([one["id"] for one in shop], **values)
     rule_set, trace, order = RuleSet(rules, columns), Trace(), np.array(ranked, np.int32)
@@ -103,7 +103,7 @@ def broken(one: Product, slate: list[Product], rule: Rule) -> bool:
 
 
 def loops(shop: list[Product], ranked: list[int], rules: list[Rule], size: int, soft: int) -> Told:
-    """Return what the docs say of it."""
+    """Return the result of plain loops."""
     moved: dict[int, list[str]] = {one["code"]: [] for one in shop}
     removed: dict[int, str] = {}
     holding = [one for one in rules if (one.starts_at or 0) <= 1000.0 < (one.ends_at or 2000)]

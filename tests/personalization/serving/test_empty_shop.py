@@ -1,4 +1,4 @@
-"""A shop on its first day: no products, no events, one. Every placement answers; training says what is missing."""
+"""A new shop without products or events: all placements answer, and training names what is missing."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ QUESTION: dict[str, Any] = {**ADA, "product_id": ["desk"]}
 
 @pytest.fixture
 def bare(stocked_shop: None) -> None:
-    """The shop before the first product."""
+    """The shop without products."""
     Product.objects.all().delete()
     snapshot_refresher.forget()
 

@@ -1,4 +1,4 @@
-"""New products get a place now and then: those that suit, by a known chance, within a budget that nobody overruns."""
+"""Exploration in answers: suitable new products get a place with a known chance, within the budget."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -46,7 +46,7 @@ KILIM = {"title": "Wool kilim", "category": ["Textiles"], "brand": "Weft", "pric
 
 @pytest.fixture
 def aged(live_model: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shop whose products are a year old, but for a sofa and a kilim; every answer of the home page explores."""
+    """A shop with two new products, sofa and kilim; each answer of the home page explores."""
     Product.objects.update(available_from=clock.now() - timedelta(days=365))  # a trigger keeps created_at
     put_product("sofa", data=SOFA, actor="key:test")
     put_product("kilim", data=KILIM, actor="key:test")
@@ -69,11 +69,11 @@ def ids(answer: Answer) -> list[str]:
 
 
 MANY = 100
-"""Answers in which what comes with a chance of one in six comes: not so once in eighty million times."""
+"""Enough answers for an event with chance 1/6: it is missing once in eighty million runs."""
 
 
 def answers_in_states(count: int = 24, **fields: Any) -> list[Answer]:
-    """Return the answers to Ada after each of so many views: each view is another draw."""
+    """Return the answers to Ada after each of `count` views; each view changes the draw."""
     answers = []
     for number in range(count):
         views(ADA, ("rug", "chair", "throw")[number % 3])
@@ -94,7 +94,7 @@ def exploration_chances(
     latest: str = "",
     degraded: FallbackReason | None = None,
 ) -> dict[str, float]:
-    """Return each new product that came onto a slate of the products named, for strangers, and the chance it had."""
+    """Return the propensity of each new product that was added to this slate in many draws."""
     snapshot = snapshot_refresher.current()
     code = snapshot.serving_catalog.columns.codes
     chances = dict[str, float]()
@@ -394,7 +394,7 @@ def test_new_shop_does_not_explore() -> None:
 
 
 def test_half_of_what_is_on_sale_may_be_new() -> None:
-    """The mug and, new, the pouf are not on sale."""
+    """The mug and the new pouf are not on sale."""
     put_product("pouf", data=SOFA, actor="key:test")
     Product.objects.filter(product_id__in=["mug", "pouf"]).update(active=False)
 

@@ -1,4 +1,4 @@
-"""Which new products may have the place: what suits first, drawn by known chances, the same for the same question."""
+"""The draw of exploration: by suitability, with known chances, repeatable."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A shown list is an event; without consent it names nobody."""
+"""Exposures are events; without consent they have no ids."""
 
 from typing import Any
 

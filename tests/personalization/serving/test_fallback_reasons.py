@@ -1,4 +1,4 @@
-"""Whatever is missing, there is an answer, and it says what was missing."""
+"""Each missing part still gives an answer, with its fallback reason."""
 
 from typing import Any
 

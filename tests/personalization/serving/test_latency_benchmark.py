@@ -1,4 +1,4 @@
-"""Answers over HTTP are measured beside the same server's fixed JSON: a short run of `bench/latency.py`."""
+"""A short run of `bench/latency.py`: answers over HTTP and fixed JSON of the same server."""
 
 import json
 import subprocess

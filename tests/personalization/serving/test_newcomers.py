@@ -1,4 +1,4 @@
-"""Of whom only attributes are known, gets what shoppers of that kind take; one click later, what the click says."""
+"""Newcomers with attributes get products of similar shoppers; a click overrides the attributes."""
 
 from dataclasses import replace
 from typing import Any
@@ -29,13 +29,13 @@ from tests.recsys.furniture import history, items, model
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked_shop")]
 KNOWN = pd.DataFrame({"user_id": [f"u{n}" for n in range(40)], "country": ["DE", "at"] * 20})
-"""Who took desks and mugs lives in Germany, who took rugs and the large desk in Austria: see `shop.TASTES`."""
+"""Buyers of desks and mugs live in Germany, buyers of rugs and large desks in Austria: see `shop.TASTES`."""
 TAKEN = {"de": {"desk", "chair", "lamp", "mug", "bowl"}, "AT": {"rug", "throw", "bulb", "desk-xl", "stool", "lamp"}}
 
 
 @pytest.fixture
 def live(stocked_shop: None) -> None:
-    """A live model that knows where its shoppers live."""
+    """A live model with the countries of its shoppers."""
     dataset = build(history(), items(), KNOWN)
     prior = make("prior").fit(dataset.interactions, dataset.catalogue)
     bundle = model()
@@ -43,7 +43,7 @@ def live(stocked_shop: None) -> None:
 
 
 def lives(who: dict[str, Any], country: str, *, allowed: tuple[str, ...] = ("personalization",)) -> None:
-    """Let a shopper log in and say where they live."""
+    """Send a login with the shopper's country."""
     event = Event(
         message_id=str(uuid7()), kind="identify", name="", at=clock.epoch_us(), received_at=clock.epoch_us(),
         traits={"country": country}, allowed=allowed, source="test", **who,

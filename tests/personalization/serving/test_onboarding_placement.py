@@ -1,4 +1,4 @@
-"""The onboarding placement: an answer changes the next questions and, at once, what is shown elsewhere."""
+"""The onboarding placement: an answer changes the next questions and all other placements."""
 
 import json
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""A placement is answered for everybody: known, anonymous, without consent; with a model and without."""
+"""Answers of placements: known, anonymous and non-consenting shoppers, with and without a model."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""An event counts in answers what it counted when the model was trained, whatever the settings say by now."""
+"""Profiles use the event weights of the model's training, not the current settings."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""What candidates are asked of the live model."""
+"""Proposals: the candidates from the live model and the fallbacks."""
 
 from dataclasses import replace
 from types import SimpleNamespace

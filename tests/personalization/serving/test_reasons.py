@@ -1,4 +1,4 @@
-"""What a reason says where nothing of the shopper's can be named."""
+"""Reasons of sources, with and without products of the shopper."""
 
 import re
 from types import SimpleNamespace
@@ -23,7 +23,7 @@ from tests.house.tree import text_of
 
 
 def reason_of(source: str, *, personal: bool) -> str:
-    """Return the reason of a product that one source proposed to a shopper without a history."""
+    """Return the reason for a product from one source, for a shopper without history."""
     shopper = SimpleNamespace(personal=personal, latest={}, profile=Profile.empty(0.0))
     return Reasoner(cast("Any", None), cast("Any", shopper), {}, Context()).reason(3, {source}).code
 

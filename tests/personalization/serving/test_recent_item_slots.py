@@ -1,4 +1,4 @@
-"""Places kept for what is close to the latest product: as many as asked for, and no cap is broken for them."""
+"""Recent item slots: their number, their reasons, and that they obey caps."""
 
 from collections import Counter
 

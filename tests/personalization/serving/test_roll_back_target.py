@@ -1,4 +1,4 @@
-"""What a roll-back leads to is loaded before anybody decides: in a large shop that takes longer than it may."""
+"""The roll-back target is loaded in advance: in a large shop, loading takes too long."""
 
 import threading
 import time
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("live_model")]
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list that grows with every artifact that is read by a process that serves."""
+    """Return a list with one entry per artifact that serving loads."""
     folders: list[str] = []
 
     def load(directory: Any, **named: Any) -> Bundle:
@@ -44,7 +44,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def following() -> Versions:
-    """Return what a process holds that serves the live version, and nothing ready yet."""
+    """Return the versions of a process that serves the live version, without a loaded target."""
     own = Versions()
     assert own.follow()
     return own
@@ -222,23 +222,23 @@ def test_target_is_loaded_after_each_refresh(monkeypatch: pytest.MonkeyPatch) ->
 
 
 class Slowly:
-    """Versions that another thread makes ready: it is `begun` with reading, and reads until it `may` end."""
+    """Loads of the target in another thread: `started` is set at the start, and the load waits for `may`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         first = champion()
         self.read: list[str] = []
-        self.begun, self.may = threading.Event(), threading.Event()
+        self.started, self.may = threading.Event(), threading.Event()
         released("popular", "trending")
         monkeypatch.setattr(versions, "roll_back_target", lambda: first)  # a test's rows are one connection's
         self.snapshot_refresher = SnapshotRefresher()
         self.snapshot_refresher.refresh()
         monkeypatch.setattr(versions, "Bundle", SimpleNamespace(load=self.load))
         self.snapshot_refresher._stand_by()
-        assert self.begun.wait(60)
+        assert self.started.wait(60)
 
     def load(self, directory: Any, **named: Any) -> Bundle:
         self.read.append(directory.name)
-        self.begun.set()
+        self.started.set()
         assert self.may.wait(60)
         return Bundle.load(directory, **named)
 

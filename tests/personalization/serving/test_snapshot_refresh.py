@@ -1,4 +1,4 @@
-"""What the shop changes is in the next answer: products, placements, rules, the live model."""
+"""Changes of products, placements, rules and the live model apply to the next answer."""
 
 import time
 from collections.abc import Callable
@@ -172,7 +172,7 @@ def test_rule_changes_apply_to_the_next_answer() -> None:
 
 
 def lost(monkeypatch: pytest.MonkeyPatch, settings: Any) -> tuple[SnapshotRefresher, Callable[[], None]]:
-    """Return a process that Redis tells nothing, and what has it look two seconds later."""
+    """Return a refresher without Redis counters, and a function that refreshes two seconds later."""
     monkeypatch.setattr("personalization.serving.snapshot_refresher._read_counters", lambda: None)
     own, now = SnapshotRefresher(), iter(range(0, 1_000, 3))
     own.refresh()

@@ -1,4 +1,4 @@
-"""Promotion, roll-back, an increment and a rule are live in every web worker within two seconds: the real server."""
+"""The real server: all web workers follow promotion, roll-back, increments and rules within two seconds."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 @pytest.fixture
 def workers(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Workers]:
-    """Two web workers on this test's stores and models."""
+    """Two web workers with this test's stores and models."""
     with serving({**process_environment, "MODEL_DIR": str(tmp_path)}) as processes:
         yield processes
 
