@@ -29,10 +29,10 @@ def loaded_dataset() -> dict[str, Any] | None:
 
 def check_loaded(name: str) -> bool:
     """Return whether the data set is loaded. Raises Conflict if another one is: they would mix."""
-    facts = loaded_dataset()
-    if facts is not None and facts["name"] != name:
-        raise Conflict(f"this demo holds {facts['name']}; `make clean-demo` makes room for {name}")
-    return facts is not None
+    data_set = loaded_dataset()
+    if data_set is not None and data_set["name"] != name:
+        raise Conflict(f"this demo holds {data_set['name']}; `make clean-demo` makes room for {name}")
+    return data_set is not None
 
 
 def fill_catalogue(data: DemoData, progress: Progress) -> None:
@@ -66,8 +66,8 @@ def wait_until_recorded(progress: Callable[[int], None], *, timeout_s: float) ->
 
 def note_loaded(data: DemoData) -> None:
     """Record in the audit log that the data set is loaded, and its example shopper."""
-    facts = {"name": data.name, "note": data.note, "known_shopper": data.known_shopper, "products": data.n_products}
-    record(category="demo", action=LOADED_ACTION, actor=ACTOR, object=f"dataset:{data.name}", data=facts)
+    data_set = {"name": data.name, "note": data.note, "known_shopper": data.known_shopper, "products": data.n_products}
+    record(category="demo", action=LOADED_ACTION, actor=ACTOR, object=f"dataset:{data.name}", data=data_set)
 
 
 def batches(rows: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -12,7 +12,6 @@ class Bar:
 
     def __init__(self, label: str, *, total: int, unit: str = "") -> None:
         self._interactive = sys.stderr.isatty()
-        self._shown = (-1, "")
         self._bar = tqdm(
             total=total, desc=f"  {label:<22}", unit=unit, ascii=" ━", leave=True,
             mininterval=PERSON_SECONDS if self._interactive else FILE_SECONDS, maxinterval=FILE_SECONDS,

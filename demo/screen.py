@@ -32,12 +32,12 @@ def first_product_request(base: str) -> str:
     return f"curl -X PUT -H 'Authorization: Bearer {SECRET_KEY}' {data} '{base}/api/v1/products/P456'"
 
 
-def lines(facts: dict[str, Any]) -> list[str]:
+def lines(data_set: dict[str, Any]) -> list[str]:
     """Return the screen of a loaded demo, with the answer to its example request."""
-    base, user_id = settings.PUBLIC_URL, str(facts["known_shopper"])
+    base, user_id = settings.PUBLIC_URL, str(data_set["known_shopper"])
     return [
         "━" * WIDTH,
-        f"  Vitrine is running. Data: {facts['note']}",
+        f"  Vitrine is running. Data: {data_set['note']}",
         "",
         f"  Shop       {base}/shop/            (log in there as {user_id})",
         f"  Admin      {base}/admin/           password of everyone: {PASSWORD}",
@@ -50,7 +50,7 @@ def lines(facts: dict[str, Any]) -> list[str]:
         ),
         "",
         "  Try:",
-        *([] if facts["products"] else [f"  {first_product_request(base)}"]),
+        *([] if data_set["products"] else [f"  {first_product_request(base)}"]),
         f"  curl -H 'Authorization: Bearer {SECRET_KEY}' '{address(base, user_id=user_id)}'",
         *answer_lines(base, user_id=user_id),
         "━" * WIDTH,

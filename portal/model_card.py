@@ -9,7 +9,7 @@ from modelops.selectors.comparison import with_titles
 from modelops.selectors.overview import LiveModel
 
 METRIC: Final = "ndcg@10"
-SHOWN: Final = 6
+N_ROWS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,15 @@ class ModelCard:
     promoted_at: datetime | None
     rows: tuple[MetricRow, ...]
     rest: tuple[MetricRow, ...]
-    facts: tuple[tuple[str, str], ...]
+    numbers: tuple[tuple[str, str], ...]
     waiver: str = ""
 
 
 def card_of(model: LiveModel) -> ModelCard:
     """Return the card of a live model."""
     rows = metric_rows(model.report)
-    numbers = facts(model.metrics)
-    return ModelCard(model.version, model.rung, model.promoted_at, rows[:SHOWN], rows[SHOWN:], numbers, model.waiver)
+    numbers = numbers_of(model.metrics)
+    return ModelCard(model.version, model.rung, model.promoted_at, rows[:N_ROWS], rows[N_ROWS:], numbers, model.waiver)
 
 
 def metric_rows(report: Mapping[str, Any]) -> tuple[MetricRow, ...]:
@@ -57,7 +57,7 @@ def metric_rows(report: Mapping[str, Any]) -> tuple[MetricRow, ...]:
     )
 
 
-def facts(metrics: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def numbers_of(metrics: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Return the numbers of a metrics mapping, with titles and rounding as on the version's page."""
     numbers = ((title, metrics[name]) for name, title in with_titles(metrics))
     return tuple((title, f"{value:.4f}") for title, value in numbers if isinstance(value, int | float))

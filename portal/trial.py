@@ -35,7 +35,7 @@ def try_rule(ask: Ask, *, wording: Mapping[str, Any] | None = None) -> Trial:
         return Trial(now)
     rule = pure_rule(DRAFT, draft_version(wording=wording), rule_id=DRAFT_ID)
     with_rule = snapshot.with_rules([*snapshot.rules.rules, rule])
-    texts = tuple(found.text for found in conflicts(with_rule.rules, of=DRAFT_ID))
+    texts = tuple(conflict.text for conflict in conflicts(with_rule.rules, of=DRAFT_ID))
     return Trial(
         now, answer(with_rule, ask), (*rule_warnings(rule, with_rule.rules, on_sale=with_rule.on_sale), *texts)
     )

@@ -164,7 +164,7 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
     def sizes(self, run: TrainingRun) -> str:
         """Return the size of the training data."""
         report = run.data_report
-        parts = [f"{report[name]:,} {told}" for name, told in SIZES.items() if name in report]
+        parts = [f"{report[name]:,} {label}" for name, label in SIZES.items() if name in report]
         return ", ".join(parts) or "not read yet"
 
     @admin.display(description="set aside by cleaning")

@@ -60,7 +60,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, ReadOnlyRo
     fields = ("version", "state", "rung", "metrics_text", "ladder", "checks", "refusal", "alarms", "held_back", "seed",
               "data_hash", "artifact_hash", "created_at", "promoted_at", "increment_text", "retired_at",
               "pruned_at")  # fmt: skip
-    actions_list: ClassVar = ["side_by_side", "roll_back_page"]
+    actions_list: ClassVar = ["comparison_page", "roll_back_page"]
     actions_detail: ClassVar = ["evaluation_page", "promote_page", "ask_waiver_page"]
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
@@ -71,10 +71,10 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, ReadOnlyRo
         return [one for one in actions if possible.get(one.path, True)]
 
     @action(description="Side by side", url_path="side-by-side", permissions=["view"])
-    def side_by_side(self, request: HttpRequest) -> HttpResponse:
+    def comparison_page(self, request: HttpRequest) -> HttpResponse:
         """Show metrics and ladders of the latest versions side by side."""
         context = {"title": "Model versions side by side", **comparison()}
-        return self._page(request, "modelops/side_by_side.html", context)
+        return self._page(request, "modelops/compare_versions.html", context)
 
     @action(description="Roll back", url_path="roll-back", permissions=["change"])
     def roll_back_page(self, request: HttpRequest) -> HttpResponse:

@@ -12,6 +12,6 @@ def alarms_of(version: ModelVersion) -> QuerySet[ModelAlarm]:
     """
     of_it = Q(model_version=version)
     if version.promoted_at is not None:
-        met = Q(settled_at=None) | Q(settled_at__gt=version.promoted_at)
-        of_it |= met & Q(raised_at__lt=version.retired_at) if version.retired_at else met
+        open_while_live = Q(settled_at=None) | Q(settled_at__gt=version.promoted_at)
+        of_it |= open_while_live & Q(raised_at__lt=version.retired_at) if version.retired_at else open_while_live
     return ModelAlarm.objects.filter(of_it).select_related("model_version").defer("checks").order_by("raised_at", "id")

@@ -7,7 +7,7 @@ from typing import Any
 from modelops.models import ModelState, ModelVersion, TrainingRun
 from modelops.selectors.registry import live_version
 
-SHOWN = 6
+N_VERSIONS = 6
 TITLES = {"ndcg@10": "NDCG@10", "precision@10": "Precision@10", "recall@10": "Recall@10",
           "rmse_svd": "RMSE of predicted stars", "rmse_biases": "RMSE of stars by biases alone"}  # fmt: skip
 """Titles of a version's metrics on pages, in their order."""
@@ -23,7 +23,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
+class LadderStep:
     """One rung of the ladder on the validation set: NDCG@10 with interval, chance to be better, whether taken."""
 
     rung: str
@@ -41,10 +41,10 @@ class Rung:
         return f"{self.rung} ({self.name}): NDCG@10 {self.value:.4f} [{self.low:.4f}, {self.high:.4f}], {verdict}"
 
 
-def ladder_of(report: Mapping[str, Any]) -> list[Rung]:
+def ladder_of(report: Mapping[str, Any]) -> list[LadderStep]:
     """Return the rungs of a report, the lowest first."""
     return [
-        Rung(
+        LadderStep(
             rung=str(step["rung"]),
             name=str(step["name"]),
             value=_finite(step["ndcg"]["value"]),
@@ -64,7 +64,7 @@ def with_titles(metrics: Iterable[str]) -> list[tuple[str, str]]:
     return [(name, TITLES.get(name, name)) for name in in_order]
 
 
-def comparison(limit: int = SHOWN) -> dict[str, Any]:
+def comparison(limit: int = N_VERSIONS) -> dict[str, Any]:
     """Return the latest versions, with a row per fact and per metric, and their ladders.
 
     The live version is always included.
@@ -76,7 +76,7 @@ def comparison(limit: int = SHOWN) -> dict[str, Any]:
     names = with_titles(name for version in versions for name in version.metrics)
     return {
         "versions": versions,
-        "facts": [(label, [text_of(version) for version in versions]) for label, text_of in FACTS.items()],
+        "details": [(label, [text_of(version) for version in versions]) for label, text_of in DETAILS.items()],
         "rows": [(title, [_figure(version, name) for version in versions]) for name, title in names],
         "ladders": [(version, ladder_of(version.report)) for version in versions],
     }
@@ -128,7 +128,7 @@ def _search(version: ModelVersion) -> str:
     return search_of(version.runs.first())
 
 
-FACTS: Mapping[str, Callable[[ModelVersion], str]] = {
+DETAILS: Mapping[str, Callable[[ModelVersion], str]] = {
     "Gate": _gate,
     "Released": lambda version: version.rung,
     "Learnt from": _data,

@@ -74,8 +74,8 @@ def _apart(places: Sequence[tuple[float, float]]) -> set[int]:
     wide, high = (max((abs(one[axis] - two[axis]) for one in places for two in places), default=0) for axis in (0, 1))
     written: list[int] = []
     for at, (across, up) in enumerate(places):
-        beside = (places[other] for other in written)
-        if all(abs(across - x) > NAME_WIDE * wide or abs(up - y) > NAME_HIGH * high for x, y in beside):
+        earlier = (places[other] for other in written)
+        if all(abs(across - x) > NAME_WIDE * wide or abs(up - y) > NAME_HIGH * high for x, y in earlier):
             written.append(at)
     return set(written)
 

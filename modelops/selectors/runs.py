@@ -36,18 +36,18 @@ class ShownRun:
 def latest_run() -> ShownRun | None:
     """Return the newest training run, or None before the first."""
     row = TrainingRun.objects.select_related("model_version").first()
-    return None if row is None else _shown(row)
+    return None if row is None else _run_record(row)
 
 
 def unfinished_run() -> ShownRun | None:
     """Return the newest running run with a recent heartbeat, or None."""
     row = alive_runs().select_related("model_version").first()
-    return None if row is None else _shown(row)
+    return None if row is None else _run_record(row)
 
 
 def shown_run(run_id: int) -> ShownRun:
     """Return the run with this id. Raises TrainingRun.DoesNotExist."""
-    return _shown(TrainingRun.objects.select_related("model_version").get(pk=run_id))
+    return _run_record(TrainingRun.objects.select_related("model_version").get(pk=run_id))
 
 
 def alive_runs() -> QuerySet[TrainingRun]:
@@ -98,7 +98,7 @@ def _is_dead(run: TrainingRun) -> bool:
     return run.state == RunState.RUNNING and (last_beat is None or last_beat < clock.now() - SILENCE)
 
 
-def _shown(run: TrainingRun) -> ShownRun:
+def _run_record(run: TrainingRun) -> ShownRun:
     state = state_of(run)
     return ShownRun(
         id=run.pk,

@@ -61,10 +61,10 @@ def watch_drift(*, actor: str, again: bool = False) -> ModelDrift | None:
     training_data = _training_data(live) if live else None
     if live is None or training_data is None:
         return None
-    catalogue, facts = training_data
+    catalogue, item_statistics = training_data
     ids = pd.Index(catalogue.item_ids, dtype=object)
-    popularity_bins = pd.Series(standings(facts.table[:, POPULAR].astype(np.float64)), index=ids)
-    popularity = pd.Series(np.expm1(facts.table[:, EVER].astype(np.float64)), index=ids)
+    popularity_bins = pd.Series(standings(item_statistics.table[:, POPULAR].astype(np.float64)), index=ids)
+    popularity = pd.Series(np.expm1(item_statistics.table[:, EVER].astype(np.float64)), index=ids)
     frame = training_frame(since=now - HISTORY)
     frame = frame[~declared_bots(frame)]  # training excludes bots too
     day = frame[frame["timestamp"] >= (now - DAY).timestamp()]

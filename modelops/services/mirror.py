@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion as RegisteredVersion
 
-MODEL, JUDGED, PLOTS = "model", "judged", "plots"
+MODEL, GATE_TABLE, PLOTS = "model", "judged", "plots"
 ALIASES = {ModelState.CHAMPION: "champion", ModelState.CHALLENGER: "challenger"}
 COMPLETE = "mirrored"
 """The tag of a complete run; without it, the next attempt writes the run again."""
@@ -177,7 +177,7 @@ def _write(client: "MlflowClient", row: ModelVersion, run_id: str) -> None:
 def _copy_files(client: "MlflowClient", row: ModelVersion, run_id: str) -> None:
     """Copy the artifact and the gate's table; without MLFLOW_COPIES_ARTEFACTS only the manifest."""
     if settings.MLFLOW_COPIES_ARTEFACTS:
-        for directory, path in ((directory_of(row), MODEL), (table_of(row), JUDGED)):
+        for directory, path in ((directory_of(row), MODEL), (table_of(row), GATE_TABLE)):
             if directory.exists():
                 client.log_artifacts(run_id, str(directory), path)
     elif (manifest := directory_of(row) / MANIFEST).exists():
@@ -190,7 +190,7 @@ def _delete_copies(client: "MlflowClient", row: ModelVersion, run_id: str) -> No
 
     where = client.get_run(run_id).info.artifact_uri
     files = get_artifact_repository(where, tracking_uri=settings.MLFLOW_TRACKING_URI)
-    for path in (MODEL, JUDGED):
+    for path in (MODEL, GATE_TABLE):
         try:
             files.delete_artifacts(path)  # type: ignore[no-untyped-call]
         except NotImplementedError:  # some MLflow stores cannot delete; the registered version is deleted all the same

@@ -74,7 +74,7 @@ def metrics_of(row: ModelVersion) -> dict[str, float]:
         {
             **row.metrics,
             **{part: report.get(part, {}) for part in FIGURES},
-            "ladder": {_rung(step): step for step in report.get("ladder", ())},
+            "ladder": {_stage(step): step for step in report.get("ladder", ())},
             "gate": {check["name"]: check["value"] for check in row.gate.get("checks", ())},
             "stability": report.get("stability", {}).get("value"),
             "cold_start": _by("events", report.get("cold_start", ())),
@@ -130,7 +130,7 @@ def _cell(cell: str | Two) -> str:
     return escape(cell)
 
 
-def _rung(step: Mapping[str, Any]) -> str:
+def _stage(step: Mapping[str, Any]) -> str:
     """Return the rung of a step; the second validation of a refused ranker is "appeal"."""
     return "appeal" if step["name"] == APPEALED else str(step["rung"])
 

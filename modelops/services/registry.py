@@ -202,5 +202,5 @@ def registry_lock() -> None:
 
 
 def _record(action: str, row: ModelVersion, *, actor: str, data: Mapping[str, Any]) -> None:
-    facts = {"version": row.version, "artifact_hash": row.artifact_hash, **data}
-    record(category="model", action=action, actor=actor, object=f"model_version:{row.version}", data=facts)
+    audit_data = {"version": row.version, "artifact_hash": row.artifact_hash, **data}
+    record(category="model", action=action, actor=actor, object=f"model_version:{row.version}", data=audit_data)

@@ -23,7 +23,7 @@ def create_rule(*, name: str, wording: Mapping[str, Any], actor: str, active: bo
     _check(rule, exclude={"current"})
     rule.save()
     _add_version(rule, wording=wording, actor=actor)
-    record(category="rule", action="rule.created", actor=actor, object=f"rule:{rule.pk}", data=_facts(rule))
+    record(category="rule", action="rule.created", actor=actor, object=f"rule:{rule.pk}", data=_audit_data(rule))
     announce()
     return rule
 
@@ -36,7 +36,7 @@ def edit_rule(rule_id: int, *, actor: str, wording: Mapping[str, Any], name: str
         rule.name = name
         _check(rule, exclude={"current"})
     _add_version(rule, wording=wording, actor=actor)
-    record(category="rule", action="rule.edited", actor=actor, object=f"rule:{rule.pk}", data=_facts(rule))
+    record(category="rule", action="rule.edited", actor=actor, object=f"rule:{rule.pk}", data=_audit_data(rule))
     announce()
     return rule
 
@@ -50,7 +50,7 @@ def switch_rule(rule_id: int, *, active: bool, actor: str) -> Rule:
     rule.active = active
     rule.save(update_fields=["active", "updated_at"])
     action = "rule.switched_on" if active else "rule.switched_off"
-    record(category="rule", action=action, actor=actor, object=f"rule:{rule.pk}", data=_facts(rule))
+    record(category="rule", action=action, actor=actor, object=f"rule:{rule.pk}", data=_audit_data(rule))
     announce()
     return rule
 
@@ -141,7 +141,7 @@ def _message(error: ValidationError) -> str:
     return str(error.messages[0])
 
 
-def _facts(rule: Rule) -> dict[str, Any]:
+def _audit_data(rule: Rule) -> dict[str, Any]:
     version = rule.current
     return {
         "name": rule.name,

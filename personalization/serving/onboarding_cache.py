@@ -21,7 +21,7 @@ class OnboardingCache:
     popular: Ints
     on_sale: Bools
     sources: Mapping[str, Scoring]
-    facts: ItemFacts | None
+    item_statistics: ItemFacts | None
 
     @cached_property
     def pool(self) -> Ints:
@@ -31,7 +31,9 @@ class OnboardingCache:
     @cached_property
     def space(self) -> TasteSpace:
         """The pool's products, placed by the model's similarities, else by text similarity."""
-        return TasteSpace.of(rows_of(self.sources) or self.serving_catalog.kinship.rows, self.pool, self.facts)
+        return TasteSpace.of(
+            rows_of(self.sources) or self.serving_catalog.kinship.rows, self.pool, self.item_statistics
+        )
 
     def with_changes(self, serving_catalog: ServingCatalog, popular: Ints, on_sale: Bools) -> "OnboardingCache":
         """Return the cache for the next state of the same catalog; itself where the pool is the same."""

@@ -77,7 +77,9 @@ class Snapshot:
             catalogue, all_rows, before=None if before is None else before.serving_catalog
         )
         on_sale, (popular, n_popular) = serving_catalog.on_sale(now), _popular(bundle, serving_catalog, now)
-        sources, facts = (_sources_without_model(catalogue), None) if bundle is None else (bundle.sources, bundle.facts)
+        sources, item_statistics = (
+            (_sources_without_model(catalogue), None) if bundle is None else (bundle.sources, bundle.facts)
+        )
         return cls(
             bundle=bundle,
             sources=sources,
@@ -88,7 +90,7 @@ class Snapshot:
             n_popular=n_popular,
             placements=placements,
             rules=RuleSet(rules, serving_catalog.columns),
-            onboarding_cache=OnboardingCache(serving_catalog, popular, on_sale, sources, facts),
+            onboarding_cache=OnboardingCache(serving_catalog, popular, on_sale, sources, item_statistics),
             weights=weight_table({}) if bundle is None else bundle.weights,
             trained_bundle=trained_bundle,
         )

@@ -20,7 +20,7 @@ from modelops.models import (
     ModelWaiver,
     TrainingRun,
 )
-from modelops.selectors.comparison import SHOWN
+from modelops.selectors.comparison import N_VERSIONS
 from modelops.selectors.plots import (
     DARK,
     PALE,
@@ -223,7 +223,7 @@ def test_pages_with_metrics_explain_them(log_in: LogIn) -> None:
     version = judged_version(model(("popular",)), harmless(), report=REPORT)
     promote(version.version, actor="system:x")
     scientist = log_in("data scientist")
-    beside = reverse("admin:modelops_modelversion_side_by_side")
+    beside = reverse("admin:modelops_modelversion_comparison_page")
 
     for page in (page_of(version, "evaluation_page"), beside, reverse("admin:index")):
         assert "NDCG@10 measures" in scientist.get(page).content.decode()
@@ -367,14 +367,14 @@ def test_roll_back_to_version_with_valid_waiver_shows_no_warning(log_in: LogIn) 
     assert "none is live" in page
 
 
-def test_side_by_side_shows_gate_results_and_settings(log_in: LogIn) -> None:
+def test_comparison_page_shows_gate_results_and_settings(log_in: LogIn) -> None:
     passed = judged_version(model(("popular",)), harmless(), report=REPORT)
     run = TrainingRun.objects.create(actor="staff:1", model_version=passed, budget_s=600)
     failed = judged_version(model(("popular",)), case(slow(usual()), usual()))
     interval = REPORT["test"]["blend"]["together"]["ndcg@10"]
     ModelVersion.objects.filter(pk=passed.pk).update(rung="blend", metrics={"ndcg@10": interval["value"]})
 
-    page = reverse("admin:modelops_modelversion_side_by_side")
+    page = reverse("admin:modelops_modelversion_comparison_page")
     ada = log_in("data scientist")
     text = " ".join(ada.get(page).content.decode().split())
 
@@ -389,12 +389,12 @@ def test_side_by_side_shows_gate_results_and_settings(log_in: LogIn) -> None:
     assert failed.version in text
 
 
-def test_side_by_side_includes_the_live_version(log_in: LogIn) -> None:
+def test_comparison_page_includes_the_live_version(log_in: LogIn) -> None:
     first = judged_version(model(("popular",)), harmless())
     promote(first.version, actor="system:x")
-    newer = [register(model(("popular",)), report={}, actor="system:x").version for _ in range(SHOWN)]
+    newer = [register(model(("popular",)), report={}, actor="system:x").version for _ in range(N_VERSIONS)]
 
-    page = log_in("data scientist").get(reverse("admin:modelops_modelversion_side_by_side"))
+    page = log_in("data scientist").get(reverse("admin:modelops_modelversion_comparison_page"))
 
     versions = [version.version for version in page.context["versions"]]
     assert versions == [*newer[:0:-1], first.version]
@@ -571,7 +571,7 @@ def test_all_pages_round_alike(log_in: LogIn) -> None:
     promote(version.version, actor="staff:1")
     scientist = log_in("data scientist")
 
-    doors = ["changelist", "side_by_side"]
+    doors = ["changelist", "comparison_page"]
     pages = [reverse("admin:index"), *(reverse(f"admin:modelops_modelversion_{door}") for door in doors)]
     pages += [page_of(version, "change"), page_of(version, "evaluation_page"), page_of(other, "promote_page")]
     texts = [scientist.get(page).content.decode() for page in pages]

@@ -36,12 +36,12 @@ class Command(BaseCommand):
         try:
             if not options["screen"]:
                 self._fill(options["dataset"])
-            facts = filling.loaded_dataset()
-            if facts is None:
+            data_set = filling.loaded_dataset()
+            if data_set is None:
                 raise CommandError("nothing is loaded yet: run `manage.py demo`")
             if options["screen"]:
-                self.stdout.write("\n".join(screen.lines(facts)))
-            elif facts["products"]:
+                self.stdout.write("\n".join(screen.lines(data_set)))
+            elif data_set["products"]:
                 self._train(here=options["here"])
         except DomainError as error:
             raise CommandError(error.detail) from error

@@ -561,7 +561,7 @@ def test_comparison_pages_link_to_the_report(log_in: LogIn) -> None:
     ada = log_in("data scientist")
 
     pages = [
-        ada.get(reverse("admin:modelops_modelversion_side_by_side")).content.decode(),
+        ada.get(reverse("admin:modelops_modelversion_comparison_page")).content.decode(),
         ada.get(reverse("admin:modelops_modelversion_promote_page", args=[version.pk])).content.decode(),
     ]
 
@@ -572,7 +572,7 @@ def test_comparison_pages_link_to_the_report(log_in: LogIn) -> None:
 
 def test_pages_without_any_version(log_in: LogIn) -> None:
     ada = log_in("data scientist")
-    beside, back = (reverse(f"admin:modelops_modelversion_{page}") for page in ("side_by_side", "roll_back_page"))
+    beside, back = (reverse(f"admin:modelops_modelversion_{page}") for page in ("comparison_page", "roll_back_page"))
 
     empty = ada.get(beside).content.decode()
     assert "Training runs" in empty
@@ -659,7 +659,7 @@ def test_merchandiser_may_view_versions_but_not_promote(log_in: LogIn) -> None:
     assert not ModelVersion.objects.filter(state=ModelState.CHAMPION).exists()
 
 
-@pytest.mark.parametrize("page", ["modelversion_changelist", "modelversion_side_by_side", "trainingrun_changelist"])
+@pytest.mark.parametrize("page", ["modelversion_changelist", "modelversion_comparison_page", "trainingrun_changelist"])
 def test_data_scientist_may_open_lists(log_in: LogIn, page: str) -> None:
     passed_version(model(("popular",)), report={"ladder": []})
     TrainingRun.objects.create(actor="system:x", step="Fitting", progress=0.4)

@@ -416,7 +416,7 @@ def test_unknown_names_and_rules_without_matches_cause_warnings() -> None:
         ("brand", "Norf"),
     ]
     assert warnings_of(slips) == [f"There is no {kind} {name} in the catalog" for kind, name in unknown]
-    assert warnings_of(emptying) == ["“R” matches no product of the catalogue: nothing is left to show"]
+    assert warnings_of(emptying) == ["“R” matches no product of the catalog: nothing is left to show"]
     assert warnings_of(lost) == ["“R” matches no product of the catalog"]
     assert warnings_of(rule("boost", brands=("Lux",))) == []
     assert warnings_of(slips, Columns.of([], brands=[], categories=[], groups=[], prices=[], stocks=[])) == []
