@@ -15,5 +15,7 @@ class ModelopsConfig(AppConfig):
         """Raise ImproperlyConfigured for an unknown source in EXTRA_SOURCES; each night's training would fail."""
         from recsys.training.plan import OPTIONAL
 
-        if unknown := sorted({*settings.EXTRA_SOURCES} - {*OPTIONAL}):
-            raise ImproperlyConfigured(f"EXTRA_SOURCES: {', '.join(unknown)}: expected some of {', '.join(OPTIONAL)}")
+        if unknown_sources := sorted({*settings.EXTRA_SOURCES} - {*OPTIONAL}):
+            raise ImproperlyConfigured(
+                f"EXTRA_SOURCES: {', '.join(unknown_sources)}: expected some of {', '.join(OPTIONAL)}"
+            )

@@ -29,7 +29,7 @@ def staff_page(permission: str) -> Callable[[View], View]:
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 
-        opened: View = admin.site.admin_view(guarded)
-        return opened
+        page_view: View = admin.site.admin_view(guarded)
+        return page_view
 
     return guard

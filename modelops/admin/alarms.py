@@ -45,7 +45,7 @@ class ModelAlarmAdmin(LightList, ReadOnlyRows):
     list_filter = ("kind",)
     list_select_related = ("model_version", "settled_by")
     deferred = ("checks", *OF_VERSION)
-    fields = ("kind", "meaning", "message", "measured", "report", "model_version", "run", "raised_at", "latest_at",
+    fields = ("kind", "meaning", "message", "checks_text", "report", "model_version", "run", "raised_at", "latest_at",
               "times", "settled_at", "settled_by_name")  # fmt: skip
     actions_detail: ClassVar = ["settle_page"]
 
@@ -104,18 +104,18 @@ class ModelAlarmAdmin(LightList, ReadOnlyRows):
         return format_html('<a href="{}">Evaluation of {}</a>', page, row.model_version.version)
 
     @admin.display(description="measured")
-    def measured(self, row: ModelAlarm) -> str:
+    def checks_text(self, row: ModelAlarm) -> str:
         """Return all checks with number and bar, failed ones first."""
         return checks_in_words(row.checks)
 
 
 def checks_in_words(checks: Sequence[Mapping[str, Any]]) -> str:
     """Return checks of data, stability or drift as lines, failed ones first."""
-    ordered = sorted(checks, key=lambda check: bool(check["passed"]))
+    failed_first = sorted(checks, key=lambda check: bool(check["passed"]))
     return "\n".join(
         f"{'✓' if one['passed'] else '✗'} {one['name']}: {_number(one['value'])}, bar {_number(one['bar'])}"
         f" ({one['message']})"
-        for one in ordered
+        for one in failed_first
     )
 
 

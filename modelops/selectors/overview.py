@@ -68,7 +68,7 @@ def open_alarms() -> list[Alarm]:
 
 def waiting_waivers(*, except_of: int | None) -> list[WaitingWaiver]:
     """Return pending waivers, the first to expire first, except those that this person requested."""
-    waiting = ModelWaiver.objects.filter(approved_by=None, closed_by=None, expires_at__gt=clock.now())
-    rows = waiting.exclude(requested_by=except_of).order_by("expires_at", "pk")
+    pending = ModelWaiver.objects.filter(approved_by=None, closed_by=None, expires_at__gt=clock.now())
+    rows = pending.exclude(requested_by=except_of).order_by("expires_at", "pk")
     columns = ("pk", "model_version__version", "requested_by__username", "requested_at", "expires_at")
     return [WaitingWaiver(*row) for row in rows.values_list(*columns)]

@@ -52,13 +52,13 @@ def lying_bars(names: Sequence[str], values: Sequence[float], *, title: str) -> 
 
 def points(names: Sequence[str], places: Sequence[tuple[float, float]], *, x: str, y: str) -> Figure:
     """Return points, the first one chosen; a name that would overlap an earlier one shows on hover only."""
-    written = _apart(places)
+    with_name = _apart(places)
     trace = {
         "type": "scatter",
         "mode": "markers+text",
         "x": [across for across, _ in places],
         "y": [up for _, up in places],
-        "text": [name if at in written else "" for at, name in enumerate(names)],
+        "text": [name if at in with_name else "" for at, name in enumerate(names)],
         "hovertext": list(names),
         "hoverinfo": "text+x+y",
         "textposition": "top center",
@@ -72,12 +72,12 @@ def points(names: Sequence[str], places: Sequence[tuple[float, float]], *, x: st
 def _apart(places: Sequence[tuple[float, float]]) -> set[int]:
     """Return the points whose names do not overlap those of earlier points."""
     wide, high = (max((abs(one[axis] - two[axis]) for one in places for two in places), default=0) for axis in (0, 1))
-    written: list[int] = []
+    with_name: list[int] = []
     for at, (across, up) in enumerate(places):
-        earlier = (places[other] for other in written)
+        earlier = (places[other] for other in with_name)
         if all(abs(across - x) > NAME_WIDE * wide or abs(up - y) > NAME_HIGH * high for x, y in earlier):
-            written.append(at)
-    return set(written)
+            with_name.append(at)
+    return set(with_name)
 
 
 def lines(xs: Sequence[Any], series: Sequence[tuple[str, Sequence[float | None]]], *, x: str, y: str) -> Figure:

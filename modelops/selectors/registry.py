@@ -69,6 +69,8 @@ def previous_champion(*, with_waivers: bool = True) -> ModelVersion | None:
     """
     retired = ModelVersion.objects.filter(state=ModelState.RETIRED, promoted_at__isnull=False, pruned_at__isnull=True)
     now = clock.now()
-    lately = retired.order_by("-promoted_at").defer("report").iterator(chunk_size=10)  # there may be years of them
-    allowed = (row for row in lately if not row.failed or (with_waivers and valid_waiver(row, now=now)))
+    latest_first = (
+        retired.order_by("-promoted_at").defer("report").iterator(chunk_size=10)
+    )  # there may be years of them
+    allowed = (row for row in latest_first if not row.failed or (with_waivers and valid_waiver(row, now=now)))
     return next(allowed, None)

@@ -94,9 +94,9 @@ def _make(live: ModelVersion, started: float, *, actor: str) -> str:
     except LOADING_ERRORS as error:
         raise Conflict(f"{live.version} cannot learn more: {error}") from error
     directory = increments_of(live) / str(uuid7())
-    fresh = incremented(base, dataset.interactions, dataset.catalogue, manifest=data_summary)
+    bundle = incremented(base, dataset.interactions, dataset.catalogue, manifest=data_summary)
     with removed_on_failure(directory):
-        artifact_hash = fresh.save(directory)
+        artifact_hash = bundle.save(directory)
     fields = {"directory": directory.name, "artifact_hash": artifact_hash, "interactions": len(dataset), **data_summary}
     if not _publish(live, {**fields, **_duration(started)}, actor=actor):
         shutil.rmtree(directory, ignore_errors=True)

@@ -183,7 +183,7 @@ def _build_answer(snapshot: Snapshot, request_state: RequestState) -> Answer:
         excluded=tuple(codes[one] for one in request_state.ask.exclude if one in codes),
     )
     proposals = popular_only(snapshot, question) if request_state.past_deadline else propose(snapshot, question)
-    slate, pinned = _apply_rules(snapshot, request_state, proposals)
+    slate, pinned_items = _apply_rules(snapshot, request_state, proposals)
     reasoner = Reasoner(
         serving_catalog=snapshot.serving_catalog,
         shopper=request_state.shopper,
@@ -197,7 +197,7 @@ def _build_answer(snapshot: Snapshot, request_state: RequestState) -> Answer:
     reasons = {
         code: reasoner.reason(code, proposals.sources.get(code, ()), kin=proposals.kin.get(code)) for code in slate
     }
-    reasons.update(dict.fromkeys(pinned, PINNED))
+    reasons.update(dict.fromkeys(pinned_items, PINNED))
     if request_state.placement.recent_item_slots and not request_state.is_onboarding:
         before = set(slate)
         slate = fill_recent_item_slots(
@@ -207,12 +207,12 @@ def _build_answer(snapshot: Snapshot, request_state: RequestState) -> Answer:
             reasons,
             most=request_state.placement.recent_item_slots,
             mask=request_state.allowed,
-            fixed=pinned,
+            fixed=pinned_items,
             caps=request_state.caps,
         )
         for code in set(slate) - before:
             request_state.trace.move(code, RECENT_ITEM_SLOT)
-    slate, propensities = _with_exploration(snapshot, request_state, slate, reasons, fixed=pinned)
+    slate, propensities = _with_exploration(snapshot, request_state, slate, reasons, fixed=pinned_items)
     return Answer(
         recommendation_id=str(uuid7()),
         placement=request_state.ask.placement,

@@ -53,13 +53,13 @@ def host(page: Page) -> Host:
     page.context.route(f"{HOST}/**", new_host)
     page.context.route(f"{SHOP}/", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
     page.context.route(f"{SHOP}/vitrine.js", lambda route: route.fulfill(path=SNIPPET))
-    opened(page)
+    open_page(page)
     page.evaluate("vitrine.consent(true)")
     soon(page, lambda: new_host.items)
     return new_host
 
 
-def opened(page: Page) -> None:
+def open_page(page: Page) -> None:
     """Open the shop's page."""
     page.goto(f"{SHOP}/")
     page.evaluate(f"vitrine.init({{key: 'pk_test', host: '{HOST}'}})")
@@ -98,7 +98,7 @@ def test_unsent_withdrawal_is_sent_from_the_next_page(page: Page, host: Host, an
     page.goto("about:blank")
     host.answers = True
 
-    opened(page)
+    open_page(page)
 
     soon(page, lambda: host.events_named("Consent Updated"))
     soon(page, lambda: list(stored(page)) == ["vitrine.consent"])
@@ -114,7 +114,7 @@ def test_new_privacy_signal_drops_waiting_events(page: Page, host: Host) -> None
     page.clock.install()
     host.answers, before = True, len(host.items)
 
-    opened(page)
+    open_page(page)
 
     soon(page, lambda: "vitrine.queue" not in stored(page))
     page.clock.run_for(60_000)  # whatever is put off
@@ -133,7 +133,7 @@ def test_impressions_belong_to_the_latest_list(page: Page, host: Host) -> None:
 
 def test_events_before_a_refusal_are_never_sent(page: Page, host: Host) -> None:
     page.evaluate("localStorage.clear()")
-    opened(page)
+    open_page(page)
     page.evaluate("vitrine.track('Product Viewed', {product_id: 'before'})")
     before = len(host.items)
 
@@ -177,7 +177,7 @@ def test_invalid_attribute_does_not_stop_the_snippet(page: Page, host: Host) -> 
         ),
     )
 
-    opened(page)
+    open_page(page)
     page.get_by_role("button").click()
 
     soon(page, lambda: host.events_named("Product Added"))

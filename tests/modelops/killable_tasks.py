@@ -32,9 +32,9 @@ def die(at: str) -> None:
 def mortal(step: Callable[..., Any], *, at: str) -> Callable[..., Any]:
     """Return the step with a kill point before it."""
 
-    def stepped(*args: Any, **named: Any) -> Any:
+    def stepped(*args: Any, **kwargs: Any) -> Any:
         die(at)
-        return step(*args, **named)
+        return step(*args, **kwargs)
 
     return stepped
 

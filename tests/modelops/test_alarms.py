@@ -204,12 +204,12 @@ def test_unmeasured_failures_stay_on_the_alarm() -> None:
 def test_concurrent_processes_raise_one_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
     save, tries = ModelAlarm.save, [1]
 
-    def beaten(alarm: ModelAlarm, *args: Any, **named: Any) -> None:
+    def beaten(alarm: ModelAlarm, *args: Any, **kwargs: Any) -> None:
         if tries.pop():
             tries.append(0)
             raise IntegrityError("one open alarm a kind")
         tries.append(0)
-        save(alarm, *args, **named)
+        save(alarm, *args, **kwargs)
 
     monkeypatch.setattr(ModelAlarm, "save", beaten)
 

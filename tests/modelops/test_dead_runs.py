@@ -95,10 +95,10 @@ def test_short_database_outage_does_not_fail_a_training(monkeypatch: pytest.Monk
     """One progress write fails, and so does the first write of the end."""
     run, save, fails = queue_training(actor="staff:1", hand_over=False), TrainingRun.save, iter([True, False, True])
 
-    def unsteady(row: TrainingRun, **named: Any) -> None:
+    def unsteady(row: TrainingRun, **kwargs: Any) -> None:
         if bool({"Fitting nmf", RunState.DONE} & {row.step, row.state}) and next(fails, False):
             raise InterfaceError("connection already closed")
-        save(row, **named)
+        save(row, **kwargs)
 
     monkeypatch.setattr(run_progress, "WAITS", (0.0,))
 
@@ -192,7 +192,7 @@ def test_database_outage_at_the_end_is_retried(monkeypatch: pytest.MonkeyPatch) 
         if away.pop("compared", False):
             raise OperationalError("gone")
 
-    def judge(version: str, *named: Any, **more: Any) -> ModelVersion:
+    def judge(version: str, *kwargs: Any, **more: Any) -> ModelVersion:
         row = judge_version(version, harmless(), reference="popularity", actor="staff:1")
         if away.pop("judged", False):
             raise OperationalError("gone")
@@ -231,10 +231,10 @@ def test_disk_full_during_training_explains_the_outcome(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     def train(progress: run_progress.RunProgress, slates: Any) -> str:
-        learnt: Any = SimpleNamespace(bundle=model(("popular",)), report={})
-        return training._released(learnt, [], progress=progress, over="")
+        trained_bundle: Any = SimpleNamespace(bundle=model(("popular",)), report={})
+        return training._released(trained_bundle, [], progress=progress, over="")
 
-    def judge(version: str, *named: Any, **more: Any) -> ModelVersion:
+    def judge(version: str, *kwargs: Any, **more: Any) -> ModelVersion:
         return judge_version(version, harmless(), reference="popularity", actor="staff:1")
 
     monkeypatch.setattr(training, "_trained", train)
@@ -252,8 +252,8 @@ def test_two_workers_with_one_message_train_once(monkeypatch: pytest.MonkeyPatch
     run = queue_training(actor="staff:1", hand_over=False)
     close, started_ids = runs.close_silent_runs, []
 
-    def meanwhile(**named: Any) -> None:
-        close(**named)
+    def meanwhile(**kwargs: Any) -> None:
+        close(**kwargs)
         TrainingRun.objects.filter(pk=run.pk).update(state=RunState.RUNNING, heartbeat_at=clock.now())
 
     monkeypatch.setattr(training, "close_silent_runs", meanwhile)

@@ -34,10 +34,10 @@ def live() -> ModelVersion:
     bundle = model(("popular",))
     codes = {name: code for code, name in enumerate(bundle.catalogue.item_ids)}
     items = np.array([codes[name] for name in USUAL], np.int32)
-    learnt = history()["item_id"].map(codes).to_numpy(np.int32)
-    standing = standings(popularity(learnt, np.zeros(len(learnt)), np.ones(len(learnt), np.float32), len(codes)))
+    sold = history()["item_id"].map(codes).to_numpy(np.int32)
+    bins = standings(popularity(sold, np.zeros(len(sold)), np.ones(len(sold), np.float32), len(codes)))
     n = len(items)
-    day = day_of(np.full(n, 10), np.arange(n) // 2, np.zeros(n), standing[items])
+    day = day_of(np.full(n, 10), np.arange(n) // 2, np.zeros(n), bins[items])
     report = {"data_profile": {"day": day}}
     return promote(passed_version(bundle, report=report), actor="staff:1")
 

@@ -108,10 +108,10 @@ def test_new_products_have_their_own_metrics() -> None:
         build(frame, products(items=44)), Options(new_only=True, names=("content", "new_arrivals", "popular"))
     ).report
 
-    alone = evaluation["cold_alone"]
-    assert alone["cold"]["hit_rate@10"]["value"] >= evaluation["released"]["cold"]["hit_rate@10"]["value"]
-    assert alone["cold"]["hit_rate@10"]["value"] > 0.9
-    assert alone["warm"]["hit_rate@10"]["value"] == 0
+    cold_only = evaluation["cold_alone"]
+    assert cold_only["cold"]["hit_rate@10"]["value"] >= evaluation["released"]["cold"]["hit_rate@10"]["value"]
+    assert cold_only["cold"]["hit_rate@10"]["value"] > 0.9
+    assert cold_only["warm"]["hit_rate@10"]["value"] == 0
 
 
 def test_products_after_the_cut_are_reported() -> None:

@@ -376,7 +376,7 @@ def test_paths_are_checked_before_the_work(tmp_path: Path) -> None:
 def test_evaluation_uses_the_event_weights_of_the_shop(
     tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(dataset: Any, *rest: Any, **named: Any) -> None:
+    def stopped(dataset: Any, *rest: Any, **kwargs: Any) -> None:
         raise ValueError(f"purchases count {dataset.weights['purchase']}")
 
     history().to_parquet(tmp_path / "interactions.parquet")

@@ -187,7 +187,7 @@ def test_increment_is_dropped_if_another_version_is_live(monkeypatch: pytest.Mon
     other = passed_version(model())
     was = live()
 
-    def meanwhile(**named: Any) -> Any:
+    def meanwhile(**kwargs: Any) -> Any:
         promote(other, actor="staff:1")
         return build(history(), items())
 
@@ -207,7 +207,7 @@ def test_unreadable_increment_is_retried(monkeypatch: pytest.MonkeyPatch) -> Non
     run_increment(forced=True)
     load = Bundle.load
 
-    def broken(*args: Any, **named: Any) -> Bundle:
+    def broken(*args: Any, **kwargs: Any) -> Bundle:
         raise OSError("too many open files")
 
     monkeypatch.setattr(Bundle, "load", broken)
@@ -260,7 +260,7 @@ def test_unwritable_increment_leaves_no_files(monkeypatch: pytest.MonkeyPatch) -
 def test_lost_database_fails_one_increment_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def lost(**named: Any) -> Any:
+    def lost(**kwargs: Any) -> Any:
         connection.connection.close()
         raise OperationalError("the server closed the connection")
 

@@ -239,7 +239,7 @@ def test_run_killed_at_its_last_step_is_terminated(
     assert MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI).get_run(run_id).info.status == "FINISHED"
 
 
-def _refuse(*arguments: Any, **named: Any) -> None:
+def _refuse(*arguments: Any, **kwargs: Any) -> None:
     raise OSError("the disk is full")
 
 

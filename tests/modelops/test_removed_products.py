@@ -31,7 +31,7 @@ def test_training_keeps_removed_products_with_interactions() -> None:
 
 def test_evaluation_counts_product_until_its_removal() -> None:
     put([bought("m1", 1, "rug", START), bought("m2", 1, "chair", START + 1_000_000)])
-    before, learnt = clock.now().timestamp(), fingerprint(shop_dataset())
+    before, data_hash = clock.now().timestamp(), fingerprint(shop_dataset())
     remove_product("rug", actor="key:test")
 
     dataset = shop_dataset()
@@ -44,7 +44,7 @@ def test_evaluation_counts_product_until_its_removal() -> None:
     assert [bool(shelf.of_listed(np.arange(shelf.n_items) == rug).any()) for shelf in (then, now)] == [True, False]
     assert now.absent == then.absent + 1
     assert (then.supplier[rug] >= 0, int(now.supplier[rug]), bool(now.new[rug])) == (True, -1, False)
-    assert fingerprint(dataset) == learnt, "no training learns from it"
+    assert fingerprint(dataset) == data_hash, "no training learns from it"
 
 
 def test_reimport_under_other_ids_is_no_broken_feed() -> None:

@@ -182,10 +182,10 @@ def test_concurrently_renamed_directory_is_skipped(tmp_path: Path, monkeypatch: 
     (tmp_path / ".writing-0192").mkdir()
     stat = Path.stat
 
-    def renamed(path: Path, **named: Any) -> os.stat_result:
+    def renamed(path: Path, **kwargs: Any) -> os.stat_result:
         if path.name == ".writing-0192":
             raise FileNotFoundError(path)
-        return stat(path, **named)
+        return stat(path, **kwargs)
 
     monkeypatch.setattr(Path, "stat", renamed)
 

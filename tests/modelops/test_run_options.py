@@ -37,8 +37,8 @@ def train_calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Return the arguments of each training; no training runs."""
     calls: list[dict[str, Any]] = []
 
-    def learn(dataset: Any, **named: Any) -> Any:
-        calls.append(named)
+    def learn(dataset: Any, **kwargs: Any) -> Any:
+        calls.append(kwargs)
         raise ValueError("enough seen")
 
     monkeypatch.setattr(training, "_dataset", lambda progress: None)
@@ -118,7 +118,7 @@ def test_unwritable_search_stays_in_memory(
 
 
 def test_run_explains_a_lost_search(settings: LazySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def learn(dataset: Any, *, search: Any, **named: Any) -> Any:
+    def learn(dataset: Any, *, search: Any, **kwargs: Any) -> Any:
         search.lost.append("database or disk is full")
         return SimpleNamespace()
 
@@ -141,7 +141,7 @@ def test_training_replaces_an_unreadable_champion(
     ModelVersion.objects.create(version="2026-11-24.1", directory="gone", artifact_hash="a" * 64, state="champion")
     rivals: list[Any] = []
 
-    def learn(dataset: Any, *, rival: Any, **named: Any) -> Any:
+    def learn(dataset: Any, *, rival: Any, **kwargs: Any) -> Any:
         rivals.append(rival)
         return SimpleNamespace(rival=None)
 
@@ -183,8 +183,8 @@ def test_short_database_outage_keeps_the_finished_training(monkeypatch: pytest.M
 def test_double_click_queues_one_training(monkeypatch: pytest.MonkeyPatch) -> None:
     both, results, close = Barrier(2), [], runs.close_silent_runs
 
-    def together(**named: Any) -> None:
-        close(**named)
+    def together(**kwargs: Any) -> None:
+        close(**kwargs)
         with suppress(BrokenBarrierError):
             both.wait(0.5)
 

@@ -94,9 +94,9 @@ def test_version_promoted_meanwhile_is_not_replaced(monkeypatch: pytest.MonkeyPa
     other = passed_version(model())
     judge = judge_training
 
-    def meanwhile(*args: Any, **named: Any) -> ModelVersion:
+    def meanwhile(*args: Any, **kwargs: Any) -> ModelVersion:
         promote(other, actor="staff:1")
-        return judge(*args, **named)
+        return judge(*args, **kwargs)
 
     monkeypatch.setattr(training, "judge_training", meanwhile)
 

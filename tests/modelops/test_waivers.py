@@ -137,8 +137,8 @@ def test_concurrent_requests_make_one_waiver(
 ) -> None:
     both, answers = Barrier(2), list[int | None]()
 
-    def together(*version: Any, **named: Any) -> bool:
-        waits = waiver_waits(*version, **named)
+    def together(*version: Any, **kwargs: Any) -> bool:
+        waits = waiver_waits(*version, **kwargs)
         with suppress(BrokenBarrierError):
             both.wait(0.5)
         return waits

@@ -170,7 +170,7 @@ def test_end_must_be_after_start(log_in: LogIn) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "field", "told"),
+    ("wrong", "field", "expected"),
     [
         ({"starts_at_0": "04/05/2027", "starts_at_1": "18:00"}, "starts_at", "Write the date as 2026-12-31."),
         ({"ends_at_0": "31.12.2026", "ends_at_1": "18:00"}, "ends_at", "Write the date as 2026-12-31."),
@@ -182,12 +182,12 @@ def test_end_must_be_after_start(log_in: LogIn) -> None:
         ({"products": "rug, " + "x" * 201}, "products", "name 2 is longer than 200 characters"),
     ],
 )  # fmt: skip
-def test_invalid_rule_field_shows_error(log_in: LogIn, wrong: dict[str, str], field: str, told: str) -> None:
+def test_invalid_rule_field_shows_error(log_in: LogIn, wrong: dict[str, str], field: str, expected: str) -> None:
     response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), {**RULE, **wrong})
 
     errors = response.context["adminform"].form.errors
     assert list(errors) == [field]
-    assert errors[field][0].startswith(told)
+    assert errors[field][0].startswith(expected)
     assert not Rule.objects.exists()
 
 
@@ -265,21 +265,21 @@ def test_rules_switched_on_together_are_compiled_once(log_in: LogIn) -> None:
 
 
 @pytest.mark.parametrize(
-    ("effect", "told"),
+    ("effect", "expected"),
     [
         ("pin", ["Not on sale now: rug, throw", "“Wool” matches no product on sale now"]),
         ("require", ["Not on sale now: rug, throw", "“Wool” matches no product on sale now: nothing is left to show"]),
         ("exclude", []),
     ],
 )
-def test_rule_that_promotes_removed_products_causes_warning(log_in: LogIn, effect: str, told: list[str]) -> None:
+def test_rule_that_promotes_removed_products_causes_warning(log_in: LogIn, effect: str, expected: list[str]) -> None:
     for product_id in ("rug", "throw"):
         remove_product(product_id, actor="staff:1")
 
     typed = {**RULE, "name": "Wool", "effect": effect, "position": "1"}
     response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), typed, follow=True)
 
-    assert [str(message) for message in response.context["messages"]][:-1] == told
+    assert [str(message) for message in response.context["messages"]][:-1] == expected
 
 
 def test_unknown_names_in_a_rule_cause_warnings(log_in: LogIn) -> None:
@@ -310,40 +310,40 @@ def test_prices_have_the_decimals_of_the_currency(log_in: LogIn, settings: Any) 
 
 
 @pytest.mark.parametrize(
-    ("wrong", "field", "told"),
+    ("wrong", "field", "expected"),
     [
         ({"placements": "home, hom"}, "placements", "there is no placement hom: bundle, cart"),
         ({"effect": "exclude", "products": "", "min_price": "0"}, "effect", "would empty every placement"),
     ],
 )
 def test_unknown_placement_and_exclusion_of_all_products_are_rejected(
-    log_in: LogIn, wrong: dict[str, str], field: str, told: str
+    log_in: LogIn, wrong: dict[str, str], field: str, expected: str
 ) -> None:
     response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), {**RULE, **wrong})
 
-    assert told in response.context["adminform"].form.errors[field][0]
+    assert expected in response.context["adminform"].form.errors[field][0]
     assert not Rule.objects.exists()
 
 
 @pytest.mark.parametrize(
-    ("filters", "told"),
+    ("filters", "expected"),
     [
         ({"filter_brand": "Lix"}, "There is no brand Lix"),
         ({"filter_min_price": "9000"}, "No product on sale passes the filters"),
     ],
 )
-def test_filter_without_matches_causes_warning(log_in: LogIn, filters: dict[str, str], told: str) -> None:
+def test_filter_without_matches_causes_warning(log_in: LogIn, filters: dict[str, str], expected: str) -> None:
     home, dee = Placement.objects.get(key="home"), log_in("merchandiser")
     page = reverse("admin:personalization_placement_change", args=[home.pk])
 
     form = unchanged_form(dee.get(page).context["adminform"].form) | filters
     response = dee.post(page, form, follow=True)
 
-    assert any(str(message).startswith(told) for message in response.context["messages"])
+    assert any(str(message).startswith(expected) for message in response.context["messages"])
 
 
 @pytest.mark.parametrize(
-    ("wrong", "field", "told"),
+    ("wrong", "field", "expected"),
     [
         ({"key": "HOME"}, "key", "Small letters, digits and hyphens"),
         ({"key": "autumn sale"}, "key", "Small letters, digits and hyphens"),
@@ -351,7 +351,7 @@ def test_filter_without_matches_causes_warning(log_in: LogIn, filters: dict[str,
         ({"filter_min_price": "9", "filter_max_price": "5"}, "filter_max_price", "must not be less than 9"),
     ],
 )
-def test_invalid_placement_field_shows_error(log_in: LogIn, wrong: dict[str, str], field: str, told: str) -> None:
+def test_invalid_placement_field_shows_error(log_in: LogIn, wrong: dict[str, str], field: str, expected: str) -> None:
     dee = log_in("merchandiser")
     page = reverse("admin:personalization_placement_add")
 
@@ -360,7 +360,7 @@ def test_invalid_placement_field_shows_error(log_in: LogIn, wrong: dict[str, str
 
     errors = response.context["adminform"].form.errors
     assert list(errors) == [field]
-    assert errors[field][0].startswith(told)
+    assert errors[field][0].startswith(expected)
     assert not Placement.objects.filter(name="Sale").exists()
 
 

@@ -48,18 +48,18 @@ class Untouched(HTMLParser):
 
 def first(monkeypatch: pytest.MonkeyPatch, target: Any, name: str, work: Callable[[], Any]) -> None:
     """Run and commit somebody else's change when the next request first reaches a step."""
-    real, waiting = getattr(target, name), [work]
+    real, pending = getattr(target, name), [work]
 
     def others() -> None:
-        waiting.pop()()
+        pending.pop()()
         connection.close()
 
-    def outrun(*args: Any, **named: Any) -> Any:
-        if waiting:
+    def outrun(*args: Any, **kwargs: Any) -> Any:
+        if pending:
             other = Thread(target=others)
             other.start()
             other.join()
-        return real(*args, **named)
+        return real(*args, **kwargs)
 
     monkeypatch.setattr(target, name, outrun)
 

@@ -56,11 +56,13 @@ def names(codes: Any) -> list[str]:
 def slate_of(*rules: Rule, size: int = 6, situation: Situation = HOME, caps: tuple[Cap, ...] = ()) -> list[str]:
     """Return the slate of the rules, with the catalog order as ranking."""
     compiled, trace = RuleSet(rules, SHELF), Trace()
-    holding = compiled.applicable(situation)
-    mask = compiled.filter(np.ones(SHELF.n_items, np.bool_), holding)
-    items = compiled.reorder(ALL[mask], holding, trace)
-    pinned_at = pins(compiled, holding, items, mask, size, trace, popular=ALL)
-    return names(fill(items, size, pinned_at=pinned_at, caps=[*rule_caps(compiled, holding), *caps], trace=trace))
+    applicable_rules = compiled.applicable(situation)
+    mask = compiled.filter(np.ones(SHELF.n_items, np.bool_), applicable_rules)
+    items = compiled.reorder(ALL[mask], applicable_rules, trace)
+    pinned_at = pins(compiled, applicable_rules, items, mask, size, trace, popular=ALL)
+    return names(
+        fill(items, size, pinned_at=pinned_at, caps=[*rule_caps(compiled, applicable_rules), *caps], trace=trace)
+    )
 
 
 def test_each_kind_has_a_stage_and_a_sentence() -> None:
@@ -408,14 +410,14 @@ def test_unknown_names_and_rules_without_matches_cause_warnings() -> None:
     def warnings_of(one: Rule, shelf: Columns = SHELF) -> list[str]:
         return rule_warnings(one, RuleSet([one], shelf), on_sale=np.ones(shelf.n_items, np.bool_))
 
-    unknown = [
+    unknown_names = [
         ("product", "desc"),
         ("product", "lamb"),
         ("category", "Lite"),
         ("category", "Kitschen"),
         ("brand", "Norf"),
     ]
-    assert warnings_of(slips) == [f"There is no {kind} {name} in the catalog" for kind, name in unknown]
+    assert warnings_of(slips) == [f"There is no {kind} {name} in the catalog" for kind, name in unknown_names]
     assert warnings_of(emptying) == ["“R” matches no product of the catalog: nothing is left to show"]
     assert warnings_of(lost) == ["“R” matches no product of the catalog"]
     assert warnings_of(rule("boost", brands=("Lux",))) == []

@@ -33,11 +33,11 @@ OF_EVERY_VERSION = {"id", "version", "versions", "rule", "number", "name", "crea
 def slate(*rules: Rule) -> tuple[str, ...]:
     """Return the slate of the rules, with the catalog order as ranking."""
     rule_set, ranked, trace = RuleSet(rules, SHELF), np.arange(SHELF.n_items, dtype=np.int32), Trace()
-    holding = rule_set.applicable(Situation(placement="home", now=0.0))
-    mask = rule_set.filter(np.ones(SHELF.n_items, np.bool_), holding)
-    items = rule_set.reorder(ranked[mask[ranked]], holding)
-    pinned_at = pins(rule_set, holding, items, mask, 6, trace, popular=ranked)
-    codes = fill(items, 6, pinned_at=pinned_at, caps=rule_caps(rule_set, holding), trace=trace)
+    applicable_rules = rule_set.applicable(Situation(placement="home", now=0.0))
+    mask = rule_set.filter(np.ones(SHELF.n_items, np.bool_), applicable_rules)
+    items = rule_set.reorder(ranked[mask[ranked]], applicable_rules)
+    pinned_at = pins(rule_set, applicable_rules, items, mask, 6, trace, popular=ranked)
+    codes = fill(items, 6, pinned_at=pinned_at, caps=rule_caps(rule_set, applicable_rules), trace=trace)
     return tuple(SHELF.product_ids[code] for code in codes)
 
 

@@ -71,12 +71,12 @@ def engine(shop: list[Product], ranked: list[int], rules: list[Rule], size: int,
     values = {many: [one[name] for one in shop] for many, name in COLUMNS.items()}
     columns = Columns.of([one["id"] for one in shop], **values)
     rule_set, trace, order = RuleSet(rules, columns), Trace(), np.array(ranked, np.int32)
-    holding = rule_set.applicable(Situation(placement="home", now=1000.0))
-    mask = rule_set.filter(np.ones(len(shop), np.bool_), holding, trace)
-    items = rule_set.reorder(order[mask[order]], holding, trace)
-    pinned_at = pins(rule_set, holding, items, mask, size, trace, popular=order)
+    applicable_rules = rule_set.applicable(Situation(placement="home", now=1000.0))
+    mask = rule_set.filter(np.ones(len(shop), np.bool_), applicable_rules, trace)
+    items = rule_set.reorder(order[mask[order]], applicable_rules, trace)
+    pinned_at = pins(rule_set, applicable_rules, items, mask, size, trace, popular=order)
     caps = [Cap(limit=1, keys=columns.group_of), Cap(limit=soft, keys=columns.keys("brand"), soft=True)]
-    slate = fill(items, size, pinned_at=pinned_at, caps=[*caps, *rule_caps(rule_set, holding)], trace=trace)
+    slate = fill(items, size, pinned_at=pinned_at, caps=[*caps, *rule_caps(rule_set, applicable_rules)], trace=trace)
     return slate, {code: trace.moved.get(code, []) for code in slate}, trace.removed
 
 
@@ -106,25 +106,27 @@ def loops(shop: list[Product], ranked: list[int], rules: list[Rule], size: int, 
     """Return the result of plain loops."""
     moved: dict[int, list[str]] = {one["code"]: [] for one in shop}
     removed: dict[int, str] = {}
-    holding = [one for one in rules if (one.starts_at or 0) <= 1000.0 < (one.ends_at or 2000)]
-    holding.sort(key=lambda one: (-one.priority, one.id))
+    applicable_rules = [one for one in rules if (one.starts_at or 0) <= 1000.0 < (one.ends_at or 2000)]
+    applicable_rules.sort(key=lambda one: (-one.priority, one.id))
     for one in shop:
         against = [
-            r for r in holding if r.effect in ("exclude", "require") and about(one, r) == (r.effect == "exclude")
+            r
+            for r in applicable_rules
+            if r.effect in ("exclude", "require") and about(one, r) == (r.effect == "exclude")
         ]
         if against:
             removed[one["code"]] = against[0].sentence
     places = []
     for number, one in enumerate((shop[code] for code in ranked if code not in removed), 1):
         ranked_at, favor = Fraction(number), 0
-        for r in (r for r in holding if r.effect in ("boost", "bury") and about(one, r)):
+        for r in (r for r in applicable_rules if r.effect in ("boost", "bury") and about(one, r)):
             by = Fraction(str(r.factor))
             ranked_at, favor = (ranked_at / by, favor + 1) if r.effect == "boost" else (ranked_at * by, favor - 1)
             moved[one["code"]].append(r.sentence)
         places.append((ranked_at, -favor, number, one))
     items = [one for *_, one in sorted(places, key=lambda entry: entry[:3])]
     pinned_at: dict[int, Product] = {}
-    for r in (r for r in holding if r.effect == "pin"):
+    for r in (r for r in applicable_rules if r.effect == "pin"):
         matching = [one for product_id in r.products for one in items if one["id"] == product_id]
         for one in matching if r.products else [one for one in items if about(one, r)]:
             place = next(at for at in range(r.position or 1, 999) if at not in pinned_at)
@@ -141,7 +143,7 @@ def loops(shop: list[Product], ranked: list[int], rules: list[Rule], size: int, 
             )
             if len(shown_items) >= size or any(alike(one, other) for other in shown_items) or (strict and crowded):
                 continue
-            if full := [r for r in holding if r.effect == "cap" and broken(one, shown_items, r)]:
+            if full := [r for r in applicable_rules if r.effect == "cap" and broken(one, shown_items, r)]:
                 removed.setdefault(one["code"], full[0].sentence)
             else:
                 shown_items.append(one)

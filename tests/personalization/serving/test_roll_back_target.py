@@ -35,9 +35,9 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list with one entry per artifact that serving loads."""
     folders: list[str] = []
 
-    def load(directory: Any, **named: Any) -> Bundle:
+    def load(directory: Any, **kwargs: Any) -> Bundle:
         folders.append(directory.name)
-        return Bundle.load(directory, **named)
+        return Bundle.load(directory, **kwargs)
 
     monkeypatch.setattr(versions, "Bundle", SimpleNamespace(load=load))
     return folders
@@ -236,11 +236,11 @@ class Slowly:
         self.snapshot_refresher._stand_by()
         assert self.started.wait(60)
 
-    def load(self, directory: Any, **named: Any) -> Bundle:
+    def load(self, directory: Any, **kwargs: Any) -> Bundle:
         self.read.append(directory.name)
         self.started.set()
         assert self.may.wait(60)
-        return Bundle.load(directory, **named)
+        return Bundle.load(directory, **kwargs)
 
     def finish(self) -> None:
         self.may.set()

@@ -299,7 +299,7 @@ def test_partial_reload_is_served_after_a_database_outage(
 def test_unreadable_version_is_retried_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[int] = []
 
-    def unreadable(*args: Any, **named: Any) -> Bundle:
+    def unreadable(*args: Any, **kwargs: Any) -> Bundle:
         tries.append(1)
         raise OSError("too many open files")
 
