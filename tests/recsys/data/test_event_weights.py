@@ -1,9 +1,8 @@
 """What an event counts is the shop's to say: by default as ever, in evaluations as in trainings."""
 
 import pandas as pd
-from recsys.evaluation.pipeline import fingerprint
 
-from recsys.data.dataset import build
+from recsys.data.dataset import build, fingerprint
 from recsys.data.event_weights import SIGNAL_WEIGHTS
 from recsys.data.signals import SIGNAL_NAMES
 from tests.recsys.furniture import history

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recsys.evaluation.pipeline import train
 
 from recsys.data.dataset import build
 from recsys.data.folds import Fold, temporal
@@ -22,7 +21,8 @@ from tests.recsys.shop_history import (
     history,
     products,
 )
-from tests.recsys.short_training import short_lessons
+from tests.recsys.short_training import short_training
+from tests.recsys.trainings import trained
 
 SHOPPERS, K = 50, 10
 LEARN = """
@@ -42,8 +42,8 @@ print(json.dumps(told(HybridModel.load(Path(sys.argv[1]), expected=sys.argv[2]))
 
 def learnt() -> HybridModel:
     """Return the model of a small shop, all sources in it."""
-    with short_lessons():
-        return train(build(history(shoppers=SHOPPERS, items=24, visits=6), products(items=24)), seed=11).bundle
+    with short_training():
+        return trained(build(history(shoppers=SHOPPERS, items=24, visits=6), products(items=24)), seed=11).model
 
 
 def questions() -> Fold:

@@ -11,9 +11,9 @@ from recsys.data.profile import Profile
 from recsys.evaluation.importance import permutation_importance
 from recsys.evaluation.report import ablation
 from recsys.ranking.candidates import Candidates
-from recsys.ranking.ranker import Judged, Lesson, Ranker
+from recsys.ranking.ranker import RankingDataset, Lesson, Ranker
 from recsys.training import importance
-from recsys.training.ranking_dataset import Examples
+from recsys.training.ranking_dataset import LabeledCandidates
 from tests.recsys.shops import catalogue, interactions
 
 SHOPPERS, EACH = 60, 40
@@ -21,21 +21,21 @@ NAMES = ("useful", "noise", "silent")
 
 
 @pytest.fixture(scope="module")
-def asked() -> tuple[Ranker, Examples, list[Any]]:
+def asked() -> tuple[Ranker, LabeledCandidates, list[Any]]:
     rng = np.random.default_rng(7)
     rows, items = np.repeat(np.arange(SHOPPERS), EACH), np.tile(np.arange(EACH), SHOPPERS)
     features = rng.random((len(rows), 3)).astype(np.float32)
     features[:, 2] = 0
     labels = features[:, 0] > 0.9
-    pairs = Examples(Candidates(rows, items, features, features, NAMES, SHOPPERS), features, labels)
-    lesson = Lesson(Judged(features, labels.astype(np.int32), np.full(SHOPPERS, EACH)), NAMES, seed=7)
+    pairs = LabeledCandidates(Candidates(rows, items, features, features, NAMES, SHOPPERS), features, labels)
+    lesson = Lesson(RankingDataset(features, labels.astype(np.int32), np.full(SHOPPERS, EACH)), NAMES, seed=7)
     model = lesson.model({"min_data_in_leaf": 20}, 20)
     return Ranker((model,), (1.0,), NAMES), pairs, [items[labels & (rows == row)] for row in range(SHOPPERS)]
 
 
 @pytest.mark.parametrize("depth", [15, 100])
 def test_what_answers_rest_on_is_found_among_the_first_candidates(
-    monkeypatch: pytest.MonkeyPatch, asked: tuple[Ranker, Examples, list[Any]], depth: int
+    monkeypatch: pytest.MonkeyPatch, asked: tuple[Ranker, LabeledCandidates, list[Any]], depth: int
 ) -> None:
     monkeypatch.setattr(importance, "SHUFFLED", depth)
     ranker, pairs, targets = asked
@@ -64,7 +64,7 @@ def test_a_source_that_falls_silent_is_heard_in_no_feature(feature: str) -> None
     profiles = [Profile.empty(0.0)] * 30
     fold = Fold(interactions([], n_users=30), catalogue(2), np.arange(30), profiles, [np.array([1])] * 30, 0.0, False)
 
-    losses = ablation(cast("Any", bundle), fold, Examples(pairs, features, items == 1))
+    losses = ablation(cast("Any", bundle), fold, LabeledCandidates(pairs, features, items == 1))
 
     assert losses["good"] > 0.3
     assert losses["poor"] == 0.0
@@ -81,6 +81,6 @@ def test_what_a_silent_source_alone_proposed_is_shown_no_more() -> None:
     profiles = [Profile.empty(0.0)] * 30
     fold = Fold(interactions([], n_users=30), catalogue(2), np.arange(30), profiles, [np.array([1])] * 30, 0.0, False)
 
-    losses = ablation(cast("Any", bundle), fold, Examples(pairs, features, items == 1))
+    losses = ablation(cast("Any", bundle), fold, LabeledCandidates(pairs, features, items == 1))
 
     assert losses == {"good": 1.0, "poor": 0.0}

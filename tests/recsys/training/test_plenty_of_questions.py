@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recsys.evaluation.pipeline import TrainedBundle, train
+from tests.recsys.trainings import TrainedShop, trained
 from recsys.training.champion_refit import plan_of, refitted
 
 from recsys.data.dataset import build
@@ -13,17 +13,17 @@ from recsys.ranking.candidates import Candidates
 from recsys.ranking.features import feature_names
 from recsys.ranking.model import HybridModel
 from recsys.ranking.network import Network
-from recsys.ranking.ranker import Judged, Ranker
+from recsys.ranking.ranker import RankingDataset, Ranker
 from recsys.training import ranker_training as ensemble
 from recsys.training import stages as ladder
 from recsys.training import validation_set as deciding
-from recsys.training.ranking_dataset import Examples
+from recsys.training.ranking_dataset import LabeledCandidates
 from tests.recsys.shop_history import history, products
 
 SOURCES = ("buy_again", "content", "popular", "rp3beta")
 
 
-def trained(**sureness: float) -> TrainedBundle:
+def trained(**sureness: float) -> TrainedShop:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(deciding, "PLENTY", 10)
         patch.setattr(ladder, "EARNED", {**ladder.EARNED, **sureness})
@@ -32,7 +32,7 @@ def trained(**sureness: float) -> TrainedBundle:
 
 
 @pytest.fixture(scope="module")
-def once() -> TrainedBundle:
+def once() -> TrainedShop:
     return trained()
 
 
@@ -40,16 +40,16 @@ def networks(bundle: HybridModel) -> int:
     return sum(isinstance(model, Network) for model in bundle.ranker.models) if bundle.ranker else 0
 
 
-def test_a_network_ranks_beside_three_kinds_of_trees(once: TrainedBundle) -> None:
+def test_a_network_ranks_beside_three_kinds_of_trees(once: TrainedShop) -> None:
     assert once.bundle.ranker is not None
     assert (len(once.bundle.ranker.models), networks(once.bundle)) == (4, 1)
 
 
-def test_the_same_data_give_the_same_files(once: TrainedBundle, tmp_path: Path) -> None:
+def test_the_same_data_give_the_same_files(once: TrainedShop, tmp_path: Path) -> None:
     assert once.bundle.save(tmp_path / "once") == trained().bundle.save(tmp_path / "again")
 
 
-def test_what_is_loaded_answers_and_explains_alike(once: TrainedBundle, tmp_path: Path) -> None:
+def test_what_is_loaded_answers_and_explains_alike(once: TrainedShop, tmp_path: Path) -> None:
     expected = once.bundle.save(tmp_path / "kept")
     loaded = HybridModel.load(tmp_path / "kept", expected=expected)
     profile = once.test.profiles[0]
@@ -63,7 +63,7 @@ def test_what_is_loaded_answers_and_explains_alike(once: TrainedBundle, tmp_path
     assert all(np.isfinite(list(shares.values())).all() for shares in first.contributions)
 
 
-def test_the_plan_can_be_followed_again(once: TrainedBundle) -> None:
+def test_the_plan_can_be_followed_again(once: TrainedShop) -> None:
     plan = plan_of(once.tested.manifest)
 
     held = refitted(plan, [once.test], once.test, beside=once.tested)
@@ -93,12 +93,12 @@ def test_who_is_asked_in_the_second_hearing_has_not_taught(monkeypatch: pytest.M
     nothing = np.zeros((24, 1), np.float32)
     names = feature_names(("popular",))
     features = np.repeat(np.arange(8.0, dtype=np.float32), 3)[:, None] * np.ones((1, len(names)), np.float32)
-    late = Examples(Candidates(rows, items, nothing, nothing, ("popular",), 8), features, items == 0)
+    late = LabeledCandidates(Candidates(rows, items, nothing, nothing, ("popular",), 8), features, items == 0)
     users = np.array([0, 0, 1, 1, 2, 2, 3, 3])
     asked = deciding.Deciding(late, [np.array([0])] * 8, [np.array([False])] * 8, users, 3)
     taught: list[set[int]] = []
 
-    def mean_of(members: object, learnt: Judged, *args: object, **more: object) -> Ranker:
+    def mean_of(members: object, learnt: RankingDataset, *args: object, **more: object) -> Ranker:
         taught.append({int(users[row]) for row in learnt.features[:, 0].astype(int)})
         return Ranker((), (), names)
 

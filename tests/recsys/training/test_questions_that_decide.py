@@ -11,7 +11,7 @@ from recsys.data.folds import Fold, next_item
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.features import LIFE, feature_names
 from recsys.ranking.history import OWN
-from recsys.training.ranking_dataset import Examples
+from recsys.training.ranking_dataset import LabeledCandidates
 from tests.recsys import shops
 
 NAMES = feature_names(("popular",))
@@ -24,13 +24,13 @@ SHOP = Dataset(
 )
 
 
-def asked(items: list[list[int]], hit: list[list[int]]) -> Examples:
+def asked(items: list[list[int]], hit: list[list[int]]) -> LabeledCandidates:
     """Return the candidates of each question, and which of them are right."""
     rows = np.repeat(np.arange(len(items)), [len(own) for own in items])
     nothing = np.zeros((len(rows), 1), np.float32)
     found = Candidates(rows, np.array(sum(items, [])), nothing, nothing, ("popular",), len(items))
     labels = np.array([item in own for proposed, own in zip(items, hit, strict=True) for item in proposed])
-    return Examples(found, np.zeros((len(rows), len(NAMES)), np.float32), labels)
+    return LabeledCandidates(found, np.zeros((len(rows), len(NAMES)), np.float32), labels)
 
 
 def questions(start: float, end: float) -> Fold:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from recsys.evaluation.pipeline import TrainedBundle, train
+from tests.recsys.trainings import TrainedShop, trained
 from recsys.training.champion_refit import plan_of
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -58,7 +58,7 @@ def test_an_odd_shop_gets_a_bundle_that_answers(frame: pd.DataFrame, tmp_path: P
     assert written == list(answers_to_held_out_questions(trained, dataset))
 
 
-def answers_to_held_out_questions(trained: TrainedBundle, dataset: Dataset) -> Iterator[dict[str, Any]]:
+def answers_to_held_out_questions(trained: TrainedShop, dataset: Dataset) -> Iterator[dict[str, Any]]:
     """Yield the answers of the model that had not seen them: of the released stage, then of each source alone."""
     fold, model = trained.test, trained.tested
     for strategy in ("hybrid", *sorted(model.quotas)):

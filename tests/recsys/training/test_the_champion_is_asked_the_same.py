@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from recsys.evaluation.pipeline import OWN_SHARE, TrainedBundle, train
+from recsys.evaluation.pipeline import OWN_SHARE, TrainedShop, train
 from recsys.training.champion_refit import plan_of, refitted
 
 from recsys.data.dataset import Dataset, build
@@ -74,11 +74,11 @@ def test_a_plan_that_this_code_cannot_follow_is_refused_in_words(
 
 
 @pytest.fixture
-def once(small_training: TrainedBundle) -> TrainedBundle:
+def once(small_training: TrainedShop) -> TrainedShop:
     return small_training
 
 
-def test_a_source_that_the_champion_set_otherwise_or_has_alone_is_fitted_anew(once: TrainedBundle) -> None:
+def test_a_source_that_the_champion_set_otherwise_or_has_alone_is_fitted_anew(once: TrainedShop) -> None:
     plan = plan_of(once.tested.manifest)
     configs = {**plan.configs, "rp3beta": {**plan.configs.get("rp3beta", {}), "alpha": 0.123}}
     other = replace(plan, stage="blend", quotas={**plan.quotas, "trending": 20}, configs=configs)
@@ -92,7 +92,7 @@ def test_a_source_that_the_champion_set_otherwise_or_has_alone_is_fitted_anew(on
     assert held.ranker is None, "nobody asks it below its stage"
 
 
-def test_the_champion_knows_nothing_of_products_that_appear_later(once: TrainedBundle) -> None:
+def test_the_champion_knows_nothing_of_products_that_appear_later(once: TrainedShop) -> None:
     plan = plan_of(once.tested.manifest)
     appeared = np.zeros(once.tested.catalogue.n_items)
     appeared[3] = once.test.until + 1
@@ -104,7 +104,7 @@ def test_the_champion_knows_nothing_of_products_that_appear_later(once: TrainedB
     assert held.catalogue.titles == dated.at(once.test.until).titles != dated.titles
 
 
-def test_the_champions_lift_and_exposure_are_followed_too(once: TrainedBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_champions_lift_and_exposure_are_followed_too(once: TrainedShop, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it lifts is bounded by its own plan and by profiles as live ones hold them, like what is released."""
     plan = plan_of(once.tested.manifest)
     lifted = replace(plan, stage="ranker", cold_lift=0.5, cold_share=1.0, exposure=0.4)

@@ -5,23 +5,23 @@ import pytest
 
 from recsys.evaluation import pipeline
 from recsys.ranking.candidates import Candidates
-from recsys.ranking.ranker import Judged
-from recsys.training.ranking_dataset import Examples
+from recsys.ranking.ranker import RankingDataset
+from recsys.training.ranking_dataset import LabeledCandidates
 
 SHOPPERS, EACH = 100, 10
 
 
-def _newest() -> Examples:
+def _newest() -> LabeledCandidates:
     rows = np.repeat(np.arange(SHOPPERS), EACH)
     items = np.tile(np.arange(EACH), SHOPPERS)
     told = np.zeros((len(rows), 1), np.float32)
     labels = items == 0
-    return Examples(Candidates(rows, items, told, told, ("popular",), SHOPPERS), np.full((len(rows), 2), 9.0), labels)
+    return LabeledCandidates(Candidates(rows, items, told, told, ("popular",), SHOPPERS), np.full((len(rows), 2), 9.0), labels)
 
 
-def _learnt(fold: float, shoppers: int = SHOPPERS) -> Judged:
+def _learnt(fold: float, shoppers: int = SHOPPERS) -> RankingDataset:
     n = shoppers * EACH
-    return Judged(np.full((n, 1), fold, np.float32), np.zeros(n, np.int32), np.full(shoppers, EACH, np.int64))
+    return RankingDataset(np.full((n, 1), fold, np.float32), np.zeros(n, np.int32), np.full(shoppers, EACH, np.int64))
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def _learnt(fold: float, shoppers: int = SHOPPERS) -> Judged:
     ],
 )
 def test_the_oldest_are_cut_where_it_would_be_too_much(
-    monkeypatch: pytest.MonkeyPatch, limit: int, learnt: list[Judged], found: dict[int, int]
+    monkeypatch: pytest.MonkeyPatch, limit: int, learnt: list[RankingDataset], found: dict[int, int]
 ) -> None:
     monkeypatch.setattr(pipeline, "LEARNT_ROWS", limit)
 
@@ -49,7 +49,7 @@ def test_nothing_is_left_of_the_oldest_where_uneven_shoppers_take_more_than_the_
 ) -> None:
     monkeypatch.setattr(pipeline, "LEARNT_ROWS", 1_000)
     groups = np.array([400, *[1] * 100, 400])  # evenly chosen shoppers have the first and the last among them
-    uneven = Judged(np.full((900, 1), 2, np.float32), np.zeros(900, np.int32), groups)
+    uneven = RankingDataset(np.full((900, 1), 2, np.float32), np.zeros(900, np.int32), groups)
 
     window = pipeline._window([_learnt(1), uneven], [_newest()], np.array([1]))
 

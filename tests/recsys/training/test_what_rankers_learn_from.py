@@ -10,7 +10,7 @@ from recsys.ranking.candidates import Candidates
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.sources.registry import make
 from recsys.training.ranking_dataset import (
-    Examples,
+    LabeledCandidates,
     examples,
     joined,
     label,
@@ -46,7 +46,7 @@ def test_rankers_learn_from_all_hits_and_a_few_misses_of_those_who_have_a_hit() 
     asked = candidates(3, 8)
     rows, items = asked.rows, asked.items
     labels = (rows == 0) & np.isin(items, [2, 5]) | (rows == 2) & (items == 7)
-    whole = Examples(asked, np.column_stack([rows, items]).astype(np.float32), labels)
+    whole = LabeledCandidates(asked, np.column_stack([rows, items]).astype(np.float32), labels)
 
     first, again, *others = (whole.thinned(negatives=3, seed=seed) for seed in (7, 7, 8, 9, 10))
 
@@ -82,7 +82,7 @@ def test_thin_examples_are_those_of_a_fold_thinned(seed: int, monkeypatch: pytes
 def test_folds_are_taught_together_as_one_by_one(columns: np.ndarray | None) -> None:
     draws = np.random.default_rng(7)
     folds = [
-        Examples(candidates(shoppers, 4), draws.random((4 * shoppers, 3), np.float32), draws.random(4 * shoppers) < 0.3)
+        LabeledCandidates(candidates(shoppers, 4), draws.random((4 * shoppers, 3), np.float32), draws.random(4 * shoppers) < 0.3)
         for shoppers in (3, 1, 5)
     ]
 

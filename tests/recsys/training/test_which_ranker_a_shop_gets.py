@@ -7,9 +7,9 @@ from recsys.training.validation_set import Deciding
 
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.features import feature_names
-from recsys.ranking.ranker import NETWORK, Judged, Ranker
+from recsys.ranking.ranker import NETWORK, RankingDataset, Ranker
 from recsys.training import ranker_training as ensembles
-from recsys.training.ranking_dataset import Examples
+from recsys.training.ranking_dataset import LabeledCandidates
 
 SHOPPERS, EACH = 80, 12
 NAMES = feature_names(("popular",))
@@ -23,7 +23,7 @@ def _short_lessons(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ensembles, "HEAT_ROUNDS", 20)
 
 
-def fold(seed: int, *, hits: int = 1, telling: float = 1.0) -> Examples:
+def fold(seed: int, *, hits: int = 1, telling: float = 1.0) -> LabeledCandidates:
     """Return the candidates of eighty shoppers, of which the hit scores `telling` more; all else is silent."""
     rows, items = np.repeat(np.arange(SHOPPERS), EACH), np.tile(np.arange(EACH), SHOPPERS)
     rng = np.random.default_rng(seed)
@@ -31,10 +31,10 @@ def fold(seed: int, *, hits: int = 1, telling: float = 1.0) -> Examples:
     features = np.zeros((len(rows), len(NAMES)), np.float32)
     features[:, TELLING] = telling * labels + telling * rng.random(len(rows)) / 4
     nothing = np.zeros((len(rows), 1), np.float32)
-    return Examples(Candidates(rows, items, nothing, nothing, ("popular",), SHOPPERS), features, labels)
+    return LabeledCandidates(Candidates(rows, items, nothing, nothing, ("popular",), SHOPPERS), features, labels)
 
 
-def judges(asked: Examples) -> Deciding:
+def judges(asked: LabeledCandidates) -> Deciding:
     """Return the questions of a fold, two of each shopper."""
     wanted = [np.flatnonzero(own) for own in asked.labels.reshape(SHOPPERS, EACH)]
     return Deciding(asked, wanted, [own < 0 for own in wanted], np.arange(SHOPPERS) // 2, EACH)
@@ -98,7 +98,7 @@ def test_where_questions_are_few_each_shopper_is_judged_by_what_others_taught(mo
     asked = judges(late)
     taught: list[set[int]] = []
 
-    def mean_of(members: object, learnt: Judged, *args: object, **more: object) -> Ranker:
+    def mean_of(members: object, learnt: RankingDataset, *args: object, **more: object) -> Ranker:
         taught.append(set(learnt.features[:, 0].astype(int).tolist()))
         return Ranker((), (), NAMES)
 
