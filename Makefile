@@ -1,9 +1,9 @@
-# Vitrine. `make demo` brings a living shop, `make test` and `make check` what CI runs.
+# Vitrine. `make demo` starts a living shop. CI runs `make check` and `make test`.
 SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready-$(shell cat requirements-dev.txt requirements-bench.txt | cksum | cut -d' ' -f1)
-# Test processes at once.
+# Number of parallel test processes.
 WORKERS ?= 2
 # A user without a home of their own keeps the download cache here.
 ifneq ($(shell test -w "$$HOME" && echo yes),yes)
@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo stop-demo clean-demo test check format requirements bench
 
-help: ## this list
+help: ## show this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 setup: $(READY)
@@ -33,19 +33,19 @@ $(READY):
 	@rm -f .venv/.ready-*
 	@touch $@
 
-demo: $(READY) ## a living demo shop; Ctrl-C stops it. DATASET=complete-journey for real data, empty for your own, DETACH=1 to get the prompt back
+demo: $(READY) ## start a demo shop; Ctrl-C stops it. DATASET=complete-journey for real data, empty for your own; DETACH=1 returns the prompt
 	@$(BIN)/python -m embedded up $(if $(DETACH),--detach)
 
 stop-demo: $(READY) ## stop a demo that runs in the background
 	@$(BIN)/python -m embedded down
 
-clean-demo: $(READY) ## stop the demo and forget its data
+clean-demo: $(READY) ## stop the demo and delete its data
 	@$(BIN)/python -m embedded clean
 
-test: $(READY) ## every test; those that need Chromium, Node.js or Java run where these are found
+test: $(READY) ## run every test; those for Chromium, Node.js or Java run if it is installed
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-check: $(READY) ## format, lint, types, import directions, migrations, deployment settings
+check: $(READY) ## check format, lint, types, import directions, migrations, deployment settings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
@@ -64,9 +64,9 @@ requirements: $(READY) ## compile pyproject.toml into the requirements files
 
 COMPILE := --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
-bench: ## the benchmarks there are
+bench: ## list the benchmarks
 	@for file in bench/[a-z]*.py; do name=$$(basename $$file .py | tr _ -); printf 'make bench-%-20s%s\n' "$$name" "$$(sed -n '1s/"""//gp' $$file)"; done
 
-bench-%: $(READY) ## one of them by name; ARGS="…" goes to it
+bench-%: $(READY) ## run a benchmark by name with ARGS="…"
 	@test -f bench/$(subst -,_,$*).py || { echo "There is no benchmark $*: \`make bench\` lists those there are." >&2; exit 2; }
 	@$(BIN)/python -m bench.$(subst -,_,$*) $(ARGS)

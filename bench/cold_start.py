@@ -22,7 +22,7 @@ from recsys.data.profile import Context, Profile
 from recsys.data.time_split import before, cut_times
 from recsys.metrics.hits import hits, sizes_of
 from recsys.metrics.intervals import bootstrap
-from recsys.metrics.registry import per_shopper
+from recsys.metrics.registry import per_question
 from recsys.sources.popular import Popular
 from recsys.sources.prior import Prior, PriorConfig
 from recsys.sources.scoring import Scoring
@@ -72,7 +72,7 @@ def _part(data: Dataset, model: Scoring, users: Longs, cut: float) -> Found:
     profiles = [newcomer(rows, user, cut) for user in users.tolist()]
     slates = model.fit(learnt, catalogue).recommend_many(profiles, [Context()] * len(profiles), 10).items
     slates[slates[:, 0] < 0] = Popular().fit(learnt, catalogue).recommend(Profile.empty(cut), Context(), 10).items
-    return per_shopper(hits(slates, targets, catalogue.n_items), sizes_of(targets), k=10)
+    return per_question(hits(slates, targets, catalogue.n_items), sizes_of(targets), k=10)
 
 
 def targets_of(rows: Interactions, users: Longs, cut: float) -> tuple[Longs, list[Longs]]:

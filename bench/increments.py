@@ -1,9 +1,8 @@
-"""What an increment brings and costs: the same questions to a model as trained, with an increment, and trained again.
+"""Gain and cost of an increment: the same questions to a model as trained, with an increment, and trained again.
 
-A model is trained on what happened before the row ⌊.70 n⌋ of a folder. Shoppers are asked about what they take from the
-row ⌊.85 n⌋ on, their histories known until then: how well does the model answer as it was trained, with an increment
-made at that row, and its plan trained again there? Weeks lie between the two; a running shop makes increments in
-minutes, so there is less to gain, and nothing to lose where nothing is lost here.
+A model is trained on the rows before ⌊.70 n⌋ of a folder. The questions ask what shoppers take from row ⌊.85 n⌋ on,
+with their histories until then. Three models answer: as trained, with an increment made at that row, and trained again
+there. Weeks lie between the two rows. A running shop makes increments within minutes, so each gains less.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""Recompute NDCG@10 from what `evaluate` or `train` wrote with --recommendations, by code that does not train.
+"""Recompute NDCG@10 from the answers of `evaluate` or `train` (--recommendations), by code that does not train.
 
-Reads the raw files only: rows sorted by time (stable), the cut at the timestamp of row floor(.85 n); a shopper's
-targets are the distinct items at or after the cut, in mode "new" without those had before; warm ones appear before it.
+It reads the raw files only. Rows are sorted by time (stable). The cut is the timestamp of row floor(.85 n). A shopper's
+targets are the distinct items at or after the cut, in mode "new" without those before it. Warm ones appear before it.
 """
 
 import argparse

@@ -1,9 +1,8 @@
-"""What a web worker of a large shop waits for until it serves what changed: a price, a new product, another model.
+"""How long a web worker of a large shop takes to serve a change: a price, a new product, another model.
 
-Synthetic products and two model versions whose files are as large as those of such a shop; the tables of `content` are
-by chance, for to compare all products of a large shop takes an hour. Each line is one step of the worker: seconds of
-this process's CPU time, of which a machine that has other work to do takes longer; the longest moment for which a
-request that came meanwhile had to wait for the interpreter; what the process holds after it.
+Products are synthetic, and two model versions have files as large as those of such a shop. The tables of `content` are
+random, because comparing all products takes an hour. Each line is one step of the worker: seconds of CPU time, the
+longest wait of a request for the interpreter, and the memory of the process after it.
 """
 
 import argparse

@@ -8,8 +8,8 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # whitenoise has no types
     """WhiteNoise's storage, into which `collectstatic` copies every file anew.
 
-    It leaves what is younger than the file to be copied, which may be of another release: one that was unpacked before
-    the other was collected, or to which one goes back, would serve that one's scripts under its own pages.
+    By default a younger file stays, even if it belongs to another release. A release that was unpacked earlier, or that
+    is restored, would then serve the other's scripts.
     """
 
     def get_modified_time(self, name: str) -> datetime:

@@ -17,7 +17,7 @@ BASES = (
 )
 MODES = (("opt_in", "Opt in: nothing before a yes"), ("opt_out", "Opt out: until a no"))
 RESERVED_NAMES = ("epoch", "region", "gpc")
-"""Field names of the mirror that no purpose may take."""
+"""Field names of the consent cache that no purpose may take."""
 
 
 class Purpose(models.Model):
@@ -122,7 +122,7 @@ class ConsentEvent(models.Model):
 
 
 class ConsentState(models.Model):
-    """The latest decision of a raw id on a purpose; what the mirror is rebuilt from."""
+    """The latest decision of a raw id on a purpose; what the consent cache is rebuilt from."""
 
     raw_id = models.TextField()
     purpose = models.CharField(max_length=40)

@@ -1,17 +1,37 @@
-"""From one raw id to the person: the states of all ids it was seen together with. Pure."""
+"""May we? The person behind the raw ids of a request, and the verdict on one purpose with its reason. Pure.
+
+A person is one or several raw ids. A refusal on any of them holds for all, until one of them gives a yes that is
+later than the refusal and later than the moment the two ids became one person: nobody is opted in by a login.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
-from consents.decisions import Verdict, decide
 from consents.rules import PurposeTerms, RegionRule
-from consents.state import NOTHING_DECIDED, ConsentState
+from consents.state import GPC, NOTHING_DECIDED, ConsentState, Decision, latest
 from consents.subjects import is_user
 
 MOST_LINKS = 50
-"""How many linked ids of one person are asked, the latest first."""
+"""How many linked ids of one person decide, the latest first."""
 MOST_ACCOUNTS = 5
 """How many accounts of one person are followed to their other ids."""
+Reason = Literal["given", "refused", "not_asked", "not_objected", "essential", "gpc", "unknown_purpose"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the purpose is allowed, on what basis, and the proof: the deciding event, or the region's rule.
+
+    `at` is when the deciding event happened, in microseconds since the epoch.
+    """
+
+    allowed: bool
+    basis: str
+    reason: Reason
+    event_id: str | None = None
+    rule_id: str | None = None
+    at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +59,11 @@ class ConsentPerson:
         """Where the person was last seen, or None."""
         return next((state.region for state in self.states.values() if state.region), None)
 
+    @property
+    def decided(self) -> bool:
+        """Whether any of the ids decided anything."""
+        return any(state.decisions for state in self.states.values())
+
 
 def person_of(raw_ids: Iterable[str], states: Mapping[str, ConsentState]) -> ConsentPerson:
     """Return the person of the given ids: they, the ids that each of them was linked to, and those of their account.
@@ -56,8 +81,8 @@ def person_of(raw_ids: Iterable[str], states: Mapping[str, ConsentState]) -> Con
             if is_user(other) and other not in own and (is_user(raw_id) or not named):
                 accounts[other] = at
     if not named and accounts:
-        latest = max(accounts, key=lambda account: (accounts[account], account))
-        accounts = {latest: accounts[latest]}
+        newest = max(accounts, key=lambda account: (accounts[account], account))
+        accounts = {newest: accounts[newest]}
     waiting = list(accounts.items())
     while waiting:
         account, joined = waiting.pop(0)
@@ -69,10 +94,68 @@ def person_of(raw_ids: Iterable[str], states: Mapping[str, ConsentState]) -> Con
             if is_user(other) and other not in accounts and len(accounts) < MOST_ACCOUNTS:
                 accounts[other] = moment
                 waiting.append((other, moment))
-    found = {raw_id: states.get(raw_id, NOTHING_DECIDED) for raw_id in [*own, *linked_at]}
-    return ConsentPerson(found, linked_at)
+    return ConsentPerson({raw_id: states.get(raw_id, NOTHING_DECIDED) for raw_id in [*own, *linked_at]}, linked_at)
 
 
 def newest_links(state: ConsentState) -> list[tuple[str, int]]:
     """Return the ids linked to this one with their times, the latest first."""
     return sorted(state.links.items(), key=lambda link: (-link[1], link[0]))[:MOST_LINKS]
+
+
+def decide(
+    purpose: PurposeTerms | None,
+    states: Mapping[str, ConsentState],
+    *,
+    rule: RegionRule,
+    gpc: bool = False,
+    linked_at: Mapping[str, int] | None = None,
+) -> Verdict:
+    """Return whether the purpose is allowed for the person with these raw ids.
+
+    `gpc` is the signal on this very request; a remembered one stands in the states. `linked_at` gives, for each
+    raw id, when it joined the person (absent: it was always part of it). An unknown purpose is never allowed.
+    """
+    if purpose is None:
+        return Verdict(False, "none", "unknown_purpose")
+    if purpose.essential:
+        return Verdict(True, purpose.basis, "essential")
+    standing = _standing_decision(purpose.name, states, linked_at or {})
+    asks = rule.opt_in and purpose.by_consent
+    if purpose.sale_or_share or asks:
+        signal = _signal(states, live=gpc)
+        if signal and (gpc or standing is None or not standing.given or standing.at <= signal.at):
+            return Verdict(False, purpose.basis, "gpc", signal.event_id or None, rule.id, signal.at or None)
+    if standing is not None:
+        reason: Reason = "given" if standing.given else "refused"
+        return Verdict(standing.given, purpose.basis, reason, standing.event_id or None, rule.id, standing.at)
+    if asks:
+        return Verdict(False, purpose.basis, "not_asked", rule_id=rule.id)
+    return Verdict(True, "legitimate_interest", "not_objected", rule_id=rule.id)
+
+
+def _standing_decision(
+    purpose: str, states: Mapping[str, ConsentState], linked_at: Mapping[str, int]
+) -> Decision | None:
+    """Return the decision that holds for the whole person: the latest refusal that no yes overcame, else the latest."""
+    decisions = [(raw_id, decision) for raw_id, state in states.items() if (decision := state.on(purpose))]
+    if len(decisions) < 2:
+        return decisions[0][1] if decisions else None
+    refusals = [
+        refusal
+        for raw_id, refusal in decisions
+        if not refusal.given and not any(_overcomes(other, refusal, raw_id, linked_at) for other in decisions)
+    ]
+    return latest(refusals or [decision for _, decision in decisions])
+
+
+def _overcomes(other: tuple[str, Decision], refusal: Decision, raw_id: str, linked_at: Mapping[str, int]) -> bool:
+    other_id, decision = other
+    link = max(linked_at.get(raw_id, 0), linked_at.get(other_id, 0))
+    return decision.given and decision.at > refusal.at and decision.at > link
+
+
+def _signal(states: Mapping[str, ConsentState], *, live: bool) -> Decision | None:
+    remembered = [signal for state in states.values() if (signal := state.on(GPC)) and signal.given]
+    if remembered:
+        return latest(remembered)
+    return Decision(given=True, at=0) if live else None

@@ -1,14 +1,14 @@
 """What this room holds about a person, for access and erasure.
 
 Proofs stay: a shop must be able to show later that it had a yes (GDPR, Article 7(1)). Erasure cuts them from the
-person, by a random pseudonym that nobody can lead back; states and mirror go.
+person, by a random pseudonym that nobody can lead back; states and cache go.
 """
 
 from django.db import connection, transaction
 
 from common import privacy, redis
 from common.ids import uuid7
-from consents import mirror, selectors
+from consents import cache, selectors
 from consents.models import ConsentEvent, ConsentState
 
 NAME = "consents"
@@ -20,7 +20,7 @@ def register() -> None:
 
 
 def erase(person: privacy.Person) -> int:
-    """Cut the proofs from the person, remove states and mirror; return how many records went."""
+    """Cut the proofs from the person, remove states and cache; return how many records went."""
     gone = 0
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -30,7 +30,7 @@ def erase(person: privacy.Person) -> int:
         gone += ConsentState.objects.filter(raw_id__in=person.subjects).delete()[0]
     pipe = redis.client().pipeline(transaction=False)
     for raw_id in person.subjects:
-        mirror.forget(pipe, raw_id)
+        cache.forget(pipe, raw_id)
     return gone + sum(int(removed) for removed in pipe.execute())
 
 

@@ -52,13 +52,15 @@ def write(decisions: Iterable[DecisionRecord], *, versions: Mapping[str, int]) -
     changes: list[DecisionRecord] = []
     winners: dict[tuple[str, str], DecisionRecord] = {}
     for one in ordered:
-        before, told = known[one.raw_id], proofs[one.raw_id, one.purpose]
+        before, recorded = known[one.raw_id], proofs[one.raw_id, one.purpose]
         known[one.raw_id] = after = before.with_decision(one.purpose, one.decision)
         if after is not before:
             winners[one.raw_id, one.purpose] = one
-        if after.epoch > before.epoch or one.decision.changed_late(before.on(one.purpose), told=mind_at(one.at, told)):
+        if after.epoch > before.epoch or one.decision.changed_late(
+            before.on(one.purpose), recorded=mind_at(one.at, recorded)
+        ):
             changes.append(one)
-            told.append(one.decision)
+            recorded.append(one.decision)
     _write_proofs(changes, versions)
     _write_states(list(winners.values()))
     return len(changes)

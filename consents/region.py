@@ -1,9 +1,9 @@
 """Where a request comes from: the country, and for some countries a part of it. The address itself is dropped here."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -31,19 +31,6 @@ def region_of(request: HttpRequest) -> str | None:
     except (LookupError, OSError, RuntimeError, ValueError) as error:
         log.warning("consent.region_unknown error=%s", type(error).__name__)  # its words may hold the address
         return None
-
-
-def region_in(context: Mapping[str, Any]) -> str | None:
-    """Return the region that an event's context names, or None.
-
-    The locale is not asked: en-US is spoken everywhere, and a wrong guess would loosen the rule.
-    """
-    location = context.get("location")
-    if not isinstance(location, dict):
-        return None
-    country = normalize_region(location.get("country_code")) or normalize_region(location.get("country"))
-    part = location.get("region")
-    return normalize_region(f"{country}-{part}") or country if country and part else country
 
 
 def _meta_name(header: str) -> str:

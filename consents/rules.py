@@ -1,8 +1,8 @@
-"""Which rule holds where: may a purpose begin without a yes, or only after one. Pure."""
+"""Purposes and region rules: may a purpose begin without a yes, or only after one. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Final, Literal
 
 Mode = Literal["opt_in", "opt_out"]
 EVERYWHERE = "*"
@@ -48,6 +48,39 @@ class PurposeTerms:
         return self.basis == "consent"
 
 
+BUILT_IN: Final[dict[str, PurposeTerms]] = {
+    terms.name: terms
+    for terms in (
+        PurposeTerms("essential", 1, basis="contract"),
+        PurposeTerms("analytics", 1),
+        PurposeTerms("personalization", 1),
+        PurposeTerms("cross_device", 1),
+        PurposeTerms("train_models", 1),
+        PurposeTerms("experiments", 1),
+        PurposeTerms("crm_sync", 1),
+        PurposeTerms("ads_share", 1, sale_or_share=True),
+    )
+}
+"""The purposes that a shop starts with. The seed migration writes the same into the table; these decide while the
+table cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRules:
+    """The purposes by name, without `essential`, and the rules by region, as they are at one moment.
+
+    `default_region` is the shop's own: its rule holds where nobody knows a region.
+    """
+
+    purposes: Mapping[str, PurposeTerms]
+    regions: Mapping[str, RegionRule]
+    default_region: str | None = None
+
+    def rule_of(self, region: str | None) -> RegionRule:
+        """Return the rule of the region, of the default region where it is None, else the strictest."""
+        return rule_for(region or self.default_region, self.regions)
+
+
 def rule_for(region: str | None, rules: Mapping[str, RegionRule]) -> RegionRule:
     """Return the rule of the most exact region: `US-CA`, else `US`, else `*`. An unknown region gets the strictest: it
     may be one that no rule is written for, which `*` decides.
@@ -73,6 +106,19 @@ def normalize_region(value: object) -> str | None:
     if not good or (separator and not (1 <= len(part) <= 3 and part.isascii() and part.isalnum())):
         return None
     return f"{country}-{part}" if separator else country
+
+
+def region_in(context: Mapping[str, Any]) -> str | None:
+    """Return the region that an event's context names, or None.
+
+    The locale does not count: en-US is spoken everywhere, and a wrong guess would loosen the rule.
+    """
+    location = context.get("location")
+    if not isinstance(location, dict):
+        return None
+    country = normalize_region(location.get("country_code")) or normalize_region(location.get("country"))
+    part = location.get("region")
+    return normalize_region(f"{country}-{part}") or country if country and part else country
 
 
 def region_of_rule(value: str) -> str | None:

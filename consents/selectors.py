@@ -1,4 +1,4 @@
-"""Reads of consents: terms and rules (remembered for a few seconds), states from the mirror, proofs."""
+"""Reads of consents: terms and rules (remembered for a few seconds), states from the cache, proofs."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -12,15 +12,14 @@ from django.db.models import Max, Q
 
 from common import postgres, redis
 from common.clock import to_microseconds
-from consents import mirror
-from consents.decisions import Verdict
+from consents import cache
 from consents.models import ConsentEvent, PolicyText, Purpose
 from consents.models import ConsentState as StateRow
 from consents.models import RegionRule as RuleRow
-from consents.person import ConsentPerson, person_of
-from consents.purposes import BUILT_IN
-from consents.rules import Mode, PurposeTerms, RegionRule, normalize_region, rule_for
+from consents.person import ConsentPerson, Verdict, person_of
+from consents.rules import BUILT_IN, ConsentRules, Mode, PurposeTerms, RegionRule, normalize_region, rule_for
 from consents.state import GPC, ConsentState, Decision
+from consents.verdict import ESSENTIAL
 
 FRESH_SECONDS: Final = 2.0
 T = TypeVar("T")
@@ -88,15 +87,21 @@ def rule_of(region: str | None) -> RegionRule:
     return rule_for(region or normalize_region(settings.CONSENT_DEFAULT_REGION), rules())
 
 
+def consent_rules() -> ConsentRules:
+    """Return the purposes and region rules of this moment, as `verdict.judge` takes them."""
+    purposes = {name: purpose for name, purpose in terms().items() if name != ESSENTIAL}
+    return ConsentRules(purposes, rules(), normalize_region(settings.CONSENT_DEFAULT_REGION))
+
+
 def states(raw_ids: Iterable[str]) -> dict[str, ConsentState]:
-    """Return the state of each raw id, read from the mirror in one trip. Raises redis errors."""
+    """Return the state of each raw id, read from the cache in one trip. Raises redis errors."""
     wanted = list(dict.fromkeys(raw_ids))
     if not wanted:
         return {}
     pipe = redis.client().pipeline(transaction=False)
     for raw_id in wanted:
-        mirror.read(pipe, raw_id)
-    return {raw_id: mirror.parse(stored) for raw_id, stored in zip(wanted, pipe.execute(), strict=True)}
+        cache.read(pipe, raw_id)
+    return {raw_id: cache.parse(stored) for raw_id, stored in zip(wanted, pipe.execute(), strict=True)}
 
 
 def states_of_people(raw_ids: Iterable[str]) -> dict[str, ConsentState]:
@@ -160,7 +165,7 @@ def refusing(purpose: str) -> dict[str, int]:
     rows = StateRow.objects.filter(said).order_by("at").values_list("raw_id", "purpose", "given", "at", "event_id")
     refused = {raw_id: to_microseconds(at) for raw_id, _, _, at, _ in rows}
     found = states_of_people(refused)
-    for raw_id, name, given, at, event_id in rows:  # the proof decides, should the mirror have lost it
+    for raw_id, name, given, at, event_id in rows:  # the proof decides, should the cache have lost it
         found[raw_id] = found[raw_id].with_decision(name, Decision(given, to_microseconds(at), event_id))
     near = {other: at for raw_id, at in refused.items() for other in person_of([raw_id], found).linked_at}
     found = {**states_of_people(near), **found}

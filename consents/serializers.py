@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from common.clock import from_microseconds
-from consents.decisions import Verdict
+from consents.person import Verdict
 
 
 class StrictBooleanField(serializers.BooleanField):

@@ -1,21 +1,50 @@
 """Writes of consents: a decision made at our own door, and the decisions that events carried."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from django.db import transaction
 
 from audit.services import record
 from common import clock
-from common.errors import FieldError, InvalidInput
+from common.errors import FieldError, InvalidInput, Unavailable
 from common.ids import uuid7
-from consents import journal, mirroring, recording, selectors
+from consents import cache_updates, recording, selectors
 from consents.recording import DecisionRecord
 from consents.state import GPC
 from consents.subjects import is_user, raw_ids
 
 
-class Deciding(Protocol):
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Decisions of one subject, made at this moment. `at` in microseconds since the epoch."""
+
+    message_id: str
+    raw_id: str
+    decisions: Mapping[str, bool]
+    at: int
+    source: str
+    policy_version: str
+    region: str
+
+
+_log_writers: list[Callable[[Change], None]] = []
+
+
+def log_with(writer: Callable[[Change], None]) -> None:
+    """Name who writes a change to the event log, for replay; the events room does so once, when the process starts."""
+    _log_writers[:] = [writer]
+
+
+def _write_to_log(change: Change) -> None:
+    """Write the change to the log. Raises Unavailable where that fails."""
+    if not _log_writers:
+        raise Unavailable("No event log is attached.")
+    _log_writers[0](change)
+
+
+class DecidingEvent(Protocol):
     """An event as the recorder hands it over: `consents` are the decisions it carried."""
 
     @property
@@ -34,21 +63,21 @@ class Deciding(Protocol):
     def source(self) -> str: ...
 
 
-def record_decisions(events: Iterable[Deciding]) -> int:
+def record_decisions(events: Iterable[DecidingEvent]) -> int:
     """Record the decisions that events carried; return how many proofs that were. Called in the recorder's transaction.
 
-    An event may come twice and late. Decisions hold for both ids of the event. The mirror is written again after
+    An event may come twice and late. Decisions hold for both ids of the event. The cache is written again after
     commit, so that it heals where an earlier write of it was lost.
     """
     decisions = [one for event in events if event.consents for one in _carried(event)]
     if not decisions:
         return 0
     changed = recording.write(decisions, versions=_versions())
-    transaction.on_commit(lambda: mirroring.write(decisions))
+    transaction.on_commit(lambda: cache_updates.write(decisions))
     return changed
 
 
-def _carried(event: Deciding) -> list[DecisionRecord]:
+def _carried(event: DecidingEvent) -> list[DecisionRecord]:
     consent = event.context.get("consent")
     policy = str(consent.get("policy_version", "")) if isinstance(consent, dict) else ""
     region = str(event.context.get("region", ""))
@@ -78,7 +107,7 @@ def decide_for(
     region: str | None = None,
     gpc: bool = False,
 ) -> None:
-    """Record the decisions that a subject makes now: proof, audit and log, then the mirror, before this returns.
+    """Record the decisions that a subject makes now: proof, audit and log, then the cache, before this returns.
 
     `gpc` tells that the request carried the signal: a known account remembers it.
     Raises InvalidInput for unknown or essential purposes, Unavailable where the log is down (nothing is written then).
@@ -90,7 +119,7 @@ def decide_for(
         DecisionRecord(subject, purpose, given, at, message_id, source, policy_version, region or "")
         for purpose, given in taken.items()
     ]
-    change = journal.Change(message_id, subject, taken, at, source, policy_version, region or "")
+    change = Change(message_id, subject, taken, at, source, policy_version, region or "")
     with transaction.atomic():
         recording.write(rows, versions=_versions())
         record(
@@ -100,26 +129,26 @@ def decide_for(
             object="consent",
             subject=subject,
             data={"decisions": taken},
-            detail=_told({"policy_version": policy_version, "source": source}),
+            detail=_without_empty({"policy_version": policy_version, "source": source}),
         )
         # Before the commit: when the log is down nothing is written, and when the commit fails the recorder, which
         # reads the log, writes the same rows.
-        journal.write(change)
-    mirroring.write(rows, again=False)
+        _write_to_log(change)
+    cache_updates.write(rows, again=False)
 
 
 def _moment_after(subject: str, purposes: Iterable[str]) -> int:
-    """Return now or, where the clock was put back or another host's is ahead, a moment behind what was said last.
+    """Return now or, where the clock was put back or another host's is ahead, a moment after the latest decision.
 
     The later decision holds, and this one is made now.
     """
     states = selectors.states_of_people([subject]).values()
-    said = (known.at for state in states for name in purposes if (known := state.on(name)))
-    return max(clock.epoch_us(), max(said, default=0) + 1)
+    times = (known.at for state in states for name in purposes if (known := state.on(name)))
+    return max(clock.epoch_us(), max(times, default=0) + 1)
 
 
-def _told(words: Mapping[str, str]) -> dict[str, str]:
-    """Return what the browser said of the decision: any text may be in it, so it goes where it can be erased."""
+def _without_empty(words: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts that are not empty. A browser may write anything in them: they go where erasure reaches."""
     return {name: text for name, text in words.items() if text}
 
 

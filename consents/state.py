@@ -22,14 +22,20 @@ class Decision:
 
     def beats(self, other: "Decision | None") -> bool:
         """Return whether this one holds against the other."""
-        return other is None or self.rank > other.rank
+        if other is None or self.at != other.at:
+            return other is None or self.at > other.at
+        return self.rank > other.rank
 
-    def changed_late(self, known: "Decision | None", *, told: bool | None) -> bool:
+    def changes(self, known: "Decision | None") -> bool:
+        """Return whether this one is a change of mind against the other."""
+        return known is None or known.given != self.given
+
+    def changed_late(self, known: "Decision | None", *, recorded: bool | None) -> bool:
         """Return whether this one holds no more, for a yes was given since, but changed the mind of its time.
 
-        `told` is the mind on record for that time. Behind a refusal, what was before is withdrawn anyway.
+        `recorded` is the mind on record for that time. Behind a refusal, what was before is withdrawn anyway.
         """
-        return known is not None and known.given and known.at > self.at and self.given != told
+        return known is not None and known.given and known.at > self.at and self.given != recorded
 
 
 def latest(decisions: Iterable[Decision]) -> Decision:
@@ -46,14 +52,16 @@ def mind_at(at: int, proofs: Iterable[Decision]) -> bool:
 class ConsentState:
     """The latest decision of one raw id on each purpose.
 
-    `epoch` counts the changes of mind; `region` is where the subject was last seen; `links` tells since when, in
-    microseconds, the id was seen together with each other raw id.
+    `epoch` counts the changes of mind; `region` is where the subject was last seen; `links` says since when, in
+    microseconds, the id was seen together with each other raw id. `late_choices` are the yes or no that this request
+    wrote last of those that came late: the cache does not hold them.
     """
 
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     epoch: int = 0
     region: str | None = None
     links: Mapping[str, int] = field(default_factory=dict)
+    late_choices: Mapping[str, bool] = field(default_factory=dict, compare=False)
 
     def on(self, purpose: str) -> Decision | None:
         """Return the latest decision on the purpose, or None where there is none."""
@@ -61,11 +69,15 @@ class ConsentState:
 
     def with_decision(self, purpose: str, decision: Decision) -> "ConsentState":
         """Return the state after one more decision, which may be older than what is known."""
-        known = self.decisions.get(purpose)
-        if not decision.beats(known):
+        return self.with_decisions({purpose: decision})
+
+    def with_decisions(self, decisions: Mapping[str, Decision]) -> "ConsentState":
+        """Return the state after one more decision on each of the purposes."""
+        winners = {purpose: one for purpose, one in decisions.items() if one.beats(self.on(purpose))}
+        if not winners:
             return self
-        changed = known is None or known.given != decision.given
-        return replace(self, decisions={**self.decisions, purpose: decision}, epoch=self.epoch + changed)
+        changes = sum(one.changes(self.on(purpose)) for purpose, one in winners.items())
+        return replace(self, decisions={**self.decisions, **winners}, epoch=self.epoch + changes)
 
     def with_link(self, raw_id: str, at: int) -> "ConsentState":
         """Return the state after the id was seen together with another at that time; the earliest time is kept."""

@@ -18,6 +18,11 @@ def is_user(raw_id: str) -> bool:
     return raw_id.startswith("user:")
 
 
+def kind_of(raw_id: str) -> str:
+    """Return `user` or `anonymous`."""
+    return raw_id.partition(":")[0]
+
+
 def parse_subject(text: str) -> str:
     """Return the raw id that a path names, without blanks around the id, as events are read; a bare id is a user.
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Run once by PostgreSQL's image: the role of the running product, which cannot alter audit rows, and MLflow's own role
-# and database.
+# PostgreSQL's image runs this once. It makes the app's role, which cannot alter audit rows, and MLflow's role and
+# database.
 set -eu
 psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
     --set password="$APP_PASSWORD" --set mlflow="$MLFLOW_PASSWORD" <<'SQL'

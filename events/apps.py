@@ -14,9 +14,9 @@ class EventsConfig(AppConfig):
 
     def ready(self) -> None:
         """Say where the consent door writes its decisions, and register what this room erases and exports."""
-        from consents import journal
+        from consents.services import log_with
         from events import privacy
         from events.services.journal import write_change
 
-        journal.write_with(write_change)
+        log_with(write_change)
         privacy.register()

@@ -31,11 +31,13 @@ BEGINNING: Final = datetime.fromisoformat("0001-01-01T00:00:00+00:00")
 def training_frame(*, since: datetime | None = None) -> pd.DataFrame:
     """Return the interactions that may train models, sorted by time: one row for each product an event names.
 
-    Columns: user_id (the person's key: `user:ID` or `anonymous:ID`), item_id, timestamp (seconds since 1970), event
-    (the signal's name), value, quantity, price (NaN when unknown, or in another currency than the shop's), order_id
-    (None when there is none), device (its type, "bot" where a machine says so of itself; None when unknown). Events
-    count whose subject allowed training when they came and has not refused it since, not even for a while; persons
-    follow the identity rules.
+    * user_id: the person's key, `user:ID` or `anonymous:ID`, by the identity rules
+    * item_id; timestamp, in seconds since 1970; event, the signal's name; value; quantity
+    * price: NaN when unknown, or in another currency than the shop's
+    * order_id: None when there is none
+    * device: its type, "bot" where a machine declares itself; None when unknown
+
+    Only events count whose subject allowed training when they came and never refused it since.
     """
     resolver = people()
     excluded = Excluded(resolver)

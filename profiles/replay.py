@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final
 
-from consents import mirroring
+from consents import cache_updates as mirroring
 from events.log import Batch, Log
 from events.selectors import recorded
 from events.services.decoding import decode, positions_of, readable

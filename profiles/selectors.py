@@ -8,7 +8,7 @@ import orjson
 from redis.exceptions import NoScriptError
 
 from common import clock, redis
-from consents import mirror
+from consents import cache as mirror
 from consents.state import ConsentState
 from consents.subjects import raw_ids
 from customers.identity import Claim

@@ -1,4 +1,4 @@
-"""What every data set hands over: products for the catalogue, and what shoppers did as Segment items. Pure."""
+"""The form of every data set: products for the catalogue, and events as Segment items. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ Item = dict[str, Any]
 class DemoData:
     """One data set, ready to be sent in.
 
-    `note` says where it comes from, and is shown; `products` are PUT bodies with their `product_id`; `items` are in
-    time order, `n_items` how many there are; `known_shopper` is a user id with a rich history and a yes; `rest_days` is
-    how long what was bought rests at the placement `home`.
+    `note` says where it comes from, and is shown. `products` are PUT bodies with their `product_id`. `items` are in
+    time order; `n_items` is their number. `known_shopper` is a user id with a rich history and consent. `rest_days` is
+    how long the placement `home` leaves out bought products.
     """
 
     name: str

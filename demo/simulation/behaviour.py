@@ -1,9 +1,8 @@
-"""What the simulated shoppers do: visits, looks, carts, orders, stars. Pure, and the same for the same seed.
+"""What the simulated shoppers do: visits, views, carts, orders, stars. Pure, and the same for the same seed.
 
-A look is drawn with probability proportional to exp(appeal + style + room + budget fit + trend), so the tastes are
-recoverable; a cart item calls for its complements in the same style; a consumable calls its buyer back, and who has
-what lasts hardly looks at it any more. Who looks sees what is on sale, and little of what is so since yesterday: it
-takes days to be known.
+A view is drawn with probability proportional to exp(appeal + style + room + budget fit + trend), so the tastes are
+recoverable. A cart item leads to its complements in the same style. Buyers of consumables come back, and owners of
+durable goods hardly view them any more. Only products on sale are viewed, and new ones take days to become known.
 """
 
 import heapq

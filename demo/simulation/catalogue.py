@@ -18,9 +18,9 @@ P_ARRIVES, FIRST_ARRIVAL = 0.2, 1 / 3
 class SimulatedProduct:
     """One product with what the simulation knows about it and the shop does not.
 
-    `level` is where the price stands within its kind (0 cheapest … 1 dearest); `appeal` the log of its base popularity;
-    `trend` how much the log popularity moves over the whole period; `arrives` the part of it, 0 to 1, that is over when
-    the product goes on sale.
+    `level` is the place of its price within its kind (0 cheapest … 1 dearest). `appeal` is the log of its base
+    popularity, and `trend` how much that moves over the whole period. `arrives` is the part of the period, 0 to 1,
+    after which the product goes on sale.
     """
 
     product_id: str

@@ -17,8 +17,8 @@ LOYALTY = ("none", "silver", "gold")
 class Shopper:
     """One simulated person.
 
-    `styles` and `rooms` are shares that sum to 1; `budget` in 0 … 1 is the price level she likes; `visits` how many
-    sessions she has in the period; `registers` whether she ever logs in; `consent` is her answer to the banner.
+    `styles` and `rooms` are shares that sum to 1. `budget` in 0 … 1 is the price level she likes. `visits` is the
+    number of her sessions. `registers` says whether she ever logs in, `consent` how she answers the banner.
     """
 
     user_id: str

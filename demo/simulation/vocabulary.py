@@ -9,9 +9,9 @@ from typing import Final
 class Kind:
     """One kind of product.
 
-    `path` is the category, broadest first; `picture` names the drawing; `low` and `high` are prices in euros;
-    `groups` how many designs are made; `again_days` the interval at which a buyer buys it again (0: never);
-    `goes_with` the kinds that complete it.
+    `path` is the category, broadest first. `picture` names the drawing. `low` and `high` are prices in euros. `groups` is
+    the number of designs. `again_days` is the interval of repeat purchases (0: never). `goes_with` are the kinds that
+    complete it.
     """
 
     key: str

@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from access.keys import masked
-from consents.region import region_in
+from consents.rules import region_in
 from events.intake.context import device_type, minimized
 from events.intake.items import OURSELVES, Envelope
 from events.types.products import text

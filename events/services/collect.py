@@ -12,8 +12,8 @@ from access.keys import KeyRecord, masked
 from access.selectors import key_named
 from common import clock, redis
 from common.errors import FieldError, InvalidInput, TooLarge
-from consents.mirroring import link
-from consents.selectors import states_of_people, terms
+from consents.cache_updates import link
+from consents.selectors import consent_rules, states_of_people
 from consents.subjects import raw_ids
 from events.intake.items import Envelope, Item, Refused, read_item
 from events.intake.limits import MAX_ITEM, MAX_WRITTEN
@@ -72,7 +72,7 @@ def collect(
     """Accept the sound items of a request, set the others aside; return when the log holds all of it.
 
     Raises InvalidInput where no item is sound, TooLarge where copies of what the items share make too much of them
-    (then nothing is written), Unavailable or redis errors where the log or the consent mirror does not answer: the same
+    (then nothing is written), Unavailable or redis errors where the log or the consent cache does not answer: the same
     request may be sent again.
     """
     sound, refused = _sort(items, sender, envelope, kind)
@@ -80,18 +80,21 @@ def collect(
         errors = _errors(refused, prefix)
         raise InvalidInput(" ".join(["No event of the request is sound.", *map(str, errors[:1])]), errors=errors)
     acceptance = Acceptance(
-        states_of_people(_ids(item.event for item, _ in sound)), terms=terms(), gpc=sender.gpc, region=sender.region
+        states_of_people(_ids(item.event for item, _ in sound)),
+        consent_rules(),
+        gpc=sender.gpc,
+        region=sender.region,
     )
     kept = sum(acceptance.take(item, verified=verified) for item, verified in sound)
     aside = [_entry_aside(items[position], why, envelope, sender) for position, why in refused]
     entries = [*acceptance.writes.entries, *aside]
     if sum(len(entry.body) for entry in entries) > MAX_WRITTEN:
         raise TooLarge(f"With what they share copied to each, the events hold more than {MAX_WRITTEN} bytes.")
-    # Decisions the recorder mirrors again, should we die here; links nobody does before a replay.
+    # Should we die here, the recorder writes the decisions again; links nobody writes before a replay.
     link(acceptance.writes.links)
     get_log().append(entries)
     pipe = redis.client().pipeline(transaction=False)
-    if acceptance.writes.queue_mirror(pipe):
+    if acceptance.writes.queue_cache(pipe):
         pipe.execute()
     return Outcome(kept, len(sound) - kept, tuple(why for _, why in refused))
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from consents.journal import Change
+from consents.services import Change
 from events.intake.context import minimized
 from events.log import get_log
 from events.log.base import Entry

@@ -1,16 +1,19 @@
 """Events that the server itself writes, such as what was recommended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from common import clock
-from consents.selectors import states_of_people, terms
+from consents.person import person_of
+from consents.rules import ConsentRules
+from consents.selectors import consent_rules, states_of_people
+from consents.state import ConsentState
 from consents.subjects import raw_ids
-from events.intake.items import Item
+from consents.verdict import allowed_purposes, may_keep
 from events.log import get_log
 from events.log.base import Entry
-from events.services.acceptance import Acceptance
+from events.services.acceptance import uses_of
 from events.types.base import Event
 
 
@@ -38,29 +41,25 @@ def append_server_events(events: Sequence[ServerEvent]) -> None:
     and to nobody. Raises Unavailable or redis errors.
     """
     ids = [raw_id for event in events for raw_id in raw_ids(event.user_id, event.anonymous_id)]
-    states, purposes = states_of_people(ids), terms()
-    acceptances = {
-        (gpc, region): Acceptance(states, terms=purposes, gpc=gpc, region=region)
-        for gpc, region in {(event.gpc, event.region) for event in events}
-    }
-    get_log().append([_entry(event, acceptances[event.gpc, event.region]) for event in events])
+    states, rules = states_of_people(ids), consent_rules()
+    get_log().append([_entry(event, states, rules) for event in events])
 
 
-def _entry(told: ServerEvent, acceptance: Acceptance) -> Entry:
+def _entry(written: ServerEvent, states: Mapping[str, ConsentState], rules: ConsentRules) -> Entry:
     event = Event(
-        message_id=told.message_id,
+        message_id=written.message_id,
         kind="track",
-        name=told.name,
-        at=told.at,
+        name=written.name,
+        at=written.at,
         received_at=clock.epoch_us(),
-        user_id=told.user_id,
-        anonymous_id=told.anonymous_id,
-        properties=told.properties,
+        user_id=written.user_id,
+        anonymous_id=written.anonymous_id,
+        properties=written.properties,
         source="server",
     )
-    named = event.user_id or event.anonymous_id
-    allowed = acceptance.purposes_for(Item(event)) if named else None
-    if allowed is None:
-        event = replace(event, user_id=None, anonymous_id=None)
-        return Entry("event", event.message_id, event.encode())
-    return Entry("event", event.raw_id, replace(event, allowed=allowed).encode())
+    ids = raw_ids(event.user_id, event.anonymous_id)
+    allowed, _ = allowed_purposes(person_of(ids, states), rules, region=written.region, gpc=written.gpc)
+    if ids and may_keep(uses_of(event), allowed):
+        return Entry("event", event.raw_id, replace(event, allowed=allowed).encode())
+    event = replace(event, user_id=None, anonymous_id=None)
+    return Entry("event", event.message_id, event.encode())

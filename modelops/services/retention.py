@@ -31,12 +31,11 @@ log = logging.getLogger(__name__)
 
 
 def prune(*, actor: str) -> list[str]:
-    """Delete the artefacts of old versions, and the tables that the gate judged; return whose.
+    """Delete the artefacts and judged tables of old versions; return their names.
 
-    Kept are those of the newest `MODELS_KEPT` versions, of the one that is live, of the one that a rollback leads to
-    (now, and where its waiver ends), of those that a waiver may still let through, and of the last day. With
-    `MODELS_KEPT` 0 no version's are deleted. What no row knows, left by a process that died, goes after a day; what
-    could not be deleted is tried again. MLflow's copies of these files follow.
+    The newest `MODELS_KEPT` versions stay (0: all), those of the last day, the live one, and the target of a rollback,
+    now and after its waiver ends. So do versions that a waiver may still let through. Files without a row, left by a
+    process that died, are deleted after a day. Failed deletions are tried again. MLflow's copies follow.
     """
     with transaction.atomic():
         one_at_a_time()  # else one might be promoted meanwhile

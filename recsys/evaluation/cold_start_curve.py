@@ -10,7 +10,7 @@ from recsys.data.folds import ROWS, Fold
 from recsys.data.profile import Profile
 from recsys.metrics.hits import hits, sizes_of
 from recsys.metrics.intervals import bootstrap
-from recsys.metrics.registry import per_shopper
+from recsys.metrics.registry import per_question
 from recsys.ranking.model import HybridModel
 from recsys.ranking.newcomers import PRIOR
 from recsys.training.plan import make_sources
@@ -69,4 +69,4 @@ def _values(bundle: HybridModel, fold: Fold, *, events: int | None, strategy: st
         contexts = [replace(one, exclude=own) for one, own in zip(contexts, had, strict=True)]
     slates = bundle.slate_many(profiles, contexts, SLATE, strategy=strategy)
     found = padded((slate.items for slate in slates), n=len(fold), k=SLATE)
-    return per_shopper(hits(found, fold.targets, fold.n_items), sizes_of(fold.targets), k=SLATE)
+    return per_question(hits(found, fold.targets, fold.n_items), sizes_of(fold.targets), k=SLATE)

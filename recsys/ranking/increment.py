@@ -31,8 +31,8 @@ def incremented(
         raise ValueError("there is nothing to learn from")
     today, codes = renewed(model.catalogue, catalogue)
     past, until = replace(rows, items=codes[rows.items]), float(rows.times[-1])
-    again = {name: type(source)(source.config) for name, source in model.sources.items() if source.quick}
-    kept = {name: extended_source(source, today) for name, source in model.sources.items() if not source.quick}
+    again = {name: type(source)(source.config) for name, source in model.sources.items() if source.cost == "seconds"}
+    kept = {name: extended_source(source, today) for name, source in model.sources.items() if source.cost != "seconds"}
     known = fitted(again, past, today) | kept
     return replace(
         model,

@@ -30,7 +30,7 @@ from recsys.sources.matrix import (
     scaled_columns,
     user_item,
 )
-from recsys.sources.scoring import SearchSpace
+from recsys.sources.scoring import PlainReason, SearchSpace
 from recsys.sources.storage import Array, Arrays
 
 CALM: dict[str, object] = {
@@ -61,6 +61,7 @@ class ALS(Factors):
     """Shoppers and items in one space, learnt from all cells, seen or not."""
 
     name: ClassVar[str] = "als"
+    plain_reason: ClassVar[PlainReason | None] = "predicted_rating"
     config_class: ClassVar[type[Config]] = ALSConfig
     config: ALSConfig
     gram: Array

@@ -14,7 +14,7 @@ from recsys.sources.baskets import basket_item
 from recsys.sources.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from recsys.sources.matrix import Matrix
 from recsys.sources.neighbors import products, table
-from recsys.sources.scoring import SearchSpace
+from recsys.sources.scoring import Cost, Reason, SearchSpace, Use
 from recsys.sources.storage import Arrays
 
 
@@ -36,9 +36,11 @@ class BoughtTogether(ItemItem):
     """Lift with significance over orders; with a cart as context, what goes with the cart."""
 
     name: ClassVar[str] = "bought_together"
+    use: ClassVar[Use] = "placements"
+    reason: ClassVar[Reason] = "bought_together"
     config_class: ClassVar[type[Config]] = BoughtTogetherConfig
     config: BoughtTogetherConfig
-    quick: ClassVar[bool] = True
+    cost: ClassVar[Cost] = "seconds"
     learns_taste: ClassVar[bool] = False
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,

@@ -16,6 +16,7 @@ from recsys.sources.bought_together import BoughtTogether, BoughtTogetherConfig
 from recsys.sources.matrix import Matrix, inverse_power, scaled_rows
 from recsys.sources.neighbors import table
 from recsys.sources.popular import category_codes
+from recsys.sources.scoring import Reason, Use
 from recsys.sources.storage import Array, Arrays
 
 LOOKING = [SIGNAL_NAMES.index(name) for name in ("view", "click", "engage")]
@@ -37,6 +38,8 @@ class Complements(BoughtTogether):
     """What completes the product or cart."""
 
     name: ClassVar[str] = "complements"
+    use: ClassVar[Use] = "placements"
+    reason: ClassVar[Reason] = "completes_cart"
     config_class: ClassVar[type[Config]] = ComplementsConfig
     config: ComplementsConfig
 

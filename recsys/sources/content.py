@@ -21,7 +21,7 @@ from recsys.sources.neighbors import (
     dense_chunk,
     table,
 )
-from recsys.sources.scoring import SearchSpace
+from recsys.sources.scoring import Reason, SearchSpace
 from recsys.sources.storage import (
     Array,
     Arrays,
@@ -53,6 +53,7 @@ class Content(ItemItem):
     """Cosine similarity over what the catalogue says of the items."""
 
     name: ClassVar[str] = "content"
+    reason: ClassVar[Reason] = "alike"
     config_class: ClassVar[type[Config]] = ContentConfig
     config: ContentConfig
     SEARCH_SPACE: ClassVar[SearchSpace] = {

@@ -24,7 +24,7 @@ from recsys.sources.matrix import (
     scaled_rows,
 )
 from recsys.sources.neighbors import table
-from recsys.sources.scoring import SearchSpace
+from recsys.sources.scoring import Cost, SearchSpace
 from recsys.sources.storage import Arrays
 
 ROWS_APART = 20
@@ -61,7 +61,7 @@ class Covisitation(ItemItem):
     config_class: ClassVar[type[Config]] = CovisitationConfig
     config: CovisitationConfig
     HALF_LIFE: ClassVar[str] = "matrix_half_life_days"
-    quick: ClassVar[bool] = True
+    cost: ClassVar[Cost] = "seconds"
     discovers: ClassVar[bool] = True
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (REPEAT_START, SESSION_START)
     SEARCH_SPACE: ClassVar[SearchSpace] = {

@@ -20,7 +20,7 @@ from recsys.sources.matrix import (
     user_item,
 )
 from recsys.sources.neighbors import products, table
-from recsys.sources.scoring import SearchSpace
+from recsys.sources.scoring import Cost, SearchSpace
 from recsys.sources.storage import Arrays
 
 
@@ -45,7 +45,7 @@ class ItemKNN(ItemItem):
     config_class: ClassVar[type[Config]] = ItemKNNConfig
     config: ItemKNNConfig
     HALF_LIFE: ClassVar[str] = "matrix_half_life_days"
-    quick: ClassVar[bool] = True
+    cost: ClassVar[Cost] = "seconds"
     discovers: ClassVar[bool] = True
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (REPEAT_START, SESSION_START)
     SEARCH_SPACE: ClassVar[SearchSpace] = {

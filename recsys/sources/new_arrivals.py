@@ -16,7 +16,7 @@ from recsys.data.interactions import DAY, Interactions
 from recsys.sources.base import Config
 from recsys.sources.content import Content, ContentConfig
 from recsys.sources.decay import DECAY_SPACE, REPEAT_START, SESSION_START
-from recsys.sources.scoring import SearchSpace
+from recsys.sources.scoring import PlainReason, Reason, SearchSpace
 from recsys.sources.storage import Array
 
 
@@ -40,6 +40,8 @@ class NewArrivals(Content):
     """The newest products that suit the shopper by content alone."""
 
     name: ClassVar[str] = "new_arrivals"
+    reason: ClassVar[Reason] = "alike"
+    plain_reason: ClassVar[PlainReason | None] = "new"
     config_class: ClassVar[type[Config]] = NewArrivalsConfig
     config: NewArrivalsConfig
     learns_taste: ClassVar[bool] = False

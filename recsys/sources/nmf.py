@@ -27,7 +27,7 @@ from recsys.sources.matrix import (
     scaled_rows,
     user_item,
 )
-from recsys.sources.scoring import SearchSpace
+from recsys.sources.scoring import PlainReason, SearchSpace
 from recsys.sources.storage import Array, Arrays
 
 ENOUGH = 0.003
@@ -60,6 +60,7 @@ class NMF(Factors):
     """Shoppers as mixtures of non-negative tastes."""
 
     name: ClassVar[str] = "nmf"
+    plain_reason: ClassVar[PlainReason | None] = "predicted_rating"
     config_class: ClassVar[type[Config]] = NMFConfig
     config: NMFConfig
     HALF_LIFE: ClassVar[str] = "matrix_half_life_days"

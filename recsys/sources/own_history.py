@@ -18,7 +18,7 @@ from recsys.sources.decay import (
     gathered,
 )
 from recsys.sources.repeat import repeats
-from recsys.sources.scoring import Scoring, SearchSpace
+from recsys.sources.scoring import Cost, Reason, Scoring, SearchSpace, Use
 from recsys.sources.storage import Arrays
 
 
@@ -33,9 +33,11 @@ class Recent(Scoring):
     """The products the shopper looked at, latest first."""
 
     name: ClassVar[str] = "recent"
+    use: ClassVar[Use] = "placements"
+    reason: ClassVar[Reason] = "own"
     config_class: ClassVar[type[Config]] = RecentConfig
     config: RecentConfig
-    quick: ClassVar[bool] = True
+    cost: ClassVar[Cost] = "seconds"
     personal: ClassVar[bool] = True
 
     def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
@@ -62,9 +64,10 @@ class PersonalTop(Scoring):
     """The shopper's own favorites: decayed weight of each item."""
 
     name: ClassVar[str] = "personal_top"
+    reason: ClassVar[Reason] = "own"
     config_class: ClassVar[type[Config]] = ProfileDecay
     config: ProfileDecay
-    quick: ClassVar[bool] = True
+    cost: ClassVar[Cost] = "seconds"
     personal: ClassVar[bool] = True
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset(DECAY_SPACE) | {"signal_weights"}
     SEARCH_SPACE: ClassVar[SearchSpace] = DECAY_SPACE
@@ -107,9 +110,10 @@ class BuyAgain(Scoring):
     """What the shopper bought before and is likely to need again."""
 
     name: ClassVar[str] = "buy_again"
+    reason: ClassVar[Reason] = "own"
     config_class: ClassVar[type[Config]] = BuyAgainConfig
     config: BuyAgainConfig
-    quick: ClassVar[bool] = True
+    cost: ClassVar[Cost] = "seconds"
     personal: ClassVar[bool] = True
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset(DECAY_SPACE) | {"rate_power", "due_power"}
     SEARCH_SPACE: ClassVar[SearchSpace] = {

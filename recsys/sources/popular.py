@@ -11,7 +11,7 @@ from recsys.data.codes import codes_of
 from recsys.data.interactions import DAY, Interactions
 from recsys.data.profile import Context, Profile
 from recsys.sources.base import Config
-from recsys.sources.scoring import Scoring, SearchSpace
+from recsys.sources.scoring import Cost, PlainReason, Scoring, SearchSpace
 from recsys.sources.storage import Array, Arrays
 
 
@@ -31,9 +31,10 @@ class Popular(Scoring):
     """Popularity over several half-lives; with context items, first within their deepest category."""
 
     name: ClassVar[str] = "popular"
+    plain_reason: ClassVar[PlainReason | None] = "popular"
     config_class: ClassVar[type[Config]] = PopularConfig
     config: PopularConfig
-    quick: ClassVar[bool] = True
+    cost: ClassVar[Cost] = "seconds"
     contextual: ClassVar[bool] = True
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         "half_lives_days": ("choice", [(1.0, 7.0), (7.0, 30.0, 180.0), (3.0, 30.0), (30.0, 365.0), (365.0,)])

@@ -12,7 +12,7 @@ from recsys.data.profile import Context, Profile
 from recsys.sources.base import Config
 from recsys.sources.kinds import KNOWN, kinds_of
 from recsys.sources.popular import Popular, PopularConfig, decayed_share
-from recsys.sources.scoring import Scoring, SearchSpace
+from recsys.sources.scoring import Cost, PlainReason, Scoring, SearchSpace, Use
 from recsys.sources.storage import (
     Array,
     Arrays,
@@ -45,9 +45,11 @@ class Prior(Scoring):
     """Popularity by the shopper's attributes, for newcomers; no shopper is kept, only sums over many."""
 
     name: ClassVar[str] = "prior"
+    use: ClassVar[Use] = "placements"
+    plain_reason: ClassVar[PlainReason | None] = "in_segment"
     config_class: ClassVar[type[Config]] = PriorConfig
     config: PriorConfig
-    quick: ClassVar[bool] = True
+    cost: ClassVar[Cost] = "seconds"
     personal: ClassVar[bool] = True
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset({"damping", "fade_events"})
     SEARCH_SPACE: ClassVar[SearchSpace] = {

@@ -1,4 +1,4 @@
-"""Every recommender by name. One line adds one: the behavior suite, the admin's choice and the docs row follow."""
+"""Every recommender by name. One line adds one: the behavior suite, the admin's choice, tuning and reasons follow."""
 
 from typing import Any
 
@@ -26,31 +26,32 @@ from recsys.sources.trending import Trending
 from recsys.sources.user_knn import UserKNN
 
 _ALL: tuple[type[Scoring], ...] = (
-    Random,
-    CatalogOrder,
-    Popular,
-    Trending,
     Recent,
     PersonalTop,
     BuyAgain,
-    RP3beta,
-    ItemKNN,
-    UserKNN,
-    EASE,
-    Covisitation,
-    SVD,
-    ALS,
-    NMF,
-    Content,
-    NewArrivals,
-    Sentences,
     BoughtTogether,
     Complements,
     SessionKNN,
+    Covisitation,
+    RP3beta,
+    ItemKNN,
+    EASE,
     SequenceNet,
-    Prior,
+    Content,
+    Sentences,
+    ALS,
     SparkALS,
+    NMF,
+    UserKNN,
+    SVD,
+    Prior,
+    Trending,
+    Popular,
+    NewArrivals,
+    CatalogOrder,
+    Random,
 )
+"""Where several proposed an item, the first of this list says why: those that point at one product come first."""
 
 RECOMMENDERS: dict[str, type[Scoring]] = {recommender.name: recommender for recommender in _ALL}
 

@@ -22,7 +22,7 @@ from recsys.sources.matrix import (
 )
 from recsys.sources.neighbors import products, table
 from recsys.sources.repeat import own_gain
-from recsys.sources.scoring import SearchSpace
+from recsys.sources.scoring import Cost, SearchSpace
 from recsys.sources.storage import Arrays
 
 TURNING = {"alpha": 0.5, "beta": 0.05, "matrix_half_life_days": 75.0}
@@ -51,7 +51,7 @@ class RP3beta(ItemItem):
     config_class: ClassVar[type[Config]] = RP3betaConfig
     config: RP3betaConfig
     HALF_LIFE: ClassVar[str] = "matrix_half_life_days"
-    quick: ClassVar[bool] = True
+    cost: ClassVar[Cost] = "seconds"
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (*ItemItem.STARTS, {**REPEAT_START, "own_weight": 30.0, **TURNING})
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,

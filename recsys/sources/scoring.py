@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -27,6 +27,10 @@ CHUNK_CELLS = 1 << 24
 
 SearchSpace = dict[str, tuple[Any, ...]]
 """What may be tuned: name -> ("float", low, high, log) | ("int", low, high) | ("choice", [values])."""
+Cost = Literal["seconds", "minutes"]
+Use = Literal["ranked", "placements", "optional"]
+Reason = Literal["own", "alike", "seen_together", "bought_together", "completes_cart"]
+PlainReason = Literal["in_segment", "trending", "popular", "new", "predicted_rating"]
 
 
 class Scoring(Recommender):
@@ -45,8 +49,14 @@ class Scoring(Recommender):
     """Whether many answers equal single ones to the last bit; matrix products of factor models round otherwise."""
     HALF_LIFE: ClassVar[str] = ""
     """The setting that fades what it learns from, in days; "": it has none that is tried before any search."""
-    quick: ClassVar[bool] = False
-    """Whether a million rows are learnt from in seconds: then increments, between two trainings, fit it again."""
+    cost: ClassVar[Cost] = "minutes"
+    """How long a million rows take to learn from. Increments, between two trainings, fit again what takes seconds."""
+    use: ClassVar[Use] = "ranked"
+    """Who asks it: each training's ranker, placements by its name only, or rankers where the shop names it."""
+    reason: ClassVar[Reason] = "seen_together"
+    """What an item of its list has to do with a product of the shopper's."""
+    plain_reason: ClassVar[PlainReason | None] = None
+    """The reason where no product of the shopper's stands for the item; None where one always does."""
     learns_taste: ClassVar[bool] = False
     """Whether it finds new items by the shopper's taste; the behavior suite then asks for the obvious answer."""
     n_items: int = 0

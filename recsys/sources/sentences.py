@@ -6,7 +6,7 @@ from typing import ClassVar
 from recsys.sources.base import Config
 from recsys.sources.content import Content, ContentConfig
 from recsys.sources.item_item import ITEM_ITEM_SPACE
-from recsys.sources.scoring import SearchSpace
+from recsys.sources.scoring import Reason, SearchSpace, Use
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Sentences(Content):
     """Cosine similarity of sentence embeddings."""
 
     name: ClassVar[str] = "sentences"
+    use: ClassVar[Use] = "optional"
+    reason: ClassVar[Reason] = "alike"
     config_class: ClassVar[type[Config]] = SentencesConfig
     config: SentencesConfig
     learns_taste: ClassVar[bool] = False

@@ -16,7 +16,7 @@ from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
 from recsys.data.signals import REMOVE
 from recsys.sources.base import Config
-from recsys.sources.scoring import Scoring, SearchSpace
+from recsys.sources.scoring import PlainReason, Scoring, SearchSpace, Use
 from recsys.sources.storage import Arrays
 
 BATCH = 256
@@ -47,6 +47,8 @@ class SequenceNet(Scoring):
     """What comes next after the last items, in their order."""
 
     name: ClassVar[str] = "sequence_net"
+    use: ClassVar[Use] = "optional"
+    plain_reason: ClassVar[PlainReason | None] = "predicted_rating"
     config_class: ClassVar[type[Config]] = SequenceNetConfig
     config: SequenceNetConfig
     personal: ClassVar[bool] = True

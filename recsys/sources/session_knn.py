@@ -28,7 +28,7 @@ from recsys.sources.matrix import (
 )
 from recsys.sources.neighbors import products, table
 from recsys.sources.repeat import own_gain
-from recsys.sources.scoring import SearchSpace
+from recsys.sources.scoring import Cost, SearchSpace
 from recsys.sources.storage import Arrays
 
 
@@ -57,7 +57,7 @@ class SessionKNN(ItemItem):
     config_class: ClassVar[type[Config]] = SessionKNNConfig
     config: SessionKNNConfig
     HALF_LIFE: ClassVar[str] = "matrix_half_life_days"
-    quick: ClassVar[bool] = True
+    cost: ClassVar[Cost] = "seconds"
     discovers: ClassVar[bool] = True
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
         {**SESSION_START, "source_power": 0.0},

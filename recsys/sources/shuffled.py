@@ -9,7 +9,7 @@ from recsys.arrays import Floats
 from recsys.data.catalogue import Catalogue
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
-from recsys.sources.scoring import Scoring
+from recsys.sources.scoring import Cost, Scoring, Use
 from recsys.sources.storage import Arrays
 
 
@@ -17,7 +17,8 @@ class Random(Scoring):
     """A random order, the same for the same shopper state and seed, different between shoppers."""
 
     name: ClassVar[str] = "random"
-    quick: ClassVar[bool] = True
+    use: ClassVar[Use] = "placements"
+    cost: ClassVar[Cost] = "seconds"
     personal: ClassVar[bool] = True
 
     def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
@@ -34,7 +35,8 @@ class CatalogOrder(Scoring):
     """The catalogue's own order: the last fallback, needs no data at all."""
 
     name: ClassVar[str] = "catalog_order"
-    quick: ClassVar[bool] = True
+    use: ClassVar[Use] = "placements"
+    cost: ClassVar[Cost] = "seconds"
 
     def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
         """Return nothing: the order is given."""

@@ -25,7 +25,7 @@ from recsys.sources.als import ALS, ALSConfig
 from recsys.sources.base import Config
 from recsys.sources.factors import Factors
 from recsys.sources.matrix import Matrix
-from recsys.sources.scoring import SearchSpace
+from recsys.sources.scoring import PlainReason, SearchSpace, Use
 
 ROW_GROUP = 1_000_000
 CHECKPOINTED = 5
@@ -51,6 +51,8 @@ class SparkALS(ALS):
     """Shoppers and items in one space, learnt on as many machines as Spark has."""
 
     name: ClassVar[str] = "spark_als"
+    use: ClassVar[Use] = "optional"
+    plain_reason: ClassVar[PlainReason | None] = "predicted_rating"
     config_class: ClassVar[type[Config]] = SparkALSConfig
     config: SparkALSConfig
     needs: ClassVar[tuple[str, ...]] = ("pyspark",)

@@ -22,7 +22,7 @@ from recsys.sources.factors import (
     Factors,
     solved,
 )
-from recsys.sources.scoring import SearchSpace
+from recsys.sources.scoring import PlainReason, SearchSpace, Use
 from recsys.sources.storage import Array, Arrays
 
 
@@ -49,6 +49,8 @@ class SVD(Factors):
     """Surprise's matrix factorization, for ranking."""
 
     name: ClassVar[str] = "svd"
+    use: ClassVar[Use] = "optional"
+    plain_reason: ClassVar[PlainReason | None] = "predicted_rating"
     config_class: ClassVar[type[Config]] = SVDConfig
     config: SVDConfig
     SERVE_TIME: ClassVar[frozenset[str]] = Factors.SERVE_TIME | {"fold_ridge", "bias_weight"}

@@ -14,7 +14,7 @@ from recsys.sources.popular import (
     category_codes,
     decayed_share,
 )
-from recsys.sources.scoring import SearchSpace
+from recsys.sources.scoring import PlainReason, SearchSpace
 from recsys.sources.storage import Arrays
 
 
@@ -34,6 +34,7 @@ class Trending(Popular):
     """Decayed popularity, lifted where an item sells more than it used to; by category of the context."""
 
     name: ClassVar[str] = "trending"
+    plain_reason: ClassVar[PlainReason | None] = "trending"
     config_class: ClassVar[type[Config]] = TrendingConfig
     config: TrendingConfig
     SEARCH_SPACE: ClassVar[SearchSpace] = {

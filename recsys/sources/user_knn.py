@@ -29,7 +29,7 @@ from recsys.sources.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from recsys.sources.matrix import decayed_histories, inverse_power, scaled_rows
 from recsys.sources.neighbors import products, table
 from recsys.sources.repeat import own_gain
-from recsys.sources.scoring import SearchSpace
+from recsys.sources.scoring import Cost, SearchSpace
 from recsys.sources.storage import Arrays
 
 TURNING = {"fit_half_life_days": 30.0, "damping": 0.35, "cosine": 1.2}
@@ -69,7 +69,7 @@ class UserKNN(ItemItem):
     config_class: ClassVar[type[Config]] = UserKNNConfig
     config: UserKNNConfig
     HALF_LIFE: ClassVar[str] = "fit_half_life_days"
-    quick: ClassVar[bool] = True
+    cost: ClassVar[Cost] = "seconds"
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
         {**REPEAT_START, "own_weight": 1.0},
         {**SESSION_START, "own_weight": 0.0},

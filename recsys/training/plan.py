@@ -8,18 +8,8 @@ from recsys.ranking.features import feature_names
 from recsys.sources.registry import RECOMMENDERS, make
 from recsys.sources.scoring import Scoring
 
-OPTIONAL = ("sentences", "sequence_net", "spark_als", "svd")
-"""Sources that a shop names (`EXTRA_SOURCES`) to have them trained and ranked with the others.
-
-Most belong to optional extras. SVD takes a third of all fitting time and, alone, finds the least of the factor models.
-"""
-UNRANKED = frozenset(
-    {
-        *("random", "catalog_order", "recent", "bought_together", "complements", "prior"),
-        *OPTIONAL,
-    }
-)
-"""Sources that propose nothing to the ranker unless they are named."""
+OPTIONAL = tuple(sorted(name for name, kind in RECOMMENDERS.items() if kind.use == "optional"))
+"""Sources that a shop names (`EXTRA_SOURCES`) to have them trained and ranked with the others."""
 
 Member = tuple[Mapping[str, Any], int]
 """Settings of one model of the ranker, and its number of trees or steps."""
@@ -87,12 +77,12 @@ def ranked_sources(extra: Sequence[str] = ()) -> tuple[str, ...]:
             raise ValueError(f"{name} is no optional source: {', '.join(OPTIONAL)}")
         if not RECOMMENDERS[name].installed():
             raise ValueError(f"{name} needs packages that are not installed: {', '.join(RECOMMENDERS[name].needs)}")
-    return tuple(sorted({*RECOMMENDERS, *extra} - (UNRANKED - set(extra))))
+    return tuple(sorted(name for name, kind in RECOMMENDERS.items() if kind.use == "ranked" or name in extra))
 
 
 def unranked_sources() -> tuple[str, ...]:
-    """Return the names of those of `UNRANKED` that placements may ask for all the same: they need no optional extra."""
-    return tuple(name for name in sorted(UNRANKED) if not RECOMMENDERS[name].needs)
+    """Return the sources that only placements ask for: those that no optional package is needed for."""
+    return tuple(sorted(name for name, kind in RECOMMENDERS.items() if kind.use != "ranked" and not kind.needs))
 
 
 def make_sources(names: Iterable[str], configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Scoring]:

@@ -15,7 +15,7 @@ from audit.selectors import entries, read_detail
 from audit.services import destroy_subject
 from common import clock, redis
 from common.errors import Unavailable
-from consents.mirror import link
+from consents.cache import link
 from consents.models import ConsentEvent, PolicyText
 from consents.selectors import proofs
 from events.log import get_log

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consents.decisions import Verdict, decide
-from consents.person import person_of
+from consents.person import Verdict, decide, person_of
 from consents.rules import PurposeTerms, RegionRule
 from consents.state import GPC, ConsentState, Decision
 

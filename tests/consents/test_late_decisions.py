@@ -27,7 +27,7 @@ NO_1, NO_5, NO_9 = Decision(False, 1, "n1"), Decision(False, 5, "n5"), Decision(
 def test_a_late_decision_counts_where_it_changed_the_mind_of_its_time(
     known: Decision | None, said: Decision, told: bool | None, changed: bool
 ) -> None:
-    assert said.changed_late(known, told=told) is changed
+    assert said.changed_late(known, recorded=told) is changed
     assert not (changed and said.beats(known))
 
 

@@ -1,4 +1,4 @@
-"""The tables' side: proofs on change only, in any order, never altered; the mirror rebuilt; a shopper erased."""
+"""The tables' side: proofs on change only, in any order, never altered; the cache rebuilt; a shopper erased."""
 
 import hashlib
 import itertools
@@ -15,11 +15,10 @@ from django.db import InternalError, ProgrammingError, connection, transaction
 
 from common import clock, privacy, redis
 from consents import privacy as store
-from consents.mirror import link, seen_in
-from consents.mirroring import rebuild
+from consents.cache import link, seen_in
+from consents.cache_updates import rebuild
 from consents.models import ConsentEvent, ConsentState, PolicyText, Purpose
-from consents.purposes import BUILT_IN
-from consents.rules import PurposeTerms
+from consents.rules import BUILT_IN, PurposeTerms
 from consents.selectors import forget_terms, person, proofs, states, terms
 from consents.services import record_decisions
 from consents.state import NOTHING_DECIDED
@@ -132,7 +131,7 @@ def test_even_erasure_may_only_replace_the_id() -> None:
     assert ConsentEvent.objects.get().given
 
 
-def test_the_mirror_is_rebuilt_from_the_tables() -> None:
+def test_the_cache_is_rebuilt_from_the_tables() -> None:
     nowhere = replace(decided("m2", False, 5, purpose="train_models"), context={})
     record_decisions([decided("m1", True, 1, "ada"), nowhere])
     apply_links([Link("claim", "bo", "ada", at=at, message_id=f"m{at}") for at in (9, 7, 8)])
@@ -207,7 +206,7 @@ def test_erasing_one_takes_all_that_names_them_and_nothing_of_anybody_else(
     ada, cy = privacy.Person(("user:ada", "anonymous:bo")), privacy.Person(("anonymous:cy",))
     told = [(one["purpose"], one["decision"]) for who in (ada, cy) for one in store.export(who)["consent_decisions"]]
     assert told == [("analytics", "yes"), ("analytics", "yes"), ("analytics", "no")]
-    assert [store.verify(who) for who in (ada, cy)] == [6, 3], "of each id a proof, a state and the mirror"
+    assert [store.verify(who) for who in (ada, cy)] == [6, 3], "of each id a proof, a state and the cache"
 
     gone = store.erase(ada)
 

@@ -9,9 +9,8 @@ from django.test import RequestFactory
 
 from consents import selectors
 from consents.person import ConsentPerson
-from consents.purposes import BUILT_IN
-from consents.region import region_in, region_of
-from consents.rules import STRICT, RegionRule, normalize_region, rule_for
+from consents.region import region_of
+from consents.rules import BUILT_IN, STRICT, RegionRule, normalize_region, region_in, rule_for
 from consents.state import ConsentState
 
 GERMANY = RegionRule("DE", "opt_in", "row:1")

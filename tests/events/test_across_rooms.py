@@ -175,7 +175,9 @@ def test_who_refused_twice_did_so_also_where_a_browser_proves_no_user(at_once: b
 
     proofs = ConsentEvent.objects.filter(raw_id="anonymous:phone", purpose="train_models").order_by("at")
     told = [(one.at.timestamp() - START, one.given) for one in proofs]
-    assert told == [(1, True), (5, False), (7, True), (9, False)]
+    assert told == [(1, True), (5, False), (7, True), (9, False), (20, True)]
+    lose_redis()
+    assert everywhere("anonymous:phone") == {True}, "the yes that ended the late refusals is in the log"
 
 
 def lose_redis() -> None:

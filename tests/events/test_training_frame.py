@@ -6,7 +6,7 @@ import pytest
 from django.test import override_settings
 
 from common import redis
-from consents import mirror
+from consents import cache
 from consents.selectors import forget_terms
 from consents.state import Decision
 from events.log import get_log
@@ -144,7 +144,7 @@ def test_a_privacy_signal_takes_nobody_out_in_a_region_where_it_covers_sales_alo
 
 def test_a_refusal_on_the_device_holds_for_the_account_that_was_seen_on_it() -> None:
     pipe = redis.client().pipeline()
-    mirror.link(pipe, "user:ada", "anonymous:phone", START)
+    cache.link(pipe, "user:ada", "anonymous:phone", START)
     pipe.execute()
     refused = {"consents": {"train_models": False}, "properties": {}}
     recorded(event(1), event(9, name="Consent Updated", user_id=None, anonymous_id="phone", **refused))
@@ -155,8 +155,8 @@ def test_a_refusal_on_the_device_holds_for_the_account_that_was_seen_on_it() -> 
 def test_a_later_yes_on_another_device_of_the_account_overcomes_a_refusal_on_the_first() -> None:
     pipe = redis.client().pipeline()
     for device in ("anonymous:phone", "anonymous:tablet"):
-        mirror.link(pipe, "user:ada", device, START)
-    mirror.apply_all(pipe, "anonymous:tablet", {"train_models": Decision(True, START + 9_000_000, "yes")})
+        cache.link(pipe, "user:ada", device, START)
+    cache.apply_all(pipe, "anonymous:tablet", {"train_models": Decision(True, START + 9_000_000, "yes")})
     pipe.execute()
     refused = {"consents": {"train_models": False}, "properties": {}}
 
@@ -166,7 +166,7 @@ def test_a_later_yes_on_another_device_of_the_account_overcomes_a_refusal_on_the
 
 
 @override_settings(CONSENT_RULES={"*": "opt_out"})
-def test_who_refused_stays_out_while_the_mirror_is_lost() -> None:
+def test_who_refused_stays_out_while_the_cache_is_lost() -> None:
     forget_terms()
     recorded(event(1), event(9, name="Consent Updated", consents={"train_models": False}, properties={}))
 

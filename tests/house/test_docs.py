@@ -1,6 +1,9 @@
 """The docs are complete: what exists is described, what is linked exists."""
 
+import ast
 import re
+from importlib import import_module
+from os.path import normpath
 from pathlib import Path, PurePosixPath
 from typing import get_args
 
@@ -13,7 +16,10 @@ READS_SETTING = re.compile(
     r'env\.(?:text|checked|choice|flag|integer|number|amounts|listing|mapping|path|redis)\(\s*"([A-Z_]+)"'
 )
 GAUGE = re.compile(r'(?:Counter|Gauge|Histogram|GaugeMetricFamily)\(\s*"(vitrine_[a-z_]+)"')
+ANCHOR = re.compile(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+NAMED_FILE = re.compile(r"`((?:[a-z_]+/)+(?:[\w-]+\.(?:py|html|js|mjs|sh))?)`")
+PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 PAGES = [name for name in tracked() if name.endswith(".md")]
 MEASUREMENTS = [name for name in PAGES if name.startswith("docs/adr/") and name.endswith("-measurements.md")]
 DECISIONS = [name for name in PAGES if name.startswith("docs/adr/") and name not in MEASUREMENTS]
@@ -55,6 +61,20 @@ def test_links_lead_somewhere(page: str) -> None:
     assert [str(target) for target in targets if not (ROOT / Path(target)).exists()] == []
 
 
+def anchors_of(page: str) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", text_of(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_into_a_page_lead_to_a_heading(page: str) -> None:
+    links = [(target or PurePosixPath(page).name, anchor) for target, anchor in ANCHOR.findall(text_of(page))]
+
+    targets = [(normpath(PurePosixPath(page).parent / target), anchor) for target, anchor in links]
+    assert [(target, anchor) for target, anchor in targets if anchor not in anchors_of(target)] == []
+
+
 def test_every_page_can_be_found_from_the_first() -> None:
     pages = {name for name in PAGES if PurePosixPath(name).parent == PurePosixPath("docs")}
 
@@ -77,3 +97,40 @@ def test_every_process_is_described() -> None:
     processes = [line.split(":")[0] for line in text_of("Procfile").splitlines()]
 
     assert [name for name in processes if f"| {name} |" not in text_of("docs/operations.md")] == []
+
+
+def defined_in(path: str) -> set[str]:
+    """Return the functions and classes that a file defines, at any depth."""
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    return {node.name for node in ast.walk(ast.parse(text_of(path))) if isinstance(node, kinds)}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_are_named_exist(page: str) -> None:
+    rooms = {PurePosixPath(name).parts[0] for name in tracked() if "/" in name}
+    named = [name for name in NAMED_FILE.findall(text_of(page)) if PurePosixPath(name).parts[0] in rooms]
+
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_tour_names_functions_where_they_are() -> None:
+    steps = re.findall(r"^\| \d+ \| `([^`]+)` \| `([^`]+)` \|", text_of("docs/tour.md"), re.MULTILINE)
+
+    assert len(steps) > 30
+    assert [step for step in steps if step[1] not in defined_in(step[0])] == []
+
+
+def test_each_part_of_the_tour_is_short() -> None:
+    _, *parts = text_of("docs/tour.md").split("\n## ")
+
+    assert [part.partition("\n")[0] for part in parts if part.count("\n") >= 60] == []
+    assert len(parts) == 3
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_an_example_imports_exists(page: str) -> None:
+    imports = re.findall(r"^ *from ((?:\w+)(?:\.\w+)*) import (.+)$", "".join(PYTHON.findall(text_of(page))), re.M)
+
+    ours = [(module, name) for module, names in imports if (ROOT / module.split(".")[0]).is_dir()
+            for name in names.split(", ")]  # fmt: skip
+    assert [f"{module}.{name}" for module, name in ours if not hasattr(import_module(module), name)] == []

@@ -8,7 +8,7 @@ import numpy as np
 
 from common import clock, redis
 from common.ids import uuid7
-from consents import mirror
+from consents import cache as mirror
 from consents.state import Decision
 from events.types.base import Event
 from profiles.services import apply_events

@@ -12,7 +12,7 @@ from audit.services import record
 from catalog.services import put_product
 from common import clock, redis
 from common.clock import from_microseconds
-from consents.mirror import apply_all
+from consents.cache import apply_all
 from consents.state import Decision
 from customers.models import Customer
 from events.models import SetAside

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common import redis
-from consents import mirror
+from consents import cache as mirror
 from consents.selectors import forget_terms, person, rule_of, states, terms
 from consents.state import Decision
 from events.log import Entry, Log, get_log

@@ -19,11 +19,11 @@ from modelops.selectors.report.section import (
     yes,
 )
 from recsys.data.activity import ACTIVITY
-from recsys.metrics.registry import CUTOFFS
+from recsys.metrics.registry import CUTOFFS, METRICS
 from recsys.training.model_selection import EARNED
 
 BESIDE = ("ndcg@10", "precision@10", "recall@10", "hit_rate@10", "mrr@10")
-FAMILIES = {"ndcg": "NDCG", "precision": "Precision", "recall": "Recall", "hit_rate": "Hit rate", "mrr": "MRR"}
+FAMILIES = {metric.name: metric.title for metric in METRICS}
 HISTORIES = {"live": "live", "frozen": "frozen", "popular": "none: popular products"}
 PRODUCTS = {"warm": "known products", "cold": "new products"}
 

@@ -15,7 +15,7 @@ from recsys.arrays import (
     Times,
 )
 from recsys.evaluation.model_checks.slate_table import JudgedShelf
-from recsys.metrics.registry import per_shopper
+from recsys.metrics.registry import per_question
 from recsys.metrics.spread import shown_among_first
 
 K = 10
@@ -68,7 +68,7 @@ def answered_well(answers: Answers, touches: Touches, *, n_items: int) -> tuple[
     hit = _touched_later(answers, owners * n_items + items, last, n_items=n_items)
     later = _counted_later(answers, owners, last)
     asked = np.flatnonzero(later > 0)
-    values = per_shopper(hit[asked], later[asked], k=K)["ndcg"]
+    values = per_question(hit[asked], later[asked], k=K)["ndcg"]
     names, owner = np.unique(answers.shoppers[asked], return_inverse=True)
     return names, np.bincount(owner, values) / np.bincount(owner)
 

@@ -9,7 +9,7 @@ import pytest
 from recsys.metrics.errors import rmse
 from recsys.metrics.hits import hits
 from recsys.metrics.intervals import better, bootstrap
-from recsys.metrics.registry import mean_ndcg, per_shopper
+from recsys.metrics.registry import mean_ndcg, per_question
 from recsys.metrics.spread import beyond_accuracy, coverage, gini
 from recsys.ranking.candidates import Candidates
 from recsys.training import model_selection
@@ -23,7 +23,7 @@ TARGETS = [np.array([1, 9]), np.array([7])]
 
 def test_ranking_metrics() -> None:
     hit = hits(SLATES, TARGETS, 10)
-    found = per_shopper(hit, np.array([2, 1]), k=3)
+    found = per_question(hit, np.array([2, 1]), k=3)
 
     second = 1 / np.log2(3)
     assert hit.tolist() == [[False, True, False], [False, False, False]]
@@ -37,13 +37,13 @@ def test_ranking_metrics() -> None:
 def test_the_ideal_list_is_no_longer_than_the_cut_off() -> None:
     hit = np.array([[True, False, True, True]])
 
-    found = per_shopper(hit, np.array([5]), k=2)
+    found = per_question(hit, np.array([5]), k=2)
 
     assert found["ndcg"] == pytest.approx([1 / (1 + 1 / np.log2(3))])
     assert found["precision"] == pytest.approx([1 / 2])
     assert found["recall"] == pytest.approx([1 / 5])
-    assert per_shopper(hit, np.array([1]), k=2)["recall"] == pytest.approx([1.0])
-    deeper = per_shopper(hit, np.array([5]), k=4)
+    assert per_question(hit, np.array([1]), k=2)["recall"] == pytest.approx([1.0])
+    deeper = per_question(hit, np.array([5]), k=4)
     assert [deeper[name].tolist() for name in ("precision", "recall", "hit_rate")] == [[3 / 4], [3 / 5], [1.0]]
 
 

@@ -1,4 +1,4 @@
-"""Writes of the mirror: decisions, links, or all of them anew from the tables.
+"""Updates of the consent cache: decisions, links, or all of them anew from the tables.
 
 Safe at any time while the shop runs: the newer decision wins, and the older link.
 """
@@ -8,7 +8,7 @@ from itertools import islice
 
 from common import redis
 from common.clock import to_microseconds
-from consents import mirror
+from consents import cache
 from consents.models import ConsentState
 from consents.recording import DecisionRecord
 from customers.selectors import first_links
@@ -23,7 +23,7 @@ def size() -> int:
 
 def rebuild() -> Iterator[int]:
     """Write all decisions, a thousand at a time; yield how many each step wrote."""
-    rows = ConsentState.objects.order_by("-at").iterator(chunk_size=CHUNK)  # the first region that is told stays
+    rows = ConsentState.objects.order_by("-at").iterator(chunk_size=CHUNK)  # the first region that is written stays
     while chunk := list(islice(rows, CHUNK)):
         write(
             DecisionRecord(row.raw_id, row.purpose, row.given, to_microseconds(row.at), row.event_id, region=row.region)
@@ -40,9 +40,9 @@ def write(decisions: Iterable[DecisionRecord], *, again: bool = True) -> None:
     """
     pipe = redis.client().pipeline(transaction=False)
     for one in sorted(decisions, key=lambda one: one.at, reverse=again):
-        mirror.apply_all(pipe, one.raw_id, {one.purpose: one.decision})
+        cache.apply_all(pipe, one.raw_id, {one.purpose: one.decision})
         if one.region:
-            mirror.seen_in(pipe, one.raw_id, one.region, again=again)
+            cache.seen_in(pipe, one.raw_id, one.region, again=again)
     pipe.execute()
 
 
@@ -52,5 +52,5 @@ def link(pairs: Iterable[tuple[str, str, int]]) -> None:
     while chunk := list(islice(links, CHUNK)):
         pipe = redis.client().pipeline(transaction=False)
         for one, other, at in chunk:
-            mirror.link(pipe, one, other, at)
+            cache.link(pipe, one, other, at)
         pipe.execute()

@@ -1,4 +1,4 @@
-"""The mirror in Redis decides as the pure state does."""
+"""The consent cache in Redis decides as the pure state does."""
 
 from typing import cast
 
@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common import redis
-from consents import mirror
+from consents import cache
 from consents.person import MOST_LINKS, newest_links
 from consents.state import ConsentState, Decision
 
@@ -16,18 +16,18 @@ decisions = st.builds(
 
 
 def stored(raw_id: str) -> ConsentState:
-    return mirror.parse(cast(dict[bytes, bytes], redis.client().hgetall(mirror.key(raw_id))))
+    return cache.parse(cast(dict[bytes, bytes], redis.client().hgetall(cache.key(raw_id))))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(["analytics", "personalization"]), decisions), max_size=6))
 def test_redis_keeps_what_the_pure_state_keeps(history: list[tuple[str, Decision]]) -> None:
     client, expected = redis.client(), ConsentState()
-    client.delete(mirror.key("user:ada"))
+    client.delete(cache.key("user:ada"))
     pipe = client.pipeline(transaction=False)
 
     for purpose, decision in history:
-        mirror.apply_all(pipe, "user:ada", {purpose: decision})
+        cache.apply_all(pipe, "user:ada", {purpose: decision})
         expected = expected.with_decision(purpose, decision)
     pipe.execute()
 
@@ -38,10 +38,10 @@ def test_a_link_is_kept_on_both_ids_from_its_earliest_time() -> None:
     client = redis.client()
     pipe = client.pipeline(transaction=False)
 
-    mirror.link(pipe, "anonymous:bo", "user:ada", 9)
-    mirror.link(pipe, "anonymous:bo", "user:ada", 7)
-    mirror.link(pipe, "anonymous:bo", "user:ada", 8)
-    mirror.seen_in(pipe, "user:ada", "US-CA")
+    cache.link(pipe, "anonymous:bo", "user:ada", 9)
+    cache.link(pipe, "anonymous:bo", "user:ada", 7)
+    cache.link(pipe, "anonymous:bo", "user:ada", 8)
+    cache.seen_in(pipe, "user:ada", "US-CA")
     pipe.execute()
 
     assert stored("anonymous:bo").links == {"user:ada": 7}
@@ -52,14 +52,14 @@ def test_of_very_many_links_those_made_last_are_kept_and_no_decision_is_lost() -
     pipe = redis.client().pipeline(transaction=False)
     times = [*range(0, 900, 2), *range(1, 900, 2)]
 
-    mirror.apply_all(pipe, "user:till", {"analytics": Decision(False, 7, "e")})
-    mirror.seen_in(pipe, "user:till", "DE")
+    cache.apply_all(pipe, "user:till", {"analytics": Decision(False, 7, "e")})
+    cache.seen_in(pipe, "user:till", "DE")
     for at in times:
-        mirror.link(pipe, f"anonymous:{at}", "user:till", at)
+        cache.link(pipe, f"anonymous:{at}", "user:till", at)
     pipe.execute()
 
     found = stored("user:till")
     last = {f"anonymous:{at}": at for at in range(900 - MOST_LINKS, 900)}
     assert dict(newest_links(found)) == last
-    assert len(found.links) <= 2 * mirror.LINKS_KEPT
+    assert len(found.links) <= 2 * cache.LINKS_KEPT
     assert (found.region, found.decisions) == ("DE", {"analytics": Decision(False, 7, "e")})

@@ -1,4 +1,4 @@
-"""The consent mirror: every subject's latest decisions in Redis, one hash a raw id, read within a request's one trip.
+"""The consent cache: each raw id's latest decisions as one hash in Redis, read within the one trip of a request.
 
 PostgreSQL holds the proof; this copy decides. It can be rebuilt at any time: `manage.py rebuild_consents`.
 """
@@ -105,7 +105,7 @@ def link(pipe: Any, one: str, other: str, at_us: int) -> None:
 
 
 def seen_in(pipe: Any, raw_id: str, region: str, *, again: bool = False) -> None:
-    """Queue the region where the subject was last seen; told again, it counts where none is known."""
+    """Queue the region where the subject was last seen; written again, it counts only where none is known."""
     (pipe.hsetnx if again else pipe.hset)(key(raw_id), "region", region)
 
 

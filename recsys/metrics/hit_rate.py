@@ -1,0 +1,14 @@
+"""Hit rate: whether the first k places hold any target."""
+
+import numpy as np
+
+from recsys.arrays import Bools, Doubles, Longs
+from recsys.metrics.base import Metric
+
+
+def values(hits: Bools, n_targets: Longs, k: int) -> Doubles:
+    """Return float64[n], as `Metric.values`."""
+    return hits[:, :k].any(axis=1).astype(np.float64)
+
+
+METRIC = Metric("hit_rate", "Hit rate", values)

@@ -1,0 +1,12 @@
+"""Precision: the share of the k places that hold a target."""
+
+from recsys.arrays import Bools, Doubles, Longs
+from recsys.metrics.base import Metric
+
+
+def values(hits: Bools, n_targets: Longs, k: int) -> Doubles:
+    """Return float64[n], as `Metric.values`."""
+    return hits[:, :k].sum(axis=1) / k
+
+
+METRIC = Metric("precision", "Precision", values)

@@ -1,0 +1,14 @@
+"""Recall: the share of the targets that the first k places hold."""
+
+import numpy as np
+
+from recsys.arrays import Bools, Doubles, Longs
+from recsys.metrics.base import Metric
+
+
+def values(hits: Bools, n_targets: Longs, k: int) -> Doubles:
+    """Return float64[n], as `Metric.values`."""
+    return hits[:, :k].sum(axis=1) / np.maximum(n_targets, 1)
+
+
+METRIC = Metric("recall", "Recall", values)
