@@ -11,7 +11,6 @@ from recsys.data.catalogue import Catalogue
 from recsys.data.dataset import build
 from recsys.data.profile import Context, Profile
 from recsys.ranking.artifact import ArtifactError
-from recsys.ranking.candidates import Candidates, held_by
 from recsys.ranking.item_statistics import attribute_rows, kin_codes
 from recsys.ranking.model import HybridModel
 from recsys.ranking.ranker import Ranker
@@ -42,12 +41,6 @@ def test_saved_and_loaded_answers_are_the_same(trained: TrainedShop, tmp_path: P
         np.testing.assert_array_equal(before.items, after.items)
         np.testing.assert_array_equal(before.scores, after.scores)
     assert loaded.save(tmp_path / "two") != ""
-
-
-def test_same_data_and_seed_give_the_same_hash(trained: TrainedShop, tmp_path: Path) -> None:
-    again = train_shop(build(history(), products()), seed=7, names=SOURCES)
-
-    assert again.bundle.save(tmp_path / "again") == trained.model.save(tmp_path / "first")
 
 
 @pytest.mark.parametrize(
@@ -164,21 +157,6 @@ def test_a_long_answer_ranks_the_candidates_that_the_ranker_was_taught_on(traine
     assert model._asked("ranker", None, 100) == model._asked("blend", None, 10) == model.quotas
     assert model._asked("ranker", None, 240) == {"popular": 120, "content": 80, "rp3beta": 40}
     assert model._asked("blend", ("content",), 100) == {"popular": 0, "content": 100, "rp3beta": 0}
-
-
-def test_what_the_shopper_had_is_not_new_to_them_though_nobody_else_touched_it(trained: TrainedShop) -> None:
-    model = replace(trained.model, statistics=replace(trained.model.statistics, last=trained.model.statistics.last.copy()))
-    model.statistics.last[:] = np.nan
-    profile = trained.test.profiles[0]
-    items = np.unique(np.append(profile.items[:2], [3, 5]))
-    nothing = np.zeros((len(items), 1), np.float32)
-    pairs = Candidates(np.zeros(len(items), np.int64), items, nothing, nothing, ("popular",), 1)
-
-    own = held_by([profile], pairs)
-
-    assert own.tolist() == np.isin(items, profile.items).tolist()
-    assert model._untouched(pairs, own).tolist() == (~own).tolist()
-    assert model._untouched(pairs, None).all()
 
 
 def test_a_new_product_is_known_at_once(trained: TrainedShop) -> None:

@@ -28,14 +28,14 @@ SHOPPERS, K = 50, 10
 LEARN = """
 import sys
 from pathlib import Path
-from tests.recsys.ranking.test_bundles_across_processes import learnt
+from tests.recsys.ranking.test_artifact_across_processes import learnt
 print(learnt().save(Path(sys.argv[1])))
 """
 ANSWER = """
 import json, sys
 from pathlib import Path
 from recsys.ranking.model import HybridModel
-from tests.recsys.ranking.test_bundles_across_processes import told
+from tests.recsys.ranking.test_artifact_across_processes import told
 print(json.dumps(told(HybridModel.load(Path(sys.argv[1]), expected=sys.argv[2]))))
 """
 

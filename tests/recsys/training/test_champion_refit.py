@@ -6,119 +6,122 @@ from typing import Any
 
 import numpy as np
 import pytest
-from recsys.evaluation.pipeline import OWN_SHARE, TrainedShop, train
-from recsys.training.champion_refit import plan_of, refitted
 
-from recsys.data.dataset import Dataset, build
-from recsys.data.interactions import Interactions
+from recsys.data.folds import Fold
 from recsys.evaluation.model_checks.held_out import case_of
 from recsys.evaluation.model_checks.verdict import Verdict
 from recsys.ranking.model import HybridModel
+from recsys.ranking.network import Network
 from recsys.sources.registry import RECOMMENDERS
-from recsys.training import champion_refit as rival
-from recsys.training.plan import Plan
+from recsys.training.plan import Plan, plan_of
+from recsys.training.refit import refit_champion
 from recsys.training.served_slates import model_slates
-from tests.recsys.shop_history import history, products
-
-SOURCES = ("covisitation", "popular", "rp3beta")
+from tests.recsys.trainings import TrainedShop
 
 
-@pytest.fixture(scope="module")
-def dataset() -> Dataset:
-    return build(history(), products())
+def earlier(shop: TrainedShop) -> list[Fold]:
+    """Return the windows before the test window, as a training hands them over."""
+    folds = shop.training.folds
+    return [*folds.learning, folds.validation]
 
 
-@pytest.mark.slow
-def test_the_same_plan_is_as_good_as_itself_and_passes_the_gate(dataset: Dataset) -> None:
-    manifest = json.loads(json.dumps(train(dataset, names=SOURCES, exposure=0.2).bundle.manifest))
-    plan = plan_of(manifest)
+def followed(shop: TrainedShop, plan: Plan, test: Fold | None = None) -> HybridModel:
+    """Return the plan, fitted on the past of the shop's test window."""
+    model = refit_champion(plan, earlier(shop), test or shop.test, challenger=shop.training.model)
+    assert model is not None
+    return model
 
-    told: list[tuple[str, float]] = []
-    again = train(
-        dataset, names=SOURCES, exposure=0.2, rival=plan, progress=lambda step, share: told.append((step, share))
+
+def test_the_same_plan_is_as_good_as_itself_and_passes_the_gate(small_training: TrainedShop) -> None:
+    manifest = json.loads(json.dumps(small_training.model.manifest))
+    plan = replace(plan_of(manifest), exposure=0.2)
+    shares: list[float] = []
+
+    champion = refit_champion(
+        plan,
+        earlier(small_training),
+        small_training.test,
+        challenger=small_training.training.model,
+        progress=lambda step, share: shares.append(share),
     )
 
-    shares = [share for _, share in told]
+    assert champion is not None
     assert shares == sorted(shares)
-    assert {share for step, share in told if "champion's plan" in step} >= {OWN_SHARE}
-    assert told[-1] == ("Done", 1.0)
-    assert again.rival is not None
-    assert (model_slates(again.rival, again.test) == model_slates(again.tested, again.test)).all()
-    assert again.rival.manifest["until"] == again.test.until
-    case = case_of(replace(again.tested), again.test, champion=again.rival, labels={})
+    assert champion.exposure is not None
+    assert champion.exposure.strength == 0.2
+    assert len(champion.exposure.excess) == small_training.test.n_items
+    assert champion.manifest["until"] == small_training.test.until
+    case = case_of(champion, small_training.test, champion=champion, labels={})
     assert [check.name for check in Verdict.of(case, reference="itself").failed if check.name != "latency"] == []
 
 
+def test_an_equal_plan_answers_alike(small_training: TrainedShop) -> None:
+    champion = followed(small_training, small_training.training.plan)
+
+    mine = model_slates(small_training.training.model, small_training.test)
+    same = (model_slates(champion, small_training.test) == mine).mean()
+    assert same > 0.5, "its ranker learns on the same windows, of which a training takes an even choice of questions"
+
+
+def test_sources_with_equal_settings_are_shared_and_others_fitted_anew(small_training: TrainedShop) -> None:
+    plan, model = small_training.training.plan, small_training.training.model
+    configs = {**plan.configs, "rp3beta": {**plan.configs["rp3beta"], "alpha": 0.123}}
+    other = replace(plan, stage="blend", quotas={**plan.quotas, "trending": 20}, configs=configs)
+
+    champion = followed(small_training, other)
+
+    assert vars(champion.sources["rp3beta"].config)["alpha"] == 0.123
+    assert champion.sources["popular"] is model.sources["popular"]
+    assert sorted(champion.sources) == sorted(other.quotas)
+
+
+def test_the_champions_ranker_has_the_members_of_its_plan(small_training: TrainedShop) -> None:
+    plan = replace(small_training.training.plan, stage="ranker")
+
+    ranker = followed(small_training, plan).ranker
+
+    assert ranker is not None
+    assert [isinstance(model, Network) for model in ranker.models] == [False, True]
+    assert followed(small_training, replace(plan, stage="blend")).ranker is None, "below its stage nobody asks it"
+
+
+def test_a_champion_whose_ranker_finds_nothing_to_learn_from_cannot_be_followed(small_training: TrainedShop) -> None:
+    plan, model = replace(small_training.training.plan, stage="ranker"), small_training.training.model
+    nobody = [fold.of_rows(np.empty(0, np.int64)) for fold in earlier(small_training)]
+
+    assert refit_champion(plan, nobody, small_training.test, challenger=model) is None
+    assert refit_champion(plan, [], small_training.test, challenger=model) is None
+    assert refit_champion(replace(plan, stage="blend"), [], small_training.test, challenger=model) is not None
+
+
+def test_the_champion_knows_nothing_of_products_that_appear_later(small_training: TrainedShop) -> None:
+    test, plan = small_training.test, replace(small_training.training.plan, stage="blend")
+    appeared = np.zeros(test.n_items)
+    appeared[3] = test.until + 1
+    dated = replace(test.whole, first_seen=appeared)
+
+    champion = followed(small_training, plan, replace(test, whole=dated))
+
+    assert champion.catalogue.titles == dated.at(test.until).titles != dated.titles
+
+
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "words"),
     [
         ({"quotas": {"magic": 5}}, "not here: magic"),
-        ({"features": ["magic"]}, "not here: magic"),
         ({"configs": {"popular": {"gone": 1}}}, "not here: popular"),
         ({"quotas": {"popular": 5, "sequence_net": 5}}, "not here: sequence_net"),
-        ({"unheard_of": 1}, "another release"),
+        ({"unheard_of": 1}, "its plan has other parts"),
     ],
 )
 def test_a_plan_that_this_code_cannot_follow_is_refused_in_words(
-    changed: dict[str, Any], told: str, monkeypatch: pytest.MonkeyPatch
+    changed: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = {"configs": {}, "quotas": {"popular": 5}, "blend": {}, "single": "popular", "stage": "popular",
-            "features": [], "rankers": []}  # fmt: skip
+    plan = Plan({}, {"popular": 5}, {}, "popular", "popular").json()
     monkeypatch.setattr(RECOMMENDERS["sequence_net"], "installed", classmethod(lambda cls: False))
 
-    assert plan_of({"plan": plan}).features == ()
-    with pytest.raises(ValueError, match=told):
+    assert plan_of({"plan": plan}).quotas == {"popular": 5}
+    with pytest.raises(ValueError, match=words):
         plan_of({"plan": {**plan, **changed}})
-    with pytest.raises(ValueError, match="another release"):
+    with pytest.raises(ValueError, match="its plan has other parts"):
         plan_of({})
-
-
-@pytest.fixture
-def once(small_training: TrainedShop) -> TrainedShop:
-    return small_training
-
-
-def test_a_source_that_the_champion_set_otherwise_or_has_alone_is_fitted_anew(once: TrainedShop) -> None:
-    plan = plan_of(once.tested.manifest)
-    configs = {**plan.configs, "rp3beta": {**plan.configs.get("rp3beta", {}), "alpha": 0.123}}
-    other = replace(plan, stage="blend", quotas={**plan.quotas, "trending": 20}, configs=configs)
-
-    held = refitted(other, [once.test], once.test, beside=once.tested)
-
-    assert held is not None
-    assert held.sources["rp3beta"].config.alpha == 0.123  # type: ignore[attr-defined]
-    assert held.sources["popular"] is once.tested.sources["popular"]
-    assert sorted(held.sources) == sorted(other.quotas)
-    assert held.ranker is None, "nobody asks it below its stage"
-
-
-def test_the_champion_knows_nothing_of_products_that_appear_later(once: TrainedShop) -> None:
-    plan = plan_of(once.tested.manifest)
-    appeared = np.zeros(once.tested.catalogue.n_items)
-    appeared[3] = once.test.until + 1
-    dated = replace(once.tested.catalogue, first_seen=appeared)
-
-    held = refitted(replace(plan, stage="blend"), [once.test], replace(once.test, whole=dated), beside=once.tested)
-
-    assert held is not None
-    assert held.catalogue.titles == dated.at(once.test.until).titles != dated.titles
-
-
-def test_the_champions_lift_and_exposure_are_followed_too(once: TrainedShop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it lifts is bounded by its own plan and by profiles as live ones hold them, like what is released."""
-    plan = plan_of(once.tested.manifest)
-    lifted = replace(plan, stage="ranker", cold_lift=0.5, cold_share=1.0, exposure=0.4)
-
-    def halved(model: HybridModel, own: Plan, past: Interactions, *, newest: int | None) -> HybridModel:
-        assert (own, past, newest) == (lifted, once.test.past, 300)
-        return replace(model, cold_lift=model.cold_lift / 2)
-
-    monkeypatch.setattr(rival, "bounded", halved)
-
-    held = refitted(lifted, [once.test], once.test, beside=once.tested, newest=300)
-
-    assert held is not None
-    assert held.cold_lift == 0.25
-    assert held.exposure is not None
-    assert held.exposure.strength == 0.4
-    assert len(held.exposure.excess) == once.tested.catalogue.n_items

@@ -1,152 +1,195 @@
-"""Sources that are there for what is new to a shopper are set by that alone: what they had, other sources know."""
+"""Settings that need no search: the best of a source's starts, then the half-life that fits how fast a shop changes."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from recsys.data.dataset import build
+from recsys.data.dataset import Dataset, build
 from recsys.data.folds import Fold
 from recsys.data.profile import Profile
 from recsys.evaluation.evaluate import Options, folds_of
 from recsys.sources.item_item import ItemItemConfig
-from recsys.sources.registry import RECOMMENDERS
-from recsys.training import model_selection as choosing
-from recsys.training import tuning
-from recsys.training import validation_set as deciding
+from recsys.sources.registry import RECOMMENDERS, make
 from recsys.training.plan import ranked_sources
-from recsys.training.tuning import (
-    Bench,
-    Search,
-    Tuned,
-    tune,
-)
-from tests.recsys.shop_history import history, products
+from recsys.training.source_settings import HALF_LIVES, SettingsJudge, sampled_folds, suggested_settings
+from recsys.training.tuning import tune
+from tests.recsys.shop_history import DAY, START, history, products
 
-DATA = build(history(), products())
 DISCOVERING = sorted(name for name in ranked_sources() if RECOMMENDERS[name].discovers)
+FADING = sorted(name for name in ranked_sources() if RECOMMENDERS[name].HALF_LIFE)
+SEASON_DAYS, PER_SEASON = 21, 18
+
+
+def judges_of(dataset: Dataset) -> list[Fold]:
+    """Return the windows that settings are judged by: validation, then the learning windows, latest first."""
+    folds = folds_of(dataset, Options())
+    return [folds.validation, *reversed(folds.learning)]
 
 
 @pytest.fixture(scope="module")
-def validation() -> Fold:
-    return folds_of(DATA, Options())[1]
+def judges() -> list[Fold]:
+    return judges_of(build(history(), products()))
 
 
-def had(profile: Profile, targets: np.ndarray) -> np.ndarray:
-    return np.isin(targets, profile.items)
+def seasonal_history(*, shoppers: int = 100, days: int = 378, seed: int = 5) -> pd.DataFrame:
+    """Return purchases where the assortment turns every three weeks: in each, a third goes and as much comes.
+
+    Shoppers keep to one of two camps of products, of which some sell far more than others.
+    """
+    rng = np.random.default_rng(seed)
+    appeal = rng.pareto(1.5, days) + 0.2
+
+    def rows() -> Iterator[tuple[str, str, float]]:
+        for shopper in range(shoppers):
+            for day in np.sort(rng.integers(0, days, 36)).tolist():
+                end = int(day / SEASON_DAYS * PER_SEASON / 3) + PER_SEASON
+                sold = np.arange(end - PER_SEASON, end)
+                sold = sold[sold % 2 == shopper % 2]
+                item = rng.choice(sold, p=appeal[sold] / appeal[sold].sum())
+                yield f"u{shopper:03d}", f"i{item:03d}", START + (day + rng.random()) * DAY
+
+    frame = pd.DataFrame(rows(), columns=["user_id", "item_id", "timestamp"]).assign(event="purchase", value=1.0)
+    return frame.sort_values("timestamp", kind="stable", ignore_index=True)
 
 
-def test_discoveries_are_the_right_answers_that_a_shopper_never_had(validation: Fold) -> None:
-    found = validation.discoveries()
+@pytest.fixture(scope="module")
+def seasonal() -> list[Fold]:
+    return judges_of(build(seasonal_history()))
 
-    wanted = {
-        int(user): own[~had(profile, own)].tolist()
-        for user, own, profile in zip(validation.users, validation.targets, validation.profiles, strict=True)
-        if not had(profile, own).all()
+
+@pytest.mark.parametrize("name", FADING)
+def test_where_the_assortment_turns_a_source_forgets_fast(name: str, seasonal: list[Fold]) -> None:
+    settings = suggested_settings(name, seasonal, seed=7)
+
+    half_life = getattr(RECOMMENDERS[name].config_class(**settings.config), RECOMMENDERS[name].HALF_LIFE)
+    assert 0 < half_life <= 30
+    slow = {**settings.config, RECOMMENDERS[name].HALF_LIFE: HALF_LIVES[-1]}
+    assert settings.value > SettingsJudge.of(name, seasonal, seed=7).best([slow]).value
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["covisitation", "item_knn", "rp3beta", "user_knn"])
+@pytest.mark.parametrize("shop", ["seasonal", "steady"])
+def test_a_source_untuned_is_nearly_as_good_as_tuned(
+    name: str, shop: str, seasonal: list[Fold], judges: list[Fold]
+) -> None:
+    folds = seasonal if shop == "seasonal" else judges
+    untuned = suggested_settings(name, folds, seed=7)
+
+    tuned = tune(name, untuned, folds, budget_s=600, seed=7, max_trials=15)
+
+    assert untuned.value >= 0.95 * tuned.value > 0
+
+
+def test_the_best_start_is_taken_and_of_equals_the_first(judges: list[Fold]) -> None:
+    judge = SettingsJudge.of("popular", judges, seed=7)
+    configs = [{"half_lives_days": (1.0,)}, {"half_lives_days": (400.0,)}, {"half_lives_days": (400.0,), "category_weight": 2.0}]
+
+    best = judge.best(configs)
+
+    alone = {at: judge.best([config]).value for at, config in enumerate(configs)}
+    assert best.config == configs[max(alone, key=lambda at: (alone[at], -at))]
+    assert (best.value, best.trials) == (max(alone.values()), 3)
+
+
+def test_settings_are_worth_what_the_source_finds_on_the_windows_questions(judges: list[Fold]) -> None:
+    config = {"matrix_half_life_days": 90.0, "step": 0.9}
+    judge = SettingsJudge.of("rp3beta", judges, seed=7)
+
+    fits = [make("rp3beta", **config).fit(fold.past, fold.catalogue) for fold in judge.folds]
+
+    assert judge.best([config]).value == pytest.approx(judge.mean(fits))
+
+
+def test_the_live_models_settings_are_one_more_start(judges: list[Fold]) -> None:
+    plain = suggested_settings("popular", judges, seed=7)
+
+    champion = suggested_settings("popular", judges, seed=7, champion={"half_lives_days": (3.0,)})
+    same = suggested_settings("popular", judges, seed=7, champion=plain.config)
+
+    assert champion.value >= plain.value
+    assert champion.trials == plain.trials + 1
+    assert same == plain, "what is a start anyway is not tried twice"
+
+
+def test_what_only_a_search_finds_is_kept_by_the_next_training(judges: list[Fold]) -> None:
+    start = suggested_settings("rp3beta", judges, seed=7)
+    tuned = tune("rp3beta", start, judges, budget_s=600, seed=7, max_trials=6)
+
+    kept = suggested_settings("rp3beta", judges, seed=7, champion=tuned.config)
+
+    assert kept.value >= SettingsJudge.of("rp3beta", judges, seed=7).best([tuned.config]).value
+
+
+def test_settings_are_judged_by_so_many_questions_of_the_first_windows() -> None:
+    folds = judges_of(build(history(), products()))
+    first, second = len(folds[0]), len(folds[1])
+
+    def sizes(max_questions: int) -> list[int]:
+        return [len(fold) for fold in sampled_folds(folds, seed=7, max_questions=max_questions)]
+
+    assert sizes(first - 1) == [first - 1]
+    assert sizes(first) == [first]
+    assert sizes(first + second + 3)[:3] == [first, second, 3]
+    assert sizes(10**9) == [len(fold) for fold in folds]
+
+
+def test_discoveries_are_the_right_answers_that_a_shopper_never_had(judges: list[Fold]) -> None:
+    validation = judges[0]
+
+    discoveries = validation.discoveries()
+
+    def new(profile: Profile, targets: np.ndarray) -> list[int]:
+        return [item for item in targets.tolist() if item not in profile.items]
+
+    expected = {
+        int(user): new(profile, targets)
+        for user, targets, profile in zip(validation.users, validation.targets, validation.profiles, strict=True)
+        if new(profile, targets)
     }
-    assert {int(user): own.tolist() for user, own in zip(found.users, found.targets, strict=True)} == wanted
-    assert 0 < len(found) < len(validation) or sum(map(len, found.targets)) < sum(map(len, validation.targets))
-    assert not any(context.seen_allowed for context in found.contexts)
-    assert [profile.now for profile in found.profiles] == [validation.until] * len(found)
+    actual = {int(user): own.tolist() for user, own in zip(discoveries.users, discoveries.targets, strict=True)}
+    assert actual == expected
+    assert 0 < sum(map(len, discoveries.targets)) < sum(map(len, validation.targets))
+    assert not any(context.seen_allowed for context in discoveries.contexts)
     assert validation.contexts[0].seen_allowed
+    only_new = replace(validation, new_only=True)
+    assert only_new.discoveries() is only_new
 
 
-def test_where_only_new_products_count_nothing_changes(validation: Fold) -> None:
-    new = replace(validation, new_only=True)
+@pytest.mark.parametrize("name", [*DISCOVERING, "rp3beta"])
+def test_sources_that_discover_are_judged_by_what_is_new_to_a_shopper(name: str, judges: list[Fold]) -> None:
+    folds = SettingsJudge.of(name, judges, seed=7).folds
 
-    assert new.discoveries() is new
+    discovers = RECOMMENDERS[name].discovers
+    expected = [fold.discoveries() if discovers else fold for fold in judges]
+    assert [fold.new_only for fold in folds] == [discovers] * len(judges)
+    for mine, other in zip(folds, expected, strict=True):
+        assert [own.tolist() for own in mine.targets] == [own.tolist() for own in other.targets]
+
+
+@pytest.mark.parametrize("name", DISCOVERING)
+def test_what_an_items_own_past_counts_is_not_theirs_to_set(name: str) -> None:
+    kind = RECOMMENDERS[name]
+
+    assert not {"own_weight", "rate_power"} & kind.SEARCH_SPACE.keys()
+    for config in (kind.config_class(**start) for start in ({}, *kind.STARTS)):
+        assert isinstance(config, ItemItemConfig)
+        assert config.own_weight == 0
 
 
 def test_session_sources_are_there_to_discover() -> None:
     assert DISCOVERING == ["covisitation", "item_knn", "session_knn"]
 
 
-@pytest.mark.parametrize("name", DISCOVERING)
-def test_what_an_items_own_past_counts_is_not_theirs_to_set(name: str, validation: Fold) -> None:
-    kind = RECOMMENDERS[name]
-    champion = {"own_weight": 30.0, "half_life_days": 77.0}
-
-    starts = tuning._starts(name, Bench.of([validation], seed=7), Search(held={name: champion}))
-
-    assert not {"own_weight", "rate_power"} & kind.SEARCH_SPACE.keys()
-    configs = [kind.config_class(**start) for start in starts]
-    assert all(isinstance(config, ItemItemConfig) and config.own_weight == 0 for config in configs)
-    assert starts[-1]["half_life_days"] == 77.0
-
-
-@pytest.mark.parametrize("name", [*DISCOVERING, "rp3beta"])
-def test_settings_are_judged_by_what_the_source_is_there_for(
-    name: str, validation: Fold, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[Fold] = []
-
-    def judge(bench: Bench, *rest: object) -> float:
-        asked.extend(bench.folds)
-        return 0.0
-
-    monkeypatch.setattr(Bench, "judge", judge)
-
-    tuning.started(name, [validation], seed=7)
-    tune(name, [validation], budget_s=60, seed=7, max_trials=1)
-
-    assert asked
-    discovers = RECOMMENDERS[name].discovers
-    assert all(fold.new_only is discovers for fold in asked)
-    mine = validation.discoveries() if discovers else validation
-    assert all([own.tolist() for own in fold.targets] == [own.tolist() for own in mine.targets] for fold in asked)
-
-
-def test_where_everybody_comes_back_for_the_same_the_first_settings_are_taken(validation: Fold) -> None:
+def test_where_everybody_comes_back_for_the_same_the_first_settings_are_taken(judges: list[Fold]) -> None:
+    validation = judges[0]
     again = [np.unique(profile.items)[:1].astype(np.int64) for profile in validation.profiles]
     settled = replace(validation, targets=again)
 
-    begun, source = tuning.started("covisitation", [settled, validation], seed=7)
+    settings = suggested_settings("covisitation", [settled], seed=7)
 
-    assert source is None  # it would have been fitted on the second fold, which is not validation's
-    assert begun.trials > 0
-    nothing, source = tuning.started("covisitation", [settled], seed=7)
-    assert (dict(nothing.config), nothing.value, source) == ({}, 0.0, None)
-
-
-def test_minutes_and_caution_are_told_of_the_questions_that_a_source_is_asked(
-    validation: Fold, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of shoppers who return for nearly all, discoveries are few and hit rarely, however many are asked."""
-    begun = {
-        name: Tuned({}, value, 1)
-        for name, value in {
-            "ease": 0.5,
-            "als": 0.2,
-            "covisitation": 0.04,
-            "item_knn": 0.03,
-            "session_knn": 0.01,
-        }.items()
-    }
-    spent: dict[str, tuple[float, float]] = {}
-
-    def tuned(name: str, *rest: object, budget_s: float, sure: float, **more: object) -> Tuned:
-        spent[name] = (budget_s, sure)
-        return begun[name]
-
-    monkeypatch.setattr(choosing, "tune", tuned)
-    monkeypatch.setattr(deciding, "PLENTY", len(validation.discoveries()) + 1)
-
-    task = choosing.Task(list(begun), [], validation, Search(), 7, lambda message, share: None)
-    choosing._tuned(task, begun, budget_s=110.0)
-
-    assert {name: seconds for name, (seconds, _) in spent.items()} == {
-        "ease": 30.0,
-        "als": 10.0,
-        "covisitation": 30.0,
-        "item_knn": 30.0,
-        "session_knn": 10.0,
-    }
-    assert {name for name, (_, sure) in spent.items() if sure} == {"covisitation", "item_knn", "session_knn"}
-
-
-def test_where_nothing_is_asked_no_time_is_spent_on_a_search(validation: Fold) -> None:
-    again = [np.unique(profile.items)[:1].astype(np.int64) for profile in validation.profiles]
-
-    found = tune("covisitation", [replace(validation, targets=again)], budget_s=1e6, seed=7)
-
-    assert (dict(found.config), found.value) == ({}, 0.0)
+    assert (dict(settings.config), settings.value) == ({}, 0.0)
+    assert tune("covisitation", settings, [settled], budget_s=1e6, seed=7) == settings, "no time is spent on a search"
