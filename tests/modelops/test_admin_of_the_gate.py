@@ -59,7 +59,7 @@ def test_the_report_shows_every_part_as_plot_and_table(log_in: LogIn) -> None:
 
     text = log_in("data scientist").get(page_of(version, "evaluation_page")).content.decode()
 
-    parts = ["gate", "ladder", "sources", "released", "groups", "ablation", "reach", "exposure", "lift", "importance",
+    parts = ["gate", "ladder", "sources", "released", "groups", "ablation", "reach", "exposure", "importance",
              "tuning", "stability", "ratings", "surprise", "speed", "data", "newcomers", "next-item"]  # fmt: skip
     assert [part for part in parts if f'id="{part}"' not in text] == []
     assert "0.0800 – 0.1200" in text
@@ -72,7 +72,6 @@ def test_the_report_shows_every_part_as_plot_and_table(log_in: LogIn) -> None:
         "ablation",
         "reach",
         "exposure",
-        "lift",
         "importance",
         "tuning",
         "newcomers",
@@ -80,7 +79,6 @@ def test_the_report_shows_every_part_as_plot_and_table(log_in: LogIn) -> None:
     }
     assert "alpha 0.7, neighbors 100" in text
     assert "Set by what shoppers never had: covisitation; alone they find less." in text
-    assert "The ranker validates at 0.0963 with suggested settings, 0.0952 with tuned settings." in text
     assert f"of {ABLATED} held-out shoppers at most, so what is below zero is mostly chance" in text
     assert "removed: duplicates" in text
     assert "leak:time" in text
@@ -139,21 +137,6 @@ def test_nights_of_little_traffic_have_no_plot_and_whole_numbers(log_in: LogIn) 
     assert 'data-figure="served"' not in served
     assert "<td>1<br>" in served
     assert "at least 200" in served
-
-
-def test_new_products_are_told_of_beside_the_newest_of_the_category(log_in: LogIn) -> None:
-    late = ("newest", "tested")
-    without = {**REPORT, "cold_lift": {name: one for name, one in REPORT["cold_lift"].items() if name not in late}}
-    version, older = (judged(model(("popular",)), harmless(), report=one) for one in (REPORT, without))
-    browser = log_in("data scientist")
-
-    told, before = (browser.get(page_of(one, "evaluation_page")).content.decode() for one in (version, older))
-
-    assert "theirs: 2.50 % of places. So they are hit 0.0810 of the time on validation" in told
-    assert "the newest of a shopper&#x27;s last category, 0.0400" in told
-    assert "Chosen: 0.50, lowered to 0.45 for the ranker that was judged" in told
-    assert "Chosen: 0.50. In any case" in before
-    assert "of the time on validation" not in before
 
 
 @pytest.mark.parametrize(("strength", "told"), [(0, False), (0.2, True)])
@@ -369,7 +352,7 @@ def test_side_by_side_shows_what_the_gate_said_and_what_was_chosen(log_in: LogIn
     run = TrainingRun.objects.create(actor="staff:1", model_version=passed, budget_s=600)
     refused = judged(model(("popular",)), case(slow(usual()), usual()))
     interval = REPORT["test"]["blend"]["together"]["ndcg@10"]
-    ModelVersion.objects.filter(pk=passed.pk).update(rung="blend", metrics={"ndcg@10": interval["value"]})
+    ModelVersion.objects.filter(pk=passed.pk).update(stage="blend", metrics={"ndcg@10": interval["value"]})
 
     page = reverse("admin:modelops_modelversion_side_by_side")
     ada = log_in("data scientist")
@@ -554,11 +537,11 @@ def test_a_version_s_figures_are_written_as_the_list_writes_them(log_in: LogIn) 
 def test_a_figure_between_two_decimals_reads_alike_on_every_page(log_in: LogIn) -> None:
     interval = {"value": 0.03125, "low": 0.0, "high": 0.15625, "n": 32}
     test = {"blend": {"together": {"ndcg@10": interval, "precision@10": interval}}}
-    ladder = [{"rung": "blend", "name": "blend", "ndcg": interval, "chance": 0.875, "taken": True}]
+    ladder = [{"stage": "blend", "name": "blend", "ndcg": interval, "chance": 0.875, "taken": True}]
     report = {**REPORT, "test": test, "ladder": ladder}
     version = judged(model(("popular",)), harmless(), report=report)
     other = judged(model(("popular",)), harmless(), report=report)
-    ModelVersion.objects.update(rung="blend")
+    ModelVersion.objects.update(stage="blend")
     promote(version.version, actor="staff:1")
     scientist = log_in("data scientist")
 

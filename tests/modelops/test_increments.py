@@ -14,7 +14,6 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django_celery_beat.schedulers import ModelEntry
-from recsys.evaluation.pipeline import fingerprint
 
 from audit.selectors import entries
 from common import clock
@@ -35,7 +34,7 @@ from modelops.services.increments import run_increment
 from modelops.services.registry import promote, roll_back
 from modelops.services.shop_data import shop_dataset
 from personalization.serving.snapshot_refresher import keeper
-from recsys.data.dataset import build
+from recsys.data.dataset import build, fingerprint
 from recsys.data.signals import SIGNAL_NAMES
 from recsys.ranking.model import EVENT_WEIGHTS, HybridModel
 from tests.events.journal import START

@@ -18,7 +18,7 @@ from modelops.models import (
     TrainingRun,
 )
 from modelops.services import training
-from modelops.services.gate import judge_training
+from modelops.services.gate import judge_version
 from modelops.services.registry import promote
 from modelops.services.runs import queue_training
 from modelops.services.training import run_training
@@ -92,13 +92,12 @@ def test_half_the_data_of_the_live_model_is_refused_unless_forced_and_steadiness
 def test_a_version_that_went_live_meanwhile_is_not_replaced_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     record(120)
     other = admitted(model())
-    judge = judge_training
 
     def meanwhile(*args: Any, **named: Any) -> ModelVersion:
         promote(other, actor="staff:1")
-        return judge(*args, **named)
+        return judge_version(*args, **named)
 
-    monkeypatch.setattr(training, "judge_training", meanwhile)
+    monkeypatch.setattr(training, "judge_version", meanwhile)
 
     run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
 
@@ -116,11 +115,11 @@ def test_shoppers_are_learnt_from_as_far_back_as_answers_know_them(monkeypatch: 
         told.update(how)
         raise ValueError("enough seen")
 
-    monkeypatch.setattr("recsys.evaluation.pipeline.train", learning)
+    monkeypatch.setattr("recsys.training.training.train", learning)
 
     run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
 
-    assert (run.message, told["newest"]) == ("enough seen", history.KEPT)
+    assert (run.message, told["max_events"]) == ("enough seen", history.KEPT)
 
 
 def test_a_run_that_is_over_is_not_run_again() -> None:

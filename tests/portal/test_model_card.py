@@ -15,7 +15,7 @@ def test_the_best_is_first_and_the_unmeasured_is_left_out() -> None:
     card = card_of(LiveModel("v1", "ranker", None, {"rmse_svd": 1.09251, "ndcg@10": 0.4}, report))
 
     assert [(row.name, row.percent) for row in card.rows] == [("ranker", 100), ("popular", 25)]
-    assert card.statistics == (("NDCG@10", "0.4000"), ("RMSE of predicted stars", "1.0925"))
+    assert card.facts == (("NDCG@10", "0.4000"), ("RMSE of predicted stars", "1.0925"))
 
 
 def test_the_rest_waits_behind_a_click() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,7 +87,11 @@ def test_a_source_untuned_is_nearly_as_good_as_tuned(
 
 def test_the_best_start_is_taken_and_of_equals_the_first(judges: list[Fold]) -> None:
     judge = SettingsJudge.of("popular", judges, seed=7)
-    configs = [{"half_lives_days": (1.0,)}, {"half_lives_days": (400.0,)}, {"half_lives_days": (400.0,), "category_weight": 2.0}]
+    configs: list[dict[str, Any]] = [
+        {"half_lives_days": (1.0,)},
+        {"half_lives_days": (400.0,)},
+        {"half_lives_days": (400.0,), "category_weight": 2.0},
+    ]
 
     best = judge.best(configs)
 

@@ -12,6 +12,7 @@ import pytest
 
 from recsys.data.dataset import build
 from recsys.data.time_split import cut_times
+from recsys.sources.fitting import fitted as fit_sources
 from recsys.sources.scoring import Scoring
 from recsys.training import training as module
 from recsys.training.training import MIN_INTERACTIONS, train
@@ -107,11 +108,10 @@ def test_the_rows_that_a_ranker_learns_from_are_bounded(monkeypatch: pytest.Monk
 def test_sources_of_one_window_are_let_go_before_those_of_another_are_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     living: list[weakref.ref[Scoring]] = []
     alive: list[int] = []
-    fit = module.fitted
 
     def fitted(sources: Mapping[str, Scoring], *past: Any, **options: Any) -> dict[str, Scoring]:
         alive.append(sum(reference() is not None for reference in living))
-        ready = fit(sources, *past, **options)
+        ready = fit_sources(sources, *past, **options)
         living.extend(map(weakref.ref, ready.values()))
         return ready
 
