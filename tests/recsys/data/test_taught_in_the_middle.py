@@ -38,7 +38,7 @@ def test_an_evaluation_teaches_so_where_it_is_asked_to() -> None:
 def test_the_benchmark_asks_both_models_at_both_moments(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    benchmark.told(build(history(), products()), new_only=False, names=("personal_top", "popular"))
+    benchmark.report(build(history(), products()), new_only=False, names=("personal_top", "popular"))
 
     told = capsys.readouterr().out.splitlines()
     assert [re.sub(r" +NDCG.*", "", line) for line in told] == [

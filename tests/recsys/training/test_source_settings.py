@@ -12,15 +12,25 @@ from recsys.data.dataset import Dataset, build
 from recsys.data.folds import Fold
 from recsys.data.profile import Profile
 from recsys.evaluation.evaluate import Options, folds_of
+from recsys.metrics.registry import mean_ndcg
 from recsys.sources.item_item import ItemItemConfig
 from recsys.sources.registry import RECOMMENDERS, make
 from recsys.training.plan import ranked_sources
-from recsys.training.source_settings import HALF_LIVES, SettingsJudge, sampled_folds, suggested_settings
+from recsys.training.slates import blend_slates, single_slates
+from recsys.training.source_settings import (
+    HALF_LIVES,
+    SettingsJudge,
+    common_half_life,
+    sampled_folds,
+    suggested_settings,
+)
+from recsys.training.training import test_candidates as candidates_of
+from recsys.training.training import train
 from recsys.training.tuning import tune
 from tests.recsys.shop_history import DAY, START, history, products
 
 DISCOVERING = sorted(name for name in ranked_sources() if RECOMMENDERS[name].discovers)
-FADING = sorted(name for name in ranked_sources() if RECOMMENDERS[name].HALF_LIFE)
+FADING = sorted(name for name in ranked_sources() if RECOMMENDERS[name].HALF_LIFE and RECOMMENDERS[name].cost == "seconds")
 SEASON_DAYS, PER_SEASON = 21, 18
 
 
@@ -71,18 +81,36 @@ def test_where_the_assortment_turns_a_source_forgets_fast(name: str, seasonal: l
     assert settings.value > SettingsJudge.of(name, seasonal, seed=7).best([slow]).value
 
 
+def test_a_slow_source_tries_the_shops_own_pace_alone(seasonal: list[Fold]) -> None:
+    quick = {name: suggested_settings(name, seasonal, seed=7) for name in ("covisitation", "rp3beta", "popular")}
+
+    pace = common_half_life(quick)
+    settings = suggested_settings("als", seasonal, seed=7, half_lives=pace)
+
+    assert len(pace) == 1
+    assert pace[0] <= 30
+    assert common_half_life({"popular": quick["popular"]}) == []
+    assert settings.config["matrix_half_life_days"] == pace[0]
+    assert settings.trials == suggested_settings("als", seasonal, seed=7, half_lives=()).trials + 1
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["covisitation", "item_knn", "rp3beta", "user_knn"])
-@pytest.mark.parametrize("shop", ["seasonal", "steady"])
-def test_a_source_untuned_is_nearly_as_good_as_tuned(
-    name: str, shop: str, seasonal: list[Fold], judges: list[Fold]
-) -> None:
-    folds = seasonal if shop == "seasonal" else judges
-    untuned = suggested_settings(name, folds, seed=7)
+def test_untuned_settings_are_nearly_as_good_as_tuned_ones() -> None:
+    """On a test window that neither has seen, by the best source alone and by the blend, which tuning is to improve."""
+    dataset = build(seasonal_history())
+    names = ("covisitation", "ease", "item_knn", "popular", "rp3beta", "trending", "user_knn")
 
-    tuned = tune(name, untuned, folds, budget_s=600, seed=7, max_trials=15)
+    def values(budget_s: float) -> tuple[float, float]:
+        training = train(dataset, names=names, budget_s=budget_s)
+        labeled, test = candidates_of(training.model, training.folds.test), training.folds.test
+        lists = single_slates(labeled.candidates, training.plan.single), blend_slates(labeled.candidates, training.plan.blend)
+        single, blend = (mean_ndcg(own, test.targets, test.n_items) for own in lists)
+        return single, blend
 
-    assert untuned.value >= 0.95 * tuned.value > 0
+    (single, blend), (tuned_single, tuned_blend) = values(0.0), values(20.0)
+
+    assert single >= 0.95 * tuned_single > 0
+    assert blend >= 0.95 * tuned_blend > 0
 
 
 def test_the_best_start_is_taken_and_of_equals_the_first(judges: list[Fold]) -> None:
