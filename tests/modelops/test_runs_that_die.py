@@ -247,7 +247,7 @@ def test_a_database_that_goes_away_at_the_end_costs_no_finished_training(monkeyp
 
     learn_nothing(monkeypatch)
     monkeypatch.setattr(run_progress, "WAITS", (0.0,))
-    monkeypatch.setattr(training, "stability_of", before(training.stability_of, lambda: goes_away("compared")))
+    monkeypatch.setattr(training, "stability_of", before(gate.stability_of, lambda: goes_away("compared")))
     monkeypatch.setattr(training, "judge_version", after(judge_version, lambda: goes_away("judged")))
 
     run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
