@@ -55,7 +55,10 @@ def release(*, liked: float, disliked: float, **manifest: Any) -> None:
     rows = build(rated(liked=liked, disliked=disliked), items())
     statistics = ItemStatistics.fit(rows.interactions, rows.catalogue, until=float(rows.interactions.times[-1]))
     bundle = model()
-    promote(passed_version(replace(bundle, statistics=statistics, manifest={**bundle.manifest, **manifest})), actor="staff:1")
+    promote(
+        passed_version(replace(bundle, statistics=statistics, manifest={**bundle.manifest, **manifest})),
+        actor="staff:1",
+    )
 
 
 def predicted_ratings(browser: "APIClient", who: dict[str, Any]) -> dict[str, float]:
