@@ -75,8 +75,8 @@ def report(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = No
         gap = "" if name == "as trained" else f", difference {more.value:+.4f} [{more.low:+.4f}, {more.high:+.4f}]"
         print(f"{name:18} NDCG@10 {whole.value:.4f} [{whole.low:.4f}, {whole.high:.4f}]{gap} n={whole.n}")
     print(
-        f"increment: {fitting:.1f} s to fit, {writing_s:.1f} s and {megabytes:.0f} MB to write, {loading:.1f} s to load;"
-        f" fitting the plan anew {refitting:.1f} s, without choosing it"
+        f"increment: {fitting:.1f} s to fit, {writing_s:.1f} s and {megabytes:.0f} MB to write, {loading:.1f} s to"
+        f" load; fitting the plan anew {refitting:.1f} s, without choosing it"
     )
 
 

@@ -64,7 +64,8 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
     list_select_related = ("model_version",)
     deferred = ("data_report", *OF_VERSION)
     fields = ("state_label", "step", "bar", "message_text", "model_version", "who", "search", "exposure",
-              "seed", "forced", "thorough", "stopped_by", "sizes", "removed", "imputed", "checks", "created_at", "started_at",
+              "seed", "forced", "thorough", "stopped_by", "sizes", "removed", "imputed", "checks", "created_at",
+              "started_at",
               "finished_at")  # fmt: skip
     list_before_template = "modelops/live_runs.html"
     actions_list: ClassVar = ["train_page"]

@@ -268,7 +268,7 @@ def mixed_questions(
     limit: int = LIMIT,
     max_events: int | None = None,
 ) -> Fold:
-    """Return the questions of `temporal` and, behind them, those `mid_session_questions`: what teaches a shop's ranker."""
+    """Return the questions of `temporal`, then those of `mid_session_questions`: what a shop's ranker learns from."""
     windows = limit - limit // 3
     window = temporal(dataset, start=start, end=end, new_only=new_only, limit=windows, max_events=max_events)
     live = mid_session_questions(window, dataset, end=end, limit=limit, max_events=max_events)

@@ -68,8 +68,8 @@ class Sequences:
     def profile(self, first: int, end: int, *, now: float, max_events: int | None = None) -> Profile:
         """Return the rows [first, end) of one shopper as a profile.
 
-        With `max_events` as an answer sees the shopper: so many rows of lasting signals (purchases, opinions), so many of
-        the others, and what they dislike without weight.
+        With `max_events` the profile is as an answer sees it: so many rows of lasting signals (purchases, opinions), so
+        many of the others, and no weight for what the shopper dislikes.
         """
         rows = self.rows
         part: slice | Longs = slice(first, end)

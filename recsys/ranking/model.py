@@ -34,7 +34,7 @@ from recsys.sources.registry import RECOMMENDERS
 from recsys.sources.scoring import Scoring
 
 LOADING_ERRORS = (artifact.ArtifactError, KeyError, ValueError, TypeError, OSError)
-"""What `HybridModel.load` raises where an artifact is not what was registered, or of settings that this code has no more."""
+"""What `HybridModel.load` raises for an artifact that was altered, or needs settings this code does not have."""
 EVENT_WEIGHTS = "event_weights"
 """Where the manifest says what an event counts, by its signal."""
 HYBRID = "hybrid"
@@ -108,9 +108,9 @@ class HybridModel:
     ) -> Slate:
         """Return the k best items for one shopper.
 
-        `strategy` is a recommender's name, "blend", "ranker", or None / "hybrid" for the released stage (for a newcomer:
-        the prior, or popularity instead of the ranker); `sources` narrows who may propose candidates. Raises KeyError
-        for a strategy this model does not hold.
+        `strategy` is a recommender's name, "blend", "ranker", or None / "hybrid" for the released stage. A newcomer
+        gets the prior, or popularity, instead of the ranker. `sources` narrows who may propose candidates. Raises
+        KeyError for a strategy this model does not hold.
         """
         return self.slate_many([profile], [context], k, strategy=strategy, sources=sources, explain=explain)[0]
 
@@ -207,8 +207,8 @@ class HybridModel:
     def load(cls, directory: Path, *, expected: str | None = None) -> Self:
         """Return what `save` wrote. Raises ArtifactError when a file, or the hash, is not as it was.
 
-        Raises one of LOADING_ERRORS where another release wrote it with what this code does not know: a ranker or statistics
-        that could be read, but no longer asked, would fail each answer.
+        Raises one of LOADING_ERRORS where it names recommenders or features that this code does not know: each answer
+        would fail.
         """
         manifest = artifact.unseal(directory, expected=expected)
         for what, named, known in (
@@ -275,7 +275,7 @@ class HybridModel:
         return told(candidates, order, k, ranker=self.ranker if explain else None, features=seen)
 
     def constrained(self, candidates: Candidates, scores: Floats, *, stage: str) -> Floats:
-        """Return float32[n_pairs]: the scores, over-exposed items held back where sources are blended and the knob is on."""
+        """Return float32[n_pairs]: scores under the exposure constraint, which holds for the blend and the ranker."""
         return self.exposure.eased(candidates, scores) if self.exposure and stage in (BLEND, "ranker") else scores
 
     def with_exposure(self, exposure: ExposureConstraint) -> Self:

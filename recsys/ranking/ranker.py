@@ -54,7 +54,7 @@ FIXED: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class RankingDataset:
-    """What a ranker learns from: features float32[n, f], labels int32[n] {0, 1}, groups int64: rows of each question."""
+    """What a ranker learns from: features float32[n, f], labels int32[n] in {0, 1}, groups int64 (rows a question)."""
 
     features: Floats
     labels: NDArray[np.int32]
@@ -117,7 +117,9 @@ def train_trees(
     stop_on: RankingDataset | None = None,
     patience: int = 0,
 ) -> Trees:
-    """Return `rounds` LightGBM trees; with `stop_on`, up to the round with its best NDCG@10, sought for `patience` more.
+    """Return `rounds` LightGBM trees.
+
+    With `stop_on` they end at the round with its best NDCG@10; training goes on for `patience` rounds without gain.
 
     Params are LightGBM's, over `DEFAULTS`. Deterministic for the same data and seed.
     """

@@ -42,8 +42,8 @@ def exposure(report: Mapping[str, Any]) -> Section | None:
     return Section(
         "exposure", "Exposure constraint",
         f"What each strength would cost and earn on held-out shoppers, {TRADED:,} of them at most. Chosen: {chosen:g}. "
-        "The gate refuses what falls below the reference's interval of NDCG@10. Gini of exposure: 0 shows every product "
-        "alike, 1 one product alone.",
+        "The gate refuses what falls below the reference's interval of NDCG@10. Gini of exposure: 0 shows every "
+        "product alike, 1 one product alone.",
         ("Strength", "NDCG@10", "Gini", "Coverage", "Exposure of new items"), rows,
         plots.lines([one["strength"] for one in curve], series, x="strength", y="value"),
     )  # fmt: skip
