@@ -17,7 +17,9 @@ class Killed(BaseException):
     """The process of a run was killed: nothing of it is caught, and nothing more is written."""
 
 
-def learn_nothing(patch: pytest.MonkeyPatch, *, case: Case | None = None, followed: bool = False) -> list[dict[str, Any]]:
+def learn_nothing(
+    patch: pytest.MonkeyPatch, *, case: Case | None = None, followed: bool = False
+) -> list[dict[str, Any]]:
     """Let runs train at once, and return a list of what each training was told.
 
     What comes of them is a small model; the gate judges it by `case`, which passes where none is given. `followed` says

@@ -139,8 +139,8 @@ def test_a_run_says_why_its_search_was_not_kept(
     run = run_training(queue_training(actor="staff:1", budget_s=60, hand_over=False).pk)
 
     assert run.message == (
-        f"{ModelVersion.objects.get().version} is live. The search for settings could not be kept for the next training: "
-        "database or disk is full"
+        f"{ModelVersion.objects.get().version} is live. "
+        "The search for settings could not be kept for the next training: database or disk is full"
     )
 
 

@@ -33,7 +33,7 @@ def test_a_ranker_taught_on_new_products_alone_is_asked_for_those(
         return SimpleNamespace(items=np.arange(2), scores=np.ones(2), sources=[{}, {}], contributions=[{}, {}])
 
     bundle = SimpleNamespace(
-        new_only=new_only, slate=slate, sources={"buy_again": None}, rung="ranker", quotas={"content": 1}
+        new_only=new_only, slate=slate, sources={"buy_again": None}, stage="ranker", quotas={"content": 1}
     )
     question = Question(
         placement=cast("Any", SimpleNamespace(sources=sources, fallback=())),
@@ -53,14 +53,14 @@ def test_a_ranker_taught_on_new_products_alone_is_asked_for_those(
 
 
 @pytest.mark.parametrize(
-    ("rung", "strategy"), [("single", "hybrid"), ("blend", "hybrid"), ("ranker", "blend"), ("ranker", "hybrid")]
+    ("stage", "strategy"), [("single", "hybrid"), ("blend", "hybrid"), ("ranker", "blend"), ("ranker", "hybrid")]
 )
-def test_sources_that_a_placement_names_are_asked_whatever_the_model_released(rung: str, strategy: str) -> None:
+def test_sources_that_a_placement_names_are_asked_whatever_the_model_released(stage: str, strategy: str) -> None:
     def recommend(profile: Profile, context: Context, k: int) -> Ranked:
         return Ranked(np.array([1], np.int32), np.array([0.5], np.float32))
 
     sources = {"buy_again": SimpleNamespace(recommend=recommend), "popular": None}
-    bundle = SimpleNamespace(new_only=False, sources=sources, rung=rung, quotas={"popular": 9})
+    bundle = SimpleNamespace(new_only=False, sources=sources, stage=stage, quotas={"popular": 9})
     question = Question(
         placement=cast("Any", SimpleNamespace(sources={"buy_again": 1.0}, fallback=())),
         strategy=strategy,
@@ -149,7 +149,7 @@ def test_words_stand_in_where_the_model_knows_no_neighbors_of_the_product(knows:
     content = SimpleNamespace(knows=lambda code: knows)
     slate = SimpleNamespace(items=np.array([], np.int64), scores=np.array([]), sources=[], contributions=[])
     bundle = SimpleNamespace(
-        new_only=False, rung="ranker", sources={"content": content}, slate=lambda *asked, **how: slate
+        new_only=False, stage="ranker", sources={"content": content}, slate=lambda *asked, **how: slate
     )
     kinship = SimpleNamespace(near=lambda code, mask, k: np.array([2]))
     snapshot = SimpleNamespace(

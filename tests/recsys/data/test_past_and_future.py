@@ -10,8 +10,8 @@ from recsys.data.dataset import Dataset, build
 from recsys.data.folds import (
     Fold,
     frozen,
-    mid_session_questions,
     leave_one_out,
+    mid_session_questions,
     mixed_questions,
     next_item,
     sampled,

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from recsys.data.dataset import Dataset, build
+from recsys.data.dataset import build
 from recsys.data.folds import Protocol
 from recsys.data.profile import Context, Profile
 from recsys.evaluation.evaluate import Options, evaluate
