@@ -191,9 +191,7 @@ def test_a_report_is_as_thorough_as_was_wished(
 
     monkeypatch.setattr("recsys.evaluation.report.training_report", report)
 
-    run = queue_training(actor="staff:1", hand_over=False)
-    TrainingRun.objects.filter(pk=run.pk).update(thorough=thorough)
-    run_training(run.pk)
+    call_command("train", *(["--thorough"] if thorough else []))
 
     assert wishes == [thorough]
 
