@@ -68,16 +68,6 @@ def among_themselves(candidates: Candidates) -> Candidates:
     return replace(candidates, ranks=np.column_stack(ranks) if ranks else candidates.ranks)
 
 
-def held_by(profiles: Sequence[Profile], candidates: Candidates) -> Bools:
-    """Return bool[n_pairs]: which candidates are in the history of the shopper whose they are."""
-    found: Bools = np.zeros(len(candidates.rows), np.bool_)
-    ends = np.searchsorted(candidates.rows, np.arange(len(profiles) + 1))
-    for row, profile in enumerate(profiles):
-        own = slice(ends[row], ends[row + 1])
-        found[own] = np.isin(candidates.items[own], profile.items)
-    return found
-
-
 def gather(
     sources: Mapping[str, Scoring],
     profiles: Sequence[Profile],

@@ -269,20 +269,20 @@ def test_full_disk_is_detected_before_training(settings: Any, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("is_registered", "left"),
+    ("target", "left"),
     [
         (HybridModel, r"try again\."),
         (gate, r"try again\. [-.0-9]+ was registered, but never judged, and cannot go live"),
     ],
 )
 def test_disk_full_during_training_explains_the_outcome(
-    is_registered: Any, left: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    target: Any, left: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def full(*args: Any) -> str:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     learn_nothing(monkeypatch)
-    monkeypatch.setattr(is_registered, "save" if is_registered is HybridModel else "write_case", full)
+    monkeypatch.setattr(target, "save" if target is HybridModel else "write_case", full)
 
     with pytest.raises(CommandError, match=rf"\(No space left on device\): .*{left}"):
         call_command("train")

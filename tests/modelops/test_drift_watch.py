@@ -170,8 +170,8 @@ def test_version_of_another_release_is_logged_and_skipped(
     live: ModelVersion, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     directory = tmp_path / live.directory
-    facts = storage.read_arrays(directory / "facts.npz")
-    storage.write_arrays(directory / "facts.npz", {**facts, "depth": np.zeros(1)})
+    facts = storage.read_arrays(directory / "statistics.npz")
+    storage.write_arrays(directory / "statistics.npz", {**facts, "depth": np.zeros(1)})
     ModelVersion.objects.update(artifact_hash=artifact.seal(directory, storage.read_json(directory / "manifest.json")))
     shop_sells(USUAL)
 

@@ -223,19 +223,19 @@ def test_altered_increment_falls_back_to_the_version(caplog: pytest.LogCaptureFi
     run_increment()
     increment = increment_of(live())
     assert increment is not None
-    (increment.directory / "facts.npz").write_bytes(b"something else")
+    (increment.directory / "statistics.npz").write_bytes(b"something else")
 
     snapshot_refresher.forget()
 
     assert best_seller() == "lamp"
     assert "model.increment_refused" in caplog.text
-    assert "facts.npz was altered" in caplog.text
+    assert "statistics.npz was altered" in caplog.text
 
 
 def test_altered_version_gets_no_increment(tmp_path: Path) -> None:
     sell("rug")
 
-    for file in ("facts.npz", "manifest.json"):
+    for file in ("statistics.npz", "manifest.json"):
         (tmp_path / live().directory / file).write_bytes(b"something else")
         with pytest.raises(Conflict, match="cannot learn more"):
             run_increment(forced=True)

@@ -137,8 +137,8 @@ def test_a_run_says_why_its_search_was_not_kept(
     run = run_training(queue_training(actor="staff:1", budget_s=60, hand_over=False).pk)
 
     assert run.message == (
-        f"{ModelVersion.objects.get().version} is live. The search for settings could not be kept for the next training: "
-        "database or disk is full"
+        f"{ModelVersion.objects.get().version} is live. "
+        "The search for settings could not be kept for the next training: database or disk is full"
     )
 
 
@@ -191,9 +191,7 @@ def test_a_report_is_as_thorough_as_was_wished(
 
     monkeypatch.setattr("recsys.evaluation.report.training_report", report)
 
-    run = queue_training(actor="staff:1", hand_over=False)
-    TrainingRun.objects.filter(pk=run.pk).update(thorough=thorough)
-    run_training(run.pk)
+    call_command("train", *(["--thorough"] if thorough else []))
 
     assert wishes == [thorough]
 

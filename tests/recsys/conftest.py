@@ -20,7 +20,7 @@ def short_rankers() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def small_training(short_rankers: None) -> "TrainedShop":
-    """What three sources and a ranker above them learn of a small shop's whole history, with every part of the report."""
+    """Three sources and a ranker, trained on a small shop's whole history, with every part of the report."""
     from recsys.data.dataset import build
     from tests.recsys.shop_history import history, products
     from tests.recsys.trainings import trained

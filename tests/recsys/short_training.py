@@ -10,7 +10,7 @@ MAX_ROUNDS, NETWORK_STEPS = 40, 300
 
 @contextmanager
 def short_training() -> Iterator[None]:
-    """Train shorter. A plan holds its rounds and steps, so that refits of it are as short; quality is tested without."""
+    """Train shorter. Refits are as short, for a plan holds its rounds and steps. Tests of quality do without."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("recsys.training.training.MAX_ROUNDS", MAX_ROUNDS)
         patch.setattr("recsys.training.training.NETWORK_STEPS", NETWORK_STEPS)

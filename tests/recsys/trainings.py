@@ -28,9 +28,7 @@ class TrainedShop:
         return self.training.folds.test
 
 
-def trained(
-    dataset: Dataset, *, thorough: bool = False, max_events: int | None = None, **options: Any
-) -> TrainedShop:
+def trained(dataset: Dataset, *, thorough: bool = False, max_events: int | None = None, **options: Any) -> TrainedShop:
     """Return a training of the dataset; `options` are those of `train`."""
     training = train(dataset, max_events=max_events, **options)
     candidates = test_candidates(training.model, training.folds.test)

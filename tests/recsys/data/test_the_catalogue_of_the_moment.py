@@ -71,7 +71,9 @@ def test_how_many_will_appear_changes_no_fact_of_what_is_there() -> None:
     later = items.iloc[:30].assign(item_id=lambda own: "later-" + own["item_id"], first_seen=moment + DAY)
 
     without, among = (build(rows, frame) for frame in (items, pd.concat([items, later])))
-    alone, told = (ItemStatistics.fit(one.interactions, one.catalogue.at(moment), until=moment) for one in (without, among))
+    alone, told = (
+        ItemStatistics.fit(one.interactions, one.catalogue.at(moment), until=moment) for one in (without, among)
+    )
 
     there = slice(without.catalogue.n_items)
     assert among.catalogue.item_ids[there] == without.catalogue.item_ids
@@ -103,8 +105,7 @@ def test_no_fold_of_a_training_proposes_what_appears_after_it() -> None:
         dataset = shop(shift)
         days = (120, 170, 220, 270)
         learning, validation, test = (
-            temporal(dataset, start=START + a * DAY, end=START + b * DAY, new_only=False)
-            for a, b in pairwise(days)
+            temporal(dataset, start=START + a * DAY, end=START + b * DAY, new_only=False) for a, b in pairwise(days)
         )
         training = train_on(Folds([learning], validation, test), names=("content", "new_arrivals", "popular"))
         candidates = candidates_of(training.model, test)

@@ -55,7 +55,9 @@ def test_the_planted_feature_is_found_among_the_first_candidates(
     assert (features == before).all()
 
 
-def two_sources(ranks: list[list[float]], features: np.ndarray, names: tuple[str, ...], column: int) -> dict[str, float]:
+def two_sources(
+    ranks: list[list[float]], features: np.ndarray, names: tuple[str, ...], column: int
+) -> dict[str, float]:
     """Return the ablation where 30 shoppers have two candidates, the second right, and one feature decides."""
     rows, items = np.repeat(np.arange(30), 2), np.tile(np.arange(2), 30)
     per_pair = np.tile(np.array(ranks, np.float32), (30, 1))

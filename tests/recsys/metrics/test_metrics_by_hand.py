@@ -115,7 +115,7 @@ def test_slates_break_ties_by_the_lower_code() -> None:
     assert slates(found, np.array([1, 2, 1, 0], np.float32), k=2).tolist() == [[5, 3], [-1, -1], [1, -1]]
 
 
-def test_a_rung_must_be_earned() -> None:
+def test_a_stage_must_be_earned() -> None:
     rng = np.random.default_rng(0)
     low, noise = rng.random(300), rng.normal(0, 0.2, 300)
 
@@ -137,7 +137,7 @@ def test_a_rung_must_be_earned() -> None:
     assert released == "single"
 
 
-def test_a_rung_that_helps_some_and_changes_nothing_for_the_others_is_better() -> None:
+def test_a_stage_that_helps_some_and_changes_nothing_for_the_others_is_better() -> None:
     low, shoppers = np.full(300, 0.2), np.arange(300)
 
     assert better(low + (shoppers < 30) * 0.1, low, shoppers=shoppers, seed=7) == 1.0
@@ -146,10 +146,10 @@ def test_a_rung_that_helps_some_and_changes_nothing_for_the_others_is_better() -
     assert better(low[:0], low[:0], shoppers=shoppers[:0], seed=7) == 0.0
 
 
-@pytest.mark.parametrize(("sure", "earned"), [(0.4, []), (0.6, ["ranker"]), (0.82, ["ranker"]), (0.93, ["single", "blend", "ranker"])])
-def test_the_ranker_must_be_ahead_and_the_other_stages_surely_better(
-    sure: float, earned: list[str]
-) -> None:
+@pytest.mark.parametrize(
+    ("sure", "earned"), [(0.4, []), (0.6, ["ranker"]), (0.82, ["ranker"]), (0.93, ["single", "blend", "ranker"])]
+)
+def test_the_ranker_must_be_ahead_and_the_other_stages_surely_better(sure: float, earned: list[str]) -> None:
     rng, n = np.random.default_rng(0), 400
     low, noise = rng.random(n), rng.normal(0, 0.2, n)
     better_so_surely = low + noise - noise.mean() + NormalDist().inv_cdf(sure) * noise.std() / np.sqrt(n)

@@ -108,7 +108,10 @@ def test_untuned_settings_are_nearly_as_good_as_tuned_ones() -> None:
     def values(budget_s: float) -> tuple[float, float]:
         training = train(dataset, names=names, budget_s=budget_s)
         labeled, test = candidates_of(training.model, training.folds.test), training.folds.test
-        lists = single_slates(labeled.candidates, training.plan.single), blend_slates(labeled.candidates, training.plan.blend)
+        lists = (
+            single_slates(labeled.candidates, training.plan.single),
+            blend_slates(labeled.candidates, training.plan.blend),
+        )
         single, blend = (mean_ndcg(own, test.targets, test.n_items) for own in lists)
         return single, blend
 

@@ -127,7 +127,11 @@ def test_sources_of_one_window_are_let_go_before_those_of_another_are_fitted(mon
 def test_what_was_had_before_is_recommended_where_shoppers_take_it_again(again: bool) -> None:
     """Sixty shoppers take a product a day for thirty days: one of three in turn, or another one each time."""
     rows = [
-        (f"u{shopper:02d}", f"i{(shopper * 7 + (day % 3 if again else day)) % 60:02d}", 1.7e9 + 86_400.0 * day + shopper)
+        (
+            f"u{shopper:02d}",
+            f"i{(shopper * 7 + (day % 3 if again else day)) % 60:02d}",
+            1.7e9 + 86_400.0 * day + shopper,
+        )
         for day in range(30)
         for shopper in range(60)
     ]

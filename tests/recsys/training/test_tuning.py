@@ -29,7 +29,9 @@ def folds() -> list[Fold]:
     return [windows.validation, *reversed(windows.learning)]
 
 
-def search_for(name: str, folds: list[Fold], *, budget_s: float = 60.0, seed: int = 7, **options: Any) -> SourceSettings:
+def search_for(
+    name: str, folds: list[Fold], *, budget_s: float = 60.0, seed: int = 7, **options: Any
+) -> SourceSettings:
     """Return what a search above the defaults finds."""
     return tune(name, SourceSettings({}, 0.0, 0), folds, budget_s=budget_s, seed=seed, **options)
 
