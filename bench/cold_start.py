@@ -65,14 +65,14 @@ def answered(data: Dataset, model: Scoring, known: pd.DataFrame, *, seed: int) -
 
 
 def _part(data: Dataset, model: Scoring, users: Longs, cut: float) -> Found:
-    rows, catalogue = data.interactions, data.catalogue
+    rows, catalog = data.interactions, data.catalog
     past = before(rows, cut)
     learnt = past.some(~np.isin(past.users, users))
     users, targets = targets_of(rows, users, cut)
     profiles = [newcomer(rows, user, cut) for user in users.tolist()]
-    slates = model.fit(learnt, catalogue).recommend_many(profiles, [Context()] * len(profiles), 10).items
-    slates[slates[:, 0] < 0] = Popular().fit(learnt, catalogue).recommend(Profile.empty(cut), Context(), 10).items
-    return per_question(hits(slates, targets, catalogue.n_items), sizes_of(targets), k=10)
+    slates = model.fit(learnt, catalog).recommend_many(profiles, [Context()] * len(profiles), 10).items
+    slates[slates[:, 0] < 0] = Popular().fit(learnt, catalog).recommend(Profile.empty(cut), Context(), 10).items
+    return per_question(hits(slates, targets, catalog.n_items), sizes_of(targets), k=10)
 
 
 def targets_of(rows: Interactions, users: Longs, cut: float) -> tuple[Longs, list[Longs]]:

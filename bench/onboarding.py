@@ -4,7 +4,7 @@ Four times over, a part of the households is held out: none of their rows is lea
 product after the other: "yes" where it bought the product before the cut, and else, three ways: "no", skipped (as a
 request tells by `exclude`), or nothing that is heard of. What is no "yes" only chooses the next question. After n
 questions `user_knn`, fitted on the other households, answers from the likes alone (without any: what is popular),
-judged by NDCG@10 over the whole catalogue against what the household bought after the cut at row ⌊.85 n⌋. Warm is the
+judged by NDCG@10 over the whole catalog against what the household bought after the cut at row ⌊.85 n⌋. Warm is the
 same recommender given the whole true history. Who is asked at random is asked about the same well known products.
 
 The first 500 households of the shuffle are not judged: on them the settings of `ranking/onboarding.py`, the recommender
@@ -19,7 +19,7 @@ import numpy as np
 from bench.cold_start import targets_of
 from bench.complete_journey import purchases
 from recsys.arrays import Doubles, Longs
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.dataset import Dataset, build
 from recsys.data.event_weights import SIGNAL_WEIGHTS
 from recsys.data.interactions import Interactions
@@ -70,14 +70,14 @@ def main() -> None:
 
 def part(data: Dataset, users: Longs, cut: float, space: str, rng: np.random.Generator) -> dict[str, list[Doubles]]:
     """Return, of held-out households, NDCG@10 after each of `ASKED` per way of asking, the likes, and `warm`."""
-    rows, catalogue = data.interactions, data.catalogue
+    rows, catalog = data.interactions, data.catalog
     past = before(rows, cut)
     learnt = past.some(~np.isin(past.users, users))
     users, targets = targets_of(rows, users, cut)
     histories = Sequences.of(past).profiles(users, now=cut)
-    judge = Judge(learnt, catalogue, targets, cut)
+    judge = Judge(learnt, catalog, targets, cut)
     found = {"warm": [judge.ndcg(histories)]}
-    for name, ask in askers(learnt, catalogue, cut, space, rng).items():
+    for name, ask in askers(learnt, catalog, cut, space, rng).items():
         walks = [answering(ask, set(own.items.tolist()), cut) for own in histories]
         likes = np.array([len(walk[-1].items) for walk in walks], np.float64)
         found[name] = [*(judge.ndcg([walk[n] for walk in walks]) for n in ASKED), likes]
@@ -87,10 +87,10 @@ def part(data: Dataset, users: Longs, cut: float, space: str, rng: np.random.Gen
 class Judge:
     """Answers held-out households with a recommender that never saw them."""
 
-    def __init__(self, learnt: Interactions, catalogue: Catalogue, targets: Sequence[Longs], cut: float) -> None:
-        self._model = UserKNN().fit(learnt, catalogue)
-        self._popular = Popular().fit(learnt, catalogue).recommend(Profile.empty(cut), Context(), 10).items
-        self._targets, self._n_items = targets, catalogue.n_items
+    def __init__(self, learnt: Interactions, catalog: Catalog, targets: Sequence[Longs], cut: float) -> None:
+        self._model = UserKNN().fit(learnt, catalog)
+        self._popular = Popular().fit(learnt, catalog).recommend(Profile.empty(cut), Context(), 10).items
+        self._targets, self._n_items = targets, catalog.n_items
 
     def ndcg(self, profiles: Sequence[Profile]) -> Doubles:
         """Return NDCG@10 of each household."""
@@ -99,17 +99,15 @@ class Judge:
         return ndcg(slates, self._targets, self._n_items)
 
 
-def askers(
-    learnt: Interactions, catalogue: Catalogue, cut: float, name: str, rng: np.random.Generator
-) -> dict[str, Asker]:
+def askers(learnt: Interactions, catalog: Catalog, cut: float, name: str, rng: np.random.Generator) -> dict[str, Asker]:
     """Return the ways of asking. The random one draws from the same well known products as the adaptive one."""
-    popular = Popular().fit(learnt, catalogue).recommend(Profile.empty(cut), Context(), catalogue.n_items).items
-    everything = np.ones(catalogue.n_items, np.bool_)
-    pool = pool_of(popular, np.full(catalogue.n_items, -1, np.int32), everything)
-    rows = rows_of({name: make(name).fit(learnt, catalogue)})
+    popular = Popular().fit(learnt, catalog).recommend(Profile.empty(cut), Context(), catalog.n_items).items
+    everything = np.ones(catalog.n_items, np.bool_)
+    pool = pool_of(popular, np.full(catalog.n_items, -1, np.int32), everything)
+    rows = rows_of({name: make(name).fit(learnt, catalog)})
     if rows is None:
         raise SystemExit(f"{name} does not tell which products are alike")
-    space = TasteSpace.of(rows, pool, ItemStatistics.fit(learnt, catalogue, until=cut))
+    space = TasteSpace.of(rows, pool, ItemStatistics.fit(learnt, catalog, until=cut))
 
     def best(opinions: Opinions, asked: Sequence[int]) -> int:
         allowed = everything.copy()

@@ -1,4 +1,4 @@
-"""The merchandiser's door to the catalogue: every change goes through the room's services."""
+"""The merchandiser's door to the catalog: every change goes through the room's services."""
 
 import csv
 from decimal import Decimal
@@ -155,7 +155,7 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
     def _do_file_export(
         self, file_format: Format, request: HttpRequest, queryset: QuerySet[Product], export_form: Any = None
     ) -> HttpResponseBase:
-        """Send a text as it is written; of the library's own way a large catalogue would hold a worker's memory."""
+        """Send a text as it is written; of the library's own way a large catalog would hold a worker's memory."""
         if not isinstance(file_format, CSV):
             if queryset[limits.BULK_LINES :].exists():
                 raise ValueError(f"More than {limits.BULK_LINES} products: take csv, which is written as it is sent.")

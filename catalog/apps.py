@@ -8,7 +8,7 @@ class CatalogConfig(AppConfig):
     """Products."""
 
     name = "catalog"
-    verbose_name = "Catalogue"
+    verbose_name = "Catalog"
 
     def ready(self) -> None:
         """Look after each migration for what a restore left behind."""

@@ -1,4 +1,4 @@
-"""Reads for pages that let a person look through the catalogue: by words, by category, by group."""
+"""Reads for pages that let a person look through the catalog: by words, by category, by group."""
 
 from collections.abc import Sequence
 
@@ -40,7 +40,7 @@ def group(group_id: str) -> list[ProductRow]:
 
 
 def top_categories(limit: int = 8) -> list[str]:
-    """Return the widest categories on sale, the fullest first; of a large catalogue as a part of it tells."""
+    """Return the widest categories on sale, the fullest first; of a large catalog as a part of it tells."""
     with connection.cursor() as sql:
         sql.execute("SELECT reltuples FROM pg_class WHERE oid = %s::regclass", [Product._meta.db_table])
         (rows,) = sql.fetchone()  # below zero: nobody has counted yet

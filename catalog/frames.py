@@ -1,4 +1,4 @@
-"""Products of the catalogue as models read them, in training and where an answer knows newer ones."""
+"""Products of the catalog as models read them, in training and where an answer knows newer ones."""
 
 from collections.abc import Iterable
 

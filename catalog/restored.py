@@ -1,7 +1,7 @@
 """What a restore on another cluster leaves behind: numbers of transactions that this one has not come to yet.
 
 `pg_restore` writes rows before it makes triggers, so each product keeps the number of the transaction that changed it
-on the old cluster. A new one counts from a few hundred: every reader would read all of the catalogue anew at each look,
+on the old cluster. A new one counts from a few hundred: every reader would read all of the catalog anew at each look,
 until it has counted as far.
 """
 

@@ -1,4 +1,4 @@
-"""Writes of the catalogue. Each is one transaction with its audit event; then the catalogue's version moves on."""
+"""Writes of the catalog. Each is one transaction with its audit event; then the catalog's version moves on."""
 
 import hashlib
 import logging
@@ -41,7 +41,7 @@ def put_product(product_id: str, *, data: object, actor: str) -> bool:
 
 
 def remove_product(product_id: str, *, actor: str) -> None:
-    """Take the product out of the catalogue; its history stays. Raises NotFound when it is not there."""
+    """Take the product out of the catalog; its history stays. Raises NotFound when it is not there."""
     with transaction.atomic():
         gone = Product.objects.filter(product_id=product_id, removed_at=None).update(removed_at=clock.now())
         if not gone:
@@ -108,7 +108,7 @@ def parse_row(row: Any) -> tuple[str, ProductData]:
 
 
 def announce() -> None:
-    """Move the catalogue's version on, so that serving processes look for changes at once.
+    """Move the catalog's version on, so that serving processes look for changes at once.
 
     Without Redis they find them anyway, by polling.
     """

@@ -11,7 +11,7 @@ ANSWER_SECONDS = 2.0
 CONFIG_VERSION = "v:config"
 """Counts the changes of placements and rules; the read of a shopper brings it along."""
 CATALOG_VERSION = "v:catalog"
-"""Counts the changes of the catalogue, as that."""
+"""Counts the changes of the catalog, as that."""
 
 
 def client() -> redis.Redis:

@@ -22,7 +22,7 @@ def end_with_parent() -> None:
 
 
 def load_early() -> None:
-    """Load catalogue and model before the first request asks for them, in such a worker. Call when Django is set up.
+    """Load catalog and model before the first request asks for them, in such a worker. Call when Django is set up.
 
     A process that is forked later would inherit a lock that nobody holds any more.
     """

@@ -187,10 +187,10 @@ def check_log() -> str:
     return f"{get_log().length()} entries"
 
 
-def check_catalogue() -> str:
-    """Say whether this process may answer at once. Raises Unavailable while it loads the catalogue: requests wait."""
+def check_catalog() -> str:
+    """Say whether this process may answer at once. Raises Unavailable while it loads the catalog: requests wait."""
     if keeper.loading:
-        raise errors.Unavailable("the catalogue is being loaded")
+        raise errors.Unavailable("the catalog is being loaded")
     return "loaded"
 
 
@@ -211,6 +211,6 @@ CHECKS: dict[str, Callable[[], str]] = {
     "redis": check_redis,
     "stores": check_stores,
     "log": check_log,
-    "catalogue": check_catalogue,
+    "catalog": check_catalog,
     "model": check_model,
 }

@@ -1,4 +1,4 @@
-"""The form of every data set: products for the catalogue, and events as Segment items. Pure."""
+"""The form of every data set: products for the catalog, and events as Segment items. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -37,7 +37,7 @@ def load(*, now: datetime, currency: str) -> DemoData:
     tables = get_data(["transactions", "products", "demographics"])
     lines = kept_lines(tables["transactions"], tables["products"])
     households = sorted(lines["household_id"].unique())
-    products = catalogue(lines, tables["products"])
+    products = catalog(lines, tables["products"])
     return DemoData(
         name="complete-journey",
         note=NOTE,
@@ -59,7 +59,7 @@ def kept_lines(transactions: Frame, products: Frame) -> Frame:
     return lines.sort_values("transaction_timestamp", kind="stable")
 
 
-def catalogue(lines: Frame, products: Frame) -> list[Item]:
+def catalog(lines: Frame, products: Frame) -> list[Item]:
     """Return a PUT body for each product that was sold; the price is the median of what was paid for one."""
     paid = (lines["sales_value"] / lines["quantity"]).groupby(lines["product_id"]).median()
     first = lines.groupby("product_id")["transaction_timestamp"].min()

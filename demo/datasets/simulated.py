@@ -5,7 +5,7 @@ from typing import Final
 
 from demo.datasets.base import DemoData, Item
 from demo.simulation.behaviour import live
-from demo.simulation.catalogue import make_products
+from demo.simulation.catalog import make_products
 from demo.simulation.payloads import Wire
 from demo.simulation.shoppers import make_shoppers
 

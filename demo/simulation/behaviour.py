@@ -13,7 +13,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from demo.simulation.catalogue import SimulatedProduct
+from demo.simulation.catalog import SimulatedProduct
 from demo.simulation.shoppers import Shopper
 from demo.simulation.vocabulary import KIND_BY_KEY, ROOMS
 

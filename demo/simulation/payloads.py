@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from demo.simulation.behaviour import Act, Line
-from demo.simulation.catalogue import SimulatedProduct
+from demo.simulation.catalog import SimulatedProduct
 from demo.simulation.shoppers import Shopper
 
 PURPOSES: Final = ("analytics", "personalization", "cross_device", "train_models", "experiments")

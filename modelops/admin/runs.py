@@ -22,7 +22,7 @@ from modelops.services.runs import may_be_stopped, queue_once, stop_training
 
 COLORS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger", "stopped": "info"}
 LISTED = 50
-SIZES = {"interactions": "interactions", "shoppers": "shoppers", "items": "products in the catalogue, touched or not"}
+SIZES = {"interactions": "interactions", "shoppers": "shoppers", "items": "products in the catalog, touched or not"}
 
 
 class TrainingForm(forms.Form):

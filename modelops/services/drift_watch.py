@@ -20,7 +20,7 @@ from modelops.services.data_checks import data_profile_of
 from modelops.services.served_answers import NEEDED, served_checks
 from modelops.services.shop_data import with_removals
 from recsys.arrays import Longs, Times
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.cleaning import declared_bots
 from recsys.data.data_checks import (
     Check,
@@ -62,14 +62,14 @@ def watch_drift(*, actor: str, again: bool = False) -> ModelDrift | None:
     learnt = _learnt(live) if live else None
     if live is None or learnt is None:
         return None
-    catalogue, facts = learnt
-    ids = pd.Index(catalogue.item_ids, dtype=object)
+    catalog, facts = learnt
+    ids = pd.Index(catalog.item_ids, dtype=object)
     known = pd.Series(standings(facts.table[:, POPULAR].astype(np.float64)), index=ids)
     popularity = pd.Series(np.expm1(facts.table[:, EVER].astype(np.float64)), index=ids)
     frame = training_frame(since=now - NEEDED)
     frame = frame[~declared_bots(frame)]  # training, which the day is held against, learns from none either
     day = frame[frame["timestamp"] >= (now - DAY).timestamp()]
-    fairness = served_checks(frame, with_removals(_newest(live, catalogue)), popularity, now=now)
+    fairness = served_checks(frame, with_removals(_newest(live, catalog)), popularity, now=now)
     checks = [*_feed(frame, now=now), *_traffic(live, day, known, now=now), *_slates(known, now=now), *fairness]
     measured = [one for one in checks if one.grade != "notes"]
     if not measured:
@@ -81,26 +81,26 @@ def watch_drift(*, actor: str, again: bool = False) -> ModelDrift | None:
         return ModelDrift.objects.create(model_version=live, taken_at=now, rows=len(day), checks=told)
 
 
-def _learnt(version: ModelVersion) -> tuple[Catalogue, ItemStatistics] | None:
-    """Return the catalogue and the facts as the version was trained; None where they are not what was registered, or
+def _learnt(version: ModelVersion) -> tuple[Catalog, ItemStatistics] | None:
+    """Return the catalog and the facts as the version was trained; None where they are not what was registered, or
     another release's that this code cannot read."""
     directory = directory_of(version)
     try:
         artifact.unseal(directory, expected=version.artefact_hash)
-        return artifact.read_catalogue(directory), artifact.read_statistics(directory)
+        return artifact.read_catalog(directory), artifact.read_statistics(directory)
     except LOADING_ERRORS as error:
         log.error("model.champion_unreadable version=%s error=%s", version.version, error)
         return None
 
 
-def _newest(version: ModelVersion, trained: Catalogue) -> Catalogue:
-    """Return the catalogue that the version's increment knows: products that appeared since the training are served."""
+def _newest(version: ModelVersion, trained: Catalog) -> Catalog:
+    """Return the catalog that the version's increment knows: products that appeared since the training are served."""
     increment = increment_of(version)
     if increment is None:
         return trained
     try:
         artifact.unseal(increment.directory, expected=increment.artefact_hash)
-        return artifact.read_catalogue(increment.directory)
+        return artifact.read_catalog(increment.directory)
     except LOADING_ERRORS as error:
         log.error("model.increment_unreadable version=%s error=%s", version.version, error)
         return trained

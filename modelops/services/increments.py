@@ -94,7 +94,7 @@ def _made(live: ModelVersion, begun: float, *, actor: str) -> str:
     except LOADING_ERRORS as error:
         raise Conflict(f"{live.version} cannot learn more: {error}") from error
     directory = increments_of(live) / str(uuid7())
-    fresh = incremented(base, dataset.interactions, dataset.catalogue, manifest=learnt)
+    fresh = incremented(base, dataset.interactions, dataset.catalog, manifest=learnt)
     with whole(directory):
         artefact_hash = fresh.save(directory)
     told = {"directory": directory.name, "artefact_hash": artefact_hash, "interactions": len(dataset), **learnt}

@@ -13,7 +13,7 @@ from events.shown import shown_lists
 from modelops.services.gate import CONTEXT_DAYS, labels_of
 from recsys.arrays import Longs
 from recsys.data.activity import third_of
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.data_checks import Check
 from recsys.evaluation.model_checks.answers import (
     Answers,
@@ -49,23 +49,23 @@ class _Lists:
 
 
 def served_checks(
-    frame: pd.DataFrame, catalogue: Catalogue, popularity: "pd.Series[float]", *, now: datetime
+    frame: pd.DataFrame, catalog: Catalog, popularity: "pd.Series[float]", *, now: datetime
 ) -> list[Check]:
     """Return the checks of what was served in the last day.
 
     `frame` is `training_frame` since `NEEDED` ago, or longer; `popularity` is by product id, 0 for those it lacks.
     """
-    since, codes = now - DAYS * DAY, {name: code for code, name in enumerate(catalogue.item_ids)}
+    since, codes = now - DAYS * DAY, {name: code for code, name in enumerate(catalog.item_ids)}
     touches, persons = _touches(frame, codes)
     answers = _answers(since, codes, {name: code for code, name in enumerate(persons)})
     cuts = [(since + at * DAY).timestamp() for at in range(DAYS)]
     touched = [_between(touches, cut, cut + DAY.total_seconds()) for cut in cuts]
     judged = [answered_well(*one, n_items=len(codes)) for one in zip(answers, touched, strict=True)]
     labels = _labels(persons, np.unique(np.concatenate([who for who, _ in judged])), since=since - CONTEXT_DAYS)
-    popular = popularity.reindex(catalogue.item_ids).fillna(0.0).to_numpy(np.float64)
+    popular = popularity.reindex(catalog.item_ids).fillna(0.0).to_numpy(np.float64)
     days = [
         ServedDay(
-            own, JudgedShelf.of(catalogue, popularity=popular, cut=cut), ndcg, _groups(who, touches, labels, cut=cut)
+            own, JudgedShelf.of(catalog, popularity=popular, cut=cut), ndcg, _groups(who, touches, labels, cut=cut)
         )
         for cut, own, (who, ndcg) in zip(cuts, answers, judged, strict=True)
     ]
@@ -74,7 +74,7 @@ def served_checks(
 
 
 def _touches(frame: pd.DataFrame, codes: Mapping[str, int]) -> tuple[Touches, Sequence[str]]:
-    """Return the interactions with products of the catalogue in codes, and the persons whose codes these are."""
+    """Return the interactions with products of the catalog in codes, and the persons whose codes these are."""
     items = frame["item_id"].map(codes)
     known = frame[items.notna()]
     shoppers, persons = pd.factorize(known["user_id"])

@@ -11,7 +11,7 @@ from django.conf import settings
 from catalog.frames import items_frame
 from catalog.selectors import catalog_rows, removals
 from events.selectors import shoppers_frame, training_frame
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 
 if TYPE_CHECKING:
     from recsys.data.dataset import Dataset
@@ -33,7 +33,7 @@ def shop_dataset(
     frame = training_frame()
     read()
     known = shoppers_frame(settings.SHOPPER_ATTRIBUTES)
-    # What was taken out of the catalogue is never shown, but tells still what those who had it like.
+    # What was taken out of the catalog is never shown, but tells still what those who had it like.
     touched = set(frame["item_id"])
     rows = [row for row in catalog_rows() if not row.removed or row.product_id in touched]
     elsewhere = sum(row.price is not None and row.currency != settings.SHOP_CURRENCY for row in rows)
@@ -41,17 +41,17 @@ def shop_dataset(
     folder = Path(settings.PICTURES_DIR) if pictures and settings.PICTURES_DIR else None
     counted = settings.EVENT_WEIGHTS if weights is None else weights
     dataset = build(frame, items, known, pictures=folder, weights=counted, stated=True)
-    dataset = replace(dataset, catalogue=with_removals(dataset.catalogue))
-    # Of a catalogue in one currency nothing is said.
+    dataset = replace(dataset, catalog=with_removals(dataset.catalog))
+    # Of a catalog in one currency nothing is said.
     told = [{"column": "price in another currency", "values": elsewhere, "rule": ELSEWHERE}] if elsewhere else []
     return replace(dataset, report={**dataset.report, "imputed": [*dataset.report["imputed"], *told]})
 
 
-def with_removals(catalogue: Catalogue) -> Catalogue:
-    """Return the catalogue with when each product was taken out of the shop's: who judges counts it no more."""
-    codes = {name: code for code, name in enumerate(catalogue.item_ids)}
-    gone = np.full(catalogue.n_items, np.nan)
+def with_removals(catalog: Catalog) -> Catalog:
+    """Return the catalog with when each product was taken out of the shop's: who judges counts it no more."""
+    codes = {name: code for code, name in enumerate(catalog.item_ids)}
+    gone = np.full(catalog.n_items, np.nan)
     for name, moment in removals():
         if name in codes:
             gone[codes[name]] = moment.timestamp()
-    return replace(catalogue, gone=gone)
+    return replace(catalog, gone=gone)

@@ -30,7 +30,7 @@ def conflicts(rules: RuleSet, *, of: int | None = None) -> list[Conflict]:
 
 
 def doubts(rule: Rule, rules: RuleSet, *, on_sale: Bools) -> list[str]:
-    """Return what of a rule finds nothing in the catalogue, as a slip of the pen does; of an empty one nothing.
+    """Return what of a rule finds nothing in the catalog, as a slip of the pen does; of an empty one nothing.
 
     Of one that wants to show products also which of them are not on sale.
     """
@@ -44,7 +44,7 @@ def doubts(rule: Rule, rules: RuleSet, *, on_sale: Bools) -> list[str]:
     )
     matched, end = rules.matched[rule.id], ": nothing is left to show" if rule.effect == "require" else ""
     if not matched.any():
-        return [*found, f"“{rule.name}” matches no product of the catalogue{end}"]
+        return [*found, f"“{rule.name}” matches no product of the catalog{end}"]
     if rule.effect in SHOWING:
         gone = [
             name for name in rule.products if (code := rules.columns.codes.get(name)) is not None and not on_sale[code]
@@ -57,14 +57,14 @@ def doubts(rule: Rule, rules: RuleSet, *, on_sale: Bools) -> list[str]:
 def unknown(
     columns: Columns, *, products: Sequence[str] = (), categories: Sequence[str] = (), brands: Sequence[str] = ()
 ) -> list[str]:
-    """Return in words which names the catalogue does not know."""
+    """Return in words which names the catalog does not know."""
     asked = (
         ("product", products, columns.in_products),
         ("category", categories, columns.in_categories),
         ("brand", brands, columns.in_brands),
     )
     return [
-        f"There is no {kind} {name} in the catalogue"
+        f"There is no {kind} {name} in the catalog"
         for kind, names, holding in asked
         for name in names
         if not holding([name]).any()

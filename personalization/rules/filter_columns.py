@@ -1,6 +1,6 @@
-"""The columns of the catalogue that filters, rules and caps look at. Pure.
+"""The columns of the catalog that filters, rules and caps look at. Pure.
 
-Position = item code, the same codes as the model's `Catalogue`. Text columns are factorized: `brands[brand_of[code]]`
+Position = item code, the same codes as the model's `Catalog`. Text columns are factorized: `brands[brand_of[code]]`
 is the brand of an item, so a condition is evaluated once for each distinct value, not once for each item.
 
 Columns keep names as the shop writes them; brands and categories are compared and counted whatever the case of their

@@ -162,9 +162,9 @@ def _ordered(rules: Iterable[Rule]) -> tuple[Rule, ...]:
 
 
 class RuleSet:
-    """Rules compiled against one state of the catalogue: which items each is about is known beforehand.
+    """Rules compiled against one state of the catalog: which items each is about is known beforehand.
 
-    `before` lends what it found of rules that are the same, about a catalogue that says the same of what they ask.
+    `before` lends what it found of rules that are the same, about a catalog that says the same of what they ask.
     """
 
     def __init__(self, rules: Iterable[Rule], columns: Columns, *, before: "RuleSet | None" = None) -> None:

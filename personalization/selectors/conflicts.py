@@ -1,4 +1,4 @@
-"""What stands in the way of rules and filters, on the catalogue of the moment."""
+"""What stands in the way of rules and filters, on the catalog of the moment."""
 
 from common import clock
 from personalization.models import Placement, Rule, RuleVersion
@@ -14,7 +14,7 @@ from personalization.serving.snapshot_refresher import keeper
 def conflicts_of(*rule_ids: int) -> list[str]:
     """Return what keeps active rules from their work, what of them finds nothing, and their conflicts, each once.
 
-    Raises Unavailable without a catalogue.
+    Raises Unavailable without a catalog.
     """
     snapshot = keeper.current()
     known = snapshot.rules
@@ -42,7 +42,7 @@ def _conflicts(own: PureRule, rules: RuleSet, snapshot: Snapshot) -> list[str]:
 def hides_everything(version: RuleVersion) -> bool:
     """Return whether what an exclude, or a cap of 0, hides is all that is on sale.
 
-    Raises Unavailable before the catalogue is loaded.
+    Raises Unavailable before the catalog is loaded.
     """
     snapshot = keeper.current()
     on_sale, columns = snapshot.on_sale, snapshot.shelf.columns
@@ -55,7 +55,7 @@ def hides_everything(version: RuleVersion) -> bool:
 def doubts_of(placement: Placement) -> list[str]:
     """Return what of a placement's filters finds nothing, and which of its recommenders the live model does not hold.
 
-    Raises Unavailable before the catalogue is loaded.
+    Raises Unavailable before the catalog is loaded.
     """
     snapshot, config = keeper.current(), config_of(placement)
     filters = config.filters

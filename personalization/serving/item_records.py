@@ -46,7 +46,7 @@ def _item(
 ) -> Item:
     row = shelf.rows[code]
     if row is None:
-        raise LookupError(f"code {code} is shown and not in the catalogue")
+        raise LookupError(f"code {code} is shown and not in the catalog")
     return Item(
         product_id=row.product_id,
         position=position,

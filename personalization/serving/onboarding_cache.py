@@ -34,6 +34,6 @@ class Survey:
         return TasteSpace.of(rows_of(self.sources) or self.shelf.kinship.rows, self.pool, self.facts)
 
     def following(self, shelf: Shelf, popular: Ints, on_sale: Bools) -> "Survey":
-        """Return the survey of the next state of the same catalogue; where it asks about the same, this one."""
+        """Return the survey of the next state of the same catalog; where it asks about the same, this one."""
         fresh = replace(self, shelf=shelf, popular=popular, on_sale=on_sale)
         return self if np.array_equal(fresh.pool, self.pool) else fresh

@@ -18,7 +18,7 @@ from recsys.sources.base import Ranked
 QUESTIONS = 16
 """How many questions are thought out at once."""
 PART = 2_000
-"""How many popular products are told at once: an answer has no use for all of a large catalogue."""
+"""How many popular products are told at once: an answer has no use for all of a large catalog."""
 KINSHIP = "content"
 """Likeness by words proposes under the name of the recommender it stands in for."""
 NOTHING = Ranked(np.empty(0, np.int32), np.empty(0, np.float32))

@@ -1,4 +1,4 @@
-"""The catalogue as serving holds it: the model's codes first, products made since behind them."""
+"""The catalog as serving holds it: the model's codes first, products made since behind them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from recsys.arrays import (
     Longs,
     Times,
 )
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.ranking.text_similarity import Kinship
 
 N = TypeVar("N", np.float64, np.int64)
@@ -31,39 +31,39 @@ UNCOUNTED = 10**9
 
 @dataclass(frozen=True)
 class Shelf:
-    """All products by code. `rows[code]` is None for a product the model knows and the catalogue no longer holds."""
+    """All products by code. `rows[code]` is None for a product the model knows and the catalog no longer holds."""
 
-    catalogue: Catalogue
+    catalog: Catalog
     rows: tuple[ProductRow | None, ...]
     columns: Columns
     _masks: dict[Filters, Bools] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, catalogue: Catalogue, rows: Iterable[ProductRow], *, before: "Shelf | None" = None) -> "Shelf":
-        """Return the shelf of a catalogue whose ids include those of all rows.
+    def of(cls, catalog: Catalog, rows: Iterable[ProductRow], *, before: "Shelf | None" = None) -> "Shelf":
+        """Return the shelf of a catalog whose ids include those of all rows.
 
         `before` lends what it found of the same rows and words, whatever codes they had.
         """
         by_id = {row.product_id: row for row in rows}
-        ordered = tuple(map(by_id.get, catalogue.item_ids))
+        ordered = tuple(map(by_id.get, catalog.item_ids))
         if before is None or not before.rows:
-            return cls(catalogue, ordered, Columns.of(catalogue.item_ids, **_columns_of(ordered)))
-        places = catalogue.places_in(before.catalogue)
+            return cls(catalog, ordered, Columns.of(catalog.item_ids, **_columns_of(ordered)))
+        places = catalog.places_in(before.catalog)
         lent = [place >= 0 and before.rows[place] is row for place, row in zip(places.tolist(), ordered, strict=True)]
         codes, kept = np.flatnonzero(~np.array(lent, np.bool_)), places.clip(0)
         fresh = [ordered[code] for code in codes.tolist()]
-        columns = before.columns.moved(catalogue.item_ids, kept, told=codes, **_columns_of(fresh))
-        shelf = cls(catalogue, ordered, columns)
+        columns = before.columns.moved(catalog.item_ids, kept, told=codes, **_columns_of(fresh))
+        shelf = cls(catalog, ordered, columns)
         vars(shelf)["offered"] = _patched(before.offered[kept], codes, _offered(fresh))
         vars(shelf)["born"] = _patched(before.born[kept], codes, _born(fresh))
         if (kinship := vars(before).get("kinship")) is not None:
-            vars(shelf)["kinship"] = Kinship.after(kinship, catalogue, places)
+            vars(shelf)["kinship"] = Kinship.after(kinship, catalog, places)
         return shelf
 
     def following(self, rows: Sequence[ProductRow]) -> "Shelf":
         """Return the shelf with these rows in the place of those it holds of the same products.
 
-        What follows from the catalogue's words is taken over: it is no row's.
+        What follows from the catalog's words is taken over: it is no row's.
         """
         codes = np.array([self.codes[row.product_id] for row in rows], np.int64)
         listed, dated, named = list(self.rows), True, True
@@ -76,7 +76,7 @@ class Shelf:
         else:
             ids, every = self.columns.product_ids, np.arange(len(listed))
             columns = self.columns.moved(ids, every, told=codes, **_columns_of(rows))
-        fresh = Shelf(self.catalogue, tuple(listed), columns)
+        fresh = Shelf(self.catalog, tuple(listed), columns)
         lasting = ("kinship", "by_id", *(("born", "newest") if dated else ()))
         made = vars(self).copy()  # at once: a request may need something for the first time now
         vars(fresh).update({name: made[name] for name in lasting if name in made})
@@ -91,16 +91,16 @@ class Shelf:
     @cached_property
     def kinship(self) -> Kinship:
         """Likeness by words; built at first need, which the keeper makes its own need."""
-        return Kinship.of(self.catalogue)
+        return Kinship.of(self.catalog)
 
     @cached_property
     def born(self) -> Times:
-        """When each product appeared, seconds since the epoch; NaN for what the catalogue no longer holds."""
+        """When each product appeared, seconds since the epoch; NaN for what the catalog no longer holds."""
         return _born(self.rows)
 
     @cached_property
     def newest(self) -> tuple[Ints, Times]:
-        """All codes the catalogue holds, the newest first, and when each appeared."""
+        """All codes the catalog holds, the newest first, and when each appeared."""
         known = np.flatnonzero(~np.isnan(self.born))
         codes = known[np.argsort(-self.born[known], kind="stable")].astype(np.int32)
         return codes, self.born[codes]
@@ -112,7 +112,7 @@ class Shelf:
 
     @cached_property
     def order(self) -> Ints:
-        """All codes in catalogue order: in stock first, then by product id."""
+        """All codes in catalog order: in stock first, then by product id."""
         return self.by_id[np.argsort(self.columns.stocks[self.by_id] <= 0, kind="stable")]
 
     @cached_property
@@ -121,7 +121,7 @@ class Shelf:
         return _offered(self.rows)
 
     def on_sale(self, now: datetime) -> Bools:
-        """Return the mask of products that may be shown: in the catalogue, active, available by now."""
+        """Return the mask of products that may be shown: in the catalog, active, available by now."""
         shown: Bools = self.offered <= now.timestamp()
         return shown
 
@@ -159,7 +159,7 @@ def _patched(values: NDArray[N], codes: Longs, fresh: NDArray[N]) -> NDArray[N]:
 
 
 def _columns_of(rows: Sequence[ProductRow | None]) -> dict[str, Any]:
-    """Return what conditions look at, as `Columns` is told it, from the catalogue's rows of the moment."""
+    """Return what conditions look at, as `Columns` is told it, from the catalog's rows of the moment."""
     prices, stocks = _counts(rows)
     return {
         "brands": [row.brand if row else "" for row in rows],

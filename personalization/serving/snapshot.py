@@ -13,10 +13,10 @@ from personalization.selectors.placements import STRATEGIES, PlacementConfig
 from personalization.serving.onboarding_cache import Survey
 from personalization.serving.serving_catalog import Shelf
 from recsys.arrays import Bools, Floats, Ints
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.event_weights import weight_table
 from recsys.data.profile import Context, Profile
-from recsys.ranking.extension import extended_catalogue
+from recsys.ranking.extension import extended_catalog
 from recsys.ranking.model import HybridModel
 from recsys.sources.own_history import Recent
 from recsys.sources.scoring import Scoring
@@ -25,7 +25,7 @@ from recsys.sources.scoring import Scoring
 @dataclass(frozen=True)
 class Snapshot:
     """One state of the shop. `popular` are all codes a cold start shows, best first; the first `touched` of them are
-    popular, the others follow in the catalogue's order.
+    popular, the others follow in the catalog's order.
 
     `weights` say what an event counts by its signal code, as it did when the model was trained.
     """
@@ -59,7 +59,7 @@ class Snapshot:
     ) -> "Snapshot":
         """Return the state made of the given parts; the bundle is extended by products it does not know.
 
-        What was taken out of the catalogue before a model knew it stands behind them: years of it are more than what is
+        What was taken out of the catalog before a model knew it stands behind them: years of it are more than what is
         new, and would be compared with everything again and again. `before`, a state of this shop under any model,
         lends what it found of the same products: only what differs is looked at.
         """
@@ -69,14 +69,14 @@ class Snapshot:
         fresh, gone = _newer(bundle, listed, held)
         frames = items_frame(fresh), items_frame(gone)
         if bundle is None:
-            catalogue = extended_catalogue(extended_catalogue(Catalogue(item_ids=()), frames[0]), frames[1])
+            catalog = extended_catalog(extended_catalog(Catalog(item_ids=()), frames[0]), frames[1])
         else:
             kept = list(map(told_of, held)) == list(map(told_of, fresh[: len(held)]))
             bundle = bundle.extended(frames[0], gone=frames[1], before=same.bundle if same and kept else None)
-            catalogue = bundle.catalogue
-        shelf = Shelf.of(catalogue, listed, before=None if before is None else before.shelf)
+            catalog = bundle.catalog
+        shelf = Shelf.of(catalog, listed, before=None if before is None else before.shelf)
         on_sale, (popular, touched) = shelf.on_sale(now), _popular(bundle, shelf, now)
-        sources, facts = (_untrained(catalogue), None) if bundle is None else (bundle.sources, bundle.statistics)
+        sources, facts = (_untrained(catalog), None) if bundle is None else (bundle.sources, bundle.statistics)
         return cls(
             bundle=bundle,
             sources=sources,
@@ -100,7 +100,7 @@ class Snapshot:
         rules: Sequence[Rule],
         now: datetime,
     ) -> "Snapshot | None":
-        """Return the state after changes of products: a new price or stock need not wait for a catalogue made anew.
+        """Return the state after changes of products: a new price or stock need not wait for a catalog made anew.
 
         None where it must be: a product came, or one that no model was trained with went or is told in other words.
         """
@@ -126,11 +126,11 @@ class Snapshot:
     @property
     def trained(self) -> int:
         """How many of the codes the model was trained with; what is told of the others is all it knows of them."""
-        return 0 if self.released is None else self.released.catalogue.n_items
+        return 0 if self.released is None else self.released.catalog.n_items
 
     @property
     def newer(self) -> list[ProductRow]:
-        """The products of the catalogue behind these, in the order of their codes."""
+        """The products of the catalog behind these, in the order of their codes."""
         return [row for row in self.shelf.rows[self.trained :] if row is not None and not row.removed]
 
     def _is_told(self, row: ProductRow) -> bool:
@@ -161,7 +161,7 @@ def _newer(
     Those that were `held` stand first, as they did: who knows them already need only look at the others. The order is
     one that a process that starts later finds too: of products that are alike the lower code comes first in answers.
     """
-    known = frozenset[str]() if bundle is None else frozenset(bundle.catalogue.item_ids)
+    known = frozenset[str]() if bundle is None else frozenset(bundle.catalog.item_ids)
     newer = sorted(
         (row for row in rows if row.product_id not in known), key=lambda row: (row.first_seen, row.product_id)
     )
@@ -170,17 +170,17 @@ def _newer(
     return fresh, [row for row in newer if row.removed]
 
 
-def _untrained(catalogue: Catalogue) -> dict[str, Scoring]:
+def _untrained(catalog: Catalog) -> dict[str, Scoring]:
     """Return what learns nothing, and so answers before the first training: what the shopper looked at."""
-    return {Recent.name: Recent().extend(catalogue)}
+    return {Recent.name: Recent().extend(catalog)}
 
 
 def _popular(bundle: HybridModel | None, shelf: Shelf, now: datetime) -> tuple[Ints, int]:
-    """Return all codes: the model's popular ones, and how many these are, then the rest in catalogue order."""
+    """Return all codes: the model's popular ones, and how many these are, then the rest in catalog order."""
     source = None if bundle is None else bundle.sources.get("popular")
     if source is None:
         return shelf.order, 0
-    ranked = source.recommend(Profile.empty(now.timestamp()), Context(), shelf.catalogue.n_items).items
+    ranked = source.recommend(Profile.empty(now.timestamp()), Context(), shelf.catalog.n_items).items
     return _followed(ranked, shelf), len(ranked)
 
 

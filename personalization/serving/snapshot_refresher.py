@@ -63,7 +63,7 @@ class Keeper:
         if self._snapshot is None:
             self.refresh()
         if self._snapshot is None:
-            raise Unavailable("The catalogue is not loaded yet.")
+            raise Unavailable("The catalog is not loaded yet.")
         return self._snapshot
 
     def begin(self) -> None:
@@ -78,7 +78,7 @@ class Keeper:
 
     @property
     def loading(self) -> bool:
-        """Whether the first snapshot of this process is being made: with a large catalogue that takes a while."""
+        """Whether the first snapshot of this process is being made: with a large catalog that takes a while."""
         return self._snapshot is None and self._runs()
 
     def hint(self, *, config_version: int, catalog_version: int) -> None:
@@ -138,7 +138,7 @@ class Keeper:
             _ = fresh.shelf.kinship, fresh.survey.space
             if old is None:
                 settle()
-        RELOADS.labels(part="catalogue" if self._changed else "model").inc()
+        RELOADS.labels(part="catalog" if self._changed else "model").inc()
         self._changed, self._remodeled = {}, False
 
     def _reload_rows(self) -> dict[str, ProductRow]:

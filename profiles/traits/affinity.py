@@ -21,7 +21,7 @@ SHOWN: Final = 5
 
 
 class Affinity(Trait[dict[str, int]]):
-    """State: a weight for each product; what is liked is worked out from the catalogue when it is read."""
+    """State: a weight for each product; what is liked is worked out from the catalog when it is read."""
 
     def empty(self) -> dict[str, int]:
         """Return no weights."""

@@ -43,7 +43,7 @@ IMPUTATION = {
     " the middle",
     "category": "missing stays unknown: affinity features are unknown for the item",
     "first_seen": "missing becomes the time of the first interaction; so does a day that interactions contradict, and"
-    " those of a catalogue brought here after its interactions count as missing",
+    " those of a catalog brought here after its interactions count as missing",
 }
 """What happens to a missing value, by column; how many there were is in the report."""
 SCALING = {

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.arrays import Ints, Longs
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.cleaning import BOTS
 from recsys.data.dataset import Dataset
 from recsys.data.drift import TELLING, usual_day, usual_week
@@ -45,7 +45,7 @@ USUAL = 20.0
 STABLE = 0.3
 """Mean overlap@10 of successive models' answers below which shoppers would see another shop overnight."""
 FILLED = ("titles", "categories", "brands", "prices")
-"""Columns of the catalogue that must not fall empty overnight."""
+"""Columns of the catalog that must not fall empty overnight."""
 EMPTIED = 0.5
 """A column that is filled for less than this share of what it was has been lost on the way."""
 
@@ -79,17 +79,17 @@ def data_profile(dataset: Dataset) -> dict[str, Any]:
         "signals": signals.tolist(),
         "week": usual_week(rows),
         "hours": hours.tolist(),
-        "filled": filled(dataset.catalogue, rows.items),
-        "day": usual_day(rows, dataset.catalogue.n_items),
+        "filled": filled(dataset.catalog, rows.items),
+        "day": usual_day(rows, dataset.catalog.n_items),
     }
 
 
-def filled(catalogue: Catalogue, items: Ints) -> dict[str, float]:
+def filled(catalog: Catalog, items: Ints) -> dict[str, float]:
     """Return the share of interactions about products that have a title, a category, a brand, a price."""
     found = {}
     for name in FILLED:
-        column = getattr(catalogue, name)
-        known = np.zeros(catalogue.n_items, bool)
+        column = getattr(catalog, name)
+        known = np.zeros(catalog.n_items, bool)
         if column is not None and len(column):
             known = ~np.isnan(column) if name == "prices" else np.array([bool(one) for one in column])
         found[name] = float(known[items].mean()) if len(items) else 0.0

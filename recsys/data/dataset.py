@@ -13,7 +13,7 @@ import pandas as pd
 
 from recsys.arrays import Ints, Times
 from recsys.data.attributes import named
-from recsys.data.catalogue import NUMBERS, TEXTS, Catalogue
+from recsys.data.catalog import NUMBERS, TEXTS, Catalog
 from recsys.data.cleaning import (
     IMPUTATION,
     SCALING,
@@ -37,14 +37,14 @@ LISTED_LATE = 7 * DAY
 
 @dataclass(frozen=True)
 class Dataset:
-    """Interactions and catalogue in codes; `user_ids[u]` names shopper code u; `report` says what cleaning took.
+    """Interactions and catalog in codes; `user_ids[u]` names shopper code u; `report` says what cleaning took.
 
     `clock` holds the times of all rows handed in, sorted, those that cleaning took as well: it places the cuts of an
     evaluation, which shall not move with the rules of cleaning. `weights` say what an event of each signal counts.
     """
 
     interactions: Interactions
-    catalogue: Catalogue
+    catalog: Catalog
     user_ids: tuple[str, ...]
     report: Mapping[str, Any] = field(default_factory=dict)
     clock: Times = field(default_factory=lambda: np.empty(0, np.float64))
@@ -67,7 +67,7 @@ def build(
     """Return the dataset of an interactions frame and an items frame (both as the warehouse gives them).
 
     Needed columns: user_id, item_id, timestamp; event, value, order_id are optional. Rows are sorted by time (stable);
-    items of interactions that the items frame lacks are in the catalogue all the same. `shoppers` holds user_id and a
+    items of interactions that the items frame lacks are in the catalog all the same. `shoppers` holds user_id and a
     column for each attribute; those without interactions are left out. `pictures` is a folder of files named by item
     (`P1.jpg`). `weights` say what an event counts by its signal, where not as by default: numbers above zero. With
     `timed` false, times are no more than the rows' order: they tell of no machine. `stated` says that shoppers gave all
@@ -77,27 +77,27 @@ def build(
     counted = {**SIGNAL_WEIGHTS, **(weights or {})}
     rows, removed = clean(frame, timed=timed)
     rows = rows.sort_values("timestamp", kind="stable", ignore_index=True)
-    catalogue = catalogue_of(items, seen=rows["item_id"])
+    catalog = catalog_of(items, seen=rows["item_id"])
     users, user_ids = coded(rows["user_id"].to_numpy(object))
     known = _known_of(shoppers, user_ids) if shoppers is not None else ()
-    interactions = replace(_interactions(rows, users, len(user_ids), catalogue, counted), shoppers=known, stated=stated)
+    interactions = replace(_interactions(rows, users, len(user_ids), catalog, counted), shoppers=known, stated=stated)
     times = seconds(frame["timestamp"]).to_numpy(np.float64)
     clock = np.sort(times[np.isfinite(times)])
-    catalogue = believed(catalogue, interactions)
+    catalog = believed(catalog, interactions)
     if pictures is not None:
-        catalogue = pictured(catalogue, pictures)
+        catalog = pictured(catalog, pictures)
     report = {
         "interactions": len(rows),
         "shoppers": len(user_ids),
-        "items": catalogue.n_items,
+        "items": catalog.n_items,
         "removed": [{"rows": one.rows, "reason": one.reason, "rule": one.rule} for one in removed],
         "imputed": [
             {"column": column, "values": values, "rule": IMPUTATION[column]}
-            for column, values in {**imputed(frame), **_unknown(catalogue)}.items()
+            for column, values in {**imputed(frame), **_unknown(catalog)}.items()
         ],
         "scaled": SCALING,
     }
-    return Dataset(interactions, catalogue, user_ids, report, clock, counted)
+    return Dataset(interactions, catalog, user_ids, report, clock, counted)
 
 
 def _known_of(shoppers: pd.DataFrame, user_ids: Sequence[str]) -> tuple[tuple[str, ...], ...]:
@@ -115,8 +115,8 @@ def _known_of(shoppers: pd.DataFrame, user_ids: Sequence[str]) -> tuple[tuple[st
     return tuple(known.get(user_id, ()) for user_id in user_ids)
 
 
-def catalogue_of(items: pd.DataFrame | None, *, seen: pd.Series) -> Catalogue:
-    """Return the catalogue: every item of the frame and every item seen, in the order of their ids.
+def catalog_of(items: pd.DataFrame | None, *, seen: pd.Series) -> Catalog:
+    """Return the catalog: every item of the frame and every item seen, in the order of their ids.
 
     Rows of the frame without an id are left out. Raises ValueError where it has no column of ids.
     """
@@ -131,7 +131,7 @@ def catalogue_of(items: pd.DataFrame | None, *, seen: pd.Series) -> Catalogue:
     ids = sorted({*known.index, *seen})
     known = known.reindex(ids)
     texts: dict[str, Any] = {column: _text(known, source) for column, source in TEXTS.items()}
-    return Catalogue(
+    return Catalog(
         item_ids=tuple(ids),
         attributes=_attributes(known),
         prices=_number(known, "price", np.float32),
@@ -140,29 +140,29 @@ def catalogue_of(items: pd.DataFrame | None, *, seen: pd.Series) -> Catalogue:
     )
 
 
-def believed(catalogue: Catalogue, interactions: Interactions) -> Catalogue:
-    """Return the catalogue without first days that the interactions contradict.
+def believed(catalog: Catalog, interactions: Interactions) -> Catalog:
+    """Return the catalog without first days that the interactions contradict.
 
     Where more than `IMPORTED` of the dated products that were touched were so long before they appeared, the dates up
-    to nearly the last of theirs tell when the catalogue was brought here, not when products did: they are unknown, of
+    to nearly the last of theirs tell when the catalog was brought here, not when products did: they are unknown, of
     touched and untouched products alike, for else a past moment would know which of them will be touched. A single one
     that is contradicted, or one that was sold a few days before it was listed, appeared when it was touched first.
     """
-    if catalogue.first_seen is None:
-        return catalogue
-    dates = catalogue.first_seen.copy()
-    touched = np.full(catalogue.n_items, np.inf)
+    if catalog.first_seen is None:
+        return catalog
+    dates = catalog.first_seen.copy()
+    touched = np.full(catalog.n_items, np.inf)
     np.minimum.at(touched, interactions.items, interactions.times)
     long_before = touched < dates - LISTED_LATE
     if long_before.sum() > IMPORTED * np.count_nonzero(np.isfinite(touched) & np.isfinite(dates)):
         dates[dates <= np.quantile(dates[long_before], 1 - IMPORTED)] = np.nan
     early = touched < dates
     dates[early] = touched[early]
-    return replace(catalogue, first_seen=dates)
+    return replace(catalog, first_seen=dates)
 
 
-def pictured(catalogue: Catalogue, folder: Path) -> Catalogue:
-    """Return the catalogue with what a pretrained network sees in the pictures of the folder, each named by its item.
+def pictured(catalog: Catalog, folder: Path) -> Catalog:
+    """Return the catalog with what a pretrained network sees in the pictures of the folder, each named by its item.
 
     Items without one have none. Raises ValueError where the folder, a picture or the extra [deep] is missing or broken.
     """
@@ -170,7 +170,7 @@ def pictured(catalogue: Catalogue, folder: Path) -> Catalogue:
         raise ValueError(f"there is no folder of pictures {folder}")
     files = {file.stem: file for file in sorted(folder.iterdir()) if file.suffix.lower() in PICTURES}
     try:
-        return replace(catalogue, images=image_vectors([files.get(item) for item in catalogue.item_ids]))
+        return replace(catalog, images=image_vectors([files.get(item) for item in catalog.item_ids]))
     except ModuleNotFoundError as error:
         raise ValueError(f"pictures need the extra [deep]: {error}") from error
     except OSError as error:
@@ -178,10 +178,10 @@ def pictured(catalogue: Catalogue, folder: Path) -> Catalogue:
 
 
 def _interactions(
-    rows: pd.DataFrame, users: Ints, n_users: int, catalogue: Catalogue, weights: Mapping[str, float]
+    rows: pd.DataFrame, users: Ints, n_users: int, catalog: Catalog, weights: Mapping[str, float]
 ) -> Interactions:
     signals = _signals(rows)
-    items = pd.Index(catalogue.item_ids, dtype=object).get_indexer(pd.Index(rows["item_id"], dtype=object))
+    items = pd.Index(catalog.item_ids, dtype=object).get_indexer(pd.Index(rows["item_id"], dtype=object))
     return Interactions(
         users=users,
         items=items.astype(np.int32),
@@ -254,27 +254,27 @@ def _split(own: object) -> tuple[str, ...]:
     return ()
 
 
-def _unknown(catalogue: Catalogue) -> dict[str, int]:
-    """Return of how many products something is unknown, by column that the catalogue has."""
+def _unknown(catalog: Catalog) -> dict[str, int]:
+    """Return of how many products something is unknown, by column that the catalog has."""
     found = {}
-    if catalogue.prices is not None:
-        found["price"] = int(np.isnan(catalogue.prices).sum())
-    if catalogue.categories:
-        found["category"] = sum(not name for name in catalogue.categories)
-    if catalogue.first_seen is not None:
-        found["first_seen"] = int(np.isnan(catalogue.first_seen).sum())
+    if catalog.prices is not None:
+        found["price"] = int(np.isnan(catalog.prices).sum())
+    if catalog.categories:
+        found["category"] = sum(not name for name in catalog.categories)
+    if catalog.first_seen is not None:
+        found["first_seen"] = int(np.isnan(catalog.first_seen).sum())
     return found
 
 
 def fingerprint(dataset: Dataset) -> str:
     """Return a SHA-256 over all that is learned from."""
-    rows, catalogue = dataset.interactions, dataset.catalogue
+    rows, catalog = dataset.interactions, dataset.catalog
     digest = hashlib.sha256()
-    for names in (catalogue.item_ids, *(getattr(catalogue, column) for column in TEXTS)):
+    for names in (catalog.item_ids, *(getattr(catalog, column) for column in TEXTS)):
         digest.update(json.dumps(names).encode())
-    for lists in (catalogue.attributes, rows.shoppers):
+    for lists in (catalog.attributes, rows.shoppers):
         digest.update(json.dumps(lists).encode())
-    numbers = [getattr(catalogue, column) for column in NUMBERS]
+    numbers = [getattr(catalog, column) for column in NUMBERS]
     for column in (*rows.columns.values(), *numbers):
         digest.update(b"" if column is None else np.ascontiguousarray(column).tobytes())
     digest.update(b"stated" * rows.stated)

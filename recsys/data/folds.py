@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from recsys.arrays import Bools, Longs, Times
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.dataset import Dataset
 from recsys.data.interactions import Interactions
 from recsys.data.opinions import ratings_differ
@@ -30,13 +30,13 @@ ROWS = ("items", "times", "signals", "weights", "values")
 class Fold:
     """`past` is all that models may learn from; question i is `profiles[i]`, its right answers `targets[i]` (distinct).
 
-    `users[i]` is the shopper who is asked about; `until` the moment that popularity, trends and the catalogue are told
-    of, `whole` the catalogue of a later one. `mixed` says that some questions are asked as a visit begins, at that
+    `users[i]` is the shopper who is asked about; `until` the moment that popularity, trends and the catalog are told
+    of, `whole` the catalog of a later one. `mixed` says that some questions are asked as a visit begins, at that
     moment, and some in the middle of one.
     """
 
     past: Interactions
-    whole: Catalogue
+    whole: Catalog
     users: Longs
     profiles: Sequence[Profile]
     targets: Sequence[Longs]
@@ -53,8 +53,8 @@ class Fold:
         return len(self.users)
 
     @property
-    def catalogue(self) -> Catalogue:
-        """The catalogue of the moment, made anew for each who asks: with pictures, it is too large to be held."""
+    def catalog(self) -> Catalog:
+        """The catalog of the moment, made anew for each who asks: with pictures, it is too large to be held."""
         return self.whole.at(self.until)
 
     @property
@@ -133,7 +133,7 @@ def temporal(
     low, high = np.searchsorted(pairs, users * n), np.searchsorted(pairs, (users + 1) * n)
     targets = [pairs[a:b] % n for a, b in zip(low.tolist(), high.tolist(), strict=True)]
     profiles = Sequences.of(past).profiles(users, now=start, max_events=max_events)
-    return Fold(past, dataset.catalogue, users, profiles, targets, start, new_only)
+    return Fold(past, dataset.catalog, users, profiles, targets, start, new_only)
 
 
 ENOUGH = 12_000
@@ -245,7 +245,7 @@ def _asked(
 
     return Fold(
         past,
-        dataset.catalogue,
+        dataset.catalog,
         np.fromiter((user for user, _ in chosen), np.int64, len(chosen)),
         [
             sequences.profile(

@@ -16,7 +16,7 @@ DAY = 86_400.0
 class Interactions:
     """Who did what to which item: columns of equal length n, sorted by time (stable).
 
-    `users` codes in [0, n_users); `items` catalogue codes; `signals` codes into SIGNAL_NAMES; `weights` > 0, how much
+    `users` codes in [0, n_users); `items` catalog codes; `signals` codes into SIGNAL_NAMES; `weights` > 0, how much
     the interaction counts; `values` the stars of a rating (1.0 elsewhere); `baskets` code of the order or session the
     row belongs to, -1 where unknown. `shoppers` are the attributes of each user code as "key=value" strings, () where
     nobody's are known; only aggregates of them may be learnt. `stated` says that shoppers gave all stars themselves: in

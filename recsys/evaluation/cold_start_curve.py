@@ -49,7 +49,7 @@ def _with_prior(bundle: HybridModel, fold: Fold) -> HybridModel:
     """Return the bundle as it answers once released: shoppers of whom attributes alone are known, by the prior."""
     if PRIOR in bundle.sources or not any(fold.past.shoppers):
         return bundle
-    prior = make_sources((PRIOR,), {})[PRIOR].fit(fold.past, bundle.catalogue)
+    prior = make_sources((PRIOR,), {})[PRIOR].fit(fold.past, bundle.catalog)
     return replace(bundle, sources={**bundle.sources, PRIOR: prior})
 
 

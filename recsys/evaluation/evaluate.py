@@ -165,7 +165,7 @@ def compared(
         own = options.budget_s / searched if kind.space else 0.0
         tuned = kind.tuned(folds, budget_s=own, seed=options.seed)
         peer = kind(**tuned.config)
-        peer.fit(test.past, test.catalogue)
+        peer.fit(test.past, test.catalog)
         answer = peer.answer(test, DEEPEST)
         values[kind.name], _ = warm_values(answer, test, metric=options.metric)
         report[kind.name] = {
@@ -220,7 +220,7 @@ def _beside(
     the last category and, beside its slates full of new products, the released model's order of these alone; the frozen
     profile."""
     report: dict[str, Any] = {}
-    later = dataset.catalogue.later(test.until)
+    later = dataset.catalog.later(test.until)
     if later.any():
         wanting = test.users[[bool(later[own].any()) for own in test.cold_targets()]]
         report["appeared_later"] = {
@@ -228,7 +228,7 @@ def _beside(
             "shoppers": len(np.unique(wanting)),
             "products": int(later.sum()),
         }
-    if dataset.catalogue.categories:
+    if dataset.catalog.categories:
         newest = newest_in_last_category(model.statistics, test, k=DEEPEST)
         report["newest_in_last_category"] = judged(newest, test)
         alone, _ = released_slates(model, candidates, among=~test.warm())
@@ -245,7 +245,7 @@ def recommendations(
 ) -> pd.DataFrame:
     """Return the slates as rows (user, rank from 1, item, score); if `timed`, with the question's number and time."""
     rows, places = np.nonzero(slates >= 0)
-    ids = np.asarray(dataset.catalogue.item_ids, dtype=object)
+    ids = np.asarray(dataset.catalog.item_ids, dtype=object)
     users = np.asarray(dataset.user_ids, dtype=object)
     found = pd.DataFrame(
         {

@@ -31,7 +31,7 @@ def _answers(training: Training, users: Sequence[str], strategy: str) -> pd.Data
         {
             "user": np.repeat(users, sizes),
             "rank": np.concatenate([np.empty(0, np.int64), *(np.arange(1, size + 1) for size in sizes)]),
-            "item": np.asarray(model.catalogue.item_ids, object)[items],
+            "item": np.asarray(model.catalog.item_ids, object)[items],
             "score": np.concatenate([np.empty(0, np.float32), *(slate.scores for slate in slates)]),
             "strategy": strategy,
         }

@@ -38,7 +38,7 @@ def newest_hit_rate(folds: Sequence[Fold]) -> float:
     """
     found = []
     for fold in folds:
-        known, targets = fold.catalogue, fold.cold_targets()
+        known, targets = fold.catalog, fold.cold_targets()
         if known.categories and any(map(len, targets)):
             statistics = ItemStatistics.fit(fold.past, known, until=fold.until)
             slates = newest_in_last_category(statistics, fold, k=TOP)

@@ -85,7 +85,7 @@ def surprise_ablation(
     part = NarrowedFold.of(fold)
     if not len(part.rows):
         return {"surprise": {}, "surprise_basis": {}}
-    svd = Remembering().fit(part.fold.past, released.catalogue)
+    svd = Remembering().fit(part.fold.past, released.catalog)
     found = {**_steps(svd, part.fold), **{name: slates[part.rows] for name, slates in beside.items()}}
     judged = {
         name: asdict(bootstrap(ndcg(slates, part.fold.targets, fold.n_items), shoppers=part.fold.users))
@@ -102,7 +102,7 @@ def _steps(svd: Remembering, fold: Fold) -> dict[str, Ints]:
     recent events first.
     """
     tutorial, flat = TutorialSVD(), svd.reconfigured(**FLAT)
-    tutorial.fit(fold.past, fold.catalogue)
+    tutorial.fit(fold.past, fold.catalog)
     return {
         "as in the tutorial": tutorial.answer(fold, 10),
         OwnFactors.name: OwnFactors(svd).answer(fold, 10),

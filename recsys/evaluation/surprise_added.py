@@ -93,4 +93,4 @@ def _values(
         other = half_of[part.candidates.rows] != half
         if ranker is not None:
             scores[other] = ranker.scores(part.features[other])
-    return ndcg(slates(part.candidates, scores), targets, model.catalogue.n_items)
+    return ndcg(slates(part.candidates, scores), targets, model.catalog.n_items)

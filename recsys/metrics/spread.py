@@ -1,4 +1,4 @@
-"""How widely slates show the catalogue: coverage, Gini of exposure, novelty, popularity."""
+"""How widely slates show the catalog: coverage, Gini of exposure, novelty, popularity."""
 
 import numpy as np
 

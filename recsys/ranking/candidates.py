@@ -22,7 +22,7 @@ CHUNK_CELLS = 1 << 21
 
 Item-to-item sources widen their table besides (54 MB of 17,000 items), or what is asked of it, once a chunk."""
 LEAST_ROWS = 16
-"""Shoppers of a chunk even where a catalogue, of more than 131,000 items, then needs more than `CHUNK_CELLS`: factors
+"""Shoppers of a chunk even where a catalog, of more than 131,000 items, then needs more than `CHUNK_CELLS`: factors
 and tables are read once a chunk."""
 
 

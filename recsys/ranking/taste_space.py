@@ -1,6 +1,6 @@
 """The space of tastes that onboarding asks about: well known products as points, alike ones close together. Pure.
 
-Built from whichever source of the model tells best what is alike, without a model from the catalogue's own words. The
+Built from whichever source of the model tells best what is alike, without a model from the catalog's own words. The
 points are the leading axes of the products' likeness to each other (a kernel, so never negative in any direction);
 products outside the pool are placed by their likeness to those inside (Nyström).
 """

@@ -11,7 +11,7 @@ from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
 from recsys.arrays import Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.sources.base import Config
 from recsys.sources.decay import REPEAT_START, SESSION_START, Query
@@ -80,13 +80,13 @@ class ALS(Factors):
         "matrix_half_life_days": ("float", 30.0, 2000.0, True),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return item factors and each item's confidence scale."""
         c = self.config
         days = c.matrix_half_life_days
-        matrix = user_item(interactions, catalogue.n_items, half_life_days=days)
+        matrix = user_item(interactions, catalog.n_items, half_life_days=days)
         matrix.data **= c.damping
-        count = np.bincount(matrix.indices, minlength=catalogue.n_items)
+        count = np.bincount(matrix.indices, minlength=catalog.n_items)
         scale = inverse_power(count.astype(np.float32), c.popularity_power)
         if matrix.nnz:
             scale /= scale[matrix.indices].mean()

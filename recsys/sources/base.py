@@ -1,6 +1,6 @@
 """The contract of every recommender, and the columns they learn from. Pure.
 
-Items are integer codes: positions in `Catalogue.item_ids`. Shoppers are codes only while fitting; no artifact
+Items are integer codes: positions in `Catalog.item_ids`. Shoppers are codes only while fitting; no artifact
 holds a shopper's vector (docs/adr/0011), so a shopper is always handed in as a `Profile` and folded in.
 Times are seconds since the epoch, UTC (float64).
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from recsys.arrays import Floats, Ints
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
 
@@ -54,7 +54,7 @@ class Recommender(ABC):
         self.config = config or self.config_class()
 
     @abstractmethod
-    def fit(self, interactions: Interactions, catalogue: Catalogue) -> Self:
+    def fit(self, interactions: Interactions, catalog: Catalog) -> Self:
         """Learn, forgetting what was learnt before. Interactions may be empty. Raises ValueError on non-finite input.
 
         Deterministic for the same input and config.

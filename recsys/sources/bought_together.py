@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import xlogy
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.sources.base import Config
 from recsys.sources.baskets import basket_item
@@ -48,10 +48,10 @@ class BoughtTogether(ItemItem):
         "shrink": ("float", 0.5, 50.0, True),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return the shrunk log lift of significant pairs."""
-        baskets = basket_item(interactions, catalogue.n_items, purchases=True)
-        own = np.ones(catalogue.n_items, np.float32)
+        baskets = basket_item(interactions, catalog.n_items, purchases=True)
+        own = np.ones(catalog.n_items, np.float32)
         return table(self.pairs(baskets), most=self.config.neighbors, own=own).arrays()
 
     def pairs(self, baskets: Matrix) -> Iterator[Matrix]:

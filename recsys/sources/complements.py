@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.codes import codes_of
 from recsys.data.interactions import Interactions
 from recsys.data.signals import PURCHASE, SIGNAL_NAMES
@@ -43,19 +43,19 @@ class Complements(BoughtTogether):
     config_class: ClassVar[type[Config]] = ComplementsConfig
     config: ComplementsConfig
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return bought-together scores without siblings, with substitutes removed and own categories dampened."""
-        c, n = self.config, catalogue.n_items
+        c, n = self.config, catalog.n_items
         orders = basket_item(interactions, n, purchases=True)
-        chunks = self._completing(self.pairs(orders), orders, _sessions(interactions, n), catalogue)
+        chunks = self._completing(self.pairs(orders), orders, _sessions(interactions, n), catalog)
         return table(chunks, most=c.neighbors, own=np.zeros(n, np.float32)).arrays()
 
     def _completing(
-        self, pairs: Iterator[Matrix], orders: Matrix, sessions: Matrix, catalogue: Catalogue
+        self, pairs: Iterator[Matrix], orders: Matrix, sessions: Matrix, catalog: Catalog
     ) -> Iterator[Matrix]:
         ratio, start = self.config.substitute_ratio, 0
         looked, bought = _directions(sessions), _directions(orders)
-        categories, groups = category_codes(catalogue), codes_of(catalogue.group_ids, catalogue.n_items)
+        categories, groups = category_codes(catalog), codes_of(catalog.group_ids, catalog.n_items)
         for chunk in pairs:
             chunk.eliminate_zeros()
             first = np.repeat(np.arange(start, start + chunk.shape[0]), np.diff(chunk.indptr))

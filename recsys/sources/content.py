@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from recsys.arrays import Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.deep_features import sentence_vectors
 from recsys.data.interactions import Interactions
 from recsys.sources import text
@@ -50,7 +50,7 @@ class ContentConfig(ItemItemConfig):
 
 
 class Content(ItemItem):
-    """Cosine similarity over what the catalogue says of the items."""
+    """Cosine similarity over what the catalog says of the items."""
 
     name: ClassVar[str] = "content"
     reason: ClassVar[Reason] = "alike"
@@ -63,37 +63,37 @@ class Content(ItemItem):
         "popularity": ("float", 0.0, 0.6, False),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return features, vocabularies, counts and the neighbor table."""
-        n = catalogue.n_items
-        arrays: Arrays = {"lift": self.lifts(interactions, catalogue)}
+        n = catalog.n_items
+        arrays: Arrays = {"lift": self.lifts(interactions, catalog)}
         most, blocks = max(2000, n // 20), []
-        for name, bags in _bags(catalogue).items():
+        for name, bags in _bags(catalog).items():
             columns = text.vocabulary(bags, most_common=most, largest=self.config.vocabulary)
             arrays[f"{name}_vocabulary"] = pack_texts(tuple(columns))
             block, arrays[f"{name}_idf"] = text.encoded(bags, columns)
             blocks.append(block)
-        words, dense = self._weighted(blocks), self._dense(catalogue)
+        words, dense = self._weighted(blocks), self._dense(catalog)
         found = table(self._similar(words, dense, arrays["lift"]), most=self.config.neighbors)
         return {**arrays, **_stored(words), "dense": dense, **found.arrays()}
 
-    def lifts(self, interactions: Interactions, catalogue: Catalogue) -> Array:
+    def lifts(self, interactions: Interactions, catalog: Catalog) -> Array:
         """Return float32[n_items]: what similarity to each item is multiplied by."""
-        counts = np.bincount(interactions.items, minlength=catalogue.n_items)
+        counts = np.bincount(interactions.items, minlength=catalog.n_items)
         return ((1.0 + counts) ** self.config.popularity).astype(np.float32)
 
     def lift_of_new(self) -> float:
         """Return the factor of a product created after the fit."""
         return 1.0
 
-    def extend(self, catalogue: Catalogue) -> Self:
-        """Return a model that also knows the items behind the first n_items of this larger catalogue, without a refit.
+    def extend(self, catalog: Catalog) -> Self:
+        """Return a model that also knows the items behind the first n_items of this larger catalog, without a refit.
 
         The first n_items must be those fitted on. New items become neighbors of old ones, beside those they have, and
         the other way around.
         """
-        old, n = self.n_items, catalogue.n_items
-        added = _tail(catalogue, old)
+        old, n = self.n_items, catalog.n_items
+        added = _tail(catalog, old)
         blocks = []
         for name, bags in _bags(added).items():
             columns = {word: at for at, word in enumerate(unpack_texts(self.arrays[f"{name}_vocabulary"]))}
@@ -132,13 +132,13 @@ class Content(ItemItem):
         weighted = [block * np.float32(np.sqrt(share)) for block, share in zip(blocks, shares, strict=True)]
         return text.unit_rows(sparse.hstack(weighted, format="csr", dtype=np.float32))
 
-    def _dense(self, catalogue: Catalogue) -> Floats:
+    def _dense(self, catalog: Catalog) -> Floats:
         """Return float32[n, d] of pictures and sentences, weighted likewise."""
-        c, dense = self.config, [np.empty((catalogue.n_items, 0), np.float32)]
-        if catalogue.images is not None and c.pictures > 0:
-            dense.append(_unit(catalogue.images) * np.float32(np.sqrt(c.pictures)))
+        c, dense = self.config, [np.empty((catalog.n_items, 0), np.float32)]
+        if catalog.images is not None and c.pictures > 0:
+            dense.append(_unit(catalog.images) * np.float32(np.sqrt(c.pictures)))
         if c.sentences > 0:
-            dense.append(_unit(sentence_vectors(catalogue)) * np.float32(np.sqrt(c.sentences)))
+            dense.append(_unit(sentence_vectors(catalog)) * np.float32(np.sqrt(c.sentences)))
         return np.hstack(dense)
 
     def _similar(self, words: Matrix, dense: Floats, lift: Floats) -> Iterator[Matrix]:
@@ -183,8 +183,8 @@ def _padded(dense: Floats, width: int) -> Floats:
     return np.hstack([np.zeros((len(dense), width - dense.shape[1]), np.float32), dense])
 
 
-def _bags(catalogue: Catalogue) -> dict[str, text.Bags]:
-    return {"attribute": text.attribute_bags(catalogue), "word": text.word_bags(catalogue)}
+def _bags(catalog: Catalog) -> dict[str, text.Bags]:
+    return {"attribute": text.attribute_bags(catalog), "word": text.word_bags(catalog)}
 
 
 def _stored(words: Matrix) -> Arrays:
@@ -199,9 +199,9 @@ def _unit(vectors: Floats) -> Floats:
     return np.asarray(clean / np.maximum(np.linalg.norm(clean, axis=1, keepdims=True), 1e-9), np.float32)
 
 
-def _tail(catalogue: Catalogue, start: int) -> Catalogue:
-    """Return the catalogue from an item code on."""
+def _tail(catalog: Catalog, start: int) -> Catalog:
+    """Return the catalog from an item code on."""
     names = ("titles", "descriptions", "categories", "brands", "attributes", "prices", "images")
-    columns: dict[str, Any] = {name: getattr(catalogue, name) for name in names}
+    columns: dict[str, Any] = {name: getattr(catalog, name) for name in names}
     cut: dict[str, Any] = {name: None if column is None else column[start:] for name, column in columns.items()}
-    return Catalogue(item_ids=catalogue.item_ids[start:], **cut)
+    return Catalog(item_ids=catalog.item_ids[start:], **cut)

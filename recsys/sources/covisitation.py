@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from recsys.arrays import Ints
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import DAY, Interactions
 from recsys.sources.base import Config
 from recsys.sources.decay import DECAY_SPACE, REPEAT_START, SESSION_START
@@ -75,10 +75,10 @@ class Covisitation(ItemItem):
         "matrix_half_life_days": ("float", 7.0, 1500.0, True),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return the decayed pair counts, discounted on both sides."""
         c = self.config
-        pairs = self._pairs(interactions, catalogue.n_items)
+        pairs = self._pairs(interactions, catalog.n_items)
         pairs = (pairs + c.backward * pairs.T).tocsr().astype(np.float32)
         left = inverse_power(np.asarray(pairs.sum(axis=1)).ravel(), c.source_power)
         right = inverse_power(np.asarray(pairs.sum(axis=0)).ravel(), c.target_power)

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import linalg, sparse
 
 from recsys.arrays import Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.sources.base import Config
 from recsys.sources.decay import REPEAT_START, SESSION_START
@@ -92,14 +92,14 @@ class EASE(ItemItem):
         "matrix_half_life_days": ("float", 7.0, 1500.0, True),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return the `neighbors` largest weights, positive or negative, of each row of B."""
         c = self.config
-        matrix = user_item(interactions, catalogue.n_items, half_life_days=c.matrix_half_life_days)
+        matrix = user_item(interactions, catalog.n_items, half_life_days=c.matrix_half_life_days)
         matrix.data **= c.damping
         matrix = scaled_rows(matrix, inverse_power(np.asarray(matrix.sum(axis=1)).ravel(), c.shopper_power))
         matrix = matrix[np.diff(matrix.indptr) > 0]
-        own = own_gain(interactions, catalogue.n_items, prior=c.prior, power=c.rate_power)
+        own = own_gain(interactions, catalog.n_items, prior=c.prior, power=c.rate_power)
         return table(self._rows(matrix), most=c.neighbors, own=own).arrays()
 
     def _rows(self, matrix: Matrix) -> Iterator[Matrix]:

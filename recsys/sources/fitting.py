@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.parallel import Waiting, side_by_side
 from recsys.progress import silent
@@ -10,7 +10,7 @@ from recsys.sources.scoring import Scoring
 
 
 def fitted(
-    sources: Mapping[str, Scoring], past: Interactions, catalogue: Catalogue, *, waiting: Waiting = silent
+    sources: Mapping[str, Scoring], past: Interactions, catalog: Catalog, *, waiting: Waiting = silent
 ) -> dict[str, Scoring]:
     """Return the sources, in the order of their names, fitted on the past; `waiting` as in `side_by_side`."""
-    return side_by_side(lambda name: sources[name].fit(past, catalogue), sorted(sources), waiting=waiting)
+    return side_by_side(lambda name: sources[name].fit(past, catalog), sorted(sources), waiting=waiting)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from recsys.arrays import Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.sources.base import Config
 from recsys.sources.decay import DECAY_SPACE, REPEAT_START, SESSION_START
@@ -57,16 +57,16 @@ class ItemKNN(ItemItem):
         "matrix_half_life_days": ("float", 7.0, 1500.0, True),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return overlap / (norm_i ** 2·balance · norm_j ** 2·(1 - balance)), shrunk by support."""
         c = self.config
-        weights = user_item(interactions, catalogue.n_items, half_life_days=c.matrix_half_life_days)
+        weights = user_item(interactions, catalog.n_items, half_life_days=c.matrix_half_life_days)
         weights.data **= c.damping
         weights = scaled_rows(weights, inverse_power(np.asarray(weights.sum(axis=1)).ravel(), c.shopper_power))
         norms = np.asarray(weights.multiply(weights).sum(axis=0)).ravel()
         left = scaled_rows(weights.T.tocsr(), inverse_power(norms, c.balance))
         right = scaled_columns(weights, inverse_power(norms, 1 - c.balance))
-        support = np.bincount(weights.indices, minlength=catalogue.n_items).astype(np.float32)
+        support = np.bincount(weights.indices, minlength=catalog.n_items).astype(np.float32)
         return table(products(left, right, _shrunk(support, c.shrink)), most=c.neighbors).arrays()
 
 

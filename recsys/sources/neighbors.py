@@ -22,7 +22,7 @@ ROWS_OF, LATER = ("indptr", "indices", "values"), "later_"
 """How the arrays of a table are called where it is stored, and what stands before the names of what came later."""
 SPARSE = 10
 """Where so many times the neighbors that are asked for are less than all, only rows that are asked for are widened: to
-widen all would be most of the time where a few shoppers meet a large catalogue."""
+widen all would be most of the time where a few shoppers meet a large catalog."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from recsys.arrays import Bools
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import DAY, Interactions
 from recsys.sources.base import Config
 from recsys.sources.content import Content, ContentConfig
@@ -23,7 +23,7 @@ from recsys.sources.storage import Array
 @dataclass(frozen=True)
 class NewArrivalsConfig(ContentConfig):
     """Likeness counts 2 ** (-days in the shop / `new_half_life_days`): since the first interaction or, where the
-    catalogue tells it, since it appeared, whichever is longer ago. A product of which neither is known counts 1.
+    catalog tells it, since it appeared, whichever is longer ago. A product of which neither is known counts 1.
 
     Products older than `oldest_half_lives` of these are left out. Good: a long profile (step 1), 7–60 days.
     """
@@ -54,12 +54,12 @@ class NewArrivals(Content):
         "new_half_life_days": ("float", 3.0, 120.0, True),
     }
 
-    def lifts(self, interactions: Interactions, catalogue: Catalogue) -> Array:
+    def lifts(self, interactions: Interactions, catalog: Catalog) -> Array:
         """Return float32[n_items]: how new each item is, 0 where it is too old to count."""
-        first = np.full(catalogue.n_items, np.inf)
+        first = np.full(catalog.n_items, np.inf)
         np.minimum.at(first, interactions.items, interactions.times)
-        if catalogue.first_seen is not None:
-            first = np.fmin(first, catalogue.first_seen)
+        if catalog.first_seen is not None:
+            first = np.fmin(first, catalog.first_seen)
         age = np.maximum(interactions.times.max(initial=0.0) - first, 0.0) / DAY
         age[np.isinf(first)] = 0.0
         halved = age / self.config.new_half_life_days

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.arrays import Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.sources.base import Config
 from recsys.sources.decay import Query
@@ -73,12 +73,12 @@ class NMF(Factors):
         "matrix_half_life_days": ("float", 30.0, 2000.0, True),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return the parts of each item, in the units before scaling, and what its column was multiplied by."""
         c = self.config
-        matrix = user_item(interactions, catalogue.n_items, half_life_days=c.matrix_half_life_days)
+        matrix = user_item(interactions, catalog.n_items, half_life_days=c.matrix_half_life_days)
         matrix.data **= c.damping
-        count = np.bincount(matrix.indices, minlength=catalogue.n_items)
+        count = np.bincount(matrix.indices, minlength=catalog.n_items)
         scale = inverse_power(count.astype(np.float32), c.popularity_power)
         held = most_held(matrix, MOST_LEARNT)
         matrix = matrix[:, held]

@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from recsys.arrays import Bools, Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import DAY, Interactions
 from recsys.data.profile import Context, Profile
 from recsys.data.signals import PURCHASE, SIGNAL_NAMES
@@ -40,7 +40,7 @@ class Recent(Scoring):
     cost: ClassVar[Cost] = "seconds"
     personal: ClassVar[bool] = True
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return nothing: the profile says it all."""
         return {}
 
@@ -53,10 +53,10 @@ class Recent(Scoring):
         scores[distinct[np.argsort(first)]] = 1 / np.arange(1, len(distinct) + 1)
         return scores
 
-    def extend(self, catalogue: Catalogue) -> Self:
-        """Return a model that also knows the items behind the first n_items of this larger catalogue."""
+    def extend(self, catalog: Catalog) -> Self:
+        """Return a model that also knows the items behind the first n_items of this larger catalog."""
         model = self.reconfigured()
-        model.n_items = catalogue.n_items
+        model.n_items = catalog.n_items
         return model
 
 
@@ -72,7 +72,7 @@ class PersonalTop(Scoring):
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset(DECAY_SPACE) | {"signal_weights"}
     SEARCH_SPACE: ClassVar[SearchSpace] = DECAY_SPACE
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return nothing: the profile says it all."""
         return {}
 
@@ -122,9 +122,9 @@ class BuyAgain(Scoring):
         "due_power": ("float", 0.0, 1.0, False),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return each item's repeat rate and usual interval in seconds."""
-        found = repeats(interactions, catalogue.n_items, prior=self.config.prior)
+        found = repeats(interactions, catalog.n_items, prior=self.config.prior)
         return {"rate": found.rate, "interval": found.interval}
 
     def scores(self, profile: Profile, context: Context) -> Floats:

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from recsys.arrays import Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.codes import codes_of
 from recsys.data.interactions import DAY, Interactions
 from recsys.data.profile import Context, Profile
@@ -40,10 +40,10 @@ class Popular(Scoring):
         "half_lives_days": ("choice", [(1.0, 7.0), (7.0, 30.0, 180.0), (3.0, 30.0), (30.0, 365.0), (365.0,)])
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return the averaged share of each item and the code of its category."""
-        shares = [decayed_share(interactions, days, catalogue.n_items) for days in self.config.half_lives_days]
-        return {"share": np.asarray(np.mean(shares, axis=0)), "category": category_codes(catalogue)}
+        shares = [decayed_share(interactions, days, catalog.n_items) for days in self.config.half_lives_days]
+        return {"share": np.asarray(np.mean(shares, axis=0)), "category": category_codes(catalog)}
 
     def scores(self, profile: Profile, context: Context) -> Floats:
         """Return the share of each item, multiplied within the categories of the context's items."""
@@ -66,6 +66,6 @@ def decayed_share(interactions: Interactions, half_life_days: float, n_items: in
     return np.asarray(totals / totals.sum())
 
 
-def category_codes(catalogue: Catalogue) -> Array:
+def category_codes(catalog: Catalog) -> Array:
     """Return int32[n_items]: a code per whole category path, -1 where an item has none."""
-    return codes_of(catalogue.categories, catalogue.n_items)
+    return codes_of(catalog.categories, catalog.n_items)

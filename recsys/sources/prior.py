@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from recsys.arrays import Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
 from recsys.sources.base import Config
@@ -58,9 +58,9 @@ class Prior(Scoring):
     }
     codes: dict[str, int]
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return the common share of each item, and of each kind of shopper how much more of it they take."""
-        c, n = self.config, catalogue.n_items
+        c, n = self.config, catalog.n_items
         share = np.mean([decayed_share(interactions, days, n) for days in c.half_lives_days], axis=0)
         kinds = kinds_of(interactions, n, least=c.least_shoppers, most=c.most_kinds)
         return {

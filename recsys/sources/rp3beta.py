@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.sources.base import Config
 from recsys.sources.decay import REPEAT_START
@@ -61,18 +61,18 @@ class RP3beta(ItemItem):
         "matrix_half_life_days": ("float", 7.0, 1500.0, True),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return (P_iu ** alpha) · (P_ui ** alpha) / all-time popularity ** beta."""
         days = self.config.matrix_half_life_days
-        weights = user_item(interactions, catalogue.n_items, half_life_days=days)
+        weights = user_item(interactions, catalog.n_items, half_life_days=days)
         popularity = np.asarray(weights.sum(axis=0)).ravel()
         # The discount does not fade: what is bought more than it used to be is lifted.
-        usual = np.asarray(user_item(interactions, catalogue.n_items).sum(axis=0)).ravel()
+        usual = np.asarray(user_item(interactions, catalog.n_items).sum(axis=0)).ravel()
         forth = scaled_rows(weights, inverse_power(np.asarray(weights.sum(axis=1)).ravel(), 1))
         back = scaled_rows(weights.T.tocsr(), inverse_power(popularity, 1))
         forth.data **= self.config.alpha
         back.data **= self.config.alpha
         forth = scaled_columns(forth, inverse_power(usual, self.config.beta))
         found = table(products(back, forth), most=self.config.neighbors)
-        gain = own_gain(interactions, catalogue.n_items, prior=self.config.prior, power=self.config.rate_power)
+        gain = own_gain(interactions, catalog.n_items, prior=self.config.prior, power=self.config.rate_power)
         return {**found.arrays(), "own": found.own * gain}

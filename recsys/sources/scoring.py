@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from recsys.arrays import Floats, Ints
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
 from recsys.sources import storage
@@ -73,7 +73,7 @@ class Scoring(Recommender):
         return all(map(find_spec, cls.needs))
 
     @abstractmethod
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return all that was learnt, as arrays without objects."""
 
     @abstractmethod
@@ -83,12 +83,12 @@ class Scoring(Recommender):
     def wake(self) -> None:
         """Derive from `self.arrays` what answering needs; runs after both fit and load."""
 
-    def fit(self, interactions: Interactions, catalogue: Catalogue) -> Self:
+    def fit(self, interactions: Interactions, catalog: Catalog) -> Self:
         """Learn, forgetting what was learnt before. Raises ValueError on malformed or non-finite input."""
-        check(interactions, catalogue)
-        self.n_items = catalogue.n_items
+        check(interactions, catalog)
+        self.n_items = catalog.n_items
         self.learned_until = float(interactions.times.max()) if len(interactions) else None
-        self.arrays = self.learn(interactions, catalogue)
+        self.arrays = self.learn(interactions, catalog)
         self.wake()
         return self
 
@@ -131,7 +131,7 @@ class Scoring(Recommender):
         return at(self.scores(profile, context), items)
 
     def knows(self, item: int) -> bool:
-        """Return whether the item was in the catalogue when the model was fitted."""
+        """Return whether the item was in the catalog when the model was fitted."""
         return 0 <= item < self.n_items
 
     def save(self, directory: Path) -> None:
@@ -169,7 +169,7 @@ class Scoring(Recommender):
         return context.items if self.contextual else ()
 
 
-def check(interactions: Interactions, catalogue: Catalogue) -> None:
+def check(interactions: Interactions, catalog: Catalog) -> None:
     """Raise ValueError where columns differ in length, codes lie outside, or numbers are not finite."""
     columns = interactions.columns
     if len(set(map(len, columns.values()))) > 1:
@@ -177,7 +177,7 @@ def check(interactions: Interactions, catalogue: Catalogue) -> None:
     for name in ("times", "weights", "values"):
         if not np.isfinite(columns[name]).all():
             raise ValueError(f"{name} must be finite")
-    for name, end in (("users", interactions.n_users), ("items", catalogue.n_items)):
+    for name, end in (("users", interactions.n_users), ("items", catalog.n_items)):
         codes = columns[name]
         if len(codes) and not (codes.min() >= 0 and codes.max() < end):
             raise ValueError(f"{name} must lie in [0, {end})")

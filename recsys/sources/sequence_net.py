@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from recsys.arrays import Floats, Ints
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
 from recsys.data.signals import REMOVE
@@ -63,12 +63,12 @@ class SequenceNet(Scoring):
     }
     network: Any = None
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return the weights of the network and which items it met."""
         from recsys.sources import sequence_torch
 
-        seen = np.bincount(interactions.items, minlength=catalogue.n_items) > 0
-        weights = sequence_torch.trained(windows(interactions, self.config), catalogue.n_items, self.config)
+        seen = np.bincount(interactions.items, minlength=catalog.n_items) > 0
+        weights = sequence_torch.trained(windows(interactions, self.config), catalog.n_items, self.config)
         return {**weights, "seen": seen}
 
     def wake(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import DAY, Interactions
 from recsys.sources.base import Config
 from recsys.sources.baskets import as_sets, basket_codes
@@ -71,9 +71,9 @@ class SessionKNN(ItemItem):
         "matrix_half_life_days": ("float", 7.0, 1500.0, True),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return the table sum_s sᵀs / |s| over sessions as sets, and what an item's own past counts."""
-        c, n = self.config, catalogue.n_items
+        c, n = self.config, catalog.n_items
         sessions, ages = _sessions(interactions, n, longest=c.longest)
         counts = np.exp2(-ages / c.matrix_half_life_days) * inverse_power(np.diff(sessions.indptr), c.length_power)
         weighed = scaled_rows(sessions, counts.astype(np.float32))

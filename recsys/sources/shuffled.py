@@ -1,4 +1,4 @@
-"""Baselines that know nothing: a random order and the catalogue's own. Real models, always there."""
+"""Baselines that know nothing: a random order and the catalog's own. Real models, always there."""
 
 from typing import ClassVar
 from zlib import crc32
@@ -6,7 +6,7 @@ from zlib import crc32
 import numpy as np
 
 from recsys.arrays import Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
 from recsys.sources.scoring import Cost, Scoring, Use
@@ -21,7 +21,7 @@ class Random(Scoring):
     cost: ClassVar[Cost] = "seconds"
     personal: ClassVar[bool] = True
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return nothing: there is nothing to learn."""
         return {}
 
@@ -32,13 +32,13 @@ class Random(Scoring):
 
 
 class CatalogOrder(Scoring):
-    """The catalogue's own order: the last fallback, needs no data at all."""
+    """The catalog's own order: the last fallback, needs no data at all."""
 
     name: ClassVar[str] = "catalog_order"
     use: ClassVar[Use] = "placements"
     cost: ClassVar[Cost] = "seconds"
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return nothing: the order is given."""
         return {}
 

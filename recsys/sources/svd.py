@@ -12,7 +12,7 @@ import numpy as np
 import surprise
 
 from recsys.arrays import Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.sources.base import Config
 from recsys.sources.decay import Query
@@ -65,9 +65,9 @@ class SVD(Factors):
         "bias_weight": ("choice", [0.0, 0.1, 0.3, 1.0]),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return item factors, item biases, and which items were learnt from."""
-        c, n = self.config, catalogue.n_items
+        c, n = self.config, catalog.n_items
         newest = slice(max(0, len(interactions) - c.most_rows), None)
         users, items = interactions.users[newest], interactions.items[newest]
         seen = np.bincount(items, minlength=n) > 0

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from scipy import sparse
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.sources.matrix import (
     Matrix,
     inverse_power,
@@ -39,10 +39,10 @@ TITLE = 1 + np.log(2)
 """What a word weighs before idf that stands in a title once, where it counts twice."""
 
 
-def word_bags(catalogue: Catalogue) -> Bags:
+def word_bags(catalog: Catalog) -> Bags:
     """Return the words of each item; a word of the title counts twice."""
-    titles = catalogue.titles or ("",) * catalogue.n_items
-    descriptions = catalogue.descriptions or ("",) * catalogue.n_items
+    titles = catalog.titles or ("",) * catalog.n_items
+    descriptions = catalog.descriptions or ("",) * catalog.n_items
     return [
         Counter(words(f"{title} {title} {description}"))
         for title, description in zip(titles, descriptions, strict=True)
@@ -70,24 +70,24 @@ def words(text: str) -> list[str]:
     return found
 
 
-def attribute_bags(catalogue: Catalogue) -> Bags:
+def attribute_bags(catalog: Catalog) -> Bags:
     """Return the statistics of each item: every level of its category path, brand, attributes and price band."""
     return [
-        Counter(dict.fromkeys((" ".join(fact.split()) for fact in _facts(catalogue, item) if fact.strip()), 1))
-        for item in range(catalogue.n_items)
+        Counter(dict.fromkeys((" ".join(fact.split()) for fact in _facts(catalog, item) if fact.strip()), 1))
+        for item in range(catalog.n_items)
     ]
 
 
-def _facts(catalogue: Catalogue, item: int) -> Iterator[str]:
-    if catalogue.categories and (path := catalogue.categories[item]):
+def _facts(catalog: Catalog, item: int) -> Iterator[str]:
+    if catalog.categories and (path := catalog.categories[item]):
         levels = path.split("/")
         yield from ("category=" + "/".join(levels[: depth + 1]) for depth in range(len(levels)))
-    if catalogue.brands and catalogue.brands[item]:
-        yield f"brand={catalogue.brands[item]}"
-    if catalogue.attributes:
-        yield from catalogue.attributes[item]
-    if catalogue.prices is not None and catalogue.prices[item] > 0:
-        yield f"price band={int(np.log2(catalogue.prices[item]) * 2)}"
+    if catalog.brands and catalog.brands[item]:
+        yield f"brand={catalog.brands[item]}"
+    if catalog.attributes:
+        yield from catalog.attributes[item]
+    if catalog.prices is not None and catalog.prices[item] > 0:
+        yield f"price band={int(np.log2(catalog.prices[item]) * 2)}"
 
 
 def vocabulary(bags: Bags, *, most_common: int, largest: int) -> dict[str, int]:

@@ -47,7 +47,7 @@ def _floor(scores: Floats, k: int) -> float:
 def _permitted(n_items: int, profile: Profile, context: Context, drop: tuple[int, ...]) -> tuple[Bools, int]:
     """Return bool[n_items], and how many items are not permitted at most.
 
-    `allowed` may be longer than the model's catalogue, where products were added since.
+    `allowed` may be longer than the model's catalog, where products were added since.
     """
     permitted = np.ones(n_items, np.bool_)
     if context.allowed is not None:
@@ -62,7 +62,7 @@ def _permitted(n_items: int, profile: Profile, context: Context, drop: tuple[int
 
 
 def at(scores: Floats, items: Ints) -> Floats:
-    """Return float32[len(items)]: the scores of given codes, 0 for codes outside the model's catalogue."""
+    """Return float32[len(items)]: the scores of given codes, 0 for codes outside the model's catalog."""
     inside = (items >= 0) & (items < len(scores))
     found = np.zeros(len(items), np.float32)
     found[inside] = scores[items[inside]]

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.sources.base import Config
 from recsys.sources.popular import (
@@ -43,10 +43,10 @@ class Trending(Popular):
         "rise": ("float", 0.0, 1.0, False),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return the lifted share of each item and the code of its category."""
-        n = catalogue.n_items
+        n = catalog.n_items
         recent = np.mean([decayed_share(interactions, days, n) for days in self.config.half_lives_days], axis=0)
         usual = decayed_share(interactions, self.config.usual_half_life_days, n)
         lift = np.divide(recent, usual, out=np.zeros(n), where=usual > 0)
-        return {"share": recent * lift**self.config.rise, "category": category_codes(catalogue)}
+        return {"share": recent * lift**self.config.rise, "category": category_codes(catalog)}

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from recsys.arrays import Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
 from recsys.sources.base import Config
@@ -85,14 +85,14 @@ class UserKNN(ItemItem):
         "rate_power": ("float", 0.0, 1.5, False),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return the table sum_v (v/|v|)ᵀ v and `pull`, sum_v v/|v|, which turns sums into means."""
         c = self.config
-        vectors = decayed_histories(interactions, catalogue.n_items, half_life_days=c.fit_half_life_days)
+        vectors = decayed_histories(interactions, catalog.n_items, half_life_days=c.fit_half_life_days)
         vectors.data **= c.damping
         norms = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
         unit = scaled_rows(vectors, inverse_power(norms, c.cosine))
-        own = own_gain(interactions, catalogue.n_items, prior=c.prior, power=c.rate_power)
+        own = own_gain(interactions, catalog.n_items, prior=c.prior, power=c.rate_power)
         found = table(products(unit.T.tocsr(), vectors), most=c.neighbors)
         return {**found.arrays(), "gain": own, "pull": np.asarray(unit.sum(axis=0), np.float32).ravel()}
 

@@ -148,7 +148,7 @@ def train_on(
     model = refit(
         plan,
         test.past,
-        test.catalogue,
+        test.catalog,
         datasets,
         until=test.until,
         exposure=_exposure(plan, best, validation),
@@ -183,7 +183,7 @@ def refit_on_all(
     return refit(
         training.plan,
         rows,
-        dataset.catalogue,
+        dataset.catalog,
         [*training.datasets, candidates.dataset(seed=seed), newest],
         until=float(rows.times[-1]),
         exposure=model.exposure,
@@ -236,21 +236,21 @@ def _fit_hybrid(settings: Mapping[str, SourceSettings], folds: Folds, *, seed: i
     configs = {name: one.config for name, one in settings.items()}
     progress("Choosing candidates", 0.0)
     latest = folds.learning[-1]
-    sources = fitted(make_sources(configs, configs), latest.past, latest.catalogue)
+    sources = fitted(make_sources(configs, configs), latest.past, latest.catalog)
     quotas, learnable = _quotas(sources, latest, seed=seed)
     questions = min(LIMIT, int(np.ceil(MAX_ROWS / (len(folds.learning) + 1) / NEGATIVES / max(learnable, 0.01))))
 
     datasets: list[RankingDataset] = []
-    for fold in reversed(folds.learning):  # of a large catalogue, sources of two windows at once are most of the memory
+    for fold in reversed(folds.learning):  # of a large catalog, sources of two windows at once are most of the memory
         progress("Candidates of the learning windows", 0.2)
-        sources = sources or fitted(make_sources(quotas, configs), fold.past, fold.catalogue)
+        sources = sources or fitted(make_sources(quotas, configs), fold.past, fold.catalog)
         sampled = fold.sample(questions, seed=seed)
         datasets.insert(0, ranking_dataset(sources, _statistics(fold), sampled, quotas=quotas, seed=seed))
         sources = {}
 
     progress("Candidates of validation", 0.5)
     validation = folds.validation
-    sources = fitted(make_sources(quotas, configs), validation.past, validation.catalogue)
+    sources = fitted(make_sources(quotas, configs), validation.past, validation.catalog)
     candidates = label_candidates(sources, _statistics(validation), validation, quotas=quotas)
     del sources
 
@@ -331,7 +331,7 @@ def _exposure(plan: Plan, hybrid: _Hybrid, validation: Fold) -> ExposureConstrai
 
 
 def _statistics(fold: Fold) -> ItemStatistics:
-    return ItemStatistics.fit(fold.past, fold.catalogue, until=fold.until)
+    return ItemStatistics.fit(fold.past, fold.catalog, until=fold.until)
 
 
 def _repeats(dataset: Dataset, start: float, end: float) -> bool:

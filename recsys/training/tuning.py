@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import optuna
 
-from recsys.data.catalogue import NUMBERS, TEXTS
+from recsys.data.catalog import NUMBERS, TEXTS
 from recsys.data.folds import Fold
 from recsys.sources import registry
 from recsys.sources.registry import RECOMMENDERS

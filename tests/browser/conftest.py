@@ -43,11 +43,11 @@ class Shop:
 
 @pytest.fixture
 def shop(live_server: LiveServer, settings: Settings) -> Iterator[Shop]:
-    """A small simulated catalogue, the demo's keys and logins."""
+    """A small simulated catalog, the demo's keys and logins."""
     from access.selectors import forget_keys
     from catalog.services import bulk_upsert
     from demo import setup
-    from demo.simulation.catalogue import make_products
+    from demo.simulation.catalog import make_products
     from personalization.serving.snapshot_refresher import keeper
 
     settings.SERVING_REFRESH = "inline"

@@ -56,7 +56,7 @@ def test_a_key_that_was_revoked_stays_so(db: None) -> None:
 
 
 def test_every_product_and_event_is_accepted(small: DemoData) -> None:
-    filling.fill_catalogue(small, ignore)
+    filling.fill_catalog(small, ignore)
     filling.send_events(small, ignore)
 
     assert len(catalog_rows()) == small.n_products

@@ -1,4 +1,4 @@
-"""Every picture the catalogue names can be drawn, is well formed, and is served to be kept."""
+"""Every picture the catalog names can be drawn, is well formed, and is served to be kept."""
 
 from xml.etree import ElementTree
 
@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from demo.pictures.draw import DRAWINGS, draw
-from demo.simulation.catalogue import make_products
+from demo.simulation.catalog import make_products
 
 
 @pytest.mark.parametrize("picture", sorted(DRAWINGS))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from demo.simulation.behaviour import DAY, Act, live
-from demo.simulation.catalogue import SimulatedProduct, make_products
+from demo.simulation.catalog import SimulatedProduct, make_products
 from demo.simulation.payloads import Wire
 from demo.simulation.shoppers import Shopper, make_shoppers
 from demo.simulation.vocabulary import KIND_BY_KEY, KINDS

@@ -490,7 +490,7 @@ def test_a_run_shows_what_was_set_aside_and_every_check_and_its_version_shows_th
 
     page = scientist.get(reverse("admin:modelops_trainingrun_change", args=[run.pk])).content.decode()
 
-    assert "5,000 interactions, 652 products in the catalogue, touched or not" in page
+    assert "5,000 interactions, 652 products in the catalog, touched or not" in page
     assert "17 (duplicates): was there already" in page
     assert "✗ volume: 0.5, bar 0.7" in page
     assert "volume: 0.5, bar 0.7" in scientist.get(page_of(version, "change")).content.decode()

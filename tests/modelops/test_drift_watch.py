@@ -32,7 +32,7 @@ NUMBERS = count(1)
 def live() -> ModelVersion:
     """A live model, and the usual day of the shop it learnt from."""
     bundle = model(("popular",))
-    codes = {name: code for code, name in enumerate(bundle.catalogue.item_ids)}
+    codes = {name: code for code, name in enumerate(bundle.catalog.item_ids)}
     items = np.array([codes[name] for name in USUAL], np.int32)
     learnt = history()["item_id"].map(codes).to_numpy(np.int32)
     standing = standings(popularity(learnt, np.zeros(len(learnt)), np.ones(len(learnt), np.float32), len(codes)))

@@ -166,7 +166,7 @@ def test_the_answers_that_are_judged_are_those_that_are_served(
 
     def chosen(*args: Any, **more: Any) -> Choice:
         choice = choose(*args, **more)
-        limit = Exposure(0.3, np.linspace(0, 1, shop.catalogue.n_items, dtype=np.float32))
+        limit = Exposure(0.3, np.linspace(0, 1, shop.catalog.n_items, dtype=np.float32))
         return replace(choice, plan=replace(choice.plan, exposure=0.3, **rung), exposure=limit)
 
     monkeypatch.setattr("recsys.evaluation.evaluate.judged_report", noted)
@@ -177,7 +177,7 @@ def test_the_answers_that_are_judged_are_those_that_are_served(
     served = bundle.slate_many(fold.profiles, fold.contexts, 20)
     told = found.recommendations.groupby("user")["item"].agg(list)
     for row, slate in enumerate(served):
-        ids = [shop.catalogue.item_ids[code] for code in slate.items.tolist()]
+        ids = [shop.catalog.item_ids[code] for code in slate.items.tolist()]
         assert told[shop.user_ids[fold.users[row]]] == ids
     assert found.report["ours"]["test"][rung["rung"]]["together"] == found.report["released"]["together"]
 

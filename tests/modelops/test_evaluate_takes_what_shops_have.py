@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
 
-from recsys.data.dataset import build, catalogue_of
+from recsys.data.dataset import build, catalog_of
 from recsys.data.diagnosis import unusable
 from recsys.data.files import table_of
 from recsys.data.opinions import latest_ratings
@@ -34,13 +34,13 @@ def test_a_product_without_an_id_takes_no_other_with_it() -> None:
     items = products(items=60)
     items.loc[len(items)] = {"item_id": None, "title": "nobody"}
 
-    assert build(history(), items).catalogue.item_ids == build(history(), products(items=60)).catalogue.item_ids
+    assert build(history(), items).catalog.item_ids == build(history(), products(items=60)).catalog.item_ids
 
 
 def test_of_a_product_that_is_listed_twice_the_last_row_counts() -> None:
     items = pd.DataFrame({"item_id": ["b", "a", "b"], "title": ["Rug", "Lamp", "Carpet"]})
 
-    shop = catalogue_of(items, seen=pd.Series([], dtype=object))
+    shop = catalog_of(items, seen=pd.Series([], dtype=object))
 
     assert (shop.item_ids, shop.titles) == (("a", "b"), ("Lamp", "Carpet"))
 
@@ -49,7 +49,7 @@ def test_impossible_prices_are_unknown_and_touch_no_other() -> None:
     items = products().assign(price=np.arange(40.0))
     items.loc[[1, 3, 5], "price"] = [np.inf, -1.0, 1e300]
 
-    prices = build(history(), items).catalogue.prices
+    prices = build(history(), items).catalog.prices
 
     assert prices is not None
     assert np.flatnonzero(np.isnan(prices)).tolist() == [1, 3, 5]
@@ -73,7 +73,7 @@ def test_ids_that_only_look_the_same_are_told_of_and_not_merged() -> None:
         for name, ways in (("user_id", f"' {one}' and '{one}'"), ("item_id", r"'cafe\u0301' and 'caf\xe9'"))
     ]
     assert {one, f" {one}"} <= set(dataset.user_ids)
-    assert {"caf\xe9", "cafe\u0301"} <= set(dataset.catalogue.item_ids)
+    assert {"caf\xe9", "cafe\u0301"} <= set(dataset.catalog.item_ids)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_prices_and_days_of_products_that_are_not_read_are_told_of() -> None:
 def test_attributes_written_as_json_are_read() -> None:
     items = pd.DataFrame({"item_id": ["a", "b"], "attributes": ['{"color": "red", "size": null}', '["new", "in {x}"]']})
 
-    found = catalogue_of(items, seen=pd.Series([], dtype=object)).attributes
+    found = catalog_of(items, seen=pd.Series([], dtype=object)).attributes
 
     assert found == (("color=red",), ("new", "in {x}"))
 
@@ -251,7 +251,7 @@ def test_shoppers_whose_attributes_are_lists_are_known(tmp_path: Path) -> None:
 def test_an_attribute_without_a_word_is_none() -> None:
     items = pd.DataFrame({"item_id": ["a", "b"], "attributes": [["blue", "", None], [""]]})
 
-    assert catalogue_of(items, seen=pd.Series([], dtype=object)).attributes == (("blue",), ())
+    assert catalog_of(items, seen=pd.Series([], dtype=object)).attributes == (("blue",), ())
 
 
 @pytest.mark.parametrize("column", ["item_id", "event", "order_id", "device"])

@@ -58,7 +58,7 @@ def live() -> ModelVersion:
 
 def best_seller() -> str:
     snapshot = keeper.current()
-    return str(snapshot.shelf.catalogue.item_ids[snapshot.popular[0]])
+    return str(snapshot.shelf.catalog.item_ids[snapshot.popular[0]])
 
 
 def test_what_sold_since_the_training_is_in_the_tables_that_are_served() -> None:

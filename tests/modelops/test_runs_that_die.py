@@ -222,7 +222,10 @@ def test_a_disk_that_takes_no_model_is_told_before_anything_is_learnt(settings: 
 
 @pytest.mark.parametrize(
     ("written", "left"),
-    [(HybridModel, r"try again\."), (gate, r"try again\. [-.0-9]+ was registered, but never judged, and cannot go live")],
+    [
+        (HybridModel, r"try again\."),
+        (gate, r"try again\. [-.0-9]+ was registered, but never judged, and cannot go live"),
+    ],
 )
 def test_a_disk_that_becomes_full_meanwhile_says_what_is_left(
     written: Any, left: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

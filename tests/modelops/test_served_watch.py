@@ -79,7 +79,7 @@ def test_a_usual_day_is_told_and_alarms_nobody(live: None) -> None:
     assert not ModelAlarm.objects.exists()
 
 
-def test_what_was_taken_out_of_the_catalogue_long_ago_is_on_no_day_s_shelf(live: None) -> None:
+def test_what_was_taken_out_of_the_catalog_long_ago_is_on_no_day_s_shelf(live: None) -> None:
     remove_product(NAMES[9], actor="key:test")
     Product.objects.filter(product_id=NAMES[9]).update(removed_at=clock.now() - (DAYS + 1) * DAY)
     shop_serves(0, found=0.5)

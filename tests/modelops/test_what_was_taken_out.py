@@ -1,4 +1,4 @@
-"""What was taken out of the catalogue is shown no more; what was done with it still tells of whom and what."""
+"""What was taken out of the catalog is shown no more; what was done with it still tells of whom and what."""
 
 import numpy as np
 import pytest
@@ -21,11 +21,11 @@ def test_training_knows_what_it_was_where_somebody_had_it() -> None:
     remove_product("rug", actor="key:test")
     remove_product("bowl", actor="key:test")
 
-    catalogue = shop_dataset().catalogue
+    catalog = shop_dataset().catalog
 
-    assert "bowl" not in catalogue.item_ids, "nobody had it: nothing is to be learnt"
-    rug = catalogue.item_ids.index("rug")
-    told = (catalogue.titles[rug], catalogue.categories[rug], catalogue.brands[rug])
+    assert "bowl" not in catalog.item_ids, "nobody had it: nothing is to be learnt"
+    rug = catalog.item_ids.index("rug")
+    told = (catalog.titles[rug], catalog.categories[rug], catalog.brands[rug])
     assert told == ("Wool rug", "Textiles", "Weft")
 
 
@@ -35,9 +35,9 @@ def test_it_is_on_the_shelf_that_is_judged_until_it_was_taken_out() -> None:
     remove_product("rug", actor="key:test")
 
     dataset = shop_dataset()
-    rug = dataset.catalogue.item_ids.index("rug")
+    rug = dataset.catalog.item_ids.index("rug")
     then, now = (
-        JudgedShelf.of(dataset.catalogue, popularity=np.ones(dataset.catalogue.n_items), cut=cut)
+        JudgedShelf.of(dataset.catalog, popularity=np.ones(dataset.catalog.n_items), cut=cut)
         for cut in (before, clock.now().timestamp())
     )
 
@@ -47,7 +47,7 @@ def test_it_is_on_the_shelf_that_is_judged_until_it_was_taken_out() -> None:
     assert fingerprint(dataset) == learnt, "no training learns from it"
 
 
-def test_a_catalogue_brought_again_under_other_ids_is_no_broken_feed() -> None:
+def test_a_catalog_brought_again_under_other_ids_is_no_broken_feed() -> None:
     put([bought(f"m{at}", at, name, START + at * 1_000_000) for at, name in enumerate(PRODUCTS)])
     last = data_profile(shop_dataset())
     for name, product in PRODUCTS.items():

@@ -23,7 +23,7 @@ NUMBERS = count(1)
 
 
 def stock_the_shop() -> None:
-    """Put the products into the catalogue."""
+    """Put the products into the catalog."""
     from catalog.services import bulk_upsert
 
     rows = [

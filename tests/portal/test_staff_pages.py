@@ -142,7 +142,7 @@ def test_what_a_profile_tells_is_called_as_its_trait_says(log_in: LogIn) -> None
     assert "Amounts are in EUR." in page.content.decode()
 
 
-def test_a_customer_s_page_tells_of_products_that_the_catalogue_lacks(log_in: LogIn) -> None:
+def test_a_customer_s_page_tells_of_products_that_the_catalog_lacks(log_in: LogIn) -> None:
     put_product("P2", data={"title": "Desk", "price": "9.90"}, actor="staff:1")
     lines = [{"product_id": f"P{number}"} for number in range(1, 9)]
     bought = (

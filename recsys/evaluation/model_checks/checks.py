@@ -109,14 +109,14 @@ def small_groups(case: Case) -> Iterable[GateCheck]:
 
 
 def supplier_share(case: Case) -> Iterable[GateCheck]:
-    """ExposureConstraint over catalogue share by supplier within .80–1.25, or no further off than the reference."""
+    """ExposureConstraint over catalog share by supplier within .80–1.25, or no further off than the reference."""
     limits, supplier = case.limits, case.shelf.supplier
     if not has_suppliers(case.shelf):
         return
     ours, theirs = (spread(table.exposure(case.shelf.n_items), supplier) for table in (case.challenger, case.reference))
     inside = limits.supplier_low <= ours[0] and ours[1] <= limits.supplier_high
     passed = inside or not _surely_worse(case, lambda exposure: spread(exposure, supplier)[2])
-    words = f"exposure ÷ catalogue share by supplier {ours[0]:.2f}–{ours[1]:.2f}"
+    words = f"exposure ÷ catalog share by supplier {ours[0]:.2f}–{ours[1]:.2f}"
     words += f"; gap {ours[2]:.2f}, reference {theirs[2]:.2f}"
     yield GateCheck("supplier_share", passed, ours[2], theirs[2], words + _borne(inside, passed), "at most")
 
@@ -147,14 +147,14 @@ def popularity_lift(case: Case) -> Iterable[GateCheck]:
 
 
 def new_items(case: Case) -> Iterable[GateCheck]:
-    """ExposureConstraint share of new items at least half their catalogue share, or no less than the reference's."""
+    """ExposureConstraint share of new items at least half their catalog share, or no less than the reference's."""
     new, n_items = case.shelf.new, case.shelf.n_items
     if not has_new(case.shelf):
         return
     share = case.shelf.share_of_new
     ours, theirs = (new_share(table.exposure(n_items), new) for table in (case.challenger, case.reference))
     limit = case.limits.new_items * share
-    words = f"new items get {ours:.1%} of exposure, {share:.1%} of the catalogue; reference {theirs:.1%}"
+    words = f"new items get {ours:.1%} of exposure, {share:.1%} of the catalog; reference {theirs:.1%}"
     inside = ours >= limit
     passed = inside or not _surely_worse(case, lambda exposure: -new_share(exposure, new))
     yield GateCheck("new_items", passed, ours, limit, words + _borne(inside, passed), "at least")

@@ -102,13 +102,13 @@ def _exposed(today: ServedDay, usual: Sequence[ServedDay], wanted: Longs, limits
     checks.append(_check("gini", "at most", one.value, bar, words, inside=one.value <= bar, worse=one.worse))
     one = found["coverage"]
     value, bar = -one.value, limits.coverage * -float(np.median(one.days))
-    words = "share of the catalogue shown" + _range(-one.days)
+    words = "share of the catalog shown" + _range(-one.days)
     checks.append(_check("coverage", "at least", value, bar, words, inside=value >= bar, worse=one.worse))
     if "supplier share" in found:
         one = found["supplier share"]
         low, high, gap = spread(exposure, shelf.supplier)
         inside = limits.supplier_low <= low and high <= limits.supplier_high
-        words = f"gap of exposure ÷ catalogue share by supplier, {low:.2f}–{high:.2f}" + _range(one.days)
+        words = f"gap of exposure ÷ catalog share by supplier, {low:.2f}–{high:.2f}" + _range(one.days)
         checks.append(
             _check("supplier share", "at most", gap, float(one.days.max()), words, inside=inside, worse=one.worse)
         )
@@ -120,7 +120,7 @@ def _exposed(today: ServedDay, usual: Sequence[ServedDay], wanted: Longs, limits
     if "new items" in found:
         one = found["new items"]
         value, bar = -one.value, limits.new_items
-        words = "new items' share of exposure ÷ of the catalogue" + _range(-one.days)
+        words = "new items' share of exposure ÷ of the catalog" + _range(-one.days)
         checks.append(_check("new items", "at least", value, bar, words, inside=value >= bar, worse=one.worse))
     return checks
 

@@ -296,8 +296,8 @@ def test_what_finds_nothing_is_named_on_saving_a_rule(log_in: LogIn) -> None:
     response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), typed, follow=True)
 
     told = [str(message) for message in response.context["messages"]]
-    assert "There is no product rag in the catalogue" in told
-    assert "“Rugs first” matches no product of the catalogue: nothing is left to show" in told
+    assert "There is no product rag in the catalog" in told
+    assert "“Rugs first” matches no product of the catalog: nothing is left to show" in told
     assert Rule.objects.exists()
 
 
@@ -336,7 +336,7 @@ def test_a_rule_for_no_placement_or_against_every_product_is_refused(
 @pytest.mark.parametrize(
     ("filters", "told"),
     [
-        ({"filter_brand": "Lix"}, "There is no brand Lix in the catalogue"),
+        ({"filter_brand": "Lix"}, "There is no brand Lix in the catalog"),
         ({"filter_min_price": "9000"}, "No product on sale passes the filters: the placement shows nothing"),
     ],
 )

@@ -53,7 +53,7 @@ def release(*, liked: float, disliked: float, **manifest: Any) -> None:
     from tests.modelops.releases import admitted
 
     rows = build(rated(liked=liked, disliked=disliked), items())
-    facts = ItemStatistics.fit(rows.interactions, rows.catalogue, until=float(rows.interactions.times[-1]))
+    facts = ItemStatistics.fit(rows.interactions, rows.catalog, until=float(rows.interactions.times[-1]))
     made = model()
     promote(admitted(replace(made, statistics=facts, manifest={**made.manifest, **manifest})), actor="staff:1")
 

@@ -180,7 +180,7 @@ def test_a_pin_stands_at_its_place_whatever_the_ranking_said() -> None:
     assert shown(rule("pin", products=("mug",), position=2), size=3) == ["desk", "mug", "desk-xl"]
 
 
-def test_a_pin_of_several_products_takes_places_one_after_the_other_without_those_the_catalogue_lacks() -> None:
+def test_a_pin_of_several_products_takes_places_one_after_the_other_without_those_the_catalog_lacks() -> None:
     assert shown(rule("pin", products=("mug", "rug"), position=1), size=3) == ["mug", "rug", "desk"]
     assert shown(rule("pin", products=("mug", "nobody", "desk"), position=2), size=3) == ["desk-xl", "mug", "desk"]
     assert shown(rule("pin", products=("nobody", "mug"), position=1)) == ["mug", *names(ALL[:5])], "and each once"
@@ -385,7 +385,7 @@ def test_rules_that_never_meet_do_not_conflict(first: Rule, second: Rule) -> Non
     assert conflicts(RuleSet([first, second], SHELF)) == []
 
 
-def test_names_that_the_catalogue_does_not_know_are_doubted_and_a_rule_that_finds_nothing() -> None:
+def test_names_that_the_catalog_does_not_know_are_doubted_and_a_rule_that_finds_nothing() -> None:
     slips = rule(
         "require",
         products=("desk", "desc"),
@@ -406,9 +406,9 @@ def test_names_that_the_catalogue_does_not_know_are_doubted_and_a_rule_that_find
         ("category", "Kitschen"),
         ("brand", "Norf"),
     ]
-    assert told(slips) == [f"There is no {kind} {name} in the catalogue" for kind, name in unknown]
-    assert told(emptying) == ["“R” matches no product of the catalogue: nothing is left to show"]
-    assert told(lost) == ["“R” matches no product of the catalogue"]
+    assert told(slips) == [f"There is no {kind} {name} in the catalog" for kind, name in unknown]
+    assert told(emptying) == ["“R” matches no product of the catalog: nothing is left to show"]
+    assert told(lost) == ["“R” matches no product of the catalog"]
     assert told(rule("boost", brands=("Lux",))) == []
     assert told(slips, Columns.of([], brands=[], categories=[], groups=[], prices=[], stocks=[])) == []
 

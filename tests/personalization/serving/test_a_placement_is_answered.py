@@ -32,7 +32,7 @@ def ids(answer: Answer) -> list[str]:
 
 
 @pytest.mark.usefixtures("stocked")
-def test_a_shop_without_model_and_events_answers_in_catalogue_order() -> None:
+def test_a_shop_without_model_and_events_answers_in_catalog_order() -> None:
     answer = asked()
 
     assert ids(answer) == ["bowl", "bulb", "chair", "desk", "lamp", "rug", "stool", "throw", "mug"]
@@ -85,7 +85,7 @@ def test_an_answer_is_what_the_model_says_of_the_history_that_was_sent() -> None
         now=times[-1],
     )
     slate = snapshot.bundle.slate(profile, Context(allowed=allowed), 5)
-    assert ids(found) == [snapshot.bundle.catalogue.item_ids[code] for code in slate.items]
+    assert ids(found) == [snapshot.bundle.catalog.item_ids[code] for code in slate.items]
     assert [item.score for item in found.items] == [round(score, 6) for score in slate.scores.tolist()]
 
 

@@ -86,7 +86,7 @@ def test_fallbacks_are_counted() -> None:
 
 
 @pytest.mark.usefixtures("stocked")
-def test_an_empty_catalogue_answers_with_nothing() -> None:
+def test_an_empty_catalog_answers_with_nothing() -> None:
     from catalog.services import remove_product
     from tests.recsys.furniture import PRODUCTS
 

@@ -71,7 +71,7 @@ def edited(row: ProductRow, chance: random.Random) -> ProductRow:
 
 
 def shown(row: ProductRow) -> ProductRow:
-    """Return the product as the catalogue's selector would tell it."""
+    """Return the product as the catalog's selector would tell it."""
     first_seen = row.available_from or NOW - timedelta(days=len(row.product_id))
     return replace(row, active=row.active and not row.removed, first_seen=first_seen)
 

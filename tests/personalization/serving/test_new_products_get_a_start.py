@@ -209,7 +209,7 @@ def test_the_first_source_that_knows_every_new_product_says_what_suits(knows: in
     snapshot, profile = keeper.current(), Profile.empty(0.0)
     code = snapshot.shelf.columns.codes
     young = np.array([code["sofa"], code["kilim"]], np.int32)
-    assert young.max() == 11, "the last of the catalogue"
+    assert young.max() == 11, "the last of the catalog"
 
     def score(of: Profile, context: Context, codes: Ints) -> list[float]:
         assert (of, context.items, codes.tolist()) == (profile, (code["rug"],), young.tolist())

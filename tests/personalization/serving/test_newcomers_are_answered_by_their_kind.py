@@ -37,7 +37,7 @@ TAKEN = {"de": {"desk", "chair", "lamp", "mug", "bowl"}, "AT": {"rug", "throw", 
 def live(stocked: None) -> None:
     """A live model that knows where its shoppers live."""
     dataset = build(history(), items(), KNOWN)
-    prior = make("prior").fit(dataset.interactions, dataset.catalogue)
+    prior = make("prior").fit(dataset.interactions, dataset.catalog)
     bundle = model()
     promote(admitted(replace(bundle, sources={**bundle.sources, "prior": prior})), actor="staff:1")
 
@@ -103,7 +103,7 @@ def test_without_consent_attributes_do_not_count() -> None:
 def test_many_slates_are_those_of_single_questions() -> None:
     dataset = build(history(), items(), KNOWN)
     bundle = model()
-    prior = make("prior").fit(dataset.interactions, dataset.catalogue)
+    prior = make("prior").fit(dataset.interactions, dataset.catalog)
     bundle = replace(bundle, sources={**bundle.sources, "prior": prior})
     empty = Profile.empty(1_760_000_000.0)
     known = replace(empty, attributes=("country=de",))

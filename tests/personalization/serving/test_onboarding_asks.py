@@ -156,7 +156,7 @@ def test_a_skipped_product_is_left_out_by_the_request() -> None:
 
 
 @pytest.mark.usefixtures("stocked")
-def test_without_a_model_the_words_of_the_catalogue_tell_what_differs() -> None:
+def test_without_a_model_the_words_of_the_catalog_tell_what_differs() -> None:
     first = asked(limit=4)
     likes(ADA, "rug")
 

@@ -103,7 +103,7 @@ def test_what_fills_a_list_repeats_nothing_and_tells_who_else_proposed_it() -> N
 
 
 @pytest.mark.parametrize("asked", [propose, popular_only])
-def test_a_large_catalogue_is_not_told_whole(asked: Any) -> None:
+def test_a_large_catalog_is_not_told_whole(asked: Any) -> None:
     n = 50_000
     snapshot = cast(
         "Any", SimpleNamespace(bundle=None, sources={}, popular=np.arange(n, dtype=np.int32), touched=n - 10_000)

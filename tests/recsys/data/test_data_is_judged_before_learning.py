@@ -106,7 +106,7 @@ def test_the_hours_of_a_day_are_those_of_utc() -> None:
     assert hours == [0] * 22 + [1, 0]  # 2023-11-14 22:13:20
 
 
-def test_a_column_of_the_catalogue_that_fell_empty_is_named() -> None:
+def test_a_column_of_the_catalog_that_fell_empty_is_named() -> None:
     last = data_profile(build(history(), products()))
 
     lost = build(history(), products().assign(price=float("nan"), title=""))

@@ -8,7 +8,7 @@ from recsys.data.dataset import Dataset
 from recsys.data.folds import Fold, learning_folds, temporal
 from recsys.data.interactions import Interactions
 from recsys.data.time_split import cut_times
-from tests.recsys.shops import catalogue
+from tests.recsys.shops import catalog
 
 TIMES = np.arange(1_000.0)
 
@@ -20,7 +20,7 @@ def _shop(each: int) -> Dataset:
     items = (users * each + (np.arange(n) // 40) % each).astype(np.int32)
     ones = np.ones(n, np.float32)
     rows = Interactions(users, items, TIMES, np.zeros(n, np.int8), ones, ones, np.full(n, -1, np.int32), 40)
-    return Dataset(rows, catalogue(40 * each), ())
+    return Dataset(rows, catalog(40 * each), ())
 
 
 def _asked(each: int) -> list[Fold]:

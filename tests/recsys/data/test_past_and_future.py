@@ -233,7 +233,7 @@ def test_who_has_one_row_is_nobodys_question_and_is_learnt_from() -> None:
     rows = shops.interactions([(0, 5, 10.0, "view"), (1, 6, 11.0, "view"), (1, 7, 12.0, "view"), (2, 5, 13.0, "view")],
                               n_users=3)  # fmt: skip
 
-    shop = Dataset(rows, shops.catalogue(8), ())
+    shop = Dataset(rows, shops.catalog(8), ())
     test, validation = (leave_one_out(shop, back=back, new_only=False) for back in (0, 1))
 
     assert (test.users.tolist(), test.targets[0].tolist()) == ([1], [7])
@@ -247,7 +247,7 @@ def test_next_item_does_not_know_the_other_lines_of_the_order() -> None:
         [(0, 1, 10.0, "view"), (1, 1, 10.0, "view"), (0, 2, 20.0, "purchase"), (0, 3, 20.0, "purchase")], n_users=2
     )
 
-    fold = next_item(Dataset(rows, shops.catalogue(4), ()), start=15.0, end=float("inf"), new_only=False)
+    fold = next_item(Dataset(rows, shops.catalog(4), ()), start=15.0, end=float("inf"), new_only=False)
 
     assert [one.tolist() for one in fold.targets] == [[2], [3]]
     assert [profile.items.tolist() for profile in fold.profiles] == [[1], [1]]
@@ -278,7 +278,7 @@ VISITS = Dataset(
         ],
         n_users=3,
     ),
-    shops.catalogue(4),
+    shops.catalog(4),
     (),
 )
 """Two shoppers who come back after 15.0, each to product 2 that nobody had touched by then, and one who comes then."""
@@ -314,8 +314,8 @@ def test_what_rankers_learn_from_is_limited_evenly() -> None:
     rows = build(history(), products())
     start = cut_times(rows.interactions.times, [0.7])[0]
     fold = temporal(rows, start=start, end=float("inf"), new_only=False)
-    statistics = ItemStatistics.fit(fold.past, rows.catalogue, until=start)
-    sources = {"popular": make("popular").fit(fold.past, rows.catalogue)}
+    statistics = ItemStatistics.fit(fold.past, rows.catalog, until=start)
+    sources = {"popular": make("popular").fit(fold.past, rows.catalog)}
     whole = examples(sources, statistics, fold, quotas={"popular": 10})
 
     half = limited([whole, whole], rows=len(whole.labels))
@@ -370,8 +370,8 @@ def test_a_later_rating_makes_no_earlier_one_a_dislike() -> None:
     """Of a file in which every rating is one number until the cut, and another one after it."""
     rows = [*((0, item, 10.0 + item, "rating") for item in range(3)), (0, 3, 20.0, "view"), (1, 4, 30.0, "rating")]
     data = shops.interactions(rows, n_users=2)
-    shop = Dataset(data, shops.catalogue(5), ())
-    later = Dataset(replace(data, values=np.array([1.0, 1.0, 1.0, 1.0, 5.0], np.float32)), shop.catalogue, ())
+    shop = Dataset(data, shops.catalog(5), ())
+    later = Dataset(replace(data, values=np.array([1.0, 1.0, 1.0, 1.0, 5.0], np.float32)), shop.catalog, ())
 
     folds = [next_item(one, start=15.0, end=float("inf"), new_only=False, newest=5) for one in (shop, later)]
 
@@ -383,7 +383,7 @@ def test_a_large_order_takes_nothing_from_what_is_known_before_it() -> None:
     rows += [(0, 6 + line, 100.0, "purchase") for line in range(12)]
     data = shops.interactions(rows, n_users=1)
 
-    fold = next_item(Dataset(data, shops.catalogue(18), ()), start=50.0, end=200.0, new_only=True, newest=6)
+    fold = next_item(Dataset(data, shops.catalog(18), ()), start=50.0, end=200.0, new_only=True, newest=6)
 
     assert {len(profile.items) for profile in fold.profiles} == {6}
 
@@ -423,7 +423,7 @@ def test_what_is_taken_again_is_counted_of_the_same_shoppers() -> None:
     n, day = 4_200, shops.DAY
     first = [(user, user % 7, shops.START + user, "purchase") for user in range(n)]
     again = [(user, (user + user % 2) % 7, shops.START + 9 * day + user, "purchase") for user in range(n)]
-    shop = Dataset(shops.interactions(first + again, n_users=n), shops.catalogue(7), ())
+    shop = Dataset(shops.interactions(first + again, n_users=n), shops.catalog(7), ())
 
     assert pipeline._repeats(shop, shops.START + 9 * day, float("inf"))
     assert not pipeline._repeats(shop, shops.START + 99 * day, float("inf")), "nothing is taken, nothing taken again"

@@ -74,7 +74,7 @@ def test_rows_and_shoppers_are_bounded(trained: TrainedBundle, monkeypatch: pyte
 
 def test_the_own_factors_know_what_the_shopper_took(trained: TrainedBundle) -> None:
     past = trained.test.past
-    svd = Remembering().fit(past, trained.tested.catalogue)
+    svd = Remembering().fit(past, trained.tested.catalog)
 
     scores = OwnFactors(svd).scores(np.arange(past.n_users, dtype=np.int32), None)
 
@@ -86,7 +86,7 @@ def test_the_own_factors_know_what_the_shopper_took(trained: TrainedBundle) -> N
 
 
 def test_opinions_are_the_scores_and_ranks_of_svd(trained: TrainedBundle) -> None:
-    svd, fold = SVD().fit(trained.test.past, trained.tested.catalogue), trained.test
+    svd, fold = SVD().fit(trained.test.past, trained.tested.catalog), trained.test
     asked = asked_of(trained.tested, fold)
     shoppers = list(zip(fold.profiles, fold.contexts, strict=True))
 
@@ -103,7 +103,7 @@ def test_opinions_are_the_scores_and_ranks_of_svd(trained: TrainedBundle) -> Non
 def test_without_a_ranker_nothing_is_added(trained: TrainedBundle) -> None:
     fold = trained.test
     asked = asked_of(trained.tested, fold)
-    svd = SVD().fit(fold.past, trained.tested.catalogue)
+    svd = SVD().fit(fold.past, trained.tested.catalog)
 
     assert added(replace(trained.tested, ranker=None), fold, asked, svd) == {}
     assert added(trained.tested, fold, asked, svd) != {}
@@ -114,7 +114,7 @@ def test_where_a_network_alone_was_released_trees_are_asked_what_svd_adds(traine
     plan = {**model.manifest["plan"], "rankers": (({"objective": NETWORK}, 100),)}
     alone = replace(model, manifest={**model.manifest, "plan": plan})
 
-    assert added(alone, fold, asked_of(model, fold), SVD().fit(fold.past, model.catalogue)) != {}
+    assert added(alone, fold, asked_of(model, fold), SVD().fit(fold.past, model.catalog)) != {}
 
 
 def test_a_fold_that_nobody_can_be_asked_in_says_so(trained: TrainedBundle) -> None:
@@ -142,7 +142,7 @@ def test_no_ranker_is_asked_about_a_shopper_who_taught_it(
         return SimpleNamespace(scores=answered)
 
     monkeypatch.setattr("recsys.evaluation.surprise_added.mean_of", mean_of)
-    svd = SVD().fit(fold.past, model.catalogue)
+    svd = SVD().fit(fold.past, model.catalog)
     added(model, fold, replace(asked, features=shopper.astype(np.float32)), svd)
 
     assert len(taught) == len(told) == 4

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from recsys.evaluation.pipeline import TrainedBundle, train
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.dataset import build
 from recsys.data.profile import Context, Profile
 from recsys.ranking.artifact import ArtifactError
@@ -124,7 +124,7 @@ def test_every_strategy_answers_anybody(trained: TrainedBundle) -> None:
 
 def test_masks_and_exclusions_hold(trained: TrainedBundle) -> None:
     profile = trained.test.profiles[0]
-    allowed = np.zeros(trained.bundle.catalogue.n_items, bool)
+    allowed = np.zeros(trained.bundle.catalog.n_items, bool)
     allowed[:6] = True
 
     slate = trained.bundle.slate(profile, Context(allowed=allowed, exclude=(2,)), 10)
@@ -166,7 +166,9 @@ def test_a_long_answer_ranks_the_candidates_that_the_ranker_was_taught_on(traine
 
 
 def test_what_the_shopper_had_is_not_new_to_them_though_nobody_else_touched_it(trained: TrainedBundle) -> None:
-    model = replace(trained.bundle, statistics=replace(trained.bundle.statistics, last=trained.bundle.statistics.last.copy()))
+    model = replace(
+        trained.bundle, statistics=replace(trained.bundle.statistics, last=trained.bundle.statistics.last.copy())
+    )
     model.statistics.last[:] = np.nan
     profile = trained.test.profiles[0]
     items = np.unique(np.append(profile.items[:2], [3, 5]))
@@ -181,19 +183,19 @@ def test_what_the_shopper_had_is_not_new_to_them_though_nobody_else_touched_it(t
 
 
 def test_a_new_product_is_known_at_once(trained: TrainedBundle) -> None:
-    n = trained.bundle.catalogue.n_items
+    n = trained.bundle.catalog.n_items
     fresh = pd.DataFrame({"item_id": ["i000", "new"], "title": ["", "Product 2"], "category": ["", "even"]})
 
     more = trained.bundle.extended(fresh)
 
-    assert more.catalogue.item_ids[n:] == ("new",)
+    assert more.catalog.item_ids[n:] == ("new",)
     assert more.statistics.n_items == n + 1
     ranked = more.rank(trained.test.profiles[0], Context(), np.array([n, 1], np.int32))
     assert sorted(ranked.items.tolist()) == [1, n]
 
 
 def test_new_products_are_kin_of_what_a_training_would_find_them_kin_of(trained: TrainedBundle) -> None:
-    known = trained.bundle.catalogue
+    known = trained.bundle.catalog
     told = {"category": [known.categories[0], "new/deep", "new", ""], "brand": [known.brands[1], "New", "New", ""]}
     held = [list(known.attributes[0]) if known.attributes else [], ["color=new"], ["color=new", "size=new"], []]
     fresh = pd.DataFrame(
@@ -202,11 +204,11 @@ def test_new_products_are_kin_of_what_a_training_would_find_them_kin_of(trained:
 
     more = trained.bundle.extended(fresh)
 
-    for name, codes in kin_codes(more.catalogue).items():
+    for name, codes in kin_codes(more.catalog).items():
         own = getattr(more.statistics, name)
         assert (own < 0).tolist() == (codes < 0).tolist()
         assert pd.factorize(own)[0].tolist() == pd.factorize(codes)[0].tolist()
-    starts, attributes, rarity = attribute_rows(more.catalogue, n_known=more.catalogue.n_items)
+    starts, attributes, rarity = attribute_rows(more.catalog, n_known=more.catalog.n_items)
     assert more.statistics.starts.tolist() == starts.tolist()
     assert more.statistics.rarity[more.statistics.attributes].tolist() == rarity[attributes].tolist()
     assert pd.factorize(more.statistics.attributes)[0].tolist() == pd.factorize(attributes)[0].tolist()
@@ -219,9 +221,9 @@ def test_a_model_that_knows_the_first_of_the_new_products_compares_only_the_othe
     fresh = pd.DataFrame({"item_id": ["new", "newer"], "title": ["Product 2", "Product 4"], "category": ["even"] * 2})
     extend = Content.extend
 
-    def counted(self: Content, catalogue: Catalogue) -> Content:
-        met.append(catalogue.n_items - self.n_items)
-        return extend(self, catalogue)
+    def counted(self: Content, catalog: Catalog) -> Content:
+        met.append(catalog.n_items - self.n_items)
+        return extend(self, catalog)
 
     monkeypatch.setattr(Content, "extend", counted)
 
@@ -239,7 +241,7 @@ def test_an_import_of_very_many_new_products_waits_for_the_next_training(
     trained: TrainedBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = trained.bundle
-    n = model.catalogue.n_items
+    n = model.catalog.n_items
     fresh = pd.DataFrame({"item_id": ["new", "newer"], "title": ["Product 2", "Product 4"], "category": ["even"] * 2})
     assert model.extended(fresh).sources["content"].n_items == n + 2
 
@@ -247,7 +249,7 @@ def test_an_import_of_very_many_new_products_waits_for_the_next_training(
     more = model.extended(fresh)
 
     assert more.sources["content"] is model.sources["content"]
-    assert (more.catalogue.n_items, more.statistics.n_items) == (n + 2, n + 2)
+    assert (more.catalog.n_items, more.statistics.n_items) == (n + 2, n + 2)
     assert len(more.slate(trained.test.profiles[0], Context(), 5, explain=True).items) == 5
     assert sorted(more.rank(trained.test.profiles[0], Context(), np.array([n, 1], np.int32)).items.tolist()) == [1, n]
 

@@ -84,7 +84,9 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[HybridModel, Path, 
 
 
 @pytest.mark.slow
-def test_another_process_learns_the_same_artifact_to_the_bit(saved: tuple[HybridModel, Path, str], tmp_path: Path) -> None:
+def test_another_process_learns_the_same_artifact_to_the_bit(
+    saved: tuple[HybridModel, Path, str], tmp_path: Path
+) -> None:
     _, _, digest = saved
 
     there = elsewhere(LEARN, str(tmp_path / "there"), seed="4711")

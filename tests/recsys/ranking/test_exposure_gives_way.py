@@ -170,8 +170,8 @@ def validated() -> tuple[Examples, Fold, TrainedRanker]:
     shop = build(history(), products())
     start, end = cut_times(shop.interactions.times)
     fold = lived(shop, start=start, end=end, new_only=False)
-    sources = {name: make(name).fit(fold.past, shop.catalogue) for name in BLEND}
-    statistics = ItemStatistics.fit(fold.past, shop.catalogue, until=start)
+    sources = {name: make(name).fit(fold.past, shop.catalog) for name in BLEND}
+    statistics = ItemStatistics.fit(fold.past, shop.catalog, until=start)
     late = examples(sources, statistics, fold, quotas=dict.fromkeys(BLEND, 15))
     scores = np.random.default_rng(7).random(len(late.labels) + 50).astype(np.float32)
     return late, fold, TrainedRanker((), np.empty(0, np.int64), (), scores, np.empty(0))
@@ -195,7 +195,7 @@ def test_a_shopper_whose_candidates_score_alike_is_served_the_least_shown() -> N
 def test_a_bundle_keeps_its_constraint_and_answers_by_it(tmp_path: Path) -> None:
     free = model(("popular", "rp3beta", "covisitation"))
     shown = np.stack([free.slate(Profile.empty(1.76e9), Context(), 3).items] * 20)
-    held = replace(free, exposure=ExposureConstraint.measured(shown, n_items=free.catalogue.n_items, strength=1.0))
+    held = replace(free, exposure=ExposureConstraint.measured(shown, n_items=free.catalog.n_items, strength=1.0))
 
     sealed = held.save(tmp_path / "model")
     again = HybridModel.load(tmp_path / "model", expected=sealed)

@@ -10,7 +10,7 @@ from recsys.evaluation.pipeline import asked_of
 from recsys.training.ranker_training import Member, mean_of
 
 from recsys.arrays import Ints
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import Fold, lived, temporal
 from recsys.data.time_split import cut_times
@@ -57,18 +57,18 @@ def shop(seed: int) -> Dataset:
     return build(rows, products)
 
 
-def bundle_of(dataset: Dataset, fold: Fold, catalogue: Catalogue, *, seed: int) -> HybridModel:
+def bundle_of(dataset: Dataset, fold: Fold, catalog: Catalog, *, seed: int) -> HybridModel:
     """Return a model of the fold's past whose ranker learnt on the questions themselves: here it may."""
     rng = np.random.default_rng(seed)
     model = HybridModel(
-        catalogue=catalogue,
-        sources={name: make(name).fit(fold.past, catalogue) for name in SOURCES},
-        statistics=ItemStatistics.fit(fold.past, catalogue, until=fold.until),
+        catalog=catalog,
+        sources={name: make(name).fit(fold.past, catalog) for name in SOURCES},
+        statistics=ItemStatistics.fit(fold.past, catalog, until=fold.until),
         ranker=None,
         quotas={name: int(rng.integers(20, 40)) for name in SOURCES},
         blend={"popular": 0.5, "rp3beta": 1.0, "content": 1.0},
         manifest={"stage": "ranker", "single": "covisitation", "plan": {"new_only": fold.new_only}},
-        exposure=ExposureConstraint(0.3, rng.random(catalogue.n_items).astype(np.float32)) if seed % 2 else None,
+        exposure=ExposureConstraint(0.3, rng.random(catalog.n_items).astype(np.float32)) if seed % 2 else None,
         cold_lift=float(rng.uniform(-1, 2)),
         cold_level=float(rng.uniform(-1, 1)),
     )
@@ -90,7 +90,7 @@ def test_what_is_judged_is_what_is_answered(seed: int, tmp_path: Path) -> None:
     cut = cut_times(dataset.interactions.times, (0.7,))[0]
     ask = temporal if seed == 0 else lived
     fold = ask(dataset, start=cut, end=float("inf"), new_only=seed == 1, limit=60, newest=300)
-    ranked = bundle_of(dataset, fold, fold.catalogue, seed=seed)
+    ranked = bundle_of(dataset, fold, fold.catalog, seed=seed)
 
     for stage in ("ranker", "blend", "single", "popular"):
         model = replace(ranked, manifest={**ranked.manifest, "stage": stage})

@@ -20,7 +20,7 @@ from recsys.ranking.taste_space import (
 )
 from recsys.ranking.text_similarity import Kinship
 from recsys.sources.registry import make
-from tests.recsys.shops import START, catalogue, checkerboard
+from tests.recsys.shops import START, catalog, checkerboard
 
 N_ITEMS = 24
 EVERYTHING = np.ones(N_ITEMS, np.bool_)
@@ -30,7 +30,7 @@ Event = tuple[int, str, float]
 
 def space(name: str = "ease") -> TasteSpace:
     """Return the space of a shop with two tastes, even and odd, as the source tells likeness."""
-    rows, shop = checkerboard(n_users=40, n_items=N_ITEMS), catalogue(N_ITEMS)
+    rows, shop = checkerboard(n_users=40, n_items=N_ITEMS), catalog(N_ITEMS)
     told = rows_of({name: make(name).fit(rows, shop)})
     assert told is not None
     return TasteSpace.of(told, ALL, ItemStatistics.fit(rows, shop, until=float(rows.times.max())))
@@ -163,14 +163,14 @@ def test_what_is_close_to_a_dislike_goes_back() -> None:
     assert unmoved == order.tolist()
 
 
-def test_without_behavior_the_words_of_the_catalogue_make_the_space() -> None:
-    where = TasteSpace.of(Kinship.of(catalogue(N_ITEMS)).rows, ALL, None)
+def test_without_behavior_the_words_of_the_catalog_make_the_space() -> None:
+    where = TasteSpace.of(Kinship.of(catalog(N_ITEMS)).rows, ALL, None)
 
     assert {item % 2 for item in asked(where, k=2)} == {0, 1}
 
 
 def test_an_empty_shop_and_products_without_a_word_raise_nothing() -> None:
-    nothing = Kinship.of(catalogue(0)).rows
+    nothing = Kinship.of(catalog(0)).rows
     empty = TasteSpace.of(nothing, np.empty(0, np.int32), None)
     silent = TasteSpace.of(lambda codes: np.zeros((len(codes), 3), np.float32), ALL, None)
 
@@ -179,7 +179,7 @@ def test_an_empty_shop_and_products_without_a_word_raise_nothing() -> None:
 
 
 def test_a_product_outside_the_pool_stands_where_its_kind_does() -> None:
-    rows, shop = checkerboard(n_users=40, n_items=N_ITEMS), catalogue(N_ITEMS)
+    rows, shop = checkerboard(n_users=40, n_items=N_ITEMS), catalog(N_ITEMS)
     told = rows_of({"ease": make("ease").fit(rows, shop)})
     assert told is not None
     whole = TasteSpace.of(told, ALL[:16], None)

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.profile import Context, Profile
 from recsys.ranking.text_similarity import Kinship
 from recsys.sources import text
@@ -23,8 +23,8 @@ SHELVES = {
 EVERYTHING = np.ones(4, bool)
 
 
-def shelf(*titles: str) -> Catalogue:
-    return Catalogue(item_ids=tuple(f"P{number}" for number in range(len(titles))), titles=titles)
+def shelf(*titles: str) -> Catalog:
+    return Catalog(item_ids=tuple(f"P{number}" for number in range(len(titles))), titles=titles)
 
 
 def nearest(model: Scoring, code: int) -> int:

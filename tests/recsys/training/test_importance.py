@@ -14,7 +14,7 @@ from recsys.ranking.candidates import Candidates
 from recsys.ranking.ranker import Judged, Lesson, Ranker
 from recsys.training import importance
 from recsys.training.ranking_dataset import Examples
-from tests.recsys.shops import catalogue, interactions
+from tests.recsys.shops import catalog, interactions
 
 SHOPPERS, EACH = 60, 40
 NAMES = ("useful", "noise", "silent")
@@ -62,7 +62,7 @@ def test_a_source_that_falls_silent_is_heard_in_no_feature(feature: str) -> None
     ranker = SimpleNamespace(names=names, scores=lambda seen: np.nan_to_num(seen[:, at]))
     bundle = SimpleNamespace(ranker=ranker, columns=lambda sources: np.arange(4))
     profiles = [Profile.empty(0.0)] * 30
-    fold = Fold(interactions([], n_users=30), catalogue(2), np.arange(30), profiles, [np.array([1])] * 30, 0.0, False)
+    fold = Fold(interactions([], n_users=30), catalog(2), np.arange(30), profiles, [np.array([1])] * 30, 0.0, False)
 
     losses = ablation(cast("Any", bundle), fold, Examples(pairs, features, items == 1))
 
@@ -79,7 +79,7 @@ def test_what_a_silent_source_alone_proposed_is_shown_no_more() -> None:
     ranker = SimpleNamespace(names=("price", "age"), scores=lambda seen: seen[:, 0].copy())
     bundle = SimpleNamespace(ranker=ranker, columns=lambda sources: np.arange(2))
     profiles = [Profile.empty(0.0)] * 30
-    fold = Fold(interactions([], n_users=30), catalogue(2), np.arange(30), profiles, [np.array([1])] * 30, 0.0, False)
+    fold = Fold(interactions([], n_users=30), catalog(2), np.arange(30), profiles, [np.array([1])] * 30, 0.0, False)
 
     losses = ablation(cast("Any", bundle), fold, Examples(pairs, features, items == 1))
 

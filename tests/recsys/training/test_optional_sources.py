@@ -57,11 +57,11 @@ def test_svd_is_ranked_where_it_is_named(tmp_path: Path) -> None:
         features=feature_names(names),
         rankers=[({}, 5)],
     )
-    sources = fitted(plan.sources(), validation.past, dataset.catalogue)
-    statistics = ItemStatistics.fit(validation.past, dataset.catalogue, until=validation.until)
+    sources = fitted(plan.sources(), validation.past, dataset.catalog)
+    statistics = ItemStatistics.fit(validation.past, dataset.catalog, until=validation.until)
     learnt = [examples(sources, statistics, validation, quotas=plan.quotas).judged(columns_of(plan))]
 
-    bundle = release(plan, test.past, dataset.catalogue, until=test.until, learnt=learnt, unranked=True)
+    bundle = release(plan, test.past, dataset.catalog, until=test.until, learnt=learnt, unranked=True)
 
     assert asdict(bundle.sources["svd"].config)["factors"] == 8, (
         "as it is ranked, not as placements get it where it is not"
@@ -96,7 +96,7 @@ def test_pictures_are_found_by_the_products_id(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(datasets, "image_vectors", read)
 
-    images = build(history(), products(), pictures=tmp_path).catalogue.images
+    images = build(history(), products(), pictures=tmp_path).catalog.images
 
     assert images is not None
     assert images.shape == (40, 2)
@@ -107,7 +107,7 @@ def test_pictures_are_found_by_the_products_id(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_product_that_appears_where_others_have_pictures_is_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, after = shops.catalogue(4), shops.catalogue(5)
+    before, after = shops.catalog(4), shops.catalog(5)
     object.__setattr__(before, "images", SEEN)
 
     model = make("content", pictures=1.0).fit(shops.interactions([], n_users=0), before)

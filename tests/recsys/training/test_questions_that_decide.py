@@ -19,7 +19,7 @@ SHOP = Dataset(
     shops.interactions(
         [(0, 0, 10.0, "view"), (1, 1, 10.0, "view"), (0, 2, 20.0, "view"), (1, 0, 30.0, "view")], n_users=2
     ),
-    shops.catalogue(3),
+    shops.catalog(3),
     (),
 )
 

@@ -52,7 +52,7 @@ def test_an_odd_shop_gets_a_bundle_that_answers(frame: pd.DataFrame, tmp_path: P
     trained = train(dataset)
 
     slate = trained.bundle.slate(Profile.empty(START + 1e6), Context(), 5)
-    assert len(slate) == min(5, dataset.catalogue.n_items)
+    assert len(slate) == min(5, dataset.catalog.n_items)
     assert write_slates(trained, dataset.user_ids, tmp_path / "slates.parquet") == len(trained.test)
     written = pd.read_parquet(tmp_path / "slates.parquet").to_dict("records")
     assert written == list(answers_to_held_out_questions(trained, dataset))
@@ -68,7 +68,7 @@ def answers_to_held_out_questions(trained: TrainedBundle, dataset: Dataset) -> I
                 yield {
                     "user": dataset.user_ids[user],
                     "rank": rank,
-                    "item": dataset.catalogue.item_ids[item],
+                    "item": dataset.catalog.item_ids[item],
                     "score": score,
                     "strategy": strategy,
                 }

@@ -94,14 +94,14 @@ def test_a_source_that_the_champion_set_otherwise_or_has_alone_is_fitted_anew(on
 
 def test_the_champion_knows_nothing_of_products_that_appear_later(once: TrainedBundle) -> None:
     plan = plan_of(once.tested.manifest)
-    appeared = np.zeros(once.tested.catalogue.n_items)
+    appeared = np.zeros(once.tested.catalog.n_items)
     appeared[3] = once.test.until + 1
-    dated = replace(once.tested.catalogue, first_seen=appeared)
+    dated = replace(once.tested.catalog, first_seen=appeared)
 
     held = refitted(replace(plan, stage="blend"), [once.test], replace(once.test, whole=dated), beside=once.tested)
 
     assert held is not None
-    assert held.catalogue.titles == dated.at(once.test.until).titles != dated.titles
+    assert held.catalog.titles == dated.at(once.test.until).titles != dated.titles
 
 
 def test_the_champions_lift_and_exposure_are_followed_too(once: TrainedBundle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,4 +121,4 @@ def test_the_champions_lift_and_exposure_are_followed_too(once: TrainedBundle, m
     assert held.cold_lift == 0.25
     assert held.exposure is not None
     assert held.exposure.strength == 0.4
-    assert len(held.exposure.excess) == once.tested.catalogue.n_items
+    assert len(held.exposure.excess) == once.tested.catalog.n_items

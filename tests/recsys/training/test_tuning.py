@@ -412,6 +412,6 @@ def test_of_the_settings_a_source_suggests_the_best_is_the_beginning(
 
     assert (begun.config, begun.value) == ({"alpha": 1.7}, 1.7)
     assert source is not None
-    expected = make("rp3beta", alpha=1.7).fit(folds[0].past, folds[0].catalogue)
+    expected = make("rp3beta", alpha=1.7).fit(folds[0].past, folds[0].catalog)
     first = folds[0].profiles[:20], folds[0].contexts[:20]
     assert (source.recommend_many(*first, 10).items == expected.recommend_many(*first, 10).items).all()

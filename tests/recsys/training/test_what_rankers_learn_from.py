@@ -65,11 +65,14 @@ def test_thin_examples_are_those_of_a_fold_thinned(seed: int, monkeypatch: pytes
     dataset = build(history(shoppers=80), products())
     fold = temporal(dataset, start=cut_times(dataset.interactions.times, [0.7])[0], end=float("inf"), new_only=False)
     quotas = {"popular": 40, "rp3beta": 40}
-    sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in quotas}
-    statistics = ItemStatistics.fit(fold.past, dataset.catalogue, until=fold.until)
+    sources = {name: make(name).fit(fold.past, dataset.catalog) for name in quotas}
+    statistics = ItemStatistics.fit(fold.past, dataset.catalog, until=fold.until)
 
     whole = examples(sources, statistics, fold, quotas=quotas)
-    found, wanted = thin_examples(sources, statistics, fold, quotas=quotas, seed=seed), whole.thinned(negatives=5, seed=seed)
+    found, wanted = (
+        thin_examples(sources, statistics, fold, quotas=quotas, seed=seed),
+        whole.thinned(negatives=5, seed=seed),
+    )
 
     assert 0 < len(found.labels) < len(whole.labels)
     np.testing.assert_array_equal(found.features, wanted.features)

@@ -1,4 +1,4 @@
-"""What can be recommended: one row an item. Item codes are positions in `Catalogue.item_ids`."""
+"""What can be recommended: one row an item. Item codes are positions in `Catalog.item_ids`."""
 
 from dataclasses import dataclass, replace
 from itertools import repeat
@@ -16,18 +16,18 @@ TEXTS = {
     "brands": "brand",
     "group_ids": "group_id",
 }
-"""Columns of text of a catalogue, and what each is called in a frame of items."""
+"""Columns of text of a catalog, and what each is called in a frame of items."""
 NUMBERS = ("prices", "first_seen", "images")
-"""Columns of numbers of a catalogue."""
+"""Columns of numbers of a catalog."""
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class Catalog:
     """What can be recommended: columns of equal length n_items, position = item code.
 
     `categories` are "/"-joined paths, broadest first; `attributes` are "key=value" strings; a missing text is "",
     a missing price NaN, an unknown `first_seen` NaN. `images` is float32[n_items, d] or None. `gone` is when each item
-    was taken out of the shop's catalogue, NaN where it was not: for who judges, nothing learns from it or keeps it.
+    was taken out of the shop's catalog, NaN where it was not: for who judges, nothing learns from it or keeps it.
     """
 
     item_ids: tuple[str, ...]
@@ -47,8 +47,8 @@ class Catalogue:
         """How many items there are."""
         return len(self.item_ids)
 
-    def places_in(self, other: "Catalogue") -> Longs:
-        """Return int64[n_items]: the code that each item has in another catalogue, -1 where it has none."""
+    def places_in(self, other: "Catalog") -> Longs:
+        """Return int64[n_items]: the code that each item has in another catalog, -1 where it has none."""
         if self.item_ids[: other.n_items] == other.item_ids:  # as from one moment to the next
             return np.concatenate([np.arange(other.n_items), np.full(self.n_items - other.n_items, -1)])
         codes = dict(zip(other.item_ids, range(other.n_items), strict=True))
@@ -67,7 +67,7 @@ class Catalogue:
         return np.zeros(self.n_items, bool) if self.first_seen is None else self.first_seen > moment
 
     def at(self, moment: float) -> Self:
-        """Return the catalogue of an earlier moment: of items that appeared later nothing is known but the code.
+        """Return the catalog of an earlier moment: of items that appeared later nothing is known but the code.
 
         Sources then propose none of them, and nothing they have in common with others is counted.
         """

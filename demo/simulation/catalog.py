@@ -1,4 +1,4 @@
-"""The simulated catalogue: designs of every kind in every style, each in a few colors. Pure."""
+"""The simulated catalog: designs of every kind in every style, each in a few colors. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class SimulatedProduct:
 
 
 def make_products(*, seed: int, currency: str = "EUR") -> list[SimulatedProduct]:
-    """Return the catalogue of one seed (about 650 products); the same seed gives the same products."""
+    """Return the catalog of one seed (about 650 products); the same seed gives the same products."""
     rng, dates = np.random.default_rng((seed, 1)), np.random.default_rng((seed, 4))
     products: list[SimulatedProduct] = []
     for kind in KINDS:

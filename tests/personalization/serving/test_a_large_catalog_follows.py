@@ -24,7 +24,7 @@ from personalization.serving import snapshot_refresher as keeper
 from personalization.serving.serving_catalog import Shelf
 from personalization.serving.snapshot import Snapshot
 from personalization.serving.snapshot_refresher import Keeper
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.ranking import extension
 from recsys.ranking import text_similarity as kinship
 from recsys.ranking.text_similarity import Kinship
@@ -139,9 +139,9 @@ def test_a_new_product_and_another_model_have_nobody_look_at_what_was_looked_at(
     _ = own.current().shelf.kinship
     words, price = kinship.words, products.price_of
 
-    def reading(catalogue: Catalogue, code: int) -> Iterator[str]:
-        read.append(catalogue.item_ids[code])
-        return words(catalogue, code)
+    def reading(catalog: Catalog, code: int) -> Iterator[str]:
+        read.append(catalog.item_ids[code])
+        return words(catalog, code)
 
     def pricing(row: ProductRow) -> float:
         priced.append(row.product_id)
