@@ -19,10 +19,10 @@ from recsys.arrays import Doubles, Longs
 from recsys.data.dataset import Dataset, build
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
-from recsys.data.time_split import before, cut_times
-from recsys.metrics.hits import hits, sizes_of
+from recsys.data.time_split import cut_times, rows_before
+from recsys.metrics.hits import hits, target_counts
 from recsys.metrics.intervals import bootstrap
-from recsys.metrics.registry import per_question
+from recsys.metrics.registry import metric_values
 from recsys.sources.popular import Popular
 from recsys.sources.prior import Prior, PriorConfig
 from recsys.sources.scoring import Scoring
@@ -66,18 +66,18 @@ def answered(data: Dataset, model: Scoring, known: pd.DataFrame, *, seed: int) -
 
 def _part(data: Dataset, model: Scoring, users: Longs, cut: float) -> Found:
     rows, catalog = data.interactions, data.catalog
-    past = before(rows, cut)
-    learnt = past.some(~np.isin(past.users, users))
+    past = rows_before(rows, cut)
+    learnt = past.select(~np.isin(past.users, users))
     users, targets = targets_of(rows, users, cut)
     profiles = [newcomer(rows, user, cut) for user in users.tolist()]
     slates = model.fit(learnt, catalog).recommend_many(profiles, [Context()] * len(profiles), 10).items
     slates[slates[:, 0] < 0] = Popular().fit(learnt, catalog).recommend(Profile.empty(cut), Context(), 10).items
-    return per_question(hits(slates, targets, catalog.n_items), sizes_of(targets), k=10)
+    return metric_values(hits(slates, targets, catalog.n_items), target_counts(targets), k=10)
 
 
 def targets_of(rows: Interactions, users: Longs, cut: float) -> tuple[Longs, list[Longs]]:
     """Return who of the users took something from the cut on, and which distinct items."""
-    later = rows.some(rows.times >= cut)
+    later = rows.select(rows.times >= cut)
     own = [np.unique(later.items[later.users == user]).astype(np.int64) for user in users.tolist()]
     kept = [at for at, items in enumerate(own) if len(items)]
     return users[kept], [own[at] for at in kept]

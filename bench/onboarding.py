@@ -26,7 +26,7 @@ from recsys.data.interactions import Interactions
 from recsys.data.opinions import Opinions, opinions_of
 from recsys.data.profile import Context, Profile
 from recsys.data.signals import LIKE, RATING
-from recsys.data.time_split import Sequences, before, cut_times
+from recsys.data.time_split import Sequences, cut_times, rows_before
 from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import ndcg
 from recsys.ranking.item_statistics import ItemStatistics
@@ -71,8 +71,8 @@ def main() -> None:
 def part(data: Dataset, users: Longs, cut: float, space: str, rng: np.random.Generator) -> dict[str, list[Doubles]]:
     """Return, of held-out households, NDCG@10 after each of `ASKED` per way of asking, the likes, and `warm`."""
     rows, catalog = data.interactions, data.catalog
-    past = before(rows, cut)
-    learnt = past.some(~np.isin(past.users, users))
+    past = rows_before(rows, cut)
+    learnt = past.select(~np.isin(past.users, users))
     users, targets = targets_of(rows, users, cut)
     histories = Sequences.of(past).profiles(users, now=cut)
     judge = Judge(learnt, catalog, targets, cut)
@@ -119,7 +119,9 @@ def askers(learnt: Interactions, catalog: Catalog, cut: float, name: str, rng: n
 
     return {
         "adaptive, else no": lambda yes, no: best(opinions_of(answered(yes, no, cut)), [*yes, *no]),
-        "adaptive, else skipped": lambda yes, no: best(opinions_of(answered(yes, [], cut)).skipping(no), [*yes, *no]),
+        "adaptive, else skipped": lambda yes, no: best(
+            opinions_of(answered(yes, [], cut)).with_skipped(no), [*yes, *no]
+        ),
         "adaptive, else nothing": lambda yes, no: best(opinions_of(answered(yes, [], cut)), [*yes, *no]),
         "popular": lambda yes, no: asked_of(popular.tolist(), yes, no),
         "random": lambda yes, no: asked_of(rng.permutation(pool).tolist(), yes, no),

@@ -11,7 +11,7 @@ from common.errors import Conflict
 from modelops.models import AlarmKind, ModelVersion, TrainingRun
 from modelops.selectors.registry import live_version
 from modelops.services.alarms import sound
-from recsys.data.data_checks import checked, failed
+from recsys.data.data_checks import check_dataset, failed
 from recsys.evaluation.report_values import storable
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def examine(dataset: "Dataset", run: TrainingRun) -> None:
     alarm is raised.
     """
     live = live_version()
-    checks = checked(dataset, last=data_profile_of(live))
+    checks = check_dataset(dataset, last=data_profile_of(live))
     refusals = failed(checks, "refuses")
     run.data_report = storable({**dataset.report, "checks": [asdict(one) for one in checks]})
     run.save(update_fields=["data_report"])

@@ -24,15 +24,15 @@ from recsys.data.catalog import Catalog
 from recsys.data.cleaning import declared_bots
 from recsys.data.data_checks import (
     Check,
-    drifted,
-    fallen,
-    served,
+    check_drift,
+    check_feeds,
+    check_served,
 )
 from recsys.data.drift import (
-    day_of,
-    shoppers_a_day,
-    shown_by,
-    standings,
+    bin_counts,
+    daily_shoppers,
+    day_histograms,
+    popularity_bins,
 )
 from recsys.data.signals import SIGNAL_CODES, SIGNAL_NAMES
 from recsys.evaluation.report_values import storable
@@ -64,7 +64,7 @@ def watch_drift(*, actor: str, again: bool = False) -> ModelDrift | None:
         return None
     catalog, facts = learnt
     ids = pd.Index(catalog.item_ids, dtype=object)
-    known = pd.Series(standings(facts.table[:, POPULAR].astype(np.float64)), index=ids)
+    known = pd.Series(popularity_bins(facts.table[:, POPULAR].astype(np.float64)), index=ids)
     popularity = pd.Series(np.expm1(facts.table[:, EVER].astype(np.float64)), index=ids)
     frame = training_frame(since=now - NEEDED)
     frame = frame[~declared_bots(frame)]  # training, which the day is held against, learns from none either
@@ -109,8 +109,8 @@ def _newest(version: ModelVersion, trained: Catalog) -> Catalog:
 def _feed(frame: pd.DataFrame, *, now: datetime) -> list[Check]:
     """Return the checks of how many shoppers the day's events are of: where tags are lost, nothing is left to drift."""
     signals, shoppers, ages = _columns(frame, now=now)
-    days = shoppers_a_day(signals, shoppers, ages, days=NEEDED // DAY)
-    return fallen(days, ["all signals", *SIGNAL_NAMES])
+    days = daily_shoppers(signals, shoppers, ages, days=NEEDED // DAY)
+    return check_feeds(days, ["all signals", *SIGNAL_NAMES])
 
 
 def _traffic(live: ModelVersion, frame: pd.DataFrame, known: "pd.Series[int]", *, now: datetime) -> list[Check]:
@@ -118,8 +118,8 @@ def _traffic(live: ModelVersion, frame: pd.DataFrame, known: "pd.Series[int]", *
     usual = (data_profile_of(live) or {}).get("day")
     if not usual or not len(frame):
         return []
-    day = day_of(*_columns(frame, now=now), _bins(frame["item_id"], known))
-    return drifted(usual, day)
+    day = day_histograms(*_columns(frame, now=now), _bins(frame["item_id"], known))
+    return check_drift(usual, day)
 
 
 def _columns(frame: pd.DataFrame, *, now: datetime) -> tuple[Longs, Longs, Times]:
@@ -136,14 +136,14 @@ def _slates(known: "pd.Series[int]", *, now: datetime) -> list[Check]:
     """Return the check of what was shown in the last day against the week before it."""
     windows = ((now - WEEK, now - DAY), (now - DAY, now))
     bins = [
-        shown_by(_bins(pd.Series(list(counts), dtype=object), known), np.fromiter(counts.values(), np.float64))
+        bin_counts(_bins(pd.Series(list(counts), dtype=object), known), np.fromiter(counts.values(), np.float64))
         for counts in (shown_products(since=since, before=end) for since, end in windows)
     ]
     shoppers = min(shown_to(since=since, before=end) for since, end in windows)
-    return served(bins[0], bins[1], shoppers=shoppers)
+    return check_served(bins[0], bins[1], shoppers=shoppers)
 
 
 def _bins(product_ids: "pd.Series[str]", known: "pd.Series[int]") -> Longs:
     """Return the bin of each product; one that training did not know is among the untouched."""
-    last = int(standings(np.zeros(1))[0])
+    last = int(popularity_bins(np.zeros(1))[0])
     return np.asarray(product_ids.map(known).fillna(last), np.int64)

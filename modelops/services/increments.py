@@ -177,11 +177,11 @@ def _tidy(live: ModelVersion, newest: Path) -> None:
 
 def _refuse_broken(dataset: "Dataset", live: ModelVersion, *, actor: str) -> None:
     """Raise Conflict, and once an alarm, where a check of the data would refuse a training."""
-    from recsys.data.data_checks import checked, failed
+    from recsys.data.data_checks import check_dataset, failed
 
     if not len(dataset):
         raise Conflict("There is no event that may be learnt from.")
-    checks = [one for one in checked(dataset, last=data_profile_of(live)) if one.grade == "refuses"]
+    checks = [one for one in check_dataset(dataset, last=data_profile_of(live)) if one.grade == "refuses"]
     if refusals := failed(checks):
         names = [one.name for one in checks if not one.passed]
         if names != live.increment.get("refused"):  # asked every few minutes: told once, also where staff settled it

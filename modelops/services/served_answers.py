@@ -12,7 +12,7 @@ import pandas as pd
 from events.shown import shown_lists
 from modelops.services.gate import CONTEXT_DAYS, labels_of
 from recsys.arrays import Longs
-from recsys.data.activity import third_of
+from recsys.data.activity import third_names
 from recsys.data.catalog import Catalog
 from recsys.data.data_checks import Check
 from recsys.evaluation.model_checks.answers import (
@@ -113,4 +113,4 @@ def _groups(judged: Longs, touches: Touches, labels: Labels, *, cut: float) -> d
     """Return the labels of the judged shoppers of a day that begins at `cut`, by kind."""
     before = _between(touches, cut - WEEK.total_seconds(), cut).shoppers
     known = np.bincount(before, minlength=int(judged.max(initial=-1)) + 1)[judged]
-    return {"activity": third_of(known), **{kind: tuple(own[judged]) for kind, own in labels.items()}}
+    return {"activity": third_names(known), **{kind: tuple(own[judged]) for kind, own in labels.items()}}

@@ -40,7 +40,7 @@ def shop_dataset(
     items = items_frame(rows)
     folder = Path(settings.PICTURES_DIR) if pictures and settings.PICTURES_DIR else None
     counted = settings.EVENT_WEIGHTS if weights is None else weights
-    dataset = build(frame, items, known, pictures=folder, weights=counted, stated=True)
+    dataset = build(frame, items, known, pictures=folder, weights=counted, explicit_ratings=True)
     dataset = replace(dataset, catalog=with_removals(dataset.catalog))
     # Of a catalog in one currency nothing is said.
     told = [{"column": "price in another currency", "values": elsewhere, "rule": ELSEWHERE}] if elsewhere else []
@@ -54,4 +54,4 @@ def with_removals(catalog: Catalog) -> Catalog:
     for name, moment in removals():
         if name in codes:
             gone[codes[name]] = moment.timestamp()
-    return replace(catalog, gone=gone)
+    return replace(catalog, removed_at=gone)

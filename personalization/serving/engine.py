@@ -138,7 +138,7 @@ def _scene(
 def _without(allowed: Bools, shopper: Shopper, *, asking: bool) -> Bools:
     """Return what is allowed without what the shopper dislikes, unless nothing is left; no question comes twice."""
     rest = allowed.copy()
-    rest[shopper.opinions.said if asking else shopper.opinions.disliked] = False
+    rest[shopper.opinions.answered if asking else shopper.opinions.disliked] = False
     return rest if asking or rest.any() else allowed
 
 

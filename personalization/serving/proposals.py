@@ -99,7 +99,7 @@ def _popular(snapshot: Snapshot, question: Question) -> Iterator[Proposal]:
 def _by_strategy(snapshot: Snapshot, question: Question, found: Proposals) -> None:
     bundle, strategy, placement = snapshot.bundle, question.strategy, question.placement
     if strategy == ONBOARDING:
-        opinions = question.shopper.opinions.skipping(question.skipped)
+        opinions = question.shopper.opinions.with_skipped(question.skipped)
         asked = questions(snapshot.survey.space, opinions, question.allowed, min(question.k, QUESTIONS))
         found.add(ONBOARDING, asked.items, asked.worth.tolist())
         return

@@ -48,7 +48,7 @@ class Shelf:
         ordered = tuple(map(by_id.get, catalog.item_ids))
         if before is None or not before.rows:
             return cls(catalog, ordered, Columns.of(catalog.item_ids, **_columns_of(ordered)))
-        places = catalog.places_in(before.catalog)
+        places = catalog.codes_in(before.catalog)
         lent = [place >= 0 and before.rows[place] is row for place, row in zip(places.tolist(), ordered, strict=True)]
         codes, kept = np.flatnonzero(~np.array(lent, np.bool_)), places.clip(0)
         fresh = [ordered[code] for code in codes.tolist()]

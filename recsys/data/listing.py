@@ -1,4 +1,4 @@
-"""Which items could be shown at a moment, and which were new then."""
+"""Which items were on sale at a time, and which were new then."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ NEW_DAYS = 30.0
 
 
 def new_items(catalog: Catalog, *, until: float) -> Bools:
-    """Return bool[n_items]: which items appeared in the last 30 days before the moment."""
+    """Return bool[n_items]: which items appeared in the 30 days before `until`."""
     if catalog.first_seen is None:
         return np.zeros(catalog.n_items, bool)
     with np.errstate(invalid="ignore"):
@@ -19,13 +19,14 @@ def new_items(catalog: Catalog, *, until: float) -> Bools:
 
 
 def listed_at(catalog: Catalog, moment: float) -> Bools:
-    """Return bool[n_items]: what could be shown at the moment.
+    """Return bool[n_items]: which items were on sale at the moment.
 
-    Not what appeared later or was taken out before, nor what is known only by what shoppers did: it is sold no more.
+    Items that appeared later or were removed before are not. Neither are items without any text or date in a catalog
+    that has texts: only interactions know them, so they are no longer sold.
     """
-    absent, told = catalog.later(moment), catalog.described()
-    if catalog.gone is not None:
-        absent = absent | (catalog.gone <= moment)
-    if told.any():
-        absent = absent | (~told if catalog.first_seen is None else ~told & np.isnan(catalog.first_seen))
+    absent, has_text = catalog.appeared_after(moment), catalog.has_text()
+    if catalog.removed_at is not None:
+        absent = absent | (catalog.removed_at <= moment)
+    if has_text.any():
+        absent = absent | (~has_text if catalog.first_seen is None else ~has_text & np.isnan(catalog.first_seen))
     return ~absent

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recsys.metrics.registry import DEEPEST
+from recsys.metrics.registry import MAX_CUTOFF
 from recsys.training.training import Training
 
 
@@ -24,7 +24,7 @@ def write_slates(training: Training, user_ids: Sequence[str], path: Path) -> int
 
 def _answers(training: Training, users: Sequence[str], strategy: str) -> pd.DataFrame:
     fold, model = training.folds.test, training.model
-    slates = model.slate_many(fold.profiles, fold.contexts, DEEPEST, strategy=strategy)
+    slates = model.slate_many(fold.profiles, fold.contexts, MAX_CUTOFF, strategy=strategy)
     sizes = [len(slate) for slate in slates]
     items = np.concatenate([np.empty(0, np.int32), *(slate.items for slate in slates)])
     return pd.DataFrame(

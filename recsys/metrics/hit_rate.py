@@ -1,4 +1,4 @@
-"""Hit rate: whether the first k places hold any target."""
+"""Hit rate: 1 if the first k positions hold a target, else 0."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from recsys.metrics.base import Metric
 
 def values(hits: Bools, n_targets: Longs, k: int) -> Doubles:
     """Return float64[n], as `Metric.values`."""
-    return hits[:, :k].any(axis=1).astype(np.float64)
+    return np.asarray(hits[:, :k].any(axis=1), np.float64)
 
 
 METRIC = Metric("hit_rate", "Hit rate", values)

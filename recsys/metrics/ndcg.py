@@ -1,4 +1,4 @@
-"""Normalized discounted cumulative gain with binary relevance; the ideal list holds min(k, targets) hits.
+"""Normalized discounted cumulative gain with binary relevance; the ideal list has min(k, n_targets) hits.
 
 Source: Järvelin, Kekäläinen, "Cumulated gain-based evaluation of IR techniques", TOIS 2002.
 """
@@ -14,7 +14,7 @@ def values(hits: Bools, n_targets: Longs, k: int) -> Doubles:
     top = hits[:, :k]
     discount = 1 / np.log2(np.arange(k) + 2)
     ideal = np.cumsum(discount)[np.minimum(np.maximum(n_targets, 1), k) - 1]
-    return (top * discount[: top.shape[1]]).sum(axis=1) / ideal
+    return np.asarray((top * discount[: top.shape[1]]).sum(axis=1) / ideal, np.float64)
 
 
 METRIC = Metric("ndcg", "NDCG", values)

@@ -1,4 +1,6 @@
-"""Precision: the share of the k places that hold a target."""
+"""Precision: the share of the first k positions that hold a target."""
+
+import numpy as np
 
 from recsys.arrays import Bools, Doubles, Longs
 from recsys.metrics.base import Metric
@@ -6,7 +8,7 @@ from recsys.metrics.base import Metric
 
 def values(hits: Bools, n_targets: Longs, k: int) -> Doubles:
     """Return float64[n], as `Metric.values`."""
-    return hits[:, :k].sum(axis=1) / k
+    return np.asarray(hits[:, :k].sum(axis=1) / k, np.float64)
 
 
 METRIC = Metric("precision", "Precision", values)

@@ -1,4 +1,4 @@
-"""Recall: the share of the targets that the first k places hold."""
+"""Recall: the share of the targets among the first k positions."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from recsys.metrics.base import Metric
 
 def values(hits: Bools, n_targets: Longs, k: int) -> Doubles:
     """Return float64[n], as `Metric.values`."""
-    return hits[:, :k].sum(axis=1) / np.maximum(n_targets, 1)
+    return np.asarray(hits[:, :k].sum(axis=1) / np.maximum(n_targets, 1), np.float64)
 
 
 METRIC = Metric("recall", "Recall", values)

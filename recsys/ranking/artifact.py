@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import orjson
 
-from recsys.data.catalog import TEXTS, Catalog
+from recsys.data.catalog import TEXT_COLUMNS, Catalog
 from recsys.ranking.exposure_constraint import ExposureConstraint
 from recsys.ranking.item_statistics import COLUMNS, ItemStatistics
 from recsys.ranking.predicted_ratings import read_stars, write_stars
 from recsys.sources import storage
 
 MANIFEST = "manifest.json"
-WORDS = ("item_ids", *TEXTS)
+WORDS = ("item_ids", *TEXT_COLUMNS)
 ARRAYS = ("prices", "first_seen", "images")
 FACTS = frozenset(part.name for part in fields(ItemStatistics)) - {"stars"}
 

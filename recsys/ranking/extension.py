@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recsys.arrays import Doubles, Floats, Ints
-from recsys.data.catalog import TEXTS, Catalog
+from recsys.data.catalog import TEXT_COLUMNS, Catalog
 from recsys.ranking.item_statistics import (
     COLUMNS,
     ItemStatistics,
@@ -37,7 +37,9 @@ def extended_catalog(catalog: Catalog, items: pd.DataFrame) -> Catalog:
     if not len(fresh):
         return catalog
     n = catalog.n_items
-    texts = {column: _texts(getattr(catalog, column), n) + _column(fresh, source) for column, source in TEXTS.items()}
+    texts = {
+        column: _texts(getattr(catalog, column), n) + _column(fresh, source) for column, source in TEXT_COLUMNS.items()
+    }
     attributes = catalog.attributes or ((),) * n
     return replace(
         catalog,
@@ -46,7 +48,7 @@ def extended_catalog(catalog: Catalog, items: pd.DataFrame) -> Catalog:
         prices=_numbers(catalog.prices, fresh, "price", n).astype(np.float32),
         first_seen=_numbers(catalog.first_seen, fresh, "first_seen", n),
         images=None,
-        gone=None,
+        removed_at=None,
         **texts,
     )
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from recsys.arrays import Ints
-from recsys.data.catalog import NUMBERS, TEXTS, Catalog
+from recsys.data.catalog import NUMBER_COLUMNS, TEXT_COLUMNS, Catalog
 from recsys.data.interactions import Interactions
 from recsys.ranking.extension import extended_source
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
-from recsys.sources.fitting import fitted
+from recsys.sources.fitting import fit_all
 
 
 def incremented(
@@ -33,7 +33,7 @@ def incremented(
     past, until = replace(rows, items=codes[rows.items]), float(rows.times[-1])
     again = {name: type(source)(source.config) for name, source in model.sources.items() if source.cost == "seconds"}
     kept = {name: extended_source(source, today) for name, source in model.sources.items() if source.cost != "seconds"}
-    known = fitted(again, past, today) | kept
+    known = fit_all(again, past, today) | kept
     return replace(
         model,
         catalog=today,
@@ -68,6 +68,6 @@ def renewed(before: Catalog, now: Catalog) -> tuple[Catalog, Ints]:
         found[there] = own[rows[there]]
         return found
 
-    columns: dict[str, Any] = {name: texts(getattr(now, name), "") for name in TEXTS}
-    columns |= {name: numbers(getattr(now, name)) for name in NUMBERS if name != "images"}
+    columns: dict[str, Any] = {name: texts(getattr(now, name), "") for name in TEXT_COLUMNS}
+    columns |= {name: numbers(getattr(now, name)) for name in NUMBER_COLUMNS if name != "images"}
     return Catalog(item_ids=ids, attributes=texts(now.attributes, ()), **columns), codes

@@ -165,7 +165,7 @@ def _there(catalog: Catalog, born: Times) -> Bools:
     these are is not known then. Where nothing is told of any, as of a history without products, those are there that
     were touched; else all of a catalog without first days.
     """
-    described = catalog.described()
+    described = catalog.has_text()
     if catalog.first_seen is None and described.any():
         return np.ones(catalog.n_items, bool)
     found: Bools = ~np.isnan(born) | described

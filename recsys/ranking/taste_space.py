@@ -117,7 +117,7 @@ def _inside(vectors: Floats, codes: Ints) -> Floats:
 def _neighbors(source: ItemItem, codes: Ints) -> Any:
     """Return each item's neighbors and itself, csr float64[len(codes), n_items]."""
     known = codes[codes < source.n_items]
-    columns, gains, places = source.table.found(known)
+    columns, gains, places = source.table.lookup(known)
     values = np.maximum(gains, 0.0)
     own = np.zeros(len(known))
     np.maximum.at(own, places, values)

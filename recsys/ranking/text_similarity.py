@@ -93,7 +93,7 @@ class Kinship:
 def words(catalog: Catalog, code: int) -> Iterator[str]:
     """Yield the words of an item, each with the letter of its kind in front."""
     if catalog.titles:
-        yield from ("w" + word for word in text.words(catalog.titles[code]))
+        yield from ("w" + word for word in text.tokenize(catalog.titles[code]))
     if catalog.categories and catalog.categories[code]:
         yield from ("c" + part for part in catalog.categories[code].split("/"))
     if catalog.brands and catalog.brands[code]:

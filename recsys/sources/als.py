@@ -17,23 +17,23 @@ from recsys.sources.base import Config
 from recsys.sources.decay import REPEAT_START, SESSION_START, Query
 from recsys.sources.factors import (
     FACTOR_SPACE,
-    MOST_LEARNT,
+    MAX_TRAINED_ITEMS,
     FactorConfig,
     Factors,
-    placed,
-    solved,
+    arrays_of_all_items,
+    solve_weighted_ridge,
 )
 from recsys.sources.matrix import (
     Matrix,
     inverse_power,
-    most_held,
+    most_frequent_columns,
     scaled_columns,
     user_item,
 )
 from recsys.sources.scoring import PlainReason, SearchSpace
 from recsys.sources.storage import Array, Arrays
 
-CALM: dict[str, object] = {
+LOW_CONFIDENCE: dict[str, object] = {
     "alpha": 1.0,
     "ridge": 17.5,
     "popularity_power": 0.1,
@@ -68,8 +68,8 @@ class ALS(Factors):
     HALF_LIFE: ClassVar[str] = "matrix_half_life_days"
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
         *Factors.STARTS,
-        {**REPEAT_START, **CALM},
-        {**SESSION_START, **CALM},
+        {**REPEAT_START, **LOW_CONFIDENCE},
+        {**SESSION_START, **LOW_CONFIDENCE},
     )
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **FACTOR_SPACE,
@@ -90,13 +90,13 @@ class ALS(Factors):
         scale = inverse_power(count.astype(np.float32), c.popularity_power)
         if matrix.nnz:
             scale /= scale[matrix.indices].mean()
-        held = most_held(matrix, MOST_LEARNT)
-        vectors = self._factorized(scaled_columns(matrix, scale * np.float32(c.alpha))[:, held])
-        return {**placed(vectors, held, count), "scale": scale}
+        held = most_frequent_columns(matrix, MAX_TRAINED_ITEMS)
+        vectors = self._factorize(scaled_columns(matrix, scale * np.float32(c.alpha))[:, held])
+        return {**arrays_of_all_items(vectors, held, count), "scale": scale}
 
-    def wake(self) -> None:
+    def prepare(self) -> None:
         """Prepare what every fold-in shares: YᵀY."""
-        super().wake()
+        super().prepare()
         vectors = self.vectors.astype(np.float64)
         self.gram = vectors.T @ vectors
 
@@ -104,7 +104,7 @@ class ALS(Factors):
         """Return what is added to the diagonal for someone of so many cells."""
         return self.config.ridge
 
-    def fold(self, found: Query) -> Floats:
+    def fold_in(self, found: Query) -> Floats:
         """Return the least-squares vector of the shopper, of confidences 1 + alpha · weight.
 
         implicit, which learns the factors, takes what it is given, alpha · weight, for the whole confidence; given one
@@ -113,11 +113,11 @@ class ALS(Factors):
         codes, weights = found
         extra = self.config.alpha * self.arrays["scale"][codes] * weights**self.config.damping
         chosen = self.vectors[codes]
-        cells = max(1, int(self.seen[codes].sum()))
+        cells = max(1, int(self.in_training[codes].sum()))
         base = self.gram + self.ridge(cells) * np.eye(self.config.factors)
-        return solved(chosen, extra, (1 + extra) / np.maximum(extra, 1e-12), base)
+        return solve_weighted_ridge(chosen, extra, (1 + extra) / np.maximum(extra, 1e-12), base)
 
-    def _factorized(self, confidence: Matrix) -> Floats:
+    def _factorize(self, confidence: Matrix) -> Floats:
         c = self.config
         if not confidence.nnz:
             return np.zeros((confidence.shape[1], c.factors), np.float32)

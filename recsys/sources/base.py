@@ -76,7 +76,7 @@ class Recommender(ABC):
     def knows(self, item: int) -> bool:
         """Return whether anything was learnt about the item code."""
 
-    def because(self, profile: Profile, context: Context, item: int) -> tuple[int, ...]:
+    def explain(self, profile: Profile, context: Context, item: int) -> tuple[int, ...]:
         """Return the profile's or context's item codes that speak most for the item, best first; () where none does."""
         return ()
 

@@ -9,11 +9,11 @@ from recsys.data.signals import SIGNAL_NAMES
 from recsys.sources.matrix import Matrix
 from recsys.sources.storage import Array
 
-TAKEN = tuple(
+ORDER_SIGNALS = tuple(
     tuple(SIGNAL_NAMES.index(name) for name in names) for names in (("purchase",), ("cart", "checkout"), ("rating",))
 )
 """Signals of what was taken, the surest first."""
-MOST_ITEMS = 100
+MAX_ITEMS = 100
 
 
 def basket_codes(interactions: Interactions) -> Array:
@@ -32,20 +32,20 @@ def basket_item(interactions: Interactions, n_items: int, *, purchases: bool) ->
     With `purchases`, of orders only; where there are none, of carts or, without these, of what was rated: what was only
     looked at together was not bought together.
 
-    Baskets over `MOST_ITEMS` items (an office's order, a robot's session) say little about pairs and are left out.
+    Baskets over `MAX_ITEMS` items (an office's order, a robot's session) say little about pairs and are left out.
     """
     codes = basket_codes(interactions)
     rows = np.ones(len(interactions), np.bool_)
-    for signals in TAKEN if purchases else ():
+    for signals in ORDER_SIGNALS if purchases else ():
         rows = np.isin(interactions.signals, signals)
         if rows.any():
             break
-    matrix = as_sets(codes[rows], interactions.items[rows], n_items)
+    matrix = basket_matrix(codes[rows], interactions.items[rows], n_items)
     sizes = np.diff(matrix.indptr)
-    return matrix[(sizes > 0) & (sizes <= MOST_ITEMS)]
+    return matrix[(sizes > 0) & (sizes <= MAX_ITEMS)]
 
 
-def as_sets(codes: Array, items: Array, n_items: int) -> Matrix:
+def basket_matrix(codes: Array, items: Array, n_items: int) -> Matrix:
     """Return csr float32[largest code + 1, n_items], 1 where the basket of that code holds the item."""
     cells = (np.ones(len(codes), np.float32), (codes, items))
     matrix = sparse.csr_matrix(cells, shape=(int(codes.max(initial=-1)) + 1, n_items))

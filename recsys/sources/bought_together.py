@@ -13,7 +13,7 @@ from recsys.sources.base import Config
 from recsys.sources.baskets import basket_item
 from recsys.sources.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from recsys.sources.matrix import Matrix
-from recsys.sources.neighbors import products, table
+from recsys.sources.neighbors import build_table, product_chunks
 from recsys.sources.scoring import Cost, Reason, SearchSpace, Use
 from recsys.sources.storage import Arrays
 
@@ -52,14 +52,14 @@ class BoughtTogether(ItemItem):
         """Return the shrunk log lift of significant pairs."""
         baskets = basket_item(interactions, catalog.n_items, purchases=True)
         own = np.ones(catalog.n_items, np.float32)
-        return table(self.pairs(baskets), most=self.config.neighbors, own=own).arrays()
+        return build_table(self.pairs(baskets), most=self.config.neighbors, own=own).arrays()
 
     def pairs(self, baskets: Matrix) -> Iterator[Matrix]:
         """Yield csr chunks of item x item scores, 0 where a pair is rare, insignificant or repels."""
         c, total = self.config, baskets.shape[0]
         counts = np.asarray(baskets.sum(axis=0), np.float64).ravel()  # float32 loses what the logarithms leave
         start = 0
-        for chunk in products(baskets.T.tocsr(), baskets):
+        for chunk in product_chunks(baskets.T.tocsr(), baskets):
             first = np.repeat(counts[start : start + chunk.shape[0]], np.diff(chunk.indptr))
             second, both = counts[chunk.indices], chunk.data.astype(np.float64)
             lift = both * total / (first * second)

@@ -14,12 +14,12 @@ from recsys.sources.base import Config
 from recsys.sources.baskets import basket_item
 from recsys.sources.bought_together import BoughtTogether, BoughtTogetherConfig
 from recsys.sources.matrix import Matrix, inverse_power, scaled_rows
-from recsys.sources.neighbors import table
+from recsys.sources.neighbors import build_table
 from recsys.sources.popular import category_codes
 from recsys.sources.scoring import Reason, Use
 from recsys.sources.storage import Array, Arrays
 
-LOOKING = [SIGNAL_NAMES.index(name) for name in ("view", "click", "engage")]
+VIEW_SIGNALS = [SIGNAL_NAMES.index(name) for name in ("view", "click", "engage")]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Complements(BoughtTogether):
         c, n = self.config, catalog.n_items
         orders = basket_item(interactions, n, purchases=True)
         chunks = self._completing(self.pairs(orders), orders, _sessions(interactions, n), catalog)
-        return table(chunks, most=c.neighbors, own=np.zeros(n, np.float32)).arrays()
+        return build_table(chunks, most=c.neighbors, own=np.zeros(n, np.float32)).arrays()
 
     def _completing(
         self, pairs: Iterator[Matrix], orders: Matrix, sessions: Matrix, catalog: Catalog
@@ -59,8 +59,8 @@ class Complements(BoughtTogether):
         for chunk in pairs:
             chunk.eliminate_zeros()
             first = np.repeat(np.arange(start, start + chunk.shape[0]), np.diff(chunk.indptr))
-            factor = np.where(_alike(categories, first, chunk.indices), self.config.same_category, 1.0)
-            factor[_alike(groups, first, chunk.indices)] = 0
+            factor = np.where(_same_code(categories, first, chunk.indices), self.config.same_category, 1.0)
+            factor[_same_code(groups, first, chunk.indices)] = 0
             chunk.data = (chunk.data * factor).astype(np.float32)
             own = slice(start, start + chunk.shape[0])
             start = own.stop
@@ -75,7 +75,7 @@ def _directions(sets: Matrix) -> Matrix:
     return scaled_rows(sets.T.tocsr(), norms)
 
 
-def _alike(codes: Array, first: Array, second: Array) -> Array:
+def _same_code(codes: Array, first: Array, second: Array) -> Array:
     return np.asarray((codes[first] == codes[second]) & (codes[first] >= 0))
 
 
@@ -83,5 +83,5 @@ def _sessions(interactions: Interactions, n_items: int) -> Matrix:
     """Return sessions x items of looks that led to no purchase by that shopper: doubt between alternatives."""
     pairs = interactions.users * np.int64(n_items) + interactions.items
     taken = pairs[interactions.signals == PURCHASE]
-    rows = np.isin(interactions.signals, LOOKING) & ~np.isin(pairs, taken)
-    return basket_item(interactions.some(rows), n_items, purchases=False)
+    rows = np.isin(interactions.signals, VIEW_SIGNALS) & ~np.isin(pairs, taken)
+    return basket_item(interactions.select(rows), n_items, purchases=False)

@@ -14,12 +14,12 @@ from recsys.data.interactions import Interactions
 from recsys.sources import text
 from recsys.sources.base import Config
 from recsys.sources.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
-from recsys.sources.matrix import Matrix, capped, scaled_columns
+from recsys.sources.matrix import Matrix, scaled_columns, top_k_per_row
 from recsys.sources.neighbors import (
-    ENTRIES,
+    MAX_ENTRIES,
     block_rows,
-    dense_chunk,
-    table,
+    build_table,
+    top_k_of_dense,
 )
 from recsys.sources.scoring import Reason, SearchSpace
 from recsys.sources.storage import (
@@ -66,23 +66,23 @@ class Content(ItemItem):
     def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return features, vocabularies, counts and the neighbor table."""
         n = catalog.n_items
-        arrays: Arrays = {"lift": self.lifts(interactions, catalog)}
+        arrays: Arrays = {"lift": self.lift_factors(interactions, catalog)}
         most, blocks = max(2000, n // 20), []
         for name, bags in _bags(catalog).items():
-            columns = text.vocabulary(bags, most_common=most, largest=self.config.vocabulary)
+            columns = text.build_vocabulary(bags, most_common=most, largest=self.config.vocabulary)
             arrays[f"{name}_vocabulary"] = pack_texts(tuple(columns))
-            block, arrays[f"{name}_idf"] = text.encoded(bags, columns)
+            block, arrays[f"{name}_idf"] = text.tfidf(bags, columns)
             blocks.append(block)
-        words, dense = self._weighted(blocks), self._dense(catalog)
-        found = table(self._similar(words, dense, arrays["lift"]), most=self.config.neighbors)
-        return {**arrays, **_stored(words), "dense": dense, **found.arrays()}
+        words, dense = self._weighted_words(blocks), self._dense(catalog)
+        found = build_table(self._similarity(words, dense, arrays["lift"]), most=self.config.neighbors)
+        return {**arrays, **_word_arrays(words), "dense": dense, **found.arrays()}
 
-    def lifts(self, interactions: Interactions, catalog: Catalog) -> Array:
+    def lift_factors(self, interactions: Interactions, catalog: Catalog) -> Array:
         """Return float32[n_items]: what similarity to each item is multiplied by."""
         counts = np.bincount(interactions.items, minlength=catalog.n_items)
         return ((1.0 + counts) ** self.config.popularity).astype(np.float32)
 
-    def lift_of_new(self) -> float:
+    def lift_of_added(self) -> float:
         """Return the factor of a product created after the fit."""
         return 1.0
 
@@ -93,42 +93,42 @@ class Content(ItemItem):
         the other way around.
         """
         old, n = self.n_items, catalog.n_items
-        added = _tail(catalog, old)
+        added = _catalog_from(catalog, old)
         blocks = []
         for name, bags in _bags(added).items():
             columns = {word: at for at, word in enumerate(unpack_texts(self.arrays[f"{name}_vocabulary"]))}
-            blocks.append(text.encoded(bags, columns, self.arrays[f"{name}_idf"])[0])
-        words = sparse.vstack([self._words(), self._weighted(blocks)], format="csr")
+            blocks.append(text.tfidf(bags, columns, self.arrays[f"{name}_idf"])[0])
+        words = sparse.vstack([self._words(), self._weighted_words(blocks)], format="csr")
         dense = np.vstack([self.arrays["dense"], _padded(self._dense(added), self.arrays["dense"].shape[1])])
-        lift = np.concatenate([self.arrays["lift"], np.full(n - old, self.lift_of_new(), np.float32)])
-        factor, most = np.float32(self.lift_of_new()), self.config.neighbors
-        most_beside = max(1, min(most, ENTRIES // max(1, old)))
+        lift = np.concatenate([self.arrays["lift"], np.full(n - old, self.lift_of_added(), np.float32)])
+        factor, most = np.float32(self.lift_of_added()), self.config.neighbors
+        most_beside = max(1, min(most, MAX_ENTRIES // max(1, old)))
         aside: list[Matrix] = []
         below: list[Matrix] = []
         own: list[Floats] = []
-        for chunk in self._alike(words, dense, start=old):
+        for chunk in self._similarity_from(words, dense, start=old):
             own.append(chunk.diagonal(old + sum(map(len, own))) * factor)  # before others are lifted above it
             aside.append((chunk[:, :old] * factor).T.tocsr())
-            below.append(capped(scaled_columns(chunk, lift), most + 1))
-            if sum(part.nnz for part in aside) > ENTRIES:  # all pairs of many new items would fill any memory
-                aside = [capped(sparse.hstack(aside, format="csr"), most_beside)]
+            below.append(top_k_per_row(scaled_columns(chunk, lift), most + 1))
+            if sum(part.nnz for part in aside) > MAX_ENTRIES:  # all pairs of many new items would fill any memory
+                aside = [top_k_per_row(sparse.hstack(aside, format="csr"), most_beside)]
         model = type(self)(self.config)
         model.n_items = n
-        model.arrays = {**self.arrays, **_stored(words), "dense": dense, "lift": lift}
-        beside = capped(sparse.hstack(aside, format="csr"), most_beside)
-        rows = table(below, most=most, start=old, own=np.concatenate(own))
+        model.arrays = {**self.arrays, **_word_arrays(words), "dense": dense, "lift": lift}
+        beside = top_k_per_row(sparse.hstack(aside, format="csr"), most_beside)
+        rows = build_table(below, most=most, start=old, own=np.concatenate(own))
         model.arrays |= self.table.extended(beside, rows).arrays()
-        model.wake()
+        model.prepare()
         return model
 
-    def _weighted(self, blocks: Sequence[Matrix]) -> Matrix:
+    def _weighted_words(self, blocks: Sequence[Matrix]) -> Matrix:
         """Return csr float32[n, words] of attributes and words, weighted, each row of length 1 or empty.
 
         One length for both: where an item has few attributes, or common ones, its words say more, and the other way
         around. (With a length of 1 for either, two items with one common attribute were as alike by it as others with
         ten rare ones: ADR 21 has the figures.)
         """
-        shares = (self.config.attributes, self.config.words / text.TITLE**2)
+        shares = (self.config.attributes, self.config.words / text.TITLE_WEIGHT**2)
         weighted = [block * np.float32(np.sqrt(share)) for block, share in zip(blocks, shares, strict=True)]
         return text.unit_rows(sparse.hstack(weighted, format="csr", dtype=np.float32))
 
@@ -136,25 +136,25 @@ class Content(ItemItem):
         """Return float32[n, d] of pictures and sentences, weighted likewise."""
         c, dense = self.config, [np.empty((catalog.n_items, 0), np.float32)]
         if catalog.images is not None and c.pictures > 0:
-            dense.append(_unit(catalog.images) * np.float32(np.sqrt(c.pictures)))
+            dense.append(_unit_rows(catalog.images) * np.float32(np.sqrt(c.pictures)))
         if c.sentences > 0:
-            dense.append(_unit(sentence_vectors(catalog)) * np.float32(np.sqrt(c.sentences)))
+            dense.append(_unit_rows(sentence_vectors(catalog)) * np.float32(np.sqrt(c.sentences)))
         return np.hstack(dense)
 
-    def _similar(self, words: Matrix, dense: Floats, lift: Floats) -> Iterator[Matrix]:
+    def _similarity(self, words: Matrix, dense: Floats, lift: Floats) -> Iterator[Matrix]:
         """Yield the similarity of all items to all, times each item's lift, in chunks of rows."""
         others = scaled_columns(words.T.tocsr(), lift)
         others.eliminate_zeros()
         for block in _blocks(0, words.shape[0]):
-            yield self._seen(words[block] @ others, dense, block, lift)
+            yield self._with_dense(words[block] @ others, dense, block, lift)
 
-    def _alike(self, words: Matrix, dense: Floats, *, start: int) -> Iterator[Matrix]:
+    def _similarity_from(self, words: Matrix, dense: Floats, *, start: int) -> Iterator[Matrix]:
         """Yield the similarity of the items from a code on to all, in chunks: without turning all items' words."""
         even = np.ones(words.shape[0], np.float32)
         for block in _blocks(start, words.shape[0]):
-            yield self._seen((words @ words[block].T.tocsr()).T.tocsr(), dense, block, even)
+            yield self._with_dense((words @ words[block].T.tocsr()).T.tocsr(), dense, block, even)
 
-    def _seen(self, chunk: Matrix, dense: Floats, block: slice, lift: Floats) -> Matrix:
+    def _with_dense(self, chunk: Matrix, dense: Floats, block: slice, lift: Floats) -> Matrix:
         """Return the chunk with what pictures and sentences say beside the words."""
         if not dense.shape[1]:
             chunk.eliminate_zeros()
@@ -163,7 +163,7 @@ class Content(ItemItem):
         chunk[:, lively] += (dense[block] @ dense[lively].T) * lift[lively]
         itself = np.arange(len(chunk)), np.arange(block.start, block.stop)
         own, chunk[itself] = chunk[itself], np.inf  # kept, however many others are lifted above it
-        best = dense_chunk(chunk, self.config.neighbors + 1)
+        best = top_k_of_dense(chunk, self.config.neighbors + 1)
         best.data[np.isinf(best.data)] = own
         return best
 
@@ -187,19 +187,19 @@ def _bags(catalog: Catalog) -> dict[str, text.Bags]:
     return {"attribute": text.attribute_bags(catalog), "word": text.word_bags(catalog)}
 
 
-def _stored(words: Matrix) -> Arrays:
+def _word_arrays(words: Matrix) -> Arrays:
     indices, indptr = words.indices.astype(np.int32), words.indptr.astype(np.int64)
     shape = np.array([words.shape[1]])
     return {"word_data": words.data, "word_columns": indices, "word_rows": indptr, "word_shape": shape}
 
 
-def _unit(vectors: Floats) -> Floats:
+def _unit_rows(vectors: Floats) -> Floats:
     """Return rows of length 1; rows that are zero or not finite (no picture) become zero."""
     clean = np.nan_to_num(vectors, nan=0.0, posinf=0.0, neginf=0.0)
     return np.asarray(clean / np.maximum(np.linalg.norm(clean, axis=1, keepdims=True), 1e-9), np.float32)
 
 
-def _tail(catalog: Catalog, start: int) -> Catalog:
+def _catalog_from(catalog: Catalog, start: int) -> Catalog:
     """Return the catalog from an item code on."""
     names = ("titles", "descriptions", "categories", "brands", "attributes", "prices", "images")
     columns: dict[str, Any] = {name: getattr(catalog, name) for name in names}

@@ -23,13 +23,13 @@ from recsys.sources.matrix import (
     scaled_columns,
     scaled_rows,
 )
-from recsys.sources.neighbors import table
+from recsys.sources.neighbors import build_table
 from recsys.sources.scoring import Cost, SearchSpace
 from recsys.sources.storage import Arrays
 
-ROWS_APART = 20
+MAX_ROWS_APART = 20
 """Rows of one shopper that pairs are made of lie at most so far apart: an order of many lines pairs each with some."""
-HELD = 4_000_000
+MAX_PAIRS_AT_ONCE = 4_000_000
 """Pairs that are summed at once: fewer additions, bounded memory."""
 
 
@@ -82,7 +82,7 @@ class Covisitation(ItemItem):
         pairs = (pairs + c.backward * pairs.T).tocsr().astype(np.float32)
         left = inverse_power(np.asarray(pairs.sum(axis=1)).ravel(), c.source_power)
         right = inverse_power(np.asarray(pairs.sum(axis=0)).ravel(), c.target_power)
-        return table([scaled_columns(scaled_rows(pairs, left), right)], most=c.neighbors).arrays()
+        return build_table([scaled_columns(scaled_rows(pairs, left), right)], most=c.neighbors).arrays()
 
     def _pairs(self, interactions: Interactions, n_items: int) -> Matrix:
         """Return csr float64[n_items, n_items]: row i, column j is how much j follows i."""
@@ -94,7 +94,7 @@ class Covisitation(ItemItem):
         )
         moment = np.cumsum(np.diff(users, prepend=-1).astype(bool) | np.diff(times, prepend=0).astype(bool))
         total, found, held = sparse.csr_matrix((n_items, n_items)), [], 0
-        for rows in range(1, ROWS_APART + 1):
+        for rows in range(1, MAX_ROWS_APART + 1):
             first, second = slice(0, max(0, len(users) - rows)), slice(rows, None)
             gap = moment[second] - moment[first]
             kept = (users[first] == users[second]) & (items[first] != items[second]) & (gap <= c.max_gap)
@@ -109,12 +109,12 @@ class Covisitation(ItemItem):
             found += [(weights[second][kept] * faded, ahead, behind)]
             found += [((weights[first][kept] * faded)[tied], behind[tied], ahead[tied])]
             held += len(ahead)
-            if held > HELD:
-                total, found, held = total + _summed(found, n_items), [], 0
-        return total + _summed(found, n_items) if found else total
+            if held > MAX_PAIRS_AT_ONCE:
+                total, found, held = total + _pair_matrix(found, n_items), [], 0
+        return total + _pair_matrix(found, n_items) if found else total
 
 
-def _summed(found: Sequence[tuple[np.ndarray, Ints, Ints]], n_items: int) -> Matrix:
+def _pair_matrix(found: Sequence[tuple[np.ndarray, Ints, Ints]], n_items: int) -> Matrix:
     """Return csr float64[n_items, n_items] of (counts, rows, columns)."""
     counts, rows, columns = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return sparse.csr_matrix((counts, (rows, columns)), shape=(n_items, n_items))

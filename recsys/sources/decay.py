@@ -71,20 +71,20 @@ def steps_back(times: NDArray[np.float64], gap_minutes: float) -> Weights:
     return back
 
 
-def history(profile: Profile, config: ProfileDecay, n_items: int) -> Query:
+def history_query(profile: Profile, config: ProfileDecay, n_items: int) -> Query:
     """Return the items of the shopper that the model knows and what each counts."""
-    return gathered(profile.items, event_weights(profile, config), n_items)
+    return sum_by_item(profile.items, event_weights(profile, config), n_items)
 
 
-def query(profile: Profile, context: Context, config: ProfileDecay, n_items: int) -> Query:
+def query_of(profile: Profile, context: Context, config: ProfileDecay, n_items: int) -> Query:
     """Return the context's items, all counting alike, where there are any; else the shopper's history."""
     if context.items:
         items = np.asarray(context.items, np.int32)
-        return gathered(items, np.ones(len(items)), n_items)
-    return history(profile, config, n_items)
+        return sum_by_item(items, np.ones(len(items)), n_items)
+    return history_query(profile, config, n_items)
 
 
-def gathered(items: Ints, weights: Weights, n_items: int) -> Query:
+def sum_by_item(items: Ints, weights: Weights, n_items: int) -> Query:
     """Return distinct known codes with their summed weights; what counts nothing is left out."""
     kept = (items >= 0) & (items < n_items) & (weights > 0)
     codes, where = np.unique(items[kept], return_inverse=True)

@@ -25,28 +25,28 @@ from recsys.sources.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from recsys.sources.matrix import (
     Matrix,
     inverse_power,
-    most_held,
+    most_frequent_columns,
     scaled_rows,
     user_item,
 )
-from recsys.sources.neighbors import ROWS, dense_chunk, table
+from recsys.sources.neighbors import CHUNK_ROWS, build_table, top_k_of_dense
 from recsys.sources.repeat import own_gain
 from recsys.sources.ridge import ridge_columns
 from recsys.sources.scoring import SearchSpace
 from recsys.sources.storage import Arrays
 
-MOST_WORK = 1.6e10
+MAX_MULTIPLICATIONS = 1.6e10
 """Multiplications of the inverse over shoppers: cells times items. A grocery's year unfiltered, 68,000 items, takes
 92 s whole and 15 s with the 20,000 most held, the same NDCG@10 within .0001."""
-MOST_SPREAD = 1 << 28
+MAX_DENSE_CELLS = 1 << 28
 """Shoppers times items of that inverse: a gigabyte of float32."""
-MOST_SOLVED = 30_000
+MAX_REGRESSIONS = 30_000
 """Items that get a ridge regression of their own, at half a millisecond each."""
-DOUBLE = 1e-3
+DOUBLE_PRECISION_BELOW = 1e-3
 """Beside the largest row sum of XXᵀ, the ridge below which the inverse over shoppers needs double precision: of what
 most shoppers hold, 1 less what is nearly 1 is left. In single, 400 shoppers of a hundred events each gave the most
 popular products weights of 2,000 instead of 5 with a ridge of 1, and weights .3 off with one of 5."""
-LEAST_RIDGE = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-12}
+MIN_RIDGE = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-12}
 """Beside the mean of the diagonal, the least ridge that a precision solves: in single, where two products were always
 bought together, a smaller one left the weights .5 off or infinite (a ridge of 1 beside a diagonal of 7e6)."""
 
@@ -100,32 +100,34 @@ class EASE(ItemItem):
         matrix = scaled_rows(matrix, inverse_power(np.asarray(matrix.sum(axis=1)).ravel(), c.shopper_power))
         matrix = matrix[np.diff(matrix.indptr) > 0]
         own = own_gain(interactions, catalog.n_items, prior=c.prior, power=c.rate_power)
-        return table(self._rows(matrix), most=c.neighbors, own=own).arrays()
+        return build_table(self._rows(matrix), most=c.neighbors, own=own).arrays()
 
     def _rows(self, matrix: Matrix) -> Iterator[Matrix]:
         n_users, n_items = matrix.shape
         few_shoppers, few_items = (side <= self.config.dense_limit for side in matrix.shape)
         if few_items and n_users >= n_items:
             for chunk in _over_items(matrix, self.config.ridge):
-                yield dense_chunk(chunk, self.config.neighbors + 1)
+                yield top_k_of_dense(chunk, self.config.neighbors + 1)
             return
-        held = most_held(matrix, _affordable(matrix, few_shoppers=few_shoppers))
+        held = most_frequent_columns(matrix, _max_items(matrix, few_shoppers=few_shoppers))
         if few_shoppers:
             chunks = _over_shoppers(matrix[:, held], self.config.ridge)
-            best = sparse.vstack([dense_chunk(chunk, self.config.neighbors + 1) for chunk in chunks], format="coo")
+            best = sparse.vstack([top_k_of_dense(chunk, self.config.neighbors + 1) for chunk in chunks], format="coo")
         else:
             best = ridge_columns(matrix[:, held], ridge=self.config.ridge, features=self.config.features).tocoo()
         yield sparse.csr_matrix((best.data, (held[best.row], held[best.col])), shape=(n_items, n_items))
 
 
-def _affordable(matrix: Matrix, *, few_shoppers: bool) -> int:
+def _max_items(matrix: Matrix, *, few_shoppers: bool) -> int:
     """Return of how many of the items most held it can be learnt: of none that nobody holds, but of one at least."""
     held = np.bincount(matrix.indices, minlength=1)
     ordered = -np.sort(-held[held > 0])
     if not few_shoppers:
-        return max(1, min(len(ordered), MOST_SOLVED))
+        return max(1, min(len(ordered), MAX_REGRESSIONS))
     work = np.cumsum(ordered, dtype=np.float64) * np.arange(1, len(ordered) + 1)
-    most = min(int(np.searchsorted(work, MOST_WORK, side="right")), MOST_SPREAD // int(max(1, matrix.shape[0])))
+    most = min(
+        int(np.searchsorted(work, MAX_MULTIPLICATIONS, side="right")), MAX_DENSE_CELLS // int(max(1, matrix.shape[0]))
+    )
     return max(1, most)
 
 
@@ -133,32 +135,32 @@ def _over_items(matrix: Matrix, ridge: float) -> Iterator[Floats]:
     """Yield B in rows: B[i, j] = -P[i, j] / P[j, j], P the inverse of XᵀX + ridge."""
     inverse = _inverse((matrix.T @ matrix).toarray(), ridge)
     scale = (-1 / np.diagonal(inverse)).astype(np.float32)
-    for start in range(0, len(inverse), ROWS):
-        yield inverse[start : start + ROWS] * scale
+    for start in range(0, len(inverse), CHUNK_ROWS):
+        yield inverse[start : start + CHUNK_ROWS] * scale
 
 
 def _over_shoppers(matrix: Matrix, ridge: float) -> Iterator[Floats]:
     """Yield the same B by Woodbury: P = (1 - M) / ridge with M = Xᵀ (XXᵀ + ridge)⁻¹ X."""
     n_users, n_items = matrix.shape
     single = matrix.T.tocsr()
-    if ridge < DOUBLE * float((matrix @ (single @ np.ones(n_users))).max(initial=0.0)):
+    if ridge < DOUBLE_PRECISION_BELOW * float((matrix @ (single @ np.ones(n_users))).max(initial=0.0)):
         matrix = matrix.astype(np.float64)
     transposed = matrix.T.tocsr()
     gram = np.empty((n_users, n_users), matrix.dtype)
-    for start in range(0, n_users, ROWS):
-        gram[start : start + ROWS] = (matrix[start : start + ROWS] @ transposed).toarray()
+    for start in range(0, n_users, CHUNK_ROWS):
+        gram[start : start + CHUNK_ROWS] = (matrix[start : start + CHUNK_ROWS] @ transposed).toarray()
     inner = _inverse(gram, ridge)
     spread = np.empty((n_users, n_items), np.float32)  # inner · X; inner is symmetric
     diagonal = np.empty(n_items, matrix.dtype)
-    for start in range(0, n_items, ROWS):
-        own = transposed[start : start + ROWS]
+    for start in range(0, n_items, CHUNK_ROWS):
+        own = transposed[start : start + CHUNK_ROWS]
         block = own @ inner
-        diagonal[start : start + ROWS] = np.asarray(own.multiply(block).sum(axis=1)).ravel()
-        spread[:, start : start + ROWS] = block.T
+        diagonal[start : start + CHUNK_ROWS] = np.asarray(own.multiply(block).sum(axis=1)).ravel()
+        spread[:, start : start + CHUNK_ROWS] = block.T
     del gram, inner
     scale = (1 / np.maximum(1 - diagonal, 1e-6)).astype(np.float32)
-    for start in range(0, n_items, ROWS):
-        yield (single[start : start + ROWS] @ spread) * scale
+    for start in range(0, n_items, CHUNK_ROWS):
+        yield (single[start : start + CHUNK_ROWS] @ spread) * scale
 
 
 def _inverse(gram: Floats, ridge: float) -> Floats:
@@ -168,13 +170,13 @@ def _inverse(gram: Floats, ridge: float) -> Floats:
     """
     if not len(gram):
         return gram
-    least = LEAST_RIDGE[gram.dtype] * float(gram.diagonal().mean(dtype=np.float64))
+    least = MIN_RIDGE[gram.dtype] * float(gram.diagonal().mean(dtype=np.float64))
     gram[np.diag_indices_from(gram)] += max(ridge, least)
     factorize, invert = linalg.get_lapack_funcs(("potrf", "potri"), (gram,))
     factor, _ = factorize(gram.T, lower=1, overwrite_a=1)
     inverse, _ = invert(factor, lower=1, overwrite_c=1)
-    for start in range(0, len(inverse), ROWS):  # mirror the lower triangle in blocks
-        stop = start + ROWS
+    for start in range(0, len(inverse), CHUNK_ROWS):  # mirror the lower triangle in blocks
+        stop = start + CHUNK_ROWS
         inverse[start:stop, stop:] = inverse[stop:, start:stop].T
         block = inverse[start:stop, start:stop]
         block[:] = np.tril(block) + np.tril(block, -1).T

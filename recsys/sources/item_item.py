@@ -13,7 +13,7 @@ from recsys.sources.decay import (
     REPEAT_START,
     SESSION_START,
     ProfileDecay,
-    query,
+    query_of,
 )
 from recsys.sources.neighbors import Neighbors
 from recsys.sources.scoring import Scoring, SearchSpace
@@ -48,22 +48,22 @@ class ItemItem(Scoring):
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset(ITEM_ITEM_SPACE) | {"signal_weights"}
     table: Neighbors
 
-    def wake(self) -> None:
+    def prepare(self) -> None:
         """Name the arrays of the table."""
         self.table = Neighbors.of(self.arrays)
 
     def scores(self, profile: Profile, context: Context) -> Floats:
         """Return what each item gains from the context's items, else from the history."""
-        found = query(profile, context, self.config, self.n_items)
-        return self.table.spread(found, self._own_weight(context)).astype(np.float32)
+        found = query_of(profile, context, self.config, self.n_items)
+        return self.table.gains(found, self._own_weight(context)).astype(np.float32)
 
     def scores_many(self, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
         """Return `scores` of all, by sparse products."""
         scores = np.zeros((len(profiles), self.n_items), np.float32)
         for asked in (False, True):  # own_weight differs between the two
             rows = [row for row, context in enumerate(contexts) if bool(context.items) is asked]
-            found = [query(profiles[row], contexts[row], self.config, self.n_items) for row in rows]
-            gains = self.table.spread_many(found, 0.0 if asked else self.config.own_weight)
+            found = [query_of(profiles[row], contexts[row], self.config, self.n_items) for row in rows]
+            gains = self.table.gains_many(found, 0.0 if asked else self.config.own_weight)
             for row, line in zip(rows, gains, strict=True):
                 scores[row] = line
         return scores
@@ -72,9 +72,9 @@ class ItemItem(Scoring):
         """Return whether the item has a neighbor."""
         return 0 <= item < self.n_items and bool(self.table.lengths(np.array([item]))[0])
 
-    def because(self, profile: Profile, context: Context, item: int) -> tuple[int, ...]:
+    def explain(self, profile: Profile, context: Context, item: int) -> tuple[int, ...]:
         """Return the three items of the query that speak most for the item."""
-        return self.table.because(query(profile, context, self.config, self.n_items), item)
+        return self.table.explain(query_of(profile, context, self.config, self.n_items), item)
 
     def _own_weight(self, context: Context) -> float:
         return 0.0 if context.items else self.config.own_weight

@@ -19,7 +19,7 @@ from recsys.sources.matrix import (
     scaled_rows,
     user_item,
 )
-from recsys.sources.neighbors import products, table
+from recsys.sources.neighbors import build_table, product_chunks
 from recsys.sources.scoring import Cost, SearchSpace
 from recsys.sources.storage import Arrays
 
@@ -67,7 +67,7 @@ class ItemKNN(ItemItem):
         left = scaled_rows(weights.T.tocsr(), inverse_power(norms, c.balance))
         right = scaled_columns(weights, inverse_power(norms, 1 - c.balance))
         support = np.bincount(weights.indices, minlength=catalog.n_items).astype(np.float32)
-        return table(products(left, right, _shrunk(support, c.shrink)), most=c.neighbors).arrays()
+        return build_table(product_chunks(left, right, _shrunk(support, c.shrink)), most=c.neighbors).arrays()
 
 
 def _shrunk(support: Floats, shrink: float) -> Callable[[Matrix], Matrix]:

@@ -10,14 +10,14 @@ import numpy as np
 from scipy import sparse
 
 from recsys.arrays import Bools
-from recsys.data.codes import coded
+from recsys.data.codes import encode
 from recsys.data.interactions import Interactions
 from recsys.sources.matrix import Matrix, scaled_rows, user_item
 from recsys.sources.storage import Array
 
-KNOWN = ""
+ANY_KIND = ""
 """The kind of all shoppers of whom anything is known."""
-UNTAKEN = 1e12
+NO_DATA_NOISE = 1e12
 """The noise of an item that nobody took: nothing is believed of it."""
 
 
@@ -26,13 +26,13 @@ class Kinds:
     """Kinds in the order of their names, KNOWN first; `size` is how many shoppers each has.
 
     Row k of `lifts` (csr float32[n_kinds, n_items]) is the kind's share of each item over that of those it is compared
-    with. `told` is the variance of a kind's lifts beyond chance; `noise` float64[2, n_items] is that of one shopper's
+    with. `signal_variance` is the variance of a kind's lifts beyond chance; `noise` float64[2, n_items] is that of one shopper's
     lift, among everybody (for KNOWN) and among the known (for the others).
     """
 
     names: tuple[str, ...]
     size: Array
-    told: Array
+    signal_variance: Array
     noise: Array
     lifts: Matrix
 
@@ -52,15 +52,15 @@ def kinds_of(interactions: Interactions, n_items: int, *, least: int, most: int)
     sizes, lifts, told = [], [], []
     for key in dict.fromkeys(name.partition("=")[0] for name in names):
         own = [at for at, name in enumerate(names) if name.partition("=")[0] == key]
-        among = active if key == KNOWN else _any(members[own])
+        among = active if key == ANY_KIND else _in_any(members[own])
         mean, noise = _moments(tastes[np.flatnonzero(among)])
         size = np.asarray(members[own].sum(axis=1)).ravel()
-        lift = _over(members[own] @ tastes, size, mean)
+        lift = _lifts(members[own] @ tastes, size, mean)
         sizes.append(size)
         lifts.append(lift)
-        told.append(np.full(len(own), _told(lift, mean, noise, size, int(among.sum()))))
+        told.append(np.full(len(own), _signal_variance(lift, mean, noise, size, int(among.sum()))))
     _, of_all = _moments(tastes[np.flatnonzero(active)])
-    _, of_known = _moments(tastes[np.flatnonzero(_any(members))])
+    _, of_known = _moments(tastes[np.flatnonzero(_in_any(members))])
     whole = sparse.vstack(lifts, format="csr").astype(np.float32)
     return Kinds(names, np.concatenate(sizes), np.concatenate(told), np.stack([of_all, of_known]), whole)
 
@@ -77,7 +77,7 @@ def _members(interactions: Interactions, active: Bools, *, least: int, most: int
     """Return names in order and csr float32[n_kinds, n_users] of who belongs where."""
     told = interactions.shoppers if interactions.shoppers else ((),) * interactions.n_users
     pairs = [(name, user) for user in np.flatnonzero(active).tolist() for name in set(told[user])]
-    codes, names = coded([name for name, _ in pairs])
+    codes, names = encode([name for name, _ in pairs])
     sizes = np.bincount(codes, minlength=len(names))
     kept = np.sort(np.argsort(-sizes, kind="stable")[:most])
     kept = kept[sizes[kept] >= least]
@@ -86,11 +86,11 @@ def _members(interactions: Interactions, active: Bools, *, least: int, most: int
     users = np.array([user for _, user in pairs], np.int64)
     shape = (len(names), interactions.n_users)
     members = sparse.csr_matrix((np.ones(len(users), np.float32), (codes, users)), shape=shape)[kept]
-    known = sparse.csr_matrix(_any(members).astype(np.float32))
-    return (KNOWN, *(names[at] for at in kept)), sparse.vstack([known, members], format="csr")
+    known = sparse.csr_matrix(_in_any(members).astype(np.float32))
+    return (ANY_KIND, *(names[at] for at in kept)), sparse.vstack([known, members], format="csr")
 
 
-def _any(members: Matrix) -> Bools:
+def _in_any(members: Matrix) -> Bools:
     """Return bool[n_users]: who belongs to any of the kinds."""
     belongs: Bools = np.asarray(members.sum(axis=0)).ravel() > 0
     return belongs
@@ -101,17 +101,17 @@ def _moments(tastes: Matrix) -> tuple[Array, Array]:
     n = max(1, tastes.shape[0])
     mean = np.asarray(tastes.sum(axis=0), np.float64).ravel() / n
     square = np.asarray(tastes.multiply(tastes).sum(axis=0), np.float64).ravel() / n
-    relative = np.divide(square, mean**2, out=np.full(len(mean), UNTAKEN), where=mean > 0)
+    relative = np.divide(square, mean**2, out=np.full(len(mean), NO_DATA_NOISE), where=mean > 0)
     return mean, np.maximum(relative - 1, 1e-6)
 
 
-def _over(sums: Matrix, size: Array, mean: Array) -> Matrix:
+def _lifts(sums: Matrix, size: Array, mean: Array) -> Matrix:
     """Return csr: each kind's mean over the common one."""
     inverse = np.divide(1.0, mean, out=np.zeros(len(mean)), where=mean > 0)
     return (sparse.diags(1 / size) @ sums @ sparse.diags(inverse)).tocsr()
 
 
-def _told(lifts: Matrix, mean: Array, noise: Array, size: Array, among: int) -> float:
+def _signal_variance(lifts: Matrix, mean: Array, noise: Array, size: Array, among: int) -> float:
     """Return by moments how much the lifts of one attribute's kinds vary beyond chance; 0 where chance explains it.
 
     E[(lift - 1)²] = told + noise · (1 / size - 1 / all), over items that count by how surely their lift is known.

@@ -25,10 +25,10 @@ def user_item(
         weights *= np.exp2((interactions.times - interactions.times.max()) / (half_life_days * DAY))
     shape = (interactions.n_users, n_items)
     matrix = sparse.csr_matrix((weights, (interactions.users, interactions.items)), shape=shape)
-    return capped(matrix, most_items).astype(np.float32)
+    return top_k_per_row(matrix, most_items).astype(np.float32)
 
 
-def capped(matrix: Matrix, most: int) -> Matrix:
+def top_k_per_row(matrix: Matrix, most: int) -> Matrix:
     """Return the matrix with the `most` largest entries of each row by absolute value, codes ascending; no zeros."""
     for row in np.flatnonzero(np.diff(matrix.indptr) > most):
         entries = matrix.data[matrix.indptr[row] : matrix.indptr[row + 1]]
@@ -38,7 +38,7 @@ def capped(matrix: Matrix, most: int) -> Matrix:
     return matrix
 
 
-def most_held(matrix: Matrix, most: int) -> Ints:
+def most_frequent_columns(matrix: Matrix, most: int) -> Ints:
     """Return the columns, ascending, with the most entries: so many, or all; of equals the lower."""
     count = np.bincount(matrix.indices, minlength=matrix.shape[1])
     return np.sort(np.argsort(-count, kind="stable")[:most]).astype(np.int32)

@@ -54,7 +54,7 @@ class NewArrivals(Content):
         "new_half_life_days": ("float", 3.0, 120.0, True),
     }
 
-    def lifts(self, interactions: Interactions, catalog: Catalog) -> Array:
+    def lift_factors(self, interactions: Interactions, catalog: Catalog) -> Array:
         """Return float32[n_items]: how new each item is, 0 where it is too old to count."""
         first = np.full(catalog.n_items, np.inf)
         np.minimum.at(first, interactions.items, interactions.times)
@@ -72,4 +72,4 @@ class NewArrivals(Content):
     @cached_property
     def _proposed(self) -> Bools:
         """bool[n_items]: which items stand in the table's columns."""
-        return self.table.gaining()
+        return self.table.is_neighbor()

@@ -14,15 +14,15 @@ from recsys.sources.base import Config
 from recsys.sources.decay import Query
 from recsys.sources.factors import (
     FACTOR_SPACE,
-    MOST_LEARNT,
+    MAX_TRAINED_ITEMS,
     FactorConfig,
     Factors,
-    placed,
+    arrays_of_all_items,
 )
 from recsys.sources.matrix import (
     Matrix,
     inverse_power,
-    most_held,
+    most_frequent_columns,
     scaled_columns,
     scaled_rows,
     user_item,
@@ -30,7 +30,7 @@ from recsys.sources.matrix import (
 from recsys.sources.scoring import PlainReason, SearchSpace
 from recsys.sources.storage import Array, Arrays
 
-ENOUGH = 0.003
+TOLERANCE = 0.003
 """An epoch that changes so little, as a share of what the first one changed, is the last.
 
 RetailRocket and Beauty take all 40 epochs and, where 60 are allowed, RetailRocket 51 to 53 (NDCG@10 on validation and
@@ -38,7 +38,7 @@ the window after: .0177, .0131; all 60: .0174, .0133). With .01 they stop after 
 less each time: RetailRocket -.0002 (standard error .0005) of .0144, 3,500 shoppers of Beauty -.0002 (.0001) of .0059.
 (Answers were in scaled units then.)
 """
-UPDATES = 30
+FOLD_IN_UPDATES = 30
 """Multiplicative updates of a fold-in: further ones change scores by less than a percent."""
 
 
@@ -80,27 +80,27 @@ class NMF(Factors):
         matrix.data **= c.damping
         count = np.bincount(matrix.indices, minlength=catalog.n_items)
         scale = inverse_power(count.astype(np.float32), c.popularity_power)
-        held = most_held(matrix, MOST_LEARNT)
+        held = most_frequent_columns(matrix, MAX_TRAINED_ITEMS)
         matrix = matrix[:, held]
         norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
         matrix = scaled_rows(matrix, inverse_power(norms, 1))
         parts = self._parts(scaled_columns(matrix, scale[held]))
         parts /= np.where(scale[held] > 0, scale[held], 1)[:, None]
-        return {**placed(parts, held, count), "scale": scale}
+        return {**arrays_of_all_items(parts, held, count), "scale": scale}
 
-    def wake(self) -> None:
+    def prepare(self) -> None:
         """Prepare what every fold-in shares: HHᵀ in scaled units; answers are in the units before scaling."""
-        super().wake()
+        super().prepare()
         scaled = self.vectors.astype(np.float64) * self.arrays["scale"][:, None]
         self.gram = scaled.T @ scaled + 1e-9
 
-    def fold(self, found: Query) -> Floats:
+    def fold_in(self, found: Query) -> Floats:
         """Return the non-negative mixture that rebuilds the query best."""
         codes, weights = found
         damped = weights**self.config.damping * self.arrays["scale"][codes] ** 2  # of the query, and of the vectors
         wanted: NDArray[np.float64] = damped @ self.vectors[codes].astype(np.float64)
         mixture = wanted.copy()
-        for _ in range(UPDATES):
+        for _ in range(FOLD_IN_UPDATES):
             mixture *= wanted / np.maximum(mixture @ self.gram, 1e-12)
         return mixture.astype(np.float32)
 
@@ -118,7 +118,7 @@ class NMF(Factors):
             "init": "random",
             "random_state": c.seed,
             "max_iter": c.epochs,
-            "tol": ENOUGH,
+            "tol": TOLERANCE,
         }
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # to have used all epochs is no failure

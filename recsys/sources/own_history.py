@@ -15,7 +15,7 @@ from recsys.sources.decay import (
     DECAY_SPACE,
     ProfileDecay,
     event_weights,
-    gathered,
+    sum_by_item,
 )
 from recsys.sources.repeat import repeats
 from recsys.sources.scoring import Cost, Reason, Scoring, SearchSpace, Use
@@ -78,7 +78,7 @@ class PersonalTop(Scoring):
 
     def scores(self, profile: Profile, context: Context) -> Floats:
         """Return the decayed weight of each item of the history."""
-        codes, weights = gathered(profile.items, event_weights(profile, self.config), self.n_items)
+        codes, weights = sum_by_item(profile.items, event_weights(profile, self.config), self.n_items)
         scores = np.zeros(self.n_items, np.float32)
         scores[codes] = weights
         return scores
@@ -132,7 +132,7 @@ class BuyAgain(Scoring):
         scores = np.zeros(self.n_items, np.float32)
         bought = (profile.signals == PURCHASE) & (profile.items >= 0) & (profile.items < self.n_items)
         items = profile.items[bought]
-        codes, weights = gathered(items, event_weights(profile, self.config)[bought], self.n_items)
+        codes, weights = sum_by_item(items, event_weights(profile, self.config)[bought], self.n_items)
         last = np.full(self.n_items, -np.inf)
         np.maximum.at(last, items, profile.times[bought])
         age = np.maximum(0.0, profile.now - last[codes])

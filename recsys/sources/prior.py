@@ -10,7 +10,7 @@ from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
 from recsys.sources.base import Config
-from recsys.sources.kinds import KNOWN, kinds_of
+from recsys.sources.kinds import ANY_KIND, kinds_of
 from recsys.sources.popular import Popular, PopularConfig, decayed_share
 from recsys.sources.scoring import Cost, PlainReason, Scoring, SearchSpace, Use
 from recsys.sources.storage import (
@@ -38,7 +38,7 @@ class PriorConfig(PopularConfig):
     fade_events: float = 3.0
 
 
-SILENT = 1 / 16
+MIN_STRENGTH = 1 / 16
 
 
 class Prior(Scoring):
@@ -67,14 +67,14 @@ class Prior(Scoring):
             "share": share,
             "names": pack_texts(kinds.names),
             "size": kinds.size,
-            "told": kinds.told,
+            "signal_variance": kinds.signal_variance,
             "noise": kinds.noise,
             "indptr": kinds.lifts.indptr.astype(np.int64),
             "indices": kinds.lifts.indices.astype(np.int32),
             "lifts": kinds.lifts.data,
         }
 
-    def wake(self) -> None:
+    def prepare(self) -> None:
         """Name the kinds of shoppers."""
         self.codes = {name: code for code, name in enumerate(unpack_texts(self.arrays["names"]))}
 
@@ -86,15 +86,15 @@ class Prior(Scoring):
         """Return the share of each item among shoppers like this one; nothing for those of whom nothing is known."""
         kinds = [self.codes[name] for name in profile.attributes if name in self.codes]
         strength = 2.0 ** (-len(profile.items) / max(self.config.fade_events, 1e-9))
-        if not kinds or strength < SILENT:
+        if not kinds or strength < MIN_STRENGTH:
             return np.zeros(self.n_items, np.float32)
-        logs = self._log_lift(self.codes[KNOWN]) + self.config.damping * sum(self._log_lift(kind) for kind in kinds)
+        logs = self._log_lift(self.codes[ANY_KIND]) + self.config.damping * sum(self._log_lift(kind) for kind in kinds)
         scores: Floats = (strength * self.arrays["share"] * np.exp(logs)).astype(np.float32)
         return scores
 
     def _log_lift(self, kind: int) -> Array:
         """Return float64[n_items]: how much more of each item the kind takes, as a logarithm, 0 where that is open."""
-        told = float(self.arrays["size"][kind]) * float(self.arrays["told"][kind])
+        told = float(self.arrays["size"][kind]) * float(self.arrays["signal_variance"][kind])
         believed = told / (told + self.arrays["noise"][min(kind, 1)])
         start, end = self.arrays["indptr"][kind : kind + 2].tolist()
         lift = np.zeros(self.n_items)

@@ -7,10 +7,10 @@ from scipy import linalg, sparse
 
 from recsys.arrays import Floats
 from recsys.sources.matrix import Matrix, inverse_power, scaled_columns
-from recsys.sources.neighbors import products, table
+from recsys.sources.neighbors import build_table, product_chunks
 from recsys.sources.storage import Array
 
-BATCH = 512
+BATCH_SIZE = 512
 """How many systems are solved at once: 512 of 100 x 100 are 20 MB."""
 
 
@@ -19,14 +19,14 @@ def ridge_columns(matrix: Matrix, *, ridge: float, features: int) -> Matrix:
     n_items = matrix.shape[1]
     norms = np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel()
     unit = scaled_columns(matrix, inverse_power(norms, 0.5))
-    similar = table(products(unit.T.tocsr(), unit), most=features).rows
+    similar = build_table(product_chunks(unit.T.tocsr(), unit), most=features).rows
     columns = matrix.tocsc()
     targets = np.flatnonzero(np.diff(similar.indptr))
     rows, cols, values = [], [], []
-    for start in range(0, len(targets), BATCH):
-        batch = targets[start : start + BATCH]
+    for start in range(0, len(targets), BATCH_SIZE):
+        batch = targets[start : start + BATCH_SIZE]
         chosen = [similar.indices[similar.indptr[j] : similar.indptr[j + 1]] for j in batch]
-        for item, codes, weights in zip(batch, chosen, _solved(columns, batch, chosen, ridge), strict=True):
+        for item, codes, weights in zip(batch, chosen, _solve(columns, batch, chosen, ridge), strict=True):
             rows.append(codes)
             cols.append(np.full(len(codes), item))
             values.append(weights)
@@ -34,7 +34,7 @@ def ridge_columns(matrix: Matrix, *, ridge: float, features: int) -> Matrix:
     return sparse.csr_matrix((parts[0].astype(np.float32), (parts[1], parts[2])), shape=(n_items, n_items))
 
 
-def _solved(columns: Matrix, batch: Array, chosen: list[Array], ridge: float) -> Iterator[Floats]:
+def _solve(columns: Matrix, batch: Array, chosen: list[Array], ridge: float) -> Iterator[Floats]:
     place = np.empty(columns.shape[0], np.int32)
     for item, codes in zip(batch, chosen, strict=True):
         n = len(codes)

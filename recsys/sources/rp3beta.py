@@ -20,12 +20,12 @@ from recsys.sources.matrix import (
     scaled_rows,
     user_item,
 )
-from recsys.sources.neighbors import products, table
+from recsys.sources.neighbors import build_table, product_chunks
 from recsys.sources.repeat import own_gain
 from recsys.sources.scoring import Cost, SearchSpace
 from recsys.sources.storage import Arrays
 
-TURNING = {"alpha": 0.5, "beta": 0.05, "matrix_half_life_days": 75.0}
+CHANGING_ASSORTMENT = {"alpha": 0.5, "beta": 0.05, "matrix_half_life_days": 75.0}
 """A start for shops where the assortment turns: what sold last season says little, what sells is not discounted."""
 
 
@@ -52,7 +52,10 @@ class RP3beta(ItemItem):
     config: RP3betaConfig
     HALF_LIFE: ClassVar[str] = "matrix_half_life_days"
     cost: ClassVar[Cost] = "seconds"
-    STARTS: ClassVar[tuple[dict[str, Any], ...]] = (*ItemItem.STARTS, {**REPEAT_START, "own_weight": 30.0, **TURNING})
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
+        *ItemItem.STARTS,
+        {**REPEAT_START, "own_weight": 30.0, **CHANGING_ASSORTMENT},
+    )
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
         "rate_power": ("float", 0.0, 1.5, False),
@@ -73,6 +76,6 @@ class RP3beta(ItemItem):
         forth.data **= self.config.alpha
         back.data **= self.config.alpha
         forth = scaled_columns(forth, inverse_power(usual, self.config.beta))
-        found = table(products(back, forth), most=self.config.neighbors)
+        found = build_table(product_chunks(back, forth), most=self.config.neighbors)
         gain = own_gain(interactions, catalog.n_items, prior=self.config.prior, power=self.config.rate_power)
         return {**found.arrays(), "own": found.own * gain}

@@ -20,7 +20,7 @@ from recsys.data.profile import Context, Profile
 from recsys.sources import storage
 from recsys.sources.base import Ranked, RankedMany, Recommender
 from recsys.sources.storage import Arrays
-from recsys.sources.top import at, best
+from recsys.sources.top import scores_of, top_k
 
 CHUNK_CELLS = 1 << 24
 """How many scores are held at once when many shoppers are answered: 64 MB of float32."""
@@ -78,18 +78,18 @@ class Scoring(Recommender):
 
     @abstractmethod
     def scores(self, profile: Profile, context: Context) -> Floats:
-        """Return float32[n_items], finite; 0 is no opinion. `best` of `top.py` turns it into an answer."""
+        """Return float32[n_items], finite; 0 is no opinion. `top_k` of `top.py` turns it into an answer."""
 
-    def wake(self) -> None:
+    def prepare(self) -> None:
         """Derive from `self.arrays` what answering needs; runs after both fit and load."""
 
     def fit(self, interactions: Interactions, catalog: Catalog) -> Self:
         """Learn, forgetting what was learnt before. Raises ValueError on malformed or non-finite input."""
-        check(interactions, catalog)
+        check_input(interactions, catalog)
         self.n_items = catalog.n_items
         self.learned_until = float(interactions.times.max()) if len(interactions) else None
         self.arrays = self.learn(interactions, catalog)
-        self.wake()
+        self.prepare()
         return self
 
     def reconfigured(self, **settings: Any) -> Self:
@@ -98,7 +98,7 @@ class Scoring(Recommender):
             raise ValueError(f"{', '.join(sorted(unfit))} of {self.name} need another fit")
         model = type(self)(replace(self.config, **settings))
         model.n_items, model.arrays, model.learned_until = self.n_items, self.arrays, self.learned_until
-        model.wake()
+        model.prepare()
         return model
 
     def scores_many(self, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
@@ -110,7 +110,7 @@ class Scoring(Recommender):
 
     def recommend(self, profile: Profile, context: Context, k: int) -> Ranked:
         """Return up to k items; a contextual recommender does not answer the context's own items."""
-        return best(self.scores(profile, context), profile, context, k, drop=self._own(context))
+        return top_k(self.scores(profile, context), profile, context, k, drop=self._own(context))
 
     def recommend_many(self, profiles: Sequence[Profile], contexts: Sequence[Context], k: int) -> RankedMany:
         """Return what `recommend` would, row by row, in chunks of bounded memory."""
@@ -121,14 +121,14 @@ class Scoring(Recommender):
             chunk = slice(start, start + size)
             scores = self.scores_many(profiles[chunk], contexts[chunk])
             for row, line in enumerate(scores, start):
-                ranked = best(line, profiles[row], contexts[row], k, drop=self._own(contexts[row]))
+                ranked = top_k(line, profiles[row], contexts[row], k, drop=self._own(contexts[row]))
                 items[row, : len(ranked.items)] = ranked.items
                 values[row, : len(ranked.items)] = ranked.scores
         return RankedMany(items, values)
 
     def score(self, profile: Profile, context: Context, items: Ints) -> Floats:
         """Return float32[len(items)], 0 where there is no opinion."""
-        return at(self.scores(profile, context), items)
+        return scores_of(self.scores(profile, context), items)
 
     def knows(self, item: int) -> bool:
         """Return whether the item was in the catalog when the model was fitted."""
@@ -162,14 +162,14 @@ class Scoring(Recommender):
         model = cls(cls.config_class(**settings))
         model.n_items, model.learned_until = statistics["n_items"], statistics.get("learned_until")
         model.arrays = storage.read_arrays(directory / "arrays.npz")
-        model.wake()
+        model.prepare()
         return model
 
     def _own(self, context: Context) -> tuple[int, ...]:
         return context.items if self.contextual else ()
 
 
-def check(interactions: Interactions, catalog: Catalog) -> None:
+def check_input(interactions: Interactions, catalog: Catalog) -> None:
     """Raise ValueError where columns differ in length, codes lie outside, or numbers are not finite."""
     columns = interactions.columns
     if len(set(map(len, columns.values()))) > 1:

@@ -19,7 +19,7 @@ from recsys.sources.base import Config
 from recsys.sources.scoring import PlainReason, Scoring, SearchSpace, Use
 from recsys.sources.storage import Arrays
 
-BATCH = 256
+BATCH_SIZE = 256
 """Shoppers who are asked about at once."""
 
 
@@ -68,10 +68,10 @@ class SequenceNet(Scoring):
         from recsys.sources import sequence_torch
 
         seen = np.bincount(interactions.items, minlength=catalog.n_items) > 0
-        weights = sequence_torch.trained(windows(interactions, self.config), catalog.n_items, self.config)
-        return {**weights, "seen": seen}
+        weights = sequence_torch.train(windows(interactions, self.config), catalog.n_items, self.config)
+        return {**weights, "in_training": seen}
 
-    def wake(self) -> None:
+    def prepare(self) -> None:
         """Forget the network; it is built from the arrays when first asked."""
         self.network = None
 
@@ -85,25 +85,25 @@ class SequenceNet(Scoring):
         from recsys.sources import sequence_torch
 
         if self.network is None:
-            self.network = sequence_torch.built(self.arrays, self.n_items, self.config)
+            self.network = sequence_torch.build(self.arrays, self.n_items, self.config)
         asked = [self._sequence(profile, context) for profile, context in zip(profiles, contexts, strict=True)]
         scores = np.zeros((len(asked), self.n_items), np.float32)
         known = [row for row, items in enumerate(asked) if len(items)]
-        for start in range(0, len(known), BATCH):
-            rows = known[start : start + BATCH]
+        for start in range(0, len(known), BATCH_SIZE):
+            rows = known[start : start + BATCH_SIZE]
             padded = np.stack([pad(asked[row], self.config.length) for row in rows])
-            scores[rows] = sequence_torch.logits(self.network, padded) * self.arrays["seen"]
+            scores[rows] = sequence_torch.logits(self.network, padded) * self.arrays["in_training"]
         return scores
 
     def knows(self, item: int) -> bool:
         """Return whether the item was learnt from."""
-        return 0 <= item < self.n_items and bool(self.arrays["seen"][item])
+        return 0 <= item < self.n_items and bool(self.arrays["in_training"][item])
 
     def _sequence(self, profile: Profile, context: Context) -> Ints:
         told = (profile.signals != REMOVE) & (profile.weights > 0)  # no cart given up, no dislike
         items = np.asarray(context.items, np.int32) if context.items else profile.items[told]
         items = items[(items >= 0) & (items < self.n_items)]
-        known: Ints = items[self.arrays["seen"][items]]
+        known: Ints = items[self.arrays["in_training"][items]]
         return known[-self.config.length :]
 
 

@@ -14,7 +14,7 @@ from recsys.sources.storage import Arrays
 if TYPE_CHECKING:
     from recsys.sources.sequence_net import SequenceNetConfig
 
-BATCH = 128
+BATCH_SIZE = 128
 
 
 class Network(nn.Module):  # type: ignore[misc]
@@ -47,7 +47,7 @@ class Network(nn.Module):  # type: ignore[misc]
         return self.blocks(embedded, mask=mask)
 
 
-def trained(windows: Ints, n_items: int, config: "SequenceNetConfig") -> Arrays:
+def train(windows: Ints, n_items: int, config: "SequenceNetConfig") -> Arrays:
     """Return the weights of the network that did best on a tenth of the windows, by name."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(config.seed)
@@ -62,8 +62,8 @@ def trained(windows: Ints, n_items: int, config: "SequenceNetConfig") -> Arrays:
     best, weights, waited = np.inf, deepcopy(network.state_dict()), 0
     for _ in range(config.epochs if len(learnt) else 0):
         network.train()
-        for start in range(0, len(learnt), BATCH):
-            block = torch.from_numpy(windows[learnt[start : start + BATCH]]).long().to(device)
+        for start in range(0, len(learnt), BATCH_SIZE):
+            block = torch.from_numpy(windows[learnt[start : start + BATCH_SIZE]]).long().to(device)
             loss = _loss(network, block, chance, config.negatives)
             optimizer.zero_grad()
             loss.backward()
@@ -78,8 +78,8 @@ def trained(windows: Ints, n_items: int, config: "SequenceNetConfig") -> Arrays:
     return {f"net.{name}": tensor.cpu().numpy() for name, tensor in weights.items()}
 
 
-def built(arrays: Arrays, n_items: int, config: "SequenceNetConfig") -> Network:
-    """Return the network with the weights that `trained` gave."""
+def build(arrays: Arrays, n_items: int, config: "SequenceNetConfig") -> Network:
+    """Return the network with the weights that `train` gave."""
     network = Network(n_items, config)
     weights = {name[4:]: torch.from_numpy(np.array(array)) for name, array in arrays.items() if name.startswith("net.")}
     network.load_state_dict(weights)
@@ -114,7 +114,7 @@ def _held_out(network: Network, windows: Ints, chance: Any, config: "SequenceNet
     losses = []
     with torch.no_grad(), torch.random.fork_rng():  # on every device: training draws on as if nothing had been asked
         torch.manual_seed(config.seed)
-        for start in range(0, len(windows), BATCH):
-            block = torch.from_numpy(windows[start : start + BATCH]).long().to(device)
+        for start in range(0, len(windows), BATCH_SIZE):
+            block = torch.from_numpy(windows[start : start + BATCH_SIZE]).long().to(device)
             losses.append(float(_loss(network, block, chance, config.negatives)) * len(block))
     return sum(losses) / max(1, len(windows))

@@ -17,7 +17,7 @@ import numpy as np
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import DAY, Interactions
 from recsys.sources.base import Config
-from recsys.sources.baskets import as_sets, basket_codes
+from recsys.sources.baskets import basket_codes, basket_matrix
 from recsys.sources.decay import DECAY_SPACE, REPEAT_START, SESSION_START
 from recsys.sources.item_item import ItemItem, ItemItemConfig
 from recsys.sources.matrix import (
@@ -26,7 +26,7 @@ from recsys.sources.matrix import (
     scaled_columns,
     scaled_rows,
 )
-from recsys.sources.neighbors import products, table
+from recsys.sources.neighbors import build_table, product_chunks
 from recsys.sources.repeat import own_gain
 from recsys.sources.scoring import Cost, SearchSpace
 from recsys.sources.storage import Arrays
@@ -80,13 +80,13 @@ class SessionKNN(ItemItem):
         loudness = np.asarray(weighed.sum(axis=0)).ravel()
         left = scaled_columns(weighed, inverse_power(loudness, c.source_power)).T.tocsr()
         own = own_gain(interactions, n, prior=c.prior, power=c.rate_power)
-        return table(products(left, sessions), most=c.neighbors, own=own).arrays()
+        return build_table(product_chunks(left, sessions), most=c.neighbors, own=own).arrays()
 
 
 def _sessions(interactions: Interactions, n_items: int, *, longest: int) -> tuple[Matrix, np.ndarray]:
     """Return csr float32[sessions, n_items] of ones, of two to `longest` items, and each one's age in days."""
     codes, times = basket_codes(interactions), interactions.times
-    matrix = as_sets(codes, interactions.items, n_items)
+    matrix = basket_matrix(codes, interactions.items, n_items)
     ends = np.full(matrix.shape[0], -np.inf)
     np.maximum.at(ends, codes, times)
     lengths = np.diff(matrix.indptr)

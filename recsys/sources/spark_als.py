@@ -28,7 +28,7 @@ from recsys.sources.matrix import Matrix
 from recsys.sources.scoring import PlainReason, SearchSpace, Use
 
 ROW_GROUP = 1_000_000
-CHECKPOINTED = 5
+CHECKPOINT_INTERVAL = 5
 """Passes after which Spark forgets how it got there: else what it remembers outgrows Java's stack by the twentieth."""
 
 
@@ -68,7 +68,7 @@ class SparkALS(ALS):
         """Return what Spark adds to the diagonal for someone of so many cells."""
         return self.config.ridge * n_cells
 
-    def _factorized(self, confidence: Matrix) -> Floats:
+    def _factorize(self, confidence: Matrix) -> Floats:
         """Return float32[n_items, factors], zeros for items without a cell."""
         vectors = np.zeros((confidence.shape[1], self.config.factors), np.float32)
         if not confidence.nnz:
@@ -109,7 +109,7 @@ def _als(config: SparkALSConfig) -> Any:
         itemCol="item",
         ratingCol="weight",
         seed=config.seed,
-        checkpointInterval=CHECKPOINTED,
+        checkpointInterval=CHECKPOINT_INTERVAL,
     )
 
 

@@ -16,9 +16,9 @@ Arrays = dict[str, Array]
 
 LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 """The fixed part of a zip member's header; the lengths of its name and extra field are the last two numbers."""
-EXTRA = struct.Struct("<2H")
+EXTRA_FIELD = struct.Struct("<2H")
 """Starts an extra field: its kind, and how many bytes follow."""
-PADDING = 0xD935
+PADDING_KIND = 0xD935
 """The kind that Android's zipalign uses; readers skip it."""
 ZIP64_EXTRA = 20
 ALIGNMENT = 64
@@ -39,9 +39,9 @@ def _aligned(member: ZipInfo, offset: int) -> ZipInfo:
 
     Mapped arrays that are not aligned are multiplied by other routines, slower and with another rounding.
     """
-    size = offset + LOCAL_HEADER.size + len(member.filename.encode()) + ZIP64_EXTRA + EXTRA.size
+    size = offset + LOCAL_HEADER.size + len(member.filename.encode()) + ZIP64_EXTRA + EXTRA_FIELD.size
     padding = -size % ALIGNMENT
-    member.extra = EXTRA.pack(PADDING, padding) + bytes(padding)
+    member.extra = EXTRA_FIELD.pack(PADDING_KIND, padding) + bytes(padding)
     return member
 
 

@@ -20,7 +20,7 @@ from recsys.sources.factors import (
     FACTOR_SPACE,
     FactorConfig,
     Factors,
-    solved,
+    solve_weighted_ridge,
 )
 from recsys.sources.scoring import PlainReason, SearchSpace, Use
 from recsys.sources.storage import Array, Arrays
@@ -72,25 +72,29 @@ class SVD(Factors):
         users, items = interactions.users[newest], interactions.items[newest]
         seen = np.bincount(items, minlength=n) > 0
         if not len(items):
-            return {"vectors": np.zeros((n, c.factors), np.float32), "bias": np.zeros(n, np.float32), "seen": seen}
-        model = self.trained(users, items, n_users=interactions.n_users, n_items=n)
-        return {"vectors": model.qi.astype(np.float32), "bias": model.bi.astype(np.float32), "seen": seen}
+            return {
+                "vectors": np.zeros((n, c.factors), np.float32),
+                "bias": np.zeros(n, np.float32),
+                "in_training": seen,
+            }
+        model = self.fit_surprise(users, items, n_users=interactions.n_users, n_items=n)
+        return {"vectors": model.qi.astype(np.float32), "bias": model.bi.astype(np.float32), "in_training": seen}
 
-    def trained(self, users: Array, items: Array, *, n_users: int, n_items: int) -> surprise.SVD:
+    def fit_surprise(self, users: Array, items: Array, *, n_users: int, n_items: int) -> surprise.SVD:
         """Return Surprise's model of who took what (one row at least), with zeros drawn in between."""
         columns = with_negatives(users, items, n_items, self.config)
-        return factorized(*columns, self.config, n_users=n_users, n_items=n_items)
+        return factorize(*columns, self.config, n_users=n_users, n_items=n_items)
 
     def bias(self) -> Floats:
         """Return each item's share of popularity."""
         return np.asarray(self.config.bias_weight * self.arrays["bias"], np.float32)
 
-    def fold(self, found: Query) -> Floats:
+    def fold_in(self, found: Query) -> Floats:
         """Return the ridge solution for a shopper who wants the query's items fully."""
         codes, weights = found
         chosen = self.vectors[codes]
         base = self.config.fold_ridge * np.eye(chosen.shape[1])
-        return solved(chosen, weights, 1 - self.arrays["bias"][codes], base)
+        return solve_weighted_ridge(chosen, weights, 1 - self.arrays["bias"][codes], base)
 
 
 def with_negatives(users: Array, items: Array, n_items: int, config: SVDConfig) -> tuple[Array, Array, Array]:
@@ -104,7 +108,7 @@ def with_negatives(users: Array, items: Array, n_items: int, config: SVDConfig) 
     return repeated[order], np.concatenate([items, drawn])[order], values[order]
 
 
-def factorized(
+def factorize(
     users: Array, items: Array, values: Array, config: SVDConfig, *, n_users: int, n_items: int
 ) -> surprise.SVD:
     """Return Surprise's model, fitted on the columns (one row at least)."""

@@ -22,9 +22,11 @@ Bags = list[Counter[str]]
 WORD = re.compile(r"[^\W_]{2,}")
 MARKUP = re.compile(r"<[!/]?[A-Za-z-][^<>]*>")
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[Xx][\dA-Fa-f]{1,6}|[A-Za-z][\dA-Za-z]{1,31});")
-UNSEEN = re.compile("[\u00ad\u200c-\u200f\u2060\ufe00-\ufe0f\ufeff]")
+INVISIBLE = re.compile("[\u00ad\u200c-\u200f\u2060\ufe00-\ufe0f\ufeff]")
 """Where a long word may be broken, how letters join, look and run: the word is the same without."""
-MARKS = "".join(mark for mark in map(chr, range(0x300, 0x10000)) if unicodedata.category(mark) in {"Mn", "Mc"})
+COMBINING_MARKS = "".join(
+    mark for mark in map(chr, range(0x300, 0x10000)) if unicodedata.category(mark) in {"Mn", "Mc"}
+)
 """Vowel signs and accents that stand on a letter: `\\w` takes them for no part of a word."""
 UNSPACED = (
     "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"  # kana
@@ -32,10 +34,12 @@ UNSPACED = (
     "\u0e01-\u0e4e\u0e81-\u0ece\u1000-\u103f\u1050-\u109f\u1780-\u17d3"  # Thai, Lao, Burmese, Khmer
 )
 """Letters of scripts that put no spaces between words."""
-RUN = re.compile(f"([{UNSPACED}][{UNSPACED}{MARKS}]*)|[^\\W_{UNSPACED}](?:[^\\W_{UNSPACED}]|[{MARKS}])+")
-LETTER = re.compile(f"[{MARKS}]*[^{MARKS}][{MARKS}]*|[{MARKS}]+")
+RUN = re.compile(
+    f"([{UNSPACED}][{UNSPACED}{COMBINING_MARKS}]*)|[^\\W_{UNSPACED}](?:[^\\W_{UNSPACED}]|[{COMBINING_MARKS}])+"
+)
+LETTER = re.compile(f"[{COMBINING_MARKS}]*[^{COMBINING_MARKS}][{COMBINING_MARKS}]*|[{COMBINING_MARKS}]+")
 
-TITLE = 1 + np.log(2)
+TITLE_WEIGHT = 1 + np.log(2)
 """What a word weighs before idf that stands in a title once, where it counts twice."""
 
 
@@ -44,12 +48,12 @@ def word_bags(catalog: Catalog) -> Bags:
     titles = catalog.titles or ("",) * catalog.n_items
     descriptions = catalog.descriptions or ("",) * catalog.n_items
     return [
-        Counter(words(f"{title} {title} {description}"))
+        Counter(tokenize(f"{title} {title} {description}"))
         for title, description in zip(titles, descriptions, strict=True)
     ]
 
 
-def words(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """Return the words of a text, in lower case, without markup.
 
     Where a script puts no spaces between words, each two letters that follow each other stand for one: a title of eight
@@ -58,7 +62,7 @@ def words(text: str) -> list[str]:
     text = ENTITY.sub(lambda found: html.unescape(found[0]), MARKUP.sub(" ", text))
     if text.isascii():
         return WORD.findall(text.lower())
-    text = UNSEEN.sub("", unicodedata.normalize("NFKC", text)).casefold()
+    text = INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).casefold()
     text = text.replace("i\u0307", "i").replace("ı", "i")  # capitals do not tell whose i they are
     found: list[str] = []
     for run in RUN.finditer(text):
@@ -73,12 +77,12 @@ def words(text: str) -> list[str]:
 def attribute_bags(catalog: Catalog) -> Bags:
     """Return the statistics of each item: every level of its category path, brand, attributes and price band."""
     return [
-        Counter(dict.fromkeys((" ".join(fact.split()) for fact in _facts(catalog, item) if fact.strip()), 1))
+        Counter(dict.fromkeys((" ".join(fact.split()) for fact in _attribute_terms(catalog, item) if fact.strip()), 1))
         for item in range(catalog.n_items)
     ]
 
 
-def _facts(catalog: Catalog, item: int) -> Iterator[str]:
+def _attribute_terms(catalog: Catalog, item: int) -> Iterator[str]:
     if catalog.categories and (path := catalog.categories[item]):
         levels = path.split("/")
         yield from ("category=" + "/".join(levels[: depth + 1]) for depth in range(len(levels)))
@@ -90,7 +94,7 @@ def _facts(catalog: Catalog, item: int) -> Iterator[str]:
         yield f"price band={int(np.log2(catalog.prices[item]) * 2)}"
 
 
-def vocabulary(bags: Bags, *, most_common: int, largest: int) -> dict[str, int]:
+def build_vocabulary(bags: Bags, *, most_common: int, largest: int) -> dict[str, int]:
     """Return word -> column of the `largest` most used words that 2 to `most_common` items carry."""
     counts = Counter(word for bag in bags for word in bag)
     kept = [word for word, count in counts.items() if 1 < count <= most_common]
@@ -98,7 +102,7 @@ def vocabulary(bags: Bags, *, most_common: int, largest: int) -> dict[str, int]:
     return {word: column for column, word in enumerate(sorted(kept))}
 
 
-def encoded(bags: Bags, columns: dict[str, int], idf: Array | None = None) -> tuple[Matrix, Array]:
+def tfidf(bags: Bags, columns: dict[str, int], idf: Array | None = None) -> tuple[Matrix, Array]:
     """Return csr float32[n, words] of (1 + log count) times idf, and the idf used."""
     cells = [[(columns[word], count) for word, count in bag.items() if word in columns] for bag in bags]
     indptr = np.cumsum([0, *(len(row) for row in cells)])

@@ -23,19 +23,19 @@ from recsys.sources.decay import (
     SESSION_START,
     Query,
     Weights,
-    query,
+    query_of,
 )
 from recsys.sources.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from recsys.sources.matrix import decayed_histories, inverse_power, scaled_rows
-from recsys.sources.neighbors import products, table
+from recsys.sources.neighbors import build_table, product_chunks
 from recsys.sources.repeat import own_gain
 from recsys.sources.scoring import Cost, SearchSpace
 from recsys.sources.storage import Arrays
 
-TURNING = {"fit_half_life_days": 30.0, "damping": 0.35, "cosine": 1.2}
+CHANGING_ASSORTMENT = {"fit_half_life_days": 30.0, "damping": 0.35, "cosine": 1.2}
 """A start for shops where the assortment turns: only what others took lately counts, and that they took it."""
 
-RARE = {"half_life_days": 150.0, "fit_half_life_days": 500.0, "damping": 0.3, "cosine": 0.8}
+RARE_VISITS = {"half_life_days": 150.0, "fit_half_life_days": 500.0, "damping": 0.3, "cosine": 0.8}
 """A start for shops whose shoppers come rarely: that they had a product counts, hardly how often (Beauty: validation
 .0244 instead of .0241, the window after .0264 instead of .0261)."""
 
@@ -73,8 +73,8 @@ class UserKNN(ItemItem):
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
         {**REPEAT_START, "own_weight": 1.0},
         {**SESSION_START, "own_weight": 0.0},
-        {**TURNING, "half_life_days": 30.0, "step": 0.98, "own_weight": 0.3},
-        RARE,
+        {**CHANGING_ASSORTMENT, "half_life_days": 30.0, "step": 0.98, "own_weight": 0.3},
+        RARE_VISITS,
     )
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
@@ -93,20 +93,20 @@ class UserKNN(ItemItem):
         norms = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
         unit = scaled_rows(vectors, inverse_power(norms, c.cosine))
         own = own_gain(interactions, catalog.n_items, prior=c.prior, power=c.rate_power)
-        found = table(products(unit.T.tocsr(), vectors), most=c.neighbors)
+        found = build_table(product_chunks(unit.T.tocsr(), vectors), most=c.neighbors)
         return {**found.arrays(), "gain": own, "pull": np.asarray(unit.sum(axis=0), np.float32).ravel()}
 
     def scores(self, profile: Profile, context: Context) -> Floats:
         """Return own decayed frequencies plus the neighbors' mean."""
-        found = query(profile, context, self.config, self.n_items)
-        return self._mixed(self.table.spread(found, 1.0), found, self._own_weight(context)).astype(np.float32)
+        found = query_of(profile, context, self.config, self.n_items)
+        return self._mixed(self.table.gains(found, 1.0), found, self._own_weight(context)).astype(np.float32)
 
     def scores_many(self, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
         """Return `scores` of all, by sparse products."""
         asked = list(zip(profiles, contexts, strict=True))
-        found = [query(profile, context, self.config, self.n_items) for profile, context in asked]
+        found = [query_of(profile, context, self.config, self.n_items) for profile, context in asked]
         scores = np.empty((len(profiles), self.n_items), np.float32)
-        for row, (sums, context) in enumerate(zip(self.table.spread_many(found, 1.0), contexts, strict=True)):
+        for row, (sums, context) in enumerate(zip(self.table.gains_many(found, 1.0), contexts, strict=True)):
             scores[row] = self._mixed(sums, found[row], self._own_weight(context))
         return scores
 

@@ -12,7 +12,7 @@ from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.ranking.network import Network
 from recsys.ranking.ranker import NETWORK, Ranker, RankingDataset, Trees, train_trees
-from recsys.sources.fitting import fitted
+from recsys.sources.fitting import fit_all
 from recsys.sources.scoring import Scoring
 from recsys.training.plan import Member, Plan, make_sources, unranked_sources
 from recsys.training.ranking_dataset import concatenate, has_contrast, ranking_dataset
@@ -61,7 +61,7 @@ def refit(
     if unranked:
         sources |= make_sources(set(unranked_sources()) - sources.keys(), {})
     fresh = {name: source for name, source in sources.items() if name not in shared}
-    ready = fitted(fresh, past, catalog, waiting=lambda name, share: progress(f"Fitting {name}", 0.8 * share))
+    ready = fit_all(fresh, past, catalog, progress=lambda name, share: progress(f"Fitting {name}", 0.8 * share))
     ready |= {name: shared[name] for name in sources if name in shared}
     progress("Fitting the ranker", 0.8)
     ranker = None
@@ -90,7 +90,7 @@ def refit_champion(
     datasets: list[RankingDataset] = []
     for number, fold in enumerate(earlier if plan.stage == "ranker" else ()):
         progress("Fitting the champion's plan on the same past", number / (len(earlier) + 1))
-        sources = fitted(plan.sources(), fold.past, fold.catalog)
+        sources = fit_all(plan.sources(), fold.past, fold.catalog)
         statistics = ItemStatistics.fit(fold.past, fold.catalog, until=fold.until)
         datasets.append(ranking_dataset(sources, statistics, fold, quotas=plan.quotas, seed=plan.seed))
     ours = challenger.manifest["plan"]["configs"]

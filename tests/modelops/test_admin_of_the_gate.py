@@ -32,7 +32,7 @@ from modelops.selectors.report.section import bound
 from modelops.services.alarms import sound
 from modelops.services.registry import promote, register
 from recsys.data.data_checks import Check
-from recsys.metrics.sample_sizes import ABLATED, TRADED
+from recsys.metrics.sample_sizes import ABLATION_SHOPPERS, EXPOSURE_SHOPPERS
 from tests.modelops.releases import judged
 from tests.modelops.reports import REPORT
 from tests.recsys.furniture import model
@@ -81,7 +81,7 @@ def test_the_report_shows_every_part_as_plot_and_table(log_in: LogIn) -> None:
     assert "alpha 0.7, neighbors 100" in text
     assert "Set by what shoppers never had: covisitation; alone they find less." in text
     assert "The ranker validates at 0.0963 with suggested settings, 0.0952 with tuned settings." in text
-    assert f"of {ABLATED} held-out shoppers at most, so what is below zero is mostly chance" in text
+    assert f"of {ABLATION_SHOPPERS} held-out shoppers at most, so what is below zero is mostly chance" in text
     assert "removed: duplicates" in text
     assert "leak:time" in text
     assert "Two(" not in text
@@ -580,7 +580,7 @@ def test_the_curve_of_exposure_names_the_strength_that_was_chosen_and_what_it_is
 
     section = page.split('id="exposure"')[1].split("</section>")[0]
     assert "Chosen: 0.125." in section
-    assert f"Of {TRADED:,} shoppers at most, with the places that new products have in any case" in section
+    assert f"Of {EXPOSURE_SHOPPERS:,} shoppers at most, with the places that new products have in any case" in section
     assert re.findall(r"<tr><td>([\d.]+)</td>", section) == ["0", "0.1", "0.125"]
 
 

@@ -16,7 +16,7 @@ from events.types.base import Event
 from modelops.models import ModelAlarm, ModelDrift, ModelVersion
 from modelops.services.registry import promote
 from modelops.tasks import watch_drift_task
-from recsys.data.drift import day_of, popularity, standings
+from recsys.data.drift import day_histograms, popularity, popularity_bins
 from recsys.ranking import artifact
 from recsys.sources import storage
 from tests.modelops.purchases import bought, put
@@ -35,9 +35,9 @@ def live() -> ModelVersion:
     codes = {name: code for code, name in enumerate(bundle.catalog.item_ids)}
     items = np.array([codes[name] for name in USUAL], np.int32)
     learnt = history()["item_id"].map(codes).to_numpy(np.int32)
-    standing = standings(popularity(learnt, np.zeros(len(learnt)), np.ones(len(learnt), np.float32), len(codes)))
+    standing = popularity_bins(popularity(learnt, np.zeros(len(learnt)), np.ones(len(learnt), np.float32), len(codes)))
     n = len(items)
-    day = day_of(np.full(n, 10), np.arange(n) // 2, np.zeros(n), standing[items])
+    day = day_histograms(np.full(n, 10), np.arange(n) // 2, np.zeros(n), standing[items])
     report = {"data_profile": {"day": day}}
     return promote(admitted(bundle, report=report), actor="staff:1")
 

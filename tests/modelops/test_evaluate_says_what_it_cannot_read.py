@@ -10,18 +10,18 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from recsys.data.dataset import build
-from recsys.data.diagnosis import unusable
-from recsys.data.reading import as_in_file, seconds
+from recsys.data.diagnosis import input_warnings
+from recsys.data.reading import restore_ids, to_seconds
 from recsys.evaluation import command_line
 from tests.recsys.shop_history import history, products
 
 
 @pytest.mark.parametrize("endless", ["infinity", "-Infinity", np.inf])
 def test_a_time_for_ever_is_no_time(endless: object) -> None:
-    found = seconds(pd.Series([endless, "2025-06-01", None], dtype=object))
+    found = to_seconds(pd.Series([endless, "2025-06-01", None], dtype=object))
 
     assert np.flatnonzero(found.notna()).tolist() == [1]
-    assert seconds(pd.Series([np.inf, np.inf, 1.7e9])).dropna().tolist() == [1.7e9]
+    assert to_seconds(pd.Series([np.inf, np.inf, 1.7e9])).dropna().tolist() == [1.7e9]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_time_for_ever_is_no_time(endless: object) -> None:
     ],
 )
 def test_a_text_without_a_day_is_no_moment_of_today(text: str) -> None:
-    found = seconds(pd.Series([text, "2025-06-01", "10:30 on 5 March 2025"]))
+    found = to_seconds(pd.Series([text, "2025-06-01", "10:30 on 5 March 2025"]))
 
     assert np.isnan(found[0])
     assert found[2] == 1741170600.0
@@ -49,7 +49,7 @@ def test_a_text_without_a_day_is_no_moment_of_today(text: str) -> None:
 def test_times_that_cannot_be_read_are_told_of_by_their_column() -> None:
     rows = history(shoppers=10).assign(timestamp=lambda frame: [f"{at % 24}:30" for at in range(len(frame))])
 
-    said = unusable(build(rows, products()), rows, products(), None)
+    said = input_warnings(build(rows, products()), rows, products(), None)
 
     assert said == ["timestamp is not read: it holds no date and no number of seconds."]
 
@@ -61,7 +61,7 @@ def test_ids_are_not_doubted_where_no_row_is_left() -> None:
     dataset = build(rows, products(), shoppers)
 
     assert len(dataset) == 0
-    assert unusable(dataset, rows, products(), shoppers) == []
+    assert input_warnings(dataset, rows, products(), shoppers) == []
 
 
 def test_a_column_that_only_sounds_like_times_may_be_left_out(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_column_that_is_there_twice_is_said_in_one_line(tmp_path: Path) -> Non
 def test_a_product_of_both_files_is_called_as_the_interactions_call_it() -> None:
     touched, listed = pd.Series([b"desk", b"lamp"], dtype=object), pd.Series(["desk", "lamp"], dtype=object)
 
-    assert as_in_file(pd.Series(["lamp", "desk"], dtype=object), touched, listed).tolist() == [b"lamp", b"desk"]
+    assert restore_ids(pd.Series(["lamp", "desk"], dtype=object), touched, listed).tolist() == [b"lamp", b"desk"]
 
 
 def test_ctrl_c_ends_in_a_sentence_and_writes_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,10 +14,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from recsys.data.dataset import build, catalog_of
-from recsys.data.diagnosis import unusable
-from recsys.data.files import table_of
+from recsys.data.diagnosis import input_warnings
+from recsys.data.files import read_table
 from recsys.data.opinions import latest_ratings
-from recsys.data.reading import as_in_file, seconds
+from recsys.data.reading import restore_ids, to_seconds
 from recsys.evaluation import command_line
 from recsys.evaluation.evaluate import Options, evaluate
 from tests.recsys.shop_history import history, products
@@ -40,7 +40,7 @@ def test_a_product_without_an_id_takes_no_other_with_it() -> None:
 def test_of_a_product_that_is_listed_twice_the_last_row_counts() -> None:
     items = pd.DataFrame({"item_id": ["b", "a", "b"], "title": ["Rug", "Lamp", "Carpet"]})
 
-    shop = catalog_of(items, seen=pd.Series([], dtype=object))
+    shop = catalog_of(items, item_ids=pd.Series([], dtype=object))
 
     assert (shop.item_ids, shop.titles) == (("a", "b"), ("Lamp", "Carpet"))
 
@@ -58,14 +58,14 @@ def test_impossible_prices_are_unknown_and_touch_no_other() -> None:
 
 def test_ids_that_only_look_the_same_are_told_of_and_not_merged() -> None:
     rows, items = history(), products()
-    assert not any("spelled" in line for line in unusable(build(rows, items), rows, items, None))
+    assert not any("spelled" in line for line in input_warnings(build(rows, items), rows, items, None))
     one, other = rows["user_id"].unique()[:2]
     rows.loc[rows.index[rows["user_id"] == one][:2], "user_id"] = f" {one}"
     rows.loc[rows["user_id"] == other, "user_id"] = "\tO-Ren "  # nobody spells it otherwise
     items.loc[[0, 1], "item_id"] = ["caf\N{LATIN SMALL LETTER E WITH ACUTE}", "cafe\N{COMBINING ACUTE ACCENT}"]
 
     dataset = build(rows, items)
-    told = [line for line in unusable(dataset, rows, items, None) if "spelled" in line]
+    told = [line for line in input_warnings(dataset, rows, items, None) if "spelled" in line]
 
     assert told == [
         f"1 of {name} are spelled in several ways, such as {ways}, with blanks around them or in other forms of "
@@ -80,7 +80,7 @@ def test_ids_that_only_look_the_same_are_told_of_and_not_merged() -> None:
     "shapes", [("2026-03-01 10:00:00", "2026-03-01 10:00:00.5"), ("2026-03-01", "2026-03-01T00:00:01Z")]
 )
 def test_dates_of_several_shapes_are_all_read(shapes: tuple[str, str]) -> None:
-    found = seconds(pd.Series([*shapes, None]))
+    found = to_seconds(pd.Series([*shapes, None]))
 
     assert 0 < found[1] - found[0] <= 1
     assert np.isnan(found[2])
@@ -91,7 +91,7 @@ def test_dates_of_several_shapes_are_all_read(shapes: tuple[str, str]) -> None:
 def test_the_day_or_the_month_comes_first_in_all_rows_alike(shape: str, first: str, days: int) -> None:
     dates = pd.Series(pd.date_range(first, periods=days, freq="D", tz="UTC"))
 
-    found = seconds(dates.dt.strftime(shape))
+    found = to_seconds(dates.dt.strftime(shape))
 
     assert found.tolist() == (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().tolist()
 
@@ -101,7 +101,7 @@ def test_one_number_above_twelve_tells_the_day_however_the_others_are_spread(sha
     months = pd.date_range("2025-01-01", periods=12, freq="MS", tz="UTC")
     dates = pd.Series([*months, pd.Timestamp("2025-06-15", tz="UTC")])
 
-    found = seconds(dates.dt.strftime(shape))
+    found = to_seconds(dates.dt.strftime(shape))
 
     assert found.tolist() == (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().tolist()
 
@@ -110,7 +110,7 @@ def test_one_row_of_another_shape_costs_no_other_row() -> None:
     days = pd.Series(pd.date_range("2025-01-13", periods=30, freq="D").strftime("%d/%m/%Y"))
     days[3], days[4], days[5] = "2025-01-16", "1737072000", "yesterday"
 
-    found = seconds(days)
+    found = to_seconds(days)
 
     assert np.flatnonzero(found.isna()).tolist() == [5]
     assert np.diff(found.drop(5).to_numpy()).tolist() == [86_400.0] * 4 + [2 * 86_400.0] + [86_400.0] * 23
@@ -119,18 +119,18 @@ def test_one_row_of_another_shape_costs_no_other_row() -> None:
 def test_rows_that_share_a_label_keep_their_own_times() -> None:
     both = pd.concat([pd.Series(["2025-01-01", "03.02.2025"]), pd.Series(["05.02.2025", "13.02.2025"])])
 
-    assert seconds(both).tolist() == [1735689600.0, 1738540800.0, 1738713600.0, 1739404800.0]
+    assert to_seconds(both).tolist() == [1735689600.0, 1738540800.0, 1738713600.0, 1739404800.0]
 
 
 def test_days_in_digits_are_days_and_other_numbers_seconds() -> None:
-    assert seconds(pd.Series([20250131, 20250201])).tolist() == [1738281600.0, 1738368000.0]
-    assert seconds(pd.Series([20250131, 20259999])).tolist() == [20250131.0, 20259999.0]
+    assert to_seconds(pd.Series([20250131, 20250201])).tolist() == [1738281600.0, 1738368000.0]
+    assert to_seconds(pd.Series([20250131, 20259999])).tolist() == [20250131.0, 20259999.0]
 
 
 def test_moments_in_digits_are_moments() -> None:
-    assert seconds(pd.Series([202501310930, 202502010000])).tolist() == [1738315800.0, 1738368000.0]
-    assert seconds(pd.Series([20250131093015, 20250201000000])).tolist() == [1738315815.0, 1738368000.0]
-    assert seconds(pd.Series([893286638000, 893286639000])).tolist() == [893286638.0, 893286639.0]
+    assert to_seconds(pd.Series([202501310930, 202502010000])).tolist() == [1738315800.0, 1738368000.0]
+    assert to_seconds(pd.Series([20250131093015, 20250201000000])).tolist() == [1738315815.0, 1738368000.0]
+    assert to_seconds(pd.Series([893286638000, 893286639000])).tolist() == [893286638.0, 893286639.0]
 
 
 @pytest.mark.parametrize("shape", ["seconds", "texts", "microseconds"])
@@ -153,7 +153,7 @@ def test_a_column_that_was_the_index_of_a_frame_is_a_column(tmp_path: Path) -> N
     rows = history(shoppers=10)
     rows.set_index("timestamp").to_parquet(tmp_path / "interactions.parquet")
 
-    read = table_of(tmp_path / "interactions.parquet")
+    read = read_table(tmp_path / "interactions.parquet")
 
     assert read is not None
     assert read["timestamp"].tolist() == rows["timestamp"].tolist()
@@ -184,13 +184,13 @@ def test_times_in_a_column_of_another_name_are_not_left_out(tmp_path: Path) -> N
 def test_columns_that_tell_nothing_are_told_of(changed: dict[str, Any], said: str) -> None:
     rows = history(shoppers=20).drop(columns="value", errors="ignore").assign(**changed)
 
-    assert re.search(said, " ".join(unusable(build(rows, products()), rows, products(), None)))
+    assert re.search(said, " ".join(input_warnings(build(rows, products()), rows, products(), None)))
 
 
 def test_prices_and_days_of_products_that_are_not_read_are_told_of() -> None:
     rows, items = history(shoppers=20), products().assign(price="12,99 EUR", first_seen="some day")
 
-    told = " ".join(unusable(build(rows, items), rows, items, None))
+    told = " ".join(input_warnings(build(rows, items), rows, items, None))
 
     assert "price is not read" in told
     assert "first_seen is not read" in told
@@ -199,7 +199,7 @@ def test_prices_and_days_of_products_that_are_not_read_are_told_of() -> None:
 def test_attributes_written_as_json_are_read() -> None:
     items = pd.DataFrame({"item_id": ["a", "b"], "attributes": ['{"color": "red", "size": null}', '["new", "in {x}"]']})
 
-    found = catalog_of(items, seen=pd.Series([], dtype=object)).attributes
+    found = catalog_of(items, item_ids=pd.Series([], dtype=object)).attributes
 
     assert found == (("color=red",), ("new", "in {x}"))
 
@@ -211,7 +211,7 @@ def test_large_ids_stay_apart_where_one_is_missing(tmp_path: Path) -> None:
     assert rows.columns[0] == "user_id"
     pq.write_table(table, tmp_path / "interactions.parquet")
 
-    read = table_of(tmp_path / "interactions.parquet")
+    read = read_table(tmp_path / "interactions.parquet")
 
     assert read is not None
     assert build(read).user_ids == tuple(sorted({str(one) for one in ids.to_pylist()[1:]}))
@@ -222,8 +222,8 @@ def test_a_file_that_tells_nothing_is_told_of() -> None:
     shoppers = pd.DataFrame({"user_id": ["nobody"], "age": ["20"]})
     odd = rows.assign(event="zap")
 
-    assert unusable(build(rows, products()), rows, products(), None) == []
-    said = " ".join(unusable(build(odd, items, shoppers), odd, items, shoppers))
+    assert input_warnings(build(rows, products()), rows, products(), None) == []
+    said = " ".join(input_warnings(build(odd, items, shoppers), odd, items, shoppers))
     assert all(words in said for words in ("No event has a name", "of items.parquet", "in shoppers.parquet"))
 
 
@@ -232,8 +232,8 @@ def test_days_and_stars_that_are_not_read_are_told_of() -> None:
     days = rows.assign(timestamp=np.arange(len(rows)) // 9 + 1)
     stars = rows.assign(value=np.arange(len(rows)) % 5 + 1.0).drop(columns="event")
 
-    assert "before 1973" in " ".join(unusable(build(days, products()), days, products(), None))
-    assert "value is no rating: without" in " ".join(unusable(build(stars, products()), stars, products(), None))
+    assert "before 1973" in " ".join(input_warnings(build(days, products()), days, products(), None))
+    assert "value is no rating: without" in " ".join(input_warnings(build(stars, products()), stars, products(), None))
 
 
 def test_shoppers_whose_attributes_are_lists_are_known(tmp_path: Path) -> None:
@@ -245,13 +245,13 @@ def test_shoppers_whose_attributes_are_lists_are_known(tmp_path: Path) -> None:
 
     assert shop.interactions.shoppers[shop.user_ids.index("u001")] == ("sizes=30-39", "sizes=40-49", "tags=a", "tags=b")
     nothing = shoppers[["user_id"]]
-    assert unusable(build(rows, products(), nothing), rows, products(), nothing) == [], "the ids are the same"
+    assert input_warnings(build(rows, products(), nothing), rows, products(), nothing) == [], "the ids are the same"
 
 
 def test_an_attribute_without_a_word_is_none() -> None:
     items = pd.DataFrame({"item_id": ["a", "b"], "attributes": [["blue", "", None], [""]]})
 
-    assert catalog_of(items, seen=pd.Series([], dtype=object)).attributes == (("blue",), ())
+    assert catalog_of(items, item_ids=pd.Series([], dtype=object)).attributes == (("blue",), ())
 
 
 @pytest.mark.parametrize("column", ["item_id", "event", "order_id", "device"])
@@ -340,7 +340,7 @@ def test_answers_can_be_joined_with_the_file(tmp_path: Path) -> None:
 def test_ids_are_of_the_type_of_their_file_where_all_can_be(
     column: pd.Series, ids: list[str], told: list[object]
 ) -> None:
-    assert as_in_file(pd.Series(ids, dtype=object), column).tolist() == told
+    assert restore_ids(pd.Series(ids, dtype=object), column).tolist() == told
 
 
 @pytest.mark.parametrize(

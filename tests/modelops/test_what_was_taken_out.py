@@ -7,7 +7,7 @@ from recsys.evaluation.pipeline import fingerprint
 from catalog.services import put_product, remove_product
 from common import clock
 from modelops.services.shop_data import shop_dataset
-from recsys.data.data_checks import checked, data_profile, failed
+from recsys.data.data_checks import check_dataset, data_profile, failed
 from recsys.evaluation.model_checks.slate_table import JudgedShelf
 from tests.events.journal import START
 from tests.modelops.purchases import bought, put
@@ -54,4 +54,4 @@ def test_a_catalog_brought_again_under_other_ids_is_no_broken_feed() -> None:
         put_product(f"new-{name}", data={"currency": "EUR", **product}, actor="key:test")
         remove_product(name, actor="key:test")
 
-    assert failed(checked(shop_dataset(), last=last), "refuses") == []
+    assert failed(check_dataset(shop_dataset(), last=last), "refuses") == []

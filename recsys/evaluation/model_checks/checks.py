@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from recsys.arrays import Doubles
-from recsys.data.drift import TELLING
+from recsys.data.drift import MIN_COUNT
 from recsys.evaluation.model_checks.case import Case, GateCheck
 from recsys.evaluation.model_checks.fairness import (
     MIN_GROUP,
@@ -29,11 +29,11 @@ from recsys.evaluation.model_checks.fairness import (
 )
 from recsys.evaluation.model_checks.leaks import saw_the_future, too_good, unlike_validation
 from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable
-from recsys.metrics.intervals import bootstrap, resampled
-from recsys.metrics.spread import coverage, gini
+from recsys.metrics.beyond_accuracy import coverage, gini
+from recsys.metrics.intervals import bootstrap, bootstrap_means
 
 BORNE = "; misses the bar, which refuses only a model that is worse here than the reference"
-FEW = f"; misses the bar, which refuses nobody where fewer than {TELLING} shoppers were asked"
+FEW = f"; misses the bar, which refuses nobody where fewer than {MIN_COUNT} shoppers were asked"
 CHANCE = "; above the limit, but as much may be lost by chance"
 SEED = 7
 """Of the samples that tell what a group lost."""
@@ -72,7 +72,7 @@ def group_loss(case: Case) -> Iterable[GateCheck]:
         limit = case.limits.group_loss
         passed, words = loss <= limit, f"{kind} {label} ({len(rows)} shoppers) loses {loss:.1%} of its NDCG@10"
         if not passed:
-            lost = resampled((theirs - ours)[rows, None], shoppers=None, seed=SEED).ravel()
+            lost = bootstrap_means((theirs - ours)[rows, None], shoppers=None, seed=SEED).ravel()
             passed = not beyond_chance(lost, slack=0.0)
             words += CHANCE if passed else ""
         yield GateCheck(f"group_loss:{kind}:{label}", passed, loss, limit, words, "at most")
@@ -179,7 +179,7 @@ def exposure(case: Case) -> Iterable[GateCheck]:
     """
     for check in (supplier_share, concentration, popularity_lift, new_items):
         for verdict in check(case):
-            spared = not verdict.passed and len(case.challenger.slates) < TELLING
+            spared = not verdict.passed and len(case.challenger.slates) < MIN_COUNT
             yield replace(verdict, passed=True, detail=verdict.detail + FEW) if spared else verdict
 
 

@@ -14,8 +14,8 @@ from recsys.arrays import (
     Longs,
 )
 from recsys.evaluation.model_checks.slate_table import JudgedShelf
+from recsys.metrics.beyond_accuracy import TOP
 from recsys.metrics.intervals import resample_counts
-from recsys.metrics.spread import TOP
 
 DRAWS = 1_000
 EXPOSURE_DRAWS = 200

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from recsys.arrays import Doubles, Floats, Times
-from recsys.data.activity import known_of, third_of
+from recsys.data.activity import event_counts, third_names
 from recsys.data.catalog import Catalog
 from recsys.data.folds import Fold
 from recsys.evaluation.model_checks.case import POPULAR, Case, Limits
@@ -71,7 +71,7 @@ def learnt(bundle: HybridModel, fold: Fold) -> dict[str, float]:
 
 def activity(fold: Fold) -> tuple[str, ...]:
     """Return each shopper's third by how much is known of them."""
-    return third_of(known_of(fold.profiles))
+    return third_names(event_counts(fold.profiles))
 
 
 def shelf_of(catalog: Catalog, fold: Fold) -> JudgedShelf:

@@ -14,8 +14,8 @@ from recsys.arrays import (
 )
 from recsys.data.catalog import Catalog
 from recsys.data.listing import listed_at, new_items
+from recsys.metrics.beyond_accuracy import exposure_counts
 from recsys.metrics.registry import ndcg
-from recsys.metrics.spread import shown_among_first
 
 SUPPLIER = "supplier="
 
@@ -51,7 +51,7 @@ class SlateTable:
 
     def exposure(self, n_items: int) -> Doubles:
         """Return float64[n_items]: how often each item was shown among the first ten."""
-        return shown_among_first(self.slates, n_items)
+        return exposure_counts(self.slates, n_items)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.data.activity import third_of, thirds
+from recsys.data.activity import third_names, thirds
 from recsys.data.cleaning import clean
 from recsys.data.dataset import build
 from recsys.data.reading import id_texts
@@ -100,7 +100,7 @@ def test_shoppers_of_whom_as_much_is_known_are_in_one_third() -> None:
         "many events": [8, 9],
     }
     assert [len(rows) for _, rows in thirds(np.arange(9))] == [3, 3, 3]
-    assert third_of(np.array([5, 5])) == ("some events", "some events")
+    assert third_names(np.array([5, 5])) == ("some events", "some events")
 
 
 def test_a_machine_is_set_aside_whole() -> None:

@@ -35,9 +35,9 @@ def _asked(each: int) -> list[Fold]:
 def test_earlier_folds_are_taken_until_there_is_enough(
     monkeypatch: pytest.MonkeyPatch, enough: int, right: int, least: int, found: int
 ) -> None:
-    monkeypatch.setattr(folds, "ENOUGH", enough)
-    monkeypatch.setattr(folds, "ENOUGH_RIGHT", right)
-    monkeypatch.setattr(folds, "LEAST_ASKED", least)
+    monkeypatch.setattr(folds, "ENOUGH_QUESTIONS", enough)
+    monkeypatch.setattr(folds, "ENOUGH_TARGETS", right)
+    monkeypatch.setattr(folds, "MIN_QUESTIONS", least)
 
     learning = _asked(each=5)
 
@@ -56,7 +56,7 @@ def test_no_fold_starts_before_the_first_row(validation: float, starts: int) -> 
 
     learning_folds(TIMES, asked, validation=validation)
 
-    assert began == pytest.approx([1_000 * (validation - back) for back in folds.BACK[:starts]])
+    assert began == pytest.approx([1_000 * (validation - back) for back in folds.FOLD_STARTS[:starts]])
 
 
 @pytest.mark.parametrize("validation", [0.70, 0.55])

@@ -10,17 +10,17 @@ from recsys.evaluation.pipeline import train
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import (
     Fold,
-    frozen,
     in_the_middle,
     leave_one_out,
     lived,
     next_item,
-    sampled,
+    random_subset,
     temporal,
+    with_nightly_profiles,
 )
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
-from recsys.data.time_split import Sequences, cut_times, starts
+from recsys.data.time_split import Sequences, cut_times, split_times
 from recsys.evaluation import pipeline
 from recsys.evaluation.evaluate import Options, folds_of
 from recsys.ranking.item_statistics import ItemStatistics
@@ -49,11 +49,11 @@ def test_cuts_are_the_times_of_the_named_rows() -> None:
 def test_validation_starts_earlier_where_one_time_stands_at_both_cuts() -> None:
     months = np.repeat([1.0, 2.0, 3.0, 4.0], [15, 20, 25, 40])
 
-    assert starts(np.arange(100.0)) == (70.0, 85.0, 0.7)
-    assert starts(months) == (3.0, 4.0, 0.35)
-    assert starts(np.repeat([1.0, 2.0, 3.0, 4.0], [15, 20, 1, 64])) == (3.0, 4.0, 0.35), "one row bears it"
-    assert starts(np.repeat([1.0, 2.0, 3.0], [30, 20, 50])) == (2.0, 3.0, 0.3), "as much as must lie before"
-    assert starts(np.repeat([1.0, 2.0], [20, 80])) == (2.0, 2.0, 0.7)  # nothing to learn from before
+    assert split_times(np.arange(100.0)) == (70.0, 85.0, 0.7)
+    assert split_times(months) == (3.0, 4.0, 0.35)
+    assert split_times(np.repeat([1.0, 2.0, 3.0, 4.0], [15, 20, 1, 64])) == (3.0, 4.0, 0.35), "one row bears it"
+    assert split_times(np.repeat([1.0, 2.0, 3.0], [30, 20, 50])) == (2.0, 3.0, 0.3), "as much as must lie before"
+    assert split_times(np.repeat([1.0, 2.0], [20, 80])) == (2.0, 2.0, 0.7)  # nothing to learn from before
 
 
 def test_a_shop_with_a_clock_of_months_has_a_ranker_that_was_judged() -> None:
@@ -198,10 +198,12 @@ def test_a_sample_is_so_many_different_questions_in_their_order_or_all_there_are
     assert [own.tolist() for own in part.targets] == [fold.targets[row].tolist() for row in rows]
     assert fold.sample(len(fold)).users.tolist() == fold.users.tolist()
     assert fold.sample(len(fold) + 1).users.tolist() == fold.users.tolist()
-    drawn = sampled(fold.users, len(fold) - 1)
+    drawn = random_subset(fold.users, len(fold) - 1)
     assert len(drawn) == len(fold) - 1
     assert (np.diff(drawn) > 0).all()
-    assert sampled(fold.users, None).tolist() == sampled(fold.users, len(fold)).tolist() == fold.users.tolist()
+    assert (
+        random_subset(fold.users, None).tolist() == random_subset(fold.users, len(fold)).tolist() == fold.users.tolist()
+    )
 
 
 def test_equal_times_stay_on_one_side() -> None:
@@ -259,7 +261,7 @@ def test_next_item_knows_all_that_came_before_or_is_frozen() -> None:
     start = cut_times(rows.times, [0.85])[0]
 
     live = next_item(dataset, start=start, end=float("inf"), new_only=False)
-    still = frozen(live)
+    still = with_nightly_profiles(live)
 
     assert len(live) == (rows.times >= start).sum()
     assert [t.tolist() for t in live.targets] == [t.tolist() for t in still.targets]
@@ -306,8 +308,8 @@ def test_who_asks_for_new_products_only_is_asked_for_none_they_ever_had() -> Non
 def test_a_frozen_profile_is_bounded_as_a_live_one() -> None:
     fold = next_item(VISITS, start=15.0, end=float("inf"), new_only=False)
 
-    assert frozen(fold).profiles[0].times.tolist() == [10.0, 11.0, 12.0]
-    assert frozen(fold, newest=2).profiles[0].times.tolist() == [11.0, 12.0]
+    assert with_nightly_profiles(fold).profiles[0].times.tolist() == [10.0, 11.0, 12.0]
+    assert with_nightly_profiles(fold, newest=2).profiles[0].times.tolist() == [11.0, 12.0]
 
 
 def test_what_rankers_learn_from_is_limited_evenly() -> None:
@@ -357,7 +359,7 @@ def test_what_a_shopper_dislikes_has_no_weight_where_ratings_differ(
     stars: tuple[float, float], stated: bool, weights: list[float]
 ) -> None:
     data = shops.interactions([(0, item, 10.0 + item, "rating") for item in range(2)], n_users=1)
-    data = replace(data, values=np.array(stars, np.float32), weights=np.ones(2, np.float32), stated=stated)
+    data = replace(data, values=np.array(stars, np.float32), weights=np.ones(2, np.float32), explicit_ratings=stated)
 
     (live,) = Sequences.of(data).profiles(np.array([0]), now=200.0, newest=3)
     (whole,) = Sequences.of(data).profiles(np.array([0]), now=200.0)

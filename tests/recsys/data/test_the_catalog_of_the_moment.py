@@ -8,11 +8,11 @@ import pytest
 from recsys.training.hybrid import hybrid
 
 from recsys.data.catalog import Catalog
-from recsys.data.dataset import Dataset, believed, build
+from recsys.data.dataset import Dataset, build, without_contradicted_dates
 from recsys.data.folds import Fold, temporal
-from recsys.data.time_split import before, cut_times
+from recsys.data.time_split import cut_times, rows_before
 from recsys.ranking.item_statistics import ItemStatistics
-from recsys.sources.fitting import fitted
+from recsys.sources.fitting import fit_all
 from recsys.training.plan import fresh, ranked_sources
 from recsys.training.ranking_dataset import Examples, examples
 from tests.recsys.shop_history import (
@@ -46,7 +46,7 @@ def fold_of(dataset: Dataset) -> Fold:
 def asked(dataset: Dataset) -> Examples:
     """Return what every ranked source proposes on a past fold, with all features."""
     fold = fold_of(dataset)
-    sources = fitted(fresh(ranked_sources(), {}), fold.past, fold.catalog)
+    sources = fit_all(fresh(ranked_sources(), {}), fold.past, fold.catalog)
     statistics = ItemStatistics.fit(fold.past, fold.catalog, until=fold.until)
     return examples(sources, statistics, fold, quotas=dict.fromkeys(sources, 40))
 
@@ -87,7 +87,7 @@ def test_how_many_will_be_touched_first_later_changes_no_fact_where_there_is_no_
 
     without, among = (build(frame, None) for frame in (rows, pd.concat([rows, later])))
     alone, told = (
-        ItemStatistics.fit(before(one.interactions, moment), one.catalog.at(moment), until=moment)
+        ItemStatistics.fit(rows_before(one.interactions, moment), one.catalog.at(moment), until=moment)
         for one in (without, among)
     )
 
@@ -142,7 +142,7 @@ def test_what_nobody_touched_makes_the_dates_of_an_import_no_truer() -> None:
     rows = build(pd.DataFrame({"user_id": "ann", "item_id": ["a", "b"], "timestamp": [START, START]})).interactions
     listed = Catalog(tuple(f"{code:02d}" for code in range(42)), first_seen=np.full(42, START + 8 * DAY))
 
-    found = believed(listed, rows)
+    found = without_contradicted_dates(listed, rows)
 
     assert found.first_seen is not None
     assert np.isnan(found.first_seen).all()
@@ -158,7 +158,7 @@ def test_what_happens_at_the_very_moment_is_a_fact_and_what_comes_later_is_none(
 
 def test_a_word_is_as_rare_as_products_there_are_that_anything_is_told_of() -> None:
     rows = build(pd.DataFrame({"user_id": "ann", "item_id": list("abcd"), "timestamp": 1.0})).interactions
-    rows = rows.some(np.array([2]))  # of "c" alone
+    rows = rows.select(np.array([2]))  # of "c" alone
     undated = Catalog(tuple("abcd"), attributes=(("red",), (), (), ()))
     dated = replace(undated, first_seen=np.array([np.nan, 0.5, np.nan, np.nan]))
 
@@ -173,7 +173,7 @@ def test_a_single_product_touched_before_its_first_day_appeared_when_it_was_touc
     wrong[0] = START + 200 * DAY
     first = dataset.interactions.times[dataset.interactions.items == 0].min()
 
-    found = believed(replace(dataset.catalog, first_seen=wrong), dataset.interactions)
+    found = without_contradicted_dates(replace(dataset.catalog, first_seen=wrong), dataset.interactions)
 
     assert found.first_seen is not None
     assert found.first_seen[0] == first

@@ -80,7 +80,7 @@ def test_the_own_factors_know_what_the_shopper_took(trained: TrainedBundle) -> N
 
     took = np.zeros(scores.shape, bool)
     took[past.users, past.items] = True
-    seen = svd.arrays["seen"]
+    seen = svd.arrays["in_training"]
     assert scores[took].mean() > scores[~took & seen].mean() + 0.1
     assert (scores[:, ~seen] < -1e8).all()
 

@@ -13,8 +13,8 @@ from recsys.data.folds import Fold, lived
 from recsys.data.profile import Context, Profile
 from recsys.data.time_split import cut_times
 from recsys.evaluation.exposure_tradeoff import STRENGTHS, curve
+from recsys.metrics.beyond_accuracy import coverage, exposure_counts, gini
 from recsys.metrics.registry import mean_ndcg
-from recsys.metrics.spread import coverage, gini, shown_among_first
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.exposure_constraint import ExposureConstraint
 from recsys.ranking.groups import even
@@ -116,7 +116,7 @@ def test_the_curve_is_of_what_could_be_shown() -> None:
 
     point = curve(CANDIDATES, SCORES, TARGETS, exposure=measured(0.0), new=~listed, listed=listed)[0]
 
-    exposure = shown_among_first(slates(CANDIDATES, SCORES), N_ITEMS)
+    exposure = exposure_counts(slates(CANDIDATES, SCORES), N_ITEMS)
     assert (point["coverage"], point["gini"]) == (coverage(exposure[listed]), gini(exposure[listed]))
     assert point["coverage"] < coverage(exposure)
 
@@ -128,7 +128,7 @@ def test_a_training_measures_it_by_what_its_rung_shows_as_visits_begin(
     monkeypatch.setattr(choosing, "TRADED", 20)
     late, fold, ranked = validated()
     seen = np.array([fold.until + 86_400.0 * day for day in range(-35, 5)])
-    dated = replace(fold, whole=replace(fold.whole, first_seen=seen))
+    dated = replace(fold, full_catalog=replace(fold.full_catalog, first_seen=seen))
     begins = np.flatnonzero(fold.begins)
     assert 20 < len(begins) < len(fold)
     asked = begins[even(len(begins), 20)]
@@ -145,7 +145,7 @@ def test_a_training_measures_it_by_what_its_rung_shows_as_visits_begin(
     targets = [fold.targets[row] for row in asked]
     assert [point["strength"] for point in points] == sorted({*STRENGTHS, 0.3})
     assert points[0]["ndcg"] == pytest.approx(mean_ndcg(first, targets, fold.n_items))
-    shown, month, listed = shown_among_first(first, 40), (seen >= seen[5]) & (seen <= fold.until), seen <= fold.until
+    shown, month, listed = exposure_counts(first, 40), (seen >= seen[5]) & (seen <= fold.until), seen <= fold.until
     assert points[0]["new_items"] == pytest.approx(shown[month].sum() / shown.sum())
     assert points[0]["coverage"] == coverage(shown[listed])
 

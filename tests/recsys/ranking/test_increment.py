@@ -135,7 +135,7 @@ def test_an_increment_is_an_artifact_and_can_learn_again(morning: HybridModel, t
 
 def test_nothing_to_learn_from_is_an_error(morning: HybridModel) -> None:
     rows = build(history(), products()).interactions
-    nothing = rows.some(slice(0))
+    nothing = rows.select(slice(0))
 
     with pytest.raises(ValueError, match="nothing to learn from"):
         incremented(morning, nothing, morning.catalog)

@@ -15,7 +15,7 @@ from recsys.data.dataset import Dataset, build
 from recsys.data.folds import Fold, lived, temporal
 from recsys.data.time_split import cut_times
 from recsys.evaluation.report import released_slates
-from recsys.metrics.registry import DEEPEST
+from recsys.metrics.registry import MAX_CUTOFF
 from recsys.ranking.exposure_constraint import ExposureConstraint
 from recsys.ranking.features import feature_names
 from recsys.ranking.item_statistics import ItemStatistics
@@ -80,8 +80,8 @@ def bundle_of(dataset: Dataset, fold: Fold, catalog: Catalog, *, seed: int) -> H
 def answered(model: HybridModel, fold: Fold) -> Ints:
     """Return what each shopper is answered alone, int32[n, 20]."""
     asked = zip(fold.profiles, fold.contexts, strict=True)
-    slates = (model.slate(profile, context, DEEPEST).items for profile, context in asked)
-    return padded(slates, n=len(fold), k=DEEPEST)
+    slates = (model.slate(profile, context, MAX_CUTOFF).items for profile, context in asked)
+    return padded(slates, n=len(fold), k=MAX_CUTOFF)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -216,8 +216,8 @@ def test_because_names_items_of_the_history_or_context(
 ) -> None:
     profile = shoppers[0]
     for item in fitted[name].recommend(profile, Context(seen_allowed=False), 2).items:
-        assert set(fitted[name].because(profile, Context(), int(item))) <= set(profile.items.tolist())
-    assert set(fitted[name].because(profile, Context(items=(3,)), 1)) <= {3, *profile.items.tolist()}
+        assert set(fitted[name].explain(profile, Context(), int(item))) <= set(profile.items.tolist())
+    assert set(fitted[name].explain(profile, Context(items=(3,)), 1)) <= {3, *profile.items.tolist()}
 
 
 @every

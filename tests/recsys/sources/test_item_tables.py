@@ -100,7 +100,7 @@ def test_the_likelihood_ratio_is_dunnings() -> None:
 
 @pytest.mark.parametrize("rows", [2_048, 2])
 def test_complements_leave_out_variants_and_substitutes(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
-    monkeypatch.setattr(neighbors, "ROWS", rows)
+    monkeypatch.setattr(neighbors, "CHUNK_ROWS", rows)
     bought = orders((0, 1, 3), (2, 5), *[(2,), (5,)] * 3, (4, 6), *[(8,)] * 30)
     n = bought.n_users
     looks = [(n + user, item, shops.START + user * DAY + item, "view") for user in range(30) for item in (2, 5)]
@@ -158,7 +158,7 @@ def test_content_knows_new_products_without_a_refit() -> None:
 
 def test_products_that_come_one_by_one_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     model = make("content", neighbors=5).fit(shops.checkerboard(), shops.catalog(12))
-    monkeypatch.setattr(neighbors, "ENTRIES", 48)
+    monkeypatch.setattr(neighbors, "MAX_ENTRIES", 48)
 
     for n_items in range(13, 40):
         model = model.extend(shops.catalog(n_items))  # type: ignore[attr-defined]
@@ -174,7 +174,7 @@ def test_content_meets_many_new_products_in_parts(monkeypatch: pytest.MonkeyPatc
 
     def capped(matrix: Any, most: int) -> Any:
         joined.append(matrix.shape[0])
-        return matrices.capped(matrix, most)
+        return matrices.top_k_per_row(matrix, most)
 
     monkeypatch.setattr(content, "block_rows", lambda _: 3)
     monkeypatch.setattr(content, "ENTRIES", 60)
@@ -323,8 +323,8 @@ def test_a_table_of_too_many_neighbors_has_its_longest_rows_cut(monkeypatch: pyt
         square[row, [at for at in range(8) if at != row][:length]] = 1 + np.arange(length)
 
     def rows(entries: int) -> list[int]:
-        monkeypatch.setattr(neighbors, "ENTRIES", entries)
-        found = neighbors.table([sparse.csr_matrix(square)], most=7).rows
+        monkeypatch.setattr(neighbors, "MAX_ENTRIES", entries)
+        found = neighbors.build_table([sparse.csr_matrix(square)], most=7).rows
         for row in range(8):  # the best are kept
             best = square[row][square[row] > 0]
             own = found.values[found.indptr[row] : found.indptr[row + 1]]
@@ -345,9 +345,9 @@ def grown(*sizes: int) -> Neighbors:
         return sparse.random(rows, columns, 0.4, format="csr", dtype=np.float32, random_state=rng)
 
     first, *others = sizes
-    found = neighbors.table([by_chance(first, first)], most=20)
+    found = neighbors.build_table([by_chance(first, first)], most=20)
     for old, new in zip(sizes, others, strict=False):
-        below = neighbors.table([by_chance(new - old, new)], most=20, start=old)
+        below = neighbors.build_table([by_chance(new - old, new)], most=20, start=old)
         found = found.extended(by_chance(old, new - old), below)
     return found
 
@@ -361,22 +361,22 @@ def test_a_table_that_grew_is_as_one_written_anew() -> None:
     assert whole[:20, :20].nnz == grown(20).matrix().nnz, "known products keep their neighbors"
     assert whole[:20, 20:].nnz > 20 < whole[20:].nnz
     for table in (found, Neighbors.of(found.arrays())):
-        indices, values, places = table.found(again)
+        indices, values, places = table.lookup(again)
         order = np.lexsort((indices, places))
-        assert all(map(np.array_equal, (indices[order], values[order], places[order]), anew.found(again)))
+        assert all(map(np.array_equal, (indices[order], values[order], places[order]), anew.lookup(again)))
         assert np.array_equal(table.lengths(again), anew.lengths(again))
-        assert np.array_equal(table.gaining(), np.asarray(whole.sum(axis=0)).ravel() > 0)
+        assert np.array_equal(table.is_neighbor(), np.asarray(whole.sum(axis=0)).ravel() > 0)
         asked = (again[:3], np.array([1.0, 0.5, 0.2]))
-        assert table.spread(asked, 0.5) == pytest.approx(anew.spread(asked, 0.5), rel=1e-12)
+        assert table.gains(asked, 0.5) == pytest.approx(anew.gains(asked, 0.5), rel=1e-12)
         even = again[:4], np.ones(4)
         for item in range(27):
-            assert table.because(asked, item) == anew.because(asked, item)
-            assert table.because(even, item, 4) == anew.because(even, item, 4)
+            assert table.explain(asked, item) == anew.explain(asked, item)
+            assert table.explain(even, item, 4) == anew.explain(even, item, 4)
 
 
 def test_what_a_table_gained_is_cut_and_not_what_it_had(monkeypatch: pytest.MonkeyPatch) -> None:
     before = grown(20)
-    monkeypatch.setattr(neighbors, "ENTRIES", before.matrix().nnz)
+    monkeypatch.setattr(neighbors, "MAX_ENTRIES", before.matrix().nnz)
 
     many = grown(20, 90).matrix()
 
@@ -402,8 +402,8 @@ def test_few_queries_widen_only_their_rows_of_a_table(sizes: tuple[int, ...]) ->
 
     nothing = (np.empty(0, np.int32), np.empty(0))
     for queries in ([query()], [nothing, query()], [query() for _ in range(40)], [nothing], []):
-        for one, line in zip(queries, found.spread_many(queries, 0.5), strict=True):
-            assert line.tolist() == found.spread(one, 0.5).tolist()
+        for one, line in zip(queries, found.gains_many(queries, 0.5), strict=True):
+            assert line.tolist() == found.gains(one, 0.5).tolist()
 
 
 def test_which_rows_are_widened_goes_by_all_that_a_table_holds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -418,7 +418,7 @@ def test_which_rows_are_widened_goes_by_all_that_a_table_holds(monkeypatch: pyte
     asked = int(found.lengths(query[0])[0])
     assert len(found.rows.values) < 10 * asked < found.matrix().nnz
 
-    list(found.spread_many([query], 0.5))
+    list(found.gains_many([query], 0.5))
 
     assert [codes.tolist() for codes in widened] == [[0]]
 
@@ -481,7 +481,7 @@ def test_a_lone_new_product_is_known_by_what_it_is_like() -> None:
 
     assert model.recommend(shopper, Context(), 5).items.tolist() == [3]
     assert model.knows(3)
-    assert model.because(shopper, Context(), 3)[0] == 1  # of the same kind
+    assert model.explain(shopper, Context(), 3)[0] == 1  # of the same kind
 
 
 def test_what_nobody_touched_for_years_is_no_new_arrival() -> None:

@@ -60,7 +60,7 @@ def test_what_is_due_a_day_before_the_usual_interval_counts_half() -> None:
     rows = [(0, item, shops.START + week * 7 * shops.DAY, "purchase") for item in range(3) for week in range(2)]
     data = shops.interactions(rows, n_users=1)
     model = make("buy_again", rate_power=1.0, due_power=1.0).fit(data, shops.catalog(3))
-    once = data.some(slice(0, 1))
+    once = data.select(slice(0, 1))
     bought = (once.items, once.times, np.array([SIGNAL_CODES["purchase"]], np.int8), once.weights, once.values)
 
     asked = Profile(*bought, now=shops.START + 6 * shops.DAY)

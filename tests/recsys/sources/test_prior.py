@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recsys.data.attributes import named
+from recsys.data.attributes import attribute_strings
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
 from recsys.sources.popular import Popular
@@ -131,4 +131,4 @@ def test_shoppers_must_tell_of_everybody_or_nobody() -> None:
     ],
 )
 def test_attributes_are_named(value: object, expected: tuple[str, ...]) -> None:
-    assert named({"k": value, "email": "ada@example.com"}, ["k", "absent"]) == expected
+    assert attribute_strings({"k": value, "email": "ada@example.com"}, ["k", "absent"]) == expected

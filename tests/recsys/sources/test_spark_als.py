@@ -58,7 +58,7 @@ def test_products_without_a_vector_add_nothing_to_the_ridge() -> None:
     data, catalog = shops.checkerboard(), shops.catalog(15)
     model = SparkALS(SparkALSConfig(factors=4, epochs=5))
     model.n_items, model.arrays = 15, make("als", factors=4, epochs=5).fit(data, catalog).arrays
-    model.wake()
+    model.prepare()
 
     known, more, others = (model.scores(NOBODY, Context(items=items)) for items in ((0, 2), (0, 2, 12, 14), (13,)))
 
@@ -75,7 +75,7 @@ def test_a_folded_in_shopper_solves_the_equation_that_spark_solved() -> None:
     assert isinstance(model, SparkALS)
 
     bought = [np.unique(data.items[data.users == user]) for user in range(data.n_users)]
-    shoppers = np.stack([model.fold((items, np.ones(len(items)))) for items in bought]).astype(np.float64)
+    shoppers = np.stack([model.fold_in((items, np.ones(len(items)))) for items in bought]).astype(np.float64)
     again = np.stack([_solved(shoppers, [u for u in range(20) if item in bought[u]], model) for item in range(12)])
 
     np.testing.assert_allclose(again, model.vectors, atol=0.02 * np.abs(model.vectors).max())

@@ -17,7 +17,7 @@ from recsys.ranking.features import feature_names
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.sources.content import Content
-from recsys.sources.fitting import fitted
+from recsys.sources.fitting import fit_all
 from recsys.sources.registry import RECOMMENDERS, make
 from recsys.sources.sentences import Sentences
 from recsys.sources.svd import SVD
@@ -57,7 +57,7 @@ def test_svd_is_ranked_where_it_is_named(tmp_path: Path) -> None:
         features=feature_names(names),
         rankers=[({}, 5)],
     )
-    sources = fitted(plan.sources(), validation.past, dataset.catalog)
+    sources = fit_all(plan.sources(), validation.past, dataset.catalog)
     statistics = ItemStatistics.fit(validation.past, dataset.catalog, until=validation.until)
     learnt = [examples(sources, statistics, validation, quotas=plan.quotas).judged(columns_of(plan))]
 

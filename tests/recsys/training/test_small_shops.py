@@ -16,7 +16,7 @@ from recsys.data.profile import Context, Profile
 from recsys.evaluation import pipeline
 from recsys.evaluation.evaluate import Options, evaluate
 from recsys.evaluation.held_out_answers import write_slates
-from recsys.metrics.registry import DEEPEST
+from recsys.metrics.registry import MAX_CUTOFF
 
 START, HOUR, ROWS = 1.7e9, 3_600.0, 30
 
@@ -62,7 +62,7 @@ def answers_to_held_out_questions(trained: TrainedBundle, dataset: Dataset) -> I
     """Yield the answers of the model that had not seen them: of the released stage, then of each source alone."""
     fold, model = trained.test, trained.tested
     for strategy in ("hybrid", *sorted(model.quotas)):
-        slates = model.slate_many(fold.profiles, fold.contexts, DEEPEST, strategy=strategy)
+        slates = model.slate_many(fold.profiles, fold.contexts, MAX_CUTOFF, strategy=strategy)
         for user, slate in zip(fold.users.tolist(), slates, strict=True):
             for rank, (item, score) in enumerate(zip(slate.items, slate.scores.tolist(), strict=True), start=1):
                 yield {

@@ -98,7 +98,9 @@ def test_the_champion_knows_nothing_of_products_that_appear_later(once: TrainedB
     appeared[3] = once.test.until + 1
     dated = replace(once.tested.catalog, first_seen=appeared)
 
-    held = refitted(replace(plan, stage="blend"), [once.test], replace(once.test, whole=dated), beside=once.tested)
+    held = refitted(
+        replace(plan, stage="blend"), [once.test], replace(once.test, full_catalog=dated), beside=once.tested
+    )
 
     assert held is not None
     assert held.catalog.titles == dated.at(once.test.until).titles != dated.titles

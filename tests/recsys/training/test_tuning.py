@@ -123,9 +123,16 @@ def test_a_kept_study_goes_on_with_new_trials_and_other_data_or_code_begin_anoth
     assert all(len(drawn) == len(set(drawn)) == 5 for name, drawn in before.items() if ":serve:" in name)
     assert len(trials(search)) == len(before) + 2
     tune("rp3beta", folds, budget_s=60, seed=8, search=search, max_trials=1)
-    whole = folds[0].whole
+    whole = folds[0].full_catalog
     named = replace(whole, titles=("Other words", *whole.titles[1:]))
-    tune("rp3beta", [replace(fold, whole=named) for fold in folds], budget_s=60, seed=7, search=search, max_trials=1)
+    tune(
+        "rp3beta",
+        [replace(fold, full_catalog=named) for fold in folds],
+        budget_s=60,
+        seed=7,
+        search=search,
+        max_trials=1,
+    )
     assert len(trials(search)) == len(before) + 6
     monkeypatch.setattr("recsys.training.tuning._written", lambda: "the next release")
     tune("rp3beta", folds, budget_s=60, seed=7, search=search, max_trials=1)

@@ -31,7 +31,7 @@ def test_a_part_that_learnt_the_rows_of_the_very_cut_is_named() -> None:
     """The window begins there: on a clock of days or months it is its whole first day or month."""
     asked, rows = fold(), shop().interactions
     first = rows.times[rows.times >= asked.until].min()
-    known = ItemStatistics.fit(rows.some(rows.times <= first), shop().catalog, until=first)
+    known = ItemStatistics.fit(rows.select(rows.times <= first), shop().catalog, until=first)
 
     passed, words = leak_of(replace(honest(asked), statistics=known), replace(asked, until=float(first)))
 

@@ -24,8 +24,8 @@ from recsys.evaluation.model_checks.fairness import (
 )
 from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable, suppliers
 from recsys.evaluation.model_checks.verdict import read_case, write_case
+from recsys.metrics.beyond_accuracy import coverage
 from recsys.metrics.intervals import Interval
-from recsys.metrics.spread import coverage
 
 EXPOSURE = np.array([6.0, 2.0, 0.0, 0.0])
 POPULARITY = np.array([10.0, 2.0, 4.0, 1.0])
@@ -129,7 +129,7 @@ def test_what_appeared_within_thirty_days_before_the_cut_is_new_and_little_shelv
     left = JudgedShelf.of(sold_out, popularity=np.ones(5), cut=0.0)
     assert left.share_of_new == 2 / 3
     gone = JudgedShelf.of(
-        replace(shop, gone=np.array([np.nan, -1.0, np.nan, np.nan, np.nan])), popularity=np.ones(5), cut=0.0
+        replace(shop, removed_at=np.array([np.nan, -1.0, np.nan, np.nan, np.nan])), popularity=np.ones(5), cut=0.0
     )
     assert gone.new.tolist() == [False, False, True, False, False], "what was taken out before the cut is not new"
     assert left.of_listed(np.array([2.0, 0.0, 1.0, 4.0, 9.0])).tolist() == [2.0, 0.0, 1.0]
