@@ -1,4 +1,4 @@
-"""Matrix factorization of implicit feedback by alternating least squares (`implicit`), folded in.
+"""Matrix factorization of implicit feedback by alternating least squares (library `implicit`), with fold-in.
 
 Source: Hu, Koren, Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008.
 """
@@ -40,14 +40,14 @@ LOW_CONFIDENCE: dict[str, object] = {
     "damping": 0.4,
     "matrix_half_life_days": 40.0,
 }
-"""A start for shops where shoppers come back often: little confidence in any one cell, the latest weeks before all."""
+"""Settings to start from where shoppers come back often: low confidence in single cells, a short half-life."""
 
 
 @dataclass(frozen=True)
 class ALSConfig(FactorConfig):
-    """Confidence of a cell grows with alpha · weight; `popularity_power` discounts popular items' confidence.
+    """Confidence of a cell grows with alpha · weight; `popularity_power` lowers the confidence of popular items.
 
-    Good: alpha 5–40 where histories are short, about 1 where they are long; ridge .1–50, 64–128 factors, 10–15 epochs.
+    Good: alpha 5–40 for short histories, about 1 for long ones; ridge .1–50, 64–128 factors, 10–15 epochs.
     """
 
     alpha: float = 10.0
@@ -58,7 +58,7 @@ class ALSConfig(FactorConfig):
 
 
 class ALS(Factors):
-    """Shoppers and items in one space, learnt from all cells, seen or not."""
+    """Factors of shoppers and items, trained on all cells, with interactions or without."""
 
     name: ClassVar[str] = "als"
     plain_reason: ClassVar[PlainReason | None] = "predicted_rating"
@@ -81,7 +81,7 @@ class ALS(Factors):
     }
 
     def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
-        """Return item factors and each item's confidence scale."""
+        """Return the item factors and the confidence scale of each item."""
         c = self.config
         days = c.matrix_half_life_days
         matrix = user_item(interactions, catalog.n_items, half_life_days=days)
@@ -90,27 +90,27 @@ class ALS(Factors):
         scale = inverse_power(count.astype(np.float32), c.popularity_power)
         if matrix.nnz:
             scale /= scale[matrix.indices].mean()
-        held = most_frequent_columns(matrix, MAX_TRAINED_ITEMS)
-        vectors = self._factorize(scaled_columns(matrix, scale * np.float32(c.alpha))[:, held])
-        return {**arrays_of_all_items(vectors, held, count), "scale": scale}
+        columns = most_frequent_columns(matrix, MAX_TRAINED_ITEMS)
+        vectors = self._factorize(scaled_columns(matrix, scale * np.float32(c.alpha))[:, columns])
+        return {**arrays_of_all_items(vectors, columns, count), "scale": scale}
 
     def prepare(self) -> None:
-        """Prepare what every fold-in shares: YᵀY."""
+        """Precompute YᵀY for the fold-ins."""
         super().prepare()
         vectors = self.vectors.astype(np.float64)
         self.gram = vectors.T @ vectors
 
     def ridge(self, n_cells: int) -> float:
-        """Return what is added to the diagonal for someone of so many cells."""
+        """Return the value added to the diagonal for a shopper with `n_cells` items."""
         return self.config.ridge
 
-    def fold_in(self, found: Query) -> Floats:
-        """Return the least-squares vector of the shopper, of confidences 1 + alpha · weight.
+    def fold_in(self, query: Query) -> Floats:
+        """Return float32[factors]: the least-squares vector of the shopper, with confidences 1 + alpha · weight.
 
-        implicit, which learns the factors, takes what it is given, alpha · weight, for the whole confidence; given one
-        more, as here, it finds less (docs/adr/0014-measurements.md).
+        In training, implicit uses alpha · weight as the whole confidence. With 1 + alpha · weight there too, results
+        are worse (docs/adr/0014-measurements.md).
         """
-        codes, weights = found
+        codes, weights = query
         extra = self.config.alpha * self.arrays["scale"][codes] * weights**self.config.damping
         chosen = self.vectors[codes]
         cells = max(1, int(self.in_training[codes].sum()))
@@ -122,7 +122,7 @@ class ALS(Factors):
         if not confidence.nnz:
             return np.zeros((confidence.shape[1], c.factors), np.float32)
         size = {"factors": c.factors, "iterations": c.epochs, "regularization": c.ridge, "random_state": c.seed}
-        with threadpool_limits(1, "blas"):  # implicit brings its own threads
+        with threadpool_limits(1, "blas"):  # implicit has its own threads
             model = AlternatingLeastSquares(alpha=1.0, **size)
             model.fit(confidence, show_progress=False)
         return np.asarray(model.item_factors, np.float32)

@@ -1,4 +1,4 @@
-"""Complements: bought together, minus what one would buy instead (substitutes) and minus variants of the same thing."""
+"""Complements: bought together, without substitutes and without variants of the same product."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ VIEW_SIGNALS = [SIGNAL_NAMES.index(name) for name in ("view", "click", "engage")
 
 @dataclass(frozen=True)
 class ComplementsConfig(BoughtTogetherConfig):
-    """`same_category` is what a pair of one deepest category still counts: such pairs are mostly alternatives.
+    """`same_category` is the factor for pairs of one category path, which are mostly alternatives.
 
-    A pair is a substitute when sessions look at both more than `substitute_ratio` times as often, against how often
-    each is looked at or bought at all, as orders hold both.
+    A pair is a substitute if the cosine similarity of its views in sessions is more than `substitute_ratio` times that
+    of its purchases in orders.
     """
 
     same_category: float = 0.3
@@ -35,7 +35,7 @@ class ComplementsConfig(BoughtTogetherConfig):
 
 
 class Complements(BoughtTogether):
-    """What completes the product or cart."""
+    """Products that complement the viewed product or the cart."""
 
     name: ClassVar[str] = "complements"
     use: ClassVar[Use] = "placements"
@@ -44,11 +44,11 @@ class Complements(BoughtTogether):
     config: ComplementsConfig
 
     def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
-        """Return bought-together scores without siblings, with substitutes removed and own categories dampened."""
+        """Return the bought-together table without variants and substitutes, and with damped pairs of one category."""
         c, n = self.config, catalog.n_items
         orders = basket_item(interactions, n, purchases=True)
         chunks = self._completing(self.pairs(orders), orders, _sessions(interactions, n), catalog)
-        return build_table(chunks, most=c.neighbors, own=np.zeros(n, np.float32)).arrays()
+        return build_table(chunks, max_neighbors=c.neighbors, own=np.zeros(n, np.float32)).arrays()
 
     def _completing(
         self, pairs: Iterator[Matrix], orders: Matrix, sessions: Matrix, catalog: Catalog
@@ -70,7 +70,7 @@ class Complements(BoughtTogether):
 
 
 def _directions(sets: Matrix) -> Matrix:
-    """Return csr float32[n_items, sets], rows of length 1: their products are how often two items are held together."""
+    """Return csr float32[n_items, n_sets] with unit rows; the product of two rows is their cosine similarity."""
     norms = inverse_power(np.asarray(sets.sum(axis=0)).ravel(), 0.5)
     return scaled_rows(sets.T.tocsr(), norms)
 
@@ -80,8 +80,8 @@ def _same_code(codes: Array, first: Array, second: Array) -> Array:
 
 
 def _sessions(interactions: Interactions, n_items: int) -> Matrix:
-    """Return sessions x items of looks that led to no purchase by that shopper: doubt between alternatives."""
+    """Return csr float32[n_sessions, n_items] of viewed items that the shopper never bought: likely alternatives."""
     pairs = interactions.users * np.int64(n_items) + interactions.items
-    taken = pairs[interactions.signals == PURCHASE]
-    rows = np.isin(interactions.signals, VIEW_SIGNALS) & ~np.isin(pairs, taken)
+    bought = pairs[interactions.signals == PURCHASE]
+    rows = np.isin(interactions.signals, VIEW_SIGNALS) & ~np.isin(pairs, bought)
     return basket_item(interactions.select(rows), n_items, purchases=False)

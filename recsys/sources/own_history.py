@@ -1,4 +1,4 @@
-"""What the shopper had before: recently viewed, personal top, buy again."""
+"""Sources of the shopper's own products: recently viewed, personal top, buy again."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Self
@@ -24,13 +24,13 @@ from recsys.sources.storage import Arrays
 
 @dataclass(frozen=True)
 class RecentConfig(Config):
-    """`signals` are what counts as having looked at a product."""
+    """`signals` are those that count as a view of a product."""
 
     signals: tuple[str, ...] = ("view", "click", "hover", "engage", "wishlist", "like", "cart", "checkout")
 
 
 class Recent(Scoring):
-    """The products the shopper looked at, latest first."""
+    """The products that the shopper viewed, latest first."""
 
     name: ClassVar[str] = "recent"
     use: ClassVar[Use] = "placements"
@@ -41,11 +41,11 @@ class Recent(Scoring):
     personal: ClassVar[bool] = True
 
     def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
-        """Return nothing: the profile says it all."""
+        """Return no arrays: the profile is enough."""
         return {}
 
     def scores(self, profile: Profile, context: Context) -> Floats:
-        """Return 1 / position, the latest looked at first."""
+        """Return 1 / position of each viewed item, latest first."""
         scores = np.zeros(self.n_items, np.float32)
         items = profile.items[of_signals(profile, self.config.signals)][::-1]
         items = items[(items >= 0) & (items < self.n_items)]
@@ -54,14 +54,14 @@ class Recent(Scoring):
         return scores
 
     def extend(self, catalog: Catalog) -> Self:
-        """Return a model that also knows the items behind the first n_items of this larger catalog."""
+        """Return a model that covers the added items of a larger catalog too."""
         model = self.reconfigured()
         model.n_items = catalog.n_items
         return model
 
 
 class PersonalTop(Scoring):
-    """The shopper's own favorites: decayed weight of each item."""
+    """The shopper's favorites, by the decayed weight of each item."""
 
     name: ClassVar[str] = "personal_top"
     reason: ClassVar[Reason] = "own"
@@ -73,7 +73,7 @@ class PersonalTop(Scoring):
     SEARCH_SPACE: ClassVar[SearchSpace] = DECAY_SPACE
 
     def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
-        """Return nothing: the profile says it all."""
+        """Return no arrays: the profile is enough."""
         return {}
 
     def scores(self, profile: Profile, context: Context) -> Floats:
@@ -85,18 +85,18 @@ class PersonalTop(Scoring):
 
 
 def of_signals(profile: Profile, signals: tuple[str, ...]) -> Bools:
-    """Return bool[len(profile.items)]: which events carry one of the named signals."""
-    wanted = np.isin(np.arange(len(SIGNAL_NAMES)), [SIGNAL_NAMES.index(name) for name in signals])
-    return wanted[profile.signals]
+    """Return bool[len(profile.items)]: which events have one of the named signals."""
+    is_wanted = np.isin(np.arange(len(SIGNAL_NAMES)), [SIGNAL_NAMES.index(name) for name in signals])
+    return is_wanted[profile.signals]
 
 
 @dataclass(frozen=True)
 class BuyAgainConfig(ProfileDecay):
-    """score = decayed purchases · repeat rate ** rate_power · how due it is ** due_power.
+    """score = decayed purchases · repeat rate ** rate_power · due ** due_power.
 
-    An item's repeat rate is the share of its purchases with which somebody came back to it, pulled to the shop's by
-    `prior` imagined ones. How due it is nears 1 with the time since the shopper's last purchase, and is a half one day
-    before the usual interval has passed. Good: rate_power .6; due_power 0 unless purchases are regular.
+    The repeat rate is the share of an item's purchases that are repeats, shrunk to the shop's mean by `prior` pseudo
+    counts. `due` grows from 0 to 1 with the time since the shopper's last purchase, and is .5 one day before the usual
+    interval has passed. Good: rate_power .6; due_power 0 unless purchases are regular.
     """
 
     half_life_days: float = 120.0
@@ -107,7 +107,7 @@ class BuyAgainConfig(ProfileDecay):
 
 
 class BuyAgain(Scoring):
-    """What the shopper bought before and is likely to need again."""
+    """Bought products that the shopper is likely to need again."""
 
     name: ClassVar[str] = "buy_again"
     reason: ClassVar[Reason] = "own"
@@ -123,12 +123,12 @@ class BuyAgain(Scoring):
     }
 
     def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
-        """Return each item's repeat rate and usual interval in seconds."""
-        found = repeats(interactions, catalog.n_items, prior=self.config.prior)
-        return {"rate": found.rate, "interval": found.interval}
+        """Return the repeat rate and the usual interval, in seconds, of each item."""
+        statistics = repeats(interactions, catalog.n_items, prior=self.config.prior)
+        return {"rate": statistics.rate, "interval": statistics.interval}
 
     def scores(self, profile: Profile, context: Context) -> Floats:
-        """Return the score of each item bought before."""
+        """Return the score of each bought item."""
         scores = np.zeros(self.n_items, np.float32)
         bought = (profile.signals == PURCHASE) & (profile.items >= 0) & (profile.items < self.n_items)
         items = profile.items[bought]

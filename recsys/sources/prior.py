@@ -1,4 +1,4 @@
-"""What shoppers of the same kind take: the answer to somebody of whom only attributes are known."""
+"""Popularity among shoppers with the same attributes, for newcomers with attributes but no history."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -23,13 +23,12 @@ from recsys.sources.storage import (
 
 @dataclass(frozen=True)
 class PriorConfig(PopularConfig):
-    """score = popularity · how much more of it those take of whom anything is known · (product over the shopper's
-    attributes of how much more than these their kind takes) ** damping.
+    """score = popularity · lift of shoppers with any attribute · (product of the shopper's kinds' lifts) ** damping.
 
-    How much more is shrunk towards 1: an attribute that tells little of products is believed little, one that tells
-    nothing drops out. `damping` below 1 allows for attributes that say the same (household size, children). A kind of
-    fewer than `least_shoppers` is left out; of the rest the `most_kinds` largest are kept. The score halves every
-    `fade_events` events of a shopper's own and falls silent below a sixteenth.
+    A kind is a group of shoppers with the same attribute (see `kinds`). Lifts are shrunk towards 1 by how much the
+    kinds of their attribute differ. `damping` below 1 allows for redundant attributes (household size, children). Kinds
+    with fewer than `least_shoppers` are left out; of the others the `most_kinds` largest are used. The score halves
+    with every `fade_events` events of the shopper, and is 0 below `MIN_STRENGTH`.
     """
 
     damping: float = 0.7
@@ -42,7 +41,7 @@ MIN_STRENGTH = 1 / 16
 
 
 class Prior(Scoring):
-    """Popularity by the shopper's attributes, for newcomers; no shopper is kept, only sums over many."""
+    """Popularity by the shopper's attributes. The model stores sums over many shoppers only."""
 
     name: ClassVar[str] = "prior"
     use: ClassVar[Use] = "placements"
@@ -59,10 +58,10 @@ class Prior(Scoring):
     codes: dict[str, int]
 
     def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
-        """Return the common share of each item, and of each kind of shopper how much more of it they take."""
+        """Return the share of each item among all shoppers, and the lifts of each kind."""
         c, n = self.config, catalog.n_items
         share = np.mean([decayed_share(interactions, days, n) for days in c.half_lives_days], axis=0)
-        kinds = kinds_of(interactions, n, least=c.least_shoppers, most=c.most_kinds)
+        kinds = kinds_of(interactions, n, min_shoppers=c.least_shoppers, max_kinds=c.most_kinds)
         return {
             "share": share,
             "names": pack_texts(kinds.names),
@@ -75,15 +74,15 @@ class Prior(Scoring):
         }
 
     def prepare(self) -> None:
-        """Name the kinds of shoppers."""
+        """Map the names of kinds to their codes."""
         self.codes = {name: code for code, name in enumerate(unpack_texts(self.arrays["names"]))}
 
     def knows_kind(self, profile: Profile) -> bool:
-        """Return whether the shopper is of any kind that was learnt about."""
+        """Return whether the shopper belongs to any kind of the model."""
         return any(name in self.codes for name in profile.attributes)
 
     def scores(self, profile: Profile, context: Context) -> Floats:
-        """Return the share of each item among shoppers like this one; nothing for those of whom nothing is known."""
+        """Return the expected share of each item for this shopper; 0 without a known attribute."""
         kinds = [self.codes[name] for name in profile.attributes if name in self.codes]
         strength = 2.0 ** (-len(profile.items) / max(self.config.fade_events, 1e-9))
         if not kinds or strength < MIN_STRENGTH:
@@ -93,10 +92,10 @@ class Prior(Scoring):
         return scores
 
     def _log_lift(self, kind: int) -> Array:
-        """Return float64[n_items]: how much more of each item the kind takes, as a logarithm, 0 where that is open."""
-        told = float(self.arrays["size"][kind]) * float(self.arrays["signal_variance"][kind])
-        believed = told / (told + self.arrays["noise"][min(kind, 1)])
+        """Return float64[n_items]: the logarithm of the kind's shrunk lift of each item."""
+        variance = float(self.arrays["size"][kind]) * float(self.arrays["signal_variance"][kind])
+        shrinkage = variance / (variance + self.arrays["noise"][min(kind, 1)])
         start, end = self.arrays["indptr"][kind : kind + 2].tolist()
         lift = np.zeros(self.n_items)
         lift[self.arrays["indices"][start:end]] = self.arrays["lifts"][start:end]
-        return np.asarray(np.log(1 - believed + believed * lift))
+        return np.asarray(np.log(1 - shrinkage + shrinkage * lift))

@@ -1,4 +1,4 @@
-"""Baselines that know nothing: a random order and the catalog's own. Real models, always there."""
+"""Baselines without training: random order and catalog order."""
 
 from typing import ClassVar
 from zlib import crc32
@@ -14,7 +14,7 @@ from recsys.sources.storage import Arrays
 
 
 class Random(Scoring):
-    """A random order, the same for the same shopper state and seed, different between shoppers."""
+    """A random order that depends on the shopper's profile and the seed."""
 
     name: ClassVar[str] = "random"
     use: ClassVar[Use] = "placements"
@@ -22,7 +22,7 @@ class Random(Scoring):
     personal: ClassVar[bool] = True
 
     def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
-        """Return nothing: there is nothing to learn."""
+        """Return no arrays: there is nothing to learn."""
         return {}
 
     def scores(self, profile: Profile, context: Context) -> Floats:
@@ -32,14 +32,14 @@ class Random(Scoring):
 
 
 class CatalogOrder(Scoring):
-    """The catalog's own order: the last fallback, needs no data at all."""
+    """The order of the catalog: the last fallback, which needs no data."""
 
     name: ClassVar[str] = "catalog_order"
     use: ClassVar[Use] = "placements"
     cost: ClassVar[Cost] = "seconds"
 
     def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
-        """Return nothing: the order is given."""
+        """Return no arrays: there is nothing to learn."""
         return {}
 
     def scores(self, profile: Profile, context: Context) -> Floats:

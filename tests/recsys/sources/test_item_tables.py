@@ -324,7 +324,7 @@ def test_a_table_of_too_many_neighbors_has_its_longest_rows_cut(monkeypatch: pyt
 
     def rows(entries: int) -> list[int]:
         monkeypatch.setattr(neighbors, "MAX_ENTRIES", entries)
-        found = neighbors.build_table([sparse.csr_matrix(square)], most=7).rows
+        found = neighbors.build_table([sparse.csr_matrix(square)], max_neighbors=7).rows
         for row in range(8):  # the best are kept
             best = square[row][square[row] > 0]
             own = found.values[found.indptr[row] : found.indptr[row + 1]]
@@ -345,9 +345,9 @@ def grown(*sizes: int) -> Neighbors:
         return sparse.random(rows, columns, 0.4, format="csr", dtype=np.float32, random_state=rng)
 
     first, *others = sizes
-    found = neighbors.build_table([by_chance(first, first)], most=20)
+    found = neighbors.build_table([by_chance(first, first)], max_neighbors=20)
     for old, new in zip(sizes, others, strict=False):
-        below = neighbors.build_table([by_chance(new - old, new)], most=20, start=old)
+        below = neighbors.build_table([by_chance(new - old, new)], max_neighbors=20, start=old)
         found = found.extended(by_chance(old, new - old), below)
     return found
 
