@@ -59,10 +59,10 @@ def test_every_code_is_told_to_storefronts() -> None:
 def test_every_source_that_asks_the_history_can_say_why() -> None:
     elsewhere = {*LATENT, *COMMON_SOURCES}
     mute = {
-        name for name in PERSONAL_SOURCES if name not in elsewhere and RECOMMENDERS[name].because is Recommender.because
+        name for name in PERSONAL_SOURCES if name not in elsewhere and RECOMMENDERS[name].explain is Recommender.explain
     }
 
-    assert not mute, f"{mute} need `because`, or a line in LATENT: else their items are said to be 'From our range'"
+    assert not mute, f"{mute} need `explain`, or a line in LATENT: else their items are said to be 'From our range'"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_what_the_shopper_had_is_shown_for_what_they_did(signal: str, code: str,
 def test_only_what_is_alike_is_called_similar(source: str, text: str) -> None:
     shopper = SimpleNamespace(personal=False, latest={}, profile=Profile.empty(0.0))
     shelf = SimpleNamespace(title=lambda code: "Oak chair", columns=SimpleNamespace(product_ids=("chair", "cat-food")))
-    recommender = SimpleNamespace(contextual=True, knows=lambda code: True, because=lambda *asked: (0,))
+    recommender = SimpleNamespace(contextual=True, knows=lambda code: True, explain=lambda *asked: (0,))
 
     reasoner = Reasoner(
         cast("Any", shelf), cast("Any", shopper), {source: cast("Any", recommender)}, Context(items=(0,))
