@@ -1,4 +1,4 @@
-"""Where the catalog's doors are. A product id may hold slashes."""
+"""URLs of the catalog. A product id may hold slashes."""
 
 from django.urls import path
 

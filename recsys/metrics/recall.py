@@ -8,7 +8,8 @@ from recsys.metrics.base import Metric
 
 def values(hits: Bools, n_targets: Longs, k: int) -> Doubles:
     """Return float64[n], as `Metric.values`."""
-    return np.asarray(hits[:, :k].sum(axis=1) / np.maximum(n_targets, 1), np.float64)
+    share: Doubles = hits[:, :k].sum(axis=1) / np.maximum(n_targets, 1)
+    return share
 
 
 METRIC = Metric("recall", "Recall", values)
