@@ -72,10 +72,10 @@ def test_an_error_is_raised_and_what_has_not_begun_does_not_begin(monkeypatch: p
 
 TWO_THREADS = """
 import ctypes, sys, threading
-from recsys.parallel import side_by_side
+from recsys.parallel import run_parallel
 
 together = threading.Barrier(2)
-side_by_side(lambda name: together.wait() or [bytearray(5_000)], ["a", "b"])
+run_parallel(lambda name: together.wait() or [bytearray(5_000)], ["a", "b"])
 libc = ctypes.CDLL(None)
 libc.fopen.restype = ctypes.c_void_p
 file = ctypes.c_void_p(libc.fopen(sys.argv[1].encode(), b"w"))

@@ -36,7 +36,7 @@ def test_items_that_few_hold_get_no_vector_in_a_large_catalog(
     model.fit(data, shops.catalog(13))
     assert [model.knows(item) for item in range(13)] == [item not in (9, 11, 12) for item in range(13)]
 
-    monkeypatch.setattr(module, "MOST_LEARNT", 6)
+    monkeypatch.setattr(module, "MAX_TRAINED_ITEMS", 6)
     model.fit(data, shops.catalog(13))
 
     assert [model.knows(item) for item in range(13)] == [item < 6 for item in range(13)]

@@ -177,8 +177,8 @@ def test_content_meets_many_new_products_in_parts(monkeypatch: pytest.MonkeyPatc
         return matrices.top_k_per_row(matrix, most)
 
     monkeypatch.setattr(content, "block_rows", lambda _: 3)
-    monkeypatch.setattr(content, "ENTRIES", 60)
-    monkeypatch.setattr(content, "capped", capped)
+    monkeypatch.setattr(content, "MAX_ENTRIES", 60)
+    monkeypatch.setattr(content, "top_k_per_row", capped)
     in_parts = model.extend(after)  # type: ignore[attr-defined]
 
     assert joined.count(12) > 1, "what known products gain is cut as it grows"
@@ -277,9 +277,9 @@ def test_the_inverse_over_shoppers_is_exact_for_what_nearly_everybody_holds(
 @pytest.mark.parametrize(
     ("bound", "value", "dense_limit"),
     [
-        ("MOST_WORK", 24 * 8, 12_500),  # three shoppers for each of the first eight
-        ("MOST_SPREAD", 6 * 8, 12_500),
-        ("MOST_SOLVED", 8, 1),
+        ("MAX_MULTIPLICATIONS", 24 * 8, 12_500),  # three shoppers for each of the first eight
+        ("MAX_DENSE_CELLS", 6 * 8, 12_500),
+        ("MAX_REGRESSIONS", 8, 1),
     ],
 )
 def test_ease_leaves_out_the_tail_where_it_is_too_long(
