@@ -14,7 +14,6 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django_celery_beat.schedulers import ModelEntry
-from recsys.evaluation.pipeline import fingerprint
 
 from audit.selectors import entries
 from common import clock
@@ -37,6 +36,7 @@ from modelops.services.shop_data import shop_dataset
 from personalization.serving.snapshot_refresher import keeper
 from recsys.data.dataset import build
 from recsys.data.signals import SIGNAL_NAMES
+from recsys.evaluation.pipeline import fingerprint
 from recsys.ranking.model import EVENT_WEIGHTS, HybridModel
 from tests.events.builders import START
 from tests.modelops.purchases import bought, put
