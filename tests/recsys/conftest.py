@@ -21,9 +21,8 @@ def lessons() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def small_training(lessons: None) -> "TrainedBundle":
     """What three sources and a ranker above them learnt of the shop's whole history."""
-    from recsys.evaluation.pipeline import train
-
     from recsys.data.dataset import build
+    from recsys.evaluation.pipeline import train
     from tests.recsys.shop_history import history, products
 
     return train(build(history(), products()), names=("personal_top", "popular", "rp3beta"))

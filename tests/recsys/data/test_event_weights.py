@@ -1,11 +1,11 @@
 """What an event counts is the shop's to say: by default as ever, in evaluations as in trainings."""
 
 import pandas as pd
-from recsys.evaluation.pipeline import fingerprint
 
 from recsys.data.dataset import build
 from recsys.data.event_weights import SIGNAL_WEIGHTS
 from recsys.data.signals import SIGNAL_NAMES
+from recsys.evaluation.pipeline import fingerprint
 from tests.recsys.furniture import history
 
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from recsys.evaluation.pipeline import train
 
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import (
@@ -23,6 +22,7 @@ from recsys.data.profile import Context, Profile
 from recsys.data.time_split import Sequences, cut_times, starts
 from recsys.evaluation import pipeline
 from recsys.evaluation.evaluate import Options, folds_of
+from recsys.evaluation.pipeline import train
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.sources.registry import make

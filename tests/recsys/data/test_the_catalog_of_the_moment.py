@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from recsys.training.hybrid import hybrid
 
 from recsys.data.catalog import Catalog
 from recsys.data.dataset import Dataset, believed, build
@@ -13,6 +12,7 @@ from recsys.data.folds import Fold, temporal
 from recsys.data.time_split import before, cut_times
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.sources.fitting import fitted
+from recsys.training.hybrid import hybrid
 from recsys.training.plan import fresh, ranked_sources
 from recsys.training.ranking_dataset import Examples, examples
 from tests.recsys.shop_history import (

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from recsys.evaluation.pipeline import TrainedBundle, train
 
 from recsys.data.dataset import build
 from recsys.data.profile import Context, Profile
@@ -16,6 +15,7 @@ from recsys.evaluation.cold_start_curve import (
     cold_start,
     newest,
 )
+from recsys.evaluation.pipeline import TrainedBundle, train
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from recsys.evaluation.pipeline import TrainedBundle, asked_of
 
 from recsys.evaluation import surprise_ablation
+from recsys.evaluation.pipeline import TrainedBundle, asked_of
 from recsys.evaluation.surprise_ablation import NarrowedFold, OwnFactors, Remembering
 from recsys.evaluation.surprise_added import added, opinions
 from recsys.ranking.ranker import NETWORK

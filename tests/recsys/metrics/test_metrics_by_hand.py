@@ -5,12 +5,6 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
-from recsys.training.stages import (
-    appealed,
-    best_single,
-    climb,
-    tuned_blend,
-)
 
 from recsys.metrics.errors import rmse
 from recsys.metrics.hits import hits
@@ -21,6 +15,12 @@ from recsys.ranking.candidates import Candidates
 from recsys.training import stages as ladder
 from recsys.training.candidate_quotas import recall, tuned_quotas
 from recsys.training.slates import slates
+from recsys.training.stages import (
+    appealed,
+    best_single,
+    climb,
+    tuned_blend,
+)
 
 SLATES = np.array([[4, 1, 2], [0, 3, -1]], np.int32)
 TARGETS = [np.array([1, 9]), np.array([7])]

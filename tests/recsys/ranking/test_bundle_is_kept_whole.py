@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from recsys.evaluation.pipeline import TrainedBundle, train
 
 from recsys.data.catalog import Catalog
 from recsys.data.dataset import build
 from recsys.data.profile import Context, Profile
+from recsys.evaluation.pipeline import TrainedBundle, train
 from recsys.ranking.artifact import ArtifactError
 from recsys.ranking.candidates import Candidates, held_by
 from recsys.ranking.item_statistics import attribute_rows, kin_codes

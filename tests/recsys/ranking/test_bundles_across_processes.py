@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recsys.evaluation.pipeline import train
 
 from recsys.data.dataset import build
 from recsys.data.folds import Fold, temporal
+from recsys.evaluation.pipeline import train
 from recsys.ranking.artifact import ArtifactError
 from recsys.ranking.explanation import Slate
 from recsys.ranking.model import HybridModel

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from recsys.training.ranker_training import TrainedRanker
 
 from recsys.data.dataset import build
 from recsys.data.folds import Fold, lived
@@ -22,6 +21,7 @@ from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.sources.registry import make
 from recsys.training import model_selection as choosing
+from recsys.training.ranker_training import TrainedRanker
 from recsys.training.ranking_dataset import Examples, examples
 from recsys.training.slates import blend_slates, slates
 from tests.recsys.furniture import model

@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from recsys.evaluation.pipeline import asked_of
-from recsys.training.ranker_training import Member, mean_of
 
 from recsys.arrays import Ints
 from recsys.data.catalog import Catalog
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import Fold, lived, temporal
 from recsys.data.time_split import cut_times
+from recsys.evaluation.pipeline import asked_of
 from recsys.evaluation.report import released_slates
 from recsys.metrics.registry import DEEPEST
 from recsys.ranking.exposure_constraint import ExposureConstraint
@@ -21,6 +20,7 @@ from recsys.ranking.features import feature_names
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.sources.registry import make
+from recsys.training.ranker_training import Member, mean_of
 from recsys.training.served_slates import padded
 
 DAY, START = 86_400.0, 1_700_000_000.0

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from recsys.evaluation.pipeline import train
 
 from recsys.data.dataset import build
 from recsys.data.deep_features import image_vectors, sentence_vectors
 from recsys.data.profile import Context, Profile
+from recsys.evaluation.pipeline import train
 from recsys.sources.registry import make
 from recsys.training.plan import ranked_sources
 from tests.recsys import shops

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recsys.evaluation.pipeline import TrainedBundle, train
-from recsys.training.champion_refit import plan_of, refitted
 
 from recsys.data.dataset import build
 from recsys.data.profile import Context
+from recsys.evaluation.pipeline import TrainedBundle, train
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.features import feature_names
 from recsys.ranking.model import HybridModel
@@ -17,6 +16,7 @@ from recsys.ranking.ranker import Judged, Ranker
 from recsys.training import ranker_training as ensemble
 from recsys.training import stages as ladder
 from recsys.training import validation_set as deciding
+from recsys.training.champion_refit import plan_of, refitted
 from recsys.training.ranking_dataset import Examples
 from tests.recsys.shop_history import history, products
 

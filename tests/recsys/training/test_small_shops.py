@@ -6,8 +6,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from recsys.evaluation.pipeline import TrainedBundle, train
-from recsys.training.champion_refit import plan_of
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from recsys.data.dataset import Dataset, build
@@ -16,7 +14,9 @@ from recsys.data.profile import Context, Profile
 from recsys.evaluation import pipeline
 from recsys.evaluation.evaluate import Options, evaluate
 from recsys.evaluation.held_out_answers import write_slates
+from recsys.evaluation.pipeline import TrainedBundle, train
 from recsys.metrics.registry import DEEPEST
+from recsys.training.champion_refit import plan_of
 
 START, HOUR, ROWS = 1.7e9, 3_600.0, 30
 

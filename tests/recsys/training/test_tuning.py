@@ -12,7 +12,6 @@ from typing import Any
 
 import optuna
 import pytest
-from recsys.training.hybrid import Hybrid, hybrid
 
 from recsys.data.dataset import build
 from recsys.data.folds import Fold
@@ -22,6 +21,7 @@ from recsys.training import model_selection as choosing
 from recsys.training import tuning
 from recsys.training import validation_set as deciding
 from recsys.training.candidate_quotas import recall
+from recsys.training.hybrid import Hybrid, hybrid
 from recsys.training.tuning import (
     Bench,
     Search,

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
-from recsys.training.hybrid import hybrid
 
 from recsys.data.dataset import build
 from recsys.data.folds import Fold, temporal
 from recsys.data.time_split import cut_times
 from recsys.sources.scoring import Scoring
 from recsys.training import hybrid as module
+from recsys.training.hybrid import hybrid
 from tests.recsys.shop_history import history, products
 
 

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from recsys.training.ranker_training import TrainedRanker, ensemble
-from recsys.training.validation_set import Deciding
 
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.features import feature_names
 from recsys.ranking.ranker import NETWORK, Judged, Ranker
 from recsys.training import ranker_training as ensembles
+from recsys.training.ranker_training import TrainedRanker, ensemble
 from recsys.training.ranking_dataset import Examples
+from recsys.training.validation_set import Deciding
 
 SHOPPERS, EACH = 80, 12
 NAMES = feature_names(("popular",))
