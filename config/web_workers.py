@@ -26,10 +26,10 @@ def load_early() -> None:
 
     In a process that forks later, the child would inherit a lock that nobody holds any more.
     """
-    from personalization.serving.snapshot_refresher import keeper
+    from personalization.serving.snapshot_refresher import snapshot_refresher
 
     if multiprocessing.parent_process() is not None:
-        keeper.begin()
+        snapshot_refresher.begin()
 
 
 def limit_waiting() -> None:

@@ -11,16 +11,16 @@ from demo.simulation.vocabulary import KINDS, MATERIALS, SERIES, STYLES, Kind, S
 VARIANTS = (1, 2, 3)
 VARIANT_SHARES = (0.25, 0.45, 0.30)
 P_ARRIVES, FIRST_ARRIVAL = 0.2, 1 / 3
-"""Share of designs that go on sale while shoppers are watched, and from which part of that time on."""
+"""Share of designs that go on sale during the simulated period, and the earliest part of it for that."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedProduct:
-    """One product with what the simulation knows about it and the shop does not.
+    """One product with its hidden simulation parameters.
 
-    `level` is the place of its price within its kind (0 cheapest … 1 dearest). `appeal` is the log of its base
-    popularity, and `trend` how much that moves over the whole period. `arrives` is the part of the period, 0 to 1,
-    after which the product goes on sale.
+    `level` is the price level within its kind (0 cheapest, 1 most expensive). `appeal` is the log of its base
+    popularity. `trend` is the change of the log popularity over the period. `arrives` is the part of the period, 0 to
+    1, after which the product goes on sale.
     """
 
     product_id: str
@@ -36,12 +36,12 @@ class SimulatedProduct:
 
 
 def make_products(*, seed: int, currency: str = "EUR") -> list[SimulatedProduct]:
-    """Return the catalog of one seed (about 650 products); the same seed gives the same products."""
+    """Return the catalog of one seed, about 650 products; the same seed gives the same products."""
     rng, dates = np.random.default_rng((seed, 1)), np.random.default_rng((seed, 4))
     products: list[SimulatedProduct] = []
     for kind in KINDS:
         for design in range(kind.groups):
-            # Of each kind one design is there from the beginning: what completes it is never out of reach.
+            # One design of each kind is on sale from the start, so that complements always exist.
             arrives = float(dates.uniform(FIRST_ARRIVAL, 1.0)) if design and dates.random() < P_ARRIVES else 0.0
             number = len(products) + 1
             products += _design(kind, design, rng, first_number=number, currency=currency, arrives=arrives)
@@ -51,7 +51,7 @@ def make_products(*, seed: int, currency: str = "EUR") -> list[SimulatedProduct]
 def _design(
     kind: Kind, design: int, rng: np.random.Generator, *, first_number: int, currency: str, arrives: float
 ) -> Iterator[SimulatedProduct]:
-    """Yield the color variants of one design; they share price, style, appeal, trend and the day they arrive."""
+    """Yield the color variants of one design; they share price, style, appeal, trend and day of arrival."""
     style_code = int((design + rng.integers(0, 2)) % len(STYLES))
     style = STYLES[style_code]
     series = str(rng.choice(SERIES))
@@ -87,7 +87,7 @@ def _design(
 
 
 def _price(kind: Kind, level: float) -> float:
-    """Return a shop-like price: log-spaced between the kind's bounds, ending in .90 or .00."""
+    """Return a price, log-spaced between the kind's bounds, ending in .90 or .00."""
     raw = float(kind.low * (kind.high / kind.low) ** level)
     return float(round(raw) - 0.10) if raw < 100 else float(round(raw / 10) * 10)
 

@@ -1,4 +1,4 @@
-"""A training report with every part."""
+"""A training report with all parts."""
 
 from typing import Any
 
