@@ -108,7 +108,7 @@ class ALS(Factors):
         """Return the least-squares vector of the shopper, of confidences 1 + alpha · weight.
 
         implicit, which learns the factors, takes what it is given, alpha · weight, for the whole confidence; given one
-        more, as here, it finds less (docs/adr/0014-measurements.md).
+        more, as here, it finds less (docs/adr/0014-the-ranker-is-the-mean-of-two-models.md).
         """
         codes, weights = found
         extra = self.config.alpha * self.arrays["scale"][codes] * weights**self.config.damping

@@ -337,7 +337,7 @@ def test_settings_are_json_and_the_search_space_names_them(name: str) -> None:
 
     assert set(recommender.SEARCH_SPACE) | recommender.SERVE_TIME <= set(settings)
     assert all(space[0] in {"float", "int", "choice"} for space in recommender.SEARCH_SPACE.values())
-    for start in (*recommender.STARTS, *recommender.STARTS_OF_MANY):
+    for start in recommender.STARTS:
         for key, value in start.items():
             kind, *found = recommender.SEARCH_SPACE[key]
             within = value in found[0] if kind == "choice" else found[0] <= value <= found[1]
