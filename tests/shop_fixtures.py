@@ -11,11 +11,11 @@ if TYPE_CHECKING:  # Django is set up after this file is read
 
 
 @pytest.fixture(scope="session", autouse=True)
-def lessons() -> Iterator[None]:
-    """Shorten training for small shops."""
-    from tests.recsys.short_training import short_lessons
+def short_rankers() -> Iterator[None]:
+    """Small shops train quickly."""
+    from tests.recsys.short_training import short_training
 
-    with short_lessons():
+    with short_training():
         yield
 
 

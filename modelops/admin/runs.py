@@ -36,6 +36,7 @@ class TrainingForm(forms.Form):
     sampler = forms.ChoiceField(choices=Sampler, required=False, initial=Sampler.TPE)
     exposure = forms.FloatField(min_value=0, max_value=1, required=False, initial=lambda: settings.EXPOSURE_STRENGTH)
     forced = forms.BooleanField(required=False)
+    thorough = forms.BooleanField(required=False)
 
     def clean_exposure(self) -> float:
         """Return the strength; the default is the setting."""
@@ -63,7 +64,7 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
     list_select_related = ("model_version",)
     deferred = ("data_report", *OF_VERSION)
     fields = ("state_label", "step", "bar", "message_text", "model_version", "who", "search", "exposure",
-              "seed", "forced", "stopped_by", "sizes", "removed", "imputed", "checks", "created_at", "started_at",
+              "seed", "forced", "thorough", "stopped_by", "sizes", "removed", "imputed", "checks", "created_at", "started_at",
               "finished_at")  # fmt: skip
     list_before_template = "modelops/live_runs.html"
     actions_list: ClassVar = ["train_page"]
@@ -109,6 +110,7 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
             "sampler": cleaned["sampler"] or Sampler.TPE,
             "exposure": cleaned["exposure"],
             "forced": cleaned["forced"],
+            "thorough": cleaned["thorough"],
         }
         run, is_new = queue_once(actor=actor_of(request), **wish)
         if is_new:

@@ -28,6 +28,7 @@ def queue_training(
     exposure: float | None = None,
     seed: int = 7,
     forced: bool = False,
+    thorough: bool = False,
     hand_over: bool = True,
     slates: Path | None = None,
     message_id: str | None = None,
@@ -53,6 +54,7 @@ def queue_training(
             exposure=exposure,
             seed=seed,
             forced=forced,
+            thorough=thorough,
             message_id=message_id,
         )
         wishes = {"budget_s": budget_s, "sampler": str(sampler), "exposure": f"{exposure:g}", "seed": seed}

@@ -10,18 +10,16 @@ from personalization.serving.shoppers import Shopper
 from recsys.data.profile import Context, Profile
 from recsys.ranking.onboarding import ONBOARDING
 from recsys.sources.base import Recommender
+from recsys.sources.registry import RECOMMENDERS
 
-OWN = ("recent", "buy_again", "personal_top")
 SIMILAR = ("similar", "Similar to {title}")
 ABOUT_CONTEXT = {
     "bought_together": ("bought_together", "Often bought together with {title}"),
-    "complements": ("completes_cart", "Goes well with {title}"),
-    "content": SIMILAR,
+    "completes_cart": ("completes_cart", "Goes well with {title}"),
+    "alike": SIMILAR,
+    "seen_together": ("similar", "Often looked at with {title}"),
 }
-ALIKE = ("content", "sentences", "new_arrivals")
-"""Sources that compare products by content."""
-SEEN_TOGETHER = ("similar", "Often looked at with {title}")
-"""For sources that compare by behavior: products looked at by the same shoppers need not be similar."""
+"""The reason that names a product of the page or cart, by what the source declares; the first that applies is given."""
 BECAUSE = {
     "purchase": ("because_bought", "Because you bought {title}", "Because of what you bought"),
     "cart": ("because_carted", "Because you put {title} in your cart", "Because of what is in your cart"),
@@ -47,22 +45,26 @@ PLAIN = {
     "popular": Reason("popular", "Popular in our shop"),
     "new": Reason("new", "New in our shop"),
     ONBOARDING: Reason(ONBOARDING, "Do you like this?"),
-    "prior": Reason("in_segment", "Popular with shoppers like you"),
+    "in_segment": Reason("in_segment", "Popular with shoppers like you"),
 }
 FROM_THE_RANGE = Reason("exploration", "From our range")
 PINNED = Reason("pinned", "Our pick")
-_WORDS = (*ABOUT_CONTEXT.values(), SEEN_TOGETHER, *BECAUSE.values(), VIEWED, *OF_OWN.values(), LOOKED_AT, BOUGHT_BEFORE)
+_WORDS = (*ABOUT_CONTEXT.values(), *BECAUSE.values(), VIEWED, *OF_OWN.values(), LOOKED_AT, BOUGHT_BEFORE)
 CODES = sorted({*(code for code, *_ in _WORDS), *(one.code for one in (*PLAIN.values(), FROM_THE_RANGE, PINNED))})
 """All codes of reasons."""
-PERSONAL_SOURCES = (
-    *("session_knn", "covisitation", "rp3beta", "item_knn", "ease", "sequence_net", "content", "sentences"),
-    *("als", "spark_als", "nmf", "user_knn", "svd", "new_arrivals"),
+OWN = tuple(name for name, kind in RECOMMENDERS.items() if kind.reason == "own")
+CONTEXT_SOURCES = {
+    name: words
+    for reason, words in ABOUT_CONTEXT.items()
+    for name, kind in RECOMMENDERS.items()
+    if kind.reason == reason
+}
+PERSONAL_SOURCES = tuple(
+    name for name, kind in RECOMMENDERS.items() if kind.personal and kind.reason in ("alike", "seen_together")
 )
-"""Sources in order of preference for the reason: those that name one product come first."""
-COMMON_SOURCES = {"prior": "prior", "trending": "trending", "popular": "popular", "new_arrivals": "new"}
-"""The plain reason of sources that name no product of the shopper."""
-LATENT = ("svd", "als", "spark_als", "nmf", "sequence_net")
-"""Sources that can propose an item without a single product as cause."""
+"""Sources that name a product of the shopper; the registry's order says which one gives the reason."""
+PLAIN_SOURCES = {name: kind.plain_reason for name, kind in RECOMMENDERS.items() if kind.plain_reason}
+"""The plain reason of sources that may name none."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +107,13 @@ class Reasoner:
         return Reason(kind, text, (self.serving_catalog.columns.product_ids[code],))
 
     def _about_context(self, code: int, by: set[str], kin: int | None) -> Reason | None:
-        for name in (*ABOUT_CONTEXT, *PERSONAL_SOURCES):
+        for name, words in CONTEXT_SOURCES.items():
             source = self.sources.get(name)
             if name not in by or source is None or not source.contextual or not source.knows(code):
                 continue
             for cause in source.explain(Profile.empty(self.shopper.profile.now), self.context, code):
                 if cause in self.context.items:
-                    words = SIMILAR if name in ALIKE else SEEN_TOGETHER
-                    return self._with_title(*ABOUT_CONTEXT.get(name, words), cause)
+                    return self._with_title(*words, cause)
         return self._with_title(*SIMILAR, kin) if kin in self.context.items else None
 
     def _about_history(self, code: int, by: set[str], kin: int | None) -> Reason | None:
@@ -133,10 +134,12 @@ class Reasoner:
             return self.own(code)
         if kin in latest:
             return self.because(kin)
-        return PLAIN["predicted_rating"] if not by.isdisjoint(LATENT) else None
+        guesses = {name for name, reason in PLAIN_SOURCES.items() if reason == "predicted_rating"}
+        return PLAIN["predicted_rating"] if not by.isdisjoint(guesses) else None
 
     def _common(self, by: set[str]) -> Reason:
-        return next((PLAIN[kind] for name, kind in COMMON_SOURCES.items() if name in by), FROM_THE_RANGE)
+        plain = (reason for name, reason in PLAIN_SOURCES.items() if name in by and reason != "predicted_rating")
+        return next((PLAIN[reason] for reason in plain), FROM_THE_RANGE)
 
     def _with_title(self, kind: str, text: str, cause: int) -> Reason:
         return Reason(

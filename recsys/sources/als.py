@@ -108,7 +108,7 @@ class ALS(Factors):
         """Return float32[factors]: the least-squares vector of the shopper, with confidences 1 + alpha · weight.
 
         In training, implicit uses alpha · weight as the whole confidence. With 1 + alpha · weight there too, results
-        are worse (docs/adr/0014-measurements.md).
+        are worse (docs/adr/0014-the-ranker-is-the-mean-of-two-models.md).
         """
         codes, weights = query
         extra = self.config.alpha * self.arrays["scale"][codes] * weights**self.config.damping

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Shoot, Shop
 from tests.browser.waiting import until
-from tests.recsys.short_training import short_lessons
+from tests.recsys.short_training import short_training
 
 DRAWN = "body[data-drawn]"
 SHOPPERS = 60
@@ -25,7 +25,7 @@ def lively(open_shop: Shop) -> Shop:
     filling.send_events(data, lambda amount: None)
     until(lambda: lag() == 0, seconds=120)
     filling.note_loaded(data)
-    with short_lessons():
+    with short_training():
         training.train(lambda percent, step: None, here=True)
     return open_shop
 

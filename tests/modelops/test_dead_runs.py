@@ -3,8 +3,8 @@
 import errno
 import time
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError
 
 from common import clock
+from modelops.live import directory_of
 from modelops.models import (
     ModelState,
     ModelVersion,
@@ -31,6 +32,7 @@ from modelops.services.runs import close_silent_runs, queue_training
 from modelops.services.training import run_training
 from recsys.evaluation.model_checks.case import Case
 from recsys.ranking.model import HybridModel
+from tests.modelops.quick_training import Killed, after, before, learn_nothing
 from tests.modelops.releases import passed_version
 from tests.recsys import planted
 from tests.recsys.furniture import model
@@ -183,30 +185,76 @@ def test_interrupt_before_registration_changes_nothing(monkeypatch: pytest.Monke
         call_command("train")
 
 
-def test_database_outage_at_the_end_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The database is lost before the comparison, and after the verdict is written."""
-    progress = run_progress.RunProgress(queue_training(actor="staff:1", hand_over=False), None)
-    away = {"compared": True, "judged": True}
+def kill() -> None:
+    """End the process, as SIGKILL does."""
+    raise Killed
 
-    def compared(train: Any) -> None:
-        if away.pop("compared", False):
+
+@pytest.mark.parametrize(
+    ("place", "moment", "left"),
+    [
+        ("recsys.training.training.train", before, "Nothing was changed: start another one."),
+        ("recsys.training.training.refit_on_all", after, "Nothing was changed: start another one."),
+        ("modelops.services.training.stability_of", before, "Nothing was changed: start another one."),
+        ("modelops.services.training.register", before, "Nothing was changed: start another one."),
+        ("recsys.ranking.artifact.seal", before, "Nothing was changed: start another one."),
+        ("modelops.services.training.register", after, "was registered, but never judged, and cannot go live"),
+        ("modelops.services.training.judge_version", before, "was registered, but never judged, and cannot go live"),
+        ("modelops.services.gate.write_case", after, "was registered, but never judged, and cannot go live"),
+        ("modelops.services.training.judge_version", after, "passed the gate, and waits for Promote."),
+        ("modelops.services.training.promote", after, "is live."),
+    ],
+)
+def test_a_run_that_is_killed_anywhere_leaves_no_half_version_and_is_not_run_twice(
+    place: str, moment: Any, left: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    trainings = learn_nothing(monkeypatch)
+    monkeypatch.setattr(run_progress.RunProgress, "end", lambda *parts, **named: kill())
+    module, name = place.rsplit(".", 1)
+    monkeypatch.setattr(place, moment(getattr(import_module(module), name), kill))
+    run = queue_training(actor="staff:1", hand_over=False)
+
+    with pytest.raises(Killed):
+        run_training(run.pk)
+
+    assert run_training(run.pk).state == RunState.RUNNING, "nobody knows yet that its process is gone"
+    assert len(trainings) <= 1
+    monkeypatch.undo()
+    TrainingRun.objects.filter(pk=run.pk).update(heartbeat_at=clock.now() - 2 * SILENCE)
+    close_silent_runs()
+    run.refresh_from_db()
+    assert run.state == RunState.FAILED
+    assert left in run.message
+    assert run_training(run.pk).state == RunState.FAILED, "it is over"
+    versions = list(ModelVersion.objects.all())
+    assert (run.model_version is None) == (not versions) == left.startswith("Nothing")
+    for version in versions:
+        assert HybridModel.load(directory_of(version), expected=version.artifact_hash)
+    artifacts = {one.name for one in tmp_path.iterdir() if one.is_dir() and (one / "manifest.json").exists()}
+    assert artifacts >= {version.directory for version in versions}
+    assert not list(tmp_path.glob(".writing-*"))
+    assert ModelVersion.objects.filter(state=ModelState.CHAMPION).count() == left.count("is live")
+
+
+def test_a_database_that_goes_away_at_the_end_costs_no_finished_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before answers are compared with the live model's, and between the verdict and the word that it is written."""
+    away = {"compared", "judged"}
+
+    def goes_away(at: str) -> None:
+        if at in away:
+            away.remove(at)
             raise OperationalError("gone")
 
-    def judge(version: str, *kwargs: Any, **more: Any) -> ModelVersion:
-        row = judge_version(version, harmless(), reference="popularity", actor="staff:1")
-        if away.pop("judged", False):
-            raise OperationalError("gone")
-        return row
-
+    learn_nothing(monkeypatch)
     monkeypatch.setattr(run_progress, "WAITS", (0.0,))
-    monkeypatch.setattr(training, "steadiness_of", compared)
-    monkeypatch.setattr(training, "judge_training", judge)
+    monkeypatch.setattr(training, "stability_of", before(gate.stability_of, lambda: goes_away("compared")))
+    monkeypatch.setattr(training, "judge_version", after(judge_version, lambda: goes_away("judged")))
 
-    message = training._released(SimpleNamespace(bundle=model(("popular",)), report={}), [], progress=progress, over="")  # type: ignore[arg-type]
+    run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
 
     version = ModelVersion.objects.get()
-    assert (message, version.state, away) == (f"{version.version} is live", ModelState.CHAMPION, {})
-    assert progress.run.model_version == version
+    assert (run.state, run.message) == (RunState.DONE, f"{version.version} is live")
+    assert (version.state, run.model_version, away) == (ModelState.CHAMPION, version, set())
 
 
 def test_full_disk_is_detected_before_training(settings: Any, tmp_path: Path) -> None:
@@ -233,16 +281,7 @@ def test_disk_full_during_training_explains_the_outcome(
     def full(*args: Any) -> str:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    def train(progress: run_progress.RunProgress, slates: Any) -> str:
-        trained_bundle: Any = SimpleNamespace(bundle=model(("popular",)), report={})
-        return training._released(trained_bundle, [], progress=progress, over="")
-
-    def judge(version: str, *kwargs: Any, **more: Any) -> ModelVersion:
-        return judge_version(version, harmless(), reference="popularity", actor="staff:1")
-
-    monkeypatch.setattr(training, "_trained", train)
-    monkeypatch.setattr(training, "steadiness_of", lambda live_model: None)
-    monkeypatch.setattr(training, "judge_training", judge)
+    learn_nothing(monkeypatch)
     monkeypatch.setattr(is_registered, "save" if is_registered is HybridModel else "write_case", full)
 
     with pytest.raises(CommandError, match=rf"\(No space left on device\): .*{left}"):

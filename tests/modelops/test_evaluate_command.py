@@ -1,11 +1,9 @@
 """The `evaluate` command with peers and all protocols; independent code computes the same NDCG."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from io import StringIO
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,19 +13,13 @@ from django.core.management import CommandError, call_command
 
 from bench.recompute_ndcg import hit_cold, recomputed
 from recsys.data.dataset import Dataset, build
-from recsys.data.folds import Fold, Protocol
-from recsys.evaluation.evaluate import (
-    Evaluation,
-    Options,
-    _over_best,
-    evaluate,
-)
-from recsys.evaluation.report import judged_report
+from recsys.data.folds import Protocol
+from recsys.evaluation import evaluate as evaluation
+from recsys.evaluation.evaluate import Evaluation, Options, _over_best, evaluate, folds_of
 from recsys.evaluation.report_lines import told
-from recsys.ranking.exposure_constraint import Exposure
 from recsys.ranking.model import HybridModel
-from recsys.training.model_selection import Choice, choose
-from recsys.training.ranking_dataset import Examples
+from recsys.training import model_selection
+from recsys.training.training import Training, train_on
 from tests.recsys.shop_history import DAY, history, products
 
 CLEAN = {"interactions": 3_000, "removed": []}
@@ -151,35 +143,30 @@ def test_targets_after_the_cut_are_counted_once() -> None:
     assert any("  30 of those with a cold target" in line for line in told(evaluation))
 
 
-@pytest.mark.parametrize(
-    "stage", [{"stage": "single", "single": "buy_again"}, {"stage": "blend", "blend": {"personal_top": 1.0}}]
-)
-def test_evaluated_answers_equal_served_answers(stage: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both use the same code to fill short lists, without proposals of other sources."""
-    names = ("buy_again", "personal_top", "popular", "trending")
-    shop = build(history(), products())
-    calls: list[tuple[HybridModel, Fold]] = []
+@pytest.mark.parametrize("stage", ["single", "blend"])
+def test_the_answers_that_are_judged_are_those_that_are_served(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short lists are filled up, or not, by the same code; what other sources proposed for the ranker plays no part."""
+    monkeypatch.setattr(model_selection, "EARNED", {**dict.fromkeys(("single", "blend", "ranker"), 2.0), stage: 0.0})
+    shop, released = build(history(), products()), list[HybridModel]()
 
-    def noted(bundle: HybridModel, fold: Fold, asked: Examples, *args: Any, **more: Any) -> dict[str, Any]:
-        calls.append((bundle, fold))
-        return judged_report(bundle, fold, asked, *args, **more)
+    def trained(*folds: Any, **options: Any) -> Training:
+        training = train_on(*folds, **options)
+        released.append(training.model)
+        return training
 
-    def chosen(*args: Any, **more: Any) -> Choice:
-        choice = choose(*args, **more)
-        limit = Exposure(0.3, np.linspace(0, 1, shop.catalog.n_items, dtype=np.float32))
-        return replace(choice, plan=replace(choice.plan, exposure=0.3, **stage), exposure=limit)
+    monkeypatch.setattr(evaluation, "train_on", trained)
+    options = Options(names=("buy_again", "personal_top", "popular", "trending"), exposure=0.3)
+    found = evaluate(shop, options)
 
-    monkeypatch.setattr("recsys.evaluation.evaluate.judged_report", noted)
-    monkeypatch.setattr("recsys.evaluation.pipeline.choose", chosen)
-    evaluation = evaluate(shop, Options(names=names))
-
-    (bundle, fold), *_ = calls
-    slates = bundle.slate_many(fold.profiles, fold.contexts, 20)
-    written_slates = evaluation.recommendations.groupby("user")["item"].agg(list)
-    for row, slate in enumerate(slates):
+    fold = folds_of(shop, options).test
+    served = released[0].slate_many(fold.profiles, fold.contexts, 20)
+    assert released[0].stage == stage
+    assert (released[0].exposure is None) == (stage == "single")
+    answers = found.recommendations.groupby("user")["item"].agg(list)
+    for row, slate in enumerate(served):
         ids = [shop.catalog.item_ids[code] for code in slate.items.tolist()]
-        assert written_slates[shop.user_ids[fold.users[row]]] == ids
-    assert evaluation.report["ours"]["test"][stage["stage"]]["together"] == evaluation.report["released"]["together"]
+        assert answers[shop.user_ids[fold.users[row]]] == ids
+    assert found.report["ours"]["test"][stage]["together"] == found.report["released"]["together"]
 
 
 def test_owned_products_are_no_new_targets() -> None:
@@ -283,28 +270,25 @@ def test_rows_sorted_by_shopper_without_times_cause_warning(
     assert ("--protocol leave-one-out" in output.getvalue()) == has_warning
 
 
-def test_evaluation_uses_the_exposure_strength(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_over_exposed_items_are_held_back_in_an_evaluation_as_wished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     history(shoppers=8).to_parquet(tmp_path / "interactions.parquet")
-    arguments: dict[str, Any] = {}
+    wishes: list[float] = []
 
-    def chosen(*told: Any, exposure: float, **how: Any) -> Any:
-        arguments["wished"] = exposure
-        return SimpleNamespace(plan=None, learnt=[], exposure="measured")
-
-    def released(*told: Any, exposure: Any, **how: Any) -> Any:
-        arguments["released"] = exposure
+    def evaluated(dataset: Dataset, options: Options, **more: object) -> Evaluation:
+        wishes.append(options.exposure)
         raise ValueError("enough seen")
 
-    monkeypatch.setattr("recsys.evaluation.pipeline.choose", chosen)
-    monkeypatch.setattr("recsys.evaluation.pipeline.release", released)
+    monkeypatch.setattr("recsys.evaluation.command_line.evaluate", evaluated)
 
     with pytest.raises(CommandError, match="--exposure: 0 to 1"):
         call_command("evaluate", str(tmp_path), "--exposure", "1.5")
-    assert arguments == {}
+    assert wishes == []
     with pytest.raises(CommandError, match="enough seen"):
         call_command("evaluate", str(tmp_path), "--exposure", "0.35")
 
-    assert arguments == {"wished": 0.35, "released": "measured"}
+    assert wishes == [0.35]
 
 
 def test_report_compares_with_the_best_source() -> None:
@@ -333,7 +317,7 @@ def test_ratio_to_zero_is_null() -> None:
 
 
 def report(**more: Any) -> dict[str, Any]:
-    """Return the report of an evaluation without test cases."""
+    """Return the report of an evaluation that asked nobody."""
     ours = {"stage": "blend", "ladder": [], "test": {}, "exposure": {"chosen": 0.0, "curve": []}, "data": CLEAN}
     nobody = dict.fromkeys(("warm", "cold", "together"), {"ndcg@10": {"n": 0}})
     return {"protocol": "temporal", "mode": "new", "questions": 0, "ours": {**ours, **more}, "released": nobody}

@@ -34,9 +34,8 @@ from modelops.services.increments import run_increment
 from modelops.services.registry import promote, roll_back
 from modelops.services.shop_data import shop_dataset
 from personalization.serving.snapshot_refresher import snapshot_refresher
-from recsys.data.dataset import build
+from recsys.data.dataset import build, fingerprint
 from recsys.data.signals import SIGNAL_NAMES
-from recsys.evaluation.pipeline import fingerprint
 from recsys.ranking.model import EVENT_WEIGHTS, HybridModel
 from tests.events.builders import START
 from tests.modelops.purchases import bought, put

@@ -129,8 +129,6 @@ def test_copy_has_parameters_metrics_plots_and_a_loadable_model(
         "rmse.item_mean.value": 1.1,
         "ladder.blend.chance": 0.99,
         "exposure.0.0.gini": 0.6,
-        "cold_lift.tested": 0.45,
-        "cold_lift.curve.0.5.share": 0.05,
         "removed.duplicates": 17.0,
     }
     assert {name: run.data.metrics.get(name) for name in figures} == figures

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -11,21 +13,22 @@ from common.errors import Conflict
 from modelops.models import ModelState, ModelVersion
 from modelops.selectors.registry import table_of
 from modelops.services import gate
-from modelops.services.gate import judge_training
+from modelops.services.gate import POPULARITY, held_out_case, judge_version
 from modelops.services.registry import promote, register
 from modelops.services.waivers import approve_waiver, request_waiver
 from recsys.evaluation.model_checks import held_out as heldout
 from recsys.evaluation.model_checks.case import Case
 from recsys.evaluation.model_checks.verdict import read_case
 from recsys.ranking.model import HybridModel
+from recsys.training.training import Training
 from tests.recsys.planted_bundles import (
     fold,
     foreseeing,
     honest,
     losing,
     planted,
+    promised_by_validation,
     shop,
-    trained,
     unfair,
 )
 from tests.staff import person
@@ -48,12 +51,13 @@ def live() -> ModelVersion:
 
 
 def handed_over(challenger: HybridModel, *, first: bool = False) -> ModelVersion:
-    """Register and judge a challenger as a training run does."""
-    result = trained(challenger, rival=None if first else honest(fold()))
-    version = register(result.bundle, report=result.report, actor="system:training")
-    # As where there is a champion, but of a plan that can no longer be followed.
-    over = "2026-11-24.1" if first else ModelVersion.objects.get(state=ModelState.CHAMPION).version
-    return judge_training(version.version, result, shop().user_ids, actor="system:training", over=over)
+    """Register and judge a challenger the way a training run does."""
+    report = promised_by_validation()
+    training = cast("Training", SimpleNamespace(model=challenger, folds=SimpleNamespace(test=fold())))
+    case = held_out_case(training, report, shop().user_ids, reference=None if first else honest(fold()))
+    version = register(honest(fold()), report=report, actor="system:training")
+    reference = POPULARITY if first else ModelVersion.objects.get(state=ModelState.CHAMPION).version
+    return judge_version(version.version, case, reference=reference, actor="system:training")
 
 
 def kept_case(version: ModelVersion) -> Case:

@@ -7,8 +7,8 @@ from catalog.services import put_product, remove_product
 from common import clock
 from modelops.services.shop_data import shop_dataset
 from recsys.data.data_checks import check_dataset, data_profile, failed
+from recsys.data.dataset import fingerprint
 from recsys.evaluation.model_checks.slate_table import JudgedShelf
-from recsys.evaluation.pipeline import fingerprint
 from tests.events.builders import START
 from tests.modelops.purchases import bought, put
 from tests.recsys.furniture import PRODUCTS

@@ -3,9 +3,9 @@
 import fcntl
 import runpy
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier, BrokenBarrierError, Thread
-from types import SimpleNamespace
 from typing import Any
 
 import optuna
@@ -23,11 +23,17 @@ from config import env
 from modelops.models import ModelVersion, TrainingRun
 from modelops.selectors.runs import SILENCE
 from modelops.services import run_progress, runs, training
+from modelops.services.registry import promote
 from modelops.services.runs import queue_night, queue_once, queue_training
 from modelops.services.training import run_training
 from modelops.tasks import train
 from recsys.sources.registry import RECOMMENDERS
+from recsys.training import training as training_of_recsys
+from recsys.training.plan import Plan
 from recsys.training.tuning import Search
+from tests.modelops.quick_training import before, learn_nothing
+from tests.modelops.releases import passed_version
+from tests.recsys.furniture import model
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,7 +48,7 @@ def train_calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         raise ValueError("enough seen")
 
     monkeypatch.setattr(training, "_dataset", lambda progress: None)
-    monkeypatch.setattr("recsys.evaluation.pipeline.train", learn)
+    monkeypatch.setattr("recsys.training.training.train", learn)
     return calls
 
 
@@ -117,42 +123,79 @@ def test_unwritable_search_stays_in_memory(
     assert "directory" in one["search"].lost[0].lower()
 
 
-def test_run_explains_a_lost_search(settings: LazySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def learn(dataset: Any, *, search: Any, **kwargs: Any) -> Any:
-        search.lost.append("database or disk is full")
-        return SimpleNamespace()
-
+def test_a_run_says_why_its_search_was_not_kept(
+    settings: LazySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.MODEL_DIR = tmp_path
-    monkeypatch.setattr(training, "_dataset", lambda progress: SimpleNamespace(user_ids=()))
-    monkeypatch.setattr(training, "_released", lambda *args, **named: "2026-11-25.1 is live")
-    monkeypatch.setattr("recsys.evaluation.pipeline.train", learn)
+    trainings = learn_nothing(monkeypatch)
+
+    def full() -> None:
+        trainings[0]["search"].lost.append("database or disk is full")
+
+    monkeypatch.setattr("recsys.training.training.refit_on_all", before(training_of_recsys.refit_on_all, full))
 
     run = run_training(queue_training(actor="staff:1", budget_s=60, hand_over=False).pk)
 
     assert run.message == (
-        "2026-11-25.1 is live. The search for settings could not be kept for the next training: "
+        f"{ModelVersion.objects.get().version} is live. The search for settings could not be kept for the next training: "
         "database or disk is full"
     )
 
 
-def test_training_replaces_an_unreadable_champion(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_training_takes_the_place_of_what_was_live_when_it_began_though_nobody_can_read_it(
+    settings: LazySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    settings.MODEL_DIR = tmp_path
     ModelVersion.objects.create(version="2026-11-24.1", directory="gone", artifact_hash="a" * 64, state="champion")
-    rivals: list[Any] = []
-
-    def learn(dataset: Any, *, rival: Any, **kwargs: Any) -> Any:
-        rivals.append(rival)
-        return SimpleNamespace(rival=None)
-
-    monkeypatch.setattr(training, "_dataset", lambda progress: SimpleNamespace(user_ids=()))
-    monkeypatch.setattr(training, "_released", lambda *args, over, **named: f"over {over}")
-    monkeypatch.setattr("recsys.evaluation.pipeline.train", learn)
+    trainings = learn_nothing(monkeypatch)
 
     run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
 
+    version = ModelVersion.objects.get(state="champion")
     why = "the plan of 2026-11-24.1 cannot be followed (gone: no readable manifest)"
-    assert (rivals, run.message) == ([None], f"over 2026-11-24.1. It was held against popularity: {why}")
+    assert run.message == f"{version.version} is live. It was held against popularity: {why}"
+    assert version.version != "2026-11-24.1"
+    assert version.gate["reference"] == "popularity"
+    assert trainings[0]["search"].champion == {}
+
+
+def test_a_training_starts_from_the_settings_of_what_is_live_and_is_held_against_its_plan(
+    settings: LazySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MODEL_DIR = tmp_path
+    plan = Plan({"popular": {"category_weight": 4.0}}, {"popular": 20}, {"popular": 1.0}, "popular", "popular")
+    live_model = model(("popular",))
+    live = passed_version(replace(live_model, manifest={**live_model.manifest, "plan": plan.json()}))
+    promote(live, actor="staff:1")
+    trainings = learn_nothing(monkeypatch, followed=True)
+
+    run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
+
+    assert run.model_version is not None
+    assert run.message == f"{run.model_version.version} is live"
+    assert run.model_version.gate["reference"] == live
+    assert trainings[0]["search"].champion == {"popular": {"category_weight": 4.0}}
+
+
+@pytest.mark.parametrize("thorough", [True, False])
+def test_a_report_is_as_thorough_as_was_wished(
+    thorough: bool, settings: LazySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MODEL_DIR = tmp_path
+    learn_nothing(monkeypatch)
+    wishes: list[bool] = []
+
+    def report(*parts: Any, thorough: bool, **named: Any) -> dict[str, Any]:
+        wishes.append(thorough)
+        return {"rmse": {}}
+
+    monkeypatch.setattr("recsys.evaluation.report.training_report", report)
+
+    run = queue_training(actor="staff:1", hand_over=False)
+    TrainingRun.objects.filter(pk=run.pk).update(thorough=thorough)
+    run_training(run.pk)
+
+    assert wishes == [thorough]
 
 
 def test_concurrent_trainings_do_not_share_a_search_file(

@@ -18,7 +18,7 @@ from modelops.models import (
     TrainingRun,
 )
 from modelops.services import training
-from modelops.services.gate import judge_training
+from modelops.services.gate import judge_version
 from modelops.services.registry import promote
 from modelops.services.runs import queue_training
 from modelops.services.training import run_training
@@ -92,13 +92,12 @@ def test_half_the_data_fails_unless_forced() -> None:
 def test_version_promoted_meanwhile_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     record(120)
     other = passed_version(model())
-    judge = judge_training
 
     def meanwhile(*args: Any, **kwargs: Any) -> ModelVersion:
         promote(other, actor="staff:1")
-        return judge(*args, **kwargs)
+        return judge_version(*args, **kwargs)
 
-    monkeypatch.setattr(training, "judge_training", meanwhile)
+    monkeypatch.setattr(training, "judge_version", meanwhile)
 
     run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
 
@@ -116,11 +115,11 @@ def test_training_uses_as_much_history_as_serving(monkeypatch: pytest.MonkeyPatc
         arguments.update(how)
         raise ValueError("enough seen")
 
-    monkeypatch.setattr("recsys.evaluation.pipeline.train", learning)
+    monkeypatch.setattr("recsys.training.training.train", learning)
 
     run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
 
-    assert (run.message, arguments["newest"]) == ("enough seen", history.KEPT)
+    assert (run.message, arguments["max_events"]) == ("enough seen", history.MAX_INTERACTIONS)
 
 
 def test_ended_run_is_not_run_again() -> None:

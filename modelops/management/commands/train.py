@@ -57,6 +57,9 @@ class Command(BaseCommand):
             "--recommendations", type=Path, metavar="FILE", help="Write the held-out answers to this Parquet file."
         )
         parser.add_argument("--force", action="store_true", help="Train even if a data check refuses.")
+        parser.add_argument(
+            "--thorough", action="store_true", help="Report also what each source is worth, and SVD step by step."
+        )
         parser.add_argument("--background", action="store_true", help="Hand the training to a worker and return.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -75,7 +78,7 @@ class Command(BaseCommand):
         if not background:
             installation.take_for_command("MODEL_DIR")
         wishes = {name: options[name] for name in ("sampler", "study", "exposure", "seed")}
-        wishes |= {"budget_s": options["budget"], "forced": options["force"]}
+        wishes |= {"budget_s": options["budget"], "forced": options["force"], "thorough": options["thorough"]}
         if options["study"] and "://" not in options["study"]:
             wishes["study"] = str(Path(options["study"]).resolve())  # a worker may have another current directory
         if background and not options["recommendations"]:

@@ -53,9 +53,12 @@ def release(*, liked: float, disliked: float, **manifest: Any) -> None:
     from tests.modelops.releases import passed_version
 
     rows = build(rated(liked=liked, disliked=disliked), items())
-    facts = ItemStatistics.fit(rows.interactions, rows.catalog, until=float(rows.interactions.times[-1]))
+    statistics = ItemStatistics.fit(rows.interactions, rows.catalog, until=float(rows.interactions.times[-1]))
     bundle = model()
-    promote(passed_version(replace(bundle, facts=facts, manifest={**bundle.manifest, **manifest})), actor="staff:1")
+    promote(
+        passed_version(replace(bundle, statistics=statistics, manifest={**bundle.manifest, **manifest})),
+        actor="staff:1",
+    )
 
 
 def predicted_ratings(browser: "APIClient", who: dict[str, Any]) -> dict[str, float]:

@@ -7,12 +7,11 @@ from typing import Any, cast
 import pytest
 
 from personalization.serving.reasons import (
-    ABOUT_CONTEXT,
     CODES,
-    COMMON_SOURCES,
-    LATENT,
+    CONTEXT_SOURCES,
     OWN,
     PERSONAL_SOURCES,
+    PLAIN_SOURCES,
     Reasoner,
 )
 from recsys.data.profile import Context, Profile
@@ -43,10 +42,10 @@ def test_each_source_has_its_reason(source: str, personal: bool, code: str) -> N
 
 
 def test_all_sources_have_reasons() -> None:
-    spoken = {*PERSONAL_SOURCES, *COMMON_SOURCES, *OWN, *LATENT, *ABOUT_CONTEXT}
+    spoken = {*PERSONAL_SOURCES, *PLAIN_SOURCES, *OWN, *CONTEXT_SOURCES}
 
     silent = {*ranked_sources(), *OPTIONAL} - spoken
-    assert not silent, f"name {silent} in reasons.py: docs/adding/recommender.md, step 3"
+    assert not silent, f"{silent} declare no reason: docs/adding/recommender.md, step 1"
     assert spoken <= {*RECOMMENDERS}
 
 
@@ -57,14 +56,14 @@ def test_all_reason_codes_are_documented() -> None:
 
 
 def test_all_history_sources_have_causes() -> None:
-    without_cause = {*LATENT, *COMMON_SOURCES}
+    without_cause = {*PLAIN_SOURCES}
     mute = {
         name
         for name in PERSONAL_SOURCES
         if name not in without_cause and RECOMMENDERS[name].explain is Recommender.explain
     }
 
-    assert not mute, f"{mute} need `explain`, or a line in LATENT: else their items are said to be 'From our range'"
+    assert not mute, f"{mute} need `explain`, or a plain reason: else their items are said to be 'From our range'"
 
 
 @pytest.mark.parametrize(

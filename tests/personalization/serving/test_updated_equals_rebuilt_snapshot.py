@@ -122,7 +122,7 @@ def arrays_of(snapshot: Snapshot) -> Iterable[tuple[str, Any]]:
 
 def model_arrays(bundle: HybridModel, at: Ints) -> Iterable[tuple[str, Any]]:
     """Yield the model's data on products, in the given order of their codes."""
-    facts = bundle.facts
+    facts = bundle.statistics
     yield from {name: getattr(facts, name)[at] for name in ("table", "born", "last", "gap")}.items()
     for name in ("category", "department", "brand", "group"):
         codes = getattr(facts, name)[at]

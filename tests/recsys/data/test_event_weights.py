@@ -2,10 +2,9 @@
 
 import pandas as pd
 
-from recsys.data.dataset import build
+from recsys.data.dataset import build, fingerprint
 from recsys.data.event_weights import SIGNAL_WEIGHTS
 from recsys.data.signals import SIGNAL_NAMES
-from recsys.evaluation.pipeline import fingerprint
 from tests.recsys.furniture import history
 
 

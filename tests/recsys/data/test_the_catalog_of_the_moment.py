@@ -1,6 +1,7 @@
 """A past moment knows nothing of products that appeared later: they are not proposed, and tell nothing of others."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,10 @@ from recsys.data.folds import Fold, temporal
 from recsys.data.time_split import cut_times, rows_before
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.sources.fitting import fit_all
-from recsys.training.hybrid import hybrid
-from recsys.training.plan import fresh, ranked_sources
-from recsys.training.ranking_dataset import Examples, examples
+from recsys.training.plan import make_sources, ranked_sources
+from recsys.training.ranking_dataset import LabeledCandidates, label_candidates
+from recsys.training.training import Folds, train_on
+from recsys.training.training import test_candidates as candidates_of
 from tests.recsys.shop_history import (
     DAY,
     START,
@@ -43,12 +45,12 @@ def fold_of(dataset: Dataset) -> Fold:
     return temporal(dataset, start=start, end=end, new_only=False)
 
 
-def asked(dataset: Dataset) -> Examples:
+def asked(dataset: Dataset) -> LabeledCandidates:
     """Return what every ranked source proposes on a past fold, with all features."""
     fold = fold_of(dataset)
-    sources = fit_all(fresh(ranked_sources(), {}), fold.past, fold.catalog)
+    sources = fit_all(make_sources(ranked_sources(), {}), fold.past, fold.catalog)
     statistics = ItemStatistics.fit(fold.past, fold.catalog, until=fold.until)
-    return examples(sources, statistics, fold, quotas=dict.fromkeys(sources, 40))
+    return label_candidates(sources, statistics, fold, quotas=dict.fromkeys(sources, 40))
 
 
 def test_what_will_appear_is_not_proposed_and_its_date_changes_nothing() -> None:
@@ -97,21 +99,26 @@ def test_how_many_will_be_touched_first_later_changes_no_fact_where_there_is_no_
 
 
 def test_no_fold_of_a_training_proposes_what_appears_after_it() -> None:
-    dataset = shop()
-    validation = fold_of(dataset)
-    learning = temporal(dataset, start=START + 150 * DAY, end=START + 210 * DAY, new_only=False)
+    """Where the dates of what appears later are others, a training on earlier windows learns and proposes the same."""
 
-    made = hybrid(
-        ("content", "new_arrivals", "popular"),
-        {},
-        [learning],
-        validation,
-        ready={},
-        seed=7,
-        progress=lambda message, share: None,
-    )
+    def learned(shift: float) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+        dataset = shop(shift)
+        days = (120, 170, 220, 270)
+        learning, validation, test = (
+            temporal(dataset, start=START + a * DAY, end=START + b * DAY, new_only=False) for a, b in pairwise(days)
+        )
+        training = train_on(Folds([learning], validation, test), names=("content", "new_arrivals", "popular"))
+        candidates = candidates_of(training.model, test)
+        return [one.features for one in training.datasets], candidates.candidates.items, candidates.features
 
-    assert not any(np.isin(part.candidates.items, LATER).any() for part in (*made.asked, made.late))
+    (datasets, items, features), (others, same_items, same_features) = learned(0.0), learned(SHIFT)
+
+    assert not np.isin(items, LATER).any()
+    assert len(datasets) == 2
+    for mine, other in zip(datasets, others, strict=True):
+        np.testing.assert_array_equal(mine, other)
+    np.testing.assert_array_equal(items, same_items)
+    np.testing.assert_array_equal(features, same_features)
 
 
 def test_the_whole_catalog_is_the_catalog_of_today() -> None:

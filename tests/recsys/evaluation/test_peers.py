@@ -37,7 +37,7 @@ from recsys.evaluation.peers.packaged import (
     peers,
 )
 from recsys.evaluation.report import judged
-from recsys.training.tuning import Tuned
+from recsys.training.source_settings import SourceSettings
 from tests.recsys.shop_history import (
     DAY,
     START,
@@ -56,7 +56,7 @@ def shop() -> Dataset:
 @pytest.mark.parametrize("new_only", [False, True])
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_peer_answers_with_products_of_the_shop(kind: type[Peer], new_only: bool, shop: Dataset) -> None:
-    _, _, test = folds_of(shop, Options(new_only=new_only))
+    test = folds_of(shop, Options(new_only=new_only)).test
     peer = kind()
 
     peer.fit(test.past, shop.catalog)
@@ -75,7 +75,8 @@ def test_a_peer_answers_with_products_of_the_shop(kind: type[Peer], new_only: bo
 def test_settings_are_judged_on_the_questions_of_earlier_folds_too(
     kind: type[Peer], shop: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learning, validation, _ = folds_of(shop, Options(new_only=True))
+    windows = folds_of(shop, Options(new_only=True))
+    folds = [windows.validation, *reversed(windows.learning)]
     asked: list[int] = []
     values = kind.values
 
@@ -85,9 +86,8 @@ def test_settings_are_judged_on_the_questions_of_earlier_folds_too(
 
     monkeypatch.setattr(kind, "values", counted)
 
-    tuned = kind.tuned([validation, *reversed(learning)], budget_s=0.0, seed=7)
+    tuned = kind.tuned(folds, budget_s=0.0, seed=7)
 
-    folds = [validation, *reversed(learning)]
     assert tuned.trials == 1 + len(kind.starts)
     assert asked == [len(fold) for fold in folds] * tuned.trials
 
@@ -115,12 +115,13 @@ def test_popular_is_what_most_shoppers_had() -> None:
 
 def test_the_best_peer_stands_beside_us(shop: Dataset) -> None:
     asked = Options(with_peers=True)
-    learning, validation, test = folds_of(shop, asked)
+    windows = folds_of(shop, asked)
+    test = windows.test
     ours = MostPopular()
     ours.fit(test.past, shop.catalog)
     slates = ours.answer(test, 20)
 
-    report = compared(slates, [validation, *learning], test, shop, asked, lambda message, share: None)
+    report = compared(slates, [windows.validation, *windows.learning], test, shop, asked, lambda message, share: None)
 
     values = {name: one["warm"]["ndcg@10"]["value"] for name, one in report["peers"].items()}
     assert set(values) == {kind.name for kind in peers("temporal")[0]}
@@ -130,7 +131,7 @@ def test_the_best_peer_stands_beside_us(shop: Dataset) -> None:
 
 
 def test_als_weighs_cells_as_the_package_does(shop: Dataset) -> None:
-    _, _, test = folds_of(shop, Options())
+    test = folds_of(shop, Options()).test
     matrix = profile_matrix(test, range(len(test)), shop.catalog.n_items)
     peer = ImplicitALS(K1=1.2, B=0.4, factors=4, iterations=1)
 
@@ -154,7 +155,7 @@ def test_of_equal_scores_the_lower_code_comes_first_also_at_the_end() -> None:
 def test_neighbors_may_learn_from_how_much_events_count(kind: type[ImplicitNeighbors]) -> None:
     rows = history()
     shop = build(rows.assign(event=np.where(np.arange(len(rows)) % 3, "view", "purchase")), products())
-    _, _, test = folds_of(shop, Options())
+    test = folds_of(shop, Options()).test
     plain, weighed = kind(K=20), kind(K=20, weighed=True)
     for peer in (plain, weighed):
         peer.fit(test.past, shop.catalog)
@@ -215,7 +216,7 @@ class Telling(MostPopular):
     budgets: ClassVar[list[float]] = []
 
     @classmethod
-    def tuned(cls, folds: Sequence[Fold], *, budget_s: float, seed: int) -> Tuned:
+    def tuned(cls, folds: Sequence[Fold], *, budget_s: float, seed: int) -> SourceSettings:
         cls.budgets.append(budget_s)
         return super().tuned(folds, budget_s=0.0, seed=seed)
 
@@ -234,10 +235,11 @@ def test_a_peer_gets_its_share_of_the_time_its_best_settings_and_all_that_lies_b
 ) -> None:
     monkeypatch.setattr("recsys.evaluation.evaluate.peers", lambda protocol: ([MostPopular, Telling], []))
     asked = Options(with_peers=True, budget_s=60.0)
-    learning, validation, test = folds_of(shop, asked)
+    windows = folds_of(shop, asked)
+    test = windows.test
     nothing = np.full((len(test), 20), -1, np.int32)
 
-    report = compared(nothing, [validation, *learning], test, shop, asked, lambda message, share: None)
+    report = compared(nothing, [windows.validation, *windows.learning], test, shop, asked, lambda message, share: None)
 
     assert report["best_peer"] == "telling"
     assert report["peers"]["telling"]["config"] == {"good": True}

@@ -11,7 +11,7 @@ from recsys.data.dataset import Dataset
 from recsys.data.folds import (
     Fold,
     leave_one_out,
-    lived,
+    mixed_questions,
     next_item,
     temporal,
 )
@@ -139,7 +139,7 @@ def test_every_column_of_a_question() -> None:
 
 ASKED: dict[str, Callable[[Dataset], Fold]] = {
     "temporal": lambda one: temporal(one, start=NOW, end=float("inf"), new_only=False),
-    "lived": lambda one: lived(one, start=NOW, end=float("inf"), new_only=False),
+    "mixed_questions": lambda one: mixed_questions(one, start=NOW, end=float("inf"), new_only=False),
     "next-item": lambda one: next_item(one, start=NOW, end=float("inf"), new_only=False),
     "leave-one-out": lambda one: leave_one_out(one, back=1, new_only=False),
 }

@@ -10,9 +10,8 @@ import pytest
 from recsys.arrays import Ints
 from recsys.data.catalog import Catalog
 from recsys.data.dataset import Dataset, build
-from recsys.data.folds import Fold, lived, temporal
+from recsys.data.folds import Fold, mixed_questions, temporal
 from recsys.data.time_split import cut_times
-from recsys.evaluation.pipeline import asked_of
 from recsys.evaluation.report import released_slates
 from recsys.metrics.registry import MAX_CUTOFF
 from recsys.ranking.exposure_constraint import ExposureConstraint
@@ -20,8 +19,10 @@ from recsys.ranking.features import feature_names
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.sources.registry import make
-from recsys.training.ranker_training import Member, mean_of
+from recsys.training.plan import Member
+from recsys.training.refit import fit_ranker
 from recsys.training.served_slates import padded
+from recsys.training.training import test_candidates as candidates_of
 
 DAY, START = 86_400.0, 1_700_000_000.0
 SOURCES = ("buy_again", "content", "covisitation", "new_arrivals", "personal_top", "popular", "rp3beta", "trending")
@@ -69,12 +70,10 @@ def bundle_of(dataset: Dataset, fold: Fold, catalog: Catalog, *, seed: int) -> H
         blend={"popular": 0.5, "rp3beta": 1.0, "content": 1.0},
         manifest={"stage": "ranker", "single": "covisitation", "plan": {"new_only": fold.new_only}},
         exposure=ExposureConstraint(0.3, rng.random(catalog.n_items).astype(np.float32)) if seed % 2 else None,
-        cold_lift=float(rng.uniform(-1, 2)),
-        cold_level=float(rng.uniform(-1, 1)),
     )
-    taught = asked_of(model, fold).thinned().judged()
+    train_set = candidates_of(model, fold).dataset(seed=7)
     members: list[Member] = [({"objective": "binary", "min_data_in_leaf": 5}, 20), ({"objective": "network"}, 30)]
-    return replace(model, ranker=mean_of(members, taught, feature_names(SOURCES), seed=7))
+    return replace(model, ranker=fit_ranker(members, train_set, feature_names(SOURCES), seed=7))
 
 
 def answered(model: HybridModel, fold: Fold) -> Ints:
@@ -88,13 +87,13 @@ def answered(model: HybridModel, fold: Fold) -> Ints:
 def test_what_is_judged_is_what_is_answered(seed: int, tmp_path: Path) -> None:
     dataset = shop(seed)
     cut = cut_times(dataset.interactions.times, (0.7,))[0]
-    ask = temporal if seed == 0 else lived
-    fold = ask(dataset, start=cut, end=float("inf"), new_only=seed == 1, limit=60, newest=300)
+    ask = temporal if seed == 0 else mixed_questions
+    fold = ask(dataset, start=cut, end=float("inf"), new_only=seed == 1, limit=60, max_events=300)
     ranked = bundle_of(dataset, fold, fold.catalog, seed=seed)
 
     for stage in ("ranker", "blend", "single", "popular"):
         model = replace(ranked, manifest={**ranked.manifest, "stage": stage})
-        judged, _ = released_slates(model, fold, asked_of(model, fold))
+        judged, _ = released_slates(model, candidates_of(model, fold))
         loaded = HybridModel.load(tmp_path / stage, expected=model.save(tmp_path / stage))
 
         np.testing.assert_array_equal(answered(model, fold), judged, stage)

@@ -10,11 +10,11 @@ import pytest
 from recsys.data.dataset import build
 from recsys.data.deep_features import image_vectors, sentence_vectors
 from recsys.data.profile import Context, Profile
-from recsys.evaluation.pipeline import train
 from recsys.sources.registry import make
 from recsys.training.plan import ranked_sources
 from tests.recsys import shops
 from tests.recsys.shop_history import history, products
+from tests.recsys.trainings import trained
 
 pytest.importorskip("torch", reason="the extra [deep] is missing")
 EXTRAS = {"content", "popular", "sentences", "sequence_net"}
@@ -65,14 +65,14 @@ def test_a_shop_with_pictures_and_the_extra_sources_is_trained_with_them(tmp_pat
 
     dataset = build(history(), products(), pictures=tmp_path)
     names = tuple(name for name in ranked_sources(["sentences", "sequence_net"]) if name in EXTRAS)
-    trained = train(dataset, names=names)
+    shop = trained(dataset, names=names)
 
     assert dataset.catalog.images is not None
     assert [bool(row.any()) for row in dataset.catalog.images[:4]] == [True, False, True, False]
-    assert {"sentences", "sequence_net"} <= trained.bundle.sources.keys()
-    assert trained.report["test"].keys() >= {"sentences", "sequence_net"}
+    assert {"sentences", "sequence_net"} <= shop.model.sources.keys()
+    assert shop.report["test"].keys() >= {"sentences", "sequence_net"}
     later = pd.DataFrame({"item_id": ["new"], "title": ["Product 7 in red"], "category": ["odd"]})
-    assert trained.bundle.extended(later).catalog.n_items == 41
+    assert shop.model.extended(later).catalog.n_items == 41
 
 
 def test_a_broken_picture_is_named(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ import pytest
 
 from recsys.data.dataset import build
 from recsys.data.folds import Fold, temporal
-from recsys.evaluation.pipeline import train
 from recsys.ranking.artifact import ArtifactError
 from recsys.ranking.explanation import Slate
 from recsys.ranking.model import HybridModel
@@ -22,28 +21,29 @@ from tests.recsys.shop_history import (
     history,
     products,
 )
-from tests.recsys.short_training import short_lessons
+from tests.recsys.short_training import short_training
+from tests.recsys.trainings import trained
 
 SHOPPERS, K = 50, 10
 LEARN = """
 import sys
 from pathlib import Path
-from tests.recsys.ranking.test_bundles_across_processes import learnt
+from tests.recsys.ranking.test_artifact_across_processes import learnt
 print(learnt().save(Path(sys.argv[1])))
 """
 ANSWER = """
 import json, sys
 from pathlib import Path
 from recsys.ranking.model import HybridModel
-from tests.recsys.ranking.test_bundles_across_processes import told
+from tests.recsys.ranking.test_artifact_across_processes import told
 print(json.dumps(told(HybridModel.load(Path(sys.argv[1]), expected=sys.argv[2]))))
 """
 
 
 def learnt() -> HybridModel:
     """Return the model of a small shop, all sources in it."""
-    with short_lessons():
-        return train(build(history(shoppers=SHOPPERS, items=24, visits=6), products(items=24)), seed=11).bundle
+    with short_training():
+        return trained(build(history(shoppers=SHOPPERS, items=24, visits=6), products(items=24)), seed=11).model
 
 
 def questions() -> Fold:

@@ -10,43 +10,37 @@ import pytest
 from recsys.data.catalog import Catalog
 from recsys.data.dataset import build
 from recsys.data.profile import Context, Profile
-from recsys.evaluation.pipeline import TrainedBundle, train
 from recsys.ranking.artifact import ArtifactError
-from recsys.ranking.candidates import Candidates, held_by
 from recsys.ranking.item_statistics import attribute_rows, kin_codes
 from recsys.ranking.model import HybridModel
 from recsys.ranking.ranker import Ranker
 from recsys.sources.content import Content
 from tests.recsys.shop_history import START, history, products
+from tests.recsys.trainings import TrainedShop
+from tests.recsys.trainings import trained as train_shop
 
 SOURCES = ("content", "personal_top", "popular", "rp3beta")
 NOW = START + 400 * 86_400.0
 
 
 @pytest.fixture(scope="module")
-def trained() -> TrainedBundle:
-    return train(build(history(), products()), seed=7, names=SOURCES)
+def trained() -> TrainedShop:
+    return train_shop(build(history(), products()), seed=7, names=SOURCES)
 
 
-def test_saved_and_loaded_answers_are_the_same(trained: TrainedBundle, tmp_path: Path) -> None:
+def test_saved_and_loaded_answers_are_the_same(trained: TrainedShop, tmp_path: Path) -> None:
     profiles = trained.test.profiles[:5]
     contexts = [Context()] * 5
 
-    digest = trained.bundle.save(tmp_path / "one")
+    digest = trained.model.save(tmp_path / "one")
     loaded = HybridModel.load(tmp_path / "one", expected=digest)
 
     for before, after in zip(
-        trained.bundle.slate_many(profiles, contexts, 10), loaded.slate_many(profiles, contexts, 10), strict=True
+        trained.model.slate_many(profiles, contexts, 10), loaded.slate_many(profiles, contexts, 10), strict=True
     ):
         np.testing.assert_array_equal(before.items, after.items)
         np.testing.assert_array_equal(before.scores, after.scores)
     assert loaded.save(tmp_path / "two") != ""
-
-
-def test_same_data_and_seed_give_the_same_hash(trained: TrainedBundle, tmp_path: Path) -> None:
-    again = train(build(history(), products()), seed=7, names=SOURCES)
-
-    assert again.bundle.save(tmp_path / "again") == trained.bundle.save(tmp_path / "first")
 
 
 @pytest.mark.parametrize(
@@ -58,8 +52,8 @@ def test_same_data_and_seed_give_the_same_hash(trained: TrainedBundle, tmp_path:
         ("manifest", "not the registered one"),
     ],
 )
-def test_a_touched_artifact_is_refused(trained: TrainedBundle, tmp_path: Path, touch: str, told: str) -> None:
-    digest = trained.bundle.save(tmp_path / "model")
+def test_a_touched_artifact_is_refused(trained: TrainedShop, tmp_path: Path, touch: str, told: str) -> None:
+    digest = trained.model.save(tmp_path / "model")
     statistics = tmp_path / "model" / "statistics.npz"
     if touch == "altered":
         content = bytearray(statistics.read_bytes())
@@ -78,10 +72,10 @@ def test_a_touched_artifact_is_refused(trained: TrainedBundle, tmp_path: Path, t
 
 
 def test_a_ranker_of_features_that_this_code_does_not_know_is_refused_before_anybody_asks_it(
-    trained: TrainedBundle, tmp_path: Path
+    trained: TrainedShop, tmp_path: Path
 ) -> None:
     """Read, it would fail each answer: that of an earlier release, or of a later one after the way back."""
-    learnt = replace(trained.bundle, ranker=Ranker((), (), ("popular_score", "price_of_the_moon")))
+    learnt = replace(trained.model, ranker=Ranker((), (), ("popular_score", "price_of_the_moon")))
 
     digest = learnt.save(tmp_path / "model")
 
@@ -90,64 +84,64 @@ def test_a_ranker_of_features_that_this_code_does_not_know_is_refused_before_any
 
 
 def test_facts_of_another_release_are_refused_before_anybody_asks_for_them(
-    trained: TrainedBundle, tmp_path: Path
+    trained: TrainedShop, tmp_path: Path
 ) -> None:
     """A table that lacks a column failed each answer of a ranker whose own features are all known."""
-    statistics = replace(trained.bundle.statistics, table=trained.bundle.statistics.table[:, 1:])
+    statistics = replace(trained.model.statistics, table=trained.model.statistics.table[:, 1:])
 
-    digest = replace(trained.bundle, statistics=statistics).save(tmp_path / "model")
+    digest = replace(trained.model, statistics=statistics).save(tmp_path / "model")
 
     with pytest.raises(ArtifactError, match="21 statistics of each product, and this code reads 22"):
         HybridModel.load(tmp_path / "model", expected=digest)
 
 
-def test_a_source_of_another_release_is_named(trained: TrainedBundle, tmp_path: Path) -> None:
-    sources = {**trained.bundle.sources, "oracle": trained.bundle.sources["popular"]}
+def test_a_source_of_another_release_is_named(trained: TrainedShop, tmp_path: Path) -> None:
+    sources = {**trained.model.sources, "oracle": trained.model.sources["popular"]}
 
-    digest = replace(trained.bundle, sources=sources).save(tmp_path / "model")
+    digest = replace(trained.model, sources=sources).save(tmp_path / "model")
 
     with pytest.raises(ArtifactError, match="recommenders that this code does not know: oracle"):
         HybridModel.load(tmp_path / "model", expected=digest)
 
 
-def test_every_strategy_answers_anybody(trained: TrainedBundle) -> None:
+def test_every_strategy_answers_anybody(trained: TrainedShop) -> None:
     nobody = Profile.empty(NOW)
 
-    for strategy in (None, "hybrid", "blend", *trained.bundle.sources):
-        slate = trained.bundle.slate(nobody, Context(), 10, strategy=strategy)
+    for strategy in (None, "hybrid", "blend", *trained.model.sources):
+        slate = trained.model.slate(nobody, Context(), 10, strategy=strategy)
         assert len(slate) <= 10
         assert (np.diff(slate.scores) <= 0).all()
-    assert len(trained.bundle.slate(nobody, Context(), 10)) == 10
+    assert len(trained.model.slate(nobody, Context(), 10)) == 10
     with pytest.raises(KeyError):
-        trained.bundle.slate(nobody, Context(), 10, strategy="astrology")
+        trained.model.slate(nobody, Context(), 10, strategy="astrology")
 
 
-def test_masks_and_exclusions_hold(trained: TrainedBundle) -> None:
+def test_masks_and_exclusions_hold(trained: TrainedShop) -> None:
     profile = trained.test.profiles[0]
-    allowed = np.zeros(trained.bundle.catalog.n_items, bool)
+    allowed = np.zeros(trained.model.catalog.n_items, bool)
     allowed[:6] = True
 
-    slate = trained.bundle.slate(profile, Context(allowed=allowed, exclude=(2,)), 10)
-    fresh = trained.bundle.slate(profile, Context(seen_allowed=False), 10)
+    slate = trained.model.slate(profile, Context(allowed=allowed, exclude=(2,)), 10)
+    fresh = trained.model.slate(profile, Context(seen_allowed=False), 10)
 
     assert set(slate.items.tolist()) <= {0, 1, 3, 4, 5}
     assert not set(fresh.items.tolist()) & set(profile.items.tolist())
 
 
-def test_given_items_are_all_ranked(trained: TrainedBundle) -> None:
+def test_given_items_are_all_ranked(trained: TrainedShop) -> None:
     given = np.array([7, 3, 30], np.int32)
 
-    slate = trained.bundle.rank(trained.test.profiles[0], Context(), given)
+    slate = trained.model.rank(trained.test.profiles[0], Context(), given)
 
     assert sorted(slate.items.tolist()) == [3, 7, 30]
 
 
-def test_given_items_are_ranked_among_themselves_where_no_ranker_is(trained: TrainedBundle) -> None:
+def test_given_items_are_ranked_among_themselves_where_no_ranker_is(trained: TrainedShop) -> None:
     """None of them is in the list of thirty best of the source, so its places there tell nothing."""
-    manifest = {**trained.bundle.manifest, "stage": "blend"}
-    blended = replace(trained.bundle, manifest=manifest, blend={"popular": 1.0}, quotas={"popular": 3})
+    manifest = {**trained.model.manifest, "stage": "blend"}
+    blended = replace(trained.model, manifest=manifest, blend={"popular": 1.0}, quotas={"popular": 3})
     profile = trained.test.profiles[0]
-    scores = trained.bundle.sources["popular"].scores(profile, Context())
+    scores = trained.model.sources["popular"].scores(profile, Context())
     given = np.argsort(-scores)[10:16].astype(np.int32)
 
     slate = blended.rank(profile, Context(), np.sort(given))
@@ -156,37 +150,20 @@ def test_given_items_are_ranked_among_themselves_where_no_ranker_is(trained: Tra
     assert len({*slate.scores.tolist()}) == 6
 
 
-def test_a_long_answer_ranks_the_candidates_that_the_ranker_was_taught_on(trained: TrainedBundle) -> None:
+def test_a_long_answer_ranks_the_candidates_that_the_ranker_was_taught_on(trained: TrainedShop) -> None:
     """More of each source were others than the ranker knows: ranks it never saw, sources that agree more often."""
-    model = replace(trained.bundle, quotas={"popular": 60, "content": 40, "rp3beta": 20})
+    model = replace(trained.model, quotas={"popular": 60, "content": 40, "rp3beta": 20})
 
     assert model._asked("ranker", None, 100) == model._asked("blend", None, 10) == model.quotas
     assert model._asked("ranker", None, 240) == {"popular": 120, "content": 80, "rp3beta": 40}
     assert model._asked("blend", ("content",), 100) == {"popular": 0, "content": 100, "rp3beta": 0}
 
 
-def test_what_the_shopper_had_is_not_new_to_them_though_nobody_else_touched_it(trained: TrainedBundle) -> None:
-    model = replace(
-        trained.bundle, statistics=replace(trained.bundle.statistics, last=trained.bundle.statistics.last.copy())
-    )
-    model.statistics.last[:] = np.nan
-    profile = trained.test.profiles[0]
-    items = np.unique(np.append(profile.items[:2], [3, 5]))
-    nothing = np.zeros((len(items), 1), np.float32)
-    pairs = Candidates(np.zeros(len(items), np.int64), items, nothing, nothing, ("popular",), 1)
-
-    own = held_by([profile], pairs)
-
-    assert own.tolist() == np.isin(items, profile.items).tolist()
-    assert model._untouched(pairs, own).tolist() == (~own).tolist()
-    assert model._untouched(pairs, None).all()
-
-
-def test_a_new_product_is_known_at_once(trained: TrainedBundle) -> None:
-    n = trained.bundle.catalog.n_items
+def test_a_new_product_is_known_at_once(trained: TrainedShop) -> None:
+    n = trained.model.catalog.n_items
     fresh = pd.DataFrame({"item_id": ["i000", "new"], "title": ["", "Product 2"], "category": ["", "even"]})
 
-    more = trained.bundle.extended(fresh)
+    more = trained.model.extended(fresh)
 
     assert more.catalog.item_ids[n:] == ("new",)
     assert more.statistics.n_items == n + 1
@@ -194,15 +171,15 @@ def test_a_new_product_is_known_at_once(trained: TrainedBundle) -> None:
     assert sorted(ranked.items.tolist()) == [1, n]
 
 
-def test_new_products_are_kin_of_what_a_training_would_find_them_kin_of(trained: TrainedBundle) -> None:
-    known = trained.bundle.catalog
+def test_new_products_are_kin_of_what_a_training_would_find_them_kin_of(trained: TrainedShop) -> None:
+    known = trained.model.catalog
     told = {"category": [known.categories[0], "new/deep", "new", ""], "brand": [known.brands[1], "New", "New", ""]}
     held = [list(known.attributes[0]) if known.attributes else [], ["color=new"], ["color=new", "size=new"], []]
     fresh = pd.DataFrame(
         {"item_id": ["a", "b", "c", "d"], "group_id": ["one", "one", "", ""], "attributes": held, **told}
     )
 
-    more = trained.bundle.extended(fresh)
+    more = trained.model.extended(fresh)
 
     for name, codes in kin_codes(more.catalog).items():
         own = getattr(more.statistics, name)
@@ -215,9 +192,9 @@ def test_new_products_are_kin_of_what_a_training_would_find_them_kin_of(trained:
 
 
 def test_a_model_that_knows_the_first_of_the_new_products_compares_only_the_others(
-    trained: TrainedBundle, monkeypatch: pytest.MonkeyPatch
+    trained: TrainedShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, met = trained.bundle, list[int]()
+    model, met = trained.model, list[int]()
     fresh = pd.DataFrame({"item_id": ["new", "newer"], "title": ["Product 2", "Product 4"], "category": ["even"] * 2})
     extend = Content.extend
 
@@ -238,9 +215,9 @@ def test_a_model_that_knows_the_first_of_the_new_products_compares_only_the_othe
 
 
 def test_an_import_of_very_many_new_products_waits_for_the_next_training(
-    trained: TrainedBundle, monkeypatch: pytest.MonkeyPatch
+    trained: TrainedShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = trained.bundle
+    model = trained.model
     n = model.catalog.n_items
     fresh = pd.DataFrame({"item_id": ["new", "newer"], "title": ["Product 2", "Product 4"], "category": ["even"] * 2})
     assert model.extended(fresh).sources["content"].n_items == n + 2
@@ -254,8 +231,8 @@ def test_an_import_of_very_many_new_products_waits_for_the_next_training(
     assert sorted(more.rank(trained.test.profiles[0], Context(), np.array([n, 1], np.int32)).items.tolist()) == [1, n]
 
 
-def test_contributions_are_told_when_asked(trained: TrainedBundle) -> None:
-    model = trained.bundle
+def test_contributions_are_told_when_asked(trained: TrainedShop) -> None:
+    model = trained.model
     slate = model.slate(trained.test.profiles[0], Context(), 3, strategy="ranker", explain=True)
 
     assert all(slate.contributions)
