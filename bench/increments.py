@@ -47,16 +47,16 @@ def report(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = No
     folds = folds_of(dataset, Options(new_only=new_only, shares=SHARES))
     morning, evening = folds.test, folds_of(dataset, Options(new_only=new_only)).test
     training = train_on(folds, progress=show_progress, names=names)
-    catalogue = evening.catalogue
+    catalog = evening.catalog
 
     def trained(fold: Fold) -> HybridModel:
-        return refit(training.plan, fold.past, fold.catalogue, training.datasets, until=fold.until)
+        return refit(training.plan, fold.past, fold.catalog, training.datasets, until=fold.until)
 
     begun = time.monotonic()
     as_trained = trained(morning)
     refitting = time.monotonic() - begun
     begun = time.monotonic()
-    fresh = incremented(as_trained, evening.past, catalogue)
+    fresh = incremented(as_trained, evening.past, catalog)
     fitting = time.monotonic() - begun
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:

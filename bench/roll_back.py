@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def fill(rows: "list[ProductRow]") -> None:
-    """Put the products into the catalogue."""
+    """Put the products into the catalog."""
     from catalog.services import bulk_upsert
 
     stated = ("product_id", "title", "description", "brand", "price", "currency", "stock", "group_id", "attributes")

@@ -98,14 +98,12 @@ def model(rows: "list[ProductRow]", options: argparse.Namespace, directory: Path
         return
     dataset = build(history(options, seed), items_frame(rows))
     with mock.patch.object(Content, "_similar", by_chance(options.neighbors)):
-        sources = {name: make(name).fit(dataset.interactions, dataset.catalogue) for name in SOURCES}
+        sources = {name: make(name).fit(dataset.interactions, dataset.catalog) for name in SOURCES}
     until = float(dataset.interactions.times.max())
-    statistics = ItemStatistics.fit(dataset.interactions, dataset.catalogue, until=until)
+    statistics = ItemStatistics.fit(dataset.interactions, dataset.catalog, until=until)
     even = dict.fromkeys(sources, 1.0)
     manifest = {"stage": "blend", "single": "rp3beta", "seed": seed}
-    HybridModel(dataset.catalogue, sources, statistics, None, dict.fromkeys(sources, 50), even, manifest).save(
-        directory
-    )
+    HybridModel(dataset.catalog, sources, statistics, None, dict.fromkeys(sources, 50), even, manifest).save(directory)
 
 
 def by_chance(neighbors: int) -> Callable[..., Iterator[Any]]:

@@ -35,7 +35,7 @@ def check_loaded(name: str) -> bool:
     return data_set is not None
 
 
-def fill_catalogue(data: DemoData, progress: Progress) -> None:
+def fill_catalog(data: DemoData, progress: Progress) -> None:
     """Write all products to the catalog."""
     for rows in batches(data.products, PRODUCTS_AT_ONCE):
         result = bulk_upsert(rows, actor=ACTOR, source=f"demo:{data.name}")

@@ -187,7 +187,7 @@ def check_log() -> str:
     return f"{get_log().length()} entries"
 
 
-def check_catalogue() -> str:
+def check_catalog() -> str:
     """Check that the catalog is loaded. Raises Unavailable while it is loading, because requests would wait."""
     if snapshot_refresher.loading:
         raise errors.Unavailable("the catalog is being loaded")
@@ -211,6 +211,6 @@ CHECKS: dict[str, Callable[[], str]] = {
     "redis": check_redis,
     "stores": check_stores,
     "log": check_log,
-    "catalogue": check_catalogue,
+    "catalog": check_catalog,
     "model": check_model,
 }

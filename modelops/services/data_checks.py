@@ -11,7 +11,7 @@ from common.errors import Conflict
 from modelops.models import AlarmKind, ModelVersion, TrainingRun
 from modelops.selectors.registry import live_version
 from modelops.services.alarms import raise_or_settle
-from recsys.data.data_checks import checked, failed
+from recsys.data.data_checks import check_dataset, failed
 from recsys.evaluation.report_values import storable
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def examine(dataset: "Dataset", run: TrainingRun) -> None:
     A failed check raises an alarm. Raises Conflict if the feed looks broken, unless the run is forced.
     """
     live = live_version()
-    checks = checked(dataset, last=data_profile_of(live))
+    checks = check_dataset(dataset, last=data_profile_of(live))
     refusals = failed(checks, "refuses")
     run.data_report = storable({**dataset.report, "checks": [asdict(one) for one in checks]})
     run.save(update_fields=["data_report"])

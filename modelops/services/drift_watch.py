@@ -20,19 +20,19 @@ from modelops.services.data_checks import data_profile_of
 from modelops.services.served_answers import HISTORY, served_checks
 from modelops.services.shop_data import with_removals
 from recsys.arrays import Longs, Times
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.cleaning import declared_bots
 from recsys.data.data_checks import (
     Check,
-    drifted,
-    fallen,
-    served,
+    check_drift,
+    check_feeds,
+    check_served,
 )
 from recsys.data.drift import (
-    day_of,
-    shoppers_a_day,
-    shown_by,
-    standings,
+    bin_counts,
+    daily_shoppers,
+    day_histograms,
+    popularity_bins,
 )
 from recsys.data.signals import SIGNAL_CODES, SIGNAL_NAMES
 from recsys.evaluation.report_values import storable
@@ -61,18 +61,18 @@ def watch_drift(*, actor: str, again: bool = False) -> ModelDrift | None:
     training_data = _training_data(live) if live else None
     if live is None or training_data is None:
         return None
-    catalogue, item_statistics = training_data
-    ids = pd.Index(catalogue.item_ids, dtype=object)
-    popularity_bins = pd.Series(standings(item_statistics.table[:, POPULAR].astype(np.float64)), index=ids)
+    catalog, item_statistics = training_data
+    ids = pd.Index(catalog.item_ids, dtype=object)
+    item_bins = pd.Series(popularity_bins(item_statistics.table[:, POPULAR].astype(np.float64)), index=ids)
     popularity = pd.Series(np.expm1(item_statistics.table[:, EVER].astype(np.float64)), index=ids)
     frame = training_frame(since=now - HISTORY)
     frame = frame[~declared_bots(frame)]  # training excludes bots too
     day = frame[frame["timestamp"] >= (now - DAY).timestamp()]
-    fairness = served_checks(frame, with_removals(_current_catalog(live, catalogue)), popularity, now=now)
+    fairness = served_checks(frame, with_removals(_current_catalog(live, catalog)), popularity, now=now)
     checks = [
         *_volume_checks(frame, now=now),
-        *_traffic_checks(live, day, popularity_bins, now=now),
-        *_slate_checks(popularity_bins, now=now),
+        *_traffic_checks(live, day, item_bins, now=now),
+        *_slate_checks(item_bins, now=now),
         *fairness,
     ]
     measurements = [one for one in checks if one.grade != "notes"]
@@ -85,25 +85,25 @@ def watch_drift(*, actor: str, again: bool = False) -> ModelDrift | None:
         return ModelDrift.objects.create(model_version=live, taken_at=now, rows=len(day), checks=stored_checks)
 
 
-def _training_data(version: ModelVersion) -> tuple[Catalogue, ItemStatistics] | None:
+def _training_data(version: ModelVersion) -> tuple[Catalog, ItemStatistics] | None:
     """Return catalog and item statistics of the version's training; None if the artifact is altered or unreadable."""
     directory = directory_of(version)
     try:
         artifact.unseal(directory, expected=version.artifact_hash)
-        return artifact.read_catalogue(directory), artifact.read_statistics(directory)
+        return artifact.read_catalog(directory), artifact.read_statistics(directory)
     except LOADING_ERRORS as error:
         log.error("model.champion_unreadable version=%s error=%s", version.version, error)
         return None
 
 
-def _current_catalog(version: ModelVersion, training_catalog: Catalogue) -> Catalogue:
+def _current_catalog(version: ModelVersion, training_catalog: Catalog) -> Catalog:
     """Return the catalog of the version's increment, else of its training: newer products are served too."""
     increment = increment_of(version)
     if increment is None:
         return training_catalog
     try:
         artifact.unseal(increment.directory, expected=increment.artifact_hash)
-        return artifact.read_catalogue(increment.directory)
+        return artifact.read_catalog(increment.directory)
     except LOADING_ERRORS as error:
         log.error("model.increment_unreadable version=%s error=%s", version.version, error)
         return training_catalog
@@ -112,19 +112,19 @@ def _current_catalog(version: ModelVersion, training_catalog: Catalogue) -> Cata
 def _volume_checks(frame: pd.DataFrame, *, now: datetime) -> list[Check]:
     """Return the checks of the number of shoppers per signal: lost tags leave no events that could drift."""
     signals, shoppers, ages = _columns(frame, now=now)
-    days = shoppers_a_day(signals, shoppers, ages, days=HISTORY // DAY)
-    return fallen(days, ["all signals", *SIGNAL_NAMES])
+    days = daily_shoppers(signals, shoppers, ages, days=HISTORY // DAY)
+    return check_feeds(days, ["all signals", *SIGNAL_NAMES])
 
 
 def _traffic_checks(
-    live: ModelVersion, frame: pd.DataFrame, popularity_bins: "pd.Series[int]", *, now: datetime
+    live: ModelVersion, frame: pd.DataFrame, item_bins: "pd.Series[int]", *, now: datetime
 ) -> list[Check]:
     """Return the checks of shoppers' behavior; [] without a usual day in the version's report."""
     usual = (data_profile_of(live) or {}).get("day")
     if not usual or not len(frame):
         return []
-    day = day_of(*_columns(frame, now=now), _bins(frame["item_id"], popularity_bins))
-    return drifted(usual, day)
+    day = day_histograms(*_columns(frame, now=now), _bins(frame["item_id"], item_bins))
+    return check_drift(usual, day)
 
 
 def _columns(frame: pd.DataFrame, *, now: datetime) -> tuple[Longs, Longs, Times]:
@@ -137,20 +137,18 @@ def _columns(frame: pd.DataFrame, *, now: datetime) -> tuple[Longs, Longs, Times
     )
 
 
-def _slate_checks(popularity_bins: "pd.Series[int]", *, now: datetime) -> list[Check]:
+def _slate_checks(item_bins: "pd.Series[int]", *, now: datetime) -> list[Check]:
     """Return the check of the products shown in the last day against the week before."""
     windows = ((now - WEEK, now - DAY), (now - DAY, now))
     bins = [
-        shown_by(
-            _bins(pd.Series(list(counts), dtype=object), popularity_bins), np.fromiter(counts.values(), np.float64)
-        )
+        bin_counts(_bins(pd.Series(list(counts), dtype=object), item_bins), np.fromiter(counts.values(), np.float64))
         for counts in (served_counts(since=since, before=end) for since, end in windows)
     ]
     shoppers = min(served_shoppers(since=since, before=end) for since, end in windows)
-    return served(bins[0], bins[1], shoppers=shoppers)
+    return check_served(bins[0], bins[1], shoppers=shoppers)
 
 
-def _bins(product_ids: "pd.Series[str]", popularity_bins: "pd.Series[int]") -> Longs:
+def _bins(product_ids: "pd.Series[str]", item_bins: "pd.Series[int]") -> Longs:
     """Return the popularity bin of each product; unknown products count as untouched."""
-    last = int(standings(np.zeros(1))[0])
-    return np.asarray(product_ids.map(popularity_bins).fillna(last), np.int64)
+    last = int(popularity_bins(np.zeros(1))[0])
+    return np.asarray(product_ids.map(item_bins).fillna(last), np.int64)

@@ -94,7 +94,7 @@ def _make(live: ModelVersion, started: float, *, actor: str) -> str:
     except LOADING_ERRORS as error:
         raise Conflict(f"{live.version} cannot learn more: {error}") from error
     directory = increments_of(live) / str(uuid7())
-    bundle = incremented(base, dataset.interactions, dataset.catalogue, manifest=data_summary)
+    bundle = incremented(base, dataset.interactions, dataset.catalog, manifest=data_summary)
     with removed_on_failure(directory):
         artifact_hash = bundle.save(directory)
     fields = {"directory": directory.name, "artifact_hash": artifact_hash, "interactions": len(dataset), **data_summary}
@@ -177,11 +177,11 @@ def _tidy(live: ModelVersion, newest: Path) -> None:
 
 def _refuse_broken(dataset: "Dataset", live: ModelVersion, *, actor: str) -> None:
     """Raise Conflict if a data check would refuse a training, and raise an alarm the first time."""
-    from recsys.data.data_checks import checked, failed
+    from recsys.data.data_checks import check_dataset, failed
 
     if not len(dataset):
         raise Conflict("There is no event that may be used for training.")
-    checks = [one for one in checked(dataset, last=data_profile_of(live)) if one.grade == "refuses"]
+    checks = [one for one in check_dataset(dataset, last=data_profile_of(live)) if one.grade == "refuses"]
     if refusals := failed(checks):
         names = [one.name for one in checks if not one.passed]
         if names != live.increment.get("refused"):  # runs every few minutes: alarm once, even after staff settled it

@@ -12,8 +12,8 @@ import pandas as pd
 from events.served_lists import served_lists
 from modelops.services.gate import CONTEXT_DAYS, labels_of
 from recsys.arrays import Longs
-from recsys.data.activity import third_of
-from recsys.data.catalogue import Catalogue
+from recsys.data.activity import third_names
+from recsys.data.catalog import Catalog
 from recsys.data.data_checks import Check
 from recsys.evaluation.model_checks.answers import (
     Answers,
@@ -49,23 +49,23 @@ class _Lists:
 
 
 def served_checks(
-    frame: pd.DataFrame, catalogue: Catalogue, popularity: "pd.Series[float]", *, now: datetime
+    frame: pd.DataFrame, catalog: Catalog, popularity: "pd.Series[float]", *, now: datetime
 ) -> list[Check]:
     """Return the checks of the answers served in the last day.
 
     `frame` is `training_frame` of at least the last `HISTORY`; `popularity` is by product id, 0 for missing ones.
     """
-    since, codes = now - DAYS * DAY, {name: code for code, name in enumerate(catalogue.item_ids)}
+    since, codes = now - DAYS * DAY, {name: code for code, name in enumerate(catalog.item_ids)}
     touches, persons = _touches(frame, codes)
     answers = _answers(since, codes, {name: code for code, name in enumerate(persons)})
     cuts = [(since + at * DAY).timestamp() for at in range(DAYS)]
     touches_by_day = [_between(touches, cut, cut + DAY.total_seconds()) for cut in cuts]
     scored_by_day = [answered_well(*one, n_items=len(codes)) for one in zip(answers, touches_by_day, strict=True)]
     labels = _labels(persons, np.unique(np.concatenate([who for who, _ in scored_by_day])), since=since - CONTEXT_DAYS)
-    popular = popularity.reindex(catalogue.item_ids).fillna(0.0).to_numpy(np.float64)
+    popular = popularity.reindex(catalog.item_ids).fillna(0.0).to_numpy(np.float64)
     days = [
         ServedDay(
-            own, JudgedShelf.of(catalogue, popularity=popular, cut=cut), ndcg, _groups(who, touches, labels, cut=cut)
+            own, JudgedShelf.of(catalog, popularity=popular, cut=cut), ndcg, _groups(who, touches, labels, cut=cut)
         )
         for cut, own, (who, ndcg) in zip(cuts, answers, scored_by_day, strict=True)
     ]
@@ -113,4 +113,4 @@ def _groups(codes: Longs, touches: Touches, labels: Labels, *, cut: float) -> di
     """Return the labels of the evaluated shoppers of the day that begins at `cut`, by kind."""
     before = _between(touches, cut - WEEK.total_seconds(), cut).shoppers
     n_events = np.bincount(before, minlength=int(codes.max(initial=-1)) + 1)[codes]
-    return {"activity": third_of(n_events), **{kind: tuple(own[codes]) for kind, own in labels.items()}}
+    return {"activity": third_names(n_events), **{kind: tuple(own[codes]) for kind, own in labels.items()}}

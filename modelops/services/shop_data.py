@@ -11,7 +11,7 @@ from django.conf import settings
 from catalog.frames import items_frame
 from catalog.selectors import catalog_rows, removals
 from events.selectors import shoppers_frame, training_frame
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 
 if TYPE_CHECKING:
     from recsys.data.dataset import Dataset
@@ -40,8 +40,8 @@ def shop_dataset(
     items = items_frame(rows)
     folder = Path(settings.PICTURES_DIR) if pictures and settings.PICTURES_DIR else None
     event_weights = settings.EVENT_WEIGHTS if weights is None else weights
-    dataset = build(frame, items, shoppers, pictures=folder, weights=event_weights, stated=True)
-    dataset = replace(dataset, catalogue=with_removals(dataset.catalogue))
+    dataset = build(frame, items, shoppers, pictures=folder, weights=event_weights, explicit_ratings=True)
+    dataset = replace(dataset, catalog=with_removals(dataset.catalog))
     # No entry for a catalog in a single currency.
     imputed = (
         [{"column": "price in another currency", "values": n_other_currency, "rule": OTHER_CURRENCY}]
@@ -51,11 +51,11 @@ def shop_dataset(
     return replace(dataset, report={**dataset.report, "imputed": [*dataset.report["imputed"], *imputed]})
 
 
-def with_removals(catalogue: Catalogue) -> Catalogue:
+def with_removals(catalog: Catalog) -> Catalog:
     """Return the catalog with the time of each product's removal: evaluations ignore a product after that."""
-    codes = {name: code for code, name in enumerate(catalogue.item_ids)}
-    removed_at = np.full(catalogue.n_items, np.nan)
+    codes = {name: code for code, name in enumerate(catalog.item_ids)}
+    removed_at = np.full(catalog.n_items, np.nan)
     for name, moment in removals():
         if name in codes:
             removed_at[codes[name]] = moment.timestamp()
-    return replace(catalogue, gone=removed_at)
+    return replace(catalog, removed_at=removed_at)

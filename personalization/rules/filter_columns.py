@@ -1,6 +1,6 @@
 """The columns of the catalog that filters, rules and caps use. Pure.
 
-The position is the item code, as in the model's `Catalogue`. Text columns are factorized: `brands[brand_of[code]]` is
+The position is the item code, as in the model's `Catalog`. Text columns are factorized: `brands[brand_of[code]]` is
 the brand of an item. A condition is therefore evaluated once for each distinct value, not once for each item.
 
 Columns keep names as the shop writes them. Brands and categories are compared and counted without regard to case, by

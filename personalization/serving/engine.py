@@ -145,7 +145,7 @@ def _without_disliked(allowed: Bools, shopper: Shopper, *, is_onboarding: bool) 
     For onboarding, drops every product the shopper has rated: no question is repeated.
     """
     remaining = allowed.copy()
-    remaining[shopper.opinions.said if is_onboarding else shopper.opinions.disliked] = False
+    remaining[shopper.opinions.answered if is_onboarding else shopper.opinions.disliked] = False
     return remaining if is_onboarding or remaining.any() else allowed
 
 

@@ -99,7 +99,7 @@ def _popular(snapshot: Snapshot, question: Question) -> Iterator[Proposal]:
 def _by_strategy(snapshot: Snapshot, question: Question, proposals: Proposals) -> None:
     bundle, strategy, placement = snapshot.bundle, question.strategy, question.placement
     if strategy == ONBOARDING:
-        opinions = question.shopper.opinions.skipping(question.excluded)
+        opinions = question.shopper.opinions.with_skipped(question.excluded)
         picked = questions(snapshot.onboarding_cache.space, opinions, question.allowed, min(question.k, QUESTIONS))
         proposals.add(ONBOARDING, picked.items, picked.worth.tolist())
         return

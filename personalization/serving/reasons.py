@@ -111,7 +111,7 @@ class Reasoner:
             source = self.sources.get(name)
             if name not in by or source is None or not source.contextual or not source.knows(code):
                 continue
-            for cause in source.because(Profile.empty(self.shopper.profile.now), self.context, code):
+            for cause in source.explain(Profile.empty(self.shopper.profile.now), self.context, code):
                 if cause in self.context.items:
                     return self._with_title(*words, cause)
         return self._with_title(*SIMILAR, kin) if kin in self.context.items else None
@@ -126,7 +126,7 @@ class Reasoner:
             source = self.sources.get(name)
             if name not in by or source is None or not source.knows(code):
                 continue
-            causes = source.because(self.shopper.profile, Context(), code)
+            causes = source.explain(self.shopper.profile, Context(), code)
             cause = next((one for one in causes if one in latest and one != code), None)
             if cause is not None:
                 return self.because(cause)

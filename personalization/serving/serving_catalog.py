@@ -19,7 +19,7 @@ from recsys.arrays import (
     Longs,
     Times,
 )
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.ranking.text_similarity import Kinship
 
 N = TypeVar("N", np.float64, np.int64)
@@ -33,35 +33,35 @@ UNCOUNTED = 10**9
 class ServingCatalog:
     """All products by code. `rows[code]` is None for a product of the model that left the catalog."""
 
-    catalogue: Catalogue
+    catalog: Catalog
     rows: tuple[ProductRow | None, ...]
     columns: Columns
     _masks: dict[Filters, Bools] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, catalogue: Catalogue, rows: Iterable[ProductRow], *, before: "ServingCatalog | None" = None
+        cls, catalog: Catalog, rows: Iterable[ProductRow], *, before: "ServingCatalog | None" = None
     ) -> "ServingCatalog":
         """Return the serving catalog of a catalog whose ids include those of all rows.
 
         `before` lends its computed values of unchanged rows, even where their codes changed.
         """
         by_id = {row.product_id: row for row in rows}
-        rows_by_code = tuple(map(by_id.get, catalogue.item_ids))
+        rows_by_code = tuple(map(by_id.get, catalog.item_ids))
         if before is None or not before.rows:
-            return cls(catalogue, rows_by_code, Columns.of(catalogue.item_ids, **_columns_of(rows_by_code)))
-        places = catalogue.places_in(before.catalogue)
+            return cls(catalog, rows_by_code, Columns.of(catalog.item_ids, **_columns_of(rows_by_code)))
+        places = catalog.codes_in(before.catalog)
         unchanged = [
             place >= 0 and before.rows[place] is row for place, row in zip(places.tolist(), rows_by_code, strict=True)
         ]
         codes, old_codes = np.flatnonzero(~np.array(unchanged, np.bool_)), places.clip(0)
         new_rows = [rows_by_code[code] for code in codes.tolist()]
-        columns = before.columns.with_items(catalogue.item_ids, old_codes, changed=codes, **_columns_of(new_rows))
-        serving_catalog = cls(catalogue, rows_by_code, columns)
+        columns = before.columns.with_items(catalog.item_ids, old_codes, changed=codes, **_columns_of(new_rows))
+        serving_catalog = cls(catalog, rows_by_code, columns)
         vars(serving_catalog)["sale_starts"] = _patched(before.sale_starts[old_codes], codes, _sale_starts(new_rows))
         vars(serving_catalog)["first_seen"] = _patched(before.first_seen[old_codes], codes, _first_seen(new_rows))
         if (kinship := vars(before).get("kinship")) is not None:
-            vars(serving_catalog)["kinship"] = Kinship.after(kinship, catalogue, places)
+            vars(serving_catalog)["kinship"] = Kinship.after(kinship, catalog, places)
         return serving_catalog
 
     def with_changes(self, rows: Sequence[ProductRow]) -> "ServingCatalog":
@@ -80,7 +80,7 @@ class ServingCatalog:
         else:
             ids, every = self.columns.product_ids, np.arange(len(all_rows))
             columns = self.columns.with_items(ids, every, changed=codes, **_columns_of(rows))
-        changed = ServingCatalog(self.catalogue, tuple(all_rows), columns)
+        changed = ServingCatalog(self.catalog, tuple(all_rows), columns)
         reusable = ("kinship", "by_id", *(("first_seen", "newest") if same_dates else ()))
         cached = vars(self).copy()  # one copy: a request may add a cached property meanwhile
         vars(changed).update({name: cached[name] for name in reusable if name in cached})
@@ -95,7 +95,7 @@ class ServingCatalog:
     @cached_property
     def kinship(self) -> Kinship:
         """Text similarity; built on first use, normally in the background by the snapshot refresher."""
-        return Kinship.of(self.catalogue)
+        return Kinship.of(self.catalog)
 
     @cached_property
     def first_seen(self) -> Times:

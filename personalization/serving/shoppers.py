@@ -18,7 +18,7 @@ from personalization.serving.snapshot_refresher import snapshot_refresher
 from profiles.history import distinct
 from profiles.selectors import Person, read_person
 from recsys.arrays import Floats, Ints
-from recsys.data.attributes import named
+from recsys.data.attributes import attribute_strings
 from recsys.data.interactions import DAY
 from recsys.data.opinions import (
     NO_OPINIONS,
@@ -84,7 +84,7 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float) -> Shopper:
     snapshot_refresher.hint(config_version=person.config_version, catalog_version=person.catalog_version)
     if not may_personalize(person, gpc=who.gpc, region=who.region):
         return nobody(now, "no_consent")
-    attributes = named(person.attributes, settings.SHOPPER_ATTRIBUTES)
+    attributes = attribute_strings(person.attributes, settings.SHOPPER_ATTRIBUTES)
     history = [
         (code, one)
         for one in distinct(person.history)
@@ -93,7 +93,7 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float) -> Shopper:
     if not history:
         return newcomer(now, attributes) if attributes else nobody(now, "no_profile")
     profile = replace(profile_of(history, weights=snapshot.weights, now=now), attributes=attributes)
-    opinions = opinions_of(profile, rated=snapshot.bundle is None or snapshot.bundle.ratings_differ)
+    opinions = opinions_of(profile, use_stars=snapshot.bundle is None or snapshot.bundle.ratings_differ)
     latest: dict[int, str] = {}
     for code, one in history:
         latest.pop(code, None)

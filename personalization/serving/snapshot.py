@@ -13,10 +13,10 @@ from personalization.selectors.placements import STRATEGIES, PlacementConfig
 from personalization.serving.onboarding_cache import OnboardingCache
 from personalization.serving.serving_catalog import ServingCatalog
 from recsys.arrays import Bools, Floats, Ints
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.event_weights import weight_table
 from recsys.data.profile import Context, Profile
-from recsys.ranking.extension import extended_catalogue
+from recsys.ranking.extension import extended_catalog
 from recsys.ranking.model import HybridModel
 from recsys.sources.own_history import Recent
 from recsys.sources.scoring import Scoring
@@ -68,17 +68,17 @@ class Snapshot:
         new_rows, removed_rows = _new_and_removed(bundle, all_rows, old_new_rows)
         frames = items_frame(new_rows), items_frame(removed_rows)
         if bundle is None:
-            catalogue = extended_catalogue(extended_catalogue(Catalogue(item_ids=()), frames[0]), frames[1])
+            catalog = extended_catalog(extended_catalog(Catalog(item_ids=()), frames[0]), frames[1])
         else:
             same_order = list(map(model_fields, old_new_rows)) == list(map(model_fields, new_rows[: len(old_new_rows)]))
             bundle = bundle.extended(frames[0], gone=frames[1], before=same.bundle if same and same_order else None)
-            catalogue = bundle.catalogue
+            catalog = bundle.catalog
         serving_catalog = ServingCatalog.of(
-            catalogue, all_rows, before=None if before is None else before.serving_catalog
+            catalog, all_rows, before=None if before is None else before.serving_catalog
         )
         on_sale, (popular, n_popular) = serving_catalog.on_sale(now), _popular(bundle, serving_catalog, now)
         sources, item_statistics = (
-            (_sources_without_model(catalogue), None) if bundle is None else (bundle.sources, bundle.statistics)
+            (_sources_without_model(catalog), None) if bundle is None else (bundle.sources, bundle.statistics)
         )
         return cls(
             bundle=bundle,
@@ -133,7 +133,7 @@ class Snapshot:
     @property
     def n_trained(self) -> int:
         """The number of products the model was trained with; of newer ones it knows only the texts."""
-        return 0 if self.trained_bundle is None else self.trained_bundle.catalogue.n_items
+        return 0 if self.trained_bundle is None else self.trained_bundle.catalog.n_items
 
     @property
     def new_rows(self) -> list[ProductRow]:
@@ -168,7 +168,7 @@ def _new_and_removed(
     `old_rows` keep their places, so that only the others need work. Both lists are in order of appearance, which every
     process computes alike: among equal scores the lower code comes first in answers.
     """
-    model_ids = frozenset[str]() if bundle is None else frozenset(bundle.catalogue.item_ids)
+    model_ids = frozenset[str]() if bundle is None else frozenset(bundle.catalog.item_ids)
     rows_of_new = sorted(
         (row for row in rows if row.product_id not in model_ids), key=lambda row: (row.first_seen, row.product_id)
     )
@@ -179,9 +179,9 @@ def _new_and_removed(
     return present, [row for row in rows_of_new if row.removed]
 
 
-def _sources_without_model(catalogue: Catalogue) -> dict[str, Scoring]:
+def _sources_without_model(catalog: Catalog) -> dict[str, Scoring]:
     """Return the sources that need no training: the shopper's own history."""
-    return {Recent.name: Recent().extend(catalogue)}
+    return {Recent.name: Recent().extend(catalog)}
 
 
 def _popular(bundle: HybridModel | None, serving_catalog: ServingCatalog, now: datetime) -> tuple[Ints, int]:
@@ -189,7 +189,7 @@ def _popular(bundle: HybridModel | None, serving_catalog: ServingCatalog, now: d
     source = None if bundle is None else bundle.sources.get("popular")
     if source is None:
         return serving_catalog.order, 0
-    ranked = source.recommend(Profile.empty(now.timestamp()), Context(), serving_catalog.catalogue.n_items).items
+    ranked = source.recommend(Profile.empty(now.timestamp()), Context(), serving_catalog.catalog.n_items).items
     return _popular_then_rest(ranked, serving_catalog), len(ranked)
 
 

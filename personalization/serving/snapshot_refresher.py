@@ -138,7 +138,7 @@ class SnapshotRefresher:
             _ = snapshot.serving_catalog.kinship, snapshot.onboarding_cache.space
             if old is None:
                 freeze_garbage_collection()
-        RELOADS.labels(part="catalogue" if self._changed else "model").inc()
+        RELOADS.labels(part="catalog" if self._changed else "model").inc()
         self._changed, self._model_changed = {}, False
 
     def _reload_rows(self) -> dict[str, ProductRow]:

@@ -8,9 +8,9 @@ import numpy as np
 from recsys.arrays import Doubles
 from recsys.data.folds import ROWS, Fold
 from recsys.data.profile import Profile
-from recsys.metrics.hits import hits, sizes_of
+from recsys.metrics.hits import hits, target_counts
 from recsys.metrics.intervals import bootstrap
-from recsys.metrics.registry import per_question
+from recsys.metrics.registry import metric_values
 from recsys.ranking.model import HybridModel
 from recsys.ranking.newcomers import PRIOR
 from recsys.training.plan import make_sources
@@ -49,7 +49,7 @@ def _with_prior(bundle: HybridModel, fold: Fold) -> HybridModel:
     """Return the bundle as it answers once released: shoppers of whom attributes alone are known, by the prior."""
     if PRIOR in bundle.sources or not any(fold.past.shoppers):
         return bundle
-    prior = make_sources((PRIOR,), {})[PRIOR].fit(fold.past, bundle.catalogue)
+    prior = make_sources((PRIOR,), {})[PRIOR].fit(fold.past, bundle.catalog)
     return replace(bundle, sources={**bundle.sources, PRIOR: prior})
 
 
@@ -69,4 +69,4 @@ def _values(bundle: HybridModel, fold: Fold, *, events: int | None, strategy: st
         contexts = [replace(one, exclude=own) for one, own in zip(contexts, had, strict=True)]
     slates = bundle.slate_many(profiles, contexts, SLATE, strategy=strategy)
     found = padded((slate.items for slate in slates), n=len(fold), k=SLATE)
-    return per_question(hits(found, fold.targets, fold.n_items), sizes_of(fold.targets), k=SLATE)
+    return metric_values(hits(found, fold.targets, fold.n_items), target_counts(fold.targets), k=SLATE)

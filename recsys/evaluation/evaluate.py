@@ -14,19 +14,19 @@ from recsys.data.dataset import Dataset
 from recsys.data.folds import (
     Fold,
     Protocol,
-    frozen,
     learning_folds,
     leave_one_out,
     mixed_questions,
     next_item,
     temporal,
+    with_nightly_profiles,
 )
-from recsys.data.time_split import SHARES, starts
+from recsys.data.time_split import SPLIT_SHARES, split_times
 from recsys.evaluation.newest_baseline import newest_in_last_category
 from recsys.evaluation.peers.packaged import peers
 from recsys.evaluation.report import judged, released_slates, training_report
-from recsys.metrics.intervals import better, bootstrap
-from recsys.metrics.registry import DEEPEST, asked_values
+from recsys.metrics.intervals import bootstrap, share_better
+from recsys.metrics.registry import MAX_CUTOFF, values_with_targets
 from recsys.parallel import on_one_thread
 from recsys.progress import Progress, part_of, silent
 from recsys.ranking.candidates import Candidates
@@ -72,7 +72,7 @@ class Options:
     with_peers: bool = False
     budget_s: float = 0.0
     seed: int = 7
-    shares: tuple[float, ...] = SHARES
+    shares: tuple[float, ...] = SPLIT_SHARES
     names: tuple[str, ...] | None = None
     search: Search = BAYESIAN
     exposure: float = 0.0
@@ -143,7 +143,7 @@ def folds_of(dataset: Dataset, options: Options) -> Folds:
     if options.protocol == "leave-one-out":
         made = [leave_one_out(dataset, back=back, new_only=options.new_only) for back in (2, 1, 0)]
         return Folds(made[:1], made[1], made[2])
-    validation, test, share = starts(dataset.clock, options.shares)
+    validation, test, share = split_times(dataset.clock, options.shares)
     judged = partial(next_item if options.protocol == "next-item" else temporal, dataset, new_only=options.new_only)
     taught = partial(mixed_questions, dataset, new_only=options.new_only) if options.live else judged
     learning = learning_folds(dataset.clock, taught, validation=share)
@@ -165,8 +165,8 @@ def compared(
         own = options.budget_s / searched if kind.space else 0.0
         tuned = kind.tuned(folds, budget_s=own, seed=options.seed)
         peer = kind(**tuned.config)
-        peer.fit(test.past, test.catalogue)
-        answer = peer.answer(test, DEEPEST)
+        peer.fit(test.past, test.catalog)
+        answer = peer.answer(test, MAX_CUTOFF)
         values[kind.name], _ = warm_values(answer, test, metric=options.metric)
         report[kind.name] = {
             "config": dict(tuned.config),
@@ -202,14 +202,14 @@ def _over_best(
             "metric": f"{options.metric}@10 on warm targets",
             "ratio": float(mine.mean() / values[best].mean()) if values[best].any() else None,
             "difference": asdict(bootstrap(mine - values[best], shoppers=shoppers, seed=options.seed)),
-            "chance": better(mine, values[best], shoppers=shoppers, seed=options.seed),
+            "chance": share_better(mine, values[best], shoppers=shoppers, seed=options.seed),
         },
     }
 
 
 def warm_values(slates: Ints, fold: Fold, *, metric: str) -> tuple[Doubles, Longs]:
     """Return a metric at 10 of each question that has a warm target, counting these only, and whose question it is."""
-    asked, values = asked_values(slates, fold.warm_targets(), fold.n_items, metric=metric)
+    asked, values = values_with_targets(slates, fold.warm_targets(), fold.n_items, metric=metric)
     return values, fold.users[asked]
 
 
@@ -220,7 +220,7 @@ def _beside(
     the last category and, beside its slates full of new products, the released model's order of these alone; the frozen
     profile."""
     report: dict[str, Any] = {}
-    later = dataset.catalogue.later(test.until)
+    later = dataset.catalog.appeared_after(test.until)
     if later.any():
         wanting = test.users[[bool(later[own].any()) for own in test.cold_targets()]]
         report["appeared_later"] = {
@@ -228,13 +228,13 @@ def _beside(
             "shoppers": len(np.unique(wanting)),
             "products": int(later.sum()),
         }
-    if dataset.catalogue.categories:
-        newest = newest_in_last_category(model.statistics, test, k=DEEPEST)
+    if dataset.catalog.categories:
+        newest = newest_in_last_category(model.statistics, test, k=MAX_CUTOFF)
         report["newest_in_last_category"] = judged(newest, test)
         alone, _ = released_slates(model, candidates, among=~test.warm())
         report["cold_alone"] = judged(alone, test)
     if options.protocol == "next-item":
-        still = frozen(test)
+        still = with_nightly_profiles(test)
         answer, _ = released_slates(model, test_candidates(model, still))
         report["frozen_profile"] = judged(answer, still)
     return report
@@ -245,7 +245,7 @@ def recommendations(
 ) -> pd.DataFrame:
     """Return the slates as rows (user, rank from 1, item, score); if `timed`, with the question's number and time."""
     rows, places = np.nonzero(slates >= 0)
-    ids = np.asarray(dataset.catalogue.item_ids, dtype=object)
+    ids = np.asarray(dataset.catalog.item_ids, dtype=object)
     users = np.asarray(dataset.user_ids, dtype=object)
     found = pd.DataFrame(
         {

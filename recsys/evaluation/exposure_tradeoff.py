@@ -7,9 +7,9 @@ from typing import Any
 from recsys.arrays import Bools, Floats, Longs
 from recsys.data.folds import Fold
 from recsys.data.listing import listed_at, new_items
+from recsys.metrics.beyond_accuracy import coverage, exposure_counts, gini
 from recsys.metrics.registry import mean_ndcg
-from recsys.metrics.sample_sizes import TRADED
-from recsys.metrics.spread import coverage, gini, shown_among_first
+from recsys.metrics.sample_sizes import EXPOSURE_SHOPPERS
 from recsys.ranking.blend import blend_scores, listed
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.exposure_constraint import ExposureConstraint
@@ -24,18 +24,19 @@ STRENGTHS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0)
 def tradeoff(model: HybridModel, candidates: LabeledCandidates, fold: Fold) -> list[dict[str, Any]]:
     """Return NDCG@10, Gini and coverage of exposure, and the share of it that new items get, per strength.
 
-    The chosen strength is on the curve too. A stage of one source's own has no curve. At most `TRADED` questions.
+    The chosen strength is on the curve too. A stage of one source's own has no curve. At most
+    `EXPOSURE_SHOPPERS` questions.
     """
     if model.stage not in ("blend", "ranker") or not len(fold):
         return []
-    rows = even(len(fold), TRADED)
+    rows = even(len(fold), EXPOSURE_SHOPPERS)
     part, targets = candidates.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
     if model.stage == "ranker" and model.ranker is not None:
         pairs, scores = part.candidates, model.ranker.scores(part.features)
     else:
         pairs, scores = listed(part.candidates, blend_scores(part.candidates, model.blend))
     exposure = ExposureConstraint.measured(slates(pairs, scores), n_items=fold.n_items, strength=0.0)
-    new, on_sale = new_items(fold.whole, until=fold.until), listed_at(fold.whole, fold.until)
+    new, on_sale = new_items(fold.full_catalog, until=fold.until), listed_at(fold.full_catalog, fold.until)
     chosen = model.exposure.strength if model.exposure else 0.0
     strengths = sorted({*STRENGTHS, chosen})
     return [_point(pairs, scores, targets, replace(exposure, strength=one), new, on_sale) for one in strengths]
@@ -51,7 +52,7 @@ def _point(
 ) -> dict[str, Any]:
     n_items = len(exposure.excess)
     found = slates(candidates, exposure.eased(candidates, scores))
-    counts = shown_among_first(found, n_items)
+    counts = exposure_counts(found, n_items)
     return {
         "strength": exposure.strength,
         "ndcg": mean_ndcg(found, targets, n_items),

@@ -7,7 +7,7 @@ import numpy as np
 
 from recsys.data.folds import Fold
 from recsys.metrics.registry import mean_ndcg
-from recsys.metrics.sample_sizes import SHUFFLED_OF
+from recsys.metrics.sample_sizes import IMPORTANCE_SHOPPERS
 from recsys.ranking.groups import even, places
 from recsys.ranking.ranker import Ranker
 from recsys.training.ranking_dataset import LabeledCandidates
@@ -20,7 +20,7 @@ ten."""
 
 def permutation_importance(ranker: Ranker, candidates: LabeledCandidates, fold: Fold, *, seed: int) -> dict[str, float]:
     """Return the loss of mean NDCG@10 per feature, on an even choice of questions; 0 where no model looks at one."""
-    rows = even(candidates.candidates.n_rows, SHUFFLED_OF)
+    rows = even(candidates.candidates.n_rows, IMPORTANCE_SHOPPERS)
     part, targets = candidates.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
     first = places(ranker.scores(part.features), part.candidates.rows) < SHUFFLED
     pairs, features = part.candidates.part(first), part.features[first]

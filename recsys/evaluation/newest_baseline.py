@@ -6,8 +6,8 @@ import numpy as np
 
 from recsys.arrays import Ints
 from recsys.data.folds import Fold
-from recsys.metrics.registry import asked_values
-from recsys.metrics.spread import TOP
+from recsys.metrics.beyond_accuracy import TOP
+from recsys.metrics.registry import values_with_targets
 from recsys.ranking.item_statistics import ItemStatistics
 
 
@@ -38,9 +38,9 @@ def newest_hit_rate(folds: Sequence[Fold]) -> float:
     """
     found = []
     for fold in folds:
-        known, targets = fold.catalogue, fold.cold_targets()
+        known, targets = fold.catalog, fold.cold_targets()
         if known.categories and any(map(len, targets)):
             statistics = ItemStatistics.fit(fold.past, known, until=fold.until)
             slates = newest_in_last_category(statistics, fold, k=TOP)
-            found.append(asked_values(slates, targets, fold.n_items, metric="hit_rate")[1])
+            found.append(values_with_targets(slates, targets, fold.n_items, metric="hit_rate")[1])
     return float(np.concatenate(found).mean()) if found else 0.0

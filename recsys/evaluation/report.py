@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from recsys.arrays import Bools, Floats, Ints, Longs
-from recsys.data.activity import known_of, thirds
-from recsys.data.data_checks import checked, data_profile
+from recsys.data.activity import event_counts, thirds
+from recsys.data.data_checks import check_dataset, data_profile
 from recsys.data.dataset import Dataset
 from recsys.data.folds import Fold
 from recsys.data.listing import listed_at
@@ -18,11 +18,11 @@ from recsys.evaluation.importance import permutation_importance
 from recsys.evaluation.next_items import next_items
 from recsys.evaluation.rating_errors import rating_errors
 from recsys.evaluation.surprise_ablation import surprise_ablation
-from recsys.metrics.hits import asked_hits
+from recsys.metrics.beyond_accuracy import beyond_accuracy
+from recsys.metrics.hits import hits_with_targets
 from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import all_metrics, mean_ndcg, ndcg
-from recsys.metrics.sample_sizes import ABLATED
-from recsys.metrics.spread import beyond_accuracy
+from recsys.metrics.sample_sizes import ABLATION_SHOPPERS
 from recsys.ranking.blend import alone, blend_scores, followed, listed
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.features import AGREEING
@@ -52,7 +52,7 @@ def training_report(
     of a kind a live profile holds.
     """
     model, fold, plan = training.model, training.folds.test, training.plan
-    on_sale = listed_at(fold.whole, fold.until)
+    on_sale = listed_at(fold.full_catalog, fold.until)
     released, _ = released_slates(model, candidates)
     lists = stage_slates(model, candidates, released=released)
     importance = {}
@@ -65,7 +65,7 @@ def training_report(
         "data": dict(dataset.report),
         "event_weights": dict(dataset.weights),
         "data_profile": data_profile(dataset),
-        "data_checks": [asdict(check) for check in checked(dataset)],
+        "data_checks": [asdict(check) for check in check_dataset(dataset)],
         "test": {name: judged(found, fold) for name, found in lists.items()},
         "beyond": {name: beyond(found, fold, on_sale) for name, found in lists.items()},
         "groups": groups(released, fold),
@@ -135,7 +135,7 @@ def judged(found: Ints, fold: Fold) -> dict[str, Any]:
 
 
 def _metrics(found: Ints, fold: Fold, targets: Sequence[Longs]) -> dict[str, Any]:
-    asked, hit, sizes = asked_hits(found, targets, fold.n_items)
+    asked, hit, sizes = hits_with_targets(found, targets, fold.n_items)
     return {name: asdict(one) for name, one in all_metrics(hit, sizes, shoppers=fold.users[asked]).items()}
 
 
@@ -150,7 +150,7 @@ def groups(found: Ints, fold: Fold) -> dict[str, Any]:
     values = ndcg(found, fold.targets, fold.n_items)
     return {
         name: asdict(bootstrap(values[rows], shoppers=fold.users[rows]))
-        for name, rows in thirds(known_of(fold.profiles))
+        for name, rows in thirds(event_counts(fold.profiles))
     }
 
 
@@ -158,7 +158,7 @@ def ablation(model: HybridModel, fold: Fold, candidates: LabeledCandidates) -> d
     """Return the NDCG@10 that the released ranker loses when a source falls silent (not trained again without it)."""
     if model.ranker is None or not len(fold):
         return {}
-    rows = even(len(fold), ABLATED)
+    rows = even(len(fold), ABLATION_SHOPPERS)
     part, targets = candidates.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
     features = part.features
     whole = mean_ndcg(slates(part.candidates, model.ranker.scores(features)), targets, fold.n_items)

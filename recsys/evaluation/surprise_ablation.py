@@ -34,9 +34,9 @@ class Remembering(SVD):
 
     learnt: surprise.SVD
 
-    def trained(self, users: Any, items: Any, *, n_users: int, n_items: int) -> surprise.SVD:
+    def fit_surprise(self, users: Any, items: Any, *, n_users: int, n_items: int) -> surprise.SVD:
         """Return Surprise's model, and remember it."""
-        self.learnt = super().trained(users, items, n_users=n_users, n_items=n_items)
+        self.learnt = super().fit_surprise(users, items, n_users=n_users, n_items=n_items)
         return self.learnt
 
 
@@ -56,7 +56,7 @@ class OwnFactors(Dense):
         """Return the estimates of items learnt from, next to nothing for others."""
         model = self.svd.learnt
         scores = np.asarray(model.pu[users] @ model.qi.T + model.bi, np.float32)
-        scores[:, ~self.svd.arrays["seen"]] = -1e9
+        scores[:, ~self.svd.arrays["in_training"]] = -1e9
         return scores
 
 
@@ -70,7 +70,7 @@ class NarrowedFold:
     @classmethod
     def of(cls, fold: Fold) -> "NarrowedFold":
         """Return the newest rows, and an even choice of the shoppers in them who are asked."""
-        past = fold.past.some(slice(max(0, len(fold.past) - MOST_ROWS), None))
+        past = fold.past.select(slice(max(0, len(fold.past) - MOST_ROWS), None))
         known = np.flatnonzero(np.isin(fold.users, past.users))
         rows = known[even(len(known), MOST_SHOPPERS)]
         return cls(replace(fold.of_rows(rows), past=past), rows)
@@ -85,7 +85,7 @@ def surprise_ablation(
     part = NarrowedFold.of(fold)
     if not len(part.rows):
         return {"surprise": {}, "surprise_basis": {}}
-    svd = Remembering().fit(part.fold.past, released.catalogue)
+    svd = Remembering().fit(part.fold.past, released.catalog)
     found = {**_steps(svd, part.fold), **{name: slates[part.rows] for name, slates in beside.items()}}
     judged = {
         name: asdict(bootstrap(ndcg(slates, part.fold.targets, fold.n_items), shoppers=part.fold.users))
@@ -102,7 +102,7 @@ def _steps(svd: Remembering, fold: Fold) -> dict[str, Ints]:
     recent events first.
     """
     tutorial, flat = TutorialSVD(), svd.reconfigured(**FLAT)
-    tutorial.fit(fold.past, fold.catalogue)
+    tutorial.fit(fold.past, fold.catalog)
     return {
         "as in the tutorial": tutorial.answer(fold, 10),
         OwnFactors.name: OwnFactors(svd).answer(fold, 10),

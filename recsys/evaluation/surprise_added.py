@@ -20,7 +20,7 @@ from recsys.ranking.groups import even
 from recsys.ranking.model import HybridModel
 from recsys.ranking.ranker import NETWORK
 from recsys.sources.svd import SVD
-from recsys.sources.top import best
+from recsys.sources.top import top_k
 from recsys.training.ranking_dataset import LabeledCandidates
 from recsys.training.refit import fit_ranker
 from recsys.training.slates import slates
@@ -73,7 +73,7 @@ def opinions(svd: SVD, candidates: Candidates, shoppers: Sequence[tuple[Profile,
         for row, (line, (profile, context)) in enumerate(zip(dense, chunk, strict=True), start):
             own = slice(ends[row], ends[row + 1])
             rank = np.full(svd.n_items, np.nan, np.float32)
-            listed = best(line, profile, context, LISTED).items
+            listed = top_k(line, profile, context, LISTED).items
             rank[listed] = np.arange(len(listed))
             found[own, 0], found[own, 1] = line[candidates.items[own]], rank[candidates.items[own]]
     return found
@@ -93,4 +93,4 @@ def _values(
         other = half_of[part.candidates.rows] != half
         if ranker is not None:
             scores[other] = ranker.scores(part.features[other])
-    return ndcg(slates(part.candidates, scores), targets, model.catalogue.n_items)
+    return ndcg(slates(part.candidates, scores), targets, model.catalog.n_items)

@@ -12,17 +12,17 @@ from recsys.arrays import (
     Longs,
 )
 from recsys.data.profile import Context, Profile
-from recsys.parallel import side_by_side
+from recsys.parallel import run_parallel
 from recsys.ranking.groups import places
 from recsys.sources.scoring import Scoring
-from recsys.sources.top import best
+from recsys.sources.top import top_k
 
 CHUNK_CELLS = 1 << 21
 """Scores held at once for each source by each worker while many shoppers are answered: 8 MB of float32.
 
 Item-to-item sources widen their table besides (54 MB of 17,000 items), or what is asked of it, once a chunk."""
 LEAST_ROWS = 16
-"""Shoppers of a chunk even where a catalogue, of more than 131,000 items, then needs more than `CHUNK_CELLS`: factors
+"""Shoppers of a chunk even where a catalog, of more than 131,000 items, then needs more than `CHUNK_CELLS`: factors
 and tables are read once a chunk."""
 
 
@@ -92,7 +92,7 @@ def gather(
 
     starts = range(0, len(profiles), size)
     # One shopper's answer, as in a request, is not worth a thread.
-    parts = list(side_by_side(chunk, starts).values()) if len(starts) > 1 else [chunk(at) for at in starts]
+    parts = list(run_parallel(chunk, starts).values()) if len(starts) > 1 else [chunk(at) for at in starts]
     return joined(parts, tuple(sources), len(profiles))
 
 
@@ -108,7 +108,7 @@ def _gather_chunk(
     dense = {name: _dense(source, profiles, contexts) for name, source in sources.items()}
     lists = {
         name: [
-            best(line, profile, context, quotas[name], drop=context.items if sources[name].contextual else ())
+            top_k(line, profile, context, quotas[name], drop=context.items if sources[name].contextual else ())
             for line, profile, context in zip(dense[name], profiles, contexts, strict=True)
         ]
         for name in sources

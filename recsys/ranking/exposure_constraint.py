@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 
 from recsys.arrays import Floats, Ints
-from recsys.metrics.spread import shown_among_first
+from recsys.metrics.beyond_accuracy import exposure_counts
 from recsys.ranking.candidates import Candidates
 
 
@@ -23,7 +23,7 @@ class ExposureConstraint:
     @classmethod
     def measured(cls, slates: Ints, *, n_items: int, strength: float) -> Self:
         """Return the constraint by what slates (int32[n, k], -1 behind the end) show among their first ten."""
-        counts = shown_among_first(slates, n_items)
+        counts = exposure_counts(slates, n_items)
         times = np.log(np.maximum(counts * n_items / max(counts.sum(), 1.0), 1.0))
         return cls(strength, (times / max(float(times.max(initial=0.0)), 1e-12)).astype(np.float32))
 

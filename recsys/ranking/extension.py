@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recsys.arrays import Doubles, Floats, Ints
-from recsys.data.catalogue import TEXTS, Catalogue
+from recsys.data.catalog import TEXT_COLUMNS, Catalog
 from recsys.ranking.item_statistics import (
     COLUMNS,
     ItemStatistics,
@@ -24,34 +24,36 @@ from recsys.sources.scoring import Scoring
 KIN_FACTS = (("category_popular", "category"), ("brand_popular", "brand"), ("category_velocity", "category"))
 """Facts that a new item shares with its kin."""
 MOST_PAIRS = 1 << 29
-"""New items times all items, at most, that `content` compares between trainings: some 15 s. A catalogue of 10,000 may
+"""New items times all items, at most, that `content` compares between trainings: some 15 s. A catalog of 10,000 may
 have 18,000 new products, one of 250,000 may have 2,100."""
 
 
-def extended_catalogue(catalogue: Catalogue, items: pd.DataFrame) -> Catalogue:
-    """Return the catalogue with the frame's unknown items behind it, in the frame's order."""
+def extended_catalog(catalog: Catalog, items: pd.DataFrame) -> Catalog:
+    """Return the catalog with the frame's unknown items behind it, in the frame's order."""
     if not len(items):
-        return catalogue
-    known, names = set(catalogue.item_ids), items["item_id"].astype(str)
+        return catalog
+    known, names = set(catalog.item_ids), items["item_id"].astype(str)
     fresh = items[np.array([name not in known for name in names]) & ~names.duplicated()]
     if not len(fresh):
-        return catalogue
-    n = catalogue.n_items
-    texts = {column: _texts(getattr(catalogue, column), n) + _column(fresh, source) for column, source in TEXTS.items()}
-    attributes = catalogue.attributes or ((),) * n
+        return catalog
+    n = catalog.n_items
+    texts = {
+        column: _texts(getattr(catalog, column), n) + _column(fresh, source) for column, source in TEXT_COLUMNS.items()
+    }
+    attributes = catalog.attributes or ((),) * n
     return replace(
-        catalogue,
-        item_ids=catalogue.item_ids + tuple(fresh["item_id"].astype(str)),
+        catalog,
+        item_ids=catalog.item_ids + tuple(fresh["item_id"].astype(str)),
         attributes=attributes + _attributes(fresh),
-        prices=_numbers(catalogue.prices, fresh, "price", n).astype(np.float32),
-        first_seen=_numbers(catalogue.first_seen, fresh, "first_seen", n),
+        prices=_numbers(catalog.prices, fresh, "price", n).astype(np.float32),
+        first_seen=_numbers(catalog.first_seen, fresh, "first_seen", n),
         images=None,
-        gone=None,
+        removed_at=None,
         **texts,
     )
 
 
-def extended_statistics(statistics: ItemStatistics, before: Catalogue, after: Catalogue) -> ItemStatistics:
+def extended_statistics(statistics: ItemStatistics, before: Catalog, after: Catalog) -> ItemStatistics:
     """Return the statistics with rows for the new items: never touched, as popular as their category and brand are."""
     added = after.n_items - before.n_items
     kin = _kin(statistics, before, after)
@@ -85,7 +87,7 @@ def extended_statistics(statistics: ItemStatistics, before: Catalogue, after: Ca
     )
 
 
-def extended_source(source: Scoring, catalogue: Catalogue, *, before: Scoring | None = None) -> Scoring:
+def extended_source(source: Scoring, catalog: Catalog, *, before: Scoring | None = None) -> Scoring:
     """Return content, or what was looked at, knowing new items too; others, and where there are none, as they are.
 
     `before` is the same source that knows the first of them already: only the others are compared.
@@ -93,16 +95,16 @@ def extended_source(source: Scoring, catalogue: Catalogue, *, before: Scoring | 
     likeness by words stands in for it.
     """
     if isinstance(source, Recent):
-        return source.extend(catalogue)
-    fresh = catalogue.n_items - source.n_items
-    if not isinstance(source, Content) or not 0 < fresh * catalogue.n_items <= MOST_PAIRS:
+        return source.extend(catalog)
+    fresh = catalog.n_items - source.n_items
+    if not isinstance(source, Content) or not 0 < fresh * catalog.n_items <= MOST_PAIRS:
         return source
     known = before if isinstance(before, Content) else source
-    return known.extend(catalogue) if known.n_items < catalogue.n_items else known
+    return known.extend(catalog) if known.n_items < catalog.n_items else known
 
 
-def _kin(statistics: ItemStatistics, before: Catalogue, after: Catalogue) -> dict[str, Any]:
-    """Return what `kin_codes` tells of the larger catalogue, by other numbers: names that were known keep theirs."""
+def _kin(statistics: ItemStatistics, before: Catalog, after: Catalog) -> dict[str, Any]:
+    """Return what `kin_codes` tells of the larger catalog, by other numbers: names that were known keep theirs."""
     paths, old = after.categories[before.n_items :], before.n_items
     departments = _numbered(before.categories, statistics.department)
     return {

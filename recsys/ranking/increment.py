@@ -11,32 +11,32 @@ from typing import Any
 import numpy as np
 
 from recsys.arrays import Ints
-from recsys.data.catalogue import NUMBERS, TEXTS, Catalogue
+from recsys.data.catalog import NUMBER_COLUMNS, TEXT_COLUMNS, Catalog
 from recsys.data.interactions import Interactions
 from recsys.ranking.extension import extended_source
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
-from recsys.sources.fitting import fitted
+from recsys.sources.fitting import fit_all
 
 
 def incremented(
-    model: HybridModel, rows: Interactions, catalogue: Catalogue, *, manifest: Mapping[str, Any] | None = None
+    model: HybridModel, rows: Interactions, catalog: Catalog, *, manifest: Mapping[str, Any] | None = None
 ) -> HybridModel:
-    """Return the model with quick sources and statistics fitted again on `rows`, whose items are codes of `catalogue`.
+    """Return the model with quick sources and statistics fitted again on `rows`, whose items are codes of `catalog`.
 
     Its own codes stay; products it did not know come behind. `manifest` stands over its own. Raises ValueError where
     there are no rows.
     """
     if not len(rows):
         raise ValueError("there is nothing to learn from")
-    today, codes = renewed(model.catalogue, catalogue)
+    today, codes = renewed(model.catalog, catalog)
     past, until = replace(rows, items=codes[rows.items]), float(rows.times[-1])
     again = {name: type(source)(source.config) for name, source in model.sources.items() if source.cost == "seconds"}
     kept = {name: extended_source(source, today) for name, source in model.sources.items() if source.cost != "seconds"}
-    known = fitted(again, past, today) | kept
+    known = fit_all(again, past, today) | kept
     return replace(
         model,
-        catalogue=today,
+        catalog=today,
         sources={name: known[name] for name in model.sources},
         statistics=replace(ItemStatistics.fit(past, today, until=until, rated=False), stars=model.statistics.stars),
         exposure=model.exposure.extended(today.n_items) if model.exposure else None,
@@ -44,8 +44,8 @@ def incremented(
     )
 
 
-def renewed(before: Catalogue, now: Catalogue) -> tuple[Catalogue, Ints]:
-    """Return today's catalogue in the codes of an earlier one, and int32[now.n_items], which of them each item has.
+def renewed(before: Catalog, now: Catalog) -> tuple[Catalog, Ints]:
+    """Return today's catalog in the codes of an earlier one, and int32[now.n_items], which of them each item has.
 
     The earlier one's items come first, in their order, then the new ones. Of what is gone only the code is left.
     Pictures are left to the next training.
@@ -68,6 +68,6 @@ def renewed(before: Catalogue, now: Catalogue) -> tuple[Catalogue, Ints]:
         found[there] = own[rows[there]]
         return found
 
-    columns: dict[str, Any] = {name: texts(getattr(now, name), "") for name in TEXTS}
-    columns |= {name: numbers(getattr(now, name)) for name in NUMBERS if name != "images"}
-    return Catalogue(item_ids=ids, attributes=texts(now.attributes, ()), **columns), codes
+    columns: dict[str, Any] = {name: texts(getattr(now, name), "") for name in TEXT_COLUMNS}
+    columns |= {name: numbers(getattr(now, name)) for name in NUMBER_COLUMNS if name != "images"}
+    return Catalog(item_ids=ids, attributes=texts(now.attributes, ()), **columns), codes

@@ -16,7 +16,7 @@ from recsys.arrays import (
     Ints,
     Times,
 )
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.codes import codes_of
 from recsys.data.interactions import DAY, Interactions
 from recsys.data.signals import PURCHASE, RATING
@@ -54,7 +54,7 @@ SETTLING_DAYS = 7.0
 class ItemStatistics:
     """Columns over item codes; `table` is float32[n_items, len(COLUMNS)], NaN where nothing is known.
 
-    `born` is when the item appeared (catalogue, else first interaction, else NaN), `last` its latest interaction, `gap`
+    `born` is when the item appeared (catalog, else first interaction, else NaN), `last` its latest interaction, `gap`
     the usual seconds between two days on which one shopper touched it. Kin codes are -1 where missing: such an item's
     kin is as popular as nobody's, its own share of that beyond any, its price and birth are placed among those without
     a category. Attributes are in compressed rows: those of item i are `attributes[starts[i]:starts[i + 1]]`, weighed by
@@ -82,7 +82,7 @@ class ItemStatistics:
         return len(self.born)
 
     @classmethod
-    def fit(cls, interactions: Interactions, catalogue: Catalogue, *, until: float, rated: bool = True) -> Self:
+    def fit(cls, interactions: Interactions, catalog: Catalog, *, until: float, rated: bool = True) -> Self:
         """Return the statistics as known at `until`; later interactions are ignored, so they cannot leak.
 
         Without `rated` nothing is learnt from ratings, which takes longer than all else.
@@ -90,23 +90,23 @@ class ItemStatistics:
         known = interactions.times <= until
         items, times, users = interactions.items[known], interactions.times[known], interactions.users[known]
         weights = interactions.weights[known].astype(np.float64)
-        kin = kin_codes(catalogue)
-        born, last = _lifetimes(items, times, catalogue)
-        popularity = _popularity(items, times, weights, n_items=catalogue.n_items, until=until)
-        repeat_rate, repeat_times, gap, shoppers = _repeats(users, items, times, n_items=catalogue.n_items)
+        kin = kin_codes(catalog)
+        born, last = _lifetimes(items, times, catalog)
+        popularity = _popularity(items, times, weights, n_items=catalog.n_items, until=until)
+        repeat_rate, repeat_times, gap, shoppers = _repeats(users, items, times, n_items=catalog.n_items)
         signals, values = interactions.signals[known], interactions.values[known]
-        prices = catalogue.prices if catalogue.prices is not None else np.full(catalogue.n_items, np.nan, np.float32)
+        prices = catalog.prices if catalog.prices is not None else np.full(catalog.n_items, np.nan, np.float32)
         by_category = _group_sums(popularity[:, 3], kin["category"])
         velocity = _velocity(shoppers, born, until=until)
-        there = _there(catalogue, born)
+        there = _there(catalog, born)
         columns = [
             np.log1p(popularity),
             np.log1p(shoppers)[:, None],
             _trends(popularity),
             repeat_rate[:, None],
             repeat_times[:, None],
-            _mean(items, (signals == PURCHASE).astype(np.float64), catalogue.n_items)[:, None],
-            _mean(items[signals == RATING], values[signals == RATING].astype(np.float64), catalogue.n_items)[:, None],
+            _mean(items, (signals == PURCHASE).astype(np.float64), catalog.n_items)[:, None],
+            _mean(items[signals == RATING], values[signals == RATING].astype(np.float64), catalog.n_items)[:, None],
             np.log1p(prices)[:, None],
             price_in_category(prices, kin["category"])[:, None],
             np.log1p(by_category)[:, None],
@@ -116,7 +116,7 @@ class ItemStatistics:
             (_group_sums(velocity, kin["category"]) / _group_sizes(kin["category"]))[:, None],
             _newness(born, np.where(there, kin["category"], NOWHERE))[:, None],
         ]
-        starts, attributes, rarity = attribute_rows(catalogue, n_known=int(there.sum()))
+        starts, attributes, rarity = attribute_rows(catalog, n_known=int(there.sum()))
         return cls(
             table=np.concatenate(columns, axis=1).astype(np.float32),
             born=born,
@@ -126,19 +126,19 @@ class ItemStatistics:
             attributes=attributes,
             rarity=rarity,
             until=until,
-            stars=Stars.fit(interactions, catalogue.n_items, until=until) if rated else None,
+            stars=Stars.fit(interactions, catalog.n_items, until=until) if rated else None,
             **kin,
         )
 
 
-def kin_codes(catalogue: Catalogue) -> dict[str, Ints]:
+def kin_codes(catalog: Catalog) -> dict[str, Ints]:
     """Return the codes of category, department, brand and variant group of every item."""
-    n = catalogue.n_items
+    n = catalog.n_items
     return {
-        "category": codes_of(catalogue.categories, n),
-        "department": codes_of(tuple(map(department, catalogue.categories)), n),
-        "brand": codes_of(catalogue.brands, n),
-        "group": codes_of(catalogue.group_ids, n),
+        "category": codes_of(catalog.categories, n),
+        "department": codes_of(tuple(map(department, catalog.categories)), n),
+        "brand": codes_of(catalog.brands, n),
+        "group": codes_of(catalog.group_ids, n),
     }
 
 
@@ -147,27 +147,27 @@ def department(path: str) -> str:
     return path.split("/", 1)[0]
 
 
-def _lifetimes(items: Ints, times: Times, catalogue: Catalogue) -> tuple[Times, Times]:
-    first, last = np.full(catalogue.n_items, np.inf), np.full(catalogue.n_items, -np.inf)
+def _lifetimes(items: Ints, times: Times, catalog: Catalog) -> tuple[Times, Times]:
+    first, last = np.full(catalog.n_items, np.inf), np.full(catalog.n_items, -np.inf)
     np.minimum.at(first, items, times)
     np.maximum.at(last, items, times)
     first[np.isinf(first)] = np.nan
     last[np.isinf(last)] = np.nan
-    if catalogue.first_seen is not None:
-        first = np.where(np.isnan(catalogue.first_seen), first, catalogue.first_seen)
+    if catalog.first_seen is not None:
+        first = np.where(np.isnan(catalog.first_seen), first, catalog.first_seen)
     return first, last
 
 
-def _there(catalogue: Catalogue, born: Times) -> Bools:
-    """Return bool[n_items]: which items are there by the catalogue's moment.
+def _there(catalog: Catalog, born: Times) -> Bools:
+    """Return bool[n_items]: which items are there by the catalog's moment.
 
-    All are that anything is told of: of those that appear later it has the code alone (`Catalogue.at`), and how many
+    All are that anything is told of: of those that appear later it has the code alone (`Catalog.at`), and how many
     these are is not known then. Where nothing is told of any, as of a history without products, those are there that
-    were touched; else all of a catalogue without first days.
+    were touched; else all of a catalog without first days.
     """
-    described = catalogue.described()
-    if catalogue.first_seen is None and described.any():
-        return np.ones(catalogue.n_items, bool)
+    described = catalog.has_text()
+    if catalog.first_seen is None and described.any():
+        return np.ones(catalog.n_items, bool)
     found: Bools = ~np.isnan(born) | described
     return found
 
@@ -249,10 +249,10 @@ def price_in_category(prices: Floats, category: Ints) -> Doubles:
     return score
 
 
-def attribute_rows(catalogue: Catalogue, *, n_known: int) -> tuple[NDArray[np.int64], Ints, Floats]:
+def attribute_rows(catalog: Catalog, *, n_known: int) -> tuple[NDArray[np.int64], Ints, Floats]:
     """Return attributes in compressed rows (starts, codes) and the rarity of each code among `n_known` items."""
-    per_item = catalogue.attributes or ((),) * catalogue.n_items
-    starts = np.zeros(catalogue.n_items + 1, np.int64)
+    per_item = catalog.attributes or ((),) * catalog.n_items
+    starts = np.zeros(catalog.n_items + 1, np.int64)
     np.cumsum([len(own) for own in per_item], out=starts[1:])
     codes = codes_of(tuple(name for own in per_item for name in own), 0)
     return starts, codes, rarity_of(codes, n_known)

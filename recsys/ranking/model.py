@@ -1,4 +1,4 @@
-"""What is released: catalogue, sources, item statistics and ranker, answering one shopper or many by the same code."""
+"""What is released: catalog, sources, item statistics and ranker, answering one shopper or many by the same code."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from recsys.arrays import (
     Floats,
     Ints,
 )
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.event_weights import weight_table
 from recsys.data.profile import Context, Profile
 from recsys.ranking import artifact
@@ -24,7 +24,7 @@ from recsys.ranking.candidates import (
 )
 from recsys.ranking.explanation import Slate, told
 from recsys.ranking.exposure_constraint import ExposureConstraint
-from recsys.ranking.extension import extended_catalogue, extended_source, extended_statistics
+from recsys.ranking.extension import extended_catalog, extended_source, extended_statistics
 from recsys.ranking.features import feature_names, features
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.newcomers import newcomers
@@ -51,7 +51,7 @@ class HybridModel:
     `manifest["stage"]` is what validation earned.
     """
 
-    catalogue: Catalogue
+    catalog: Catalog
     sources: Mapping[str, Scoring]
     statistics: ItemStatistics
     ranker: Ranker | None
@@ -147,9 +147,7 @@ class HybridModel:
         explain: bool,
     ) -> list[Slate]:
         asked = self._asked(stage, sources, k)
-        candidates = gather(
-            self._needed(stage, asked), profiles, contexts, quotas=asked, n_items=self.catalogue.n_items
-        )
+        candidates = gather(self._needed(stage, asked), profiles, contexts, quotas=asked, n_items=self.catalog.n_items)
         return self._told(candidates, profiles, contexts, k, stage=stage, explain=explain)
 
     def rank(self, profile: Profile, context: Context, items: Ints) -> Slate:
@@ -160,7 +158,7 @@ class HybridModel:
         needed = self._needed(stage, asked)
         if stage == "ranker":  # as it was taught: whose own products were no candidates, they led no list
             context = replace(context, seen_allowed=context.seen_allowed and not self.new_only)
-        candidates = gather(needed, [profile], [context], quotas=asked, n_items=self.catalogue.n_items, given=items)
+        candidates = gather(needed, [profile], [context], quotas=asked, n_items=self.catalog.n_items, given=items)
         if stage != "ranker":  # whose features tell the place among all items
             candidates = among_themselves(candidates.part(np.isin(candidates.items, items)))
         found = self._told(candidates, [profile], [context], len(candidates.items), stage=stage, explain=False)[0]
@@ -172,15 +170,15 @@ class HybridModel:
         Behind these it has codes for what is `gone`, which it compares with nothing: it is never shown. `before` is
         this model as it was extended by the first of the products, told in the same words.
         """
-        sold = extended_catalogue(self.catalogue, items)
-        catalogue = sold if gone is None else extended_catalogue(sold, gone)
-        if catalogue.n_items == self.catalogue.n_items:
+        sold = extended_catalog(self.catalog, items)
+        catalog = sold if gone is None else extended_catalog(sold, gone)
+        if catalog.n_items == self.catalog.n_items:
             return self
-        statistics = extended_statistics(self.statistics, self.catalogue, catalogue)
+        statistics = extended_statistics(self.statistics, self.catalog, catalog)
         lent: Mapping[str, Scoring] = {} if before is None else before.sources
         known = {name: extended_source(own, sold, before=lent.get(name)) for name, own in self.sources.items()}
-        exposure = self.exposure.extended(catalogue.n_items) if self.exposure else None
-        return replace(self, catalogue=catalogue, statistics=statistics, sources=known, exposure=exposure)
+        exposure = self.exposure.extended(catalog.n_items) if self.exposure else None
+        return replace(self, catalog=catalog, statistics=statistics, sources=known, exposure=exposure)
 
     def save(self, directory: Path) -> str:
         """Write the artifact into an empty directory and return its hash; the same model gives the same hash."""
@@ -188,7 +186,7 @@ class HybridModel:
         for name, source in self.sources.items():
             (directory / "sources" / name).mkdir(parents=True)
             source.save(directory / "sources" / name)
-        artifact.write_catalogue(directory, self.catalogue)
+        artifact.write_catalog(directory, self.catalog)
         artifact.write_statistics(directory, self.statistics)
         artifact.write_exposure(directory, self.exposure)
         if self.ranker is not None:
@@ -221,7 +219,7 @@ class HybridModel:
         text = directory / "ranker.json"
         ranker = Ranker.parse(text.read_text(encoding="utf-8"), manifest["features"]) if text.exists() else None
         return cls(
-            catalogue=artifact.read_catalogue(directory),
+            catalog=artifact.read_catalog(directory),
             sources={name: RECOMMENDERS[name].load(directory / "sources" / name) for name in manifest["sources"]},
             statistics=artifact.read_statistics(directory),
             ranker=ranker,

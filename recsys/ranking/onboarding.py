@@ -47,7 +47,7 @@ def questions(space: TasteSpace, opinions: Opinions, allowed: Bools, k: int) -> 
     known = np.minimum(space.known * leaning, 1.0)
     own = space.matter * leaning
     matter = (points.T * own) @ points
-    open_to = allowed[space.pool] & ~np.isin(space.pool, opinions.said)
+    open_to = allowed[space.pool] & ~np.isin(space.pool, opinions.answered)
     ahead = points @ spread
     chosen, worth = [], []
     for _ in range(min(k, int(open_to.sum()))):

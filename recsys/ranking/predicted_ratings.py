@@ -16,14 +16,14 @@ import numpy as np
 
 from recsys.arrays import Doubles, Floats, Longs
 from recsys.data.interactions import Interactions
-from recsys.data.opinions import last_of_each, latest_ratings
+from recsys.data.opinions import last_row_per_key, latest_ratings
 from recsys.data.profile import Profile
 from recsys.data.signals import RATING
 from recsys.ranking.groups import even
 from recsys.ranking.shoppers import Shoppers
 from recsys.sources import storage
-from recsys.sources.factors import solved
-from recsys.sources.svd import SVDConfig, factorized
+from recsys.sources.factors import solve_weighted_ridge
+from recsys.sources.svd import SVDConfig, factorize
 
 PREDICTED = "predicted_stars"
 """The ranker's feature: stars the shopper would give the item; NaN where shopper or item was never rated with."""
@@ -83,7 +83,7 @@ class Stars:
         values = interactions.values[rows].astype(np.float64)
         low, high = float(values.min()), float(values.max())
         unit = _unit(low, high)
-        model = factorized(users, items, values / unit, config, n_users=interactions.n_users, n_items=n_items)
+        model = factorize(users, items, values / unit, config, n_users=interactions.n_users, n_items=n_items)
         bias = (model.bi * unit).astype(np.float32)
         bias[np.bincount(items, minlength=n_items) == 0] = np.nan
         vectors = (model.qi * unit).astype(np.float32)
@@ -121,10 +121,15 @@ class Stars:
         base = np.diag([self.ridge] * self.vectors.shape[1] + [GENEROSITY_RIDGE])
         owners, starts = np.unique(shoppers.rows[rated], return_index=True)
         for owner, events in zip(owners.tolist(), np.split(rated, starts[1:]), strict=False):
-            events = last_of_each(shoppers.items[events], events)
+            events = last_row_per_key(shoppers.items[events], events)
             items = shoppers.items[events]
             tall = np.column_stack([self.vectors[items], np.ones(len(items), np.float32)])
-            yield owner, solved(tall, np.ones(len(items)), shoppers.values[events] - self.mean - self.bias[items], base)
+            yield (
+                owner,
+                solve_weighted_ridge(
+                    tall, np.ones(len(items)), shoppers.values[events] - self.mean - self.bias[items], base
+                ),
+            )
 
 
 def _unit(low: float, high: float) -> float:

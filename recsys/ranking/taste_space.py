@@ -1,6 +1,6 @@
 """The space of tastes that onboarding asks about: well known products as points, alike ones close together. Pure.
 
-Built from whichever source of the model tells best what is alike, without a model from the catalogue's own words. The
+Built from whichever source of the model tells best what is alike, without a model from the catalog's own words. The
 points are the leading axes of the products' likeness to each other (a kernel, so never negative in any direction);
 products outside the pool are placed by their likeness to those inside (Nyström).
 """
@@ -117,7 +117,7 @@ def _inside(vectors: Floats, codes: Ints) -> Floats:
 def _neighbors(source: ItemItem, codes: Ints) -> Any:
     """Return each item's neighbors and itself, csr float64[len(codes), n_items]."""
     known = codes[codes < source.n_items]
-    columns, gains, places = source.table.found(known)
+    columns, gains, places = source.table.lookup(known)
     values = np.maximum(gains, 0.0)
     own = np.zeros(len(known))
     np.maximum.at(own, places, values)

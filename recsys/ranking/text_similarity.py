@@ -1,6 +1,6 @@
 """Which products are alike by their own words: for products no model knows yet, and shops without a model. Pure.
 
-Built in one pass over the catalogue, without learning: words of the title, parts of the category, brand, attributes,
+Built in one pass over the catalog, without learning: words of the title, parts of the category, brand, attributes,
 each weighed by its rarity (idf), rows normalized; likeness is the cosine. The `content` recommender learns more and is
 used wherever a model holds it.
 """
@@ -19,7 +19,7 @@ from recsys.arrays import (
     Ints,
     Longs,
 )
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.sources import text
 
 WEIGHTS = {"w": 1.0, "c": 1.5, "b": 0.7, "a": 1.0}
@@ -29,30 +29,30 @@ PRESENT = 1e-6
 
 
 class Kinship:
-    """Cosine likeness over the catalogue's words; item codes as in the catalogue."""
+    """Cosine likeness over the catalog's words; item codes as in the catalog."""
 
-    def __init__(self, catalogue: Catalogue, vocabulary: Mapping[str, int], present: csr_matrix) -> None:
-        self._catalogue = catalogue
+    def __init__(self, catalog: Catalog, vocabulary: Mapping[str, int], present: csr_matrix) -> None:
+        self._catalog = catalog
         self._vocabulary = vocabulary
         self._rows = _normalized(present, np.array([WEIGHTS[word[0]] for word in vocabulary] or [0.0], np.float32))
         self._columns = csc_matrix(self._rows)
 
     @classmethod
-    def of(cls, catalogue: Catalogue) -> Self:
-        """Return the likeness of a catalogue's items."""
-        nothing = Kinship(Catalogue(item_ids=()), {}, csr_matrix((0, 1), dtype=np.float32))
-        return cls.after(nothing, catalogue, np.full(catalogue.n_items, -1))
+    def of(cls, catalog: Catalog) -> Self:
+        """Return the likeness of a catalog's items."""
+        nothing = Kinship(Catalog(item_ids=()), {}, csr_matrix((0, 1), dtype=np.float32))
+        return cls.after(nothing, catalog, np.full(catalog.n_items, -1))
 
     @classmethod
-    def after(cls, before: "Kinship", catalogue: Catalogue, places: Longs) -> Self:
-        """Return the likeness of a catalogue's items, of which `places` are the codes before, -1 for none.
+    def after(cls, before: "Kinship", catalog: Catalog, places: Longs) -> Self:
+        """Return the likeness of a catalog's items, of which `places` are the codes before, -1 for none.
 
         What is told in the same words keeps them: it is not read again.
         """
-        fresh = np.flatnonzero(~_told_alike(catalogue, before._catalogue, places))
+        fresh = np.flatnonzero(~_told_alike(catalog, before._catalog, places))
         vocabulary, indices, ends = dict(before._vocabulary), list[int](), [0]
         for code in fresh.tolist():
-            own = dict.fromkeys(words(catalogue, code))
+            own = dict.fromkeys(words(catalog, code))
             indices.extend(vocabulary.setdefault(word, len(vocabulary)) for word in own)
             ends.append(len(indices))
         lent, width = before._rows, max(1, len(vocabulary))
@@ -65,7 +65,7 @@ class Kinship:
         if 0 < 2 * np.count_nonzero(borne) < len(vocabulary):  # most are words of what is gone or told otherwise by now
             vocabulary = {word: place for place, word in enumerate(compress(vocabulary, borne))}
             present = present[:, np.flatnonzero(borne)]
-        return cls(catalogue, vocabulary, present)
+        return cls(catalog, vocabulary, present)
 
     def rows(self, codes: Ints) -> csr_matrix:
         """Return csr float32[len(codes), words]: the items' words, each row of length 1, or empty."""
@@ -90,31 +90,31 @@ class Kinship:
         return nearest
 
 
-def words(catalogue: Catalogue, code: int) -> Iterator[str]:
+def words(catalog: Catalog, code: int) -> Iterator[str]:
     """Yield the words of an item, each with the letter of its kind in front."""
-    if catalogue.titles:
-        yield from ("w" + word for word in text.words(catalogue.titles[code]))
-    if catalogue.categories and catalogue.categories[code]:
-        yield from ("c" + part for part in catalogue.categories[code].split("/"))
-    if catalogue.brands and catalogue.brands[code]:
-        yield "b" + catalogue.brands[code]
-    if catalogue.attributes:
-        yield from ("a" + attribute for attribute in catalogue.attributes[code])
+    if catalog.titles:
+        yield from ("w" + word for word in text.tokenize(catalog.titles[code]))
+    if catalog.categories and catalog.categories[code]:
+        yield from ("c" + part for part in catalog.categories[code].split("/"))
+    if catalog.brands and catalog.brands[code]:
+        yield "b" + catalog.brands[code]
+    if catalog.attributes:
+        yield from ("a" + attribute for attribute in catalog.attributes[code])
 
 
-def _told_alike(catalogue: Catalogue, other: Catalogue, places: Longs) -> Bools:
+def _told_alike(catalog: Catalog, other: Catalog, places: Longs) -> Bools:
     """Return of which items both tell the same words; `places` are the codes in the other one, -1 for none."""
     alike = places >= 0
     there = places[alike]
     for name in ("titles", "categories", "brands", "attributes"):
-        own, others = (_objects(one, name) for one in (catalogue, other))
+        own, others = (_objects(one, name) for one in (catalog, other))
         alike[alike] = own[alike] == others[there]
         there = places[alike]
     return alike
 
 
-def _objects(catalogue: Catalogue, name: str) -> NDArray[np.object_]:
-    values = getattr(catalogue, name) or (() if name == "attributes" else "",) * catalogue.n_items
+def _objects(catalog: Catalog, name: str) -> NDArray[np.object_]:
+    values = getattr(catalog, name) or (() if name == "attributes" else "",) * catalog.n_items
     return np.fromiter(values, object, len(values))
 
 

@@ -47,7 +47,7 @@ class SettingsJudge:
 
     def fitted(self, config: Config) -> list[Scoring]:
         """Return the source, fitted on the past of each fold."""
-        return [make(self.name, **config).fit(fold.past, fold.catalogue) for fold in self.folds]
+        return [make(self.name, **config).fit(fold.past, fold.catalog) for fold in self.folds]
 
     def values(self, models: Sequence[Scoring]) -> np.ndarray:
         """Return float64[n_questions]: NDCG@10 of the models, one for each fold."""

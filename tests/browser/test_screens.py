@@ -21,7 +21,7 @@ def lively(open_shop: Shop) -> Shop:
     from events.activity import lag
 
     data = simulated.load(now=datetime.now(UTC), currency="EUR", shoppers=SHOPPERS)
-    filling.fill_catalogue(data, lambda amount: None)
+    filling.fill_catalog(data, lambda amount: None)
     filling.send_events(data, lambda amount: None)
     until(lambda: lag() == 0, seconds=120)
     filling.note_loaded(data)

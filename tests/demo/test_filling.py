@@ -56,7 +56,7 @@ def test_revoked_key_stays_revoked(db: None) -> None:
 
 
 def test_all_products_and_events_are_accepted(small: DemoData) -> None:
-    filling.fill_catalogue(small, ignore)
+    filling.fill_catalog(small, ignore)
     filling.send_events(small, ignore)
 
     assert len(catalog_rows()) == small.n_products

@@ -16,7 +16,7 @@ from events.types.base import Event
 from modelops.models import ModelAlarm, ModelDrift, ModelVersion
 from modelops.services.registry import promote
 from modelops.tasks import watch_drift_task
-from recsys.data.drift import day_of, popularity, standings
+from recsys.data.drift import day_histograms, popularity, popularity_bins
 from recsys.ranking import artifact
 from recsys.sources import storage
 from tests.modelops.purchases import bought, put
@@ -32,12 +32,12 @@ NUMBERS = count(1)
 def live() -> ModelVersion:
     """A live model, and a usual day of its shop."""
     bundle = model(("popular",))
-    codes = {name: code for code, name in enumerate(bundle.catalogue.item_ids)}
+    codes = {name: code for code, name in enumerate(bundle.catalog.item_ids)}
     items = np.array([codes[name] for name in USUAL], np.int32)
     sold = history()["item_id"].map(codes).to_numpy(np.int32)
-    bins = standings(popularity(sold, np.zeros(len(sold)), np.ones(len(sold), np.float32), len(codes)))
+    bins = popularity_bins(popularity(sold, np.zeros(len(sold)), np.ones(len(sold), np.float32), len(codes)))
     n = len(items)
-    day = day_of(np.full(n, 10), np.arange(n) // 2, np.zeros(n), bins[items])
+    day = day_histograms(np.full(n, 10), np.arange(n) // 2, np.zeros(n), bins[items])
     report = {"data_profile": {"day": day}}
     return promote(passed_version(bundle, report=report), actor="staff:1")
 

@@ -164,7 +164,7 @@ def test_the_answers_that_are_judged_are_those_that_are_served(stage: str, monke
     assert (released[0].exposure is None) == (stage == "single")
     answers = found.recommendations.groupby("user")["item"].agg(list)
     for row, slate in enumerate(served):
-        ids = [shop.catalogue.item_ids[code] for code in slate.items.tolist()]
+        ids = [shop.catalog.item_ids[code] for code in slate.items.tolist()]
         assert answers[shop.user_ids[fold.users[row]]] == ids
     assert found.report["ours"]["test"][stage]["together"] == found.report["released"]["together"]
 

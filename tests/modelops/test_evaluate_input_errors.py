@@ -10,18 +10,18 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from recsys.data.dataset import build
-from recsys.data.diagnosis import unusable
-from recsys.data.reading import as_in_file, seconds
+from recsys.data.diagnosis import input_warnings
+from recsys.data.reading import restore_ids, to_seconds
 from recsys.evaluation import command_line
 from tests.recsys.shop_history import history, products
 
 
 @pytest.mark.parametrize("endless", ["infinity", "-Infinity", np.inf])
 def test_infinite_time_is_missing(endless: object) -> None:
-    times = seconds(pd.Series([endless, "2025-06-01", None], dtype=object))
+    times = to_seconds(pd.Series([endless, "2025-06-01", None], dtype=object))
 
     assert np.flatnonzero(times.notna()).tolist() == [1]
-    assert seconds(pd.Series([np.inf, np.inf, 1.7e9])).dropna().tolist() == [1.7e9]
+    assert to_seconds(pd.Series([np.inf, np.inf, 1.7e9])).dropna().tolist() == [1.7e9]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_infinite_time_is_missing(endless: object) -> None:
     ],
 )
 def test_text_without_a_date_is_missing(text: str) -> None:
-    times = seconds(pd.Series([text, "2025-06-01", "10:30 on 5 March 2025"]))
+    times = to_seconds(pd.Series([text, "2025-06-01", "10:30 on 5 March 2025"]))
 
     assert np.isnan(times[0])
     assert times[2] == 1741170600.0
@@ -49,7 +49,7 @@ def test_text_without_a_date_is_missing(text: str) -> None:
 def test_unreadable_times_are_reported_by_column() -> None:
     rows = history(shoppers=10).assign(timestamp=lambda frame: [f"{at % 24}:30" for at in range(len(frame))])
 
-    warnings = unusable(build(rows, products()), rows, products(), None)
+    warnings = input_warnings(build(rows, products()), rows, products(), None)
 
     assert warnings == ["timestamp is not read: it holds no date and no number of seconds."]
 
@@ -61,7 +61,7 @@ def test_no_id_warning_without_rows() -> None:
     dataset = build(rows, products(), shoppers)
 
     assert len(dataset) == 0
-    assert unusable(dataset, rows, products(), shoppers) == []
+    assert input_warnings(dataset, rows, products(), shoppers) == []
 
 
 def test_similar_column_name_may_be_ignored(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_duplicate_column_is_rejected(tmp_path: Path) -> None:
 def test_item_ids_follow_the_interactions_file() -> None:
     interaction_ids, item_ids = pd.Series([b"desk", b"lamp"], dtype=object), pd.Series(["desk", "lamp"], dtype=object)
 
-    assert as_in_file(pd.Series(["lamp", "desk"], dtype=object), interaction_ids, item_ids).tolist() == [
+    assert restore_ids(pd.Series(["lamp", "desk"], dtype=object), interaction_ids, item_ids).tolist() == [
         b"lamp",
         b"desk",
     ]

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
 
-from recsys.data.dataset import build, catalogue_of
-from recsys.data.diagnosis import unusable
-from recsys.data.files import table_of
+from recsys.data.dataset import build, catalog_of
+from recsys.data.diagnosis import input_warnings
+from recsys.data.files import read_table
 from recsys.data.opinions import latest_ratings
-from recsys.data.reading import as_in_file, seconds
+from recsys.data.reading import restore_ids, to_seconds
 from recsys.evaluation import command_line
 from recsys.evaluation.evaluate import Options, evaluate
 from tests.recsys.shop_history import history, products
@@ -34,13 +34,13 @@ def test_row_without_id_removes_no_other_row() -> None:
     items = products(items=60)
     items.loc[len(items)] = {"item_id": None, "title": "nobody"}
 
-    assert build(history(), items).catalogue.item_ids == build(history(), products(items=60)).catalogue.item_ids
+    assert build(history(), items).catalog.item_ids == build(history(), products(items=60)).catalog.item_ids
 
 
 def test_last_row_of_duplicate_product_wins() -> None:
     items = pd.DataFrame({"item_id": ["b", "a", "b"], "title": ["Rug", "Lamp", "Carpet"]})
 
-    shop = catalogue_of(items, seen=pd.Series([], dtype=object))
+    shop = catalog_of(items, item_ids=pd.Series([], dtype=object))
 
     assert (shop.item_ids, shop.titles) == (("a", "b"), ("Lamp", "Carpet"))
 
@@ -49,7 +49,7 @@ def test_invalid_prices_are_missing() -> None:
     items = products().assign(price=np.arange(40.0))
     items.loc[[1, 3, 5], "price"] = [np.inf, -1.0, 1e300]
 
-    prices = build(history(), items).catalogue.prices
+    prices = build(history(), items).catalog.prices
 
     assert prices is not None
     assert np.flatnonzero(np.isnan(prices)).tolist() == [1, 3, 5]
@@ -58,14 +58,14 @@ def test_invalid_prices_are_missing() -> None:
 
 def test_similar_ids_cause_warning() -> None:
     rows, items = history(), products()
-    assert not any("spelled" in line for line in unusable(build(rows, items), rows, items, None))
+    assert not any("spelled" in line for line in input_warnings(build(rows, items), rows, items, None))
     one, other = rows["user_id"].unique()[:2]
     rows.loc[rows.index[rows["user_id"] == one][:2], "user_id"] = f" {one}"
     rows.loc[rows["user_id"] == other, "user_id"] = "\tO-Ren "  # nobody spells it otherwise
     items.loc[[0, 1], "item_id"] = ["caf\N{LATIN SMALL LETTER E WITH ACUTE}", "cafe\N{COMBINING ACUTE ACCENT}"]
 
     dataset = build(rows, items)
-    warnings = [line for line in unusable(dataset, rows, items, None) if "spelled" in line]
+    warnings = [line for line in input_warnings(dataset, rows, items, None) if "spelled" in line]
 
     assert warnings == [
         f"1 of {name} are spelled in several ways, such as {ways}, with blanks around them or in other forms of "
@@ -73,14 +73,14 @@ def test_similar_ids_cause_warning() -> None:
         for name, ways in (("user_id", f"' {one}' and '{one}'"), ("item_id", r"'cafe\u0301' and 'caf\xe9'"))
     ]
     assert {one, f" {one}"} <= set(dataset.user_ids)
-    assert {"caf\xe9", "cafe\u0301"} <= set(dataset.catalogue.item_ids)
+    assert {"caf\xe9", "cafe\u0301"} <= set(dataset.catalog.item_ids)
 
 
 @pytest.mark.parametrize(
     "shapes", [("2026-03-01 10:00:00", "2026-03-01 10:00:00.5"), ("2026-03-01", "2026-03-01T00:00:01Z")]
 )
 def test_mixed_date_formats_are_read(shapes: tuple[str, str]) -> None:
-    times = seconds(pd.Series([*shapes, None]))
+    times = to_seconds(pd.Series([*shapes, None]))
 
     assert 0 < times[1] - times[0] <= 1
     assert np.isnan(times[2])
@@ -91,7 +91,7 @@ def test_mixed_date_formats_are_read(shapes: tuple[str, str]) -> None:
 def test_day_month_order_is_the_same_in_all_rows(shape: str, first: str, days: int) -> None:
     dates = pd.Series(pd.date_range(first, periods=days, freq="D", tz="UTC"))
 
-    times = seconds(dates.dt.strftime(shape))
+    times = to_seconds(dates.dt.strftime(shape))
 
     assert times.tolist() == (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().tolist()
 
@@ -101,7 +101,7 @@ def test_number_above_twelve_decides_day_month_order(shape: str) -> None:
     months = pd.date_range("2025-01-01", periods=12, freq="MS", tz="UTC")
     dates = pd.Series([*months, pd.Timestamp("2025-06-15", tz="UTC")])
 
-    times = seconds(dates.dt.strftime(shape))
+    times = to_seconds(dates.dt.strftime(shape))
 
     assert times.tolist() == (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().tolist()
 
@@ -110,7 +110,7 @@ def test_odd_row_does_not_affect_others() -> None:
     days = pd.Series(pd.date_range("2025-01-13", periods=30, freq="D").strftime("%d/%m/%Y"))
     days[3], days[4], days[5] = "2025-01-16", "1737072000", "yesterday"
 
-    times = seconds(days)
+    times = to_seconds(days)
 
     assert np.flatnonzero(times.isna()).tolist() == [5]
     assert np.diff(times.drop(5).to_numpy()).tolist() == [86_400.0] * 4 + [2 * 86_400.0] + [86_400.0] * 23
@@ -119,18 +119,18 @@ def test_odd_row_does_not_affect_others() -> None:
 def test_rows_that_share_a_label_keep_their_own_times() -> None:
     both = pd.concat([pd.Series(["2025-01-01", "03.02.2025"]), pd.Series(["05.02.2025", "13.02.2025"])])
 
-    assert seconds(both).tolist() == [1735689600.0, 1738540800.0, 1738713600.0, 1739404800.0]
+    assert to_seconds(both).tolist() == [1735689600.0, 1738540800.0, 1738713600.0, 1739404800.0]
 
 
 def test_eight_digit_numbers_are_dates() -> None:
-    assert seconds(pd.Series([20250131, 20250201])).tolist() == [1738281600.0, 1738368000.0]
-    assert seconds(pd.Series([20250131, 20259999])).tolist() == [20250131.0, 20259999.0]
+    assert to_seconds(pd.Series([20250131, 20250201])).tolist() == [1738281600.0, 1738368000.0]
+    assert to_seconds(pd.Series([20250131, 20259999])).tolist() == [20250131.0, 20259999.0]
 
 
 def test_fourteen_digit_numbers_are_times() -> None:
-    assert seconds(pd.Series([202501310930, 202502010000])).tolist() == [1738315800.0, 1738368000.0]
-    assert seconds(pd.Series([20250131093015, 20250201000000])).tolist() == [1738315815.0, 1738368000.0]
-    assert seconds(pd.Series([893286638000, 893286639000])).tolist() == [893286638.0, 893286639.0]
+    assert to_seconds(pd.Series([202501310930, 202502010000])).tolist() == [1738315800.0, 1738368000.0]
+    assert to_seconds(pd.Series([20250131093015, 20250201000000])).tolist() == [1738315815.0, 1738368000.0]
+    assert to_seconds(pd.Series([893286638000, 893286639000])).tolist() == [893286638.0, 893286639.0]
 
 
 @pytest.mark.parametrize("shape", ["seconds", "texts", "microseconds"])
@@ -153,7 +153,7 @@ def test_index_becomes_a_column(tmp_path: Path) -> None:
     rows = history(shoppers=10)
     rows.set_index("timestamp").to_parquet(tmp_path / "interactions.parquet")
 
-    read = table_of(tmp_path / "interactions.parquet")
+    read = read_table(tmp_path / "interactions.parquet")
 
     assert read is not None
     assert read["timestamp"].tolist() == rows["timestamp"].tolist()
@@ -184,13 +184,13 @@ def test_misnamed_time_column_is_rejected(tmp_path: Path) -> None:
 def test_useless_columns_cause_warnings(changed: dict[str, Any], warning: str) -> None:
     rows = history(shoppers=20).drop(columns="value", errors="ignore").assign(**changed)
 
-    assert re.search(warning, " ".join(unusable(build(rows, products()), rows, products(), None)))
+    assert re.search(warning, " ".join(input_warnings(build(rows, products()), rows, products(), None)))
 
 
 def test_unreadable_prices_and_dates_cause_warnings() -> None:
     rows, items = history(shoppers=20), products().assign(price="12,99 EUR", first_seen="some day")
 
-    warnings = " ".join(unusable(build(rows, items), rows, items, None))
+    warnings = " ".join(input_warnings(build(rows, items), rows, items, None))
 
     assert "price is not read" in warnings
     assert "first_seen is not read" in warnings
@@ -199,7 +199,7 @@ def test_unreadable_prices_and_dates_cause_warnings() -> None:
 def test_attributes_written_as_json_are_read() -> None:
     items = pd.DataFrame({"item_id": ["a", "b"], "attributes": ['{"color": "red", "size": null}', '["new", "in {x}"]']})
 
-    attributes = catalogue_of(items, seen=pd.Series([], dtype=object)).attributes
+    attributes = catalog_of(items, item_ids=pd.Series([], dtype=object)).attributes
 
     assert attributes == (("color=red",), ("new", "in {x}"))
 
@@ -211,7 +211,7 @@ def test_large_ids_keep_precision_with_missing_values(tmp_path: Path) -> None:
     assert rows.columns[0] == "user_id"
     pq.write_table(table, tmp_path / "interactions.parquet")
 
-    read = table_of(tmp_path / "interactions.parquet")
+    read = read_table(tmp_path / "interactions.parquet")
 
     assert read is not None
     assert build(read).user_ids == tuple(sorted({str(one) for one in ids.to_pylist()[1:]}))
@@ -222,8 +222,8 @@ def test_useless_file_causes_warning() -> None:
     shoppers = pd.DataFrame({"user_id": ["nobody"], "age": ["20"]})
     odd = rows.assign(event="zap")
 
-    assert unusable(build(rows, products()), rows, products(), None) == []
-    warnings = " ".join(unusable(build(odd, items, shoppers), odd, items, shoppers))
+    assert input_warnings(build(rows, products()), rows, products(), None) == []
+    warnings = " ".join(input_warnings(build(odd, items, shoppers), odd, items, shoppers))
     assert all(words in warnings for words in ("No event has a name", "of items.parquet", "in shoppers.parquet"))
 
 
@@ -232,8 +232,8 @@ def test_unreadable_dates_and_ratings_cause_warnings() -> None:
     days = rows.assign(timestamp=np.arange(len(rows)) // 9 + 1)
     stars = rows.assign(value=np.arange(len(rows)) % 5 + 1.0).drop(columns="event")
 
-    assert "before 1973" in " ".join(unusable(build(days, products()), days, products(), None))
-    assert "value is no rating: without" in " ".join(unusable(build(stars, products()), stars, products(), None))
+    assert "before 1973" in " ".join(input_warnings(build(days, products()), days, products(), None))
+    assert "value is no rating: without" in " ".join(input_warnings(build(stars, products()), stars, products(), None))
 
 
 def test_list_attributes_of_shoppers_are_read(tmp_path: Path) -> None:
@@ -245,13 +245,13 @@ def test_list_attributes_of_shoppers_are_read(tmp_path: Path) -> None:
 
     assert shop.interactions.shoppers[shop.user_ids.index("u001")] == ("sizes=30-39", "sizes=40-49", "tags=a", "tags=b")
     nothing = shoppers[["user_id"]]
-    assert unusable(build(rows, products(), nothing), rows, products(), nothing) == [], "the ids are the same"
+    assert input_warnings(build(rows, products(), nothing), rows, products(), nothing) == [], "the ids are the same"
 
 
 def test_empty_attribute_is_none() -> None:
     items = pd.DataFrame({"item_id": ["a", "b"], "attributes": [["blue", "", None], [""]]})
 
-    assert catalogue_of(items, seen=pd.Series([], dtype=object)).attributes == (("blue",), ())
+    assert catalog_of(items, item_ids=pd.Series([], dtype=object)).attributes == (("blue",), ())
 
 
 @pytest.mark.parametrize("column", ["item_id", "event", "order_id", "device"])
@@ -338,7 +338,7 @@ def test_written_answers_join_with_the_file(tmp_path: Path) -> None:
     ],
 )
 def test_ids_keep_the_type_of_the_file(column: pd.Series, ids: list[str], expected: list[object]) -> None:
-    assert as_in_file(pd.Series(ids, dtype=object), column).tolist() == expected
+    assert restore_ids(pd.Series(ids, dtype=object), column).tolist() == expected
 
 
 @pytest.mark.parametrize(

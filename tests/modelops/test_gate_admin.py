@@ -32,7 +32,7 @@ from modelops.selectors.report.section import bound
 from modelops.services.alarms import raise_or_settle
 from modelops.services.registry import promote, register
 from recsys.data.data_checks import Check
-from recsys.metrics.sample_sizes import ABLATED, TRADED
+from recsys.metrics.sample_sizes import ABLATION_SHOPPERS, EXPOSURE_SHOPPERS
 from tests.modelops.releases import judged_version
 from tests.modelops.reports import REPORT
 from tests.recsys.furniture import model
@@ -79,7 +79,7 @@ def test_report_shows_all_sections_as_plots_and_tables(log_in: LogIn) -> None:
     }
     assert "alpha 0.7, neighbors 100" in text
     assert "Set by what shoppers never had: covisitation; alone they find less." in text
-    assert f"of {ABLATED} held-out shoppers at most, so what is below zero is mostly chance" in text
+    assert f"of {ABLATION_SHOPPERS} held-out shoppers at most, so what is below zero is mostly chance" in text
     assert "removed: duplicates" in text
     assert "leak:time" in text
     assert "Two(" not in text
@@ -572,7 +572,7 @@ def test_exposure_curve_shows_strengths_and_sample_size(log_in: LogIn) -> None:
 
     section = page.split('id="exposure"')[1].split("</section>")[0]
     assert "Chosen: 0.125." in section
-    assert f"{TRADED:,}" in section
+    assert f"{EXPOSURE_SHOPPERS:,}" in section
     assert re.findall(r"<tr><td>([\d.]+)</td>", section) == ["0", "0.1", "0.125"]
 
 

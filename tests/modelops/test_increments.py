@@ -57,7 +57,7 @@ def live() -> ModelVersion:
 
 def best_seller() -> str:
     snapshot = snapshot_refresher.current()
-    return str(snapshot.serving_catalog.catalogue.item_ids[snapshot.popular[0]])
+    return str(snapshot.serving_catalog.catalog.item_ids[snapshot.popular[0]])
 
 
 def test_increment_contains_new_sales() -> None:

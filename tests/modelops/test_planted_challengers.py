@@ -73,7 +73,7 @@ def failed(version: ModelVersion) -> list[str]:
     [
         (lambda: losing(0.06), [LOST], "loses 6.0% of its NDCG@10"),
         (lambda: planted(honest(fold()), pause=70), ["latency"], "budget 50.0 ms"),
-        (unfair, ["supplier_share", "gini"], "exposure ÷ catalogue share by supplier"),
+        (unfair, ["supplier_share", "gini"], "exposure ÷ catalog share by supplier"),
         (lambda: honest(fold(), past=shop().interactions), ["leak:time"], "(source popular, source rp3beta)"),
         (foreseeing, ["leak:too_good", "leak:unlike_validation"], "look for the future"),
     ],

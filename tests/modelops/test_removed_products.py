@@ -6,7 +6,7 @@ import pytest
 from catalog.services import put_product, remove_product
 from common import clock
 from modelops.services.shop_data import shop_dataset
-from recsys.data.data_checks import checked, data_profile, failed
+from recsys.data.data_checks import check_dataset, data_profile, failed
 from recsys.data.dataset import fingerprint
 from recsys.evaluation.model_checks.slate_table import JudgedShelf
 from tests.events.builders import START
@@ -21,11 +21,11 @@ def test_training_keeps_removed_products_with_interactions() -> None:
     remove_product("rug", actor="key:test")
     remove_product("bowl", actor="key:test")
 
-    catalogue = shop_dataset().catalogue
+    catalog = shop_dataset().catalog
 
-    assert "bowl" not in catalogue.item_ids, "nobody had it: nothing is to be learnt"
-    rug = catalogue.item_ids.index("rug")
-    values = (catalogue.titles[rug], catalogue.categories[rug], catalogue.brands[rug])
+    assert "bowl" not in catalog.item_ids, "nobody had it: nothing is to be learnt"
+    rug = catalog.item_ids.index("rug")
+    values = (catalog.titles[rug], catalog.categories[rug], catalog.brands[rug])
     assert values == ("Wool rug", "Textiles", "Weft")
 
 
@@ -35,9 +35,9 @@ def test_evaluation_counts_product_until_its_removal() -> None:
     remove_product("rug", actor="key:test")
 
     dataset = shop_dataset()
-    rug = dataset.catalogue.item_ids.index("rug")
+    rug = dataset.catalog.item_ids.index("rug")
     then, now = (
-        JudgedShelf.of(dataset.catalogue, popularity=np.ones(dataset.catalogue.n_items), cut=cut)
+        JudgedShelf.of(dataset.catalog, popularity=np.ones(dataset.catalog.n_items), cut=cut)
         for cut in (before, clock.now().timestamp())
     )
 
@@ -54,4 +54,4 @@ def test_reimport_under_other_ids_is_no_broken_feed() -> None:
         put_product(f"new-{name}", data={"currency": "EUR", **product}, actor="key:test")
         remove_product(name, actor="key:test")
 
-    assert failed(checked(shop_dataset(), last=last), "refuses") == []
+    assert failed(check_dataset(shop_dataset(), last=last), "refuses") == []

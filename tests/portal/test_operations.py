@@ -40,13 +40,13 @@ def test_ready_without_a_model(client: Client) -> None:
     assert answer.json()["checks"]["model"] == {"ok": False, "detail": "NotFound"}
 
 
-def test_not_ready_while_the_catalogue_is_loaded(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_ready_while_the_catalog_is_loaded(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SnapshotRefresher, "loading", True)
 
     answer = client.get("/readyz")
 
     assert answer.status_code == 503
-    assert answer.json()["checks"]["catalogue"] == {"ok": False, "detail": "Unavailable"}
+    assert answer.json()["checks"]["catalog"] == {"ok": False, "detail": "Unavailable"}
 
 
 def test_not_ready_without_redis(client: Client, settings: LazySettings) -> None:

@@ -82,11 +82,11 @@ def fold(share: float = 0.85) -> Fold:
 
 def honest(asked: Fold, *, past: Interactions | None = None) -> HybridModel:
     """Return a model of the fold's past; with `past`, one whose item table was fitted on other rows."""
-    catalogue = shop().catalogue
+    catalog = shop().catalog
     return HybridModel(
-        catalogue=catalogue,
-        sources={name: make(name).fit(past or asked.past, catalogue) for name in SOURCES},
-        statistics=ItemStatistics.fit(asked.past, catalogue, until=asked.until),
+        catalog=catalog,
+        sources={name: make(name).fit(past or asked.past, catalog) for name in SOURCES},
+        statistics=ItemStatistics.fit(asked.past, catalog, until=asked.until),
         ranker=None,
         quotas=dict.fromkeys(SOURCES, 50),
         blend={"popular": 0.2, "rp3beta": 1.0},

@@ -60,7 +60,7 @@ class Command(BaseCommand):
     def _send(self, data: DemoData) -> None:
         began = time.monotonic()
         with Bar("products", total=data.n_products) as bar:
-            filling.fill_catalogue(data, bar)
+            filling.fill_catalog(data, bar)
         setup.set_rest_days(data.rest_days)
         with Bar("events sent", total=data.n_items) as bar:
             filling.send_events(data, bar)

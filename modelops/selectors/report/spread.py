@@ -1,11 +1,11 @@
-"""How widely it shows the catalogue, and what it costs to show more of it."""
+"""How widely it shows the catalog, and what it costs to show more of it."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from modelops.selectors import plots
 from modelops.selectors.report.section import Section, number
-from recsys.metrics.sample_sizes import TRADED
+from recsys.metrics.sample_sizes import EXPOSURE_SHOPPERS
 
 NAMED_FIRST = ("popular", "blend", "single", "trending")
 
@@ -22,7 +22,7 @@ def reach(report: Mapping[str, Any]) -> Section | None:
     places = [(float(one["popularity_lift"]), float(one["coverage"])) for one in found.values()]
     return Section(
         "reach", "Coverage and popularity",
-        "Up: more of the catalogue is shown. Left: less of it is what everybody buys. What stands out is released. "
+        "Up: more of the catalog is shown. Left: less of it is what everybody buys. What stands out is released. "
         "Names that would lie on each other show when pointed at. Popularity is that of what is shown over that of "
         "what was touched before; the gate holds it against what these shoppers wanted. Gini of "
         "exposure: 0 shows every product alike, 1 one product alone. Novelty: the more bits, the more rarely touched.",

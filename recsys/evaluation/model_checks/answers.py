@@ -15,8 +15,8 @@ from recsys.arrays import (
     Times,
 )
 from recsys.evaluation.model_checks.slate_table import JudgedShelf
-from recsys.metrics.registry import per_question
-from recsys.metrics.spread import shown_among_first
+from recsys.metrics.beyond_accuracy import exposure_counts
+from recsys.metrics.registry import metric_values
 
 K = 10
 
@@ -56,7 +56,7 @@ class Answers:
 
     def exposure(self, shelf: JudgedShelf) -> Doubles:
         """Return float64[n_items]: how often each item was shown among the first ten."""
-        return shown_among_first(self.slates, shelf.n_items)
+        return exposure_counts(self.slates, shelf.n_items)
 
 
 def answered_well(answers: Answers, touches: Touches, *, n_items: int) -> tuple[Longs, Doubles]:
@@ -68,7 +68,7 @@ def answered_well(answers: Answers, touches: Touches, *, n_items: int) -> tuple[
     hit = _touched_later(answers, owners * n_items + items, last, n_items=n_items)
     later = _counted_later(answers, owners, last)
     asked = np.flatnonzero(later > 0)
-    values = per_question(hit[asked], later[asked], k=K)["ndcg"]
+    values = metric_values(hit[asked], later[asked], k=K)["ndcg"]
     names, owner = np.unique(answers.shoppers[asked], return_inverse=True)
     return names, np.bincount(owner, values) / np.bincount(owner)
 

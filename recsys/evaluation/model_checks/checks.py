@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from recsys.arrays import Doubles
-from recsys.data.drift import TELLING
+from recsys.data.drift import MIN_COUNT
 from recsys.evaluation.model_checks.case import Case, GateCheck
 from recsys.evaluation.model_checks.fairness import (
     MIN_GROUP,
@@ -29,11 +29,11 @@ from recsys.evaluation.model_checks.fairness import (
 )
 from recsys.evaluation.model_checks.leaks import saw_the_future, too_good, unlike_validation
 from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable
-from recsys.metrics.intervals import bootstrap, resampled
-from recsys.metrics.spread import coverage, gini
+from recsys.metrics.beyond_accuracy import coverage, gini
+from recsys.metrics.intervals import bootstrap, bootstrap_means
 
 BORNE = "; misses the bar, which refuses only a model that is worse here than the reference"
-FEW = f"; misses the bar, which refuses nobody where fewer than {TELLING} shoppers were asked"
+FEW = f"; misses the bar, which refuses nobody where fewer than {MIN_COUNT} shoppers were asked"
 CHANCE = "; above the limit, but as much may be lost by chance"
 SEED = 7
 """Of the samples that tell what a group lost."""
@@ -72,7 +72,7 @@ def group_loss(case: Case) -> Iterable[GateCheck]:
         limit = case.limits.group_loss
         passed, words = loss <= limit, f"{kind} {label} ({len(rows)} shoppers) loses {loss:.1%} of its NDCG@10"
         if not passed:
-            lost = resampled((theirs - ours)[rows, None], shoppers=None, seed=SEED).ravel()
+            lost = bootstrap_means((theirs - ours)[rows, None], shoppers=None, seed=SEED).ravel()
             passed = not beyond_chance(lost, slack=0.0)
             words += CHANCE if passed else ""
         yield GateCheck(f"group_loss:{kind}:{label}", passed, loss, limit, words, "at most")
@@ -109,14 +109,14 @@ def small_groups(case: Case) -> Iterable[GateCheck]:
 
 
 def supplier_share(case: Case) -> Iterable[GateCheck]:
-    """ExposureConstraint over catalogue share by supplier within .80–1.25, or no further off than the reference."""
+    """ExposureConstraint over catalog share by supplier within .80–1.25, or no further off than the reference."""
     limits, supplier = case.limits, case.shelf.supplier
     if not has_suppliers(case.shelf):
         return
     ours, theirs = (spread(table.exposure(case.shelf.n_items), supplier) for table in (case.challenger, case.reference))
     inside = limits.supplier_low <= ours[0] and ours[1] <= limits.supplier_high
     passed = inside or not _surely_worse(case, lambda exposure: spread(exposure, supplier)[2])
-    words = f"exposure ÷ catalogue share by supplier {ours[0]:.2f}–{ours[1]:.2f}"
+    words = f"exposure ÷ catalog share by supplier {ours[0]:.2f}–{ours[1]:.2f}"
     words += f"; gap {ours[2]:.2f}, reference {theirs[2]:.2f}"
     yield GateCheck("supplier_share", passed, ours[2], theirs[2], words + _borne(inside, passed), "at most")
 
@@ -147,14 +147,14 @@ def popularity_lift(case: Case) -> Iterable[GateCheck]:
 
 
 def new_items(case: Case) -> Iterable[GateCheck]:
-    """ExposureConstraint share of new items at least half their catalogue share, or no less than the reference's."""
+    """ExposureConstraint share of new items at least half their catalog share, or no less than the reference's."""
     new, n_items = case.shelf.new, case.shelf.n_items
     if not has_new(case.shelf):
         return
     share = case.shelf.share_of_new
     ours, theirs = (new_share(table.exposure(n_items), new) for table in (case.challenger, case.reference))
     limit = case.limits.new_items * share
-    words = f"new items get {ours:.1%} of exposure, {share:.1%} of the catalogue; reference {theirs:.1%}"
+    words = f"new items get {ours:.1%} of exposure, {share:.1%} of the catalog; reference {theirs:.1%}"
     inside = ours >= limit
     passed = inside or not _surely_worse(case, lambda exposure: -new_share(exposure, new))
     yield GateCheck("new_items", passed, ours, limit, words + _borne(inside, passed), "at least")
@@ -179,7 +179,7 @@ def exposure(case: Case) -> Iterable[GateCheck]:
     """
     for check in (supplier_share, concentration, popularity_lift, new_items):
         for verdict in check(case):
-            spared = not verdict.passed and len(case.challenger.slates) < TELLING
+            spared = not verdict.passed and len(case.challenger.slates) < MIN_COUNT
             yield replace(verdict, passed=True, detail=verdict.detail + FEW) if spared else verdict
 
 

@@ -14,8 +14,8 @@ from recsys.arrays import (
     Longs,
 )
 from recsys.evaluation.model_checks.slate_table import JudgedShelf
+from recsys.metrics.beyond_accuracy import TOP
 from recsys.metrics.intervals import resample_counts
-from recsys.metrics.spread import TOP
 
 DRAWS = 1_000
 EXPOSURE_DRAWS = 200
@@ -30,7 +30,7 @@ def has_suppliers(shelf: JudgedShelf) -> bool:
 
 
 def spread(exposure: Doubles, supplier: Ints) -> tuple[float, float, float]:
-    """Return the least and the largest exposure ÷ catalogue share, and the mean distance |log| weighed by share."""
+    """Return the least and the largest exposure ÷ catalog share, and the mean distance |log| weighed by share."""
     known = supplier >= 0
     shown = np.bincount(supplier[known], exposure[known])
     listed = np.bincount(supplier[known]).astype(np.float64)

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from recsys.arrays import Doubles, Floats, Times
-from recsys.data.activity import known_of, third_of
-from recsys.data.catalogue import Catalogue
+from recsys.data.activity import event_counts, third_names
+from recsys.data.catalog import Catalog
 from recsys.data.folds import Fold
 from recsys.evaluation.model_checks.case import POPULAR, Case, Limits
 from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable
@@ -40,7 +40,7 @@ def case_of(
     return Case(
         challenger=SlateTable(ours, targets, groups, timed(challenger, fold), max(parts.values()), parts),
         reference=SlateTable(theirs, targets, groups, None, max(other.values()), other),
-        shelf=shelf_of(challenger.catalogue, fold),
+        shelf=shelf_of(challenger.catalog, fold),
         has_champion=champion is not None,
         limits=limits or Limits(),
         expected=expected,
@@ -71,14 +71,14 @@ def learnt(bundle: HybridModel, fold: Fold) -> dict[str, float]:
 
 def activity(fold: Fold) -> tuple[str, ...]:
     """Return each shopper's third by how much is known of them."""
-    return third_of(known_of(fold.profiles))
+    return third_names(event_counts(fold.profiles))
 
 
-def shelf_of(catalogue: Catalogue, fold: Fold) -> JudgedShelf:
+def shelf_of(catalog: Catalog, fold: Fold) -> JudgedShelf:
     """Return the items as the checks see them."""
-    n_items = catalogue.n_items
+    n_items = catalog.n_items
     popularity: Doubles = np.bincount(fold.past.items, minlength=n_items)[:n_items].astype(np.float64)
-    return JudgedShelf.of(catalogue, popularity=popularity, cut=fold.until)
+    return JudgedShelf.of(catalog, popularity=popularity, cut=fold.until)
 
 
 def _latest(times: Times) -> float:

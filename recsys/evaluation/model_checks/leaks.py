@@ -2,7 +2,7 @@
 
 What it learnt from, part by part: each source notes the latest row it was fitted on, so nobody has to be believed.
 How good it is: implausibly better than the champion, or than validation had promised, means that the answer was in the
-question, by whatever way it came there (a feature, an attribute of the catalogue, a label).
+question, by whatever way it came there (a feature, an attribute of the catalog, a label).
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from recsys.metrics.intervals import Interval, bootstrap
 
 ENOUGH = 50
 """Shoppers that a comparison of qualities takes at least, on either side."""
-REMEDY = ": look for the future in its features and in the catalogue"
+REMEDY = ": look for the future in its features and in the catalog"
 
 
 def saw_the_future(case: Case) -> Iterable[GateCheck]:

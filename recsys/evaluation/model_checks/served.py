@@ -11,7 +11,7 @@ import numpy as np
 
 from recsys.arrays import Doubles, Longs
 from recsys.data.data_checks import Check, Side
-from recsys.data.drift import TELLING
+from recsys.data.drift import MIN_COUNT
 from recsys.evaluation.model_checks.answers import Answers
 from recsys.evaluation.model_checks.case import Limits
 from recsys.evaluation.model_checks.fairness import (
@@ -29,8 +29,8 @@ from recsys.evaluation.model_checks.fairness import (
     worst_over_best,
 )
 from recsys.evaluation.model_checks.slate_table import JudgedShelf
+from recsys.metrics.beyond_accuracy import coverage, gini
 from recsys.metrics.intervals import Interval, bootstrap
-from recsys.metrics.spread import coverage, gini
 
 LEAST_DAYS = 4
 """Days of the week before that must have had traffic: of fewer, the worst one says little of what is normal."""
@@ -61,12 +61,12 @@ def watched(today: ServedDay, before: Sequence[ServedDay], *, wanted: Longs) -> 
     there was to judge by; where that is too little they are all there is.
     """
     n, size = today.answers.n_shoppers, len(today.answers)
-    usual = [day for day in before if day.answers.n_shoppers >= TELLING and len(day.answers) >= COMPARABLE * size]
+    usual = [day for day in before if day.answers.n_shoppers >= MIN_COUNT and len(day.answers) >= COMPARABLE * size]
     notes = [
-        _note("shoppers", n, TELLING, "shoppers answered; of fewer nothing is said"),
+        _note("shoppers", n, MIN_COUNT, "shoppers answered; of fewer nothing is said"),
         _note("days before", len(usual), LEAST_DAYS, "days before with such traffic; against fewer nothing is said"),
     ]
-    if n < TELLING or len(usual) < LEAST_DAYS:
+    if n < MIN_COUNT or len(usual) < LEAST_DAYS:
         return notes
     words = f"shoppers who touched something after an answer; groups under {MIN_GROUP} are not judged"
     notes.append(_note("shoppers judged", len(today.ndcg), 3 * MIN_GROUP, words))
@@ -102,13 +102,13 @@ def _exposed(today: ServedDay, usual: Sequence[ServedDay], wanted: Longs, limits
     checks.append(_check("gini", "at most", one.value, bar, words, inside=one.value <= bar, worse=one.worse))
     one = found["coverage"]
     value, bar = -one.value, limits.coverage * -float(np.median(one.days))
-    words = "share of the catalogue shown" + _range(-one.days)
+    words = "share of the catalog shown" + _range(-one.days)
     checks.append(_check("coverage", "at least", value, bar, words, inside=value >= bar, worse=one.worse))
     if "supplier share" in found:
         one = found["supplier share"]
         low, high, gap = spread(exposure, shelf.supplier)
         inside = limits.supplier_low <= low and high <= limits.supplier_high
-        words = f"gap of exposure ÷ catalogue share by supplier, {low:.2f}–{high:.2f}" + _range(one.days)
+        words = f"gap of exposure ÷ catalog share by supplier, {low:.2f}–{high:.2f}" + _range(one.days)
         checks.append(
             _check("supplier share", "at most", gap, float(one.days.max()), words, inside=inside, worse=one.worse)
         )
@@ -120,7 +120,7 @@ def _exposed(today: ServedDay, usual: Sequence[ServedDay], wanted: Longs, limits
     if "new items" in found:
         one = found["new items"]
         value, bar = -one.value, limits.new_items
-        words = "new items' share of exposure ÷ of the catalogue" + _range(-one.days)
+        words = "new items' share of exposure ÷ of the catalog" + _range(-one.days)
         checks.append(_check("new items", "at least", value, bar, words, inside=value >= bar, worse=one.worse))
     return checks
 

@@ -12,10 +12,10 @@ from recsys.arrays import (
     Ints,
     Longs,
 )
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.listing import listed_at, new_items
+from recsys.metrics.beyond_accuracy import exposure_counts
 from recsys.metrics.registry import ndcg
-from recsys.metrics.spread import shown_among_first
 
 SUPPLIER = "supplier="
 
@@ -51,7 +51,7 @@ class SlateTable:
 
     def exposure(self, n_items: int) -> Doubles:
         """Return float64[n_items]: how often each item was shown among the first ten."""
-        return shown_among_first(self.slates, n_items)
+        return exposure_counts(self.slates, n_items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +93,24 @@ class JudgedShelf:
         return exposure if self.listed is None else exposure[self.listed]
 
     @classmethod
-    def of(cls, catalogue: Catalogue, *, popularity: Doubles, cut: float) -> "JudgedShelf":
-        """Return the shelf of a catalogue, with new items read off `first_seen` (unknown is not new).
+    def of(cls, catalog: Catalog, *, popularity: Doubles, cut: float) -> "JudgedShelf":
+        """Return the shelf of a catalog, with new items read off `first_seen` (unknown is not new).
 
         What could not be shown at the cut is no supplier's, and not new.
         """
-        listed = listed_at(catalogue, cut)
-        supplier = np.where(listed, suppliers(catalogue), -1).astype(np.int32)
-        new = new_items(catalogue, until=cut) & listed
+        listed = listed_at(catalog, cut)
+        supplier = np.where(listed, suppliers(catalog), -1).astype(np.int32)
+        new = new_items(catalog, until=cut) & listed
         return cls(supplier, popularity, new, cut, int((~listed).sum()), listed)
 
 
-def suppliers(catalogue: Catalogue) -> Ints:
+def suppliers(catalog: Catalog) -> Ints:
     """Return int32[n_items]: a code per supplier (the attribute of that name, else the brand), -1 where unknown."""
-    brands = catalogue.brands or ("",) * catalogue.n_items
-    attributes = catalogue.attributes or ((),) * catalogue.n_items
+    brands = catalog.brands or ("",) * catalog.n_items
+    attributes = catalog.attributes or ((),) * catalog.n_items
     names = [_supplier(own, brand) for own, brand in zip(attributes, brands, strict=True)]
     code = {name: at for at, name in enumerate(sorted({name for name in names if name}))}
-    return np.fromiter((code.get(name, -1) for name in names), np.int32, catalogue.n_items)
+    return np.fromiter((code.get(name, -1) for name in names), np.int32, catalog.n_items)
 
 
 def _supplier(attributes: Sequence[str], brand: str) -> str:

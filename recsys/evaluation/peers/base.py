@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from recsys.arrays import Doubles, Floats, Ints
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.folds import Fold
 from recsys.data.interactions import Interactions
 from recsys.metrics.registry import ndcg
@@ -62,11 +62,11 @@ class Peer(ABC):
 
     def values(self, fold: Fold) -> Doubles:
         """Return NDCG@10 of each question of a fold, after learning from its past."""
-        self.fit(fold.past, fold.catalogue)
+        self.fit(fold.past, fold.catalog)
         return ndcg(self.answer(fold, 10), fold.targets, fold.n_items)
 
     @abstractmethod
-    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+    def fit(self, past: Interactions, catalog: Catalog) -> None:
         """Learn, forgetting what was learnt before: each fold, and the test, is learnt anew."""
 
     @abstractmethod
@@ -90,9 +90,9 @@ class Ours(Peer):
         start = suggested_settings(cls.recommender, folds, seed=seed, champion=cls.start or None)
         return tune(cls.recommender, start, folds, budget_s=budget_s, seed=seed)
 
-    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+    def fit(self, past: Interactions, catalog: Catalog) -> None:
         """Fit the recommender."""
-        self.model = make(self.recommender, **self.config).fit(past, catalogue)
+        self.model = make(self.recommender, **self.config).fit(past, catalog)
 
     def answer(self, fold: Fold, k: int) -> Ints:
         """Return the recommender's lists."""
@@ -104,10 +104,10 @@ class MostPopular(Peer):
 
     name = "most popular"
 
-    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+    def fit(self, past: Interactions, catalog: Catalog) -> None:
         """Count the shoppers of each product."""
-        once = np.unique(past.users.astype(np.int64) * catalogue.n_items + past.items) % catalogue.n_items
-        self.counts = np.bincount(once, minlength=catalogue.n_items)
+        once = np.unique(past.users.astype(np.int64) * catalog.n_items + past.items) % catalog.n_items
+        self.counts = np.bincount(once, minlength=catalog.n_items)
 
     def answer(self, fold: Fold, k: int) -> Ints:
         """Return the most popular items; items had before are dropped where only new ones count."""
@@ -121,11 +121,11 @@ class MostPopular(Peer):
 class Dense(Peer):
     """A model that scores every item for a matrix of shoppers' histories, or for shopper codes."""
 
-    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+    def fit(self, past: Interactions, catalog: Catalog) -> None:
         """Build the matrix shoppers x items of `amounts` and learn from it."""
-        self.n_items = catalogue.n_items
+        self.n_items = catalog.n_items
         matrix = sparse.csr_matrix(
-            (self.amounts(past), (past.users, past.items)), shape=(past.n_users, catalogue.n_items)
+            (self.amounts(past), (past.users, past.items)), shape=(past.n_users, catalog.n_items)
         )
         self.learn(matrix)
 

@@ -17,7 +17,7 @@ from recsys.arrays import (
     Floats,
     Ints,
 )
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.folds import Fold
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Profile
@@ -48,11 +48,11 @@ class SequenceRules(Peer):
     space: ClassVar[Space] = {"steps": ("int", 1, 30), "across": ("choice", [False, True])}
     starts: ClassVar[Sequence[Mapping[str, Any]]] = ({"across": False},)
 
-    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+    def fit(self, past: Interactions, catalog: Catalog) -> None:
         """Count what follows what."""
         order, starts = sessions(past, whole=self.config.get("across", True))
         items, session = past.items[order], np.cumsum(starts)
-        self.n_items = catalogue.n_items
+        self.n_items = catalog.n_items
         self.rules: Matrix = sparse.csr_matrix((self.n_items, self.n_items), dtype=np.float32)
         for gap in range(1, self.config.get("steps", 10) + 1):
             same = session[:-gap] == session[gap:]
@@ -95,9 +95,9 @@ class VSKNN(Peer):
         {"latest": True, "rarity": 10, "neighbors": 1000, "recall": 0.3},
     )
 
-    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+    def fit(self, past: Interactions, catalog: Catalog) -> None:
         """Cut the past into sessions."""
-        self.n_items = catalogue.n_items
+        self.n_items = catalog.n_items
         order, starts = sessions(past, whole=self.config.get("whole", False))
         items, session = past.items[order], np.cumsum(starts) - 1
         shape = (int(session.max(initial=-1)) + 1, self.n_items)

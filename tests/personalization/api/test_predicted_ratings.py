@@ -53,7 +53,7 @@ def release(*, liked: float, disliked: float, **manifest: Any) -> None:
     from tests.modelops.releases import passed_version
 
     rows = build(rated(liked=liked, disliked=disliked), items())
-    statistics = ItemStatistics.fit(rows.interactions, rows.catalogue, until=float(rows.interactions.times[-1]))
+    statistics = ItemStatistics.fit(rows.interactions, rows.catalog, until=float(rows.interactions.times[-1]))
     bundle = model()
     promote(
         passed_version(replace(bundle, statistics=statistics, manifest={**bundle.manifest, **manifest})),

@@ -210,7 +210,7 @@ def test_first_complete_source_scores_new_products(knows: int, expected: list[fl
     snapshot, profile = snapshot_refresher.current(), Profile.empty(0.0)
     code = snapshot.serving_catalog.columns.codes
     young = np.array([code["sofa"], code["kilim"]], np.int32)
-    assert young.max() == 11, "the last of the catalogue"
+    assert young.max() == 11, "the last of the catalog"
 
     def score(of: Profile, context: Context, codes: Ints) -> list[float]:
         assert (of, context.items, codes.tolist()) == (profile, (code["rug"],), young.tolist())

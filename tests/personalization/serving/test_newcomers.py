@@ -37,7 +37,7 @@ TAKEN = {"de": {"desk", "chair", "lamp", "mug", "bowl"}, "AT": {"rug", "throw", 
 def live(stocked_shop: None) -> None:
     """A live model with the countries of its shoppers."""
     dataset = build(history(), items(), KNOWN)
-    prior = make("prior").fit(dataset.interactions, dataset.catalogue)
+    prior = make("prior").fit(dataset.interactions, dataset.catalog)
     bundle = model()
     promote(passed_version(replace(bundle, sources={**bundle.sources, "prior": prior})), actor="staff:1")
 
@@ -103,7 +103,7 @@ def test_attributes_need_consent() -> None:
 def test_batch_slates_equal_single_slates() -> None:
     dataset = build(history(), items(), KNOWN)
     bundle = model()
-    prior = make("prior").fit(dataset.interactions, dataset.catalogue)
+    prior = make("prior").fit(dataset.interactions, dataset.catalog)
     bundle = replace(bundle, sources={**bundle.sources, "prior": prior})
     empty = Profile.empty(1_760_000_000.0)
     with_country = replace(empty, attributes=("country=de",))

@@ -15,7 +15,7 @@ from personalization.serving.answers import Answer
 from personalization.serving.asking import Ask, Who
 from personalization.serving.proposals import QUESTIONS
 from profiles import services as profiles
-from recsys.data.opinions import MOST_OPINIONS
+from recsys.data.opinions import MAX_OPINIONS
 from tests.personalization.shop import (
     ADA,
     CY,
@@ -86,7 +86,7 @@ def test_dislike_is_neither_asked_nor_shown_again() -> None:
 
 @pytest.mark.usefixtures("live_model")
 def test_a_dislike_is_remembered_after_many_other_products() -> None:
-    others = [f"x{number:03d}" for number in range(MOST_OPINIONS + 5)]
+    others = [f"x{number:03d}" for number in range(MAX_OPINIONS + 5)]
     fields = {"currency": "EUR", "stock": 5, "price": "9.00", "category": ["Other"]}
     bulk_upsert([{"product_id": one, "title": f"Thing {one}", **fields} for one in others], actor="key:t")
     likes(ADA, "rug", liked=False)

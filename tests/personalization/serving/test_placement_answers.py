@@ -85,7 +85,7 @@ def test_answer_equals_the_models_ranking() -> None:
         now=times[-1],
     )
     slate = snapshot.bundle.slate(profile, Context(allowed=allowed), 5)
-    assert ids(answer) == [snapshot.bundle.catalogue.item_ids[code] for code in slate.items]
+    assert ids(answer) == [snapshot.bundle.catalog.item_ids[code] for code in slate.items]
     assert [item.score for item in answer.items] == [round(score, 6) for score in slate.scores.tolist()]
 
 

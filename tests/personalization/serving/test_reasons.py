@@ -60,10 +60,10 @@ def test_all_history_sources_have_causes() -> None:
     mute = {
         name
         for name in PERSONAL_SOURCES
-        if name not in without_cause and RECOMMENDERS[name].because is Recommender.because
+        if name not in without_cause and RECOMMENDERS[name].explain is Recommender.explain
     }
 
-    assert not mute, f"{mute} need `because`, or a plain reason: else their items are said to be 'From our range'"
+    assert not mute, f"{mute} need `explain`, or a plain reason: else their items are said to be 'From our range'"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_own_items_have_reasons_by_signal(signal: str, code: str, text: str) -> 
 def test_only_content_sources_say_similar(source: str, text: str) -> None:
     shopper = SimpleNamespace(personal=False, latest={}, profile=Profile.empty(0.0))
     shelf = SimpleNamespace(title=lambda code: "Oak chair", columns=SimpleNamespace(product_ids=("chair", "cat-food")))
-    recommender = SimpleNamespace(contextual=True, knows=lambda code: True, because=lambda *asked: (0,))
+    recommender = SimpleNamespace(contextual=True, knows=lambda code: True, explain=lambda *asked: (0,))
 
     reasoner = Reasoner(
         cast("Any", shelf), cast("Any", shopper), {source: cast("Any", recommender)}, Context(items=(0,))

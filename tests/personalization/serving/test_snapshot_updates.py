@@ -23,7 +23,7 @@ from personalization.serving import serving_catalog, snapshot_refresher
 from personalization.serving.serving_catalog import ServingCatalog
 from personalization.serving.snapshot import Snapshot
 from personalization.serving.snapshot_refresher import SnapshotRefresher
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.ranking import extension, text_similarity
 from recsys.ranking.text_similarity import Kinship
 from tests.modelops.releases import passed_version
@@ -140,9 +140,9 @@ def test_rebuild_reads_only_new_products(monkeypatch: pytest.MonkeyPatch, builds
     _ = refresher.current().serving_catalog.kinship
     words, price = text_similarity.words, frames.price_of
 
-    def counting_words(catalogue: Catalogue, code: int) -> Iterator[str]:
-        texts_read.append(catalogue.item_ids[code])
-        return words(catalogue, code)
+    def counting_words(catalog: Catalog, code: int) -> Iterator[str]:
+        texts_read.append(catalog.item_ids[code])
+        return words(catalog, code)
 
     def counting_price_of(row: ProductRow) -> float:
         prices_read.append(row.product_id)

@@ -25,7 +25,7 @@ def test_a_shops_own_weight_counts_and_the_others_stay() -> None:
 def test_only_another_weight_makes_other_data() -> None:
     assert fingerprint(build(history(), weights={"purchase": 4.0})) == fingerprint(build(history()))
     assert fingerprint(build(history(), weights={"purchase": 3.0})) != fingerprint(build(history()))
-    assert fingerprint(build(history(), stated=True)) != fingerprint(build(history()))
+    assert fingerprint(build(history(), explicit_ratings=True)) != fingerprint(build(history()))
 
 
 def test_the_fingerprint_tells_of_products_too() -> None:

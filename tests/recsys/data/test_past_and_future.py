@@ -9,17 +9,17 @@ import pytest
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import (
     Fold,
-    frozen,
     leave_one_out,
     mid_session_questions,
     mixed_questions,
     next_item,
-    sampled,
+    random_subset,
     temporal,
+    with_nightly_profiles,
 )
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
-from recsys.data.time_split import Sequences, cut_times, starts
+from recsys.data.time_split import Sequences, cut_times, split_times
 from recsys.evaluation.evaluate import Options, folds_of
 from recsys.training import training
 from tests.recsys import shops
@@ -42,11 +42,11 @@ def test_cuts_are_the_times_of_the_named_rows() -> None:
 def test_validation_starts_earlier_where_one_time_stands_at_both_cuts() -> None:
     months = np.repeat([1.0, 2.0, 3.0, 4.0], [15, 20, 25, 40])
 
-    assert starts(np.arange(100.0)) == (70.0, 85.0, 0.7)
-    assert starts(months) == (3.0, 4.0, 0.35)
-    assert starts(np.repeat([1.0, 2.0, 3.0, 4.0], [15, 20, 1, 64])) == (3.0, 4.0, 0.35), "one row bears it"
-    assert starts(np.repeat([1.0, 2.0, 3.0], [30, 20, 50])) == (2.0, 3.0, 0.3), "as much as must lie before"
-    assert starts(np.repeat([1.0, 2.0], [20, 80])) == (2.0, 2.0, 0.7)  # nothing to learn from before
+    assert split_times(np.arange(100.0)) == (70.0, 85.0, 0.7)
+    assert split_times(months) == (3.0, 4.0, 0.35)
+    assert split_times(np.repeat([1.0, 2.0, 3.0, 4.0], [15, 20, 1, 64])) == (3.0, 4.0, 0.35), "one row bears it"
+    assert split_times(np.repeat([1.0, 2.0, 3.0], [30, 20, 50])) == (2.0, 3.0, 0.3), "as much as must lie before"
+    assert split_times(np.repeat([1.0, 2.0], [20, 80])) == (2.0, 2.0, 0.7)  # nothing to learn from before
 
 
 def test_a_shop_with_a_clock_of_months_has_a_ranker_that_was_judged() -> None:
@@ -183,10 +183,12 @@ def test_a_sample_is_so_many_different_questions_in_their_order_or_all_there_are
     assert [own.tolist() for own in part.targets] == [fold.targets[row].tolist() for row in rows]
     assert fold.sample(len(fold)).users.tolist() == fold.users.tolist()
     assert fold.sample(len(fold) + 1).users.tolist() == fold.users.tolist()
-    drawn = sampled(fold.users, len(fold) - 1)
+    drawn = random_subset(fold.users, len(fold) - 1)
     assert len(drawn) == len(fold) - 1
     assert (np.diff(drawn) > 0).all()
-    assert sampled(fold.users, None).tolist() == sampled(fold.users, len(fold)).tolist() == fold.users.tolist()
+    assert (
+        random_subset(fold.users, None).tolist() == random_subset(fold.users, len(fold)).tolist() == fold.users.tolist()
+    )
 
 
 def test_equal_times_stay_on_one_side() -> None:
@@ -218,7 +220,7 @@ def test_who_has_one_row_is_nobodys_question_and_is_learnt_from() -> None:
     rows = shops.interactions([(0, 5, 10.0, "view"), (1, 6, 11.0, "view"), (1, 7, 12.0, "view"), (2, 5, 13.0, "view")],
                               n_users=3)  # fmt: skip
 
-    shop = Dataset(rows, shops.catalogue(8), ())
+    shop = Dataset(rows, shops.catalog(8), ())
     test, validation = (leave_one_out(shop, back=back, new_only=False) for back in (0, 1))
 
     assert (test.users.tolist(), test.targets[0].tolist()) == ([1], [7])
@@ -232,7 +234,7 @@ def test_next_item_does_not_know_the_other_lines_of_the_order() -> None:
         [(0, 1, 10.0, "view"), (1, 1, 10.0, "view"), (0, 2, 20.0, "purchase"), (0, 3, 20.0, "purchase")], n_users=2
     )
 
-    fold = next_item(Dataset(rows, shops.catalogue(4), ()), start=15.0, end=float("inf"), new_only=False)
+    fold = next_item(Dataset(rows, shops.catalog(4), ()), start=15.0, end=float("inf"), new_only=False)
 
     assert [one.tolist() for one in fold.targets] == [[2], [3]]
     assert [profile.items.tolist() for profile in fold.profiles] == [[1], [1]]
@@ -244,7 +246,7 @@ def test_next_item_knows_all_that_came_before_or_is_frozen() -> None:
     start = cut_times(rows.times, [0.85])[0]
 
     live = next_item(dataset, start=start, end=float("inf"), new_only=False)
-    still = frozen(live)
+    still = with_nightly_profiles(live)
 
     assert len(live) == (rows.times >= start).sum()
     assert [t.tolist() for t in live.targets] == [t.tolist() for t in still.targets]
@@ -263,7 +265,7 @@ VISITS = Dataset(
         ],
         n_users=3,
     ),
-    shops.catalogue(4),
+    shops.catalog(4),
     (),
 )
 """Two shoppers who come back after 15.0, each to product 2 that nobody had touched by then, and one who comes then."""
@@ -291,8 +293,8 @@ def test_who_asks_for_new_products_only_is_asked_for_none_they_ever_had() -> Non
 def test_a_frozen_profile_is_bounded_as_a_live_one() -> None:
     fold = next_item(VISITS, start=15.0, end=float("inf"), new_only=False)
 
-    assert frozen(fold).profiles[0].times.tolist() == [10.0, 11.0, 12.0]
-    assert frozen(fold, max_events=2).profiles[0].times.tolist() == [11.0, 12.0]
+    assert with_nightly_profiles(fold).profiles[0].times.tolist() == [10.0, 11.0, 12.0]
+    assert with_nightly_profiles(fold, max_events=2).profiles[0].times.tolist() == [11.0, 12.0]
 
 
 def test_a_profile_holds_the_newest_of_each_kind_as_a_live_one_does() -> None:
@@ -327,7 +329,7 @@ def test_what_a_shopper_dislikes_has_no_weight_where_ratings_differ(
     stars: tuple[float, float], stated: bool, weights: list[float]
 ) -> None:
     data = shops.interactions([(0, item, 10.0 + item, "rating") for item in range(2)], n_users=1)
-    data = replace(data, values=np.array(stars, np.float32), weights=np.ones(2, np.float32), stated=stated)
+    data = replace(data, values=np.array(stars, np.float32), weights=np.ones(2, np.float32), explicit_ratings=stated)
 
     (live,) = Sequences.of(data).profiles(np.array([0]), now=200.0, max_events=3)
     (whole,) = Sequences.of(data).profiles(np.array([0]), now=200.0)
@@ -340,8 +342,8 @@ def test_a_later_rating_makes_no_earlier_one_a_dislike() -> None:
     """Of a file in which every rating is one number until the cut, and another one after it."""
     rows = [*((0, item, 10.0 + item, "rating") for item in range(3)), (0, 3, 20.0, "view"), (1, 4, 30.0, "rating")]
     data = shops.interactions(rows, n_users=2)
-    shop = Dataset(data, shops.catalogue(5), ())
-    later = Dataset(replace(data, values=np.array([1.0, 1.0, 1.0, 1.0, 5.0], np.float32)), shop.catalogue, ())
+    shop = Dataset(data, shops.catalog(5), ())
+    later = Dataset(replace(data, values=np.array([1.0, 1.0, 1.0, 1.0, 5.0], np.float32)), shop.catalog, ())
 
     folds = [next_item(one, start=15.0, end=float("inf"), new_only=False, max_events=5) for one in (shop, later)]
 
@@ -353,7 +355,7 @@ def test_a_large_order_takes_nothing_from_what_is_known_before_it() -> None:
     rows += [(0, 6 + line, 100.0, "purchase") for line in range(12)]
     data = shops.interactions(rows, n_users=1)
 
-    fold = next_item(Dataset(data, shops.catalogue(18), ()), start=50.0, end=200.0, new_only=True, max_events=6)
+    fold = next_item(Dataset(data, shops.catalog(18), ()), start=50.0, end=200.0, new_only=True, max_events=6)
 
     assert {len(profile.items) for profile in fold.profiles} == {6}
 
@@ -393,7 +395,7 @@ def test_what_is_taken_again_is_counted_of_the_same_shoppers() -> None:
     n, day = 4_200, shops.DAY
     first = [(user, user % 7, shops.START + user, "purchase") for user in range(n)]
     again = [(user, (user + user % 2) % 7, shops.START + 9 * day + user, "purchase") for user in range(n)]
-    shop = Dataset(shops.interactions(first + again, n_users=n), shops.catalogue(7), ())
+    shop = Dataset(shops.interactions(first + again, n_users=n), shops.catalog(7), ())
 
     assert training._repeats(shop, shops.START + 9 * day, float("inf"))
     assert not training._repeats(shop, shops.START + 99 * day, float("inf")), "nothing is taken, nothing taken again"

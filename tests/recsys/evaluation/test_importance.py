@@ -15,7 +15,7 @@ from recsys.ranking.candidates import Candidates
 from recsys.ranking.ranker import Ranker, RankingDataset
 from recsys.training.ranking_dataset import LabeledCandidates
 from recsys.training.refit import fit_ranker
-from tests.recsys.shops import catalogue, interactions
+from tests.recsys.shops import catalog, interactions
 
 SHOPPERS, EACH = 60, 40
 NAMES = ("useful", "noise", "silent")
@@ -24,7 +24,7 @@ NAMES = ("useful", "noise", "silent")
 def fold_of(targets: list[Any], n_items: int) -> Fold:
     """Return a fold that asks for these targets."""
     n, profiles = len(targets), [Profile.empty(0.0)] * len(targets)
-    return Fold(interactions([], n_users=n), catalogue(n_items), np.arange(n), profiles, targets, 0.0, False)
+    return Fold(interactions([], n_users=n), catalog(n_items), np.arange(n), profiles, targets, 0.0, False)
 
 
 @pytest.mark.parametrize("depth", [15, 100])

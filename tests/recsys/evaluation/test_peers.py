@@ -11,7 +11,7 @@ from implicit.nearest_neighbours import bm25_weight
 from scipy import sparse
 
 from recsys.arrays import Doubles, Ints
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import Fold, temporal
 from recsys.data.interactions import Interactions
@@ -59,14 +59,14 @@ def test_a_peer_answers_with_products_of_the_shop(kind: type[Peer], new_only: bo
     test = folds_of(shop, Options(new_only=new_only)).test
     peer = kind()
 
-    peer.fit(test.past, shop.catalogue)
+    peer.fit(test.past, shop.catalog)
     slates = peer.answer(test, 10)
 
     assert slates.shape == (len(test), 10)
     for slate, profile in zip(slates, test.profiles, strict=True):
         shown = slate[slate >= 0]
         assert len(set(shown.tolist())) == len(shown)
-        assert (shown < shop.catalogue.n_items).all()
+        assert (shown < shop.catalog.n_items).all()
         if new_only and len(shown):
             assert not np.isin(shown[:5], profile.items).any()
 
@@ -108,9 +108,9 @@ def test_popular_is_what_most_shoppers_had() -> None:
     shop = build(frame, None)
     peer = MostPopular()
 
-    peer.fit(shop.interactions, shop.catalogue)
+    peer.fit(shop.interactions, shop.catalog)
 
-    assert shop.catalogue.item_ids[int(np.argmax(peer.counts))] == "by many"
+    assert shop.catalog.item_ids[int(np.argmax(peer.counts))] == "by many"
 
 
 def test_the_best_peer_stands_beside_us(shop: Dataset) -> None:
@@ -118,7 +118,7 @@ def test_the_best_peer_stands_beside_us(shop: Dataset) -> None:
     windows = folds_of(shop, asked)
     test = windows.test
     ours = MostPopular()
-    ours.fit(test.past, shop.catalogue)
+    ours.fit(test.past, shop.catalog)
     slates = ours.answer(test, 20)
 
     report = compared(slates, [windows.validation, *windows.learning], test, shop, asked, lambda message, share: None)
@@ -132,7 +132,7 @@ def test_the_best_peer_stands_beside_us(shop: Dataset) -> None:
 
 def test_als_weighs_cells_as_the_package_does(shop: Dataset) -> None:
     test = folds_of(shop, Options()).test
-    matrix = profile_matrix(test, range(len(test)), shop.catalogue.n_items)
+    matrix = profile_matrix(test, range(len(test)), shop.catalog.n_items)
     peer = ImplicitALS(K1=1.2, B=0.4, factors=4, iterations=1)
 
     peer.learn(matrix)
@@ -158,7 +158,7 @@ def test_neighbors_may_learn_from_how_much_events_count(kind: type[ImplicitNeigh
     test = folds_of(shop, Options()).test
     plain, weighed = kind(K=20), kind(K=20, weighed=True)
     for peer in (plain, weighed):
-        peer.fit(test.past, shop.catalogue)
+        peer.fit(test.past, shop.catalog)
 
     assert {"weighed": True} in kind.starts
     assert plain.answer(test, 10).shape == weighed.answer(test, 10).shape
@@ -195,10 +195,10 @@ def test_svd_learns_from_stars_where_shoppers_give_them() -> None:
 
     def taste(**settings: object) -> float:
         peer = TutorialSVD(**settings)
-        peer.fit(shop.interactions, shop.catalogue)
+        peer.fit(shop.interactions, shop.catalog)
         scores = peer.scores(everyone, sparse.csr_matrix((0, 0)))
         assert np.isfinite(scores).all()
-        own = np.array([int(item[1:]) % 2 for item in shop.catalogue.item_ids])
+        own = np.array([int(item[1:]) % 2 for item in shop.catalog.item_ids])
         best = own[scores.argmax(axis=1)]
         return float(
             np.mean([best[at] == int(user[1:]) % 2 for at, user in enumerate(shop.user_ids) if user[1:].isdigit()])
@@ -220,9 +220,9 @@ class Telling(MostPopular):
         cls.budgets.append(budget_s)
         return super().tuned(folds, budget_s=0.0, seed=seed)
 
-    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+    def fit(self, past: Interactions, catalog: Catalog) -> None:
         self.learnt.append(len(past))
-        super().fit(past, catalogue)
+        super().fit(past, catalog)
 
     def answer(self, fold: Fold, k: int) -> Ints:
         found = np.full((len(fold), k), -1, np.int32)
@@ -251,7 +251,7 @@ def test_what_no_model_could_know_does_not_count_in_the_comparison() -> None:
     rows = [("ann", "a", 1), ("bob", "b", 2), ("ann", "new", 101), ("bob", "new", 102), ("bob", "a", 103)]
     shop = build(pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"]).assign(event="view"))
     fold = temporal(shop, start=100.0, end=float("inf"), new_only=False)
-    new = shop.catalogue.item_ids.index("new")
+    new = shop.catalog.item_ids.index("new")
 
     values, shoppers = warm_values(np.full((2, 1), new, np.int32), fold, metric="hit_rate")
 

@@ -41,7 +41,7 @@ def folded(dataset: Dataset, protocol: Protocol = "temporal") -> Fold:
 
 
 def stars_at(dataset: Dataset, fold: Fold) -> Stars | None:
-    return ItemStatistics.fit(fold.past, dataset.catalogue, until=fold.until).stars
+    return ItemStatistics.fit(fold.past, dataset.catalog, until=fold.until).stars
 
 
 def test_the_error_approaches_the_planted_noise_and_beats_the_baselines(rated: Dataset) -> None:

@@ -75,19 +75,19 @@ def test_rows_and_shoppers_are_bounded(trained: TrainedShop, monkeypatch: pytest
 
 def test_the_own_factors_know_what_the_shopper_took(trained: TrainedShop) -> None:
     past = trained.test.past
-    svd = Remembering().fit(past, trained.training.model.catalogue)
+    svd = Remembering().fit(past, trained.training.model.catalog)
 
     scores = OwnFactors(svd).scores(np.arange(past.n_users, dtype=np.int32), None)
 
     took = np.zeros(scores.shape, bool)
     took[past.users, past.items] = True
-    seen = svd.arrays["seen"]
+    seen = svd.arrays["in_training"]
     assert scores[took].mean() > scores[~took & seen].mean() + 0.1
     assert (scores[:, ~seen] < -1e8).all()
 
 
 def test_opinions_are_the_scores_and_ranks_of_svd(trained: TrainedShop) -> None:
-    svd, fold = SVD().fit(trained.test.past, trained.training.model.catalogue), trained.test
+    svd, fold = SVD().fit(trained.test.past, trained.training.model.catalog), trained.test
     asked = candidates_of(trained.training.model, fold)
     shoppers = list(zip(fold.profiles, fold.contexts, strict=True))
 
@@ -104,7 +104,7 @@ def test_opinions_are_the_scores_and_ranks_of_svd(trained: TrainedShop) -> None:
 def test_without_a_ranker_nothing_is_added(trained: TrainedShop) -> None:
     fold = trained.test
     asked = candidates_of(trained.training.model, fold)
-    svd = SVD().fit(fold.past, trained.training.model.catalogue)
+    svd = SVD().fit(fold.past, trained.training.model.catalog)
 
     assert added(replace(trained.training.model, ranker=None), fold, asked, svd) == {}
     assert added(trained.training.model, fold, asked, svd) != {}
@@ -115,7 +115,7 @@ def test_where_a_network_alone_was_released_trees_are_asked_what_svd_adds(traine
     plan = {**model.manifest["plan"], "members": (({"objective": NETWORK}, 100),)}
     alone = replace(model, manifest={**model.manifest, "plan": plan})
 
-    assert added(alone, fold, candidates_of(model, fold), SVD().fit(fold.past, model.catalogue)) != {}
+    assert added(alone, fold, candidates_of(model, fold), SVD().fit(fold.past, model.catalog)) != {}
 
 
 def test_a_fold_that_nobody_can_be_asked_in_says_so(trained: TrainedShop) -> None:
@@ -143,7 +143,7 @@ def test_no_ranker_is_asked_about_a_shopper_who_taught_it(
         return SimpleNamespace(scores=answered)
 
     monkeypatch.setattr("recsys.evaluation.surprise_added.fit_ranker", fit_ranker)
-    svd = SVD().fit(fold.past, model.catalogue)
+    svd = SVD().fit(fold.past, model.catalog)
     added(model, fold, replace(asked, features=shopper.astype(np.float32)), svd)
 
     assert len(taught) == len(told) == 4

@@ -6,11 +6,11 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
+from recsys.metrics.beyond_accuracy import beyond_accuracy, coverage, gini
 from recsys.metrics.errors import rmse
 from recsys.metrics.hits import hits
-from recsys.metrics.intervals import better, bootstrap
-from recsys.metrics.registry import mean_ndcg, per_question
-from recsys.metrics.spread import beyond_accuracy, coverage, gini
+from recsys.metrics.intervals import bootstrap, share_better
+from recsys.metrics.registry import mean_ndcg, metric_values
 from recsys.ranking.candidates import Candidates
 from recsys.training import model_selection
 from recsys.training.candidate_quotas import recall, tuned_quotas
@@ -23,7 +23,7 @@ TARGETS = [np.array([1, 9]), np.array([7])]
 
 def test_ranking_metrics() -> None:
     hit = hits(SLATES, TARGETS, 10)
-    found = per_question(hit, np.array([2, 1]), k=3)
+    found = metric_values(hit, np.array([2, 1]), k=3)
 
     second = 1 / np.log2(3)
     assert hit.tolist() == [[False, True, False], [False, False, False]]
@@ -37,13 +37,13 @@ def test_ranking_metrics() -> None:
 def test_the_ideal_list_is_no_longer_than_the_cut_off() -> None:
     hit = np.array([[True, False, True, True]])
 
-    found = per_question(hit, np.array([5]), k=2)
+    found = metric_values(hit, np.array([5]), k=2)
 
     assert found["ndcg"] == pytest.approx([1 / (1 + 1 / np.log2(3))])
     assert found["precision"] == pytest.approx([1 / 2])
     assert found["recall"] == pytest.approx([1 / 5])
-    assert per_question(hit, np.array([1]), k=2)["recall"] == pytest.approx([1.0])
-    deeper = per_question(hit, np.array([5]), k=4)
+    assert metric_values(hit, np.array([1]), k=2)["recall"] == pytest.approx([1.0])
+    deeper = metric_values(hit, np.array([5]), k=4)
     assert [deeper[name].tolist() for name in ("precision", "recall", "hit_rate")] == [[3 / 4], [3 / 5], [1.0]]
 
 
@@ -82,8 +82,8 @@ def test_a_shopper_asked_often_is_drawn_with_all_answers() -> None:
     singly = bootstrap(values[often])
     assert singly.high - singly.low < (same.high - same.low) / 2
     zero = np.zeros(540)
-    chance = better(values[often], zero, shoppers=often, seed=7)
-    assert chance < better(values[often], zero, shoppers=np.arange(540), seed=7)
+    chance = share_better(values[often], zero, shoppers=often, seed=7)
+    assert chance < share_better(values[often], zero, shoppers=np.arange(540), seed=7)
     begins = np.arange(540) % 9 < 4
     steps, _ = climb({"popular": ("popular", values[often])}, shoppers=often, seed=8, begins=begins)
     assert steps[0].ndcg == bootstrap(values[often], shoppers=often, seed=8) != same
@@ -140,10 +140,12 @@ def test_a_stage_must_be_earned() -> None:
 def test_a_stage_that_helps_some_and_changes_nothing_for_the_others_is_better() -> None:
     low, shoppers = np.full(300, 0.2), np.arange(300)
 
-    assert better(low + (shoppers < 30) * 0.1, low, shoppers=shoppers, seed=7) == 1.0
-    assert better(low + (shoppers < 1) * 0.1, low, shoppers=shoppers, seed=7) == pytest.approx(1 - 1 / np.e, abs=0.03)
-    assert better(low, low, shoppers=shoppers, seed=7) == 0.0
-    assert better(low[:0], low[:0], shoppers=shoppers[:0], seed=7) == 0.0
+    assert share_better(low + (shoppers < 30) * 0.1, low, shoppers=shoppers, seed=7) == 1.0
+    assert share_better(low + (shoppers < 1) * 0.1, low, shoppers=shoppers, seed=7) == pytest.approx(
+        1 - 1 / np.e, abs=0.03
+    )
+    assert share_better(low, low, shoppers=shoppers, seed=7) == 0.0
+    assert share_better(low[:0], low[:0], shoppers=shoppers[:0], seed=7) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ def test_the_ranker_must_be_ahead_and_the_other_stages_surely_better(sure: float
 def test_who_is_as_sure_as_is_asked_has_earned_it(monkeypatch: pytest.MonkeyPatch) -> None:
     low, shoppers = np.full(300, 0.2), np.arange(300)
     once = low + (shoppers < 1) * 0.1
-    chance = better(once, low, shoppers=shoppers, seed=7)
+    chance = share_better(once, low, shoppers=shoppers, seed=7)
     assert 0.5 < chance < 0.75
 
     monkeypatch.setattr(model_selection, "EARNED", {"single": chance})

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.dataset import build
 from recsys.data.profile import Context, Profile
 from recsys.ranking.artifact import ArtifactError
@@ -118,7 +118,7 @@ def test_every_strategy_answers_anybody(trained: TrainedShop) -> None:
 
 def test_masks_and_exclusions_hold(trained: TrainedShop) -> None:
     profile = trained.test.profiles[0]
-    allowed = np.zeros(trained.model.catalogue.n_items, bool)
+    allowed = np.zeros(trained.model.catalog.n_items, bool)
     allowed[:6] = True
 
     slate = trained.model.slate(profile, Context(allowed=allowed, exclude=(2,)), 10)
@@ -160,19 +160,19 @@ def test_a_long_answer_ranks_the_candidates_that_the_ranker_was_taught_on(traine
 
 
 def test_a_new_product_is_known_at_once(trained: TrainedShop) -> None:
-    n = trained.model.catalogue.n_items
+    n = trained.model.catalog.n_items
     fresh = pd.DataFrame({"item_id": ["i000", "new"], "title": ["", "Product 2"], "category": ["", "even"]})
 
     more = trained.model.extended(fresh)
 
-    assert more.catalogue.item_ids[n:] == ("new",)
+    assert more.catalog.item_ids[n:] == ("new",)
     assert more.statistics.n_items == n + 1
     ranked = more.rank(trained.test.profiles[0], Context(), np.array([n, 1], np.int32))
     assert sorted(ranked.items.tolist()) == [1, n]
 
 
 def test_new_products_are_kin_of_what_a_training_would_find_them_kin_of(trained: TrainedShop) -> None:
-    known = trained.model.catalogue
+    known = trained.model.catalog
     told = {"category": [known.categories[0], "new/deep", "new", ""], "brand": [known.brands[1], "New", "New", ""]}
     held = [list(known.attributes[0]) if known.attributes else [], ["color=new"], ["color=new", "size=new"], []]
     fresh = pd.DataFrame(
@@ -181,11 +181,11 @@ def test_new_products_are_kin_of_what_a_training_would_find_them_kin_of(trained:
 
     more = trained.model.extended(fresh)
 
-    for name, codes in kin_codes(more.catalogue).items():
+    for name, codes in kin_codes(more.catalog).items():
         own = getattr(more.statistics, name)
         assert (own < 0).tolist() == (codes < 0).tolist()
         assert pd.factorize(own)[0].tolist() == pd.factorize(codes)[0].tolist()
-    starts, attributes, rarity = attribute_rows(more.catalogue, n_known=more.catalogue.n_items)
+    starts, attributes, rarity = attribute_rows(more.catalog, n_known=more.catalog.n_items)
     assert more.statistics.starts.tolist() == starts.tolist()
     assert more.statistics.rarity[more.statistics.attributes].tolist() == rarity[attributes].tolist()
     assert pd.factorize(more.statistics.attributes)[0].tolist() == pd.factorize(attributes)[0].tolist()
@@ -198,9 +198,9 @@ def test_a_model_that_knows_the_first_of_the_new_products_compares_only_the_othe
     fresh = pd.DataFrame({"item_id": ["new", "newer"], "title": ["Product 2", "Product 4"], "category": ["even"] * 2})
     extend = Content.extend
 
-    def counted(self: Content, catalogue: Catalogue) -> Content:
-        met.append(catalogue.n_items - self.n_items)
-        return extend(self, catalogue)
+    def counted(self: Content, catalog: Catalog) -> Content:
+        met.append(catalog.n_items - self.n_items)
+        return extend(self, catalog)
 
     monkeypatch.setattr(Content, "extend", counted)
 
@@ -218,7 +218,7 @@ def test_an_import_of_very_many_new_products_waits_for_the_next_training(
     trained: TrainedShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = trained.model
-    n = model.catalogue.n_items
+    n = model.catalog.n_items
     fresh = pd.DataFrame({"item_id": ["new", "newer"], "title": ["Product 2", "Product 4"], "category": ["even"] * 2})
     assert model.extended(fresh).sources["content"].n_items == n + 2
 
@@ -226,7 +226,7 @@ def test_an_import_of_very_many_new_products_waits_for_the_next_training(
     more = model.extended(fresh)
 
     assert more.sources["content"] is model.sources["content"]
-    assert (more.catalogue.n_items, more.statistics.n_items) == (n + 2, n + 2)
+    assert (more.catalog.n_items, more.statistics.n_items) == (n + 2, n + 2)
     assert len(more.slate(trained.test.profiles[0], Context(), 5, explain=True).items) == 5
     assert sorted(more.rank(trained.test.profiles[0], Context(), np.array([n, 1], np.int32)).items.tolist()) == [1, n]
 

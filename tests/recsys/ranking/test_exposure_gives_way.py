@@ -13,7 +13,7 @@ from recsys.data.dataset import build
 from recsys.data.folds import Fold
 from recsys.data.profile import Context, Profile
 from recsys.evaluation.exposure_tradeoff import STRENGTHS, tradeoff
-from recsys.metrics.spread import coverage, gini, shown_among_first
+from recsys.metrics.beyond_accuracy import coverage, exposure_counts, gini
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.exposure_constraint import ExposureConstraint
 from recsys.ranking.model import HybridModel
@@ -24,7 +24,7 @@ from recsys.training.slates import slates
 from recsys.training.training import test_candidates as candidates_of
 from tests.recsys.furniture import model
 from tests.recsys.shop_history import history, products
-from tests.recsys.shops import catalogue as shop_catalogue
+from tests.recsys.shops import catalog as shop_catalog
 from tests.recsys.shops import interactions
 from tests.recsys.trainings import TrainedShop
 from tests.recsys.trainings import trained as train_shop
@@ -140,7 +140,7 @@ def test_the_curve_trades_hits_for_spread_of_what_could_be_shown() -> None:
     until, day = 1_700_000_000.0, 86_400.0
     appeared = np.full(N_ITEMS, until + day)
     appeared[:5], appeared[85:] = until - 90 * day, until - 10 * day
-    whole = replace(shop_catalogue(N_ITEMS), first_seen=appeared)
+    whole = replace(shop_catalog(N_ITEMS), first_seen=appeared)
     profiles = [Profile.empty(until)] * N_SHOPPERS
     fold = Fold(interactions([], n_users=N_SHOPPERS), whole, np.arange(N_SHOPPERS), profiles, TARGETS, until, False)
     labels = np.zeros(len(SCORES), np.bool_)
@@ -149,11 +149,11 @@ def test_the_curve_trades_hits_for_spread_of_what_could_be_shown() -> None:
 
     point = tradeoff(cast("HybridModel", released), candidates, fold)[0]
 
-    shown = shown_among_first(slates(CANDIDATES, SCORES), N_ITEMS)
+    shown = exposure_counts(slates(CANDIDATES, SCORES), N_ITEMS)
     on_sale, new = appeared <= until, appeared == until - 10 * day
     assert (point["coverage"], point["gini"]) == (coverage(shown[on_sale]), gini(shown[on_sale]))
     assert point["new_items"] == pytest.approx(shown[new].sum() / shown.sum())
-    spread = tradeoff(cast("HybridModel", released), candidates, replace(fold, whole=shop_catalogue(N_ITEMS)))
+    spread = tradeoff(cast("HybridModel", released), candidates, replace(fold, full_catalog=shop_catalog(N_ITEMS)))
     assert spread[0]["coverage"] < spread[-1]["coverage"]
     assert spread[0]["gini"] > spread[-1]["gini"]
     assert spread[0]["ndcg"] > spread[-1]["ndcg"]
@@ -194,7 +194,7 @@ def test_a_shopper_whose_candidates_score_alike_is_served_the_least_shown() -> N
 def test_a_bundle_keeps_its_constraint_and_answers_by_it(tmp_path: Path) -> None:
     free = model(("popular", "rp3beta", "covisitation"))
     shown = np.stack([free.slate(Profile.empty(1.76e9), Context(), 3).items] * 20)
-    held = replace(free, exposure=ExposureConstraint.measured(shown, n_items=free.catalogue.n_items, strength=1.0))
+    held = replace(free, exposure=ExposureConstraint.measured(shown, n_items=free.catalog.n_items, strength=1.0))
 
     sealed = held.save(tmp_path / "model")
     again = HybridModel.load(tmp_path / "model", expected=sealed)

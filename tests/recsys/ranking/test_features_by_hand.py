@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.dataset import Dataset
 from recsys.data.folds import (
     Fold,
@@ -21,7 +21,7 @@ from recsys.ranking.features import feature_names, features
 from recsys.ranking.item_statistics import ItemStatistics
 from tests.recsys.shops import DAY, START, interactions
 
-PRODUCTS = Catalogue(
+PRODUCTS = Catalog(
     item_ids=("tea", "pot", "cup"),
     categories=("a/b", "a/b", "a/c"),
     brands=("x", "y", "x"),
@@ -42,7 +42,7 @@ LATER = [(0, 2, NOW, "purchase"), (1, 2, NOW + 1, "cart"), (0, 1, NOW + DAY, "vi
 
 def every(fold: Fold) -> np.ndarray:
     """Return float32[questions, products, features], without sources."""
-    statistics, n = ItemStatistics.fit(fold.past, fold.catalogue, until=fold.until), fold.n_items
+    statistics, n = ItemStatistics.fit(fold.past, fold.catalog, until=fold.until), fold.n_items
     nothing = np.empty((len(fold) * n, 0), np.float32)
     rows, items = np.repeat(np.arange(len(fold)), n), np.tile(np.arange(n), len(fold))
     seen = features(Candidates(rows, items, nothing, nothing, (), len(fold)), fold.profiles, fold.contexts, statistics)

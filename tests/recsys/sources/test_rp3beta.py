@@ -4,7 +4,7 @@ import numpy as np
 
 from recsys.data.profile import Context
 from recsys.sources.registry import make
-from tests.recsys.shops import DAY, START, catalogue, interactions, profile
+from tests.recsys.shops import DAY, START, catalog, interactions, profile
 
 
 def test_of_two_products_that_sell_alike_now_the_one_that_used_to_sell_less_comes_first() -> None:
@@ -17,7 +17,7 @@ def test_of_two_products_that_sell_alike_now_the_one_that_used_to_sell_less_come
     data = interactions(rows, n_users=41)
 
     def scores(beta: float) -> np.ndarray:
-        model = make("rp3beta", beta=beta, matrix_half_life_days=7.0).fit(data, catalogue(3))
+        model = make("rp3beta", beta=beta, matrix_half_life_days=7.0).fit(data, catalog(3))
         return np.asarray(model.scores(profile(data, 40), Context()))
 
     undiscounted, discounted = scores(0.0), scores(0.8)

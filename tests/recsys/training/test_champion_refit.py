@@ -98,11 +98,11 @@ def test_the_champion_knows_nothing_of_products_that_appear_later(small_training
     test, plan = small_training.test, replace(small_training.training.plan, stage="blend")
     appeared = np.zeros(test.n_items)
     appeared[3] = test.until + 1
-    dated = replace(test.whole, first_seen=appeared)
+    dated = replace(test.full_catalog, first_seen=appeared)
 
-    champion = followed(small_training, plan, replace(test, whole=dated))
+    champion = followed(small_training, plan, replace(test, full_catalog=dated))
 
-    assert champion.catalogue.titles == dated.at(test.until).titles != dated.titles
+    assert champion.catalog.titles == dated.at(test.until).titles != dated.titles
 
 
 @pytest.mark.parametrize(

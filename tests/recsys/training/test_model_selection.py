@@ -9,7 +9,7 @@ from recsys.ranking.candidates import Candidates
 from recsys.training.model_selection import select_model
 from recsys.training.refit import refit
 from recsys.training.training import train
-from tests.recsys.shops import catalogue, interactions
+from tests.recsys.shops import catalog, interactions
 from tests.recsys.trainings import TrainedShop
 
 SHOPPERS, ITEMS = 120, 12
@@ -40,7 +40,7 @@ def planted(**shares: float) -> tuple[Candidates, Fold, np.ndarray]:
     candidates = Candidates(rows, items, np.nan_to_num(table), table, names, SHOPPERS)
     fold = Fold(
         interactions([], n_users=SHOPPERS),
-        catalogue(ITEMS),
+        catalog(ITEMS),
         np.arange(SHOPPERS),
         [Profile.empty(0.0)] * SHOPPERS,
         [np.array([own]) for own in targets],
@@ -84,7 +84,7 @@ def test_every_stage_is_fitted_on_everything_and_answers(stage: str, small_train
     training, rows = small_training.training, small_training.dataset.interactions
     plan = type(training.plan)(**{**vars(training.plan), "stage": stage})
 
-    model = refit(plan, rows, small_training.dataset.catalogue, training.datasets, until=float(rows.times[-1]))
+    model = refit(plan, rows, small_training.dataset.catalog, training.datasets, until=float(rows.times[-1]))
 
     assert model.stage == stage
     assert len(model.slate(small_training.test.profiles[0], Context(), 10)) == 10

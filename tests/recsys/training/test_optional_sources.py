@@ -15,7 +15,7 @@ from recsys.evaluation.surprise_added import added
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.sources.content import Content
-from recsys.sources.fitting import fitted
+from recsys.sources.fitting import fit_all
 from recsys.sources.registry import RECOMMENDERS, make
 from recsys.sources.sentences import Sentences
 from recsys.sources.svd import SVD
@@ -55,11 +55,11 @@ def test_svd_is_ranked_where_it_is_named(tmp_path: Path) -> None:
         stage="ranker",
         members=[({}, 5)],
     )
-    sources = fitted(plan.sources(), validation.past, dataset.catalogue)
-    statistics = ItemStatistics.fit(validation.past, dataset.catalogue, until=validation.until)
+    sources = fit_all(plan.sources(), validation.past, dataset.catalog)
+    statistics = ItemStatistics.fit(validation.past, dataset.catalog, until=validation.until)
     datasets = [ranking_dataset(sources, statistics, validation, quotas=plan.quotas, seed=7)]
 
-    model = refit(plan, test.past, dataset.catalogue, datasets, until=test.until, unranked=True)
+    model = refit(plan, test.past, dataset.catalog, datasets, until=test.until, unranked=True)
 
     assert asdict(model.sources["svd"].config)["factors"] == 8, (
         "as it is ranked, not as placements get it where it is not"
@@ -94,7 +94,7 @@ def test_pictures_are_found_by_the_products_id(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(datasets, "image_vectors", read)
 
-    images = build(history(), products(), pictures=tmp_path).catalogue.images
+    images = build(history(), products(), pictures=tmp_path).catalog.images
 
     assert images is not None
     assert images.shape == (40, 2)
@@ -105,7 +105,7 @@ def test_pictures_are_found_by_the_products_id(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_product_that_appears_where_others_have_pictures_is_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, after = shops.catalogue(4), shops.catalogue(5)
+    before, after = shops.catalog(4), shops.catalog(5)
     object.__setattr__(before, "images", SEEN)
 
     model = make("content", pictures=1.0).fit(shops.interactions([], n_users=0), before)

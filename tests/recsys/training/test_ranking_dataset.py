@@ -60,8 +60,8 @@ def test_a_dataset_is_the_same_whether_all_features_are_computed_or_only_those_t
     dataset = build(history(shoppers=80), products())
     fold = temporal(dataset, start=cut_times(dataset.interactions.times, [0.7])[0], end=float("inf"), new_only=False)
     quotas = {"popular": 40, "rp3beta": 40}
-    sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in quotas}
-    statistics = ItemStatistics.fit(fold.past, dataset.catalogue, until=fold.until)
+    sources = {name: make(name).fit(fold.past, dataset.catalog) for name in quotas}
+    statistics = ItemStatistics.fit(fold.past, dataset.catalog, until=fold.until)
 
     labeled = label_candidates(sources, statistics, fold, quotas=quotas)
     expected = labeled.dataset(seed=seed)

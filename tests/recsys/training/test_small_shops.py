@@ -13,7 +13,7 @@ from recsys.data.folds import Protocol
 from recsys.data.profile import Context, Profile
 from recsys.evaluation.evaluate import Options, evaluate
 from recsys.evaluation.held_out_answers import write_slates
-from recsys.metrics.registry import DEEPEST
+from recsys.metrics.registry import MAX_CUTOFF
 from recsys.training.training import train
 from tests.recsys.trainings import TrainedShop, trained
 
@@ -51,7 +51,7 @@ def test_an_odd_shop_gets_a_model_that_answers(frame: pd.DataFrame, tmp_path: Pa
     shop = trained(dataset)
 
     slate = shop.model.slate(Profile.empty(START + 1e6), Context(), 5)
-    assert len(slate) == min(5, dataset.catalogue.n_items)
+    assert len(slate) == min(5, dataset.catalog.n_items)
     assert write_slates(shop.training, dataset.user_ids, tmp_path / "slates.parquet") == len(shop.test)
     written = pd.read_parquet(tmp_path / "slates.parquet").to_dict("records")
     assert written == list(held_out_answers(shop))
@@ -61,13 +61,13 @@ def held_out_answers(shop: TrainedShop) -> Iterator[dict[str, Any]]:
     """Yield the answers of the model that had not seen them: of the released stage, then of each source alone."""
     fold, model = shop.test, shop.training.model
     for strategy in ("hybrid", *sorted(model.quotas)):
-        slates = model.slate_many(fold.profiles, fold.contexts, DEEPEST, strategy=strategy)
+        slates = model.slate_many(fold.profiles, fold.contexts, MAX_CUTOFF, strategy=strategy)
         for user, slate in zip(fold.users.tolist(), slates, strict=True):
             for rank, (item, score) in enumerate(zip(slate.items, slate.scores.tolist(), strict=True), start=1):
                 yield {
                     "user": shop.dataset.user_ids[user],
                     "rank": rank,
-                    "item": shop.dataset.catalogue.item_ids[item],
+                    "item": shop.dataset.catalog.item_ids[item],
                     "score": score,
                     "strategy": strategy,
                 }

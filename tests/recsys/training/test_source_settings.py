@@ -140,7 +140,7 @@ def test_settings_are_worth_what_the_source_finds_on_the_windows_questions(judge
     config = {"matrix_half_life_days": 90.0, "step": 0.9}
     judge = SettingsJudge.of("rp3beta", judges, seed=7)
 
-    fits = [make("rp3beta", **config).fit(fold.past, fold.catalogue) for fold in judge.folds]
+    fits = [make("rp3beta", **config).fit(fold.past, fold.catalog) for fold in judge.folds]
 
     assert judge.best([config]).value == pytest.approx(judge.mean(fits))
 

@@ -12,7 +12,7 @@ import pytest
 
 from recsys.data.dataset import build
 from recsys.data.time_split import cut_times
-from recsys.sources.fitting import fitted as fit_sources
+from recsys.sources.fitting import fit_all as fit_sources
 from recsys.sources.scoring import Scoring
 from recsys.training import training as module
 from recsys.training.training import MIN_INTERACTIONS, train

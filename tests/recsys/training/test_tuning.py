@@ -111,10 +111,10 @@ def test_a_kept_study_goes_on_with_new_trials_and_other_data_or_code_begin_anoth
     assert len(trials(search)) == len(before) + 2, "fewer questions"
     search_for("rp3beta", folds, seed=8, search=search, max_trials=1)
     assert len(trials(search)) == len(before) + 4, "another seed"
-    whole = folds[0].whole
+    whole = folds[0].full_catalog
     renamed = replace(whole, titles=("Other words", *whole.titles[1:]))
-    search_for("rp3beta", [replace(fold, whole=renamed) for fold in folds], search=search, max_trials=1)
-    assert len(trials(search)) == len(before) + 6, "another catalogue"
+    search_for("rp3beta", [replace(fold, full_catalog=renamed) for fold in folds], search=search, max_trials=1)
+    assert len(trials(search)) == len(before) + 6, "another catalog"
     past = replace(folds[0].past, baskets=folds[0].past.baskets + 1)
     search_for("rp3beta", [replace(folds[0], past=past), *folds[1:]], search=search, max_trials=1)
     assert len(trials(search)) == len(before) + 8, "other baskets"

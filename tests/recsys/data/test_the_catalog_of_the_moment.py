@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.data.catalogue import Catalogue
-from recsys.data.dataset import Dataset, believed, build
+from recsys.data.catalog import Catalog
+from recsys.data.dataset import Dataset, build, without_contradicted_dates
 from recsys.data.folds import Fold, temporal
-from recsys.data.time_split import before, cut_times
+from recsys.data.time_split import cut_times, rows_before
 from recsys.ranking.item_statistics import ItemStatistics
-from recsys.sources.fitting import fitted
+from recsys.sources.fitting import fit_all
 from recsys.training.plan import make_sources, ranked_sources
 from recsys.training.ranking_dataset import LabeledCandidates, label_candidates
 from recsys.training.training import Folds, train_on
@@ -48,8 +48,8 @@ def fold_of(dataset: Dataset) -> Fold:
 def asked(dataset: Dataset) -> LabeledCandidates:
     """Return what every ranked source proposes on a past fold, with all features."""
     fold = fold_of(dataset)
-    sources = fitted(make_sources(ranked_sources(), {}), fold.past, fold.catalogue)
-    statistics = ItemStatistics.fit(fold.past, fold.catalogue, until=fold.until)
+    sources = fit_all(make_sources(ranked_sources(), {}), fold.past, fold.catalog)
+    statistics = ItemStatistics.fit(fold.past, fold.catalog, until=fold.until)
     return label_candidates(sources, statistics, fold, quotas=dict.fromkeys(sources, 40))
 
 
@@ -75,13 +75,13 @@ def test_how_many_will_appear_changes_no_fact_of_what_is_there() -> None:
         ItemStatistics.fit(one.interactions, one.catalogue.at(moment), until=moment) for one in (without, among)
     )
 
-    there = slice(without.catalogue.n_items)
-    assert among.catalogue.item_ids[there] == without.catalogue.item_ids
+    there = slice(without.catalog.n_items)
+    assert among.catalog.item_ids[there] == without.catalog.item_ids
     np.testing.assert_array_equal(told.table[there], alone.table)
     np.testing.assert_array_equal(told.rarity, alone.rarity)
 
 
-def test_how_many_will_be_touched_first_later_changes_no_fact_where_there_is_no_catalogue() -> None:
+def test_how_many_will_be_touched_first_later_changes_no_fact_where_there_is_no_catalog() -> None:
     moment = START + 200 * DAY
     rows = history()
     rows = rows[rows["timestamp"] < moment]
@@ -89,12 +89,12 @@ def test_how_many_will_be_touched_first_later_changes_no_fact_where_there_is_no_
 
     without, among = (build(frame, None) for frame in (rows, pd.concat([rows, later])))
     alone, told = (
-        ItemStatistics.fit(before(one.interactions, moment), one.catalogue.at(moment), until=moment)
+        ItemStatistics.fit(rows_before(one.interactions, moment), one.catalog.at(moment), until=moment)
         for one in (without, among)
     )
 
-    there = slice(without.catalogue.n_items)
-    assert among.catalogue.item_ids[there] == without.catalogue.item_ids
+    there = slice(without.catalog.n_items)
+    assert among.catalog.item_ids[there] == without.catalog.item_ids
     np.testing.assert_array_equal(told.table[there], alone.table)
 
 
@@ -121,15 +121,15 @@ def test_no_fold_of_a_training_proposes_what_appears_after_it() -> None:
     np.testing.assert_array_equal(features, same_features)
 
 
-def test_the_whole_catalogue_is_the_catalogue_of_today() -> None:
-    catalogue = shop().catalogue
+def test_the_whole_catalog_is_the_catalog_of_today() -> None:
+    catalog = shop().catalog
 
-    assert catalogue.at(START + 400 * DAY) is catalogue
-    assert build(history(), products()).catalogue.at(0.0).titles != ()
-    past = catalogue.at(START + 100 * DAY)
+    assert catalog.at(START + 400 * DAY) is catalog
+    assert build(history(), products()).catalog.at(0.0).titles != ()
+    past = catalog.at(START + 100 * DAY)
     assert [past.titles[code] for code in LATER] == [""] * len(LATER)
     assert np.isnan(past.prices[LATER]).all()  # type: ignore[index]
-    assert [past.titles[0], past.item_ids] == [catalogue.titles[0], catalogue.item_ids]
+    assert [past.titles[0], past.item_ids] == [catalog.titles[0], catalog.item_ids]
 
 
 def test_dates_of_an_import_are_not_those_of_products() -> None:
@@ -138,18 +138,18 @@ def test_dates_of_an_import_are_not_those_of_products() -> None:
     items.loc[len(items)] = {"item_id": "never", "first_seen": imported}
     items.loc[len(items)] = {"item_id": "recent", "first_seen": last}
 
-    catalogue = build(history(), items).catalogue
+    catalog = build(history(), items).catalog
 
-    dates = dict(zip(catalogue.item_ids, catalogue.first_seen.tolist(), strict=True))  # type: ignore[union-attr]
+    dates = dict(zip(catalog.item_ids, catalog.first_seen.tolist(), strict=True))  # type: ignore[union-attr]
     assert {name for name, date in dates.items() if np.isnan(date)} == set(dates) - {"recent"}
     assert dates["recent"] == last
 
 
 def test_what_nobody_touched_makes_the_dates_of_an_import_no_truer() -> None:
     rows = build(pd.DataFrame({"user_id": "ann", "item_id": ["a", "b"], "timestamp": [START, START]})).interactions
-    listed = Catalogue(tuple(f"{code:02d}" for code in range(42)), first_seen=np.full(42, START + 8 * DAY))
+    listed = Catalog(tuple(f"{code:02d}" for code in range(42)), first_seen=np.full(42, START + 8 * DAY))
 
-    found = believed(listed, rows)
+    found = without_contradicted_dates(listed, rows)
 
     assert found.first_seen is not None
     assert np.isnan(found.first_seen).all()
@@ -158,15 +158,15 @@ def test_what_nobody_touched_makes_the_dates_of_an_import_no_truer() -> None:
 def test_what_happens_at_the_very_moment_is_a_fact_and_what_comes_later_is_none() -> None:
     rows = build(pd.DataFrame({"user_id": "ann", "item_id": ["a", "b"], "timestamp": [1.0, 2.0]})).interactions
 
-    last = [ItemStatistics.fit(rows, Catalogue(("a", "b")), until=moment).last.tolist() for moment in (1.0, 2.0)]
+    last = [ItemStatistics.fit(rows, Catalog(("a", "b")), until=moment).last.tolist() for moment in (1.0, 2.0)]
 
     assert last == [[1.0, pytest.approx(np.nan, nan_ok=True)], [1.0, 2.0]]
 
 
 def test_a_word_is_as_rare_as_products_there_are_that_anything_is_told_of() -> None:
     rows = build(pd.DataFrame({"user_id": "ann", "item_id": list("abcd"), "timestamp": 1.0})).interactions
-    rows = rows.some(np.array([2]))  # of "c" alone
-    undated = Catalogue(tuple("abcd"), attributes=(("red",), (), (), ()))
+    rows = rows.select(np.array([2]))  # of "c" alone
+    undated = Catalog(tuple("abcd"), attributes=(("red",), (), (), ()))
     dated = replace(undated, first_seen=np.array([np.nan, 0.5, np.nan, np.nan]))
 
     rarity = [ItemStatistics.fit(rows, shop, until=2.0).rarity.tolist() for shop in (undated, dated)]
@@ -176,11 +176,11 @@ def test_a_word_is_as_rare_as_products_there_are_that_anything_is_told_of() -> N
 
 def test_a_single_product_touched_before_its_first_day_appeared_when_it_was_touched() -> None:
     dataset = shop()
-    wrong = dataset.catalogue.first_seen.copy()  # type: ignore[union-attr]
+    wrong = dataset.catalog.first_seen.copy()  # type: ignore[union-attr]
     wrong[0] = START + 200 * DAY
     first = dataset.interactions.times[dataset.interactions.items == 0].min()
 
-    found = believed(replace(dataset.catalogue, first_seen=wrong), dataset.interactions)
+    found = without_contradicted_dates(replace(dataset.catalog, first_seen=wrong), dataset.interactions)
 
     assert found.first_seen is not None
     assert found.first_seen[0] == first
@@ -191,13 +191,13 @@ def test_products_sold_days_before_a_feed_lists_them_keep_their_dates() -> None:
     first = build(history(), products()).interactions
     touched = np.array([first.times[first.items == code].min() for code in range(40)])
 
-    found = build(history(), products().assign(first_seen=touched + 3 * DAY)).catalogue
+    found = build(history(), products().assign(first_seen=touched + 3 * DAY)).catalog
 
     np.testing.assert_array_equal(found.first_seen, touched)
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame({"item_id": ["i000"], "first_seen": [None]}), None])
-def test_a_catalogue_without_dates_is_as_it_was(frame: pd.DataFrame | None) -> None:
-    catalogue = build(history(), frame).catalogue
+def test_a_catalog_without_dates_is_as_it_was(frame: pd.DataFrame | None) -> None:
+    catalog = build(history(), frame).catalog
 
-    assert catalogue.at(START) is catalogue
+    assert catalog.at(START) is catalog
