@@ -72,7 +72,7 @@ def test_how_many_will_appear_changes_no_fact_of_what_is_there() -> None:
 
     without, among = (build(rows, frame) for frame in (items, pd.concat([items, later])))
     alone, told = (
-        ItemStatistics.fit(one.interactions, one.catalogue.at(moment), until=moment) for one in (without, among)
+        ItemStatistics.fit(one.interactions, one.catalog.at(moment), until=moment) for one in (without, among)
     )
 
     there = slice(without.catalog.n_items)
