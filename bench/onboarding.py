@@ -31,7 +31,7 @@ from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import ndcg
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.onboarding import questions
-from recsys.ranking.taste_space import TasteSpace, pool_of, rows_of
+from recsys.ranking.taste_space import TasteSpace, question_pool, item_vectors
 from recsys.sources.popular import Popular
 from recsys.sources.registry import make
 from recsys.sources.user_knn import UserKNN
@@ -105,7 +105,7 @@ def askers(
     """Return the ways of asking. The random one draws from the same well known products as the adaptive one."""
     popular = Popular().fit(learnt, catalogue).recommend(Profile.empty(cut), Context(), catalogue.n_items).items
     everything = np.ones(catalogue.n_items, np.bool_)
-    pool = pool_of(popular, np.full(catalogue.n_items, -1, np.int32), everything)
+    pool = question_pool(popular, np.full(catalogue.n_items, -1, np.int32), everything)
     rows = rows_of({name: make(name).fit(learnt, catalogue)})
     if rows is None:
         raise SystemExit(f"{name} does not tell which products are alike")

@@ -31,7 +31,7 @@ from modelops.services.data_checks import data_profile_of
 from modelops.services.registry import one_at_a_time
 from modelops.services.run_progress import insisted
 from modelops.services.shop_data import shop_dataset
-from recsys.ranking.artifact import ArtifactError, glance
+from recsys.ranking.artifact import ArtifactError, read_manifest
 from recsys.ranking.model import EVENT_WEIGHTS, LOADING_ERRORS, HybridModel
 
 if TYPE_CHECKING:
@@ -76,10 +76,10 @@ def run_increment(*, forced: bool = False, actor: str = "system:schedule") -> st
 
 def _made(live: ModelVersion, begun: float, *, actor: str) -> str:
     from recsys.data.dataset import fingerprint
-    from recsys.ranking.increment import incremented
+    from recsys.ranking.increment import fit_increment
 
     try:
-        manifest = glance(directory_of(live), expected=live.artefact_hash)
+        manifest = read_manifest(directory_of(live), expected=live.artefact_hash)
     except ArtifactError as error:
         raise Conflict(f"{live.version} cannot learn more: {error}") from error
     # What the settings say by now is for the next training: the ranker knows scores of the old weights.
@@ -94,7 +94,7 @@ def _made(live: ModelVersion, begun: float, *, actor: str) -> str:
     except LOADING_ERRORS as error:
         raise Conflict(f"{live.version} cannot learn more: {error}") from error
     directory = increments_of(live) / str(uuid7())
-    fresh = incremented(base, dataset.interactions, dataset.catalogue, manifest=learnt)
+    fresh = fit_increment(base, dataset.interactions, dataset.catalogue, manifest=learnt)
     with whole(directory):
         artefact_hash = fresh.save(directory)
     told = {"directory": directory.name, "artefact_hash": artefact_hash, "interactions": len(dataset), **learnt}

@@ -31,7 +31,7 @@ from personalization.serving.shoppers import Shopper, nobody, read_shopper
 from personalization.serving.snapshot import Snapshot
 from recsys.arrays import Bools, Ints
 from recsys.data.profile import Context
-from recsys.ranking.onboarding import ONBOARDING, put_back
+from recsys.ranking.onboarding import ONBOARDING, demote_disliked
 
 CANDIDATES = 100
 """How many candidates are ranked at least, so that boosts and caps have something to choose from."""
@@ -183,7 +183,7 @@ def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
         sources=snapshot.sources,
         context=Context(items=scene.context),
         named=scene.ask.who.verified,
-        starred=Starred(snapshot.bundle.shown_ratings, scene.shopper.profile) if snapshot.bundle is not None else None,
+        starred=Starred(snapshot.bundle.shown_rating_predictor, scene.shopper.profile) if snapshot.bundle is not None else None,
     )
     reasons = {code: reasoner.reason(code, found.sources.get(code, ()), kin=found.kin.get(code)) for code in slate}
     reasons.update(dict.fromkeys(pinned, PINNED))
@@ -245,7 +245,7 @@ def _ruled(snapshot: Snapshot, scene: Scene, found: Proposals) -> tuple[list[int
     rules, trace = snapshot.rules, scene.trace
     found_items = np.asarray(found.items, np.int32)
     if len(scene.shopper.opinions.disliked) and not scene.context and not scene.asking:
-        found_items = put_back(snapshot.survey.space, scene.shopper.opinions, found_items)
+        found_items = demote_disliked(snapshot.survey.space, scene.shopper.opinions, found_items)
     items = rules.reorder(found_items, scene.holding, trace)
     pinnable = scene.allowed
     if scene.asking:

@@ -131,5 +131,5 @@ def _likeness(snapshot: Snapshot, shopper: Shopper, context: tuple[int, ...], la
         return source.score(shopper.profile, Context(items=context), young)
     scores = np.zeros(len(young), np.float32)
     for code in lately:
-        scores += snapshot.shelf.kinship.likeness(code)[young]
+        scores += snapshot.shelf.kinship.similarities(code)[young]
     return scores

@@ -9,7 +9,7 @@ import numpy as np
 from personalization.serving.serving_catalog import Shelf
 from recsys.arrays import Bools, Ints
 from recsys.ranking.item_statistics import ItemStatistics
-from recsys.ranking.taste_space import TasteSpace, pool_of, rows_of
+from recsys.ranking.taste_space import TasteSpace, question_pool, item_vectors
 from recsys.sources.scoring import Scoring
 
 
@@ -26,7 +26,7 @@ class Survey:
     @cached_property
     def pool(self) -> Ints:
         """Which products may be asked about: the well known ones."""
-        return pool_of(self.popular, self.shelf.columns.group_of, self.on_sale)
+        return question_pool(self.popular, self.shelf.columns.group_of, self.on_sale)
 
     @cached_property
     def space(self) -> TasteSpace:

@@ -10,7 +10,7 @@ from personalization.serving.shoppers import Shopper
 from personalization.serving.snapshot import Snapshot
 from recsys.arrays import Bools, Ints
 from recsys.data.profile import Context, Profile
-from recsys.ranking.blend import DAMPING
+from recsys.ranking.blend import RRF_K
 from recsys.ranking.model import BLEND, HYBRID, HybridModel
 from recsys.ranking.onboarding import ONBOARDING, questions
 from recsys.sources.base import Ranked
@@ -158,7 +158,7 @@ def _alike(snapshot: Snapshot, question: Question, found: Proposals) -> Iterator
     causes = question.context.items or question.shopper.lately
     untaught = [code for code in causes if not _taught(snapshot, code)]
     for code in untaught:
-        near = snapshot.shelf.kinship.near(code, mask=question.allowed, k=question.k)
+        near = snapshot.shelf.kinship.nearest(code, mask=question.allowed, k=question.k)
         found.kin = dict.fromkeys(near.tolist(), code) | found.kin
         yield KINSHIP, near, [0.0] * len(near)
 
@@ -182,4 +182,4 @@ def neighbors(snapshot: Snapshot, code: int, *, mask: Bools, now: float, k: int)
         source = snapshot.sources.get(name)
         if source is not None and source.contextual and source.knows(code):
             yield from source.recommend(Profile.empty(now), asked, k).items.tolist()
-    yield from snapshot.shelf.kinship.near(code, mask=mask, k=k).tolist()
+    yield from snapshot.shelf.kinship.nearest(code, mask=mask, k=k).tolist()

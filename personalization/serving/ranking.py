@@ -41,6 +41,6 @@ def _likeness(snapshot: Snapshot, shopper: Shopper) -> np.ndarray | None:
     """Return how like each product is to the shopper's latest few, or None for a shopper nobody knows."""
     if not shopper.lately:
         return None
-    shares = [snapshot.shelf.kinship.likeness(code) / place for place, code in enumerate(shopper.lately, 1)]
+    shares = [snapshot.shelf.kinship.similarities(code) / place for place, code in enumerate(shopper.lately, 1)]
     total: np.ndarray = np.sum(shares, axis=0)
     return total

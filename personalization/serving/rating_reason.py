@@ -9,7 +9,7 @@ from personalization.serving.answers import Reason
 from recsys.arrays import Floats
 from recsys.data.opinions import NEUTRAL_STARS
 from recsys.data.profile import Profile
-from recsys.ranking.predicted_ratings import FIVE, Stars
+from recsys.ranking.predicted_ratings import FIVE_STAR_SPAN, RatingPredictor
 
 CODE = "predicted_rating"
 
@@ -18,7 +18,7 @@ CODE = "predicted_rating"
 class Starred:
     """The predictions for one shopper of one answer. `stars` is None where the shop has no ratings."""
 
-    stars: Stars | None
+    stars: RatingPredictor | None
     profile: Profile
 
     def reason(self, code: int) -> Reason | None:
@@ -28,7 +28,7 @@ class Starred:
         """
         if self.stars is None or self._taste is None:
             return None
-        found = float(self.stars.given(self._taste, np.array([code], np.int64))[0])
+        found = float(self.stars.predict_from_taste(self._taste, np.array([code], np.int64))[0])
         praise = max((self.stars.mean + self.stars.high) / 2, NEUTRAL_STARS)
         top = max(self.stars.high, FIVE)  # of the scale: the best that was given yet may be far from it
         return Reason(CODE, f"We think {found:.1f} of {top:g}") if found >= praise else None

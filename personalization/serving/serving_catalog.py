@@ -20,7 +20,7 @@ from recsys.arrays import (
     Times,
 )
 from recsys.data.catalogue import Catalogue
-from recsys.ranking.text_similarity import Kinship
+from recsys.ranking.text_similarity import TextSimilarity
 
 N = TypeVar("N", np.float64, np.int64)
 MOST_MASKS, MASK_BYTES = 512, 1 << 25
@@ -57,7 +57,7 @@ class Shelf:
         vars(shelf)["offered"] = _patched(before.offered[kept], codes, _offered(fresh))
         vars(shelf)["born"] = _patched(before.born[kept], codes, _born(fresh))
         if (kinship := vars(before).get("kinship")) is not None:
-            vars(shelf)["kinship"] = Kinship.after(kinship, catalogue, places)
+            vars(shelf)["kinship"] = TextSimilarity.updated(kinship, catalogue, places)
         return shelf
 
     def following(self, rows: Sequence[ProductRow]) -> "Shelf":
@@ -89,9 +89,9 @@ class Shelf:
         return self.columns.codes
 
     @cached_property
-    def kinship(self) -> Kinship:
+    def kinship(self) -> TextSimilarity:
         """Likeness by words; built at first need, which the keeper makes its own need."""
-        return Kinship.of(self.catalogue)
+        return TextSimilarity.of(self.catalogue)
 
     @cached_property
     def born(self) -> Times:

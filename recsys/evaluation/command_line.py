@@ -21,7 +21,7 @@ from recsys.data.diagnosis import order_for_time, untimed, unusable
 from recsys.data.files import FILES, frames_of, named_as_given
 from recsys.data.folds import Protocol
 from recsys.evaluation.evaluate import Options, evaluate
-from recsys.evaluation.report_lines import told
+from recsys.evaluation.report_lines import summary_lines
 from recsys.evaluation.report_values import storable
 from recsys.training.plan import OPTIONAL, ranked_sources
 from recsys.training.tuning import SAMPLERS, Search

@@ -34,7 +34,7 @@ def tradeoff(model: HybridModel, candidates: LabeledCandidates, fold: Fold) -> l
         pairs, scores = part.candidates, model.ranker.scores(part.features)
     else:
         pairs, scores = listed(part.candidates, blend_scores(part.candidates, model.blend))
-    exposure = ExposureConstraint.measured(slates(pairs, scores), n_items=fold.n_items, strength=0.0)
+    exposure = ExposureConstraint.from_slates(slates(pairs, scores), n_items=fold.n_items, strength=0.0)
     new, on_sale = new_items(fold.whole, until=fold.until), listed_at(fold.whole, fold.until)
     chosen = model.exposure.strength if model.exposure else 0.0
     strengths = sorted({*STRENGTHS, chosen})
@@ -50,7 +50,7 @@ def _point(
     on_sale: Bools,
 ) -> dict[str, Any]:
     n_items = len(exposure.excess)
-    found = slates(candidates, exposure.eased(candidates, scores))
+    found = slates(candidates, exposure.penalized_scores(candidates, scores))
     counts = shown_among_first(found, n_items)
     return {
         "strength": exposure.strength,

@@ -14,11 +14,11 @@ from recsys.data.opinions import latest_ratings
 from recsys.data.signals import RATING
 from recsys.metrics.errors import rmse
 from recsys.metrics.intervals import Interval, bootstrap
-from recsys.ranking.predicted_ratings import Stars
-from recsys.ranking.shoppers import Shoppers
+from recsys.ranking.predicted_ratings import RatingPredictor
+from recsys.ranking.profile_columns import ProfileColumns
 
 
-def rating_errors(stars: Stars | None, fold: Fold, interactions: Interactions) -> Mapping[str, Any]:
+def rating_errors(stars: RatingPredictor | None, fold: Fold, interactions: Interactions) -> Mapping[str, Any]:
     """Return the RMSE of SVD, of its biases alone (of item and shopper, no taste), of the item's mean and of the
     overall mean, on the ratings that the fold's shoppers gave after their questions; {} where the shop has no ratings
     or none can be held against a prediction.
@@ -29,7 +29,7 @@ def rating_errors(stars: Stars | None, fold: Fold, interactions: Interactions) -
     if stars is None or not len(fold):
         return {}
     rows, held = _held_out(fold, interactions)
-    shoppers, asked = Shoppers.of(fold.profiles), interactions.items[held].astype(np.int64)
+    shoppers, asked = ProfileColumns.of(fold.profiles), interactions.items[held].astype(np.int64)
     predicted = stars.predicted(shoppers, rows, asked)
     biases = replace(stars, vectors=np.zeros_like(stars.vectors)).predicted(shoppers, rows, asked)
     told = ~np.isnan(predicted)

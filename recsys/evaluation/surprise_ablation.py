@@ -15,7 +15,7 @@ from recsys.arrays import Floats, Ints, Longs
 from recsys.data.folds import Fold
 from recsys.evaluation.peers.base import Dense, Matrix
 from recsys.evaluation.peers.packaged import TutorialSVD
-from recsys.evaluation.surprise_added import added
+from recsys.evaluation.svd_as_feature import added
 from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import ndcg
 from recsys.ranking.groups import even
@@ -29,7 +29,7 @@ FLAT: Mapping[str, Any] = {"step": 1.0, "half_life_days": 0.0}
 """Settings under which all of a history counts alike."""
 
 
-class Remembering(SVD):
+class SVDWithUserFactors(SVD):
     """The svd recommender that also keeps what SVD learnt of shoppers: to be judged, never to be saved."""
 
     learnt: surprise.SVD
@@ -40,12 +40,12 @@ class Remembering(SVD):
         return self.learnt
 
 
-class OwnFactors(Dense):
+class LearnedUserFactors(Dense):
     """SVD with drawn zeros, asked with the factors that it learnt of each shopper itself."""
 
     name: ClassVar[str] = "with sampled negatives"
 
-    def __init__(self, svd: Remembering) -> None:
+    def __init__(self, svd: SVDWithUserFactors) -> None:
         super().__init__()
         self.svd, self.n_items = svd, svd.n_items
 
@@ -61,14 +61,14 @@ class OwnFactors(Dense):
 
 
 @dataclass(frozen=True, slots=True)
-class NarrowedFold:
+class SampledFold:
     """The fold narrowed to what SVD learns from and who is asked; `rows` are their places in the whole fold."""
 
     fold: Fold
     rows: Longs
 
     @classmethod
-    def of(cls, fold: Fold) -> "NarrowedFold":
+    def of(cls, fold: Fold) -> "SampledFold":
         """Return the newest rows, and an even choice of the shoppers in them who are asked."""
         past = fold.past.some(slice(max(0, len(fold.past) - MOST_ROWS), None))
         known = np.flatnonzero(np.isin(fold.users, past.users))
@@ -82,10 +82,10 @@ def surprise_ablation(
     """Return under "surprise" the NDCG@10 of each step and of the slates `beside`, under "surprise_basis" what was
     learnt from, who was asked and the order of the steps; both empty where nobody can be asked.
     """
-    part = NarrowedFold.of(fold)
+    part = SampledFold.of(fold)
     if not len(part.rows):
         return {"surprise": {}, "surprise_basis": {}}
-    svd = Remembering().fit(part.fold.past, released.catalogue)
+    svd = SVDWithUserFactors().fit(part.fold.past, released.catalogue)
     found = {**_steps(svd, part.fold), **{name: slates[part.rows] for name, slates in beside.items()}}
     judged = {
         name: asdict(bootstrap(ndcg(slates, part.fold.targets, fold.n_items), shoppers=part.fold.users))
@@ -97,7 +97,7 @@ def surprise_ablation(
     return {"surprise": judged, "surprise_basis": basis}
 
 
-def _steps(svd: Remembering, fold: Fold) -> dict[str, Ints]:
+def _steps(svd: SVDWithUserFactors, fold: Fold) -> dict[str, Ints]:
     """Return the slates of each step: with drawn zeros (and the settings of ours that learn with them), folded in,
     recent events first.
     """
@@ -105,7 +105,7 @@ def _steps(svd: Remembering, fold: Fold) -> dict[str, Ints]:
     tutorial.fit(fold.past, fold.catalogue)
     return {
         "as in the tutorial": tutorial.answer(fold, 10),
-        OwnFactors.name: OwnFactors(svd).answer(fold, 10),
+        LearnedUserFactors.name: LearnedUserFactors(svd).answer(fold, 10),
         "item factors folded in": flat.recommend_many(fold.profiles, fold.contexts, 10).items,
         "folded in, recent events first (svd)": svd.recommend_many(fold.profiles, fold.contexts, 10).items,
     }

@@ -6,7 +6,8 @@ from recsys.metrics.base import Metric
 
 def values(hits: Bools, n_targets: Longs, k: int) -> Doubles:
     """Return float64[n], as `Metric.values`."""
-    return hits[:, :k].sum(axis=1) / k
+    shares: Doubles = hits[:, :k].sum(axis=1) / k
+    return shares
 
 
 METRIC = Metric("precision", "Precision", values)

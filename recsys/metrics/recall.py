@@ -8,7 +8,8 @@ from recsys.metrics.base import Metric
 
 def values(hits: Bools, n_targets: Longs, k: int) -> Doubles:
     """Return float64[n], as `Metric.values`."""
-    return hits[:, :k].sum(axis=1) / np.maximum(n_targets, 1)
+    shares: Doubles = hits[:, :k].sum(axis=1) / np.maximum(n_targets, 1)
+    return shares
 
 
 METRIC = Metric("recall", "Recall", values)

@@ -12,13 +12,13 @@ import orjson
 from recsys.data.catalogue import TEXTS, Catalogue
 from recsys.ranking.exposure_constraint import ExposureConstraint
 from recsys.ranking.item_statistics import COLUMNS, ItemStatistics
-from recsys.ranking.predicted_ratings import read_stars, write_stars
+from recsys.ranking.predicted_ratings import read_rating_predictor, write_rating_predictor
 from recsys.sources import storage
 
 MANIFEST = "manifest.json"
-WORDS = ("item_ids", *TEXTS)
-ARRAYS = ("prices", "first_seen", "images")
-FACTS = frozenset(part.name for part in fields(ItemStatistics)) - {"stars"}
+TEXT_COLUMNS = ("item_ids", *TEXTS)
+NUMBER_COLUMNS = ("prices", "first_seen", "images")
+STATISTICS_ARRAYS = frozenset(part.name for part in fields(ItemStatistics)) - {"stars"}
 
 
 class ArtifactError(Exception):
@@ -35,19 +35,19 @@ def seal(directory: Path, manifest: dict[str, Any]) -> str:
 
 def unseal(directory: Path, *, expected: str | None = None) -> dict[str, Any]:
     """Return the manifest. Raises ArtifactError unless every file is as sealed and the hash is the expected one."""
-    manifest = glance(directory, expected=expected)
-    sealed: dict[str, str] = manifest["files"]
+    manifest = read_manifest(directory, expected=expected)
+    digests: dict[str, str] = manifest["files"]
     present = _files(directory)
-    if set(present) != set(sealed):
-        odd = sorted(set(present) ^ set(sealed))
-        raise ArtifactError(f"{directory.name}: files missing or added: {', '.join(odd)}")
+    if set(present) != set(digests):
+        unexpected = sorted(set(present) ^ set(digests))
+        raise ArtifactError(f"{directory.name}: files missing or added: {', '.join(unexpected)}")
     for name in present:
-        if _digest(directory / name) != sealed[name]:
+        if _digest(directory / name) != digests[name]:
             raise ArtifactError(f"{directory.name}: {name} was altered")
     return manifest
 
 
-def glance(directory: Path, *, expected: str | None) -> dict[str, Any]:
+def read_manifest(directory: Path, *, expected: str | None) -> dict[str, Any]:
     """Return the manifest without a look at the files. Raises ArtifactError unless its hash is the expected one."""
     try:
         text = (directory / MANIFEST).read_bytes()
@@ -72,10 +72,10 @@ def _digest(path: Path) -> str:
 
 def write_catalogue(directory: Path, catalogue: Catalogue) -> None:
     """Write `catalogue.json` and `catalogue.npz`."""
-    texts: dict[str, Any] = {name: list(getattr(catalogue, name)) for name in WORDS}
+    texts: dict[str, Any] = {name: list(getattr(catalogue, name)) for name in TEXT_COLUMNS}
     texts["attributes"] = [list(own) for own in catalogue.attributes]
     storage.write_json(directory / "catalogue.json", texts)
-    arrays = {name: value for name in ARRAYS if (value := getattr(catalogue, name)) is not None}
+    arrays = {name: value for name in NUMBER_COLUMNS if (value := getattr(catalogue, name)) is not None}
     storage.write_arrays(directory / "catalogue.npz", arrays)
 
 
@@ -90,8 +90,8 @@ def read_catalogue(directory: Path) -> Catalogue:
 
 def write_statistics(directory: Path, statistics: ItemStatistics) -> None:
     """Write `statistics.npz` and, where the shop has ratings, `stars.npz`."""
-    storage.write_arrays(directory / "statistics.npz", {name: np.asarray(getattr(statistics, name)) for name in FACTS})
-    write_stars(directory, statistics.stars)
+    storage.write_arrays(directory / "statistics.npz", {name: np.asarray(getattr(statistics, name)) for name in STATISTICS_ARRAYS})
+    write_rating_predictor(directory, statistics.stars)
 
 
 def write_exposure(directory: Path, exposure: ExposureConstraint | None) -> None:
@@ -109,11 +109,11 @@ def read_exposure(directory: Path, *, strength: float) -> ExposureConstraint | N
 def read_statistics(directory: Path) -> ItemStatistics:
     """Return what `write_statistics` wrote. Raises ArtifactError where another release did, with other statistics."""
     arrays: dict[str, Any] = storage.read_arrays(directory / "statistics.npz")
-    if odd := arrays.keys() ^ FACTS:
-        names = ", ".join(sorted(odd))
+    if unexpected := arrays.keys() ^ STATISTICS_ARRAYS:
+        names = ", ".join(sorted(unexpected))
         raise ArtifactError(f"{directory.name}: statistics that it lacks, or this code does not know: {names}")
-    if (told := arrays["table"].shape[1]) != len(COLUMNS):
+    if (n_columns := arrays["table"].shape[1]) != len(COLUMNS):
         raise ArtifactError(
-            f"{directory.name} tells {told} statistics of each product, and this code reads {len(COLUMNS)}"
+            f"{directory.name} tells {n_columns} statistics of each product, and this code reads {len(COLUMNS)}"
         )
-    return ItemStatistics(**{**arrays, "until": float(arrays["until"].item())}, stars=read_stars(directory))
+    return ItemStatistics(**{**arrays, "until": float(arrays["until"].item())}, stars=read_rating_predictor(directory))

@@ -34,15 +34,15 @@ class Slate:
         """Return the slate without what is not among the items."""
         kept = np.flatnonzero(np.isin(self.items, items))
         sources, contributions = (
-            tuple(told[at] for at in kept.tolist()) for told in (self.sources, self.contributions)
+            tuple(to_slates[at] for at in kept.tolist()) for to_slates in (self.sources, self.contributions)
         )
         return Slate(self.items[kept], self.scores[kept], sources, contributions)
 
 
-STRONGEST = 8
+MAX_CONTRIBUTIONS = 8
 
 
-def told(
+def to_slates(
     candidates: Candidates,
     scores: Floats,
     k: int,
@@ -76,17 +76,17 @@ def _slate(
 
 
 def _proposers(candidates: Candidates, rows: Longs) -> tuple[Mapping[str, float], ...]:
-    found: list[dict[str, float]] = [{} for _ in rows]
-    places, columns = np.nonzero(~np.isnan(candidates.ranks[rows]))
-    scores = candidates.scores[rows[places], columns]
-    for at, column, score in zip(places.tolist(), columns.tolist(), scores.tolist(), strict=True):
-        found[at][candidates.sources[column]] = score
-    return tuple(found)
+    scores_by_source: list[dict[str, float]] = [{} for _ in rows]
+    positions, columns = np.nonzero(~np.isnan(candidates.ranks[rows]))
+    scores = candidates.scores[rows[positions], columns]
+    for at, column, score in zip(positions.tolist(), columns.tolist(), scores.tolist(), strict=True):
+        scores_by_source[at][candidates.sources[column]] = score
+    return tuple(scores_by_source)
 
 
 def _contributions(shares: Floats, names: Sequence[str]) -> tuple[Mapping[str, float], ...]:
-    told_of = []
+    contributions = []
     for line in shares[:, :-1]:
-        strongest = np.argsort(-np.abs(line), kind="stable")[:STRONGEST]
-        told_of.append({names[at]: float(line[at]) for at in strongest.tolist() if line[at] != 0})
-    return tuple(told_of)
+        strongest = np.argsort(-np.abs(line), kind="stable")[:MAX_CONTRIBUTIONS]
+        contributions.append({names[at]: float(line[at]) for at in strongest.tolist() if line[at] != 0})
+    return tuple(contributions)

@@ -21,13 +21,13 @@ class ExposureConstraint:
     excess: Floats
 
     @classmethod
-    def measured(cls, slates: Ints, *, n_items: int, strength: float) -> Self:
+    def from_slates(cls, slates: Ints, *, n_items: int, strength: float) -> Self:
         """Return the constraint by what slates (int32[n, k], -1 behind the end) show among their first ten."""
         counts = shown_among_first(slates, n_items)
-        times = np.log(np.maximum(counts * n_items / max(counts.sum(), 1.0), 1.0))
-        return cls(strength, (times / max(float(times.max(initial=0.0)), 1e-12)).astype(np.float32))
+        log_excess = np.log(np.maximum(counts * n_items / max(counts.sum(), 1.0), 1.0))
+        return cls(strength, (log_excess / max(float(log_excess.max(initial=0.0)), 1e-12)).astype(np.float32))
 
-    def eased(self, candidates: Candidates, scores: Floats) -> Floats:
+    def penalized_scores(self, candidates: Candidates, scores: Floats) -> Floats:
         """Return float32[n_pairs]: each shopper's scores scaled to [0, 1], less what the items' excess costs them."""
         if self.strength == 0:
             return scores
@@ -36,8 +36,8 @@ class ExposureConstraint:
         low = np.repeat(np.minimum.reduceat(scores, starts), sizes)
         high = np.repeat(np.maximum.reduceat(scores, starts), sizes)
         scaled = (scores - low) / np.maximum(high - low, 1e-12)
-        eased: Floats = (scaled - self.strength * self.excess[candidates.items]).astype(np.float32)
-        return eased
+        penalized: Floats = (scaled - self.strength * self.excess[candidates.items]).astype(np.float32)
+        return penalized
 
     def extended(self, n_items: int) -> Self:
         """Return the constraint over more items: nobody was shown the new ones yet."""

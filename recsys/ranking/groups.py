@@ -10,7 +10,7 @@ from recsys.arrays import Doubles, Longs
 
 
 @dataclass(frozen=True, slots=True)
-class Grouped:
+class GroupBy:
     """Distinct keys (int64, ascending) and, per event handed in, the position of its key."""
 
     keys: Longs
@@ -24,8 +24,8 @@ class Grouped:
 
     def sum(self, values: NDArray[np.generic] | None = None) -> Doubles:
         """Return the sum of the values per group (without values: how many)."""
-        counted: Doubles = np.bincount(self.inverse, weights=values, minlength=len(self.keys)).astype(np.float64)
-        return counted
+        sums: Doubles = np.bincount(self.inverse, weights=values, minlength=len(self.keys)).astype(np.float64)
+        return sums
 
     def max(self, values: Doubles, *, start: float) -> Doubles:
         """Return the largest value per group."""
@@ -39,31 +39,31 @@ class Grouped:
         np.minimum.at(best, self.inverse, values)
         return best
 
-    def at(self, wanted: Longs) -> Longs:
+    def at(self, keys: Longs) -> Longs:
         """Return the position of each wanted key, or the number of groups where there is none.
 
         `table(values)` has one more entry than there are groups, for those.
         """
         if not len(self.keys):
-            return np.zeros(len(wanted), np.int64)
-        place = np.searchsorted(self.keys, wanted)
-        place[place == len(self.keys)] = 0
-        return np.where(self.keys[place] == wanted, place, len(self.keys)).astype(np.int64)
+            return np.zeros(len(keys), np.int64)
+        position = np.searchsorted(self.keys, keys)
+        position[position == len(self.keys)] = 0
+        return np.where(self.keys[position] == keys, position, len(self.keys)).astype(np.int64)
 
 
-def table(values: Doubles, *, missing: float = 0.0) -> Doubles:
-    """Return the values with `missing` behind them, to be indexed by `Grouped.at`."""
+def lookup_table(values: Doubles, *, missing: float = 0.0) -> Doubles:
+    """Return the values with `missing` behind them, to be indexed by `GroupBy.at`."""
     return np.append(values, missing)
 
 
-def places(values: NDArray[np.floating], rows: Longs) -> Longs:
+def rank_in_row(values: NDArray[np.floating], rows: Longs) -> Longs:
     """Return int64[n]: the place of each value in its row, 0 for the largest, ties to the earlier; rows ascend."""
     found = np.empty(len(rows), np.int64)
     found[np.lexsort((-values, rows))] = np.arange(len(rows)) - np.searchsorted(rows, rows)
     return found
 
 
-def deviations(values: NDArray[np.floating], rows: Longs, n_rows: int) -> Doubles:
+def row_deviations(values: NDArray[np.floating], rows: Longs, n_rows: int) -> Doubles:
     """Return float64[n_rows]: the standard deviation of each row's values; 0 where there are none."""
     sizes = np.maximum(np.bincount(rows, minlength=n_rows), 1)
     mean = np.bincount(rows, values, n_rows) / sizes
@@ -71,6 +71,6 @@ def deviations(values: NDArray[np.floating], rows: Longs, n_rows: int) -> Double
     return found
 
 
-def even(n: int, limit: int) -> Longs:
+def evenly_spaced(n: int, limit: int) -> Longs:
     """Return at most `limit` of the rows 0 … n - 1, evenly spread and ascending."""
     return np.unique(np.linspace(0, n - 1, min(n, limit)).astype(np.int64))

@@ -20,8 +20,8 @@ from recsys.data.catalogue import Catalogue
 from recsys.data.codes import codes_of
 from recsys.data.interactions import DAY, Interactions
 from recsys.data.signals import PURCHASE, RATING
-from recsys.ranking.groups import Grouped
-from recsys.ranking.predicted_ratings import Stars
+from recsys.ranking.groups import GroupBy
+from recsys.ranking.predicted_ratings import RatingPredictor
 
 HALF_LIVES = (1.0, 7.0, 28.0, 90.0, 365.0)
 COLUMNS = (
@@ -44,9 +44,9 @@ COLUMNS = (
     "category_velocity",
     "category_newness",
 )
-NOWHERE = -2
+NOT_YET_PRESENT = -2
 """The category of products that are not there yet, apart from those without one (-1)."""
-SETTLING_DAYS = 7.0
+AGE_PRIOR_DAYS = 7.0
 """Added to an item's age before its speed is told, so that one shopper on the first day is no sensation."""
 
 
@@ -73,7 +73,7 @@ class ItemStatistics:
     attributes: Ints
     rarity: Floats
     until: float
-    stars: Stars | None = None
+    stars: RatingPredictor | None = None
     """What ratings taught; None where there are none, or all are equal."""
 
     @property
@@ -87,18 +87,18 @@ class ItemStatistics:
 
         Without `rated` nothing is learnt from ratings, which takes longer than all else.
         """
-        known = interactions.times <= until
-        items, times, users = interactions.items[known], interactions.times[known], interactions.users[known]
-        weights = interactions.weights[known].astype(np.float64)
-        kin = kin_codes(catalogue)
+        is_past = interactions.times <= until
+        items, times, users = interactions.items[is_past], interactions.times[is_past], interactions.users[is_past]
+        weights = interactions.weights[is_past].astype(np.float64)
+        categoricals = categorical_codes(catalogue)
         born, last = _lifetimes(items, times, catalogue)
         popularity = _popularity(items, times, weights, n_items=catalogue.n_items, until=until)
         repeat_rate, repeat_times, gap, shoppers = _repeats(users, items, times, n_items=catalogue.n_items)
-        signals, values = interactions.signals[known], interactions.values[known]
+        signals, values = interactions.signals[is_past], interactions.values[is_past]
         prices = catalogue.prices if catalogue.prices is not None else np.full(catalogue.n_items, np.nan, np.float32)
-        by_category = _group_sums(popularity[:, 3], kin["category"])
+        by_category = _group_sums(popularity[:, 3], categoricals["category"])
         velocity = _velocity(shoppers, born, until=until)
-        there = _there(catalogue, born)
+        is_present = _is_present(catalogue, born)
         columns = [
             np.log1p(popularity),
             np.log1p(shoppers)[:, None],
@@ -108,15 +108,15 @@ class ItemStatistics:
             _mean(items, (signals == PURCHASE).astype(np.float64), catalogue.n_items)[:, None],
             _mean(items[signals == RATING], values[signals == RATING].astype(np.float64), catalogue.n_items)[:, None],
             np.log1p(prices)[:, None],
-            price_in_category(prices, kin["category"])[:, None],
+            price_in_category(prices, categoricals["category"])[:, None],
             np.log1p(by_category)[:, None],
-            np.log1p(_group_sums(popularity[:, 3], kin["brand"]))[:, None],
+            np.log1p(_group_sums(popularity[:, 3], categoricals["brand"]))[:, None],
             (popularity[:, 3] / np.maximum(by_category, 1e-9))[:, None],
             velocity[:, None],
-            (_group_sums(velocity, kin["category"]) / _group_sizes(kin["category"]))[:, None],
-            _newness(born, np.where(there, kin["category"], NOWHERE))[:, None],
+            (_group_sums(velocity, categoricals["category"]) / _group_sizes(categoricals["category"]))[:, None],
+            _newness_rank(born, np.where(is_present, categoricals["category"], NOT_YET_PRESENT))[:, None],
         ]
-        starts, attributes, rarity = attribute_rows(catalogue, n_known=int(there.sum()))
+        starts, attributes, rarity = attribute_rows(catalogue, n_known=int(is_present.sum()))
         return cls(
             table=np.concatenate(columns, axis=1).astype(np.float32),
             born=born,
@@ -126,12 +126,12 @@ class ItemStatistics:
             attributes=attributes,
             rarity=rarity,
             until=until,
-            stars=Stars.fit(interactions, catalogue.n_items, until=until) if rated else None,
-            **kin,
+            stars=RatingPredictor.fit(interactions, catalogue.n_items, until=until) if rated else None,
+            **categoricals,
         )
 
 
-def kin_codes(catalogue: Catalogue) -> dict[str, Ints]:
+def categorical_codes(catalogue: Catalogue) -> dict[str, Ints]:
     """Return the codes of category, department, brand and variant group of every item."""
     n = catalogue.n_items
     return {
@@ -158,7 +158,7 @@ def _lifetimes(items: Ints, times: Times, catalogue: Catalogue) -> tuple[Times, 
     return first, last
 
 
-def _there(catalogue: Catalogue, born: Times) -> Bools:
+def _is_present(catalogue: Catalogue, born: Times) -> Bools:
     """Return bool[n_items]: which items are there by the catalogue's moment.
 
     All are that anything is told of: of those that appear later it has the code alone (`Catalogue.at`), and how many
@@ -168,8 +168,8 @@ def _there(catalogue: Catalogue, born: Times) -> Bools:
     described = catalogue.described()
     if catalogue.first_seen is None and described.any():
         return np.ones(catalogue.n_items, bool)
-    found: Bools = ~np.isnan(born) | described
-    return found
+    is_present: Bools = ~np.isnan(born) | described
+    return is_present
 
 
 def _popularity(items: Ints, times: Times, weights: Doubles, *, n_items: int, until: float) -> Doubles:
@@ -188,18 +188,18 @@ def _trends(popularity: Doubles) -> Doubles:
 
 def _repeats(users: Ints, items: Ints, times: Times, *, n_items: int) -> tuple[Doubles, Doubles, Doubles, Doubles]:
     """Return per item: share of shoppers with it on two days or more, mean such days, mean gap, number of shoppers."""
-    pairs = Grouped.of(users.astype(np.int64) * n_items + items)
-    days = Grouped.of(pairs.inverse * 1_000_000 + (times // DAY).astype(np.int64) % 1_000_000)
+    pairs = GroupBy.of(users.astype(np.int64) * n_items + items)
+    days = GroupBy.of(pairs.inverse * 1_000_000 + (times // DAY).astype(np.int64) % 1_000_000)
     visits = np.bincount(days.keys // 1_000_000, minlength=len(pairs.keys)).astype(np.float64)
     span = pairs.max(times, start=-np.inf) - pairs.min(times, start=np.inf)
     item = pairs.keys % n_items if len(pairs.keys) else np.empty(0, np.int64)
     shoppers = np.bincount(item, minlength=n_items).astype(np.float64)
-    again = visits > 1
-    gaps = np.bincount(item[again], span[again], n_items) / np.maximum(
-        np.bincount(item[again], visits[again] - 1, n_items), 1
+    is_repeated = visits > 1
+    gaps = np.bincount(item[is_repeated], span[is_repeated], n_items) / np.maximum(
+        np.bincount(item[is_repeated], visits[is_repeated] - 1, n_items), 1
     )
-    some = np.maximum(shoppers, 1)
-    rate, mean = np.bincount(item, again, n_items) / some, np.bincount(item, visits, n_items) / some
+    n_or_one = np.maximum(shoppers, 1)
+    rate, mean = np.bincount(item, is_repeated, n_items) / n_or_one, np.bincount(item, visits, n_items) / n_or_one
     return rate, mean, np.where(gaps > 0, gaps, np.nan), shoppers
 
 
@@ -224,11 +224,11 @@ def _group_sizes(codes: Ints) -> Doubles:
 def _velocity(shoppers: Doubles, born: Times, *, until: float) -> Doubles:
     """Return log(1 + shoppers a month of life)."""
     age = np.where(np.isnan(born), 0.0, np.maximum(until - born, 0.0) / DAY)
-    speed: Doubles = np.log1p(30.0 * shoppers / (age + SETTLING_DAYS))
+    speed: Doubles = np.log1p(30.0 * shoppers / (age + AGE_PRIOR_DAYS))
     return speed
 
 
-def _newness(born: Times, category: Ints) -> Doubles:
+def _newness_rank(born: Times, category: Ints) -> Doubles:
     """Return the place of each item among its category's by birth: 0 is the newest; untouched items are newer still."""
     order = np.lexsort((-np.where(np.isnan(born), np.inf, born), category))
     place = np.empty(len(born), np.float64)
@@ -238,14 +238,14 @@ def _newness(born: Times, category: Ints) -> Doubles:
 
 def price_in_category(prices: Floats, category: Ints) -> Doubles:
     """Return the price as Z-score of its logarithm within the category."""
-    logs = np.log1p(prices.astype(np.float64))
-    known = ~np.isnan(logs)
+    log_prices = np.log1p(prices.astype(np.float64))
+    has_price = ~np.isnan(log_prices)
     n = int(category.max(initial=-1)) + 2
-    count = np.maximum(np.bincount(category[known] + 1, minlength=n), 1)
-    mean = np.bincount(category[known] + 1, logs[known], n) / count
-    square = np.bincount(category[known] + 1, logs[known] ** 2, n) / count
+    count = np.maximum(np.bincount(category[has_price] + 1, minlength=n), 1)
+    mean = np.bincount(category[has_price] + 1, log_prices[has_price], n) / count
+    square = np.bincount(category[has_price] + 1, log_prices[has_price] ** 2, n) / count
     spread = np.sqrt(np.maximum(square - mean**2, 1e-6))
-    score: Doubles = (logs - mean[category + 1]) / spread[category + 1]
+    score: Doubles = (log_prices - mean[category + 1]) / spread[category + 1]
     return score
 
 

@@ -16,19 +16,19 @@ from recsys.data.catalogue import Catalogue
 from recsys.data.event_weights import weight_table
 from recsys.data.profile import Context, Profile
 from recsys.ranking import artifact
-from recsys.ranking.blend import alone, blend_scores, followed
+from recsys.ranking.blend import single_stage_sources, blend_scores, chained_scores
 from recsys.ranking.candidates import (
     Candidates,
-    among_themselves,
+    ranked_within_candidates,
     gather,
 )
-from recsys.ranking.explanation import Slate, told
+from recsys.ranking.explanation import Slate, to_slates
 from recsys.ranking.exposure_constraint import ExposureConstraint
 from recsys.ranking.extension import extended_catalogue, extended_source, extended_statistics
 from recsys.ranking.features import feature_names, features
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.newcomers import newcomers
-from recsys.ranking.predicted_ratings import Stars
+from recsys.ranking.predicted_ratings import RatingPredictor
 from recsys.ranking.ranker import Ranker
 from recsys.sources.registry import RECOMMENDERS
 from recsys.sources.scoring import Scoring
@@ -67,7 +67,7 @@ class HybridModel:
         return str(self.manifest["stage"])
 
     @property
-    def single(self) -> str:
+    def single_source(self) -> str:
         """Which source the stage "single" is."""
         return str(self.manifest["single"])
 
@@ -77,7 +77,7 @@ class HybridModel:
         return bool(self.manifest.get("plan", {}).get("new_only", False))
 
     @property
-    def shown_ratings(self) -> Stars | None:
+    def shown_rating_predictor(self) -> RatingPredictor | None:
         """What predicts the stars that shoppers are told; None where there are none, or the usual rating is as near."""
         return self.statistics.stars if self.manifest.get("shows_predicted_ratings", True) else None
 
@@ -87,12 +87,12 @@ class HybridModel:
         return bool(self.manifest.get("ratings_differ", True))
 
     @property
-    def ranked(self) -> dict[str, Scoring]:
+    def ranker_sources(self) -> dict[str, Scoring]:
         """The sources that propose to the ranker, in the order of its features."""
         return {name: self.sources[name] for name in self.quotas}
 
     @property
-    def weights(self) -> Floats:
+    def event_weights(self) -> Floats:
         """What an event counts by its signal code, float32: what it counted when this model was trained."""
         return weight_table(self.manifest.get(EVENT_WEIGHTS, {}))
 
@@ -125,16 +125,16 @@ class HybridModel:
         explain: bool = False,
     ) -> list[Slate]:
         """Return `slate` of each shopper, in order."""
-        released = self._rung(strategy)
+        released_stage = self._stage_of(strategy)
         if strategy not in (None, HYBRID) or sources is not None:
-            return self._slates(profiles, contexts, k, stage=released, sources=sources, explain=explain)
-        fresh = newcomers(self.sources, profiles, contexts, stage=released)
-        others = sorted(set(range(len(profiles))).difference(*fresh.values()))
-        found: dict[int, Slate] = {}
-        for stage, rows in {released: others, **fresh}.items():
-            part = [profiles[row] for row in rows], [contexts[row] for row in rows]
-            found |= zip(rows, self._slates(*part, k, stage=stage, sources=sources, explain=explain), strict=True)
-        return [found[row] for row in range(len(profiles))]
+            return self._slates(profiles, contexts, k, stage=released_stage, sources=sources, explain=explain)
+        rows_by_stage = newcomers(self.sources, profiles, contexts, stage=released_stage)
+        other_rows = sorted(set(range(len(profiles))).difference(*rows_by_stage.values()))
+        slates: dict[int, Slate] = {}
+        for stage, rows in {released_stage: other_rows, **rows_by_stage}.items():
+            batch = [profiles[row] for row in rows], [contexts[row] for row in rows]
+            slates |= zip(rows, self._slates(*batch, k, stage=stage, sources=sources, explain=explain), strict=True)
+        return [slates[row] for row in range(len(profiles))]
 
     def _slates(
         self,
@@ -146,25 +146,25 @@ class HybridModel:
         sources: Sequence[str] | None,
         explain: bool,
     ) -> list[Slate]:
-        asked = self._asked(stage, sources, k)
+        quotas = self._quotas_for(stage, sources, k)
         candidates = gather(
-            self._needed(stage, asked), profiles, contexts, quotas=asked, n_items=self.catalogue.n_items
+            self._sources_of(stage, quotas), profiles, contexts, quotas=quotas, n_items=self.catalogue.n_items
         )
-        return self._told(candidates, profiles, contexts, k, stage=stage, explain=explain)
+        return self._to_slates(candidates, profiles, contexts, k, stage=stage, explain=explain)
 
     def rank(self, profile: Profile, context: Context, items: Ints) -> Slate:
         """Return the given items, all of them, best first."""
-        stage = self._rung(None)
+        stage = self._stage_of(None)
         stage = next(iter(newcomers(self.sources, [profile], [context], stage=stage)), stage)
-        asked = {stage: len(items)} if stage in self.sources else self.quotas
-        needed = self._needed(stage, asked)
+        quotas = {stage: len(items)} if stage in self.sources else self.quotas
+        sources = self._sources_of(stage, quotas)
         if stage == "ranker":  # as it was taught: whose own products were no candidates, they led no list
             context = replace(context, seen_allowed=context.seen_allowed and not self.new_only)
-        candidates = gather(needed, [profile], [context], quotas=asked, n_items=self.catalogue.n_items, given=items)
+        candidates = gather(sources, [profile], [context], quotas=quotas, n_items=self.catalogue.n_items, fixed_items=items)
         if stage != "ranker":  # whose features tell the place among all items
-            candidates = among_themselves(candidates.part(np.isin(candidates.items, items)))
-        found = self._told(candidates, [profile], [context], len(candidates.items), stage=stage, explain=False)[0]
-        return found.among(items)
+            candidates = ranked_within_candidates(candidates.part(np.isin(candidates.items, items)))
+        slates = self._to_slates(candidates, [profile], [context], len(candidates.items), stage=stage, explain=False)[0]
+        return slates.among(items)
 
     def extended(self, items: pd.DataFrame, *, gone: pd.DataFrame | None = None, before: Self | None = None) -> Self:
         """Return a model that also knows the frame's new products, behind the known codes, by their content alone.
@@ -172,15 +172,15 @@ class HybridModel:
         Behind these it has codes for what is `gone`, which it compares with nothing: it is never shown. `before` is
         this model as it was extended by the first of the products, told in the same words.
         """
-        sold = extended_catalogue(self.catalogue, items)
-        catalogue = sold if gone is None else extended_catalogue(sold, gone)
+        with_new = extended_catalogue(self.catalogue, items)
+        catalogue = with_new if gone is None else extended_catalogue(with_new, gone)
         if catalogue.n_items == self.catalogue.n_items:
             return self
         statistics = extended_statistics(self.statistics, self.catalogue, catalogue)
-        lent: Mapping[str, Scoring] = {} if before is None else before.sources
-        known = {name: extended_source(own, sold, before=lent.get(name)) for name, own in self.sources.items()}
+        earlier_sources: Mapping[str, Scoring] = {} if before is None else before.sources
+        sources = {name: extended_source(own, with_new, before=earlier_sources.get(name)) for name, own in self.sources.items()}
         exposure = self.exposure.extended(catalogue.n_items) if self.exposure else None
-        return replace(self, catalogue=catalogue, statistics=statistics, sources=known, exposure=exposure)
+        return replace(self, catalogue=catalogue, statistics=statistics, sources=sources, exposure=exposure)
 
     def save(self, directory: Path) -> str:
         """Write the artifact into an empty directory and return its hash; the same model gives the same hash."""
@@ -211,13 +211,13 @@ class HybridModel:
         that could be read, but no longer asked, would fail each answer.
         """
         manifest = artifact.unseal(directory, expected=expected)
-        for what, named, known in (
+        for description, names_in_manifest, sources in (
             ("it has recommenders", manifest["sources"], RECOMMENDERS),
             ("its ranker looks at features", manifest["features"], feature_names(tuple(manifest["quotas"]))),
         ):
-            if unknown := set(named).difference(known):
+            if unknown := set(names_in_manifest).difference(sources):
                 names = ", ".join(sorted(unknown))
-                raise artifact.ArtifactError(f"{directory.name}: {what} that this code does not know: {names}")
+                raise artifact.ArtifactError(f"{directory.name}: {description} that this code does not know: {names}")
         text = directory / "ranker.json"
         ranker = Ranker.parse(text.read_text(encoding="utf-8"), manifest["features"]) if text.exists() else None
         return cls(
@@ -231,7 +231,7 @@ class HybridModel:
             exposure=artifact.read_exposure(directory, strength=manifest.get("exposure", 0.0)),
         )
 
-    def _rung(self, strategy: str | None) -> str:
+    def _stage_of(self, strategy: str | None) -> str:
         stage = self.stage if strategy in (None, HYBRID) else str(strategy)
         if stage == "ranker" and self.ranker is None:
             raise KeyError("this model was released without a ranker")
@@ -239,26 +239,26 @@ class HybridModel:
             raise KeyError(f"no source named {stage}")
         return stage
 
-    def _asked(self, stage: str, sources: Sequence[str] | None, k: int) -> dict[str, int]:
+    def _quotas_for(self, stage: str, sources: Sequence[str] | None, k: int) -> dict[str, int]:
         if stage in self.sources:
             return {stage: max(k, 1)}
         if stage == "single":
-            return dict.fromkeys(alone(self.single), max(k, 1))
+            return dict.fromkeys(single_stage_sources(self.single_source), max(k, 1))
         if sources is None:  # as the ranker was taught: more candidates are others than those it knows
             times = -(-k // max(1, sum(self.quotas.values())))
             return {name: quota * max(1, times) for name, quota in self.quotas.items()}
         return {name: max(quota, k) if name in sources else 0 for name, quota in self.quotas.items()}
 
-    def _needed(self, stage: str, asked: Mapping[str, int]) -> dict[str, Scoring]:
+    def _sources_of(self, stage: str, quotas: Mapping[str, int]) -> dict[str, Scoring]:
         if stage in self.sources:
             return {stage: self.sources[stage]}
         if stage == "single":
-            return {name: self.sources[name] for name in alone(self.single)}
+            return {name: self.sources[name] for name in single_stage_sources(self.single_source)}
         if stage == "ranker":
-            return self.ranked
-        return {name: source for name, source in self.sources.items() if self.blend.get(name, 0) and asked.get(name)}
+            return self.ranker_sources
+        return {name: source for name, source in self.sources.items() if self.blend.get(name, 0) and quotas.get(name)}
 
-    def _told(
+    def _to_slates(
         self,
         candidates: Candidates,
         profiles: Sequence[Profile],
@@ -269,24 +269,24 @@ class HybridModel:
         explain: bool,
     ) -> list[Slate]:
         if stage != "ranker" or self.ranker is None:
-            return told(candidates, self.constrained(candidates, self._unlearned(candidates, stage), stage=stage), k)
-        seen = self.features(candidates, profiles, contexts)
-        order = self.constrained(candidates, self.ranker.scores(seen), stage=stage)
-        return told(candidates, order, k, ranker=self.ranker if explain else None, features=seen)
+            return to_slates(candidates, self.apply_exposure_constraint(candidates, self._scores_without_ranker(candidates, stage), stage=stage), k)
+        feature_matrix = self.features(candidates, profiles, contexts)
+        order = self.apply_exposure_constraint(candidates, self.ranker.scores(feature_matrix), stage=stage)
+        return to_slates(candidates, order, k, ranker=self.ranker if explain else None, features=feature_matrix)
 
-    def constrained(self, candidates: Candidates, scores: Floats, *, stage: str) -> Floats:
+    def apply_exposure_constraint(self, candidates: Candidates, scores: Floats, *, stage: str) -> Floats:
         """Return float32[n_pairs]: the scores, over-exposed items held back where sources are blended and the knob is on."""
-        return self.exposure.eased(candidates, scores) if self.exposure and stage in (BLEND, "ranker") else scores
+        return self.exposure.penalized_scores(candidates, scores) if self.exposure and stage in (BLEND, "ranker") else scores
 
     def with_exposure(self, exposure: ExposureConstraint) -> Self:
         """Return the same model under an exposure constraint."""
         return replace(self, exposure=exposure)
 
-    def _unlearned(self, candidates: Candidates, stage: str) -> Floats:
+    def _scores_without_ranker(self, candidates: Candidates, stage: str) -> Floats:
         if stage == BLEND:
             return blend_scores(candidates, self.blend)
         if stage == "single":
-            return followed(candidates, candidates.sources)
+            return chained_scores(candidates, candidates.sources)
         return candidates.scores[:, 0]
 
     def features(self, candidates: Candidates, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:

@@ -20,12 +20,12 @@ def newcomers(
 ) -> dict[str, list[int]]:
     """Return the rows of shoppers whom a source knows better than the stage, by its name; none where a product is
     looked at."""
-    prior, found = sources.get(PRIOR), dict[str, list[int]]()
+    prior, rows_by_source = sources.get(PRIOR), dict[str, list[int]]()
     for row, (profile, context) in enumerate(zip(profiles, contexts, strict=True)):
         if len(profile.items) or context.items:
             continue
         if isinstance(prior, Prior) and prior.knows_kind(profile):
-            found.setdefault(PRIOR, []).append(row)
+            rows_by_source.setdefault(PRIOR, []).append(row)
         elif stage == "ranker" and Popular.name in sources:
-            found.setdefault(Popular.name, []).append(row)
-    return found
+            rows_by_source.setdefault(Popular.name, []).append(row)
+    return rows_by_source

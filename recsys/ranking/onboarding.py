@@ -24,11 +24,11 @@ from recsys.ranking.taste_space import TasteSpace
 
 ONBOARDING = "onboarding"
 """The strategy of a placement that asks."""
-LEANING = 1.5
+LIKED_BOOST = 1.5
 """How much more a product counts that is likely liked: exp(LEANING · expected answer)."""
-UNWANTED = -0.25
+DISLIKE_THRESHOLD = -0.25
 """From this expected answer on, a product is close to what the shopper dislikes."""
-BEHIND = 4.0
+DEMOTION_FACTOR = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,47 +36,47 @@ class Questions:
     """Products to ask about, best first, and what each question is worth."""
 
     items: Ints
-    worth: Doubles
+    gains: Doubles
 
 
 def questions(space: TasteSpace, opinions: Opinions, allowed: Bools, k: int) -> Questions:
     """Return up to k products of the pool to ask about; none that was answered, or that `allowed` (bool[n]) forbids."""
     points = space.points
-    taste, spread = believed(space, opinions)
-    leaning = np.exp(LEANING * np.clip(points @ taste, -1.0, 1.0))
-    known = np.minimum(space.known * leaning, 1.0)
-    own = space.matter * leaning
-    matter = (points.T * own) @ points
-    open_to = allowed[space.pool] & ~np.isin(space.pool, opinions.said)
-    ahead = points @ spread
-    chosen, worth = [], []
-    for _ in range(min(k, int(open_to.sum()))):
-        variance = np.einsum("id,id->i", ahead, points) + EXPLICIT_NOISE
-        gain = known * (np.einsum("id,id->i", ahead @ matter, ahead) / variance + own)
-        best = int(np.argmax(np.where(open_to, gain, -1.0)))
-        chosen.append(best)
-        worth.append(gain[best])
-        open_to[best] = False
-        ahead = ahead - np.outer(points @ ahead[best], ahead[best]) / variance[best]
-    return Questions(space.pool[np.asarray(chosen, np.int64)], np.asarray(worth, np.float64))
+    taste, prior_covariance = posterior(space, opinions)
+    liked_boost = np.exp(LIKED_BOOST * np.clip(points @ taste, -1.0, 1.0))
+    familiarity = np.minimum(space.familiarity * liked_boost, 1.0)
+    demand = space.demand * liked_boost
+    demand_matrix = (points.T * demand) @ points
+    is_open = allowed[space.pool] & ~np.isin(space.pool, opinions.said)
+    covariance = points @ prior_covariance
+    chosen_places, gains = [], []
+    for _ in range(min(k, int(is_open.sum()))):
+        variance = np.einsum("id,id->i", covariance, points) + EXPLICIT_NOISE
+        gain = familiarity * (np.einsum("id,id->i", covariance @ demand_matrix, covariance) / variance + demand)
+        best = int(np.argmax(np.where(is_open, gain, -1.0)))
+        chosen_places.append(best)
+        gains.append(gain[best])
+        is_open[best] = False
+        covariance = covariance - np.outer(points @ covariance[best], covariance[best]) / variance[best]
+    return Questions(space.pool[np.asarray(chosen_places, np.int64)], np.asarray(gains, np.float64))
 
 
-def put_back(space: TasteSpace, opinions: Opinions, items: Ints) -> Ints:
+def demote_disliked(space: TasteSpace, opinions: Opinions, items: Ints) -> Ints:
     """Return the items, what is close to dislikes and not to likes further back: its place counts `BEHIND` times."""
     if not len(opinions.disliked) or not len(items):
         return items
-    taste, _ = believed(space, opinions)
-    unwanted = space.at(items) @ taste < UNWANTED
-    places = np.arange(1, len(items) + 1) * np.where(unwanted, BEHIND, 1.0)
+    taste, _ = posterior(space, opinions)
+    is_disliked = space.at(items) @ taste < DISLIKE_THRESHOLD
+    places = np.arange(1, len(items) + 1) * np.where(is_disliked, DEMOTION_FACTOR, 1.0)
     ordered: Ints = items[np.argsort(places, kind="stable")]
     return ordered
 
 
-def believed(space: TasteSpace, opinions: Opinions) -> tuple[Doubles, Doubles]:
+def posterior(space: TasteSpace, opinions: Opinions) -> tuple[Doubles, Doubles]:
     """Return float64[d] and float64[d, d]: what we think the shopper's taste is, and how unsure we are of it."""
     d = space.points.shape[1]
     if not len(opinions.items) or not d:
         return np.zeros(d), np.eye(d)
     points = space.at(opinions.items)
-    spread: Doubles = np.asarray(np.linalg.inv(np.eye(d) + (points.T / opinions.noise) @ points), np.float64)
-    return spread @ (points.T @ (opinions.values / opinions.noise)), spread
+    prior_covariance: Doubles = np.asarray(np.linalg.inv(np.eye(d) + (points.T / opinions.noise) @ points), np.float64)
+    return prior_covariance @ (points.T @ (opinions.values / opinions.noise)), prior_covariance

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.arrays import Bools, Doubles, Floats
-from recsys.ranking.groups import deviations, even
+from recsys.ranking.groups import row_deviations, evenly_spaced
 from recsys.ranking.network import Network
 
 if TYPE_CHECKING:  # loaded where trees are: it brings scikit-learn along, a second of every process's start
@@ -21,13 +21,13 @@ if TYPE_CHECKING:  # loaded where trees are: it brings scikit-learn along, a sec
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 THREADS = 2
 """Fixed by the size of the data: LightGBM's sums, and so the trees, depend on the number of threads."""
-FEW_ROWS = 100_000
+MAX_SINGLE_THREAD_ROWS = 100_000
 """Up to here a second thread waits more than it works."""
-FEW_ASKED = 5_000
+MAX_SINGLE_THREAD_PREDICTIONS = 5_000
 """The same for asking; here the number of threads changes nothing but the time."""
-SPREAD = 1_000
+MAX_SPREAD_QUESTIONS = 1_000
 """Shoppers, evenly chosen, on whom it is measured how far a model spreads its scores."""
-ROUNDING = 1e-6
+RELATIVE_TOLERANCE = 1e-6
 """Share of its largest score that a model's scores must differ by to tell candidates apart."""
 NETWORK = "network"
 """The objective that asks for a network instead of trees."""
@@ -62,12 +62,12 @@ class RankingDataset:
 
     def sample(self, questions: int) -> Self:
         """Return at most so many questions, evenly chosen."""
-        chosen = np.zeros(len(self.groups), bool)
-        chosen[even(len(self.groups), questions)] = True
-        if chosen.all():
+        is_chosen = np.zeros(len(self.groups), bool)
+        is_chosen[evenly_spaced(len(self.groups), questions)] = True
+        if is_chosen.all():
             return self
-        kept = np.repeat(chosen, self.groups)
-        return type(self)(self.features[kept], self.labels[kept], self.groups[chosen])
+        mask = np.repeat(is_chosen, self.groups)
+        return type(self)(self.features[mask], self.labels[mask], self.groups[is_chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +83,17 @@ class Trees:
 
     def scores(self, features: Floats) -> Doubles:
         """Return float64[n]: higher is better."""
-        threads = 1 if len(features) <= FEW_ASKED else THREADS
+        threads = 1 if len(features) <= MAX_SINGLE_THREAD_PREDICTIONS else THREADS
         return np.asarray(self.booster.predict(features, num_threads=threads, raw_score=True))
 
     def contributions(self, features: Floats) -> Doubles:
         """Return float64[n, f + 1]: each feature's share of the score (TreeSHAP), the base value last."""
         return np.asarray(self.booster.predict(features, pred_contrib=True, num_threads=1))
 
-    def used(self) -> Bools:
+    def used_features(self) -> Bools:
         """Return bool[n_features]: which features a split looks at."""
-        found: Bools = np.asarray(self.booster.feature_importance("split")) > 0
-        return found
+        is_used: Bools = np.asarray(self.booster.feature_importance("split")) > 0
+        return is_used
 
     def text(self) -> str:
         """Return LightGBM's text of the model."""
@@ -123,10 +123,10 @@ def train_trees(
     """
     import lightgbm as lgb
 
-    threads = 1 if len(dataset.labels) <= FEW_ROWS else THREADS
+    threads = 1 if len(dataset.labels) <= MAX_SINGLE_THREAD_ROWS else THREADS
     fixed = {**FIXED, "num_threads": threads, "seed": seed}
 
-    def binned(part: RankingDataset, reference: "lgb.Dataset | None" = None) -> "lgb.Dataset":
+    def lgb_dataset(part: RankingDataset, reference: "lgb.Dataset | None" = None) -> "lgb.Dataset":
         return lgb.Dataset(
             part.features,
             part.labels,
@@ -136,14 +136,14 @@ def train_trees(
             params=dict(fixed),
         )
 
-    train_set = binned(dataset)
-    stopping: dict[str, Any] = {}
+    train_set = lgb_dataset(dataset)
+    early_stopping_arguments: dict[str, Any] = {}
     if stop_on is not None:
-        stopping = {
-            "valid_sets": [binned(stop_on, train_set)],
+        early_stopping_arguments = {
+            "valid_sets": [lgb_dataset(stop_on, train_set)],
             "callbacks": [lgb.early_stopping(patience, verbose=False)],
         }
-    booster = lgb.train({**DEFAULTS, **params, **fixed}, train_set, rounds, **stopping)
+    booster = lgb.train({**DEFAULTS, **params, **fixed}, train_set, rounds, **early_stopping_arguments)
     return Trees.parse(booster.model_to_string(num_iteration=booster.best_iteration or -1))
 
 
@@ -156,7 +156,7 @@ class Ranker:
         self.names = tuple(names)
 
     @classmethod
-    def mean(cls, models: Sequence[Trees | Network], seen: RankingDataset, names: Sequence[str]) -> Self:
+    def mean(cls, models: Sequence[Trees | Network], sample: RankingDataset, names: Sequence[str]) -> Self:
         """Return the mean of models over the same names, each divided by how far it spreads a shopper's candidates.
 
         `seen` is what that is measured on, at most `SPREAD` shoppers of it. One model's scores stay as they are; one
@@ -164,11 +164,11 @@ class Ranker:
         """
         if len(models) == 1:
             return cls(models, (1.0,), names)
-        seen = seen.sample(SPREAD)
-        rows = np.repeat(np.arange(len(seen.groups)), seen.groups)
-        spreads = [scale(one.scores(seen.features), rows) for one in models]
-        telling = max(1, sum(spread > 0 for spread in spreads))
-        return cls(models, [1.0 / (telling * spread) if spread > 0 else 0.0 for spread in spreads], names)
+        sample = sample.sample(MAX_SPREAD_QUESTIONS)
+        rows = np.repeat(np.arange(len(sample.groups)), sample.groups)
+        spreads = [score_spread(one.scores(sample.features), rows) for one in models]
+        n_informative = max(1, sum(spread > 0 for spread in spreads))
+        return cls(models, [1.0 / (n_informative * spread) if spread > 0 else 0.0 for spread in spreads], names)
 
     def scores(self, features: Floats) -> Floats:
         """Return float32[n]: higher is better, comparable within one shopper only."""
@@ -185,10 +185,10 @@ class Ranker:
             total += weight * model.contributions(features)
         return total.astype(np.float32)
 
-    def used(self) -> Bools:
+    def used_features(self) -> Bools:
         """Return bool[n_features]: which features any model looks at."""
-        found: Bools = np.any([model.used() for model in self.models], axis=0)
-        return found
+        is_used: Bools = np.any([model.used_features() for model in self.models], axis=0)
+        return is_used
 
     def text(self) -> str:
         """Return the models as JSON text."""
@@ -197,17 +197,17 @@ class Ranker:
     @classmethod
     def parse(cls, text: str, names: Sequence[str]) -> Self:
         """Return what `text` wrote."""
-        told = json.loads(text)
+        values = json.loads(text)
         # LightGBM's own text starts with the word tree, that of a network is JSON.
-        models = [Network.parse(one) if one.startswith("{") else Trees.parse(one) for one in told["models"]]
-        return cls(models, told["weights"], names)
+        models = [Network.parse(one) if one.startswith("{") else Trees.parse(one) for one in values["models"]]
+        return cls(models, values["weights"], names)
 
 
-def scale(scores: NDArray[np.floating], rows: NDArray[np.int64]) -> float:
+def score_spread(scores: NDArray[np.floating], rows: NDArray[np.int64]) -> float:
     """Return how far scores differ within rows (codes of shoppers, each with one pair at least), on average.
 
     0 where they do not differ, but for rounding.
     """
-    found = deviations(scores, rows, int(rows.max(initial=-1)) + 1)
-    spread = float(found.mean()) if len(found) else 1.0
-    return spread if spread > ROUNDING * max(1.0, float(np.abs(scores).max(initial=0.0))) else 0.0
+    is_used = row_deviations(scores, rows, int(rows.max(initial=-1)) + 1)
+    spread = float(is_used.mean()) if len(is_used) else 1.0
+    return spread if spread > RELATIVE_TOLERANCE * max(1.0, float(np.abs(scores).max(initial=0.0))) else 0.0

@@ -23,14 +23,14 @@ from recsys.sources.factors import Factors
 from recsys.sources.item_item import ItemItem
 from recsys.sources.scoring import Scoring
 
-POOL = 250
+POOL_SIZE = 250
 """How many products may be asked about: the best known ones."""
-AXES = 32
-TELLS = ("ease", "als", "rp3beta", "item_knn", "covisitation", "content")
+MAX_DIMENSIONS = 32
+SIMILARITY_SOURCES = ("ease", "als", "rp3beta", "item_knn", "covisitation", "content")
 """Which source says what is alike: the first one that the model holds."""
-FAINT = 1e-6
+MIN_EIGENVALUE_SHARE = 1e-6
 """Axes that hold less than this share of the first one's likeness are noise."""
-Rows = Callable[[Ints], Any]
+ItemVectors = Callable[[Ints], Any]
 """Item codes → one row of numbers each, dense or csr, of whatever length: alike products have alike rows."""
 
 
@@ -44,50 +44,50 @@ class TasteSpace:
 
     pool: Ints
     points: Doubles
-    known: Doubles
-    matter: Doubles
-    _rows: Rows
-    _pooled: Any
-    _axes: Doubles
+    familiarity: Doubles
+    demand: Doubles
+    _vectors_of: ItemVectors
+    _pool_vectors: Any
+    _projection: Doubles
 
     @classmethod
-    def of(cls, rows: Rows, pool: Ints, statistics: ItemStatistics | None) -> "TasteSpace":
+    def of(cls, rows: ItemVectors, pool: Ints, statistics: ItemStatistics | None) -> "TasteSpace":
         """Return the space of the pool's products; one that nothing is known of stands at the origin.
 
         Without statistics all products are as well known and matter as much.
         """
-        pooled = _unit(rows(pool))
-        kernel = np.asarray(_dense(pooled @ pooled.T), np.float64)
+        pool_vectors = _normalized(rows(pool))
+        kernel = np.asarray(_dense(pool_vectors @ pool_vectors.T), np.float64)
         values, vectors = np.linalg.eigh(kernel) if len(pool) else (np.empty(0), np.empty((0, 0)))
-        kept = np.argsort(-values, kind="stable")[:AXES]
-        kept = kept[values[kept] > FAINT * max(values.max(initial=0.0), FAINT)]
-        roots = np.sqrt(values[kept])
-        known, matter = _relative(pool, statistics, "shoppers"), _relative(pool, statistics, "popular_90d")
-        return cls(pool, vectors[:, kept] * roots, known, matter, rows, pooled, vectors[:, kept] / roots)
+        axes = np.argsort(-values, kind="stable")[:MAX_DIMENSIONS]
+        axes = axes[values[axes] > MIN_EIGENVALUE_SHARE * max(values.max(initial=0.0), MIN_EIGENVALUE_SHARE)]
+        roots = np.sqrt(values[axes])
+        familiarity, demand = _relative_to_first(pool, statistics, "shoppers"), _relative_to_first(pool, statistics, "popular_90d")
+        return cls(pool, vectors[:, axes] * roots, familiarity, demand, rows, pool_vectors, vectors[:, axes] / roots)
 
-    def at(self, codes: Ints) -> Doubles:
+    def points_of(self, codes: Ints) -> Doubles:
         """Return float64[len(codes), d]: where products stand, also such that are not in the pool."""
         places = {code: place for place, code in enumerate(self.pool.tolist())}
-        known = np.array([places.get(code, -1) for code in codes.tolist()], np.int64)
-        inside = known >= 0
-        found = np.zeros((len(codes), self.points.shape[1]))
-        found[inside] = self.points[known[inside]]
+        familiarity = np.array([places.get(code, -1) for code in codes.tolist()], np.int64)
+        inside = familiarity >= 0
+        points = np.zeros((len(codes), self.points.shape[1]))
+        points[inside] = self.points[familiarity[inside]]
         if not inside.all():
-            cross = np.asarray(_dense(_unit(self._rows(codes[~inside])) @ self._pooled.T), np.float64)
-            found[~inside] = cross @ self._axes
-        return found
+            similarity = np.asarray(_dense(_normalized(self._vectors_of(codes[~inside])) @ self._pool_vectors.T), np.float64)
+            points[~inside] = similarity @ self._projection
+        return points
 
 
-def pool_of(popular: Ints, groups: Ints, on_sale: Bools) -> Ints:
+def question_pool(popular: Ints, groups: Ints, on_sale: Bools) -> Ints:
     """Return the first `POOL` codes on sale, best known first, one of each variant group (-1 is no group)."""
-    listed = popular[on_sale[popular]]
-    keys = np.where(groups[listed] < 0, -1 - listed, groups[listed])
+    candidates = popular[on_sale[popular]]
+    keys = np.where(groups[candidates] < 0, -1 - candidates, groups[candidates])
     _, first = np.unique(keys, return_index=True)
-    pool: Ints = listed[np.sort(first)[:POOL]].astype(np.int32)
+    pool: Ints = candidates[np.sort(first)[:POOL_SIZE]].astype(np.int32)
     return pool
 
 
-def _relative(pool: Ints, statistics: ItemStatistics | None, column: str) -> Doubles:
+def _relative_to_first(pool: Ints, statistics: ItemStatistics | None, column: str) -> Doubles:
     """Return a count of the statistics, one more each, as shares of the largest."""
     if statistics is None or not len(pool):
         return np.ones(len(pool))
@@ -96,40 +96,40 @@ def _relative(pool: Ints, statistics: ItemStatistics | None, column: str) -> Dou
     return shares
 
 
-def rows_of(sources: Mapping[str, Scoring]) -> Rows | None:
+def item_vectors(sources: Mapping[str, Scoring]) -> ItemVectors | None:
     """Return what the model says of likeness; None where it holds no source that tells."""
-    source = next((sources[name] for name in TELLS if name in sources), None)
+    source = next((sources[name] for name in SIMILARITY_SOURCES if name in sources), None)
     if isinstance(source, Factors):
-        return lambda codes: _inside(source.vectors, codes)
+        return lambda codes: _known_vectors(source.vectors, codes)
     if isinstance(source, ItemItem):
         return lambda codes: _neighbors(source, codes)
     return None
 
 
-def _inside(vectors: Floats, codes: Ints) -> Floats:
+def _known_vectors(vectors: Floats, codes: Ints) -> Floats:
     """Return the vectors of the codes, zeros for products made since the model was."""
-    found = np.zeros((len(codes), vectors.shape[1]), np.float32)
-    known = codes < len(vectors)
-    found[known] = vectors[codes[known]]
-    return found
+    found_vectors = np.zeros((len(codes), vectors.shape[1]), np.float32)
+    familiarity = codes < len(vectors)
+    found_vectors[familiarity] = vectors[codes[familiarity]]
+    return found_vectors
 
 
 def _neighbors(source: ItemItem, codes: Ints) -> Any:
     """Return each item's neighbors and itself, csr float64[len(codes), n_items]."""
-    known = codes[codes < source.n_items]
-    columns, gains, places = source.table.found(known)
+    familiarity = codes[codes < source.n_items]
+    columns, gains, row_of_entry = source.table.found(familiarity)
     values = np.maximum(gains, 0.0)
-    own = np.zeros(len(known))
-    np.maximum.at(own, places, values)
+    largest = np.zeros(len(familiarity))
+    np.maximum.at(largest, row_of_entry, values)
     rows = np.flatnonzero(codes < source.n_items)
     cells = (
-        np.concatenate([values, own]),
-        (rows[np.concatenate([places, np.arange(len(known))])], np.r_[columns, known]),
+        np.concatenate([values, largest]),
+        (rows[np.concatenate([row_of_entry, np.arange(len(familiarity))])], np.r_[columns, familiarity]),
     )
     return sparse.csr_matrix(cells, shape=(len(codes), source.n_items), dtype=np.float64)
 
 
-def _unit(rows: Any) -> Any:
+def _normalized(rows: Any) -> Any:
     """Return the rows with length 1; zeros stay zeros."""
     if sparse.issparse(rows):
         lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())

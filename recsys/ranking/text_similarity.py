@@ -24,54 +24,54 @@ from recsys.sources import text
 
 WEIGHTS = {"w": 1.0, "c": 1.5, "b": 0.7, "a": 1.0}
 """How much a word of the title, a part of the category, the brand and an attribute count."""
-PRESENT = 1e-6
+MIN_SIMILARITY = 1e-6
 """Likeness below this is none."""
 
 
-class Kinship:
+class TextSimilarity:
     """Cosine likeness over the catalogue's words; item codes as in the catalogue."""
 
-    def __init__(self, catalogue: Catalogue, vocabulary: Mapping[str, int], present: csr_matrix) -> None:
+    def __init__(self, catalogue: Catalogue, vocabulary: Mapping[str, int], incidence: csr_matrix) -> None:
         self._catalogue = catalogue
         self._vocabulary = vocabulary
-        self._rows = _normalized(present, np.array([WEIGHTS[word[0]] for word in vocabulary] or [0.0], np.float32))
+        self._rows = _normalized(incidence, np.array([WEIGHTS[word[0]] for word in vocabulary] or [0.0], np.float32))
         self._columns = csc_matrix(self._rows)
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> Self:
         """Return the likeness of a catalogue's items."""
-        nothing = Kinship(Catalogue(item_ids=()), {}, csr_matrix((0, 1), dtype=np.float32))
-        return cls.after(nothing, catalogue, np.full(catalogue.n_items, -1))
+        nothing = TextSimilarity(Catalogue(item_ids=()), {}, csr_matrix((0, 1), dtype=np.float32))
+        return cls.updated(nothing, catalogue, np.full(catalogue.n_items, -1))
 
     @classmethod
-    def after(cls, before: "Kinship", catalogue: Catalogue, places: Longs) -> Self:
+    def updated(cls, previous: "TextSimilarity", catalogue: Catalogue, places: Longs) -> Self:
         """Return the likeness of a catalogue's items, of which `places` are the codes before, -1 for none.
 
         What is told in the same words keeps them: it is not read again.
         """
-        fresh = np.flatnonzero(~_told_alike(catalogue, before._catalogue, places))
-        vocabulary, indices, ends = dict(before._vocabulary), list[int](), [0]
-        for code in fresh.tolist():
-            own = dict.fromkeys(words(catalogue, code))
-            indices.extend(vocabulary.setdefault(word, len(vocabulary)) for word in own)
+        changed = np.flatnonzero(~_same_text(catalogue, previous._catalogue, places))
+        vocabulary, indices, ends = dict(previous._vocabulary), list[int](), [0]
+        for code in changed.tolist():
+            item_tokens = dict.fromkeys(tokens(catalogue, code))
+            indices.extend(vocabulary.setdefault(word, len(vocabulary)) for word in item_tokens)
             ends.append(len(indices))
-        lent, width = before._rows, max(1, len(vocabulary))
-        known = csr_matrix((lent.data, lent.indices, lent.indptr), shape=(lent.shape[0], width))
-        added = csr_matrix((np.ones(len(indices), np.float32), indices, ends), shape=(len(fresh), width))
-        rows = places.copy()
-        rows[fresh] = lent.shape[0] + np.arange(len(fresh))
-        present = vstack([known, added], format="csr")[rows]
-        borne = np.bincount(present.indices, minlength=width) > 0
-        if 0 < 2 * np.count_nonzero(borne) < len(vocabulary):  # most are words of what is gone or told otherwise by now
-            vocabulary = {word: place for place, word in enumerate(compress(vocabulary, borne))}
-            present = present[:, np.flatnonzero(borne)]
-        return cls(catalogue, vocabulary, present)
+        earlier_rows, width = previous._rows, max(1, len(vocabulary))
+        earlier_incidence = csr_matrix((earlier_rows.data, earlier_rows.indices, earlier_rows.indptr), shape=(earlier_rows.shape[0], width))
+        new_incidence = csr_matrix((np.ones(len(indices), np.float32), indices, ends), shape=(len(changed), width))
+        row_of_item = places.copy()
+        row_of_item[changed] = earlier_rows.shape[0] + np.arange(len(changed))
+        incidence = vstack([earlier_incidence, new_incidence], format="csr")[row_of_item]
+        is_used = np.bincount(incidence.indices, minlength=width) > 0
+        if 0 < 2 * np.count_nonzero(is_used) < len(vocabulary):  # most are words of what is gone or told otherwise by now
+            vocabulary = {word: place for place, word in enumerate(compress(vocabulary, is_used))}
+            incidence = incidence[:, np.flatnonzero(is_used)]
+        return cls(catalogue, vocabulary, incidence)
 
     def rows(self, codes: Ints) -> csr_matrix:
         """Return csr float32[len(codes), words]: the items' words, each row of length 1, or empty."""
         return self._rows[codes]
 
-    def likeness(self, code: int) -> Floats:
+    def similarities(self, code: int) -> Floats:
         """Return float32[n_items]: how like each item is to the given one; the item itself 0."""
         scores = np.zeros(self._rows.shape[0], np.float32)
         row = slice(self._rows.indptr[code], self._rows.indptr[code + 1])
@@ -81,16 +81,16 @@ class Kinship:
         scores[code] = 0.0
         return scores
 
-    def near(self, code: int, *, mask: Bools, k: int) -> Ints:
+    def nearest(self, code: int, *, mask: Bools, k: int) -> Ints:
         """Return up to k items that the mask allows, the most alike first; ties go to the lower code."""
-        scores = self.likeness(code)
-        candidates = np.flatnonzero((scores > PRESENT) & mask)
+        scores = self.similarities(code)
+        candidates = np.flatnonzero((scores > MIN_SIMILARITY) & mask)
         order = np.lexsort((candidates, -scores[candidates]))[:k]
         nearest: Ints = candidates[order].astype(np.int32)
         return nearest
 
 
-def words(catalogue: Catalogue, code: int) -> Iterator[str]:
+def tokens(catalogue: Catalogue, code: int) -> Iterator[str]:
     """Yield the words of an item, each with the letter of its kind in front."""
     if catalogue.titles:
         yield from ("w" + word for word in text.words(catalogue.titles[code]))
@@ -102,7 +102,7 @@ def words(catalogue: Catalogue, code: int) -> Iterator[str]:
         yield from ("a" + attribute for attribute in catalogue.attributes[code])
 
 
-def _told_alike(catalogue: Catalogue, other: Catalogue, places: Longs) -> Bools:
+def _same_text(catalogue: Catalogue, other: Catalogue, places: Longs) -> Bools:
     """Return of which items both tell the same words; `places` are the codes in the other one, -1 for none."""
     alike = places >= 0
     there = places[alike]
@@ -118,12 +118,12 @@ def _objects(catalogue: Catalogue, name: str) -> NDArray[np.object_]:
     return np.fromiter(values, object, len(values))
 
 
-def _normalized(present: csr_matrix, weights: Floats) -> csr_matrix:
-    n_items = max(1, present.shape[0])
-    frequency = np.bincount(present.indices, minlength=present.shape[1])
+def _normalized(incidence: csr_matrix, weights: Floats) -> csr_matrix:
+    n_items = max(1, incidence.shape[0])
+    frequency = np.bincount(incidence.indices, minlength=incidence.shape[1])
     idf = np.log1p(n_items / np.maximum(frequency, 1)).astype(np.float32) * weights
-    data = idf[present.indices]
-    owner = np.repeat(np.arange(present.shape[0]), np.diff(present.indptr))
-    norms = np.sqrt(np.bincount(owner, data**2, present.shape[0]))
+    data = idf[incidence.indices]
+    owner = np.repeat(np.arange(incidence.shape[0]), np.diff(incidence.indptr))
+    norms = np.sqrt(np.bincount(owner, data**2, incidence.shape[0]))
     data = data / np.maximum(norms[owner], 1e-9)
-    return csr_matrix((data.astype(np.float32), present.indices, present.indptr), shape=present.shape)
+    return csr_matrix((data.astype(np.float32), incidence.indices, incidence.indptr), shape=incidence.shape)

@@ -23,7 +23,7 @@ from recsys.evaluation.evaluate import (
     evaluate,
 )
 from recsys.evaluation.report import judged_report
-from recsys.evaluation.report_lines import told
+from recsys.evaluation.report_lines import summary_lines
 from recsys.ranking.exposure_constraint import Exposure
 from recsys.ranking.model import HybridModel
 from recsys.training.model_selection import Choice, choose

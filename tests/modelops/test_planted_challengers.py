@@ -14,7 +14,7 @@ from modelops.services import gate
 from modelops.services.gate import judge_training
 from modelops.services.registry import promote, register
 from modelops.services.waivers import approve_waiver, request_waiver
-from recsys.evaluation.model_checks import held_out as heldout
+from recsys.evaluation.model_checks import held_out_case as heldout
 from recsys.evaluation.model_checks.case import Case
 from recsys.evaluation.model_checks.verdict import read_case
 from recsys.ranking.model import HybridModel
@@ -38,7 +38,7 @@ LOST = "group_loss:activity:few events"
 def quick(stocked: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Time few slates; whoever needs longer than 50 ms for one is slow."""
     settings.GATE_LATENCY_MILLISECONDS = 50.0
-    monkeypatch.setattr(heldout, "TIMED", 6)
+    monkeypatch.setattr(heldout, "LATENCY_SAMPLES", 6)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from catalog.services import put_product, remove_product
 from common import clock
 from modelops.services.shop_data import shop_dataset
 from recsys.data.data_checks import checked, data_profile, failed
-from recsys.evaluation.model_checks.slate_table import JudgedShelf
+from recsys.evaluation.model_checks.slate_table import CatalogView
 from tests.events.journal import START
 from tests.modelops.purchases import bought, put
 from tests.recsys.furniture import PRODUCTS
@@ -37,11 +37,11 @@ def test_it_is_on_the_shelf_that_is_judged_until_it_was_taken_out() -> None:
     dataset = shop_dataset()
     rug = dataset.catalogue.item_ids.index("rug")
     then, now = (
-        JudgedShelf.of(dataset.catalogue, popularity=np.ones(dataset.catalogue.n_items), cut=cut)
+        CatalogView.of(dataset.catalogue, popularity=np.ones(dataset.catalogue.n_items), cut=cut)
         for cut in (before, clock.now().timestamp())
     )
 
-    assert [bool(shelf.of_listed(np.arange(shelf.n_items) == rug).any()) for shelf in (then, now)] == [True, False]
+    assert [bool(shelf.listed_exposure(np.arange(shelf.n_items) == rug).any()) for shelf in (then, now)] == [True, False]
     assert now.absent == then.absent + 1
     assert (then.supplier[rug] >= 0, int(now.supplier[rug]), bool(now.new[rug])) == (True, -1, False)
     assert fingerprint(dataset) == learnt, "no training learns from it"

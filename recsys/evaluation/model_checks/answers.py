@@ -14,7 +14,7 @@ from recsys.arrays import (
     Longs,
     Times,
 )
-from recsys.evaluation.model_checks.slate_table import JudgedShelf
+from recsys.evaluation.model_checks.slate_table import CatalogView
 from recsys.metrics.registry import per_question
 from recsys.metrics.spread import shown_among_first
 
@@ -54,12 +54,12 @@ class Answers:
         """Return the first of them."""
         return Answers(self.slates[:size], self.shoppers[:size], self.times[:size])
 
-    def exposure(self, shelf: JudgedShelf) -> Doubles:
+    def exposure(self, shelf: CatalogView) -> Doubles:
         """Return float64[n_items]: how often each item was shown among the first ten."""
         return shown_among_first(self.slates, shelf.n_items)
 
 
-def answered_well(answers: Answers, touches: Touches, *, n_items: int) -> tuple[Longs, Doubles]:
+def ndcg_by_shopper(answers: Answers, touches: Touches, *, n_items: int) -> tuple[Longs, Doubles]:
     """Return the codes of shoppers who touched something after an answer, and each one's mean NDCG@10 of such answers.
 
     The targets of an answer are the different items that its shopper touched later.

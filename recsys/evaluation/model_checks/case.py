@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from recsys.data.data_checks import Side
-from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable
+from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable
 from recsys.metrics.intervals import Interval
 
 POPULAR = "popular"
@@ -32,7 +32,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class GateCheck:
+class ModelCheck:
     """One verdict: what was measured, where the limit lay, in words for the person who must decide.
 
     `side` is that of the limit on which the value must lie; None where nothing is held against one.
@@ -51,17 +51,17 @@ class Case:
     """What is judged: `reference` is the champion, or popularity where there is none yet (`has_champion` False).
 
     `expected` is the NDCG@10 that validation had promised of the challenger; None where it promised nothing.
-    `reference_rung` is the stage of the ladder that the champion was released from, "" where a table of before does not
+    `reference_stage` is the stage of the ladder that the champion was released from, "" where a table of before does not
     tell.
     """
 
     challenger: SlateTable
     reference: SlateTable
-    shelf: JudgedShelf
+    shelf: CatalogView
     has_champion: bool
     limits: Limits = Limits()
     expected: Interval | None = None
-    reference_rung: str = ""
+    reference_stage: str = ""
 
     def shuffled(self) -> "Case":
         """Return the shoppers in the order of a hash of what is kept of each: in that of their ids, a kept table would

@@ -12,13 +12,13 @@ import numpy as np
 
 from recsys.arrays import Doubles
 from recsys.data.drift import TELLING
-from recsys.evaluation.model_checks.case import Case, GateCheck
+from recsys.evaluation.model_checks.case import Case, ModelCheck
 from recsys.evaluation.model_checks.fairness import (
     MIN_GROUP,
-    beyond_chance,
+    significantly_above,
     drawn,
     groups_of,
-    has_new,
+    has_new_items,
     has_suppliers,
     lift,
     mean_popularity,
@@ -27,8 +27,8 @@ from recsys.evaluation.model_checks.fairness import (
     spread,
     worst_over_best,
 )
-from recsys.evaluation.model_checks.leaks import saw_the_future, too_good, unlike_validation
-from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable
+from recsys.evaluation.model_checks.leaks import time_leak, too_good, unlike_validation
+from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable
 from recsys.metrics.intervals import bootstrap, resampled
 from recsys.metrics.spread import coverage, gini
 
@@ -45,11 +45,11 @@ MIN_NAMED = 10
 """Shoppers below whom a group is not named: its label might be one person's."""
 
 
-def quality(case: Case) -> Iterable[GateCheck]:
+def quality(case: Case) -> Iterable[ModelCheck]:
     """NDCG@10 must not lie below the reference's own 95 % interval."""
     ours = float(case.challenger.ndcg(case.shelf.n_items).mean())
     theirs = bootstrap(case.reference.ndcg(case.shelf.n_items))
-    yield GateCheck(
+    yield ModelCheck(
         "quality",
         ours >= theirs.low - ROUNDING,
         ours,
@@ -59,7 +59,7 @@ def quality(case: Case) -> Iterable[GateCheck]:
     )
 
 
-def group_loss(case: Case) -> Iterable[GateCheck]:
+def group_loss(case: Case) -> Iterable[ModelCheck]:
     """No group of at least 500 shoppers may lose more than 5 % against the champion, beyond chance."""
     if not case.has_champion:
         return
@@ -73,12 +73,12 @@ def group_loss(case: Case) -> Iterable[GateCheck]:
         passed, words = loss <= limit, f"{kind} {label} ({len(rows)} shoppers) loses {loss:.1%} of its NDCG@10"
         if not passed:
             lost = resampled((theirs - ours)[rows, None], shoppers=None, seed=SEED).ravel()
-            passed = not beyond_chance(lost, slack=0.0)
+            passed = not significantly_above(lost, slack=0.0)
             words += CHANCE if passed else ""
-        yield GateCheck(f"group_loss:{kind}:{label}", passed, loss, limit, words, "at most")
+        yield ModelCheck(f"group_loss:{kind}:{label}", passed, loss, limit, words, "at most")
 
 
-def group_ratio(case: Case) -> Iterable[GateCheck]:
+def group_ratio(case: Case) -> Iterable[ModelCheck]:
     """The worst group's NDCG over the best group's: lower 95 % bound at least .80, or no worse than the reference's."""
     for kind in sorted(case.challenger.groups):
         members = [rows for name, _, rows in groups_of(case.challenger.groups) if name == kind]
@@ -90,10 +90,10 @@ def group_ratio(case: Case) -> Iterable[GateCheck]:
         passed = inside or ours[1] >= theirs[0]
         words = f"worst over best {kind} group {ours[1]:.2f} (lower bound {ours[0]:.2f}); reference {theirs[1]:.2f}"
         words += _borne(inside, passed)
-        yield GateCheck(f"group_ratio:{kind}", passed, ours[0], case.limits.group_ratio, words, "at least")
+        yield ModelCheck(f"group_ratio:{kind}", passed, ours[0], case.limits.group_ratio, words, "at least")
 
 
-def small_groups(case: Case) -> Iterable[GateCheck]:
+def small_groups(case: Case) -> Iterable[ModelCheck]:
     """Say which groups were not judged, being of fewer than 500 shoppers, and how large they are; refuses nothing."""
     sizes = [
         (kind, label, len(rows)) for kind, label, rows in members_of(case.challenger.groups) if len(rows) < MIN_GROUP
@@ -105,10 +105,10 @@ def small_groups(case: Case) -> Iterable[GateCheck]:
     words = [f"{kind} {label} ({n:,} shoppers)" for kind, label, n in told]
     if rest := sizes[len(told) :]:
         words.append(f"{len(rest):,} smaller (up to {rest[0][2]:,} each)")
-    yield GateCheck("groups_not_judged", True, None, None, f"fewer than {MIN_GROUP} shoppers: {', '.join(words)}")
+    yield ModelCheck("groups_not_judged", True, None, None, f"fewer than {MIN_GROUP} shoppers: {', '.join(words)}")
 
 
-def supplier_share(case: Case) -> Iterable[GateCheck]:
+def supplier_share(case: Case) -> Iterable[ModelCheck]:
     """ExposureConstraint over catalogue share by supplier within .80–1.25, or no further off than the reference."""
     limits, supplier = case.limits, case.shelf.supplier
     if not has_suppliers(case.shelf):
@@ -118,59 +118,59 @@ def supplier_share(case: Case) -> Iterable[GateCheck]:
     passed = inside or not _surely_worse(case, lambda exposure: spread(exposure, supplier)[2])
     words = f"exposure ÷ catalogue share by supplier {ours[0]:.2f}–{ours[1]:.2f}"
     words += f"; gap {ours[2]:.2f}, reference {theirs[2]:.2f}"
-    yield GateCheck("supplier_share", passed, ours[2], theirs[2], words + _borne(inside, passed), "at most")
+    yield ModelCheck("supplier_share", passed, ours[2], theirs[2], words + _borne(inside, passed), "at most")
 
 
-def concentration(case: Case) -> Iterable[GateCheck]:
+def concentration(case: Case) -> Iterable[ModelCheck]:
     """Gini of exposure at most the champion's + .02; coverage at least .95 of the champion's; of what was on sale."""
     if not case.has_champion:
         return
     ours, theirs = (
-        case.shelf.of_listed(table.exposure(case.shelf.n_items)) for table in (case.challenger, case.reference)
+        case.shelf.listed_exposure(table.exposure(case.shelf.n_items)) for table in (case.challenger, case.reference)
     )
     limit = gini(theirs) + case.limits.gini_slack
     words = f"Gini of exposure {gini(ours):.3f}, limit {limit:.3f}"
-    yield GateCheck("gini", gini(ours) <= limit, gini(ours), limit, words, "at most")
+    yield ModelCheck("gini", gini(ours) <= limit, gini(ours), limit, words, "at most")
     covered, least = coverage(ours), case.limits.coverage * coverage(theirs)
     words = f"coverage {covered:.3f}, at least {least:.3f}"
-    yield GateCheck("coverage", covered >= least, covered, least, words, "at least")
+    yield ModelCheck("coverage", covered >= least, covered, least, words, "at least")
 
 
-def popularity_lift(case: Case) -> Iterable[GateCheck]:
+def popularity_lift(case: Case) -> Iterable[ModelCheck]:
     """Mean popularity of shown items over that of wanted items at most 1.5, or no more than the reference's."""
     ours, theirs = _lift(case.challenger, case.shelf), _lift(case.reference, case.shelf)
     inside = ours <= case.limits.popularity_lift
     passed = inside or not _surely_worse(case, lambda exposure: mean_popularity(exposure, case.shelf.popularity))
     words = f"shown items are {ours:.2f} × as popular as wanted ones; reference {theirs:.2f}"
     words += _borne(inside, passed)
-    yield GateCheck("popularity_lift", passed, ours, case.limits.popularity_lift, words, "at most")
+    yield ModelCheck("popularity_lift", passed, ours, case.limits.popularity_lift, words, "at most")
 
 
-def new_items(case: Case) -> Iterable[GateCheck]:
+def new_items(case: Case) -> Iterable[ModelCheck]:
     """ExposureConstraint share of new items at least half their catalogue share, or no less than the reference's."""
     new, n_items = case.shelf.new, case.shelf.n_items
-    if not has_new(case.shelf):
+    if not has_new_items(case.shelf):
         return
-    share = case.shelf.share_of_new
-    ours, theirs = (new_share(table.exposure(n_items), new) for table in (case.challenger, case.reference))
+    share = case.shelf.new_item_share
+    ours, theirs = (new_item_share(table.exposure(n_items), new) for table in (case.challenger, case.reference))
     limit = case.limits.new_items * share
     words = f"new items get {ours:.1%} of exposure, {share:.1%} of the catalogue; reference {theirs:.1%}"
     inside = ours >= limit
-    passed = inside or not _surely_worse(case, lambda exposure: -new_share(exposure, new))
-    yield GateCheck("new_items", passed, ours, limit, words + _borne(inside, passed), "at least")
+    passed = inside or not _surely_worse(case, lambda exposure: -new_item_share(exposure, new))
+    yield ModelCheck("new_items", passed, ours, limit, words + _borne(inside, passed), "at least")
 
 
-def latency(case: Case) -> Iterable[GateCheck]:
+def latency(case: Case) -> Iterable[ModelCheck]:
     """The 99th percentile of one slate within the budget."""
     measured = case.challenger.latency_ms
     if measured is None or not len(measured):
         return
     p99, limit = float(np.quantile(measured, 0.99)), case.limits.latency_p99_ms
     words = f"one slate takes {p99:.1f} ms (p99), budget {limit:.1f} ms"
-    yield GateCheck("latency", p99 <= limit, p99, limit, words, "at most")
+    yield ModelCheck("latency", p99 <= limit, p99, limit, words, "at most")
 
 
-def exposure(case: Case) -> Iterable[GateCheck]:
+def exposure(case: Case) -> Iterable[ModelCheck]:
     """What the slates show, all shoppers together: told of any number of them, a reason to refuse from 200 on.
 
     In a shop's first days the first models are hardly more than noise, which spreads over the whole shelf. Held against
@@ -183,24 +183,24 @@ def exposure(case: Case) -> Iterable[GateCheck]:
             yield replace(verdict, passed=True, detail=verdict.detail + FEW) if spared else verdict
 
 
-CHECKS: tuple[Callable[[Case], Iterable[GateCheck]], ...] = (
+CHECKS: tuple[Callable[[Case], Iterable[ModelCheck]], ...] = (
     quality,
     group_loss,
     group_ratio,
     small_groups,
     exposure,
     latency,
-    saw_the_future,
+    time_leak,
     too_good,
     unlike_validation,
 )
 
 
-def judge(case: Case) -> list[GateCheck]:
+def judge(case: Case) -> list[ModelCheck]:
     """Return every check's verdict, in the order of CHECKS; the model may pass where all have passed."""
     if not case.challenger.targets:
         words = "nobody could be asked: no shopper known before the held-out window came back in it"
-        return [GateCheck("quality", False, None, None, words)]
+        return [ModelCheck("quality", False, None, None, words)]
     return [verdict for check in CHECKS for verdict in check(case)]
 
 
@@ -219,9 +219,9 @@ def _surely_worse(case: Case, badness: Callable[[Doubles], float]) -> bool:
     ours, theirs = (drawn(table.slates, n_items) for table in (case.challenger, case.reference))
     gaps = np.array([badness(mine) - badness(other) for mine, other in zip(ours, theirs, strict=True)])
     slack = case.limits.absolute_slack * abs(badness(case.reference.exposure(n_items)))
-    return beyond_chance(gaps, slack=slack)
+    return significantly_above(gaps, slack=slack)
 
 
-def _lift(table: SlateTable, shelf: JudgedShelf) -> float:
+def _lift(table: SlateTable, shelf: CatalogView) -> float:
     wanted = np.concatenate([*table.targets, np.empty(0, np.int64)])
     return lift(table.exposure(shelf.n_items), wanted, shelf.popularity)

@@ -13,7 +13,7 @@ from recsys.arrays import (
     Ints,
     Longs,
 )
-from recsys.evaluation.model_checks.slate_table import JudgedShelf
+from recsys.evaluation.model_checks.slate_table import CatalogView
 from recsys.metrics.intervals import resample_counts
 from recsys.metrics.spread import TOP
 
@@ -24,7 +24,7 @@ MIN_SHELF = 50
 """Five slates' worth of products: below, ten places show so much of the shelf that shares tell nothing of a model."""
 
 
-def has_suppliers(shelf: JudgedShelf) -> bool:
+def has_suppliers(shelf: CatalogView) -> bool:
     """Return whether shares of suppliers tell anything: a shelf that is large enough, and two suppliers known."""
     return shelf.n_listed >= MIN_SHELF and len(np.unique(shelf.supplier[shelf.supplier >= 0])) >= 2
 
@@ -55,12 +55,12 @@ def lift(exposure: Doubles, wanted: Longs, popularity: Doubles) -> float:
     return mean_popularity(exposure, popularity) / float(popularity[wanted].mean())
 
 
-def has_new(shelf: JudgedShelf) -> bool:
+def has_new_items(shelf: CatalogView) -> bool:
     """Return whether the share of new items tells anything: a shelf that is large enough, and some are new."""
     return shelf.n_listed >= MIN_SHELF and bool(shelf.new.any())
 
 
-def new_share(exposure: Doubles, new: Bools) -> float:
+def new_item_share(exposure: Doubles, new: Bools) -> float:
     """Return the share of the exposure that new items got."""
     return float(exposure[new].sum() / max(exposure.sum(), 1e-12))
 
@@ -106,7 +106,7 @@ def drawn(slates: Ints, n_items: int, *, shoppers: Longs | None = None) -> Itera
         yield np.bincount(items, weights=counts[owners], minlength=n_items).astype(np.float64)
 
 
-def beyond_chance(gaps: Doubles, *, slack: float) -> bool:
+def significantly_above(gaps: Doubles, *, slack: float) -> bool:
     """Return whether the lower 95 % bound of what is worse, drawn by bootstrap, lies above the slack."""
     return float(np.quantile(gaps, 0.05)) > slack + 1e-9 if len(gaps) else False
 

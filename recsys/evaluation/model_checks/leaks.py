@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from recsys.evaluation.model_checks.case import POPULAR, Case, GateCheck
+from recsys.evaluation.model_checks.case import POPULAR, Case, ModelCheck
 from recsys.metrics.intervals import Interval, bootstrap
 
 ENOUGH = 50
@@ -17,7 +17,7 @@ ENOUGH = 50
 REMEDY = ": look for the future in its features and in the catalogue"
 
 
-def saw_the_future(case: Case) -> Iterable[GateCheck]:
+def time_leak(case: Case) -> Iterable[ModelCheck]:
     """No part of the model, and no profile it was asked with, holds a row of the held-out window: it begins at the cut.
 
     The plan names the moment that it was fitted until, which is the cut.
@@ -27,23 +27,23 @@ def saw_the_future(case: Case) -> Iterable[GateCheck]:
     late = sorted(name for name, moment in parts if moment > cut or (moment == cut and name != "plan"))
     who = f" ({', '.join(late)})" if late else ""
     words = f"learnt from rows until {_moment(until)}{who}, the held-out window starts {_moment(cut)}"
-    yield GateCheck("leak:time", until <= cut and not late, until, cut, words, "at most")
+    yield ModelCheck("leak:time", until <= cut and not late, until, cut, words, "at most")
 
 
-def too_good(case: Case) -> Iterable[GateCheck]:
+def too_good(case: Case) -> Iterable[ModelCheck]:
     """At most three times the champion's odds, beyond chance on both sides.
 
     A champion that is mere popularity, as a shop's first one is that was trained on a few dozen rows, says nothing of
     what can be known about shoppers: there one may be as much better as with no champion at all.
     """
-    if not case.has_champion or case.reference_rung == POPULAR:
+    if not case.has_champion or case.reference_stage == POPULAR:
         return
     ours, theirs = (bootstrap(table.ndcg(case.shelf.n_items)) for table in (case.challenger, case.reference))
     if ours.n >= ENOUGH and theirs.value > 0:
         yield _plausible("leak:too_good", ours, theirs, case.limits.leak_factor, beside="the champion's")
 
 
-def unlike_validation(case: Case) -> Iterable[GateCheck]:
+def unlike_validation(case: Case) -> Iterable[ModelCheck]:
     """At most three times the odds of the same plan on validation, beyond chance on both sides."""
     promised, found = case.expected, bootstrap(case.challenger.ndcg(case.shelf.n_items))
     if promised is not None and min(promised.n, found.n) >= ENOUGH and promised.high > 0:
@@ -51,12 +51,12 @@ def unlike_validation(case: Case) -> Iterable[GateCheck]:
         yield _plausible("leak:unlike_validation", found, promised, case.limits.leak_factor, beside=beside)
 
 
-def _plausible(name: str, found: Interval, known: Interval, factor: float, *, beside: str) -> GateCheck:
+def _plausible(name: str, found: Interval, known: Interval, factor: float, *, beside: str) -> ModelCheck:
     """Return the check that what was found is not so many times the odds of what is known."""
     limit = _odds_times(factor, known.high)
     passed = found.low <= limit
     words = f"NDCG@10 {found.value:.4f} [{found.low:.4f}, {found.high:.4f}], {beside} {known.value:.4f}"
-    return GateCheck(name, passed, found.low, limit, words if passed else words + REMEDY, "at most")
+    return ModelCheck(name, passed, found.low, limit, words if passed else words + REMEDY, "at most")
 
 
 def _odds_times(factor: float, ndcg: float) -> float:

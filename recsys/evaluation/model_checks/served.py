@@ -17,10 +17,10 @@ from recsys.evaluation.model_checks.case import Limits
 from recsys.evaluation.model_checks.fairness import (
     EXPOSURE_DRAWS,
     MIN_GROUP,
-    beyond_chance,
+    significantly_above,
     drawn,
     groups_of,
-    has_new,
+    has_new_items,
     has_suppliers,
     lift,
     mean_popularity,
@@ -28,7 +28,7 @@ from recsys.evaluation.model_checks.fairness import (
     spread,
     worst_over_best,
 )
-from recsys.evaluation.model_checks.slate_table import JudgedShelf
+from recsys.evaluation.model_checks.slate_table import CatalogView
 from recsys.metrics.intervals import Interval, bootstrap
 from recsys.metrics.spread import coverage, gini
 
@@ -49,7 +49,7 @@ class ServedDay:
     """
 
     answers: Answers
-    shelf: JudgedShelf
+    shelf: CatalogView
     ndcg: Doubles
     groups: Mapping[str, tuple[str, ...]]
 
@@ -142,20 +142,20 @@ def _held_against(days: Sequence[ServedDay], *, slack: float) -> dict[str, _Agai
             continue
         worst = told[points[told, at].argmax()]
         gaps = draws[0, :, at] - draws[worst, :, at]
-        worse = beyond_chance(gaps, slack=slack * abs(float(points[worst, at])))
+        worse = significantly_above(gaps, slack=slack * abs(float(points[worst, at])))
         found[name] = _Against(float(points[0, at]), points[told, at], worse)
     return found
 
 
-def _badness(exposure: Doubles, shelf: JudgedShelf) -> list[float]:
+def _badness(exposure: Doubles, shelf: CatalogView) -> list[float]:
     """Return what grows as each of the `NUMBERS` gets worse, NaN where the shelf tells nothing of it."""
-    listed, nothing = shelf.of_listed(exposure), float("nan")
+    listed, nothing = shelf.listed_exposure(exposure), float("nan")
     return [
         gini(listed),
         -coverage(listed),
         mean_popularity(exposure, shelf.popularity),
         spread(exposure, shelf.supplier)[2] if has_suppliers(shelf) else nothing,
-        -new_share(exposure, shelf.new) / shelf.share_of_new if has_new(shelf) else nothing,
+        -new_item_share(exposure, shelf.new) / shelf.new_item_share if has_new_items(shelf) else nothing,
     ]
 
 

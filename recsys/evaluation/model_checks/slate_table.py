@@ -55,7 +55,7 @@ class SlateTable:
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedShelf:
+class CatalogView:
     """What the checks know of the items: columns over item codes.
 
     `supplier` is a code per item, -1 unknown; `popularity` the interactions before the cut; `new` marks items that
@@ -84,16 +84,16 @@ class JudgedShelf:
         return self.n_items - self.absent
 
     @property
-    def share_of_new(self) -> float:
+    def new_item_share(self) -> float:
         """Which share of the items that could be shown at the cut was new."""
         return float(self.new.sum()) / max(1, self.n_listed)
 
-    def of_listed(self, exposure: Doubles) -> Doubles:
+    def listed_exposure(self, exposure: Doubles) -> Doubles:
         """Return the exposure of what could be shown at the cut: what was not there spreads nothing."""
         return exposure if self.listed is None else exposure[self.listed]
 
     @classmethod
-    def of(cls, catalogue: Catalogue, *, popularity: Doubles, cut: float) -> "JudgedShelf":
+    def of(cls, catalogue: Catalogue, *, popularity: Doubles, cut: float) -> "CatalogView":
         """Return the shelf of a catalogue, with new items read off `first_seen` (unknown is not new).
 
         What could not be shown at the cut is no supplier's, and not new.

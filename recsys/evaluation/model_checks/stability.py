@@ -16,7 +16,7 @@ from recsys.training.served_slates import model_slates, padded
 ASKED, K = 500, 10
 
 
-def steadiness(live: HybridModel, fresh: HybridModel, fold: Fold) -> Check:
+def model_stability(live: HybridModel, fresh: HybridModel, fold: Fold) -> Check:
     """Return the check of overlap@10 between what both answer to the fold's questions, in the fresh model's codes.
 
     The live model counts products in its own codes: profiles are told to it, and its answers read, by product id.

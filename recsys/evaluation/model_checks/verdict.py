@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from recsys.evaluation.model_checks.case import Case, GateCheck, Limits
+from recsys.evaluation.model_checks.case import Case, ModelCheck, Limits
 from recsys.evaluation.model_checks.checks import judge
-from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable
+from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable
 from recsys.metrics.hits import sizes_of
 from recsys.metrics.intervals import Interval
 from recsys.ranking import artifact
@@ -23,7 +23,7 @@ class Verdict:
     """All checks of one judgment; `reference` says in words what the version was held against."""
 
     reference: str
-    checks: Sequence[GateCheck]
+    checks: Sequence[ModelCheck]
 
     @classmethod
     def of(cls, case: Case, *, reference: str) -> "Verdict":
@@ -36,7 +36,7 @@ class Verdict:
         return all(check.passed for check in self.checks)
 
     @property
-    def failed(self) -> list[GateCheck]:
+    def failed(self) -> list[ModelCheck]:
         """The checks that failed."""
         return [check for check in self.checks if not check.passed]
 
@@ -81,7 +81,7 @@ def write_case(directory: Path, case: Case) -> str:
         "cut": case.shelf.cut,
         "absent": case.shelf.absent,
         "has_champion": case.has_champion,
-        "reference_rung": case.reference_rung,
+        "reference_rung": case.reference_stage,
         "limits": asdict(case.limits),
         "expected": asdict(case.expected) if case.expected else None,
     }
@@ -103,11 +103,11 @@ def read_case(directory: Path, *, expected: str | None = None) -> Case:
             arrays["challenger"], targets, groups, timing, statistics["fitted_until"], statistics.get("parts", {})
         ),
         reference=SlateTable(arrays["reference"], targets, groups, None, statistics["reference_fitted_until"]),
-        shelf=JudgedShelf(*told, arrays.get("listed")),
+        shelf=CatalogView(*told, arrays.get("listed")),
         has_champion=statistics["has_champion"],
         limits=Limits(**statistics["limits"]),
         expected=Interval(**statistics["expected"]) if statistics.get("expected") else None,
-        reference_rung=statistics.get("reference_rung", ""),
+        reference_stage=statistics.get("reference_rung", ""),
     )
 
 

@@ -27,7 +27,7 @@ from personalization.serving.snapshot_refresher import Keeper
 from recsys.data.catalogue import Catalogue
 from recsys.ranking import extension
 from recsys.ranking import text_similarity as kinship
-from recsys.ranking.text_similarity import Kinship
+from recsys.ranking.text_similarity import TextSimilarity
 from tests.modelops.releases import admitted
 from tests.recsys.furniture import PRODUCTS, model
 
@@ -194,7 +194,7 @@ def test_years_of_removed_products_do_not_keep_new_ones_from_being_compared(
 def test_without_changes_nothing_is_asked_of_every_product(monkeypatch: pytest.MonkeyPatch) -> None:
     own = Keeper()
     before = own.current()
-    monkeypatch.setattr(Kinship, "of", None)
+    monkeypatch.setattr(TextSimilarity, "of", None)
     monkeypatch.setattr(Shelf, "of", None)
 
     after = own.current()

@@ -111,7 +111,7 @@ def arrays_of(snapshot: Snapshot) -> Iterable[tuple[str, Any]]:
     yield from {str(filters): shelf.passing(filters)[at] for filters in FILTERS}.items()
     yield from {f"rule {number}": mask[at] for number, mask in snapshot.rules.matched.items()}.items()
     yield from {f"context {number}": mask[at] for number, mask in snapshot.rules.in_context.items()}.items()
-    yield "kinship", np.array([shelf.kinship.likeness(code)[at] for code in at])
+    yield "kinship", np.array([shelf.kinship.similarities(code)[at] for code in at])
     yield from {"known": survey.space.known, "likeness": (survey.space.points @ survey.space.points.T).round(6)}.items()
     if snapshot.bundle is not None:
         yield from learnt_of(snapshot.bundle, at)

@@ -19,7 +19,7 @@ from recsys.evaluation.rating_errors import rating_errors, rmse_interval, worth_
 from recsys.evaluation.report_values import headline
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
-from recsys.ranking.predicted_ratings import Stars
+from recsys.ranking.predicted_ratings import RatingPredictor
 from tests.recsys.rated_shop import NOISE, of_one_value, ratings
 
 SOURCES = ("personal_top", "popular", "rp3beta")
@@ -39,7 +39,7 @@ def folded(dataset: Dataset, protocol: Protocol = "temporal") -> Fold:
     return asked(dataset, start=start, end=float("inf"), new_only=True)
 
 
-def stars_at(dataset: Dataset, fold: Fold) -> Stars | None:
+def stars_at(dataset: Dataset, fold: Fold) -> RatingPredictor | None:
     return ItemStatistics.fit(fold.past, dataset.catalogue, until=fold.until).stars
 
 

@@ -9,8 +9,8 @@ import pytest
 from recsys.evaluation.pipeline import TrainedBundle, asked_of
 
 from recsys.evaluation import surprise_ablation
-from recsys.evaluation.surprise_ablation import NarrowedFold, OwnFactors, Remembering
-from recsys.evaluation.surprise_added import added, opinions
+from recsys.evaluation.surprise_ablation import SampledFold, LearnedUserFactors, SVDWithUserFactors
+from recsys.evaluation.svd_as_feature import added, opinions
 from recsys.ranking.ranker import NETWORK
 from recsys.sources.svd import SVD
 
@@ -61,10 +61,10 @@ def test_what_svd_adds_is_the_difference_of_two_rankers(trained: TrainedBundle) 
 
 
 def test_rows_and_shoppers_are_bounded(trained: TrainedBundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surprise_ablation, "MOST_ROWS", 300)
-    monkeypatch.setattr(surprise_ablation, "MOST_SHOPPERS", 10)
+    monkeypatch.setattr(surprise_ablation, "MAX_ROWS", 300)
+    monkeypatch.setattr(surprise_ablation, "MAX_SHOPPERS", 10)
 
-    part = NarrowedFold.of(trained.test)
+    part = SampledFold.of(trained.test)
 
     assert len(part.fold) == len(part.rows) == 10
     assert part.fold.past.times.tolist() == trained.test.past.times[-300:].tolist()
@@ -74,9 +74,9 @@ def test_rows_and_shoppers_are_bounded(trained: TrainedBundle, monkeypatch: pyte
 
 def test_the_own_factors_know_what_the_shopper_took(trained: TrainedBundle) -> None:
     past = trained.test.past
-    svd = Remembering().fit(past, trained.tested.catalogue)
+    svd = SVDWithUserFactors().fit(past, trained.tested.catalogue)
 
-    scores = OwnFactors(svd).scores(np.arange(past.n_users, dtype=np.int32), None)
+    scores = LearnedUserFactors(svd).scores(np.arange(past.n_users, dtype=np.int32), None)
 
     took = np.zeros(scores.shape, bool)
     took[past.users, past.items] = True
@@ -141,7 +141,7 @@ def test_no_ranker_is_asked_about_a_shopper_who_taught_it(
         taught.append(set(learnt.features[:, 0].tolist()))
         return SimpleNamespace(scores=answered)
 
-    monkeypatch.setattr("recsys.evaluation.surprise_added.mean_of", mean_of)
+    monkeypatch.setattr("recsys.evaluation.svd_as_feature.mean_of", mean_of)
     svd = SVD().fit(fold.past, model.catalogue)
     added(model, fold, replace(asked, features=shopper.astype(np.float32)), svd)
 

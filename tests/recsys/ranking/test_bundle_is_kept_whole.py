@@ -12,8 +12,8 @@ from recsys.data.catalogue import Catalogue
 from recsys.data.dataset import build
 from recsys.data.profile import Context, Profile
 from recsys.ranking.artifact import ArtifactError
-from recsys.ranking.candidates import Candidates, held_by
-from recsys.ranking.item_statistics import attribute_rows, kin_codes
+from recsys.ranking.candidates import Candidates, in_history
+from recsys.ranking.item_statistics import attribute_rows, categorical_codes
 from recsys.ranking.model import HybridModel
 from recsys.ranking.ranker import Ranker
 from recsys.sources.content import Content
@@ -173,7 +173,7 @@ def test_what_the_shopper_had_is_not_new_to_them_though_nobody_else_touched_it(t
     nothing = np.zeros((len(items), 1), np.float32)
     pairs = Candidates(np.zeros(len(items), np.int64), items, nothing, nothing, ("popular",), 1)
 
-    own = held_by([profile], pairs)
+    own = in_history([profile], pairs)
 
     assert own.tolist() == np.isin(items, profile.items).tolist()
     assert model._untouched(pairs, own).tolist() == (~own).tolist()
@@ -202,7 +202,7 @@ def test_new_products_are_kin_of_what_a_training_would_find_them_kin_of(trained:
 
     more = trained.bundle.extended(fresh)
 
-    for name, codes in kin_codes(more.catalogue).items():
+    for name, codes in categorical_codes(more.catalogue).items():
         own = getattr(more.statistics, name)
         assert (own < 0).tolist() == (codes < 0).tolist()
         assert pd.factorize(own)[0].tolist() == pd.factorize(codes)[0].tolist()
@@ -243,7 +243,7 @@ def test_an_import_of_very_many_new_products_waits_for_the_next_training(
     fresh = pd.DataFrame({"item_id": ["new", "newer"], "title": ["Product 2", "Product 4"], "category": ["even"] * 2})
     assert model.extended(fresh).sources["content"].n_items == n + 2
 
-    monkeypatch.setattr("recsys.ranking.extension.MOST_PAIRS", 2 * (n + 2) - 1)
+    monkeypatch.setattr("recsys.ranking.extension.MAX_PAIRS", 2 * (n + 2) - 1)
     more = model.extended(fresh)
 
     assert more.sources["content"] is model.sources["content"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsys.ranking.groups import (
-    Grouped,
+    GroupBy,
     deviations,
     even,
     places,
@@ -15,7 +15,7 @@ NONE = np.empty(0, np.int64)
 
 
 def test_each_group_has_its_number_sum_and_extremes() -> None:
-    groups = Grouped.of(np.array([7, 3, 7, 9]))
+    groups = GroupBy.of(np.array([7, 3, 7, 9]))
     values = np.array([1.0, 5.0, 3.0, 0.5])
 
     assert groups.keys.tolist() == [3, 7, 9]
@@ -26,12 +26,12 @@ def test_each_group_has_its_number_sum_and_extremes() -> None:
 
 
 def test_a_key_without_a_group_finds_what_is_missing() -> None:
-    groups = Grouped.of(np.array([7, 3, 7]))
+    groups = GroupBy.of(np.array([7, 3, 7]))
     wanted = np.array([9, 7, 1, 3, 5])
 
     assert groups.at(wanted).tolist() == [2, 1, 2, 0, 2]
     assert table(groups.sum(), missing=-1.0)[groups.at(wanted)].tolist() == [-1, 2, -1, 1, -1]
-    assert table(Grouped.of(NONE).sum())[Grouped.of(NONE).at(wanted)].tolist() == [0.0] * 5
+    assert table(GroupBy.of(NONE).sum())[GroupBy.of(NONE).at(wanted)].tolist() == [0.0] * 5
 
 
 def test_the_largest_of_a_row_comes_first_and_of_equals_the_earlier() -> None:

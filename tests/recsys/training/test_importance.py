@@ -37,7 +37,7 @@ def asked() -> tuple[Ranker, Examples, list[Any]]:
 def test_what_answers_rest_on_is_found_among_the_first_candidates(
     monkeypatch: pytest.MonkeyPatch, asked: tuple[Ranker, Examples, list[Any]], depth: int
 ) -> None:
-    monkeypatch.setattr(importance, "SHUFFLED", depth)
+    monkeypatch.setattr(importance, "SHUFFLED_RANKS", depth)
     ranker, pairs, targets = asked
     before = pairs.features.copy()
 

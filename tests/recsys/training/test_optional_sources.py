@@ -12,7 +12,7 @@ from recsys.data import dataset as datasets
 from recsys.data.dataset import build
 from recsys.data.profile import Context
 from recsys.evaluation.evaluate import Options, evaluate, folds_of
-from recsys.evaluation.surprise_added import added
+from recsys.evaluation.svd_as_feature import added
 from recsys.ranking.features import feature_names
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel

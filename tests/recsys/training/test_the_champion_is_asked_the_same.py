@@ -11,7 +11,7 @@ from recsys.training.champion_refit import plan_of, refitted
 
 from recsys.data.dataset import Dataset, build
 from recsys.data.interactions import Interactions
-from recsys.evaluation.model_checks.held_out import case_of
+from recsys.evaluation.model_checks.held_out_case import build_case
 from recsys.evaluation.model_checks.verdict import Verdict
 from recsys.ranking.model import HybridModel
 from recsys.sources.registry import RECOMMENDERS
@@ -45,7 +45,7 @@ def test_the_same_plan_is_as_good_as_itself_and_passes_the_gate(dataset: Dataset
     assert again.rival is not None
     assert (model_slates(again.rival, again.test) == model_slates(again.tested, again.test)).all()
     assert again.rival.manifest["until"] == again.test.until
-    case = case_of(replace(again.tested), again.test, champion=again.rival, labels={})
+    case = build_case(replace(again.tested), again.test, champion=again.rival, labels={})
     assert [check.name for check in Verdict.of(case, reference="itself").failed if check.name != "latency"] == []
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsys.evaluation.model_checks.case import Case, GateCheck
+from recsys.evaluation.model_checks.case import Case, ModelCheck
 from recsys.evaluation.model_checks.checks import judge
-from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable
+from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable
 from recsys.evaluation.model_checks.verdict import Verdict
 from recsys.metrics.intervals import Interval
 from tests.recsys.planted import (
@@ -26,7 +26,7 @@ EVERYBODY = np.full(N_SHOPPERS, True)
 FIRST_500 = np.arange(N_SHOPPERS) < 500
 
 
-def found(asked: Case) -> dict[str, GateCheck]:
+def found(asked: Case) -> dict[str, ModelCheck]:
     return {one.name: one for one in judge(asked)}
 
 
@@ -91,7 +91,7 @@ def test_a_lift_on_the_bar_is_within_it() -> None:
     """Shown are one product of popularity 3 and one of popularity 0, wanted ones of popularity 1."""
     slates = np.tile(np.array([0, 1], np.int32), (N_SHOPPERS, 1))
     table = SlateTable(slates, (np.array([2]),) * N_SHOPPERS)
-    shelf = JudgedShelf(np.full(4, -1, np.int32), np.array([3.0, 0.0, 1.0, 1.0]), np.zeros(4, bool), cut=100.0)
+    shelf = CatalogView(np.full(4, -1, np.int32), np.array([3.0, 0.0, 1.0, 1.0]), np.zeros(4, bool), cut=100.0)
 
     lift = found(Case(table, table, shelf, has_champion=True))["popularity_lift"]
 
@@ -103,7 +103,7 @@ def test_a_lift_within_the_bar_passes_though_the_reference_s_is_surely_lower() -
     """Shown are products of popularity 3 and 0, by the reference those of popularity 1, as all that is wanted."""
     shown, usually = (np.tile(np.array(own, np.int32), (N_SHOPPERS, 1)) for own in ([0, 1], [2, 3]))
     table, reference = (SlateTable(slates, (np.array([2]),) * N_SHOPPERS) for slates in (shown, usually))
-    shelf = JudgedShelf(np.full(4, -1, np.int32), np.array([3.0, 0.0, 1.0, 1.0]), np.zeros(4, bool), cut=100.0)
+    shelf = CatalogView(np.full(4, -1, np.int32), np.array([3.0, 0.0, 1.0, 1.0]), np.zeros(4, bool), cut=100.0)
 
     lift = found(Case(table, reference, shelf, has_champion=True))["popularity_lift"]
 
@@ -172,9 +172,9 @@ def test_what_learnt_too_late_is_named(until: float, parts: dict[str, float], la
 
 def test_a_verdict_is_kept_in_plain_numbers() -> None:
     checks = [
-        GateCheck("none", True, None, None, "so"),
-        GateCheck("numpy's", bool(np.True_), np.float64(0.5), np.float64(1.0), "so", "at most"),
-        GateCheck("no number", False, float("nan"), float("inf"), "thus", "at least"),
+        ModelCheck("none", True, None, None, "so"),
+        ModelCheck("numpy's", bool(np.True_), np.float64(0.5), np.float64(1.0), "so", "at most"),
+        ModelCheck("no number", False, float("nan"), float("inf"), "thus", "at least"),
     ]
 
     verdict = Verdict("popularity", checks)

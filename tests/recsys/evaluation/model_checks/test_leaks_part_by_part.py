@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from recsys.data.folds import Fold
 from recsys.data.time_split import Sequences
 from recsys.evaluation.model_checks.checks import judge
-from recsys.evaluation.model_checks.held_out import case_of
+from recsys.evaluation.model_checks.held_out_case import build_case
 from recsys.evaluation.model_checks.leaks import promised
 from recsys.metrics.intervals import Interval
 from recsys.ranking.item_statistics import ItemStatistics
@@ -14,7 +14,7 @@ from tests.recsys.planted_bundles import fold, honest, shop
 
 
 def leak_of(bundle: HybridModel, asked: Fold) -> tuple[bool, str]:
-    case = case_of(bundle, asked, champion=honest(fold()), labels={})
+    case = build_case(bundle, asked, champion=honest(fold()), labels={})
     return next((one.passed, one.detail) for one in judge(case) if one.name == "leak:time")
 
 

@@ -9,7 +9,7 @@ import pytest
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import Fold, temporal
 from recsys.data.profile import Profile
-from recsys.evaluation.model_checks.stability import codes_in, steadiness, translated
+from recsys.evaluation.model_checks.stability import codes_in, model_stability, translated
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.sources.registry import make
@@ -44,14 +44,14 @@ def asked(fresh: Dataset) -> Fold:
 
 
 def test_the_same_model_over_other_codes_is_steady(fresh: Dataset, asked: Fold) -> None:
-    check = steadiness(bundle_of(build(history()), "personal_top"), bundle_of(fresh, "personal_top"), asked)
+    check = model_stability(bundle_of(build(history()), "personal_top"), bundle_of(fresh, "personal_top"), asked)
 
     assert check.passed
     assert check.value > 0.9
 
 
 def test_a_model_that_answers_otherwise_is_not(fresh: Dataset, asked: Fold) -> None:
-    check = steadiness(bundle_of(build(history()), "random"), bundle_of(fresh, "personal_top"), asked)
+    check = model_stability(bundle_of(build(history()), "random"), bundle_of(fresh, "personal_top"), asked)
 
     assert not check.passed
     assert check.grade == "alarms"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recsys.evaluation.model_checks.checks import judge
-from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable
+from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable
 from recsys.metrics.intervals import Interval
 from tests.house.tree import text_of
 from tests.recsys.planted import (
@@ -197,10 +197,10 @@ def test_nor_is_what_follows_a_model_that_was_mere_popularity() -> None:
     slates = poor.slates.copy()
     slates[:, 0] = [own[0] for own in poor.targets]
 
-    asked = replace(case(replace(poor, slates=slates), poor), reference_rung="popular")
+    asked = replace(case(replace(poor, slates=slates), poor), reference_stage="popular")
 
     assert "leak:too_good" not in [check.name for check in judge(asked)]
-    (leak,) = [check for check in judge(replace(asked, reference_rung="single")) if check.name == "leak:too_good"]
+    (leak,) = [check for check in judge(replace(asked, reference_stage="single")) if check.name == "leak:too_good"]
     assert not leak.passed
 
 
@@ -247,7 +247,7 @@ def test_the_first_model_is_held_against_popularity_only_where_it_is_worse(champ
 
 def test_shares_of_a_shelf_of_a_few_products_are_not_judged(champion: SlateTable) -> None:
     slates = np.tile(np.array([0, 4, 8], np.int32), (N_SHOPPERS, 1))
-    tiny = JudgedShelf(SUPPLIER[:12], np.ones(12), np.arange(12) < 6, cut=100.0)
+    tiny = CatalogView(SUPPLIER[:12], np.ones(12), np.arange(12) < 6, cut=100.0)
     table = replace(champion, slates=slates, targets=(np.array([0]),) * N_SHOPPERS)
 
     names = {check.name for check in judge(replace(case(table, table), shelf=tiny))}
@@ -320,7 +320,7 @@ def test_the_first_model_of_a_shop_is_refused_where_it_shows_best_sellers_or_not
     old[:, 1:] += np.where(old[:, 1:] % 20 == 0, 4, 0).astype(np.int32)
     best_sellers = replace(SHELF, popularity=np.where(np.arange(N_ITEMS) < 40, 10.0, 1.0))
 
-    def refused(slates: np.ndarray, shelf: JudgedShelf) -> list[str]:
+    def refused(slates: np.ndarray, shelf: CatalogView) -> list[str]:
         asked = replace(case(replace(champion, slates=slates), champion), shelf=shelf, has_champion=False)
         return [check.name for check in judge(asked) if not check.passed]
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from recsys.data.data_checks import Check
-from recsys.evaluation.model_checks.answers import Answers, Touches, answered_well
-from recsys.evaluation.model_checks.served import ServedDay, watched
-from recsys.evaluation.model_checks.slate_table import JudgedShelf
+from recsys.evaluation.model_checks.answers import Answers, Touches, ndcg_by_shopper
+from recsys.evaluation.model_checks.served import ServedDay, served_checks
+from recsys.evaluation.model_checks.slate_table import CatalogView
 
 N_ITEMS, K, SHOPPERS, JUDGED = 200, 10, 400, 1_800
 POPULARITY = (1.0 + np.arange(N_ITEMS)[::-1] % 50).astype(np.float64)
-SHELF = JudgedShelf((np.arange(N_ITEMS) % 4).astype(np.int32), POPULARITY, np.arange(N_ITEMS) % 10 == 3, cut=0.0)
+SHELF = CatalogView((np.arange(N_ITEMS) % 4).astype(np.int32), POPULARITY, np.arange(N_ITEMS) % 10 == 3, cut=0.0)
 WANTED = np.arange(N_ITEMS)
 THIRDS = tuple(np.repeat(["few events", "some events", "many events"], JUDGED // 3).tolist())
 
@@ -221,13 +221,13 @@ def test_an_answer_is_judged_by_what_its_shopper_touched_afterwards() -> None:
         times=np.array([15.0, 5.0, 25.0, 10.0, 40.0]),
     )
 
-    shoppers, values = answered_well(answers, touches, n_items=10)
+    shoppers, values = ndcg_by_shopper(answers, touches, n_items=10)
 
     # Shopper 0 found item 4 in the second place (of two targets), then nothing of one; 1 and 2 touched nothing later.
     second = (1 / np.log2(3)) / (1 + 1 / np.log2(3))
     assert shoppers.tolist() == [0]
     assert values == pytest.approx([second / 2])
-    assert answered_well(answers.first(1), touches, n_items=10)[1] == pytest.approx([second])
+    assert ndcg_by_shopper(answers.first(1), touches, n_items=10)[1] == pytest.approx([second])
 
 
 def test_many_answers_are_judged_as_each_would_be_by_itself() -> None:
@@ -239,7 +239,7 @@ def test_many_answers_are_judged_as_each_would_be_by_itself() -> None:
     )
     touches = Touches(rng.integers(0, 8, 24), rng.integers(0, 5, 24), rng.integers(0, 6, 24).astype(np.float64))
 
-    shoppers, values = answered_well(answers, touches, n_items=5)
+    shoppers, values = ndcg_by_shopper(answers, touches, n_items=5)
 
     each: dict[int, list[float]] = {}
     discounts = 1 / np.log2(np.arange(10) + 2)
@@ -257,7 +257,7 @@ def test_without_touches_nobody_is_judged() -> None:
     nothing = Touches(np.array([], np.int64), np.array([], np.int64), np.array([]))
 
     for some in (answers, answers.first(0)):
-        shoppers, values = answered_well(some, nothing, n_items=3)
+        shoppers, values = ndcg_by_shopper(some, nothing, n_items=3)
         assert (len(shoppers), len(values)) == (0, 0)
 
 

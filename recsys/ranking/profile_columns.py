@@ -17,7 +17,7 @@ from recsys.data.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
-class Shoppers:
+class ProfileColumns:
     """Columns of all profiles, one after the other: `rows` (int64, ascending) says whose; `now` is per profile."""
 
     rows: Longs
@@ -30,7 +30,7 @@ class Shoppers:
     now: Times
 
     @property
-    def n(self) -> int:
+    def n_profiles(self) -> int:
         """How many shoppers there are."""
         return len(self.now)
 
@@ -39,37 +39,37 @@ class Shoppers:
         """Return the profiles' columns end to end; `steps` counts the distinct moments after the event."""
         sizes = np.fromiter((len(p.items) for p in profiles), np.int64, len(profiles))
         rows = np.repeat(np.arange(len(profiles), dtype=np.int64), sizes)
-        times = _joined([p.times for p in profiles], np.float64)
+        times = _concatenate([p.times for p in profiles], np.float64)
         return cls(
             rows=rows,
-            items=_joined([p.items for p in profiles], np.int32),
+            items=_concatenate([p.items for p in profiles], np.int32),
             times=times,
-            signals=_joined([p.signals for p in profiles], np.int8),
-            weights=_joined([p.weights for p in profiles], np.float32),
-            values=_joined([p.values for p in profiles], np.float32),
+            signals=_concatenate([p.signals for p in profiles], np.int8),
+            weights=_concatenate([p.weights for p in profiles], np.float32),
+            values=_concatenate([p.values for p in profiles], np.float32),
             steps=_steps_back(rows, times, sizes),
             now=np.fromiter((p.now for p in profiles), np.float64, len(profiles)),
         )
 
-    def weighty(self) -> Self:
+    def with_positive_weight(self) -> Self:
         """Return the same without events of no weight, as of what a shopper dislikes: they speak for no other item."""
-        kept = self.weights > 0
-        if kept.all():
+        is_positive = self.weights > 0
+        if is_positive.all():
             return self
         names = ("rows", "items", "times", "signals", "weights", "values", "steps")
-        return replace(self, **{name: getattr(self, name)[kept] for name in names})
+        return replace(self, **{name: getattr(self, name)[is_positive] for name in names})
 
 
-def _joined(columns: list[NDArray[np.generic]], dtype: type[np.generic]) -> NDArray:  # type: ignore[type-arg]
+def _concatenate(columns: list[NDArray[np.generic]], dtype: type[np.generic]) -> NDArray:  # type: ignore[type-arg]
     return np.concatenate(columns).astype(dtype, copy=False) if columns else np.empty(0, dtype)
 
 
 def _steps_back(rows: Longs, times: Times, sizes: Longs) -> Floats:
     if not len(rows):
         return np.empty(0, np.float32)
-    moved = np.ones(len(rows), bool)
-    moved[1:] = (times[1:] != times[:-1]) | (rows[1:] != rows[:-1])
-    moment = np.cumsum(moved)
+    is_new_moment = np.ones(len(rows), bool)
+    is_new_moment[1:] = (times[1:] != times[:-1]) | (rows[1:] != rows[:-1])
+    moment = np.cumsum(is_new_moment)
     last = moment[np.maximum(np.cumsum(sizes) - 1, 0)]
     steps: Floats = (last[rows] - moment).astype(np.float32)
     return steps

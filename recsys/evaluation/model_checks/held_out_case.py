@@ -9,7 +9,7 @@ from recsys.data.activity import known_of, third_of
 from recsys.data.catalogue import Catalogue
 from recsys.data.folds import Fold
 from recsys.evaluation.model_checks.case import POPULAR, Case, Limits
-from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable
+from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable
 from recsys.metrics.intervals import Interval
 from recsys.ranking.groups import even
 from recsys.ranking.model import HybridModel
@@ -19,7 +19,7 @@ NEVER = float("-inf")
 TIMED, TAKES = 100, 5
 
 
-def case_of(
+def build_case(
     challenger: HybridModel,
     fold: Fold,
     *,
@@ -44,7 +44,7 @@ def case_of(
         has_champion=champion is not None,
         limits=limits or Limits(),
         expected=expected,
-        reference_rung=champion.stage if champion else POPULAR,
+        reference_stage=champion.stage if champion else POPULAR,
     )
 
 
@@ -74,11 +74,11 @@ def activity(fold: Fold) -> tuple[str, ...]:
     return third_of(known_of(fold.profiles))
 
 
-def shelf_of(catalogue: Catalogue, fold: Fold) -> JudgedShelf:
+def shelf_of(catalogue: Catalogue, fold: Fold) -> CatalogView:
     """Return the items as the checks see them."""
     n_items = catalogue.n_items
     popularity: Doubles = np.bincount(fold.past.items, minlength=n_items)[:n_items].astype(np.float64)
-    return JudgedShelf.of(catalogue, popularity=popularity, cut=fold.until)
+    return CatalogView.of(catalogue, popularity=popularity, cut=fold.until)
 
 
 def _latest(times: Times) -> float:
