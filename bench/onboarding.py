@@ -31,7 +31,7 @@ from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import ndcg
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.onboarding import questions
-from recsys.ranking.taste_space import TasteSpace, question_pool, item_vectors
+from recsys.ranking.taste_space import TasteSpace, item_vectors, question_pool
 from recsys.sources.popular import Popular
 from recsys.sources.registry import make
 from recsys.sources.user_knn import UserKNN
@@ -106,7 +106,7 @@ def askers(
     popular = Popular().fit(learnt, catalogue).recommend(Profile.empty(cut), Context(), catalogue.n_items).items
     everything = np.ones(catalogue.n_items, np.bool_)
     pool = question_pool(popular, np.full(catalogue.n_items, -1, np.int32), everything)
-    rows = rows_of({name: make(name).fit(learnt, catalogue)})
+    rows = item_vectors({name: make(name).fit(learnt, catalogue)})
     if rows is None:
         raise SystemExit(f"{name} does not tell which products are alike")
     space = TasteSpace.of(rows, pool, ItemStatistics.fit(learnt, catalogue, until=cut))

@@ -20,7 +20,7 @@ from modelops.selectors.registry import table_of
 from modelops.services.atomic_files import whole
 from modelops.services.mirror import mirror_soon
 from recsys.evaluation.model_checks.case import Case, Limits
-from recsys.evaluation.model_checks.leaks import promised
+from recsys.evaluation.model_checks.leaks import validation_ndcg
 from recsys.evaluation.model_checks.verdict import Verdict, write_case
 from recsys.ranking.model import LOADING_ERRORS, HybridModel
 
@@ -76,8 +76,8 @@ def held_out_case(
         champion=reference,
         labels=labels_of(subjects, since=datetime.fromtimestamp(test.until, UTC) - CONTEXT_DAYS),
         limits=Limits(latency_p99_ms=settings.GATE_LATENCY_MILLISECONDS),
-        expected=promised(report),
-    ).shuffled()
+        expected=validation_ndcg(report),
+    ).in_hash_order()
 
 
 def _sealed(directory: Path, case: Case) -> str:

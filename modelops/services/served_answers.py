@@ -19,10 +19,10 @@ from recsys.evaluation.model_checks.answers import (
     Answers,
     K,
     Touches,
-    answered_well,
+    ndcg_by_shopper,
 )
-from recsys.evaluation.model_checks.served import ServedDay, watched
-from recsys.evaluation.model_checks.slate_table import JudgedShelf
+from recsys.evaluation.model_checks.served import ServedDay, day_checks
+from recsys.evaluation.model_checks.slate_table import CatalogView
 
 DAYS = 8
 """The last day, and the seven before it."""
@@ -60,17 +60,17 @@ def served_checks(
     answers = _answers(since, codes, {name: code for code, name in enumerate(persons)})
     cuts = [(since + at * DAY).timestamp() for at in range(DAYS)]
     touched = [_between(touches, cut, cut + DAY.total_seconds()) for cut in cuts]
-    judged = [answered_well(*one, n_items=len(codes)) for one in zip(answers, touched, strict=True)]
+    judged = [ndcg_by_shopper(*one, n_items=len(codes)) for one in zip(answers, touched, strict=True)]
     labels = _labels(persons, np.unique(np.concatenate([who for who, _ in judged])), since=since - CONTEXT_DAYS)
     popular = popularity.reindex(catalogue.item_ids).fillna(0.0).to_numpy(np.float64)
     days = [
         ServedDay(
-            own, JudgedShelf.of(catalogue, popularity=popular, cut=cut), ndcg, _groups(who, touches, labels, cut=cut)
+            own, CatalogView.of(catalogue, popularity=popular, cut=cut), ndcg, _groups(who, touches, labels, cut=cut)
         )
         for cut, own, (who, ndcg) in zip(cuts, answers, judged, strict=True)
     ]
     wanted = np.unique(touched[-1].shoppers * len(codes) + touched[-1].items) % len(codes)
-    return watched(days[-1], days[:-1], wanted=wanted)
+    return day_checks(days[-1], days[:-1], touched_items=wanted)
 
 
 def _touches(frame: pd.DataFrame, codes: Mapping[str, int]) -> tuple[Touches, Sequence[str]]:

@@ -9,7 +9,7 @@ import numpy as np
 from personalization.serving.serving_catalog import Shelf
 from recsys.arrays import Bools, Ints
 from recsys.ranking.item_statistics import ItemStatistics
-from recsys.ranking.taste_space import TasteSpace, question_pool, item_vectors
+from recsys.ranking.taste_space import TasteSpace, item_vectors, question_pool
 from recsys.sources.scoring import Scoring
 
 
@@ -31,7 +31,7 @@ class Survey:
     @cached_property
     def space(self) -> TasteSpace:
         """The well known products by what the model says is alike, else by their words."""
-        return TasteSpace.of(rows_of(self.sources) or self.shelf.kinship.rows, self.pool, self.facts)
+        return TasteSpace.of(item_vectors(self.sources) or self.shelf.kinship.rows, self.pool, self.facts)
 
     def following(self, shelf: Shelf, popular: Ints, on_sale: Bools) -> "Survey":
         """Return the survey of the next state of the same catalogue; where it asks about the same, this one."""

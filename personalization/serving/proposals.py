@@ -101,7 +101,7 @@ def _by_strategy(snapshot: Snapshot, question: Question, found: Proposals) -> No
     if strategy == ONBOARDING:
         opinions = question.shopper.opinions.skipping(question.skipped)
         asked = questions(snapshot.survey.space, opinions, question.allowed, min(question.k, QUESTIONS))
-        found.add(ONBOARDING, asked.items, asked.worth.tolist())
+        found.add(ONBOARDING, asked.items, asked.gains.tolist())
         return
     if bundle is None:
         ranked = _ask(snapshot, strategy, question)
@@ -136,7 +136,7 @@ def _blend(snapshot: Snapshot, question: Question, weights: Mapping[str, float],
     for name, weight in weights.items():
         ranked = _ask(snapshot, name, question)
         for place, (code, score) in enumerate(zip(ranked.items.tolist(), ranked.scores.tolist(), strict=True), 1):
-            totals[code] = totals.get(code, 0.0) + weight / (DAMPING + place)
+            totals[code] = totals.get(code, 0.0) + weight / (RRF_K + place)
             found.sources.setdefault(code, {})[name] = score
     ordered = sorted(totals, key=lambda code: (-totals[code], code))[: question.k]
     found.items.extend(ordered)

@@ -30,7 +30,7 @@ class Starred:
             return None
         found = float(self.stars.predict_from_taste(self._taste, np.array([code], np.int64))[0])
         praise = max((self.stars.mean + self.stars.high) / 2, NEUTRAL_STARS)
-        top = max(self.stars.high, FIVE)  # of the scale: the best that was given yet may be far from it
+        top = max(self.stars.high, FIVE_STAR_SPAN)  # of the scale: the best that was given yet may be far from it
         return Reason(CODE, f"We think {found:.1f} of {top:g}") if found >= praise else None
 
     @cached_property

@@ -72,7 +72,7 @@ class Snapshot:
             catalogue = extended_catalogue(extended_catalogue(Catalogue(item_ids=()), frames[0]), frames[1])
         else:
             kept = list(map(told_of, held)) == list(map(told_of, fresh[: len(held)]))
-            bundle = bundle.extended(frames[0], gone=frames[1], before=same.bundle if same and kept else None)
+            bundle = bundle.extended(frames[0], removed_items=frames[1], before=same.bundle if same and kept else None)
             catalogue = bundle.catalogue
         shelf = Shelf.of(catalogue, listed, before=None if before is None else before.shelf)
         on_sale, (popular, touched) = shelf.on_sale(now), _popular(bundle, shelf, now)
@@ -88,7 +88,7 @@ class Snapshot:
             placements=placements,
             rules=RuleSet(rules, shelf.columns),
             survey=Survey(shelf, popular, on_sale, sources, facts),
-            weights=weight_table({}) if bundle is None else bundle.weights,
+            weights=weight_table({}) if bundle is None else bundle.event_weights,
             released=released,
         )
 

@@ -16,10 +16,10 @@ from recsys.ranking.newcomers import PRIOR
 from recsys.training.plan import make_sources
 from recsys.training.served_slates import padded
 
-KNOWN = (0, 1, 2, 5, 10)
+EVENT_COUNTS = (0, 1, 2, 5, 10)
 """How many of a shopper's newest events are kept."""
-NEWCOMERS = 300
-SLATE = 10
+MAX_SHOPPERS = 300
+SLATE_SIZE = 10
 METRICS = {"ndcg@10": "ndcg", "hit_rate@10": "hit_rate"}
 
 
@@ -29,19 +29,19 @@ def cold_start(bundle: HybridModel, fold: Fold) -> list[dict[str, Any]]:
     Always the same shoppers, at most 300: who has done less than a point says counts with all they did. Each point has
     NDCG@10 and HR@10 of the released model and of popularity, with 95 % intervals.
     """
-    part = fold.sample(NEWCOMERS)
+    part = fold.sample(MAX_SHOPPERS)
     if not len(part):
         return []
     bundle = _with_prior(bundle, fold)
     popular = _values(bundle, part, events=0, strategy="popular")
     points = []
-    for events in (*KNOWN, None):
-        found = {"released": _values(bundle, part, events=events, strategy=None), "popular": popular}
-        told = {
+    for events in (*EVENT_COUNTS, None):
+        values_by_model = {"released": _values(bundle, part, events=events, strategy=None), "popular": popular}
+        intervals = {
             model: {name: asdict(bootstrap(values[metric], shoppers=part.users)) for name, metric in METRICS.items()}
-            for model, values in found.items()
+            for model, values in values_by_model.items()
         }
-        points.append({"events": events, **told})
+        points.append({"events": events, **intervals})
     return points
 
 
@@ -65,8 +65,8 @@ def _values(bundle: HybridModel, fold: Fold, *, events: int | None, strategy: st
     if events is not None:
         profiles = [newest(one, events) for one in profiles]
     if fold.new_only:  # what a shopper had is no right answer, whether it is among the events that count or not
-        had = [tuple(np.unique(one.items).tolist()) for one in fold.profiles]
-        contexts = [replace(one, exclude=own) for one, own in zip(contexts, had, strict=True)]
-    slates = bundle.slate_many(profiles, contexts, SLATE, strategy=strategy)
-    found = padded((slate.items for slate in slates), n=len(fold), k=SLATE)
-    return per_question(hits(found, fold.targets, fold.n_items), sizes_of(fold.targets), k=SLATE)
+        history_items = [tuple(np.unique(one.items).tolist()) for one in fold.profiles]
+        contexts = [replace(one, exclude=own) for one, own in zip(contexts, history_items, strict=True)]
+    slates = bundle.slate_many(profiles, contexts, SLATE_SIZE, strategy=strategy)
+    slate_items = padded((slate.items for slate in slates), n=len(fold), k=SLATE_SIZE)
+    return per_question(hits(slate_items, fold.targets, fold.n_items), sizes_of(fold.targets), k=SLATE_SIZE)

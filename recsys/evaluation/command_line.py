@@ -109,7 +109,7 @@ def run(
             warn(line)
         interactions = interactions.assign(timestamp=np.arange(1.0, len(interactions) + 1))
     with _refusing():
-        wanted = _options(options)
+        evaluate_options = _options(options)
     with tqdm(total=100, file=sys.stderr, bar_format="{percentage:3.0f}% {elapsed} {desc}") as bar:
 
         def progress(message: str, share: float) -> None:
@@ -121,10 +121,10 @@ def run(
             for line in unusable(dataset, interactions, items, shoppers, timed=timed):
                 bar.clear()  # else the line stands behind it
                 warn(line)
-            evaluation = evaluate(dataset, wanted, progress=progress)
-    for why in wanted.search.lost:
+            evaluation = evaluate(dataset, evaluate_options, progress=progress)
+    for why in evaluate_options.search.lost:
         warn(f"--study: the search could not be kept: {why}")
-    for line in told(evaluation.report):
+    for line in summary_lines(evaluation.report):
         out(line)
     try:
         if options.json:

@@ -10,10 +10,10 @@ from recsys.data.listing import listed_at, new_items
 from recsys.metrics.registry import mean_ndcg
 from recsys.metrics.sample_sizes import TRADED
 from recsys.metrics.spread import coverage, gini, shown_among_first
-from recsys.ranking.blend import blend_scores, listed
+from recsys.ranking.blend import blend_scores, with_positive_score
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.exposure_constraint import ExposureConstraint
-from recsys.ranking.groups import even
+from recsys.ranking.groups import evenly_spaced
 from recsys.ranking.model import HybridModel
 from recsys.training.ranking_dataset import LabeledCandidates
 from recsys.training.slates import slates
@@ -28,17 +28,17 @@ def tradeoff(model: HybridModel, candidates: LabeledCandidates, fold: Fold) -> l
     """
     if model.stage not in ("blend", "ranker") or not len(fold):
         return []
-    rows = even(len(fold), TRADED)
+    rows = evenly_spaced(len(fold), TRADED)
     part, targets = candidates.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
     if model.stage == "ranker" and model.ranker is not None:
         pairs, scores = part.candidates, model.ranker.scores(part.features)
     else:
-        pairs, scores = listed(part.candidates, blend_scores(part.candidates, model.blend))
+        pairs, scores = with_positive_score(part.candidates, blend_scores(part.candidates, model.blend))
     exposure = ExposureConstraint.from_slates(slates(pairs, scores), n_items=fold.n_items, strength=0.0)
-    new, on_sale = new_items(fold.whole, until=fold.until), listed_at(fold.whole, fold.until)
+    is_new, is_listed = new_items(fold.whole, until=fold.until), listed_at(fold.whole, fold.until)
     chosen = model.exposure.strength if model.exposure else 0.0
     strengths = sorted({*STRENGTHS, chosen})
-    return [_point(pairs, scores, targets, replace(exposure, strength=one), new, on_sale) for one in strengths]
+    return [_point(pairs, scores, targets, replace(exposure, strength=one), is_new, is_listed) for one in strengths]
 
 
 def _point(
@@ -46,16 +46,16 @@ def _point(
     scores: Floats,
     targets: Sequence[Longs],
     exposure: ExposureConstraint,
-    new: Bools,
-    on_sale: Bools,
+    is_new: Bools,
+    is_listed: Bools,
 ) -> dict[str, Any]:
     n_items = len(exposure.excess)
-    found = slates(candidates, exposure.penalized_scores(candidates, scores))
-    counts = shown_among_first(found, n_items)
+    penalized_slates = slates(candidates, exposure.penalized_scores(candidates, scores))
+    counts = shown_among_first(penalized_slates, n_items)
     return {
         "strength": exposure.strength,
-        "ndcg": mean_ndcg(found, targets, n_items),
-        "gini": gini(counts[on_sale]),
-        "coverage": coverage(counts[on_sale]),
-        "new_items": float(counts[new].sum() / max(counts.sum(), 1.0)) if new.any() else None,
+        "ndcg": mean_ndcg(penalized_slates, targets, n_items),
+        "gini": gini(counts[is_listed]),
+        "coverage": coverage(counts[is_listed]),
+        "new_items": float(counts[is_new].sum() / max(counts.sum(), 1.0)) if is_new.any() else None,
     }

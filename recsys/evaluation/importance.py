@@ -8,32 +8,32 @@ import numpy as np
 from recsys.data.folds import Fold
 from recsys.metrics.registry import mean_ndcg
 from recsys.metrics.sample_sizes import SHUFFLED_OF
-from recsys.ranking.groups import even, places
+from recsys.ranking.groups import evenly_spaced, rank_in_row
 from recsys.ranking.ranker import Ranker
 from recsys.training.ranking_dataset import LabeledCandidates
 from recsys.training.slates import slates
 
-SHUFFLED = 100
+SHUFFLED_RANKS = 100
 """Each shopper's first candidates, unshuffled, among which values are shuffled: hardly any other comes into the first
 ten."""
 
 
 def permutation_importance(ranker: Ranker, candidates: LabeledCandidates, fold: Fold, *, seed: int) -> dict[str, float]:
     """Return the loss of mean NDCG@10 per feature, on an even choice of questions; 0 where no model looks at one."""
-    rows = even(candidates.candidates.n_rows, SHUFFLED_OF)
+    rows = evenly_spaced(candidates.candidates.n_rows, SHUFFLED_OF)
     part, targets = candidates.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
-    first = places(ranker.scores(part.features), part.candidates.rows) < SHUFFLED
-    pairs, features = part.candidates.part(first), part.features[first]
+    is_first = rank_in_row(ranker.scores(part.features), part.candidates.rows) < SHUFFLED_RANKS
+    pairs, features = part.candidates.part(is_first), part.features[is_first]
     rng = np.random.default_rng(seed)
 
     def mean() -> float:
         return mean_ndcg(slates(pairs, ranker.scores(features)), targets, fold.n_items)
 
-    whole = mean()
+    baseline = mean()
     losses = dict.fromkeys(ranker.names, 0.0)
-    for column in np.flatnonzero(ranker.used()).tolist():
+    for column in np.flatnonzero(ranker.used_features()).tolist():
         values = features[:, column].copy()
         features[:, column] = rng.permutation(values)
-        losses[ranker.names[column]] = whole - mean()
+        losses[ranker.names[column]] = baseline - mean()
         features[:, column] = values
     return losses

@@ -19,16 +19,16 @@ def newest_in_last_category(statistics: ItemStatistics, fold: Fold, *, k: int) -
     born = np.where(np.isnan(statistics.born), np.inf, statistics.born)
     order = np.lexsort((np.arange(statistics.n_items), -born, statistics.category))
     starts = np.searchsorted(statistics.category[order], np.arange(int(statistics.category.max(initial=-1)) + 2))
-    found = np.full((len(fold), k), -1, np.int32)
+    slates = np.full((len(fold), k), -1, np.int32)
     for row, profile in enumerate(fold.profiles):
         categories = statistics.category[profile.items]
         if (categories >= 0).any():
             category = int(categories[categories >= 0][-1])
-            shelf = order[starts[category] : starts[category + 1]]
+            category_items = order[starts[category] : starts[category + 1]]
             if fold.new_only:
-                shelf = shelf[~np.isin(shelf, profile.items)]
-            found[row, : len(shelf[:k])] = shelf[:k]
-    return found
+                category_items = category_items[~np.isin(category_items, profile.items)]
+            slates[row, : len(category_items[:k])] = category_items[:k]
+    return slates
 
 
 def newest_hit_rate(folds: Sequence[Fold]) -> float:
@@ -36,11 +36,11 @@ def newest_hit_rate(folds: Sequence[Fold]) -> float:
 
     0 where there is no such question, or no product has a category.
     """
-    found = []
+    values = []
     for fold in folds:
-        known, targets = fold.catalogue, fold.cold_targets()
-        if known.categories and any(map(len, targets)):
-            statistics = ItemStatistics.fit(fold.past, known, until=fold.until)
+        catalogue, targets = fold.catalogue, fold.cold_targets()
+        if catalogue.categories and any(map(len, targets)):
+            statistics = ItemStatistics.fit(fold.past, catalogue, until=fold.until)
             slates = newest_in_last_category(statistics, fold, k=TOP)
-            found.append(asked_values(slates, targets, fold.n_items, metric="hit_rate")[1])
-    return float(np.concatenate(found).mean()) if found else 0.0
+            values.append(asked_values(slates, targets, fold.n_items, metric="hit_rate")[1])
+    return float(np.concatenate(values).mean()) if values else 0.0

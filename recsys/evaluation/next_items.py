@@ -12,7 +12,7 @@ from recsys.metrics.registry import all_metrics
 from recsys.ranking.model import HybridModel
 from recsys.training.served_slates import model_slates
 
-ITEMS_ASKED = 300
+MAX_ITEMS = 300
 
 
 def next_items(model: HybridModel, dataset: Dataset, test: Fold, *, max_events: int | None) -> dict[str, Any]:
@@ -26,18 +26,18 @@ def next_items(model: HybridModel, dataset: Dataset, test: Fold, *, max_events: 
     if test.past.times.max(initial=-np.inf) >= test.until:
         return {}
     live = next_item(
-        dataset, start=test.until, end=float("inf"), new_only=test.new_only, limit=ITEMS_ASKED, max_events=max_events
+        dataset, start=test.until, end=float("inf"), new_only=test.new_only, limit=MAX_ITEMS, max_events=max_events
     )
     if not len(live):
         return {}
     return {
-        "live": _judged(model, live, strategy=None),
-        "frozen": _judged(model, frozen(live, max_events=max_events), strategy=None),
-        "popular": _judged(model, live, strategy="popular"),
+        "live": _metrics(model, live, strategy=None),
+        "frozen": _metrics(model, frozen(live, max_events=max_events), strategy=None),
+        "popular": _metrics(model, live, strategy="popular"),
     }
 
 
-def _judged(model: HybridModel, fold: Fold, *, strategy: str | None) -> dict[str, Any]:
+def _metrics(model: HybridModel, fold: Fold, *, strategy: str | None) -> dict[str, Any]:
     hit = hits(model_slates(model, fold, strategy=strategy), fold.targets, fold.n_items)
-    told = all_metrics(hit, np.ones(len(fold), np.int64), shoppers=fold.users)
-    return {name: asdict(interval) for name, interval in told.items()}
+    intervals = all_metrics(hit, np.ones(len(fold), np.int64), shoppers=fold.users)
+    return {name: asdict(interval) for name, interval in intervals.items()}

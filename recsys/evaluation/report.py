@@ -23,10 +23,10 @@ from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import all_metrics, mean_ndcg, ndcg
 from recsys.metrics.sample_sizes import ABLATED
 from recsys.metrics.spread import beyond_accuracy
-from recsys.ranking.blend import alone, blend_scores, followed, listed
+from recsys.ranking.blend import blend_scores, chained_scores, single_stage_sources, with_positive_score
 from recsys.ranking.candidates import Candidates
-from recsys.ranking.features import AGREEING
-from recsys.ranking.groups import even
+from recsys.ranking.features import SOURCE_COUNT
+from recsys.ranking.groups import evenly_spaced
 from recsys.ranking.model import HybridModel
 from recsys.sources.registry import RECOMMENDERS
 from recsys.training.ranking_dataset import LabeledCandidates
@@ -34,7 +34,7 @@ from recsys.training.served_slates import milliseconds
 from recsys.training.slates import single_slates, slate_scores, slates, source_slates
 from recsys.training.training import Training
 
-LATENCY_CALLS = 50
+MAX_LATENCY_CALLS = 50
 
 
 def training_report(
@@ -66,9 +66,9 @@ def training_report(
         "event_weights": dict(dataset.weights),
         "data_profile": data_profile(dataset),
         "data_checks": [asdict(check) for check in checked(dataset)],
-        "test": {name: judged(found, fold) for name, found in lists.items()},
-        "beyond": {name: beyond(found, fold, on_sale) for name, found in lists.items()},
-        "groups": groups(released, fold),
+        "test": {name: metrics_by_targets(own, fold) for name, own in lists.items()},
+        "beyond": {name: spread_metrics(own, fold, on_sale) for name, own in lists.items()},
+        "groups": activity_metrics(released, fold),
         "importance": dict(sorted(importance.items(), key=lambda pair: -pair[1])),
         "candidate_recall": training.recall,
         "validation_singles": dict(training.selection.singles),
@@ -85,7 +85,7 @@ def training_report(
     if thorough:
         popular = {name: lists[name] for name in ("popular",) if name in lists}
         report["ablation"] = ablation(model, fold, candidates)
-        report |= surprise_ablation(model, fold, candidates, beside={**popular, "released": released})
+        report |= surprise_ablation(model, fold, candidates, other_slates={**popular, "released": released})
     return report
 
 
@@ -95,9 +95,9 @@ def stage_slates(model: HybridModel, candidates: LabeledCandidates, *, released:
     if model.stage == "ranker":
         lists["ranker"] = released
     elif model.ranker is not None:
-        lists["ranker"] = slates(*ordered(model, candidates, "ranker"))
-    lists["blend"] = slates(*ordered(model, candidates, "blend"))
-    lists["single"] = single_slates(candidates.candidates, model.single)
+        lists["ranker"] = slates(*stage_scores(model, candidates, "ranker"))
+    lists["blend"] = slates(*stage_scores(model, candidates, "blend"))
+    lists["single"] = single_slates(candidates.candidates, model.single_source)
     return lists | {name: source_slates(candidates.candidates, name) for name in candidates.candidates.sources}
 
 
@@ -105,49 +105,49 @@ def released_slates(
     model: HybridModel, candidates: LabeledCandidates, *, among: Bools | None = None
 ) -> tuple[Ints, Floats]:
     """Return the slates of the released stage, int32[n, 20], and their scores; of the items `among` only, if given."""
-    pairs, scores = ordered(model, candidates, model.stage)
+    pairs, scores = stage_scores(model, candidates, model.stage)
     if among is not None:
-        kept = among[pairs.items]
-        pairs, scores = pairs.part(kept), scores[kept]
+        is_kept = among[pairs.items]
+        pairs, scores = pairs.part(is_kept), scores[is_kept]
     return slates(pairs, scores), slate_scores(pairs, scores)
 
 
-def ordered(model: HybridModel, candidates: LabeledCandidates, stage: str) -> tuple[Candidates, Floats]:
+def stage_scores(model: HybridModel, candidates: LabeledCandidates, stage: str) -> tuple[Candidates, Floats]:
     """Return the candidates that a stage answers with, and the scores that put them in order."""
     pairs = candidates.candidates
     if stage == "ranker" and model.ranker is not None:
         scores = model.ranker.scores(candidates.features)
     elif stage == "blend":
-        pairs, scores = listed(pairs, blend_scores(pairs, model.blend))
+        pairs, scores = with_positive_score(pairs, blend_scores(pairs, model.blend))
     else:
-        names = alone(model.single) if stage == "single" else (stage,)
-        pairs, scores = listed(pairs, followed(pairs, names))
-    return pairs, model.constrained(pairs, scores, stage=stage)
+        names = single_stage_sources(model.single_source) if stage == "single" else (stage,)
+        pairs, scores = with_positive_score(pairs, chained_scores(pairs, names))
+    return pairs, model.apply_exposure_constraint(pairs, scores, stage=stage)
 
 
-def judged(found: Ints, fold: Fold) -> dict[str, Any]:
+def metrics_by_targets(slates: Ints, fold: Fold) -> dict[str, Any]:
     """Return every metric with its interval for all targets together, for warm ones and for cold ones."""
     return {
-        "together": _metrics(found, fold, fold.targets),
-        "warm": _metrics(found, fold, fold.warm_targets()),
-        "cold": _metrics(found, fold, fold.cold_targets()),
+        "together": _metrics(slates, fold, fold.targets),
+        "warm": _metrics(slates, fold, fold.warm_targets()),
+        "cold": _metrics(slates, fold, fold.cold_targets()),
     }
 
 
-def _metrics(found: Ints, fold: Fold, targets: Sequence[Longs]) -> dict[str, Any]:
-    asked, hit, sizes = asked_hits(found, targets, fold.n_items)
-    return {name: asdict(one) for name, one in all_metrics(hit, sizes, shoppers=fold.users[asked]).items()}
+def _metrics(slates: Ints, fold: Fold, targets: Sequence[Longs]) -> dict[str, Any]:
+    answered, hits, sizes = asked_hits(slates, targets, fold.n_items)
+    return {name: asdict(one) for name, one in all_metrics(hits, sizes, shoppers=fold.users[answered]).items()}
 
 
-def beyond(found: Ints, fold: Fold, on_sale: Bools) -> dict[str, float]:
+def spread_metrics(slates: Ints, fold: Fold, on_sale: Bools) -> dict[str, float]:
     """Return coverage and Gini of what could be shown at the cut (bool[n_items]), novelty and popularity lift."""
     popularity = np.bincount(fold.past.items, minlength=len(on_sale)).astype(np.float64)
-    return beyond_accuracy(found, popularity, listed=on_sale)
+    return beyond_accuracy(slates, popularity, listed=on_sale)
 
 
-def groups(found: Ints, fold: Fold) -> dict[str, Any]:
+def activity_metrics(slates: Ints, fold: Fold) -> dict[str, Any]:
     """Return NDCG@10 of shoppers by how much is known of them, in thirds."""
-    values = ndcg(found, fold.targets, fold.n_items)
+    values = ndcg(slates, fold.targets, fold.n_items)
     return {
         name: asdict(bootstrap(values[rows], shoppers=fold.users[rows]))
         for name, rows in thirds(known_of(fold.profiles))
@@ -158,28 +158,28 @@ def ablation(model: HybridModel, fold: Fold, candidates: LabeledCandidates) -> d
     """Return the NDCG@10 that the released ranker loses when a source falls silent (not trained again without it)."""
     if model.ranker is None or not len(fold):
         return {}
-    rows = even(len(fold), ABLATED)
+    rows = evenly_spaced(len(fold), ABLATED)
     part, targets = candidates.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
     features = part.features
-    whole = mean_ndcg(slates(part.candidates, model.ranker.scores(features)), targets, fold.n_items)
+    baseline = mean_ndcg(slates(part.candidates, model.ranker.scores(features)), targets, fold.n_items)
     losses = {}
     for at, name in enumerate(part.candidates.sources):
-        silent = {f"{name}_score": 0.0, f"{name}_rank": np.nan, f"{name}_of_top": np.nan}
-        muted = features.copy()
+        muted_values = {f"{name}_score": 0.0, f"{name}_rank": np.nan, f"{name}_of_top": np.nan}
+        features_muted = features.copy()
         for column, feature in enumerate(model.ranker.names):
-            if feature in silent:
-                muted[:, column] = silent[feature]
-            elif feature == AGREEING:
-                muted[:, column] -= ~np.isnan(part.candidates.ranks[:, at])
-        left = np.asarray((~np.isnan(np.delete(part.candidates.ranks, at, axis=1))).any(axis=1), np.bool_)
-        found = slates(part.candidates.part(left), model.ranker.scores(muted[left]))
-        losses[name] = whole - mean_ndcg(found, targets, fold.n_items)
+            if feature in muted_values:
+                features_muted[:, column] = muted_values[feature]
+            elif feature == SOURCE_COUNT:
+                features_muted[:, column] -= ~np.isnan(part.candidates.ranks[:, at])
+        is_proposed = np.asarray((~np.isnan(np.delete(part.candidates.ranks, at, axis=1))).any(axis=1), np.bool_)
+        muted_slates = slates(part.candidates.part(is_proposed), model.ranker.scores(features_muted[is_proposed]))
+        losses[name] = baseline - mean_ndcg(muted_slates, targets, fold.n_items)
     return losses
 
 
 def latency(model: HybridModel, fold: Fold) -> Mapping[str, float]:
     """Return p50 and p99 milliseconds of a whole slate of ten for one shopper."""
-    taken = [milliseconds(model, fold, row) for row in range(min(LATENCY_CALLS, len(fold)))]
-    if not taken:
+    durations_ms = [milliseconds(model, fold, row) for row in range(min(MAX_LATENCY_CALLS, len(fold)))]
+    if not durations_ms:
         return {}
-    return {"p50": float(np.quantile(taken, 0.5)), "p99": float(np.quantile(taken, 0.99))}
+    return {"p50": float(np.quantile(durations_ms, 0.5)), "p99": float(np.quantile(durations_ms, 0.99))}

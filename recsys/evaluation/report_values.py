@@ -11,8 +11,8 @@ RMSE = {"svd": "svd", "biases": "biases_of_item_and_shopper"}
 
 def headline(report: Mapping[str, Any]) -> dict[str, float]:
     """Return the few numbers that stand beside a version: Precision, Recall, NDCG at 10, RMSE and that of biases."""
-    judged = report.get("test", {}).get(report.get("stage"), {}).get("together", {})
-    numbers = {name: judged[name]["value"] for name in (METRIC, "precision@10", "recall@10") if name in judged}
+    metrics = report.get("test", {}).get(report.get("stage"), {}).get("together", {})
+    numbers = {name: metrics[name]["value"] for name in (METRIC, "precision@10", "recall@10") if name in metrics}
     errors = report.get("rmse", {})
     numbers |= {f"rmse_{name}": errors[key]["value"] for name, key in RMSE.items() if errors.get(key)}
     return {name: float(value) for name, value in numbers.items() if value is not None and math.isfinite(value)}

@@ -13,34 +13,34 @@ import surprise
 
 from recsys.arrays import Floats, Ints, Longs
 from recsys.data.folds import Fold
-from recsys.evaluation.peers.base import Dense, Matrix
+from recsys.evaluation.peers.base import MatrixPeer, Matrix
 from recsys.evaluation.peers.packaged import TutorialSVD
-from recsys.evaluation.svd_as_feature import added
+from recsys.evaluation.svd_as_feature import svd_feature_gain
 from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import ndcg
-from recsys.ranking.groups import even
+from recsys.ranking.groups import evenly_spaced
 from recsys.ranking.model import HybridModel
 from recsys.sources.svd import SVD
 from recsys.training.ranking_dataset import LabeledCandidates
 
-MOST_ROWS = 100_000
-MOST_SHOPPERS = 1_000
-FLAT: Mapping[str, Any] = {"step": 1.0, "half_life_days": 0.0}
+MAX_ROWS = 100_000
+MAX_SHOPPERS = 1_000
+UNIFORM_HISTORY: Mapping[str, Any] = {"step": 1.0, "half_life_days": 0.0}
 """Settings under which all of a history counts alike."""
 
 
 class SVDWithUserFactors(SVD):
     """The svd recommender that also keeps what SVD learnt of shoppers: to be judged, never to be saved."""
 
-    learnt: surprise.SVD
+    surprise_model: surprise.SVD
 
     def trained(self, users: Any, items: Any, *, n_users: int, n_items: int) -> surprise.SVD:
         """Return Surprise's model, and remember it."""
-        self.learnt = super().trained(users, items, n_users=n_users, n_items=n_items)
-        return self.learnt
+        self.surprise_model = super().trained(users, items, n_users=n_users, n_items=n_items)
+        return self.surprise_model
 
 
-class LearnedUserFactors(Dense):
+class LearnedUserFactors(MatrixPeer):
     """SVD with drawn zeros, asked with the factors that it learnt of each shopper itself."""
 
     name: ClassVar[str] = "with sampled negatives"
@@ -54,7 +54,7 @@ class LearnedUserFactors(Dense):
 
     def scores(self, users: Ints, histories: Matrix) -> Floats:
         """Return the estimates of items learnt from, next to nothing for others."""
-        model = self.svd.learnt
+        model = self.svd.surprise_model
         scores = np.asarray(model.pu[users] @ model.qi.T + model.bi, np.float32)
         scores[:, ~self.svd.arrays["seen"]] = -1e9
         return scores
@@ -70,14 +70,14 @@ class SampledFold:
     @classmethod
     def of(cls, fold: Fold) -> "SampledFold":
         """Return the newest rows, and an even choice of the shoppers in them who are asked."""
-        past = fold.past.some(slice(max(0, len(fold.past) - MOST_ROWS), None))
-        known = np.flatnonzero(np.isin(fold.users, past.users))
-        rows = known[even(len(known), MOST_SHOPPERS)]
+        past = fold.past.some(slice(max(0, len(fold.past) - MAX_ROWS), None))
+        known_rows = np.flatnonzero(np.isin(fold.users, past.users))
+        rows = known_rows[evenly_spaced(len(known_rows), MAX_SHOPPERS)]
         return cls(replace(fold.of_rows(rows), past=past), rows)
 
 
 def surprise_ablation(
-    released: HybridModel, fold: Fold, candidates: LabeledCandidates, *, beside: Mapping[str, Ints]
+    released: HybridModel, fold: Fold, candidates: LabeledCandidates, *, other_slates: Mapping[str, Ints]
 ) -> dict[str, Any]:
     """Return under "surprise" the NDCG@10 of each step and of the slates `beside`, under "surprise_basis" what was
     learnt from, who was asked and the order of the steps; both empty where nobody can be asked.
@@ -86,26 +86,26 @@ def surprise_ablation(
     if not len(part.rows):
         return {"surprise": {}, "surprise_basis": {}}
     svd = SVDWithUserFactors().fit(part.fold.past, released.catalogue)
-    found = {**_steps(svd, part.fold), **{name: slates[part.rows] for name, slates in beside.items()}}
-    judged = {
+    slates_by_step = {**_steps(svd, part.fold), **{name: slates[part.rows] for name, slates in other_slates.items()}}
+    metrics = {
         name: asdict(bootstrap(ndcg(slates, part.fold.targets, fold.n_items), shoppers=part.fold.users))
-        for name, slates in found.items()
+        for name, slates in slates_by_step.items()
     }
-    judged |= added(released, fold, candidates, svd)
+    metrics |= svd_feature_gain(released, fold, candidates, svd)
     rows, of_rows = len(part.fold.past), len(fold.past)
-    basis = {"rows": rows, "of_rows": of_rows, "shoppers": len(part.rows), "steps": list(judged)}
-    return {"surprise": judged, "surprise_basis": basis}
+    basis = {"rows": rows, "of_rows": of_rows, "shoppers": len(part.rows), "steps": list(metrics)}
+    return {"surprise": metrics, "surprise_basis": basis}
 
 
 def _steps(svd: SVDWithUserFactors, fold: Fold) -> dict[str, Ints]:
     """Return the slates of each step: with drawn zeros (and the settings of ours that learn with them), folded in,
     recent events first.
     """
-    tutorial, flat = TutorialSVD(), svd.reconfigured(**FLAT)
+    tutorial, uniform = TutorialSVD(), svd.reconfigured(**UNIFORM_HISTORY)
     tutorial.fit(fold.past, fold.catalogue)
     return {
         "as in the tutorial": tutorial.answer(fold, 10),
         LearnedUserFactors.name: LearnedUserFactors(svd).answer(fold, 10),
-        "item factors folded in": flat.recommend_many(fold.profiles, fold.contexts, 10).items,
+        "item factors folded in": uniform.recommend_many(fold.profiles, fold.contexts, 10).items,
         "folded in, recent events first (svd)": svd.recommend_many(fold.profiles, fold.contexts, 10).items,
     }

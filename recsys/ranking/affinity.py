@@ -21,7 +21,9 @@ PRICE = COLUMNS.index("price")
 STEP_DECAY = 0.7
 
 
-def affinity_features(histories: ProfileColumns, rows: Longs, items: Longs, statistics: ItemStatistics) -> list[Doubles]:
+def affinity_features(
+    histories: ProfileColumns, rows: Longs, items: Longs, statistics: ItemStatistics
+) -> list[Doubles]:
     """Return one column per name in AFFINITY for the pairs (rows[i], items[i])."""
     histories = histories.with_positive_weight()
     columns: list[Doubles] = []
@@ -43,8 +45,10 @@ def _categorical_features(histories: ProfileColumns, rows: Longs, items: Longs, 
     position = groups.at(rows * n + candidate_codes)
     recent = STEP_DECAY**histories.steps
     owner = groups.keys // n
-    share = groups.sum() / np.maximum(np.bincount(histories.rows, minlength=histories.n), 1)[owner]
-    recent_share = groups.sum(recent) / np.maximum(np.bincount(histories.rows, recent, histories.n), 1e-9)[owner]
+    share = groups.sum() / np.maximum(np.bincount(histories.rows, minlength=histories.n_profiles), 1)[owner]
+    recent_share = (
+        groups.sum(recent) / np.maximum(np.bincount(histories.rows, recent, histories.n_profiles), 1e-9)[owner]
+    )
     idle = (histories.now[owner] - groups.max(histories.times, start=-np.inf)) / DAY
     steps = -groups.max(-histories.steps.astype(np.float64), start=-np.inf)
     columns = [
@@ -58,15 +62,17 @@ def _categorical_features(histories: ProfileColumns, rows: Longs, items: Longs, 
     return columns
 
 
-def _attribute_features(histories: ProfileColumns, rows: Longs, items: Longs, statistics: ItemStatistics) -> list[Doubles]:
+def _attribute_features(
+    histories: ProfileColumns, rows: Longs, items: Longs, statistics: ItemStatistics
+) -> list[Doubles]:
     n = len(statistics.rarity)
     if n == 0:
         return [np.full(len(rows), np.nan)] * 3
     event, attribute = _expand(statistics, histories.items.astype(np.int64))
     groups = GroupBy.of(histories.rows[event] * n + attribute)
     recent = STEP_DECAY ** histories.steps[event]
-    total = np.maximum(np.bincount(histories.rows, minlength=histories.n), 1)
-    total_recent = np.maximum(np.bincount(histories.rows, STEP_DECAY**histories.steps, histories.n), 1e-9)
+    total = np.maximum(np.bincount(histories.rows, minlength=histories.n_profiles), 1)
+    total_recent = np.maximum(np.bincount(histories.rows, STEP_DECAY**histories.steps, histories.n_profiles), 1e-9)
     owner = groups.keys // n
     group_values = [
         groups.sum() / total[owner],
@@ -92,9 +98,9 @@ def _price_features(histories: ProfileColumns, rows: Longs, items: Longs, statis
     prices = statistics.table[:, PRICE]
     history_prices = prices[histories.items].astype(np.float64)
     has_price = ~np.isnan(history_prices)
-    count = np.bincount(histories.rows[has_price], minlength=histories.n).astype(np.float64)
+    count = np.bincount(histories.rows[has_price], minlength=histories.n_profiles).astype(np.float64)
     count[count == 0] = np.nan
-    mean = np.bincount(histories.rows[has_price], history_prices[has_price], histories.n) / count
-    square = np.bincount(histories.rows[has_price], history_prices[has_price] ** 2, histories.n) / count
+    mean = np.bincount(histories.rows[has_price], history_prices[has_price], histories.n_profiles) / count
+    square = np.bincount(histories.rows[has_price], history_prices[has_price] ** 2, histories.n_profiles) / count
     gap = prices[items].astype(np.float64) - mean[rows]
     return [gap, gap / np.sqrt(np.maximum(square - mean**2, 0.04))[rows]]

@@ -90,7 +90,9 @@ def read_catalogue(directory: Path) -> Catalogue:
 
 def write_statistics(directory: Path, statistics: ItemStatistics) -> None:
     """Write `statistics.npz` and, where the shop has ratings, `stars.npz`."""
-    storage.write_arrays(directory / "statistics.npz", {name: np.asarray(getattr(statistics, name)) for name in STATISTICS_ARRAYS})
+    storage.write_arrays(
+        directory / "statistics.npz", {name: np.asarray(getattr(statistics, name)) for name in STATISTICS_ARRAYS}
+    )
     write_rating_predictor(directory, statistics.stars)
 
 

@@ -37,7 +37,9 @@ def extended_catalogue(catalogue: Catalogue, items: pd.DataFrame) -> Catalogue:
     if not len(new_items):
         return catalogue
     n = catalogue.n_items
-    texts = {column: _texts(getattr(catalogue, column), n) + _column(new_items, source) for column, source in TEXTS.items()}
+    texts = {
+        column: _texts(getattr(catalogue, column), n) + _column(new_items, source) for column, source in TEXTS.items()
+    }
     attributes = catalogue.attributes or ((),) * n
     return replace(
         catalogue,
@@ -69,7 +71,9 @@ def extended_statistics(statistics: ItemStatistics, before: Catalogue, after: Ca
     table = np.concatenate([statistics.table, new_rows])
     for column_name, name in INHERITED_COLUMNS:
         column = COLUMNS.index(column_name)
-        table[before.n_items :, column] = _group_values(table[: before.n_items, column], categoricals[name], before.n_items)
+        table[before.n_items :, column] = _group_values(
+            table[: before.n_items, column], categoricals[name], before.n_items
+        )
     unknown = np.full(added, np.nan)
     born = unknown if after.first_seen is None else after.first_seen[before.n_items :]
     return replace(
@@ -78,7 +82,9 @@ def extended_statistics(statistics: ItemStatistics, before: Catalogue, after: Ca
         born=np.concatenate([statistics.born, born]),
         last=np.concatenate([statistics.last, unknown]),
         gap=np.concatenate([statistics.gap, unknown]),
-        starts=np.concatenate([statistics.starts, statistics.starts[-1] + np.cumsum([len(own) for own in new_attributes])]),
+        starts=np.concatenate(
+            [statistics.starts, statistics.starts[-1] + np.cumsum([len(own) for own in new_attributes])]
+        ),
         attributes=attributes,
         rarity=rarity_of(attributes, after.n_items),
         **categoricals,
@@ -113,7 +119,9 @@ def _categorical_codes(statistics: ItemStatistics, before: Catalogue, after: Cat
             map(department, paths),
         ),
         "brand": _extended_codes(statistics.brand, _code_by_name(before.brands, statistics.brand), after.brands[old:]),
-        "group": _extended_codes(statistics.group, _code_by_name(before.group_ids, statistics.group), after.group_ids[old:]),
+        "group": _extended_codes(
+            statistics.group, _code_by_name(before.group_ids, statistics.group), after.group_ids[old:]
+        ),
     }
 
 

@@ -144,7 +144,9 @@ def _age_features(histories: ProfileColumns, rows: Longs, items: Longs, statisti
     return [(now - statistics.born[items]) / DAY, (now - statistics.last[items]) / DAY]
 
 
-def _context_features(contexts: Sequence[Context], rows: Longs, items: Longs, statistics: ItemStatistics) -> list[Doubles]:
+def _context_features(
+    contexts: Sequence[Context], rows: Longs, items: Longs, statistics: ItemStatistics
+) -> list[Doubles]:
     """Return whether the item shares category and brand with the context's items; NaN without context items."""
     sizes = np.fromiter((len(context.items) for context in contexts), np.int64, len(contexts))
     if not sizes.any():

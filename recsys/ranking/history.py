@@ -5,7 +5,7 @@ import numpy as np
 from recsys.arrays import Doubles, Longs
 from recsys.data.interactions import DAY
 from recsys.data.signals import CART, PURCHASE
-from recsys.ranking.groups import GroupBy, rank_in_row, lookup_table
+from recsys.ranking.groups import GroupBy, lookup_table, rank_in_row
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.profile_columns import ProfileColumns
 
@@ -47,7 +47,7 @@ def own_features(histories: ProfileColumns, rows: Longs, items: Longs, statistic
     idle = (histories.now[owner] - last) / DAY
     gap = np.where(n_visits > 1, (last - first) / DAY / np.maximum(n_visits - 1, 1), np.nan)
     usual = statistics.gap[pairs.keys % max(statistics.n_items, 1)] / DAY
-    total = np.bincount(histories.rows, minlength=histories.n).astype(np.float64)
+    total = np.bincount(histories.rows, minlength=histories.n_profiles).astype(np.float64)
     moments = _n_moments(histories)
     zero_columns = [
         times,
@@ -68,22 +68,26 @@ def own_features(histories: ProfileColumns, rows: Longs, items: Longs, statistic
         idle / np.maximum(usual, 0.01),
         rank_in_row(decays[2], owner).astype(np.float64),
     ]
-    return [lookup_table(column)[position] for column in zero_columns] + [lookup_table(column, missing=np.nan)[position] for column in nan_columns]
+    return [lookup_table(column)[position] for column in zero_columns] + [
+        lookup_table(column, missing=np.nan)[position] for column in nan_columns
+    ]
 
 
 def shopper_features(histories: ProfileColumns, rows: Longs, statistics: ItemStatistics) -> list[Doubles]:
     """Return one column per name in SHOPPER, repeated for the pairs."""
-    total = np.bincount(histories.rows, minlength=histories.n).astype(np.float64)
-    last, first = np.full(histories.n, -np.inf), np.full(histories.n, np.inf)
+    total = np.bincount(histories.rows, minlength=histories.n_profiles).astype(np.float64)
+    last, first = np.full(histories.n_profiles, -np.inf), np.full(histories.n_profiles, np.inf)
     np.maximum.at(last, histories.rows, histories.times)
     np.minimum.at(first, histories.rows, histories.times)
     pairs = np.unique(histories.rows * statistics.n_items + histories.items) // max(statistics.n_items, 1)
-    distinct = np.bincount(pairs, minlength=histories.n).astype(np.float64)
+    distinct = np.bincount(pairs, minlength=histories.n_profiles).astype(np.float64)
     moments = _n_moments(histories)
     with np.errstate(invalid="ignore"):
         idle, since_first = (histories.now - last) / DAY, (histories.now - first) / DAY
         visit_gap = (last - first) / DAY / np.maximum(moments - 1, 1)
-    bought = np.bincount(histories.rows[histories.signals == PURCHASE], minlength=histories.n).astype(np.float64)
+    bought = np.bincount(histories.rows[histories.signals == PURCHASE], minlength=histories.n_profiles).astype(
+        np.float64
+    )
     repeat = 1 - distinct / np.maximum(total, 1)
     for unknown in (idle, since_first, repeat, visit_gap):
         unknown[total == 0] = np.nan
@@ -91,6 +95,6 @@ def shopper_features(histories: ProfileColumns, rows: Longs, statistics: ItemSta
 
 
 def _n_moments(histories: ProfileColumns) -> Doubles:
-    moments = np.zeros(histories.n, np.float64)
+    moments = np.zeros(histories.n_profiles, np.float64)
     np.maximum.at(moments, histories.rows, histories.steps.astype(np.float64) + 1)
     return moments

@@ -31,8 +31,12 @@ def fit_increment(
         raise ValueError("there is nothing to learn from")
     merged, codes = merge_catalogues(model.catalogue, catalogue)
     past, until = replace(rows, items=codes[rows.items]), float(rows.times[-1])
-    quick_sources = {name: type(source)(source.config) for name, source in model.sources.items() if source.cost == "seconds"}
-    slow_sources = {name: extended_source(source, merged) for name, source in model.sources.items() if source.cost != "seconds"}
+    quick_sources = {
+        name: type(source)(source.config) for name, source in model.sources.items() if source.cost == "seconds"
+    }
+    slow_sources = {
+        name: extended_source(source, merged) for name, source in model.sources.items() if source.cost != "seconds"
+    }
     sources = fitted(quick_sources, past, merged) | slow_sources
     return replace(
         model,

@@ -16,11 +16,11 @@ from recsys.data.catalogue import Catalogue
 from recsys.data.event_weights import weight_table
 from recsys.data.profile import Context, Profile
 from recsys.ranking import artifact
-from recsys.ranking.blend import single_stage_sources, blend_scores, chained_scores
+from recsys.ranking.blend import blend_scores, chained_scores, single_stage_sources
 from recsys.ranking.candidates import (
     Candidates,
-    ranked_within_candidates,
     gather,
+    ranked_within_candidates,
 )
 from recsys.ranking.explanation import Slate, to_slates
 from recsys.ranking.exposure_constraint import ExposureConstraint
@@ -160,25 +160,32 @@ class HybridModel:
         sources = self._sources_of(stage, quotas)
         if stage == "ranker":  # as it was taught: whose own products were no candidates, they led no list
             context = replace(context, seen_allowed=context.seen_allowed and not self.new_only)
-        candidates = gather(sources, [profile], [context], quotas=quotas, n_items=self.catalogue.n_items, fixed_items=items)
+        candidates = gather(
+            sources, [profile], [context], quotas=quotas, n_items=self.catalogue.n_items, fixed_items=items
+        )
         if stage != "ranker":  # whose features tell the place among all items
             candidates = ranked_within_candidates(candidates.part(np.isin(candidates.items, items)))
         slates = self._to_slates(candidates, [profile], [context], len(candidates.items), stage=stage, explain=False)[0]
         return slates.among(items)
 
-    def extended(self, items: pd.DataFrame, *, gone: pd.DataFrame | None = None, before: Self | None = None) -> Self:
+    def extended(
+        self, items: pd.DataFrame, *, removed_items: pd.DataFrame | None = None, before: Self | None = None
+    ) -> Self:
         """Return a model that also knows the frame's new products, behind the known codes, by their content alone.
 
         Behind these it has codes for what is `gone`, which it compares with nothing: it is never shown. `before` is
         this model as it was extended by the first of the products, told in the same words.
         """
         with_new = extended_catalogue(self.catalogue, items)
-        catalogue = with_new if gone is None else extended_catalogue(with_new, gone)
+        catalogue = with_new if removed_items is None else extended_catalogue(with_new, removed_items)
         if catalogue.n_items == self.catalogue.n_items:
             return self
         statistics = extended_statistics(self.statistics, self.catalogue, catalogue)
         earlier_sources: Mapping[str, Scoring] = {} if before is None else before.sources
-        sources = {name: extended_source(own, with_new, before=earlier_sources.get(name)) for name, own in self.sources.items()}
+        sources = {
+            name: extended_source(own, with_new, earlier=earlier_sources.get(name))
+            for name, own in self.sources.items()
+        }
         exposure = self.exposure.extended(catalogue.n_items) if self.exposure else None
         return replace(self, catalogue=catalogue, statistics=statistics, sources=sources, exposure=exposure)
 
@@ -269,14 +276,22 @@ class HybridModel:
         explain: bool,
     ) -> list[Slate]:
         if stage != "ranker" or self.ranker is None:
-            return to_slates(candidates, self.apply_exposure_constraint(candidates, self._scores_without_ranker(candidates, stage), stage=stage), k)
+            return to_slates(
+                candidates,
+                self.apply_exposure_constraint(candidates, self._scores_without_ranker(candidates, stage), stage=stage),
+                k,
+            )
         feature_matrix = self.features(candidates, profiles, contexts)
         order = self.apply_exposure_constraint(candidates, self.ranker.scores(feature_matrix), stage=stage)
         return to_slates(candidates, order, k, ranker=self.ranker if explain else None, features=feature_matrix)
 
     def apply_exposure_constraint(self, candidates: Candidates, scores: Floats, *, stage: str) -> Floats:
         """Return float32[n_pairs]: the scores, over-exposed items held back where sources are blended and the knob is on."""
-        return self.exposure.penalized_scores(candidates, scores) if self.exposure and stage in (BLEND, "ranker") else scores
+        return (
+            self.exposure.penalized_scores(candidates, scores)
+            if self.exposure and stage in (BLEND, "ranker")
+            else scores
+        )
 
     def with_exposure(self, exposure: ExposureConstraint) -> Self:
         """Return the same model under an exposure constraint."""

@@ -70,10 +70,17 @@ class Network:
         sample = features[evenly_spaced(len(features), MAX_QUANTILE_ROWS)]
         quantiles, normal_scores = zip(*(_quantile_map(column) for column in sample.T), strict=True)
         missing_share = np.isnan(sample).mean(axis=0)
-        flagged = np.flatnonzero((missing_share > MIN_MISSING_SHARE) & (missing_share < 1 - MIN_MISSING_SHARE)).astype(np.int64)
+        flagged = np.flatnonzero((missing_share > MIN_MISSING_SHARE) & (missing_share < 1 - MIN_MISSING_SHARE)).astype(
+            np.int64
+        )
         inputs = _inputs(features, quantiles, normal_scores, flagged)
         epochs = int(np.clip(np.ceil(steps * BATCH_SIZE / len(inputs)), 1, MAX_EPOCHS))
-        settings = {**SETTINGS, "batch_size": min(BATCH_SIZE, len(inputs)), "max_iter": epochs, "n_iter_no_change": epochs}
+        settings = {
+            **SETTINGS,
+            "batch_size": min(BATCH_SIZE, len(inputs)),
+            "max_iter": epochs,
+            "n_iter_no_change": epochs,
+        }
         networks = [MLPClassifier((HIDDEN,), random_state=seed + network, **settings) for network in range(N_NETWORKS)]
         # One thread each: the products are small, and the weights are then the same whatever the number of cores.
         with warnings.catch_warnings(), threadpool_limits(1), ThreadPoolExecutor(N_NETWORKS) as pool:
@@ -90,7 +97,9 @@ class Network:
 
     def scores(self, features: Floats) -> Doubles:
         """Return float64[n]: higher is better."""
-        parts = [self._chunk_scores(features[start : start + CHUNK_ROWS]) for start in range(0, len(features), CHUNK_ROWS)]
+        parts = [
+            self._chunk_scores(features[start : start + CHUNK_ROWS]) for start in range(0, len(features), CHUNK_ROWS)
+        ]
         return np.concatenate(parts) if parts else np.empty(0)
 
     def _chunk_scores(self, features: Floats) -> Doubles:
@@ -139,9 +148,14 @@ class Network:
     def parse(cls, text: str) -> Self:
         """Return what `text` wrote."""
         values = json.loads(text)
-        weights = [np.asarray(values[name], np.float32) for name in ("first", "bias", "second")]
-        maps = [tuple(np.asarray(one, np.float32) for one in values[name]) for name in ("knots", "levels")]
-        return cls(*maps, np.asarray(values["unsure"], np.int64), *weights)
+        quantiles, normal_scores = (
+            tuple(np.asarray(one, np.float32) for one in values[name]) for name in ("knots", "levels")
+        )
+        hidden_weights, hidden_bias, output_weights = (
+            np.asarray(values[name], np.float32) for name in ("first", "bias", "second")
+        )
+        flagged = np.asarray(values["unsure"], np.int64)
+        return cls(quantiles, normal_scores, flagged, hidden_weights, hidden_bias, output_weights)
 
     def _inputs_of(self, features: Floats) -> Floats:
         return _inputs(features, self.quantiles, self.normal_scores, self.flagged)
@@ -158,7 +172,9 @@ def _quantile_map(column: Floats) -> tuple[Floats, Floats]:
     return quantiles.astype(np.float32), normal_scores.astype(np.float32)
 
 
-def _inputs(features: Floats, quantiles: Sequence[Floats], normal_scores: Sequence[Floats], flagged: NDArray[np.int64]) -> Floats:
+def _inputs(
+    features: Floats, quantiles: Sequence[Floats], normal_scores: Sequence[Floats], flagged: NDArray[np.int64]
+) -> Floats:
     n, width = features.shape
     inputs = np.empty((n, width + len(flagged)), np.float32)
     for at in range(width):

@@ -66,7 +66,7 @@ def demote_disliked(space: TasteSpace, opinions: Opinions, items: Ints) -> Ints:
     if not len(opinions.disliked) or not len(items):
         return items
     taste, _ = posterior(space, opinions)
-    is_disliked = space.at(items) @ taste < DISLIKE_THRESHOLD
+    is_disliked = space.points_of(items) @ taste < DISLIKE_THRESHOLD
     places = np.arange(1, len(items) + 1) * np.where(is_disliked, DEMOTION_FACTOR, 1.0)
     ordered: Ints = items[np.argsort(places, kind="stable")]
     return ordered
@@ -77,6 +77,6 @@ def posterior(space: TasteSpace, opinions: Opinions) -> tuple[Doubles, Doubles]:
     d = space.points.shape[1]
     if not len(opinions.items) or not d:
         return np.zeros(d), np.eye(d)
-    points = space.at(opinions.items)
+    points = space.points_of(opinions.items)
     prior_covariance: Doubles = np.asarray(np.linalg.inv(np.eye(d) + (points.T / opinions.noise) @ points), np.float64)
     return prior_covariance @ (points.T @ (opinions.values / opinions.noise)), prior_covariance

@@ -116,7 +116,9 @@ class RatingPredictor:
 
     def _tastes(self, histories: ProfileColumns) -> Iterator[tuple[int, Floats]]:
         """Yield each shopper with known ratings and float32[factors + 1]: taste, and generosity behind it."""
-        rated = np.flatnonzero((histories.signals == RATING) & (histories.items >= 0) & (histories.items < len(self.bias)))
+        rated = np.flatnonzero(
+            (histories.signals == RATING) & (histories.items >= 0) & (histories.items < len(self.bias))
+        )
         rated = rated[~np.isnan(self.bias[histories.items[rated]])]
         ridge_matrix = np.diag([self.ridge] * self.vectors.shape[1] + [GENEROSITY_RIDGE])
         owners, starts = np.unique(histories.rows[rated], return_index=True)
@@ -124,7 +126,12 @@ class RatingPredictor:
             events = last_of_each(histories.items[events], events)
             items = histories.items[events]
             design = np.column_stack([self.vectors[items], np.ones(len(items), np.float32)])
-            yield owner, solved(design, np.ones(len(items)), histories.values[events] - self.mean - self.bias[items], ridge_matrix)
+            yield (
+                owner,
+                solved(
+                    design, np.ones(len(items)), histories.values[events] - self.mean - self.bias[items], ridge_matrix
+                ),
+            )
 
 
 def _star_unit(low: float, high: float) -> float:
@@ -155,7 +162,10 @@ def _select_config(interactions: Interactions, n_items: int, rows: Longs) -> tup
         steps=np.zeros(len(train), np.float32),
         now=np.full(len(shoppers), interactions.times[validation].min()),
     )
-    validation_rows, validation_items = np.searchsorted(shoppers, users[validation]).astype(np.int64), items[validation].astype(np.int64)
+    validation_rows, validation_items = (
+        np.searchsorted(shoppers, users[validation]).astype(np.int64),
+        items[validation].astype(np.int64),
+    )
     errors: dict[tuple[int, float], float] = {}
     for number, config in enumerate(CANDIDATE_CONFIGS):
         predictor = RatingPredictor.fit_rows(interactions, n_items, past, config)

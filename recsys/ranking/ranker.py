@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.arrays import Bools, Doubles, Floats
-from recsys.ranking.groups import row_deviations, evenly_spaced
+from recsys.ranking.groups import evenly_spaced, row_deviations
 from recsys.ranking.network import Network
 
 if TYPE_CHECKING:  # loaded where trees are: it brings scikit-learn along, a second of every process's start

@@ -20,7 +20,7 @@ def taste_features(histories: ProfileColumns, rows: Longs, items: Longs, statist
     Ages are logarithms of days; a product nobody touched yet counts as born now.
     """
     weights = STEP_DECAY**histories.steps
-    total = np.bincount(histories.rows, weights, histories.n).astype(np.float64)
+    total = np.bincount(histories.rows, weights, histories.n_profiles).astype(np.float64)
     total[total == 0] = np.nan
     born = np.where(np.isnan(statistics.born[histories.items]), histories.times, statistics.born[histories.items])
     ages = _log_days(histories.times - born)
@@ -28,7 +28,7 @@ def taste_features(histories: ProfileColumns, rows: Longs, items: Longs, statist
     candidate_born = np.where(np.isnan(statistics.born[items]), now, statistics.born[items])
 
     def mean(values: Doubles) -> Doubles:
-        row_means: Doubles = np.bincount(histories.rows, weights * values, histories.n) / total
+        row_means: Doubles = np.bincount(histories.rows, weights * values, histories.n_profiles) / total
         return row_means[rows]
 
     popular = statistics.table[:, POPULAR]

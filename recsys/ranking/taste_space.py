@@ -62,7 +62,10 @@ class TasteSpace:
         axes = np.argsort(-values, kind="stable")[:MAX_DIMENSIONS]
         axes = axes[values[axes] > MIN_EIGENVALUE_SHARE * max(values.max(initial=0.0), MIN_EIGENVALUE_SHARE)]
         roots = np.sqrt(values[axes])
-        familiarity, demand = _relative_to_first(pool, statistics, "shoppers"), _relative_to_first(pool, statistics, "popular_90d")
+        familiarity, demand = (
+            _relative_to_first(pool, statistics, "shoppers"),
+            _relative_to_first(pool, statistics, "popular_90d"),
+        )
         return cls(pool, vectors[:, axes] * roots, familiarity, demand, rows, pool_vectors, vectors[:, axes] / roots)
 
     def points_of(self, codes: Ints) -> Doubles:
@@ -73,7 +76,9 @@ class TasteSpace:
         points = np.zeros((len(codes), self.points.shape[1]))
         points[inside] = self.points[familiarity[inside]]
         if not inside.all():
-            similarity = np.asarray(_dense(_normalized(self._vectors_of(codes[~inside])) @ self._pool_vectors.T), np.float64)
+            similarity = np.asarray(
+                _dense(_normalized(self._vectors_of(codes[~inside])) @ self._pool_vectors.T), np.float64
+            )
             points[~inside] = similarity @ self._projection
         return points
 

@@ -56,13 +56,17 @@ class TextSimilarity:
             indices.extend(vocabulary.setdefault(word, len(vocabulary)) for word in item_tokens)
             ends.append(len(indices))
         earlier_rows, width = previous._rows, max(1, len(vocabulary))
-        earlier_incidence = csr_matrix((earlier_rows.data, earlier_rows.indices, earlier_rows.indptr), shape=(earlier_rows.shape[0], width))
+        earlier_incidence = csr_matrix(
+            (earlier_rows.data, earlier_rows.indices, earlier_rows.indptr), shape=(earlier_rows.shape[0], width)
+        )
         new_incidence = csr_matrix((np.ones(len(indices), np.float32), indices, ends), shape=(len(changed), width))
         row_of_item = places.copy()
         row_of_item[changed] = earlier_rows.shape[0] + np.arange(len(changed))
         incidence = vstack([earlier_incidence, new_incidence], format="csr")[row_of_item]
         is_used = np.bincount(incidence.indices, minlength=width) > 0
-        if 0 < 2 * np.count_nonzero(is_used) < len(vocabulary):  # most are words of what is gone or told otherwise by now
+        if (
+            0 < 2 * np.count_nonzero(is_used) < len(vocabulary)
+        ):  # most are words of what is gone or told otherwise by now
             vocabulary = {word: place for place, word in enumerate(compress(vocabulary, is_used))}
             incidence = incidence[:, np.flatnonzero(is_used)]
         return cls(catalogue, vocabulary, incidence)

@@ -7,9 +7,9 @@ import numpy as np
 from recsys.arrays import Floats, Ints
 from recsys.metrics.registry import DEEPEST
 from recsys.ranking.blend import (
-    single_stage_sources,
     blend_scores,
     chained_scores,
+    single_stage_sources,
     with_positive_score,
 )
 from recsys.ranking.candidates import Candidates

@@ -317,7 +317,7 @@ def test_what_a_waiver_let_through_looks_like_no_other_version(log_in: LogIn) ->
     ada.post(page_of(version, "ask_waiver_page"), {"reason": "A sale starts tomorrow", "days": 3})
     waiver = ModelWaiver.objects.get()
     approve = reverse("admin:modelops_modelwaiver_approve_page", args=[waiver.pk])
-    assert f'href="{page_of(version, "evaluation_page")}"' in cora.get(approve).content.decode()  # to judge before
+    assert f'href="{page_of(version, "evaluation_page")}"' in cora.get(approve).content.decode()  # to run_checks before
     cora.post(approve)
     ada.post(page_of(version, "promote_page"))
     home, versions = reverse("admin:index"), reverse("admin:modelops_modelversion_changelist")

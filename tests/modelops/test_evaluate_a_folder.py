@@ -127,12 +127,12 @@ def test_products_that_appeared_after_the_cut_are_told_of() -> None:
     after, before = found(end - 2 * DAY), found(0.0)
 
     assert after["appeared_later"] == {"questions": 30, "shoppers": 30, "products": 2}
-    assert any("  30 of those with a cold target" in line for line in told(after))
+    assert any("  30 of those with a cold target" in line for line in summary_lines(after))
     ours = after["ours"]
     shown = [one["coverage"] * 42 for one in (*ours["beyond"].values(), *ours["exposure"]["curve"])]
     assert shown == pytest.approx(np.round(shown)), "of 44 products two could not be shown yet"
     assert "appeared_later" not in before
-    assert not any("first_seen" in line for line in told(before))
+    assert not any("first_seen" in line for line in summary_lines(before))
 
 
 def test_who_wanted_what_appeared_after_the_cut_is_counted_once_as_everywhere() -> None:
@@ -146,7 +146,7 @@ def test_who_wanted_what_appeared_after_the_cut_is_counted_once_as_everywhere() 
 
     assert found["appeared_later"] == {"questions": 60, "shoppers": 30, "products": 2}
     assert found["released"]["cold"]["ndcg@10"]["n"] == 30
-    assert any("  30 of those with a cold target" in line for line in told(found))
+    assert any("  30 of those with a cold target" in line for line in summary_lines(found))
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def test_the_best_of_our_own_sources_stands_beside_what_is_released() -> None:
     best, released = max(values.values()), found["released"]["warm"]["ndcg@10"]["value"]
     assert values[found["best_source"]] == pytest.approx(best)
     assert found["over_best_source"]["difference"]["value"] == pytest.approx(released - best)
-    assert any(f": over own {found['best_source']} ×" in line for line in told(found))
+    assert any(f": over own {found['best_source']} ×" in line for line in summary_lines(found))
 
 
 def test_nothing_is_not_a_number_of_times_nothing() -> None:
@@ -330,7 +330,7 @@ def test_nothing_is_not_a_number_of_times_nothing() -> None:
 
     assert found["over_best_peer"]["ratio"] is None
     assert found["over_best_peer"]["difference"]["value"] == pytest.approx(0.3)
-    (line,) = [one for one in told({**report(), **found}) if "over most popular" in one]
+    (line,) = [one for one in summary_lines({**report(), **found}) if "over most popular" in one]
     assert "over most popular, difference 0.3000 [" in line
 
 
@@ -347,7 +347,7 @@ def test_what_holding_back_costs_is_told_in_a_line() -> None:
         for strength in (0.0, 0.2, 1.0)
     ]
 
-    assert told(report(exposure={"chosen": 0.2, "curve": curve}))[-1] == (
+    assert summary_lines(report(exposure={"chosen": 0.2, "curve": curve}))[-1] == (
         "  over-exposed items held back by 0.2, validation: "
         "NDCG@10 0.1000 to 0.0800, Gini 0.6000 to 0.4000, coverage 0.5000 to 0.7000"
     )
@@ -357,17 +357,17 @@ def test_what_cleaning_removed_is_told_with_its_reasons_in_a_line() -> None:
     taken = [("ids", 0, "nobody"), ("duplicates", 1_200, "was there already"), ("machines", 5, "too quick")]
     removed = [{"rule": rule, "rows": rows, "reason": reason} for rule, rows, reason in taken]
 
-    assert told(report(data={"interactions": 3_000, "removed": removed}))[1] == (
+    assert summary_lines(report(data={"interactions": 3_000, "removed": removed}))[1] == (
         "  1,205 of 4,205 rows removed: 1,200 duplicates (was there already); 5 machines (too quick)"
     )
-    assert told(report())[1] == "  0 of 3,000 rows removed"
+    assert summary_lines(report())[1] == "  0 of 3,000 rows removed"
 
 
 def test_peers_that_are_not_installed_are_named() -> None:
-    lines = told({**report(), "peers": {}, "peers_not_installed": ["LightFM"]})
+    lines = summary_lines({**report(), "peers": {}, "peers_not_installed": ["LightFM"]})
 
     assert "  peers that are not installed: LightFM" in lines
-    assert not any("installed" in line for line in told({**report(), "peers": {}, "peers_not_installed": []}))
+    assert not any("installed" in line for line in summary_lines({**report(), "peers": {}, "peers_not_installed": []}))
 
 
 @pytest.mark.parametrize(("shoppers", "warned"), [(0, False), (1, True), (49, True), (50, False)])
@@ -376,7 +376,7 @@ def test_a_handful_of_shoppers_is_said_to_prove_nothing(protocol: str, shoppers:
     interval = {"value": 0.5, "low": 0.5, "high": 0.5, "n": shoppers}
     released = {**report()["released"], "warm": {"ndcg@10": interval, "hit_rate@10": interval}}
 
-    lines = [one for one in told({**report(), "protocol": protocol, "released": released}) if "may be chance" in one]
+    lines = [one for one in summary_lines({**report(), "protocol": protocol, "released": released}) if "may be chance" in one]
 
     assert len(lines) == warned
     assert all(f"target: {shoppers}. " in one for one in lines)

@@ -48,7 +48,7 @@ def live() -> ModelVersion:
 
 
 def handed_over(challenger: HybridModel, *, first: bool = False) -> ModelVersion:
-    """Register and judge a challenger the way a training run does."""
+    """Register and run_checks a challenger the way a training run does."""
     result = trained(challenger, rival=None if first else honest(fold()))
     version = register(result.bundle, report=result.report, actor="system:training")
     # As where there is a champion, but of a plan that can no longer be followed.

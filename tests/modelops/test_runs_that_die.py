@@ -192,7 +192,7 @@ def test_a_database_that_goes_away_at_the_end_costs_no_finished_training(monkeyp
         if away.pop("compared", False):
             raise OperationalError("gone")
 
-    def judge(version: str, *named: Any, **more: Any) -> ModelVersion:
+    def run_checks(version: str, *named: Any, **more: Any) -> ModelVersion:
         row = judge_version(version, harmless(), reference="popularity", actor="staff:1")
         if away.pop("judged", False):
             raise OperationalError("gone")
@@ -200,7 +200,7 @@ def test_a_database_that_goes_away_at_the_end_costs_no_finished_training(monkeyp
 
     monkeypatch.setattr(run_progress, "WAITS", (0.0,))
     monkeypatch.setattr(training, "steadiness_of", compared)
-    monkeypatch.setattr(training, "judge_training", judge)
+    monkeypatch.setattr(training, "judge_training", run_checks)
 
     told = training._released(SimpleNamespace(bundle=model(("popular",)), report={}), [], progress=progress, over="")  # type: ignore[arg-type]
 
@@ -234,12 +234,12 @@ def test_a_disk_that_becomes_full_meanwhile_says_what_is_left(
         learnt: Any = SimpleNamespace(bundle=model(("popular",)), report={})
         return training._released(learnt, [], progress=progress, over="")
 
-    def judge(version: str, *named: Any, **more: Any) -> ModelVersion:
+    def run_checks(version: str, *named: Any, **more: Any) -> ModelVersion:
         return judge_version(version, harmless(), reference="popularity", actor="staff:1")
 
     monkeypatch.setattr(training, "_trained", trained)
     monkeypatch.setattr(training, "steadiness_of", lambda trained: None)
-    monkeypatch.setattr(training, "judge_training", judge)
+    monkeypatch.setattr(training, "judge_training", run_checks)
     monkeypatch.setattr(written, "save" if written is HybridModel else "write_case", full)
 
     with pytest.raises(CommandError, match=rf"\(No space left on device\): .*{left}"):

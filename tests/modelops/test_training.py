@@ -92,11 +92,11 @@ def test_half_the_data_of_the_live_model_is_refused_unless_forced_and_steadiness
 def test_a_version_that_went_live_meanwhile_is_not_replaced_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     record(120)
     other = admitted(model())
-    judge = judge_training
+    run_checks = judge_training
 
     def meanwhile(*args: Any, **named: Any) -> ModelVersion:
         promote(other, actor="staff:1")
-        return judge(*args, **named)
+        return run_checks(*args, **named)
 
     monkeypatch.setattr(training, "judge_training", meanwhile)
 

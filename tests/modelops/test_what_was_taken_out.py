@@ -42,7 +42,7 @@ def test_it_is_on_the_shelf_that_is_judged_until_it_was_taken_out() -> None:
     )
 
     assert [bool(shelf.listed_exposure(np.arange(shelf.n_items) == rug).any()) for shelf in (then, now)] == [True, False]
-    assert now.absent == then.absent + 1
+    assert now.n_absent == then.n_absent + 1
     assert (then.supplier[rug] >= 0, int(now.supplier[rug]), bool(now.new[rug])) == (True, -1, False)
     assert fingerprint(dataset) == learnt, "no training learns from it"
 

@@ -50,13 +50,13 @@ class Answers:
         """How many shoppers were answered; an answer that names nobody is a shopper's of its own."""
         return len(np.unique(self.shoppers))
 
-    def first(self, size: int) -> "Answers":
+    def head(self, size: int) -> "Answers":
         """Return the first of them."""
         return Answers(self.slates[:size], self.shoppers[:size], self.times[:size])
 
-    def exposure(self, shelf: CatalogView) -> Doubles:
+    def exposure(self, view: CatalogView) -> Doubles:
         """Return float64[n_items]: how often each item was shown among the first ten."""
-        return shown_among_first(self.slates, shelf.n_items)
+        return shown_among_first(self.slates, view.n_items)
 
 
 def ndcg_by_shopper(answers: Answers, touches: Touches, *, n_items: int) -> tuple[Longs, Doubles]:
@@ -64,12 +64,12 @@ def ndcg_by_shopper(answers: Answers, touches: Touches, *, n_items: int) -> tupl
 
     The targets of an answer are the different items that its shopper touched later.
     """
-    owners, items, last = _last_touches(touches, n_items)
-    hit = _touched_later(answers, owners * n_items + items, last, n_items=n_items)
-    later = _counted_later(answers, owners, last)
-    asked = np.flatnonzero(later > 0)
-    values = per_question(hit[asked], later[asked], k=K)["ndcg"]
-    names, owner = np.unique(answers.shoppers[asked], return_inverse=True)
+    touch_shoppers, items, last = _last_touches(touches, n_items)
+    is_hit = _is_touched_later(answers, touch_shoppers * n_items + items, last, n_items=n_items)
+    later = _n_touched_later(answers, touch_shoppers, last)
+    answered = np.flatnonzero(later > 0)
+    values = per_question(is_hit[answered], later[answered], k=K)["ndcg"]
+    names, owner = np.unique(answers.shoppers[answered], return_inverse=True)
     return names, np.bincount(owner, values) / np.bincount(owner)
 
 
@@ -82,22 +82,22 @@ def _last_touches(touches: Touches, n_items: int) -> tuple[Longs, Longs, Times]:
     return pairs[ends] // n_items, pairs[ends] % n_items, times[ends]
 
 
-def _touched_later(answers: Answers, pairs: Longs, last: Times, *, n_items: int) -> Bools:
+def _is_touched_later(answers: Answers, pairs: Longs, last: Times, *, n_items: int) -> Bools:
     """Return bool[n, k]: whether the shopper touched each item after the answer; `pairs` are sorted."""
     keys = answers.shoppers[:, None] * n_items + answers.slates
     if not len(pairs):
         return np.zeros(keys.shape, bool)
     at = np.minimum(np.searchsorted(pairs, keys), len(pairs) - 1)
-    hit: Bools = (pairs[at] == keys) & (answers.slates >= 0) & (last[at] > answers.times[:, None])
-    return hit
+    is_hit: Bools = (pairs[at] == keys) & (answers.slates >= 0) & (last[at] > answers.times[:, None])
+    return is_hit
 
 
-def _counted_later(answers: Answers, owners: Longs, last: Times) -> Longs:
+def _n_touched_later(answers: Answers, touch_shoppers: Longs, last: Times) -> Longs:
     """Return how many items each answer's shopper touched after it, by one order of shoppers and times."""
     both = np.concatenate([answers.times, last])
     begin = both.min(initial=np.inf)
     length = both.max(initial=-np.inf) - begin + 1.0
-    ordered = np.sort(owners * length + (last - begin))
+    ordered = np.sort(touch_shoppers * length + (last - begin))
     ends = np.searchsorted(ordered, (answers.shoppers + 1) * length)
     later: Longs = ends - np.searchsorted(ordered, answers.shoppers * length + (answers.times - begin), side="right")
     return later

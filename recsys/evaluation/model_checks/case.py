@@ -57,24 +57,24 @@ class Case:
 
     challenger: SlateTable
     reference: SlateTable
-    shelf: CatalogView
+    catalog_view: CatalogView
     has_champion: bool
     limits: Limits = Limits()
     expected: Interval | None = None
     reference_stage: str = ""
 
-    def shuffled(self) -> "Case":
+    def in_hash_order(self) -> "Case":
         """Return the shoppers in the order of a hash of what is kept of each: in that of their ids, a kept table would
         name them, and in one drawn anew, the intervals of one case would differ from time to time.
         """
         hashes = [self._hash(row) for row in range(len(self.challenger.slates))]
         rows = np.array(sorted(range(len(hashes)), key=hashes.__getitem__), np.int64)
-        return replace(self, challenger=self.challenger.ordered(rows), reference=self.reference.ordered(rows))
+        return replace(self, challenger=self.challenger.take(rows), reference=self.reference.take(rows))
 
     def _hash(self, row: int) -> bytes:
-        ours = self.challenger
-        labels = [(kind, own[row]) for kind, own in sorted(ours.groups.items())]
-        digest = hashlib.sha256(json.dumps([labels, ours.targets[row].tolist()]).encode())
-        for slates in (ours.slates, self.reference.slates):
+        challenger = self.challenger
+        labels = [(kind, own[row]) for kind, own in sorted(challenger.groups.items())]
+        digest = hashlib.sha256(json.dumps([labels, challenger.targets[row].tolist()]).encode())
+        for slates in (challenger.slates, self.reference.slates):
             digest.update(np.ascontiguousarray(slates[row]).tobytes())
         return digest.digest()

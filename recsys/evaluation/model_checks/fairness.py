@@ -17,25 +17,25 @@ from recsys.evaluation.model_checks.slate_table import CatalogView
 from recsys.metrics.intervals import resample_counts
 from recsys.metrics.spread import TOP
 
-DRAWS = 1_000
+RATIO_DRAWS = 1_000
 EXPOSURE_DRAWS = 200
 MIN_GROUP = 500
-MIN_SHELF = 50
+MIN_LISTED = 50
 """Five slates' worth of products: below, ten places show so much of the shelf that shares tell nothing of a model."""
 
 
-def has_suppliers(shelf: CatalogView) -> bool:
+def has_suppliers(view: CatalogView) -> bool:
     """Return whether shares of suppliers tell anything: a shelf that is large enough, and two suppliers known."""
-    return shelf.n_listed >= MIN_SHELF and len(np.unique(shelf.supplier[shelf.supplier >= 0])) >= 2
+    return view.n_listed >= MIN_LISTED and len(np.unique(view.supplier[view.supplier >= 0])) >= 2
 
 
-def spread(exposure: Doubles, supplier: Ints) -> tuple[float, float, float]:
+def supplier_spread(exposure: Doubles, supplier: Ints) -> tuple[float, float, float]:
     """Return the least and the largest exposure ÷ catalogue share, and the mean distance |log| weighed by share."""
-    known = supplier >= 0
-    shown = np.bincount(supplier[known], exposure[known])
-    listed = np.bincount(supplier[known]).astype(np.float64)
-    share = listed[listed > 0] / listed.sum()
-    ratio = shown[listed > 0] / max(shown.sum(), 1e-12) / share
+    is_known = supplier >= 0
+    exposure_of_supplier = np.bincount(supplier[is_known], exposure[is_known])
+    items_of_supplier = np.bincount(supplier[is_known]).astype(np.float64)
+    share = items_of_supplier[items_of_supplier > 0] / items_of_supplier.sum()
+    ratio = exposure_of_supplier[items_of_supplier > 0] / max(exposure_of_supplier.sum(), 1e-12) / share
     gap = float((share * np.abs(np.log(np.maximum(ratio, 1e-3)))).sum())
     return float(ratio.min()), float(ratio.max()), gap
 
@@ -45,19 +45,19 @@ def mean_popularity(exposure: Doubles, popularity: Doubles) -> float:
     return float(exposure @ popularity) / max(float(exposure.sum()), 1e-12)
 
 
-def lift(exposure: Doubles, wanted: Longs, popularity: Doubles) -> float:
+def lift(exposure: Doubles, target_items: Longs, popularity: Doubles) -> float:
     """Return the mean popularity of shown items over that of wanted ones (item codes).
 
     0 where nothing is shown, or nobody had touched anything that is wanted.
     """
-    if not popularity[wanted].any():
+    if not popularity[target_items].any():
         return 0.0
-    return mean_popularity(exposure, popularity) / float(popularity[wanted].mean())
+    return mean_popularity(exposure, popularity) / float(popularity[target_items].mean())
 
 
-def has_new_items(shelf: CatalogView) -> bool:
+def has_new_items(view: CatalogView) -> bool:
     """Return whether the share of new items tells anything: a shelf that is large enough, and some are new."""
-    return shelf.n_listed >= MIN_SHELF and bool(shelf.new.any())
+    return view.n_listed >= MIN_LISTED and bool(view.new.any())
 
 
 def new_item_share(exposure: Doubles, new: Bools) -> float:
@@ -65,19 +65,19 @@ def new_item_share(exposure: Doubles, new: Bools) -> float:
     return float(exposure[new].sum() / max(exposure.sum(), 1e-12))
 
 
-def groups_of(groups: Mapping[str, Sequence[str]]) -> list[tuple[str, str, Longs]]:
+def large_groups(groups: Mapping[str, Sequence[str]]) -> list[tuple[str, str, Longs]]:
     """Return `members_of` each group that is large enough to be judged."""
-    return [one for one in members_of(groups) if len(one[2]) >= MIN_GROUP]
+    return [one for one in group_members(groups) if len(one[2]) >= MIN_GROUP]
 
 
-def members_of(groups: Mapping[str, Sequence[str]]) -> list[tuple[str, str, Longs]]:
+def group_members(groups: Mapping[str, Sequence[str]]) -> list[tuple[str, str, Longs]]:
     """Return kind, label and rows of each group, sorted by both; `groups` as in `SlateTable`."""
-    found = []
+    members = []
     for kind, labels in sorted(groups.items()):
         column = np.asarray(labels, dtype=str)
         for label in np.unique(column[column != ""]):
-            found.append((kind, str(label), np.flatnonzero(column == label)))
-    return found
+            members.append((kind, str(label), np.flatnonzero(column == label)))
+    return members
 
 
 def worst_over_best(values: Doubles, members: Sequence[Longs]) -> tuple[float, float]:
@@ -93,7 +93,7 @@ def worst_over_best(values: Doubles, members: Sequence[Longs]) -> tuple[float, f
     return float(np.quantile(low / np.maximum(high, 1e-12), 0.05)), point
 
 
-def drawn(slates: Ints, n_items: int, *, shoppers: Longs | None = None) -> Iterator[Doubles]:
+def exposure_draws(slates: Ints, n_items: int, *, shoppers: Longs | None = None) -> Iterator[Doubles]:
     """Yield the exposure of the first ten places of int32[n, k] (-1 is nothing) in each bootstrap draw of the shoppers.
 
     Row i is of `shoppers[i]`, or each of a shopper of its own. As many shoppers are always drawn alike: tables of the
@@ -112,5 +112,5 @@ def significantly_above(gaps: Doubles, *, slack: float) -> bool:
 
 
 def _means(values: Doubles, rng: np.random.Generator) -> Doubles:
-    means: Doubles = np.array([values[rng.integers(0, len(values), len(values))].mean() for _ in range(DRAWS)])
+    means: Doubles = np.array([values[rng.integers(0, len(values), len(values))].mean() for _ in range(RATIO_DRAWS)])
     return means

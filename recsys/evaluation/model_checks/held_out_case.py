@@ -11,12 +11,12 @@ from recsys.data.folds import Fold
 from recsys.evaluation.model_checks.case import POPULAR, Case, Limits
 from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable
 from recsys.metrics.intervals import Interval
-from recsys.ranking.groups import even
+from recsys.ranking.groups import evenly_spaced
 from recsys.ranking.model import HybridModel
 from recsys.training.served_slates import milliseconds, model_slates
 
 NEVER = float("-inf")
-TIMED, TAKES = 100, 5
+LATENCY_SAMPLES, LATENCY_REPEATS = 100, 5
 
 
 def build_case(
@@ -36,11 +36,15 @@ def build_case(
     groups = {"activity": activity(fold), **{kind: tuple(own) for kind, own in labels.items()}}
     theirs = model_slates(champion or challenger, fold, strategy=None if champion else POPULAR)
     targets = tuple(np.asarray(own, np.int64) for own in fold.targets)
-    ours, parts, other = model_slates(challenger, fold), learnt(challenger, fold), learnt(champion or challenger, fold)
+    ours, parts, reference_parts = (
+        model_slates(challenger, fold),
+        fitted_until_by_part(challenger, fold),
+        fitted_until_by_part(champion or challenger, fold),
+    )
     return Case(
-        challenger=SlateTable(ours, targets, groups, timed(challenger, fold), max(parts.values()), parts),
-        reference=SlateTable(theirs, targets, groups, None, max(other.values()), other),
-        shelf=shelf_of(challenger.catalogue, fold),
+        challenger=SlateTable(ours, targets, groups, latencies_ms(challenger, fold), max(parts.values()), parts),
+        reference=SlateTable(theirs, targets, groups, None, max(reference_parts.values()), reference_parts),
+        catalog_view=catalog_view_of(challenger.catalogue, fold),
         has_champion=champion is not None,
         limits=limits or Limits(),
         expected=expected,
@@ -48,23 +52,23 @@ def build_case(
     )
 
 
-def timed(bundle: HybridModel, fold: Fold) -> Floats:
+def latencies_ms(bundle: HybridModel, fold: Fold) -> Floats:
     """Return milliseconds of one slate for each of up to 100 shoppers: the best of five takes.
 
     The best, not the mean: what else the machine does while we measure is no property of the model.
     """
-    rows = even(len(fold), TIMED).tolist()
-    return np.array([min(milliseconds(bundle, fold, row) for _ in range(TAKES)) for row in rows], np.float32)
+    rows = evenly_spaced(len(fold), LATENCY_SAMPLES).tolist()
+    return np.array([min(milliseconds(bundle, fold, row) for _ in range(LATENCY_REPEATS)) for row in rows], np.float32)
 
 
-def learnt(bundle: HybridModel, fold: Fold) -> dict[str, float]:
+def fitted_until_by_part(bundle: HybridModel, fold: Fold) -> dict[str, float]:
     """Return the time of the latest row that each part learnt from, or was asked with; parts that hold none are out."""
     latest = {
         "plan": float(bundle.manifest.get("until", fold.until)),
         "past": _latest(fold.past.times),
         "statistics": _latest(bundle.statistics.last),
         "profiles": max((_latest(profile.times) for profile in fold.profiles), default=NEVER),
-        **{f"source {name}": _known(one.learned_until) for name, one in bundle.sources.items()},
+        **{f"source {name}": _moment_or_never(one.learned_until) for name, one in bundle.sources.items()},
     }
     return {name: moment for name, moment in latest.items() if moment > NEVER}
 
@@ -74,7 +78,7 @@ def activity(fold: Fold) -> tuple[str, ...]:
     return third_of(known_of(fold.profiles))
 
 
-def shelf_of(catalogue: Catalogue, fold: Fold) -> CatalogView:
+def catalog_view_of(catalogue: Catalogue, fold: Fold) -> CatalogView:
     """Return the items as the checks see them."""
     n_items = catalogue.n_items
     popularity: Doubles = np.bincount(fold.past.items, minlength=n_items)[:n_items].astype(np.float64)
@@ -86,5 +90,5 @@ def _latest(times: Times) -> float:
     return float(np.nanmax(times, initial=NEVER))
 
 
-def _known(moment: float | None) -> float:
+def _moment_or_never(moment: float | None) -> float:
     return NEVER if moment is None else moment

@@ -36,7 +36,7 @@ class SlateTable:
     parts: Mapping[str, float] = field(default_factory=dict)
     """The same of each part of the model that tells: its sources, its statistics, the profiles it was asked with."""
 
-    def ordered(self, rows: Longs) -> "SlateTable":
+    def take(self, rows: Longs) -> "SlateTable":
         """Return the shoppers in another order."""
         return replace(
             self,
@@ -66,7 +66,7 @@ class CatalogView:
     popularity: Doubles
     new: Bools
     cut: float
-    absent: int = 0
+    n_absent: int = 0
     """How many of the items appeared after the cut, were taken out before it, or are known only by what shoppers did:
     they are sold no more."""
 
@@ -81,7 +81,7 @@ class CatalogView:
     @property
     def n_listed(self) -> int:
         """How many of the items could be shown at the cut."""
-        return self.n_items - self.absent
+        return self.n_items - self.n_absent
 
     @property
     def new_item_share(self) -> float:
@@ -109,7 +109,7 @@ def suppliers(catalogue: Catalogue) -> Ints:
     brands = catalogue.brands or ("",) * catalogue.n_items
     attributes = catalogue.attributes or ((),) * catalogue.n_items
     names = [_supplier(own, brand) for own, brand in zip(attributes, brands, strict=True)]
-    code = {name: at for at, name in enumerate(sorted({name for name in names if name}))}
+    code = {name: number for number, name in enumerate(sorted({name for name in names if name}))}
     return np.fromiter((code.get(name, -1) for name in names), np.int32, catalogue.n_items)
 
 

@@ -13,7 +13,7 @@ from recsys.data.profile import Profile
 from recsys.ranking.model import HybridModel
 from recsys.training.served_slates import model_slates, padded
 
-ASKED, K = 500, 10
+N_QUESTIONS, K = 500, 10
 
 
 def model_stability(live: HybridModel, fresh: HybridModel, fold: Fold) -> Check:
@@ -21,12 +21,12 @@ def model_stability(live: HybridModel, fresh: HybridModel, fold: Fold) -> Check:
 
     The live model counts products in its own codes: profiles are told to it, and its answers read, by product id.
     """
-    part = fold.sample(ASKED)
-    there = codes_in(live.catalogue, fresh.catalogue.item_ids)
-    back = codes_in(fresh.catalogue, live.catalogue.item_ids)
-    told = [translated(profile, there, live.weights) for profile in part.profiles]
-    before = [back[slate.items] for slate in live.slate_many(told, part.contexts, K)]
-    return stability(padded(before, n=len(part), k=K), model_slates(fresh, part, k=K))
+    part = fold.sample(N_QUESTIONS)
+    live_codes = codes_in(live.catalogue, fresh.catalogue.item_ids)
+    fresh_codes = codes_in(fresh.catalogue, live.catalogue.item_ids)
+    profiles = [recoded(profile, live_codes, live.event_weights) for profile in part.profiles]
+    live_items = [fresh_codes[slate.items] for slate in live.slate_many(profiles, part.contexts, K)]
+    return stability(padded(live_items, n=len(part), k=K), model_slates(fresh, part, k=K))
 
 
 def codes_in(catalogue: Catalogue, item_ids: Sequence[str]) -> Ints:
@@ -35,17 +35,17 @@ def codes_in(catalogue: Catalogue, item_ids: Sequence[str]) -> Ints:
     return np.fromiter((codes.get(name, -1) for name in item_ids), np.int32, len(item_ids))
 
 
-def translated(profile: Profile, codes: Ints, weights: Floats) -> Profile:
+def recoded(profile: Profile, codes: Ints, weights: Floats) -> Profile:
     """Return the profile in other codes, without what they do not know, each event counting as `weights` say, but for
     what has no weight: what the shopper dislikes.
     """
     items = codes[profile.items]
-    known = items >= 0
+    is_known = items >= 0
     return replace(
         profile,
-        items=items[known],
-        times=profile.times[known],
-        signals=profile.signals[known],
-        weights=np.where(profile.weights[known] > 0, weights[profile.signals[known]], 0).astype(np.float32),
-        values=profile.values[known],
+        items=items[is_known],
+        times=profile.times[is_known],
+        signals=profile.signals[is_known],
+        weights=np.where(profile.weights[is_known] > 0, weights[profile.signals[is_known]], 0).astype(np.float32),
+        values=profile.values[is_known],
     )

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from recsys.evaluation.model_checks.case import Case, ModelCheck, Limits
-from recsys.evaluation.model_checks.checks import judge
+from recsys.evaluation.model_checks.case import Case, Limits, ModelCheck
+from recsys.evaluation.model_checks.checks import run_checks
 from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable
 from recsys.metrics.hits import sizes_of
 from recsys.metrics.intervals import Interval
@@ -28,7 +28,7 @@ class Verdict:
     @classmethod
     def of(cls, case: Case, *, reference: str) -> "Verdict":
         """Judge the case."""
-        return cls(reference, judge(case))
+        return cls(reference, run_checks(case))
 
     @property
     def passed(self) -> bool:
@@ -64,12 +64,12 @@ def write_case(directory: Path, case: Case) -> str:
         "reference": reference.slates,
         "targets": np.concatenate([*challenger.targets, np.empty(0, np.int64)]),
         "ends": np.cumsum(sizes),
-        "supplier": case.shelf.supplier,
-        "popularity": case.shelf.popularity,
-        "new": case.shelf.new,
+        "supplier": case.catalog_view.supplier,
+        "popularity": case.catalog_view.popularity,
+        "new": case.catalog_view.new,
     }
-    if case.shelf.listed is not None:
-        arrays["listed"] = case.shelf.listed
+    if case.catalog_view.listed is not None:
+        arrays["listed"] = case.catalog_view.listed
     if challenger.latency_ms is not None:
         arrays["latency_ms"] = challenger.latency_ms
     storage.write_arrays(directory / ARRAYS, arrays)
@@ -78,8 +78,8 @@ def write_case(directory: Path, case: Case) -> str:
         "fitted_until": challenger.fitted_until,
         "parts": dict(challenger.parts),
         "reference_fitted_until": reference.fitted_until,
-        "cut": case.shelf.cut,
-        "absent": case.shelf.absent,
+        "cut": case.catalog_view.cut,
+        "absent": case.catalog_view.n_absent,
         "has_champion": case.has_champion,
         "reference_rung": case.reference_stage,
         "limits": asdict(case.limits),
@@ -97,13 +97,19 @@ def read_case(directory: Path, *, expected: str | None = None) -> Case:
     targets = tuple(np.split(arrays["targets"], arrays["ends"][:-1])) if len(arrays["ends"]) else ()
     groups = {kind: tuple(labels) for kind, labels in statistics["groups"].items()}
     timing = arrays.get("latency_ms")
-    told = (arrays["supplier"], arrays["popularity"], arrays["new"], statistics["cut"], statistics.get("absent", 0))
+    view_columns = (
+        arrays["supplier"],
+        arrays["popularity"],
+        arrays["new"],
+        statistics["cut"],
+        statistics.get("absent", 0),
+    )
     return Case(
         challenger=SlateTable(
             arrays["challenger"], targets, groups, timing, statistics["fitted_until"], statistics.get("parts", {})
         ),
         reference=SlateTable(arrays["reference"], targets, groups, None, statistics["reference_fitted_until"]),
-        shelf=CatalogView(*told, arrays.get("listed")),
+        catalog_view=CatalogView(*view_columns, arrays.get("listed")),
         has_champion=statistics["has_champion"],
         limits=Limits(**statistics["limits"]),
         expected=Interval(**statistics["expected"]) if statistics.get("expected") else None,

@@ -43,14 +43,14 @@ class Peer(ABC):
         """
         rng = np.random.default_rng(seed)
         sampled = sampled_folds(folds, seed=seed, max_questions=MAX_QUESTIONS)
-        best, tried = SourceSettings({}, -1.0, 0), 0
+        best, trials = SourceSettings({}, -1.0, 0), 0
         for config in cls._configs(rng, budget_s):
             values = [cls(**config).values(fold) for fold in sampled]
             mean = float(np.concatenate(values).mean()) if values else 0.0
-            tried += 1
+            trials += 1
             if mean > best.value:
-                best = SourceSettings(config, mean, tried)
-        return replace(best, trials=tried)
+                best = SourceSettings(config, mean, trials)
+        return replace(best, trials=trials)
 
     @classmethod
     def _configs(cls, rng: np.random.Generator, budget_s: float) -> Iterator[Mapping[str, Any]]:
@@ -58,7 +58,7 @@ class Peer(ABC):
         yield from ({}, *cls.starts)
         end = time.monotonic() + budget_s
         while cls.space and time.monotonic() < end:
-            yield {name: drawn(rng, knob) for name, knob in cls.space.items()}
+            yield {name: sample_value(rng, dimension) for name, dimension in cls.space.items()}
 
     def values(self, fold: Fold) -> Doubles:
         """Return NDCG@10 of each question of a fold, after learning from its past."""
@@ -77,7 +77,7 @@ class Peer(ABC):
         """
 
 
-class Ours(Peer):
+class OwnRecommender(Peer):
     """A model that no package offers in this form, as this project implements it, by itself."""
 
     recommender: ClassVar[str]
@@ -112,24 +112,24 @@ class MostPopular(Peer):
     def answer(self, fold: Fold, k: int) -> Ints:
         """Return the most popular items; items had before are dropped where only new ones count."""
         parts = []
-        for rows in chunks(len(fold), len(self.counts)):
+        for rows in shopper_chunks(len(fold), len(self.counts)):
             hidden = profile_matrix(fold, rows, len(self.counts)) if fold.new_only else None
-            parts.append(top(np.tile(self.counts, (len(rows), 1)), hidden, k))
-        return stacked(parts, k)
+            parts.append(top_k(np.tile(self.counts, (len(rows), 1)), hidden, k))
+        return stack_slates(parts, k)
 
 
-class Dense(Peer):
+class MatrixPeer(Peer):
     """A model that scores every item for a matrix of shoppers' histories, or for shopper codes."""
 
     def fit(self, past: Interactions, catalogue: Catalogue) -> None:
         """Build the matrix shoppers x items of `amounts` and learn from it."""
         self.n_items = catalogue.n_items
         matrix = sparse.csr_matrix(
-            (self.amounts(past), (past.users, past.items)), shape=(past.n_users, catalogue.n_items)
+            (self.cell_values(past), (past.users, past.items)), shape=(past.n_users, catalogue.n_items)
         )
         self.learn(matrix)
 
-    def amounts(self, past: Interactions) -> Floats:
+    def cell_values(self, past: Interactions) -> Floats:
         """Return float32[len(past)]: what each row adds to its cell: one or, `weighed`, the weight of its event."""
         return past.weights if self.config.get("weighed") else np.ones(len(past), np.float32)
 
@@ -144,21 +144,21 @@ class Dense(Peer):
     def answer(self, fold: Fold, k: int) -> Ints:
         """Return the best items by score; items had before are dropped where only new ones count."""
         parts = []
-        for rows in chunks(len(fold), self.n_items):
+        for rows in shopper_chunks(len(fold), self.n_items):
             histories = profile_matrix(fold, rows, self.n_items, weighed=self.config.get("weighed", False))
             scores = self.scores(fold.users[rows.start : rows.stop].astype(np.int32), histories)
-            parts.append(top(scores, histories if fold.new_only else None, k))
-        return stacked(parts, k)
+            parts.append(top_k(scores, histories if fold.new_only else None, k))
+        return stack_slates(parts, k)
 
 
-def chunks(n: int, n_items: int) -> Iterator[range]:
+def shopper_chunks(n: int, n_items: int) -> Iterator[range]:
     """Yield consecutive parts of n shoppers."""
     size = max(1, min(CHUNK, CHUNK_CELLS // max(1, n_items)))
     for start in range(0, n, size):
         yield range(start, min(start + size, n))
 
 
-def stacked(parts: Sequence[Ints], k: int) -> Ints:
+def stack_slates(parts: Sequence[Ints], k: int) -> Ints:
     """Return the slates of all chunks, int32[n, k]; of none, none."""
     return np.concatenate(parts) if parts else np.empty((0, k), np.int32)
 
@@ -168,13 +168,13 @@ def profile_matrix(fold: Fold, rows: range, n_items: int, *, weighed: bool = Fal
     sizes = [len(fold.profiles[row].items) for row in rows]
     items = np.concatenate([fold.profiles[row].items for row in rows])
     owner = np.repeat(np.arange(len(sizes)), sizes)
-    amounts = np.ones(len(items), np.float32)
+    values = np.ones(len(items), np.float32)
     if weighed:
-        amounts = np.concatenate([fold.profiles[row].weights for row in rows])
-    return sparse.csr_matrix((amounts, (owner, items)), shape=(len(sizes), n_items))
+        values = np.concatenate([fold.profiles[row].weights for row in rows])
+    return sparse.csr_matrix((values, (owner, items)), shape=(len(sizes), n_items))
 
 
-def top(scores: Floats, hidden: Matrix | None, k: int) -> Ints:
+def top_k(scores: Floats, hidden: Matrix | None, k: int) -> Ints:
     """Return the k best columns of each row, without the hidden ones; ties go to the lower code."""
     scores = np.array(scores, np.float32)
     scores[np.isnan(scores)] = -np.inf  # of a model whose settings let it run away
@@ -182,17 +182,19 @@ def top(scores: Floats, hidden: Matrix | None, k: int) -> Ints:
         rows = np.repeat(np.arange(hidden.shape[0]), np.diff(hidden.indptr))
         scores[rows, hidden.indices] = -np.inf
     k = min(k, scores.shape[1])
-    least = -np.partition(-scores, k - 1, axis=1)[:, k - 1 : k]
-    above, equal = scores > least, scores == least
-    chosen = above | (equal & (np.cumsum(equal, axis=1, dtype=np.int32) <= k - above.sum(axis=1, keepdims=True)))
-    found = np.nonzero(chosen)[1].reshape(-1, k)
-    order = np.argsort(-np.take_along_axis(scores, found, 1), axis=1, kind="stable")
-    return np.take_along_axis(found, order, 1).astype(np.int32)
+    threshold = -np.partition(-scores, k - 1, axis=1)[:, k - 1 : k]
+    is_above, is_equal = scores > threshold, scores == threshold
+    is_chosen = is_above | (
+        is_equal & (np.cumsum(is_equal, axis=1, dtype=np.int32) <= k - is_above.sum(axis=1, keepdims=True))
+    )
+    chosen_items = np.nonzero(is_chosen)[1].reshape(-1, k)
+    order = np.argsort(-np.take_along_axis(scores, chosen_items, 1), axis=1, kind="stable")
+    return np.take_along_axis(chosen_items, order, 1).astype(np.int32)
 
 
-def drawn(rng: np.random.Generator, knob: tuple[Any, ...]) -> Any:
+def sample_value(rng: np.random.Generator, dimension: tuple[Any, ...]) -> Any:
     """Return a random value of a knob of a search space."""
-    kind, *rest = knob
+    kind, *rest = dimension
     if kind == "choice":
         return rest[0][int(rng.integers(len(rest[0])))]
     if kind == "int":
@@ -201,8 +203,8 @@ def drawn(rng: np.random.Generator, knob: tuple[Any, ...]) -> Any:
     return float(np.exp(rng.uniform(np.log(low), np.log(high)))) if log else float(rng.uniform(low, high))
 
 
-def ours(peer_name: str, recommender: str, start: Mapping[str, Any] | None = None) -> type[Peer]:
+def own_recommender(peer_name: str, recommender: str, start: Mapping[str, Any] | None = None) -> type[Peer]:
     """Return a peer that is one of our recommenders by itself, with its own search space."""
     space = RECOMMENDERS[recommender].SEARCH_SPACE
     own = {"name": peer_name, "recommender": recommender, "space": space, "start": start or {}}
-    return type(peer_name, (Ours,), own)
+    return type(peer_name, (OwnRecommender,), own)

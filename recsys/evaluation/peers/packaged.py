@@ -17,31 +17,31 @@ from recsys.arrays import Floats, Ints
 from recsys.data.interactions import Interactions
 from recsys.data.opinions import latest_ratings
 from recsys.evaluation.peers.base import (
-    Dense,
     Matrix,
+    MatrixPeer,
     MostPopular,
     Peer,
     Space,
-    ours,
+    own_recommender,
 )
 
 NEIGHBORS = ("choice", [20, 50, 100, 200, 500, 1000])
 
 
-class ImplicitNeighbors(Dense):
+class ImplicitNeighbors(MatrixPeer):
     """Item neighbors by one of implicit's similarities, of how often or, `weighed`, of how much a shopper had an item.
 
     RetailRocket, repeat, by the packages' defaults: BM25 .0444 and weighed .0531. A start, not part of the search: of
     the few draws there is time for, half would be lost where all events count alike (groceries .3263 instead of .3669).
     """
 
-    made: ClassVar[Any]
+    model_class: ClassVar[Any]
     starts: ClassVar[Sequence[Mapping[str, Any]]] = ({"weighed": True},)
     space: ClassVar[Space] = {"K": NEIGHBORS}
 
     def learn(self, matrix: Matrix) -> None:
         """Fit the similarities."""
-        self.model = self.made(**{name: value for name, value in self.config.items() if name != "weighed"})
+        self.model = self.model_class(**{name: value for name, value in self.config.items() if name != "weighed"})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ParameterWarning)  # of a conversion inside implicit itself
             self.model.fit(matrix, show_progress=False)
@@ -52,17 +52,17 @@ class ImplicitNeighbors(Dense):
 
 
 class Cosine(ImplicitNeighbors):
-    name, made = "implicit cosine", CosineRecommender
+    name, model_class = "implicit cosine", CosineRecommender
 
 
 class TFIDF(ImplicitNeighbors):
-    name, made = "implicit TF-IDF", TFIDFRecommender
+    name, model_class = "implicit TF-IDF", TFIDFRecommender
 
 
 class BM25(ImplicitNeighbors):
     """With popular items no longer than others (`B` 0) where shoppers are few: RetailRocket .0278 instead of .0084."""
 
-    name, made = "implicit BM25", BM25Recommender
+    name, model_class = "implicit BM25", BM25Recommender
     starts: ClassVar[Sequence[Mapping[str, Any]]] = ({"weighed": True}, {"K": 500, "K1": 0.35, "B": 0.0})
     space: ClassVar[Space] = {
         "K": NEIGHBORS,
@@ -71,7 +71,7 @@ class BM25(ImplicitNeighbors):
     }
 
 
-class ImplicitALS(Dense):
+class ImplicitALS(MatrixPeer):
     """Alternating least squares; with `K1` and `B` on cells weighed by BM25, as in the package's tutorial.
 
     Beauty, unweighed .0252 at best of six settings, weighed .0274.
@@ -99,9 +99,9 @@ class ImplicitALS(Dense):
         settings = {name: value for name, value in self.config.items() if name not in ("K1", "B")}
         with threadpool_limits(1, "blas"):
             self.model = AlternatingLeastSquares(**settings, random_state=7)
-            self.model.fit(self.weighed(matrix), show_progress=False)
+            self.model.fit(self.bm25_weighted(matrix), show_progress=False)
 
-    def weighed(self, matrix: Matrix) -> Matrix:
+    def bm25_weighted(self, matrix: Matrix) -> Matrix:
         """Return the cells times what `implicit.nearest_neighbours.bm25_weight` makes of them, items as documents.
 
         Histories are weighed by the popularity that was learnt from, not by their own.
@@ -118,11 +118,11 @@ class ImplicitALS(Dense):
     def scores(self, users: Ints, histories: Matrix) -> Floats:
         """Return scores of shoppers folded in from their histories."""
         with threadpool_limits(1, "blas"):
-            factors = self.model.recalculate_user(np.arange(histories.shape[0]), self.weighed(histories))
+            factors = self.model.recalculate_user(np.arange(histories.shape[0]), self.bm25_weighted(histories))
         return np.asarray(factors @ self.model.item_factors.T, np.float32)
 
 
-class ImplicitBPR(Dense):
+class ImplicitBPR(MatrixPeer):
     name = "implicit BPR"
     space: ClassVar[Space] = {
         "factors": ("choice", [32, 64, 128]),
@@ -142,7 +142,7 @@ class ImplicitBPR(Dense):
         return np.asarray(self.model.user_factors[users] @ self.model.item_factors.T, np.float32)
 
 
-class TutorialSVD(Dense):
+class TutorialSVD(MatrixPeer):
     """Surprise SVD as in its tutorial: all items ranked by the estimated rating.
 
     A rating is how often a shopper had an item, clipped, for events say no more. `weighed` counts a purchase four
@@ -160,14 +160,14 @@ class TutorialSVD(Dense):
         {"biased": False, "n_factors": 20, "n_epochs": 60},
     )
 
-    def amounts(self, past: Interactions) -> Floats:
+    def cell_values(self, past: Interactions) -> Floats:
         """Return one a row or, `weighed`, the weight of its event; `rated`, the stars of the latest ratings, else 0."""
-        rated = latest_ratings(past, until=np.inf) if self.config.get("rated") else np.empty(0, np.int64)
-        if len(rated) and np.ptp(past.values[rated]):
-            found = np.zeros(len(past), np.float32)
-            found[rated] = past.values[rated]
-            return found
-        return super().amounts(past)
+        rating_rows = latest_ratings(past, until=np.inf) if self.config.get("rated") else np.empty(0, np.int64)
+        if len(rating_rows) and np.ptp(past.values[rating_rows]):
+            values = np.zeros(len(past), np.float32)
+            values[rating_rows] = past.values[rating_rows]
+            return values
+        return super().cell_values(past)
 
     def learn(self, matrix: Matrix) -> None:
         """Fit the factors."""
@@ -188,15 +188,15 @@ class TutorialSVD(Dense):
 
     def scores(self, users: Ints, histories: Matrix) -> Floats:
         """Return the estimates of known items, nothing for unknown ones; a shopper without ratings gets the biases."""
-        known = np.fromiter((self.trainset.to_raw_iid(i) for i in range(self.trainset.n_items)), np.int64)
+        known_items = np.fromiter((self.trainset.to_raw_iid(i) for i in range(self.trainset.n_items)), np.int64)
         scores = np.full((len(users), self.n_items), -1e9, np.float32)
-        scores[:, known] = self.model.bi
-        rated = np.flatnonzero([self.trainset.knows_user(self._inner(user)) for user in users.tolist()])
-        inner = [self._inner(user) for user in users[rated].tolist()]
-        scores[np.ix_(rated, known)] += self.model.pu[inner] @ self.model.qi.T
+        scores[:, known_items] = self.model.bi
+        rated_rows = np.flatnonzero([self.trainset.knows_user(self._inner_user(user)) for user in users.tolist()])
+        inner = [self._inner_user(user) for user in users[rated_rows].tolist()]
+        scores[np.ix_(rated_rows, known_items)] += self.model.pu[inner] @ self.model.qi.T
         return scores
 
-    def _inner(self, user: int) -> int:
+    def _inner_user(self, user: int) -> int:
         """Return the trainset's number of a shopper, -1 where nothing was rated."""
         try:
             return int(self.trainset.to_inner_uid(user))
@@ -204,7 +204,7 @@ class TutorialSVD(Dense):
             return -1
 
 
-class LightFMPeer(Dense):
+class LightFMPeer(MatrixPeer):
     """LightFM with the WARP loss. Beauty: .0086 by the package's defaults, .0148 by what is tried next."""
 
     name = "LightFM"
@@ -234,7 +234,7 @@ class LightFMPeer(Dense):
         return np.asarray(shoppers[users] @ items.T + biases, np.float32)
 
 
-RARELY: Mapping[str, Any] = {
+RP3BETA_FOR_RARE_VISITS: Mapping[str, Any] = {
     "alpha": 0.33,
     "beta": 0.05,
     "matrix_half_life_days": 375.0,
@@ -248,18 +248,18 @@ seconds."""
 
 def peers(protocol: str) -> tuple[list[type[Peer]], list[str]]:
     """Return the peers of a protocol, and the names of those whose package is not installed."""
-    found: list[type[Peer]] = [
+    peer_classes: list[type[Peer]] = [
         MostPopular,
-        ours("recent popular", "popular"),
-        ours("personal top", "personal_top"),
+        own_recommender("recent popular", "popular"),
+        own_recommender("personal top", "personal_top"),
         ImplicitALS,
         ImplicitBPR,
         Cosine,
         TFIDF,
         BM25,
-        ours("EASE", "ease"),
-        ours("RP3beta", "rp3beta", RARELY),
-        ours("user-kNN", "user_knn"),
+        own_recommender("EASE", "ease"),
+        own_recommender("RP3beta", "rp3beta", RP3BETA_FOR_RARE_VISITS),
+        own_recommender("user-kNN", "user_knn"),
         TutorialSVD,
     ]
     missing = []
@@ -268,9 +268,9 @@ def peers(protocol: str) -> tuple[list[type[Peer]], list[str]]:
     except ImportError:  # or built for another machine, which would else be told when all others are tuned
         missing.append(LightFMPeer.name)
     else:
-        found.append(LightFMPeer)
+        peer_classes.append(LightFMPeer)
     if protocol == "next-item":
         from recsys.evaluation.peers.session import VSKNN, SequenceRules
 
-        found += [SequenceRules, VSKNN]
-    return found, missing
+        peer_classes += [SequenceRules, VSKNN]
+    return peer_classes, missing

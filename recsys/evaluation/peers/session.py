@@ -26,10 +26,10 @@ from recsys.evaluation.peers.base import (
     Matrix,
     Peer,
     Space,
-    chunks,
     profile_matrix,
-    stacked,
-    top,
+    shopper_chunks,
+    stack_slates,
+    top_k,
 )
 
 
@@ -63,11 +63,11 @@ class SequenceRules(Peer):
     def answer(self, fold: Fold, k: int) -> Ints:
         """Return what follows each profile's last item."""
         parts = []
-        for rows in chunks(len(fold), self.n_items):
+        for rows in shopper_chunks(len(fold), self.n_items):
             last = np.array([fold.profiles[row].items[-1] for row in rows])
             hidden = profile_matrix(fold, rows, self.n_items) if fold.new_only else None
-            parts.append(top(self.rules[last].toarray(), hidden, k))
-        return stacked(parts, k)
+            parts.append(top_k(self.rules[last].toarray(), hidden, k))
+        return stack_slates(parts, k)
 
 
 class VSKNN(Peer):
@@ -103,50 +103,54 @@ class VSKNN(Peer):
         shape = (int(session.max(initial=-1)) + 1, self.n_items)
         matrix = sparse.csr_matrix((np.ones(len(items), np.float32), (session, items)), shape=shape)
         matrix.data[:] = 1.0
-        self.sessions, self.holding = matrix, matrix.T.tocsr()
+        self.sessions, self.sessions_of_item = matrix, matrix.T.tocsr()
         sizes = np.maximum(np.asarray(matrix.sum(axis=1)).ravel(), 1)
-        self.unit = sparse.diags(1 / np.sqrt(sizes)).dot(matrix).T.tocsr()
-        idf = np.log(max(1, shape[0]) / np.maximum(np.diff(self.holding.indptr), 1))
+        self.normalized_sessions = sparse.diags(1 / np.sqrt(sizes)).dot(matrix).T.tocsr()
+        idf = np.log(max(1, shape[0]) / np.maximum(np.diff(self.sessions_of_item.indptr), 1))
         self.rarity = 1 + self.config.get("rarity", 0) * idf
 
     def answer(self, fold: Fold, k: int) -> Ints:
         """Return the neighbors' items."""
         parts = []
-        for rows in chunks(len(fold), max(self.n_items, self.sessions.shape[0])):
+        for rows in shopper_chunks(len(fold), max(self.n_items, self.sessions.shape[0])):
             current = [self._current(fold.profiles[row]) for row in rows]
-            alike = (self._stacked(current, self._faded) @ self.unit).toarray()
-            most = min(self.config.get("neighbors", 100), alike.shape[1])
-            chosen = np.argpartition(-alike, most - 1, axis=1)[:, :most]
-            weights = np.take_along_axis(alike, chosen, 1)
+            similarity = (self._session_matrix(current, self._decayed_weights) @ self.normalized_sessions).toarray()
+            n_neighbors = min(self.config.get("neighbors", 100), similarity.shape[1])
+            neighbors = np.argpartition(-similarity, n_neighbors - 1, axis=1)[:, :n_neighbors]
+            weights = np.take_along_axis(similarity, neighbors, 1)
             if self.config.get("latest"):
-                shared = (self._stacked(current, _halved) @ self.holding).toarray()
-                weights /= 2 - np.frexp(np.take_along_axis(shared, chosen, 1))[1]
-            owner = np.repeat(np.arange(len(rows)), most)
-            votes = sparse.csr_matrix((weights.ravel(), (owner, chosen.ravel())), shape=alike.shape) @ self.sessions
+                shared = (self._session_matrix(current, _halving_weights) @ self.sessions_of_item).toarray()
+                weights /= 2 - np.frexp(np.take_along_axis(shared, neighbors, 1))[1]
+            owner = np.repeat(np.arange(len(rows)), n_neighbors)
+            votes = (
+                sparse.csr_matrix((weights.ravel(), (owner, neighbors.ravel())), shape=similarity.shape) @ self.sessions
+            )
             scores = votes.toarray() * self.rarity
             hidden = profile_matrix(fold, rows, self.n_items) if fold.new_only else None
-            parts.append(top(scores, hidden, k))
-        return stacked(parts, k)
+            parts.append(top_k(scores, hidden, k))
+        return stack_slates(parts, k)
 
     def _current(self, profile: Profile) -> Ints:
         """Return the last items, the newest last."""
         pauses = np.flatnonzero(np.diff(profile.times) > SESSION_GAP)[: 0 if self.config.get("across", True) else None]
         return profile.items[pauses[-1] + 1 if len(pauses) else 0 :][-self.config.get("length", 10) :]
 
-    def _faded(self, items: Ints) -> tuple[Ints, Floats]:
+    def _decayed_weights(self, items: Ints) -> tuple[Ints, Floats]:
         """Return the items and what they weigh, the newest most."""
         fade: float = self.config.get("recall", 0.7)
         return items, fade ** np.arange(len(items), dtype=np.float32)[::-1]
 
-    def _stacked(self, current: Sequence[Ints], weighed: Callable[[Ints], tuple[Ints, Floats | Doubles]]) -> Matrix:
+    def _session_matrix(
+        self, current: Sequence[Ints], weights_of: Callable[[Ints], tuple[Ints, Floats | Doubles]]
+    ) -> Matrix:
         """Return csr [n, n_items] of the sessions, their items weighed."""
-        items, weights = zip(*map(weighed, current), strict=True)
+        items, weights = zip(*map(weights_of, current), strict=True)
         ends = np.cumsum([0, *map(len, items)])
         cells = (np.concatenate(weights), np.concatenate(items), ends)
         return sparse.csr_matrix(cells, shape=(len(current), self.n_items))
 
 
-def _halved(items: Ints) -> tuple[Ints, Doubles]:
+def _halving_weights(items: Ints) -> tuple[Ints, Doubles]:
     """Return distinct items, of weights 2 ** -steps back: of what another session shares, the first digit of the sum in
     base two is that of the latest.
     """

@@ -9,8 +9,8 @@ import pytest
 from recsys.evaluation.pipeline import TrainedBundle, asked_of
 
 from recsys.evaluation import surprise_ablation
-from recsys.evaluation.surprise_ablation import SampledFold, LearnedUserFactors, SVDWithUserFactors
-from recsys.evaluation.svd_as_feature import added, opinions
+from recsys.evaluation.surprise_ablation import LearnedUserFactors, SampledFold, SVDWithUserFactors
+from recsys.evaluation.svd_as_feature import svd_feature_gain, svd_features
 from recsys.ranking.ranker import NETWORK
 from recsys.sources.svd import SVD
 
@@ -90,7 +90,7 @@ def test_opinions_are_the_scores_and_ranks_of_svd(trained: TrainedBundle) -> Non
     asked = asked_of(trained.tested, fold)
     shoppers = list(zip(fold.profiles, fold.contexts, strict=True))
 
-    found = opinions(svd, asked.candidates, shoppers)
+    found = svd_features(svd, asked.candidates, shoppers)
 
     own = asked.candidates.rows == 3
     items = asked.candidates.items[own]
@@ -105,8 +105,8 @@ def test_without_a_ranker_nothing_is_added(trained: TrainedBundle) -> None:
     asked = asked_of(trained.tested, fold)
     svd = SVD().fit(fold.past, trained.tested.catalogue)
 
-    assert added(replace(trained.tested, ranker=None), fold, asked, svd) == {}
-    assert added(trained.tested, fold, asked, svd) != {}
+    assert svd_feature_gain(replace(trained.tested, ranker=None), fold, asked, svd) == {}
+    assert svd_feature_gain(trained.tested, fold, asked, svd) != {}
 
 
 def test_where_a_network_alone_was_released_trees_are_asked_what_svd_adds(trained: TrainedBundle) -> None:
@@ -114,7 +114,7 @@ def test_where_a_network_alone_was_released_trees_are_asked_what_svd_adds(traine
     plan = {**model.manifest["plan"], "rankers": (({"objective": NETWORK}, 100),)}
     alone = replace(model, manifest={**model.manifest, "plan": plan})
 
-    assert added(alone, fold, asked_of(model, fold), SVD().fit(fold.past, model.catalogue)) != {}
+    assert svd_feature_gain(alone, fold, asked_of(model, fold), SVD().fit(fold.past, model.catalogue)) != {}
 
 
 def test_a_fold_that_nobody_can_be_asked_in_says_so(trained: TrainedBundle) -> None:
@@ -143,7 +143,7 @@ def test_no_ranker_is_asked_about_a_shopper_who_taught_it(
 
     monkeypatch.setattr("recsys.evaluation.svd_as_feature.mean_of", mean_of)
     svd = SVD().fit(fold.past, model.catalogue)
-    added(model, fold, replace(asked, features=shopper.astype(np.float32)), svd)
+    svd_feature_gain(model, fold, replace(asked, features=shopper.astype(np.float32)), svd)
 
     assert len(taught) == len(told) == 4
     assert not any(teachers & others for teachers, others in zip(taught, told, strict=True))

@@ -17,7 +17,7 @@ from recsys.metrics.registry import mean_ndcg
 from recsys.metrics.spread import coverage, gini, shown_among_first
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.exposure_constraint import ExposureConstraint
-from recsys.ranking.groups import even
+from recsys.ranking.groups import evenly_spacedly_spaced
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.sources.registry import make
@@ -131,7 +131,7 @@ def test_a_training_measures_it_by_what_its_rung_shows_as_visits_begin(
     dated = replace(fold, whole=replace(fold.whole, first_seen=seen))
     begins = np.flatnonzero(fold.begins)
     assert 20 < len(begins) < len(fold)
-    asked = begins[even(len(begins), 20)]
+    asked = begins[evenly_spaced(len(begins), 20)]
 
     limit, points = choosing._exposure(late, dated, BLEND, stage, ranked, strength=0.3)
 

@@ -47,7 +47,7 @@ def test_contributions_add_up_to_the_score(seen: Judged, models: list[Trees | Ne
     mean = Ranker.mean(models, seen, NAMES)
 
     assert np.allclose(mean.contributions(seen.features[:50]).sum(axis=1), mean.scores(seen.features[:50]), atol=1e-4)
-    assert mean.used()[0]
+    assert mean.used_features()[0]
 
 
 def test_what_is_read_is_what_was_written(seen: Judged, models: list[Trees | Network]) -> None:

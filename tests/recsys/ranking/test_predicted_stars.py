@@ -20,10 +20,10 @@ from recsys.ranking.candidates import gather
 from recsys.ranking.features import feature_names, features
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.predicted_ratings import (
+    CANDIDATE_CONFIGS,
     FIVE_STAR_SPAN,
-    PREDICTED,
+    PREDICTED_STARS,
     RIDGES,
-    SETTINGS,
     RatingPredictor,
 )
 from recsys.ranking.profile_columns import ProfileColumns
@@ -56,13 +56,13 @@ def stars_of(statistics: ItemStatistics) -> RatingPredictor:
 
 def held_back(stars: RatingPredictor) -> float:
     """Return how far tastes are held back on a scale of five stars."""
-    return float(stars.ridge / max(1.0, (stars.high - stars.low) / FIVE) ** 2)
+    return float(stars.ridge / max(1.0, (stars.high - stars.low) / FIVE_STAR_SPAN) ** 2)
 
 
 def given(stars: RatingPredictor, profile: Profile, item: int) -> float | None:
     """Return the stars a shopper would give an item, None where one of them is unknown."""
     taste = stars.taste(profile)
-    found = np.nan if taste is None else float(stars.given(taste, np.array([item]))[0])
+    found = np.nan if taste is None else float(stars.predict_from_taste(taste, np.array([item]))[0])
     return None if np.isnan(found) else found
 
 
@@ -79,7 +79,7 @@ def test_the_ranker_sees_the_same_number_for_one_shopper_and_for_many(fold: Fold
     one = gather(source, [fold.profiles[9]], [fold.contexts[9]], quotas=QUOTAS, n_items=statistics.n_items)
     alone = features(one, [fold.profiles[9]], [fold.contexts[9]], statistics)
 
-    column = feature_names(many.sources).index(PREDICTED)
+    column = feature_names(many.sources).index(PREDICTED_STARS)
     np.testing.assert_array_equal(alone[:, column], together[many.rows == 9, column])
     assert np.isfinite(alone[:, column]).all()
     assert alone[0, column] == pytest.approx(given(stars_of(statistics), fold.profiles[9], int(one.items[0])))
@@ -91,7 +91,7 @@ def test_taste_shows_in_the_prediction(fold: Fold, statistics: ItemStatistics) -
 
     def taste(profile: Profile) -> np.ndarray:
         rows = np.zeros(statistics.n_items, np.int64)
-        return stars_of(statistics).predicted(ProfileColumns.of([profile]), rows, everything) - stars_of(statistics).bias
+        return stars_of(statistics).predict(ProfileColumns.of([profile]), rows, everything) - stars_of(statistics).bias
 
     agreement = [np.corrcoef(taste(one), taste(other))[0, 1] for one, other in zip(fold.profiles, turned, strict=False)]
 
@@ -184,7 +184,7 @@ def test_without_ratings_that_differ_there_is_nothing(kind: str, tmp_path: Path)
     artifact.write_statistics(tmp_path, statistics)
 
     assert statistics.stars is None
-    assert np.isnan(seen[:, feature_names(found.sources).index(PREDICTED)]).all()
+    assert np.isnan(seen[:, feature_names(found.sources).index(PREDICTED_STARS)]).all()
     assert [path.name for path in tmp_path.iterdir()] == ["statistics.npz"]
     assert artifact.read_statistics(tmp_path).stars is None
 
@@ -221,7 +221,7 @@ def test_settings_are_chosen_by_the_newest_ratings() -> None:
     assert held_back(chosen(ratings())) == pytest.approx(RIDGES[0]), "taste is in them"
     assert held_back(chance) == pytest.approx(RIDGES[-1]), "there is none"
     assert held_back(few) == pytest.approx(RIDGES[0])
-    assert few.vectors.shape[1] == SETTINGS[0].factors, "too few to tell"
+    assert few.vectors.shape[1] == CANDIDATE_CONFIGS[0].factors, "too few to tell"
 
 
 def test_the_same_ratings_teach_the_same(fold: Fold, statistics: ItemStatistics) -> None:
@@ -239,7 +239,7 @@ def test_a_slate_costs_next_to_nothing(fold: Fold, statistics: ItemStatistics) -
     taken = []
     for _ in range(50):
         begun = time.perf_counter()
-        stars_of(statistics).predicted(shopper, rows, items)
+        stars_of(statistics).predict(shopper, rows, items)
         taken.append(time.perf_counter() - begun)
 
     assert min(taken) < 0.0003

@@ -51,7 +51,7 @@ def test_ours_predicts_stars_of_a_folded_in_shopper(rated: Interactions) -> None
 
     taste = model.taste(shopper({0: 5.0, 2: 5.0, 4: 4.5, 1: 2.0, 3: 1.5, 5: 2.0}))
     assert taste is not None
-    liked, disliked, unknown = model.given(taste, np.array([10, 11, 99])).tolist()
+    liked, disliked, unknown = model.predict_from_taste(taste, np.array([10, 11, 99])).tolist()
 
     assert 1 <= disliked < liked <= 5
     assert liked > 3.8

@@ -9,8 +9,8 @@ from recsys.training.validation_set import PLENTY, Deciding, few
 from recsys.data.dataset import Dataset
 from recsys.data.folds import Fold, next_item
 from recsys.ranking.candidates import Candidates
-from recsys.ranking.features import LIFE, feature_names
-from recsys.ranking.history import OWN
+from recsys.ranking.features import AGE_FEATURES, feature_names
+from recsys.ranking.history import OWN_FEATURES
 from recsys.training.ranking_dataset import Examples
 from tests.recsys import shops
 
@@ -61,8 +61,8 @@ def test_the_questions_of_two_folds_are_one_list() -> None:
 def test_a_candidate_is_untouched_where_neither_anybody_nor_the_shopper_since_has_touched_it() -> None:
     deciding = Deciding.of([asked([[0, 1, 2]], [[2]])], [questions(15.0, 25.0)])
     features = deciding.asked.features
-    features[1:, NAMES.index(LIFE[1])] = np.nan
-    features[2, NAMES.index(OWN[0])] = 0.5
+    features[1:, NAMES.index(AGE_FEATURES[1])] = np.nan
+    features[2, NAMES.index(OWN_FEATURES[0])] = 0.5
 
     assert deciding.untouched().tolist() == [False, True, False]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recsys.evaluation.model_checks.case import Case, ModelCheck
-from recsys.evaluation.model_checks.checks import judge
+from recsys.evaluation.model_checks.checks import run_checks
 from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable
 from recsys.evaluation.model_checks.verdict import Verdict
 from recsys.metrics.intervals import Interval
@@ -27,7 +27,7 @@ FIRST_500 = np.arange(N_SHOPPERS) < 500
 
 
 def found(asked: Case) -> dict[str, ModelCheck]:
-    return {one.name: one for one in judge(asked)}
+    return {one.name: one for one in run_checks(asked)}
 
 
 def missing(table: SlateTable, rows: Sequence[int] | np.ndarray) -> SlateTable:
@@ -116,14 +116,14 @@ def test_a_supplier_that_starves_is_enough_though_none_is_shown_far_beyond_its_s
     champion = usual()
     starving = replace(champion, slates=champion.slates + np.where(champion.slates % 20, 0, 1).astype(np.int32))
 
-    told = found(replace(case(starving, champion), shelf=shelf))["supplier_share"]
+    told = found(replace(case(starving, champion), catalog_view=shelf))["supplier_share"]
 
     assert not told.passed
     assert told.detail.startswith("exposure ÷ catalogue share by supplier 0.00–1.20;")
 
 
 def test_who_is_spared_for_few_shoppers_is_told_the_number_too() -> None:
-    few, other = (one.ordered(np.arange(199)) for one in (unfair(usual()), usual()))
+    few, other = (one.take(np.arange(199)) for one in (unfair(usual()), usual()))
 
     words = found(case(few, other))["supplier_share"].detail
 

@@ -10,16 +10,16 @@ import pytest
 from recsys.data.catalogue import Catalogue
 from recsys.data.listing import listed_at
 from recsys.evaluation.model_checks.case import Case, Limits
-from recsys.evaluation.model_checks.checks import judge
+from recsys.evaluation.model_checks.checks import run_checks
 from recsys.evaluation.model_checks.fairness import (
-    significantly_above,
-    drawn,
+    exposure_draws,
     has_new_items,
     has_suppliers,
     lift,
     mean_popularity,
-    new_share,
-    spread,
+    new_item_share,
+    significantly_above,
+    supplier_spread,
     worst_over_best,
 )
 from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable, suppliers
@@ -66,7 +66,7 @@ def test_what_is_sold_no_more_makes_no_shelf_larger() -> None:
     supplier, new = (np.arange(90) % 2).astype(np.int32), np.arange(90) < 9
 
     found = [(has_suppliers(one), has_new_items(one)) for one in (
-        CatalogView(supplier, np.ones(90), new, cut=0.0, absent=absent) for absent in (40, 41)
+        CatalogView(supplier, np.ones(90), new, cut=0.0, n_absent=absent) for absent in (40, 41)
     )]  # fmt: skip
 
     assert found == [(True, True), (False, False)]
@@ -95,14 +95,14 @@ def test_worse_beyond_chance_is_what_nineteen_in_twenty_draws_find_worse_than_th
 
 
 def test_suppliers_get_their_exposure_over_their_share_of_the_catalog() -> None:
-    low, high, gap = spread(EXPOSURE, np.array([0, 1, 1, -1], np.int32))
+    low, high, gap = supplier_spread(EXPOSURE, np.array([0, 1, 1, -1], np.int32))
 
     # One of three known products gets 6 of 8 places, the two others 2.
     assert [low, high] == pytest.approx([0.375, 2.25])
     assert gap == pytest.approx((np.log(2.25) + 2 * np.log(1 / 0.375)) / 3)
     # Who has no product any more has no share, and who is not shown at all counts as a thousandth of it.
-    assert spread(EXPOSURE, np.array([1, 3, 3, -1], np.int32)) == (low, high, gap)
-    assert spread(EXPOSURE, np.array([0, 0, 1, 1], np.int32)) == pytest.approx((0.0, 2.0, np.log(2_000) / 2))
+    assert supplier_spread(EXPOSURE, np.array([1, 3, 3, -1], np.int32)) == (low, high, gap)
+    assert supplier_spread(EXPOSURE, np.array([0, 0, 1, 1], np.int32)) == pytest.approx((0.0, 2.0, np.log(2_000) / 2))
 
 
 def test_a_supplier_is_the_attribute_of_that_name_or_else_the_brand() -> None:
@@ -151,13 +151,13 @@ def test_what_could_be_shown_is_the_same_by_the_whole_catalogue_and_by_that_of_t
 def test_shoppers_are_drawn_with_all_their_answers() -> None:
     slates = np.array([[0], [0], [1], [-1]], np.int32)
 
-    exposures = np.array(list(drawn(slates, 2, shoppers=np.array([5, 5, 7, 7]))))
+    exposures = np.array(list(exposure_draws(slates, 2, shoppers=np.array([5, 5, 7, 7]))))
 
     assert {tuple(one) for one in exposures.tolist()} == {(4.0, 0.0), (2.0, 1.0), (0.0, 2.0)}
     behind_the_tenth = np.concatenate([slates, np.full((4, 9), -1, np.int32), slates], axis=1)
-    again = np.array(list(drawn(behind_the_tenth, 2, shoppers=np.array([5, 5, 7, 7]))))
+    again = np.array(list(exposure_draws(behind_the_tenth, 2, shoppers=np.array([5, 5, 7, 7]))))
     assert again.tolist() == exposures.tolist()
-    assert {tuple(one) for one in drawn(slates[:2], 3)} == {(2.0, 0.0, 0.0)}, "what nobody is shown is an item too"
+    assert {tuple(one) for one in exposure_draws(slates[:2], 3)} == {(2.0, 0.0, 0.0)}, "what nobody is shown is an item too"
 
 
 def test_a_kept_table_is_in_no_order_of_shoppers_and_each_keeps_what_is_theirs() -> None:
@@ -166,8 +166,8 @@ def test_a_kept_table_is_in_no_order_of_shoppers_and_each_keeps_what_is_theirs()
     table = SlateTable(slates, targets, {"region": labels})
     shelf = CatalogView(np.zeros(40, np.int32), np.ones(40), np.zeros(40, bool), 0.0)
 
-    whole = Case(challenger=table, reference=table, shelf=shelf, has_champion=True)
-    case = whole.shuffled()
+    whole = Case(challenger=table, reference=table, catalog_view=shelf, has_champion=True)
+    case = whole.in_hash_order()
 
     order = case.challenger.slates[:, 0].tolist()
     assert order != list(range(40))
@@ -181,12 +181,12 @@ def test_a_kept_table_is_in_no_order_of_shoppers_and_each_keeps_what_is_theirs()
 def test_a_kept_table_keeps_what_could_be_shown(tmp_path: Path, listed: np.ndarray | None) -> None:
     table = SlateTable(np.array([[0, 1]], np.int32), (np.array([0]),))
     shelf = CatalogView(np.zeros(3, np.int32), np.ones(3), np.zeros(3, bool), 0.0, 1, listed)
-    case = Case(challenger=table, reference=table, shelf=shelf, has_champion=True)
+    case = Case(challenger=table, reference=table, catalog_view=shelf, has_champion=True)
 
     write_case(tmp_path / "table", case)
 
     kept = read_case(tmp_path / "table")
-    coverages = [{one.name: one.value for one in judge(told)}["coverage"] for told in (case, kept)]
+    coverages = [{one.name: one.value for one in run_checks(told)}["coverage"] for told in (case, kept)]
     assert coverages == [2 / 3 if listed is None else 1 / 2] * 2
 
 
@@ -210,7 +210,7 @@ def test_a_kept_table_keeps_all_that_is_judged(tmp_path: Path) -> None:
     kept = read_case(tmp_path / "table")
     told = [json.dumps(asdict(one), default=np.ndarray.tolist, sort_keys=True) for one in (kept, case)]
     assert told[0] == told[1]
-    nobody = replace(case, challenger=challenger.ordered(np.empty(0, np.int64)), reference=reference)
+    nobody = replace(case, challenger=challenger.take(np.empty(0, np.int64)), reference=reference)
     write_case(tmp_path / "nobody", nobody)
     assert read_case(tmp_path / "nobody").challenger.targets == ()
 
@@ -220,24 +220,24 @@ def test_a_kept_table_is_judged_in_the_same_order(tmp_path: Path) -> None:
     groups = {"region": labels, "device": labels}
     table = SlateTable(np.zeros((1_000, 1), np.int32), (np.array([0]),) * 1_000, groups)
     shelf = CatalogView(np.zeros(3, np.int32), np.ones(3), np.zeros(3, bool), 0.0)
-    case = Case(challenger=table, reference=table, shelf=shelf, has_champion=True)
+    case = Case(challenger=table, reference=table, catalog_view=shelf, has_champion=True)
 
     write_case(tmp_path / "table", case)
 
-    assert judge(read_case(tmp_path / "table")) == judge(case)
+    assert run_checks(read_case(tmp_path / "table")) == run_checks(case)
 
 
 def test_whoever_came_first_a_kept_table_is_the_same() -> None:
     rng = np.random.default_rng(3)
     slates = rng.permuted(np.tile(np.arange(50, dtype=np.int32), (300, 1)), axis=1)[:, :10]
     table = SlateTable(slates, tuple(own[:1].astype(np.int64) for own in rng.integers(0, 50, (300, 1))))
-    other = table.ordered(rng.permutation(300))
+    other = table.take(rng.permutation(300))
     shelf = CatalogView(np.zeros(50, np.int32), np.ones(50), np.zeros(50, bool), 0.0)
 
-    cases = [Case(own, own, shelf, has_champion=True).shuffled() for own in (table, other)]
+    cases = [Case(own, own, shelf, has_champion=True).in_hash_order() for own in (table, other)]
 
     assert cases[0].challenger.slates.tolist() == cases[1].challenger.slates.tolist()
-    assert judge(cases[0]) == judge(cases[1])
+    assert run_checks(cases[0]) == run_checks(cases[1])
 
 
 def test_the_bars_of_the_gate_are_those_of_its_page() -> None:

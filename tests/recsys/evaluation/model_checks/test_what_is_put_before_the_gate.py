@@ -7,7 +7,7 @@ import pytest
 
 from recsys.evaluation.model_checks import held_out_case as heldout
 from recsys.evaluation.model_checks.case import POPULAR, Limits
-from recsys.evaluation.model_checks.held_out_case import activity, build_case, learnt
+from recsys.evaluation.model_checks.held_out_case import activity, build_case, fitted_until_by_part
 from recsys.sources.registry import make
 from recsys.training.served_slates import model_slates
 from tests.recsys.planted_bundles import ITEMS, fold, honest
@@ -33,11 +33,11 @@ def test_a_champion_is_the_reference_and_so_are_its_rows() -> None:
         assert table.groups == {"activity": activity(asked), "region": labels[: len(asked)]}
     assert case.challenger.slates.tolist() != case.reference.slates.tolist()
     assert (case.has_champion, case.reference_stage, case.limits.latency_p99_ms) == (True, "single", 9.0)
-    assert case.challenger.fitted_until == asked.until == case.shelf.cut
+    assert case.challenger.fitted_until == asked.until == case.catalog_view.cut
     assert case.reference.fitted_until == asked.past.times.max() < asked.until
     assert case.challenger.latency_ms is not None
     assert (len(case.challenger.latency_ms), case.reference.latency_ms) == (3, None)
-    assert case.shelf.popularity.tolist() == [(asked.past.items == code).sum() for code in range(ITEMS)]
+    assert case.catalog_view.popularity.tolist() == [(asked.past.items == code).sum() for code in range(ITEMS)]
 
 
 def test_without_a_champion_the_reference_is_what_is_popular() -> None:
@@ -55,4 +55,4 @@ def test_a_part_that_learnt_nothing_is_out() -> None:
     model = replace(honest(asked), sources={"popular": make("popular")})
     past = float(asked.past.times.max())
 
-    assert learnt(model, asked) == {"plan": asked.until, "past": past, "statistics": past, "profiles": latest}
+    assert fitted_until_by_part(model, asked) == {"plan": asked.until, "past": past, "statistics": past, "profiles": latest}
