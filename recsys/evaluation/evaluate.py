@@ -1,4 +1,4 @@
-"""One honest comparison: our pipeline and tuned peers on the same questions, with paired bootstrap intervals."""
+"""Compares our pipeline with tuned peers on the same questions, with paired bootstrap intervals."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -49,9 +49,9 @@ ONLY_SINGLE_ROWS = "no shopper has two rows: there is nothing to hold back"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found, as JSON values, and the released model's answers (columns user, rank, item, score).
+    """The report as JSON values, and the released model's answers (columns user, rank, item, score).
 
-    Where a shopper may be asked several times (next-item), columns `question` and `time` tell the answers apart.
+    In the protocol next-item a shopper has several answers; the columns `question` and `time` distinguish them.
     """
 
     report: Mapping[str, Any]
@@ -60,11 +60,11 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to compare: protocol, whether only items new to the shopper count, peers or not, seconds for each side.
+    """The options of an evaluation. `budget_s` is in seconds, once for our tuning and once for all peers together.
 
-    `search` is how our settings are searched for; `names` narrows our sources (default: all); `exposure` is how
-    strongly over-exposed items are held back, 0 to 1. With `live` the ranker is taught in the middle of visits too, as
-    a running shop's is; the protocol must then be temporal.
+    With `new_only` only items new to the shopper count. `search` is the search for our settings, `names` restricts our
+    sources (default: all), `exposure` is the strength of the exposure constraint, 0 to 1. With `live` the ranker is
+    also trained on questions within visits, as in a running shop; the protocol must then be temporal.
     """
 
     protocol: Protocol = "temporal"
@@ -84,16 +84,13 @@ class Options:
 
     @property
     def metric(self) -> str:
-        """What lists are compared by, of the first ten: whether they hold the next item, else NDCG."""
+        """The metric at 10 of comparisons: hit rate for the protocol next-item, else NDCG."""
         return "hit_rate" if self.protocol == "next-item" else "ndcg"
 
 
 @on_one_thread
 def evaluate(dataset: Dataset, options: Options, *, progress: Progress = silent) -> Evaluation:
-    """Return the comparison. The budget is what our tuning gets, and what all peers together get.
-
-    Raises ValueError where the protocol finds nothing to ask.
-    """
+    """Return the evaluation. Raises ValueError where the protocol yields no question."""
     started = time.monotonic()
     removals = [f"{one['reason']} ({one['rows']})" for one in dataset.report.get("removed", []) if one["rows"]]
     removed = "; removed: " + ("; ".join(removals) or "none")
@@ -130,7 +127,7 @@ def evaluate(dataset: Dataset, options: Options, *, progress: Progress = silent)
     report |= _protocol_report(dataset, options, model, test, candidates)
     report |= compare_sources(slates, candidates.candidates, training.plan.single, test, options)
     if options.with_peers:
-        if options.live:  # peers are tuned on what is asked
+        if options.live:  # peers are tuned on questions of the protocol
             folds = folds_of(dataset, replace(options, live=False))
         report |= compare_peers(
             slates, [folds.validation, *reversed(folds.learning)], test, dataset, options, part_of(progress, 0.7, 1.0)
@@ -141,7 +138,7 @@ def evaluate(dataset: Dataset, options: Options, *, progress: Progress = silent)
 
 
 def folds_of(dataset: Dataset, options: Options) -> Folds:
-    """Return the windows of a protocol."""
+    """Return the learning, validation and test windows of a protocol."""
     if options.protocol == "leave-one-out":
         windows = [leave_one_out(dataset, back=back, new_only=options.new_only) for back in (2, 1, 0)]
         return Folds(windows[:1], windows[1], windows[2])
@@ -157,7 +154,7 @@ def folds_of(dataset: Dataset, options: Options) -> Folds:
 def compare_peers(
     slates: Ints, folds: Sequence[Fold], test: Fold, dataset: Dataset, options: Options, progress: Progress
 ) -> dict[str, Any]:
-    """Return every peer, tuned on the folds' questions, and the difference to the best of them."""
+    """Return the report of every peer, tuned on the folds, and our difference to the best of them."""
     peer_classes, missing = peers(options.protocol)
     n_tuned = sum(bool(peer_class.space) for peer_class in peer_classes)
     own_values, shoppers = warm_values(slates, test, metric=options.metric)
@@ -186,7 +183,7 @@ def compare_peers(
 
 
 def compare_sources(slates: Ints, candidates: Candidates, single: str, test: Fold, options: Options) -> dict[str, Any]:
-    """Return which of our own sources finds most by itself, and the difference of what is released to it."""
+    """Return the best single source, and the difference of the released model to it."""
     own_values, shoppers = warm_values(slates, test, metric=options.metric)
     lists = {name: source_slates(candidates, name) for name in candidates.sources}
     lists["single"] = single_slates(candidates, single)
@@ -198,7 +195,7 @@ def _difference_to_best(
     kind: str, own_values: Doubles, values: Mapping[str, Doubles], *, shoppers: Longs, options: Options
 ) -> dict[str, Any]:
     if not len(own_values):
-        return {}  # no target that models could know
+        return {}  # no warm target
     best = max(sorted(values), key=lambda name: float(values[name].mean()))
     return {
         f"best_{kind}": best,
@@ -212,7 +209,7 @@ def _difference_to_best(
 
 
 def warm_values(slates: Ints, fold: Fold, *, metric: str) -> tuple[Doubles, Longs]:
-    """Return a metric at 10 of each question that has a warm target, counting these only, and whose question it is."""
+    """Return float64[n], a metric at 10 on warm targets for each question that has any, and int64[n], its shopper."""
     answered, values = asked_values(slates, fold.warm_targets(), fold.n_items, metric=metric)
     return values, fold.users[answered]
 
@@ -220,9 +217,12 @@ def warm_values(slates: Ints, fold: Fold, *, metric: str) -> tuple[Doubles, Long
 def _protocol_report(
     dataset: Dataset, options: Options, model: HybridModel, test: Fold, candidates: LabeledCandidates
 ) -> dict[str, Any]:
-    """Return what belongs to the data and the protocol: how many wanted what appeared only after the cut; the newest of
-    the last category and, beside its slates full of new products, the released model's order of these alone; the frozen
-    profile."""
+    """Return the parts of the report that depend on the data and the protocol.
+
+    `appeared_later` counts shoppers whose targets appeared after the cut. With categories, `newest_in_last_category` is
+    a baseline for new products, and `cold_alone` the released model restricted to them. For next-item,
+    `frozen_profile` is the released model with profiles as of the cut.
+    """
     report: dict[str, Any] = {}
     is_later = dataset.catalogue.later(test.until)
     if is_later.any():
@@ -247,7 +247,7 @@ def _protocol_report(
 def recommendations(
     slates: Ints, scores: np.ndarray, fold: Fold, dataset: Dataset, *, timed: bool = False
 ) -> pd.DataFrame:
-    """Return the slates as rows (user, rank from 1, item, score); if `timed`, with the question's number and time."""
+    """Return the slates as rows (user, rank from 1, item, score); with `timed` also the question's number and time."""
     rows, places = np.nonzero(slates >= 0)
     ids = np.asarray(dataset.catalogue.item_ids, dtype=object)
     users = np.asarray(dataset.user_ids, dtype=object)

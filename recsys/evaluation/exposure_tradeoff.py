@@ -1,4 +1,4 @@
-"""What the exposure constraint costs and earns: NDCG against spread, on the test window, for several strengths."""
+"""The trade-off of the exposure constraint: NDCG against spread on the test window, for several strengths."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,9 +22,10 @@ STRENGTHS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0)
 
 
 def tradeoff(model: HybridModel, candidates: LabeledCandidates, fold: Fold) -> list[dict[str, Any]]:
-    """Return NDCG@10, Gini and coverage of exposure, and the share of it that new items get, per strength.
+    """Return NDCG@10, Gini, coverage and the new items' share of exposure for each strength, as JSON values.
 
-    The chosen strength is on the curve too. A stage of one source's own has no curve. At most `TRADED` questions.
+    The chosen strength is included. The curve is empty on the stages popular and single, which have no constraint. At
+    most `TRADED` questions are used.
     """
     if model.stage not in ("blend", "ranker") or not len(fold):
         return []

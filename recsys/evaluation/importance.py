@@ -1,4 +1,4 @@
-"""Permutation importance: what the test loses when one feature's values are shuffled among the candidates.
+"""Permutation importance: the loss of NDCG on the test when one feature is shuffled among the candidates.
 
 Source: Breiman, "Random forests", Machine Learning 2001.
 """
@@ -14,12 +14,11 @@ from recsys.training.ranking_dataset import LabeledCandidates
 from recsys.training.slates import slates
 
 SHUFFLED_RANKS = 100
-"""Each shopper's first candidates, unshuffled, among which values are shuffled: hardly any other comes into the first
-ten."""
+"""Values are shuffled among each question's first candidates; hardly any other would reach the first ten."""
 
 
 def permutation_importance(ranker: Ranker, candidates: LabeledCandidates, fold: Fold, *, seed: int) -> dict[str, float]:
-    """Return the loss of mean NDCG@10 per feature, on an even choice of questions; 0 where no model looks at one."""
+    """Return the loss of mean NDCG@10 per feature, on evenly spaced questions; 0 for unused features."""
     rows = evenly_spaced(candidates.candidates.n_rows, SHUFFLED_OF)
     part, targets = candidates.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
     is_first = rank_in_row(ranker.scores(part.features), part.candidates.rows) < SHUFFLED_RANKS

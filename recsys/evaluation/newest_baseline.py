@@ -1,4 +1,4 @@
-"""The baseline for products nobody touched yet: the newest of the category the shopper was in last."""
+"""The baseline for untouched products: the newest of the category that the shopper touched last."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,9 @@ from recsys.ranking.item_statistics import ItemStatistics
 
 
 def newest_in_last_category(statistics: ItemStatistics, fold: Fold, *, k: int) -> Ints:
-    """Return int32[n, k]: the newest items of each shopper's last category, of products without one the one before.
+    """Return int32[n, k], padded with -1: the newest items of the category of each shopper's latest categorized item.
 
-    Those of which no first day is known count as newest of all.
+    Items of unknown age count as the newest.
     """
     born = np.where(np.isnan(statistics.born), np.inf, statistics.born)
     order = np.lexsort((np.arange(statistics.n_items), -born, statistics.category))
@@ -32,7 +32,7 @@ def newest_in_last_category(statistics: ItemStatistics, fold: Fold, *, k: int) -
 
 
 def newest_hit_rate(folds: Sequence[Fold]) -> float:
-    """Return in which share of the folds' questions with a cold target the baseline's first ten hit one.
+    """Return the baseline's hit rate at 10 on the folds' questions with a cold target.
 
     0 where there is no such question, or no product has a category.
     """

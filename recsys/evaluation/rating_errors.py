@@ -1,4 +1,4 @@
-"""How far predicted stars are from those that shoppers gave afterwards, beside what needs no learning."""
+"""The RMSE of predicted stars against later ratings, beside simple baselines."""
 
 import math
 from collections.abc import Mapping
@@ -19,12 +19,11 @@ from recsys.ranking.profile_columns import ProfileColumns
 
 
 def rating_errors(predictor: RatingPredictor | None, fold: Fold, interactions: Interactions) -> Mapping[str, Any]:
-    """Return the RMSE of SVD, of its biases alone (of item and shopper, no taste), of the item's mean and of the
-    overall mean, on the ratings that the fold's shoppers gave after their questions; {} where the shop has no ratings
-    or none can be held against a prediction.
+    """Return the RMSE of SVD, of its biases alone, of the item mean and of the overall mean, as JSON values.
 
-    `stars` must have been fitted on the fold's past, `interactions` are all rows. Counted are products that had been
-    rated, by shoppers who had rated, for the first time: all models answer the same ratings.
+    The ratings are those that the fold's shoppers gave after their questions. {} where none has a prediction.
+    `predictor` must be fitted on the fold's past; `interactions` are all rows. Only a shopper's first rating of an item
+    counts, if both had ratings before: all four models predict the same ratings.
     """
     if predictor is None or not len(fold):
         return {}
@@ -55,9 +54,9 @@ def rating_errors(predictor: RatingPredictor | None, fold: Fold, interactions: I
 
 
 def worth_showing(errors: Mapping[str, Any]) -> bool:
-    """Return whether shoppers may see predicted stars: not where the usual rating is as near.
+    """Return whether predicted stars may be shown: SVD has a lower RMSE than the overall mean.
 
-    `errors` is what `rating_errors` found; where nothing could be measured, they are told.
+    `errors` is the result of `rating_errors`; without measurements they are shown.
     """
     return not errors or bool(errors["svd"]["value"] < errors["overall_mean"]["value"])
 
@@ -69,8 +68,8 @@ def rmse_interval(predicted: Doubles, actual: Doubles, shoppers: Longs) -> Inter
 
 
 def _held_out(fold: Fold, interactions: Interactions) -> tuple[Longs, Longs]:
-    """Return the question (ascending) and the row of each rating to be predicted."""
-    users, question = np.unique(fold.users, return_index=True)  # of a shopper asked about twice, the first question
+    """Return the question (ascending) and the row of `interactions` of each rating to predict."""
+    users, question = np.unique(fold.users, return_index=True)  # the first question of each shopper
     question_of = np.full(interactions.n_users, -1, np.int64)
     question_of[users] = question
     now = np.array([profile.now for profile in fold.profiles])

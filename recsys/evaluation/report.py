@@ -45,11 +45,10 @@ def training_report(
     thorough: bool = False,
     max_events: int | None = None,
 ) -> dict[str, Any]:
-    """Return what the admin's page shows, as JSON values.
+    """Return the report of a training, as JSON values.
 
-    `candidates` are those of the test window's questions. With `thorough` it holds what costs as much as a training
-    and is asked for seldom: the ablation of sources, and Surprise's SVD step by step. `max_events` is how many events
-    of a kind a live profile holds.
+    `candidates` are those of the test window's questions. `thorough` adds the ablation of sources and of Surprise's
+    SVD, which takes as long as a training. `max_events` is the number of events of a kind that a live profile holds.
     """
     model, fold, plan = training.model, training.folds.test, training.plan
     on_sale = listed_at(fold.whole, fold.until)
@@ -90,7 +89,7 @@ def training_report(
 
 
 def stage_slates(model: HybridModel, candidates: LabeledCandidates, *, released: Ints) -> dict[str, Ints]:
-    """Return int32[n, 20] slates of the ranker, the blend and each source. `released`: those of the released stage."""
+    """Return int32[n, 20] slates of ranker, blend, single and each source; `released` are the released stage's."""
     lists: dict[str, Ints] = {}
     if model.stage == "ranker":
         lists["ranker"] = released
@@ -104,7 +103,7 @@ def stage_slates(model: HybridModel, candidates: LabeledCandidates, *, released:
 def released_slates(
     model: HybridModel, candidates: LabeledCandidates, *, among: Bools | None = None
 ) -> tuple[Ints, Floats]:
-    """Return the slates of the released stage, int32[n, 20], and their scores; of the items `among` only, if given."""
+    """Return the released stage's slates, int32[n, 20], and their scores; `among`, bool[n_items], restricts items."""
     pairs, scores = stage_scores(model, candidates, model.stage)
     if among is not None:
         is_kept = among[pairs.items]
@@ -113,7 +112,7 @@ def released_slates(
 
 
 def stage_scores(model: HybridModel, candidates: LabeledCandidates, stage: str) -> tuple[Candidates, Floats]:
-    """Return the candidates that a stage answers with, and the scores that put them in order."""
+    """Return the candidates of a stage, and their scores after the exposure constraint."""
     pairs = candidates.candidates
     if stage == "ranker" and model.ranker is not None:
         scores = model.ranker.scores(candidates.features)
@@ -126,7 +125,7 @@ def stage_scores(model: HybridModel, candidates: LabeledCandidates, stage: str) 
 
 
 def metrics_by_targets(slates: Ints, fold: Fold) -> dict[str, Any]:
-    """Return every metric with its interval for all targets together, for warm ones and for cold ones."""
+    """Return every metric with its interval for all targets ("together"), warm ones and cold ones."""
     return {
         "together": _metrics(slates, fold, fold.targets),
         "warm": _metrics(slates, fold, fold.warm_targets()),
@@ -140,13 +139,13 @@ def _metrics(slates: Ints, fold: Fold, targets: Sequence[Longs]) -> dict[str, An
 
 
 def spread_metrics(slates: Ints, fold: Fold, on_sale: Bools) -> dict[str, float]:
-    """Return coverage and Gini of what could be shown at the cut (bool[n_items]), novelty and popularity lift."""
+    """Return coverage and Gini over items on sale (bool[n_items]), novelty and popularity lift."""
     popularity = np.bincount(fold.past.items, minlength=len(on_sale)).astype(np.float64)
     return beyond_accuracy(slates, popularity, listed=on_sale)
 
 
 def activity_metrics(slates: Ints, fold: Fold) -> dict[str, Any]:
-    """Return NDCG@10 of shoppers by how much is known of them, in thirds."""
+    """Return NDCG@10 of shoppers in thirds by the length of their history."""
     values = ndcg(slates, fold.targets, fold.n_items)
     return {
         name: asdict(bootstrap(values[rows], shoppers=fold.users[rows]))
@@ -155,7 +154,7 @@ def activity_metrics(slates: Ints, fold: Fold) -> dict[str, Any]:
 
 
 def ablation(model: HybridModel, fold: Fold, candidates: LabeledCandidates) -> dict[str, float]:
-    """Return the NDCG@10 that the released ranker loses when a source falls silent (not trained again without it)."""
+    """Return the loss of NDCG@10 of the ranker without each source's candidates and features; it is not retrained."""
     if model.ranker is None or not len(fold):
         return {}
     rows = evenly_spaced(len(fold), ABLATED)
@@ -178,7 +177,7 @@ def ablation(model: HybridModel, fold: Fold, candidates: LabeledCandidates) -> d
 
 
 def latency(model: HybridModel, fold: Fold) -> Mapping[str, float]:
-    """Return p50 and p99 milliseconds of a whole slate of ten for one shopper."""
+    """Return p50 and p99 of the milliseconds of one slate of ten; {} without questions."""
     durations_ms = [milliseconds(model, fold, row) for row in range(min(MAX_LATENCY_CALLS, len(fold)))]
     if not durations_ms:
         return {}

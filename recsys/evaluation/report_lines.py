@@ -1,15 +1,15 @@
-"""The few most asked-for lines of an evaluation's report, as a terminal shows them. Pure."""
+"""The summary of an evaluation's report, as lines for a terminal. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 MIN_SHOPPERS = 50
-"""Shoppers; of fewer, an interval of 95 % holds the truth less than nine times in ten: of five, every second time."""
+"""With fewer shoppers a 95 % interval covers the true value less than nine times in ten; with five, half the time."""
 TRADEOFF_METRICS = (("ndcg", "NDCG@10"), ("gini", "Gini"), ("coverage", "coverage"))
 
 
 def summary_lines(report: Mapping[str, Any]) -> list[str]:
-    """Return the report's few most asked-for lines."""
+    """Return the lines of the summary."""
     ours = report["ours"]
     lines = [f"{report['protocol']}, {report['mode']}, {report['questions']} questions: released is {ours['stage']}"]
     lines.append(_removed_line(ours["data"]))
@@ -24,9 +24,9 @@ def summary_lines(report: Mapping[str, Any]) -> list[str]:
     for name, kind in (("newest_in_last_category", "cold"), ("cold_alone", "cold"), ("frozen_profile", "together")):
         if name in report:
             lines.append(_metric_line(f"  {name}, {kind}", report[name][kind]))
-    if late_shoppers := report.get("appeared_later", {}).get("shoppers"):
+    if later := report.get("appeared_later", {}).get("shoppers"):
         lines.append(
-            f"  {late_shoppers} of those with a cold target wanted what has its first_seen after the cut: none could propose it"
+            f"  {later} of those with a cold target wanted what has its first_seen after the cut: none could propose it"
         )
     if ours["exposure"]["chosen"]:
         lines.append(_exposure_line(**ours["exposure"]))
@@ -39,8 +39,8 @@ def summary_lines(report: Mapping[str, Any]) -> list[str]:
     if 0 < (shoppers := report["released"]["warm"]["ndcg@10"]["n"]) < MIN_SHOPPERS:
         advice = "" if report["protocol"] == "leave-one-out" else " --protocol leave-one-out may ask more."
         lines.append(
-            f"  Shoppers with a warm target: {shoppers}. Of fewer than {MIN_SHOPPERS}, intervals are too short and a difference "
-            f"may be chance.{advice}"
+            f"  Shoppers with a warm target: {shoppers}. Of fewer than {MIN_SHOPPERS}, intervals are too short and a "
+            f"difference may be chance.{advice}"
         )
     return lines
 

@@ -1,7 +1,7 @@
-"""How far Surprise's SVD comes, step by step: from its tutorial to what is used here, beside the released model.
+"""Ablation of Surprise's SVD: from its tutorial to the source `svd`, step by step, beside the released model.
 
-Everything is asked of the same shoppers of the test fold, all items ranked. Time is bounded: SVD learns from the newest
-`MOST_ROWS` interactions, and at most `MOST_SHOPPERS` of the shoppers in them are asked.
+All steps rank all items for the same shoppers of the test fold. Time is bounded: SVD is fitted on the newest `MAX_ROWS`
+interactions, and evaluated on at most `MAX_SHOPPERS` of their shoppers.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ import surprise
 
 from recsys.arrays import Floats, Ints, Longs
 from recsys.data.folds import Fold
-from recsys.evaluation.peers.base import MatrixPeer, Matrix
+from recsys.evaluation.peers.base import Matrix, MatrixPeer
 from recsys.evaluation.peers.packaged import TutorialSVD
 from recsys.evaluation.svd_as_feature import svd_feature_gain
 from recsys.metrics.intervals import bootstrap
@@ -26,22 +26,22 @@ from recsys.training.ranking_dataset import LabeledCandidates
 MAX_ROWS = 100_000
 MAX_SHOPPERS = 1_000
 UNIFORM_HISTORY: Mapping[str, Any] = {"step": 1.0, "half_life_days": 0.0}
-"""Settings under which all of a history counts alike."""
+"""Settings that weight all events of a history equally."""
 
 
 class SVDWithUserFactors(SVD):
-    """The svd recommender that also keeps what SVD learnt of shoppers: to be judged, never to be saved."""
+    """The svd recommender that also keeps Surprise's model with its user factors; for evaluation, never saved."""
 
     surprise_model: surprise.SVD
 
     def trained(self, users: Any, items: Any, *, n_users: int, n_items: int) -> surprise.SVD:
-        """Return Surprise's model, and remember it."""
+        """Return Surprise's model, and keep it."""
         self.surprise_model = super().trained(users, items, n_users=n_users, n_items=n_items)
         return self.surprise_model
 
 
 class LearnedUserFactors(MatrixPeer):
-    """SVD with drawn zeros, asked with the factors that it learnt of each shopper itself."""
+    """SVD with sampled negatives, scored with its own user factors instead of folding in histories."""
 
     name: ClassVar[str] = "with sampled negatives"
 
@@ -50,10 +50,10 @@ class LearnedUserFactors(MatrixPeer):
         self.svd, self.n_items = svd, svd.n_items
 
     def learn(self, matrix: Matrix) -> None:
-        """Leave it at what was learnt already."""
+        """Do nothing: the model is already fitted."""
 
     def scores(self, users: Ints, histories: Matrix) -> Floats:
-        """Return the estimates of items learnt from, next to nothing for others."""
+        """Return the estimates of items in the training data, -1e9 for others."""
         model = self.svd.surprise_model
         scores = np.asarray(model.pu[users] @ model.qi.T + model.bi, np.float32)
         scores[:, ~self.svd.arrays["seen"]] = -1e9
@@ -62,14 +62,14 @@ class LearnedUserFactors(MatrixPeer):
 
 @dataclass(frozen=True, slots=True)
 class SampledFold:
-    """The fold narrowed to what SVD learns from and who is asked; `rows` are their places in the whole fold."""
+    """A fold with bounded past and questions; `rows` are the questions' rows in the whole fold."""
 
     fold: Fold
     rows: Longs
 
     @classmethod
     def of(cls, fold: Fold) -> "SampledFold":
-        """Return the newest rows, and an even choice of the shoppers in them who are asked."""
+        """Return the fold with the newest rows as past, and evenly spaced questions of shoppers in them."""
         past = fold.past.some(slice(max(0, len(fold.past) - MAX_ROWS), None))
         known_rows = np.flatnonzero(np.isin(fold.users, past.users))
         rows = known_rows[evenly_spaced(len(known_rows), MAX_SHOPPERS)]
@@ -79,8 +79,9 @@ class SampledFold:
 def surprise_ablation(
     released: HybridModel, fold: Fold, candidates: LabeledCandidates, *, other_slates: Mapping[str, Ints]
 ) -> dict[str, Any]:
-    """Return under "surprise" the NDCG@10 of each step and of the slates `beside`, under "surprise_basis" what was
-    learnt from, who was asked and the order of the steps; both empty where nobody can be asked.
+    """Return the NDCG@10 of each step and of `other_slates` ("surprise"), and its basis ("surprise_basis").
+
+    The basis holds the numbers of rows and shoppers, and the order of the steps. Both are empty without questions.
     """
     part = SampledFold.of(fold)
     if not len(part.rows):
@@ -98,9 +99,7 @@ def surprise_ablation(
 
 
 def _steps(svd: SVDWithUserFactors, fold: Fold) -> dict[str, Ints]:
-    """Return the slates of each step: with drawn zeros (and the settings of ours that learn with them), folded in,
-    recent events first.
-    """
+    """Return int32[n, 10] slates of each step: tutorial, sampled negatives, folding in, recency weights."""
     tutorial, uniform = TutorialSVD(), svd.reconfigured(**UNIFORM_HISTORY)
     tutorial.fit(fold.past, fold.catalogue)
     return {

@@ -1,7 +1,7 @@
-"""What the learned ranker gains or loses when svd's opinion is added to what it sees.
+"""The gain of the ranker when svd's score and rank are added to its features.
 
-Two rankers learn anew on one half of the test shoppers and are asked about the other half, and the other way round; one
-of them sees svd's score and rank of each candidate too. Both know equally little, so their difference is svd's alone.
+Two rankers are trained on one half of the test shoppers and evaluated on the other half, and vice versa. Only one of
+them has svd's features, so the difference is the gain of svd.
 """
 
 from collections.abc import Sequence
@@ -27,18 +27,18 @@ from recsys.training.slates import slates
 
 MAX_SHOPPERS = 1_000
 MAX_TREES = 100
-"""Trees at most. The network is left out: so few shoppers teach it little."""
+"""The most trees. The network is left out, since there are too few shoppers to train it."""
 LIST_LENGTH = 200
-"""How long svd's own list is, in which a candidate has a rank."""
+"""The length of svd's own list; a candidate outside of it has no rank."""
 CHUNK_CELLS = 1 << 23
 MIN_HITS = 20
-"""Shoppers of each half whose candidates hold a target: with fewer there is nothing to learn from."""
+"""The fewest shoppers of each half whose candidates include a target."""
 
 
 def svd_feature_gain(model: HybridModel, fold: Fold, candidates: LabeledCandidates, svd: SVD) -> dict[str, Any]:
-    """Return the NDCG@10 of a ranker without and with svd, and the difference.
+    """Return the NDCG@10 of a ranker without and with svd, and the difference, as JSON values.
 
-    {} where there is no ranker to learn, and where svd is one of its sources anyway: then the ablation tells its worth.
+    {} without a ranker, with too few hits, or where svd is one of its sources: then the ablation reports its gain.
     """
     if model.ranker is None or svd.name in model.quotas:
         return {}
@@ -65,7 +65,7 @@ def svd_feature_gain(model: HybridModel, fold: Fold, candidates: LabeledCandidat
 
 
 def svd_features(svd: SVD, candidates: Candidates, shoppers: Sequence[tuple[Profile, Context]]) -> Floats:
-    """Return float32[n_pairs, 2]: svd's score of each candidate, and its rank where svd's own list holds it."""
+    """Return float32[n_pairs, 2]: svd's score of each candidate, and its rank in svd's own list, else NaN."""
     columns = np.full((len(candidates.rows), 2), np.nan, np.float32)
     ends = np.searchsorted(candidates.rows, np.arange(candidates.n_rows + 1))
     size = max(1, CHUNK_CELLS // max(1, svd.n_items))
@@ -84,7 +84,7 @@ def svd_features(svd: SVD, candidates: Candidates, shoppers: Sequence[tuple[Prof
 def _values(
     model: HybridModel, part: LabeledCandidates, targets: Sequence[Longs], half_of: Longs, *, names: Sequence[str]
 ) -> Doubles:
-    """Return each question's NDCG@10 by the ranker that learnt on the other half of the shoppers."""
+    """Return float64[n]: each question's NDCG@10 by the ranker trained on the other half of the shoppers."""
     plan, scores = model.manifest["plan"], np.zeros(len(part.labels), np.float32)
     members = [
         (params, min(rounds, MAX_TREES)) for params, rounds in plan["members"] if params.get("objective") != NETWORK

@@ -1,4 +1,4 @@
-"""Features of a shopper and an item's kin: category, department, brand, variant group, attributes, price."""
+"""Features of a shopper and an item's category, department, brand, variant group, attributes and price."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from recsys.ranking.profile_columns import ProfileColumns
 
 CATEGORICALS = ("category", "department", "brand", "group")
 AFFINITY_FEATURES = (
-    *(f"{kin}_{fact}" for kin in CATEGORICALS for fact in ("share", "recent", "idle", "last")),
+    *(f"{categorical}_{fact}" for categorical in CATEGORICALS for fact in ("share", "recent", "idle", "last")),
     "attribute_share",
     "attribute_recent",
     "attribute_last",
@@ -24,7 +24,7 @@ STEP_DECAY = 0.7
 def affinity_features(
     histories: ProfileColumns, rows: Longs, items: Longs, statistics: ItemStatistics
 ) -> list[Doubles]:
-    """Return one column per name in AFFINITY for the pairs (rows[i], items[i])."""
+    """Return one float64[n] column per name in AFFINITY_FEATURES for the pairs (rows[i], items[i])."""
     histories = histories.with_positive_weight()
     columns: list[Doubles] = []
     for categorical in CATEGORICALS:
@@ -87,7 +87,7 @@ def _attribute_features(
 
 
 def _expand(statistics: ItemStatistics, items: Longs) -> tuple[Longs, Longs]:
-    """Return for each attribute of each item handed in: the position of the item, the attribute."""
+    """Return the pairs (position in `items`, attribute code) of all attributes of the items."""
     starts, sizes = statistics.starts[items], statistics.starts[items + 1] - statistics.starts[items]
     owner = np.repeat(np.arange(len(items)), sizes)
     within = np.arange(len(owner)) - np.repeat(np.cumsum(sizes) - sizes, sizes)

@@ -1,4 +1,4 @@
-"""A released model on disk: files under a SHA-256 manifest, no pickle. Altered, added or lost files are refused."""
+"""A model on disk: files listed in a SHA-256 manifest, no pickle. Changed, added or missing files are refused."""
 
 import hashlib
 import json
@@ -22,11 +22,11 @@ STATISTICS_ARRAYS = frozenset(part.name for part in fields(ItemStatistics)) - {"
 
 
 class ArtifactError(Exception):
-    """The artifact is incomplete, was altered, or is of another format."""
+    """The artifact is incomplete, changed, or of another format."""
 
 
 def seal(directory: Path, manifest: dict[str, Any]) -> str:
-    """Write the manifest over all files there and return its hash: the artifact's hash."""
+    """Write the manifest with the digests of all files, and return its SHA-256: the artifact's hash."""
     body = {**manifest, "files": {name: _digest(directory / name) for name in _files(directory)}}
     text = json.dumps(body, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
     (directory / MANIFEST).write_text(text, encoding="utf-8")
@@ -34,7 +34,7 @@ def seal(directory: Path, manifest: dict[str, Any]) -> str:
 
 
 def unseal(directory: Path, *, expected: str | None = None) -> dict[str, Any]:
-    """Return the manifest. Raises ArtifactError unless every file is as sealed and the hash is the expected one."""
+    """Return the manifest. Raises ArtifactError unless all files match it and its hash is `expected`."""
     manifest = read_manifest(directory, expected=expected)
     digests: dict[str, str] = manifest["files"]
     present = _files(directory)
@@ -48,7 +48,7 @@ def unseal(directory: Path, *, expected: str | None = None) -> dict[str, Any]:
 
 
 def read_manifest(directory: Path, *, expected: str | None) -> dict[str, Any]:
-    """Return the manifest without a look at the files. Raises ArtifactError unless its hash is the expected one."""
+    """Return the manifest without reading the files. Raises ArtifactError unless its hash is `expected`."""
     try:
         text = (directory / MANIFEST).read_bytes()
         manifest: dict[str, Any] = json.loads(text)
@@ -81,7 +81,7 @@ def write_catalogue(directory: Path, catalogue: Catalogue) -> None:
 
 def read_catalogue(directory: Path) -> Catalogue:
     """Return what `write_catalogue` wrote."""
-    texts = orjson.loads((directory / "catalogue.json").read_bytes())  # of a large shop, a hundred megabytes
+    texts = orjson.loads((directory / "catalogue.json").read_bytes())  # a hundred megabytes in a large shop
     attributes = tuple(map(tuple, texts.pop("attributes")))
     arrays: dict[str, Any] = storage.read_arrays(directory / "catalogue.npz")
     columns: dict[str, Any] = {name: tuple(values) for name, values in texts.items()}
@@ -97,7 +97,7 @@ def write_statistics(directory: Path, statistics: ItemStatistics) -> None:
 
 
 def write_exposure(directory: Path, exposure: ExposureConstraint | None) -> None:
-    """Write `exposure.npz` where over-exposed items are held back."""
+    """Write `exposure.npz` where there is an exposure constraint."""
     if exposure is not None:
         storage.write_arrays(directory / "exposure.npz", {"excess": exposure.excess})
 
@@ -109,7 +109,7 @@ def read_exposure(directory: Path, *, strength: float) -> ExposureConstraint | N
 
 
 def read_statistics(directory: Path) -> ItemStatistics:
-    """Return what `write_statistics` wrote. Raises ArtifactError where another release did, with other statistics."""
+    """Return what `write_statistics` wrote. Raises ArtifactError where another release wrote other statistics."""
     arrays: dict[str, Any] = storage.read_arrays(directory / "statistics.npz")
     if unexpected := arrays.keys() ^ STATISTICS_ARRAYS:
         names = ", ".join(sorted(unexpected))

@@ -1,4 +1,4 @@
-"""Candidates: the union of what each source proposes to each shopper, and every source's opinion of the union."""
+"""Candidates: the union of the sources' proposals for each shopper, scored by every source."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,20 +18,20 @@ from recsys.sources.scoring import Scoring
 from recsys.sources.top import best
 
 CHUNK_CELLS = 1 << 21
-"""Scores held at once for each source by each worker while many shoppers are answered: 8 MB of float32.
+"""Scores in memory for each source and worker while many shoppers are answered: 8 MB of float32.
 
-Item-to-item sources widen their table besides (54 MB of 17,000 items), or what is asked of it, once a chunk."""
+Item-to-item sources also densify their table, or the rows they need, once a chunk (54 MB for 17,000 items)."""
 MIN_CHUNK_ROWS = 16
-"""Shoppers of a chunk even where a catalogue, of more than 131,000 items, then needs more than `CHUNK_CELLS`: factors
-and tables are read once a chunk."""
+"""The fewest shoppers of a chunk, also where more than 131,000 items then exceed `CHUNK_CELLS`. Factors and tables are
+read once a chunk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """Pairs (rows[i], items[i]) ascending by row, then item; columns follow the order of `sources`.
 
-    `scores` is float32[n, n_sources], 0 where a source has no opinion; `ranks` float32[n, n_sources], the place in the
-    source's own list from 0, NaN where the list does not hold the item.
+    `scores` is float32[n, n_sources], 0 where a source does not score the item. `ranks` is float32[n, n_sources], the
+    rank from 0 in the source's own list, NaN where the list lacks the item.
     """
 
     rows: Longs
@@ -42,13 +42,13 @@ class Candidates:
     n_rows: int
 
     def part(self, mask: Bools) -> "Candidates":
-        """Return the pairs for which `kept` is true."""
+        """Return the pairs of the mask, bool[n]."""
         return Candidates(
             self.rows[mask], self.items[mask], self.scores[mask], self.ranks[mask], self.sources, self.n_rows
         )
 
     def row_range(self, pairs: slice, start: int, end: int) -> "Candidates":
-        """Return the pairs of the rows start to end - 1, which stand in the slice, numbered from 0."""
+        """Return the pairs of the slice, which are those of the rows start to end - 1; rows are renumbered from 0."""
         return Candidates(
             self.rows[pairs] - start,
             self.items[pairs],
@@ -60,7 +60,7 @@ class Candidates:
 
 
 def ranked_within_candidates(candidates: Candidates) -> Candidates:
-    """Return the candidates ranked by each source's scores among themselves, not in its list of all items."""
+    """Return the candidates with ranks among the candidates instead of ranks among all items."""
     ranks = [
         np.where(column != 0, rank_in_row(column, candidates.rows), np.nan).astype(np.float32)
         for column in candidates.scores.T
@@ -69,7 +69,7 @@ def ranked_within_candidates(candidates: Candidates) -> Candidates:
 
 
 def in_history(profiles: Sequence[Profile], candidates: Candidates) -> Bools:
-    """Return bool[n_pairs]: which candidates are in the history of the shopper whose they are."""
+    """Return bool[n_pairs]: whether the candidate is in its shopper's history."""
     is_in_history: Bools = np.zeros(len(candidates.rows), np.bool_)
     ends = np.searchsorted(candidates.rows, np.arange(len(profiles) + 1))
     for row, profile in enumerate(profiles):
@@ -87,11 +87,10 @@ def gather(
     n_items: int,
     fixed_items: Ints | None = None,
 ) -> Candidates:
-    """Return the candidates of all shoppers: the best `quotas[name]` of each source, or the `given` items for each.
+    """Return the candidates of all shoppers: the best `quotas[name]` of each source, or `fixed_items` for everybody.
 
-    Beside what is given stands the first of each source's list, for scores are told as shares of it.
-
-    Many shoppers are asked about in chunks of bounded memory, two at a time.
+    With `fixed_items` the first of each source's list is added, since features hold shares of its score. Many shoppers
+    are processed in chunks of bounded memory, two at a time.
     """
     widest = max((source.n_items for source in sources.values()), default=1)
     size = max(MIN_CHUNK_ROWS, CHUNK_CELLS // max(1, widest))
@@ -101,7 +100,7 @@ def gather(
         return _gather_chunk(sources, profiles[own], contexts[own], quotas, n_items, fixed_items, at)
 
     starts = range(0, len(profiles), size)
-    # One shopper's answer, as in a request, is not worth a thread.
+    # A request asks for one shopper, which is not worth a thread.
     parts = list(side_by_side(chunk, starts).values()) if len(starts) > 1 else [chunk(at) for at in starts]
     return concatenate_candidates(parts, tuple(sources), len(profiles))
 
@@ -154,7 +153,7 @@ def _codes(lists: Sequence[Ints], n_items: int) -> Longs:
 
 
 def _positions(codes: Longs, searched: Longs) -> tuple[Longs, Longs]:
-    """Return where in the ascending codes the wanted ones are, and which of the wanted were found."""
+    """Return the positions of the searched codes in the ascending `codes`, and which of the searched ones match."""
     if not len(codes):
         return np.empty(0, np.int64), np.empty(0, np.int64)
     place = np.minimum(np.searchsorted(codes, searched), len(codes) - 1)
@@ -163,7 +162,7 @@ def _positions(codes: Longs, searched: Longs) -> tuple[Longs, Longs]:
 
 
 def concatenate_candidates(parts: Sequence[Candidates], sources: tuple[str, ...], n_rows: int) -> Candidates:
-    """Return the candidates of several questions, which name their rows among all, as one list."""
+    """Return the candidates of several parts as one; their rows are already numbered among all."""
     if not parts:
         empty = np.empty((0, len(sources)), np.float32)
         return Candidates(np.empty(0, np.int64), np.empty(0, np.int64), empty, empty, sources, n_rows)

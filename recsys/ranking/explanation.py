@@ -1,4 +1,4 @@
-"""Slates, and why each item is on them: who proposed it, and which features spoke for it."""
+"""Slates, and why each item is on them: the sources that proposed it and the features that raised its score."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from recsys.ranking.ranker import Ranker
 
 @dataclass(frozen=True, slots=True)
 class Slate:
-    """The ordered answer: items int32[k] best first, scores float32[k], and per item who proposed it.
+    """The ordered answer: items int32[k] best first, scores float32[k], and the sources of each item.
 
-    `sources[i]` maps a source's name to its score where its list held the item; `contributions[i]` maps the strongest
-    features to their share of the score; it is empty unless asked for or where no ranker worked.
+    `sources[i]` maps each source that lists the item to its score. `contributions[i]` maps the strongest features to
+    their share of the score; it is empty without a ranker, or where no explanation was requested.
     """
 
     items: Ints
@@ -31,12 +31,12 @@ class Slate:
         return len(self.items)
 
     def among(self, items: Ints) -> "Slate":
-        """Return the slate without what is not among the items."""
-        kept = np.flatnonzero(np.isin(self.items, items))
+        """Return the slate restricted to the items."""
+        positions = np.flatnonzero(np.isin(self.items, items))
         sources, contributions = (
-            tuple(to_slates[at] for at in kept.tolist()) for to_slates in (self.sources, self.contributions)
+            tuple(values[at] for at in positions.tolist()) for values in (self.sources, self.contributions)
         )
-        return Slate(self.items[kept], self.scores[kept], sources, contributions)
+        return Slate(self.items[positions], self.scores[positions], sources, contributions)
 
 
 MAX_CONTRIBUTIONS = 8

@@ -1,4 +1,4 @@
-"""The exposure constraint: what is shown far more often than its equal share gives way, by a strength in [0, 1]."""
+"""The exposure constraint: lowers items shown far more often than their equal share, by a strength in [0, 1]."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -12,9 +12,9 @@ from recsys.ranking.candidates import Candidates
 
 @dataclass(frozen=True, slots=True)
 class ExposureConstraint:
-    """`excess` is float32[n_items] in [0, 1]: 0 for items shown no more than their equal share, 1 for the most shown.
+    """`excess` is float32[n_items] in [0, 1]: 0 up to the equal share of exposure, 1 for the most shown item.
 
-    In between it grows with the logarithm, for exposure is spread over orders of magnitude.
+    In between it grows with the logarithm, since exposure differs by orders of magnitude.
     """
 
     strength: float
@@ -22,13 +22,13 @@ class ExposureConstraint:
 
     @classmethod
     def from_slates(cls, slates: Ints, *, n_items: int, strength: float) -> Self:
-        """Return the constraint by what slates (int32[n, k], -1 behind the end) show among their first ten."""
+        """Return the constraint measured on the first ten items of slates, int32[n, k], padded with -1."""
         counts = shown_among_first(slates, n_items)
         log_excess = np.log(np.maximum(counts * n_items / max(counts.sum(), 1.0), 1.0))
         return cls(strength, (log_excess / max(float(log_excess.max(initial=0.0)), 1e-12)).astype(np.float32))
 
     def penalized_scores(self, candidates: Candidates, scores: Floats) -> Floats:
-        """Return float32[n_pairs]: each shopper's scores scaled to [0, 1], less what the items' excess costs them."""
+        """Return float32[n_pairs]: each shopper's scores scaled to [0, 1], minus strength times excess."""
         if self.strength == 0:
             return scores
         starts = np.flatnonzero(np.diff(candidates.rows, prepend=-1))
@@ -40,5 +40,5 @@ class ExposureConstraint:
         return penalized
 
     def extended(self, n_items: int) -> Self:
-        """Return the constraint over more items: nobody was shown the new ones yet."""
+        """Return the constraint over more items; new ones have no excess."""
         return replace(self, excess=np.pad(self.excess, (0, n_items - len(self.excess))))

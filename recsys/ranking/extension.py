@@ -1,4 +1,4 @@
-"""Products created after training: appended behind the known codes, described by their content alone."""
+"""Products created after training: appended behind the known codes, known by their content alone."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -22,14 +22,14 @@ from recsys.sources.own_history import Recent
 from recsys.sources.scoring import Scoring
 
 INHERITED_COLUMNS = (("category_popular", "category"), ("brand_popular", "brand"), ("category_velocity", "category"))
-"""Facts that a new item shares with its kin."""
+"""Statistics that a new item takes over from its category or brand."""
 MAX_PAIRS = 1 << 29
-"""New items times all items, at most, that `content` compares between trainings: some 15 s. A catalogue of 10,000 may
-have 18,000 new products, one of 250,000 may have 2,100."""
+"""The most pairs (new items times all items) that `content` compares between trainings, which takes some 15 s. That is
+18,000 new products for a catalogue of 10,000, and 2,100 for one of 250,000."""
 
 
 def extended_catalogue(catalogue: Catalogue, items: pd.DataFrame) -> Catalogue:
-    """Return the catalogue with the frame's unknown items behind it, in the frame's order."""
+    """Return the catalogue with the frame's unknown items appended, in the frame's order."""
     if not len(items):
         return catalogue
     known_ids, names = set(catalogue.item_ids), items["item_id"].astype(str)
@@ -54,7 +54,7 @@ def extended_catalogue(catalogue: Catalogue, items: pd.DataFrame) -> Catalogue:
 
 
 def extended_statistics(statistics: ItemStatistics, before: Catalogue, after: Catalogue) -> ItemStatistics:
-    """Return the statistics with rows for the new items: never touched, as popular as their category and brand are."""
+    """Return the statistics with rows for the new items: untouched, with the popularity of their category and brand."""
     added = after.n_items - before.n_items
     categoricals = _categorical_codes(statistics, before, after)
     new_attributes = after.attributes[before.n_items :]
@@ -92,11 +92,11 @@ def extended_statistics(statistics: ItemStatistics, before: Catalogue, after: Ca
 
 
 def extended_source(source: Scoring, catalogue: Catalogue, *, earlier: Scoring | None = None) -> Scoring:
-    """Return content, or what was looked at, knowing new items too; others, and where there are none, as they are.
+    """Return the sources `content` and `recent` extended to new items; other sources are returned as they are.
 
-    `before` is the same source that knows the first of them already: only the others are compared.
-    Where so many came at once that comparing them would take minutes (an import), it waits for the next training:
-    likeness by words stands in for it.
+    `earlier` is the same source already extended to the first of the new items, so that only the others are compared.
+    After an import of more than `MAX_PAIRS` pairs `content` is not extended; text similarity replaces it until the
+    next training.
     """
     if isinstance(source, Recent):
         return source.extend(catalogue)
@@ -108,7 +108,7 @@ def extended_source(source: Scoring, catalogue: Catalogue, *, earlier: Scoring |
 
 
 def _categorical_codes(statistics: ItemStatistics, before: Catalogue, after: Catalogue) -> dict[str, Any]:
-    """Return what `categorical_codes` tells of the larger catalogue, by other numbers: names that were known keep theirs."""
+    """Return `categorical_codes` of the larger catalogue; known names keep their codes."""
     paths, old = after.categories[before.n_items :], before.n_items
     departments = _code_by_name(before.categories, statistics.department)
     return {
@@ -126,13 +126,13 @@ def _categorical_codes(statistics: ItemStatistics, before: Catalogue, after: Cat
 
 
 def _code_by_name(names: Iterable[str], codes: Ints) -> dict[str, int]:
-    """Return the code of each name; the empty one has none."""
+    """Return the code of each name; the empty name has none."""
     every = dict(zip(names, codes.tolist(), strict=False))
     return {name: code for name, code in every.items() if code >= 0}
 
 
 def _extended_codes(codes: Ints, code_by_name: dict[str, int], new_names: Iterable[str]) -> Ints:
-    """Return the codes of what is known, and behind them those of the fresh names, -1 for the empty one."""
+    """Return the known codes followed by those of the new names, -1 for the empty name."""
     added = [code_by_name.setdefault(name, len(code_by_name)) if name else -1 for name in new_names]
     return np.concatenate([codes, np.array(added, np.int32)])
 

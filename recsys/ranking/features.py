@@ -1,4 +1,4 @@
-"""The ranker's features: one function for training and for requests, so that there is one truth about each of them."""
+"""The ranker's features: one function for training and requests, so that both see the same numbers."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -29,9 +29,9 @@ from recsys.ranking.taste import TASTE_FEATURES, taste_features
 AGE_FEATURES = ("age", "item_idle")
 CONTEXT_FEATURES = ("context_category", "context_brand")
 MAX_CHUNK_ROWS = 1_000_000
-"""Events of histories and candidates that are looked at together: with what is counted, some hundred megabytes."""
+"""Events and candidates of one chunk: with all intermediate arrays some hundred megabytes."""
 SOURCE_COUNT = "agreeing"
-"""How many sources propose the item to the shopper."""
+"""The feature that counts the sources proposing the item to the shopper."""
 
 
 def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
@@ -63,12 +63,12 @@ def features(
     *,
     subset: Bools | None = None,
 ) -> Floats:
-    """Return float32[n_pairs, n_features]; NaN is unknown. Nothing later than a profile's `now` is looked at.
+    """Return float32[n_pairs, n_features]; NaN is unknown. Nothing later than a profile's `now` is used.
 
-    With `kept`, bool[n_pairs], of these pairs alone, as they are among all.
+    With `subset`, bool[n_pairs], only rows of these pairs are returned; their values are those among all pairs.
 
-    Shoppers are taken in runs of `AT_ONCE` events and candidates: asked thousands of times, each with all that was
-    before, one of thousands of events would fill the memory, and so would hundreds of candidates for each of thousands.
+    Shoppers are processed in chunks of `MAX_CHUNK_ROWS` events and candidates, so that memory is bounded: training asks
+    thousands of questions, each with a long history and hundreds of candidates.
     """
     shares = _share_of_top_score(candidates)
     if subset is not None:
@@ -103,7 +103,10 @@ def _features(
         *affinity_features(histories, rows, items, statistics),
         *taste_features(histories, rows, items, statistics),
     ]
-    later = [*_age_features(histories, rows, items, statistics), *_context_features(contexts, rows, items, statistics)]
+    item_columns = [
+        *_age_features(histories, rows, items, statistics),
+        *_context_features(contexts, rows, items, statistics),
+    ]
     n_sources, width = len(candidates.sources), len(feature_names(candidates.sources))
     matrix = np.empty((len(rows), width), np.float32)
     matrix[:, :n_sources] = candidates.scores
@@ -117,7 +120,7 @@ def _features(
     at += 1
     matrix[:, at : at + len(COLUMNS)] = statistics.table[items]
     at += len(COLUMNS)
-    for column in later:
+    for column in item_columns:
         matrix[:, at] = column
         at += 1
     matrix[:, at] = statistics.stars.predict(histories, rows, items) if statistics.stars else np.nan
@@ -125,9 +128,9 @@ def _features(
 
 
 def _share_of_top_score(candidates: Candidates) -> Floats:
-    """Return each source's scores over the first of its list for the shopper: scales differ from shopper to shopper.
+    """Return float32[n_pairs, n_sources]: scores over the source's best score for the shopper, as scales differ.
 
-    NaN where a source has nothing to say to the shopper. What was given beside the lists sets no scale.
+    NaN where a source has no score above 0 for the shopper. Only items of rank 0 set the scale.
     """
     scores, rows = candidates.scores, candidates.rows
     if not len(rows):
@@ -147,7 +150,7 @@ def _age_features(histories: ProfileColumns, rows: Longs, items: Longs, statisti
 def _context_features(
     contexts: Sequence[Context], rows: Longs, items: Longs, statistics: ItemStatistics
 ) -> list[Doubles]:
-    """Return whether the item shares category and brand with the context's items; NaN without context items."""
+    """Return whether the item shares the category, and the brand, of a context item; NaN without context items."""
     sizes = np.fromiter((len(context.items) for context in contexts), np.int64, len(contexts))
     if not sizes.any():
         return [np.full(len(rows), np.nan)] * 2

@@ -1,4 +1,4 @@
-"""Sums over (shopper, something) pairs by one key: the only aggregation that features need. All arrays, no loops."""
+"""Group-by over one int64 key such as (shopper, item): the aggregations of the features, in arrays without loops."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -11,7 +11,7 @@ from recsys.arrays import Doubles, Longs
 
 @dataclass(frozen=True, slots=True)
 class GroupBy:
-    """Distinct keys (int64, ascending) and, per event handed in, the position of its key."""
+    """Distinct `keys` (int64, ascending), and for each row the position of its key in `inverse`."""
 
     keys: Longs
     inverse: Longs
@@ -23,26 +23,26 @@ class GroupBy:
         return cls(distinct, inverse.astype(np.int64, copy=False))
 
     def sum(self, values: NDArray[np.generic] | None = None) -> Doubles:
-        """Return the sum of the values per group (without values: how many)."""
+        """Return float64[n_groups]: the sum of the values per group; without values, the number of rows."""
         sums: Doubles = np.bincount(self.inverse, weights=values, minlength=len(self.keys)).astype(np.float64)
         return sums
 
     def max(self, values: Doubles, *, start: float) -> Doubles:
-        """Return the largest value per group."""
+        """Return the largest value per group, at least `start`."""
         best = np.full(len(self.keys), start, np.float64)
         np.maximum.at(best, self.inverse, values)
         return best
 
     def min(self, values: Doubles, *, start: float) -> Doubles:
-        """Return the smallest value per group."""
+        """Return the smallest value per group, at most `start`."""
         best = np.full(len(self.keys), start, np.float64)
         np.minimum.at(best, self.inverse, values)
         return best
 
     def at(self, keys: Longs) -> Longs:
-        """Return the position of each wanted key, or the number of groups where there is none.
+        """Return the position of each key, or the number of groups for a key without a group.
 
-        `table(values)` has one more entry than there are groups, for those.
+        `lookup_table(values)` has one more entry for those.
         """
         if not len(self.keys):
             return np.zeros(len(keys), np.int64)
@@ -57,18 +57,18 @@ def lookup_table(values: Doubles, *, missing: float = 0.0) -> Doubles:
 
 
 def rank_in_row(values: NDArray[np.floating], rows: Longs) -> Longs:
-    """Return int64[n]: the place of each value in its row, 0 for the largest, ties to the earlier; rows ascend."""
-    found = np.empty(len(rows), np.int64)
-    found[np.lexsort((-values, rows))] = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    return found
+    """Return int64[n]: the rank of each value in its row, 0 for the largest, ties to the earlier; rows ascend."""
+    ranks = np.empty(len(rows), np.int64)
+    ranks[np.lexsort((-values, rows))] = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    return ranks
 
 
 def row_deviations(values: NDArray[np.floating], rows: Longs, n_rows: int) -> Doubles:
     """Return float64[n_rows]: the standard deviation of each row's values; 0 where there are none."""
     sizes = np.maximum(np.bincount(rows, minlength=n_rows), 1)
     mean = np.bincount(rows, values, n_rows) / sizes
-    found: Doubles = np.sqrt(np.bincount(rows, (values - mean[rows]) ** 2, n_rows) / sizes)
-    return found
+    deviations: Doubles = np.sqrt(np.bincount(rows, (values - mean[rows]) ** 2, n_rows) / sizes)
+    return deviations
 
 
 def evenly_spaced(n: int, limit: int) -> Longs:

@@ -1,4 +1,4 @@
-"""Features of a shopper and an item they had before: how often, how lately, how regularly; and of the shopper alone."""
+"""Features of a shopper's own history with an item (how often, how recent, how regular), and of the shopper."""
 
 import numpy as np
 
@@ -32,7 +32,7 @@ SHOPPER_FEATURES = ("events", "visits", "items", "idle", "since_first", "repeat_
 
 
 def own_features(histories: ProfileColumns, rows: Longs, items: Longs, statistics: ItemStatistics) -> list[Doubles]:
-    """Return one column per name in OWN for the pairs (rows[i], items[i])."""
+    """Return one float64[n] column per name in OWN_FEATURES for the pairs (rows[i], items[i])."""
     pairs = GroupBy.of(histories.rows * statistics.n_items + histories.items)
     position = pairs.at(rows * statistics.n_items + items)
     now = histories.now[histories.rows]
@@ -74,7 +74,7 @@ def own_features(histories: ProfileColumns, rows: Longs, items: Longs, statistic
 
 
 def shopper_features(histories: ProfileColumns, rows: Longs, statistics: ItemStatistics) -> list[Doubles]:
-    """Return one column per name in SHOPPER, repeated for the pairs."""
+    """Return one float64[n] column per name in SHOPPER_FEATURES, repeated for the shopper's pairs."""
     total = np.bincount(histories.rows, minlength=histories.n_profiles).astype(np.float64)
     last, first = np.full(histories.n_profiles, -np.inf), np.full(histories.n_profiles, np.inf)
     np.maximum.at(last, histories.rows, histories.times)

@@ -1,7 +1,7 @@
-"""An increment: what is learnt in seconds is learnt again, between two trainings, from all that happened until now.
+"""An increment: between two trainings, fast sources and item statistics are fitted again on all events until now.
 
-Sources that take longer, the ranker, and what ratings taught stay as they were trained: they count on their neighbors'
-scores meaning what they meant, which the same code on more rows does (docs/adr/0017). Pure.
+Slower sources, the ranker and the rating predictor stay as trained. The ranker needs scores of the same meaning, and
+the same code on more rows gives them (docs/adr/0017). Pure.
 """
 
 from collections.abc import Mapping
@@ -22,10 +22,10 @@ from recsys.sources.fitting import fitted
 def fit_increment(
     model: HybridModel, rows: Interactions, catalogue: Catalogue, *, manifest: Mapping[str, Any] | None = None
 ) -> HybridModel:
-    """Return the model with quick sources and statistics fitted again on `rows`, whose items are codes of `catalogue`.
+    """Return the model with fast sources and statistics fitted again on `rows`, whose items are codes of `catalogue`.
 
-    Its own codes stay; products it did not know come behind. `manifest` stands over its own. Raises ValueError where
-    there are no rows.
+    The model's own codes stay; new products follow them. `manifest` overrides the model's. Raises ValueError without
+    rows.
     """
     if not len(rows):
         raise ValueError("there is nothing to learn from")
@@ -49,10 +49,10 @@ def fit_increment(
 
 
 def merge_catalogues(before: Catalogue, now: Catalogue) -> tuple[Catalogue, Ints]:
-    """Return today's catalogue in the codes of an earlier one, and int32[now.n_items], which of them each item has.
+    """Return today's catalogue in the codes of an earlier one, and int32[now.n_items], the merged code of each item.
 
-    The earlier one's items come first, in their order, then the new ones. Of what is gone only the code is left.
-    Pictures are left to the next training.
+    The earlier items come first, in their order, then the new ones. Removed items keep only their code. Images are
+    dropped until the next training.
     """
     places = {name: code for code, name in enumerate(now.item_ids)}
     before_ids = set(before.item_ids)

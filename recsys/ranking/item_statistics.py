@@ -1,6 +1,6 @@
-"""What is true of an item whoever looks: popularity at several half-lives, trend, age, repeat rate, price, kin.
+"""Statistics of items, equal for all shoppers: popularity at several half-lives, trend, age, repeat rate, price.
 
-Computed from interactions up to a moment, never later ones, and kept as columns so that a request only indexes.
+They are computed from interactions up to a moment, never later ones. They are columns, so that a request only indexes.
 """
 
 from dataclasses import dataclass
@@ -45,20 +45,20 @@ COLUMNS = (
     "category_newness",
 )
 NOT_YET_PRESENT = -2
-"""The category of products that are not there yet, apart from those without one (-1)."""
+"""The category code of products that have not appeared yet; -1 is a product without category."""
 AGE_PRIOR_DAYS = 7.0
-"""Added to an item's age before its speed is told, so that one shopper on the first day is no sensation."""
+"""Added to an item's age in its velocity, so that one shopper on the first day does not look like a trend."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemStatistics:
-    """Columns over item codes; `table` is float32[n_items, len(COLUMNS)], NaN where nothing is known.
+    """Columns over item codes; `table` is float32[n_items, len(COLUMNS)], NaN where unknown.
 
-    `born` is when the item appeared (catalogue, else first interaction, else NaN), `last` its latest interaction, `gap`
-    the usual seconds between two days on which one shopper touched it. Kin codes are -1 where missing: such an item's
-    kin is as popular as nobody's, its own share of that beyond any, its price and birth are placed among those without
-    a category. Attributes are in compressed rows: those of item i are `attributes[starts[i]:starts[i + 1]]`, weighed by
-    rarity.
+    `born` is when the item appeared (catalogue, else first interaction, else NaN), `last` its latest interaction. `gap`
+    is the mean seconds between two days on which one shopper touched it. Codes of category, department, brand and
+    variant group are -1 where missing. Without a category, the category's popularity is 0 and the item's share of it
+    is huge; its price and newness are ranked among products without one. Attributes are in compressed rows: those of
+    item i are `attributes[starts[i]:starts[i + 1]]`, with their `rarity` by code.
     """
 
     table: Floats
@@ -74,7 +74,7 @@ class ItemStatistics:
     rarity: Floats
     until: float
     stars: RatingPredictor | None = None
-    """What ratings taught; None where there are none, or all are equal."""
+    """The rating predictor; None where there are no ratings, or all are equal."""
 
     @property
     def n_items(self) -> int:
@@ -83,9 +83,9 @@ class ItemStatistics:
 
     @classmethod
     def fit(cls, interactions: Interactions, catalogue: Catalogue, *, until: float, rated: bool = True) -> Self:
-        """Return the statistics as known at `until`; later interactions are ignored, so they cannot leak.
+        """Return the statistics as of `until`; later interactions are ignored, so they cannot leak.
 
-        Without `rated` nothing is learnt from ratings, which takes longer than all else.
+        Without `rated` no rating predictor is fitted, which takes longer than everything else.
         """
         is_past = interactions.times <= until
         items, times, users = interactions.items[is_past], interactions.times[is_past], interactions.users[is_past]
@@ -132,7 +132,7 @@ class ItemStatistics:
 
 
 def categorical_codes(catalogue: Catalogue) -> dict[str, Ints]:
-    """Return the codes of category, department, brand and variant group of every item."""
+    """Return int32[n_items] codes of category, department, brand and variant group, -1 where missing."""
     n = catalogue.n_items
     return {
         "category": codes_of(catalogue.categories, n),
@@ -143,7 +143,7 @@ def categorical_codes(catalogue: Catalogue) -> dict[str, Ints]:
 
 
 def department(path: str) -> str:
-    """Return the widest category of a path."""
+    """Return the top-level category of a path."""
     return path.split("/", 1)[0]
 
 
@@ -159,11 +159,11 @@ def _lifetimes(items: Ints, times: Times, catalogue: Catalogue) -> tuple[Times, 
 
 
 def _is_present(catalogue: Catalogue, born: Times) -> Bools:
-    """Return bool[n_items]: which items are there by the catalogue's moment.
+    """Return bool[n_items]: the items that have appeared by the catalogue's moment.
 
-    All are that anything is told of: of those that appear later it has the code alone (`Catalogue.at`), and how many
-    these are is not known then. Where nothing is told of any, as of a history without products, those are there that
-    were touched; else all of a catalogue without first days.
+    An item with any description has appeared. Of later items the catalogue holds only the code (`Catalogue.at`), and
+    their number is not known yet. Without any description, as in a history without products, touched items have
+    appeared. In a catalogue with descriptions and without `first_seen`, all items have.
     """
     described = catalogue.described()
     if catalogue.first_seen is None and described.any():
@@ -179,7 +179,7 @@ def _popularity(items: Ints, times: Times, weights: Doubles, *, n_items: int, un
 
 
 def _trends(popularity: Doubles) -> Doubles:
-    """Return rates per day of a short half-life over a longer one: 1 is steady, more is rising."""
+    """Return float64[n_items, 3]: the rate per day at a half-life over that at the next longer; above 1 it rises."""
     rates = popularity[:, :5] / np.asarray(HALF_LIVES)
     trend: Doubles = rates[:, 1:4] / np.maximum(rates[:, 2:5], 1e-9)
     trend[popularity[:, 5] <= 0] = np.nan
@@ -187,7 +187,7 @@ def _trends(popularity: Doubles) -> Doubles:
 
 
 def _repeats(users: Ints, items: Ints, times: Times, *, n_items: int) -> tuple[Doubles, Doubles, Doubles, Doubles]:
-    """Return per item: share of shoppers with it on two days or more, mean such days, mean gap, number of shoppers."""
+    """Return per item: share of shoppers who repeat it, mean days per shopper, mean gap (seconds), shoppers."""
     pairs = GroupBy.of(users.astype(np.int64) * n_items + items)
     days = GroupBy.of(pairs.inverse * 1_000_000 + (times // DAY).astype(np.int64) % 1_000_000)
     visits = np.bincount(days.keys // 1_000_000, minlength=len(pairs.keys)).astype(np.float64)
@@ -222,14 +222,14 @@ def _group_sizes(codes: Ints) -> Doubles:
 
 
 def _velocity(shoppers: Doubles, born: Times, *, until: float) -> Doubles:
-    """Return log(1 + shoppers a month of life)."""
+    """Return log(1 + shoppers per 30 days of age)."""
     age = np.where(np.isnan(born), 0.0, np.maximum(until - born, 0.0) / DAY)
     speed: Doubles = np.log1p(30.0 * shoppers / (age + AGE_PRIOR_DAYS))
     return speed
 
 
 def _newness_rank(born: Times, category: Ints) -> Doubles:
-    """Return the place of each item among its category's by birth: 0 is the newest; untouched items are newer still."""
+    """Return each item's rank by newness within its category: 0 is the newest; items of unknown age come first."""
     order = np.lexsort((-np.where(np.isnan(born), np.inf, born), category))
     place = np.empty(len(born), np.float64)
     place[order] = np.arange(len(born)) - np.searchsorted(category[order], category[order])
@@ -237,7 +237,7 @@ def _newness_rank(born: Times, category: Ints) -> Doubles:
 
 
 def price_in_category(prices: Floats, category: Ints) -> Doubles:
-    """Return the price as Z-score of its logarithm within the category."""
+    """Return the z-score of the logarithm of the price within the category."""
     log_prices = np.log1p(prices.astype(np.float64))
     has_price = ~np.isnan(log_prices)
     n = int(category.max(initial=-1)) + 2
@@ -250,7 +250,7 @@ def price_in_category(prices: Floats, category: Ints) -> Doubles:
 
 
 def attribute_rows(catalogue: Catalogue, *, n_known: int) -> tuple[NDArray[np.int64], Ints, Floats]:
-    """Return attributes in compressed rows (starts, codes) and the rarity of each code among `n_known` items."""
+    """Return the attributes in compressed rows (starts, codes) and the idf of each code among `n_known` items."""
     per_item = catalogue.attributes or ((),) * catalogue.n_items
     starts = np.zeros(catalogue.n_items + 1, np.int64)
     np.cumsum([len(own) for own in per_item], out=starts[1:])
@@ -259,6 +259,6 @@ def attribute_rows(catalogue: Catalogue, *, n_known: int) -> tuple[NDArray[np.in
 
 
 def rarity_of(codes: Ints, n_items: int) -> Floats:
-    """Return how rare each attribute is, by its code; `codes` are those of all items."""
+    """Return float32[n_codes]: the idf of each attribute; `codes` are those of all items, end to end."""
     count = np.bincount(codes[codes >= 0], minlength=int(codes.max(initial=-1)) + 1)
     return np.log1p(n_items / np.maximum(count, 1)).astype(np.float32)

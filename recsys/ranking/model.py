@@ -1,4 +1,4 @@
-"""What is released: catalogue, sources, item statistics and ranker, answering one shopper or many by the same code."""
+"""The released model: catalogue, sources, item statistics and ranker. One code answers one shopper or many."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,21 +34,21 @@ from recsys.sources.registry import RECOMMENDERS
 from recsys.sources.scoring import Scoring
 
 LOADING_ERRORS = (artifact.ArtifactError, KeyError, ValueError, TypeError, OSError)
-"""What `HybridModel.load` raises where an artifact is not what was registered, or of settings that this code has no more."""
+"""What `HybridModel.load` raises: the artifact is not the registered one, or another release wrote it."""
 EVENT_WEIGHTS = "event_weights"
-"""Where the manifest says what an event counts, by its signal."""
+"""Key of the manifest: the weight of an event by its signal."""
 HYBRID = "hybrid"
-"""The strategy that means: whatever stage this model was released at."""
+"""The strategy that uses the stage at which the model was released."""
 BLEND = "blend"
-"""The stage, and the strategy, that weighs the sources' lists."""
+"""The stage, and the strategy, that sums the sources' weighted ranks."""
 
 
 @dataclass(frozen=True)
 class HybridModel:
-    """A model version in memory. Immutable, so that any number of threads may ask it.
+    """A model version in memory. It is immutable, so any number of threads may use it.
 
-    `quotas` says how many candidates each source proposes, `blend` each source's weight in the blend.
-    `manifest["stage"]` is what validation earned.
+    `quotas` is the number of candidates of each source, `blend` each source's weight in the blend.
+    `manifest["stage"]` is the stage of the ladder that validation supports.
     """
 
     catalogue: Catalogue
@@ -59,41 +59,41 @@ class HybridModel:
     blend: Mapping[str, float]
     manifest: Mapping[str, Any]
     exposure: ExposureConstraint | None = None
-    """What holds back over-exposed items on the stages that blend sources; None where the knob is at 0."""
+    """Lowers over-exposed items on the stages blend and ranker; None where its strength is 0."""
 
     @property
     def stage(self) -> str:
-        """Which stage of the ladder was released."""
+        """The released stage of the ladder."""
         return str(self.manifest["stage"])
 
     @property
     def single_source(self) -> str:
-        """Which source the stage "single" is."""
+        """The name of the source of the stage "single"."""
         return str(self.manifest["single"])
 
     @property
     def new_only(self) -> bool:
-        """Whether the ranker was taught, and judged, to recommend only what is new to the shopper."""
+        """Whether the model was trained and evaluated to recommend only products that are new to the shopper."""
         return bool(self.manifest.get("plan", {}).get("new_only", False))
 
     @property
     def shown_rating_predictor(self) -> RatingPredictor | None:
-        """What predicts the stars that shoppers are told; None where there are none, or the usual rating is as near."""
+        """The predictor of the stars that shoppers see; None without ratings, or where the mean rating is as near."""
         return self.statistics.stars if self.manifest.get("shows_predicted_ratings", True) else None
 
     @property
     def ratings_differ(self) -> bool:
-        """Whether ratings say anything: where all that were learnt from are equal, a low one is no dislike."""
+        """Whether the ratings of the training differ: where all are equal, a low one is no dislike."""
         return bool(self.manifest.get("ratings_differ", True))
 
     @property
     def ranker_sources(self) -> dict[str, Scoring]:
-        """The sources that propose to the ranker, in the order of its features."""
+        """The sources of the ranker's candidates, in the order of its features."""
         return {name: self.sources[name] for name in self.quotas}
 
     @property
     def event_weights(self) -> Floats:
-        """What an event counts by its signal code, float32: what it counted when this model was trained."""
+        """The weight of an event by its signal code, float32[n_signals], as in the training of this model."""
         return weight_table(self.manifest.get(EVENT_WEIGHTS, {}))
 
     def slate(
@@ -108,9 +108,9 @@ class HybridModel:
     ) -> Slate:
         """Return the k best items for one shopper.
 
-        `strategy` is a recommender's name, "blend", "ranker", or None / "hybrid" for the released stage (for a newcomer:
-        the prior, or popularity instead of the ranker); `sources` narrows who may propose candidates. Raises KeyError
-        for a strategy this model does not hold.
+        `strategy` is a recommender's name, "blend", "ranker", or None / "hybrid" for the released stage. A newcomer
+        gets the prior, or popularity instead of the ranker. `sources` restricts the sources of candidates. Raises
+        KeyError for a strategy that the model lacks.
         """
         return self.slate_many([profile], [context], k, strategy=strategy, sources=sources, explain=explain)[0]
 
@@ -124,7 +124,7 @@ class HybridModel:
         sources: Sequence[str] | None = None,
         explain: bool = False,
     ) -> list[Slate]:
-        """Return `slate` of each shopper, in order."""
+        """Return the `slate` of each shopper, in order."""
         released_stage = self._stage_of(strategy)
         if strategy not in (None, HYBRID) or sources is not None:
             return self._slates(profiles, contexts, k, stage=released_stage, sources=sources, explain=explain)
@@ -153,17 +153,17 @@ class HybridModel:
         return self._to_slates(candidates, profiles, contexts, k, stage=stage, explain=explain)
 
     def rank(self, profile: Profile, context: Context, items: Ints) -> Slate:
-        """Return the given items, all of them, best first."""
+        """Return all the given items, best first."""
         stage = self._stage_of(None)
         stage = next(iter(newcomers(self.sources, [profile], [context], stage=stage)), stage)
         quotas = {stage: len(items)} if stage in self.sources else self.quotas
         sources = self._sources_of(stage, quotas)
-        if stage == "ranker":  # as it was taught: whose own products were no candidates, they led no list
+        if stage == "ranker":  # as in training: products in the history were no candidates, so they headed no list
             context = replace(context, seen_allowed=context.seen_allowed and not self.new_only)
         candidates = gather(
             sources, [profile], [context], quotas=quotas, n_items=self.catalogue.n_items, fixed_items=items
         )
-        if stage != "ranker":  # whose features tell the place among all items
+        if stage != "ranker":  # only its features need ranks among all items
             candidates = ranked_within_candidates(candidates.part(np.isin(candidates.items, items)))
         slates = self._to_slates(candidates, [profile], [context], len(candidates.items), stage=stage, explain=False)[0]
         return slates.among(items)
@@ -171,10 +171,10 @@ class HybridModel:
     def extended(
         self, items: pd.DataFrame, *, removed_items: pd.DataFrame | None = None, before: Self | None = None
     ) -> Self:
-        """Return a model that also knows the frame's new products, behind the known codes, by their content alone.
+        """Return a model that also knows the frame's new products, by content alone. Their codes follow the known ones.
 
-        Behind these it has codes for what is `gone`, which it compares with nothing: it is never shown. `before` is
-        this model as it was extended by the first of the products, told in the same words.
+        Codes of `removed_items` come last; their content is not read, since they are never shown. `before` is this
+        model extended by the first of the same products: what it computed is reused.
         """
         with_new = extended_catalogue(self.catalogue, items)
         catalogue = with_new if removed_items is None else extended_catalogue(with_new, removed_items)
@@ -212,17 +212,17 @@ class HybridModel:
 
     @classmethod
     def load(cls, directory: Path, *, expected: str | None = None) -> Self:
-        """Return what `save` wrote. Raises ArtifactError when a file, or the hash, is not as it was.
+        """Return what `save` wrote. Raises ArtifactError where a file or the hash changed.
 
-        Raises one of LOADING_ERRORS where another release wrote it with what this code does not know: a ranker or statistics
-        that could be read, but no longer asked, would fail each answer.
+        Raises one of LOADING_ERRORS where another release wrote sources, features or statistics that this code lacks.
+        Loading such a model would make every answer fail.
         """
         manifest = artifact.unseal(directory, expected=expected)
-        for description, names_in_manifest, sources in (
+        for description, names_in_manifest, supported in (
             ("it has recommenders", manifest["sources"], RECOMMENDERS),
             ("its ranker looks at features", manifest["features"], feature_names(tuple(manifest["quotas"]))),
         ):
-            if unknown := set(names_in_manifest).difference(sources):
+            if unknown := set(names_in_manifest).difference(supported):
                 names = ", ".join(sorted(unknown))
                 raise artifact.ArtifactError(f"{directory.name}: {description} that this code does not know: {names}")
         text = directory / "ranker.json"
@@ -251,7 +251,7 @@ class HybridModel:
             return {stage: max(k, 1)}
         if stage == "single":
             return dict.fromkeys(single_stage_sources(self.single_source), max(k, 1))
-        if sources is None:  # as the ranker was taught: more candidates are others than those it knows
+        if sources is None:  # as in training: the ranker never saw more candidates than that
             times = -(-k // max(1, sum(self.quotas.values())))
             return {name: quota * max(1, times) for name, quota in self.quotas.items()}
         return {name: max(quota, k) if name in sources else 0 for name, quota in self.quotas.items()}
@@ -276,22 +276,17 @@ class HybridModel:
         explain: bool,
     ) -> list[Slate]:
         if stage != "ranker" or self.ranker is None:
-            return to_slates(
-                candidates,
-                self.apply_exposure_constraint(candidates, self._scores_without_ranker(candidates, stage), stage=stage),
-                k,
-            )
+            scores = self._scores_without_ranker(candidates, stage)
+            return to_slates(candidates, self.apply_exposure_constraint(candidates, scores, stage=stage), k)
         feature_matrix = self.features(candidates, profiles, contexts)
-        order = self.apply_exposure_constraint(candidates, self.ranker.scores(feature_matrix), stage=stage)
-        return to_slates(candidates, order, k, ranker=self.ranker if explain else None, features=feature_matrix)
+        scores = self.apply_exposure_constraint(candidates, self.ranker.scores(feature_matrix), stage=stage)
+        return to_slates(candidates, scores, k, ranker=self.ranker if explain else None, features=feature_matrix)
 
     def apply_exposure_constraint(self, candidates: Candidates, scores: Floats, *, stage: str) -> Floats:
-        """Return float32[n_pairs]: the scores, over-exposed items held back where sources are blended and the knob is on."""
-        return (
-            self.exposure.penalized_scores(candidates, scores)
-            if self.exposure and stage in (BLEND, "ranker")
-            else scores
-        )
+        """Return float32[n_pairs]: the scores, lowered for over-exposed items on the stages blend and ranker."""
+        if self.exposure is None or stage not in (BLEND, "ranker"):
+            return scores
+        return self.exposure.penalized_scores(candidates, scores)
 
     def with_exposure(self, exposure: ExposureConstraint) -> Self:
         """Return the same model under an exposure constraint."""
@@ -305,7 +300,7 @@ class HybridModel:
         return candidates.scores[:, 0]
 
     def features(self, candidates: Candidates, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
-        """Return the ranker's columns for the candidates; ValueError where the model has no ranker."""
+        """Return float32[n_pairs, n_features] for the ranker. Raises ValueError where the model has none."""
         if self.ranker is None:
             raise ValueError("this model was released without a ranker")
         return features(candidates, profiles, contexts, self.statistics)

@@ -1,9 +1,8 @@
-"""A small network over the ranker's features: what trees see in steps, it sees smoothly, so that both err differently.
+"""A small network over the ranker's features. It is smooth where trees are steps, so the errors of both differ.
 
-Each feature is turned into the normal score of its rank among what was learned from, whatever its scale; unknown ones
-stand in the middle and, where a feature is at times unknown, say so in a column of their own. One hidden layer of ReLU
-learns whether a candidate is a hit (logistic loss, Adam), a few times from different beginnings. scikit-learn fits it;
-two matrix products ask it.
+Each feature becomes the normal score of its rank in the training data, whatever its scale. An unknown value becomes 0,
+and a feature that is sometimes unknown also gets a missing flag. One hidden layer of ReLU predicts whether a candidate
+is a hit (logistic loss, Adam). scikit-learn fits it from a few seeds; a prediction is two matrix products.
 """
 
 import json
@@ -23,32 +22,32 @@ from recsys.ranking.groups import evenly_spaced
 
 HIDDEN = 64
 N_NETWORKS = 2
-"""Networks from different beginnings, of which the mean is taken: one alone is a matter of luck (new groceries .0889 to
-.0910, the mean of three .0933; beside trees, two do as well and cost less)."""
+"""Networks from different seeds, of which the mean is taken. NDCG@10 on new groceries: one .0889 to .0910, the mean of
+three .0933. In a mean with trees, two do as well and cost less."""
 BATCH_SIZE = 512
 MAX_EPOCHS = 40
 SETTINGS: dict[str, Any] = {"alpha": 0.01, "learning_rate_init": 4e-4}
 MAX_QUANTILES = 64
 MAX_NORMAL_SCORE = 3.0
-"""Normal scores end here, on both sides: the largest of half a million is no surer than the largest of a thousand."""
+"""Normal scores are clipped here on both sides: the largest of half a million counts like the largest of a thousand."""
 MAX_QUANTILE_ROWS = 100_000
-"""Pairs, evenly chosen, that ranks are told from."""
+"""Pairs, evenly spaced, from which the quantiles are computed."""
 MIN_MISSING_SHARE = 0.02
-"""A feature unknown to this share of pairs, and known to as many, has a column that says which."""
+"""A feature gets a missing flag if at least this share of pairs lacks it, and at least this share has it."""
 CHUNK_ROWS = 16_384
-"""Pairs asked at once, so that memory is bounded."""
+"""Pairs of one prediction, so that memory is bounded."""
 SCORE_DECIMALS = 5
-"""Of a score: rows that are equal differ in the last bits, by where in a product they stand."""
+"""Decimals of a score: equal rows may differ in the last bits, by their place in a matrix product."""
 GRADIENT_STEPS = 16
-"""Points on the way from the middle to a candidate at which its contributions are measured."""
+"""Steps of the integrated gradients from the baseline to a candidate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """`knots[i]` are feature i's values at the normal scores `levels[i]`, ascending; `unsure` the features with a flag.
+    """`quantiles[i]` are values of feature i, ascending, at `normal_scores[i]`; `flagged` the features with a flag.
 
-    Weights: `first` float32[n_inputs, hidden] and `bias`, then `second` float32[hidden]; inputs are all features, then
-    the flags. The score is the logit without its constant.
+    The inputs are all features, then the flags. Weights: `hidden_weights` float32[n_inputs, hidden], `hidden_bias`
+    float32[hidden], `output_weights` float32[hidden]. The score is the logit without its constant.
     """
 
     quantiles: tuple[Floats, ...]
@@ -60,11 +59,11 @@ class Network:
 
     @classmethod
     def fit(cls, features: Floats, labels: NDArray[np.int32], *, steps: int, seed: int) -> Self:
-        """Return the network that tells hits (labels above 0) from misses. features: float32[n, f], NaN is unknown.
+        """Return the network fitted to hits (labels above 0). features: float32[n, f], NaN is unknown.
 
-        It is led so many steps, each by `BATCH` pairs, in whole epochs, of which there are 40 at most.
+        `steps` are gradient steps of `BATCH_SIZE` pairs, rounded up to whole epochs, of which there are at most 40.
         """
-        from sklearn.exceptions import ConvergenceWarning  # slow to load, and only a training needs it
+        from sklearn.exceptions import ConvergenceWarning  # slow to import, and only training needs it
         from sklearn.neural_network import MLPClassifier
 
         sample = features[evenly_spaced(len(features), MAX_QUANTILE_ROWS)]
@@ -82,9 +81,9 @@ class Network:
             "n_iter_no_change": epochs,
         }
         networks = [MLPClassifier((HIDDEN,), random_state=seed + network, **settings) for network in range(N_NETWORKS)]
-        # One thread each: the products are small, and the weights are then the same whatever the number of cores.
+        # One thread each: the matrices are small, and the weights then do not depend on the number of cores.
         with warnings.catch_warnings(), threadpool_limits(1), ThreadPoolExecutor(N_NETWORKS) as pool:
-            warnings.simplefilter("ignore", ConvergenceWarning)  # stopped on purpose
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is fixed
             list(pool.map(lambda network: network.fit(inputs, labels > 0), networks))
         return cls(
             quantiles,
@@ -110,7 +109,7 @@ class Network:
     def contributions(self, features: Floats) -> Doubles:
         """Return float64[n, f + 1]: each feature's share of the score, the base value last; rows sum to the scores.
 
-        Integrated gradients (Sundararajan, Taly, Yan, ICML 2017) from a candidate that is average in everything.
+        Integrated gradients (Sundararajan, Taly, Yan, ICML 2017) from a candidate whose inputs are all 0.
         """
         inputs = self._inputs_of(features)
         gradient = np.zeros_like(inputs)
@@ -126,7 +125,7 @@ class Network:
         return contributions
 
     def used_features(self) -> Bools:
-        """Return bool[n_features]: which features are not the same for all."""
+        """Return bool[n_features]: the features that are not constant."""
         is_used: Bools = np.array([len(own) > 1 for own in self.quantiles])
         is_used[self.flagged] = True
         return is_used
@@ -162,7 +161,7 @@ class Network:
 
 
 def _quantile_map(column: Floats) -> tuple[Floats, Floats]:
-    """Return distinct values of a column, ascending, and the normal score of each one's middle rank."""
+    """Return distinct quantiles of a column, ascending, and the normal score of the mid-rank of each."""
     finite = np.sort(column[np.isfinite(column)])
     if not len(finite):
         return np.zeros(1, np.float32), np.zeros(1, np.float32)

@@ -1,10 +1,10 @@
-"""What ratings taught: how many stars a shopper would give an item. Learnt by Surprise's SVD on ratings alone.
+"""Predicts the stars that a shopper would give an item. Surprise's SVD is fitted on ratings alone.
 
-Only items are kept; the shopper's part is solved for from the ratings in the profile when asked (docs/adr/0011). A
-shop without ratings, or with one value for all of them, has nothing to teach: there is no `Stars` then.
+The model stores item factors only. The shopper's factors are solved for from the ratings in the profile at request
+time (docs/adr/0011). A shop without ratings, or whose ratings are all equal, has no `RatingPredictor`.
 
-How much of a rating is taste differs from shop to shop: where most is chance, what the item and the shopper usually get
-is the best guess. So a few settings predict the newest ratings, and the nearest of them learns from all.
+How much of a rating is taste differs from shop to shop. Where most of it is noise, the biases alone predict best. So a
+few configurations predict the newest ratings, and the best of them is fitted on all.
 """
 
 from collections.abc import Iterator
@@ -26,34 +26,34 @@ from recsys.sources.factors import solved
 from recsys.sources.svd import SVDConfig, factorized
 
 PREDICTED_STARS = "predicted_stars"
-"""The ranker's feature: stars the shopper would give the item; NaN where shopper or item was never rated with."""
+"""The ranker's feature: predicted stars; NaN where the shopper or the item has no rating."""
 FILE = "stars.npz"
 CANDIDATE_CONFIGS = (
     SVDConfig(factors=20, epochs=20, learning_rate=0.02, reg=0.1),
     SVDConfig(factors=20, epochs=20, learning_rate=0.01, reg=0.1),
     SVDConfig(factors=50, epochs=30, learning_rate=0.02, reg=0.2),
 )
-"""How ratings may be learnt; the first where too few can be held out to choose. `docs/recommenders.md` has figures."""
+"""Configurations to choose from; the first where too few ratings can be held out. Figures: `docs/recommenders.md`."""
 RIDGES = (2.0, 8.0, 32.0)
-"""How far a shopper's taste may be held back. Fixed, not growing with the ratings as in training: one rating shall not
-make a shopper's whole taste."""
+"""L2 penalties of the shopper's factors to choose from. Unlike in training they do not grow with the number of
+ratings: one rating must not decide a shopper's whole taste."""
 GENEROSITY_RIDGE = 4.0
 FIVE_STAR_SPAN = 5.0
-"""The span of stars that the settings are for."""
+"""The span of ratings that the configurations are tuned for."""
 MAX_RATINGS, MAX_SELECTION_RATINGS = 500_000, 100_000
-"""The newest ratings: so many are learnt from, so many with each of the settings. They bound time."""
+"""The newest ratings: for the fit, and for each configuration of the choice. They bound the time."""
 VALIDATION_SHARE = 0.15
-"""Share of the tried ratings, the newest, that the settings predict."""
+"""Share of the ratings of the choice, the newest, that the configurations predict."""
 MIN_VALIDATION_RATINGS, MAX_VALIDATION_SHOPPERS = 100, 1_000
-"""How many of these there must be for a choice, and of how many shoppers they are."""
+"""The fewest such ratings for a choice, and the most shoppers they come from."""
 
 
 @dataclass(frozen=True, slots=True)
 class RatingPredictor:
-    """Stars = mean + bias + vector · taste + generosity, within [low, high].
+    """rating = mean + item bias + item factors · taste + generosity, clipped to [low, high].
 
-    `bias` is float32[n], NaN for items nobody rated; `vectors` float32[n, factors]. Items beyond n are unknown.
-    `ridge` is how far a taste is held back.
+    `bias` is float32[n], NaN for items without ratings; `vectors` float32[n, factors]. Items beyond n are unknown.
+    `ridge` is the L2 penalty of a taste.
     """
 
     mean: float
@@ -65,7 +65,7 @@ class RatingPredictor:
 
     @classmethod
     def fit(cls, interactions: Interactions, n_items: int, *, until: float) -> Self | None:
-        """Return what the ratings up to `until` taught; None where there are none, or all are equal."""
+        """Return the predictor fitted on ratings up to `until`; None where there are none, or all are equal."""
         rows = latest_ratings(interactions, until=until)[-MAX_RATINGS:]
         if not len(rows) or np.ptp(interactions.values[rows]) == 0:
             return None
@@ -74,9 +74,9 @@ class RatingPredictor:
 
     @classmethod
     def fit_rows(cls, interactions: Interactions, n_items: int, rows: Longs, config: SVDConfig) -> Self:
-        """Return what these rows, ratings and one at least, teach under the settings.
+        """Return the predictor fitted on these rows, which are ratings; at least one is needed.
 
-        A longer scale is learnt as one of five stars: steps of the size that suits these run away on a hundred points.
+        A longer scale is divided to one of five stars, since the learning rates diverge on a hundred points.
         """
         rows = np.random.default_rng(config.seed).permutation(rows)
         users, items = interactions.users[rows], interactions.items[rows]
@@ -90,11 +90,14 @@ class RatingPredictor:
         return cls(float(values.mean()), low, high, bias, vectors).with_ridge(RIDGES[0])
 
     def with_ridge(self, ridge: float) -> Self:
-        """Return the same with tastes held back so far, as one of `RIDGES` does on a scale of five stars."""
+        """Return the same with another L2 penalty of tastes, given for a scale of five stars."""
         return replace(self, ridge=ridge * _star_unit(self.low, self.high) ** 2)
 
     def predict(self, histories: ProfileColumns, rows: Longs, items: Longs) -> Doubles:
-        """Return the stars of the pairs (rows[i], items[i]); NaN where shopper or item is unknown to ratings."""
+        """Return float64[n], the stars of the pairs (rows[i], items[i]); NaN where shopper or item has no rating.
+
+        `rows` ascend.
+        """
         stars = np.full(len(rows), np.nan)
         for shopper, taste in self._tastes(histories):
             own = slice(*np.searchsorted(rows, (shopper, shopper + 1)).tolist())
@@ -102,11 +105,11 @@ class RatingPredictor:
         return stars
 
     def taste(self, profile: Profile) -> Floats | None:
-        """Return float32[factors + 1], the shopper's taste and generosity; None for who rated nothing known."""
+        """Return float32[factors + 1], the shopper's taste and generosity; None without a rating of a known item."""
         return next((taste for _, taste in self._tastes(ProfileColumns.of([profile]))), None)
 
     def predict_from_taste(self, taste: Floats, items: Longs) -> Doubles:
-        """Return the stars that a shopper of this taste would give the items; NaN for items nobody rated."""
+        """Return float64[n], the stars that a shopper of this taste would give; NaN for items without ratings."""
         stars = np.full(len(items), np.nan)
         is_known = items < len(self.bias)
         codes = items[is_known]
@@ -115,7 +118,7 @@ class RatingPredictor:
         return stars
 
     def _tastes(self, histories: ProfileColumns) -> Iterator[tuple[int, Floats]]:
-        """Yield each shopper with known ratings and float32[factors + 1]: taste, and generosity behind it."""
+        """Yield each shopper with ratings of known items, and float32[factors + 1]: taste, then generosity."""
         rated = np.flatnonzero(
             (histories.signals == RATING) & (histories.items >= 0) & (histories.items < len(self.bias))
         )
@@ -126,21 +129,17 @@ class RatingPredictor:
             events = last_of_each(histories.items[events], events)
             items = histories.items[events]
             design = np.column_stack([self.vectors[items], np.ones(len(items), np.float32)])
-            yield (
-                owner,
-                solved(
-                    design, np.ones(len(items)), histories.values[events] - self.mean - self.bias[items], ridge_matrix
-                ),
-            )
+            residuals = histories.values[events] - self.mean - self.bias[items]
+            yield owner, solved(design, np.ones(len(items)), residuals, ridge_matrix)
 
 
 def _star_unit(low: float, high: float) -> float:
-    """Return how many stars of a longer scale are one of five."""
+    """Return the factor from a scale of five stars to a longer one, at least 1."""
     return max(1.0, (high - low) / FIVE_STAR_SPAN)
 
 
 def _select_config(interactions: Interactions, n_items: int, rows: Longs) -> tuple[SVDConfig, float]:
-    """Return the settings and the ridge that predict the newest of these ratings (rows, ascending) best."""
+    """Return the configuration and ridge with the lowest squared error on the newest ratings; `rows` ascend."""
     users, items, values = interactions.users, interactions.items, interactions.values
     past, validation = np.split(rows, [round(len(rows) * (1 - VALIDATION_SHARE))])
     validation = validation[np.isin(users[validation], users[past]) & np.isin(items[validation], items[past])]
@@ -178,7 +177,7 @@ def _select_config(interactions: Interactions, n_items: int, rows: Longs) -> tup
 
 
 def write_rating_predictor(directory: Path, predictor: RatingPredictor | None) -> None:
-    """Write `stars.npz` where ratings taught something."""
+    """Write `stars.npz` where there is a predictor."""
     if predictor is not None:
         scale = np.array([predictor.mean, predictor.low, predictor.high, predictor.ridge])
         storage.write_arrays(directory / FILE, {"scale": scale, "bias": predictor.bias, "vectors": predictor.vectors})

@@ -1,4 +1,4 @@
-"""Many profiles as one set of columns, so that a feature is computed for one shopper or for five thousand alike."""
+"""The columns of many profiles end to end, so that one code computes features for one shopper or for thousands."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from recsys.data.profile import Profile
 
 @dataclass(frozen=True, slots=True)
 class ProfileColumns:
-    """Columns of all profiles, one after the other: `rows` (int64, ascending) says whose; `now` is per profile."""
+    """Events of all profiles end to end. `rows` (int64, ascending) is the profile of each; `now` is per profile."""
 
     rows: Longs
     items: Ints
@@ -31,7 +31,7 @@ class ProfileColumns:
 
     @property
     def n_profiles(self) -> int:
-        """How many shoppers there are."""
+        """The number of profiles."""
         return len(self.now)
 
     @classmethod
@@ -52,7 +52,7 @@ class ProfileColumns:
         )
 
     def with_positive_weight(self) -> Self:
-        """Return the same without events of no weight, as of what a shopper dislikes: they speak for no other item."""
+        """Return the events of weight above 0. Others, as of disliked items, must not raise similar items."""
         is_positive = self.weights > 0
         if is_positive.all():
             return self

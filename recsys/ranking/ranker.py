@@ -1,4 +1,4 @@
-"""The ranker over the candidates: trees (LambdaMART and its kin), a small network, or the mean of several, as text."""
+"""The ranker over the candidates: LightGBM trees, a small network, or the mean of several; stored as text."""
 
 import json
 import os
@@ -16,21 +16,21 @@ from recsys.ranking.network import Network
 if TYPE_CHECKING:  # loaded where trees are: it brings scikit-learn along, a second of every process's start
     import lightgbm as lgb
 
-# Read when LightGBM's OpenMP is loaded: threads that wait shall sleep. Spinning, they took ten times as long on a
-# machine that had other work to do.
+# OpenMP reads this when LightGBM is loaded: waiting threads sleep. With spinning threads, training took ten times as
+# long on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 THREADS = 2
-"""Fixed by the size of the data: LightGBM's sums, and so the trees, depend on the number of threads."""
+"""Does not depend on the machine: LightGBM's sums, and so the trees, depend on the number of threads."""
 MAX_SINGLE_THREAD_ROWS = 100_000
-"""Up to here a second thread waits more than it works."""
+"""Up to this many rows a second thread costs more than it saves."""
 MAX_SINGLE_THREAD_PREDICTIONS = 5_000
-"""The same for asking; here the number of threads changes nothing but the time."""
+"""The same for predictions, where the number of threads changes only the time."""
 MAX_SPREAD_QUESTIONS = 1_000
-"""Shoppers, evenly chosen, on whom it is measured how far a model spreads its scores."""
+"""Questions, evenly spaced, for measuring the spread of a model's scores."""
 RELATIVE_TOLERANCE = 1e-6
-"""Share of its largest score that a model's scores must differ by to tell candidates apart."""
+"""Scores that differ by less than this share of the largest count as equal."""
 NETWORK = "network"
-"""The objective that asks for a network instead of trees."""
+"""The value of `objective` for a network instead of trees."""
 DEFAULTS: dict[str, Any] = {
     "objective": "lambdarank",
     "metric": "ndcg",
@@ -54,14 +54,14 @@ FIXED: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class RankingDataset:
-    """What a ranker learns from: features float32[n, f], labels int32[n] {0, 1}, groups int64: rows of each question."""
+    """Training data of a ranker: features float32[n, f], labels int32[n] in {0, 1}, groups int64: rows per question."""
 
     features: Floats
     labels: NDArray[np.int32]
     groups: NDArray[np.int64]
 
     def sample(self, questions: int) -> Self:
-        """Return at most so many questions, evenly chosen."""
+        """Return at most this many questions, evenly spaced."""
         is_chosen = np.zeros(len(self.groups), bool)
         is_chosen[evenly_spaced(len(self.groups), questions)] = True
         if is_chosen.all():
@@ -78,7 +78,7 @@ class Trees:
 
     @property
     def rounds(self) -> int:
-        """How many trees there are."""
+        """The number of trees."""
         return int(self.booster.num_trees())
 
     def scores(self, features: Floats) -> Doubles:
@@ -87,16 +87,16 @@ class Trees:
         return np.asarray(self.booster.predict(features, num_threads=threads, raw_score=True))
 
     def contributions(self, features: Floats) -> Doubles:
-        """Return float64[n, f + 1]: each feature's share of the score (TreeSHAP), the base value last."""
+        """Return float64[n, f + 1]: TreeSHAP values, the base value last; rows sum to the scores."""
         return np.asarray(self.booster.predict(features, pred_contrib=True, num_threads=1))
 
     def used_features(self) -> Bools:
-        """Return bool[n_features]: which features a split looks at."""
+        """Return bool[n_features]: the features that any split uses."""
         is_used: Bools = np.asarray(self.booster.feature_importance("split")) > 0
         return is_used
 
     def text(self) -> str:
-        """Return LightGBM's text of the model."""
+        """Return the model in LightGBM's text format."""
         return str(self.booster.model_to_string())
 
     @classmethod
@@ -117,9 +117,10 @@ def train_trees(
     stop_on: RankingDataset | None = None,
     patience: int = 0,
 ) -> Trees:
-    """Return `rounds` LightGBM trees; with `stop_on`, up to the round with its best NDCG@10, sought for `patience` more.
+    """Return at most `rounds` LightGBM trees, deterministic for the same data and seed.
 
-    Params are LightGBM's, over `DEFAULTS`. Deterministic for the same data and seed.
+    With `stop_on`, training stops early after `patience` rounds without a better NDCG@10 on it, and the best round is
+    returned. `params` are LightGBM's; they override `DEFAULTS`.
     """
     import lightgbm as lgb
 
@@ -148,7 +149,7 @@ def train_trees(
 
 
 class Ranker:
-    """Fitted models over the same named features. The score is the sum of theirs, each times its weight."""
+    """A weighted sum of fitted models over the same named features."""
 
     def __init__(self, models: Sequence[Trees | Network], weights: Sequence[float], names: Sequence[str]) -> None:
         self.models = tuple(models)
@@ -156,22 +157,22 @@ class Ranker:
         self.names = tuple(names)
 
     @classmethod
-    def mean(cls, models: Sequence[Trees | Network], sample: RankingDataset, names: Sequence[str]) -> Self:
-        """Return the mean of models over the same names, each divided by how far it spreads a shopper's candidates.
+    def mean(cls, models: Sequence[Trees | Network], dataset: RankingDataset, names: Sequence[str]) -> Self:
+        """Return the mean of models, each divided by the standard deviation of its scores within a question.
 
-        `seen` is what that is measured on, at most `SPREAD` shoppers of it. One model's scores stay as they are; one
-        that tells no candidate from another has no voice.
+        The deviations are measured on at most `MAX_SPREAD_QUESTIONS` questions of `dataset`. A single model keeps its
+        scores. A model with constant scores gets weight 0.
         """
         if len(models) == 1:
             return cls(models, (1.0,), names)
-        sample = sample.sample(MAX_SPREAD_QUESTIONS)
-        rows = np.repeat(np.arange(len(sample.groups)), sample.groups)
-        spreads = [score_spread(one.scores(sample.features), rows) for one in models]
+        dataset = dataset.sample(MAX_SPREAD_QUESTIONS)
+        rows = np.repeat(np.arange(len(dataset.groups)), dataset.groups)
+        spreads = [score_spread(one.scores(dataset.features), rows) for one in models]
         n_informative = max(1, sum(spread > 0 for spread in spreads))
         return cls(models, [1.0 / (n_informative * spread) if spread > 0 else 0.0 for spread in spreads], names)
 
     def scores(self, features: Floats) -> Floats:
-        """Return float32[n]: higher is better, comparable within one shopper only."""
+        """Return float32[n]: higher is better; comparable within one question only."""
         total = np.zeros(len(features))
         if len(features):
             for model, weight in zip(self.models, self.weights, strict=True):
@@ -179,14 +180,14 @@ class Ranker:
         return total.astype(np.float32)
 
     def contributions(self, features: Floats) -> Floats:
-        """Return float32[n, f + 1]: each feature's share of the score, the base value last."""
+        """Return float32[n, f + 1]: each feature's share of the score, the base value last; rows sum to the scores."""
         total = np.zeros((len(features), len(self.names) + 1))
         for model, weight in zip(self.models, self.weights, strict=True):
             total += weight * model.contributions(features)
         return total.astype(np.float32)
 
     def used_features(self) -> Bools:
-        """Return bool[n_features]: which features any model looks at."""
+        """Return bool[n_features]: the features that any model uses."""
         is_used: Bools = np.any([model.used_features() for model in self.models], axis=0)
         return is_used
 
@@ -198,16 +199,16 @@ class Ranker:
     def parse(cls, text: str, names: Sequence[str]) -> Self:
         """Return what `text` wrote."""
         values = json.loads(text)
-        # LightGBM's own text starts with the word tree, that of a network is JSON.
+        # LightGBM's text starts with the word "tree"; a network is JSON.
         models = [Network.parse(one) if one.startswith("{") else Trees.parse(one) for one in values["models"]]
         return cls(models, values["weights"], names)
 
 
 def score_spread(scores: NDArray[np.floating], rows: NDArray[np.int64]) -> float:
-    """Return how far scores differ within rows (codes of shoppers, each with one pair at least), on average.
+    """Return the mean standard deviation of scores within a row; 0 where they are equal up to rounding.
 
-    0 where they do not differ, but for rounding.
+    `rows` are codes from 0; each has at least one pair.
     """
-    is_used = row_deviations(scores, rows, int(rows.max(initial=-1)) + 1)
-    spread = float(is_used.mean()) if len(is_used) else 1.0
+    deviations = row_deviations(scores, rows, int(rows.max(initial=-1)) + 1)
+    spread = float(deviations.mean()) if len(deviations) else 1.0
     return spread if spread > RELATIVE_TOLERANCE * max(1.0, float(np.abs(scores).max(initial=0.0))) else 0.0

@@ -1,4 +1,4 @@
-"""Features of what kind of product a shopper takes: how new, how popular; and how far a candidate is from that."""
+"""Features of how new and how popular the shopper's products are, and of a candidate's distance to that."""
 
 import numpy as np
 
@@ -10,14 +10,14 @@ from recsys.ranking.profile_columns import ProfileColumns
 TASTE_FEATURES = ("age_gap", "new_share", "popular_gap", "born_gap")
 STEP_DECAY = 0.8
 NEW_DAYS = 60.0
-"""A product this young when the shopper took it was new to the shop, not only to the shopper."""
+"""Up to this age a product counts as new to the shop when the shopper touches it."""
 POPULAR = COLUMNS.index("popular_365d")
 
 
 def taste_features(histories: ProfileColumns, rows: Longs, items: Longs, statistics: ItemStatistics) -> list[Doubles]:
-    """Return one column per name in TASTE for the pairs (rows[i], items[i]); NaN for a shopper without history.
+    """Return one float64[n] column per name in TASTE_FEATURES for the pairs (rows[i], items[i]).
 
-    Ages are logarithms of days; a product nobody touched yet counts as born now.
+    NaN for a shopper without history. Ages are log(1 + days); a product of unknown age counts as new.
     """
     weights = STEP_DECAY**histories.steps
     total = np.bincount(histories.rows, weights, histories.n_profiles).astype(np.float64)

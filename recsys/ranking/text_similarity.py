@@ -1,8 +1,7 @@
-"""Which products are alike by their own words: for products no model knows yet, and shops without a model. Pure.
+"""Similarity of products by their texts: for products that no model knows yet, and for shops without a model. Pure.
 
-Built in one pass over the catalogue, without learning: words of the title, parts of the category, brand, attributes,
-each weighed by its rarity (idf), rows normalized; likeness is the cosine. The `content` recommender learns more and is
-used wherever a model holds it.
+TF-IDF over the words of the title, the parts of the category, the brand and the attributes; similarity is the cosine.
+It takes one pass over the catalogue and no training. Wherever a model holds the `content` recommender, that is used.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,13 +22,13 @@ from recsys.data.catalogue import Catalogue
 from recsys.sources import text
 
 WEIGHTS = {"w": 1.0, "c": 1.5, "b": 0.7, "a": 1.0}
-"""How much a word of the title, a part of the category, the brand and an attribute count."""
+"""Weight of a word of the title, a part of the category, the brand and an attribute."""
 MIN_SIMILARITY = 1e-6
-"""Likeness below this is none."""
+"""A similarity below this counts as 0."""
 
 
 class TextSimilarity:
-    """Cosine likeness over the catalogue's words; item codes as in the catalogue."""
+    """Cosine similarity of TF-IDF rows; item codes as in the catalogue."""
 
     def __init__(self, catalogue: Catalogue, vocabulary: Mapping[str, int], incidence: csr_matrix) -> None:
         self._catalogue = catalogue
@@ -39,15 +38,15 @@ class TextSimilarity:
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> Self:
-        """Return the likeness of a catalogue's items."""
+        """Return the similarities of a catalogue's items."""
         nothing = TextSimilarity(Catalogue(item_ids=()), {}, csr_matrix((0, 1), dtype=np.float32))
         return cls.updated(nothing, catalogue, np.full(catalogue.n_items, -1))
 
     @classmethod
     def updated(cls, previous: "TextSimilarity", catalogue: Catalogue, places: Longs) -> Self:
-        """Return the likeness of a catalogue's items, of which `places` are the codes before, -1 for none.
+        """Return the similarities of a new catalogue. `places` int64[n_items] are the previous codes, -1 for none.
 
-        What is told in the same words keeps them: it is not read again.
+        Items whose texts are unchanged are not tokenized again.
         """
         changed = np.flatnonzero(~_same_text(catalogue, previous._catalogue, places))
         vocabulary, indices, ends = dict(previous._vocabulary), list[int](), [0]
@@ -64,19 +63,17 @@ class TextSimilarity:
         row_of_item[changed] = earlier_rows.shape[0] + np.arange(len(changed))
         incidence = vstack([earlier_incidence, new_incidence], format="csr")[row_of_item]
         is_used = np.bincount(incidence.indices, minlength=width) > 0
-        if (
-            0 < 2 * np.count_nonzero(is_used) < len(vocabulary)
-        ):  # most are words of what is gone or told otherwise by now
+        if 0 < 2 * np.count_nonzero(is_used) < len(vocabulary):  # most tokens belong to removed or changed items
             vocabulary = {word: place for place, word in enumerate(compress(vocabulary, is_used))}
             incidence = incidence[:, np.flatnonzero(is_used)]
         return cls(catalogue, vocabulary, incidence)
 
     def rows(self, codes: Ints) -> csr_matrix:
-        """Return csr float32[len(codes), words]: the items' words, each row of length 1, or empty."""
+        """Return csr float32[len(codes), n_tokens]: TF-IDF rows of length 1, or empty."""
         return self._rows[codes]
 
     def similarities(self, code: int) -> Floats:
-        """Return float32[n_items]: how like each item is to the given one; the item itself 0."""
+        """Return float32[n_items]: the similarity of each item to the given one; 0 for the item itself."""
         scores = np.zeros(self._rows.shape[0], np.float32)
         row = slice(self._rows.indptr[code], self._rows.indptr[code + 1])
         for column, value in zip(self._rows.indices[row].tolist(), self._rows.data[row].tolist(), strict=True):
@@ -86,7 +83,7 @@ class TextSimilarity:
         return scores
 
     def nearest(self, code: int, *, mask: Bools, k: int) -> Ints:
-        """Return up to k items that the mask allows, the most alike first; ties go to the lower code."""
+        """Return up to k items of the mask, the most similar first; ties go to the lower code."""
         scores = self.similarities(code)
         candidates = np.flatnonzero((scores > MIN_SIMILARITY) & mask)
         order = np.lexsort((candidates, -scores[candidates]))[:k]
@@ -95,7 +92,7 @@ class TextSimilarity:
 
 
 def tokens(catalogue: Catalogue, code: int) -> Iterator[str]:
-    """Yield the words of an item, each with the letter of its kind in front."""
+    """Yield the tokens of an item, each with a prefix for its kind: w, c, b or a."""
     if catalogue.titles:
         yield from ("w" + word for word in text.words(catalogue.titles[code]))
     if catalogue.categories and catalogue.categories[code]:
@@ -107,7 +104,7 @@ def tokens(catalogue: Catalogue, code: int) -> Iterator[str]:
 
 
 def _same_text(catalogue: Catalogue, other: Catalogue, places: Longs) -> Bools:
-    """Return of which items both tell the same words; `places` are the codes in the other one, -1 for none."""
+    """Return bool[n_items]: items with equal texts in both; `places` are the codes in the other one, -1 for none."""
     alike = places >= 0
     there = places[alike]
     for name in ("titles", "categories", "brands", "attributes"):

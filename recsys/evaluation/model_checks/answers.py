@@ -1,6 +1,6 @@
-"""A day's answers, and how well they did: against what the same shopper touched afterwards that day. Pure.
+"""A day's answers and their NDCG@10 against what the same shopper touched later that day. Pure.
 
-All by sorting, in memory that grows with the answers and the touches, however many of both one machine makes.
+Everything is done by sorting, so memory grows linearly with answers and touches.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ K = 10
 
 @dataclass(frozen=True, slots=True)
 class Touches:
-    """What shoppers did in a day: codes of shoppers and items, seconds since 1970; equal lengths, any order."""
+    """The touches of a day: codes of shoppers and items, seconds since 1970; equal lengths, any order."""
 
     shoppers: Longs
     items: Longs
@@ -32,10 +32,10 @@ class Touches:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What was served in a day, or to a sample of its shoppers: n answers.
+    """The n answers of a day, or of a sample of its shoppers.
 
-    `slates` is int32[n, k], item codes padded with -1; `shoppers` int64[n], a code below 0 where the shopper touched
-    nothing; `times` float64[n], seconds since 1970.
+    `slates` is int32[n, k], item codes padded with -1. `shoppers` is int64[n], below 0 for shoppers without a touch.
+    `times` is float64[n], seconds since 1970.
     """
 
     slates: Ints
@@ -47,11 +47,11 @@ class Answers:
 
     @property
     def n_shoppers(self) -> int:
-        """How many shoppers were answered; an answer that names nobody is a shopper's of its own."""
+        """The number of shoppers; each answer without a known shopper counts as one of its own."""
         return len(np.unique(self.shoppers))
 
     def head(self, size: int) -> "Answers":
-        """Return the first of them."""
+        """Return the first `size` answers."""
         return Answers(self.slates[:size], self.shoppers[:size], self.times[:size])
 
     def exposure(self, view: CatalogView) -> Doubles:
@@ -60,9 +60,10 @@ class Answers:
 
 
 def ndcg_by_shopper(answers: Answers, touches: Touches, *, n_items: int) -> tuple[Longs, Doubles]:
-    """Return the codes of shoppers who touched something after an answer, and each one's mean NDCG@10 of such answers.
+    """Return shopper codes, ascending, and the mean NDCG@10 of each shopper's answers, float64.
 
-    The targets of an answer are the different items that its shopper touched later.
+    The targets of an answer are the distinct items that its shopper touched later. Answers without targets are left
+    out, and so are shoppers without any other.
     """
     touch_shoppers, items, last = _last_touches(touches, n_items)
     is_hit = _is_touched_later(answers, touch_shoppers * n_items + items, last, n_items=n_items)
@@ -93,7 +94,7 @@ def _is_touched_later(answers: Answers, pairs: Longs, last: Times, *, n_items: i
 
 
 def _n_touched_later(answers: Answers, touch_shoppers: Longs, last: Times) -> Longs:
-    """Return how many items each answer's shopper touched after it, by one order of shoppers and times."""
+    """Return int64[n]: the number of distinct items that each answer's shopper touched after it."""
     both = np.concatenate([answers.times, last])
     begin = both.min(initial=np.inf)
     length = both.max(initial=-np.inf) - begin + 1.0

@@ -1,8 +1,8 @@
-"""The checks, each a function of the challenger, the champion (or None) and the shelf. One file, one list.
+"""The model checks. Each is a function of a `Case` that yields `ModelCheck`; `CHECKS` is the list of all.
 
-Limits: docs/adr/0013. Absolute bars (group ratio, supplier share, popularity lift, new items) describe the data as much
-as the model: no recommender serves a shopper with one purchase as well as one with a thousand. So they refuse only a
-model that misses the bar and is also worse there than the reference it would replace (the champion, else popularity).
+Limits: docs/adr/0013. Absolute bars (group ratio, supplier share, popularity lift, new items) depend on the data as
+well as on the model: no recommender serves a shopper with one purchase as well as one with a thousand. So they refuse a
+model only if it misses the bar and is also worse there than its reference (the champion, else popularity).
 """
 
 from collections.abc import Callable, Iterable
@@ -36,13 +36,13 @@ WORSE_THAN_BAR = "; misses the bar, which refuses only a model that is worse her
 FEW_SHOPPERS = f"; misses the bar, which refuses nobody where fewer than {TELLING} shoppers were asked"
 CHANCE = "; above the limit, but as much may be lost by chance"
 SEED = 7
-"""Of the samples that tell what a group lost."""
+"""Seed of the bootstrap of a group's loss."""
 TOLERANCE = 1e-9
-"""How far apart the mean of equal numbers and that of some of them drawn again may lie."""
+"""Tolerance for rounding between a mean and bootstrap means of equal numbers."""
 MAX_NAMED_GROUPS = 20
-"""How many groups too small to be judged are named, the largest first."""
+"""The most small groups that are named, the largest first."""
 MIN_NAMED_SHOPPERS = 10
-"""Shoppers below whom a group is not named: its label might be one person's."""
+"""A group of fewer shoppers is not named: its label might identify a person."""
 
 
 def quality(case: Case) -> Iterable[ModelCheck]:
@@ -94,7 +94,7 @@ def group_ratio(case: Case) -> Iterable[ModelCheck]:
 
 
 def small_groups(case: Case) -> Iterable[ModelCheck]:
-    """Say which groups were not judged, being of fewer than 500 shoppers, and how large they are; refuses nothing."""
+    """Names the groups of fewer than 500 shoppers, which are not checked, with their sizes; refuses nothing."""
     sizes = [
         (kind, label, len(rows)) for kind, label, rows in group_members(case.challenger.groups) if len(rows) < MIN_GROUP
     ]
@@ -109,7 +109,7 @@ def small_groups(case: Case) -> Iterable[ModelCheck]:
 
 
 def supplier_share(case: Case) -> Iterable[ModelCheck]:
-    """ExposureConstraint over catalogue share by supplier within .80–1.25, or no further off than the reference."""
+    """Exposure over catalogue share by supplier within .80–1.25, or no further off than the reference."""
     limits, supplier = case.limits, case.catalog_view.supplier
     if not has_suppliers(case.catalog_view):
         return
@@ -125,7 +125,7 @@ def supplier_share(case: Case) -> Iterable[ModelCheck]:
 
 
 def concentration(case: Case) -> Iterable[ModelCheck]:
-    """Gini of exposure at most the champion's + .02; coverage at least .95 of the champion's; of what was on sale."""
+    """Over items on sale: Gini of exposure at most the champion's + .02, coverage at least .95 of the champion's."""
     if not case.has_champion:
         return
     ours, theirs = (
@@ -141,7 +141,7 @@ def concentration(case: Case) -> Iterable[ModelCheck]:
 
 
 def popularity_lift(case: Case) -> Iterable[ModelCheck]:
-    """Mean popularity of shown items over that of wanted items at most 1.5, or no more than the reference's."""
+    """Mean popularity of shown items over that of target items at most 1.5, or no more than the reference's."""
     ours, theirs = _lift(case.challenger, case.catalog_view), _lift(case.reference, case.catalog_view)
     inside = ours <= case.limits.popularity_lift
     passed = inside or not _significantly_worse(
@@ -153,7 +153,7 @@ def popularity_lift(case: Case) -> Iterable[ModelCheck]:
 
 
 def new_items(case: Case) -> Iterable[ModelCheck]:
-    """ExposureConstraint share of new items at least half their catalogue share, or no less than the reference's."""
+    """The new items' share of exposure at least half their catalogue share, or no less than the reference's."""
     new, n_items = case.catalog_view.new, case.catalog_view.n_items
     if not has_new_items(case.catalog_view):
         return
@@ -167,7 +167,7 @@ def new_items(case: Case) -> Iterable[ModelCheck]:
 
 
 def latency(case: Case) -> Iterable[ModelCheck]:
-    """The 99th percentile of one slate within the budget."""
+    """The 99th percentile of the time of one slate is within the budget."""
     measured = case.challenger.latency_ms
     if measured is None or not len(measured):
         return
@@ -177,11 +177,10 @@ def latency(case: Case) -> Iterable[ModelCheck]:
 
 
 def exposure(case: Case) -> Iterable[ModelCheck]:
-    """What the slates show, all shoppers together: told of any number of them, a reason to refuse from 200 on.
+    """The four checks of exposure over all shoppers; they are always reported and refuse from 200 shoppers on.
 
-    In a shop's first days the first models are hardly more than noise, which spreads over the whole shelf. Held against
-    them, every better model is too concentrated, and a shop would keep what is worse than popular products. The nightly
-    watch says nothing of fewer shoppers either.
+    The first models of a new shop are little more than noise, which spreads over all items. Every better model is more
+    concentrated, so these checks would refuse it. The nightly watch has the same minimum.
     """
     for check in (supplier_share, concentration, popularity_lift, new_items):
         for verdict in check(case):
@@ -203,7 +202,7 @@ CHECKS: tuple[Callable[[Case], Iterable[ModelCheck]], ...] = (
 
 
 def run_checks(case: Case) -> list[ModelCheck]:
-    """Return every check's verdict, in the order of CHECKS; the model may pass where all have passed."""
+    """Return the results of all `CHECKS`, in order. The model may go live if all passed."""
     if not case.challenger.targets:
         words = "nobody could be asked: no shopper known before the held-out window came back in it"
         return [ModelCheck("quality", False, None, None, words)]
@@ -211,15 +210,15 @@ def run_checks(case: Case) -> list[ModelCheck]:
 
 
 def _bar_note(inside: bool, passed: bool) -> str:
-    """Return why a model passes that misses an absolute bar, for the words of its check."""
+    """Return the note for a check that passes although the value misses its absolute bar, else ""."""
     return WORSE_THAN_BAR if passed and not inside else ""
 
 
 def _significantly_worse(case: Case, badness: Callable[[Doubles], float]) -> bool:
-    """Return whether the challenger's exposure is worse than the reference's beyond chance.
+    """Return whether the challenger's exposure is significantly worse than the reference's.
 
-    A paired bootstrap over shoppers: both are shown to the same ones, so only where they differ counts. Two trainings
-    of one plan differ a little too: as with Gini, .02 (of the reference's number) refuses nobody.
+    A paired bootstrap over shoppers, since both answer the same ones. Two trainings of one plan also differ a little,
+    so a difference of .02 of the reference's number is allowed, as with Gini.
     """
     n_items = case.catalog_view.n_items
     ours, theirs = (exposure_draws(table.slates, n_items) for table in (case.challenger, case.reference))

@@ -1,4 +1,4 @@
-"""From bundles and a fold to the case the gate judges: what each would have shown to the same held-out shoppers."""
+"""Builds the case for the gate: the slates of challenger and reference for the same held-out shoppers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -28,10 +28,10 @@ def build_case(
     limits: Limits | None = None,
     expected: Interval | None = None,
 ) -> Case:
-    """Return the case of a challenger against the champion's plan, or against popularity where there is none.
+    """Return the case of a challenger against the refitted champion, or against popularity without one.
 
-    Both must have been fitted on the fold's past alone. `labels` holds one label per question of a kind of group
-    ("region", "device"), "" where unknown; groups by activity are added here. `expected` is what validation promised.
+    Both must be fitted on the fold's past only. `labels` holds one label per question for each kind of group ("region",
+    "device"), "" where unknown; groups by activity are added here. `expected` is the NDCG@10 on validation.
     """
     groups = {"activity": activity(fold), **{kind: tuple(own) for kind, own in labels.items()}}
     theirs = model_slates(champion or challenger, fold, strategy=None if champion else POPULAR)
@@ -53,16 +53,16 @@ def build_case(
 
 
 def latencies_ms(bundle: HybridModel, fold: Fold) -> Floats:
-    """Return milliseconds of one slate for each of up to 100 shoppers: the best of five takes.
+    """Return float32[n], the milliseconds of one slate for up to 100 shoppers: the minimum of five repeats.
 
-    The best, not the mean: what else the machine does while we measure is no property of the model.
+    The minimum, since other load of the machine is no property of the model.
     """
     rows = evenly_spaced(len(fold), LATENCY_SAMPLES).tolist()
     return np.array([min(milliseconds(bundle, fold, row) for _ in range(LATENCY_REPEATS)) for row in rows], np.float32)
 
 
 def fitted_until_by_part(bundle: HybridModel, fold: Fold) -> dict[str, float]:
-    """Return the time of the latest row that each part learnt from, or was asked with; parts that hold none are out."""
+    """Return the time of the latest row that each part was fitted on or asked with; parts without rows are left out."""
     latest = {
         "plan": float(bundle.manifest.get("until", fold.until)),
         "past": _latest(fold.past.times),
@@ -74,12 +74,12 @@ def fitted_until_by_part(bundle: HybridModel, fold: Fold) -> dict[str, float]:
 
 
 def activity(fold: Fold) -> tuple[str, ...]:
-    """Return each shopper's third by how much is known of them."""
+    """Return each shopper's third by the length of the history."""
     return third_of(known_of(fold.profiles))
 
 
 def catalog_view_of(catalogue: Catalogue, fold: Fold) -> CatalogView:
-    """Return the items as the checks see them."""
+    """Return the item columns of the checks; popularity is the number of past interactions."""
     n_items = catalogue.n_items
     popularity: Doubles = np.bincount(fold.past.items, minlength=n_items)[:n_items].astype(np.float64)
     return CatalogView.of(catalogue, popularity=popularity, cut=fold.until)

@@ -1,7 +1,7 @@
-"""The gate's numbers of what was really served: one day against each day of the week before it. Pure.
+"""The gate's metrics on served answers: one day against each day of the week before. Pure.
 
-No reference was asked the same, so what is normal is what the days before were: an alarm is for a day that lies beyond
-the bar and is clearly worse than every one of them.
+There is no reference that answered the same requests, so the days before are the reference. A day raises an alarm if it
+is beyond the bar and clearly worse than every day before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,19 +33,19 @@ from recsys.metrics.intervals import Interval, bootstrap
 from recsys.metrics.spread import coverage, gini
 
 MIN_DAYS = 4
-"""Days of the week before that must have had traffic: of fewer, the worst one says little of what is normal."""
+"""The fewest comparable days of the week before; the worst of fewer says little about what is normal."""
 MIN_TRAFFIC_SHARE = 0.5
-"""Days of fewer answers than this share of the day's are not held against it: all are cut to the least one's size."""
+"""A day with fewer answers than this share of today's is not comparable, as all are cut to the smallest one."""
 EXPOSURE_METRICS = ("gini", "coverage", "popularity lift", "supplier share", "new items")
-"""Of exposure."""
+"""The metrics of exposure, in the order of `_badness`."""
 NOT_CLEARLY_WORSE = "; beyond the bar, which alarms only where it is clearly worse than every day before"
 
 
 @dataclass(frozen=True, slots=True)
 class ServedDay:
-    """A day's answers and what came of them.
+    """A day's answers and their quality.
 
-    `ndcg` holds a number for each shopper who touched something after an answer, `groups` their labels by kind.
+    `ndcg` is float64[n], one mean for each shopper with a touch after an answer; `groups` are their labels by kind.
     """
 
     answers: Answers
@@ -57,8 +57,8 @@ class ServedDay:
 def day_checks(today: ServedDay, before: Sequence[ServedDay], *, touched_items: Longs) -> list[Check]:
     """Return the checks of a day's answers against the days before.
 
-    `wanted` are the items that the day's shoppers touched, one entry for each shopper and item. Notes say how much
-    there was to judge by; where that is too little they are all there is.
+    `touched_items` int64 are the items touched that day, one entry for each shopper and item. The first checks are
+    notes about the amount of data; with too little data there are no others.
     """
     n, size = today.answers.n_shoppers, len(today.answers)
     comparable_days = [
@@ -88,7 +88,7 @@ def day_checks(today: ServedDay, before: Sequence[ServedDay], *, touched_items: 
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """How bad a number is: that day, on each day before, and whether it is clearly worse than on every one of them."""
+    """The badness of a metric today and on each informative day, and whether today is clearly worse than all."""
 
     value: float
     days: Doubles
@@ -98,7 +98,7 @@ class _Comparison:
 def _exposure_checks(
     today: ServedDay, comparable_days: Sequence[ServedDay], touched_items: Longs, limits: Limits
 ) -> list[Check]:
-    """Return the checks of exposure, all days cut to the same number of answers: Gini and coverage depend on it."""
+    """Return the checks of exposure. All days are cut to one number of answers, as Gini and coverage depend on it."""
     size = min(len(day.answers) for day in (today, *comparable_days))
     days = [replace(day, answers=day.answers.head(size)) for day in (today, *comparable_days)]
     comparisons = _compare_days(days, slack=limits.absolute_slack)
@@ -147,9 +147,9 @@ def _exposure_checks(
 
 
 def _compare_days(days: Sequence[ServedDay], *, slack: float) -> dict[str, _Comparison]:
-    """Hold each number of the first day against the worst of the others, in bootstrap draws of each day's shoppers.
+    """Compare each metric of the first day with the worst of the other days, by a bootstrap over shoppers.
 
-    A day whose shelf tells nothing of a number is none to hold it against; with too few that do, it is left out.
+    Days on which a metric is not informative are skipped. A metric with too few other days is left out.
     """
     points = np.array([_badness(day.answers.exposure(day.catalog_view), day.catalog_view) for day in days])
     draws = np.empty((len(days), EXPOSURE_DRAWS, len(EXPOSURE_METRICS)))
@@ -171,7 +171,7 @@ def _compare_days(days: Sequence[ServedDay], *, slack: float) -> dict[str, _Comp
 
 
 def _badness(exposure: Doubles, catalog_view: CatalogView) -> list[float]:
-    """Return what grows as each of the `NUMBERS` gets worse, NaN where the shelf tells nothing of it."""
+    """Return the `EXPOSURE_METRICS` with signs so that larger is worse; NaN where one is not informative."""
     listed_exposure, nothing = catalog_view.listed_exposure(exposure), float("nan")
     return [
         gini(listed_exposure),
@@ -185,7 +185,7 @@ def _badness(exposure: Doubles, catalog_view: CatalogView) -> list[float]:
 
 
 def _group_loss_checks(today: ServedDay, comparable_days: Sequence[ServedDay], limits: Limits) -> list[Check]:
-    """Return, for each large group, what it lost of its NDCG against the middle one of the days before."""
+    """Return, for each large group, the relative loss of NDCG against the median of the days before."""
     before: dict[tuple[str, str], list[Interval]] = {}
     for day in comparable_days:
         for kind, label, rows in large_groups(day.groups):
@@ -205,7 +205,7 @@ def _group_loss_checks(today: ServedDay, comparable_days: Sequence[ServedDay], l
 
 
 def _group_ratio_checks(today: ServedDay, comparable_days: Sequence[ServedDay], limits: Limits) -> list[Check]:
-    """Return, for each kind of group, the worst group's NDCG over the best one's: its lower bound."""
+    """Return, for each kind of group, the lower bound of the worst group's NDCG over the best one's."""
     checks = []
     for kind in today.groups:
         today_ratio, *earlier = (_ratio(day, kind) for day in (today, *comparable_days))
@@ -221,7 +221,7 @@ def _group_ratio_checks(today: ServedDay, comparable_days: Sequence[ServedDay], 
 
 
 def _ratio(day: ServedDay, kind: str) -> tuple[float, float] | None:
-    """Return `worst_over_best` of a kind of group, None where fewer than two are large enough."""
+    """Return `worst_over_best` of a kind of group; None with fewer than two large groups."""
     members = [rows for _, _, rows in large_groups({kind: day.groups.get(kind, ())})]
     return worst_over_best(day.ndcg, members) if len(members) > 1 else None
 
@@ -237,5 +237,5 @@ def _note(name: str, value: int, bar: int, words: str) -> Check:
 
 
 def _range(days: Doubles) -> str:
-    """Return where the days before lay, in words."""
+    """Return the range of the days before, in words."""
     return f"; {days.min():.3f}–{days.max():.3f} on the days before"

@@ -1,4 +1,4 @@
-"""One held-out slate table: what a model would have shown to whom, and what they then wanted. All checks read it."""
+"""The tables that all checks read: slates and targets by shopper, and columns by item."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,9 +22,10 @@ SUPPLIER = "supplier="
 
 @dataclass(frozen=True, slots=True)
 class SlateTable:
-    """n shoppers' slates, int32[n, k] padded with -1, and their targets (one array of item codes each, no repeats).
+    """The slates of n shoppers, int32[n, k] padded with -1, and their targets (distinct item codes).
 
-    `groups` maps a kind ("activity", "region", "device") to one label per shopper, "" where unknown.
+    `groups` maps a kind ("activity", "region", "device") to one label per shopper, "" where unknown. `latency_ms` is
+    float32, the milliseconds of single slates.
     """
 
     slates: Ints
@@ -32,12 +33,12 @@ class SlateTable:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     latency_ms: Floats | None = None
     fitted_until: float = 0.0
-    """Time of the latest row the model saw, seconds since the epoch."""
+    """The time of the latest row that the model saw, seconds since 1970."""
     parts: Mapping[str, float] = field(default_factory=dict)
-    """The same of each part of the model that tells: its sources, its statistics, the profiles it was asked with."""
+    """The same for each part that knows it: sources, statistics, the profiles of the questions."""
 
     def take(self, rows: Longs) -> "SlateTable":
-        """Return the shoppers in another order."""
+        """Return the rows of these shoppers, in this order."""
         return replace(
             self,
             slates=self.slates[rows],
@@ -56,10 +57,10 @@ class SlateTable:
 
 @dataclass(frozen=True, slots=True)
 class CatalogView:
-    """What the checks know of the items: columns over item codes.
+    """Columns over item codes, as of the `cut`: the time at which the held-out window starts.
 
-    `supplier` is a code per item, -1 unknown; `popularity` the interactions before the cut; `new` marks items that
-    appeared in the last 30 days before the cut, the time at which the held-out window starts.
+    `supplier` is int32, -1 where unknown; `popularity` float64, the interactions before the cut; `new` bool, items that
+    appeared in the 30 days before the cut.
     """
 
     supplier: Ints
@@ -67,36 +68,35 @@ class CatalogView:
     new: Bools
     cut: float
     n_absent: int = 0
-    """How many of the items appeared after the cut, were taken out before it, or are known only by what shoppers did:
-    they are sold no more."""
+    """The number of items that were not on sale at the cut: added later, removed before, or never in the catalogue."""
 
     listed: Bools | None = None
-    """Marks items that could be shown at the cut, None where a table of before does not tell: all of them."""
+    """bool[n_items]: items that could be shown at the cut; None in older files, which means all."""
 
     @property
     def n_items(self) -> int:
-        """How many items there are."""
+        """The number of items."""
         return len(self.popularity)
 
     @property
     def n_listed(self) -> int:
-        """How many of the items could be shown at the cut."""
+        """The number of items that could be shown at the cut."""
         return self.n_items - self.n_absent
 
     @property
     def new_item_share(self) -> float:
-        """Which share of the items that could be shown at the cut was new."""
+        """The share of new items among those that could be shown at the cut."""
         return float(self.new.sum()) / max(1, self.n_listed)
 
     def listed_exposure(self, exposure: Doubles) -> Doubles:
-        """Return the exposure of what could be shown at the cut: what was not there spreads nothing."""
+        """Return the exposure of the items that could be shown at the cut."""
         return exposure if self.listed is None else exposure[self.listed]
 
     @classmethod
     def of(cls, catalogue: Catalogue, *, popularity: Doubles, cut: float) -> "CatalogView":
-        """Return the shelf of a catalogue, with new items read off `first_seen` (unknown is not new).
+        """Return the view of a catalogue. New items are those with a recent `first_seen`.
 
-        What could not be shown at the cut is no supplier's, and not new.
+        An item that could not be shown at the cut has no supplier and is not new.
         """
         listed = listed_at(catalogue, cut)
         supplier = np.where(listed, suppliers(catalogue), -1).astype(np.int32)

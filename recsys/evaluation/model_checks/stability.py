@@ -1,4 +1,4 @@
-"""Would shoppers see another shop tomorrow? The live model and the new one, asked the same questions."""
+"""Stability: the overlap of the answers of the live and the new model to the same questions."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,9 +17,9 @@ N_QUESTIONS, K = 500, 10
 
 
 def model_stability(live: HybridModel, fresh: HybridModel, fold: Fold) -> Check:
-    """Return the check of overlap@10 between what both answer to the fold's questions, in the fresh model's codes.
+    """Return the check of overlap@10 between both models on a sample of the fold's questions.
 
-    The live model counts products in its own codes: profiles are told to it, and its answers read, by product id.
+    The fold has the fresh model's item codes. Profiles are recoded for the live model, and its answers recoded back.
     """
     part = fold.sample(N_QUESTIONS)
     live_codes = codes_in(live.catalogue, fresh.catalogue.item_ids)
@@ -36,8 +36,9 @@ def codes_in(catalogue: Catalogue, item_ids: Sequence[str]) -> Ints:
 
 
 def recoded(profile: Profile, codes: Ints, weights: Floats) -> Profile:
-    """Return the profile in other codes, without what they do not know, each event counting as `weights` say, but for
-    what has no weight: what the shopper dislikes.
+    """Return the profile with items in other codes (int32[n_items], -1 for none); items without a code are dropped.
+
+    Events get the `weights` of their signals, except events of weight 0, which are dislikes.
     """
     items = codes[profile.items]
     is_known = items >= 0

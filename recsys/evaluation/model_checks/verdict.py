@@ -1,4 +1,4 @@
-"""What the gate said of a version, as it is stored; and the held-out table it said it of, sealed on disk."""
+"""The verdict of the gate as it is stored, and the case it is about, sealed on disk."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,14 +20,14 @@ TABLE, ARRAYS = "table.json", "table.npz"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All checks of one judgment; `reference` says in words what the version was held against."""
+    """The results of all checks of one case; `reference` names in words what the version was compared with."""
 
     reference: str
     checks: Sequence[ModelCheck]
 
     @classmethod
     def of(cls, case: Case, *, reference: str) -> "Verdict":
-        """Judge the case."""
+        """Return the verdict of all checks on the case."""
         return cls(reference, run_checks(case))
 
     @property
@@ -42,7 +42,7 @@ class Verdict:
 
     @property
     def reason(self) -> str:
-        """Why the version must not go live, one clause per failed check."""
+        """The reason for a refusal, one clause per failed check."""
         return "; ".join(f"{check.name}: {check.detail}" for check in self.failed)
 
     def json(self) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class Verdict:
 
 
 def write_case(directory: Path, case: Case) -> str:
-    """Write the held-out table into an empty directory and return its hash: anybody can judge again."""
+    """Write the case into a new directory and return its hash; the checks can be run again on it."""
     directory.mkdir(parents=True)
     challenger, reference = case.challenger, case.reference
     sizes = sizes_of(challenger.targets)
@@ -90,7 +90,7 @@ def write_case(directory: Path, case: Case) -> str:
 
 
 def read_case(directory: Path, *, expected: str | None = None) -> Case:
-    """Return what `write_case` wrote. Raises ArtifactError where it was altered."""
+    """Return what `write_case` wrote. Raises ArtifactError where it changed."""
     artifact.unseal(directory, expected=expected)
     arrays: Mapping[str, Any] = storage.read_arrays(directory / ARRAYS)
     statistics: Mapping[str, Any] = storage.read_json(directory / TABLE)
@@ -118,7 +118,7 @@ def read_case(directory: Path, *, expected: str | None = None) -> Case:
 
 
 def _plain(check: dict[str, Any]) -> dict[str, Any]:
-    """Return numpy's scalars as Python's, and what is not finite as null."""
+    """Return numpy scalars as Python values, and numbers that are not finite as None."""
     numbers = {name: None if check[name] is None else float(check[name]) for name in ("value", "limit")}
     finite = {name: value if value is not None and np.isfinite(value) else None for name, value in numbers.items()}
     return {**check, **finite, "passed": bool(check["passed"])}

@@ -1,7 +1,7 @@
 """Session-based peers: sequence rules and VS-kNN (Ludewig, Jannach, UMUAI 2018).
 
-Sessions are split at pauses, as in the paper; whether rules, or the session that goes on, may reach back beyond a pause
-is tuned as well.
+Sessions are split at pauses, as in the paper. Whether rules, or the current session, reach back beyond a pause is
+tuned.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,22 +34,24 @@ from recsys.evaluation.peers.base import (
 
 
 def sessions(past: Interactions, *, whole: bool) -> tuple[NDArray[np.intp], Bools]:
-    """Return the order of rows by shopper and time, and which of them begins a session: a shopper's first row or,
-    unless whole histories are asked for, one after a pause."""
+    """Return the order of rows by shopper and time, and bool[n]: whether a row begins a session.
+
+    With `whole` each history is one session; otherwise a pause begins a new one.
+    """
     order = np.argsort(past.users, kind="stable")
     users = past.users[order]
     return order, np.diff(users, prepend=-1) != 0 if whole else session_starts(users, past.times[order])
 
 
 class SequenceRules(Peer):
-    """What follows the last item, weighed by one over the distance."""
+    """Items that followed the last item, weighted by one over the distance."""
 
     name = "sequence rules"
     space: ClassVar[Space] = {"steps": ("int", 1, 30), "across": ("choice", [False, True])}
     starts: ClassVar[Sequence[Mapping[str, Any]]] = ({"across": False},)
 
     def fit(self, past: Interactions, catalogue: Catalogue) -> None:
-        """Count what follows what."""
+        """Sum the weights of pairs of items in a session."""
         order, starts = sessions(past, whole=self.config.get("across", True))
         items, session = past.items[order], np.cumsum(starts)
         self.n_items = catalogue.n_items
@@ -61,7 +63,7 @@ class SequenceRules(Peer):
             self.rules = self.rules + sparse.csr_matrix((weights, cells), shape=(self.n_items, self.n_items))
 
     def answer(self, fold: Fold, k: int) -> Ints:
-        """Return what follows each profile's last item."""
+        """Return the items that follow each profile's last item."""
         parts = []
         for rows in shopper_chunks(len(fold), self.n_items):
             last = np.array([fold.profiles[row].items[-1] for row in rows])
@@ -71,12 +73,13 @@ class SequenceRules(Peer):
 
 
 class VSKNN(Peer):
-    """Sessions like the current one, later items counting more.
+    """Votes of sessions similar to the current one, in which later items count more.
 
-    With `latest` a session's vote is divided by how far back the latest item lies that it shares; a vote for an item
-    counts 1 + `rarity` · idf, which tells how few sessions hold it. The authors' code tunes both. RetailRocket, repeat,
-    1,500 next items of validation and of the window after, HR@10: .1087 and .1313 without, .1147 and .1400 with both,
-    by idf alone (NDCG@10 .0786 and .1006, .0892 and .1156).
+    With `latest` a session's vote is divided by the number of steps back to the latest shared item. A vote for an item
+    is multiplied by 1 + `rarity` · idf over sessions. The authors' code tunes both.
+
+    RetailRocket, repeat, 1,500 next items of validation and of the window after. HR@10 without both .1087 and .1313,
+    with both .1147 and .1400; the gain comes from idf alone. NDCG@10: .0786 and .1006, then .0892 and .1156.
     """
 
     name = "VS-kNN"
@@ -96,7 +99,7 @@ class VSKNN(Peer):
     )
 
     def fit(self, past: Interactions, catalogue: Catalogue) -> None:
-        """Cut the past into sessions."""
+        """Split the past into sessions."""
         self.n_items = catalogue.n_items
         order, starts = sessions(past, whole=self.config.get("whole", False))
         items, session = past.items[order], np.cumsum(starts) - 1
@@ -110,7 +113,7 @@ class VSKNN(Peer):
         self.rarity = 1 + self.config.get("rarity", 0) * idf
 
     def answer(self, fold: Fold, k: int) -> Ints:
-        """Return the neighbors' items."""
+        """Return the items with the most votes of neighbors."""
         parts = []
         for rows in shopper_chunks(len(fold), max(self.n_items, self.sessions.shape[0])):
             current = [self._current(fold.profiles[row]) for row in rows]
@@ -131,19 +134,19 @@ class VSKNN(Peer):
         return stack_slates(parts, k)
 
     def _current(self, profile: Profile) -> Ints:
-        """Return the last items, the newest last."""
+        """Return the last items of the current session, the newest last."""
         pauses = np.flatnonzero(np.diff(profile.times) > SESSION_GAP)[: 0 if self.config.get("across", True) else None]
         return profile.items[pauses[-1] + 1 if len(pauses) else 0 :][-self.config.get("length", 10) :]
 
     def _decayed_weights(self, items: Ints) -> tuple[Ints, Floats]:
-        """Return the items and what they weigh, the newest most."""
+        """Return the items and their weights, which decay from the newest."""
         fade: float = self.config.get("recall", 0.7)
         return items, fade ** np.arange(len(items), dtype=np.float32)[::-1]
 
     def _session_matrix(
         self, current: Sequence[Ints], weights_of: Callable[[Ints], tuple[Ints, Floats | Doubles]]
     ) -> Matrix:
-        """Return csr [n, n_items] of the sessions, their items weighed."""
+        """Return csr [n, n_items] of the sessions with the items' weights."""
         items, weights = zip(*map(weights_of, current), strict=True)
         ends = np.cumsum([0, *map(len, items)])
         cells = (np.concatenate(weights), np.concatenate(items), ends)
@@ -151,8 +154,9 @@ class VSKNN(Peer):
 
 
 def _halving_weights(items: Ints) -> tuple[Ints, Doubles]:
-    """Return distinct items, of weights 2 ** -steps back: of what another session shares, the first digit of the sum in
-    base two is that of the latest.
+    """Return distinct items with weights 2 ** -steps back.
+
+    The binary exponent of a sum of such weights is the position of the latest of its items.
     """
     distinct, back = np.unique(items[::-1], return_index=True)
     halves: Doubles = 0.5 ** back.astype(np.float64)
