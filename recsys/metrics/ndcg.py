@@ -14,8 +14,8 @@ def values(hits: Bools, n_targets: Longs, k: int) -> Doubles:
     top = hits[:, :k]
     discount = 1 / np.log2(np.arange(k) + 2)
     ideal = np.cumsum(discount)[np.minimum(np.maximum(n_targets, 1), k) - 1]
-    gains: Doubles = (top * discount[: top.shape[1]]).sum(axis=1) / ideal
-    return gains
+    gain: Doubles = (top * discount[: top.shape[1]]).sum(axis=1) / ideal
+    return gain
 
 
 METRIC = Metric("ndcg", "NDCG", values)

@@ -6,8 +6,8 @@ from recsys.metrics.base import Metric
 
 def values(hits: Bools, n_targets: Longs, k: int) -> Doubles:
     """Return float64[n], as `Metric.values`."""
-    shares: Doubles = hits[:, :k].sum(axis=1) / k
-    return shares
+    share: Doubles = hits[:, :k].sum(axis=1) / k
+    return share
 
 
 METRIC = Metric("precision", "Precision", values)

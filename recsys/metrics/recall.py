@@ -8,8 +8,8 @@ from recsys.metrics.base import Metric
 
 def values(hits: Bools, n_targets: Longs, k: int) -> Doubles:
     """Return float64[n], as `Metric.values`."""
-    shares: Doubles = hits[:, :k].sum(axis=1) / np.maximum(n_targets, 1)
-    return shares
+    share: Doubles = hits[:, :k].sum(axis=1) / np.maximum(n_targets, 1)
+    return share
 
 
 METRIC = Metric("recall", "Recall", values)

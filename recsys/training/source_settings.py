@@ -13,8 +13,8 @@ from recsys.sources.scoring import Scoring
 
 MAX_QUESTIONS = 2_000
 """Questions that settings are judged on; earlier folds fill what validation lacks."""
-HALF_LIVES = (7.0, 14.0, 30.0, 90.0, 365.0, 1_500.0)
-"""Half-lives in days that are tried: a week, two, a month, a quarter, a year, and hardly any fading."""
+HALF_LIVES = (7.0, 14.0, 30.0, 120.0, 365.0, 1_500.0)
+"""Half-lives in days that are tried: a week, two, a month, a season, a year, and hardly any fading."""
 
 Config = Mapping[str, Any]
 
@@ -76,19 +76,37 @@ class SettingsJudge:
 
 
 def suggested_settings(
-    name: str, folds: Sequence[Fold], *, seed: int, champion: Config | None = None
+    name: str,
+    folds: Sequence[Fold],
+    *,
+    seed: int,
+    half_lives: Sequence[float] = HALF_LIVES,
+    champion: Config | None = None,
 ) -> SourceSettings:
-    """Return the best of a source's starts, with the best of `HALF_LIVES` for what it learns from.
+    """Return the best of a source's starts, with the best of the half-lives (days) for what it learns from.
 
     `champion` are the settings of the live model, one more start: a training without a search keeps what one found.
     """
     judge, kind = SettingsJudge.of(name, folds, seed=seed), RECOMMENDERS[name]
     best = judge.best(_starts(name, champion))
-    if not kind.HALF_LIFE:
+    if not kind.HALF_LIFE or not half_lives:
         return best
-    faded = judge.best([{**best.config, kind.HALF_LIFE: days} for days in HALF_LIVES])
+    faded = judge.best([{**best.config, kind.HALF_LIFE: days} for days in half_lives])
     winner = faded if faded.value > best.value else best
     return SourceSettings(winner.config, winner.value, best.trials + faded.trials)
+
+
+def common_half_life(settings: Mapping[str, SourceSettings]) -> list[float]:
+    """Return the median half-life of the sources that have one, as a list; [] where none has.
+
+    Sources that learn for minutes try this one alone: the shop's own pace is known by then.
+    """
+    days = sorted(
+        float(one.config[setting])
+        for name, one in settings.items()
+        if (setting := RECOMMENDERS[name].HALF_LIFE) and setting in one.config
+    )
+    return days[(len(days) - 1) // 2 :][:1]
 
 
 def sampled_folds(folds: Sequence[Fold], *, seed: int, max_questions: int) -> list[Fold]:

@@ -42,7 +42,7 @@ from recsys.training.ranking_dataset import (
 )
 from recsys.training.refit import refit
 from recsys.training.slates import blend_slates, slates
-from recsys.training.source_settings import SourceSettings, suggested_settings
+from recsys.training.source_settings import HALF_LIVES, SourceSettings, common_half_life, suggested_settings
 from recsys.training.tuning import BAYESIAN, Search, tune
 
 MIN_INTERACTIONS = 20
@@ -283,11 +283,20 @@ def _suggested(
 ) -> dict[str, SourceSettings]:
     """Return the settings of each source that need no search: its best start, and its best half-life."""
     judges = [folds.validation, *reversed(folds.learning)]
-    return side_by_side(
-        lambda name: suggested_settings(name, judges, seed=seed, champion=search.champion.get(name)),
-        names,
-        waiting=lambda name, share: progress(f"Trying settings of {name}", share),
-    )
+    settings: dict[str, SourceSettings] = {}
+
+    def suggest(name: str, half_lives: Sequence[float]) -> SourceSettings:
+        champion = search.champion.get(name)
+        return suggested_settings(name, judges, seed=seed, half_lives=half_lives, champion=champion)
+
+    for cost, low in (("seconds", 0.0), ("minutes", 0.5)):
+        half_lives = HALF_LIVES if cost == "seconds" else common_half_life(settings)
+        settings |= side_by_side(
+            partial(suggest, half_lives=half_lives),
+            [name for name in names if RECOMMENDERS[name].cost == cost],
+            waiting=part_of(lambda name, share: progress(f"Trying settings of {name}", share), low, low + 0.5),
+        )
+    return dict(sorted(settings.items()))
 
 
 def _tuned(

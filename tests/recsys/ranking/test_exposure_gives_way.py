@@ -17,7 +17,7 @@ from recsys.metrics.registry import mean_ndcg
 from recsys.metrics.spread import coverage, gini, shown_among_first
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.exposure_constraint import ExposureConstraint
-from recsys.ranking.groups import evenly_spacedly_spaced
+from recsys.ranking.groups import evenly_spacedly_spacedly_spaced
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.sources.registry import make

@@ -74,7 +74,7 @@ def test_runs_hold_only_so_many_events_and_candidates(monkeypatch: pytest.Monkey
         sizes.append(len(profiles))
         return counted(profiles)
 
-    monkeypatch.setattr(Shoppers, "of", told)
+    monkeypatch.setattr(ProfileColumns, "of", told)
     monkeypatch.setattr("recsys.ranking.features.MAX_CHUNK_ROWS", most := 10 * int(each.max()))
     features(found, fold.profiles, fold.contexts, statistics)
 
