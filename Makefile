@@ -14,7 +14,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # Compiled modules make the second start quick.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo stop-demo clean-demo test check format requirements bench
+.PHONY: help setup demo stop-demo clean-demo test test-recsys check format requirements bench
 
 help: ## show this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -45,6 +45,10 @@ clean-demo: $(READY) ## stop the demo and delete its data
 test: $(READY) ## run every test; those for Chromium, Node.js or Java run if it is installed
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
+test-recsys: ## the tests of recsys in an environment of its own, without Django, PostgreSQL and Redis
+	@test -x var/recsys/bin/python || { $(PYTHON) -m venv var/recsys && var/recsys/bin/python -m pip install --quiet --require-hashes --requirement requirements-recsys.txt; }
+	@var/recsys/bin/python -m pytest tests/recsys -n $(WORKERS) $(ARGS)
+
 check: $(READY) ## check format, lint, types, import directions, migrations, deployment settings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -60,6 +64,7 @@ format: $(READY) ## rewrite the code as `make check` wants it
 requirements: $(READY) ## compile pyproject.toml into the requirements files
 	$(BIN)/uv pip compile $(COMPILE) pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile $(COMPILE) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	$(BIN)/uv pip compile $(COMPILE) --group recsys -c requirements-dev.txt -o requirements-recsys.txt
 	echo lightfm-next | $(BIN)/uv pip compile $(COMPILE) --no-deps --no-annotate - -o requirements-bench.txt
 
 COMPILE := --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header

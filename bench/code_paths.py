@@ -53,7 +53,7 @@ def passes(call: Callable[[], object]) -> set[tuple[str, str]]:
         call()
     finally:
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]
+        threading.setprofile(None)
     return {one for one in passed if not one[0].startswith(("bench/", "tests/"))}
 
 

@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.training_cost import real, shown
+from bench.training_cost import real, show_progress
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import mid_session_questions
 from recsys.evaluation.evaluate import Options, folds_of
@@ -27,17 +27,17 @@ def main() -> int:
     parser.add_argument("--rows", type=int, help="the first so many only")
     options = parser.parse_args()
     frame, items = real(options.folder)
-    told(build(frame[: options.rows], items), new_only=options.mode == "new")
+    report(build(frame[: options.rows], items), new_only=options.mode == "new")
     return 0
 
 
-def told(dataset: Dataset, *, new_only: bool, names: tuple[str, ...] | None = None) -> None:
+def report(dataset: Dataset, *, new_only: bool, names: tuple[str, ...] | None = None) -> None:
     """Train twice, ask and print."""
     for name, live in (("windows alone", False), ("windows and next items", True)):
         folds = folds_of(dataset, Options(new_only=new_only, live=live))
         window = folds.test
         asked = {"beginning": window, "middle": mid_session_questions(window, dataset, end=float("inf"))}
-        model = train_on(folds, names=names, progress=shown).model
+        model = train_on(folds, names=names, progress=show_progress).model
         for when, fold in asked.items():
             found = test_candidates(model, fold)
             slates, _ = released_slates(model, found)

@@ -79,7 +79,7 @@ def decide(workers: Workers, first: str, second: str, options: argparse.Namespac
     promote(first, actor="system:bench")
     workers.follow(live(first), within=START_SECONDS + PATIENCE)
 
-    def told(name: str, version: str, decision: Callable[[], Any]) -> None:
+    def timed(name: str, version: str, decision: Callable[[], Any]) -> None:
         time.sleep(options.rest)
         began = time.monotonic()
         decision()
@@ -87,9 +87,9 @@ def decide(workers: Workers, first: str, second: str, options: argparse.Namespac
         took = workers.follow(live(version), within=PATIENCE)
         print(f"{name:10} written in {wrote:5.2f} s, live everywhere {took:5.2f} s later; {LIMIT:.0f} s", flush=True)
 
-    told("promote", second, lambda: promote(second, actor="system:bench"))
+    timed("promote", second, lambda: promote(second, actor="system:bench"))
     for number in range(options.rounds):
-        told("roll back", (first, second)[number % 2], lambda: roll_back(actor="system:bench"))
+        timed("roll back", (first, second)[number % 2], lambda: roll_back(actor="system:bench"))
 
 
 if __name__ == "__main__":

@@ -153,21 +153,21 @@ def follow(options: argparse.Namespace, models: Path) -> None:
 
     parts: dict[str, Any] = {"placements": {}, "rules": [], "now": NOW}
 
-    def made(bundle: HybridModel, before: Snapshot | None) -> Snapshot:
+    def build(bundle: HybridModel, before: Snapshot | None) -> Snapshot:
         found = Snapshot.build(bundle=bundle, model_version=None, rows=rows.values(), before=before, **parts)
         _ = found.shelf.kinship, found.survey.space
         return found
 
-    def timed(name: str, step: Callable[..., Any], *given: Any) -> Any:
+    def timed(name: str, step: Callable[..., Any], *arguments: Any) -> Any:
         with waiting() as stalls:
             began = time.process_time()
-            found = step(*given)
+            result = step(*arguments)
             took = time.process_time() - began
         print(f"{name:20} {took:6.2f} s  {1e3 * max(stalls):4.0f} ms  {memory():6,.0f} MB", flush=True)
-        return found
+        return result
 
     first = timed("load a version", HybridModel.load, folders[0])
-    snapshot = timed("first snapshot", made, first, None)
+    snapshot = timed("first snapshot", build, first, None)
     timed("settle", settle)
     bundles = [first, timed("load another version", HybridModel.load, folders[1])]
     for number in range(options.rounds):
@@ -176,9 +176,9 @@ def follow(options: argparse.Namespace, models: Path) -> None:
     for number in range(options.rounds):
         row = product(options.products + number)
         rows[row.product_id] = row
-        snapshot = timed("a new product", made, bundles[0], snapshot)
+        snapshot = timed("a new product", build, bundles[0], snapshot)
     for number in range(options.rounds):
-        snapshot = timed("another version", made, bundles[(number + 1) % 2], snapshot)
+        snapshot = timed("another version", build, bundles[(number + 1) % 2], snapshot)
 
 
 @contextmanager

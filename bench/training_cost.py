@@ -36,11 +36,11 @@ def history(rows: int, *, shoppers: int | None = None, items: int | None = None,
     center = (users * 7_919) % items
     own = (center + rng.geometric(0.05, rows)) % items
     common = np.minimum(items - 1, (items * rng.random(rows) ** 3).astype(np.int64))
-    taken = np.where(rng.random(rows) < 0.7, own, common)
+    item_numbers = np.where(rng.random(rows) < 0.7, own, common)
     return pd.DataFrame(
         {
             "user_id": np.char.add("u", users.astype(str)),
-            "item_id": np.char.add("i", taken.astype(str)),
+            "item_id": np.char.add("i", item_numbers.astype(str)),
             "timestamp": np.sort(1.7e9 + 365 * DAY * rng.random(rows)),
             "event": "purchase",
         }
@@ -72,30 +72,30 @@ def real(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     return pd.read_parquet(folder / "interactions.parquet"), pd.read_parquet(items) if items.exists() else None
 
 
-def shown(message: str, share: float) -> None:
+def show_progress(message: str, share: float) -> None:
     """Print what a training is at, beside what it finds."""
     print(f"{share:4.0%} {message}", file=sys.stderr)
 
 
 def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None, *, as_live: bool = False) -> None:
     """Train once and print seconds, peak memory and the artifact's hash as JSON."""
-    from profiles.history import KEPT
+    from profiles.history import MAX_INTERACTIONS
     from recsys.data.dataset import build
     from recsys.evaluation.report import training_report
     from recsys.training.refit import refit_champion
     from recsys.training.training import refit_on_all, test_candidates, train
 
     plan = champions(frame[:CHAMPIONS], items) if as_live else None
-    max_events = KEPT if as_live else None
+    max_events = MAX_INTERACTIONS if as_live else None
     started = time.monotonic()
     dataset = build(frame, items)
-    training = train(dataset, progress=shown, max_events=max_events)
+    training = train(dataset, progress=show_progress, max_events=max_events)
     candidates = test_candidates(training.model, training.folds.test)
     training_report(training, candidates, dataset, max_events=max_events)
     if plan is not None:
         earlier = [*training.folds.learning, training.folds.validation]
-        refit_champion(plan, earlier, training.folds.test, challenger=training.model, progress=shown)
-    model = refit_on_all(training, dataset, candidates, manifest={}, max_events=max_events, progress=shown)
+        refit_champion(plan, earlier, training.folds.test, challenger=training.model, progress=show_progress)
+    model = refit_on_all(training, dataset, candidates, manifest={}, max_events=max_events, progress=show_progress)
     seconds = time.monotonic() - started
     with tempfile.TemporaryDirectory() as scratch:
         digest = model.save(Path(scratch) / "model")
@@ -115,12 +115,12 @@ def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None, *, as_live:
 
 def champions(frame: pd.DataFrame, items: pd.DataFrame | None) -> "Plan | None":
     """Return the plan of a champion trained on these rows, of which nothing else is kept: a shop has it on the disk."""
-    from profiles.history import KEPT
+    from profiles.history import MAX_INTERACTIONS
     from recsys.data.dataset import build
     from recsys.training.plan import plan_of
     from recsys.training.training import train
 
-    return plan_of(json.loads(json.dumps(train(build(frame, items), max_events=KEPT).model.manifest)))
+    return plan_of(json.loads(json.dumps(train(build(frame, items), max_events=MAX_INTERACTIONS).model.manifest)))
 
 
 def main() -> int:

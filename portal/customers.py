@@ -16,7 +16,7 @@ from common import clock
 from common.clock import from_microseconds
 from consents import selectors as consents
 from consents.subjects import MAX_RAW_ID
-from customers.selectors import Identity, identity_of, named_users
+from customers.selectors import Identity, identity_of, users_with_attributes
 from events import activity
 from portal.permissions import may, staff_page
 from portal.profile import live_profile
@@ -31,7 +31,7 @@ SOME = 24
 class Moment:
     """One line of the timeline with the products it names."""
 
-    event: activity.Happened
+    event: activity.TimelineEvent
     products: list[ProductRow]
 
     @property
@@ -47,7 +47,10 @@ def search(request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("id", "").strip()[:MAX_RAW_ID]
     if asked:
         return redirect("portal:customer", subject=subject_of(asked))
-    people = [(user_id, ", ".join(f"{k} {v}" for k, v in known.items())) for user_id, known in named_users(limit=SOME)]
+    people = [
+        (user_id, ", ".join(f"{k} {v}" for k, v in known.items()))
+        for user_id, known in users_with_attributes(limit=SOME)
+    ]
     return render(request, "portal/customers.html", {**staff_context(request, title="Customers"), "people": people})
 
 
@@ -88,7 +91,7 @@ def _history(identity: Identity, before: str | None) -> dict[str, Any]:
     orders = activity.orders_of(identity, limit=ORDERS_SIZE)
     named = {product_id for event in happened for product_id in event.products[:6]}
     named |= {product_id for order in orders for product_id in order.product_ids[:6]}
-    products = {row.product_id: row for row in browsing.named(sorted(named))}
+    products = {row.product_id: row for row in browsing.products_by_id(sorted(named))}
     return {
         "timeline": [Moment(event, _known(event.products, products)) for event in happened],
         "orders": [(order, _known(order.product_ids, products)) for order in orders],

@@ -76,7 +76,7 @@ def _link(name: str) -> str | None:
 
 def _decisions() -> list[Entry]:
     """Return what was decided lately, each member of staff by name: the log itself knows numbers alone."""
-    found = list(entries(but=NO_DECISIONS, limit=AUDIT_SIZE))
+    found = list(entries(excluded_actions=NO_DECISIONS, limit=AUDIT_SIZE))
     names = names_of(one.actor for one in found)
     return [replace(one, actor=names[one.actor]) for one in found]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from events.shown import shown_lists
+from events.served_lists import served_lists
 from modelops.services.gate import CONTEXT_DAYS, labels_of
 from recsys.arrays import Longs
 from recsys.data.activity import third_of
@@ -85,7 +85,7 @@ def _touches(frame: pd.DataFrame, codes: Mapping[str, int]) -> tuple[Touches, Se
 def _answers(since: datetime, codes: Mapping[str, int], persons: Mapping[str, int]) -> list[Answers]:
     """Return each day's answers. Who has no interactions gets a code below 0, each answer that names nobody its own."""
     found, others = [_Lists() for _ in range(DAYS)], dict[str, int]()
-    for at, one in enumerate(shown_lists(since=since, days=DAYS, most=MOST_LISTS), 1):
+    for at, one in enumerate(served_lists(since=since, days=DAYS, limit=MOST_LISTS), 1):
         own = found[one.day]
         shown = [codes.get(name, -1) for name in one.product_ids[:K]]
         own.items.extend([*shown, *[-1] * (K - len(shown))])

@@ -34,7 +34,7 @@ from modelops.services.run_progress import (
 )
 from modelops.services.runs import close_silent_runs
 from modelops.services.shop_data import shop_dataset
-from profiles.history import KEPT
+from profiles.history import MAX_INTERACTIONS
 from recsys.evaluation.model_checks.case import Case
 from recsys.progress import Progress
 from recsys.ranking.artifact import ArtifactError, unseal
@@ -116,13 +116,13 @@ def _trained(progress: RunProgress, slates: Path | None) -> str:
             search=search,
             seed=run.seed,
             exposure=run.exposure,
-            max_events=KEPT,
+            max_events=MAX_INTERACTIONS,
             progress=progress.part(DATA_SHARE, 0.6),
         )
     folds = training.folds
     candidates = test_candidates(training.model, folds.test)
     progress.tell("Judging on what no model has seen", 0.6)
-    report = training_report(training, candidates, dataset, thorough=run.thorough, max_events=KEPT)
+    report = training_report(training, candidates, dataset, thorough=run.thorough, max_events=MAX_INTERACTIONS)
     reference = None
     if plan is not None:
         earlier = [*folds.learning, folds.validation]
@@ -134,7 +134,7 @@ def _trained(progress: RunProgress, slates: Path | None) -> str:
         dataset,
         candidates,
         manifest={"shows_predicted_ratings": worth_showing(report["rmse"])},
-        max_events=KEPT,
+        max_events=MAX_INTERACTIONS,
         progress=progress.part(0.8, TRAIN_SHARE),
     )
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 import redis
 from redis.exceptions import NoScriptError
 
+from common.cooldown import Cooldown
 from common.redis import client
-from common.rest import Rest
 
 TOTAL: Final = "v:n:"
 """Per product: how often it was shown since it is new."""
@@ -24,7 +24,7 @@ TODAY: Final = "v:n:day:"
 TOTAL_SECONDS: Final = 92 * 86_400
 TODAY_SECONDS: Final = 2 * 86_400
 log = logging.getLogger(__name__)
-rest = Rest(0.5)
+rest = Cooldown(0.5)
 
 RESERVE: Final = f"""
 local shown, cap, enough = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -65,7 +65,7 @@ def reserve(
     `cap` impressions a day are the budget of a product on this placement; from `enough` impressions on, anywhere, it is
     known well. None where no candidate has budget left, and where Redis does not answer.
     """
-    if rest.lasts():
+    if rest.active():
         return None
     day = now.date().isoformat()
     keys = [f"{TOTAL}{one}" for one in shown]
@@ -74,7 +74,7 @@ def reserve(
     try:
         place, open_to = _run(keys, len(shown), cap, enough)
     except redis.RedisError as error:  # also one that is full or only read from
-        rest.begin()
+        rest.start()
         log.warning("exploration.store_down error=%s", error)
         return None
     return Reserved(place - 1, tuple(free == 1 for free in open_to)) if place else None

@@ -7,7 +7,7 @@ import numpy as np
 import redis
 from django.conf import settings
 
-from common.rest import Rest
+from common.cooldown import Cooldown
 from consents.person import person_of
 from consents.selectors import rule_of, terms
 from events.types.base import Interaction
@@ -34,7 +34,7 @@ MOMENT_SECONDS = 3600.0
 LATELY = 3
 """Products of the latest events that likeness by words goes by."""
 log = logging.getLogger(__name__)
-rest = Rest(0.5)
+rest = Cooldown(0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def allowed(person: Person, *, gpc: bool, region: str | None = None) -> bool:
 
     By the ids that were named, as the other doors ask, and by all of them, for the history of all would be used.
     """
-    people = [person_of(ids, person.consent_states) for ids in (person.asked, person.ids)]
+    people = [person_of(ids, person.consent_states) for ids in (person.requested_ids, person.ids)]
     return all(
         whom.verdict(terms().get(PURPOSE), rule=rule_of(region or whom.region), gpc=gpc).allowed for whom in people
     )
@@ -143,11 +143,11 @@ def _moment(now: float) -> float:
 
 
 def _read(who: Who) -> Person | None:
-    if rest.lasts():
+    if rest.active():
         return None
     try:
         return read_person(user_id=who.user_id, anonymous_id=who.anonymous_id)
     except (redis.ConnectionError, redis.TimeoutError) as error:
-        rest.begin()
+        rest.start()
         log.warning("profile.store_down error=%s", error)
         return None

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import numpy as np
 
-from catalog.frames import items_frame, told_of
+from catalog.frames import items_frame, model_fields
 from catalog.records import ProductRow
 from personalization.rules.rule_set import Rule, RuleSet
 from personalization.selectors.placements import STRATEGIES, PlacementConfig
@@ -71,7 +71,7 @@ class Snapshot:
         if bundle is None:
             catalogue = extended_catalogue(extended_catalogue(Catalogue(item_ids=()), frames[0]), frames[1])
         else:
-            kept = list(map(told_of, held)) == list(map(told_of, fresh[: len(held)]))
+            kept = list(map(model_fields, held)) == list(map(model_fields, fresh[: len(held)]))
             bundle = bundle.extended(frames[0], removed_items=frames[1], before=same.bundle if same and kept else None)
             catalogue = bundle.catalogue
         shelf = Shelf.of(catalogue, listed, before=None if before is None else before.shelf)
@@ -138,7 +138,7 @@ class Snapshot:
         if code is None or code < self.trained:
             return code is not None
         old = self.shelf.rows[code]
-        return old is not None and old.removed == row.removed and told_of(old) == told_of(row)
+        return old is not None and old.removed == row.removed and model_fields(old) == model_fields(row)
 
     def at(self, now: datetime, *, placements: dict[str, PlacementConfig]) -> "Snapshot":
         """Return the same shop at another moment: what is available since then is on sale, and may be asked about."""

@@ -38,7 +38,7 @@ from personalization.serving.snapshot_refresher import keeper
 from recsys.data.dataset import build
 from recsys.data.signals import SIGNAL_NAMES
 from recsys.ranking.model import EVENT_WEIGHTS, HybridModel
-from tests.events.journal import START
+from tests.events.builders import START
 from tests.modelops.purchases import bought, put
 from tests.modelops.releases import admitted
 from tests.recsys.furniture import history, items, model

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from recsys.evaluation.pipeline import fingerprint
 
 from catalog.services import put_product, remove_product
 from common import clock
 from modelops.services.shop_data import shop_dataset
 from recsys.data.data_checks import checked, data_profile, failed
 from recsys.evaluation.model_checks.slate_table import CatalogView
-from tests.events.journal import START
+from recsys.evaluation.pipeline import fingerprint
+from tests.events.builders import START
 from tests.modelops.purchases import bought, put
 from tests.recsys.furniture import PRODUCTS
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from recsys.evaluation.pipeline import TrainedBundle
 
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import Fold, temporal
@@ -16,6 +15,7 @@ from recsys.data.interactions import Interactions
 from recsys.data.profile import Profile
 from recsys.data.time_split import cut_times
 from recsys.evaluation.model_checks.held_out_case import activity
+from recsys.evaluation.pipeline import TrainedBundle
 from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import ndcg
 from recsys.ranking.explanation import Slate

@@ -22,7 +22,7 @@ from personalization.serving import versions
 from personalization.serving.snapshot_refresher import Keeper
 from personalization.serving.versions import RETRY_SECONDS, Versions
 from recsys.ranking.model import HybridModel
-from tests.events.journal import START
+from tests.events.builders import START
 from tests.modelops.purchases import bought, put
 from tests.modelops.releases import admitted
 from tests.recsys.furniture import model

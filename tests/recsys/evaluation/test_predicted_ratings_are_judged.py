@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recsys.evaluation.pipeline import TrainedBundle, train
 
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import (
@@ -15,6 +14,7 @@ from recsys.data.folds import (
     temporal,
 )
 from recsys.data.time_split import cut_times
+from recsys.evaluation.pipeline import TrainedBundle, train
 from recsys.evaluation.rating_errors import rating_errors, rmse_interval, worth_telling
 from recsys.evaluation.report_values import headline
 from recsys.ranking.item_statistics import ItemStatistics

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from recsys.evaluation.pipeline import TrainedBundle, asked_of
 
 from recsys.evaluation import surprise_ablation
+from recsys.evaluation.pipeline import TrainedBundle, asked_of
 from recsys.evaluation.surprise_ablation import LearnedUserFactors, SampledFold, SVDWithUserFactors
 from recsys.evaluation.svd_as_feature import svd_feature_gain, svd_features
 from recsys.ranking.ranker import NETWORK

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from recsys.evaluation.pipeline import TrainedBundle, train
 
 from recsys.data.catalogue import Catalogue
 from recsys.data.dataset import build
 from recsys.data.profile import Context, Profile
+from recsys.evaluation.pipeline import TrainedBundle, train
 from recsys.ranking.artifact import ArtifactError
 from recsys.ranking.candidates import Candidates, in_history
 from recsys.ranking.item_statistics import attribute_rows, categorical_codes

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from recsys.training.ranker_training import TrainedRanker
 
 from recsys.data.dataset import build
 from recsys.data.folds import Fold, lived
@@ -17,11 +16,12 @@ from recsys.metrics.registry import mean_ndcg
 from recsys.metrics.spread import coverage, gini, shown_among_first
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.exposure_constraint import ExposureConstraint
-from recsys.ranking.groups import evenly_spacedly_spacedly_spaced
+from recsys.ranking.groups import evenly_spaced
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.sources.registry import make
 from recsys.training import model_selection as choosing
+from recsys.training.ranker_training import TrainedRanker
 from recsys.training.ranking_dataset import Examples, examples
 from recsys.training.slates import blend_slates, slates
 from tests.recsys.furniture import model

@@ -70,7 +70,7 @@ def test_runs_hold_only_so_many_events_and_candidates(monkeypatch: pytest.Monkey
     each = np.bincount(found.rows, minlength=len(fold)) + [len(profile.items) for profile in fold.profiles]
     counted, sizes = ProfileColumns.of, []
 
-    def told(profiles: Sequence[Profile]) -> Shoppers:
+    def told(profiles: Sequence[Profile]) -> ProfileColumns:
         sizes.append(len(profiles))
         return counted(profiles)
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from recsys.evaluation.pipeline import asked_of
 
 from recsys.data import dataset as datasets
 from recsys.data.dataset import build
 from recsys.data.profile import Context
 from recsys.evaluation.evaluate import Options, evaluate, folds_of
+from recsys.evaluation.pipeline import asked_of
 from recsys.evaluation.svd_as_feature import svd_feature_gain
 from recsys.ranking.features import feature_names
 from recsys.ranking.item_statistics import ItemStatistics

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from recsys.training.validation_set import PLENTY, Deciding, few
 
 from recsys.data.dataset import Dataset
 from recsys.data.folds import Fold, next_item
@@ -12,6 +11,7 @@ from recsys.ranking.candidates import Candidates
 from recsys.ranking.features import AGE_FEATURES, feature_names
 from recsys.ranking.history import OWN_FEATURES
 from recsys.training.ranking_dataset import Examples
+from recsys.training.validation_set import PLENTY, Deciding, few
 from tests.recsys import shops
 
 NAMES = feature_names(("popular",))

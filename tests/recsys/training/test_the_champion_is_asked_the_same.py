@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from recsys.evaluation.pipeline import OWN_SHARE, TrainedBundle, train
-from recsys.training.champion_refit import plan_of, refitted
 
 from recsys.data.dataset import Dataset, build
 from recsys.data.interactions import Interactions
 from recsys.evaluation.model_checks.held_out_case import build_case
 from recsys.evaluation.model_checks.verdict import Verdict
+from recsys.evaluation.pipeline import OWN_SHARE, TrainedBundle, train
 from recsys.ranking.model import HybridModel
 from recsys.sources.registry import RECOMMENDERS
 from recsys.training import champion_refit as rival
+from recsys.training.champion_refit import plan_of, refitted
 from recsys.training.plan import Plan
 from recsys.training.served_slates import model_slates
 from tests.recsys.shop_history import history, products
