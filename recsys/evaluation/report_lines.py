@@ -28,7 +28,7 @@ def summary_lines(report: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"  {later} of those with a cold target wanted what has its first_seen after the cut: none could propose it"
         )
-    if ours["exposure"]["chosen"]:
+    if ours["exposure"]["chosen"] and ours["exposure"]["curve"]:  # the stages popular and single have no curve
         lines.append(_exposure_line(**ours["exposure"]))
     for kind, whose in (("source", "own "), ("peer", "")):
         if f"best_{kind}" in report:

@@ -353,6 +353,12 @@ def test_what_holding_back_costs_is_told_in_a_line() -> None:
     )
 
 
+def test_a_stage_without_a_curve_has_no_line_of_exposure() -> None:
+    lines = summary_lines(report(exposure={"chosen": 0.2, "curve": []}))
+
+    assert lines == summary_lines(report())
+
+
 def test_what_cleaning_removed_is_told_with_its_reasons_in_a_line() -> None:
     taken = [("ids", 0, "nobody"), ("duplicates", 1_200, "was there already"), ("machines", 5, "too quick")]
     removed = [{"rule": rule, "rows": rows, "reason": reason} for rule, rows, reason in taken]
